@@ -1,0 +1,53 @@
+"""`tradewind operator`: what runs in the cluster."""
+
+import asyncio
+import logging
+
+import click
+
+from tradewind.control.app import Operator, Options
+from tradewind.control.probes import serve
+from tradewind.kube.connection import NoCluster, connect
+from tradewind.kube.lease import Lost
+
+log = logging.getLogger("tradewind")
+
+
+@click.command()
+@click.option("--namespace", "namespaces", multiple=True, help="Namespace to watch; repeat for more. All when absent.")
+@click.option("--lease-namespace", help="Namespace of the leader's Lease.  [default: the operator's own]")
+@click.option("--lease-name", default="tradewind-operator", show_default=True, help="Name of the leader's Lease.")
+@click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz.")
+@click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]")
+@click.option("--context", help="Context in the kubeconfig.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True, help="What to log."
+)
+def command(
+    namespaces: tuple[str, ...],
+    lease_namespace: str | None,
+    lease_name: str,
+    metrics_port: int,
+    kubeconfig: str | None,
+    context: str | None,
+    log_level: str,
+) -> None:
+    """Reconcile DAGs and runs of a cluster."""
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        connection = connect(kubeconfig, context)
+    except NoCluster as error:
+        raise click.ClickException(str(error)) from None
+    options = Options(
+        namespaces=namespaces, lease_namespace=lease_namespace or connection.namespace, lease_name=lease_name
+    )
+
+    async def run() -> None:
+        operator = Operator(connection, options)
+        async with serve(operator, metrics_port):
+            await operator.run(asyncio.Event())
+
+    try:
+        asyncio.run(run())
+    except Lost as error:
+        raise click.ClickException(f"no longer the leader ({error}): ending, so that nothing is done twice") from None

@@ -1,0 +1,1 @@
+"""Reconcilers: they read the cluster, ask the plan, and act."""

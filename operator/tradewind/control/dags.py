@@ -1,0 +1,165 @@
+"""Reconciling a DAG: is it valid, how many tasks has it, which was its last run."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from kubernetes.client import V1Pod
+from pydantic import ValidationError
+
+from tradewind.control.events import EventSink
+from tradewind.control.podbuild import RunFacts, build
+from tradewind.control.runstatus import difference, stamp
+from tradewind.control.view import Run
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.resources import DAGS
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.plan.definition import Definition, define
+from tradewind.plan.problem import Invalid, Problem
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+COALESCE = 1.0
+"""Seconds between two writes of a DAG's status: a busy DAG's last run changes all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The youngest run seen."""
+
+    created: int
+    name: str
+    phase: str
+
+
+class DAGReconciler:
+    """Keeps the status of DAGs."""
+
+    def __init__(self, client: Client, events: EventSink, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._events, self._clock = client, events, clock
+        self.queue: WorkQueue[Key] = WorkQueue("dag")
+        self._bodies: dict[Key, Object] = {}
+        self._last: dict[Key, LastRun] = {}
+        self._saved_at: dict[Key, float] = {}
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if deleted:
+            self._bodies.pop(key, None)
+            self._saved_at.pop(key, None)
+            self.queue.forget(key)
+            return
+        self._bodies[key] = body
+        self.queue.add(key)
+
+    def run_seen(self, run: Run) -> None:
+        """A run was created or changed its phase."""
+        key = (run.namespace, run.dag)
+        known = self._last.get(key)
+        if known is None or (run.created, run.name) >= (known.created, known.name):
+            self._last[key] = LastRun(run.created, run.name, run.phase or "Queued")
+            if known != self._last[key]:
+                self.queue.add(key)
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("DAG %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Writes the DAG's status if it says something new."""
+        body = self._bodies.get(key)
+        if body is None:
+            return
+        now = asyncio.get_running_loop().time()
+        due = self._saved_at.get(key, float("-inf")) + COALESCE
+        if now < due:
+            self.queue.add_at(key, due)
+            return
+        status = self._status(body, self._last.get(key))
+        patch = difference(body.get("status") or {}, status)
+        if not patch:
+            return
+        self._saved_at[key] = now
+        try:
+            self._bodies[key] = await self._client.patch(DAGS, *key, {"status": patch}, "status")
+        except NotFound:
+            self._bodies.pop(key, None)
+            return
+        if "conditions" in patch and status["phase"] == "Invalid":
+            meta = body["metadata"]
+            message = status["conditions"][0]["message"]
+            self._events.post(
+                "DAG", *key, meta["uid"], "Invalid", message, warning=True, key=str(meta.get("generation"))
+            )
+
+    def _status(self, body: Object, last: LastRun | None) -> dict[str, Any]:
+        generation = int(body["metadata"].get("generation") or 0)
+        before = body.get("status") or {}
+        status: dict[str, Any] = {}
+        if last:
+            status["lastRun"] = {"name": last.name, "phase": last.phase}
+        if before.get("observedGeneration") == generation and before.get("conditions"):
+            return status
+        spec = body.get("spec") or {}
+        problems = check(spec)
+        holds = "False" if problems else "True"
+        old = next((item for item in before.get("conditions") or [] if item.get("type") == "Valid"), None)
+        since = old["lastTransitionTime"] if old and old["status"] == holds else stamp(self._clock())
+        status |= {
+            "observedGeneration": generation,
+            "phase": "Invalid" if problems else "Valid",
+            "tasks": len(spec.get("tasks") or {}),
+            "conditions": [
+                {
+                    "type": "Valid",
+                    "status": holds,
+                    "reason": "Invalid" if problems else "Valid",
+                    "message": problems or "runs can start",
+                    "lastTransitionTime": since,
+                    "observedGeneration": generation,
+                }
+            ],
+        }
+        return status
+
+
+def check(spec: Any) -> str:
+    """What is wrong with a DAG's spec, for its condition; empty when nothing is."""
+    try:
+        pod_problems(define(spec))
+    except Invalid as error:
+        return str(error)
+    return ""
+
+
+def pod_problems(definition: Definition) -> None:
+    """Raises Invalid for tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
+    problems = []
+    for name, task in definition.tasks.items():
+        if task.pod_template is None:
+            continue
+        facts = RunFacts("run", "default", "uid", "dag", {}, {})
+        bare = task.model_copy(
+            update={"env": {}, "args": [], "command": [], "http": None, "image": task.image or "image"}
+        )
+        pod: dict[str, Any] = orjson.loads(build(name, bare, 1, facts, definition.scope(name), "image"))
+        try:
+            V1Pod.from_dict(pod)
+        except (ValidationError, ValueError, TypeError, AttributeError) as error:
+            problems.append(Problem(f"spec.tasks.{name}.podTemplate", _words(error), "see `kubectl explain pod.spec`"))
+    if problems:
+        raise Invalid(problems)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)[:300]

@@ -1,0 +1,75 @@
+"""Kubernetes Events: what happened, where `kubectl describe` shows it."""
+
+import asyncio
+import hashlib
+import logging
+from typing import Any
+
+from tradewind import API_VERSION
+from tradewind.control.runstatus import stamp
+from tradewind.kube.client import Client
+from tradewind.kube.errors import AlreadyExists, ApiError, NotFound
+from tradewind.kube.resources import EVENTS
+
+log = logging.getLogger(__name__)
+WAITING = 1_000
+"""Events not yet sent. More are dropped: they must never hold the work back."""
+
+
+class EventSink:
+    """Posts Events in the background. A name made of what happened makes them idempotent: a restart repeats none."""
+
+    def __init__(self, client: Client, now: Any) -> None:
+        self._client, self._now = client, now
+        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(WAITING)
+
+    def post(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        uid: str,
+        reason: str,
+        message: str,
+        *,
+        warning: bool = False,
+        key: str = "",
+    ) -> None:
+        """Queues an Event on an object. `key` tells apart Events of the same reason, such as a task and its attempt."""
+        digest = hashlib.sha256(f"{uid}/{reason}/{key}".encode()).hexdigest()[:16]
+        at = stamp(self._now())
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{name}.{digest}", "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": kind,
+                "namespace": namespace,
+                "name": name,
+                "uid": uid,
+            },
+            "reason": reason,
+            "message": message[:1_024],
+            "type": "Warning" if warning else "Normal",
+            "source": {"component": "tradewind"},
+            "reportingComponent": "tradewind.dev/operator",
+            "firstTimestamp": at,
+            "lastTimestamp": at,
+            "count": 1,
+        }
+        try:
+            self._queue.put_nowait((namespace, body))
+        except asyncio.QueueFull:
+            log.warning("too many Events at once: dropped %s of %s/%s", reason, namespace, name)
+
+    async def run(self) -> None:
+        """Sends, for ever."""
+        while True:
+            namespace, body = await self._queue.get()
+            try:
+                await self._client.create(EVENTS, namespace, body)
+            except (AlreadyExists, NotFound):
+                pass
+            except ApiError as error:
+                log.warning("Event %s of %s: %s", body["reason"], body["involvedObject"]["name"], error)

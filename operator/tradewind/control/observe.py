@@ -1,0 +1,174 @@
+"""What a pod says of its attempt: still alive (and what holds it up), or ended (how, and with which outputs)."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from tradewind.kube.pod import ATTEMPT, TASK, ContainerState, Pod, Terminated
+from tradewind.plan.attempt import CANCELLED, Attempt
+
+OUTPUTS_LIMIT = 4_096
+"""Bytes of a termination message, Kubernetes' own limit. The kubelet keeps the tail of a longer one, so that a message
+of this length may have been cut."""
+TOO_LARGE = (
+    f"the outputs are over {OUTPUTS_LIMIT - 1} bytes, the limit of Kubernetes for a result in the pod's status: write big results to a "
+    "volume or an object store and put only their path, size and checksum into $TRADEWIND_OUTPUTS"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that has ended, with what goes into the run's status."""
+
+    attempt: Attempt
+    message: str = ""
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A pod that has not ended. `started` is false until its container runs; reason and message say what holds it up."""
+
+    number: int
+    started: bool
+    stopping: bool
+    reason: str = ""
+    message: str = ""
+
+
+def number(pod: Pod) -> int:
+    """Which attempt the pod is; 0 when its label was tampered with."""
+    label = pod.metadata.labels.get(ATTEMPT, "")
+    return int(label) if label.isdecimal() and len(label) < 10 else 0
+
+
+def observe(pod: Pod, stopped: str = "") -> Ended | Alive:
+    """The attempt's state. `stopped` is the reason for which we deleted the pod, if we did."""
+    main = pod.main()
+    terminated = main.terminated if main else None
+    if pod.status.phase == "Succeeded" or (terminated and terminated.exit_code == 0 and not pod.status.reason):
+        return _done(pod, terminated)
+    if terminated or pod.status.phase == "Failed" or pod.gone:
+        reason, message = _failure(pod, terminated, stopped)
+        return Ended(_attempt(pod, terminated, reason), message)
+    reason, message = _hold(pod, main)
+    started = bool(main and main.running)
+    return Alive(number(pod), started, pod.metadata.deletion_timestamp is not None, reason, message)
+
+
+def _attempt(pod: Pod, terminated: Terminated | None, reason: str = "") -> Attempt:
+    created = _epoch(pod.metadata.creation_timestamp) or 0
+    scheduled = pod.condition("PodScheduled")
+    fallback = _epoch(scheduled.last_transition_time) if scheduled and scheduled.status == "True" else None
+    start = (_epoch(terminated.started_at) if terminated else None) or fallback or created
+    end = (_epoch(terminated.finished_at) if terminated else None) or _epoch(pod.metadata.deletion_timestamp) or start
+    return Attempt(
+        task=pod.metadata.labels.get(TASK, ""),
+        number=number(pod),
+        start=start,
+        end=max(start, end),
+        reason=reason,
+        exit_code=terminated.exit_code if terminated and reason else None,
+        node=pod.spec.node_name,
+    )
+
+
+def _done(pod: Pod, terminated: Terminated | None) -> Ended:
+    text = terminated.message if terminated else ""
+    size = len(text.encode())
+    if size >= OUTPUTS_LIMIT:
+        return Ended(_attempt(pod, terminated, "OutputTooLarge"), TOO_LARGE)
+    if not text.strip():
+        return Ended(_attempt(pod, terminated))
+    try:
+        outputs = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return _unreadable(pod, terminated, f"not JSON ({error})")
+    if not isinstance(outputs, dict):
+        kind = {list: "a list", str: "a string", bool: "a boolean", type(None): "null"}.get(type(outputs), "a number")
+        return _unreadable(pod, terminated, kind)
+    return Ended(_attempt(pod, terminated), outputs=outputs)
+
+
+def _unreadable(pod: Pod, terminated: Terminated | None, what: str) -> Ended:
+    example = json.dumps({"rows": 42})
+    message = f"the outputs must be one JSON object, but are {what}: write e.g. {example} to $TRADEWIND_OUTPUTS, once"
+    return Ended(_attempt(pod, terminated, "OutputInvalid"), message)
+
+
+_DISRUPTIONS = {
+    "PreemptionByScheduler": "Preempted",
+    "EvictionByEvictionAPI": "Evicted",
+    "TerminationByKubelet": "Evicted",
+    "DeletionByTaintManager": "NodeLost",
+    "DeletionByPodGC": "NodeLost",
+}
+_POD_REASONS = {
+    "Evicted": "Evicted",
+    "Preempting": "Preempted",
+    "NodeLost": "NodeLost",
+    "NodeShutdown": "NodeLost",
+    "Terminated": "NodeLost",
+    "Shutdown": "NodeLost",
+    "DeadlineExceeded": "DeadlineExceeded",
+}
+
+
+def _failure(pod: Pod, terminated: Terminated | None, stopped: str) -> tuple[str, str]:
+    """Reason and message of an attempt that did not succeed."""
+    words = pod.status.message
+    if stopped == CANCELLED:
+        return CANCELLED, "the run was cancelled"
+    if stopped:
+        return stopped, ""
+    if pod.status.reason in _POD_REASONS:
+        reason = _POD_REASONS[pod.status.reason]
+        if reason == "DeadlineExceeded":
+            return reason, "the attempt took longer than the task's timeout: raise `timeout`, or make the task faster"
+        return reason, words
+    disruption = pod.condition("DisruptionTarget")
+    if disruption and disruption.status == "True" and disruption.reason in _DISRUPTIONS:
+        return _DISRUPTIONS[disruption.reason], disruption.message or ""
+    if pod.metadata.deletion_timestamp or pod.gone:
+        return "PodDeleted", "the pod was deleted before it ended"
+    if terminated is None:
+        # Refused by the kubelet before any container ran: OutOfcpu, NodeAffinity, UnexpectedAdmissionError, ...
+        return "Rejected", f"{pod.status.reason}: {words}".strip(": ")
+    if terminated.reason == "OOMKilled":
+        return "OOMKilled", "the container used more memory than its limit: raise resources.limits.memory"
+    if terminated.reason in ("StartError", "ContainerCannotRun"):
+        return "StartError", _start_error(terminated.message)
+    return "Error", f"the task ended with exit code {terminated.exit_code}: see its log"
+
+
+def _start_error(words: str) -> str:
+    if "executable file not found" in words or "no such file or directory" in words:
+        quoted = words.partition('exec: "')[2].partition('"')[0]
+        return f"command not found in the image: {quoted or words[-200:]}; check `command`, or use an image that has it"
+    return f"the container could not be started: {words[-600:]}"
+
+
+_IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+
+
+def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
+    """What keeps a pod from starting, if it is something a person should know."""
+    waiting = main.waiting if main else None
+    if waiting and waiting.reason in _IMAGE:
+        return (
+            waiting.reason,
+            f"the image can't be pulled: {waiting.message[-500:] or waiting.reason}; check `image` and its registry",
+        )
+    if waiting and waiting.reason and waiting.reason not in ("ContainerCreating", "PodInitializing"):
+        return waiting.reason, waiting.message[-500:]
+    scheduled = pod.condition("PodScheduled")
+    if scheduled and scheduled.status == "False":
+        return scheduled.reason or "Unschedulable", (scheduled.message or "no node takes the pod")[:500]
+    return "", ""
+
+
+def _epoch(stamp: datetime | None) -> int | None:
+    return int(stamp.timestamp()) if stamp else None

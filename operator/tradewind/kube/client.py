@@ -1,0 +1,185 @@
+"""The hot path to the API server: aiohttp, JSON as bytes, no models and no retries (the reconcile loop is the retry)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, cast
+
+import aiohttp
+import orjson
+
+from tradewind import __version__, metrics
+from tradewind.kube.connection import Connection
+from tradewind.kube.errors import Unavailable, from_status
+from tradewind.kube.resources import Resource
+
+Object = dict[str, Any]
+MERGE_PATCH = "application/merge-patch+json"
+SILENCE = 100.0
+"""Seconds without an event or a bookmark (one a minute) after which a watch counts as dead."""
+
+
+class Client:
+    """Requests to one API server, at most `in_flight` writes at once. Every method raises errors of `kube.errors`."""
+
+    def __init__(self, connection: Connection, in_flight: int = 48, timeout: float = 30.0) -> None:
+        self.connection = connection
+        self._writes = asyncio.Semaphore(in_flight)
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "Client":
+        connector = aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl(), keepalive_timeout=60)
+        self._session = aiohttp.ClientSession(connector=connector, headers={"User-Agent": f"tradewind/{__version__}"})
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """One object."""
+        return await self._json("GET", "get", resource, resource.path(namespace, name))
+
+    async def list(self, resource: Resource, namespace: str | None = None, **query: str) -> Object:
+        """A collection, or the first `limit` objects of it."""
+        return await self._json("GET", "list", resource, resource.path(namespace), query=query)
+
+    async def list_raw(self, resource: Resource, namespace: str | None = None, **query: str) -> bytes:
+        """As `list`, unparsed."""
+        return await self._request("GET", "list", resource, resource.path(namespace), query=query)
+
+    async def create(self, resource: Resource, namespace: str, body: Object | bytes, **query: str) -> bytes:
+        """Creates an object; the answer is the stored one, unparsed."""
+        async with self._writes:
+            return await self._request("POST", "create", resource, resource.path(namespace), body=body, query=query)
+
+    async def replace(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
+        """Puts an object in the place of the one with the same resource version."""
+        async with self._writes:
+            return await self._json("PUT", "update", resource, resource.path(namespace, name), body=body)
+
+    async def patch(
+        self, resource: Resource, namespace: str, name: str, body: Object, subresource: str = "", **query: str
+    ) -> Object:
+        """Merge-patches an object. With `metadata.resourceVersion` in the body, a changed object is a Conflict."""
+        path = resource.path(namespace, name, subresource)
+        async with self._writes:
+            return await self._json("PATCH", "patch", resource, path, body=body, query=query)
+
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, uid: str | None = None, **options: Any
+    ) -> Object:
+        """Deletes an object; with `uid`, only that one (else Conflict)."""
+        body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", **options}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        async with self._writes:
+            return await self._json("DELETE", "delete", resource, resource.path(namespace, name), body=body)
+
+    async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
+        """Lines of a watch, one event each, until the server ends it. Silence raises Unavailable."""
+        query = {"watch": "true", "allowWatchBookmarks": "true", **query}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE)
+        async for line in self._lines(resource.path(namespace), query, timeout, "watch", resource.plural):
+            yield line
+
+    async def logs(self, namespace: str, pod: str, **query: str) -> AsyncIterator[bytes]:
+        """Log lines of a pod's `main` container, with `follow="true"` until it ends."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        async for line in self._lines(path, {"container": "main", **query}, timeout, "get", "pods/log"):
+            yield line
+
+    async def _lines(
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, verb: str, resource: str
+    ) -> AsyncIterator[bytes]:
+        try:
+            async with self._http().get(
+                self.connection.server + path, params=query, headers=self._headers(), timeout=limits
+            ) as response:
+                metrics.api_requests.labels(verb, resource, response.status).inc()
+                if response.status >= 400:
+                    raise _error(response, await response.read())
+                rest = b""
+                async for chunk in response.content.iter_any():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield line
+                if rest:
+                    yield rest
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise Unavailable(0, "ConnectionLost", _words(error)) from None
+
+    async def _json(
+        self,
+        method: str,
+        verb: str,
+        resource: Resource,
+        path: str,
+        body: Object | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Object:
+        return cast(Object, orjson.loads(await self._request(method, verb, resource, path, body=body, query=query)))
+
+    async def _request(
+        self,
+        method: str,
+        verb: str,
+        resource: Resource,
+        path: str,
+        body: Object | bytes | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> bytes:
+        headers = self._headers()
+        if body is not None:
+            headers["Content-Type"] = MERGE_PATCH if method == "PATCH" else "application/json"
+        data = orjson.dumps(body) if isinstance(body, dict) else body
+        began = time.perf_counter()
+        code = 0
+        try:
+            async with self._http().request(
+                method,
+                self.connection.server + path,
+                params=query or None,
+                data=data,
+                headers=headers,
+                timeout=self._timeout,
+            ) as response:
+                code = response.status
+                answer = await response.read()
+                if code >= 400:
+                    raise _error(response, answer)
+                return answer
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise Unavailable(0, "NoAnswer", f"{method} {path}: {_words(error)}") from None
+        finally:
+            metrics.api_requests.labels(verb, resource.plural, code).inc()
+            metrics.api_duration.labels(verb, resource.plural).observe(time.perf_counter() - began)
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the client is used outside of `async with`")
+        return self._session
+
+    def _headers(self) -> dict[str, str]:
+        value = self.connection.authorization()
+        return {"Authorization": value} if value else {}
+
+
+def _error(response: aiohttp.ClientResponse, answer: bytes) -> Exception:
+    try:
+        body = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    body.setdefault("message", answer[:500].decode(errors="replace"))
+    return from_status(response.status, body, response.headers.get("Retry-After"))
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

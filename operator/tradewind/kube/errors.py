@@ -1,0 +1,74 @@
+"""What an API server can answer instead of doing what it was asked."""
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """A refusal. `reason` and `message` are the server's own words; `status` is the HTTP code."""
+
+    def __init__(self, status: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
+        self.status, self.reason, self.message, self.details = status, reason, message, details or {}
+        super().__init__(f"{status} {reason}: {message}")
+
+
+class Unauthorized(ApiError):
+    """401: the credentials are not accepted."""
+
+
+class Forbidden(ApiError):
+    """403: not allowed, or a quota is used up, or an admission rule refuses."""
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409: the object has changed since it was read."""
+
+
+class AlreadyExists(ApiError):
+    """409: the name is taken."""
+
+
+class Gone(ApiError):
+    """410: the resource version is too old to go on from."""
+
+
+class Invalid(ApiError):
+    """400, 413 or 422: the object can't be accepted as it is."""
+
+
+class Unavailable(ApiError):
+    """429, 5xx or no answer. What a write did is unknown. `retry_after` is in seconds."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(status, reason, message)
+        self.retry_after = retry_after
+
+
+def from_status(code: int, body: dict[str, Any], retry_after: str | None = None) -> ApiError:
+    """The error that a Status object describes."""
+    reason = str(body.get("reason") or "")
+    message = str(body.get("message") or "")
+    details = body.get("details") if isinstance(body.get("details"), dict) else None
+    if code == 429 or code >= 500:
+        return Unavailable(code, reason, message, _seconds(retry_after))
+    kinds: dict[int, type[ApiError]] = {
+        400: Invalid,
+        401: Unauthorized,
+        403: Forbidden,
+        404: NotFound,
+        409: AlreadyExists if reason == "AlreadyExists" else Conflict,
+        410: Gone,
+        413: Invalid,
+        422: Invalid,
+    }
+    return kinds.get(code, ApiError)(code, reason, message, details)
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

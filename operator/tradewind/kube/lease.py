@@ -1,0 +1,128 @@
+"""Leader election: one Lease, renewed by its holder. It saves load; correctness does not depend on it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from tradewind import metrics
+from tradewind.kube.client import Client
+from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from tradewind.kube.resources import LEASES
+
+log = logging.getLogger(__name__)
+
+
+class Lost(Exception):
+    """The lease could not be renewed in time: another process may be the leader by now."""
+
+
+class Lease:
+    """A Lease to hold. Durations in seconds. A foreign holder counts as alive until its lease has not changed for a whole duration
+    on our own monotonic clock: clocks of two machines are never compared."""
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str,
+        identity: str,
+        duration: float = 15.0,
+        renew_within: float = 10.0,
+        retry: float = 2.0,
+    ) -> None:
+        self._client, self._namespace, self._name, self._identity = client, namespace, name, identity
+        self._duration, self._renew_within, self._retry = duration, renew_within, retry
+        self._seen: tuple[str, float] = ("", 0.0)
+
+    async def acquire(self) -> None:
+        """Returns once the lease is ours."""
+        said = ""
+        while True:
+            try:
+                if await self._try():
+                    metrics.leader.set(1)
+                    log.info("leader: %s", self._identity)
+                    return
+            except ApiError as error:
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("lease %s/%s: %s", self._namespace, self._name, error)
+            await asyncio.sleep(self._retry)
+
+    async def hold(self, lost: Callable[[], None]) -> None:
+        """Renews until that fails for too long, then calls `lost` and raises Lost."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await asyncio.sleep(self._retry)
+            try:
+                if await asyncio.wait_for(self._try(), self._renew_within):
+                    renewed = loop.time()
+                    continue
+                reason = "another process took it"
+            except (ApiError, TimeoutError) as error:
+                if loop.time() - renewed < self._renew_within:
+                    continue
+                reason = str(error) or "no answer in time"
+            metrics.leader.set(0)
+            lost()
+            raise Lost(f"lease {self._namespace}/{self._name}: {reason}")
+
+    async def release(self) -> None:
+        """Lets a successor begin at once."""
+        metrics.leader.set(0)
+        try:
+            lease = await self._client.get(LEASES, self._namespace, self._name)
+            if lease["spec"].get("holderIdentity") == self._identity:
+                lease["spec"] |= {"holderIdentity": "", "renewTime": _now()}
+                await self._client.replace(LEASES, self._namespace, self._name, lease)
+        except ApiError as error:
+            log.info("lease not released, it runs out by itself: %s", error)
+
+    async def _try(self) -> bool:
+        try:
+            lease = await self._client.get(LEASES, self._namespace, self._name)
+        except NotFound:
+            return await self._create()
+        spec: dict[str, Any] = lease.setdefault("spec", {})
+        holder = spec.get("holderIdentity") or ""
+        if holder != self._identity:
+            if holder and not self._expired(lease["metadata"]["resourceVersion"]):
+                return False
+            spec |= {"acquireTime": _now(), "leaseTransitions": int(spec.get("leaseTransitions") or 0) + 1}
+        spec |= {"holderIdentity": self._identity, "renewTime": _now(), "leaseDurationSeconds": round(self._duration)}
+        try:
+            await self._client.replace(LEASES, self._namespace, self._name, lease)
+        except Conflict:
+            return False
+        return True
+
+    def _expired(self, version: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._seen[0] != version:
+            self._seen = (version, now)
+        return now - self._seen[1] >= self._duration
+
+    async def _create(self) -> bool:
+        spec = {
+            "holderIdentity": self._identity,
+            "acquireTime": _now(),
+            "renewTime": _now(),
+            "leaseDurationSeconds": round(self._duration),
+            "leaseTransitions": 0,
+        }
+        try:
+            await self._client.create(
+                LEASES,
+                self._namespace,
+                {"apiVersion": LEASES.api_version, "kind": "Lease", "metadata": {"name": self._name}, "spec": spec},
+            )
+        except AlreadyExists:
+            return False
+        return True
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

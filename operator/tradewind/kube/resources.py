@@ -1,0 +1,38 @@
+"""Where the resources that Tradewind uses live in the API."""
+
+from dataclasses import dataclass
+
+from tradewind import GROUP, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A namespaced resource: the prefix of its group and version, and its plural name."""
+
+    prefix: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """As manifests say it: `v1`, `apps/v1`."""
+        return self.prefix.removeprefix("/apis/").removeprefix("/api/")
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+        """URL path of a collection or, with a name, of an object."""
+        parts = [self.prefix]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+PODS = Resource("/api/v1", "pods", "Pod")
+EVENTS = Resource("/api/v1", "events", "Event")
+CONFIG_MAPS = Resource("/api/v1", "configmaps", "ConfigMap")
+SECRETS = Resource("/api/v1", "secrets", "Secret")
+LEASES = Resource("/apis/coordination.k8s.io/v1", "leases", "Lease")
+REVISIONS = Resource("/apis/apps/v1", "controllerrevisions", "ControllerRevision")
+DAGS = Resource(f"/apis/{GROUP}/{VERSION}", "dags", "DAG")
+RUNS = Resource(f"/apis/{GROUP}/{VERSION}", "dagruns", "DAGRun")

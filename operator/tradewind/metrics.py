@@ -1,0 +1,75 @@
+"""Prometheus metrics. Never a label per run, task or DAG: those are unbounded."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LONG = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
+
+task_latency = Histogram(
+    "tradewind_task_latency_seconds",
+    "Scheduling latency of a task's attempt, by stage. dependency_seen_to_created is on the operator's clock; the other stages are"
+    " differences of API timestamps, whose resolution is 1 s.",
+    ["stage"],
+    buckets=FAST,
+    registry=REGISTRY,
+)
+READY_TO_CREATED = task_latency.labels("ready_to_created")
+CREATED_TO_SCHEDULED = task_latency.labels("created_to_scheduled")
+SCHEDULED_TO_STARTED = task_latency.labels("scheduled_to_started")
+DEPENDENCY_TO_STARTED = task_latency.labels("dependency_finished_to_started")
+
+task_duration = Histogram(
+    "tradewind_task_duration_seconds",
+    "From the start of an attempt's container to its end, by outcome (API timestamps, resolution 1 s).",
+    ["outcome"],
+    buckets=LONG,
+    registry=REGISTRY,
+)
+run_duration = Histogram(
+    "tradewind_run_duration_seconds",
+    "From a run's start to its end, by final phase.",
+    ["phase"],
+    buckets=LONG,
+    registry=REGISTRY,
+)
+runs = Gauge("tradewind_runs", "Runs that have not ended, by phase.", ["phase"], registry=REGISTRY)
+tasks = Gauge("tradewind_tasks", "Tasks of runs that have not ended, by state.", ["state"], registry=REGISTRY)
+api_requests = Counter(
+    "tradewind_api_requests_total",
+    "Requests to the API server, by HTTP status code (0: no answer).",
+    ["verb", "resource", "code"],
+    registry=REGISTRY,
+)
+api_duration = Histogram(
+    "tradewind_api_request_duration_seconds",
+    "Time until the API server's answer, watches excepted.",
+    ["verb", "resource"],
+    buckets=FAST,
+    registry=REGISTRY,
+)
+watch_last_event = Gauge(
+    "tradewind_watch_last_event_timestamp_seconds",
+    "When a watch last said something (an event or a bookmark), in epoch seconds.",
+    ["resource"],
+    registry=REGISTRY,
+)
+loop_lag = Histogram(
+    "tradewind_loop_lag_seconds",
+    "How late the event loop wakes a timer: what everything else waits for.",
+    buckets=FAST,
+    registry=REGISTRY,
+)
+leader = Gauge("tradewind_leader", "1 while this process holds the lease.", registry=REGISTRY)
+
+# The names that client-go uses, so that dashboards made for other controllers work.
+queue_depth = Gauge("workqueue_depth", "Keys that wait to be reconciled.", ["name"], registry=REGISTRY)
+queue_adds = Counter("workqueue_adds", "Keys added.", ["name"], registry=REGISTRY)
+queue_retries = Counter("workqueue_retries", "Keys added again after an error.", ["name"], registry=REGISTRY)
+queue_wait = Histogram(
+    "workqueue_queue_duration_seconds", "How long a key waits.", ["name"], buckets=FAST, registry=REGISTRY
+)
+queue_work = Histogram(
+    "workqueue_work_duration_seconds", "How long reconciling a key takes.", ["name"], buckets=FAST, registry=REGISTRY
+)

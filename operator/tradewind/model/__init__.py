@@ -1,0 +1,1 @@
+"""The documents users write, and the CRDs made from them."""

@@ -1,0 +1,53 @@
+"""What every document has in common: camelCase on the wire, unknown fields refused, docstrings as descriptions."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+"""Names that CEL can say without quotes."""
+MAX_TASKS = 10_000
+MAX_DEPENDENCIES = 200
+
+
+class Model(BaseModel):
+    """A part of a document. Subclasses describe each field in a docstring under it."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+
+def crd(**extra: Any) -> dict[str, Any]:
+    """Schema keys for the CRD alone, spelled with underscores for dashes: `x_kubernetes_map_type="atomic"`."""
+    return {key.replace("_", "-"): value for key, value in extra.items()}
+
+
+def rule(cel: str, message: str, **more: str) -> dict[str, str]:
+    """One `x-kubernetes-validations` entry."""
+    return {"rule": cel, "message": message, **more}
+
+
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
+EnvName = Annotated[str, Field(min_length=1, max_length=256)]
+Text = Annotated[str, Field(max_length=32_768)]
+ShortText = Annotated[str, Field(max_length=1_024)]
+Script = Annotated[str, Field(min_length=1, max_length=98_304)]
+"""Under the kernel's limit of 128 KiB for one argument, with room for the `$` that are doubled for Kubernetes."""
+
+Anything = Annotated[Any, Field(json_schema_extra=crd(x_kubernetes_preserve_unknown_fields=True))]
+Opaque = Annotated[
+    dict[str, Any], Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+]
+Quantity = Annotated[
+    str | int,
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
+]

@@ -1,0 +1,117 @@
+"""CRDs from the models: one structural schema a kind, so that the documents are described in one place."""
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from tradewind import GROUP, VERSION
+from tradewind.model.base import rule
+from tradewind.model.dag import DAG
+from tradewind.model.run import DAGRun
+
+KINDS: tuple[type[DAG] | type[DAGRun], ...] = (DAG, DAGRun)
+
+
+class _Schema(GenerateJsonSchema):
+    """JSON schema without what structural schemas have no word for."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        json_schema = super().default_schema(schema)
+        # An empty default says nothing, and the server would write it into every object.
+        if json_schema.get("default") in (None, "", [], {}, 0, False):
+            json_schema.pop("default", None)
+        return json_schema
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _structural(node: Any, defs: dict[str, Any]) -> Any:
+    """Inlines references and drops what the API server refuses or ignores."""
+    if isinstance(node, list):
+        return [_structural(item, defs) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target = defs[node["$ref"].rpartition("/")[2]]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    if node.get("x-kubernetes-int-or-string"):
+        node = {key: value for key, value in node.items() if key not in ("anyOf", "type")}
+    if node.get("x-kubernetes-preserve-unknown-fields"):
+        node = {key: value for key, value in node.items() if key != "additionalProperties"}
+    if node.get("enum") and "anyOf" in node:
+        node.pop("anyOf")
+    if "const" in node:
+        node = {**node, "enum": [node["const"]]}
+    if "anyOf" in node:  # unions of literals
+        values = [value for option in node["anyOf"] for value in option.get("enum", [option.get("const")])]
+        node = {**node, "type": "string", "enum": values}
+    dropped = {"$defs", "title", "const", "anyOf", "propertyNames"}
+    result: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in dropped or (key == "additionalProperties" and value is False):
+            continue
+        if key == "properties":
+            result[key] = {name: _structural(child, defs) for name, child in value.items()}
+        elif key == "description":
+            result[key] = " ".join(value.split())
+        else:
+            result[key] = value if key in ("default", "enum") else _structural(value, defs)
+    return result
+
+
+def manifest(kind: type[DAG] | type[DAGRun]) -> dict[str, Any]:
+    """The CustomResourceDefinition of one kind."""
+    raw = kind.model_json_schema(by_alias=True, mode="validation", schema_generator=_Schema)
+    schema = _structural(raw, raw.get("$defs", {}))
+    schema["properties"] = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+        **schema["properties"],
+    }
+    schema["required"] = ["spec"]
+    schema["x-kubernetes-validations"] = [
+        rule(
+            f"self.metadata.name.size() <= {kind.name_limit}",
+            f"names have at most {kind.name_limit} characters: they become label values and parts of pod names",
+            fieldPath=".metadata.name",
+        )
+    ]
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": kind.columns,
+        "schema": {"openAPIV3Schema": schema},
+    }
+    if kind.selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
+                "categories": ["all", "tradewind"],
+                **({"shortNames": kind.short_names} if kind.short_names else {}),
+            },
+            "versions": [version],
+        },
+    }
+
+
+def manifests() -> list[dict[str, Any]]:
+    """All CustomResourceDefinitions."""
+    return [manifest(kind) for kind in KINDS]

@@ -1,0 +1,116 @@
+"""DAG: the definition."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Anything, Model, ShortText, crd, rule
+from tradewind.model.condition import Condition
+from tradewind.model.task import PodSettings, Task
+
+ParamType = Literal["string", "integer", "number", "boolean"]
+
+
+class Param(Model):
+    """A typed input of a run. Required when it has no default."""
+
+    type: ParamType = "string"
+    """What values may be."""
+    description: ShortText = ""
+    """What it is for."""
+    default: Anything = None
+    """Value of runs that don't give one."""
+    enum: Annotated[list[Anything], Field(max_length=100)] = []
+    """The only values allowed, when not empty."""
+
+
+class DAGSpec(Model):
+    """What to run, in which order."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                rule(
+                    f"self.tasks.all(t, t.matches('{DNS_LABEL}'))",
+                    "names of tasks have at most 63 characters: lower-case letters, digits and '-', with a letter or "
+                    "digit at both ends",
+                    fieldPath=".tasks",
+                ),
+                rule(
+                    "self.tasks.all(t, !has(self.tasks[t].dependsOn) || self.tasks[t].dependsOn.all(d, d in self.tasks))",
+                    "dependsOn names a task that is not in spec.tasks",
+                    fieldPath=".tasks",
+                ),
+                rule(
+                    "self.tasks.all(t, !has(self.tasks[t].dependsOn) || !(t in self.tasks[t].dependsOn))",
+                    "a task depends on itself",
+                    fieldPath=".tasks",
+                ),
+                rule(
+                    f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
+                    "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".params",
+                ),
+            ]
+        )
+    )
+
+    description: ShortText = ""
+    """What this DAG is for."""
+    params: Annotated[dict[str, Param], Field(max_length=100)] = {}
+    """Inputs of a run, by name."""
+    defaults: PodSettings = PodSettings()
+    """What holds for every task that doesn't say otherwise."""
+    pod_retention: Literal["Always", "OnFailure", "Never"] = "Always"
+    """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
+    tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)]
+    """The tasks, by name."""
+
+
+class LastRun(Model):
+    """The youngest run of a DAG."""
+
+    name: str = ""
+    """Its name."""
+    phase: str = ""
+    """Its phase."""
+
+
+class DAGStatus(Model):
+    """What the operator found out."""
+
+    observed_generation: int = 0
+    """The generation that this status describes."""
+    phase: Literal["Valid", "Invalid", ""] = ""
+    """Valid when runs can start."""
+    tasks: int = 0
+    """How many tasks it has."""
+    last_run: LastRun | None = None
+    """The youngest run."""
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
+    ] = []
+    """Valid: whether runs can start and, if not, what to mend."""
+
+
+class DAG(Model):
+    """A directed acyclic graph of tasks."""
+
+    kind: ClassVar = "DAG"
+    plural: ClassVar = "dags"
+    short_names: ClassVar[list[str]] = []
+    name_limit: ClassVar = 63
+    columns: ClassVar[list[dict[str, Any]]] = [
+        {"name": "Tasks", "type": "integer", "jsonPath": ".status.tasks"},
+        {"name": "Last Run", "type": "string", "jsonPath": ".status.lastRun.name"},
+        {"name": "Last Phase", "type": "string", "jsonPath": ".status.lastRun.phase"},
+        {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+    selectable: ClassVar[list[str]] = []
+
+    spec: DAGSpec
+    """What to run, in which order."""
+    status: DAGStatus | None = None
+    """What the operator found out."""

@@ -1,0 +1,130 @@
+"""DAGRun: one execution of a DAG."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from tradewind.model.base import Anything, Model, Name, Opaque, crd, rule
+from tradewind.model.condition import Condition
+
+Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
+FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
+
+
+class DAGRunSpec(Model):
+    """Which DAG to run, and with what."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
+                rule(
+                    "has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",
+                    "a run's params can't be changed: create another run",
+                    fieldPath=".params",
+                ),
+            ]
+        )
+    )
+
+    dag: Name
+    """Name of the DAG, in the same namespace."""
+    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    """Values for the DAG's params."""
+    desired_state: Literal["Running", "Cancelled"] = "Running"
+    """Set to Cancelled to stop the run: its live pods are deleted and nothing more starts."""
+
+
+class Failure(Model):
+    """An attempt that did not succeed."""
+
+    task: str
+    """The task."""
+    attempt: int
+    """Which attempt, from 1."""
+    reason: str
+    """One CamelCase word."""
+    exit_code: int | None = None
+    """Exit code of the container, where it had one."""
+    message: Annotated[str, Field(max_length=1_024)] = ""
+    """What happened and what to do."""
+
+
+class Waiting(Model):
+    """A task that could go on, and what it waits for."""
+
+    task: str
+    """The task."""
+    reason: str
+    """One CamelCase word."""
+    message: Annotated[str, Field(max_length=1_024)] = ""
+    """What it waits for."""
+
+
+class DAGRunStatus(Model):
+    """What happened so far. Live attempts are pods; see `tradewind describe run` for both in one picture."""
+
+    observed_generation: int = 0
+    """The generation that this status describes."""
+    phase: Phase | Literal[""] = ""
+    """Queued, Running, Succeeded, Failed or Cancelled."""
+    message: Annotated[str, Field(max_length=4_096)] = ""
+    """Why the run is in this phase."""
+    revision: str = ""
+    """The ControllerRevision that holds the DAG spec which this run was started with: later edits don't touch it."""
+    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    """The params in force, defaults included."""
+    started_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When it began."""
+    finished_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When it ended."""
+    duration: str = ""
+    """From start to end."""
+    progress: str = ""
+    """Finished tasks of all tasks, e.g. 3/7."""
+    total: int = 0
+    """How many tasks there are."""
+    done: int = 0
+    """How many have ended, in whatever way."""
+    failed: int = 0
+    """How many have failed for good."""
+    attempts: str = ""
+    """Ended attempts, a line each, packed: task start+seconds, in seconds from the run's creation, then where they differ from
+    the usual: #attempt, @node (index into nodes), =exit code, reason."""
+    nodes: list[str] = []
+    """Nodes that attempts ran on."""
+    outputs: dict[str, Opaque] = {}
+    """Outputs of the tasks that succeeded, by task."""
+    failures: Annotated[list[Failure], Field(max_length=20)] = []
+    """The latest attempts that did not succeed."""
+    waiting: Annotated[list[Waiting], Field(max_length=20)] = []
+    """Tasks that wait for something other than their dependencies, and for what."""
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
+    ] = []
+    """Started, Progressing and Succeeded."""
+
+
+class DAGRun(Model):
+    """One execution of a DAG."""
+
+    kind: ClassVar = "DAGRun"
+    plural: ClassVar = "dagruns"
+    short_names: ClassVar[list[str]] = ["dr"]
+    name_limit: ClassVar = 63
+    columns: ClassVar[list[dict[str, Any]]] = [
+        {"name": "DAG", "type": "string", "jsonPath": ".spec.dag"},
+        {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        {"name": "Done", "type": "string", "jsonPath": ".status.progress"},
+        {"name": "Failed", "type": "integer", "jsonPath": ".status.failed"},
+        {"name": "Duration", "type": "string", "jsonPath": ".status.duration"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
+    ]
+    selectable: ClassVar[list[str]] = [".spec.dag", ".status.phase"]
+
+    spec: DAGRunSpec
+    """Which DAG to run, and with what."""
+    status: DAGRunStatus | None = None
+    """What happened so far."""

@@ -1,0 +1,184 @@
+"""A task: what one node of a DAG runs, and on what terms."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from tradewind.model.base import (
+    MAX_DEPENDENCIES,
+    EnvName,
+    Model,
+    Name,
+    Opaque,
+    Quantity,
+    Script,
+    ShortText,
+    Text,
+    crd,
+    rule,
+)
+from tradewind.model.duration import Duration
+
+
+class Backoff(Model):
+    """How long to wait before the next attempt: initial · factor^(failures - 1), at most max."""
+
+    initial: Duration = "10s"
+    """Wait before the first retry."""
+    factor: Annotated[float, Field(ge=1, le=10)] = 2
+    """What each further wait is multiplied by."""
+    max: Duration = "5m"
+    """No wait is longer than this."""
+
+
+class Retries(Model):
+    """How often a task is tried again. Failures of the task and losses by the infrastructure count apart."""
+
+    limit: Annotated[int, Field(ge=0, le=100)] = 0
+    """Further attempts after the task itself failed: an exit code other than 0, a timeout, outputs that can't be read."""
+    infrastructure_limit: Annotated[int, Field(ge=0, le=100)] = 5
+    """Further attempts after the infrastructure lost one: evicted, preempted, node gone, pod deleted, image not pulled."""
+    backoff: Backoff = Backoff()
+    """Waiting time between attempts."""
+
+
+class Resources(Model):
+    """CPU, memory and other resources of the task's container, as Kubernetes defines them."""
+
+    requests: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
+    """What the scheduler reserves, e.g. {cpu: 500m, memory: 256Mi}."""
+    limits: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
+    """What the container may not exceed."""
+
+
+class KeyRef(Model):
+    """One key of a Secret or ConfigMap in the run's namespace."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the Secret or ConfigMap."""
+    key: Annotated[str, Field(min_length=1, max_length=253)]
+    """The key in its data."""
+    optional: bool = False
+    """When true, a missing object or key leaves the variable unset instead of holding the task back."""
+
+
+class EnvSource(Model):
+    """Where an environment variable's value comes from."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                rule("has(self.secretKeyRef) != has(self.configMapKeyRef)", "write secretKeyRef or configMapKeyRef")
+            ]
+        )
+    )
+
+    secret_key_ref: KeyRef | None = None
+    """A key of a Secret. The value never enters a manifest, a status or a log of Tradewind."""
+    config_map_key_ref: KeyRef | None = None
+    """A key of a ConfigMap."""
+
+
+class ScriptSource(Model):
+    """A program written in the manifest. It is never interpolated: values reach it as environment variables."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[rule("has(self.python) != has(self.shell)", "write python or shell")]
+        )
+    )
+
+    python: Script | None = None
+    """Run by `python3 -c` of the task's image."""
+    shell: Script | None = None
+    """Run by `/bin/sh -ec` of the task's image: the first command that fails fails the task."""
+
+
+class HttpRequest(Model):
+    """An HTTP request. The response becomes the outputs `status` and `body` (parsed when it is JSON)."""
+
+    url: Annotated[str, Field(min_length=1, max_length=8_192)]
+    """http:// or https:// address. `$[[ ]]` expressions are rendered."""
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
+    """Request method."""
+    headers: Annotated[dict[str, ShortText], Field(max_length=64)] = {}
+    """Request headers. `$(NAME)` is replaced by an environment variable of the task, so that secrets come by envFrom."""
+    body: Text = ""
+    """Request body. `$[[ ]]` expressions are rendered."""
+    expect_status: Annotated[list[Annotated[int, Field(ge=100, le=599)]], Field(max_length=20)] = []
+    """Status codes that count as success; every 2xx when empty."""
+    timeout: Duration = "30s"
+    """Limit for connecting and for each read."""
+
+
+class PodSettings(Model):
+    """What a task's pod needs. In `spec.defaults` it holds for every task that doesn't say otherwise."""
+
+    image: Annotated[str, Field(max_length=512)] = ""
+    """Container image. Required here or in spec.defaults, but for http tasks."""
+    env: Annotated[dict[EnvName, Text], Field(max_length=256)] = {}
+    """Environment variables. `$[[ ]]` expressions are rendered. Merged with those of spec.defaults."""
+    env_from: Annotated[dict[EnvName, EnvSource], Field(max_length=256)] = {}
+    """Environment variables taken from Secrets and ConfigMaps, by variable name. Merged with those of spec.defaults."""
+    resources: Resources | None = None
+    """CPU and memory."""
+    service_account_name: Annotated[str, Field(max_length=253)] = ""
+    """Service account of the pod; the namespace's `default` when empty. Its token is mounted only when this is set."""
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = {}
+    """Labels that the node must have."""
+    tolerations: Annotated[list[Opaque], Field(max_length=32)] = []
+    """Taints to tolerate, as in a pod."""
+    pod_template: Opaque | None = None
+    """Anything else of a pod: {metadata, spec}, merged over the pod that Tradewind builds (lists by their Kubernetes
+    merge keys). The task's own container is called `main`."""
+    timeout: Duration | None = None
+    """Limit for one attempt, from the moment that a node accepts the pod. No limit when absent."""
+    pending_timeout: Duration | None = None
+    """How long an attempt may wait to start (image not pulled, not schedulable, configuration missing) before it counts
+    as lost; 10m when absent."""
+    retries: Retries | None = None
+    """How often to try again. No retries of failures, five of losses, when absent."""
+
+
+class Task(PodSettings):
+    """One node of a DAG: a container, a script or an HTTP request."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                rule(
+                    "(has(self.script) ? 1 : 0) + (has(self.http) ? 1 : 0)"
+                    " + (has(self.command) || has(self.args) ? 1 : 0) <= 1",
+                    "write one of script, http and command/args",
+                )
+            ]
+        )
+    )
+
+    depends_on: Annotated[
+        list[Name], Field(max_length=MAX_DEPENDENCIES, json_schema_extra=crd(x_kubernetes_list_type="set"))
+    ] = []
+    """Tasks that must have succeeded first."""
+    command: Annotated[list[Text], Field(max_length=256)] = []
+    """Replaces the image's entrypoint. `$[[ ]]` expressions are rendered."""
+    args: Annotated[list[Text], Field(max_length=256)] = []
+    """Arguments of the command or of the image's entrypoint. `$[[ ]]` expressions are rendered."""
+    script: ScriptSource | None = None
+    """A program in the manifest, instead of command and args."""
+    http: HttpRequest | None = None
+    """An HTTP request, instead of command and args."""
+
+
+def merged(defaults: PodSettings, task: Task) -> Task:
+    """The task with what `defaults` says where the task is silent. Maps of variables are merged by name."""
+    update: dict[str, Any] = {
+        name: getattr(defaults, name)
+        for name in PodSettings.model_fields
+        if name in defaults.model_fields_set and name not in task.model_fields_set
+    }
+    for name in ("env", "env_from", "node_selector"):
+        update[name] = {**getattr(defaults, name), **getattr(task, name)}
+    # A variable that the task sets in one way is not also set in the other way by the defaults.
+    update["env"] = {k: v for k, v in update["env"].items() if k in task.env or k not in task.env_from}
+    update["env_from"] = {k: v for k, v in update["env_from"].items() if k in task.env_from or k not in task.env}
+    return task.model_copy(update=update)

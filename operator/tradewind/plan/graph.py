@@ -1,0 +1,56 @@
+"""The graph of a DAG: who depends on whom, and in which order tasks can run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+
+class Cycle(ValueError):
+    """Tasks depend on each other in a circle. `tasks` names them in order, first and last the same."""
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        self.tasks = list(tasks)
+        super().__init__(f"tasks depend on each other in a circle: {self.shown()}")
+
+    def shown(self) -> str:
+        """The circle for people: `a -> b -> a`; long ones are cut in the middle."""
+        names = self.tasks if len(self.tasks) <= 12 else [*self.tasks[:6], "...", *self.tasks[-5:]]
+        text = " -> ".join(names)
+        return text if len(self.tasks) <= 12 else f"{text} ({len(self.tasks) - 1} tasks)"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Tasks in topological order (ties in the order of their names) with their direct neighbours."""
+
+    order: tuple[str, ...]
+    upstream: Mapping[str, tuple[str, ...]]
+    downstream: Mapping[str, tuple[str, ...]]
+
+    def ancestors(self, task: str) -> frozenset[str]:
+        """Every task that has ended before `task` can start."""
+        seen: set[str] = set()
+        stack = list(self.upstream[task])
+        while stack:
+            name = stack.pop()
+            if name not in seen:
+                seen.add(name)
+                stack.extend(self.upstream[name])
+        return frozenset(seen)
+
+
+def graph(dependencies: Mapping[str, Iterable[str]]) -> Graph:
+    """The graph of `{task: its dependencies}`. Raises Cycle; dependencies on nothing are the validator's business."""
+    upstream = {
+        task: tuple(sorted(name for name in set(dependencies[task]) if name in dependencies))
+        for task in sorted(dependencies)
+    }
+    try:
+        order = tuple(TopologicalSorter(upstream).static_order())
+    except CycleError as error:
+        raise Cycle(list(reversed(error.args[1]))) from None
+    downstream: dict[str, list[str]] = {task: [] for task in order}
+    for task in order:
+        for dependency in upstream[task]:
+            downstream[dependency].append(task)
+    return Graph(order, upstream, {task: tuple(names) for task, names in downstream.items()})

@@ -1,0 +1,32 @@
+"""What is wrong with a document, for the one who wrote it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Where, what is wrong, and what to write instead."""
+
+    path: str
+    what: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}" + (f"; {self.instead}" if self.instead else "")
+
+
+class Invalid(ValueError):
+    """A document with problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(summary(self.problems))
+
+
+def summary(problems: Sequence[Problem], limit: int = 10) -> str:
+    """Problems in one text, bounded: it goes into a condition."""
+    lines = [str(problem)[:800] for problem in problems[:limit]]
+    if len(problems) > limit:
+        lines.append(f"and {len(problems) - limit} more")
+    return "\n".join(lines)[:4_096]
