@@ -21,7 +21,11 @@ log = logging.getLogger("tradewind")
 @click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]")
 @click.option("--context", help="Context in the kubeconfig.")
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True, help="What to log."
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What to log.",
 )
 def command(
     namespaces: tuple[str, ...],

@@ -12,10 +12,11 @@ import orjson
 from tradewind import __version__, metrics
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Unavailable, from_status
-from tradewind.kube.resources import Resource
+from tradewind.kube.resources import PODS, Resource
 
 Object = dict[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 SILENCE = 100.0
 """Seconds without an event or a bookmark (one a minute) after which a watch counts as dead."""
 
@@ -70,6 +71,20 @@ class Client:
         async with self._writes:
             return await self._json("PATCH", "patch", resource, path, body=body, query=query)
 
+    async def apply(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
+        """Server-side apply: creates the object, or makes the fields that `body` names so."""
+        query = {"fieldManager": "tradewind-cli", "force": "true", "fieldValidation": "Strict"}
+        async with self._writes:
+            path = resource.path(namespace, name)
+            return await self._json("PATCH", "apply", resource, path, body=body, query=query, content=APPLY)
+
+    async def bind(self, namespace: str, pod: str, node: str) -> None:
+        """Assigns a pod to a node, as a scheduler does."""
+        target = {"apiVersion": "v1", "kind": "Node", "name": node}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
+        async with self._writes:
+            await self._request("POST", "bind", PODS, PODS.path(namespace, pod, "binding"), body=body)
+
     async def delete(
         self, resource: Resource, namespace: str, name: str, uid: str | None = None, **options: Any
     ) -> Object:
@@ -114,16 +129,8 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Unavailable(0, "ConnectionLost", _words(error)) from None
 
-    async def _json(
-        self,
-        method: str,
-        verb: str,
-        resource: Resource,
-        path: str,
-        body: Object | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> Object:
-        return cast(Object, orjson.loads(await self._request(method, verb, resource, path, body=body, query=query)))
+    async def _json(self, method: str, verb: str, resource: Resource, path: str, **rest: Any) -> Object:
+        return cast(Object, orjson.loads(await self._request(method, verb, resource, path, **rest)))
 
     async def _request(
         self,
@@ -133,10 +140,11 @@ class Client:
         path: str,
         body: Object | bytes | None = None,
         query: Mapping[str, str] | None = None,
+        content: str = "",
     ) -> bytes:
         headers = self._headers()
         if body is not None:
-            headers["Content-Type"] = MERGE_PATCH if method == "PATCH" else "application/json"
+            headers["Content-Type"] = content or (MERGE_PATCH if method == "PATCH" else "application/json")
         data = orjson.dumps(body) if isinstance(body, dict) else body
         began = time.perf_counter()
         code = 0

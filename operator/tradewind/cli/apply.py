@@ -1,0 +1,28 @@
+"""`tradewind apply`: manifests to the cluster, checked here first."""
+
+import click
+
+from tradewind.cli import manifest
+from tradewind.cli.options import cluster
+from tradewind.cli.run import RESOURCES
+from tradewind.kube.client import Client
+
+
+@click.command()
+@click.option(
+    "-f", "--file", "files", multiple=True, required=True, help="Manifest (`-`: standard input); repeat for more."
+)
+@cluster
+async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
+    """Apply DAGs (and ConfigMaps, Secrets, DAGRuns) of manifests to the cluster."""
+    documents = [document for file in files for document in manifest.load(file)]
+    for document in documents:
+        manifest.check(document)
+    for document in documents:
+        target = document.body["metadata"].get("namespace") or namespace
+        resource = RESOURCES[document.kind]
+        if "name" in document.body["metadata"]:
+            await client.apply(resource, target, document.name, document.body)
+        else:
+            await client.create(resource, target, document.body, fieldValidation="Strict")
+        click.echo(f"{document.kind.lower()}/{document.name} applied")

@@ -1,0 +1,19 @@
+"""`tradewind cancel`: stop a run."""
+
+import click
+
+from tradewind.cli.options import cluster
+from tradewind.kube.client import Client
+from tradewind.kube.resources import RUNS
+from tradewind.model.run import FINAL_PHASES
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@cluster
+async def command(client: Client, namespace: str, runs: tuple[str, ...]) -> None:
+    """Cancel RUNS: their live pods are deleted and nothing more starts."""
+    for name in runs:
+        found = await client.patch(RUNS, namespace, name, {"spec": {"desiredState": "Cancelled"}})
+        phase = (found.get("status") or {}).get("phase")
+        click.echo(f"dagrun/{name} {'had ended already: ' + phase if phase in FINAL_PHASES else 'is being cancelled'}")

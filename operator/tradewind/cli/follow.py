@@ -1,0 +1,91 @@
+"""Following a run to its end: live in a terminal, line by line elsewhere."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from rich.console import Console
+from rich.live import Live
+
+from tradewind.cli.picture import Row, drawn, rows
+from tradewind.control.podbuild import pod_name
+from tradewind.control.revisions import Revisions
+from tradewind.control.view import Run, read_run
+from tradewind.kube.client import Client
+from tradewind.kube.pod import RUN_UID, parse_list
+from tradewind.kube.resources import PODS, RUNS
+from tradewind.model import duration
+from tradewind.plan.planner import FINAL
+
+INTERVAL = 0.2
+"""Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
+
+
+async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
+    """The run now. No rows before it has begun."""
+    run = read_run(await client.get(RUNS, namespace, name))
+    revision = run.status.get("revision")
+    if not revision:
+        return run, []
+    definition = await revisions.load(namespace, revision)
+    raw = await client.list_raw(PODS, namespace, labelSelector=f"{RUN_UID}={run.uid}")
+    return run, rows(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
+
+
+async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:
+    """The run, again and again, until it has ended."""
+    revisions = Revisions(client)
+    while True:
+        run, found = await picture(client, namespace, name, revisions)
+        yield run, found
+        if run.final:
+            return
+        await asyncio.sleep(INTERVAL)
+
+
+async def follow(
+    client: Client, namespace: str, name: str, console: Console, note: Callable[[], str]
+) -> tuple[Run, list[Row]]:
+    """Shows the run until it has ended, and returns how. `note` is shown under it."""
+    last: tuple[Run, list[Row]] | None = None
+    if not console.is_terminal:
+        said: dict[str, str] = {}
+        async for last in looks(client, namespace, name):
+            _say(console, last, said)
+    else:
+        with Live(console=console, refresh_per_second=8, transient=True) as live:
+            async for last in looks(client, namespace, name):
+                live.update(drawn(*last))
+                live.console.set_window_title(note() or f"tradewind: {name}")
+        if last:
+            console.print(drawn(*last))
+    if last is None:
+        raise RuntimeError("a run has at least one look")
+    return last
+
+
+def _say(console: Console, look: tuple[Run, Sequence[Row]], said: dict[str, str]) -> None:
+    run, found = look
+    for row in found:
+        if said.get(row.task) != row.state and (row.state in FINAL or row.message or row.live):
+            took = f" ({duration.text(row.seconds)})" if row.state in FINAL and row.seconds is not None else ""
+            words = f": {row.message}" if row.message else ""
+            console.print(f"{row.task}: {row.state}{took}{words}", highlight=False, soft_wrap=True)
+        said[row.task] = row.state
+    phase = run.phase or "Queued"
+    if said.get("") != phase:
+        message = f": {run.status.get('message')}" if run.status.get("message") else ""
+        console.print(f"run {run.name}: {phase}{message}", highlight=False, soft_wrap=True)
+        said[""] = phase
+
+
+async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Console, lines: int = 40) -> None:
+    """The last lines that failed tasks have printed."""
+    for row in found:
+        if not row.attempts:
+            continue
+        pod = pod_name(run.name, row.task, row.attempts[-1].number)
+        console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")
+        with contextlib.suppress(Exception):
+            async for line in client.logs(run.namespace, pod, tailLines=str(lines)):
+                console.print(line.decode(errors="replace"), markup=False, highlight=False, soft_wrap=True)

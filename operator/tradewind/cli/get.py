@@ -1,0 +1,96 @@
+"""`tradewind get`: DAGs or runs in a table."""
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.picture import PHASES
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model import duration
+
+KINDS = {"dags": DAGS, "dag": DAGS, "runs": RUNS, "run": RUNS, "dagruns": RUNS, "dagrun": RUNS}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs")
+@click.argument("name", required=False)
+@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option("--dag", help="Only runs of this DAG.")
+@OUTPUT
+@cluster
+async def command(
+    client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
+) -> None:
+    """List DAGs or runs, the youngest runs first."""
+    resource = KINDS[kind]
+    where = None if all_namespaces else namespace
+    if name:
+        items = [await client.get(resource, namespace, name)]
+    else:
+        query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource is RUNS else {}
+        items = (await client.list(resource, where, **query))["items"]
+    if output == "json":
+        click.echo(json.dumps(items, indent=2, ensure_ascii=False))
+        return
+    if not items:
+        click.echo(f"no {kind} in {'any namespace' if where is None else f'namespace {namespace}'}", err=True)
+        return
+    items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
+    Console().print(_table(items, runs=resource is RUNS, namespaces=all_namespaces))
+
+
+def _table(items: list[Object], runs: bool, namespaces: bool) -> Table:
+    heads = (
+        ["RUN", "DAG", "PHASE", "DONE", "FAILED", "DURATION", "AGE"]
+        if runs
+        else ["DAG", "TASKS", "LAST RUN", "LAST PHASE", "PHASE", "AGE"]
+    )
+    table = Table(*(["NAMESPACE"] if namespaces else []), *heads, box=None, pad_edge=False, header_style="bold")
+    for item in items:
+        cells = _run(item) if runs else _dag(item)
+        table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells)
+    return table
+
+
+def _run(item: Object) -> list[str | Text]:
+    status = item.get("status") or {}
+    return [
+        item["metadata"]["name"],
+        item["spec"]["dag"],
+        _phase(status.get("phase") or "Queued"),
+        status.get("progress") or "",
+        str(status.get("failed") or 0),
+        status.get("duration") or "",
+        _age(item),
+    ]
+
+
+def _dag(item: Object) -> list[str | Text]:
+    status = item.get("status") or {}
+    last: dict[str, Any] = status.get("lastRun") or {}
+    phase = status.get("phase") or ""
+    return [
+        item["metadata"]["name"],
+        str(status.get("tasks") or ""),
+        last.get("name", ""),
+        _phase(last.get("phase", "")),
+        Text(phase, style="red" if phase == "Invalid" else ""),
+        _age(item),
+    ]
+
+
+def _phase(phase: str) -> Text:
+    return Text(phase, style=PHASES.get(phase, ""))
+
+
+def _age(item: Object) -> str:
+    created = datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
+    return duration.text(max(0.0, round(time.time() - created)))

@@ -1,0 +1,67 @@
+"""`tradewind logs`: what tasks have printed."""
+
+import asyncio
+import sys
+
+import click
+
+from tradewind.cli.options import cluster
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, Invalid, NotFound
+from tradewind.kube.pod import RUN_UID, TASK, Pod, parse_list
+from tradewind.kube.resources import PODS, RUNS
+from tradewind.model.run import FINAL_PHASES
+
+
+@click.command()
+@click.argument("run")
+@click.argument("task", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("--tail", type=int, help="Only the last lines of each pod.")
+@cluster
+async def command(client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None) -> None:
+    """Print the logs of a RUN's tasks, or of one TASK; every attempt whose pod is still there."""
+    query = {"tailLines": str(tail)} if tail is not None else {}
+    printing: dict[str, asyncio.Task[None]] = {}
+    prefix = task is None
+    while True:
+        found = await client.get(RUNS, namespace, run)
+        over = (found.get("status") or {}).get("phase") in FINAL_PHASES
+        for pod in await _pods(client, namespace, found["metadata"]["uid"], task):
+            started = pod.status.phase != "Pending"
+            if started and pod.metadata.name not in printing:
+                printing[pod.metadata.name] = asyncio.create_task(_print(client, pod, prefix, follow, query))
+                if not follow:
+                    await printing[pod.metadata.name]
+        if not follow or over:
+            break
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*printing.values())
+    if not printing:
+        what = f"task {task} of run {run}" if task else f"run {run}"
+        raise click.ClickException(
+            f"{what} has no pods with logs: not started yet, or removed by the DAG's podRetention"
+        )
+
+
+async def _pods(client: Client, namespace: str, uid: str, task: str | None) -> list[Pod]:
+    selector = f"{RUN_UID}={uid}" + (f",{TASK}={task}" if task else "")
+    pods = parse_list(await client.list_raw(PODS, namespace, labelSelector=selector)).items
+    return sorted(
+        pods,
+        key=lambda pod: (pod.metadata.creation_timestamp is None, pod.metadata.creation_timestamp, pod.metadata.name),
+    )
+
+
+async def _print(client: Client, pod: Pod, prefix: bool, follow: bool, query: dict[str, str]) -> None:
+    label = f"{pod.metadata.labels.get(TASK)} | " if prefix else ""
+    options = {**query, "follow": "true"} if follow else query
+    try:
+        async for line in client.logs(pod.metadata.namespace, pod.metadata.name, **options):
+            if line or not prefix:
+                sys.stdout.write(f"{label}{line.decode(errors='replace')}\n")
+                sys.stdout.flush()
+    except (NotFound, Invalid):
+        return
+    except ApiError as error:
+        click.echo(f"{label}{error.message}", err=True)

@@ -1,0 +1,84 @@
+"""Options that several commands share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from tradewind.cli.manifest import BadManifest
+from tradewind.kube.client import Client
+from tradewind.kube.connection import NoCluster, connect
+from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
+
+T = TypeVar("T")
+
+
+def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
+    """Makes a command of `async f(client, namespace, ...)` that talks to the cluster of the user's kubeconfig."""
+
+    @click.option("-n", "--namespace", help="Namespace.  [default: the kubeconfig's]")
+    @click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]")
+    @click.option("--context", help="Context in the kubeconfig.")
+    @wraps(function)
+    def command(namespace: str | None, kubeconfig: str | None, context: str | None, **rest: Any) -> T:
+        async def work() -> T:
+            connection = connect(kubeconfig, context)
+            async with Client(connection) as client:
+                return await function(client, namespace or connection.namespace, **rest)
+
+        return settled(work())
+
+    return command
+
+
+def settled(work: Coroutine[Any, Any, T]) -> T:
+    """Runs `work` to its end; what can go wrong becomes a message and exit code 1, an interruption 130."""
+    try:
+        return asyncio.run(work)
+    except (BadManifest, NoCluster) as error:
+        raise click.ClickException(str(error)) from None
+    except ApiError as error:
+        raise click.ClickException(explained(error)) from None
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(130) from None
+
+
+def explained(error: ApiError) -> str:
+    """The server's words and, where there is one, the way on."""
+    match error:
+        case Unauthorized():
+            return f"the cluster does not accept your credentials: {error.message or error.reason}"
+        case Forbidden():
+            return f"not allowed: {error.message}"
+        case NotFound() if "could not find the requested resource" in error.message:
+            return "the cluster does not know DAGs: install Tradewind (helm install), or apply its CRDs"
+        case Unavailable(status=0):
+            return f"no answer from the API server: {error.message}"
+        case _:
+            return error.message or str(error)
+
+
+def pairs(values: tuple[str, ...]) -> dict[str, str]:
+    """`("a=1", …)` as a dict. Raises UsageError for one without `=`."""
+    result = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--param {value}: write --param NAME=VALUE")
+        result[name] = text
+    return result
+
+
+PARAM = click.option(
+    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Value of a param; repeat for more."
+)
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for programs.",
+)

@@ -1,0 +1,216 @@
+"""`tradewind run`: a DAG from a file on this machine, or a DAG of the cluster."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+
+from tradewind import API_VERSION
+from tradewind.cli import manifest
+from tradewind.cli.follow import follow, print_logs
+from tradewind.cli.manifest import BadManifest, Document
+from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
+from tradewind.cli.picture import Row, as_data, failed
+from tradewind.control.view import Run, read_run
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS, SECRETS
+from tradewind.model.dag import Param
+from tradewind.plan.definition import define
+from tradewind.plan.params import from_text, resolve
+
+RESOURCES = {"DAG": DAGS, "DAGRun": RUNS, "ConfigMap": CONFIG_MAPS, "Secret": SECRETS}
+
+
+@click.command()
+@click.argument("dag", required=False)
+@click.option(
+    "-f", "--file", help="Run the DAG of this manifest on this machine, without a cluster (`-`: standard input)."
+)
+@click.option("-w", "--watch", is_flag=True, help="On a cluster: show the run until it has ended.")
+@PARAM
+@OUTPUT
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    dag: str | None,
+    file: str | None,
+    watch: bool,
+    params: tuple[str, ...],
+    output: str,
+    **rest: Any,
+) -> None:
+    """Run DAG on the cluster, or the DAG of a manifest (-f) on this machine.
+
+    \b
+    tradewind run -f dag.yaml --param region=south     here, as local processes
+    tradewind run leave-forecast --param region=south  on the cluster, one pod per task
+
+    The exit code is 0 only when the run succeeded.
+    """
+    given = pairs(params)
+    if file:
+        succeeded = settled(run_here(file, dag, given, output))
+    elif dag:
+        succeeded = _run_there(dag=dag, params=given, watch=watch, output=output, **rest)
+    else:
+        raise click.UsageError("name a DAG of the cluster, or give a manifest with -f")
+    ctx.exit(0 if succeeded else 1)
+
+
+for option in reversed(
+    [
+        click.option("-n", "--namespace", help="Namespace on the cluster.  [default: the kubeconfig's]"),
+        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
+        click.option("--context", help="Context in the kubeconfig."),
+    ]
+):
+    command = option(command)
+
+
+@cluster
+async def _run_there(
+    client: Client, namespace: str, dag: str, params: dict[str, str], watch: bool, output: str
+) -> bool:
+    found = await client.get(DAGS, namespace, dag)
+    declared = {name: Param.model_validate(body) for name, body in (found["spec"].get("params") or {}).items()}
+    body = run_body(dag, values(declared, params))
+    created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
+    if not watch:
+        print(created.name if output == "text" else json.dumps({"run": created.name, "namespace": namespace}))
+        return True
+    console = Console(stderr=output == "json")
+    run, found_rows = await follow(client, namespace, created.name, console, lambda: "")
+    return await conclude(client, run, found_rows, output, console)
+
+
+async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str) -> bool:
+    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once."""
+    documents = manifest.load(file)
+    for document in documents:
+        manifest.check(document)
+    chosen, body = _choose(file, documents, dag, params)
+    from tradewind.local.session import session
+
+    cancelled = asyncio.Event()
+    console = Console(stderr=output == "json")
+    me = asyncio.current_task()
+
+    def interrupted() -> None:
+        if cancelled.is_set() and me:
+            me.cancel()
+        cancelled.set()
+
+    try:
+        async with session(interrupted) as here:
+            for document in documents:
+                if document.kind != "DAGRun":
+                    await here.client.apply(RESOURCES[document.kind], "default", document.name, _plain(document.body))
+            created = read_run(orjson.loads(await here.client.create(RUNS, "default", body, fieldValidation="Strict")))
+            for words in ignored(chosen):
+                console.print(f"note: {words}", style="dim", highlight=False)
+            canceller = asyncio.create_task(_cancel_when(cancelled, here.client, created))
+            try:
+                run, rows = await follow(here.client, "default", created.name, console, lambda: "")
+            finally:
+                canceller.cancel()
+            return await conclude(here.client, run, rows, output, console)
+    except asyncio.CancelledError:
+        raise click.exceptions.Exit(130) from None
+
+
+async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run) -> None:
+    await cancelled.wait()
+    print("\ncancelling (Ctrl-C again: end at once)", file=sys.stderr)
+    await client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
+
+
+async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, console: Console) -> bool:
+    """Shows outputs or logs; whether the run succeeded."""
+    if output == "json":
+        print(json.dumps(as_data(run, rows), indent=2, ensure_ascii=False))
+    elif run.phase == "Succeeded":
+        for task, values_ in (run.status.get("outputs") or {}).items():
+            text = json.dumps(values_, ensure_ascii=False)
+            console.print(
+                f"{task}: {text if len(text) <= 300 else text[:297] + '...'}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    if run.phase == "Failed":
+        with contextlib.suppress(BrokenPipeError):
+            await print_logs(client, run, failed(rows), console)
+    return run.phase == "Succeeded"
+
+
+def _choose(
+    file: str, documents: Sequence[Document], name: str | None, params: Mapping[str, str]
+) -> tuple[Document, Object]:
+    """The DAG to run and the run to create."""
+    dags = {document.name: document for document in documents if document.kind == "DAG"}
+    runs = [document for document in documents if document.kind == "DAGRun"]
+    if name is None and runs:
+        name = str((runs[0].body.get("spec") or {}).get("dag"))
+    if name is None and len(dags) == 1:
+        name = next(iter(dags))
+    if name is None:
+        what = (
+            f"has the DAGs {', '.join(dags)}: name one, as in `tradewind run -f {file} {next(iter(dags))}`"
+            if dags
+            else "has no DAG"
+        )
+        raise BadManifest(f"{file}: {what}")
+    if name not in dags:
+        raise BadManifest(f"{file}: has no DAG {name!r}; it has: {', '.join(dags) or 'none'}")
+    given: dict[str, Any] = {}
+    for document in runs:
+        spec = document.body.get("spec") or {}
+        if spec.get("dag") == name:
+            given = dict(spec.get("params") or {})
+    declared = define(dags[name].body["spec"]).spec.params
+    given |= values(declared, params)
+    problems = resolve(declared, given)[1]
+    if problems:
+        raise BadManifest("\n".join(f"--param {str(problem).removeprefix('spec.params.')}" for problem in problems))
+    return dags[name], run_body(name, given, f"{name}-{secrets.token_hex(2)}")
+
+
+def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str, Any]:
+    """Params typed on the command line, as their types; unknown ones are left for the check to refuse."""
+    return {name: from_text(declared[name], text) if name in declared else text for name, text in given.items()}
+
+
+def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
+    """A DAGRun."""
+    metadata = {"name": name} if name else {"generateName": f"{dag[:57]}-"}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "DAGRun",
+        "metadata": metadata,
+        "spec": {"dag": dag, "params": dict(params)},
+    }
+
+
+def ignored(dag: Document) -> list[str]:
+    """What of a DAG means nothing on this machine."""
+    spec = dag.body["spec"]
+    settings = [spec.get("defaults") or {}, *spec["tasks"].values()]
+    notes = []
+    if any(item.get("image") for item in settings):
+        notes.append("tasks run as processes of this machine: images are not used")
+    if any(((item.get("podTemplate") or {}).get("spec") or {}).get("volumes") for item in settings):
+        notes.append("volumes are not mounted: params should name folders of this machine")
+    return notes
+
+
+def _plain(body: Object) -> Object:
+    metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
+    return {**body, "metadata": metadata}

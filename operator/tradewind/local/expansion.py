@@ -1,0 +1,12 @@
+"""Kubernetes' `$(NAME)` expansion in commands, arguments and environment values."""
+
+import re
+from collections.abc import Mapping
+
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """`$(NAME)` of a known variable becomes its value, an unknown one stays; `$$` is one `$`.
+    Source: "Define dependent environment variables" in the Kubernetes documentation."""
+    return _REFERENCE.sub(lambda match: "$" if match[0] == "$$" else env.get(match[1], match[0]), text)

@@ -1,0 +1,227 @@
+"""The laptop's kubelet: takes every pod and runs its `main` container as a local process. The image is not used."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.resources import PODS
+from tradewind.local.environment import ConfigMissing, variables
+from tradewind.local.expansion import expand
+from tradewind.local.process import NotStarted, Process
+
+log = logging.getLogger(__name__)
+NODE = "local"
+GRACE = 30.0
+
+
+class Kubelet:
+    """Runs pods of an API server as processes. `folder` holds logs and termination messages, `cwd` is where tasks start."""
+
+    def __init__(self, client: Client, folder: Path, cwd: str) -> None:
+        self._client, self._folder, self._cwd = client, folder, cwd
+        self._pods: dict[str, asyncio.Task[None]] = {}
+        self._processes: dict[str, Process] = {}
+        self._running: set[tuple[str, str]] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    def log_path(self, namespace: str, pod: str) -> Path:
+        """Where a pod's output goes."""
+        return self._folder / f"{namespace}_{pod}.log"
+
+    async def run(self) -> None:
+        """Follows pods until cancelled; then kills every process."""
+        try:
+            while True:
+                with contextlib.suppress(ApiError):
+                    await self._follow()
+                await asyncio.sleep(0.1)
+        finally:
+            for process in self._processes.values():
+                process.kill()
+            for task in [*self._pods.values(), *self._stopping]:
+                task.cancel()
+            await asyncio.gather(*self._pods.values(), *self._stopping, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        listed = await self._client.list(PODS)
+        for found in listed["items"]:
+            self._seen(found)
+        version = listed["metadata"]["resourceVersion"]
+        async for line in self._client.watch(PODS, None, resourceVersion=version):
+            event: Object = orjson.loads(line) if line else {"type": "BOOKMARK"}
+            if event["type"] in ("ADDED", "MODIFIED"):
+                self._seen(event["object"])
+            elif event["type"] == "DELETED":
+                self._drop(event["object"]["metadata"]["uid"])
+
+    def _seen(self, pod: Object) -> None:
+        meta = pod["metadata"]
+        uid = meta["uid"]
+        if meta.get("deletionTimestamp"):
+            if uid in self._processes or uid in self._pods:
+                self._background(self._end(pod))
+            elif pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+                self._background(self._delete(pod))
+        elif uid not in self._pods and pod.get("status", {}).get("phase", "Pending") == "Pending":
+            self._pods[uid] = asyncio.create_task(self._live(pod))
+
+    def _background(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
+
+    def _drop(self, uid: str) -> None:
+        if process := self._processes.pop(uid, None):
+            process.kill()
+        if task := self._pods.pop(uid, None):
+            task.cancel()
+
+    async def _end(self, pod: Object) -> None:
+        """A graceful deletion: the process ends, then the object goes."""
+        uid = pod["metadata"]["uid"]
+        if process := self._processes.get(uid):
+            await process.stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or GRACE))
+        if (task := self._pods.get(uid)) and uid not in self._processes:
+            task.cancel()
+        elif task:
+            await asyncio.wait([task], timeout=5)
+        await self._delete(pod)
+
+    async def _delete(self, pod: Object) -> None:
+        meta = pod["metadata"]
+        with contextlib.suppress(ApiError):
+            await self._client.delete(PODS, meta["namespace"], meta["name"], uid=meta["uid"], gracePeriodSeconds=0)
+
+    async def _live(self, pod: Object) -> None:
+        """One pod from its start to its end."""
+        meta, spec = pod["metadata"], pod["spec"]
+        main = next((item for item in spec["containers"] if item["name"] == "main"), spec["containers"][0])
+        try:
+            await self._client.bind(meta["namespace"], meta["name"], NODE)
+            env = await self._environment(pod, main)
+            await self._run(pod, main, env)
+        except NotFound:
+            return
+        except ApiError as error:
+            log.warning("pod %s: %s", meta["name"], error)
+            self._pods.pop(meta["uid"], None)
+
+    async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
+        meta = pod["metadata"]
+        argv = [expand(text, env) for text in [*main.get("command", []), *main.get("args", [])]]
+        message = self._folder / f"{meta['uid']}.message"
+        # The path of the termination message exists in a container only: here the variable names a file of this pod.
+        env = {
+            key: str(message) if value == main.get("terminationMessagePath") else value for key, value in env.items()
+        }
+        began = _now()
+        cwd = main.get("workingDir") or self._cwd
+        try:
+            if not argv:
+                raise NotStarted(
+                    "the container has no command: in local mode the image's own entrypoint is not known; write `command`"
+                )
+            if not Path(cwd).is_dir():
+                raise NotStarted(f"workingDir {cwd} does not exist on this machine")
+            process = await Process.start(argv, env, cwd, self.log_path(meta["namespace"], meta["name"]), message)
+        except NotStarted as error:
+            await self._over(pod, main, began, 128, "StartError", str(error))
+            return
+        self._processes[meta["uid"]] = process
+        self._running.add((meta["namespace"], meta["name"]))
+        try:
+            await self._status(pod, "Running", main, {"running": {"startedAt": began}})
+            deadline = pod["spec"].get("activeDeadlineSeconds")
+            try:
+                code = await asyncio.wait_for(
+                    asyncio.shield(waiting := asyncio.ensure_future(process.wait())), deadline
+                )
+                reason = ""
+            except TimeoutError:
+                await process.stop(float(pod["spec"].get("terminationGracePeriodSeconds") or GRACE))
+                code, reason = await waiting, "DeadlineExceeded"
+            await self._over(pod, main, began, code, "Completed" if code == 0 else "Error", process.message(), reason)
+        finally:
+            process.kill()
+            self._processes.pop(meta["uid"], None)
+            self._running.discard((meta["namespace"], meta["name"]))
+            message.unlink(missing_ok=True)
+
+    async def _over(
+        self, pod: Object, main: Object, began: str, code: int, why: str, message: str, pod_reason: str = ""
+    ) -> None:
+        terminated = {"exitCode": code, "reason": why, "message": message, "startedAt": began, "finishedAt": _now()}
+        phase = "Succeeded" if code == 0 and not pod_reason else "Failed"
+        await self._status(pod, phase, main, {"terminated": terminated}, pod_reason)
+
+    async def _status(self, pod: Object, phase: str, main: Object, state: Object, reason: str = "") -> None:
+        meta = pod["metadata"]
+        status: Object = {
+            "phase": phase,
+            "startTime": _now(),
+            "hostIP": "127.0.0.1",
+            "containerStatuses": [
+                {
+                    "name": main["name"],
+                    "image": main["image"],
+                    "imageID": "",
+                    "ready": "running" in state,
+                    "restartCount": 0,
+                    "state": state,
+                }
+            ],
+        }
+        if reason:
+            status |= {"reason": reason, "message": "Pod was active on the node longer than the specified deadline"}
+        await self._client.patch(PODS, meta["namespace"], meta["name"], {"status": status}, "status")
+
+    async def _environment(self, pod: Object, main: Object) -> dict[str, str]:
+        """The container's variables. Waits, visibly, for Secrets and ConfigMaps that are not there."""
+        said = ""
+        while True:
+            try:
+                return await variables(self._client, pod["metadata"]["namespace"], main)
+            except ConfigMissing as error:
+                if str(error) != said:
+                    said = str(error)
+                    waiting = {"reason": "CreateContainerConfigError", "message": said}
+                    await self._status(pod, "Pending", main, {"waiting": waiting})
+                await asyncio.sleep(0.5)
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str = "main",
+        *,
+        follow: bool = False,
+        tail_lines: int | None = None,
+        **_: Any,
+    ) -> AsyncIterator[bytes]:
+        """What the pod has printed; with `follow`, until its process has ended."""
+        path = self.log_path(namespace, pod)
+        offset = 0
+        while True:
+            alive = (namespace, pod) in self._running
+            data = path.read_bytes()[offset:] if path.exists() else b""
+            offset += len(data)
+            if tail_lines is not None and data:
+                data = b"".join(data.splitlines(keepends=True)[-tail_lines:])
+                tail_lines = None
+            if data:
+                yield data
+            if not follow or not alive:
+                return
+            await asyncio.sleep(0.1)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,67 @@
+"""A cluster in one process: embedded API server, operator and kubelet, for as long as the context is open."""
+
+import asyncio
+import contextlib
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.control.app import Operator, Options
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.local.apiserver import ApiServer
+from tradewind.local.kubelet import Kubelet
+from tradewind.model.crd import manifests
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a local cluster offers."""
+
+    client: Client
+    connection: Connection
+    token: str
+    server: ApiServer
+    operator: Operator
+    folder: Path
+
+
+@contextlib.asynccontextmanager
+async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None = None) -> AsyncIterator[Session]:
+    """A local cluster. SIGINT and SIGTERM call `on_signal`. Leaving the context ends every process that a task started."""
+    token = secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
+        folder = Path(name)
+        server = ApiServer(crds=manifests(), token=token)
+        await server.start(port=port)
+        connection = Connection(server.url, authorization=lambda: f"Bearer {token}")
+        stop = asyncio.Event()
+        try:
+            async with Client(connection) as client:
+                kubelet = Kubelet(client, folder, cwd or str(Path.cwd()))
+                server.log_source = kubelet.logs
+                operator = Operator(connection, Options())
+                running = [
+                    asyncio.create_task(operator.run(stop, on_signal)),
+                    asyncio.create_task(kubelet.run()),
+                ]
+                try:
+                    await _ready(operator, running)
+                    yield Session(client, connection, token, server, operator, folder)
+                finally:
+                    stop.set()
+                    running[1].cancel()
+                    await asyncio.gather(*running, return_exceptions=True)
+        finally:
+            await server.stop()
+
+
+async def _ready(operator: Operator, running: list[asyncio.Task[None]]) -> None:
+    waiting = asyncio.create_task(operator.ready.wait())
+    done, _ = await asyncio.wait([waiting, *running], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for task in done - {waiting}:
+        task.result()
+        raise RuntimeError("the local cluster ended while it was starting")
