@@ -1,0 +1,59 @@
+# One command each; `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit conformance e2e lint fix crds docs bench snapshots clean
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Tradewind needs Python 3.11 or newer, this is %s: make PYTHON=python3.12 ..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV) (once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.stamp ## Make the virtual environment
+
+demo: $(VENV)/.stamp ## Run the leave forecast on this machine, without a cluster
+	@$(BIN)/python examples/leave-forecast/demo.py
+
+lint: $(VENV)/.stamp ## Format check, lint, types, import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.stamp ## Format and mend what a tool can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit: $(VENV)/.stamp ## Tests that need no cluster, with branch coverage of plan/ and model/
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not e2e" tests
+	$(BIN)/coverage report
+
+e2e: $(VENV)/.stamp ## Tests on a real cluster: $$KUBECONFIG, kind, or one of our own making
+	$(BIN)/pytest -m e2e tests
+
+test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had
+
+crds: $(VENV)/.stamp ## Generate crds/ and the chart's copy from the models
+	$(BIN)/python -m tradewind.model.write crds
+	mkdir -p charts/tradewind/files/crds && cp crds/*.yaml charts/tradewind/files/crds/
+
+docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
+	$(BIN)/python -m tradewind.model.reference docs/reference.md
+
+bench: $(VENV)/.stamp ## Measure against a floor in the same run; writes bench/results/
+	$(BIN)/python -m bench
+
+clean: ## Remove what the other commands made here
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .demo
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+-include tests/cluster/cluster.mk

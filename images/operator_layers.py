@@ -1,0 +1,99 @@
+"""The two layers above Python that make the operator's image: dependencies, and the package itself."""
+
+import os
+import platform
+import subprocess
+import sys
+import tomllib
+import zipfile
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[1]
+PROJECT, CONSTRAINTS, PACKAGE = REPO / "pyproject.toml", REPO / "constraints.txt", REPO / "operator"
+HOME = "opt/tradewind"
+PYTHON = "3.11"
+# Every C library up to the one of the image's Debian.
+PLATFORMS = ("manylinux2014", *(f"manylinux_2_{minor}" for minor in (17, 24, 26, 27, 28, 31, 34, 35, 36)))
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads(PROJECT.read_text())
+
+
+def version() -> str:
+    return str(project()["project"]["version"])
+
+
+def requirements() -> list[str]:
+    return list(project()["project"]["dependencies"])
+
+
+def make_dependencies(work: Path) -> Path:
+    """Every dependency, of the pinned versions, as wheels for the image's Python and not for this one."""
+    target = work / "root" / HOME
+    _pip(
+        "install", "--target", str(target), "--constraint", str(CONSTRAINTS), "--only-binary=:all:", "--no-compile",
+        "--implementation=cp", f"--python-version={PYTHON}",
+        *(f"--platform={name}_{platform.machine()}" for name in PLATFORMS), *requirements(),
+    )  # fmt: skip
+    _compile(target)
+    return work / "root"
+
+
+def make_package(work: Path, tools: Path) -> Path:
+    """The wheel of this repository, unpacked, and its commands."""
+    target = work / "root" / HOME
+    target.mkdir(parents=True)
+    with zipfile.ZipFile(_wheel(work, tools)) as wheel:
+        wheel.extractall(target)
+    entries = ConfigParser()
+    entries.read(next(target.glob("tradewind-*.dist-info")) / "entry_points.txt")
+    (target / "bin").mkdir()
+    for name, place in entries["console_scripts"].items():
+        module, function = place.split(":")
+        script = target / "bin" / name
+        script.write_text(
+            f"#!/usr/local/bin/python3\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
+        )
+        script.chmod(0o755)
+    _compile(target)
+    return work / "root"
+
+
+def _wheel(work: Path, tools: Path) -> Path:
+    """By the project's own build backend, kept in the cache: fetching it anew would take longer than the rest."""
+    required = project()["build-system"]["requires"]
+    backend = tools / "-".join(required).replace("=", "")
+    if not backend.exists():
+        partial = work / "backend"
+        _pip("install", "--target", str(partial), *required)
+        tools.mkdir(parents=True, exist_ok=True)
+        partial.rename(backend)
+    code = f"from {project()['build-system']['build-backend']} import build_wheel; print(build_wheel({str(work)!r}))"
+    built = _run(sys.executable, "-B", "-c", code, cwd=REPO, PYTHONPATH=str(backend), SOURCE_DATE_EPOCH="1700000000")
+    return work / built.split()[-1]
+
+
+def _compile(target: Path) -> None:
+    """Bytecode makes the start twice as fast; only a Python of the image's version can make it."""
+    if platform.python_version().startswith(f"{PYTHON}."):
+        inside = ["-s", str(target), "-p", f"/{HOME}"]
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash", *inside, str(target)],
+            capture_output=True, check=False,
+        )  # fmt: skip
+
+
+def _pip(*arguments: str) -> None:
+    _run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments)
+
+
+def _run(*command: str, cwd: Path | None = None, **env: str) -> str:
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, **env}
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout

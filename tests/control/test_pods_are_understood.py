@@ -1,0 +1,172 @@
+"""How an attempt ended, from its pod; and the words that a user reads."""
+
+from typing import Any
+
+import pytest
+from tradewind.control.observe import Alive, Ended, observe
+from tradewind.kube.pod import Pod
+
+from control.pods import pod, terminated
+
+
+def ended(found: Pod, stopped: str = "") -> Ended:
+    seen = observe(found, stopped)
+    assert isinstance(seen, Ended), seen
+    return seen
+
+
+def test_outputs_are_the_json_object_of_the_termination_message() -> None:
+    seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0, '{"rows": 5, "ok": true}\n')))
+    assert seen.attempt.succeeded and seen.outputs == {"rows": 5, "ok": True}
+    assert (seen.attempt.end - seen.attempt.start, seen.attempt.node, seen.attempt.exit_code) == (3, "n1", None)
+
+
+def test_a_task_needs_no_outputs() -> None:
+    seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0)))
+    assert seen.attempt.succeeded and seen.outputs == {}
+
+
+@pytest.mark.parametrize("size", [4_096, 5_000])
+def test_outputs_over_the_limit_fail_the_attempt_and_name_the_way_out(size: int) -> None:
+    text = '{"a": "' + "x" * (size - 9) + '"}'
+    seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0, text)))
+    assert seen.attempt.reason == "OutputTooLarge" and not seen.outputs
+    assert "over 4095 bytes" in seen.message and "write big results to a volume or an object store" in seen.message
+
+
+def test_the_largest_outputs_that_fit_are_taken() -> None:
+    text = '{"a": "' + "x" * (4_095 - 9) + '"}'
+    assert len(text) == 4_095 and ended(pod({"phase": "Succeeded"}, terminated=terminated(0, text))).attempt.succeeded
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rows=5", "not JSON"),
+        ("[1]", "a list"),
+        ("3", "a number"),
+        ('"x"', "a string"),
+        ("null", "null"),
+        ('{"a": NaN}', "not JSON"),
+        ("{}{}", "not JSON"),
+    ],
+)
+def test_outputs_that_are_not_one_object_fail_the_attempt(text: str, words: str) -> None:
+    seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0, text)))
+    assert seen.attempt.reason == "OutputInvalid"
+    assert words in seen.message and '{"rows": 42}' in seen.message
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        (pod({"phase": "Failed"}, terminated=terminated(3)), "Error", "exit code 3: see its log"),
+        (
+            pod({"phase": "Failed"}, terminated=terminated(137, reason="OOMKilled")),
+            "OOMKilled",
+            "raise resources.limits.memory",
+        ),
+        (
+            pod(
+                {"phase": "Failed"},
+                terminated=terminated(128, 'x exec: "nope": executable file not found in $PATH', "StartError"),
+            ),
+            "StartError",
+            "command not found in the image: nope",
+        ),
+        (
+            pod({"phase": "Failed", "reason": "DeadlineExceeded"}, terminated=terminated(143)),
+            "DeadlineExceeded",
+            "raise `timeout`",
+        ),
+        (pod({"phase": "Failed", "reason": "Evicted", "message": "low on disk"}), "Evicted", "low on disk"),
+        (pod({"phase": "Failed", "reason": "NodeLost"}), "NodeLost", ""),
+        (pod({"phase": "Failed", "reason": "OutOfcpu", "message": "no room"}), "Rejected", "OutOfcpu: no room"),
+        (pod(gone=True, deleted=True, running={}), "PodDeleted", "deleted before it ended"),
+        (pod({"phase": "Failed"}, deleted=True, terminated=terminated(143)), "PodDeleted", ""),
+        (
+            pod(
+                {
+                    "phase": "Failed",
+                    "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}],
+                },
+                deleted=True,
+                terminated=terminated(143),
+            ),
+            "Preempted",
+            "",
+        ),
+        (
+            pod(
+                {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]},
+                gone=True,
+            ),
+            "NodeLost",
+            "",
+        ),
+    ],
+)
+def test_each_end_has_its_reason_and_its_words(found: Pod, reason: str, words: str) -> None:
+    seen = ended(found)
+    assert seen.attempt.reason == reason and words in seen.message
+
+
+def test_a_pod_that_we_stopped_ends_as_we_said() -> None:
+    assert ended(pod(gone=True, deleted=True), "PendingTimeout").attempt.reason == "PendingTimeout"
+    assert ended(pod(gone=True, deleted=True), "Cancelled").attempt.reason == "Cancelled"
+
+
+def test_a_task_that_got_done_while_it_was_being_deleted_is_done() -> None:
+    assert ended(pod({"phase": "Succeeded"}, gone=True, deleted=True, terminated=terminated(0))).attempt.succeeded
+
+
+def test_a_task_ends_with_its_main_container_even_when_a_sidecar_goes_on() -> None:
+    assert ended(pod({"phase": "Running"}, terminated=terminated(0))).attempt.succeeded
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        (
+            pod(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling x"}),
+            "ImagePullBackOff",
+            "Back-off pulling x; check `image`",
+        ),
+        (
+            pod(waiting={"reason": "CreateContainerConfigError", "message": 'secret "s" not found'}),
+            "CreateContainerConfigError",
+            'secret "s"',
+        ),
+        (
+            pod(
+                {
+                    "conditions": [
+                        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+                    ]
+                }
+            ),
+            "Unschedulable",
+            "0/1 nodes",
+        ),
+        (pod(waiting={"reason": "ContainerCreating"}), "", ""),
+        (pod({"phase": "Running"}, running={"startedAt": "2026-01-01T00:00:10Z"}), "", ""),
+    ],
+)
+def test_what_holds_a_pod_up_is_said(found: Pod, reason: str, words: str) -> None:
+    seen = observe(found)
+    assert isinstance(seen, Alive)
+    assert seen.reason == reason and words in seen.message
+    assert seen.started == (found.status.phase == "Running")
+
+
+def test_a_pod_that_is_being_deleted_is_stopping_until_it_has_ended() -> None:
+    seen = observe(pod({"phase": "Running"}, deleted=True, running={}))
+    assert isinstance(seen, Alive) and seen.stopping
+
+
+def test_labels_that_were_tampered_with_do_no_harm() -> None:
+    import msgspec
+
+    found = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    meta: Any = msgspec.structs.replace(found.metadata, labels={"tradewind.dev/attempt": "many"})
+    assert ended(msgspec.structs.replace(found, metadata=meta)).attempt.number == 0

@@ -1,0 +1,43 @@
+"""The committed CRDs are the ones that the models make, and say what an API server can enforce."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tradewind.model.crd import manifests
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+@pytest.mark.parametrize("made", manifests(), ids=lambda made: made["metadata"]["name"])
+def test_the_committed_file_is_the_generated_one(made: dict[str, Any]) -> None:
+    committed = yaml.safe_load((CRDS / f"{made['metadata']['name']}.yaml").read_text())
+    assert committed == made, "run `make crds`"
+
+
+def nodes(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    found = [(path, schema)]
+    for name, child in schema.get("properties", {}).items():
+        found += nodes(child, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            found += nodes(schema[key], f"{path}[]")
+    return found
+
+
+@pytest.mark.parametrize("made", manifests(), ids=lambda made: made["metadata"]["name"])
+def test_every_field_is_described_and_every_spec_field_bounded(made: dict[str, Any]) -> None:
+    schema = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    for path, node in nodes(schema):
+        if path and not path.startswith((".apiVersion", ".kind", ".metadata")) and not path.endswith("[]"):
+            assert node.get("description"), f"{path} has no description"
+        if path.startswith(".spec"):
+            match node.get("type"):
+                case "string":
+                    assert "maxLength" in node or "enum" in node, f"{path} is not bounded"
+                case "array":
+                    assert "maxItems" in node, f"{path} is not bounded"
+                case "object" if "additionalProperties" in node:
+                    assert "maxProperties" in node, f"{path} is not bounded"
+        assert "$ref" not in node and "anyOf" not in node, f"{path} is not structural"

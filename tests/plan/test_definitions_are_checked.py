@@ -1,0 +1,101 @@
+"""What a user reads of a DAG that could not run."""
+
+from typing import Any
+
+import pytest
+from tradewind.plan.definition import define
+from tradewind.plan.problem import Invalid
+
+
+def task(**more: Any) -> dict[str, Any]:
+    return {"image": "busybox", **more}
+
+
+def refusal(spec: Any) -> str:
+    with pytest.raises(Invalid) as caught:
+        define(spec)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "spec.tasks: required"),
+        ({"tasks": {}}, "spec.tasks: dictionary should have at least 1 item"),
+        ("text", "spec: input should be"),
+        ({"tasks": {"a": {}}}, "spec.tasks.a.image: required; name an image here or in spec.defaults.image"),
+        ({"tasks": {"a": task(nope=1)}}, "spec.tasks.a.nope: unknown field"),
+        ({"tasks": {"a": task(env={"A": 3})}}, "spec.tasks.a.env.A: input should be a valid string"),
+        ({"tasks": {"Bad_Name": task()}}, "spec.tasks.Bad_Name: not a task name; use at most 63 lower-case letters"),
+        ({"tasks": {"a" * 64: task()}}, "not a task name"),
+        ({"tasks": {"a": task(dependsOn=["b"])}}, "spec.tasks.a.dependsOn[0]: there is no task 'b'; there are: a"),
+        ({"tasks": {"a": task(dependsOn=["a"])}}, "circle: a -> a"),
+        ({"tasks": {"a": task(dependsOn=["b"]), "b": task(dependsOn=["a"])}}, "in a circle"),
+        (
+            {"tasks": {"a": task(timeout="soon")}},
+            "spec.tasks.a.timeout: 'soon' is not a duration: write a number and a unit",
+        ),
+        ({"tasks": {"a": task(script={"python": "1"}, command=["x"])}}, "script and command/args exclude each other"),
+        ({"tasks": {"a": task(script={})}}, "spec.tasks.a.script: needs one program; write either python or shell"),
+        ({"tasks": {"a": task(script={"python": "1", "shell": "1"})}}, "write either python or shell"),
+        ({"tasks": {"a": task(envFrom={"S": {}})}}, "spec.tasks.a.envFrom.S: needs one source"),
+        (
+            {"tasks": {"a": task(env={"S": "1"}, envFrom={"S": {"secretKeyRef": {"name": "n", "key": "k"}}})}},
+            "spec.tasks.a.envFrom.S: set in env too",
+        ),
+        ({"tasks": {"a": task(env={"A": "$[[ params.x ]]"})}}, "spec.tasks.a.env.A: `params.x` (at character"),
+        (
+            {"tasks": {"a": task(), "b": task(args=["$[[ tasks.a.outputs.x ]]"])}},
+            "spec.tasks.b.args[0]: `tasks.a.outputs.x`",
+        ),
+        ({"params": {"p": {"default": 3}}, "tasks": {"a": task()}}, "spec.params.p.default: 3 is not a string"),
+        (
+            {"params": {"p": {"type": "integer", "enum": ["x"]}}, "tasks": {"a": task()}},
+            "spec.params.p.enum[0]: 'x' is not an integer",
+        ),
+        ({"params": {"p-q": {}}, "tasks": {"a": task()}}, "spec.params.p-q: not a param name"),
+        (
+            {"tasks": {"a": task(retries={"limit": -1})}},
+            "spec.tasks.a.retries.limit: input should be greater than or equal to 0",
+        ),
+        (
+            {"tasks": {"a": task(http={"url": "http://x", "method": "BREW"})}},
+            "spec.tasks.a.http.method: input should be 'GET'",
+        ),
+        ({"tasks": {"a": {"http": {"url": "$[[ nope ]]"}}}}, "spec.tasks.a.http.url: `nope`"),
+        ({"tasks": {"a": {"http": {"url": "x", "headers": {"H": "$[[ nope ]]"}}}}}, "spec.tasks.a.http.headers.H"),
+    ],
+)
+def test_each_mistake_is_named_with_its_field(spec: Any, words: str) -> None:
+    assert words in refusal(spec)
+
+
+def test_all_mistakes_are_told_at_once_and_the_text_is_bounded() -> None:
+    words = refusal({"tasks": {f"t{index}": task(dependsOn=["nope"]) for index in range(100)}})
+    assert words.count("there is no task 'nope'") == 10 and "and 90 more" in words and len(words) <= 4_096
+
+
+def test_defaults_are_merged_into_tasks() -> None:
+    made = define(
+        {
+            "defaults": {"image": "base", "env": {"A": "1", "B": "1"}, "timeout": "5m", "retries": {"limit": 3}},
+            "tasks": {
+                "a": {"env": {"B": "2"}},
+                "b": {"image": "own", "timeout": "1s", "envFrom": {"A": {"secretKeyRef": {"name": "n", "key": "k"}}}},
+            },
+        }
+    )
+    a, b = made.tasks["a"], made.tasks["b"]
+    assert (a.image, a.env, a.timeout) == ("base", {"A": "1", "B": "2"}, "5m")
+    assert (b.image, b.timeout) == ("own", "1s")
+    assert "A" not in b.env and "A" in b.env_from
+    assert made.terms["a"].retries.limit == 3 and made.terms["a"].pending_timeout == 600
+
+
+def test_an_image_may_come_from_the_pod_template() -> None:
+    define({"tasks": {"a": {"podTemplate": {"spec": {"containers": [{"name": "main", "image": "x"}]}}}}})
+
+
+def test_ten_thousand_tasks_are_defined() -> None:
+    tasks = {f"t{index}": task(dependsOn=[f"t{index - 1}"] if index else []) for index in range(10_000)}
+    assert len(define({"tasks": tasks}).graph.order) == 10_000

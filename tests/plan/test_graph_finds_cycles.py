@@ -1,0 +1,25 @@
+import pytest
+from tradewind.plan.graph import Cycle, graph
+
+
+def test_a_cycle_of_two_is_named_in_order() -> None:
+    with pytest.raises(Cycle, match="a -> b -> a|b -> a -> b") as caught:
+        graph({"a": ["b"], "b": ["a"]})
+    assert len(caught.value.tasks) == 3
+
+
+def test_a_cycle_of_two_hundred_is_named_shortly() -> None:
+    size = 200
+    with pytest.raises(Cycle) as caught:
+        graph({f"t{index}": [f"t{(index + 1) % size}"] for index in range(size)} | {"outside": ["t0"]})
+    assert len(caught.value.tasks) == size + 1 and len(str(caught.value)) < 200
+    assert "(200 tasks)" in str(caught.value)
+    steps = caught.value.tasks
+    for here, there in zip(steps, steps[1:], strict=False):
+        assert int(here[1:]) == (int(there[1:]) - 1) % size or int(there[1:]) == (int(here[1:]) - 1) % size
+
+
+def test_order_puts_dependencies_first_and_ancestors_are_transitive() -> None:
+    made = graph({"d": ["b", "c"], "b": ["a"], "c": ["a"], "a": []})
+    assert made.order.index("a") < made.order.index("b") < made.order.index("d")
+    assert made.ancestors("d") == {"a", "b", "c"} and made.downstream["a"] == ("b", "c")
