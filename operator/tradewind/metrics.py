@@ -1,7 +1,8 @@
 """Prometheus metrics. Never a label per run, task or DAG: those are unbounded."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -9,7 +10,7 @@ LONG = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86
 
 task_latency = Histogram(
     "tradewind_task_latency_seconds",
-    "Scheduling latency of a task's attempt, by stage. dependency_seen_to_created is on the operator's clock; the other stages are"
+    "Scheduling latency of a task's attempt, by stage. ready_to_created is on the operator's clock; the other stages are"
     " differences of API timestamps, whose resolution is 1 s.",
     ["stage"],
     buckets=FAST,

@@ -285,9 +285,8 @@ class RunReconciler:
         except (NotFound, Invalid):
             retention = "Always"
         for pod in list(pods.values()):
-            ended = pod.status.phase in ("Succeeded", "Failed")
             unwanted = retention == "Never" or (retention == "OnFailure" and pod.status.phase == "Succeeded")
-            if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or not ended):
+            if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or pod.lingers()):
                 await self._delete(pod)
         self._release(run.uid)
 

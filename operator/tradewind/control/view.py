@@ -130,7 +130,7 @@ def gather(view: View, pods: Mapping[str, Pod], tasks: Mapping[str, Any], now: f
         if key in recorded:
             if pod.gone:
                 observed.settled.append(pod)
-            elif pod.status.phase not in ("Succeeded", "Failed") and pod.metadata.deletion_timestamp is None:
+            elif pod.lingers() and pod.metadata.deletion_timestamp is None:
                 observed.lingering.append(pod)
             continue
         seen = observe(pod, view.stopped.get(pod.metadata.uid) or _cancelled(pod, view.run))

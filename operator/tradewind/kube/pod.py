@@ -121,6 +121,12 @@ class Pod(Struct, frozen=True):
                 return container.state
         return None
 
+    def lingers(self) -> bool:
+        """Whether the task's own container has ended and another one goes on."""
+        main = self.main()
+        others = (item for item in self.status.container_statuses if item.name != MAIN)
+        return main is not None and main.terminated is not None and any(item.state.running for item in others)
+
     def condition(self, kind: str) -> Condition | None:
         """A condition by type."""
         return next((condition for condition in self.status.conditions if condition.type == kind), None)

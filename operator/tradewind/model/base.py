@@ -9,7 +9,8 @@ DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 """Names that CEL can say without quotes."""
 MAX_TASKS = 10_000
-MAX_DEPENDENCIES = 200
+MAX_DEPENDENCIES = 128
+"""With this many of this many tasks, the API server's estimate of the rules below stays within its budget."""
 
 
 class Model(BaseModel):

@@ -22,12 +22,18 @@ class _Schema(GenerateJsonSchema):
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         json_schema = super().default_schema(schema)
         # An empty default says nothing, and the server would write it into every object.
-        if json_schema.get("default") in (None, "", [], {}, 0, False):
-            json_schema.pop("default", None)
-        return json_schema
+        default = _substance(json_schema.pop("default", None))
+        return {**json_schema, "default": default} if default else json_schema
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+
+def _substance(default: Any) -> Any:
+    """A default without what is empty in it."""
+    if isinstance(default, dict):
+        return {key: value for key, value in default.items() if value not in (None, "", [], {}, 0, False)}
+    return default
 
 
 def _structural(node: Any, defs: dict[str, Any]) -> Any:
@@ -78,8 +84,7 @@ def manifest(kind: type[DAG] | type[DAGRun]) -> dict[str, Any]:
     schema["x-kubernetes-validations"] = [
         rule(
             f"self.metadata.name.size() <= {kind.name_limit}",
-            f"names have at most {kind.name_limit} characters: they become label values and parts of pod names",
-            fieldPath=".metadata.name",
+            f"metadata.name: at most {kind.name_limit} characters: names become label values and parts of pod names",
         )
     ]
     version: dict[str, Any] = {

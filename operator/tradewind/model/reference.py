@@ -66,8 +66,8 @@ def text() -> str:
                 notes = ", ".join(filter(None, ["**required**" if required else "", _notes(node)]))
                 description = f"{node.get('description', '')}{' (' + notes + ')' if notes else ''}".replace("|", "\\|")
                 parts.append(f"| `{path}` | {_type(node)} | {description} |\n")
-            for found in schema["properties"][part].get("x-kubernetes-validations", []):
-                parts.append(f"\nRefused: {found['message']}.\n")
+            rules = schema["properties"][part].get("x-kubernetes-validations", [])
+            parts += [f"\nRefused: {found['message']}.\n" for found in rules]
     return "".join(parts)
 
 

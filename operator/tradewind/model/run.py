@@ -18,11 +18,6 @@ class DAGRunSpec(Model):
         json_schema_extra=crd(
             x_kubernetes_validations=[
                 rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
-                rule(
-                    "has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",
-                    "a run's params can't be changed: create another run",
-                    fieldPath=".params",
-                ),
             ]
         )
     )
@@ -30,7 +25,7 @@ class DAGRunSpec(Model):
     dag: Name
     """Name of the DAG, in the same namespace."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
-    """Values for the DAG's params."""
+    """Values for the DAG's params. They are read once, when the run begins: later changes have no effect."""
     desired_state: Literal["Running", "Cancelled"] = "Running"
     """Set to Cancelled to stop the run: its live pods are deleted and nothing more starts."""
 
