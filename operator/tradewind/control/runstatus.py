@@ -154,7 +154,7 @@ def difference(before: Mapping[str, Any], after: Status) -> Status:
     patch: Status = {}
     for key, value in after.items():
         old = before.get(key)
-        if old == value or (not value and not old):
+        if old == value or (value in ("", [], {}) and not old):
             continue
         if isinstance(value, dict) and isinstance(old, dict):
             patch[key] = {name: item for name, item in value.items() if old.get(name) != item}

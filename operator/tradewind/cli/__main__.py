@@ -1,0 +1,5 @@
+"""`python -m tradewind.cli`."""
+
+from tradewind.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Places where DAGs run for real: an embedded API server with local processes, and a cluster. The same tests run in both."""

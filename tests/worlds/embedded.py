@@ -1,0 +1,63 @@
+"""A world on this machine: embedded API server and kubelet in a thread; the operator is a process that can be killed."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from tradewind.cli.dev import kubeconfig
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.local.apiserver import ApiServer
+from tradewind.local.kubelet import Kubelet
+from tradewind.model.crd import manifests
+from worlds.world import World
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[Callable[[str], World]]:
+    """Makes worlds: one a namespace, all on one server."""
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    url: list[str] = []
+
+    async def serve() -> None:
+        server = ApiServer(crds=manifests(), token="test")
+        await server.start()
+        url.append(server.url)
+        async with Client(Connection(server.url, authorization=lambda: "Bearer test")) as client:
+            kubelet = Kubelet(client, folder, str(folder))
+            server.log_source = kubelet.logs
+            running = asyncio.create_task(kubelet.run())
+            started.set()
+            await stop.wait()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        await server.stop()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    if not started.wait(20):
+        raise RuntimeError("the embedded server did not start")
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig(url[0], "test")))
+
+    def world(namespace: str) -> World:
+        from urllib.request import Request, urlopen
+
+        body = f'{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{namespace}"}}}}'.encode()
+        headers = {"Authorization": "Bearer test", "Content-Type": "application/json"}
+        urlopen(Request(f"{url[0]}/api/v1/namespaces", data=body, headers=headers)).close()
+        work = folder / namespace
+        work.mkdir()
+        return World("embedded", path, namespace, str(work))
+
+    try:
+        yield world
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(20)

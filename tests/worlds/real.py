@@ -1,0 +1,39 @@
+"""A world on a cluster: a namespace with a volume that all tasks mount at /work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from worlds.world import World
+
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "work"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Mi"}}},
+}
+SETTINGS = {
+    "podTemplate": {
+        "spec": {
+            "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": "work"}}],
+            "containers": [{"name": "main", "volumeMounts": [{"name": "work", "mountPath": "/work"}]}],
+        }
+    }
+}
+
+
+@contextmanager
+def real(cluster: Any, namespace: str) -> Iterator[World]:
+    """A fresh namespace, deleted afterwards without waiting."""
+    for path in sorted((Path(__file__).parents[2] / "crds").glob("*.yaml")):
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
+    cluster.kubectl("wait", "--for=condition=Established", "crd/dags.tradewind.dev", "crd/dagruns.tradewind.dev", "--timeout=30s")
+    cluster.kubectl("create", "namespace", namespace)
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump(CLAIM))
+    try:
+        yield World("real", Path(cluster.kubeconfig), namespace, "/work", SETTINGS)
+    finally:
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false")

@@ -1,0 +1,123 @@
+"""What a test may do in a world."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tradewind import API_VERSION
+from tradewind.kube.client import Client
+from tradewind.kube.connection import connect
+from tradewind.kube.errors import ApiError
+from tradewind.kube.pod import RUN_UID
+from tradewind.kube.resources import DAGS, EVENTS, PODS, RUNS, Resource
+from tradewind.model.run import FINAL_PHASES
+
+Body = dict[str, Any]
+
+
+@dataclass
+class World:
+    """A namespace of a server. `work` is a folder that all tasks share, as tasks see it; `settings` goes into every DAG's defaults."""
+
+    name: str
+    kubeconfig: Path
+    namespace: str
+    work: str
+    settings: Body = field(default_factory=dict)
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        """A client of its own."""
+        async with Client(connect(str(self.kubeconfig))) as client:
+            yield client
+
+    @contextlib.contextmanager
+    def operator(self, **env: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """An operator process for this namespace; killed at the end."""
+        process = self.start_operator(**env)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def start_operator(self, **env: str) -> "subprocess.Popen[bytes]":
+        """The same, for tests that kill it themselves."""
+        command = [sys.executable, "-m", "tradewind.cli", "operator", "--kubeconfig", str(self.kubeconfig), "--metrics-port", "0"]
+        command += ["--namespace", self.namespace, "--lease-namespace", self.namespace]
+        if "identity" in env:
+            command += ["--lease-name", env.pop("identity")]
+        log = Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
+        with log.open("ab") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **env})
+
+    def dag(self, name: str, tasks: Body, **spec: Any) -> Body:
+        """A DAG whose tasks can run here."""
+        defaults = {"image": "python:3.11-slim", "retries": {"backoff": {"initial": "100ms"}}, **self.settings, **spec.pop("defaults", {})}
+        return {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": name}, "spec": {"defaults": defaults, "tasks": tasks, **spec}}
+
+    async def create(self, client: Client, resource: Resource, body: Body) -> Body:
+        """Creates an object; the stored one."""
+        return orjson.loads(await client.create(resource, self.namespace, body))
+
+    async def start(self, client: Client, dag: Body | str, name: str = "", **params: Any) -> str:
+        """Creates the DAG (unless it is only named) and a run of it; the run's name."""
+        if isinstance(dag, dict):
+            await self.create(client, DAGS, dag)
+        target = dag if isinstance(dag, str) else dag["metadata"]["name"]
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "DAGRun",
+            "metadata": {"name": name} if name else {"generateName": f"{target}-"},
+            "spec": {"dag": target, "params": params},
+        }
+        return (await self.create(client, RUNS, body))["metadata"]["name"]
+
+    async def until(self, client: Client, name: str, holds: Callable[[Body], Any], seconds: float = 60) -> Body:
+        """The run, once `holds(its status)` is true."""
+        last: Body = {}
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    with contextlib.suppress(ApiError):
+                        last = await client.get(RUNS, self.namespace, name)
+                        if holds(last.get("status") or {}):
+                            return last
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"still not after {seconds} s: {last.get('status')}") from None
+
+    async def finished(self, client: Client, name: str, seconds: float = 90) -> Body:
+        """The status of the run, once it has ended."""
+        return (await self.until(client, name, lambda status: status.get("phase") in FINAL_PHASES, seconds))["status"]
+
+    async def result(self, client: Client, dag: Body | str, seconds: float = 90, **params: Any) -> Body:
+        """Starts a run; its status once it has ended."""
+        return await self.finished(client, await self.start(client, dag, **params), seconds)
+
+    async def pods(self, client: Client, run: str) -> list[Body]:
+        """The run's pods."""
+        uid = (await client.get(RUNS, self.namespace, run))["metadata"]["uid"]
+        return (await client.list(PODS, self.namespace, labelSelector=f"{RUN_UID}={uid}"))["items"]
+
+    async def events(self, client: Client, name: str) -> list[tuple[str, str]]:
+        """Reason and message of every Event on an object."""
+        found = await client.list(EVENTS, self.namespace, fieldSelector=f"involvedObject.name={name}")
+        return [(item["reason"], item["message"]) for item in found["items"]]
+
+
+async def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
+    """The first true answer of an async check."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if answer := await check():
+                return answer
+            await asyncio.sleep(0.05)
