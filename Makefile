@@ -50,7 +50,7 @@ docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
 
 bench: $(VENV)/.stamp ## Measure against a floor in the same run; writes bench/results/
-	$(BIN)/python -m bench
+	PYTHONPATH=tests:. $(BIN)/python -m bench
 
 clean: ## Remove what the other commands made here
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .demo

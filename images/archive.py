@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 MADE_AT = 1_700_000_000  # one moment for every file and image: content alone decides the digest
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -115,33 +116,79 @@ def _walk(root: Path) -> list[Path]:
 
 
 def write(cache: Path, name: str, image: Image, layers: Sequence[Layer]) -> Path:
-    """The archive, in the form `docker save` gives; older ones of this name are removed."""
+    """The archive, an OCI image layout that `docker load` takes too; older ones of this name are removed."""
     config = image.config(layers)
     identity = hashlib.sha256(config).hexdigest()
-    target = cache / f"{name}-{key_of(identity, *image.tags)}.tar"
+    target = cache / f"{name}-{key_of(identity, *image.tags, Path(__file__))}.tar"
     if target.exists():
         return target
     for old in cache.glob(f"{name}-*.tar"):
         old.unlink(missing_ok=True)
-    manifest = [
-        {
-            "Config": f"{identity}.json",
-            "RepoTags": list(image.tags),
-            "Layers": [f"{layer.digest}.tar" for layer in layers],
-        }
-    ]
     partial = target.with_suffix(f".{os.getpid()}")
     try:
         with tarfile.open(partial, "w", format=tarfile.GNU_FORMAT) as tar:
+            for member, data in _documents(image, config, layers).items():
+                _member(tar, member, len(data), io.BytesIO(data))
             for layer in layers:
                 with layer.file.open("rb") as content:
-                    _member(tar, f"{layer.digest}.tar", layer.file.stat().st_size, content)
-            for member, data in ((f"{identity}.json", config), ("manifest.json", json.dumps(manifest).encode())):
-                _member(tar, member, len(data), io.BytesIO(data))
+                    _member(tar, f"blobs/sha256/{layer.digest}", layer.file.stat().st_size, content)
         partial.rename(target)
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def _documents(image: Image, config: bytes, layers: Sequence[Layer]) -> dict[str, bytes]:
+    """All members but the layers: first those of the OCI layout, then Docker's own list."""
+    oci = "application/vnd.oci.image"
+    tars = [
+        {"mediaType": f"{oci}.layer.v1.tar", "digest": f"sha256:{layer.digest}", "size": layer.file.stat().st_size}
+        for layer in layers
+    ]
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{oci}.manifest.v1+json",
+            "config": {"mediaType": f"{oci}.config.v1+json", **_descriptor(config)},
+            "layers": tars,
+        }
+    )
+    entries = [
+        {
+            "mediaType": f"{oci}.manifest.v1+json",
+            **_descriptor(manifest),
+            "annotations": {"io.containerd.image.name": full_name(tag)},
+        }
+        for tag in image.tags
+    ]
+    blobs = {f"blobs/{_descriptor(data)['digest'].replace(':', '/')}": data for data in (config, manifest)}
+    docker = {
+        "Config": next(iter(blobs)),
+        "RepoTags": list(image.tags),
+        "Layers": [f"blobs/sha256/{layer.digest}" for layer in layers],
+    }
+    return {
+        "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
+        "index.json": _json({"schemaVersion": 2, "mediaType": f"{oci}.index.v1+json", "manifests": entries}),
+        "manifest.json": _json([docker]),
+        **blobs,
+    }
+
+
+def full_name(tag: str) -> str:
+    """The name by which nodes know an image: `busybox:stable` is short for one on Docker Hub."""
+    first, slash, _ = tag.partition("/")
+    if not slash:
+        return f"docker.io/library/{tag}"
+    return tag if "." in first or ":" in first else f"docker.io/{tag}"
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, sort_keys=True).encode()
+
+
+def _descriptor(data: bytes) -> dict[str, Any]:
+    return {"digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data)}
 
 
 def _member(tar: tarfile.TarFile, name: str, size: int, content: io.BufferedIOBase) -> None:

@@ -22,6 +22,7 @@ PYTHON = Image(("python:3.11-slim",), command=("python3",), env={"PATH": SEARCH_
 
 
 def operator_image() -> Image:
+    """The last lines of the Dockerfile; read from pyproject when asked for, as the version is in its name."""
     home = f"/{operator_layers.HOME}"
     return Image(
         (f"ghcr.io/tradewind-dev/tradewind:{operator_layers.version()}",),
@@ -42,6 +43,7 @@ class Builder:
         self.pause = pause
 
     def build(self, name: str) -> Path:
+        """The archive of one image."""
         match name:
             case "pause":
                 return self._write(name, PAUSE, self._pause())
@@ -104,6 +106,7 @@ def _make_busybox(work: Path) -> Path:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True, help="where layers and archives are kept")
     parser.add_argument("--pause", type=Path, help="the program of the pause image")

@@ -19,14 +19,17 @@ PLATFORMS = ("manylinux2014", *(f"manylinux_2_{minor}" for minor in (17, 24, 26,
 
 
 def project() -> dict[str, Any]:
+    """The whole of pyproject.toml."""
     return tomllib.loads(PROJECT.read_text())
 
 
 def version() -> str:
+    """The image's tag."""
     return str(project()["project"]["version"])
 
 
 def requirements() -> list[str]:
+    """What the package itself asks for; constraints.txt says which versions."""
     return list(project()["project"]["dependencies"])
 
 
@@ -92,7 +95,13 @@ def _pip(*arguments: str) -> None:
 
 def _run(*command: str, cwd: Path | None = None, **env: str) -> str:
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=cwd, env={**os.environ, **env}
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **env},
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-2000:]}")

@@ -1,0 +1,51 @@
+"""A chain of tasks, each of which depends on the one before: bare pods from a loop, and the operator."""
+
+import time
+from typing import Any
+
+import orjson
+
+from tradewind.control.podbuild import RunFacts, build
+from tradewind.kube.client import Client
+from tradewind.kube.resources import PODS
+from tradewind.plan.definition import define
+from worlds.world import World
+
+
+def dag(world: World, length: int) -> dict[str, Any]:
+    """A chain of `true`."""
+    tasks = {f"t{at:03d}": {"command": ["true"], "dependsOn": [f"t{at - 1:03d}"] if at else []} for at in range(length)}
+    return world.dag("chain", tasks, defaults={"image": "python:3.11-slim"})
+
+
+async def bare(world: World, client: Client, length: int, round_: int) -> float:
+    """Seconds for the same pods, created one by one by a loop that waits for each."""
+    definition = define(dag(world, length)["spec"])
+    facts = RunFacts(f"bare-{round_}", world.namespace, "", "chain", {}, {})
+    began = time.perf_counter()
+    for task in definition.graph.order:
+        pod = orjson.loads(build(task, definition.tasks[task], 1, facts, definition.scope(task), ""))
+        del pod["metadata"]["ownerReferences"]
+        pod["metadata"]["labels"] = {"bench": "bare"}
+        created = orjson.loads(await client.create(PODS, world.namespace, pod))
+        await _ended(client, world.namespace, created)
+    return time.perf_counter() - began
+
+
+async def _ended(client: Client, namespace: str, pod: dict[str, Any]) -> None:
+    name, version = pod["metadata"]["name"], pod["metadata"]["resourceVersion"]
+    async for line in client.watch(PODS, namespace, fieldSelector=f"metadata.name={name}", resourceVersion=version):
+        found = orjson.loads(line)["object"] if line else {}
+        for status in found.get("status", {}).get("containerStatuses", []):
+            if "terminated" in status["state"]:
+                return
+
+
+async def tradewind(world: World, client: Client) -> float:
+    """Seconds from creating the run until its status says that it has ended."""
+    began = time.perf_counter()
+    name = await world.start(client, "chain")
+    status = await world.finished(client, name, 600)
+    if status["phase"] != "Succeeded":
+        raise RuntimeError(f"the chain failed: {status['message']}")
+    return time.perf_counter() - began

@@ -1,0 +1,15 @@
+"""Garbage collection: what belongs to nothing any more goes."""
+
+from tradewind.local.apiserver.store import Object, Store
+
+
+def orphans(store: Store) -> list[tuple[str, Object]]:
+    """Objects that name owners, none of which exists."""
+    uids = {body["metadata"]["uid"] for _, body in store.all()}
+    return [
+        (key, body)
+        for key, body in store.all()
+        if (owners := body["metadata"].get("ownerReferences"))
+        and not body["metadata"].get("deletionTimestamp")
+        and not any(owner.get("uid") in uids for owner in owners)
+    ]

@@ -1,0 +1,120 @@
+"""The kinds that are served: those built in, and those that CRDs add."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A resource of the API."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    status: bool = False
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    schema: dict[str, Any] | None = None
+    """Structural schema of a custom resource; None for built-in kinds."""
+    columns: tuple[dict[str, Any], ...] = ()
+    selectable: tuple[str, ...] = ()
+    """Paths that field selectors may name, beside metadata.name and metadata.namespace."""
+
+    @property
+    def key(self) -> str:
+        """Identifies the resource whatever its version."""
+        return f"{self.group}/{self.plural}"
+
+    @property
+    def api_version(self) -> str:
+        """As objects say it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def prefix(self) -> str:
+        """URL prefix of its group and version."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+
+BUILT_IN = (
+    Kind("", "v1", "namespaces", "Namespace", namespaced=False, status=True, short_names=("ns",), selectable=("status.phase",)),
+    Kind("", "v1", "nodes", "Node", namespaced=False, status=True, short_names=("no",)),
+    Kind(
+        "", "v1", "pods", "Pod", status=True, short_names=("po",), categories=("all",),
+        selectable=("spec.nodeName", "status.phase", "spec.restartPolicy", "spec.serviceAccountName"),
+    ),
+    Kind(
+        "", "v1", "events", "Event", short_names=("ev",),
+        selectable=("involvedObject.name", "involvedObject.namespace", "involvedObject.kind", "involvedObject.uid", "reason", "type"),
+    ),
+    Kind("", "v1", "configmaps", "ConfigMap", short_names=("cm",)),
+    Kind("", "v1", "secrets", "Secret", selectable=("type",)),
+    Kind("", "v1", "services", "Service", status=True, short_names=("svc",), categories=("all",)),
+    Kind("", "v1", "serviceaccounts", "ServiceAccount", short_names=("sa",)),
+    Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", status=True, short_names=("pvc",)),
+    Kind("", "v1", "resourcequotas", "ResourceQuota", status=True, short_names=("quota",)),
+    Kind("apps", "v1", "controllerrevisions", "ControllerRevision"),
+    Kind("apps", "v1", "deployments", "Deployment", status=True, short_names=("deploy",), categories=("all",)),
+    Kind("coordination.k8s.io", "v1", "leases", "Lease"),
+    Kind(
+        "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, status=True,
+        short_names=("crd", "crds"),
+    ),
+)  # fmt: skip
+
+
+def custom(crd: dict[str, Any]) -> list[Kind]:
+    """The kinds that a CustomResourceDefinition adds, one a served version."""
+    spec = crd["spec"]
+    names = spec["names"]
+    return [
+        Kind(
+            group=spec["group"],
+            version=version["name"],
+            plural=names["plural"],
+            kind=names["kind"],
+            namespaced=spec["scope"] == "Namespaced",
+            status="status" in version.get("subresources", {}),
+            short_names=tuple(names.get("shortNames", ())),
+            categories=tuple(names.get("categories", ())),
+            schema=version.get("schema", {}).get("openAPIV3Schema", {}),
+            columns=tuple(version.get("additionalPrinterColumns", ())),
+            selectable=tuple(item["jsonPath"].lstrip(".") for item in version.get("selectableFields", ())),
+        )
+        for version in spec["versions"]
+        if version.get("served", True)
+    ]
+
+
+@dataclass
+class Registry:
+    """What is served, by group, version and plural."""
+
+    kinds: dict[tuple[str, str, str], Kind] = field(default_factory=dict)
+
+    def add(self, kinds: "list[Kind] | tuple[Kind, ...]") -> None:
+        """Serves more."""
+        for kind in kinds:
+            self.kinds[kind.group, kind.version, kind.plural] = kind
+
+    def remove(self, key: str) -> None:
+        """Serves a resource no longer."""
+        self.kinds = {place: kind for place, kind in self.kinds.items() if kind.key != key}
+
+    def by_object(self, api_version: str, kind: str) -> Kind | None:
+        """The kind of an object."""
+        return next(
+            (item for item in self.kinds.values() if item.api_version == api_version and item.kind == kind), None
+        )
+
+
+def look_up(body: Any, path: str) -> Any:
+    """The value at a path such as `.status.phase` or `.metadata.labels['a.b']`; None where there is none."""
+    for quoted, plain in re.findall(r"\['([^']*)'\]|([^.\[\]]+)", path):
+        if not isinstance(body, dict):
+            return None
+        body = body.get(quoted or plain)
+    return body

@@ -1,0 +1,105 @@
+"""Objects and their history. Stored objects are never changed in place: a write puts a new one in their stead."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+Object = dict[str, Any]
+HISTORY = 20_000
+"""Events kept per resource. A watch that asks for older ones gets 410."""
+
+
+@dataclass(slots=True)
+class Event:
+    """One change. `old` is what was there before."""
+
+    version: int
+    type: str
+    object: Object
+    old: Object | None
+    _lines: dict[str, bytes] = field(default_factory=dict)
+
+    def line(self, kind: str) -> bytes:
+        """The event as a line of a watch; serialised once for all watchers."""
+        if kind not in self._lines:
+            self._lines[kind] = orjson.dumps({"type": kind, "object": self.object}) + b"\n"
+        return self._lines[kind]
+
+
+@dataclass
+class Shelf:
+    """The objects of one resource."""
+
+    objects: dict[tuple[str, str], Object] = field(default_factory=dict)
+    events: deque[Event] = field(default_factory=deque)
+    dropped: int = 0
+    """Version of the youngest event that is no longer kept."""
+    waiters: set[asyncio.Event] = field(default_factory=set)
+
+
+class Store:
+    """All objects, one counter of versions."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self._shelves: dict[str, Shelf] = {}
+
+    def shelf(self, key: str) -> Shelf:
+        """The objects of a resource."""
+        return self._shelves.setdefault(key, Shelf())
+
+    def get(self, key: str, namespace: str, name: str) -> Object | None:
+        """An object."""
+        return self.shelf(key).objects.get((namespace, name))
+
+    def list(self, key: str, namespace: str | None = None) -> list[Object]:
+        """Objects of a resource, in the order of their names."""
+        objects = self.shelf(key).objects
+        places = sorted(place for place in objects if namespace is None or place[0] == namespace)
+        return [objects[place] for place in places]
+
+    def all(self) -> Iterator[tuple[str, Object]]:
+        """Every object with its resource's key."""
+        for key, shelf in list(self._shelves.items()):
+            for body in list(shelf.objects.values()):
+                yield key, body
+
+    def put(self, key: str, body: Object) -> Object:
+        """Stores a new or changed object under the next version; the stored one."""
+        self.version += 1
+        meta = {**body["metadata"], "resourceVersion": str(self.version)}
+        body = {**body, "metadata": meta}
+        shelf = self.shelf(key)
+        place = (meta.get("namespace", ""), meta["name"])
+        old = shelf.objects.get(place)
+        shelf.objects[place] = body
+        self._tell(shelf, Event(self.version, "MODIFIED" if old else "ADDED", body, old))
+        return body
+
+    def remove(self, key: str, body: Object) -> Object:
+        """Takes an object away; its last state, under the version of its deletion."""
+        self.version += 1
+        meta = body["metadata"]
+        shelf = self.shelf(key)
+        old = shelf.objects.pop((meta.get("namespace", ""), meta["name"]))
+        gone = {**body, "metadata": {**meta, "resourceVersion": str(self.version)}}
+        self._tell(shelf, Event(self.version, "DELETED", gone, old))
+        return gone
+
+    def compact(self) -> None:
+        """Forgets the history: watches that go on from before get 410."""
+        for shelf in self._shelves.values():
+            shelf.events.clear()
+            shelf.dropped = self.version
+
+    @staticmethod
+    def _tell(shelf: Shelf, event: Event) -> None:
+        shelf.events.append(event)
+        if len(shelf.events) > HISTORY:
+            shelf.dropped = shelf.events.popleft().version
+        for waiter in shelf.waiters:
+            waiter.set()

@@ -1,0 +1,96 @@
+"""Watches: a stream of what changes, from a version on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+
+from tradewind.local.apiserver.errors import StatusError
+from tradewind.local.apiserver.faults import Fault
+from tradewind.local.apiserver.kinds import Kind
+from tradewind.local.apiserver.selectors import Match
+from tradewind.local.apiserver.store import Event, Store
+
+BOOKMARK_EVERY = 10.0
+"""Seconds between bookmarks. A real server sends them about once a minute; nobody may depend on when."""
+
+
+def expired(version: int, oldest: int) -> StatusError:
+    """410: the history does not reach back so far."""
+    return StatusError(410, "Expired", f"too old resource version: {version} ({oldest})")
+
+
+def line_of(event: Event, namespace: str | None, match: Match) -> bytes | None:
+    """The event as a watcher with a selector sees it: what stops matching is DELETED, what begins to is ADDED."""
+    if namespace is not None and event.object["metadata"].get("namespace") != namespace:
+        return None
+    now = event.type != "DELETED" and match(event.object)
+    before = event.old is not None and match(event.old)
+    if now:
+        return event.line("MODIFIED" if before else "ADDED")
+    return event.line("DELETED") if before else None
+
+
+def bookmark(kind: Kind, version: int, initial: bool = False) -> bytes:
+    """Says how far the watch has come."""
+    meta: dict[str, Any] = {"resourceVersion": str(version), "creationTimestamp": None}
+    if initial:
+        meta["annotations"] = {"k8s.io/initial-events-end": "true"}
+    body = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta}
+    return orjson.dumps({"type": "BOOKMARK", "object": body}) + b"\n"
+
+
+def error(status: StatusError) -> bytes:
+    """An error in the stream."""
+    return orjson.dumps({"type": "ERROR", "object": status.body()}) + b"\n"
+
+
+async def follow(
+    store: Store, kind: Kind, namespace: str | None, match: Match, version: int, bookmarks: bool, fault: Fault | None
+) -> AsyncIterator[bytes]:
+    """Events after `version`, for ever. Ends early, or worse, when a fault says so."""
+    shelf = store.shelf(kind.key)
+    wake = asyncio.Event()
+    shelf.waiters.add(wake)
+    try:
+        while True:
+            wake.clear()
+            if version < shelf.dropped:
+                yield error(expired(version, shelf.dropped))
+                return
+            news = _since(shelf.events, version)
+            for event in news:
+                version = event.version
+                line = line_of(event, namespace, match)
+                if line is None:
+                    continue
+                if fault and fault.what == "gone":
+                    yield error(expired(version, version + 1))
+                    return
+                if fault and fault.what == "drop":
+                    return
+                if fault and fault.what == "stall":
+                    await asyncio.Event().wait()
+                yield line
+                if fault and fault.what == "duplicate":
+                    yield line
+            try:
+                await asyncio.wait_for(wake.wait(), BOOKMARK_EVERY)
+            except TimeoutError:
+                version = max(version, store.version)
+                if bookmarks:
+                    yield bookmark(kind, version)
+    finally:
+        shelf.waiters.discard(wake)
+
+
+def _since(events: Any, version: int) -> list[Event]:
+    """Events younger than a version; found from the young end, since watchers are seldom far behind."""
+    found: list[Event] = []
+    for event in reversed(events):
+        if event.version <= version:
+            break
+        found.append(event)
+    found.reverse()
+    return found
