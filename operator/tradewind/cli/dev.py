@@ -41,13 +41,13 @@ async def _dev(port: int, path: Path) -> None:
 
 
 def kubeconfig(server: str, token: str) -> dict[str, object]:
-    """A kubeconfig for the local API server."""
+    """A kubeconfig for the local API server. The token is part of the address: kubectl sends none without TLS."""
     name = "tradewind-dev"
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server}}],
-        "users": [{"name": name, "user": {"token": token}}],
+        "clusters": [{"name": name, "cluster": {"server": f"{server}/{token}"}}],
+        "users": [{"name": name, "user": {}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": "default"}}],
         "current-context": name,
     }

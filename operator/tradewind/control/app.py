@@ -37,7 +37,8 @@ class Options:
     namespaces: tuple[str, ...] = ()
     lease_namespace: str = "default"
     lease_name: str = "tradewind-operator"
-    identity: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    identity: str = field(default_factory=socket.gethostname)
+    """In a cluster the pod's name: a container that is restarted goes on with the lease of the one before."""
     image: str = field(default_factory=lambda: os.environ.get("TRADEWIND_IMAGE", "tradewind"))
 
 

@@ -120,7 +120,7 @@ def unknown_fields(body: Object) -> list[str]:
 
 @lru_cache(maxsize=512)
 def _children(model: Any) -> dict[str, Any]:
-    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    return {field.serialization_alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
 def _unknown(kind: Any, value: Any, path: str) -> Iterator[str]:

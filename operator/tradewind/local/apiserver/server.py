@@ -92,12 +92,21 @@ class ApiServer:
             while self.operations.collect():
                 await asyncio.sleep(0)
 
+    def _admitted(self, request: web.Request) -> tuple[str, bool]:
+        """The path of the API, and whether the request bears the token: as a header or, since kubectl sends no credentials
+        without TLS, as the path's first part."""
+        prefix = f"/{self._token}"
+        if self._token and request.path.startswith(f"{prefix}/"):
+            return request.path.removeprefix(prefix), True
+        return request.path, not self._token or request.headers.get("Authorization") == f"Bearer {self._token}"
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        target = parse(request.path)
+        path, admitted = self._admitted(request)
+        target = parse(path)
         verb = verb_of(request.method, target, request.query)
         code = 500
         try:
-            if self._token and request.headers.get("Authorization") != f"Bearer {self._token}":
+            if not admitted:
                 raise StatusError(401, "Unauthorized", "Unauthorized")
             fault = self.faults.hit(verb, target.plural, target.name) if target.plural else None
             response = await self._faulty(request, target, verb, fault)
@@ -141,7 +150,7 @@ class ApiServer:
 
     async def _answer(self, request: web.Request, target: Target, verb: str, fault: Fault | None) -> web.StreamResponse:
         if not target.plural:
-            return self._about(request.path, target)
+            return self._about(self._admitted(request)[0], target)
         kind = self.operations.kind(target.group, target.version, target.plural)
         if target.plural == "pods" and target.subresource == "log":
             return await self._logs(request, target)
