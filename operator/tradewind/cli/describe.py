@@ -46,7 +46,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     facts = [("DAG", run.dag), ("Revision", status.get("revision") or "none yet")]
     if params := status.get("params") or run.params:
         facts.append(("Params", ", ".join(f"{name}={value}" for name, value in params.items())))
-    facts += [("Started", status.get("startedAt") or "not yet"), ("Finished", status.get("finishedAt") or "not yet")]
+    facts += [("Began", status.get("startedAt") or "not yet"), ("Ended", status.get("finishedAt") or "not yet")]
     for condition in status.get("conditions") or []:
         words = f"{condition['status']} ({condition['reason']})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
