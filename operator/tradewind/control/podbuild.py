@@ -121,7 +121,7 @@ def _container(task: Task, renderer: Renderer, operator_image: str) -> dict[str,
     env.append({"name": "TRADEWIND_OUTPUTS", "value": OUTPUTS_PATH})
     container: dict[str, Any] = {
         "name": MAIN,
-        "image": task.image or (operator_image if task.http else ""),
+        "image": operator_image if task.http else task.image,
         "env": env,
         "terminationMessagePath": OUTPUTS_PATH,
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},

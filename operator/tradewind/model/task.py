@@ -115,7 +115,7 @@ class PodSettings(Model):
     """What a task's pod needs. In `spec.defaults` it holds for every task that doesn't say otherwise."""
 
     image: Annotated[str, Field(max_length=512)] = ""
-    """Container image. Required here or in spec.defaults, but for http tasks."""
+    """Container image. Required here or in spec.defaults, but for http tasks: those run in Tradewind's own."""
     env: Annotated[dict[EnvName, Text], Field(max_length=256)] = {}
     """Environment variables. `$[[ ]]` expressions are rendered. Merged with those of spec.defaults."""
     env_from: Annotated[dict[EnvName, EnvSource], Field(max_length=256)] = {}
@@ -176,6 +176,8 @@ def merged(defaults: PodSettings, task: Task) -> Task:
         for name in PodSettings.model_fields
         if name in defaults.model_fields_set and name not in task.model_fields_set
     }
+    if task.http:
+        update.pop("image", None)
     for name in ("env", "env_from", "node_selector"):
         update[name] = {**getattr(defaults, name), **getattr(task, name)}
     # A variable that the task sets in one way is not also set in the other way by the defaults.

@@ -138,6 +138,8 @@ def _contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
                 yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
         for variable in sorted(task.env.keys() & task.env_from.keys()):
             yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
+        if task.image and task.http:
+            yield Problem(f"{path}.image", "an http task runs in Tradewind's own image", "remove it")
         if not task.image and not task.http and not _template_image(task):
             yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
 
