@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from tradewind.cli.manifest import BadManifest, check, load
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\n"

@@ -98,7 +98,10 @@ def test_values_of_expressions_are_literal_while_the_users_own_references_work()
 
 
 def test_an_http_task_runs_in_the_operators_image_whatever_the_defaults_say() -> None:
-    body = made({"http": {"url": "http://x/$[[ params.region ]]", "headers": {"Authorization": "Bearer $(TOKEN)"}}}, defaults={"image": "other"})
+    body = made(
+        {"http": {"url": "http://x/$[[ params.region ]]", "headers": {"Authorization": "Bearer $(TOKEN)"}}},
+        defaults={"image": "other"},
+    )
     main = body["spec"]["containers"][0]
     assert main["image"] == "operator:1" and main["command"] == ["python3", "-m", "tradewind.tasks.http"]
     request = json.loads(env(body)["TRADEWIND_HTTP"].replace("$$", "$"))

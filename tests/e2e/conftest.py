@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from worlds.real import real
 from worlds.world import World
-
-
 
 
 @pytest.fixture(scope="session")

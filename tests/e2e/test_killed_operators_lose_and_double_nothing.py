@@ -4,7 +4,6 @@ import asyncio
 import random
 
 import pytest
-
 from worlds.world import Body, World
 
 TASKS = 20
@@ -23,7 +22,10 @@ def workload(world: World, name: str) -> Body:
     pause = 0.1 if world.name == "real" else 0.9  # long enough for an operator to be killed in between
     for index in range(TASKS):
         depends = rng.sample(list(tasks)[-4:], min(len(tasks), rng.choice([1, 1, 2])))
-        tasks[f"t{index}"] = {"dependsOn": depends, "script": {"shell": f'sleep {pause}; echo t{index} >> "$WORK/$RUN"'}}
+        tasks[f"t{index}"] = {
+            "dependsOn": depends,
+            "script": {"shell": f'sleep {pause}; echo t{index} >> "$WORK/$RUN"'},
+        }
     leaves = [name for name in tasks if not any(name in task["dependsOn"] for task in tasks.values())]
     tasks["count"] = {"dependsOn": leaves, "script": {"python": COUNT}}
     return world.dag(name, tasks, defaults={"env": env})

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from worlds.real import real
 from worlds.world import World
 
@@ -17,7 +16,9 @@ EXPECTED = json.loads((EXAMPLE / "expected.json").read_text())
 def prepare(cluster: Any, namespace: str) -> None:
     """What the example's README says to do."""
     cluster.kubectl("create", "configmap", "leave-forecast-erp", "-n", namespace, f"--from-file={EXAMPLE / 'data'}")
-    cluster.kubectl("create", "configmap", "holidays", "-n", namespace, f"--from-file={EXAMPLE / 'holidays' / 'server.py'}")
+    cluster.kubectl(
+        "create", "configmap", "holidays", "-n", namespace, f"--from-file={EXAMPLE / 'holidays' / 'server.py'}"
+    )
     cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "cluster.yaml"), "-f", str(EXAMPLE / "dag.yaml"))
 
 
@@ -25,13 +26,20 @@ def prepare(cluster: Any, namespace: str) -> None:
 @pytest.mark.timeout(240)
 async def test_the_published_file_is_the_one_of_the_laptop(cluster: Any) -> None:
     cluster.load_image("operator")
-    with real(cluster, f"leave-forecast-{secrets.token_hex(2)}") as world, world.operator(TRADEWIND_IMAGE="ghcr.io/tradewind-dev/tradewind:0.1.0"):
+    with (
+        real(cluster, f"leave-forecast-{secrets.token_hex(2)}") as world,
+        world.operator(TRADEWIND_IMAGE="ghcr.io/tradewind-dev/tradewind:0.1.0"),
+    ):
         prepare(cluster, world.namespace)
         await _runs(world, cluster)
 
 
 async def _runs(world: World, cluster: Any) -> None:
-    name = cluster.kubectl("create", "-n", world.namespace, "-f", str(EXAMPLE / "run.yaml"), "-o", "name").strip().rpartition("/")[2]
+    name = (
+        cluster.kubectl("create", "-n", world.namespace, "-f", str(EXAMPLE / "run.yaml"), "-o", "name")
+        .strip()
+        .rpartition("/")[2]
+    )
     async with world.client() as client:
         status = await world.finished(client, name, 200)
         assert status["phase"] == "Succeeded", status

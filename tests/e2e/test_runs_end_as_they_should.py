@@ -30,7 +30,11 @@ async def test_a_dag_runs_in_order_with_params_and_outputs(operated: World) -> N
         assert status["phase"] == "Succeeded", status
         assert status["outputs"] == {"rows": {"rows": 5}, "double": {"rows": 10, "who": "$(HOME) 'quoted' $x"}}
         assert (status["progress"], status["failed"]) == ("2/2", 0)
-        assert {item["type"]: item["status"] for item in status["conditions"]} == {"Started": "True", "Progressing": "False", "Succeeded": "True"}
+        assert {item["type"]: item["status"] for item in status["conditions"]} == {
+            "Started": "True",
+            "Progressing": "False",
+            "Succeeded": "True",
+        }
         reasons = await eventually(lambda: _reasons(operated, client, name, {"RunStarted", "RunSucceeded"}))
         assert "TaskFailed" not in reasons
 
@@ -64,7 +68,10 @@ async def test_a_failed_task_is_retried_and_what_depends_on_a_failure_does_not_r
     async with operated.client() as client:
         name = await operated.start(client, dag)
         status = await operated.finished(client, name)
-        assert status["phase"] == "Failed" and status["message"] == "failed: bad (Error, exit code 3); 1 task downstream did not run"
+        assert (
+            status["phase"] == "Failed"
+            and status["message"] == "failed: bad (Error, exit code 3); 1 task downstream did not run"
+        )
         flaky = [line for line in status["attempts"].splitlines() if line.startswith("flaky ")]
         assert len(flaky) == 3 and flaky[0].endswith("=1 Error") and flaky[2].endswith("#3")
         assert {(item["task"], item["reason"]) for item in status["failures"]} == {("flaky", "Error"), ("bad", "Error")}
@@ -99,8 +106,14 @@ async def _running(world: World, client, name: str) -> bool:
 
 
 async def test_a_task_over_its_timeout_fails(operated: World) -> None:
-    dag = operated.dag("slow", {"slow": {"timeout": "1s", "script": {"shell": "exec sleep 600"}}}, defaults={"podTemplate": {**operated.settings.get("podTemplate", {}), "metadata": {}}})
-    dag["spec"]["defaults"]["podTemplate"] = {"spec": {**operated.settings.get("podTemplate", {}).get("spec", {}), "terminationGracePeriodSeconds": 1}}
+    dag = operated.dag(
+        "slow",
+        {"slow": {"timeout": "1s", "script": {"shell": "exec sleep 600"}}},
+        defaults={"podTemplate": {**operated.settings.get("podTemplate", {}), "metadata": {}}},
+    )
+    dag["spec"]["defaults"]["podTemplate"] = {
+        "spec": {**operated.settings.get("podTemplate", {}).get("spec", {}), "terminationGracePeriodSeconds": 1}
+    }
     async with operated.client() as client:
         status = await operated.result(client, dag)
         assert status["phase"] == "Failed" and status["failures"][0]["reason"] == "DeadlineExceeded"
@@ -117,13 +130,23 @@ async def test_secrets_and_config_maps_reach_the_task_and_nothing_else(operated:
                     "MODE": {"configMapKeyRef": {"name": "conf", "key": "mode"}},
                     "NONE": {"secretKeyRef": {"name": "absent", "key": "x", "optional": True}},
                 },
-                "script": {"shell": '[ "$PW" = "canary$(printf -- -7f3a)" ] && [ "$MODE" = fast ] && [ -z "${NONE+x}" ]'},
+                "script": {
+                    "shell": '[ "$PW" = "canary$(printf -- -7f3a)" ] && [ "$MODE" = fast ] && [ -z "${NONE+x}" ]'
+                },
             }
         },
     )
     async with operated.client() as client:
-        await operated.create(client, SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"pw": "canary-7f3a"}})
-        await operated.create(client, CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"mode": "fast"}})
+        await operated.create(
+            client,
+            SECRETS,
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"pw": "canary-7f3a"}},
+        )
+        await operated.create(
+            client,
+            CONFIG_MAPS,
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"mode": "fast"}},
+        )
         name = await operated.start(client, dag)
         status = await operated.finished(client, name)
         assert status["phase"] == "Succeeded", status
@@ -132,11 +155,18 @@ async def test_secrets_and_config_maps_reach_the_task_and_nothing_else(operated:
 
 
 async def test_an_edit_of_the_dag_does_not_touch_a_run_under_way(operated: World) -> None:
-    first = operated.dag("edited", {"a": {"script": {"shell": "sleep 2"}}, "b": {"dependsOn": ["a"], "script": {"shell": "exit 0"}}})
+    first = operated.dag(
+        "edited", {"a": {"script": {"shell": "sleep 2"}}, "b": {"dependsOn": ["a"], "script": {"shell": "exit 0"}}}
+    )
     async with operated.client() as client:
         name = await operated.start(client, first)
         await operated.until(client, name, lambda status: status.get("phase") == "Running")
-        await client.patch(DAGS, operated.namespace, "edited", {"spec": {"tasks": {"b": {"script": {"shell": "exit 9"}}, "c": {"command": ["true"]}}}})
+        await client.patch(
+            DAGS,
+            operated.namespace,
+            "edited",
+            {"spec": {"tasks": {"b": {"script": {"shell": "exit 9"}}, "c": {"command": ["true"]}}}},
+        )
         status = await operated.finished(client, name)
         assert status["phase"] == "Succeeded" and status["total"] == 2
         again = await operated.result(client, "edited")
@@ -170,7 +200,9 @@ async def test_pods_that_the_dag_does_not_keep_are_removed_after_the_run(operate
         await operated.finished(client, name)
 
         async def only_the_failed_one_is_left() -> bool:
-            return [pod["metadata"]["labels"]["tradewind.dev/task"] for pod in await operated.pods(client, name)] == ["bad"]
+            return [pod["metadata"]["labels"]["tradewind.dev/task"] for pod in await operated.pods(client, name)] == [
+                "bad"
+            ]
 
         await eventually(only_the_failed_one_is_left)
 

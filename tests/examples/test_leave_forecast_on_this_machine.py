@@ -15,7 +15,11 @@ EXPECTED = json.loads((EXAMPLE / "expected.json").read_text())
 
 def demo(folder: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
-        [sys.executable, str(EXAMPLE / "demo.py"), "--output", "json", *arguments], cwd=folder, capture_output=True, text=True, timeout=100
+        [sys.executable, str(EXAMPLE / "demo.py"), "--output", "json", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
     start = done.stdout.find("{")
     end = done.stdout.rfind("\n}")
@@ -27,7 +31,9 @@ def test_each_region_publishes_what_it_always_published(tmp_path: Path, region: 
     code, run, _ = demo(tmp_path, "--param", f"region={region}")
     assert (code, run["phase"]) == (0, "Succeeded")
     assert run["tasks"]["publish"]["outputs"] == {"file": f"leave-forecast-{region}-2026.csv", **EXPECTED[region]}
-    assert (tmp_path / ".demo" / f"leave-forecast-{region}-2026.csv").read_bytes().count(b"\n") == EXPECTED[region]["rows"] + 1
+    assert (tmp_path / ".demo" / f"leave-forecast-{region}-2026.csv").read_bytes().count(b"\n") == EXPECTED[region][
+        "rows"
+    ] + 1
 
 
 def test_a_failed_check_stops_the_publication(tmp_path: Path) -> None:
@@ -51,9 +57,15 @@ def test_a_source_that_is_not_there_is_named_after_its_retry(tmp_path: Path) -> 
 
 def test_a_value_that_the_param_does_not_allow_is_refused_before_anything_runs(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(EXAMPLE / "demo.py"), "--param", "region=west"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, str(EXAMPLE / "demo.py"), "--param", "region=west"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    assert done.returncode == 1 and "--param region: 'west' is not allowed; write one of north, south, east" in done.stderr
+    assert (
+        done.returncode == 1 and "--param region: 'west' is not allowed; write one of north, south, east" in done.stderr
+    )
 
 
 def test_the_extract_is_what_its_script_makes_and_dirty_as_exports_are(tmp_path: Path) -> None:
@@ -64,5 +76,9 @@ def test_the_extract_is_what_its_script_makes_and_dirty_as_exports_are(tmp_path:
     requests = (tmp_path / "leave_requests.csv").read_text().splitlines()
     assert len(employees) + len(requests) > 6_000 and sum(map(len, employees + requests)) < 1_000_000
     ids = [line.split(",")[0] for line in requests]
-    assert len(ids) > len(set(ids)) and any("/2026" in line for line in requests) and any("2026-" in line for line in requests)
+    assert (
+        len(ids) > len(set(ids))
+        and any("/2026" in line for line in requests)
+        and any("2026-" in line for line in requests)
+    )
     assert any(line.count(",") == 1 for line in employees) and any('"' in line for line in employees)

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tradewind.local.process import NotStarted, Process
 
 ENV = {"PATH": os.environ["PATH"]}

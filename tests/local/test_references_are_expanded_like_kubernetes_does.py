@@ -1,5 +1,4 @@
 import pytest
-
 from tradewind.local.expansion import expand
 
 

@@ -62,7 +62,10 @@ def refusal(spec: Any) -> str:
             {"tasks": {"a": task(http={"url": "http://x", "method": "BREW"})}},
             "spec.tasks.a.http.method: input should be 'GET'",
         ),
-        ({"tasks": {"a": task(http={"url": "http://x"})}}, "spec.tasks.a.image: an http task runs in Tradewind's own image; remove it"),
+        (
+            {"tasks": {"a": task(http={"url": "http://x"})}},
+            "spec.tasks.a.image: an http task runs in Tradewind's own image; remove it",
+        ),
         ({"tasks": {"a": {"http": {"url": "$[[ nope ]]"}}}}, "spec.tasks.a.http.url: `nope`"),
         ({"tasks": {"a": {"http": {"url": "x", "headers": {"H": "$[[ nope ]]"}}}}}, "spec.tasks.a.http.headers.H"),
     ],

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-
 from tradewind.cli.dev import kubeconfig
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.local.apiserver import ApiServer
 from tradewind.local.kubelet import Kubelet
 from tradewind.model.crd import manifests
+
 from worlds.world import World
 
 

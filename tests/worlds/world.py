@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.connection import connect
@@ -51,7 +50,16 @@ class World:
 
     def start_operator(self, **env: str) -> "subprocess.Popen[bytes]":
         """The same, for tests that kill it themselves."""
-        command = [sys.executable, "-m", "tradewind.cli", "operator", "--kubeconfig", str(self.kubeconfig), "--metrics-port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "tradewind.cli",
+            "operator",
+            "--kubeconfig",
+            str(self.kubeconfig),
+            "--metrics-port",
+            "0",
+        ]
         command += ["--namespace", self.namespace, "--lease-namespace", self.namespace]
         if "identity" in env:
             command += ["--lease-name", env.pop("identity")]
@@ -61,8 +69,18 @@ class World:
 
     def dag(self, name: str, tasks: Body, **spec: Any) -> Body:
         """A DAG whose tasks can run here."""
-        defaults = {"image": "python:3.11-slim", "retries": {"backoff": {"initial": "100ms"}}, **self.settings, **spec.pop("defaults", {})}
-        return {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": name}, "spec": {"defaults": defaults, "tasks": tasks, **spec}}
+        defaults = {
+            "image": "python:3.11-slim",
+            "retries": {"backoff": {"initial": "100ms"}},
+            **self.settings,
+            **spec.pop("defaults", {}),
+        }
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "DAG",
+            "metadata": {"name": name},
+            "spec": {"defaults": defaults, "tasks": tasks, **spec},
+        }
 
     async def create(self, client: Client, resource: Resource, body: Body) -> Body:
         """Creates an object; the stored one."""

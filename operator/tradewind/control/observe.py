@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tradewind.kube.pod import ATTEMPT, TASK, ContainerState, Pod, Terminated
-from tradewind.plan.attempt import CANCELLED, Attempt
+from tradewind.plan.attempt import Attempt
 
 OUTPUTS_LIMIT = 4_096
 """Bytes of a termination message, Kubernetes' own limit. The kubelet keeps the tail of a longer one, so that a message
@@ -45,14 +45,14 @@ def number(pod: Pod) -> int:
     return int(label) if label.isdecimal() and len(label) < 10 else 0
 
 
-def observe(pod: Pod, stopped: str = "") -> Ended | Alive:
-    """The attempt's state. `stopped` is the reason for which we deleted the pod, if we did."""
+def observe(pod: Pod, stopped: str = "", why: str = "") -> Ended | Alive:
+    """The attempt's state. `stopped` is the reason for which we deleted the pod, if we did, and `why` says more."""
     main = pod.main()
     terminated = main.terminated if main else None
     if pod.status.phase == "Succeeded" or (terminated and terminated.exit_code == 0 and not pod.status.reason):
         return _done(pod, terminated)
     if terminated or pod.status.phase == "Failed" or pod.gone:
-        reason, message = _failure(pod, terminated, stopped)
+        reason, message = (stopped, why) if stopped else _failure(pod, terminated)
         return Ended(_attempt(pod, terminated, reason), message)
     reason, message = _hold(pod, main)
     started = bool(main and main.running)
@@ -117,13 +117,9 @@ _POD_REASONS = {
 }
 
 
-def _failure(pod: Pod, terminated: Terminated | None, stopped: str) -> tuple[str, str]:
+def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
     """Reason and message of an attempt that did not succeed."""
     words = pod.status.message
-    if stopped == CANCELLED:
-        return CANCELLED, "the run was cancelled"
-    if stopped:
-        return stopped, ""
     if pod.status.reason in _POD_REASONS:
         reason = _POD_REASONS[pod.status.reason]
         if reason == "DeadlineExceeded":

@@ -176,11 +176,11 @@ class RunReconciler:
         return True
 
     async def _stop(self, view: View, decided: Plan, observed: Observed) -> None:
-        pods = [(observed.pods[stop.task, stop.number], stop.reason) for stop in decided.stops]
-        pods += [(pod, "") for pod in observed.lingering]
-        for pod, reason in pods:
-            if reason:
-                view.stopped[pod.metadata.uid] = reason
+        for stop in decided.stops:
+            pod = observed.pods[stop.task, stop.number]
+            view.stopped[pod.metadata.uid] = stop
+            await self._delete(pod)
+        for pod in observed.lingering:
             await self._delete(pod)
 
     async def _delete(self, pod: Pod) -> None:

@@ -10,7 +10,7 @@ from tradewind.control.status import decode
 from tradewind.kube.pod import TASK, Pod
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import CANCELLED, Attempt
-from tradewind.plan.planner import Facts, Hold, Live, State
+from tradewind.plan.planner import Facts, Hold, Live, State, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class View:
     refused: dict[tuple[str, int], Ended] = field(default_factory=dict)
     """Attempts that never became a pod and are not in the status yet."""
     blocked: dict[str, Blocked] = field(default_factory=dict)
-    stopped: dict[str, str] = field(default_factory=dict)
-    """Pods (by uid) that we deleted, and what their attempts end as."""
+    stopped: dict[str, Stop] = field(default_factory=dict)
+    """Pods (by uid) that we deleted, and why."""
     pending_since: dict[str, float] = field(default_factory=dict)
     ended_seen: dict[tuple[str, int], float] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
@@ -133,7 +133,8 @@ def gather(view: View, pods: Mapping[str, Pod], tasks: Mapping[str, Any], now: f
             elif pod.lingers() and pod.metadata.deletion_timestamp is None:
                 observed.lingering.append(pod)
             continue
-        seen = observe(pod, view.stopped.get(pod.metadata.uid) or _cancelled(pod, view.run))
+        stop = view.stopped.get(pod.metadata.uid)
+        seen = observe(pod, stop.reason if stop else _cancelled(pod, view.run), stop.why if stop else "")
         if isinstance(seen, Ended):
             news[key] = seen
         elif task not in live or live[task].number < attempt_number:

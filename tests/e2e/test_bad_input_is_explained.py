@@ -1,0 +1,270 @@
+"""What goes wrong on a server, and the words that a user reads about it. In both worlds."""
+
+import contextlib
+
+import pytest
+from tradewind import API_VERSION
+from tradewind.kube.errors import Invalid
+from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
+from worlds.world import Body, World, eventually
+
+QUOTAS = Resource("/api/v1", "resourcequotas", "ResourceQuota")
+
+
+def failure(status: Body) -> tuple[str, str]:
+    assert status["phase"] == "Failed", status
+    return status["failures"][-1]["reason"], status["failures"][-1]["message"]
+
+
+async def valid(world: World, client, name: str) -> Body:
+    """The DAG's Valid condition, once it is there."""
+
+    async def condition() -> Body | None:
+        found = await client.get(DAGS, world.namespace, name)
+        return next(
+            (item for item in (found.get("status") or {}).get("conditions", []) if item["type"] == "Valid"), None
+        )
+
+    return await eventually(condition)
+
+
+async def test_a_command_that_is_not_there(operated: World) -> None:
+    async with operated.client() as client:
+        status = await operated.result(client, operated.dag("no-command", {"a": {"command": ["no-such-command"]}}))
+        assert failure(status) == (
+            "StartError",
+            "command not found in the image: no-such-command; check `command`, or use an image that has it",
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "reason", "words"),
+    [
+        ("large", "head -c 5000 /dev/zero | tr '\\0' x > $TRADEWIND_OUTPUTS", "OutputTooLarge", "over 4095 bytes"),
+        ("text", "echo rows=5 > $TRADEWIND_OUTPUTS", "OutputInvalid", "must be one JSON object, but are not JSON"),
+        ("list", "echo [1] > $TRADEWIND_OUTPUTS", "OutputInvalid", "must be one JSON object, but are a list"),
+    ],
+)
+async def test_outputs_that_can_not_be_taken(operated: World, name: str, script: str, reason: str, words: str) -> None:
+    async with operated.client() as client:
+        found, message = failure(
+            await operated.result(client, operated.dag(f"outputs-{name}", {"a": {"script": {"shell": script}}}))
+        )
+        assert found == reason and words in message
+
+
+@pytest.mark.parametrize("size", [2, 200])
+async def test_a_cycle_makes_the_dag_invalid_and_its_runs_fail(operated: World, size: int) -> None:
+    tasks = {f"t{index}": {"command": ["true"], "dependsOn": [f"t{(index + 1) % size}"]} for index in range(size)}
+    async with operated.client() as client:
+        name = f"cycle-{size}"
+        await operated.create(client, DAGS, operated.dag(name, tasks))
+        condition = await valid(operated, client, name)
+        assert condition["status"] == "False" and "tasks depend on each other in a circle: t" in condition["message"]
+        assert ("(200 tasks)" in condition["message"]) == (size == 200)
+        status = await operated.result(client, name)
+        assert status["phase"] == "Failed" and status["message"].startswith(f"DAG {name} is invalid: spec.tasks.t")
+
+
+async def test_what_the_api_server_itself_refuses(operated: World) -> None:
+    async with operated.client() as client:
+        for name, tasks, words in [
+            ("dangling", {"a": {"dependsOn": ["b"]}}, "dependsOn names a task that is not in spec.tasks"),
+            ("itself", {"a": {"dependsOn": ["a"]}}, "a task depends on itself"),
+            ("bad-name", {"A_B": {}}, "names of tasks have at most 63 characters"),
+            (
+                "two-ways",
+                {"a": {"script": {"shell": "x"}, "command": ["y"]}},
+                "write one of script, http and command/args",
+            ),
+            ("type", {"a": {"command": "true"}}, "spec.tasks.a.command"),
+            ("empty", {}, "spec.tasks"),
+        ]:
+            with pytest.raises(Invalid) as caught:
+                await operated.create(client, DAGS, operated.dag(name, tasks))
+            assert words in caught.value.message, name
+        with pytest.raises(Invalid) as caught:
+            await client.create(
+                DAGS, operated.namespace, operated.dag("unknown", {"a": {"colour": "red"}}), fieldValidation="Strict"
+            )
+        assert 'unknown field "spec.tasks.a.colour"' in caught.value.message
+        with pytest.raises(Invalid):
+            await operated.create(
+                client, DAGS, operated.dag("huge", {f"t{at}": {"command": ["x" * 30_000]} for at in range(70)})
+            )
+
+
+async def test_a_missing_image_makes_the_dag_invalid(operated: World) -> None:
+    body = operated.dag("no-image", {"a": {"command": ["true"]}})
+    del body["spec"]["defaults"]["image"]
+    async with operated.client() as client:
+        await operated.create(client, DAGS, body)
+        condition = await valid(operated, client, "no-image")
+        assert condition["message"] == "spec.tasks.a.image: required; name an image here or in spec.defaults.image"
+
+
+async def test_a_pod_template_that_is_no_pod_makes_the_dag_invalid(operated: World) -> None:
+    async with operated.client() as client:
+        tasks = {"a": {"command": ["true"], "podTemplate": {"spec": {"tolerationz": []}}}}
+        await operated.create(client, DAGS, operated.dag("no-pod", tasks))
+        condition = await valid(operated, client, "no-pod")
+        assert (
+            condition["status"] == "False"
+            and "spec.tasks.a.podTemplate" in condition["message"]
+            and "tolerationz" in condition["message"]
+        )
+
+
+async def test_a_pod_that_the_api_server_refuses_fails_its_task_at_once(operated: World) -> None:
+    tasks = {
+        "a": {
+            "command": ["true"],
+            "retries": {"limit": 5},
+            "podTemplate": {"metadata": {"labels": {"x": "not a label!"}}},
+        }
+    }
+    async with operated.client() as client:
+        status = await operated.result(client, operated.dag("refused", tasks))
+        reason, message = failure(status)
+        assert (
+            reason == "PodRefused"
+            and "the API server refused the pod" in message
+            and "metadata.labels: Invalid value" in message
+        )
+        assert len(status["attempts"].splitlines()) == 1
+
+
+async def test_an_output_that_is_not_there_names_those_that_are(operated: World) -> None:
+    tasks = {
+        "a": {"script": {"shell": 'echo "{\\"rows\\": 1}" > $TRADEWIND_OUTPUTS'}},
+        "b": {"dependsOn": ["a"], "env": {"X": "$[[ tasks.a.outputs.row ]]"}, "command": ["true"]},
+    }
+    async with operated.client() as client:
+        reason, message = failure(await operated.result(client, operated.dag("no-output", tasks)))
+        assert reason == "ExpressionError"
+        assert message == "spec.tasks.b.env.X: `tasks.a.outputs.row`: there is no key 'row'; tasks.a.outputs has rows"
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"n": "three"}, "spec.params.n: 'three' is not an integer; write an integer"),
+        ({}, "spec.params.n: required; give an integer"),
+        ({"n": 1, "m": 2}, "spec.params.m: no such param; the DAG declares: n"),
+    ],
+)
+async def test_params_that_do_not_fit_fail_the_run_before_it_begins(operated: World, params: Body, words: str) -> None:
+    async with operated.client() as client:
+        with contextlib.suppress(Exception):
+            await operated.create(
+                client, DAGS, operated.dag("typed", {"a": {"command": ["true"]}}, params={"n": {"type": "integer"}})
+            )
+        status = await operated.result(client, "typed", **params)
+        assert status["phase"] == "Failed" and words in status["message"]
+
+
+async def test_a_run_of_a_dag_that_is_not_there_waits_for_it_and_says_so(operated: World) -> None:
+    async with operated.client() as client:
+        name = await operated.start(client, "later")
+        queued = await operated.until(client, name, lambda status: status.get("phase") == "Queued")
+        assert (
+            queued["status"]["message"]
+            == f"there is no DAG 'later' in namespace {operated.namespace}: the run begins when it is applied"
+        )
+        await operated.create(client, DAGS, operated.dag("later", {"a": {"command": ["true"]}}))
+        assert (await operated.finished(client, name))["phase"] == "Succeeded"
+
+
+async def test_a_quota_holds_tasks_back_without_spending_attempts(operated: World) -> None:
+    async with operated.client() as client:
+        quota = {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "q"},
+            "spec": {"hard": {"count/pods": "0"}},
+        }
+        await operated.create(client, QUOTAS, quota)
+        try:
+            name = await operated.start(client, operated.dag("quota", {"a": {"command": ["true"]}}))
+
+            def held(status: Body) -> bool:
+                return bool(status.get("waiting")) and status["waiting"][0]["reason"] == "QuotaExceeded"
+
+            status = (await operated.until(client, name, held))["status"]
+            assert (
+                "exceeded quota: q" in status["waiting"][0]["message"]
+                and "starts when the quota has room" in status["waiting"][0]["message"]
+            )
+            progressing = next(item for item in status["conditions"] if item["type"] == "Progressing")
+            assert (progressing["status"], progressing["reason"]) == ("False", "QuotaExceeded")
+        finally:
+            await client.delete(QUOTAS, operated.namespace, "q")
+        status = await operated.finished(client, name)
+        assert status["phase"] == "Succeeded" and status["attempts"].startswith("a ") and "#2" not in status["attempts"]
+
+
+async def test_a_dag_that_is_deleted_while_a_run_goes_on(operated: World) -> None:
+    tasks = {"a": {"script": {"shell": "sleep 2"}}, "b": {"dependsOn": ["a"], "command": ["true"]}}
+    async with operated.client() as client:
+        name = await operated.start(client, operated.dag("gone", tasks))
+        await operated.until(client, name, lambda status: status.get("phase") == "Running")
+        await client.delete(DAGS, operated.namespace, "gone")
+        status = await operated.finished(client, name)
+        assert status["phase"] == "Succeeded" and status["progress"] == "2/2"
+
+        async def told() -> bool:
+            words = f"DAG gone was deleted; this run goes on with revision {status['revision']}"
+            return ("DAGDeleted", words) in await operated.events(client, name)
+
+        await eventually(told)
+
+
+async def test_a_pod_that_someone_deletes_is_lost_and_tried_again(operated: World) -> None:
+    script = 'if [ -e "$WORK/$RUN" ]; then exit 0; fi; touch "$WORK/$RUN"; trap "exit 143" TERM; sleep 600 & wait'
+    tasks = {"a": {"env": {"WORK": operated.work, "RUN": "$[[ run.name ]]"}, "script": {"shell": script}}}
+    async with operated.client() as client:
+        name = await operated.start(client, operated.dag("lost", tasks))
+
+        async def running() -> str:
+            pods = [pod for pod in await operated.pods(client, name) if pod["status"].get("phase") == "Running"]
+            return pods[0]["metadata"]["name"] if pods else ""
+
+        await client.delete(PODS, operated.namespace, await eventually(running))
+        status = await operated.finished(client, name)
+        assert status["phase"] == "Succeeded", status
+        assert status["failures"][0]["reason"] == "PodDeleted" and "#2" in status["attempts"]
+
+
+async def test_a_run_without_a_dag_name_is_refused(operated: World) -> None:
+    async with operated.client() as client:
+        with pytest.raises(Invalid) as caught:
+            body = {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"name": "x"}, "spec": {}}
+            await operated.create(client, RUNS, body)
+        assert "spec.dag" in caught.value.message
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("world", ["real"], indirect=True)
+async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_pending_timeout(operated: World) -> None:
+    terms = {"image": "registry.invalid/nope:1", "pendingTimeout": "6s", "retries": {"infrastructureLimit": 0}}
+    async with operated.client() as client:
+        name = await operated.start(client, operated.dag("no-pull", {"a": {"command": ["true"], **terms}}))
+        waiting = await operated.until(client, name, lambda status: status.get("waiting"))
+        assert waiting["status"]["waiting"][0]["reason"] in ("ErrImagePull", "ImagePullBackOff")
+        assert "the image can't be pulled" in waiting["status"]["waiting"][0]["message"]
+        reason, message = failure(await operated.finished(client, name))
+        assert reason == "PendingTimeout" and "image" in message
+
+
+async def test_a_secret_that_is_not_there_is_named(operated: World) -> None:
+    terms = {
+        "pendingTimeout": "4s",
+        "retries": {"infrastructureLimit": 0},
+        "envFrom": {"X": {"secretKeyRef": {"name": "absent", "key": "k"}}},
+    }
+    async with operated.client() as client:
+        name = await operated.start(client, operated.dag("no-secret", {"a": {"command": ["true"], **terms}}))
+        waiting = await operated.until(client, name, lambda status: status.get("waiting"))
+        assert 'secret "absent" not found' in waiting["status"]["waiting"][0]["message"]
+        reason, message = failure(await operated.finished(client, name))
+        assert reason == "PendingTimeout" and 'secret "absent" not found' in message
