@@ -46,6 +46,9 @@ crds: $(VENV)/.stamp ## Generate crds/ and the chart's copy from the models
 	$(BIN)/python -m tradewind.model.write crds
 	mkdir -p charts/tradewind/files/crds && cp crds/*.yaml charts/tradewind/files/crds/
 
+snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots; read the difference before you commit it
+	UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/chart
+
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
 

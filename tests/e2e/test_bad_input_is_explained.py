@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 from tradewind import API_VERSION
-from tradewind.kube.errors import Invalid
+from tradewind.kube.errors import ApiError, Invalid
 from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from worlds.world import Body, World, eventually
 
@@ -244,16 +244,17 @@ async def test_a_run_without_a_dag_name_is_refused(operated: World) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("world", ["real"], indirect=True)
 async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_pending_timeout(operated: World) -> None:
-    terms = {"image": "registry.invalid/nope:1", "pendingTimeout": "6s", "retries": {"infrastructureLimit": 0}}
+    terms = {"image": "registry.invalid/nope:1", "pendingTimeout": "25s", "retries": {"infrastructureLimit": 0}}
     async with operated.client() as client:
         name = await operated.start(client, operated.dag("no-pull", {"a": {"command": ["true"], **terms}}))
         waiting = await operated.until(client, name, lambda status: status.get("waiting"))
         assert waiting["status"]["waiting"][0]["reason"] in ("ErrImagePull", "ImagePullBackOff")
         assert "the image can't be pulled" in waiting["status"]["waiting"][0]["message"]
-        reason, message = failure(await operated.finished(client, name))
-        assert reason == "PendingTimeout" and "image" in message
+        reason, message = failure(await operated.finished(client, name, 120))
+        assert reason == "PendingTimeout" and "the image can't be pulled" in message
 
 
 async def test_a_secret_that_is_not_there_is_named(operated: World) -> None:

@@ -1,0 +1,135 @@
+"""The Helm chart: rendered by real Helm, every object checked strictly, and held against snapshots."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from cluster import binaries
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "tradewind"
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+VALUES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "namespaced": {"watchNamespaces": ["team-a", "team-b"], "rbac": {"aggregateUserRoles": False}},
+    "everything": {
+        "replicas": 2,
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "networkPolicy": {"enabled": True},
+        "podAnnotations": {"a": "b"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "k", "operator": "Exists"}],
+        "imagePullSecrets": [{"name": "registry"}],
+        "crds": {"keep": False},
+        "serviceAccount": {"name": "own", "annotations": {"c": "d"}},
+    },
+}
+MODELS = {
+    "Deployment": client.V1Deployment,
+    "ServiceAccount": client.V1ServiceAccount,
+    "Service": client.V1Service,
+    "Role": client.V1Role,
+    "RoleBinding": client.V1RoleBinding,
+    "ClusterRole": client.V1ClusterRole,
+    "ClusterRoleBinding": client.V1ClusterRoleBinding,
+    "PodDisruptionBudget": client.V1PodDisruptionBudget,
+    "NetworkPolicy": client.V1NetworkPolicy,
+}
+
+pytestmark = pytest.mark.skipif(not (shutil.which("helm") or shutil.which("go")), reason="needs helm, or Go to build it")
+
+
+@cache
+def helm() -> str:
+    return str(binaries.helm())
+
+
+def template(values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    command = [helm(), "template", "release", str(CHART), "--namespace", "tradewind-system", "--values", "-"]
+    return subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, timeout=60)
+
+
+def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
+    done = template(values)
+    assert done.returncode == 0, done.stderr
+    return [body for body in yaml.safe_load_all(done.stdout) if body]
+
+
+def of(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [body for body in objects if body["kind"] == kind]
+
+
+@pytest.mark.timeout(600)  # the first use may build Helm
+@pytest.mark.parametrize("name", list(VALUES))
+def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
+    objects = rendered(VALUES[name])
+    for body in objects:
+        assert body["kind"] in {*MODELS, "CustomResourceDefinition", "ServiceMonitor"}
+        if body["kind"] in MODELS:
+            MODELS[body["kind"]].model_validate(body)
+    text = yaml.safe_dump_all([body for body in objects if body["kind"] != "CustomResourceDefinition"], sort_keys=False, width=120)
+    snapshot = SNAPSHOTS / f"{name}.yaml"
+    if os.environ.get("UPDATE_SNAPSHOTS") == "1":
+        snapshot.write_text(text)
+    assert snapshot.read_text() == text, "run `make snapshots` and read the difference"
+
+
+def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
+    for path in (ROOT / "crds").glob("*.yaml"):
+        assert (CHART / "files" / "crds" / path.name).read_bytes() == path.read_bytes(), "run `make crds`"
+    crds = of(rendered({}), "CustomResourceDefinition")
+    assert {crd["metadata"]["name"] for crd in crds} == {path.stem for path in (ROOT / "crds").glob("*.yaml")}
+    assert all(crd["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for crd in crds)
+    assert not of(rendered({"crds": {"enabled": False}}), "CustomResourceDefinition")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"replica": 2}, "replica"),
+        ({"image": {"name": "x"}}, "name"),
+        ({"replicas": 0}, "minimum"),
+        ({"replicas": "two"}, "integer"),
+        ({"watchNamespaces": "team-a"}, "array"),
+        ({"logLevel": "loud"}, "logLevel"),
+    ],
+)
+def test_values_that_the_chart_does_not_know_are_refused(values: dict[str, Any], words: str) -> None:
+    done = template(values)
+    assert done.returncode != 0 and words in done.stderr
+
+
+def test_watched_namespaces_need_no_cluster_role() -> None:
+    objects = rendered(VALUES["namespaced"])
+    assert not of(objects, "ClusterRole") and not of(objects, "ClusterRoleBinding")
+    assert {role["metadata"]["namespace"] for role in of(objects, "Role")} == {"team-a", "team-b", "tradewind-system"}
+    args = of(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert [arg for arg in args if arg.startswith("--namespace")] == ["--namespace=team-a", "--namespace=team-b"]
+
+
+def test_no_rule_is_wider_than_it_must_be() -> None:
+    for name in VALUES:
+        for role in [*of(rendered(VALUES[name]), "Role"), *of(rendered(VALUES[name]), "ClusterRole")]:
+            for rule in role["rules"]:
+                assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
+                assert "secrets" not in rule["resources"]
+
+
+def test_the_operator_is_confined() -> None:
+    pod = of(rendered({}), "Deployment")[0]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    main = pod["containers"][0]["securityContext"]
+    assert main == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_replicas_decide_how_upgrades_go() -> None:
+    one, two = rendered({}), rendered({"replicas": 2})
+    assert of(one, "Deployment")[0]["spec"]["strategy"] == {"type": "Recreate"} and not of(one, "PodDisruptionBudget")
+    assert of(two, "Deployment")[0]["spec"]["strategy"] == {"type": "RollingUpdate"} and of(two, "PodDisruptionBudget")
