@@ -8,20 +8,22 @@ import tempfile
 from pathlib import Path
 
 import click
-
-from bench import chain
-from bench.operator import Measured, operator
-from bench.report import Figure, show
 from tradewind.kube.resources import DAGS
 from worlds.embedded import embedded
 from worlds.real import real
 from worlds.world import World
 
+from bench import chain
+from bench.operator import Measured, operator
+from bench.report import Figure, show
+
 RESULTS = Path(__file__).parent / "results"
 
 
 @click.command()
-@click.option("--side", type=click.Choice(["auto", "real", "embedded"]), default="auto", show_default=True, help="Which server.")
+@click.option(
+    "--side", type=click.Choice(["auto", "real", "embedded"]), default="auto", show_default=True, help="Which server."
+)
 @click.option("--length", default=10, show_default=True, help="Tasks of the chain.")
 @click.option("--rounds", default=3, show_default=True, help="Alternating rounds; medians are reported.")
 def main(side: str, length: int, rounds: int) -> None:
@@ -33,7 +35,10 @@ def main(side: str, length: int, rounds: int) -> None:
         sys.exit(f"no real cluster: {why}")
     namespace = f"bench-{secrets.token_hex(2)}"
     if side == "embedded" or why:
-        print(f"on the embedded server, with tasks as local processes{f' (no cluster: {why})' if why else ''}", file=sys.stderr)
+        print(
+            f"on the embedded server, with tasks as local processes{f' (no cluster: {why})' if why else ''}",
+            file=sys.stderr,
+        )
         with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as make:
             show(_measure(make(namespace), length, rounds), "embedded", RESULTS)
     else:
@@ -62,9 +67,15 @@ async def _figures(world: World, measured: Measured, length: int, rounds: int) -
     fast, count = measured.share_within("ready_to_created", 0.005)
     slow, _ = measured.share_within("ready_to_created", 0.025)
     return [
-        Figure(f"chain of {length}, median of {rounds}", value, "s", floor, "≤ 1.10 × bare pods", value <= 1.10 * floor),
-        Figure(f"creates within 5 ms of the event ({count})", fast * 100, "%", None, "≥ 50 % (p50 ≤ 5 ms)", fast >= 0.5),
-        Figure(f"creates within 25 ms of the event ({count})", slow * 100, "%", None, "≥ 99 % (p99 ≤ 25 ms)", slow >= 0.99),
+        Figure(
+            f"chain of {length}, median of {rounds}", value, "s", floor, "≤ 1.10 × bare pods", value <= 1.10 * floor
+        ),
+        Figure(
+            f"creates within 5 ms of the event ({count})", fast * 100, "%", None, "≥ 50 % (p50 ≤ 5 ms)", fast >= 0.5
+        ),
+        Figure(
+            f"creates within 25 ms of the event ({count})", slow * 100, "%", None, "≥ 99 % (p99 ≤ 25 ms)", slow >= 0.99
+        ),
         Figure("operator, idle: memory", idle_rss, "MB", None, "≤ 70 MB", idle_rss <= 70),
         Figure("operator, idle: CPU", idle_cpu, "% of a core", None, "≤ 1 %", idle_cpu <= 1),
         Figure("operator, after the chains: memory", measured.rss(), "MB", None, "", True),

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import orjson
-
 from tradewind.control.podbuild import RunFacts, build
 from tradewind.kube.client import Client
 from tradewind.kube.resources import PODS

@@ -58,13 +58,25 @@ def operator(kubeconfig: Path, namespace: str) -> Iterator[Measured]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tradewind.cli", "operator", "--kubeconfig", str(kubeconfig), "--metrics-port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "tradewind.cli",
+        "operator",
+        "--kubeconfig",
+        str(kubeconfig),
+        "--metrics-port",
+        str(port),
+    ]
     command += ["--namespace", namespace, "--lease-namespace", namespace, "--log-level", "warning"]
     process = subprocess.Popen(command)
     try:
         deadline = time.monotonic() + 30
         while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer,
+            ):
                 if answer.read() == b"ok":
                     break
             if time.monotonic() > deadline:

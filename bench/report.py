@@ -24,7 +24,9 @@ class Figure:
 
 def show(figures: list[Figure], side: str, folder: Path) -> None:
     """Prints the table and writes the JSON."""
-    table = Table("figure", "floor", "Tradewind", "ratio", "target", "met", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        "figure", "floor", "Tradewind", "ratio", "target", "met", box=None, header_style="bold", pad_edge=False
+    )
     for figure in figures:
         table.add_row(
             figure.what,
@@ -37,6 +39,10 @@ def show(figures: list[Figure], side: str, folder: Path) -> None:
     Console().print(table)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{side}.json"
-    about = {"side": side, "python": platform.python_version(), "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    about = {
+        "side": side,
+        "python": platform.python_version(),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
     path.write_text(json.dumps({**about, "figures": [asdict(figure) for figure in figures]}, indent=2) + "\n")
     print(f"written: {path}")

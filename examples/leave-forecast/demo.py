@@ -22,7 +22,10 @@ def main() -> int:
     for name, value in params.items():
         command += ["--param", f"{name}={value}"]
     command += sys.argv[1:]
-    print(f"$ tradewind run -f {HERE.name}/dag.yaml --param holidaysUrl=... --param source=... --param work=...\n", flush=True)
+    print(
+        f"$ tradewind run -f {HERE.name}/dag.yaml --param holidaysUrl=... --param source=... --param work=...\n",
+        flush=True,
+    )
     try:
         code = subprocess.call(command)
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """Makes the ERP extract in data/: deterministic, and as dirty as real exports are.
 
-    python examples/leave-forecast/make_data.py examples/leave-forecast/data
+python examples/leave-forecast/make_data.py examples/leave-forecast/data
 """
 
 import random
@@ -11,8 +11,56 @@ from pathlib import Path
 SEED = 20260101
 EMPLOYEES = 640
 REQUESTS = 5_600
-FIRST = "Ada Ben Cleo Dara Emil Fay Gus Hana Ivo Jun Kai Lena Milo Nora Omar Pia Quin Rosa Sven Tara Uma Vito Wren Xena Yara Zoe".split()
-LAST = "Adler Berg Castro Dumas Eklund Fabre Greco Haas Ito Jansen Klein Lopez Moreau Novak Olsen Perez Quist Rossi Silva Toth".split()
+FIRST = [
+    "Ada",
+    "Ben",
+    "Cleo",
+    "Dara",
+    "Emil",
+    "Fay",
+    "Gus",
+    "Hana",
+    "Ivo",
+    "Jun",
+    "Kai",
+    "Lena",
+    "Milo",
+    "Nora",
+    "Omar",
+    "Pia",
+    "Quin",
+    "Rosa",
+    "Sven",
+    "Tara",
+    "Uma",
+    "Vito",
+    "Wren",
+    "Xena",
+    "Yara",
+    "Zoe",
+]
+LAST = [
+    "Adler",
+    "Berg",
+    "Castro",
+    "Dumas",
+    "Eklund",
+    "Fabre",
+    "Greco",
+    "Haas",
+    "Ito",
+    "Jansen",
+    "Klein",
+    "Lopez",
+    "Moreau",
+    "Novak",
+    "Olsen",
+    "Perez",
+    "Quist",
+    "Rossi",
+    "Silva",
+    "Toth",
+]
 TEAMS = ["finance", "logistics", "sales", "support", "platform"]
 REGIONS = ["north", "south", "east"]
 KINDS = ["annual", "annual", "annual", "sick", "parental", "unpaid"]

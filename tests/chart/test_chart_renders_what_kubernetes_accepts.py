@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client
-
 from cluster import binaries
+from kubernetes import client
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "tradewind"
@@ -43,7 +42,9 @@ MODELS = {
     "NetworkPolicy": client.V1NetworkPolicy,
 }
 
-pytestmark = pytest.mark.skipif(not (shutil.which("helm") or shutil.which("go")), reason="needs helm, or Go to build it")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("helm") or shutil.which("go")), reason="needs helm, or Go to build it"
+)
 
 
 @cache
@@ -74,7 +75,9 @@ def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
         assert body["kind"] in {*MODELS, "CustomResourceDefinition", "ServiceMonitor"}
         if body["kind"] in MODELS:
             MODELS[body["kind"]].model_validate(body)
-    text = yaml.safe_dump_all([body for body in objects if body["kind"] != "CustomResourceDefinition"], sort_keys=False, width=120)
+    text = yaml.safe_dump_all(
+        [body for body in objects if body["kind"] != "CustomResourceDefinition"], sort_keys=False, width=120
+    )
     snapshot = SNAPSHOTS / f"{name}.yaml"
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         snapshot.write_text(text)
@@ -124,9 +127,15 @@ def test_no_rule_is_wider_than_it_must_be() -> None:
 
 def test_the_operator_is_confined() -> None:
     pod = of(rendered({}), "Deployment")[0]["spec"]["template"]["spec"]
-    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {
+        "type": "RuntimeDefault"
+    }
     main = pod["containers"][0]["securityContext"]
-    assert main == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert main == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
 
 
 def test_replicas_decide_how_upgrades_go() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
 from tradewind.kube.resources import DAGS
 from worlds.real import real
@@ -36,7 +35,9 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
 
 def helm(cluster: Any, world: World, verb: str, *more: str) -> None:
     namespaces = "watchNamespaces={" + world.namespace + "}"
-    cluster.helm(verb, "tradewind", str(CHART), "-n", world.namespace, "--set", namespaces, "--wait", "--timeout", "90s", *more)
+    cluster.helm(
+        verb, "tradewind", str(CHART), "-n", world.namespace, "--set", namespaces, "--wait", "--timeout", "90s", *more
+    )
 
 
 def _confined(cluster: Any, world: World) -> None:
@@ -50,9 +51,19 @@ def _confined(cluster: Any, world: World) -> None:
             return False
 
     assert may("create", "pods") and may("patch", "dagruns.tradewind.dev", "--subresource=status")
-    assert not any(may(*what) for what in [("get", "secrets"), ("delete", "dags.tradewind.dev"), ("create", "pods", "--subresource=exec"), ("get", "pods", "--subresource=log")])
+    assert not any(
+        may(*what)
+        for what in [
+            ("get", "secrets"),
+            ("delete", "dags.tradewind.dev"),
+            ("create", "pods", "--subresource=exec"),
+            ("get", "pods", "--subresource=log"),
+        ]
+    )
     assert not may("create", "pods", namespace="default") and not may("list", "pods", namespace="kube-system")
-    pod = json.loads(cluster.kubectl("get", "pods", "-n", world.namespace, "-l", "app.kubernetes.io/name=tradewind", "-o", "json"))["items"][0]
+    pod = json.loads(
+        cluster.kubectl("get", "pods", "-n", world.namespace, "-l", "app.kubernetes.io/name=tradewind", "-o", "json")
+    )["items"][0]
     assert pod["spec"]["serviceAccountName"] == "tradewind"
     assert pod["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
 

@@ -200,7 +200,7 @@ class Operations:
                 body = self.store.put(kind.key, {**body, "metadata": meta})
             return body
         if kind.plural == "namespaces":
-            self._empty(name)
+            return self._terminate(kind, body)
         if kind.key == CRDS:
             self._unserve(body)
         return self.store.remove(kind.key, body)
@@ -224,10 +224,21 @@ class Operations:
             return self.store.remove(kind.key, body)
         return None
 
-    def _empty(self, namespace: str) -> None:
-        for key, body in list(self.store.all()):
-            if body["metadata"].get("namespace") == namespace:
-                self.store.remove(key, body)
+    def _terminate(self, kind: Kind, body: Object) -> Object:
+        """A namespace takes nothing new, and goes with the last of its objects."""
+        if not body["metadata"].get("deletionTimestamp"):
+            meta = {**body["metadata"], "deletionTimestamp": self.now()}
+            body = self.store.put(kind.key, {**body, "metadata": meta, "status": {"phase": "Terminating"}})
+        name = body["metadata"]["name"]
+        for key, item in list(self.store.all()):
+            if item["metadata"].get("namespace") == name and not item["metadata"].get("deletionTimestamp"):
+                self.delete(self._by_key(key), name, item["metadata"]["name"], {})
+        if any(item["metadata"].get("namespace") == name for _, item in self.store.all()):
+            return body
+        return self.store.remove(kind.key, body)
+
+    def _by_key(self, key: str) -> Kind:
+        return next(kind for kind in self.registry.kinds.values() if kind.key == key)
 
     def _unserve(self, crd: Object) -> None:
         key = f"{crd['spec']['group']}/{crd['spec']['names']['plural']}"
@@ -247,8 +258,10 @@ class Operations:
         """One round of garbage collection; how many objects went or began to."""
         found = gc.orphans(self.store)
         for key, body in found:
-            kind = next(kind for kind in self.registry.kinds.values() if kind.key == key)
-            self.delete(kind, body["metadata"].get("namespace", ""), body["metadata"]["name"], {})
+            self.delete(self._by_key(key), body["metadata"].get("namespace", ""), body["metadata"]["name"], {})
+        for namespace in self.store.list("/namespaces"):
+            if namespace["metadata"].get("deletionTimestamp"):
+                self._terminate(self._by_key("/namespaces"), namespace)
         return len(found)
 
 

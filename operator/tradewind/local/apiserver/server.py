@@ -326,9 +326,10 @@ class ApiServer:
                 raise bad_request(
                     'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
                 )
+            if not isinstance(body, dict) or not (body.get("metadata") or {}).get("name"):
+                raise bad_request("metadata.name: Required value: name must be provided to apply an object")
             if self.store.get(kind.key, target.namespace, target.name) is None:
-                sent = {**body, "metadata": {**body.get("metadata", {}), "name": target.name}}
-                made, warnings = do.create(kind, target.namespace, sent, mode, dry_run)
+                made, warnings = do.create(kind, target.namespace, body, mode, dry_run)
                 return self._shown(request, kind, made, 201, warnings)
             made, warnings = do.change(kind, target.namespace, target.name, lambda old: applied(old, body), **options)
             return self._shown(request, kind, made, 200, warnings)
