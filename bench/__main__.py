@@ -68,7 +68,7 @@ async def _figures(world: World, measured: Measured, length: int, rounds: int) -
     slow, _ = measured.share_within("ready_to_created", 0.025)
     return [
         Figure(
-            f"chain of {length}, median of {rounds}", value, "s", floor, "≤ 1.10 × bare pods", value <= 1.10 * floor
+            f"chain of {length}, median of {rounds}", value, "s", floor, "≤ 1.10 times bare pods", value <= 1.10 * floor
         ),
         Figure(
             f"creates within 5 ms of the event ({count})", fast * 100, "%", None, "≥ 50 % (p50 ≤ 5 ms)", fast >= 0.5

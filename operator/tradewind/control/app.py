@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -124,6 +124,9 @@ class Operator:
                 clusterwide=not self._options.namespaces,
                 namespaces=self._options.namespaces,
                 standalone=True,
+                identity=cast(
+                    Any, self._options.identity
+                ),  # kopf would ask for a user name, which a container need not have
                 stop_flag=stop,
                 ready_flag=ready,
             )

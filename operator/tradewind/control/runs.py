@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from tradewind import metrics
-from tradewind.control import runstatus
+from tradewind.control import latency, runstatus
 from tradewind.control.events import EventSink
 from tradewind.control.launch import Held, Launched, Launcher, Refused
 from tradewind.control.observe import Ended
@@ -145,7 +145,7 @@ class RunReconciler:
         holds = [*decided.holds, *await self._start(view, decided, definition, observed, now, woken_at)]
         if decided.wake_at is not None:
             self.queue.add_at(run.uid, decided.wake_at)
-        await self._write(view, decided, observed, holds, now)
+        await self._write(view, decided, observed, holds, definition, now)
 
     async def _begin(self, view: View) -> bool:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""
@@ -235,7 +235,9 @@ class RunReconciler:
             hold = Hold(start.task, "QuotaExceeded", "waits behind tasks that a quota holds back")
             view.blocked[start.task] = Blocked(now + RETRY_BLOCKED, hold)
 
-    async def _write(self, view: View, decided: Plan, observed: Observed, holds: Sequence[Hold], now: float) -> None:
+    async def _write(
+        self, view: View, decided: Plan, observed: Observed, holds: Sequence[Hold], definition: Definition, now: float
+    ) -> None:
         """Saves the status if it is due, and tells about what it says for the first time."""
         status = runstatus.current(view, decided, observed.news, holds, self._clock())
         due = view.saved_at + COALESCE
@@ -250,6 +252,9 @@ class RunReconciler:
             self.pods.forget(view.run.uid, pod.metadata.name)
         for end in observed.news:
             self._tell(view.run, end)
+            latency.observe(
+                end, observed.pods.get((end.attempt.task, end.attempt.number)), definition.graph, observed.facts.ended
+            )
         for item in status["waiting"]:
             if (item["task"], item["reason"]) not in known and item["reason"] != "BackOff":
                 key = f"{item['task']}/{item['reason']}"

@@ -1,0 +1,60 @@
+"""/metrics, as Prometheus's own tool judges it."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tradewind import metrics
+
+
+def exposition() -> bytes:
+    metrics.api_requests.labels("get", "pods", 200).inc()
+    metrics.api_duration.labels("get", "pods").observe(0.001)
+    metrics.task_duration.labels("Succeeded").observe(3)
+    metrics.run_duration.labels("Succeeded").observe(3)
+    metrics.READY_TO_CREATED.observe(0.002)
+    return generate_latest(metrics.REGISTRY)
+
+
+def promtool() -> str | None:
+    if (
+        shutil.which("promtool") is None
+        and os.geteuid() == 0
+        and shutil.which("apt-get")
+        and os.environ.get("TRADEWIND_REQUIRE_E2E") == "1"
+    ):
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "prometheus"],
+            capture_output=True,
+            check=False,
+        )
+    return shutil.which("promtool")
+
+
+@pytest.mark.timeout(300)
+def test_promtool_finds_nothing_to_complain_about() -> None:
+    tool = promtool()
+    if tool is None:
+        pytest.skip("needs promtool (Debian's package prometheus)")
+    done = subprocess.run([tool, "check", "metrics"], input=exposition(), capture_output=True)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+
+
+def test_no_label_is_unbounded() -> None:
+    labels = {
+        name
+        for family in text_string_to_metric_families(exposition().decode())
+        for sample in family.samples
+        for name in sample.labels
+    }
+    assert labels <= {"le", "stage", "outcome", "phase", "state", "verb", "resource", "code", "name"}
+
+
+def test_every_stage_is_there_from_the_start() -> None:
+    text = exposition().decode()
+    for stage in ("ready_to_created", "created_to_scheduled", "scheduled_to_started", "dependency_finished_to_started"):
+        assert f'tradewind_task_latency_seconds_count{{stage="{stage}"}}' in text
