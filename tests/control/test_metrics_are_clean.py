@@ -7,7 +7,6 @@ import subprocess
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-
 from tradewind import metrics
 
 
