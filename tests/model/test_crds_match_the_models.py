@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.model.crd import manifests
+from tradewind.model.reference import text
+from tradewind.model.write import main as write
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -41,3 +43,13 @@ def test_every_field_is_described_and_every_spec_field_bounded(made: dict[str, A
                 case "object" if "additionalProperties" in node:
                     assert "maxProperties" in node, f"{path} is not bounded"
         assert "$ref" not in node and "anyOf" not in node, f"{path} is not structural"
+
+
+def test_the_committed_reference_is_the_generated_one() -> None:
+    assert (CRDS.parent / "docs" / "reference.md").read_text() == text(), "run `make docs`"
+
+
+def test_crds_are_written_a_file_each_without_aliases(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in CRDS.glob("*.yaml")}
+    assert all("&id" not in path.read_text() for path in tmp_path.iterdir())
