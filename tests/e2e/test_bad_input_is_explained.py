@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 from tradewind import API_VERSION
-from tradewind.kube.errors import Invalid
+from tradewind.kube.errors import ApiError, Invalid
 from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from worlds.world import Body, World, eventually
 

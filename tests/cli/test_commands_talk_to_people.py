@@ -1,0 +1,105 @@
+"""The command line, as a user types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec:\n  defaults: {image: x}\n"
+
+
+def tradewind(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tradewind.cli", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+
+
+@pytest.fixture
+def dag(tmp_path: Path) -> Path:
+    (tmp_path / "dag.yaml").write_text(
+        HEAD + "  params: {n: {type: integer, default: 1}}\n"
+        "  tasks:\n"
+        "    a: {env: {NUMBER: '$[[ params.n * 2 ]]'}, script: {shell: 'echo says $NUMBER; echo \"{\\\"n\\\": $NUMBER}\" > $TRADEWIND_OUTPUTS'}}\n"
+        "    b: {dependsOn: [a], env: {NUMBER: '$[[ tasks.a.outputs.n ]]'}, script: {shell: 'echo got $NUMBER; [ $NUMBER -lt 5 ]'}}\n"
+    )
+    return tmp_path
+
+
+def test_a_run_that_succeeds_shows_its_outputs_and_exits_with_0(dag: Path) -> None:
+    done = tradewind("run", "-f", "dag.yaml", cwd=dag)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'a: {"n": 2}' in done.stdout and "Succeeded: 2 of 2 tasks succeeded" in done.stdout
+
+
+def test_a_run_that_fails_shows_the_log_of_the_task_and_exits_with_1(dag: Path) -> None:
+    done = tradewind("run", "-f", "dag.yaml", "--param", "n=3", cwd=dag)
+    assert done.returncode == 1 and "log of b" in done.stdout and "got 6" in done.stdout
+
+
+def test_json_is_for_programs_and_everything_else_goes_to_stderr(dag: Path) -> None:
+    done = tradewind("run", "-f", "dag.yaml", "-o", "json", cwd=dag)
+    run = json.loads(done.stdout)
+    assert run["phase"] == "Succeeded" and run["tasks"]["a"]["outputs"] == {"n": 2} and run["params"] == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--param", "n=many"], "--param n: 'many' is not an integer; write an integer"),
+        (["--param", "m=1"], "--param m: no such param; the DAG declares: n"),
+        (["--param", "n"], "--param n: write --param NAME=VALUE"),
+        (["other"], "has no DAG 'other'; it has: d"),
+    ],
+)
+def test_a_mistake_is_answered_before_anything_starts(dag: Path, arguments: list[str], words: str) -> None:
+    done = tradewind("run", "-f", "dag.yaml", *arguments, cwd=dag)
+    assert done.returncode in (1, 2) and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_cycle_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(HEAD + "  tasks:\n    a:\n      dependsOn: [b]\n    b:\n      dependsOn: [a]\n")
+    done = tradewind("run", "-f", "f.yaml", cwd=tmp_path)
+    assert done.returncode == 1 and "circle" in done.stderr and done.stderr.startswith("Error: f.yaml:")
+
+
+def test_without_a_cluster_the_way_out_is_named(tmp_path: Path) -> None:
+    done = tradewind("get", "dags", cwd=tmp_path, KUBECONFIG=str(tmp_path / "none"), HOME=str(tmp_path))
+    assert done.returncode == 1 and "no cluster to talk to" in done.stderr and "tradewind run -f FILE" in done.stderr
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    config.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nusers: [{name: u, user: {}}]\n"
+        "clusters: [{name: k, cluster: {server: 'http://127.0.0.1:9'}}]\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+    )
+    done = tradewind("get", "runs", cwd=tmp_path, KUBECONFIG=str(config))
+    assert done.returncode == 1 and "no answer from the API server" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_ctrl_c_cancels_the_run_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    script = f"echo $$ > {tmp_path}/pid; trap 'exit 143' TERM; sleep 600 & wait"
+    (tmp_path / "f.yaml").write_text(HEAD + f'  tasks:\n    a: {{script: {{shell: "{script}"}}}}\n')
+    command = [sys.executable, "-m", "tradewind.cli", "run", "-f", "f.yaml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=30)
+    assert process.returncode == 1 and "cancelling" in told and "Cancelled" in out
+    group = int((tmp_path / "pid").read_text())
+    assert not [path for path in Path("/proc").glob("[0-9]*/stat") if _group(path) == group]
+
+
+def _group(stat: Path) -> int:
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[2])
+    except (FileNotFoundError, ProcessLookupError):
+        return -1
