@@ -85,10 +85,12 @@ class RunReconciler:
     def wake(self, uid: str) -> None:
         """Something about a run may have changed."""
         view = self.views.get(uid)
-        if view is not None:
-            if view.woken_at is None:
-                view.woken_at = time.perf_counter()
-            self.queue.add(uid)
+        if view is None:
+            self.pods.forget_gone(uid)
+            return
+        if view.woken_at is None:
+            view.woken_at = time.perf_counter()
+        self.queue.add(uid)
 
     def failed(self, uid: str, error: Exception) -> float | None:
         """A reconcile raised: how long to wait at least, in seconds."""
@@ -280,7 +282,7 @@ class RunReconciler:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""
         run, pods = view.run, self.pods.of(view.run.uid)
         if not pods:
-            self._release(run.uid)
+            self._forget(run.uid)
             return
         if view.saved_at > float("-inf") and asyncio.get_running_loop().time() < view.saved_at + CLEAN_DELAY:
             self.queue.add_at(run.uid, view.saved_at + CLEAN_DELAY)
@@ -293,7 +295,7 @@ class RunReconciler:
             unwanted = retention == "Never" or (retention == "OnFailure" and pod.status.phase == "Succeeded")
             if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or pod.lingers()):
                 await self._delete(pod)
-        self._release(run.uid)
+        self._forget(run.uid)
 
     # Memory and news.
 
@@ -316,10 +318,6 @@ class RunReconciler:
         self.wake(run.uid)
 
     def _forget(self, uid: str) -> None:
-        self._release(uid)
-        self.pods.forget(uid)
-
-    def _release(self, uid: str) -> None:
         self.views.pop(uid, None)
         self.queue.forget(uid)
         self.pods.forget(uid)

@@ -58,6 +58,11 @@ class PodInformer:
         if not pods:
             self._runs.pop(run_uid, None)
 
+    def forget_gone(self, run_uid: str) -> None:
+        """Drops the pods of a run that nobody reconciles, once they are deleted."""
+        for name in [name for name, pod in self.of(run_uid).items() if pod.gone]:
+            self.forget(run_uid, name)
+
     async def run(self) -> None:
         """Lists and watches, for ever."""
         await asyncio.gather(*(self._follow(namespace) for namespace in self._namespaces))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from tradewind.kube.client import Client, Object
-from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.resources import PODS
 from tradewind.local.environment import ConfigMissing, variables
 from tradewind.local.expansion import expand
@@ -105,7 +105,7 @@ class Kubelet:
         meta, spec = pod["metadata"], pod["spec"]
         main = next((item for item in spec["containers"] if item["name"] == "main"), spec["containers"][0])
         try:
-            await self._client.bind(meta["namespace"], meta["name"], NODE)
+            await _insist(lambda: self._client.bind(meta["namespace"], meta["name"], NODE))
             env = await self._environment(pod, main)
             await self._run(pod, main, env)
         except NotFound:
@@ -181,7 +181,7 @@ class Kubelet:
         }
         if reason:
             status |= {"reason": reason, "message": "Pod was active on the node longer than the specified deadline"}
-        await self._client.patch(PODS, meta["namespace"], meta["name"], {"status": status}, "status")
+        await _insist(lambda: self._client.patch(PODS, meta["namespace"], meta["name"], {"status": status}, "status"))
 
     async def _environment(self, pod: Object, main: Object) -> dict[str, str]:
         """The container's variables. Waits, visibly, for Secrets and ConfigMaps that are not there."""
@@ -221,6 +221,19 @@ class Kubelet:
             if not follow or not alive:
                 return
             await asyncio.sleep(0.1)
+
+
+async def _insist(request: Callable[[], Awaitable[Any]]) -> None:
+    """Asks until the API server has answered. What an earlier try has done already is a Conflict, and done."""
+    while True:
+        try:
+            await request()
+        except Unavailable:
+            await asyncio.sleep(0.1)
+        except Conflict:
+            return
+        else:
+            return
 
 
 def _now() -> str:

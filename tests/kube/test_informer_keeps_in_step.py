@@ -1,0 +1,118 @@
+"""The pod informer against the embedded server and its faults: it ends up with what is there, whatever happens on the way."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.informer import PodInformer
+from tradewind.kube.pod import RUN_UID
+from tradewind.kube.resources import PODS
+from tradewind.local.apiserver import ApiServer, Fault
+from worlds.world import eventually
+
+
+def pod(name: str, run: str = "u1") -> dict[str, object]:
+    return {
+        "metadata": {"name": name, "labels": {RUN_UID: run}},
+        "spec": {"containers": [{"name": "main", "image": "x:1"}]},
+    }
+
+
+@contextlib.asynccontextmanager
+async def following(server: ApiServer) -> AsyncIterator[tuple[Client, PodInformer, list[str]]]:
+    changed: list[str] = []
+    async with Client(Connection(server.url)) as client:
+        informer = PodInformer(client, [None], changed.append)
+        task = asyncio.create_task(informer.run())
+        try:
+            await asyncio.wait_for(informer.synced.wait(), 10)
+            yield client, informer, changed
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def names(informer: PodInformer, run: str = "u1") -> dict[str, bool]:
+    return {name: found.gone for name, found in informer.of(run).items()}
+
+
+async def becomes(informer: PodInformer, wanted: dict[str, bool]) -> None:
+    async def check() -> bool:
+        return names(informer) == wanted
+
+    await eventually(check, 10)
+
+
+async def test_what_is_there_is_known_when_it_is_synced_and_changes_follow() -> None:
+    async with ApiServer() as server:
+        async with Client(Connection(server.url)) as client:
+            await client.create(PODS, "default", pod("a"))
+        async with following(server) as (client, informer, changed):
+            assert names(informer) == {"a": False}
+            await client.create(PODS, "default", pod("b"))
+            await becomes(informer, {"a": False, "b": False})
+            await client.delete(PODS, "default", "a")
+            await becomes(informer, {"a": True, "b": False})
+            assert set(changed) == {"u1"}
+
+
+async def test_a_pod_that_vanished_while_the_watch_was_away_is_gone() -> None:
+    async with ApiServer() as server, following(server) as (client, informer, _):
+        await client.create(PODS, "default", pod("a"))
+        await becomes(informer, {"a": False})
+        # The next event is lost, and the history with it: only a new list can tell.
+        server.faults.add(Fault("gone", verb="watch", resource="pods", times=1))
+        server.faults.add(Fault("drop", verb="watch", resource="pods", times=0))
+        server.store.compact()
+        await client.delete(PODS, "default", "a")
+        await client.create(PODS, "default", pod("b"))
+        await becomes(informer, {"a": True, "b": False})
+
+
+@pytest.mark.parametrize("what", ["gone", "drop", "duplicate"])
+async def test_broken_watches_lose_nothing(what: str) -> None:
+    async with ApiServer() as server:
+        server.faults.add(Fault(what, verb="watch", resource="pods", times=3))  # type: ignore[arg-type]
+        async with following(server) as (client, informer, _):
+            for name in "abcdef":
+                await client.create(PODS, "default", pod(name))
+            await client.delete(PODS, "default", "c")
+            await becomes(informer, {name: name == "c" for name in "abcdef"})
+
+
+async def test_errors_of_the_server_are_waited_out() -> None:
+    async with ApiServer() as server:
+        server.faults.add(Fault("error", verb="list", resource="pods", code=500, times=2))
+        server.faults.add(Fault("reset", verb="list", resource="pods", times=1))
+        async with following(server) as (client, informer, _):
+            await client.create(PODS, "default", pod("a"))
+            await becomes(informer, {"a": False})
+
+
+async def test_an_answer_to_a_create_is_not_undone_by_an_older_event() -> None:
+    async with ApiServer() as server, following(server) as (client, informer, _):
+        from tradewind.kube.pod import parse_pod
+
+        created = parse_pod(await client.create(PODS, "default", pod("a")))
+        newer = parse_pod(
+            orjson.dumps(await client.patch(PODS, "default", "a", {"status": {"phase": "Running"}}, "status"))
+        )
+        informer.put(newer)
+        informer.put(created)
+        assert informer.of("u1")["a"].status.phase == "Running"
+
+
+async def test_pods_are_forgotten_when_they_are_gone_and_settled() -> None:
+    async with ApiServer() as server, following(server) as (client, informer, _):
+        await client.create(PODS, "default", pod("a"))
+        await becomes(informer, {"a": False})
+        informer.forget("u1", "a")
+        assert names(informer) == {"a": False}, "it still exists"
+        await client.delete(PODS, "default", "a")
+        await becomes(informer, {"a": True})
+        informer.forget_gone("u1")
+        assert names(informer) == {}

@@ -1,0 +1,64 @@
+"""Leader election on the embedded server."""
+
+import asyncio
+
+import pytest
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.lease import Lease, Lost
+from tradewind.kube.resources import LEASES
+from tradewind.local.apiserver import ApiServer, Fault
+
+
+def lease(client: Client, identity: str) -> Lease:
+    return Lease(client, "default", "leader", identity, duration=0.6, renew_within=0.4, retry=0.05)
+
+
+async def holder(client: Client) -> str:
+    return (await client.get(LEASES, "default", "leader"))["spec"]["holderIdentity"]
+
+
+async def test_the_second_waits_until_the_first_lets_go() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        first, second = lease(client, "one"), lease(client, "two")
+        await first.acquire()
+        holding = asyncio.create_task(first.hold(lambda: None))
+        waiting = asyncio.create_task(second.acquire())
+        done, _ = await asyncio.wait([waiting], timeout=1.5)
+        assert not done and await holder(client) == "one"
+        holding.cancel()
+        await first.release()
+        await asyncio.wait_for(waiting, 5)
+        assert await holder(client) == "two"
+
+
+async def test_a_dead_holders_lease_runs_out() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        await lease(client, "dead").acquire()
+        await asyncio.wait_for(lease(client, "next").acquire(), 10)
+        assert await holder(client) == "next"
+
+
+async def test_the_same_identity_goes_on_at_once() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        await lease(client, "pod").acquire()
+        await asyncio.wait_for(lease(client, "pod").acquire(), 0.5)
+
+
+async def test_a_holder_that_can_not_renew_stops_being_one() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        held = lease(client, "one")
+        await held.acquire()
+        server.faults.add(Fault("error", resource="leases", code=500, times=None))
+        lost = asyncio.Event()
+        with pytest.raises(Lost, match="lease default/leader"):
+            await asyncio.wait_for(held.hold(lost.set), 10)
+        assert lost.is_set()
+
+
+async def test_errors_while_acquiring_are_waited_out() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        server.faults.add(Fault("error", resource="leases", code=503, times=3))
+        server.faults.add(Fault("error", verb="update|create", resource="leases", code=409, times=1))
+        await asyncio.wait_for(lease(client, "one").acquire(), 10)
+        assert await holder(client) == "one"
