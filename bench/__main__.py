@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 
 import click
+from cluster.fixtures import Cluster
+from cluster.provider import Unavailable, choose
 from tradewind.kube.resources import DAGS
 from worlds.embedded import embedded
 from worlds.real import real
@@ -28,22 +30,25 @@ RESULTS = Path(__file__).parent / "results"
 @click.option("--rounds", default=3, show_default=True, help="Alternating rounds; medians are reported.")
 def main(side: str, length: int, rounds: int) -> None:
     """Measure a chain and an idle operator, each beside its floor."""
-    from cluster.session import Cluster, obstacle
-
-    why = obstacle()
+    provider = choose()
+    why = provider.reason if isinstance(provider, Unavailable) else ""
     if side == "real" and why:
         sys.exit(f"no real cluster: {why}")
     namespace = f"bench-{secrets.token_hex(2)}"
-    if side == "embedded" or why:
-        print(
-            f"on the embedded server, with tasks as local processes{f' (no cluster: {why})' if why else ''}",
-            file=sys.stderr,
-        )
+    if side == "embedded" or isinstance(provider, Unavailable):
+        because = f" (no cluster: {why})" if why else ""
+        print(f"on the embedded server, with tasks as local processes{because}", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as make:
             show(_measure(make(namespace), length, rounds), "embedded", RESULTS)
-    else:
-        with Cluster() as cluster, real(cluster, namespace) as world:
+        return
+    was_up = provider.is_up()
+    cluster = Cluster(provider, provider.up(), brought_up=not was_up)
+    try:
+        with real(cluster, namespace) as world:
             show(_measure(world, length, rounds), "real", RESULTS)
+    finally:
+        if not was_up:
+            provider.down()
 
 
 def _measure(world: World, length: int, rounds: int) -> list[Figure]:
