@@ -17,8 +17,8 @@ def dag(world: World, length: int) -> dict[str, Any]:
     return world.dag("chain", tasks, defaults={"image": "python:3.11-slim"})
 
 
-async def bare(world: World, client: Client, length: int, round_: int) -> float:
-    """Seconds for the same pods, created one by one by a loop that waits for each."""
+async def bare(world: World, client: Client, length: int, round_: int, creates: list[float]) -> float:
+    """Seconds for the same pods, created one by one by a loop that waits for each. Appends how long each create took."""
     definition = define(dag(world, length)["spec"])
     facts = RunFacts(f"bare-{round_}", world.namespace, "", "chain", {}, {})
     began = time.perf_counter()
@@ -26,7 +26,9 @@ async def bare(world: World, client: Client, length: int, round_: int) -> float:
         pod = orjson.loads(build(task, definition.tasks[task], 1, facts, definition.scope(task), ""))
         del pod["metadata"]["ownerReferences"]
         pod["metadata"]["labels"] = {"bench": "bare"}
+        asked = time.perf_counter()
         created = orjson.loads(await client.create(PODS, world.namespace, pod))
+        creates.append(time.perf_counter() - asked)
         await _ended(client, world.namespace, created)
     return time.perf_counter() - began
 

@@ -38,6 +38,16 @@ class Measured:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as response:
             return response.read().decode()
 
+    def mean(self, stage: str) -> float:
+        """Mean seconds of a latency stage."""
+        found = {
+            sample.name.rpartition("_")[2]: sample.value
+            for family in text_string_to_metric_families(self.metrics())
+            for sample in family.samples
+            if sample.labels.get("stage") == stage and not sample.name.endswith("_bucket")
+        }
+        return found["sum"] / found["count"]
+
     def share_within(self, stage: str, seconds: float) -> tuple[float, int]:
         """Which share of the observations of a latency stage lies within `seconds`, and how many there are."""
         within = total = 0

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from kubernetes.client import V1Pod
 from pydantic import ValidationError
 
 from tradewind.control.events import EventSink
@@ -141,10 +140,13 @@ def check(spec: Any) -> str:
 
 def pod_problems(definition: Definition) -> None:
     """Raises Invalid for tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
+    templated = {name: task for name, task in definition.tasks.items() if task.pod_template is not None}
+    if not templated:
+        return
+    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
+
     problems = []
-    for name, task in definition.tasks.items():
-        if task.pod_template is None:
-            continue
+    for name, task in templated.items():
         facts = RunFacts("run", "default", "uid", "dag", {}, {})
         bare = task.model_copy(
             update={"env": {}, "args": [], "command": [], "http": None, "image": task.image or "image"}
