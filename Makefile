@@ -37,7 +37,7 @@ unit: $(VENV)/.stamp ## Tests that need no cluster, with branch coverage of plan
 	$(BIN)/coverage run -m pytest -m "not e2e" tests
 	$(BIN)/coverage report
 
-e2e: $(VENV)/.stamp ## Tests on a real cluster: $$KUBECONFIG, kind, or one of our own making
+e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
 	$(BIN)/pytest -m e2e tests
 
 test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had
