@@ -1,8 +1,10 @@
 """The Helm chart: rendered by real Helm, every object checked strictly, and held against snapshots."""
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,7 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
         ({"replicas": "two"}, "integer"),
         ({"watchNamespaces": "team-a"}, "array"),
         ({"logLevel": "loud"}, "logLevel"),
+        ({"resources": {"request": {"cpu": 1}}}, "request"),
     ],
 )
 def test_values_that_the_chart_does_not_know_are_refused(values: dict[str, Any], words: str) -> None:
@@ -141,4 +144,26 @@ def test_the_operator_is_confined() -> None:
 def test_replicas_decide_how_upgrades_go() -> None:
     one, two = rendered({}), rendered({"replicas": 2})
     assert of(one, "Deployment")[0]["spec"]["strategy"] == {"type": "Recreate"} and not of(one, "PodDisruptionBudget")
-    assert of(two, "Deployment")[0]["spec"]["strategy"] == {"type": "RollingUpdate"} and of(two, "PodDisruptionBudget")
+    # Left to the server's defaults, `rollingUpdate` would stay behind and forbid the way back to one replica.
+    assert of(two, "Deployment")[0]["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+    assert of(two, "PodDisruptionBudget")
+
+
+def schemas(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, node
+    for name, inner in node.get("properties", {}).items():
+        yield from schemas(inner, f"{path}.{name}")
+
+
+def test_every_value_is_described_and_every_object_is_closed_but_those_of_kubernetes() -> None:
+    found = dict(schemas(json.loads((CHART / "values.schema.json").read_text())))
+    assert all(schema.get("description") for schema in found.values())
+    opened = {
+        path for path, schema in found.items() if schema["type"] == "object" and "additionalProperties" not in schema
+    }
+    assert opened == {".global", ".affinity"}
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(values) == set(found[""]["properties"]) - {"global"}, "values.yaml shows every value"

@@ -26,6 +26,9 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
             _confined(cluster, world)
             await _example(cluster, world)
             await _upgrade(cluster, world)
+            for replicas in (2, 1):
+                await asyncio.to_thread(helm, cluster, world, "upgrade", "--set", f"replicas={replicas}")
+                assert _replicas(cluster, world) == replicas
         finally:
             cluster.helm("uninstall", "tradewind", "-n", world.namespace, "--wait")
         crds = cluster.kubectl("get", "crds", "-o", "name")
@@ -38,6 +41,11 @@ def helm(cluster: Any, world: World, verb: str, *more: str) -> None:
     cluster.helm(
         verb, "tradewind", str(CHART), "-n", world.namespace, "--set", namespaces, "--wait", "--timeout", "90s", *more
     )
+
+
+def _replicas(cluster: Any, world: World) -> int:
+    found = cluster.kubectl("get", "deployment", "tradewind", "-n", world.namespace, "-o", "jsonpath={.spec.replicas}")
+    return int(found)
 
 
 def _confined(cluster: Any, world: World) -> None:

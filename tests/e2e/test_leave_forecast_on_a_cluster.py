@@ -1,5 +1,6 @@
 """The main example on a real cluster: the same manifest, unchanged, publishes the same bytes."""
 
+import hashlib
 import json
 import secrets
 from pathlib import Path
@@ -46,3 +47,16 @@ async def _runs(world: World, cluster: Any) -> None:
         assert status["outputs"]["publish"] == {"file": "leave-forecast-south-2026.csv", **EXPECTED["south"]}
     shown = cluster.kubectl("get", "dags,dagruns", "-n", world.namespace)
     assert "leave-forecast" in shown and "5/5" in shown and "Succeeded" in shown
+    published = _published(cluster, world.namespace)
+    assert hashlib.sha256(published.encode()).hexdigest() == EXPECTED["south"]["sha256"], (
+        "the file itself, not what is said of it"
+    )
+
+
+def _published(cluster: Any, namespace: str) -> str:
+    """The file on the volume, as the README says to read it."""
+    cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "file.yaml"))
+    done = "--for=jsonpath={.status.phase}=Succeeded"
+    cluster.kubectl("wait", "pod/leave-forecast-file", "-n", namespace, done, "--timeout=40s")
+    text: str = cluster.kubectl("logs", "leave-forecast-file", "-n", namespace)
+    return text

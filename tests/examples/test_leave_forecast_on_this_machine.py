@@ -1,5 +1,6 @@
 """The main example, as a user runs it without a cluster."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -31,9 +32,9 @@ def test_each_region_publishes_what_it_always_published(tmp_path: Path, region: 
     code, run, _ = demo(tmp_path, "--param", f"region={region}")
     assert (code, run["phase"]) == (0, "Succeeded")
     assert run["tasks"]["publish"]["outputs"] == {"file": f"leave-forecast-{region}-2026.csv", **EXPECTED[region]}
-    assert (tmp_path / ".demo" / f"leave-forecast-{region}-2026.csv").read_bytes().count(b"\n") == EXPECTED[region][
-        "rows"
-    ] + 1
+    published = (tmp_path / ".demo" / f"leave-forecast-{region}-2026.csv").read_bytes()
+    assert hashlib.sha256(published).hexdigest() == EXPECTED[region]["sha256"]
+    assert published.count(b"\n") == EXPECTED[region]["rows"] + 1
 
 
 def test_a_failed_check_stops_the_publication(tmp_path: Path) -> None:
