@@ -4,18 +4,34 @@ import json
 from typing import Any
 
 import pytest
-from tradewind.control.podbuild import RunFacts, Unrenderable, build, pod_name
+from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
+from tradewind.model.pool import PoolClaim
+from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.definition import define
+from tradewind.plan.expression import evaluate
 
-RUN = RunFacts("r1", "ns", "uid-1", "dag-1", {"region": "no$(X)rth"}, {"erp": {"rows": 5}})
+RUN = RunFacts("r1", "ns", "uid-1", "dag-1", {"region": "no$(X)rth", "token": {"name": "s", "key": "k"}, "n": 3})
+START = Start("a", None, 2, "")
 
 
-def made(task: dict[str, Any], **spec: Any) -> dict[str, Any]:
+def made(task: dict[str, Any], start: Start = START, item: Any = None, **spec: Any) -> dict[str, Any]:
+    params = {"region": {}, "token": {"type": "secret"}, "n": {"type": "integer"}}
     definition = define(
-        {"params": {"region": {}}, "tasks": {"erp": {"image": "x"}, "a": {"dependsOn": ["erp"], **task}}, **spec}
+        {"params": params, "tasks": {"erp": {"image": "x"}, "a": {"dependsOn": ["erp"], **task}}, **spec}
     )
-    body: dict[str, Any] = json.loads(build("a", definition.tasks["a"], 2, RUN, definition.scope("a"), "operator:1"))
-    return body
+    values = {**RUN.values(), "run.attempt": start.number, "item": item, "index": start.index}
+    outputs = {"tasks.erp.outputs": {"rows": 5}, "tasks.erp.state": "Succeeded"}
+    body = build(
+        pod_name(RUN.name, start.task, start.number, start.index),
+        start,
+        definition.tasks["a"],
+        RUN,
+        lambda text: evaluate(text, definition.scope("a"), values, lambda _: outputs),
+        "operator:1",
+        definition.secrets,
+    )
+    found: dict[str, Any] = json.loads(body)
+    return found
 
 
 def env(body: dict[str, Any]) -> dict[str, Any]:
@@ -146,3 +162,61 @@ def test_pod_names_are_readable_until_they_are_too_long() -> None:
     assert pod_name("run", "task", 3) == "run-task-3"
     long = pod_name("r" * 60, "t" * 60, 12)
     assert len(long) == 63 and long.endswith("-12") and long != pod_name("r" * 60, "t" * 59 + "u", 12)
+
+
+def test_items_have_pods_of_their_own_with_their_index_and_name() -> None:
+    task = {"image": "x", "env": {"I": "$[[ item.id ]]"}, "forEach": {"items": [1], "name": "n-$[[ item.id ]]"}}
+    body = made(task, Start("a", 7, 1, ""), {"id": 42})
+    assert body["metadata"]["name"] == "r1-a-7-1" and body["metadata"]["labels"]["tradewind.dev/item"] == "7"
+    assert body["metadata"]["annotations"] == {"tradewind.dev/item-name": "n-42"} and env(body)["I"] == "42"
+
+
+def test_a_name_that_another_pod_has_gives_way_to_one_made_of_the_runs_uid() -> None:
+    other = other_pod_name(RUN, Start("a-3", None, 1, ""))
+    assert other != pod_name("r1", "a-3", 1) and other.startswith("r1-a-3-1-") and other.endswith("-1")
+    assert other != other_pod_name(RUN, Start("a", 3, 1, ""))
+
+
+def test_a_secret_param_is_a_reference_and_never_a_value() -> None:
+    body = made({"image": "x", "env": {"TOKEN": "$[[ params.token ]]"}})
+    assert env(body)["TOKEN"] == {"secretKeyRef": {"name": "s", "key": "k"}}
+
+
+def test_expressions_in_templates_keep_their_types() -> None:
+    template = {"spec": {"priority": "$[[ params.n ]]", "hostname": "h-$[[ params.n ]]"}}
+    task = {"image": "img:$[[ params.n ]]", "podTemplate": template, "nodeSelector": {"n": "x$[[ params.n ]]"}}
+    spec = made({**task, "resources": {"limits": {"memory": "$[[ params.n ]]Gi"}}})["spec"]
+    assert (spec["priority"], spec["hostname"], spec["nodeSelector"]) == (3, "h-3", {"n": "x3"})
+    assert spec["containers"][0]["image"] == "img:3"
+    assert spec["containers"][0]["resources"] == {"limits": {"memory": "3Gi"}}
+
+
+@pytest.mark.parametrize(
+    ("ooms", "limit", "request_"), [(0, "64Mi", "32Mi"), (1, "128Mi", "64Mi"), (2, "200Mi", "128Mi")]
+)
+def test_memory_is_raised_after_each_attempt_that_ran_out_of_it(ooms: int, limit: str, request_: str) -> None:
+    resources = {"limits": {"memory": "64Mi"}, "requests": {"memory": "32Mi"}}
+    retries = {"limit": 3, "onOOM": {"memoryFactor": 2, "max": "200Mi"}}
+    body = made({"image": "x", "resources": resources, "retries": retries}, Start("a", None, 1, "", ooms=ooms))
+    found = body["spec"]["containers"][0]["resources"]
+    assert found == {"limits": {"memory": limit}, "requests": {"memory": request_}}
+
+
+def test_the_last_attempt_stays_off_spot_nodes_in_every_alternative_of_its_affinity() -> None:
+    terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in "ab"]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    task = {"image": "x", "podTemplate": {"spec": {"affinity": {"nodeAffinity": required}}}}
+    plain, careful = made(task), made(task, Start("a", None, 2, "", avoid_spot=True))
+    assert plain["spec"]["affinity"]["nodeAffinity"] == required
+    found = careful["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    for term in found["nodeSelectorTerms"]:
+        keys = [rule["key"] for rule in term["matchExpressions"]]
+        assert keys[0] == "zone" and "karpenter.sh/capacity-type" in keys
+
+
+def test_pods_say_which_slots_they_hold_and_how_long_they_may_take_to_end() -> None:
+    claims = (PoolClaim(name="db", slots=2), PoolClaim(name="lic", kind="ClusterPool"))
+    body = made({"image": "x", "gracePeriod": "2m"}, Start("a", None, 1, "", pools=claims))
+    labels = body["metadata"]["labels"]
+    assert labels["pool.tradewind.dev/db"] == "2" and labels["clusterpool.tradewind.dev/lic"] == "1"
+    assert body["spec"]["terminationGracePeriodSeconds"] == 120

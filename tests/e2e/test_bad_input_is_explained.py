@@ -279,4 +279,4 @@ async def test_a_secret_that_is_not_there_is_named(operated: World) -> None:
         waiting = await operated.until(client, name, lambda status: status.get("waiting"))
         assert 'secret "absent" not found' in waiting["status"]["waiting"][0]["message"]
         reason, message = failure(await operated.finished(client, name))
-        assert reason == "PendingTimeout" and 'secret "absent" not found' in message
+        assert reason == "ConfigError" and 'secret "absent" not found' in message

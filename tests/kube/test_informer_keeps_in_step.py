@@ -9,7 +9,7 @@ import pytest
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.pod import RUN_UID, Pod
 from tradewind.kube.resources import PODS
 from tradewind.local.apiserver import ApiServer, Fault
 from worlds.world import eventually
@@ -23,8 +23,8 @@ def pod(name: str, run: str = "u1") -> dict[str, object]:
 
 
 @contextlib.asynccontextmanager
-async def following(server: ApiServer) -> AsyncIterator[tuple[Client, PodInformer, list[str]]]:
-    changed: list[str] = []
+async def following(server: ApiServer) -> AsyncIterator[tuple[Client, PodInformer, list[Pod]]]:
+    changed: list[Pod] = []
     async with Client(Connection(server.url)) as client:
         informer = PodInformer(client, [None], changed.append)
         task = asyncio.create_task(informer.run())
@@ -57,7 +57,7 @@ async def test_what_is_there_is_known_when_it_is_synced_and_changes_follow() -> 
             await becomes(informer, {"a": False, "b": False})
             await client.delete(PODS, "default", "a")
             await becomes(informer, {"a": True, "b": False})
-            assert set(changed) == {"u1"}
+            assert {pod.metadata.name for pod in changed} == {"a", "b"}
 
 
 async def test_a_pod_that_vanished_while_the_watch_was_away_is_gone() -> None:

@@ -66,6 +66,37 @@ def refusal(spec: Any) -> str:
             {"tasks": {"a": task(http={"url": "http://x"})}},
             "spec.tasks.a.image: an http task runs in Tradewind's own image; remove it",
         ),
+        (
+            {"tasks": {"a": task(triggerRule="AllSuceeded")}},
+            "spec.tasks.a.triggerRule: there is no rule 'AllSuceeded'; write CEL, or one of",
+        ),
+        (
+            {"tasks": {"a": task(triggerRule="Failed(b)")}},
+            "spec.tasks.a.triggerRule: `Failed(b)` (at character 8): there is no 'b'",
+        ),
+        (
+            {"tasks": {"a": task(triggerRule="1 + 1")}},
+            "spec.tasks.a.triggerRule: `1 + 1`: gives an integer, not true or false",
+        ),
+        ({"tasks": {"a": task(triggerRule="Failed(")}}, "spec.tasks.a.triggerRule: `Failed(` (at character"),
+        (
+            {"tasks": {"a": task(when="params.n > 1")}},
+            "spec.tasks.a.when: `params.n > 1` (at character 7): there is no params.n",
+        ),
+        ({"tasks": {"a": task(when="run.name")}}, "spec.tasks.a.when: `run.name`: gives a string, not true or false"),
+        (
+            {"tasks": {"a": task(when="$[[ true ]]")}},
+            "spec.tasks.a.when: `$[[ ]]` in an expression; write the expression alone",
+        ),
+        ({"tasks": {"a": task(when="x" * 5_000)}}, "spec.tasks.a.when: string should have at most 4096 characters"),
+        ({"tasks": {"a": task(when=True)}}, "spec.tasks.a.when: input should be a valid string"),
+        ({"tasks": {"a": task(), "b": task(when="tasks.a.state == 'x'")}}, "tasks.a is not upstream of this task"),
+        ({"tasks": {"a": task(priority="high")}}, "spec.tasks.a.priority: input should be a valid integer"),
+        ({"tasks": {"a": task(podTemplate={"spec": {"x": "$[[ nope ]]"}})}}, "spec.tasks.a.podTemplate.spec.x: `nope`"),
+        (
+            {"tasks": {"a": task(resources={"limits": {"memory": "$[[ nope ]]"}})}},
+            "spec.tasks.a.resources.limits.memory: `nope`",
+        ),
         ({"tasks": {"a": {"http": {"url": "$[[ nope ]]"}}}}, "spec.tasks.a.http.url: `nope`"),
         ({"tasks": {"a": {"http": {"url": "x", "headers": {"H": "$[[ nope ]]"}}}}}, "spec.tasks.a.http.headers.H"),
     ],

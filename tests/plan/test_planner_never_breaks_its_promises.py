@@ -1,167 +1,179 @@
 """Property tests: whatever the DAG, whatever happens to its pods, whenever the operator dies."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tradewind.model.task import Backoff, Retries
-from tradewind.plan.attempt import CANCELLED, LOSSES, Attempt, failures, losses
-from tradewind.plan.graph import Graph, graph
-from tradewind.plan.planner import FINAL, Facts, Live, Plan, State, Terms, plan
+from tradewind.plan.attempt import CANCELLED, FAILURES, LOSSES, parse_key
+from tradewind.plan.decision import Plan
+from tradewind.plan.rule import RULES, Verdict, count, decide
+from tradewind.plan.state import FINAL, State
 
-FATES = ["ok", "ok", "ok", "Error", "OutputInvalid", "Evicted", "PodDeleted", "stuck"]
+from .game import Game, defined
+
+FATES = ["", "", "", "Error", "OutputInvalid", "Evicted", "PodDeleted"]
+CEL = ["Failed({0}) || Succeeded({1})", "Done({0}) && !Skipped({1})", "Lost({0})"]
+SOURCES = [
+    {"items": []},
+    {"items": ["p"]},
+    {"range": {"stop": 3}},
+    {"items": "$[[ params.l ]]"},
+    {"range": {"stop": "$[[ 1 / 0 ]]"}},
+]
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> Graph:
-    """Acyclic by construction: a task depends on earlier ones only."""
-    size = draw(st.integers(1, 8))
-    names = [f"t{index}" for index in range(size)]
-    return graph(
-        {name: draw(st.sets(st.sampled_from(names[:at]), max_size=3)) if at else () for at, name in enumerate(names)}
-    )
-
-
-@dataclass
-class World:
-    """What an API server and its pods would do. `status` is what has been saved, `pods` what exists."""
-
-    graph: Graph
-    terms: dict[str, Terms]
-    status: list[Attempt] = field(default_factory=list)
-    pods: dict[tuple[str, int], str] = field(default_factory=dict)
-    """(task, number) -> "live" or the reason of its end ("" for success)."""
-    began: list[tuple[str, int]] = field(default_factory=list)
-    seen: dict[str, float] = field(default_factory=dict)
-    cancelled: bool = False
-    now: float = 0.0
-
-    def facts(self) -> Facts:
-        ended: dict[str, list[Attempt]] = {}
-        for attempt in [*self.status, *self.unsaved()]:
-            ended.setdefault(attempt.task, []).append(attempt)
-        for attempts in ended.values():
-            attempts.sort(key=lambda attempt: attempt.number)
-        saved = {(attempt.task, attempt.number) for attempt in self.status}
-        live = {
-            task: Live(number, pending_since=0.0 if fate == "stuck" else None, message="image can't be pulled")
-            for (task, number), fate in self.pods.items()
-            if fate in ("live", "stuck") and (task, number) not in saved
+def games(draw: st.DrawFn) -> Game:
+    """A run of a DAG that is acyclic by construction: a task depends on earlier ones only."""
+    names = [f"t{at}" for at in range(draw(st.integers(1, 7)))]
+    tasks: dict[str, dict[str, Any]] = {}
+    for at, name in enumerate(names):
+        above = sorted(draw(st.sets(st.sampled_from(names[:at]), max_size=3))) if at else []
+        task: dict[str, Any] = {
+            "dependsOn": above,
+            "triggerRule": draw(st.sampled_from([*RULES, "AllSucceeded", "AllDone"])),
         }
-        for task in ended:
-            self.seen.setdefault(task, self.now)
-        return Facts(ended, live, dict(self.seen), self.cancelled)
-
-    def unsaved(self) -> list[Attempt]:
-        saved = {(attempt.task, attempt.number) for attempt in self.status}
-        return [
-            Attempt(task, number, 0, 1, fate, 1 if fate == "Error" else None)
-            for (task, number), fate in self.pods.items()
-            if fate not in ("live", "stuck") and (task, number) not in saved
-        ]
-
-    def act(self, decided: Plan) -> None:
-        for start in decided.starts:
-            # The API server refuses a name that is taken: creating is idempotent.
-            if (start.task, start.number) not in self.pods:
-                assert not any(
-                    task == start.task and fate in ("live", "stuck") for (task, _), fate in self.pods.items()
-                ), "two at once"
-                self.pods[start.task, start.number] = "live"
-                self.began.append((start.task, start.number))
-        for stop in decided.stops:
-            self.pods[stop.task, stop.number] = stop.reason
+        if above and draw(st.integers(0, 5)) == 0:
+            task["triggerRule"] = draw(st.sampled_from(CEL)).format(above[0], above[-1])
+        if draw(st.integers(0, 4)) == 0:
+            task["when"] = draw(st.sampled_from(["false", "true", "params.l.size() == 2", "params.l[9] == 1"]))
+        if above and draw(st.integers(0, 5)) == 0:
+            task["when"] = f"tasks.{above[0]}.state != 'Skipped'"
+        fans = [other for other in above if "forEach" in tasks[other]]
+        if fans and draw(st.booleans()):
+            task["forEach"] = {"itemsOf": fans[0]}
+        elif draw(st.integers(0, 2)) == 0:
+            task["forEach"] = dict(draw(st.sampled_from(SOURCES)))
+        if "forEach" in task:
+            task["forEach"] |= {"failFast": draw(st.booleans()), "minSuccessRatio": draw(st.sampled_from([0, 0.5, 1]))}
+            if draw(st.booleans()):
+                task["forEach"]["parallelism"] = draw(st.integers(1, 2))
+        limits = {"limit": draw(st.integers(0, 2)), "infrastructureLimit": draw(st.integers(0, 2))}
+        tasks[name] = {**task, "retries": {**limits, "backoff": {"initial": "1s"}}}
+    spec = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
+    return Game(defined(tasks, params={"l": {"type": "list"}}, **spec), {"l": [1, 2]})
 
 
-def check(world: World, decided: Plan) -> None:
-    for start in decided.starts:
-        for dependency in world.graph.upstream[start.task]:
-            assert decided.states[dependency] is State.SUCCEEDED, "started before its dependency succeeded"
-        assert start.why
+def said(plan: Plan, game: Game, states: dict[str, str]) -> dict[str, Any]:
+    """What a plan says, in a form that can be compared."""
+    return {
+        "starts": [(start.key, start.number, start.ooms) for start in plan.starts],
+        "room": plan.room,
+        "stops": sorted((stop.task, stop.number, stop.reason) for stop in plan.stops),
+        "holds": sorted((hold.task, hold.reason) for hold in plan.holds),
+        "ended": (plan.phase, plan.message),
+        "states": states,
+    }
 
 
-@settings(max_examples=400, deadline=None)
-@given(st.data())
-def test_runs_end_in_order_with_one_live_attempt_a_task_and_budgets_kept_whatever_crashes(data: st.DataObject) -> None:
-    order = data.draw(graphs())
-    retries = Retries(
-        limit=data.draw(st.integers(0, 2)),
-        infrastructure_limit=data.draw(st.integers(0, 2)),
-        backoff=Backoff(initial="1s", factor=2, max="4s"),
-    )
-    world = World(order, {task: Terms(retries, 10.0) for task in order.order})
-    for _ in range(400):
-        world.now += 1.0
-        facts = world.facts()
-        decided = plan(order, world.terms, facts, world.now)
-        check(world, decided)
-        assert plan(order, world.terms, facts, world.now) == decided, "not deterministic"
-        if all(state in FINAL for state in decided.states.values()) and not facts.live:
+def afresh(game: Game) -> dict[str, Any]:
+    board = game.anew()
+    plan = board.decide(game.now)
+    states = {key: str(unit.state) for key, unit in board.units.items()}
+    return said(plan, game, {**states, **{task: str(state) for task, state in board.states.items()}})
+
+
+def check_rule(game: Game, key: str) -> None:
+    """A task that starts for the first time may do so, by the states of its dependencies as they are."""
+    task, index = parse_key(key)
+    body = game.definition.tasks[task]
+    if body.trigger_rule not in RULES:
+        return
+    parent = body.for_each.items_of if body.for_each else None
+    above = game.definition.graph.upstream[task]
+    states = [
+        game.board.units[f"{name}[{index}]"].state if name == parent else game.board.states[name] for name in above
+    ]
+    assert decide(body.trigger_rule, count(Counter(s for s in states if s in FINAL), len(states))) is Verdict.RUN
+
+
+def check_tallies(game: Game) -> None:
+    """What is counted is what is there."""
+    board = game.board
+    counted = Counter(unit.state for unit in board.units.values())
+    counted.update(group.state for group in board.groups.values() if not group.units)
+    assert counted == +board.tally and board.total == sum(counted.values())
+
+
+@settings(max_examples=300, deadline=None)
+@given(games(), st.data())
+def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(game: Game, data: st.DataObject) -> None:
+    for _ in range(300):
+        plan = game.plan()
+        check_tallies(game)
+        assert said(plan, game, game.states()) == afresh(game), "a board made anew says something else"
+        if plan.phase != "Running":
             break
-        live = [key for key, fate in world.pods.items() if fate in ("live", "stuck")]
-        what = data.draw(st.sampled_from(["act", "act", "act", "fate", "fate", "save", "crash", "cancel"]))
-        if what == "act":
-            world.act(decided)
-        elif what == "fate" and live:
-            key = data.draw(st.sampled_from(live))
-            world.pods[key] = data.draw(st.sampled_from(FATES)).replace("ok", "")
-            world.seen[key[0]] = world.now
-        elif what == "save":
-            world.status.extend(world.unsaved())
+        assert not {start.key for start in plan.starts} & set(game.live), "two attempts at once"
+        for start in plan.starts:
+            assert start.why
+            if start.number == 1:
+                check_rule(game, start.key)
+        what = data.draw(
+            st.sampled_from(["start", "start", "start all", "end", "end", "end", "crash", "cancel", "wait"])
+        )
+        room = plan.starts[: plan.room]
+        if what == "start" and room:
+            game.start(data.draw(st.sampled_from(room)))
+        elif what == "start all":
+            for start in room:
+                game.start(start)
+        elif what == "end" and game.live:
+            game.end(data.draw(st.sampled_from(sorted(game.live))), data.draw(st.sampled_from(FATES)), {"n": 1})
         elif what == "crash":
-            world.seen.clear()
-        elif what == "cancel" and data.draw(st.integers(0, 9)) == 0:
-            world.cancelled = True
-        if not live and not decided.starts and decided.wake_at is not None:
-            world.now = max(world.now, decided.wake_at)
-    else:
-        decided = _finish(world)
-    assert decided.phase in ("Succeeded", "Failed", "Cancelled")
-    for task in order.order:
-        numbers = [number for name, number in world.began if name == task]
-        assert numbers == sorted(set(numbers)), "an attempt began twice"
-        ended = world.facts().ended.get(task, [])
-        assert failures(ended) <= retries.limit + 1 and losses(ended) <= retries.infrastructure_limit + 1
-        if decided.states[task] is State.UPSTREAM_FAILED:
-            assert not numbers
-    if decided.phase == "Succeeded":
-        assert {task for task, _ in world.began} == set(order.order)
+            game.board = game.anew()
+        elif what == "cancel" and data.draw(st.integers(0, 14)) == 0:
+            game.cancelled = True
+            game.board.cancel()
+        elif plan.stops:
+            game.end(plan.stops[0].task, plan.stops[0].reason)
+        elif plan.wake_at is not None:
+            game.now = max(game.now, plan.wake_at)
+        game.now += data.draw(st.sampled_from([0.0, 0.5, 2.0]))
+    final = game.play()
+    assert final.phase in ("Succeeded", "Failed", "Cancelled") and final.message
+    assert said(final, game, game.states()) == afresh(game)
+    for key, attempts in game.ended.items():
+        retries = game.definition.terms[parse_key(key)[0]].retries
+        assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
+        assert sum(attempt.reason in FAILURES for attempt in attempts) <= retries.limit + 1
+        assert sum(attempt.reason in LOSSES for attempt in attempts) <= retries.infrastructure_limit + 1
+        assert not any(attempt.succeeded for attempt in attempts[:-1]), "run again after it had succeeded"
 
 
-def _finish(world: World) -> Plan:
-    """From any point, with pods that succeed from now on, a run ends."""
-    for _ in range(200):
-        facts = world.facts()
-        decided = plan(world.graph, world.terms, facts, world.now)
-        check(world, decided)
-        if all(state in FINAL for state in decided.states.values()) and not facts.live:
-            return decided
-        world.act(decided)
-        for key, fate in list(world.pods.items()):
-            if fate in ("live", "stuck"):
-                world.pods[key] = ""
-        world.now = max(world.now + 1, decided.wake_at or 0)
-    raise AssertionError("the run does not end")
+@settings(max_examples=100, deadline=None)
+@given(games(), st.data())
+def test_a_cancelled_run_stops_every_pod_and_starts_nothing(game: Game, data: st.DataObject) -> None:
+    for _ in range(data.draw(st.integers(0, 3))):
+        for start in game.plan().starts:
+            game.start(start)
+        for key in sorted(game.live)[::2]:
+            game.end(key, data.draw(st.sampled_from(FATES)))
+    game.plan()
+    running = set(game.live)
+    game.cancelled = True
+    game.board.cancel()
+    plan = game.plan()
+    assert plan.starts == [] and {(stop.task, stop.reason) for stop in plan.stops} == {
+        (key, CANCELLED) for key in running
+    }
+    for key in running:
+        game.end(key, CANCELLED)
+    ended = game.plan()
+    assert ended.phase != "Running" and ended.starts == []
+    assert State.READY not in game.board.states.values()
 
 
-def test_losses_and_failures_are_different_budgets() -> None:
-    order = graph({"a": ()})
-    terms = {"a": Terms(Retries(limit=0, infrastructure_limit=1, backoff=Backoff(initial="0s")))}
-    for reason in LOSSES:
-        lost = Facts({"a": [Attempt("a", 1, 0, 1, reason)]}, {})
-        assert [start.number for start in plan(order, terms, lost, 5.0).starts] == [2]
-    failed = Facts({"a": [Attempt("a", 1, 0, 1, "Error", 3)]}, {})
-    assert plan(order, terms, failed, 5.0).states["a"] is State.FAILED
-    both = Facts({"a": [Attempt("a", 1, 0, 1, "Evicted"), Attempt("a", 2, 2, 3, "Evicted")]}, {})
-    assert plan(order, terms, both, 5.0).states["a"] is State.FAILED
-
-
-def test_a_cancelled_run_stops_live_pods_and_starts_nothing() -> None:
-    order = graph({"a": (), "b": ("a",), "c": ()})
-    facts = Facts({"c": [Attempt("c", 1, 0, 1)]}, {"a": Live(1)}, cancelled=True)
-    decided = plan(order, {task: Terms() for task in "abc"}, facts, 0.0)
-    assert [(stop.task, stop.reason) for stop in decided.stops] == [("a", CANCELLED)]
-    assert not decided.starts and decided.phase == "Running"
-    after = Facts({"c": [Attempt("c", 1, 0, 1)], "a": [Attempt("a", 1, 0, 2, CANCELLED)]}, {}, cancelled=True)
-    ended = plan(order, {task: Terms() for task in "abc"}, after, 0.0)
-    assert ended.phase == "Cancelled" and ended.message == "cancelled after 1 of 3 tasks had succeeded"
+@settings(max_examples=100, deadline=None)
+@given(games(), st.integers(1, 2), st.data())
+def test_a_retried_run_keeps_what_succeeded(game: Game, rounds: int, data: st.DataObject) -> None:
+    game.play(lambda key, number: data.draw(st.sampled_from(FATES)))
+    done = {key for key, attempts in game.ended.items() if attempts[-1].succeeded}
+    game.rounds, game.started = rounds, []
+    game.board = game.anew()
+    game.play()
+    assert not done & {key for key, _ in game.started}
+    for key, unit in game.board.units.items():
+        if unit.ended:
+            assert unit.state is State.SUCCEEDED or unit.ended[-1].reason, key

@@ -25,10 +25,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- /* What the operator may do: each verb is one that its code uses. */ -}}
 {{- define "tradewind.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [dags, dagruns]
+  resources: [dags, dagruns, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [tradewind.dev]
-  resources: [dags/status, dagruns/status]
+  resources: [dags/status, dagruns/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
+  verbs: [patch]
+- apiGroups: [tradewind.dev]
+  resources: [dagruns] # concurrencyPolicy: Replace cancels runs
   verbs: [patch]
 - apiGroups: [""]
   resources: [pods]

@@ -15,7 +15,8 @@ from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID, parse_list
 from tradewind.kube.resources import PODS, RUNS
 from tradewind.model import duration
-from tradewind.plan.planner import FINAL
+from tradewind.plan.attempt import parse_key
+from tradewind.plan.state import FINAL
 
 INTERVAL = 0.2
 """Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
@@ -84,7 +85,8 @@ async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Co
     for row in found:
         if not row.attempts:
             continue
-        pod = pod_name(run.name, row.task, row.attempts[-1].number)
+        task, index = parse_key(row.task)
+        pod = pod_name(run.name, task, row.attempts[-1].number, index)
         console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")
         with contextlib.suppress(Exception):
             async for line in client.logs(run.namespace, pod, tailLines=str(lines)):

@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs or runs in a table."""
+"""`tradewind get`: DAGs, runs or pools in a table."""
 
 import json
 import time
@@ -13,14 +13,31 @@ from rich.text import Text
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import CLUSTER_POOLS, DAGS, POOLS, RUNS, Resource
 from tradewind.model import duration
 
-KINDS = {"dags": DAGS, "dag": DAGS, "runs": RUNS, "run": RUNS, "dagruns": RUNS, "dagrun": RUNS}
+KINDS = {
+    "dags": DAGS,
+    "dag": DAGS,
+    "runs": RUNS,
+    "run": RUNS,
+    "dagruns": RUNS,
+    "dagrun": RUNS,
+    "pools": POOLS,
+    "pool": POOLS,
+    "clusterpools": CLUSTER_POOLS,
+    "clusterpool": CLUSTER_POOLS,
+}
+HEADS = {
+    RUNS: ["RUN", "DAG", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
+    DAGS: ["DAG", "TASKS", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
+    POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
+    CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
+}
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs")
+@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs|pools|clusterpools")
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
 @click.option("--dag", help="Only runs of this DAG.")
@@ -29,9 +46,9 @@ KINDS = {"dags": DAGS, "dag": DAGS, "runs": RUNS, "run": RUNS, "dagruns": RUNS, 
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs or runs, the youngest runs first."""
+    """List DAGs, runs (the youngest first) or pools."""
     resource = KINDS[kind]
-    where = None if all_namespaces else namespace
+    where = None if all_namespaces or not resource.namespaced else namespace
     if name:
         items = [await client.get(resource, namespace, name)]
     else:
@@ -44,19 +61,15 @@ async def command(
         click.echo(f"no {kind} in {'any namespace' if where is None else f'namespace {namespace}'}", err=True)
         return
     items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
-    Console().print(_table(items, runs=resource is RUNS, namespaces=all_namespaces))
+    Console().print(_table(items, resource, all_namespaces and resource.namespaced))
 
 
-def _table(items: list[Object], runs: bool, namespaces: bool) -> Table:
-    heads = (
-        ["RUN", "DAG", "PHASE", "DONE", "FAILED", "DURATION", "AGE"]
-        if runs
-        else ["DAG", "TASKS", "LAST RUN", "LAST PHASE", "PHASE", "AGE"]
-    )
-    table = Table(*(["NAMESPACE"] if namespaces else []), *heads, box=None, pad_edge=False, header_style="bold")
+def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
+    heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
+    table = Table(*heads, box=None, pad_edge=False, header_style="bold")
+    cells = {RUNS: _run, DAGS: _dag}.get(resource, _pool)
     for item in items:
-        cells = _run(item) if runs else _dag(item)
-        table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells)
+        table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
     return table
 
 
@@ -85,6 +98,12 @@ def _dag(item: Object) -> list[str | Text]:
         Text(phase, style="red" if phase == "Invalid" else ""),
         _age(item),
     ]
+
+
+def _pool(item: Object) -> list[str | Text]:
+    status = item.get("status") or {}
+    used, waiting = str(status.get("used") or 0), str(status.get("waiting") or 0)
+    return [item["metadata"]["name"], str(item["spec"]["slots"]), used, waiting, _age(item)]
 
 
 def _phase(phase: str) -> Text:

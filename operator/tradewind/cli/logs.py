@@ -6,11 +6,13 @@ import sys
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.control.observe import unit_of
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Invalid, NotFound
-from tradewind.kube.pod import RUN_UID, TASK, Pod, parse_list
+from tradewind.kube.pod import ITEM, RUN_UID, TASK, Pod, parse_list
 from tradewind.kube.resources import PODS, RUNS
 from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.attempt import parse_key
 
 
 @click.command()
@@ -20,7 +22,7 @@ from tradewind.model.run import FINAL_PHASES
 @click.option("--tail", type=int, help="Only the last lines of each pod.")
 @cluster
 async def command(client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None) -> None:
-    """Print the logs of a RUN's tasks, or of one TASK; every attempt whose pod is still there."""
+    """Print the logs of a RUN's tasks, or of one TASK or item (`TASK[3]`); every attempt whose pod is still there."""
     query = {"tailLines": str(tail)} if tail is not None else {}
     printing: dict[str, asyncio.Task[None]] = {}
     prefix = task is None
@@ -45,7 +47,10 @@ async def command(client: Client, namespace: str, run: str, task: str | None, fo
 
 
 async def _pods(client: Client, namespace: str, uid: str, task: str | None) -> list[Pod]:
-    selector = f"{RUN_UID}={uid}" + (f",{TASK}={task}" if task else "")
+    name, index = parse_key(task) if task else ("", None)
+    selector = (
+        f"{RUN_UID}={uid}" + (f",{TASK}={name}" if name else "") + (f",{ITEM}={index}" if index is not None else "")
+    )
     pods = parse_list(await client.list_raw(PODS, namespace, labelSelector=selector)).items
     return sorted(
         pods,
@@ -54,7 +59,7 @@ async def _pods(client: Client, namespace: str, uid: str, task: str | None) -> l
 
 
 async def _print(client: Client, pod: Pod, prefix: bool, follow: bool, query: dict[str, str]) -> None:
-    label = f"{pod.metadata.labels.get(TASK)} | " if prefix else ""
+    label = f"{unit_of(pod)[0]} | " if prefix else ""
     options = {**query, "follow": "true"} if follow else query
     try:
         async for line in client.logs(pod.metadata.namespace, pod.metadata.name, **options):

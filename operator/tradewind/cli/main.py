@@ -14,6 +14,7 @@ COMMANDS = {
     "describe": "describe",
     "logs": "logs",
     "cancel": "cancel",
+    "retry": "retry",
     "operator": "operator",
 }
 """Command -> module of this package. Imported when asked for: `tradewind --help` must not wait for all of them."""

@@ -16,6 +16,8 @@ SIZE_LIMIT = 1_500_000
 KINDS = {
     "DAG": API_VERSION,
     "DAGRun": API_VERSION,
+    "Pool": API_VERSION,
+    "ClusterPool": API_VERSION,
     "ConfigMap": "v1",
     "Secret": "v1",
 }

@@ -9,17 +9,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tradewind.control.view import Run, View, gather
+from tradewind.control.view import Run, View, picture
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.plan.attempt import Attempt
+from tradewind.plan.board import Board
 from tradewind.plan.definition import Definition
-from tradewind.plan.planner import State, plan
+from tradewind.plan.state import FINAL, State
+from tradewind.plan.unit import Unit
 
 LOOKS = {
     State.SUCCEEDED: ("✔", "green"),
     State.FAILED: ("✘", "red"),
+    State.LOST: ("✘", "red"),
     State.UPSTREAM_FAILED: ("⊘", "red"),
+    State.SKIPPED: ("↷", "dim"),
     State.CANCELLED: ("⊘", "yellow"),
     State.RUNNING: ("●", "cyan"),
     State.PENDING: ("○", "cyan"),
@@ -32,7 +36,7 @@ PHASES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Running
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A task as people see it. Seconds are None where the task has not run."""
+    """A task, or an item of one, as people see it. Seconds are None where it has not run."""
 
     task: str
     state: State
@@ -41,31 +45,46 @@ class Row:
     live: Pod | None
     seconds: float | None
     message: str
+    item: str = ""
+    """What people call the item."""
 
 
 def rows(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> list[Row]:
-    """A row per task, in the order in which they can run."""
-    view = View(run)
-    view.update(run)
-    observed = gather(view, pods, definition.tasks, 0.0)
-    decided = plan(definition.graph, definition.terms, observed.facts, 0.0)
+    """A row per task, in the order in which they can run; after a fan-out a row per item."""
+    view = picture(run, definition, pods)
+    board = view.board
+    assert board is not None  # noqa: S101 - picture has bound it
+    decided = board.decide(0.0)
     messages = {item["task"]: item["message"] for item in run.status.get("failures") or []}
-    messages |= {end.attempt.task: end.message for end in observed.news if not end.attempt.succeeded}
+    messages |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
     messages |= {hold.task: hold.message for hold in decided.holds}
     messages |= {item["task"]: item["message"] for item in run.status.get("waiting") or []}
     result = []
     depths: dict[str, int] = {}
     for task in definition.graph.order:
-        depths[task] = max((depths[name] + 1 for name in definition.graph.upstream[task]), default=0)
-        state = decided.states[task]
-        if run.final and state not in (State.SUCCEEDED, State.FAILED, State.UPSTREAM_FAILED):
-            state = State.CANCELLED
-        attempts = observed.facts.ended.get(task, ())
-        live = observed.facts.live.get(task)
-        pod = observed.pods.get((task, live.number)) if live else None
-        shown = "" if state is State.SUCCEEDED else messages.get(task, "")
-        result.append(Row(task, state, depths[task], attempts, pod, _seconds(attempts, pod), shown))
+        depth = depths[task] = max((depths[name] + 1 for name in definition.graph.upstream[task]), default=0)
+        if group := board.groups.get(task):
+            state = _shown(run, group.state)
+            result.append(Row(task, state, depth, (), None, None, group.why or messages.get(task, "")))
+        result.extend(_row(unit, board, view, messages, depth + (group is not None)) for unit in board.members(task))
     return result
+
+
+def _row(unit: Unit, board: Board, view: View, messages: Mapping[str, str], depth: int) -> Row:
+    state = _shown(view.run, unit.state)
+    pod = view.pods.get((unit.key, unit.live.number)) if unit.live else None
+    words = messages.get(unit.key) or unit.why
+    words = words if state in (*_TOLD, State.SKIPPED) or unit.key in messages else ""
+    shown = "" if state is State.SUCCEEDED else words
+    item = board.item_name(unit) if unit.index is not None else ""
+    return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item)
+
+
+_TOLD = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED, State.WAITING)
+
+
+def _shown(run: Run, state: State) -> State:
+    return State.CANCELLED if run.final and state not in FINAL else state
 
 
 def _seconds(attempts: Sequence[Attempt], pod: Pod | None) -> float | None:
@@ -85,7 +104,7 @@ def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
         tries = f"attempt {row.live.metadata.labels.get('tradewind.dev/attempt')}" if row.live and row.attempts else ""
         tries = tries or (f"{len(row.attempts)} attempts" if len(row.attempts) > 1 else "")
         table.add_row(
-            Text(f"{sign} {row.task}", style=style),
+            Text(f"{sign} {row.task}{f' {row.item}' if row.item else ''}", style=style),
             Text(str(row.state), style=style),
             Text("" if row.seconds is None else duration.text(row.seconds)),
             Text(tries, style="dim"),
@@ -99,7 +118,7 @@ def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
 
 
 def _telling(found: Sequence[Row], limit: int) -> list[Row]:
-    order = [State.FAILED, State.RUNNING, State.PENDING, State.WAITING, State.READY, State.UPSTREAM_FAILED]
+    order = [State.FAILED, State.LOST, State.RUNNING, State.PENDING, State.WAITING, State.READY, State.UPSTREAM_FAILED]
     ranked = sorted(found, key=lambda row: order.index(row.state) if row.state in order else len(order))
     return ranked[:limit]
 
@@ -151,6 +170,8 @@ def _task_data(row: Row, status: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "message": row.message,
     }
+    if row.item:
+        data["item"] = row.item
     if outputs := (status.get("outputs") or {}).get(row.task):
         data["outputs"] = outputs
     return data
@@ -158,4 +179,4 @@ def _task_data(row: Row, status: Mapping[str, Any]) -> dict[str, Any]:
 
 def failed(found: Sequence[Row]) -> list[Row]:
     """The tasks that failed for good."""
-    return [row for row in found if row.state is State.FAILED]
+    return [row for row in found if row.state in (State.FAILED, State.LOST)]

@@ -20,12 +20,19 @@ from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.control.view import Run, read_run
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS, SECRETS
-from tradewind.model.dag import Param
+from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS
+from tradewind.model.value import Param
 from tradewind.plan.definition import define
 from tradewind.plan.params import from_text, resolve
 
-RESOURCES = {"DAG": DAGS, "DAGRun": RUNS, "ConfigMap": CONFIG_MAPS, "Secret": SECRETS}
+RESOURCES = {
+    "DAG": DAGS,
+    "DAGRun": RUNS,
+    "Pool": POOLS,
+    "ClusterPool": CLUSTER_POOLS,
+    "ConfigMap": CONFIG_MAPS,
+    "Secret": SECRETS,
+}
 
 
 @click.command()

@@ -18,10 +18,12 @@ from tradewind import GROUP, VERSION, metrics
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
 from tradewind.control.launch import Launcher
+from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisions import Revisions
 from tradewind.control.runs import RunReconciler
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
+from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.lease import Lease
 
@@ -65,7 +67,11 @@ class Operator:
         self.dags = DAGReconciler(self.client, self.events)
         revisions, launcher = Revisions(self.client), Launcher(self.client, options.image)
         namespaces: list[str | None] = list(options.namespaces) or [None]
-        self.runs = RunReconciler(self.client, revisions, launcher, self.events, self.dags.run_seen, namespaces)
+        self.pools = PoolReconciler(self.client)
+        self.runs = RunReconciler(
+            self.client, revisions, launcher, self.events, self.dags.run_seen, self.pools.changed, namespaces
+        )
+        self.pools.book = self.runs.book
         self.lease = Lease(self.client, options.lease_namespace, options.lease_name, options.identity)
         self.ready = asyncio.Event()
         self.leading = False
@@ -109,11 +115,25 @@ class Operator:
     async def _work(self, stop: asyncio.Event) -> None:
         """Reconciles only once every pod is known: a plan made from half of the pods would start tasks twice."""
         await self.pods.synced.wait()
+        await self._prime()
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
             group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+            group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
             group.create_task(self._kopf(stop))
+
+    async def _prime(self) -> None:
+        """What may begin depends on the runs that there are: read them first, as often as it takes."""
+        delay = 0.1
+        while True:
+            try:
+                await self.runs.prime()
+                return
+            except ApiError as error:
+                log.warning("reading the runs: %s", error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 15)
 
     async def _kopf(self, stop: asyncio.Event) -> None:
         ready = asyncio.Event()
@@ -171,6 +191,12 @@ class Operator:
             meta = body["metadata"]
             (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
 
+        async def pool(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("pools").set(time.time())
+            body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            self.pools.seen(body, deleted)
+            self.runs.book.pool_seen(body, deleted)
+
         async def run(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("dagruns").set(time.time())
             self.runs.seen(dict(event["object"]), event["type"] == "DELETED")
@@ -178,6 +204,9 @@ class Operator:
         kopf.on.login(registry=registry)(login)
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
         kopf.on.event(GROUP, VERSION, "dagruns", registry=registry)(run)
+        kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
+        if not self._options.namespaces:  # An operator of some namespaces has no rights beyond them.
+            kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
         return registry
 
     async def _beat(self) -> None:

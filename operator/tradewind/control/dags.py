@@ -11,13 +11,14 @@ import orjson
 from pydantic import ValidationError
 
 from tradewind.control.events import EventSink
-from tradewind.control.podbuild import RunFacts, build
+from tradewind.control.podbuild import build
 from tradewind.control.runstatus import difference, stamp
 from tradewind.control.view import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
+from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.definition import Definition, define
 from tradewind.plan.problem import Invalid, Problem
 
@@ -147,11 +148,11 @@ def pod_problems(definition: Definition) -> None:
 
     problems = []
     for name, task in templated.items():
-        facts = RunFacts("run", "default", "uid", "dag", {}, {})
         bare = task.model_copy(
             update={"env": {}, "args": [], "command": [], "http": None, "image": task.image or "image"}
         )
-        pod: dict[str, Any] = orjson.loads(build(name, bare, 1, facts, definition.scope(name), "image"))
+        facts, start = RunFacts("run", "default", "uid", "dag"), Start(name, None, 1, "")
+        pod: dict[str, Any] = orjson.loads(build("pod", start, bare, facts, lambda _: "", "image"))
         try:
             V1Pod.model_validate(pod)
         except ValidationError as error:

@@ -1,16 +1,13 @@
 """Where the time of an attempt went before its container ran, from API timestamps (their resolution is 1 s)."""
 
-from collections.abc import Mapping, Sequence
-
 from tradewind import metrics
 from tradewind.control.observe import Ended
 from tradewind.kube.pod import Pod
-from tradewind.plan.attempt import Attempt
-from tradewind.plan.graph import Graph
 
 
-def observe(end: Ended, pod: Pod | None, graph: Graph, ended: Mapping[str, Sequence[Attempt]]) -> None:
-    """Adds an ended attempt to the histograms. Attempts that never started say nothing about starting."""
+def observe(end: Ended, pod: Pod | None, ready: int | None) -> None:
+    """Adds an ended attempt to the histograms. `ready` is when (epoch seconds) the last dependency of a first attempt ended. Attempts
+    that never started say nothing about starting."""
     main = pod.main() if pod else None
     terminated = main.terminated if main else None
     if pod is None or terminated is None or terminated.started_at is None or pod.metadata.creation_timestamp is None:
@@ -21,7 +18,5 @@ def observe(end: Ended, pod: Pod | None, graph: Graph, ended: Mapping[str, Seque
         at = scheduled.last_transition_time.timestamp()
         metrics.CREATED_TO_SCHEDULED.observe(max(0.0, at - pod.metadata.creation_timestamp.timestamp()))
         metrics.SCHEDULED_TO_STARTED.observe(max(0.0, started - at))
-    dependencies = graph.upstream[end.attempt.task]
-    if dependencies and end.attempt.number == 1:
-        ready = max(ended[name][-1].end for name in dependencies)
+    if ready is not None:
         metrics.DEPENDENCY_TO_STARTED.observe(max(0.0, started - ready))

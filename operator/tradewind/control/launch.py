@@ -4,15 +4,16 @@ import time
 from dataclasses import dataclass
 
 from tradewind import metrics
-from tradewind.control.observe import Ended
-from tradewind.control.podbuild import RunFacts, Unrenderable, build, pod_name
+from tradewind.control.observe import Ended, unit_of
+from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, Forbidden, Invalid
 from tradewind.kube.pod import Pod, parse_list, parse_pod
 from tradewind.kube.resources import PODS
 from tradewind.plan.attempt import Attempt
-from tradewind.plan.definition import Definition
-from tradewind.plan.planner import Hold, Start
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Hold, Start
+from tradewind.plan.expression import evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +43,58 @@ class Launcher:
     def __init__(self, client: Client, operator_image: str) -> None:
         self._client, self._operator_image = client, operator_image
 
-    async def launch(
-        self, start: Start, definition: Definition, run: RunFacts, woken_at: float | None
-    ) -> Launched | Refused | Held:
+    async def launch(self, start: Start, board: Board, woken_at: float | None) -> Launched | Refused | Held:
         """Creates the attempt's pod. Raises Unavailable when the outcome is unknown: ask again, under the same name."""
-        task = definition.tasks[start.task]
+        run = board.run
+        name = pod_name(run.name, start.task, start.number, start.index)
         try:
-            body = build(start.task, task, start.number, run, definition.scope(start.task), self._operator_image)
+            answer = await self._create(name, start, board)
+            if answer is None:
+                name = other_pod_name(run, start)
+                answer = await self._create(name, start, board)
         except Unrenderable as error:
             return _refused(start, "ExpressionError", str(error))
-        try:
-            answer = await self._client.create(PODS, run.namespace, body, fieldValidation="Strict")
-        except AlreadyExists:
-            return await self._adopt(start, run)
         except Invalid as error:
             return _refused(start, "PodRefused", f"the API server refused the pod: {error.message}")
         except Forbidden as error:
             return _forbidden(start, error)
+        if answer is None:
+            words = f"pod {name} exists and does not belong to this run: delete it, or wait until it is gone"
+            return Held(Hold(start.key, "NameTaken", words))
         if woken_at is not None:
             metrics.READY_TO_CREATED.observe(time.perf_counter() - woken_at)
-        return Launched(parse_pod(answer))
+        return Launched(answer)
 
-    async def _adopt(self, start: Start, run: RunFacts) -> Launched | Held:
-        name = pod_name(run.name, start.task, start.number)
-        found = await self._client.list_raw(PODS, run.namespace, fieldSelector=f"metadata.name={name}")
-        for pod in parse_list(found).items:
-            if any(owner.uid == run.uid for owner in pod.metadata.owner_references):
-                return Launched(pod)
-        return Held(
-            Hold(
-                start.task,
-                "NameTaken",
-                f"pod {name} exists and does not belong to this run: delete it, or wait until it is gone",
-            )
+    async def _create(self, name: str, start: Start, board: Board) -> Pod | None:
+        """The pod of that name, made or found; None when it is another one's."""
+        run, definition = board.run, board.definition
+        unit = board.units[start.key]
+        scope = definition.scope(start.task)
+        values = {**board.values(start.task, start.index, unit.item), "run.attempt": start.number}
+        others = board.seen_by(start.task, start.index)
+        body = build(
+            name,
+            start,
+            definition.tasks[start.task],
+            run,
+            lambda expression: evaluate(expression, scope, values, others),
+            self._operator_image,
+            definition.secrets,
         )
+        try:
+            return parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict"))
+        except AlreadyExists:
+            found = await self._client.list_raw(PODS, run.namespace, fieldSelector=f"metadata.name={name}")
+        for pod in parse_list(found).items:
+            owned = any(owner.uid == run.uid for owner in pod.metadata.owner_references)
+            if owned and unit_of(pod) == (start.key, start.number):
+                return pod
+        return None
 
 
 def _refused(start: Start, reason: str, message: str) -> Refused:
     now = int(time.time())
-    return Refused(Ended(Attempt(start.task, start.number, now, now, reason), message))
+    return Refused(Ended(Attempt(start.key, start.number, now, now, reason), message))
 
 
 def _forbidden(start: Start, error: Forbidden) -> Held | Refused:
@@ -88,11 +102,11 @@ def _forbidden(start: Start, error: Forbidden) -> Held | Refused:
     words = error.message
     if "exceeded quota" in words or "failed quota" in words:
         what = words.partition("forbidden: ")[2] or words
-        return Held(Hold(start.task, "QuotaExceeded", f"{what}; the task starts when the quota has room"))
+        return Held(Hold(start.key, "QuotaExceeded", f"{what}; the task starts when the quota has room"))
     if "cannot create resource" in words:
-        return Held(Hold(start.task, "NoPermission", f"the operator may not create pods here: {words}"))
+        return Held(Hold(start.key, "NoPermission", f"the operator may not create pods here: {words}"))
     if "serviceaccount" in words and "not found" in words:
-        return Held(Hold(start.task, "ServiceAccountNotFound", f"{words}; create it, or mend serviceAccountName"))
+        return Held(Hold(start.key, "ServiceAccountNotFound", f"{words}; create it, or mend serviceAccountName"))
     if "being terminated" in words:
-        return Held(Hold(start.task, "NamespaceTerminating", words))
+        return Held(Hold(start.key, "NamespaceTerminating", words))
     return _refused(start, "PodRefused", f"the API server refused the pod: {words}")

@@ -1,14 +1,17 @@
 """What a pod says of its attempt: still alive (and what holds it up), or ended (how, and with which outputs)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from tradewind.kube.pod import ATTEMPT, TASK, ContainerState, Pod, Terminated
-from tradewind.plan.attempt import Attempt
+from tradewind.kube.pod import ATTEMPT, ITEM, TASK, ContainerState, Pod, Terminated
+from tradewind.model.value import Output
+from tradewind.plan.attempt import Attempt, key
+from tradewind.plan.params import outputs_problem
 
 OUTPUTS_LIMIT = 4_096
 """Bytes of a termination message, Kubernetes' own limit. The kubelet keeps the tail of a longer one, so that a message
@@ -39,24 +42,29 @@ class Alive:
     message: str = ""
 
 
-def number(pod: Pod) -> int:
-    """Which attempt the pod is; 0 when its label was tampered with."""
-    label = pod.metadata.labels.get(ATTEMPT, "")
-    return int(label) if label.isdecimal() and len(label) < 10 else 0
+def unit_of(pod: Pod) -> tuple[str, int]:
+    """Which task or item the pod is of, and which attempt; 0 when a label was tampered with."""
+    labels = pod.metadata.labels
+    attempt, item = labels.get(ATTEMPT, ""), labels.get(ITEM, "")
+    number = int(attempt) if attempt.isdecimal() and len(attempt) < 10 else 0
+    if item and not (item.isdecimal() and len(item) < 10):
+        number = 0
+    return key(labels.get(TASK, ""), int(item) if item and number else None), number
 
 
-def observe(pod: Pod, stopped: str = "", why: str = "") -> Ended | Alive:
-    """The attempt's state. `stopped` is the reason for which we deleted the pod, if we did, and `why` says more."""
+def observe(pod: Pod, stopped: str = "", why: str = "", declared: Mapping[str, Output] | None = None) -> Ended | Alive:
+    """The attempt's state. `stopped` is the reason for which we deleted the pod, if we did, and `why` says more; `declared` are the
+    outputs that the task must write."""
     main = pod.main()
     terminated = main.terminated if main else None
     if pod.status.phase == "Succeeded" or (terminated and terminated.exit_code == 0 and not pod.status.reason):
-        return _done(pod, terminated)
+        return _done(pod, terminated, declared or {})
     if terminated or pod.status.phase == "Failed" or pod.gone:
         reason, message = (stopped, why) if stopped else _failure(pod, terminated)
         return Ended(_attempt(pod, terminated, reason), message)
     reason, message = _hold(pod, main)
     started = bool(main and main.running)
-    return Alive(number(pod), started, pod.metadata.deletion_timestamp is not None, reason, message)
+    return Alive(unit_of(pod)[1], started, pod.metadata.deletion_timestamp is not None, reason, message)
 
 
 def _attempt(pod: Pod, terminated: Terminated | None, reason: str = "") -> Attempt:
@@ -65,9 +73,10 @@ def _attempt(pod: Pod, terminated: Terminated | None, reason: str = "") -> Attem
     fallback = _epoch(scheduled.last_transition_time) if scheduled and scheduled.status == "True" else None
     start = (_epoch(terminated.started_at) if terminated else None) or fallback or created
     end = (_epoch(terminated.finished_at) if terminated else None) or _epoch(pod.metadata.deletion_timestamp) or start
+    unit, number = unit_of(pod)
     return Attempt(
-        task=pod.metadata.labels.get(TASK, ""),
-        number=number(pod),
+        task=unit,
+        number=number,
         start=start,
         end=max(start, end),
         reason=reason,
@@ -76,12 +85,14 @@ def _attempt(pod: Pod, terminated: Terminated | None, reason: str = "") -> Attem
     )
 
 
-def _done(pod: Pod, terminated: Terminated | None) -> Ended:
+def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output]) -> Ended:
     text = terminated.message if terminated else ""
     size = len(text.encode())
     if size >= OUTPUTS_LIMIT:
         return Ended(_attempt(pod, terminated, "OutputTooLarge"), TOO_LARGE)
     if not text.strip():
+        if problem := outputs_problem(declared, {}):
+            return Ended(_attempt(pod, terminated, "OutputInvalid"), f"{problem}; write it to $TRADEWIND_OUTPUTS")
         return Ended(_attempt(pod, terminated))
     try:
         outputs = orjson.loads(text)
@@ -90,6 +101,8 @@ def _done(pod: Pod, terminated: Terminated | None) -> Ended:
     if not isinstance(outputs, dict):
         kind = {list: "a list", str: "a string", bool: "a boolean", type(None): "null"}.get(type(outputs), "a number")
         return _unreadable(pod, terminated, kind)
+    if problem := outputs_problem(declared, outputs):
+        return Ended(_attempt(pod, terminated, "OutputInvalid"), problem)
     return Ended(_attempt(pod, terminated), outputs=outputs)
 
 

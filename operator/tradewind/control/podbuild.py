@@ -2,47 +2,58 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from decimal import ROUND_CEILING
 from typing import Any
 
 import orjson
 
 from tradewind import API_VERSION
 from tradewind.control.merge import merge
-from tradewind.kube.pod import ATTEMPT, DAG, MAIN, RUN, RUN_UID, TASK
+from tradewind.control.pools import labels as pool_labels
+from tradewind.kube.pod import ATTEMPT, DAG, ITEM, MAIN, RUN, RUN_UID, TASK
 from tradewind.model.duration import seconds
+from tradewind.model.quantity import parse
 from tradewind.model.task import Task
-from tradewind.plan.expression import ExpressionError, Scope, render, written
+from tradewind.plan.attempt import key
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.decision import RunFacts, Start
+from tradewind.plan.template import Evaluate, render, render_tree, whole, written
 
 OUTPUTS_PATH = "/dev/termination-log"
 USER = 65532
 NAME_LIMIT = 63
+ITEM_NAME = "tradewind.dev/item-name"
+"""Annotation: what people call the item."""
+SPOT_LABELS = {
+    "karpenter.sh/capacity-type": ["spot"],
+    "eks.amazonaws.com/capacityType": ["SPOT"],
+    "cloud.google.com/gke-spot": ["true"],
+    "cloud.google.com/gke-preemptible": ["true"],
+    "kubernetes.azure.com/scalesetpriority": ["spot"],
+}
+"""How nodes say that they may be taken away. Source: the documentation of Karpenter, EKS, GKE and AKS."""
 
 
 class Unrenderable(ValueError):
     """A value of the task can't be computed. The message names the field, the expression and the problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What a pod needs to know of its run."""
-
-    name: str
-    namespace: str
-    uid: str
-    dag: str
-    params: Mapping[str, Any]
-    outputs: Mapping[str, Mapping[str, Any]]
+def pod_name(run: str, task: str, attempt: int, index: int | None = None) -> str:
+    """`<run>-<task>-<attempt>`, of an item `<run>-<task>-<index>-<attempt>`; hashed in the middle when that is too long for a host
+    name."""
+    name = f"{run}-{task}-{attempt}" if index is None else f"{run}-{task}-{index}-{attempt}"
+    return name if len(name) <= NAME_LIMIT else _hashed(name, f"{run}/{key(task, index)}", attempt)
 
 
-def pod_name(run: str, task: str, attempt: int) -> str:
-    """`<run>-<task>-<attempt>`; hashed in the middle when that is too long for a host name."""
-    name = f"{run}-{task}-{attempt}"
-    if len(name) <= NAME_LIMIT:
-        return name
-    digest = hashlib.sha256(f"{run}/{task}".encode()).hexdigest()[:10]
-    tail = f"-{digest}-{attempt}"
+def other_pod_name(run: RunFacts, start: Start) -> str:
+    """The name when another pod has the usual one: that of a run or task whose name begins alike."""
+    name = pod_name(run.name, start.task, start.number, start.index)
+    return _hashed(name, f"{run.uid}/{start.key}", start.number)
+
+
+def _hashed(name: str, what: str, attempt: int) -> str:
+    tail = f"-{hashlib.sha256(what.encode()).hexdigest()[:10]}-{attempt}"
     return f"{name[: NAME_LIMIT - len(tail)].rstrip('-')}{tail}"
 
 
@@ -54,15 +65,15 @@ def _literal(text: str) -> str:
 class Renderer:
     """Renders the values of one attempt's task."""
 
-    def __init__(self, task: str, scope: Scope, values: Mapping[str, Any]) -> None:
-        self._path, self._scope, self._values = f"spec.tasks.{task}", scope, values
+    def __init__(self, task: str, evaluate: Evaluate) -> None:
+        self._path, self._evaluate = f"spec.tasks.{task}", evaluate
 
     def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
         """The value with its expressions rendered. Raises Unrenderable."""
         if "$[[" not in text:
             return text
         try:
-            return render(text, self._scope, self._values, write)
+            return render(text, self._evaluate, write)
         except ExpressionError as error:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None
 
@@ -70,33 +81,47 @@ class Renderer:
         """For fields in which `$(NAME)` is expanded later: the user's own keep that meaning, what expressions yield does not."""
         return self.plain(field, text, lambda value: _literal(written(value)))
 
+    def tree(self, field: str, data: Any) -> Any:
+        """Data with its expressions rendered, each as the type that it has. Raises Unrenderable."""
+        try:
+            return render_tree(data, self._evaluate)
+        except ExpressionError as error:
+            raise Unrenderable(f"{self._path}.{field}: {error}") from None
 
-def build(name: str, task: Task, attempt: int, run: RunFacts, scope: Scope, operator_image: str) -> bytes:
-    """The manifest as JSON. Raises Unrenderable."""
-    values: dict[str, Any] = {
-        "run.name": run.name,
-        "run.namespace": run.namespace,
-        "run.uid": run.uid,
-        "run.dag": run.dag,
-        "run.attempt": attempt,
-        **{f"params.{param}": value for param, value in run.params.items()},
-        **{f"tasks.{other.replace('-', '_')}.outputs": run.outputs.get(other, {}) for other in scope.tasks},
-    }
-    renderer = Renderer(name, scope, values)
-    labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: name, ATTEMPT: str(attempt)}
+
+def build(
+    name: str,
+    start: Start,
+    task: Task,
+    run: RunFacts,
+    evaluate: Evaluate,
+    operator_image: str,
+    secrets: frozenset[str] = frozenset(),
+) -> bytes:
+    """The manifest of a pod called `name`, as JSON. `secrets` are the params that refer to Secrets. Raises Unrenderable."""
+    renderer = Renderer(start.task, evaluate)
+    labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: start.task, ATTEMPT: str(start.number)}
+    annotations = {}
+    if start.index is not None:
+        labels[ITEM] = str(start.index)
+        if task.for_each and task.for_each.name:
+            annotations[ITEM_NAME] = renderer.plain("forEach.name", task.for_each.name)[:256]
+    container = _container(task, renderer, operator_image, {name: run.params.get(name) for name in secrets})
+    if task.resources:
+        container["resources"] = _resources(task, start.ooms, renderer)
     pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"labels": {"app.kubernetes.io/managed-by": "tradewind"}},
-        "spec": _spec(task, _container(task, renderer, operator_image)),
+        "spec": _spec(task, container, renderer),
     }
     if task.pod_template:
-        pod = merge(pod, task.pod_template)
+        pod = merge(pod, renderer.tree("podTemplate", task.pod_template))
     metadata = pod["metadata"]
     metadata |= {
-        "name": pod_name(run.name, name, attempt),
+        "name": name,
         "namespace": run.namespace,
-        "labels": {**metadata.get("labels", {}), **labels},
+        "labels": {**metadata.get("labels", {}), **pool_labels(start.pools), **labels},
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,
@@ -108,20 +133,29 @@ def build(name: str, task: Task, attempt: int, run: RunFacts, scope: Scope, oper
             }
         ],
     }
+    if annotations:
+        metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
     pod["spec"]["restartPolicy"] = "Never"
+    if start.avoid_spot:
+        _avoid_spot(pod["spec"])
     return orjson.dumps(pod)
 
 
-def _container(task: Task, renderer: Renderer, operator_image: str) -> dict[str, Any]:
+def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dict[str, Any]) -> dict[str, Any]:
     env: list[dict[str, Any]] = [
         {"name": variable, "valueFrom": source.model_dump(exclude_none=True)}
         for variable, source in task.env_from.items()
     ]
-    env += [{"name": key, "value": renderer.expandable(f"env.{key}", value)} for key, value in task.env.items()]
+    for variable, text in task.env.items():
+        secret = whole(text).removeprefix("params.") if secrets else ""
+        if secret in secrets:
+            env.append({"name": variable, "valueFrom": {"secretKeyRef": secrets[secret]}})
+        else:
+            env.append({"name": variable, "value": renderer.expandable(f"env.{variable}", text)})
     env.append({"name": "TRADEWIND_OUTPUTS", "value": OUTPUTS_PATH})
     container: dict[str, Any] = {
         "name": MAIN,
-        "image": operator_image if task.http else task.image,
+        "image": operator_image if task.http else renderer.plain("image", task.image),
         "env": env,
         "terminationMessagePath": OUTPUTS_PATH,
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -137,9 +171,36 @@ def _container(task: Task, renderer: Renderer, operator_image: str) -> dict[str,
         for field in ("command", "args"):
             if texts := getattr(task, field):
                 container[field] = [renderer.expandable(f"{field}[{index}]", text) for index, text in enumerate(texts)]
-    if task.resources:
-        container["resources"] = task.resources.model_dump(exclude_defaults=True)
     return container
+
+
+def _resources(task: Task, ooms: int, renderer: Renderer) -> dict[str, Any]:
+    """The resources, with more memory after attempts that ran out of it."""
+    assert task.resources is not None  # noqa: S101 - the caller asked
+    found: dict[str, Any] = renderer.tree("resources", task.resources.model_dump(exclude_defaults=True))
+    rule = task.retries.on_oom if task.retries else None
+    if rule is None or not ooms:
+        return found
+    try:
+        most = parse(rule.max)
+        for kind in ("limits", "requests"):
+            if memory := found.get(kind, {}).get("memory"):
+                raised = min(parse(memory) * parse(str(rule.memory_factor)) ** ooms, max(most, parse(memory)))
+                found[kind]["memory"] = f"{(raised / 2**20).to_integral_value(ROUND_CEILING)}Mi"
+    except ValueError as error:
+        raise Unrenderable(f"resources: {error}") from None
+    return found
+
+
+def _avoid_spot(spec: dict[str, Any]) -> None:
+    """Keeps the pod off nodes that may be taken away, in every alternative that its own node affinity allows."""
+    affinity = spec.setdefault("affinity", {}).setdefault("nodeAffinity", {})
+    required = affinity.setdefault("requiredDuringSchedulingIgnoredDuringExecution", {})
+    rules = [{"key": label, "operator": "NotIn", "values": values} for label, values in SPOT_LABELS.items()]
+    terms = required.get("nodeSelectorTerms") or [{}]
+    required["nodeSelectorTerms"] = [
+        {**term, "matchExpressions": [*term.get("matchExpressions", []), *rules]} for term in terms
+    ]
 
 
 def _http(task: Task, renderer: Renderer) -> str:
@@ -157,7 +218,7 @@ def _http(task: Task, renderer: Renderer) -> str:
     return _literal(json.dumps(rendered, ensure_ascii=False))
 
 
-def _spec(task: Task, container: dict[str, Any]) -> dict[str, Any]:
+def _spec(task: Task, container: dict[str, Any], renderer: Renderer) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "containers": [container],
@@ -174,9 +235,11 @@ def _spec(task: Task, container: dict[str, Any]) -> dict[str, Any]:
     if task.service_account_name:
         spec["serviceAccountName"] = task.service_account_name
     if task.node_selector:
-        spec["nodeSelector"] = dict(task.node_selector)
+        spec["nodeSelector"] = renderer.tree("nodeSelector", dict(task.node_selector))
     if task.tolerations:
         spec["tolerations"] = list(task.tolerations)
+    if task.grace_period:
+        spec["terminationGracePeriodSeconds"] = max(1, round(seconds(task.grace_period)))
     if task.timeout:
         # The kubelet keeps the time: it goes on while the operator is away.
         spec["activeDeadlineSeconds"] = max(1, round(seconds(task.timeout)))

@@ -9,38 +9,41 @@ from collections.abc import Callable, Sequence
 
 from tradewind import metrics
 from tradewind.control import latency, runstatus
+from tradewind.control.concurrency import Peer, Verdict, verdict
 from tradewind.control.events import EventSink
-from tradewind.control.launch import Held, Launched, Launcher, Refused
-from tradewind.control.observe import Ended
-from tradewind.control.podbuild import RunFacts
+from tradewind.control.launch import Launcher
+from tradewind.control.pools import PoolBook
 from tradewind.control.revisions import Revisions
-from tradewind.control.view import Blocked, Observed, Run, View, gather, outputs_of, read_run
+from tradewind.control.starting import Starter
+from tradewind.control.tell import Teller
+from tradewind.control.view import Run, View, read_run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.pod import Pod
-from tradewind.kube.resources import DAGS, PODS, RUNS
+from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.resources import CLUSTER_POOLS, DAGS, PODS, POOLS, RUNS
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.model.run import FINAL_PHASES
+from tradewind.model.duration import seconds
 from tradewind.plan.attempt import CANCELLED
+from tradewind.plan.board import Board
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.decision import Plan
 from tradewind.plan.definition import Definition, define
 from tradewind.plan.params import resolve
-from tradewind.plan.planner import Hold, Plan, Start, State, plan
+from tradewind.plan.pool import PoolId
 from tradewind.plan.problem import Invalid, summary
+from tradewind.plan.state import State
 
 log = logging.getLogger(__name__)
 COALESCE = 0.25
 """Seconds between two writes of a run's status, unless its phase changes."""
-RETRY_BLOCKED = 5.0
-"""Seconds after which a pod that a quota refused is tried again."""
-CHUNK = 48
-"""Pods created at once; a quota that refuses one of them spares the server the rest."""
 CLEAN_DELAY = 5.0
 """Seconds between a run's end and the removal of its pods: by then every operator has seen the end."""
+UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 
 
 class RunReconciler:
-    """Brings every run on. `ended(run)` is told of phases, for the DAG's status."""
+    """Brings every run on. `phase_changed(run)` is called for the DAG's status, `pool_changed` for a pool's."""
 
     def __init__(
         self,
@@ -49,15 +52,35 @@ class RunReconciler:
         launcher: Launcher,
         events: EventSink,
         phase_changed: Callable[[Run], None],
+        pool_changed: Callable[[PoolId], None],
         namespaces: Sequence[str | None] = (None,),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._revisions, self._launcher, self._events = client, revisions, launcher, events
-        self._phase_changed, self._clock = phase_changed, clock
+        self._client, self._revisions = client, revisions
+        self._phase_changed, self._clock, self._namespaces = phase_changed, clock, namespaces
+        self._teller = Teller(events)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
         self.views: dict[str, View] = {}
-        self._without_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        self.pods = PodInformer(client, list(namespaces), self.wake)
+        self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self.book = PoolBook(self.wake, pool_changed)
+        self.pods = PodInformer(client, list(namespaces), self._pod_seen)
+        self._starter = Starter(launcher, self.book, self.pods)
+
+    async def prime(self) -> None:
+        """Reads the pools and all runs that have not ended: what may start depends on what is there."""
+        pools = [(POOLS, namespace) for namespace in self._namespaces]
+        for resource, namespace in [*pools, *([(CLUSTER_POOLS, None)] if None in self._namespaces else [])]:
+            for body in (await self._client.list(resource, namespace))["items"]:
+                self.book.pool_seen({**body, "kind": resource.kind}, deleted=False)
+        for namespace in self._namespaces:
+            query = {"fieldSelector": UNFINISHED, "limit": "500"}
+            while True:
+                page = await self._client.list(RUNS, namespace, **query)
+                for body in page["items"]:
+                    self.seen(body, deleted=False)
+                query["continue"] = page["metadata"].get("continue") or ""
+                if not query["continue"]:
+                    break
 
     # What the watches say.
 
@@ -71,16 +94,23 @@ class RunReconciler:
 
     def dag_seen(self, namespace: str, name: str) -> None:
         """A DAG was created or changed: runs that wait for it look again."""
-        for uid in self._without_dag.pop((namespace, name), ()):
-            self.wake(uid)
+        for uid in self._of_dag.get((namespace, name), ()):
+            if self.views[uid].run.phase in ("", "Queued"):
+                self.wake(uid)
 
     def dag_deleted(self, namespace: str, name: str) -> None:
         """A DAG was deleted: its runs go on, and say so."""
         for view in list(self.views.values()):
             run = view.run
             if (run.namespace, run.dag) == (namespace, name) and run.phase == "Running":
-                words = f"DAG {name} was deleted; this run goes on with revision {run.status.get('revision')}"
-                self._event(run, "DAGDeleted", words, warning=True)
+                self._teller.dag_deleted(run)
+
+    def _pod_seen(self, pod: Pod) -> None:
+        self.book.pod_seen(pod)
+        uid = pod.metadata.labels[RUN_UID]
+        if view := self.views.get(uid):
+            view.changed.add(pod.metadata.name)
+        self.wake(uid)
 
     def wake(self, uid: str) -> None:
         """Something about a run may have changed."""
@@ -107,7 +137,10 @@ class RunReconciler:
         runs = Counter(view.run.phase or "Queued" for view in self.views.values() if not view.run.final)
         for phase in ("Queued", "Running"):
             metrics.runs.labels(phase).set(runs[phase])
-        tasks = Counter(state for view in self.views.values() if not view.run.final for state in view.states.values())
+        tasks: Counter[State] = Counter()
+        for view in self.views.values():
+            if view.board and not view.run.final:
+                tasks.update(view.board.tally)
         for state in State:
             metrics.tasks.labels(state).set(tasks[state])
 
@@ -140,14 +173,31 @@ class RunReconciler:
             await self._save(view, runstatus.stillborn(run, "Failed", "RevisionLost", words, self._clock()))
             return
         now = asyncio.get_running_loop().time()
-        observed = gather(view, self.pods.of(run.uid), definition.tasks, now)
-        decided = plan(definition.graph, definition.terms, observed.facts, now)
-        view.states = decided.states
-        await self._stop(view, decided, observed)
-        holds = [*decided.holds, *await self._start(view, decided, definition, observed, now, woken_at)]
-        if decided.wake_at is not None:
-            self.queue.add_at(run.uid, decided.wake_at)
-        await self._write(view, decided, observed, holds, definition, now)
+        board = self._bound(view, definition, now)
+        view.absorb(self.pods.of(run.uid), now)
+        decided = board.decide(now)
+        await self._stop(view, decided)
+        if decided.phase == "Running":
+            held, started = await self._starter.start(view, board, decided, now, woken_at)
+            decided.holds += held
+            decided.moving = decided.moving or started > 0
+            if view.news:
+                self.wake(run.uid)  # A pod that could not be made has ended an attempt: what follows from that?
+        blocked = [*view.blocked.values(), *([view.quota] if view.quota else [])]
+        for at in (decided.wake_at, *(block.until for block in blocked)):
+            if at is not None:
+                self.queue.add_at(run.uid, at)
+        if decided.more:
+            self.queue.add(run.uid)
+        await self._write(view, board, decided, now)
+
+    def _bound(self, view: View, definition: Definition, now: float) -> Board:
+        """The run's planner. Its timeout counts from when the run began, by this machine's clock, and goes on by the loop's."""
+        timeout = definition.spec.timeout
+        limit = seconds(timeout) if timeout else None
+        elapsed = runstatus.between(view.run.status.get("startedAt") or "", runstatus.stamp(self._clock()))
+        began = now if view.run.reopened else now - elapsed
+        return view.bind(definition, self.pods.of(view.run.uid), now, began, limit)
 
     async def _begin(self, view: View) -> bool:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""
@@ -158,7 +208,6 @@ class RunReconciler:
         try:
             dag = await self._client.get(DAGS, run.namespace, run.dag)
         except NotFound:
-            self._without_dag[run.namespace, run.dag].add(run.uid)
             words = f"there is no DAG {run.dag!r} in namespace {run.namespace}: the run begins when it is applied"
             await self._save(view, runstatus.queued(run, "DAGNotFound", words, now))
             return False
@@ -172,95 +221,83 @@ class RunReconciler:
         if problems:
             await self._save(view, runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
             return False
-        generation = int(dag["metadata"].get("generation") or 1)
-        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, generation)
-        await self._save(view, runstatus.begun(run, revision, params, len(definition.tasks), now))
+        if not await self._admitted(view, definition, params):
+            return False
+        try:
+            generation = int(dag["metadata"].get("generation") or 1)
+            revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, generation)
+            await self._save(view, runstatus.begun(run, revision, params, len(definition.tasks), now))
+        finally:
+            view.admitted = False
         return True
 
-    async def _stop(self, view: View, decided: Plan, observed: Observed) -> None:
+    async def _admitted(self, view: View, definition: Definition, params: dict[str, object]) -> bool:
+        """Whether the run may begin beside the other runs of its DAG. It counts as active from the moment it may."""
+        run, now = view.run, self._clock()
+        others = (self.views[uid] for uid in self._of_dag[run.namespace, run.dag] if uid != run.uid)
+        peers = [
+            Peer(other.run, other.admitted or other.run.phase == "Running")
+            for other in others
+            if not other.run.final and not other.run.deleting
+        ]
+        try:
+            decided: Verdict = verdict(definition, run, params, peers)
+        except ExpressionError as error:
+            words = f"concurrencyKey: {error}"
+            await self._save(view, runstatus.stillborn(run, "Failed", "ExpressionError", words, now))
+            return False
+        if decided.begin:
+            view.admitted = True
+            return True
+        for other in decided.cancel:
+            with contextlib.suppress(NotFound):
+                spec = {"desiredState": "Cancelled"}
+                await self._client.patch(RUNS, other.namespace, other.name, {"spec": spec})
+        if decided.skip:
+            await self._save(view, runstatus.stillborn(run, "Cancelled", "Skipped", decided.message, now))
+        else:
+            await self._save(view, runstatus.queued(run, "ConcurrencyLimit", decided.message, now))
+        return False
+
+    async def _stop(self, view: View, decided: Plan) -> None:
         for stop in decided.stops:
-            pod = observed.pods[stop.task, stop.number]
+            pod = view.pods[stop.task, stop.number]
             view.stopped[pod.metadata.uid] = stop
             await self._delete(pod)
-        for pod in observed.lingering:
+        for pod in view.lingering.values():
             await self._delete(pod)
 
     async def _delete(self, pod: Pod) -> None:
         with contextlib.suppress(NotFound, Conflict):
             await self._client.delete(PODS, pod.metadata.namespace, pod.metadata.name, uid=pod.metadata.uid)
 
-    async def _start(
-        self, view: View, decided: Plan, definition: Definition, observed: Observed, now: float, woken_at: float | None
-    ) -> list[Hold]:
-        """Creates pods; what could not be created now is returned as holds."""
-        run = view.run
-        facts = RunFacts(
-            run.name,
-            run.namespace,
-            run.uid,
-            run.dag,
-            run.status.get("params") or {},
-            outputs_of(run.status, observed.news),
-        )
-        view.blocked = {task: block for task, block in view.blocked.items() if block.until > now}
-        due = [start for start in decided.starts if start.task not in view.blocked]
-        errors: list[BaseException] = []
-        for at in range(0, len(due), CHUNK):
-            chunk = due[at : at + CHUNK]
-            results = await asyncio.gather(
-                *(self._launcher.launch(start, definition, facts, woken_at) for start in chunk), return_exceptions=True
-            )
-            full = False
-            for start, result in zip(chunk, results, strict=True):
-                match result:
-                    case Launched(pod):
-                        self.pods.put(pod)
-                    case Refused(end):
-                        view.refused[start.task, start.number] = end
-                        self.wake(run.uid)
-                    case Held(hold):
-                        view.blocked[start.task] = Blocked(now + RETRY_BLOCKED, hold)
-                        full = full or hold.reason == "QuotaExceeded"
-                    case _:
-                        errors.append(result)
-            if full:
-                self._block_rest(view, due[at + CHUNK :], now)
-                break
-        if view.blocked:
-            self.queue.add_at(run.uid, min(block.until for block in view.blocked.values()))
-        if errors:
-            raise errors[0]
-        return [block.hold for block in view.blocked.values()]
-
-    def _block_rest(self, view: View, starts: Sequence[Start], now: float) -> None:
-        for start in starts:
-            hold = Hold(start.task, "QuotaExceeded", "waits behind tasks that a quota holds back")
-            view.blocked[start.task] = Blocked(now + RETRY_BLOCKED, hold)
-
-    async def _write(
-        self, view: View, decided: Plan, observed: Observed, holds: Sequence[Hold], definition: Definition, now: float
-    ) -> None:
+    async def _write(self, view: View, board: Board, decided: Plan, now: float) -> None:
         """Saves the status if it is due, and tells about what it says for the first time."""
-        status = runstatus.current(view, decided, observed.news, holds, self._clock())
+        run, news = view.run, sorted(view.news.items(), key=lambda item: (item[1].attempt.end, item[0]))
+        status = runstatus.current(view, board, decided, [end for _, end in news], self._clock())
         due = view.saved_at + COALESCE
-        if decided.phase == view.run.phase and now < due:
-            if runstatus.difference(view.run.status, status):
-                self.queue.add_at(view.run.uid, due)
+        if decided.phase == run.phase and now < due:
+            if runstatus.difference(run.status, status):
+                self.queue.add_at(run.uid, due)
             return
-        known = {(item["task"], item["reason"]) for item in view.run.status.get("waiting") or []}
-        await self._save(view, status)
+        pods = {key: view.pods.get(key) for key, _ in news}
+        view.saving = (status["attempts"], [key for key, _ in news])
+        try:
+            await self._save(view, status)
+        finally:
+            view.saving = None
         view.saved_at = now
-        for pod in observed.settled:
-            self.pods.forget(view.run.uid, pod.metadata.name)
-        for end in observed.news:
-            self._tell(view.run, end)
-            latency.observe(
-                end, observed.pods.get((end.attempt.task, end.attempt.number)), definition.graph, observed.facts.ended
-            )
-        for item in status["waiting"]:
-            if (item["task"], item["reason"]) not in known and item["reason"] != "BackOff":
-                key = f"{item['task']}/{item['reason']}"
-                self._event(view.run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
+        for name in view.settled:
+            self.pods.forget(run.uid, name)
+        view.settled.clear()
+        for key, end in news:
+            self._teller.attempt(run, end)
+            latency.observe(end, pods[key], view.ready_at(board, end.attempt))
+        before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}
+        self._teller.waiting(run, [item for item in status["waiting"] if (item["task"], item["reason"]) not in before])
+        refused = runstatus.refusals(view, board)
+        self._teller.refused(run, refused)
+        view.told.update(item["task"] for item in refused)
 
     async def _save(self, view: View, status: runstatus.Status) -> None:
         """Patches the status, on condition that the run is as we know it. Raises Conflict when it is not."""
@@ -274,7 +311,7 @@ class RunReconciler:
         except NotFound:
             self._forget(run.uid)
             return
-        view.update(read_run(answer))
+        view.update(read_run(answer), self.pods.of(run.uid))
         if view.run.phase != run.phase:
             self._announce(view.run)
 
@@ -301,45 +338,50 @@ class RunReconciler:
 
     def _take(self, run: Run) -> None:
         view = self.views.get(run.uid)
-        if view is None:
-            if run.final and not self.pods.of(run.uid):
-                self._phase_changed(run)
-                return
-            view = self.views[run.uid] = View(run)
         try:
-            if not view.update(run):
-                return
+            if view is None:
+                if run.final and not self.pods.of(run.uid):
+                    self._phase_changed(run)
+                    return
+                view = self.views[run.uid] = View(run)
+                self._of_dag[run.namespace, run.dag].add(run.uid)
+                view.changed.update(self.pods.of(run.uid))
+            else:
+                before = view.run
+                if not view.update(run, self.pods.of(run.uid)):
+                    return
+                if before.final != run.final or before.deleting != run.deleting:
+                    self._make_room(run)
         except ValueError as error:
             log.error("run %s/%s: %s; left alone", run.namespace, run.name, error)
-            self._event(run, "StatusUnreadable", f"{error}; the run is left alone", warning=True)
-            del self.views[run.uid]
+            self._teller.unreadable(run, error)
+            self._forget(run.uid)
             return
         self._phase_changed(run)
         self.wake(run.uid)
 
     def _forget(self, uid: str) -> None:
-        self.views.pop(uid, None)
+        view = self.views.pop(uid, None)
         self.queue.forget(uid)
         self.pods.forget(uid)
+        self.book.forget(uid)
+        if view is not None:
+            key = (view.run.namespace, view.run.dag)
+            self._of_dag[key].discard(uid)
+            if not self._of_dag[key]:
+                del self._of_dag[key]
+            else:
+                self._make_room(view.run)
 
     def _announce(self, run: Run) -> None:
         self._phase_changed(run)
-        if run.phase == "Running":
-            self._event(run, "RunStarted", f"started with revision {run.status.get('revision')}")
-        elif run.phase == "Queued":
-            self._event(run, "RunQueued", str(run.status.get("message")), warning=True)
-        if run.phase in FINAL_PHASES:
-            self._event(run, f"Run{run.phase}", str(run.status.get("message")), warning=run.phase == "Failed")
-            began, over = run.status.get("startedAt"), run.status.get("finishedAt")
-            if began and over:
-                metrics.run_duration.labels(run.phase).observe(runstatus.between(began, over))
+        self._teller.phase(run)
+        if run.final:
+            self.book.forget(run.uid)
+            self._make_room(run)
 
-    def _tell(self, run: Run, end: Ended) -> None:
-        attempt = end.attempt
-        metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
-        if attempt.reason and attempt.reason != CANCELLED:
-            words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
-            self._event(run, "TaskFailed", words, warning=True, key=f"{attempt.task}/{attempt.number}")
-
-    def _event(self, run: Run, reason: str, message: str, *, warning: bool = False, key: str = "") -> None:
-        self._events.post("DAGRun", run.namespace, run.name, run.uid, reason, message, warning=warning, key=key)
+    def _make_room(self, run: Run) -> None:
+        """A run has ended or gone: those that wait for it look again."""
+        for uid in self._of_dag.get((run.namespace, run.dag), ()):
+            if self.views[uid].run.phase in ("", "Queued"):
+                self.wake(uid)

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tradewind.control.observe import Ended
-from tradewind.control.status import encode
-from tradewind.control.view import Run, View, outputs_of
+from tradewind.control.status import append
+from tradewind.control.view import Run, View
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.planner import FINAL, Hold, Plan, State
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Plan
+from tradewind.plan.state import FINAL, State
 
 Status = dict[str, Any]
 SHOWN = 20
@@ -88,49 +90,81 @@ def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: f
     }
 
 
-def current(view: View, plan: Plan, news: Sequence[Ended], holds: Sequence[Hold], now: float) -> Status:
-    """A run under way, or ending."""
+def current(view: View, board: Board, plan: Plan, news: Sequence[Ended], now: float) -> Status:
+    """A run under way, or ending. Of the outputs only the new ones: the difference adds them to those that are there."""
     run = view.run
-    attempts, nodes = encode([*view.recorded, *(end.attempt for end in news)], run.created)
-    done = sum(state in FINAL for state in plan.states.values())
+    before = run.status
+    text, nodes = append(
+        before.get("attempts") or "", before.get("nodes") or [], (end.attempt for end in news), run.created
+    )
+    done = sum(board.tally[state] for state in FINAL)
+    failures = [*(before.get("failures") or []), *refusals(view, board), *map(_failure, filter(_is_failure, news))]
     status: Status = {
         "observedGeneration": run.generation,
         "phase": plan.phase,
         "message": plan.message,
-        "progress": f"{done}/{len(plan.states)}",
+        "progress": f"{done}/{board.total}",
+        "total": board.total,
         "done": done,
-        "failed": sum(state is State.FAILED for state in plan.states.values()),
-        "attempts": attempts,
+        "failed": board.tally[State.FAILED] + board.tally[State.LOST],
+        "skipped": board.tally[State.SKIPPED],
+        "retried": run.rounds,
+        "attempts": text,
         "nodes": nodes,
-        "outputs": outputs_of(run.status, news),
-        "failures": [*(run.status.get("failures") or []), *map(_failure, filter(_is_failure, news))][-SHOWN:],
+        "outputs": {end.attempt.task: end.outputs for end in news if end.outputs},
+        "failures": failures[-SHOWN:],
+        "skips": _skips(run, board),
         "waiting": [
-            {"task": hold.task, "reason": hold.reason, "message": hold.message[:1_024]} for hold in holds[:SHOWN]
+            {"task": hold.task, "reason": hold.reason, "message": hold.message[:1_024]} for hold in plan.holds[:SHOWN]
         ],
     }
-    conditions = [item for item in run.status.get("conditions") or [] if item["type"] == "Started"]
-    conditions.append(_progressing(run, plan, holds, now))
+    if run.reopened:
+        status |= {"startedAt": stamp(now), "finishedAt": None, "duration": ""}
+    conditions = [item for item in before.get("conditions") or [] if item["type"] == "Started"]
+    conditions.append(_progressing(run, plan, now))
     if plan.phase in FINAL_PHASES:
-        lasted = between(run.status.get("startedAt") or stamp(now), stamp(now))
+        lasted = between(before.get("startedAt") or stamp(now), stamp(now))
         status |= {"finishedAt": stamp(now), "duration": duration.text(lasted), "waiting": []}
         conditions.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
     status["conditions"] = conditions
     return status
 
 
-def _progressing(run: Run, plan: Plan, holds: Sequence[Hold], now: float) -> Status:
+def _progressing(run: Run, plan: Plan, now: float) -> Status:
     """Whether anything moves and, if not, why: what someone reads at 3 a.m."""
     if plan.phase in FINAL_PHASES:
         return condition("Progressing", False, plan.phase, plan.message, run, now)
-    held = {hold.task for hold in holds}
-    moving = any(
-        state in (State.RUNNING, State.PENDING, State.READY) and task not in held for task, state in plan.states.items()
-    )
-    if holds and not moving:
-        first = holds[0]
-        more = f" (and {len(holds) - 1} more tasks wait)" if len(holds) > 1 else ""
+    if plan.holds and not plan.moving:
+        first = plan.holds[0]
+        others = max(plan.held, len(plan.holds)) - 1
+        more = f" (and {others} more tasks wait)" if others > 0 else ""
         return condition("Progressing", False, first.reason, f"{first.task}: {first.message}{more}", run, now)
     return condition("Progressing", True, "Cancelling" if run.cancelled else "Running", plan.message, run, now)
+
+
+def refusals(view: View, board: Board) -> list[Status]:
+    """Tasks that failed without an attempt, where the status does not say so yet."""
+    return [
+        {"task": key, "attempt": 0, "reason": "ExpressionError", "message": why[:1_024]}
+        for key, why in list(board.refused.items())[:SHOWN]
+        if key not in view.told
+    ]
+
+
+def _skips(run: Run, board: Board) -> list[Status]:
+    """The first tasks that were skipped, and why."""
+    if board.tally[State.SKIPPED] == int(run.status.get("skipped") or 0):
+        return list(run.status.get("skips") or [])
+    found: list[Status] = []
+    for task, state in board.states.items():
+        if state is State.SKIPPED and not board.members(task):
+            found.append({"task": task, "message": board.groups[task].why[:1_024]})
+        elif state is State.SKIPPED or task in board.groups:
+            units = [unit for unit in board.members(task) if unit.state is State.SKIPPED][:SHOWN]
+            found.extend({"task": unit.key, "message": unit.why[:1_024]} for unit in units)
+        if len(found) >= SHOWN:
+            break
+    return found[:SHOWN]
 
 
 def _is_failure(end: Ended) -> bool:

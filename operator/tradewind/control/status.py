@@ -1,7 +1,8 @@
 """Ended attempts as text: what the status of a run stores, small enough for ten thousand tasks.
 
-One line an attempt: `task start+seconds`, start counted from the run's creation, then only what differs from the usual:
-`#2` the attempt (1), `@1` the node's index in status.nodes (0), `=137` the exit code, and the reason (succeeded).
+One line an attempt: `task start+seconds` (or `task[item] start+seconds`), start counted from the run's creation, then only what
+differs from the usual: `#2` the attempt (1), `@1` the node's index in status.nodes (0), `=137` the exit code, and the reason
+(succeeded).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,26 +10,26 @@ from collections.abc import Iterable, Sequence
 from tradewind.plan.attempt import Attempt
 
 
-def encode(attempts: Iterable[Attempt], epoch: int) -> tuple[str, list[str]]:
-    """The text and the nodes that it refers to. `epoch` is the run's creation in epoch seconds."""
-    nodes: dict[str, int] = {}
-    lines = []
+def append(text: str, nodes: Sequence[str], attempts: Iterable[Attempt], epoch: int) -> tuple[str, list[str]]:
+    """The text with more attempts, and the nodes that it refers to. `epoch` is the run's creation in epoch seconds."""
+    places = {node: place for place, node in enumerate(nodes)}
+    lines = [text] if text else []
     for attempt in attempts:
         parts = [attempt.task, f"{attempt.start - epoch}+{attempt.end - attempt.start}"]
         if attempt.number != 1:
             parts.append(f"#{attempt.number}")
-        if index := nodes.setdefault(attempt.node, len(nodes)):
+        if index := places.setdefault(attempt.node, len(places)):
             parts.append(f"@{index}")
         if attempt.exit_code:
             parts.append(f"={attempt.exit_code}")
         if attempt.reason:
             parts.append(attempt.reason)
         lines.append(" ".join(parts))
-    return "\n".join(lines), list(nodes)
+    return "\n".join(lines), list(places)
 
 
 def decode(text: str, nodes: Sequence[str], epoch: int) -> list[Attempt]:
-    """The attempts, in the order of the lines. Raises ValueError for text that `encode` did not make."""
+    """The attempts, in the order of the lines. Raises ValueError for text that `append` did not make."""
     return [_decode(line, nodes, epoch) for line in text.splitlines() if line]
 
 

@@ -1,16 +1,25 @@
 """What the operator holds in memory of one run. All of it can be made again from the API server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tradewind.control.observe import Alive, Ended, number, observe
+import orjson
+
+from tradewind.control.observe import Alive, Ended, observe, unit_of
 from tradewind.control.status import decode
-from tradewind.kube.pod import TASK, Pod
+from tradewind.kube.pod import Pod
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.attempt import CANCELLED, Attempt
-from tradewind.plan.planner import Facts, Hold, Live, State, Stop
+from tradewind.plan.attempt import CANCELLED, Attempt, parse_key
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Hold, Live, RunFacts, Stop
+from tradewind.plan.definition import Definition
+
+OUTPUTS_LIMIT = 512 * 1024
+"""Bytes of outputs that one run can hold: its object has to stay within what etcd stores."""
+Key = tuple[str, int]
+"""A task or item, and the number of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,9 @@ class Run:
     params: Mapping[str, Any]
     cancelled: bool
     status: Mapping[str, Any]
+    priority: int | None = None
+    rounds: int = 0
+    """spec.retryFailed."""
 
     @property
     def phase(self) -> str:
@@ -37,8 +49,19 @@ class Run:
 
     @property
     def final(self) -> bool:
-        """Whether it has ended."""
-        return self.phase in FINAL_PHASES
+        """Whether it has ended, and is not to go on."""
+        return self.phase in FINAL_PHASES and not self.reopened
+
+    @property
+    def reopened(self) -> bool:
+        """Whether it had ended and is asked to try again what failed."""
+        asked = self.rounds > int(self.status.get("retried") or 0) and bool(self.status.get("revision"))
+        return asked and self.phase in FINAL_PHASES and self.phase != "Succeeded" and not self.cancelled
+
+    @property
+    def facts(self) -> RunFacts:
+        """What expressions know of it."""
+        return RunFacts(self.name, self.namespace, self.uid, self.dag, self.status.get("params") or {})
 
 
 def read_run(body: Mapping[str, Any]) -> Run:
@@ -56,6 +79,8 @@ def read_run(body: Mapping[str, Any]) -> Run:
         params=spec.get("params") or {},
         cancelled=spec.get("desiredState") == "Cancelled",
         status=body.get("status") or {},
+        priority=spec.get("priority"),
+        rounds=int(spec.get("retryFailed") or 0),
     )
 
 
@@ -72,98 +97,214 @@ class View:
     """A run, what its status says has ended, and what this process knows beyond that."""
 
     run: Run
-    recorded: list[Attempt] = field(default_factory=list)
-    """Ended attempts in the run's status."""
-    refused: dict[tuple[str, int], Ended] = field(default_factory=dict)
-    """Attempts that never became a pod and are not in the status yet."""
+    board: Board | None = None
+    """The planner, once the run is bound to a revision."""
+    recorded: set[Key] = field(default_factory=set)
+    """Ended attempts that are in the run's status."""
+    ended: dict[str, list[Attempt]] = field(default_factory=dict)
+    """Attempts that have ended, by task or item, in order; in the status or not."""
+    news: dict[Key, Ended] = field(default_factory=dict)
+    """Ended attempts that are not in the status yet."""
+    pods: dict[Key, Pod] = field(default_factory=dict)
+    """Pods of attempts that are not in the status, live or ended."""
+    lingering: dict[str, Pod] = field(default_factory=dict)
+    """Pods by name whose attempt is recorded and that still run something: sidecars of a container that has ended."""
+    settled: set[str] = field(default_factory=set)
+    """Names of pods that are gone and recorded."""
+    changed: set[str] = field(default_factory=set)
+    """Names of pods that changed since the last pass."""
     blocked: dict[str, Blocked] = field(default_factory=dict)
+    """Tasks and items whose pods the API server would not take."""
+    quota: Blocked | None = None
+    """A quota that is used up: nothing of this run starts for a while."""
     stopped: dict[str, Stop] = field(default_factory=dict)
     """Pods (by uid) that we deleted, and why."""
-    pending_since: dict[str, float] = field(default_factory=dict)
-    ended_seen: dict[tuple[str, int], float] = field(default_factory=dict)
-    states: Mapping[str, State] = field(default_factory=dict)
-    """Where its tasks stood in the last pass."""
+    first_seen: dict[str, float] = field(default_factory=dict)
+    """When (monotonic seconds) a pod (by uid) was first seen."""
+    saving: tuple[str, list[Key]] | None = None
+    """The attempts of a status that is on its way to the API server, and which of them are news."""
+    told: set[str] = field(default_factory=set)
+    """Tasks and items that failed without an attempt, and of which the status has said so."""
+    admitted: bool = False
+    """Whether it is about to begin, and counts as active."""
+    outputs_size: int = 0
     saved_at: float = float("-inf")
     woken_at: float | None = None
     """When (perf_counter) the first event came that this pass reacts to."""
 
-    def update(self, run: Run) -> bool:
-        """Takes a newer version of the run; False for an older one. Raises ValueError for a status that can't be read."""
+    def __post_init__(self) -> None:
+        self._read_status()
+
+    def update(self, run: Run, pods: Iterable[str] = ()) -> bool:
+        """Takes a newer version of the run; False for an older one. `pods` are the names of all its pods, to be looked at again when
+        what is known has to be made anew. Raises ValueError for a status that can't be read."""
         if run.uid == self.run.uid and run.version < self.run.version:
             return False
-        status = run.status
-        self.recorded = decode(str(status.get("attempts") or ""), status.get("nodes") or [], run.created)
-        self.run = run
-        for attempt in self.recorded:
-            self.refused.pop((attempt.task, attempt.number), None)
+        if self.saving and run.status.get("attempts", "") == self.saving[0]:
+            self._saved(self.saving[1])
+            self.saving = None
+            self.run = run
+            return True
+        before, self.run = self.run, run
+        known = before.status.get("attempts") == run.status.get("attempts")
+        if not known or before.rounds != run.rounds or before.status.get("revision") != run.status.get("revision"):
+            self.board = None
+            self._read_status()
+            self.changed.update(pods)
+        elif run.cancelled and self.board:
+            self.board.cancel()
         return True
 
+    def _saved(self, news: Iterable[Key]) -> None:
+        """The status says now what was news."""
+        for item in news:
+            self.recorded.add(item)
+            self.news.pop(item, None)
+            pod = self.pods.pop(item, None)
+            if pod is not None:
+                self._after(pod)
 
-@dataclass(slots=True)
-class Observed:
-    """The facts for the planner, and what in them is not in the status yet."""
+    def bind(
+        self, definition: Definition, pods: Iterable[str], now: float, began: float, timeout: float | None
+    ) -> Board:
+        """The planner of the run, told all that is known. `now` and `began` are monotonic seconds, `timeout` is seconds."""
+        if self.board is None:
+            run = self.run
+            self.board = Board(
+                definition, run.facts, rounds=run.rounds, cancelled=run.cancelled, began=began, timeout=timeout
+            )
+            for name, outputs in (run.status.get("outputs") or {}).items():
+                self.board.tell_outputs(name, outputs)
+            for name, attempts in self.ended.items():
+                self.board.tell_ended(name, attempts, now)
+            self.changed.update(pods)
+        return self.board
 
-    facts: Facts
-    news: list[Ended]
-    pods: dict[tuple[str, int], Pod]
-    lingering: list[Pod]
-    """Pods of recorded attempts that still run something: sidecars of a container that has ended."""
-    settled: list[Pod]
-    """Pods that are gone and recorded."""
+    def absorb(self, pods: Mapping[str, Pod], now: float) -> None:
+        """Looks at the pods that changed, and tells the planner. `now` is monotonic seconds."""
+        board = self.board
+        assert board is not None  # noqa: S101 - the caller has bound it
+        for name in self.changed:
+            pod = pods.get(name)
+            if pod is not None and any(owner.uid == self.run.uid for owner in pod.metadata.owner_references):
+                self._look(board, pod, now)
+        self.changed.clear()
 
+    def refuse(self, end: Ended, now: float) -> None:
+        """Takes note of an attempt that never became a pod."""
+        assert self.board is not None  # noqa: S101 - it was planned
+        self._end(self.board, end, now)
 
-def gather(view: View, pods: Mapping[str, Pod], tasks: Mapping[str, Any], now: float) -> Observed:
-    """Status and pods, put together. `now` is monotonic seconds."""
-    recorded = {(attempt.task, attempt.number) for attempt in view.recorded}
-    ended: dict[str, list[Attempt]] = {}
-    for attempt in view.recorded:
-        ended.setdefault(attempt.task, []).append(attempt)
-    observed = Observed(Facts(ended, {}, {}, view.run.cancelled), [], {}, [], [])
-    live: dict[str, Live] = {}
-    news: dict[tuple[str, int], Ended] = {}
-    for pod in pods.values():
-        task, attempt_number = pod.metadata.labels.get(TASK, ""), number(pod)
-        key = (task, attempt_number)
-        if task not in tasks or not attempt_number or not _owned(pod, view.run.uid):
-            continue
-        observed.pods[key] = pod
-        if key in recorded:
-            if pod.gone:
-                observed.settled.append(pod)
-            elif pod.lingers() and pod.metadata.deletion_timestamp is None:
-                observed.lingering.append(pod)
-            continue
-        stop = view.stopped.get(pod.metadata.uid)
-        seen = observe(pod, stop.reason if stop else _cancelled(pod, view.run), stop.why if stop else "")
+    def ready_at(self, board: Board, attempt: Attempt) -> int | None:
+        """When (epoch seconds) the last dependency of a first attempt ended; None where that is not plain."""
+        task, index = parse_key(attempt.task)
+        dependencies = board.definition.graph.upstream[task]
+        if attempt.number != 1 or index is not None or not dependencies:
+            return None
+        ends = [self.ended[name][-1].end for name in dependencies if name in self.ended]
+        return max(ends) if len(ends) == len(dependencies) else None
+
+    def _read_status(self) -> None:
+        status = self.run.status
+        attempts = decode(str(status.get("attempts") or ""), status.get("nodes") or [], self.run.created)
+        self.recorded = {(attempt.task, attempt.number) for attempt in attempts}
+        self.ended = {}
+        for attempt in attempts:
+            self.ended.setdefault(attempt.task, []).append(attempt)
+        for numbered in self.ended.values():
+            numbered.sort(key=lambda attempt: attempt.number)
+        self.news = {}
+        self.told = {item["task"] for item in status.get("failures") or [] if not item["attempt"]}
+        self.outputs_size = sum(len(orjson.dumps(value)) for value in (status.get("outputs") or {}).values())
+
+    def _look(self, board: Board, pod: Pod, now: float) -> None:
+        name, number = unit_of(pod)
+        task, _ = parse_key(name)
+        if task not in board.definition.tasks or not number:
+            return
+        if (name, number) in self.recorded:
+            self._after(pod)
+            return
+        self.pods[name, number] = pod
+        uid = pod.metadata.uid
+        stop = self.stopped.get(uid)
+        seen = observe(
+            pod,
+            stop.reason if stop else _cancelled(pod, self.run),
+            stop.why if stop else "",
+            board.definition.tasks[task].outputs,
+        )
         if isinstance(seen, Ended):
-            news[key] = seen
-        elif task not in live or live[task].number < attempt_number:
-            live[task] = _live(view, pod, seen, now)
-    news.update(view.refused)
-    for key, end in sorted(news.items(), key=lambda item: (item[1].attempt.end, item[0])):
-        ended.setdefault(key[0], []).append(end.attempt)
-        observed.news.append(end)
-    seen_at = {}
-    for task, attempts in ended.items():
-        attempts.sort(key=lambda attempt: attempt.number)
-        seen_at[task] = view.ended_seen.setdefault((task, attempts[-1].number), now)
-    observed.facts = Facts(ended, live, seen_at, view.run.cancelled)
-    return observed
+            if (name, number) not in self.news:
+                self._end(board, self._within_limit(seen), now)
+            return
+        last = self.ended.get(name)
+        if last and last[-1].number >= number:
+            return
+        since = self.first_seen.setdefault(uid, now)
+        board.tell_live(name, _live(seen, pod, since))
+
+    def _end(self, board: Board, end: Ended, now: float) -> None:
+        attempt = end.attempt
+        self.news[attempt.task, attempt.number] = end
+        attempts = self.ended.setdefault(attempt.task, [])
+        attempts.append(attempt)
+        attempts.sort(key=lambda item: item.number)
+        if end.outputs:
+            board.tell_outputs(attempt.task, end.outputs)
+        board.tell_ended(attempt.task, attempts, now)
+        live = board.live(attempt.task)
+        if live is None or live.number <= attempt.number:
+            board.tell_live(attempt.task, None)
+
+    def _within_limit(self, end: Ended) -> Ended:
+        """The end of an attempt; a failure when its outputs are more than the run can hold."""
+        if not end.outputs:
+            return end
+        size = len(orjson.dumps(end.outputs))
+        if self.outputs_size + size <= OUTPUTS_LIMIT:
+            self.outputs_size += size
+            return end
+        attempt = end.attempt
+        words = (
+            f"with these outputs the run would hold more than {OUTPUTS_LIMIT // 1024} KiB of them: write big results to a volume or an "
+            "object store and put only their path, size and checksum into $TRADEWIND_OUTPUTS"
+        )
+        failed = Attempt(attempt.task, attempt.number, attempt.start, attempt.end, "OutputTooLarge", None, attempt.node)
+        return Ended(failed, words)
+
+    def _after(self, pod: Pod) -> None:
+        """A pod whose attempt is recorded: it is watched only until nothing of it runs."""
+        name, uid = pod.metadata.name, pod.metadata.uid
+        self.first_seen.pop(uid, None)
+        self.lingering.pop(name, None)
+        if pod.gone:
+            self.settled.add(name)
+            self.stopped.pop(uid, None)
+        elif pod.lingers() and pod.metadata.deletion_timestamp is None:
+            self.lingering[name] = pod
 
 
-def _live(view: View, pod: Pod, alive: Alive, now: float) -> Live:
-    since = None if alive.started else view.pending_since.setdefault(pod.metadata.uid, now)
-    return Live(alive.number, since, alive.stopping, alive.reason, alive.message)
+def _live(alive: Alive, pod: Pod, since: float) -> Live:
+    created = pod.metadata.creation_timestamp
+    return Live(
+        alive.number,
+        None if alive.started else since,
+        alive.stopping,
+        alive.reason,
+        alive.message,
+        since,
+        int(created.timestamp()) if created else 0,
+    )
 
 
 def _cancelled(pod: Pod, run: Run) -> str:
     return CANCELLED if run.cancelled and (pod.gone or pod.metadata.deletion_timestamp) else ""
 
 
-def _owned(pod: Pod, uid: str) -> bool:
-    return any(owner.uid == uid for owner in pod.metadata.owner_references)
-
-
-def outputs_of(status: Mapping[str, Any], news: Sequence[Ended]) -> dict[str, dict[str, Any]]:
-    """Outputs by task: those in the status and those that are news."""
-    return {**(status.get("outputs") or {}), **{end.attempt.task: end.outputs for end in news if end.outputs}}
+def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> View:
+    """A run as it stands, for people: a view with everything absorbed, whose planner has decided."""
+    view = View(run)
+    view.bind(definition, pods, 0.0, 0.0, None)
+    view.absorb(pods, 0.0)
+    return view

@@ -64,7 +64,7 @@ class Client:
             return await self._json("PUT", "update", resource, resource.path(namespace, name), body=body)
 
     async def patch(
-        self, resource: Resource, namespace: str, name: str, body: Object, subresource: str = "", **query: str
+        self, resource: Resource, namespace: str | None, name: str, body: Object, subresource: str = "", **query: str
     ) -> Object:
         """Merge-patches an object. With `metadata.resourceVersion` in the body, a changed object is a Conflict."""
         path = resource.path(namespace, name, subresource)

@@ -20,10 +20,10 @@ NO_PODS: Mapping[str, Pod] = {}
 
 
 class PodInformer:
-    """Pods by run uid and name. `changed(run uid)` is called after every change; a deleted pod stays as `gone` until `forget`,
+    """Pods by run uid and name. `changed(pod)` is called after every change; a deleted pod stays as `gone` until `forget`,
     since its end may not be in the run's status yet."""
 
-    def __init__(self, client: Client, namespaces: list[str | None], changed: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, namespaces: list[str | None], changed: Callable[[Pod], None]) -> None:
         self._client, self._namespaces, self._changed = client, namespaces, changed
         self._runs: dict[str, dict[str, Pod]] = {}
         self._unsynced = set(namespaces)
@@ -45,7 +45,7 @@ class PodInformer:
         if known is not None and known.version >= pod.version and not (pod.gone and not known.gone):
             return
         pods[pod.metadata.name] = pod
-        self._changed(run_uid)
+        self._changed(pod)
 
     def forget(self, run_uid: str, name: str | None = None) -> None:
         """Drops a pod that is gone, or everything known of a run."""

@@ -8,7 +8,11 @@ RUN_UID = "tradewind.dev/run-uid"
 RUN = "tradewind.dev/run"
 DAG = "tradewind.dev/dag"
 TASK = "tradewind.dev/task"
+ITEM = "tradewind.dev/item"
 ATTEMPT = "tradewind.dev/attempt"
+POOL = "pool.tradewind.dev/"
+CLUSTER_POOL = "clusterpool.tradewind.dev/"
+"""Prefixes of labels by pool, whose values are the slots that a pod holds."""
 MAIN = "main"
 
 
@@ -113,6 +117,11 @@ class Pod(Struct, frozen=True):
     def version(self) -> int:
         """The resource version. Comparing them as integers is allowed since Kubernetes 1.35 (KEP-5504)."""
         return int(self.metadata.resource_version)
+
+    @property
+    def over(self) -> bool:
+        """Whether it runs no more."""
+        return self.gone or self.status.phase in ("Succeeded", "Failed")
 
     def main(self) -> ContainerState | None:
         """State of the task's own container."""

@@ -7,11 +7,12 @@ from tradewind import GROUP, VERSION
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A namespaced resource: the prefix of its group and version, and its plural name."""
+    """A resource: the prefix of its group and version, and its plural name."""
 
     prefix: str
     plural: str
     kind: str
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -21,7 +22,7 @@ class Resource:
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
         """URL path of a collection or, with a name, of an object."""
         parts = [self.prefix]
-        if namespace is not None:
+        if namespace is not None and self.namespaced:
             parts += ["namespaces", namespace]
         parts.append(self.plural)
         parts += [part for part in (name, subresource) if part]
@@ -36,3 +37,5 @@ LEASES = Resource("/apis/coordination.k8s.io/v1", "leases", "Lease")
 REVISIONS = Resource("/apis/apps/v1", "controllerrevisions", "ControllerRevision")
 DAGS = Resource(f"/apis/{GROUP}/{VERSION}", "dags", "DAG")
 RUNS = Resource(f"/apis/{GROUP}/{VERSION}", "dagruns", "DAGRun")
+POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "pools", "Pool")
+CLUSTER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "clusterpools", "ClusterPool", namespaced=False)

@@ -44,6 +44,9 @@ ShortText = Annotated[str, Field(max_length=1_024)]
 Script = Annotated[str, Field(min_length=1, max_length=98_304)]
 """Under the kernel's limit of 128 KiB for one argument, with room for the `$` that are doubled for Kubernetes."""
 
+Expression = Annotated[str, Field(max_length=4_096)]
+"""CEL, without `$[[ ]]` around it."""
+
 Anything = Annotated[Any, Field(json_schema_extra=crd(x_kubernetes_preserve_unknown_fields=True))]
 Opaque = Annotated[
     dict[str, Any], Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
@@ -52,3 +55,7 @@ Quantity = Annotated[
     str | int,
     Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
 ]
+IntOrExpression = Annotated[
+    int | str, Field(union_mode="left_to_right", json_schema_extra={"x-kubernetes-int-or-string": True})
+]
+"""A number, or `$[[ CEL ]]` that gives one."""

@@ -8,9 +8,11 @@ from pydantic_core import core_schema
 from tradewind import GROUP, VERSION
 from tradewind.model.base import rule
 from tradewind.model.dag import DAG
+from tradewind.model.pool import ClusterPool, Pool
 from tradewind.model.run import DAGRun
 
-KINDS: tuple[type[DAG] | type[DAGRun], ...] = (DAG, DAGRun)
+Kind = type[DAG] | type[DAGRun] | type[Pool]
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool)
 
 
 class _Schema(GenerateJsonSchema):
@@ -70,7 +72,7 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
     return result
 
 
-def manifest(kind: type[DAG] | type[DAGRun]) -> dict[str, Any]:
+def manifest(kind: Kind) -> dict[str, Any]:
     """The CustomResourceDefinition of one kind."""
     raw = kind.model_json_schema(by_alias=True, mode="validation", schema_generator=_Schema)
     schema = _structural(raw, raw.get("$defs", {}))
@@ -103,7 +105,7 @@ def manifest(kind: type[DAG] | type[DAGRun]) -> dict[str, Any]:
         "metadata": {"name": f"{kind.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
-            "scope": "Namespaced",
+            "scope": kind.scope,
             "names": {
                 "kind": kind.kind,
                 "listKind": f"{kind.kind}List",

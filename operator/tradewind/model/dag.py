@@ -4,24 +4,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Anything, Model, ShortText, crd, rule
+from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
 from tradewind.model.condition import Condition
+from tradewind.model.duration import Duration
 from tradewind.model.task import PodSettings, Task
-
-ParamType = Literal["string", "integer", "number", "boolean"]
-
-
-class Param(Model):
-    """A typed input of a run. Required when it has no default."""
-
-    type: ParamType = "string"
-    """What values may be."""
-    description: ShortText = ""
-    """What it is for."""
-    default: Anything = None
-    """Value of runs that don't give one."""
-    enum: Annotated[list[Anything], Field(max_length=100)] = []
-    """The only values allowed, when not empty."""
+from tradewind.model.value import Param
 
 
 class DAGSpec(Model):
@@ -61,6 +48,18 @@ class DAGSpec(Model):
     """Inputs of a run, by name."""
     defaults: PodSettings = PodSettings()
     """What holds for every task that doesn't say otherwise."""
+    timeout: Duration | None = None
+    """Limit for a whole run, from its start. When it is over the run fails and its pods are stopped. No limit when absent."""
+    parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many pods of one run live at once; as many as the cluster takes when absent."""
+    max_active_runs: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many runs of this DAG are active at once (with the same concurrencyKey, if there is one); no limit when absent."""
+    concurrency_policy: Literal["Queue", "Skip", "Replace"] = "Queue"
+    """What becomes of a run that would be one too many: Queue waits, Skip cancels it, Replace cancels the oldest active one."""
+    concurrency_key: Expression = ""
+    """CEL over params: runs with different results don't count against each other's maxActiveRuns, e.g. `params.region`."""
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    """Where runs wait for the same limit, those of higher priority go first. A run can say otherwise."""
     pod_retention: Literal["Always", "OnFailure", "Never"] = "Always"
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)]
@@ -99,6 +98,7 @@ class DAG(Model):
 
     kind: ClassVar = "DAG"
     plural: ClassVar = "dags"
+    scope: ClassVar = "Namespaced"
     short_names: ClassVar[list[str]] = []
     name_limit: ClassVar = 63
     columns: ClassVar[list[dict[str, Any]]] = [

@@ -26,6 +26,11 @@ class DAGRunSpec(Model):
     """Name of the DAG, in the same namespace."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """Values for the DAG's params. They are read once, when the run begins: later changes have no effect."""
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+    """Overrides the DAG's priority."""
+    retry_failed: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """Raise it by one to give every task and item that failed for good a fresh budget of retries. What succeeded is kept; a run that
+    has ended goes on."""
     desired_state: Literal["Running", "Cancelled"] = "Running"
     """Set to Cancelled to stop the run: its live pods are deleted and nothing more starts."""
 
@@ -56,6 +61,15 @@ class Waiting(Model):
     """What it waits for."""
 
 
+class Skip(Model):
+    """A task that was skipped."""
+
+    task: str
+    """The task."""
+    message: Annotated[str, Field(max_length=1_024)] = ""
+    """Why it was skipped."""
+
+
 class DAGRunStatus(Model):
     """What happened so far. Live attempts are pods; see `tradewind describe run` for both in one picture."""
 
@@ -76,22 +90,28 @@ class DAGRunStatus(Model):
     duration: str = ""
     """From start to end."""
     progress: str = ""
-    """Finished tasks of all tasks, e.g. 3/7."""
+    """Finished tasks of all tasks, e.g. 3/7. Each item of a fan-out counts, once it is known."""
     total: int = 0
     """How many tasks there are."""
     done: int = 0
     """How many have ended, in whatever way."""
     failed: int = 0
     """How many have failed for good."""
+    skipped: int = 0
+    """How many were skipped."""
+    retried: int = 0
+    """The spec.retryFailed that has been acted on."""
     attempts: str = ""
-    """Ended attempts, a line each, packed: task start+seconds, in seconds from the run's creation, then where they differ from
+    """Ended attempts, a line each, packed: task or task[item] start+seconds, in seconds from the run's creation, then where they differ from
     the usual: #attempt, @node (index into nodes), =exit code, reason."""
     nodes: list[str] = []
     """Nodes that attempts ran on."""
     outputs: dict[str, Opaque] = {}
-    """Outputs of the tasks that succeeded, by task."""
+    """Outputs of the tasks that succeeded, by task or task[item]."""
     failures: Annotated[list[Failure], Field(max_length=20)] = []
     """The latest attempts that did not succeed."""
+    skips: Annotated[list[Skip], Field(max_length=20)] = []
+    """The first tasks that were skipped, and why. `tradewind describe run` shows all."""
     waiting: Annotated[list[Waiting], Field(max_length=20)] = []
     """Tasks that wait for something other than their dependencies, and for what."""
     conditions: Annotated[
@@ -106,6 +126,7 @@ class DAGRun(Model):
 
     kind: ClassVar = "DAGRun"
     plural: ClassVar = "dagruns"
+    scope: ClassVar = "Namespaced"
     short_names: ClassVar[list[str]] = ["dr"]
     name_limit: ClassVar = 63
     columns: ClassVar[list[dict[str, Any]]] = [

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import (
     MAX_DEPENDENCIES,
     EnvName,
+    Expression,
     Model,
     Name,
     Opaque,
@@ -18,37 +19,19 @@ from tradewind.model.base import (
     rule,
 )
 from tradewind.model.duration import Duration
-
-
-class Backoff(Model):
-    """How long to wait before the next attempt: initial · factor^(failures - 1), at most max."""
-
-    initial: Duration = "10s"
-    """Wait before the first retry."""
-    factor: Annotated[float, Field(ge=1, le=10)] = 2
-    """What each further wait is multiplied by."""
-    max: Duration = "5m"
-    """No wait is longer than this."""
-
-
-class Retries(Model):
-    """How often a task is tried again. Failures of the task and losses by the infrastructure count apart."""
-
-    limit: Annotated[int, Field(ge=0, le=100)] = 0
-    """Further attempts after the task itself failed: an exit code other than 0, a timeout, outputs that can't be read."""
-    infrastructure_limit: Annotated[int, Field(ge=0, le=100)] = 5
-    """Further attempts after the infrastructure lost one: evicted, preempted, node gone, pod deleted, image not pulled."""
-    backoff: Backoff = Backoff()
-    """Waiting time between attempts."""
+from tradewind.model.fanout import ForEach
+from tradewind.model.pool import PoolClaim
+from tradewind.model.retries import Retries
+from tradewind.model.value import Output
 
 
 class Resources(Model):
     """CPU, memory and other resources of the task's container, as Kubernetes defines them."""
 
     requests: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
-    """What the scheduler reserves, e.g. {cpu: 500m, memory: 256Mi}."""
+    """What the scheduler reserves, e.g. {cpu: 500m, memory: 256Mi}; `$[[ ]]` is rendered."""
     limits: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
-    """What the container may not exceed."""
+    """What the container may not exceed; `$[[ ]]` is rendered."""
 
 
 class KeyRef(Model):
@@ -115,9 +98,10 @@ class PodSettings(Model):
     """What a task's pod needs. In `spec.defaults` it holds for every task that doesn't say otherwise."""
 
     image: Annotated[str, Field(max_length=512)] = ""
-    """Container image. Required here or in spec.defaults, but for http tasks: those run in Tradewind's own."""
+    """Container image; `$[[ ]]` is rendered. Required here or in spec.defaults, but for http tasks: those run in Tradewind's own."""
     env: Annotated[dict[EnvName, Text], Field(max_length=256)] = {}
-    """Environment variables. `$[[ ]]` expressions are rendered. Merged with those of spec.defaults."""
+    """Environment variables. `$[[ ]]` expressions are rendered; one that is a secret param becomes a reference to the Secret. Merged
+    with those of spec.defaults."""
     env_from: Annotated[dict[EnvName, EnvSource], Field(max_length=256)] = {}
     """Environment variables taken from Secrets and ConfigMaps, by variable name. Merged with those of spec.defaults."""
     resources: Resources | None = None
@@ -125,17 +109,21 @@ class PodSettings(Model):
     service_account_name: Annotated[str, Field(max_length=253)] = ""
     """Service account of the pod; the namespace's `default` when empty. Its token is mounted only when this is set."""
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = {}
-    """Labels that the node must have."""
+    """Labels that the node must have; `$[[ ]]` is rendered."""
     tolerations: Annotated[list[Opaque], Field(max_length=32)] = []
     """Taints to tolerate, as in a pod."""
     pod_template: Opaque | None = None
     """Anything else of a pod: {metadata, spec}, merged over the pod that Tradewind builds (lists by their Kubernetes
-    merge keys). The task's own container is called `main`."""
+    merge keys). The task's own container is called `main`. `$[[ ]]` is rendered; where it is the whole value, its type is kept."""
     timeout: Duration | None = None
     """Limit for one attempt, from the moment that a node accepts the pod. No limit when absent."""
+    total_timeout: Duration | None = None
+    """Limit for all attempts together, with the waiting between them, from the start of the first. No limit when absent."""
     pending_timeout: Duration | None = None
-    """How long an attempt may wait to start (image not pulled, not schedulable, configuration missing) before it counts
-    as lost; 10m when absent."""
+    """How long an attempt may wait to start before it is given up: as lost when no node takes the pod or the image can't be pulled,
+    as failed when its configuration is wrong; 10m when absent."""
+    grace_period: Duration | None = None
+    """Time between the signal to end (SIGTERM) and the end by force, when a pod is stopped; 30s when absent."""
     retries: Retries | None = None
     """How often to try again. No retries of failures, five of losses, when absent."""
 
@@ -158,7 +146,21 @@ class Task(PodSettings):
     depends_on: Annotated[
         list[Name], Field(max_length=MAX_DEPENDENCIES, json_schema_extra=crd(x_kubernetes_list_type="set"))
     ] = []
-    """Tasks that must have succeeded first."""
+    """Tasks that must have ended first. Whether this one then runs is up to its trigger rule."""
+    trigger_rule: Expression = "AllSucceeded"
+    """What must have become of the dependencies: AllSucceeded, AllDone, AllFailed, AllSkipped, OneSucceeded, OneFailed, OneDone,
+    NoneFailed, NoneFailedMinOneSucceeded, NoneSkipped, Always, AllDoneMinOneSucceeded, or CEL over them, such as
+    `Failed(a) && Succeeded(b)`."""
+    when: Expression = ""
+    """CEL over params, tasks and run (and item): when it is false the task is skipped."""
+    for_each: ForEach | None = None
+    """Runs the task once per item of a list."""
+    outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
+    """Outputs that the task must write, with their types; it may write others."""
+    pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
+    """Pools that limit how many such tasks run at once."""
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    """Where tasks wait for the same limit, those of higher priority go first; it is added to the run's."""
     command: Annotated[list[Text], Field(max_length=256)] = []
     """Replaces the image's entrypoint. `$[[ ]]` expressions are rendered."""
     args: Annotated[list[Text], Field(max_length=256)] = []

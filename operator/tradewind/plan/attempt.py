@@ -1,6 +1,5 @@
 """One attempt of a task: how it ended, and which retry budget that spends."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 FAILURES = {
@@ -9,7 +8,10 @@ FAILURES = {
     "OOMKilled": "the container used more memory than its limit",
     "DeadlineExceeded": "the attempt took longer than the task's timeout",
     "OutputTooLarge": "the outputs are over the limit",
-    "OutputInvalid": "the outputs are not a JSON object",
+    "OutputInvalid": "the outputs are not what the task declares",
+    "ConfigError": "the container could not be configured: a Secret or ConfigMap is missing",
+    "ImageInvalid": "the image's name is not one",
+    "TotalTimeout": "all attempts together took longer than the task's total timeout",
     "ExpressionError": "an expression could not be evaluated",
     "PodRefused": "the API server refused the pod",
 }
@@ -19,18 +21,25 @@ LOSSES = {
     "Evicted": "the node evicted the pod",
     "Preempted": "a pod of higher priority took its place",
     "NodeLost": "the node is gone",
+    "Unschedulable": "no node took the pod in time",
+    "ImagePullFailed": "the image could not be pulled in time",
     "PendingTimeout": "the pod did not start in time",
     "Rejected": "the node did not admit the pod",
 }
 """Reasons that spend the infrastructure's budget (`retries.infrastructureLimit`)."""
 CANCELLED = "Cancelled"
-PERMANENT = frozenset({"PodRefused", "ExpressionError"})
+RUN_TIMEOUT = "RunTimeout"
+FAIL_FAST = "FailFast"
+STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST})
+"""Reasons of attempts that were stopped for something outside the task. They spend nothing, and no attempt follows."""
+PERMANENT = frozenset({"PodRefused", "ExpressionError", "ImageInvalid", "TotalTimeout"})
 """Failures that the next attempt would only repeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that has ended. `start` and `end` are API timestamps in epoch seconds; an empty reason means success."""
+    """An attempt that has ended. `task` is a task, or an item as `task[index]`; `start` and `end` are API timestamps in epoch
+    seconds; an empty reason means success."""
 
     task: str
     number: int
@@ -46,11 +55,12 @@ class Attempt:
         return not self.reason
 
 
-def failures(attempts: Iterable[Attempt]) -> int:
-    """How many attempts spent the user's budget."""
-    return sum(attempt.reason in FAILURES for attempt in attempts)
+def key(task: str, index: int | None) -> str:
+    """What an item of a task is called: `task[index]`; the task itself without an index."""
+    return task if index is None else f"{task}[{index}]"
 
 
-def losses(attempts: Iterable[Attempt]) -> int:
-    """How many attempts spent the infrastructure's budget."""
-    return sum(attempt.reason in LOSSES for attempt in attempts)
+def parse_key(text: str) -> tuple[str, int | None]:
+    """A task and the index of its item, if any."""
+    task, bracket, rest = text.partition("[")
+    return task, int(rest[:-1]) if bracket and rest[:-1].isdecimal() else None

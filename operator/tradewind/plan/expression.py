@@ -1,36 +1,30 @@
-"""`$[[ CEL ]]` in values: compiled against what is declared, evaluated against what is so.
+"""What expressions may name, and what those names stand for.
 
 Variables are declared by their dotted names (`params.region`, `tasks.erp.outputs`), so that the compiler itself finds names that
 don't exist and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
-from cel_expr_python import cel
+from tradewind.plan import cel
+from tradewind.plan.attempt import Attempt
+from tradewind.plan.cel import ExpressionError
 
-_TEMPLATE = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 _TASK = re.compile(r"\btasks\.([A-Za-z_][A-Za-z0-9_]*)")
-_POSITION = re.compile(r"<input>:\d+:(-?\d+): (.*)")
-MAX_LENGTH = 4_096
-
-STRING, INT, DOUBLE, BOOL = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL
-OUTPUTS = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
-PARAM_TYPES = {"string": STRING, "integer": INT, "number": DOUBLE, "boolean": BOOL}
-
-
-class ExpressionError(ValueError):
-    """An expression that does not compile or can't be evaluated. `problem` says what is wrong, without the expression."""
-
-    def __init__(self, expression: str, problem: str, column: int | None = None) -> None:
-        self.expression, self.problem, self.column = expression, problem, column
-        where = f" (at character {column})" if column and column > 0 else ""
-        shown = expression if len(expression) <= 120 else f"{expression[:117]}..."
-        super().__init__(f"`{shown}`{where}: {problem}")
+_ITEM = re.compile(r"\b(item|index)\b")
+_RUN = (
+    ("run.name", "string"),
+    ("run.namespace", "string"),
+    ("run.uid", "string"),
+    ("run.dag", "string"),
+    ("run.attempt", "integer"),
+)
+_RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
+Values = Mapping[str, Any]
+"""Plain data by dotted name."""
 
 
 def cel_name(task: str) -> str:
@@ -39,42 +33,84 @@ def cel_name(task: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What expressions of one task may name: `{param: type}` and the tasks upstream of it."""
+class TaskNames:
+    """What expressions can say of a task: of a fan-out, lists."""
+
+    name: str
+    fan_out: bool = False
+    outputs: tuple[tuple[str, str], ...] = ()
+    """Outputs that it declares, with their types."""
+
+    def variables(self, counterpart: bool = False) -> cel.Variables:
+        """The variables about it; those about one item when a counterpart is meant."""
+        root = f"tasks.{cel_name(self.name)}"
+        if self.fan_out and not counterpart:
+            return ((f"{root}.state", "string"), (f"{root}.states", "strings"), (f"{root}.outputs", "objects"))
+        typed = tuple((f"{root}.outputs.{key}", kind) for key, kind in self.outputs)
+        return ((f"{root}.state", "string"), (f"{root}.outputs", "object"), *typed)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a DAG declares: params (name, type) and tasks by their names in CEL."""
 
     params: tuple[tuple[str, str], ...] = ()
-    tasks: frozenset[str] = frozenset()
+    tasks: Mapping[str, TaskNames] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=512)
-def _environment(params: tuple[tuple[str, str], ...], tasks: frozenset[str]) -> Any:
-    variables = {"run.name": STRING, "run.namespace": STRING, "run.uid": STRING, "run.dag": STRING, "run.attempt": INT}
-    variables |= {f"params.{name}": PARAM_TYPES[kind] for name, kind in params}
-    variables |= {f"tasks.{cel_name(task)}.outputs": OUTPUTS for task in tasks}
-    return cel.NewEnv(variables=variables)
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the expressions of one task may name. `upstream` says whether a task has ended before this one starts."""
+
+    names: Names
+    upstream: Callable[[str], bool]
+    item: bool = False
+    """Whether there is an `item` and an `index`."""
+    counterpart: str = ""
+    """The fan-out of which expressions see the counterpart item only."""
+
+    def variables(self, expression: str) -> cel.Variables:
+        """The variables that an expression can mean: those of tasks it does not name are left out."""
+        found: list[tuple[str, str]] = [*_RUN]
+        found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
+        for task in self.tasks(expression):
+            found += task.variables(task.name == self.counterpart)
+        if self.item:
+            found += [("item", "any"), ("index", "integer")]
+        return tuple(found)
+
+    def tasks(self, expression: str) -> list[TaskNames]:
+        """The upstream tasks that an expression names."""
+        named = (self.names.tasks.get(name) for name in dict.fromkeys(_TASK.findall(expression)))
+        return [task for task in named if task is not None and self.upstream(task.name)]
 
 
-@lru_cache(maxsize=8192)
-def _compile(expression: str, params: tuple[tuple[str, str], ...], tasks: frozenset[str]) -> Any:
-    return _environment(params, tasks).compile(expression)
+def names_item(expression: str) -> bool:
+    """Whether an expression is about an item."""
+    return _ITEM.search(expression) is not None
 
 
-def compiled(expression: str, scope: Scope) -> Any:
+def compile_in(expression: str, scope: Scope, *wanted: str) -> Any:
     """The compiled expression. Raises ExpressionError with the position and, for unknown names, what there is."""
-    if len(expression) > MAX_LENGTH:
-        raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters: compute the value in a task")
-    named = {task for task in scope.tasks if cel_name(task) in _TASK.findall(expression)}
+    return cel.compiled(expression, scope.variables(expression), lambda words: _explained(words, scope), *wanted)
+
+
+def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Any:
+    """The value as plain data. `values` are those of run, params and item; `of_task` gives those of a task. Raises
+    ExpressionError."""
+    program = compile_in(expression, scope)
+    given = dict(values)
+    for task in scope.tasks(expression):
+        given |= of_task(task.name)
     try:
-        return _compile(expression, scope.params, frozenset(named))
-    except RuntimeError as error:
-        match = _POSITION.search(str(error))
-        column, problem = (int(match[1]), match[2]) if match else (None, str(error))
-        raise ExpressionError(expression, _explained(problem, scope), column) from None
+        return cel.run(expression, program, given)
+    except ExpressionError as error:
+        problem = _missing(error.problem, expression, given)
+        raise ExpressionError(expression, problem) from None
 
 
 def _explained(problem: str, scope: Scope) -> str:
     """The compiler's words, with what the user could have meant."""
-    problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
     match = re.search(r"undeclared reference to '([^']*)'", problem)
     if not match:
         return problem
@@ -82,69 +118,120 @@ def _explained(problem: str, scope: Scope) -> str:
     root, _, rest = name.partition(".")
     first = rest.partition(".")[0]
     if root == "params":
-        there = ", ".join(f"params.{param}" for param, _ in scope.params) or "none"
-        return f"there is no params.{first}; declared are: {there}" if first else f"name a param: {there}"
+        return _explained_param(first, scope)
     if root == "tasks":
-        there = ", ".join(sorted(f"tasks.{cel_name(task)}" for task in scope.tasks)) or "none"
-        if first and first in {cel_name(task) for task in scope.tasks}:
-            return f"tasks.{first} has only `outputs`: write tasks.{first}.outputs.NAME"
-        what = f"tasks.{first} is not upstream of this task" if first else "write tasks.NAME.outputs.KEY"
-        return f"{what}; upstream are: {there}"
+        return _explained_task(first, scope)
     if root == "run":
-        return f"there is no {name}; there are run.name, run.namespace, run.uid, run.dag and run.attempt"
-    return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY and run.name"
+        return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
+    if root in ("item", "index"):
+        return f"there is no {root} here: only expressions of a task with forEach know it"
+    return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
 
 
-def evaluate(expression: str, scope: Scope, values: Mapping[str, Any]) -> Any:
-    """The value as plain data. `values` maps dotted names to plain data. Raises ExpressionError."""
-    program = compiled(expression, scope)
-    try:
-        value = program.eval(data=dict(values))
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        if "budget" in str(error):
-            raise ExpressionError(expression, "too much work for an expression: compute the value in a task") from None
-        raise ExpressionError(expression, str(error)) from None
-    if value.type() == cel.Type.ERROR:
-        raise ExpressionError(expression, _runtime_problem(str(value.plain_value()), expression, values))
-    return value.plain_value()
+def _explained_param(name: str, scope: Scope) -> str:
+    if (name, "secret") in scope.names.params:
+        return f"params.{name} is a secret: it can only be the whole value of an environment variable"
+    there = ", ".join(f"params.{param}" for param, _ in scope.names.params) or "none"
+    return f"there is no params.{name}; declared are: {there}" if name else f"name a param: {there}"
 
 
-def _runtime_problem(problem: str, expression: str, values: Mapping[str, Any]) -> str:
+def _explained_task(name: str, scope: Scope) -> str:
+    known = scope.names.tasks.get(name)
+    if known and scope.upstream(known.name):
+        more = ", `state` and `states`" if known.fan_out else " and `state`"
+        return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
+    upstream = sorted(f"tasks.{key}" for key, task in scope.names.tasks.items() if scope.upstream(task.name))
+    there = ", ".join(upstream[:20]) or "none"
+    what = f"tasks.{name} is not upstream of this task" if name else "write tasks.NAME.outputs.KEY"
+    return f"{what}; upstream are: {there}"
+
+
+def _missing(problem: str, expression: str, values: Values) -> str:
     """The evaluator's words; for a missing output, which outputs there are."""
-    problem = re.sub(r"^[A-Z_]+: ", "", problem)
+    if problem.startswith("No value with name"):
+        name = problem.partition('"')[2].partition('"')[0]
+        return f"{name} has no value: the task did not write it"
     if not problem.startswith("Key not found"):
-        return problem
-    key = problem.rpartition(": ")[2].strip('"')
+        inputs = ", ".join(f"{name}: {_type(value)}" for name, value in values.items() if _named(name, expression))
+        return f"{problem}; inputs: {inputs}" if inputs else problem
+    missing = problem.rpartition(": ")[2].strip('"')
     there = [
-        f"tasks.{task}.outputs has {', '.join(sorted(values[f'tasks.{task}.outputs'])) or 'no keys'}"
+        f"tasks.{task}.outputs has {', '.join(sorted(outputs)) or 'no keys'}"
         for task in dict.fromkeys(_TASK.findall(expression))
-        if f"tasks.{task}.outputs" in values
+        if isinstance(outputs := values.get(f"tasks.{task}.outputs"), Mapping)
     ]
-    return "; ".join([f"there is no key {key!r}", *there])
+    return "; ".join([f"there is no key {missing!r}", *there])
 
 
-def expressions(text: str) -> list[str]:
-    """The expressions inside a value. Raises ExpressionError for a `$[[` that is never closed."""
-    rest = _TEMPLATE.sub("", text)
-    if "$[[" in rest:
-        raise ExpressionError(text, "`$[[` without `]]`: close the expression; a `]]` inside one is written `] ]`")
-    return [match.strip() for match in _TEMPLATE.findall(text)]
+def _named(name: str, expression: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(name)}\b", expression) is not None
 
 
-def check(text: str, scope: Scope) -> None:
-    """Raises ExpressionError for the first expression in `text` that does not compile."""
-    for expression in expressions(text):
-        compiled(expression, scope)
+def _type(value: object) -> str:
+    """What a value is, for people; of an object, its keys too."""
+    match value:
+        case Mapping():
+            keys = [f"{key}: {_type(item)}" for key, item in list(value.items())[:8]]
+            return "{" + ", ".join(keys) + (", ..." if len(value) > 8 else "") + "}"
+        case list():
+            return f"list of {len(value)}"
+        case _:
+            names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+            return names.get(type(value), type(value).__name__)
 
 
-def render(text: str, scope: Scope, values: Mapping[str, Any], write: Callable[[Any], str]) -> str:
-    """`text` with each expression replaced by its value, written by `write`. Raises ExpressionError."""
-    expressions(text)
-    return _TEMPLATE.sub(lambda match: write(evaluate(match[1].strip(), scope, values)), text)
+# Expressions with a scope of their own.
 
 
-def written(value: Any) -> str:
-    """A value as text: strings as they are, everything else as JSON."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+def trigger(rule: str, dependencies: tuple[str, ...]) -> Any:
+    """A trigger rule in CEL, compiled. Each dependency is a variable that holds its state. Raises ExpressionError."""
+
+    def explained(problem: str) -> str:
+        match = re.search(r"undeclared reference to '([^']*)'", problem)
+        there = ", ".join(map(cel_name, dependencies)) or "none"
+        functions = ", ".join(f"{name}(task)" for name in cel.FUNCTIONS)
+        return f"there is no {match[1]!r}; dependencies are: {there}; functions are {functions}" if match else problem
+
+    variables = tuple((cel_name(name), "string") for name in dependencies)
+    return cel.compiled(rule, variables, explained, "boolean")
+
+
+def trigger_holds(rule: str, dependencies: tuple[str, ...], ended: Mapping[str, str]) -> bool | None:
+    """What a trigger rule in CEL says, given the states of the dependencies that have ended; None while it depends on others, since
+    `||` and `&&` know their result without them. Raises ExpressionError."""
+    program = trigger(rule, dependencies)
+    try:
+        return bool(cel.run(rule, program, {cel_name(name): state for name, state in ended.items()}))
+    except ExpressionError:
+        if len(ended) < len(dependencies):
+            return None
+        raise
+
+
+def retry_rule(rule: str) -> Any:
+    """`retryOn` or `failOn`, compiled. Raises ExpressionError."""
+
+    def explained(problem: str) -> str:
+        match = re.search(r"undeclared reference to '([^']*)'", problem)
+        return f"there is no {match[1]!r}; there are {', '.join(name for name, _ in _RETRY)}" if match else problem
+
+    return cel.compiled(rule, _RETRY, explained, "boolean")
+
+
+def retry_matches(rule: str, attempt: Attempt) -> bool:
+    """What `retryOn` or `failOn` says of an attempt. Raises ExpressionError."""
+    values = {
+        "exitCode": -1 if attempt.exit_code is None else attempt.exit_code,
+        "reason": attempt.reason,
+        "attempt": attempt.number,
+        "seconds": attempt.end - attempt.start,
+    }
+    return bool(cel.run(rule, retry_rule(rule), values))
+
+
+def search(pattern: str, text: str) -> bool:
+    """Whether a regular expression (RE2) matches somewhere in a text. Raises ExpressionError for one that is none."""
+    if not pattern:
+        return True
+    program = cel.compiled("text.matches(pattern)", (("pattern", "string"), ("text", "string")), str)
+    return bool(cel.run(pattern, program, {"text": text, "pattern": pattern}))

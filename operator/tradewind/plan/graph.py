@@ -27,16 +27,16 @@ class Graph:
     upstream: Mapping[str, tuple[str, ...]]
     downstream: Mapping[str, tuple[str, ...]]
 
-    def ancestors(self, task: str) -> frozenset[str]:
-        """Every task that has ended before `task` can start."""
-        seen: set[str] = set()
-        stack = list(self.upstream[task])
-        while stack:
-            name = stack.pop()
-            if name not in seen:
-                seen.add(name)
-                stack.extend(self.upstream[name])
-        return frozenset(seen)
+    def ancestry(self) -> dict[str, int]:
+        """For each task the set of tasks that end before it starts, as bits at their places in `order`."""
+        bits = {task: 1 << place for place, task in enumerate(self.order)}
+        found: dict[str, int] = {}
+        for task in self.order:
+            above = 0
+            for dependency in self.upstream[task]:
+                above |= found[dependency] | bits[dependency]
+            found[task] = above
+        return found
 
 
 def graph(dependencies: Mapping[str, Iterable[str]]) -> Graph:

@@ -1,16 +1,34 @@
-"""The params of a run: what was given, checked against what is declared."""
+"""Typed values checked against what is declared: the params of a run, the outputs of a task."""
 
+import json
+import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from tradewind.model.dag import Param
+from tradewind.model.duration import seconds
+from tradewind.model.value import Bounds, Output, Param
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.expression import search
 from tradewind.plan.problem import Problem
 
-_ARTICLE = {"string": "a string", "integer": "an integer", "number": "a number", "boolean": "true or false"}
+_ARTICLE = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "duration": "a duration such as 90s or 1h30m",
+    "date": "a date such as 2026-01-31",
+    "list": "a list",
+    "object": "an object",
+    "secret": "{name: SECRET, key: KEY}",
+}
+_QUOTED = frozenset({"string", "duration", "date"})
+_SIZED = frozenset({"string", "list", "object"})
 
 
 def fits(kind: str, value: Any) -> bool:
-    """Whether a value is of a param's type. JSON knows no difference between 3 and 3.0; YAML users write 3."""
+    """Whether a value is of a type. JSON knows no difference between 3 and 3.0; YAML users write 3."""
     match kind:
         case "string":
             return isinstance(value, str)
@@ -18,19 +36,95 @@ def fits(kind: str, value: Any) -> bool:
             return isinstance(value, bool)
         case "integer":
             return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-        case _:
+        case "number":
             return isinstance(value, int | float) and not isinstance(value, bool)
+        case "list":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case "secret":
+            return isinstance(value, dict) and value.keys() == {"name", "key"} and all(map(_name, value.values()))
+        case _:
+            return isinstance(value, str) and _parsed(kind, value) is not None
 
 
-def problem_with(param: Param, value: Any, path: str) -> Problem | None:
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value) is not None
+
+
+def _parsed(kind: str, value: str) -> float | date | None:
+    try:
+        if kind == "duration":
+            return seconds(value)
+        return date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
+    except ValueError:
+        return None
+
+
+def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | None:
     """What is wrong with a value, if anything."""
+    kind = declared.type
     shown = repr(value)[:80]
-    if not fits(param.type, value):
-        hint = ' (in YAML, quote it: "...")' if param.type == "string" else ""
-        return Problem(path, f"{shown} is not {_ARTICLE[param.type]}", f"write {_ARTICLE[param.type]}{hint}")
-    if param.enum and value not in param.enum:
-        return Problem(path, f"{shown} is not allowed", f"write one of {', '.join(map(str, param.enum))}")
+    if not fits(kind, value):
+        hint = ' (in YAML, quote it: "...")' if kind in _QUOTED and not isinstance(value, str) else ""
+        return Problem(path, f"{shown} is not {_ARTICLE[kind]}", f"write {_ARTICLE[kind]}{hint}")
+    if declared.enum and value not in declared.enum:
+        return Problem(path, f"{shown} is not allowed", f"write one of {', '.join(map(str, declared.enum))}")
+    for bound, beyond, words in (("min", -1, "at least"), ("max", 1, "at most")):
+        limit = getattr(declared, bound)
+        if limit is not None and _compare(kind, value, limit) == beyond:
+            what = f"has {len(value)} {_parts(kind)}" if kind in _SIZED else "is out of bounds"
+            return Problem(path, f"{shown} {what}", f"{words} {limit}{' ' + _parts(kind) if kind in _SIZED else ''}")
+    if declared.pattern and not search(declared.pattern, value):
+        return Problem(path, f"{shown} does not match {declared.pattern!r}", "write a value that does")
     return None
+
+
+def _parts(kind: str) -> str:
+    return "characters" if kind == "string" else "items" if kind == "list" else "keys"
+
+
+def _compare(kind: str, value: Any, limit: Any) -> int:
+    """-1, 0 or 1 as the value is below, at or above the limit."""
+    if kind in _SIZED:
+        value = len(value)
+    elif kind in ("duration", "date"):
+        value, limit = _parsed(kind, value), _parsed(kind, limit)
+    return int(value > limit) - int(value < limit)
+
+
+def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
+    """What is wrong with the bounds themselves, if anything."""
+    kind = declared.type
+    for bound in ("min", "max"):
+        limit = getattr(declared, bound)
+        if limit is None:
+            continue
+        if kind in ("boolean", "secret"):
+            return Problem(f"{path}.{bound}", f"a {kind} has no bounds", "remove it")
+        wanted = "integer" if kind in _SIZED else kind
+        if not fits(wanted, limit):
+            return Problem(f"{path}.{bound}", f"{limit!r} is not {_ARTICLE[wanted]}", f"write {_ARTICLE[wanted]}")
+    low, high = declared.min, declared.max
+    if low is not None and high is not None and _above(kind, low, high):
+        return Problem(f"{path}.min", f"{low!r} is above max", "swap them")
+    if declared.pattern and kind != "string":
+        return Problem(f"{path}.pattern", f"a pattern is for strings, this is {_ARTICLE[kind]}", "remove it")
+    try:
+        search(declared.pattern, "")
+    except ExpressionError as error:
+        return Problem(f"{path}.pattern", error.problem, "write a regular expression (RE2)")
+    bare = declared.model_copy(update={"enum": [], "min": None, "max": None, "pattern": ""})
+    for index, value in enumerate(declared.enum):
+        if problem := problem_with(bare, value, f"{path}.enum[{index}]"):
+            return problem
+    return None
+
+
+def _above(kind: str, low: Any, high: Any) -> bool:
+    if kind in ("duration", "date"):
+        low, high = _parsed(kind, low), _parsed(kind, high)
+    return bool(low > high)
 
 
 def resolve(declared: Mapping[str, Param], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
@@ -55,15 +149,39 @@ def resolve(declared: Mapping[str, Param], given: Mapping[str, Any]) -> tuple[di
     return values, problems
 
 
-def from_text(param: Param, text: str) -> Any:
+def outputs_problem(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> str:
+    """What is wrong with the outputs that a task wrote; empty when nothing is."""
+    for name, output in declared.items():
+        if name not in outputs:
+            there = ", ".join(sorted(outputs)) or "none"
+            return f"output {name!r} is missing; the task wrote: {there}"
+        if problem := problem_with(output, outputs[name], f"output {name!r}"):
+            return str(problem)
+    return ""
+
+
+def from_text(param: Bounds, text: str) -> Any:
     """A value typed on a command line, as the param's type; unchanged when it can't be."""
-    match param.type:
+    match getattr(param, "type", "string"):
         case "boolean":
             return {"true": True, "false": False}.get(text.lower(), text)
-        case "integer" | "number":
+        case "integer":
             try:
-                return int(text) if param.type == "integer" else float(text)
+                return int(text)
             except ValueError:
                 return text
+        case "number":
+            try:
+                return float(text)
+            except ValueError:
+                return text
+        case "list" | "object" as kind:
+            try:
+                return json.loads(text)
+            except ValueError:
+                return text.split(",") if kind == "list" else text
+        case "secret":
+            name, slash, key = text.partition("/")
+            return {"name": name, "key": key} if slash else text
         case _:
             return text

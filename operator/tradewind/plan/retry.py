@@ -1,26 +1,71 @@
 """Whether and when a task is tried again."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tradewind.model.duration import seconds
-from tradewind.model.task import Retries
-from tradewind.plan.attempt import FAILURES, LOSSES, PERMANENT, Attempt, failures, losses
+from tradewind.model.retries import Backoff, Retries
+from tradewind.plan.attempt import FAILURES, LOSSES, PERMANENT, STOPPED, Attempt
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.expression import retry_matches
 
 
-def backoff(retries: Retries, attempts: Sequence[Attempt]) -> float | None:
-    """Seconds between the end of the last attempt and the next one; None when the task is not tried again."""
-    last = attempts[-1]
-    if last.reason in PERMANENT:
-        return None
-    if last.reason in FAILURES:
-        count, limit = failures(attempts), retries.limit
-    elif last.reason in LOSSES:
-        count, limit = losses(attempts), retries.infrastructure_limit
-    else:
-        return None
-    if count > limit:
-        return None
-    rule = retries.backoff
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What has been spent. `wait` is the seconds between the end of the last attempt and the next; None when there is none."""
+
+    wait: float | None
+    failures: int = 0
+    losses: int = 0
+    why: str = ""
+    """Why there is no further attempt, where that is not plain from the budget."""
+
+
+def standing(retries: Retries, attempts: Sequence[Attempt], rounds: int = 0, seed: str = "") -> Standing:
+    """What the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget; `seed` makes jitter
+    differ between tasks and the same after a restart."""
+    left = rounds
+    failures = losses = 0
+    result = Standing(None)
+    for position, attempt in enumerate(attempts):
+        failures += attempt.reason in FAILURES
+        losses += attempt.reason in LOSSES
+        over, why = _over(retries, attempt, failures, losses)
+        if not over:
+            count = failures if attempt.reason in FAILURES else losses
+            wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
+            result = Standing(wait, failures, losses)
+        elif left and not attempt.succeeded:
+            left -= 1
+            failures = losses = 0
+            result = Standing(0.0)
+        else:
+            return Standing(None, failures, losses, why)
+    return result
+
+
+def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[bool, str]:
+    if last.succeeded or last.reason in STOPPED or last.reason in PERMANENT:
+        return True, ""
+    if last.reason in LOSSES:
+        return losses > retries.infrastructure_limit, ""
+    if failures > retries.limit:
+        return True, ""
+    try:
+        if retries.fail_on and retry_matches(retries.fail_on, last):
+            return True, f"failOn matches: {retries.fail_on}"
+        if retries.retry_on and not retry_matches(retries.retry_on, last):
+            return True, f"retryOn does not match: {retries.retry_on}"
+    except ExpressionError as error:
+        return True, str(error)
+    return False, ""
+
+
+def _wait(rule: Backoff, count: int, seed: str) -> float:
     # The exponent is bounded so that a hundred retries can't overflow a float.
-    wait = seconds(rule.initial) * rule.factor ** min(count - 1, 64)
-    return min(wait, seconds(rule.max))
+    wait = min(seconds(rule.initial) * rule.factor ** min(count - 1, 64), seconds(rule.max))
+    if rule.jitter:
+        share = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2**64
+        wait *= 1 + rule.jitter * (2 * share - 1)
+    return wait

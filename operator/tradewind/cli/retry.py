@@ -1,0 +1,35 @@
+"""`tradewind retry`: try again what failed in a run."""
+
+import click
+
+from tradewind.cli.follow import picture
+from tradewind.cli.options import cluster
+from tradewind.control.revisions import Revisions
+from tradewind.kube.client import Client
+from tradewind.kube.resources import RUNS
+from tradewind.plan.state import State
+
+AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--dry-run", is_flag=True, help="Only show what would run.")
+@cluster
+async def command(client: Client, namespace: str, run: str, dry_run: bool) -> None:
+    """Give every task and item of RUN that failed a fresh budget of retries. What succeeded is kept."""
+    found, rows = await picture(client, namespace, run, Revisions(client))
+    if found.phase == "Succeeded" or not rows:
+        raise click.ClickException(f"nothing to retry: dagrun/{run} is {found.phase or 'Queued'}")
+    if found.cancelled:
+        raise click.ClickException(f"dagrun/{run} was cancelled (spec.desiredState): start another run")
+    groups = {row.task.partition("[")[0] for row in rows if "[" in row.task}
+    again = [row for row in rows if row.state in AGAIN and row.task not in groups]
+    for row in again:
+        click.echo(f"{row.task}: {row.state}")
+    if not again:
+        raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
+    if dry_run:
+        return
+    await client.patch(RUNS, namespace, run, {"spec": {"retryFailed": found.rounds + 1}})
+    click.echo(f"dagrun/{run} tries again what failed (spec.retryFailed: {found.rounds + 1})")

@@ -1,0 +1,87 @@
+"""How many runs of a DAG are active at once: which one may begin, and which has to go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.control.view import Run
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.definition import Definition
+from tradewind.plan.expression import Scope, evaluate
+from tradewind.plan.params import resolve
+from tradewind.plan.template import written
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another run of the same DAG that has not ended. `active` when it has begun, or is about to."""
+
+    run: Run
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a run may begin; if not, why, and what to do about it."""
+
+    begin: bool
+    message: str = ""
+    skip: bool = False
+    cancel: Sequence[Run] = ()
+    """Active runs that it replaces."""
+
+
+def key_of(definition: Definition, run: Run, params: Mapping[str, Any]) -> str:
+    """What `concurrencyKey` gives. Raises ExpressionError."""
+    expression = definition.spec.concurrency_key
+    if not expression:
+        return ""
+    scope = Scope(definition.names, lambda _: False)
+    facts = {**run.facts.values(), **{f"params.{name}": value for name, value in params.items()}}
+    return written(evaluate(expression, scope, facts, lambda _: {}))
+
+
+def priority(definition: Definition, run: Run) -> int:
+    """The run's own priority, or its DAG's."""
+    return definition.spec.priority if run.priority is None else run.priority
+
+
+def verdict(definition: Definition, run: Run, params: Mapping[str, Any], peers: Sequence[Peer]) -> Verdict:
+    """Whether `run` may begin beside its peers. Raises ExpressionError."""
+    limit = definition.spec.max_active_runs
+    if limit is None:
+        return Verdict(True)
+    key = key_of(definition, run, params)
+    rivals = [peer for peer in peers if _key(definition, peer.run) == key]
+    active = [peer.run for peer in rivals if peer.active]
+    policy = definition.spec.concurrency_policy
+    which = f" with key {key!r}" if definition.spec.concurrency_key else ""
+    full = f"{len(active)} of at most {limit} runs of DAG {run.dag}{which} are active"
+    if policy == "Skip" and len(active) >= limit:
+        return Verdict(False, f"{full}; this one is skipped (concurrencyPolicy)", skip=True)
+    ahead = [peer.run for peer in rivals if not peer.active and _turn(definition, peer.run) < _turn(definition, run)]
+    if policy == "Replace":
+        # Only the youngest that waits replaces others: those before it would be replaced in their turn.
+        going = sorted((peer for peer in active if not peer.cancelled), key=lambda peer: (peer.created, peer.name))
+        surplus = len(going) + 1 - limit
+        cancel = going[:surplus] if surplus > 0 else []
+        if len(active) < limit and not ahead:
+            return Verdict(True)
+        return Verdict(False, f"{full}; it begins when those it replaces have ended", cancel=cancel)
+    if len(active) + len(ahead) < limit:
+        return Verdict(True)
+    first = min(active, key=lambda peer: (peer.created, peer.name)).name if active else ahead[0].name
+    more = f", {len(ahead)} wait before it" if ahead else ""
+    return Verdict(False, f"{full}{more}; it waits for {first}")
+
+
+def _turn(definition: Definition, run: Run) -> tuple[int, int, str]:
+    return (-priority(definition, run), run.created, run.name)
+
+
+def _key(definition: Definition, run: Run) -> str | None:
+    params = run.status.get("params") or resolve(definition.spec.params, run.params)[0]
+    try:
+        return key_of(definition, run, params)
+    except ExpressionError:
+        return None

@@ -1,0 +1,220 @@
+"""The pools: how many slots there are, who holds them (counted from live pods) and who waits."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.control.observe import unit_of
+from tradewind.kube.client import Object
+from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, RUN_UID, Pod
+from tradewind.model.pool import PoolClaim
+from tradewind.plan.decision import Start
+from tradewind.plan.pool import Claim, PoolId, allot
+
+
+def pool_id(claim: PoolClaim, namespace: str) -> PoolId:
+    """Which pool a task of a namespace means."""
+    return (claim.kind, namespace if claim.kind == "Pool" else "", claim.name)
+
+
+def labels(claims: Iterable[PoolClaim]) -> dict[str, str]:
+    """What a pod says of the slots that it holds: the book is kept from these."""
+    return {f"{POOL if item.kind == 'Pool' else CLUSTER_POOL}{item.name}": str(item.slots) for item in claims}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who holds or wants slots."""
+
+    namespace: str
+    run: str
+    uid: str
+    key: str
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What a run wants, as of its last pass: the claims whose turn comes first, and how many more there are."""
+
+    user: User
+    claims: list[Claim]
+    total: Counter[PoolId]
+
+
+class PoolBook:
+    """Slots of all pools. `wake(run uid)` is called when it is a run's turn, `changed(pool)` when a pool's status may have changed."""
+
+    def __init__(self, wake: Callable[[str], None], changed: Callable[[PoolId], None]) -> None:
+        self._wake, self._changed = wake, changed
+        self.capacity: dict[PoolId, int] = {}
+        self.held: dict[PoolId, dict[str, tuple[User, int]]] = defaultdict(dict)
+        """By pool and pod (namespace/name), or by what is about to become one."""
+        self._pods: dict[str, list[PoolId]] = {}
+        self.waiting: dict[str, Waiting] = {}
+        self._since: dict[tuple[str, str], float] = {}
+        self._served: dict[str, float] = {}
+        self._checking: asyncio.Handle | None = None
+
+    # What the watches say.
+
+    def pool_seen(self, body: Object, deleted: bool) -> None:
+        """A Pool or ClusterPool was created, changed or deleted."""
+        meta = body["metadata"]
+        pool = (body["kind"], meta.get("namespace", ""), meta["name"])
+        if deleted:
+            self.capacity.pop(pool, None)
+        else:
+            self.capacity[pool] = int(body["spec"]["slots"])
+        self._touch([pool])
+
+    def pod_seen(self, pod: Pod) -> None:
+        """A pod was created, changed or deleted."""
+        name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+        if pod.over:
+            self._drop(name)
+        elif name not in self._pods:
+            slots = _slots(pod)
+            if slots:
+                labels_ = pod.metadata.labels
+                user = User(pod.metadata.namespace, labels_.get(RUN, ""), labels_.get(RUN_UID, ""), unit_of(pod)[0])
+                self._drop(_pending(user.uid, user.key))
+                self._hold(name, user, slots)
+
+    # What runs ask.
+
+    def ask(
+        self, user: User, starts: Sequence[Start], total: Mapping[tuple[PoolClaim, ...], int], now: float
+    ) -> set[str]:
+        """Which of a run's starts get their slots now. They hold them from here on, until their pods end or `give_back`."""
+        claims = []
+        for start in starts:
+            slots = {pool_id(item, user.namespace): item.slots for item in start.pools}
+            since = self._since.setdefault((user.uid, start.key), now)
+            claims.append(Claim(user.uid, start.key, slots, start.priority, since))
+        if not claims:
+            self.forget(user.uid)
+            return set()
+        counts: Counter[PoolId] = Counter()
+        for pools, number in total.items():
+            for item in pools:
+                counts[pool_id(item, user.namespace)] += number
+        self.waiting[user.uid] = Waiting(user, claims, counts)
+        granted = {claim.key: claim for claim in self._allot(now) if claim.run == user.uid}
+        for key, claim in granted.items():
+            self._served[user.uid] = now
+            self._since.pop((user.uid, key), None)
+            counts.subtract(dict.fromkeys(claim.slots, 1))
+            self._hold(_pending(user.uid, key), User(user.namespace, user.run, user.uid, key), dict(claim.slots))
+        left = [claim for claim in claims if claim.key not in granted]
+        self.waiting[user.uid].claims = left
+        if not left:
+            del self.waiting[user.uid]
+        self._touch(counts)
+        return set(granted)
+
+    def give_back(self, uid: str, key: str) -> None:
+        """A start that got its slots did not become a pod. Its run is not in the way of others until it asks again."""
+        self.waiting.pop(uid, None)
+        self._drop(_pending(uid, key))
+
+    def forget(self, uid: str) -> None:
+        """A run wants no slots any more."""
+        waiting = self.waiting.pop(uid, None)
+        if waiting:
+            for claim in waiting.claims:
+                self._since.pop((uid, claim.key), None)
+            self._touch(waiting.total)
+        if not any(user.uid == uid for held in self.held.values() for user, _ in held.values()):
+            self._served.pop(uid, None)
+
+    def why(self, claims: Sequence[PoolClaim], namespace: str) -> tuple[str, str]:
+        """Reason and message for a task that waits for slots."""
+        for item in claims:
+            pool = pool_id(item, namespace)
+            where = f" in namespace {namespace}" if item.kind == "Pool" else ""
+            if pool not in self.capacity:
+                return "PoolNotFound", f"there is no {item.kind} {item.name!r}{where}: create it, or mend `pools`"
+            size = self.capacity[pool]
+            if item.slots > size:
+                return "PoolTooSmall", f"needs {item.slots} slots, {item.kind} {item.name!r} has {size}"
+        parts = []
+        for item in claims:
+            pool = pool_id(item, namespace)
+            parts.append(f"{item.kind} {item.name!r}: {self.used(pool)} of {self.capacity[pool]} slots are held")
+        return "PoolFull", "; ".join(parts)
+
+    def used(self, pool: PoolId) -> int:
+        """How many slots are held."""
+        return sum(slots for _, slots in self.held.get(pool, {}).values())
+
+    # Inside.
+
+    def _allot(self, now: float) -> list[Claim]:
+        used = {pool: self.used(pool) for pool in self.capacity}
+        held: Counter[str] = Counter()
+        for holders in self.held.values():
+            for user, slots in holders.values():
+                held[user.uid] += slots
+        claims = {uid: waiting.claims for uid, waiting in self.waiting.items()}
+        return allot(self.capacity, used, held, claims, self._served, now)
+
+    def _hold(self, name: str, user: User, slots: Mapping[PoolId, int]) -> None:
+        self._pods[name] = list(slots)
+        for pool, number in slots.items():
+            self.held[pool][name] = (user, number)
+        self._touch(slots)
+
+    def _drop(self, name: str) -> None:
+        pools = self._pods.pop(name, None)
+        if pools:
+            for pool in pools:
+                self.held[pool].pop(name, None)
+            self._touch(pools)
+
+    def _touch(self, pools: Iterable[PoolId]) -> None:
+        for pool in pools:
+            self._changed(pool)
+        if self.waiting and self._checking is None:
+            self._checking = asyncio.get_running_loop().call_soon(self._check)
+
+    def _check(self) -> None:
+        """Wakes the runs whose turn it is."""
+        self._checking = None
+        for uid in {claim.run for claim in self._allot(asyncio.get_running_loop().time())}:
+            self._wake(uid)
+
+
+def _pending(uid: str, key: str) -> str:
+    """What stands for a pod before there is one; no pod has such a name."""
+    return f"{uid}//{key}"
+
+
+def _slots(pod: Pod) -> dict[PoolId, int]:
+    found: dict[PoolId, int] = {}
+    for label, value in pod.metadata.labels.items():
+        for prefix, kind in ((POOL, "Pool"), (CLUSTER_POOL, "ClusterPool")):
+            if label.startswith(prefix) and value.isdecimal():
+                namespace = pod.metadata.namespace if kind == "Pool" else ""
+                found[kind, namespace, label.removeprefix(prefix)] = int(value)
+    return found
+
+
+def status(book: PoolBook, pool: PoolId, shown: int = 20) -> dict[str, Any]:
+    """The status of a pool."""
+    held = sorted(book.held.get(pool, {}).values(), key=lambda item: (item[0].namespace, item[0].run, item[0].key))
+    waiting = sorted(
+        ((claim, waiting.user) for waiting in book.waiting.values() for claim in waiting.claims if pool in claim.slots),
+        key=lambda pair: (-pair[0].priority, pair[0].since),
+    )
+    return {
+        "used": sum(slots for _, slots in held),
+        "waiting": sum(waiting.total[pool] for waiting in book.waiting.values()),
+        "holders": [_user(user, user.key, slots) for user, slots in held[:shown]],
+        "waiters": [_user(user, claim.key, claim.slots[pool]) for claim, user in waiting[:shown]],
+    }
+
+
+def _user(user: User, key: str, slots: int) -> dict[str, Any]:
+    return {"namespace": user.namespace, "run": user.run, "task": key, "slots": slots}

@@ -1,0 +1,71 @@
+"""Keeping the status of pools: who holds slots, who waits."""
+
+import asyncio
+import logging
+from typing import Any
+
+from tradewind.control.pools import PoolBook, status
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.resources import CLUSTER_POOLS, POOLS
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.plan.pool import PoolId
+
+log = logging.getLogger(__name__)
+COALESCE = 1.0
+"""Seconds between two writes of a pool's status: a busy pool changes all the time."""
+
+
+class PoolReconciler:
+    """Writes what the book says into the status of pools."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.book: PoolBook | None = None
+        self.queue: WorkQueue[PoolId] = WorkQueue("pool")
+        self._known: dict[PoolId, dict[str, Any]] = {}
+        self._saved_at: dict[PoolId, float] = {}
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A pool was created, changed or deleted."""
+        meta = body["metadata"]
+        pool = (body["kind"], meta.get("namespace", ""), meta["name"])
+        if deleted:
+            self._known.pop(pool, None)
+            self._saved_at.pop(pool, None)
+            self.queue.forget(pool)
+        else:
+            self._known[pool] = body.get("status") or {}
+            self.queue.add(pool)
+
+    def changed(self, pool: PoolId) -> None:
+        """Who holds or waits may be others now."""
+        if pool in self._known:
+            self.queue.add(pool)
+
+    def failed(self, pool: PoolId, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("%s %s: %s", pool[0], pool[2], error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, pool: PoolId) -> None:
+        """Writes the status if it says something new."""
+        before = self._known.get(pool)
+        if before is None or self.book is None:
+            return
+        now = asyncio.get_running_loop().time()
+        due = self._saved_at.get(pool, float("-inf")) + COALESCE
+        if now < due:
+            self.queue.add_at(pool, due)
+            return
+        after = status(self.book, pool)
+        if all(before.get(name) == value or (not value and not before.get(name)) for name, value in after.items()):
+            return
+        self._saved_at[pool] = now
+        resource, namespace = (POOLS, pool[1]) if pool[0] == "Pool" else (CLUSTER_POOLS, None)
+        try:
+            answer = await self._client.patch(resource, namespace, pool[2], {"status": after}, "status")
+        except NotFound:
+            self._known.pop(pool, None)
+            return
+        self._known[pool] = answer.get("status") or {}

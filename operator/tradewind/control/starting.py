@@ -1,0 +1,95 @@
+"""From a plan's starts to pods: within the run's parallelism, its pools and what the API server takes."""
+
+import asyncio
+from collections.abc import Sequence
+
+from tradewind.control.launch import Held, Launched, Launcher, Refused
+from tradewind.control.pools import PoolBook, User
+from tradewind.control.view import Blocked, View
+from tradewind.kube.informer import PodInformer
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Hold, Plan, Start
+
+RETRY_BLOCKED = 5.0
+"""Seconds after which a pod that the API server would not take is tried again."""
+CHUNK = 48
+"""Pods created at once; a quota that refuses one of them spares the server the rest."""
+
+
+class Starter:
+    """Starts attempts. What can't start now is told as holds."""
+
+    def __init__(self, launcher: Launcher, pools: PoolBook, pods: PodInformer) -> None:
+        self._launcher, self._pools, self._pods = launcher, pools, pods
+
+    async def start(
+        self, view: View, board: Board, plan: Plan, now: float, woken_at: float | None
+    ) -> tuple[list[Hold], int]:
+        """Creates pods; how many, beside the holds. Raises what the API raised for some of them, after trying all."""
+        view.blocked = {key: block for key, block in view.blocked.items() if block.until > now}
+        if view.quota and view.quota.until > now:
+            self._pools.forget(view.run.uid)
+            return [view.quota.hold, *(block.hold for block in view.blocked.values())], 0
+        due, holds = self._chosen(view, plan, now)
+        errors: list[BaseException] = []
+        at = made = 0
+        while at < len(due):
+            # After a quota was used up, one pod shows whether it has room again.
+            chunk = due[at : at + (1 if view.quota else CHUNK)]
+            at += len(chunk)
+            answers = await asyncio.gather(
+                *(self._launcher.launch(start, board, woken_at) for start in chunk), return_exceptions=True
+            )
+            full = None
+            for start, answer in zip(chunk, answers, strict=True):
+                match answer:
+                    case Launched(pod):
+                        self._pods.put(pod)
+                        made += 1
+                        continue
+                    case Refused(end):
+                        view.refuse(end, now)
+                    case Held(hold) if hold.reason == "QuotaExceeded":
+                        full = Blocked(now + RETRY_BLOCKED, hold)
+                    case Held(hold):
+                        view.blocked[start.key] = Blocked(now + RETRY_BLOCKED, hold)
+                    case _:
+                        errors.append(answer)
+                self._pools.give_back(view.run.uid, start.key)
+            view.quota = full
+            if full:
+                self._give_back(view, due[at:])
+                break
+        if errors:
+            raise errors[0]
+        if view.quota:
+            holds.append(view.quota.hold)
+        return [*holds, *(block.hold for block in view.blocked.values())], made
+
+    def _chosen(self, view: View, plan: Plan, now: float) -> tuple[list[Start], list[Hold]]:
+        """The starts that the run's parallelism and its pools allow now."""
+        starts = [start for start in plan.starts if start.key not in view.blocked]
+        room = len(starts) if plan.room is None else plan.room
+        claiming = [start for start in starts[:room] if start.pools]
+        run = view.run
+        if claiming:
+            granted = self._pools.ask(User(run.namespace, run.name, run.uid, ""), claiming, plan.wanting, now)
+        else:
+            granted = set()
+            self._pools.forget(run.uid)
+        # What waits in a pool leaves its place to those that need none.
+        plain = [start for start in starts if not start.pools][: room - len(granted)]
+        chosen = [start for start in claiming if start.key in granted] + plain
+        holds: dict[object, Hold] = {}
+        for start in claiming:
+            if start.key not in granted and start.pools not in holds:
+                reason, words = self._pools.why(start.pools, run.namespace)
+                others = plan.wanting.get(start.pools, 0) - sum(item.key in granted for item in claiming)
+                more = f"; {others} tasks of this run wait" if others > 1 else ""
+                holds[start.pools] = Hold(start.key, reason, f"{words}{more}")
+        return chosen, list(holds.values())
+
+    def _give_back(self, view: View, starts: Sequence[Start]) -> None:
+        for start in starts:
+            if start.pools:
+                self._pools.give_back(view.run.uid, start.key)

@@ -1,0 +1,65 @@
+"""Telling of a run: Kubernetes Events, and metrics of what has ended."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tradewind import metrics
+from tradewind.control import runstatus
+from tradewind.control.events import EventSink
+from tradewind.control.observe import Ended
+from tradewind.control.view import Run
+from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.attempt import STOPPED
+
+
+class Teller:
+    """Posts Events about runs."""
+
+    def __init__(self, events: EventSink) -> None:
+        self._events = events
+
+    def phase(self, run: Run) -> None:
+        """A run has come into another phase."""
+        if run.phase == "Running":
+            self._event(run, "RunStarted", f"started with revision {run.status.get('revision')}", key=str(run.rounds))
+        elif run.phase == "Queued":
+            self._event(run, "RunQueued", str(run.status.get("message")), warning=True)
+        if run.phase in FINAL_PHASES:
+            words = str(run.status.get("message"))
+            self._event(run, f"Run{run.phase}", words, warning=run.phase == "Failed", key=str(run.rounds))
+            began, over = run.status.get("startedAt"), run.status.get("finishedAt")
+            if began and over:
+                metrics.run_duration.labels(run.phase).observe(runstatus.between(began, over))
+
+    def attempt(self, run: Run, end: Ended) -> None:
+        """An attempt has ended."""
+        attempt = end.attempt
+        metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
+        if attempt.reason and attempt.reason not in STOPPED:
+            words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
+            self._event(run, "TaskFailed", words, warning=True, key=f"{attempt.task}/{attempt.number}")
+
+    def refused(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Tasks have failed without an attempt."""
+        for item in failures:
+            words = f"{item['task']}: {item['reason']}: {item['message']}"
+            self._event(run, "TaskFailed", words, warning=True, key=f"{item['task']}/0")
+
+    def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
+        """Tasks wait for something that a person may have to mend."""
+        for item in items:
+            if item["reason"] not in ("BackOff", "Parallelism", "PoolFull"):
+                key = f"{item['task']}/{item['reason']}"
+                self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
+
+    def dag_deleted(self, run: Run) -> None:
+        """The DAG of a run that goes on was deleted."""
+        words = f"DAG {run.dag} was deleted; this run goes on with revision {run.status.get('revision')}"
+        self._event(run, "DAGDeleted", words, warning=True)
+
+    def unreadable(self, run: Run, error: ValueError) -> None:
+        """The status of a run is not ours."""
+        self._event(run, "StatusUnreadable", f"{error}; the run is left alone", warning=True)
+
+    def _event(self, run: Run, reason: str, message: str, *, warning: bool = False, key: str = "") -> None:
+        self._events.post("DAGRun", run.namespace, run.name, run.uid, reason, message, warning=warning, key=key)

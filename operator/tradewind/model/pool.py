@@ -1,0 +1,85 @@
+"""Pool and ClusterPool: named limits on what runs at once."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tradewind.model.base import Model, Name, ShortText
+
+PoolKind = Literal["Pool", "ClusterPool"]
+
+
+class PoolClaim(Model):
+    """Slots of a pool that a task holds while its pod lives."""
+
+    name: Name
+    """Name of the pool."""
+    kind: PoolKind = "Pool"
+    """Pool: one in the run's namespace. ClusterPool: one that all namespaces share."""
+    slots: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """How many slots."""
+
+
+class PoolSpec(Model):
+    """A limit."""
+
+    description: ShortText = ""
+    """What is limited, and why."""
+    slots: Annotated[int, Field(ge=0, le=100_000)]
+    """How many slots there are. 0 lets nothing start."""
+
+
+class PoolUser(Model):
+    """A task that holds or wants slots."""
+
+    namespace: str = ""
+    """Namespace of the run."""
+    run: str
+    """The run."""
+    task: str
+    """The task, with its item."""
+    slots: int = 1
+    """How many slots."""
+
+
+class PoolStatus(Model):
+    """Who holds and who waits, as counted from live pods."""
+
+    used: int = 0
+    """Slots held."""
+    waiting: int = 0
+    """Tasks and items that wait for slots."""
+    holders: Annotated[list[PoolUser], Field(max_length=20)] = []
+    """Some of those that hold slots."""
+    waiters: Annotated[list[PoolUser], Field(max_length=20)] = []
+    """The next ones in turn."""
+
+
+class Pool(Model):
+    """A limit on how many tasks of a namespace run at once."""
+
+    kind: ClassVar = "Pool"
+    plural: ClassVar = "pools"
+    scope: ClassVar = "Namespaced"
+    short_names: ClassVar[list[str]] = []
+    name_limit: ClassVar = 63
+    columns: ClassVar[list[dict[str, Any]]] = [
+        {"name": "Slots", "type": "integer", "jsonPath": ".spec.slots"},
+        {"name": "Used", "type": "integer", "jsonPath": ".status.used"},
+        {"name": "Waiting", "type": "integer", "jsonPath": ".status.waiting"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+    selectable: ClassVar[list[str]] = []
+
+    spec: PoolSpec
+    """The limit."""
+    status: PoolStatus | None = None
+    """Who holds and who waits."""
+
+
+class ClusterPool(Pool):
+    """A limit on how many tasks of all namespaces run at once."""
+
+    kind: ClassVar = "ClusterPool"
+    plural: ClassVar = "clusterpools"
+    scope: ClassVar = "Cluster"

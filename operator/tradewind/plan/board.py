@@ -1,0 +1,463 @@
+"""The planner: from what is so, what to do next. No I/O, no clock, no randomness; every decision says why.
+
+A board is told facts (attempts that have ended, pods that live, outputs) and asked what to do. It looks only at what a fact can
+have changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. What it says depends on the facts
+alone, not on the order in which it was told them: a board made anew from the same facts says the same.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heappop, heappush, merge
+from itertools import islice
+from typing import Any
+
+from tradewind.model.fanout import MAX_ITEMS
+from tradewind.plan.attempt import CANCELLED, FAIL_FAST, LOSSES, RUN_TIMEOUT, Attempt, parse_key
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.conclude import conclusion
+from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Start, Stop
+from tradewind.plan.definition import Definition
+from tradewind.plan.expression import Values, cel_name, evaluate, names_item
+from tradewind.plan.fanout import FanOutError, items
+from tradewind.plan.gate import Gate, Ruling, condition, ruling
+from tradewind.plan.group import Group
+from tradewind.plan.lane import Entry, Lane, LaneKey
+from tradewind.plan.state import FINAL, LIVE, State
+from tradewind.plan.template import render, written
+from tradewind.plan.unit import Unit, advise
+
+WINDOW = 256
+"""Starts per lane and plan: a plan for ten thousand ready tasks need not list them all."""
+SHOWN = 100
+"""Holds that a plan lists."""
+
+
+class Board:
+    """What is known of a run, and what follows from it."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        run: RunFacts,
+        *,
+        rounds: int = 0,
+        cancelled: bool = False,
+        began: float = 0.0,
+        timeout: float | None = None,
+    ) -> None:
+        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds."""
+        self.definition, self.run, self.rounds = definition, run, rounds
+        self._cancelled = cancelled
+        self._deadline = None if timeout is None else began + timeout
+        self._values = run.values()
+        self._ended: dict[str, Sequence[Attempt]] = {}
+        self._seen: dict[str, float] = {}
+        self._live: dict[str, Live] = {}
+        self.outputs: dict[str, Mapping[str, Any]] = {}
+        self._place = {task: place for place, task in enumerate(definition.graph.order)}
+        self._chained: dict[str, list[str]] = {}
+        self._watchers: dict[str, list[str]] = {}
+        for name, task in definition.tasks.items():
+            if task.for_each and task.for_each.items_of:
+                self._chained.setdefault(task.for_each.items_of, []).append(name)
+            for need in definition.needs.get(name, ()):
+                if need not in definition.graph.upstream[name]:
+                    self._watchers.setdefault(need, []).append(name)
+        self._reset()
+
+    def _reset(self) -> None:
+        graph, tasks = self.definition.graph, self.definition.tasks
+        self._timed_out = False
+        self.units: dict[str, Unit] = {}
+        """Single tasks, and the items that are known, by key."""
+        self.groups: dict[str, Group] = {}
+        self.states: dict[str, State] = dict.fromkeys(graph.order, State.BLOCKED)
+        """Where each task stands; a fan-out as a whole."""
+        self.refused: dict[str, str] = {}
+        """Tasks and items that failed without an attempt, and why."""
+        self._counts: dict[str, Counter[State]] = {task: Counter() for task in graph.order}
+        self._open = len(graph.order)
+        self.total = len(graph.order)
+        """How many tasks and items there are, as far as they are known."""
+        self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
+        """How many of them are where."""
+        self.stops: dict[str, Stop] = {}
+        self.holds: dict[str, Hold] = {}
+        self._stuck: set[str] = set()
+        self._lanes: dict[LaneKey, Lane] = {}
+        self._timers: list[tuple[float, str]] = []
+        self._heap: list[tuple[int, int, str]] = []
+        self._marked: set[str] = set()
+        self._broken = False
+        for name, task in tasks.items():
+            if task.for_each:
+                self.groups[name] = Group(name, task.for_each)
+            else:
+                self.units[name] = self._unit(name, None, None)
+            self._mark(name)
+
+    def _unit(self, task: str, index: int | None, item: Any) -> Unit:
+        unit = Unit(task, index, item)
+        unit.ended, unit.live = self._ended.get(unit.key, ()), self._live.get(unit.key)
+        unit.seen = self._seen.get(unit.key, 0.0)
+        return unit
+
+    # Facts.
+
+    def tell_ended(self, key: str, ended: Sequence[Attempt], seen: float) -> None:
+        """All attempts of a task or item that have ended, in order; `seen` is when the last of them was first seen so."""
+        self._ended[key], self._seen[key] = ended, seen
+        if unit := self.units.get(key):
+            unit.ended, unit.seen = ended, seen
+            self._mark(key)
+
+    def tell_live(self, key: str, live: Live | None) -> None:
+        """The pod of a task or item that has not ended, if there is one."""
+        if live is None:
+            self._live.pop(key, None)
+        else:
+            self._live[key] = live
+        if unit := self.units.get(key):
+            unit.live = live
+            self._mark(key)
+
+    def live(self, key: str) -> Live | None:
+        """The pod of a task or item that has not ended, as it was told."""
+        return self._live.get(key)
+
+    def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
+        """What a task or item that succeeded handed on. To be told before its end is."""
+        self.outputs[key] = outputs
+
+    def cancel(self) -> None:
+        """The run is to end: nothing more starts, and what runs is stopped."""
+        if not self._cancelled:
+            self._cancelled = True
+            self._mark_all()
+
+    # Asking.
+
+    def decide(self, now: float) -> Plan:
+        """What to do, given the facts, at `now` (monotonic seconds)."""
+        while self._timers and self._timers[0][0] <= now:
+            self._mark(heappop(self._timers)[1])
+        self._settle(now)
+        late = self._deadline is not None and now >= self._deadline
+        if late and not self._timed_out and (self._open or self._live):
+            self._timed_out = True
+            self._mark_all()
+            self._settle(now)
+        plan = Plan(stops=list(self.stops.values()), held=len(self.holds))
+        plan.holds = list(islice(self.holds.values(), SHOWN))
+        plan.moving = sum(self.tally[state] for state in LIVE) > len(self._stuck)
+        self._pick(plan)
+        plan.wake_at = self._timers[0][0] if self._timers else None
+        if self._deadline is not None and not self._timed_out:
+            plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
+        if not self._open and not self._live:
+            plan.phase, plan.message = conclusion(self, self._timed_out)
+            plan.wake_at = None
+        elif self._cancelled:
+            plan.message = "being cancelled"
+        elif self._timed_out:
+            plan.message = "being stopped: the run took longer than its timeout"
+        return plan
+
+    def _pick(self, plan: Plan) -> None:
+        """The starts, and why other ready units do not start."""
+        parallelism = self.definition.spec.parallelism
+        alive = sum(self.tally[state] for state in LIVE)
+        plan.room = None if parallelism is None else max(0, parallelism - alive)
+        chosen: list[list[tuple[Entry, Unit]]] = []
+        for (task, pools), lane in self._lanes.items():
+            if pools:
+                plan.wanting[pools] = plan.wanting.get(pools, 0) + len(lane.entries)
+            own = self.groups[task].source.parallelism if task else None
+            limit = WINDOW if own is None else min(WINDOW, own - self.groups[task].live)
+            found = lane.first(limit if plan.room is None else min(limit, plan.room))
+            chosen.append(found)
+            hidden = len(lane.entries) - len(found)
+            if not hidden:
+                continue
+            if len(found) == WINDOW:
+                plan.more = True
+                continue
+            what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
+            first = lane.units[lane.entries[len(found)]]
+            plan.holds.append(Hold(first.key, "Parallelism", f"{hidden} wait their turn: {what}"))
+            plan.held += hidden
+        plan.starts = [self._start(unit, entry) for entry, unit in merge(*chosen, key=lambda pair: pair[0])]
+
+    def _start(self, unit: Unit, entry: Entry) -> Start:
+        terms = self.definition.terms[unit.task]
+        last_chance = bool(unit.ended) and unit.ended[-1].reason in LOSSES
+        last_chance = last_chance and unit.spent.losses == terms.retries.infrastructure_limit
+        return Start(
+            unit.task,
+            unit.index,
+            unit.ended[-1].number + 1 if unit.ended else 1,
+            unit.why,
+            -entry[0],
+            tuple(self.definition.tasks[unit.task].pools),
+            ooms=sum(attempt.reason == "OOMKilled" for attempt in unit.ended),
+            avoid_spot=terms.retries.avoid_spot and last_chance,
+        )
+
+    # Settling: from what changed to what follows.
+
+    def _mark(self, key: str) -> None:
+        if key not in self._marked:
+            self._marked.add(key)
+            task, index = parse_key(key)
+            heappush(self._heap, (self._place[task], -1 if index is None else index, key))
+
+    def _mark_all(self) -> None:
+        for key in (*self.groups, *self.units):
+            self._mark(key)
+
+    def _settle(self, now: float) -> None:
+        anew = False
+        while self._heap:
+            key = heappop(self._heap)[2]
+            self._marked.discard(key)
+            if key in self.groups:
+                self._settle_group(self.groups[key])
+            else:
+                self._settle_unit(self.units[key], now)
+            if self._broken and not anew:
+                # A fact contradicts what followed from the others: take all of them from the beginning.
+                anew = True
+                self._reset()
+
+    def _stopping(self, group: Group | None) -> tuple[str, str] | None:
+        if self._cancelled:
+            return CANCELLED, "the run is cancelled"
+        if self._timed_out:
+            return RUN_TIMEOUT, "the run took longer than its timeout"
+        if group and group.aborted:
+            return FAIL_FAST, f"{group.task} can't succeed any more and fails fast"
+        return None
+
+    def _settle_unit(self, unit: Unit, now: float) -> None:
+        key = unit.key
+        self.stops.pop(key, None)
+        self.holds.pop(key, None)
+        stop = self._stopping(self.groups.get(unit.task))
+        terms = self.definition.terms[unit.task]
+        advice = advise(unit, terms, stop, self.rounds, self.run.uid, now)
+        if advice is None:
+            state, why = self._admit(unit)
+            if state is State.FAILED:
+                self.refused[key] = why
+            elif state is State.READY and stop:
+                state, why = State.CANCELLED, stop[1]
+        else:
+            state, why = advice.state, advice.why
+            if advice.stop:
+                self.stops[key] = advice.stop
+            if advice.hold:
+                self.holds[key] = advice.hold
+            if advice.wake_at is not None:
+                heappush(self._timers, (advice.wake_at, key))
+        if key in self.holds and state in LIVE:
+            self._stuck.add(key)
+        else:
+            self._stuck.discard(key)
+        self._move(unit, state, why)
+
+    def _move(self, unit: Unit, state: State, why: str) -> None:
+        before, unit.state, unit.why = unit.state, state, why
+        if before is state:
+            return
+        if before in FINAL:
+            self._broken = True
+            return
+        task = self.definition.tasks[unit.task]
+        lane = (unit.task if unit.index is not None else "", tuple(task.pools))
+        entry = (-task.priority, self._place[unit.task], -1 if unit.index is None else unit.index)
+        if before is State.READY:
+            self._lanes[lane].remove(entry)
+            if not self._lanes[lane].entries:
+                del self._lanes[lane]
+        elif state is State.READY:
+            self._lanes.setdefault(lane, Lane()).add(entry, unit)
+        self.tally[before] -= 1
+        self.tally[state] += 1
+        if unit.index is None:
+            self._changed(unit.task, state)
+            return
+        group = self.groups[unit.task]
+        group.tally[before] -= 1
+        group.tally[state] += 1
+        self._mark(unit.task)
+        if state in FINAL:
+            for child in self._chained.get(unit.task, ()):
+                if f"{child}[{unit.index}]" in self.units:
+                    self._mark(f"{child}[{unit.index}]")
+
+    def _settle_group(self, group: Group) -> None:
+        if group.units is None:
+            state, why = self._expand(group)
+        else:
+            aborted = group.aborted
+            state, why = group.stand()
+            if group.aborted and not aborted:
+                for unit in group.units:
+                    self._mark(unit.key)
+        before, group.state, group.why = group.state, state, why
+        if before is state:
+            return
+        if before in FINAL:
+            self._broken = True
+            return
+        if not group.units:
+            self.tally[before] -= 1
+            self.tally[state] += 1
+        self._changed(group.task, state)
+
+    def _expand(self, group: Group) -> Ruling:
+        """Finds the items and makes units of them, if it is time."""
+        name, parent = group.task, group.source.items_of
+        task = self.definition.tasks[name]
+        if parent and self.groups[parent].units is None and self.states[parent] not in FINAL:
+            return State.BLOCKED, ""
+        if parent and (above := self.groups[parent].units):
+            values = [unit.item for unit in above]
+        else:
+            ruled = ruling(self._gate(name, None))
+            scope = self.definition.scope(name, item=False)
+            if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
+                ruled = condition(task, scope, self._values, self._of_task) or ruled
+            if ruled[0] is not State.READY:
+                if ruled[0] is State.FAILED:
+                    self.refused[name] = ruled[1]
+                return ruled
+            try:
+                values = (
+                    []
+                    if parent
+                    else items(group.source, lambda text: evaluate(text, scope, self._values, self._of_task))
+                )
+                if self.total + len(values) - 1 > MAX_ITEMS:
+                    raise FanOutError(
+                        f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
+                    )
+            except FanOutError as error:
+                self.refused[name] = str(error)
+                return State.FAILED, str(error)
+        group.units = [self._unit(name, index, item) for index, item in enumerate(values)]
+        if values:
+            self.total += len(values) - 1
+            self.tally[group.state] -= 1
+            self.tally[State.BLOCKED] += len(values)
+            group.tally[State.BLOCKED] = len(values)
+        for unit in group.units:
+            self.units[unit.key] = unit
+            self._mark(unit.key)
+        for child in self._chained.get(name, ()):
+            self._mark(child)
+        return group.stand()
+
+    def _changed(self, task: str, state: State) -> None:
+        """A task has moved to another state."""
+        self.states[task] = state
+        if state not in FINAL:
+            return
+        self._open -= 1
+        downstream = self.definition.graph.downstream[task]
+        for name in downstream:
+            self._counts[name][state] += 1
+        for name in (*downstream, *self._watchers.get(task, ())):
+            group = self.groups.get(name)
+            if group and group.units is not None:
+                for unit in group.units:
+                    self._mark(unit.key)
+            else:
+                self._mark(name)
+
+    def members(self, task: str) -> Sequence[Unit]:
+        """The units of a task: its items, or itself."""
+        group = self.groups.get(task)
+        return [self.units[task]] if group is None else group.units or []
+
+    def item_name(self, unit: Unit) -> str:
+        """What people call an item: its name, or the item itself where that is short."""
+        task = self.definition.tasks[unit.task]
+        name = task.for_each.name if task.for_each else ""
+        values, others = self.values(unit.task, unit.index, unit.item), self.seen_by(unit.task, unit.index)
+        scope = self.definition.scope(unit.task)
+        try:
+            named = render(name, lambda text: evaluate(text, scope, values, others), written) if name else ""
+        except ExpressionError:
+            named = ""
+        return (named or written(unit.item))[:80]
+
+    # What gates and expressions look at.
+
+    def _admit(self, unit: Unit) -> Ruling:
+        """Whether a unit without attempts may run."""
+        task = self.definition.tasks[unit.task]
+        parent = task.for_each.items_of if task.for_each else None
+        if unit.index is None or parent:
+            ruled = ruling(self._gate(unit.task, unit.index if parent else None))
+            if ruled[0] is not State.READY:
+                return ruled
+        else:
+            ruled = State.READY, "its dependencies are done"
+            if not names_item(task.when):
+                return ruled  # The fan-out's own gate has asked.
+        values = self.values(unit.task, unit.index, unit.item)
+        return condition(task, self.definition.scope(unit.task), values, self.seen_by(unit.task, unit.index)) or ruled
+
+    def _gate(self, name: str, index: int | None) -> Gate:
+        """The gate of a task; of an item of a chained fan-out with an index."""
+        task, dependencies = self.definition.tasks[name], self.definition.graph.upstream[name]
+        parent = task.for_each.items_of if task.for_each and index is not None else None
+        counts: Mapping[State, int] = self._counts[name]
+
+        def state(other: str) -> State:
+            return self.units[f"{other}[{index}]"].state if other == parent else self.states[other]
+
+        if parent:
+            counts = Counter(counts)
+            if self.states[parent] in FINAL:
+                counts[self.states[parent]] -= 1
+            if state(parent) in FINAL:
+                counts[state(parent)] += 1
+
+        def ended() -> dict[str, State]:
+            return {other: state(other) for other in dependencies if state(other) in FINAL}
+
+        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state)
+
+    def values(self, task: str, index: int | None, item: Any) -> Values:
+        """What expressions of a unit know of the run and of the item."""
+        return self._values if index is None else {**self._values, "item": item, "index": index}
+
+    def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
+        """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
+        source = self.definition.tasks[task].for_each
+        if source is None or source.items_of is None or index is None:
+            return self._of_task
+        parent = source.items_of
+
+        def of_task(name: str) -> Values:
+            return self._of_unit(name, f"{name}[{index}]") if name == parent else self._of_task(name)
+
+        return of_task
+
+    def _of_task(self, name: str) -> Values:
+        group = self.groups.get(name)
+        if group is None:
+            return self._of_unit(name, name)
+        root, units = f"tasks.{cel_name(name)}", group.units or []
+        done = [self.outputs.get(unit.key, {}) if unit.state is State.SUCCEEDED else None for unit in units]
+        states = [str(unit.state) for unit in units]
+        return {f"{root}.state": str(self.states[name]), f"{root}.states": states, f"{root}.outputs": done}
+
+    def _of_unit(self, name: str, key: str) -> Values:
+        outputs, root = self.outputs.get(key, {}), f"tasks.{cel_name(name)}"
+        declared = {
+            f"{root}.outputs.{key}": outputs[key] for key in self.definition.tasks[name].outputs if key in outputs
+        }
+        return {f"{root}.state": str(self.units[key].state), f"{root}.outputs": outputs, **declared}

@@ -1,0 +1,132 @@
+"""CEL: compiled once against declared variables, evaluated within a budget, explained when it fails.
+
+The engine is the CEL project's own. It bounds the work of one evaluation itself, and compiles regular expressions without
+backtracking (RE2).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+
+MAX_LENGTH = 4_096
+STRING, INT, DOUBLE, BOOL, DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.DYN
+TYPES = {
+    "string": STRING,
+    "integer": INT,
+    "number": DOUBLE,
+    "boolean": BOOL,
+    "duration": STRING,
+    "date": STRING,
+    "list": cel.Type.List(DYN),
+    "object": cel.Type.Map(STRING, DYN),
+    "any": DYN,
+    "strings": cel.Type.List(STRING),
+    "objects": cel.Type.List(DYN),
+}
+"""How values are typed in expressions. Durations and dates stay as they are written: `duration(params.wait)` computes with one."""
+Variables = tuple[tuple[str, str], ...]
+"""Dotted names and their types, as keys of TYPES."""
+_POSITION = re.compile(r"<input>:\d+:(-?\d+): (.*)")
+
+
+class ExpressionError(ValueError):
+    """An expression that does not compile or can't be evaluated. `problem` says what is wrong, without the expression."""
+
+    def __init__(self, expression: str, problem: str, column: int | None = None) -> None:
+        self.expression, self.problem, self.column = expression, problem, column
+        where = f" (at character {column})" if column and column > 0 else ""
+        shown = expression if len(expression) <= 120 else f"{expression[:117]}..."
+        super().__init__(f"`{shown}`{where}: {problem}")
+
+
+def _is(*states: str) -> Callable[[str], bool]:
+    return lambda state: state in states
+
+
+_TESTS = {
+    "Succeeded": _is("Succeeded"),
+    "Failed": _is("Failed", "Lost"),
+    "Lost": _is("Lost"),
+    "Skipped": _is("Skipped"),
+    "UpstreamFailed": _is("UpstreamFailed"),
+    "Done": _is("Succeeded", "Failed", "Lost", "Skipped", "UpstreamFailed"),
+}
+FUNCTIONS = tuple(_TESTS)
+"""What trigger rules can ask about a dependency."""
+
+
+@lru_cache(maxsize=1)
+def _functions() -> list[Any]:
+    return [
+        cel.FunctionDecl(
+            name,
+            [
+                cel.Overload(
+                    id=f"{name.lower()}_state", return_type=BOOL, parameters=[STRING], is_member=False, impl=test
+                )
+            ],
+        )
+        for name, test in _TESTS.items()
+    ]
+
+
+@lru_cache(maxsize=512)
+def _environment(variables: Variables) -> Any:
+    return cel.NewEnv(variables={name: TYPES[kind] for name, kind in variables}, functions=_functions())
+
+
+@lru_cache(maxsize=8192)
+def _compile(expression: str, variables: Variables) -> Any:
+    return _environment(variables).compile(expression)
+
+
+def compiled(expression: str, variables: Variables, explain: Callable[[str], str], *wanted: str) -> Any:
+    """The compiled expression. `explain` makes the compiler's words about an unknown name useful; `wanted` are the types that the
+    result may have, any when there are none. Raises ExpressionError with the position."""
+    if len(expression) > MAX_LENGTH:
+        raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters: compute the value in a task")
+    try:
+        program = _compile(expression, variables)
+    except RuntimeError as error:
+        match = _POSITION.search(str(error))
+        column, problem = (int(match[1]), match[2]) if match else (None, str(error))
+        problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
+        raise ExpressionError(expression, explain(problem), column) from None
+    result = program.return_type()
+    if wanted and result.name() != "DYN" and not any(_same(TYPES[kind], result) for kind in wanted):
+        raise ExpressionError(expression, f"gives {_word(result.name())}, not {' or '.join(map(_article, wanted))}")
+    return program
+
+
+def _same(wanted: Any, result: Any) -> bool:
+    return bool(wanted.name().partition("<")[0] == result.name().partition("<")[0])
+
+
+def _article(kind: str) -> str:
+    return {"boolean": "true or false", "integer": "an integer", "object": "an object"}.get(kind, f"a {kind}")
+
+
+def _word(kind: str) -> str:
+    names = {"INT": "integer", "DOUBLE": "number", "BOOL": "boolean"}
+    name = kind.partition("<")[0]
+    return _article(names.get(name, name.lower()))
+
+
+def run(expression: str, program: Any, values: Mapping[str, Any]) -> Any:
+    """The value as plain data. Raises ExpressionError."""
+    try:
+        value = program.eval(data=dict(values))
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        if "budget" in str(error):
+            raise ExpressionError(expression, "too much work for an expression: compute the value in a task") from None
+        raise ExpressionError(expression, _cleaned(str(error))) from None
+    if value.type() == cel.Type.ERROR:
+        raise ExpressionError(expression, _cleaned(str(value.plain_value())))
+    return value.plain_value()
+
+
+def _cleaned(problem: str) -> str:
+    return re.sub(r"^[A-Z_]+: ", "", problem)

@@ -1,0 +1,256 @@
+"""What the schema can't say of a DAG: names, references between fields, expressions."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tradewind.model.base import DNS_LABEL, IDENTIFIER
+from tradewind.model.dag import DAGSpec
+from tradewind.model.fanout import ForEach
+from tradewind.model.quantity import parse
+from tradewind.model.task import Task
+from tradewind.plan import template
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
+from tradewind.plan.params import problem_with, problem_with_bounds
+from tradewind.plan.problem import Problem
+from tradewind.plan.rule import RULES
+
+if TYPE_CHECKING:
+    from tradewind.plan.definition import Definition
+
+
+def names(spec: DAGSpec) -> Iterator[Problem]:
+    """Names that are none."""
+    for name in spec.tasks:
+        if not re.match(DNS_LABEL, name):
+            yield Problem(
+                f"spec.tasks.{name[:80]}",
+                "not a task name",
+                "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
+            )
+    for name in spec.params:
+        if not re.match(IDENTIFIER, name):
+            yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
+
+
+def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    """References to tasks that are not there."""
+    for name, task in tasks.items():
+        for index, dependency in enumerate(task.depends_on):
+            if dependency not in tasks:
+                there = ", ".join(sorted(tasks)[:20])
+                yield Problem(
+                    f"spec.tasks.{name}.dependsOn[{index}]", f"there is no task {dependency!r}", f"there are: {there}"
+                )
+
+
+def params(spec: DAGSpec) -> Iterator[Problem]:
+    """Params and outputs whose bounds or defaults don't fit their types."""
+    for name, param in spec.params.items():
+        if (problem := problem_with_bounds(param, f"spec.params.{name}")) or (
+            param.default is not None and (problem := problem_with(param, param.default, f"spec.params.{name}.default"))
+        ):
+            yield problem
+    for name, task in spec.tasks.items():
+        for key, output in task.outputs.items():
+            path = f"spec.tasks.{name}.outputs.{key}"
+            if not re.match(IDENTIFIER, key):
+                yield Problem(path, "not an output name", "use at most 63 letters, digits and '_'")
+            if problem := problem_with_bounds(output, path):
+                yield problem
+
+
+def contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    """Fields of a task that don't go together."""
+    for name, task in tasks.items():
+        path = f"spec.tasks.{name}"
+        ways = [way for way in ("script", "http") if getattr(task, way)]
+        if task.command or task.args:
+            ways.append("command/args")
+        if len(ways) > 1:
+            yield Problem(
+                path, f"{' and '.join(ways)} exclude each other", "write one of script, http and command/args"
+            )
+        if task.script and bool(task.script.python) == bool(task.script.shell):
+            yield Problem(f"{path}.script", "needs one program", "write either python or shell")
+        for variable, source in task.env_from.items():
+            if bool(source.secret_key_ref) == bool(source.config_map_key_ref):
+                yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
+        for variable in sorted(task.env.keys() & task.env_from.keys()):
+            yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
+        if task.image and task.http:
+            yield Problem(f"{path}.image", "an http task runs in Tradewind's own image", "remove it")
+        if not task.image and not task.http and not _template_image(task):
+            yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
+        if task.for_each:
+            yield from _for_each(f"{path}.forEach", task.for_each, task, tasks)
+        yield from _on_oom(path, task)
+
+
+def _template_image(task: Task) -> bool:
+    spec = (task.pod_template or {}).get("spec")
+    containers = spec.get("containers") if isinstance(spec, dict) else None
+    return any(
+        isinstance(container, dict) and container.get("name") == "main" and container.get("image")
+        for container in (containers if isinstance(containers, list) else [])
+    )
+
+
+def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    given = {"items": source.items, "range": source.range, "matrix": source.matrix, "itemsOf": source.items_of}
+    written = [name for name, value in given.items() if value is not None]
+    if len(written) != 1:
+        what = f"{' and '.join(written)} exclude each other" if written else "says nothing to run for"
+        yield Problem(path, what, "write one of items, range, matrix and itemsOf")
+    lists: list[tuple[str, Any]] = [(f"{path}.items", source.items)] if source.items is not None else []
+    if source.matrix:
+        lists += [(f"{path}.matrix.axes.{axis}", values) for axis, values in source.matrix.axes.items()]
+    for where, value in lists:
+        if not isinstance(value, list) and not (isinstance(value, str) and template.whole(value)):
+            yield Problem(where, "not a list", "write a list, or one `$[[ CEL ]]` that gives one")
+    if source.range:
+        for bound in ("start", "stop", "step"):
+            value = getattr(source.range, bound)
+            if isinstance(value, str) and not template.whole(value):
+                yield Problem(f"{path}.range.{bound}", f"{value[:80]!r} is not a whole number", "or write `$[[ CEL ]]`")
+    if of := source.items_of:
+        if of not in task.depends_on:
+            yield Problem(f"{path}.itemsOf", f"{of!r} is not in dependsOn", "name a fan-out that this task depends on")
+        elif of in tasks and tasks[of].for_each is None:
+            yield Problem(f"{path}.itemsOf", f"{of!r} has no forEach", "name a fan-out that this task depends on")
+
+
+def _on_oom(path: str, task: Task) -> Iterator[Problem]:
+    if task.retries is None or task.retries.on_oom is None:
+        return
+    where = f"{path}.retries.onOOM"
+    limit = task.resources.limits.get("memory") if task.resources else None
+    if limit is None:
+        yield Problem(where, "there is no memory limit to raise", "set resources.limits.memory")
+    if task.retries.limit == 0:
+        yield Problem(where, "no attempt follows a failed one", "set retries.limit to 1 or more")
+    for field, quantity in ((f"{where}.max", task.retries.on_oom.max), (f"{path}.resources.limits.memory", limit)):
+        if quantity is None or "$[[" in str(quantity):
+            continue
+        try:
+            parse(quantity)
+        except ValueError as error:
+            yield Problem(field, str(error))
+
+
+def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
+    """Path and text of every value of a task in which expressions are rendered for a pod."""
+    path = f"spec.tasks.{name}"
+    for variable, text in task.env.items():
+        yield f"{path}.env.{variable}", text
+    for field in ("command", "args"):
+        for index, text in enumerate(getattr(task, field)):
+            yield f"{path}.{field}[{index}]", text
+    if task.http:
+        yield f"{path}.http.url", task.http.url
+        yield f"{path}.http.body", task.http.body
+        for header, text in task.http.headers.items():
+            yield f"{path}.http.headers.{header}", text
+    if task.image:
+        yield f"{path}.image", task.image
+    if task.for_each and task.for_each.name:
+        yield f"{path}.forEach.name", task.for_each.name
+    if task.resources:
+        yield from template.leaves(task.resources.model_dump(), f"{path}.resources")
+    if task.node_selector:
+        yield from template.leaves(dict(task.node_selector), f"{path}.nodeSelector")
+    if task.pod_template:
+        yield from template.leaves(task.pod_template, f"{path}.podTemplate")
+
+
+def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Expression, field and wanted types of what decides whether, and for what, a task runs."""
+    if task.when:
+        yield task.when, "when", ("boolean",)
+    if source := task.for_each:
+        lists = [("items", source.items)]
+        if source.matrix:
+            lists += [(f"matrix.axes.{axis}", values) for axis, values in source.matrix.axes.items()]
+        for field, value in lists:
+            if isinstance(value, str):
+                yield template.whole(value), f"forEach.{field}", ("list",)
+            else:
+                for path, text in template.leaves(value, f"forEach.{field}"):
+                    yield template.whole(text), path, ()
+        if source.range:
+            for bound in ("start", "stop", "step"):
+                value = getattr(source.range, bound)
+                if isinstance(value, str):
+                    yield template.whole(value), f"forEach.range.{bound}", ("integer",)
+
+
+def expressions(definition: "Definition") -> Iterator[Problem]:
+    """Expressions that don't compile."""
+    graph = definition.graph
+    places = {task: place for place, task in enumerate(graph.order)}
+    ancestry: dict[str, int] = {}
+    for name, task in definition.tasks.items():
+        direct = graph.upstream[name]
+
+        def upstream(other: str, name: str = name, direct: tuple[str, ...] = direct) -> bool:
+            if other in direct:
+                return True
+            if not ancestry:
+                ancestry.update(graph.ancestry())
+            return bool(ancestry[name] >> places[other] & 1)
+
+        yield from _rules(name, task, direct)
+        before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
+        for text, field, wanted in conditions(task):
+            scope = during if field == "when" and (names_item(text) or during.counterpart) else before
+            yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
+        for path, text in templated(name, task):
+            if "$[[" in text:
+                yield from _renders(path, text, during)
+    if key := definition.spec.concurrency_key:
+        yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), ())
+
+
+def _rules(name: str, task: Task, dependencies: tuple[str, ...]) -> Iterator[Problem]:
+    path = f"spec.tasks.{name}"
+    if task.trigger_rule not in RULES:
+        if re.fullmatch(r"\w*", task.trigger_rule):
+            yield Problem(
+                f"{path}.triggerRule",
+                f"there is no rule {task.trigger_rule!r}",
+                f"write CEL, or one of {', '.join(RULES)}",
+            )
+        else:
+            try:
+                trigger(task.trigger_rule, dependencies)
+            except ExpressionError as error:
+                yield Problem(f"{path}.triggerRule", str(error))
+    for field, rule in (("retryOn", "retry_on"), ("failOn", "fail_on")):
+        if text := getattr(task.retries, rule, ""):
+            try:
+                retry_rule(text)
+            except ExpressionError as error:
+                yield Problem(f"{path}.retries.{field}", str(error))
+
+
+def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...]) -> Iterator[Problem]:
+    if not text:
+        return
+    if "$[[" in text:
+        yield Problem(path, "`$[[ ]]` in an expression", "write the expression alone")
+        return
+    try:
+        compile_in(text, scope, *wanted)
+    except ExpressionError as error:
+        yield Problem(path, str(error))
+
+
+def _renders(path: str, text: str, scope: Scope) -> Iterator[Problem]:
+    secrets = {f"params.{name}" for name, kind in scope.names.params if kind == "secret"}
+    if secrets and template.whole(text) in secrets and re.fullmatch(r"spec\.tasks\.[^.]+\.env\.[^.]+", path):
+        return
+    try:
+        template.check(text, scope)
+    except ExpressionError as error:
+        yield Problem(path, str(error))

@@ -1,0 +1,107 @@
+"""What the planner is told of pods, and what it says is to be done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tradewind.model.pool import PoolClaim
+from tradewind.model.run import Phase
+from tradewind.plan.attempt import key
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A pod that has not ended. `seen` is when this process first saw it and `pending_since` the same, None once its container has
+    started, both in monotonic seconds; `created` is the API's timestamp in epoch seconds."""
+
+    number: int
+    pending_since: float | None = None
+    stopping: bool = False
+    reason: str = ""
+    message: str = ""
+    seen: float = 0.0
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Create the pod of this attempt."""
+
+    task: str
+    index: int | None
+    number: int
+    why: str
+    priority: int = 0
+    pools: tuple[PoolClaim, ...] = ()
+    ooms: int = 0
+    """How many attempts ran out of memory before."""
+    avoid_spot: bool = False
+    """Whether this is the last attempt that the infrastructure's budget allows, and is to stay off spot nodes."""
+
+    @property
+    def key(self) -> str:
+        """The task, or the item of it."""
+        return key(self.task, self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Delete the pod of this attempt. `reason` is what the attempt ends as."""
+
+    task: str
+    number: int
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A task, or an item, that waits for something other than its dependencies."""
+
+    task: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do now, and when to ask again (monotonic seconds) if nothing happens before."""
+
+    starts: list[Start] = field(default_factory=list)
+    """In the order in which they should be made, within the limits of fan-outs."""
+    room: int | None = None
+    """How many of them the run's parallelism allows; None for all."""
+    more: bool = False
+    """Whether more are ready than are listed."""
+    wanting: dict[tuple[PoolClaim, ...], int] = field(default_factory=dict)
+    """How many tasks and items are ready, by the pools that they need."""
+    stops: list[Stop] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    held: int = 0
+    """How many tasks and items wait, also those that `holds` does not list."""
+    moving: bool = False
+    """Whether a pod lives that nothing holds up."""
+    phase: Phase = "Running"
+    message: str = ""
+    wake_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What expressions know of a run."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    dag: str = ""
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def values(self) -> dict[str, object]:
+        """By the names that expressions use."""
+        return {
+            "run.name": self.name,
+            "run.namespace": self.namespace,
+            "run.uid": self.uid,
+            "run.dag": self.dag,
+            "run.attempt": 0,
+            **{f"params.{name}": value for name, value in self.params.items()},
+        }

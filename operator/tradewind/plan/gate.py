@@ -1,0 +1,80 @@
+"""Whether a task may run: its trigger rule, the tasks that its expressions need, its condition."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.model.task import Task
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.expression import Scope, Values, evaluate, trigger_holds
+from tradewind.plan.rule import RULES, Verdict, count, decide
+from tradewind.plan.state import FINAL, State
+
+Ruling = tuple[State, str]
+"""Where the gate leaves a task, and why; READY lets it through."""
+BLOCKED: Ruling = (State.BLOCKED, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the gate of a task, or of an item, looks at. `ended` are the states of the dependencies that have ended, `needed` says
+    whether a task that expressions name has ended, and `of_task` what they may know of it."""
+
+    task: Task
+    dependencies: tuple[str, ...]
+    ended: Callable[[], Mapping[str, State]]
+    counts: Mapping[State, int]
+    needs: tuple[str, ...]
+    state: Callable[[str], State]
+
+
+def ruling(gate: Gate) -> Ruling:
+    """What the trigger rule says, and whether all tasks have ended that the expressions need."""
+    rule = gate.task.trigger_rule
+    if rule in RULES:
+        verdict = decide(rule, count(gate.counts, len(gate.dependencies)))
+    else:
+        try:
+            holds = trigger_holds(rule, gate.dependencies, gate.ended())
+        except ExpressionError as error:
+            return State.FAILED, f"triggerRule: {error}"
+        verdict = None if holds is None else Verdict.RUN if holds else Verdict.SKIP
+    if verdict is None:
+        cancelled = gate.counts.get(State.CANCELLED) and sum(gate.counts.values()) == len(gate.dependencies)
+        return (State.CANCELLED, "a dependency was cancelled") if cancelled else BLOCKED
+    if verdict is Verdict.SKIP:
+        return State.SKIPPED, f"trigger rule {rule}: {_shown(gate.ended())}"
+    if verdict is Verdict.UPSTREAM_FAILED:
+        return State.UPSTREAM_FAILED, f"trigger rule {rule}: {_shown(gate.ended())}"
+    if any(gate.state(name) not in FINAL for name in gate.needs):
+        return BLOCKED
+    return State.READY, _why(rule, gate)
+
+
+def _why(rule: str, gate: Gate) -> str:
+    if not gate.dependencies:
+        return "it depends on nothing"
+    return "its dependencies succeeded" if rule == "AllSucceeded" else f"trigger rule {rule} holds"
+
+
+def _shown(ended: Mapping[str, State]) -> str:
+    """What became of the dependencies, the telling ones first."""
+    order = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.SKIPPED, State.SUCCEEDED)
+    ranked = sorted(ended.items(), key=lambda item: (order.index(item[1]) if item[1] in order else 9, item[0]))
+    more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
+    return ", ".join(f"{name} {state}" for name, state in ranked[:3]) + more
+
+
+def condition(task: Task, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Ruling | None:
+    """What `when` says; None when it lets the task through."""
+    if not task.when:
+        return None
+    try:
+        holds: Any = evaluate(task.when, scope, values, of_task)
+    except ExpressionError as error:
+        return State.FAILED, f"when: {error}"
+    if holds is True:
+        return None
+    if holds is False:
+        return State.SKIPPED, f"when is false: {task.when}"
+    return State.FAILED, f"when: `{task.when}` gives {holds!r}, not true or false"

@@ -1,0 +1,135 @@
+"""One unit of work, a task or an item of one, given its attempts: watch its pod, try again, or leave it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.plan.attempt import LOSSES, STOPPED, Attempt, key
+from tradewind.plan.decision import Hold, Live, Stop
+from tradewind.plan.definition import Terms
+from tradewind.plan.retry import Standing, standing
+from tradewind.plan.state import State
+
+_IMAGE = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
+)
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+_ADVICE = {
+    "Unschedulable": "make room, or ask for less in resources, nodeSelector and tolerations",
+    "ImagePullFailed": "check the image's name, its registry and imagePullSecrets",
+    "ConfigError": "create what is missing, or mend env and envFrom",
+    "PendingTimeout": "see `kubectl describe pod`",
+}
+
+
+@dataclass(slots=True)
+class Unit:
+    """A task, or an item of a fan-out. `ended` holds its attempts that have ended, in order; `seen` when (monotonic seconds) this
+    process first saw the last of them."""
+
+    task: str
+    index: int | None = None
+    item: Any = None
+    ended: Sequence[Attempt] = ()
+    seen: float = 0.0
+    live: Live | None = None
+    state: State = State.BLOCKED
+    why: str = ""
+    spent: Standing = field(default_factory=lambda: Standing(None))
+
+    @property
+    def key(self) -> str:
+        """`task` or `task[index]`."""
+        return key(self.task, self.index)
+
+
+@dataclass(slots=True)
+class Advice:
+    """Where a unit with attempts stands, and what is to be done."""
+
+    state: State
+    why: str = ""
+    stop: Stop | None = None
+    hold: Hold | None = None
+    wake_at: float | None = None
+
+
+def advise(unit: Unit, terms: Terms, stop: tuple[str, str] | None, rounds: int, seed: str, now: float) -> Advice | None:
+    """What to do with a unit that has attempts; None for one that has none. `stop` is the reason, and its explanation, for which
+    nothing more may run."""
+    if unit.ended and unit.ended[-1].succeeded:
+        return Advice(State.SUCCEEDED)
+    if unit.live is not None:
+        return _watch(unit, unit.live, terms, stop, now)
+    if not unit.ended:
+        return None
+    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}")
+    last = unit.ended[-1]
+    if unit.spent.wait is None:
+        if last.reason in STOPPED:
+            return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
+        return Advice(State.LOST if last.reason in LOSSES else State.FAILED, unit.spent.why)
+    if stop:
+        return Advice(State.CANCELLED, stop[1])
+    return _again(unit, last, unit.spent.wait, terms, now)
+
+
+def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, now: float) -> Advice:
+    """A pod exists: leave it alone, unless it has to be stopped or does not get started."""
+    advice = Advice(State.RUNNING if live.pending_since is None else State.PENDING)
+    if live.stopping:
+        return advice
+    if stop:
+        advice.stop = Stop(unit.key, live.number, *stop)
+        return advice
+    deadline, reason, why = _deadline(unit, live, terms)
+    if deadline is not None:
+        if now >= deadline:
+            advice.stop = Stop(unit.key, live.number, reason, why)
+        else:
+            advice.wake_at = deadline
+    if live.reason == "InvalidImageName":
+        advice.stop = Stop(unit.key, live.number, "ImageInvalid", f"{live.message}; mend `image`")
+    if live.reason:
+        advice.hold = Hold(unit.key, live.reason, live.message)
+    return advice
+
+
+def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, str]:
+    """When the attempt is to be stopped at the latest, and as what."""
+    deadline, reason, why = None, "", ""
+    if live.pending_since is not None:
+        deadline = live.pending_since + terms.pending_timeout
+        reason = _pending_reason(live.reason)
+        what = live.message or "it has not started"
+        why = f"not started after {terms.pending_timeout:g} s: {what}; {_ADVICE[reason]}"
+    if terms.total_timeout is not None:
+        # API timestamps are compared with each other only: what passed before this process saw the pod, and since.
+        before = live.created - unit.ended[0].start if unit.ended else 0
+        end = live.seen - max(0, before) + terms.total_timeout
+        if deadline is None or end < deadline:
+            deadline, reason = end, "TotalTimeout"
+            why = f"its attempts took longer than totalTimeout ({terms.total_timeout:g} s) together"
+    return deadline, reason, why
+
+
+def _pending_reason(reason: str) -> str:
+    if reason in _IMAGE:
+        return "ImagePullFailed"
+    if reason in _CONFIG:
+        return "ConfigError"
+    return "Unschedulable" if reason in ("Unschedulable", "SchedulingGated") else "PendingTimeout"
+
+
+def _again(unit: Unit, last: Attempt, wait: float, terms: Terms, now: float) -> Advice:
+    """The last attempt did not succeed and another is allowed: is it due?"""
+    due, number = unit.seen + wait, last.number + 1
+    if terms.total_timeout is not None:
+        end = unit.seen - (last.end - unit.ended[0].start) + terms.total_timeout
+        if max(due, now) >= end:
+            why = f"no time for another attempt within totalTimeout ({terms.total_timeout:g} s)"
+            return Advice(State.LOST if last.reason in LOSSES else State.FAILED, why)
+    if now >= due:
+        return Advice(State.READY, f"attempt {last.number} ended with {last.reason}")
+    message = f"attempt {number} starts {wait:g} s after attempt {last.number} ended with {last.reason}"
+    return Advice(State.WAITING, hold=Hold(unit.key, "BackOff", message), wake_at=due)

@@ -1,0 +1,65 @@
+"""How many runs of a DAG are active at once."""
+
+from typing import Any
+
+import pytest
+from tradewind.control.concurrency import Peer, Verdict, verdict
+from tradewind.control.view import Run
+from tradewind.plan.definition import Definition, define
+
+
+def run(name: str, created: int, priority: int | None = None, cancelled: bool = False, **params: Any) -> Run:
+    return Run(name, "ns", f"uid-{name}", 1, 1, created, False, "d", params, cancelled, {}, priority)
+
+
+def dag(**spec: Any) -> Definition:
+    return define({"params": {"region": {"default": "x"}}, "tasks": {"a": {"image": "x"}}, **spec})
+
+
+def asked(definition: Definition, asking: Run, active: list[Run] = [], waiting: list[Run] = []) -> Verdict:  # noqa: B006
+    peers = [*(Peer(peer, True) for peer in active), *(Peer(peer, False) for peer in waiting)]
+    return verdict(definition, asking, {"region": "x", **asking.params}, peers)
+
+
+def test_without_a_limit_every_run_begins() -> None:
+    assert asked(dag(), run("new", 9), [run(f"r{at}", at) for at in range(50)]).begin
+
+
+def test_a_run_too_many_waits_and_says_for_whom() -> None:
+    found = asked(dag(maxActiveRuns=2), run("new", 9), [run("b", 2), run("a", 1)])
+    assert not found.begin and found.message == "2 of at most 2 runs of DAG d are active; it waits for a"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "begins"),
+    [
+        ([run("older", 1)], False),
+        ([run("younger", 99)], True),
+        ([run("younger-but-urgent", 99, priority=5)], False),
+        ([run("older-but-idle", 1, priority=-5)], True),
+    ],
+)
+def test_those_that_wait_begin_by_priority_and_then_by_age(waiting: list[Run], begins: bool) -> None:
+    assert asked(dag(maxActiveRuns=2), run("new", 9), [run("a", 0)], waiting).begin is begins
+
+
+def test_skip_ends_the_run_that_would_be_one_too_many() -> None:
+    found = asked(dag(maxActiveRuns=1, concurrencyPolicy="Skip"), run("new", 9), [run("a", 1)])
+    assert found.skip and "is skipped (concurrencyPolicy)" in found.message
+    assert asked(dag(maxActiveRuns=1, concurrencyPolicy="Skip"), run("new", 9)).begin
+
+
+def test_replace_cancels_the_oldest_and_waits_until_it_has_ended() -> None:
+    definition = dag(maxActiveRuns=2, concurrencyPolicy="Replace")
+    found = asked(definition, run("new", 9), [run("b", 2), run("a", 1)])
+    assert not found.begin and [other.name for other in found.cancel] == ["a"]
+    found = asked(definition, run("new", 9), [run("b", 2), run("a", 1, cancelled=True)])
+    assert not found.begin and not found.cancel
+    assert asked(definition, run("new", 9), [run("b", 2)]).begin
+
+
+def test_runs_with_another_key_do_not_count() -> None:
+    definition = dag(maxActiveRuns=1, concurrencyKey="params.region")
+    assert asked(definition, run("new", 9, region="south"), [run("a", 1, region="north")]).begin
+    found = asked(definition, run("new", 9, region="north"), [run("a", 1, region="north")])
+    assert found.message == "1 of at most 1 runs of DAG d with key 'north' are active; it waits for a"

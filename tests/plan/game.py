@@ -1,0 +1,106 @@
+"""A run played on a board: pods live and end as a test says."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.plan.attempt import Attempt
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Live, Plan, RunFacts, Start
+from tradewind.plan.definition import Definition, define
+
+Fate = Callable[[str, int], str]
+"""What an attempt of a task or item ends as: a reason, empty for success."""
+
+
+def defined(tasks: Mapping[str, Any], **spec: Any) -> Definition:
+    """A definition in which every task has an image and retries wait a second."""
+    defaults = {"image": "x", "retries": {"backoff": {"initial": "1s"}}, **spec.pop("defaults", {})}
+    return define({"defaults": defaults, "tasks": dict(tasks), **spec})
+
+
+@dataclass
+class Game:
+    """What an API server would hold of a run, and the planner that looks at it."""
+
+    definition: Definition
+    params: Mapping[str, Any] = field(default_factory=dict)
+    rounds: int = 0
+    now: float = 0.0
+    ended: dict[str, list[Attempt]] = field(default_factory=dict)
+    live: dict[str, Live] = field(default_factory=dict)
+    outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    seen: dict[str, float] = field(default_factory=dict)
+    cancelled: bool = False
+    started: list[tuple[str, int]] = field(default_factory=list)
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        self.board = self.anew()
+
+    def anew(self) -> Board:
+        """A board made from nothing but the facts: what an operator has after a crash."""
+        facts = RunFacts("r", "ns", "uid", "d", self.params)
+        board = Board(self.definition, facts, rounds=self.rounds, cancelled=self.cancelled, timeout=self.timeout)
+        for key, outputs in self.outputs.items():
+            board.tell_outputs(key, outputs)
+        for key, attempts in self.ended.items():
+            board.tell_ended(key, attempts, self.seen[key])
+        for key, live in self.live.items():
+            board.tell_live(key, live)
+        return board
+
+    def plan(self) -> Plan:
+        """What the board says now."""
+        return self.board.decide(self.now)
+
+    def start(self, start: Start, pending: bool = False, **more: Any) -> None:
+        """The pod of a start comes to live."""
+        assert start.key not in self.live, f"two attempts of {start.key} at once"
+        assert start.number == len(self.ended.get(start.key, [])) + 1, "numbers go up by one"
+        since = self.now if pending else None
+        self.live[start.key] = Live(start.number, since, seen=self.now, **more)
+        self.started.append((start.key, start.number))
+        self.board.tell_live(start.key, self.live[start.key])
+
+    def end(self, key: str, reason: str = "", outputs: Mapping[str, Any] | None = None, code: int = 1) -> None:
+        """The pod of a task or item ends."""
+        live = self.live.pop(key)
+        exit_code = code if reason == "Error" else None
+        attempts = [
+            *self.ended.get(key, []),
+            Attempt(key, live.number, int(self.now), int(self.now), reason, exit_code),
+        ]
+        self.ended[key], self.seen[key] = attempts, self.now
+        if outputs is not None and not reason:
+            self.outputs[key] = outputs
+            self.board.tell_outputs(key, outputs)
+        self.board.tell_ended(key, attempts, self.now)
+        self.board.tell_live(key, None)
+
+    def play(self, fate: Fate = lambda key, number: "", outputs: Callable[[str], Any] = lambda key: None) -> Plan:
+        """Plays the run to its end; every pod ends as soon as it lives. Time passes only when nothing else does."""
+        for _ in range(2_000):
+            plan = self.plan()
+            if plan.phase != "Running":
+                return plan
+            for stop in plan.stops:
+                self.end(stop.task, stop.reason)
+            starts = plan.starts[: plan.room]
+            for start in starts:
+                self.start(start)
+            for key in list(self.live):
+                self.end(key, fate(key, self.live[key].number), outputs(key))
+            if not starts and not plan.stops:
+                assert plan.wake_at is not None, "nothing moves, and nothing will"
+                self.now = max(self.now, plan.wake_at)
+        raise AssertionError("does not end")
+
+    def states(self) -> dict[str, str]:
+        """Where each task stands; items of fan-outs too."""
+        found = {key: str(unit.state) for key, unit in self.board.units.items()}
+        return {**found, **{task: str(state) for task, state in self.board.states.items()}}
+
+    def keys(self) -> list[str]:
+        """What is to start now."""
+        return [start.key for start in self.plan().starts]

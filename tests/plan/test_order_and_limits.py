@@ -1,0 +1,82 @@
+"""Who goes first, and how many at once, within a run."""
+
+from typing import Any
+
+import pytest
+from tradewind.plan.problem import Invalid
+
+from .game import Game, defined
+
+
+def test_the_runs_parallelism_counts_live_pods_and_says_who_waits() -> None:
+    game = Game(defined({name: {} for name in "abcd"}, parallelism=2))
+    plan = game.plan()
+    assert (plan.room, [start.key for start in plan.starts]) == (2, ["a", "b"])
+    assert [(hold.task, hold.message) for hold in plan.holds] == [("c", "2 wait their turn: the run's is 2")]
+    game.start(plan.starts[0])
+    assert game.plan().room == 1
+    game.start(game.plan().starts[0])
+    assert game.plan().room == 0 and game.keys() == []
+    game.end("a")
+    assert game.keys() == ["c"]
+
+
+def test_priority_goes_before_place_and_place_before_item() -> None:
+    tasks = {
+        "a": {},
+        "b": {"forEach": {"range": {"stop": 2}}, "priority": 1},
+        "c": {"priority": 9},
+        "d": {"priority": -1},
+    }
+    assert Game(defined(tasks)).keys() == ["c", "b[0]", "b[1]", "a", "d"]
+
+
+def test_what_waits_in_a_pool_does_not_stand_before_what_needs_none() -> None:
+    tasks = {"many": {"forEach": {"range": {"stop": 500}}, "pools": [{"name": "p"}], "priority": 5}, "free": {}}
+    keys = Game(defined(tasks)).keys()
+    assert "free" in keys and len(keys) == 257
+
+
+def test_a_plan_lists_a_window_of_what_is_ready_and_says_that_there_is_more() -> None:
+    game = Game(defined({f"t{at}": {} for at in range(600)}))
+    plan = game.plan()
+    assert len(plan.starts) == 256 and plan.more
+    for start in plan.starts:
+        game.start(start)
+    assert game.plan().starts[0].key not in {key for key, _ in game.started}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"parallelism": 0}, "spec.parallelism: input should be greater than or equal to 1"),
+        ({"maxActiveRuns": "one"}, "spec.maxActiveRuns: input should be a valid integer"),
+        ({"concurrencyPolicy": "Forbid"}, "spec.concurrencyPolicy: input should be 'Queue', 'Skip' or 'Replace'"),
+        (
+            {"concurrencyKey": "params.nope"},
+            "spec.concurrencyKey: `params.nope` (at character 7): there is no params.nope",
+        ),
+        ({"concurrencyKey": "tasks.a.state"}, "spec.concurrencyKey: `tasks.a.state`"),
+        ({"timeout": "soon"}, "spec.timeout: 'soon' is not a duration"),
+        ({"priority": 10**9}, "spec.priority: input should be less than or equal to 1000000"),
+    ],
+)
+def test_each_mistake_is_named_with_its_field(spec: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        defined({"a": {}}, **spec)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        ({}, "spec.tasks.a.pools[0].name: required"),
+        ({"name": "p", "slots": 0}, "spec.tasks.a.pools[0].slots: input should be greater than or equal to 1"),
+        ({"name": "P!"}, "spec.tasks.a.pools[0].name: string should match pattern"),
+        ({"name": "p", "kind": "Queue"}, "spec.tasks.a.pools[0].kind: input should be 'Pool' or 'ClusterPool'"),
+    ],
+)
+def test_each_mistake_about_pools_is_named_with_its_field(pool: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        defined({"a": {"pools": [pool]}})
+    assert words in str(caught.value)

@@ -1,0 +1,242 @@
+"""Failures of the task and losses by the infrastructure: counted apart, waited for, given up."""
+
+from typing import Any
+
+import pytest
+from tradewind.model.retries import Backoff, Retries
+from tradewind.plan.attempt import Attempt
+from tradewind.plan.decision import Live
+from tradewind.plan.problem import Invalid
+from tradewind.plan.retry import standing
+
+from .game import Game, defined
+
+FAST = {"backoff": {"initial": "1s"}}
+
+
+def attempts(*reasons: str) -> list[Attempt]:
+    return [Attempt("a", number, 0, 5, reason, 1) for number, reason in enumerate(reasons, 1)]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "again"),
+    [
+        (["Error"], True),
+        (["Error", "Error"], True),
+        (["Error", "Error", "Error"], False),
+        (["Evicted", "Error", "NodeLost", "Error"], True),
+        (["Evicted"] * 3, True),
+        (["Evicted"] * 4, False),
+        (["Error", "Evicted", "Error", "Evicted", "Evicted", "Error"], False),
+        (["PodRefused"], False),
+        (["ExpressionError"], False),
+        (["ImageInvalid"], False),
+        (["TotalTimeout"], False),
+        (["Cancelled"], False),
+        (["FailFast"], False),
+        (["RunTimeout"], False),
+        (["OOMKilled"], True),
+        (["ImagePullFailed"], True),
+    ],
+)
+def test_each_budget_is_spent_by_its_own_reasons(reasons: list[str], again: bool) -> None:
+    left = standing(Retries(limit=2, infrastructure_limit=3), attempts(*reasons))
+    assert (left.wait is not None) is again
+
+
+def test_both_budgets_are_told() -> None:
+    left = standing(Retries(limit=5), attempts("Error", "Evicted", "Error", "NodeLost", "OOMKilled"))
+    assert (left.failures, left.losses) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("rule", "waits"),
+    [
+        ({"initial": "10s", "factor": 1}, [10, 10, 10, 10]),
+        ({"initial": "1s", "factor": 2, "max": "5m"}, [1, 2, 4, 8]),
+        ({"initial": "1s", "factor": 3, "max": "5s"}, [1, 3, 5, 5]),
+    ],
+)
+def test_waits_grow_by_the_factor_up_to_the_cap(rule: dict[str, Any], waits: list[float]) -> None:
+    retries = Retries(limit=100, backoff=Backoff(**rule))
+    assert [standing(retries, attempts(*["Error"] * count)).wait for count in range(1, 5)] == waits
+    assert standing(retries, attempts(*["Error"] * 100)).wait is not None
+
+
+def test_jitter_is_bounded_differs_between_tasks_and_is_the_same_after_a_restart() -> None:
+    retries = Retries(limit=5, backoff=Backoff(initial="100s", factor=1, jitter=0.2))
+    waits = [standing(retries, attempts("Error"), seed=f"uid/{task}").wait for task in range(50)]
+    assert all(wait is not None and 80 <= wait <= 120 for wait in waits) and len(set(waits)) > 40
+    assert waits == [standing(retries, attempts("Error"), seed=f"uid/{task}").wait for task in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "again", "why"),
+    [
+        ({"retryOn": "exitCode in [75, 111]"}, 75, True, ""),
+        ({"retryOn": "exitCode in [75, 111]"}, 1, False, "retryOn does not match: exitCode in [75, 111]"),
+        ({"failOn": "exitCode == 64"}, 64, False, "failOn matches: exitCode == 64"),
+        ({"failOn": "exitCode == 64"}, 1, True, ""),
+        ({"failOn": "reason == 'Error' && attempt > 1"}, 1, True, ""),
+        ({"retryOn": "seconds < 60"}, 1, True, ""),
+        ({"retryOn": "1 / (exitCode - 1) == 1"}, 1, False, "divide by zero"),
+    ],
+)
+def test_a_failure_can_be_the_last_by_its_exit_code(rule: dict[str, str], code: int, again: bool, why: str) -> None:
+    left = standing(Retries(limit=5, **rule), [Attempt("a", 1, 0, 5, "Error", code)])
+    assert (left.wait is not None) is again and why in left.why
+
+
+def test_a_loss_is_tried_again_whatever_retry_on_says() -> None:
+    assert standing(Retries(retry_on="false", limit=1), attempts("Evicted")).wait is not None
+
+
+def test_a_retry_waits_and_says_so_and_every_attempt_counts() -> None:
+    game = Game(defined({"a": {"retries": {"limit": 2, **FAST}}}))
+    game.start(game.plan().starts[0])
+    game.end("a", "Error")
+    plan = game.plan()
+    assert plan.starts == [] and plan.wake_at == 1.0
+    assert plan.holds[0].message == "attempt 2 starts 1 s after attempt 1 ended with Error"
+    assert game.play(lambda key, number: "Error").message == "failed: a (Error, exit code 1) after 3 attempts"
+    assert game.now == 3.0
+
+
+def test_attempts_that_ran_out_of_memory_are_told_to_the_next() -> None:
+    resources = {"limits": {"memory": "64Mi"}}
+    game = Game(defined({"a": {"resources": resources, "retries": {"limit": 3, "onOOM": {"max": "1Gi"}, **FAST}}}))
+    seen = []
+    for reason in ("OOMKilled", "Error", "OOMKilled"):
+        game.now += 10
+        seen.append(game.plan().starts[0].ooms)
+        game.start(game.plan().starts[0])
+        game.end("a", reason)
+    game.now += 10
+    assert [*seen, game.plan().starts[0].ooms] == [0, 1, 1, 2]
+
+
+def test_only_the_last_attempt_that_losses_allow_avoids_spot_nodes() -> None:
+    game = Game(defined({"a": {"retries": {"infrastructureLimit": 2, "avoidSpot": True, **FAST}}}))
+    seen = []
+    for _ in range(3):
+        game.now += 10
+        seen.append(game.plan().starts[0].avoid_spot)
+        game.start(game.plan().starts[0])
+        game.end("a", "Preempted")
+    game.now += 10
+    assert seen == [False, False, True]
+    assert game.plan().phase == "Failed" and game.states() == {"a": "Lost"}
+
+
+@pytest.mark.parametrize(
+    ("held", "reason", "advice"),
+    [
+        ("Unschedulable", "Unschedulable", "make room"),
+        ("ErrImagePull", "ImagePullFailed", "check the image's name"),
+        ("ImagePullBackOff", "ImagePullFailed", "imagePullSecrets"),
+        ("CreateContainerConfigError", "ConfigError", "mend env and envFrom"),
+        ("", "PendingTimeout", "kubectl describe pod"),
+    ],
+)
+def test_what_does_not_start_is_given_up_for_what_holds_it(held: str, reason: str, advice: str) -> None:
+    game = Game(defined({"a": {"pendingTimeout": "30s"}}))
+    game.start(game.plan().starts[0], pending=True, reason=held, message="words")
+    assert game.plan().stops == [] and game.plan().wake_at == 30.0
+    game.now = 30.0
+    stop = game.plan().stops[0]
+    assert stop.reason == reason and advice in stop.why and "not started after 30 s: words" in stop.why
+
+
+def test_an_image_name_that_is_none_is_given_up_at_once() -> None:
+    game = Game(defined({"a": {"retries": {"limit": 3}}}))
+    game.start(game.plan().starts[0], pending=True, reason="InvalidImageName", message="bad")
+    assert game.plan().stops[0].reason == "ImageInvalid"
+    game.end("a", "ImageInvalid")
+    assert game.plan().phase == "Failed"
+
+
+def test_all_attempts_together_have_a_limit() -> None:
+    game = Game(
+        defined({"a": {"totalTimeout": "100s", "retries": {"limit": 9, "backoff": {"initial": "30s", "factor": 1}}}})
+    )
+    game.start(game.plan().starts[0], created=0)
+    game.now = 60.0
+    game.board.tell_ended("a", [Attempt("a", 1, 0, 60, "Error", 1)], 60.0)
+    game.board.tell_live("a", None)
+    assert game.plan().wake_at == 90.0
+    game.now = 90.0
+    assert game.keys() == ["a"]
+    game.board.tell_live("a", Live(2, seen=90.0, created=90))
+    game.plan()
+    assert game.plan().wake_at == 100.0
+    game.now = 100.0
+    assert game.plan().stops[0].reason == "TotalTimeout"
+
+
+def test_no_attempt_is_begun_for_which_there_is_no_time() -> None:
+    game = Game(defined({"a": {"totalTimeout": "5s", "retries": {"limit": 9, "backoff": {"initial": "30s"}}}}))
+    game.start(game.plan().starts[0])
+    game.end("a", "Error")
+    assert game.plan().phase == "Failed"
+    assert game.board.units["a"].why == "no time for another attempt within totalTimeout (5 s)"
+
+
+def test_a_run_that_takes_too_long_fails_and_stops_what_runs() -> None:
+    game = Game(defined({"a": {}, "b": {"dependsOn": ["a"]}}, timeout="60s"), timeout=60.0)
+    game.start(game.plan().starts[0])
+    assert game.plan().wake_at == 60.0
+    game.now = 60.0
+    assert [(stop.task, stop.reason) for stop in game.plan().stops] == [("a", "RunTimeout")]
+    game.end("a", "RunTimeout")
+    plan = game.plan()
+    assert (plan.phase, plan.message) == ("Failed", "took longer than its timeout (60s); 0 of 2 tasks had succeeded")
+    assert game.states() == {"a": "Cancelled", "b": "Cancelled"}
+
+
+def test_a_run_that_had_ended_in_time_did_not_take_too_long() -> None:
+    game = Game(defined({"a": {}, "b": {"dependsOn": ["a"]}}, timeout="60s"), timeout=60.0)
+    game.play()
+    game.now = 1_000.0
+    assert game.anew().decide(game.now).phase == "Succeeded"
+
+
+def test_retrying_a_run_runs_only_what_failed_with_a_fresh_budget() -> None:
+    tasks = {"x": {"forEach": {"range": {"stop": 4}}, "retries": {"limit": 1, **FAST}}, "end": {"dependsOn": ["x"]}}
+    game = Game(defined(tasks))
+    assert game.play(lambda key, number: "Error" if key in ("x[1]", "x[3]") else "").phase == "Failed"
+    game.rounds, game.started = 1, []
+    game.board = game.anew()
+    assert game.keys() == ["x[1]", "x[3]"]
+    assert game.play(lambda key, number: "Error" if key == "x[1]" and number == 3 else "").phase == "Succeeded"
+    assert game.started == [("x[1]", 3), ("x[3]", 3), ("x[1]", 4), ("end", 1)]
+
+
+def test_what_failed_for_good_is_tried_again_when_asked() -> None:
+    game = Game(defined({"a": {"retries": {"limit": 3, "failOn": "exitCode == 1"}}}))
+    assert game.play(lambda key, number: "Error").phase == "Failed" and len(game.started) == 1
+    game.rounds = 1
+    game.board = game.anew()
+    assert game.play(lambda key, number: "").phase == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"retries": {"limit": "many"}}, "spec.tasks.a.retries.limit: input should be a valid integer"),
+        ({"retries": {"limit": 1_000}}, "spec.tasks.a.retries.limit: input should be less than or equal to 100"),
+        ({"retries": {"backoff": {"factor": 0.5}}}, "spec.tasks.a.retries.backoff.factor: input should be greater"),
+        ({"retries": {"backoff": {"jitter": 2}}}, "spec.tasks.a.retries.backoff.jitter: input should be less"),
+        ({"retries": {"retryOn": "exit == 3"}}, "spec.tasks.a.retries.retryOn: `exit == 3` (at character 1): there is no 'exit'"),
+        ({"retries": {"failOn": "exitCode"}}, "spec.tasks.a.retries.failOn: `exitCode`: gives an integer, not true or false"),
+        ({"retries": {"limit": 1, "onOOM": {"max": "1Gi"}}}, "spec.tasks.a.retries.onOOM: there is no memory limit to raise"),
+        ({"retries": {"onOOM": {"max": "1Gi"}}}, "spec.tasks.a.retries.onOOM: no attempt follows a failed one"),
+        ({"retries": {"limit": 1, "onOOM": {"max": "much"}}}, "spec.tasks.a.retries.onOOM.max: 'much' is not a quantity"),
+        ({"retries": {"onOOM": {"memoryFactor": 1}}}, "spec.tasks.a.retries.onOOM.memoryFactor: input should be greater"),
+        ({"totalTimeout": "long"}, "spec.tasks.a.totalTimeout: 'long' is not a duration"),
+        ({"gracePeriod": "30"}, "spec.tasks.a.gracePeriod: '30' is not a duration"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_named_with_its_field(task: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        defined({"a": task})
+    assert words in str(caught.value)
