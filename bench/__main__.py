@@ -15,7 +15,7 @@ from worlds.embedded import embedded
 from worlds.real import real
 from worlds.world import World
 
-from bench import chain
+from bench import chain, planner
 from bench.operator import Measured, operator
 from bench.report import Figure, show
 
@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parent / "results"
 @click.option("--length", default=10, show_default=True, help="Tasks of the chain.")
 @click.option("--rounds", default=3, show_default=True, help="Alternating rounds; medians are reported.")
 def main(side: str, length: int, rounds: int) -> None:
-    """Measure a chain and an idle operator, each beside its floor."""
+    """Measure a chain, an idle operator and the planner, each beside its floor."""
     provider = choose()
     why = provider.reason if isinstance(provider, Unavailable) else ""
     if side == "real" and why:
@@ -39,13 +39,13 @@ def main(side: str, length: int, rounds: int) -> None:
         because = f" (no cluster: {why})" if why else ""
         print(f"on the embedded server, with tasks as local processes{because}", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as make:
-            show(_measure(make(namespace), length, rounds), "embedded", RESULTS)
+            show([*_measure(make(namespace), length, rounds), *planner.figures()], "embedded", RESULTS)
         return
     was_up = provider.is_up()
     cluster = Cluster(provider, provider.up(), brought_up=not was_up)
     try:
         with real(cluster, namespace) as world:
-            show(_measure(world, length, rounds), "real", RESULTS)
+            show([*_measure(world, length, rounds), *planner.figures()], "real", RESULTS)
     finally:
         if not was_up:
             provider.down()

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 from tradewind import API_VERSION
+from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Forbidden, Invalid
 from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from worlds.world import Body, World, eventually
@@ -265,7 +266,7 @@ async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_p
         assert waiting["status"]["waiting"][0]["reason"] in ("ErrImagePull", "ImagePullBackOff")
         assert "the image can't be pulled" in waiting["status"]["waiting"][0]["message"]
         reason, message = failure(await operated.finished(client, name, 120))
-        assert reason == "PendingTimeout" and "the image can't be pulled" in message
+        assert reason == "ImagePullFailed" and "the image can't be pulled" in message
 
 
 async def test_a_secret_that_is_not_there_is_named(operated: World) -> None:
@@ -280,3 +281,39 @@ async def test_a_secret_that_is_not_there_is_named(operated: World) -> None:
         assert 'secret "absent" not found' in waiting["status"]["waiting"][0]["message"]
         reason, message = failure(await operated.finished(client, name))
         assert reason == "ConfigError" and 'secret "absent" not found' in message
+
+
+LATE = {
+    "too-many-items": (
+        {"forEach": {"range": {"stop": "$[[ params.n * 1000 ]]"}}},
+        "forEach.range: 100000 items are over the limit of 10000: use a larger step",
+    ),
+    "no-list": ({"forEach": {"items": "$[[ params.o.x ]]"}}, "forEach.items: `params.o.x` gives a string, not a list"),
+    "no-key": ({"when": "params.o.y == 1"}, "when: `params.o.y == 1`: there is no key 'y'"),
+    "rule": ({"triggerRule": "1 / (a == 'Succeeded' ? 0 : 1) == 1"}, "triggerRule: `1 / (a == 'Succeeded' ? 0 : 1) == 1`: divide by zero"),
+    "env": ({"env": {"X": "$[[ params.o.z ]]"}}, "spec.tasks.b.env.X: `params.o.z`: there is no key 'z'"),
+    "endless": (
+        {"when": "[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, [1,2,3,4,5,6,7,8,9].all(c, [1,2,3,4,5,6,7,8,9].all(d, "
+         "[1,2,3,4,5,6,7,8,9].all(e, [1,2,3,4,5,6,7,8,9].all(f, params.n > 0))))))"},
+        "too much work for an expression: compute the value in a task",
+    ),
+    "output": ({"outputs": {"rows": {"type": "integer"}}}, "output 'rows' is missing; the task wrote: none; write it to $TRADEWIND_OUTPUTS"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LATE)
+async def test_what_turns_out_wrong_at_run_time_fails_its_task_with_the_reason(operated: World, name: str) -> None:
+    task, words = LATE[name]
+    params = {"n": {"type": "integer", "default": 100}, "o": {"type": "object", "default": {"x": "text"}}}
+    tasks = {"a": {"command": ["true"]}, "b": {"dependsOn": ["a"], "command": ["true"], **task}}
+    async with operated.client() as client:
+        run = await operated.start(client, operated.dag(f"late-{name}", tasks, params=params))
+        status = await operated.finished(client, run)
+        assert status["phase"] == "Failed" and words in failure(status)[1], status
+        assert "b (" in status["message"]
+        told = await eventually(lambda: _told(operated, client, run))
+        assert any(words[:60] in message for message in told)
+
+
+async def _told(world: World, client: Client, run: str) -> list[str]:
+    return [message for reason, message in await world.events(client, run) if reason == "TaskFailed"]

@@ -1,12 +1,18 @@
 """The operator is killed at random moments, or there are two: every task runs exactly once, by its own side effects."""
 
 import asyncio
+import contextlib
 import random
 
 import pytest
+from tradewind import API_VERSION
+from tradewind.kube.client import Client
+from tradewind.kube.errors import AlreadyExists
+from tradewind.kube.resources import POOLS
 from worlds.world import Body, World
 
 TASKS = 20
+ITEMS = 5
 COUNT = """
 import collections, json, os
 lines = open(os.environ["WORK"] + "/" + os.environ["RUN"]).read().split()
@@ -15,7 +21,7 @@ json.dump({"ran": dict(collections.Counter(lines))}, open(os.environ["TRADEWIND_
 
 
 def workload(world: World, name: str) -> Body:
-    """A random DAG of twenty tasks that each leave a mark, and one that counts the marks."""
+    """A random DAG of twenty tasks and two fan-outs that each leave a mark, and a task that counts the marks."""
     rng = random.Random(name)
     env = {"WORK": world.work, "RUN": "$[[ run.name ]]"}
     tasks: Body = {}
@@ -26,6 +32,23 @@ def workload(world: World, name: str) -> Body:
             "dependsOn": depends,
             "script": {"shell": f'sleep {pause}; echo t{index} >> "$WORK/$RUN"'},
         }
+    mark = {"FILE": f"{world.work}/$[[ run.name ]]", "ITEM": "$[[ index ]]", "MARK": "$[[ item ]]"}
+    tasks["fan"] = {
+        "dependsOn": ["t3"],
+        "forEach": {"items": [f"i{at}" for at in range(ITEMS)], "parallelism": 3},
+        "pools": [{"name": "narrow"}],
+        "env": mark,
+        "script": {
+            "shell": f'sleep {pause}; echo "$MARK" >> "$FILE"; echo "{{\\"n\\": $ITEM}}" > "$TRADEWIND_OUTPUTS"'
+        },
+    }
+    tasks["chain"] = {
+        "dependsOn": ["fan"],
+        "forEach": {"itemsOf": "fan"},
+        "when": "tasks.fan.outputs.n != 2",
+        "env": mark,
+        "script": {"shell": 'echo "c$MARK" >> "$FILE"'},
+    }
     leaves = [name for name in tasks if not any(name in task["dependsOn"] for task in tasks.values())]
     tasks["count"] = {"dependsOn": leaves, "script": {"python": COUNT}}
     return world.dag(name, tasks, defaults={"env": env})
@@ -33,7 +56,19 @@ def workload(world: World, name: str) -> Body:
 
 def check(status: Body) -> None:
     assert status["phase"] == "Succeeded", status
-    assert status["outputs"]["count"]["ran"] == {f"t{index}": 1 for index in range(TASKS)}
+    marks = [
+        *(f"t{at}" for at in range(TASKS)),
+        *(f"i{at}" for at in range(ITEMS)),
+        *(f"ci{at}" for at in range(ITEMS) if at != 2),
+    ]
+    assert status["outputs"]["count"]["ran"] == dict.fromkeys(marks, 1)
+
+
+async def narrow(world: World, client: Client) -> None:
+    """A pool of two slots."""
+    with contextlib.suppress(AlreadyExists):
+        body = {"apiVersion": API_VERSION, "kind": "Pool", "metadata": {"name": "narrow"}, "spec": {"slots": 2}}
+        await world.create(client, POOLS, body)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -43,6 +78,7 @@ async def test_sigkill_at_random_moments(world: World, seed: int) -> None:
     kills = 0
     try:
         async with world.client() as client:
+            await narrow(world, client)
             name = await world.start(client, workload(world, f"killed-{seed}"))
             finished = asyncio.create_task(world.finished(client, name, 240))
             while not finished.done():
@@ -64,6 +100,7 @@ async def test_two_operators_at_once(world: World) -> None:
     # Two leases: neither knows of the other.
     with world.operator(identity="one"), world.operator(identity="two"):
         async with world.client() as client:
+            await narrow(world, client)
             names = [await world.start(client, workload(world, f"twice-{index}")) for index in range(2)]
             for name in names:
                 check(await world.finished(client, name, 240))

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from tradewind.plan import board
 from tradewind.plan.problem import Invalid
+from tradewind.plan.unit import advise
 
 from .game import Game, defined
 
@@ -80,3 +82,26 @@ def test_each_mistake_about_pools_is_named_with_its_field(pool: dict[str, Any], 
     with pytest.raises(Invalid) as caught:
         defined({"a": {"pools": [pool]}})
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [100, 2_000])
+def test_an_event_looks_at_what_it_can_have_changed_however_large_the_run_is(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fan = {"fan": {"forEach": {"range": {"stop": size}}}, "end": {"dependsOn": ["fan"]}}
+    chain = {f"t{at}": {"dependsOn": [f"t{at - 1}"] if at else []} for at in range(size)}
+    game = Game(defined({**fan, **chain}))
+    while starts := game.plan().starts:
+        for start in starts:
+            game.start(start)
+    looked: list[str] = []
+
+    def counted(unit: Any, *rest: Any) -> Any:
+        looked.append(unit.key)
+        return advise(unit, *rest)
+
+    monkeypatch.setattr(board, "advise", counted)
+    game.end("fan[7]")
+    game.end("t0")
+    game.plan()
+    assert sorted(looked) == ["fan[7]", "t0", "t1"]

@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import kopf
-
 from tradewind import GROUP, VERSION, metrics
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
 from tradewind.control.launch import Launcher
+from tradewind.control.lean import kopf
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisions import Revisions
 from tradewind.control.runs import RunReconciler
@@ -182,7 +181,7 @@ class Operator:
         registry = kopf.OperatorRegistry()
 
         async def login(**_: Any) -> kopf.ConnectionInfo:
-            return self._connection.for_kopf()
+            return _for_kopf(self._connection)
 
         async def dag(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("dags").set(time.time())
@@ -242,3 +241,18 @@ async def _first(*coroutines: Any) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:
+    """A connection in kopf's words."""
+    scheme, _, token = (connection.authorization() or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=connection.server,
+        ca_path=connection.ca_path,
+        certificate_path=connection.certificate_path,
+        private_key_path=connection.private_key_path,
+        insecure=connection.insecure or None,
+        scheme=scheme or None,
+        token=token or None,
+        default_namespace=connection.namespace,
+    )

@@ -66,8 +66,14 @@ class PoolBook:
         if deleted:
             self.capacity.pop(pool, None)
         else:
-            self.capacity[pool] = int(body["spec"]["slots"])
+            slots = int(body["spec"]["slots"])
+            if self.capacity.get(pool) == slots:
+                return
+            self.capacity[pool] = slots
         self._touch([pool])
+        for uid, waiting in list(self.waiting.items()):
+            if any(pool in claim.slots for claim in waiting.claims):
+                self._wake(uid)  # At least what it is told to wait for may be something else now.
 
     def pod_seen(self, pod: Pod) -> None:
         """A pod was created, changed or deleted."""

@@ -1,15 +1,13 @@
 """How to reach an API server: address, certificates and credentials."""
 
+import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import kopf
-from kubernetes import config
-from kubernetes.client import Configuration
-
-IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where a pod finds the token of its service account. Source: the Kubernetes documentation, "Accessing the API from a Pod"."""
 
 
 class NoCluster(Exception):
@@ -40,38 +38,41 @@ class Connection:
             context.load_cert_chain(self.certificate_path, self.private_key_path)
         return context
 
-    def for_kopf(self) -> kopf.ConnectionInfo:
-        """The same, in kopf's words."""
-        scheme, _, token = (self.authorization() or "").partition(" ")
-        return kopf.ConnectionInfo(
-            server=self.server,
-            ca_path=self.ca_path,
-            certificate_path=self.certificate_path,
-            private_key_path=self.private_key_path,
-            insecure=self.insecure or None,
-            scheme=scheme or None,
-            token=token or None,
-            default_namespace=self.namespace,
-        )
-
 
 def connect(kubeconfig: str | None = None, context: str | None = None) -> Connection:
     """The connection that a pod's service account gives, else the user's kubeconfig. Raises NoCluster."""
+    if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ and SERVICE_ACCOUNT.exists():
+        return in_cluster(SERVICE_ACCOUNT)
+    return _of_kubeconfig(kubeconfig, context)
+
+
+def in_cluster(folder: Path) -> Connection:
+    """What a service account's folder says. The token is read for every request: the kubelet rotates it."""
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    return Connection(
+        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        authorization=lambda: f"Bearer {(folder / 'token').read_text().strip()}",
+        ca_path=str(folder / "ca.crt"),
+        namespace=(folder / "namespace").read_text().strip(),
+    )
+
+
+def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> Connection:
+    from kubernetes import config  # 22 MB that an operator in a cluster does not need
+    from kubernetes.client import Configuration
+
     settings = Configuration()
-    if kubeconfig is None and context is None and IN_CLUSTER_NAMESPACE.exists():
-        config.load_incluster_config(client_configuration=settings)
-        namespace = IN_CLUSTER_NAMESPACE.read_text().strip()
-    else:
-        try:
-            config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=settings)
-            namespace = _namespace(kubeconfig, context)
-        except (config.ConfigException, FileNotFoundError) as error:
-            raise NoCluster(
-                f"no cluster to talk to ({error}): set KUBECONFIG, or run a DAG here with `tradewind run -f FILE`"
-            ) from None
+    try:
+        config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=settings)
+        contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
+    except (config.ConfigException, FileNotFoundError) as error:
+        raise NoCluster(
+            f"no cluster to talk to ({error}): set KUBECONFIG, or run a DAG here with `tradewind run -f FILE`"
+        ) from None
+    chosen = next((item for item in contexts if item["name"] == context), active)
 
     def authorization() -> str | None:
-        # The hook behind this call re-reads a rotated token from its file.
+        # The hook behind this call asks a credential plug-in again when its token expires.
         return settings.get_api_key_with_prefix("authorization") or settings.get_api_key_with_prefix("BearerToken")
 
     return Connection(
@@ -81,11 +82,5 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Connec
         certificate_path=settings.cert_file,
         private_key_path=settings.key_file,
         insecure=not settings.verify_ssl,
-        namespace=namespace,
+        namespace=str(chosen.get("context", {}).get("namespace") or "default"),
     )
-
-
-def _namespace(kubeconfig: str | None, context: str | None) -> str:
-    contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
-    chosen = next((item for item in contexts if item["name"] == context), active)
-    return str(chosen.get("context", {}).get("namespace") or "default")
