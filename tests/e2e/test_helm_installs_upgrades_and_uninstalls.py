@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
-from tradewind.kube.resources import DAGS
+from tradewind import API_VERSION
+from tradewind.kube.client import Client
+from tradewind.kube.resources import CLUSTER_POOLS, DAGS, RUNS
 from worlds.real import real
 from worlds.world import World, eventually
 
@@ -36,6 +38,53 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
         assert "tradewind" not in cluster.kubectl("get", "deployments", "-n", world.namespace, "-o", "name")
 
 
+@pytest.mark.e2e
+@pytest.mark.timeout(400)
+async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces_runs(cluster: Any) -> None:
+    cluster.load_image("operator")
+    names = [f"helm-{secrets.token_hex(2)}" for _ in range(2)]
+    with real(cluster, names[0]) as home, real(cluster, names[1]) as other:
+        await asyncio.to_thread(helm, cluster, home, "install", "--take-ownership", "--set", "watchNamespaces=null")
+        limit = {"apiVersion": API_VERSION, "kind": "ClusterPool", "metadata": {"name": names[0]}, "spec": {"slots": 1}}
+        try:
+            async with home.client() as client:
+                await client.create(CLUSTER_POOLS, "", limit)
+                await _shared(home, other, client)
+                await _replaced(other, client)
+        finally:
+            cluster.helm("uninstall", "tradewind", "-n", home.namespace, "--wait")
+            cluster.kubectl("delete", "clusterpool", names[0], "--ignore-not-found")
+
+
+async def _shared(home: World, other: World, client: Client) -> None:
+    task = {"pools": [{"name": home.namespace, "kind": "ClusterPool"}], "script": {"shell": "sleep 3"}}
+    runs = [(world, await world.start(client, world.dag("shared", {"a": task}))) for world in (home, other)]
+
+    async def full() -> bool:
+        status = (await client.get(CLUSTER_POOLS, "", home.namespace)).get("status") or {}
+        return status.get("used") == 1 and status.get("waiting") == 1
+
+    await eventually(full)
+    lines = []
+    for world, run in runs:
+        status = await world.finished(client, run)
+        assert status["phase"] == "Succeeded", status
+        lines.append(sorted(pod["status"]["startTime"] for pod in await world.pods(client, run)))
+    assert lines[0] != lines[1], "one after the other"
+
+
+async def _replaced(world: World, client: Client) -> None:
+    spec = {"maxActiveRuns": 1, "concurrencyPolicy": "Replace"}
+    slow = {"a": {"script": {"shell": "trap 'exit 143' TERM; sleep 600 & wait"}}}
+    first = await world.start(client, world.dag("replaced", slow, **spec))
+    await world.until(client, first, lambda status: status.get("phase") == "Running")
+    second = await world.start(client, "replaced")
+    assert (await world.finished(client, first))["phase"] == "Cancelled"
+    await world.until(client, second, lambda status: status.get("phase") == "Running")
+    await client.patch(RUNS, world.namespace, second, {"spec": {"desiredState": "Cancelled"}})
+    await world.finished(client, second)
+
+
 def helm(cluster: Any, world: World, verb: str, *more: str) -> None:
     namespaces = "watchNamespaces={" + world.namespace + "}"
     cluster.helm(
@@ -58,6 +107,8 @@ def _confined(cluster: Any, world: World) -> None:
         except Exception:
             return False
 
+    assert may("list", "pools.tradewind.dev") and may("patch", "pools.tradewind.dev", "--subresource=status")
+    assert not may("delete", "pools.tradewind.dev") and not may("patch", "pools.tradewind.dev")
     assert may("create", "pods") and may("patch", "dagruns.tradewind.dev", "--subresource=status")
     assert not any(
         may(*what)

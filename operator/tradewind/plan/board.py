@@ -6,24 +6,23 @@ alone, not on the order in which it was told them: a board made anew from the sa
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush, merge
 from itertools import islice
 from typing import Any
 
 from tradewind.model.fanout import MAX_ITEMS
 from tradewind.plan.attempt import CANCELLED, FAIL_FAST, LOSSES, RUN_TIMEOUT, Attempt, parse_key
-from tradewind.plan.cel import ExpressionError
 from tradewind.plan.conclude import conclusion
 from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Start, Stop
 from tradewind.plan.definition import Definition
-from tradewind.plan.expression import Values, cel_name, evaluate, names_item
+from tradewind.plan.expression import evaluate, names_item
 from tradewind.plan.fanout import FanOutError, items
-from tradewind.plan.gate import Gate, Ruling, condition, ruling
+from tradewind.plan.gate import Ruling, condition, ruling
 from tradewind.plan.group import Group
 from tradewind.plan.lane import Entry, Lane, LaneKey
+from tradewind.plan.ledger import Ledger
 from tradewind.plan.state import FINAL, LIVE, State
-from tradewind.plan.template import render, written
 from tradewind.plan.unit import Unit, advise
 
 WINDOW = 256
@@ -32,7 +31,7 @@ SHOWN = 100
 """Holds that a plan lists."""
 
 
-class Board:
+class Board(Ledger):
     """What is known of a run, and what follows from it."""
 
     def __init__(
@@ -46,14 +45,11 @@ class Board:
         timeout: float | None = None,
     ) -> None:
         """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds."""
-        self.definition, self.run, self.rounds = definition, run, rounds
-        self._cancelled = cancelled
+        self.rounds, self._cancelled = rounds, cancelled
         self._deadline = None if timeout is None else began + timeout
-        self._values = run.values()
         self._ended: dict[str, Sequence[Attempt]] = {}
         self._seen: dict[str, float] = {}
         self._live: dict[str, Live] = {}
-        self.outputs: dict[str, Mapping[str, Any]] = {}
         self._place = {task: place for place, task in enumerate(definition.graph.order)}
         self._chained: dict[str, list[str]] = {}
         self._watchers: dict[str, list[str]] = {}
@@ -63,21 +59,17 @@ class Board:
             for need in definition.needs.get(name, ()):
                 if need not in definition.graph.upstream[name]:
                     self._watchers.setdefault(need, []).append(name)
-        self._reset()
+        super().__init__(definition, run)
 
-    def _reset(self) -> None:
-        graph, tasks = self.definition.graph, self.definition.tasks
+    def clear(self) -> None:
+        """Begins anew from the facts."""
+        super().clear()
+        tasks = self.definition.tasks
         self._timed_out = False
-        self.units: dict[str, Unit] = {}
-        """Single tasks, and the items that are known, by key."""
-        self.groups: dict[str, Group] = {}
-        self.states: dict[str, State] = dict.fromkeys(graph.order, State.BLOCKED)
-        """Where each task stands; a fan-out as a whole."""
         self.refused: dict[str, str] = {}
         """Tasks and items that failed without an attempt, and why."""
-        self._counts: dict[str, Counter[State]] = {task: Counter() for task in graph.order}
-        self._open = len(graph.order)
-        self.total = len(graph.order)
+        self._open = len(tasks)
+        self.total = len(tasks)
         """How many tasks and items there are, as far as they are known."""
         self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
         """How many of them are where."""
@@ -227,7 +219,7 @@ class Board:
             if self._broken and not anew:
                 # A fact contradicts what followed from the others: take all of them from the beginning.
                 anew = True
-                self._reset()
+                self.clear()
 
     def _stopping(self, group: Group | None) -> tuple[str, str] | None:
         if self._cancelled:
@@ -324,7 +316,7 @@ class Board:
         if parent and (above := self.groups[parent].units):
             values = [unit.item for unit in above]
         else:
-            ruled = ruling(self._gate(name, None))
+            ruled = ruling(self.gate(name, None))
             scope = self.definition.scope(name, item=False)
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
                 ruled = condition(task, scope, self._values, self._of_task) or ruled
@@ -366,7 +358,7 @@ class Board:
         self._open -= 1
         downstream = self.definition.graph.downstream[task]
         for name in downstream:
-            self._counts[name][state] += 1
+            self.counts[name][state] += 1
         for name in (*downstream, *self._watchers.get(task, ())):
             group = self.groups.get(name)
             if group and group.units is not None:
@@ -375,31 +367,12 @@ class Board:
             else:
                 self._mark(name)
 
-    def members(self, task: str) -> Sequence[Unit]:
-        """The units of a task: its items, or itself."""
-        group = self.groups.get(task)
-        return [self.units[task]] if group is None else group.units or []
-
-    def item_name(self, unit: Unit) -> str:
-        """What people call an item: its name, or the item itself where that is short."""
-        task = self.definition.tasks[unit.task]
-        name = task.for_each.name if task.for_each else ""
-        values, others = self.values(unit.task, unit.index, unit.item), self.seen_by(unit.task, unit.index)
-        scope = self.definition.scope(unit.task)
-        try:
-            named = render(name, lambda text: evaluate(text, scope, values, others), written) if name else ""
-        except ExpressionError:
-            named = ""
-        return (named or written(unit.item))[:80]
-
-    # What gates and expressions look at.
-
     def _admit(self, unit: Unit) -> Ruling:
         """Whether a unit without attempts may run."""
         task = self.definition.tasks[unit.task]
         parent = task.for_each.items_of if task.for_each else None
         if unit.index is None or parent:
-            ruled = ruling(self._gate(unit.task, unit.index if parent else None))
+            ruled = ruling(self.gate(unit.task, unit.index if parent else None))
             if ruled[0] is not State.READY:
                 return ruled
         else:
@@ -408,56 +381,3 @@ class Board:
                 return ruled  # The fan-out's own gate has asked.
         values = self.values(unit.task, unit.index, unit.item)
         return condition(task, self.definition.scope(unit.task), values, self.seen_by(unit.task, unit.index)) or ruled
-
-    def _gate(self, name: str, index: int | None) -> Gate:
-        """The gate of a task; of an item of a chained fan-out with an index."""
-        task, dependencies = self.definition.tasks[name], self.definition.graph.upstream[name]
-        parent = task.for_each.items_of if task.for_each and index is not None else None
-        counts: Mapping[State, int] = self._counts[name]
-
-        def state(other: str) -> State:
-            return self.units[f"{other}[{index}]"].state if other == parent else self.states[other]
-
-        if parent:
-            counts = Counter(counts)
-            if self.states[parent] in FINAL:
-                counts[self.states[parent]] -= 1
-            if state(parent) in FINAL:
-                counts[state(parent)] += 1
-
-        def ended() -> dict[str, State]:
-            return {other: state(other) for other in dependencies if state(other) in FINAL}
-
-        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state)
-
-    def values(self, task: str, index: int | None, item: Any) -> Values:
-        """What expressions of a unit know of the run and of the item."""
-        return self._values if index is None else {**self._values, "item": item, "index": index}
-
-    def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
-        """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
-        source = self.definition.tasks[task].for_each
-        if source is None or source.items_of is None or index is None:
-            return self._of_task
-        parent = source.items_of
-
-        def of_task(name: str) -> Values:
-            return self._of_unit(name, f"{name}[{index}]") if name == parent else self._of_task(name)
-
-        return of_task
-
-    def _of_task(self, name: str) -> Values:
-        group = self.groups.get(name)
-        if group is None:
-            return self._of_unit(name, name)
-        root, units = f"tasks.{cel_name(name)}", group.units or []
-        done = [self.outputs.get(unit.key, {}) if unit.state is State.SUCCEEDED else None for unit in units]
-        states = [str(unit.state) for unit in units]
-        return {f"{root}.state": str(self.states[name]), f"{root}.states": states, f"{root}.outputs": done}
-
-    def _of_unit(self, name: str, key: str) -> Values:
-        outputs, root = self.outputs.get(key, {}), f"tasks.{cel_name(name)}"
-        declared = {
-            f"{root}.outputs.{key}": outputs[key] for key in self.definition.tasks[name].outputs if key in outputs
-        }
-        return {f"{root}.state": str(self.units[key].state), f"{root}.outputs": outputs, **declared}

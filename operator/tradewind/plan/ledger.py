@@ -1,0 +1,108 @@
+"""What is known of the tasks and items of a run, and what gates and expressions see of it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.decision import RunFacts
+from tradewind.plan.definition import Definition
+from tradewind.plan.expression import Values, cel_name, evaluate
+from tradewind.plan.gate import Gate
+from tradewind.plan.group import Group
+from tradewind.plan.state import FINAL, State
+from tradewind.plan.template import render, written
+from tradewind.plan.unit import Unit
+
+
+class Ledger:
+    """Units, fan-outs, states and outputs of a run."""
+
+    def __init__(self, definition: Definition, run: RunFacts) -> None:
+        self.definition, self.run = definition, run
+        self._values = run.values()
+        self.outputs: dict[str, Mapping[str, Any]] = {}
+        """What was handed on, by task or item."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets what follows from the facts."""
+        order = self.definition.graph.order
+        self.units: dict[str, Unit] = {}
+        """Single tasks, and the items that are known, by key."""
+        self.groups: dict[str, Group] = {}
+        """Fan-outs, by task."""
+        self.states: dict[str, State] = dict.fromkeys(order, State.BLOCKED)
+        """Where each task stands; a fan-out as a whole."""
+        self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
+        """Of each task, how many dependencies have ended in which state."""
+
+    def members(self, task: str) -> Sequence[Unit]:
+        """The units of a task: its items, or itself."""
+        group = self.groups.get(task)
+        return [self.units[task]] if group is None else group.units or []
+
+    def item_name(self, unit: Unit) -> str:
+        """What people call an item: its name, or the item itself where that is short."""
+        task = self.definition.tasks[unit.task]
+        name = task.for_each.name if task.for_each else ""
+        values, others = self.values(unit.task, unit.index, unit.item), self.seen_by(unit.task, unit.index)
+        scope = self.definition.scope(unit.task)
+        try:
+            named = render(name, lambda text: evaluate(text, scope, values, others), written) if name else ""
+        except ExpressionError:
+            named = ""
+        return (named or written(unit.item))[:80]
+
+    def gate(self, name: str, index: int | None) -> Gate:
+        """The gate of a task; of an item of a chained fan-out with an index."""
+        task, dependencies = self.definition.tasks[name], self.definition.graph.upstream[name]
+        parent = task.for_each.items_of if task.for_each and index is not None else None
+        counts: Mapping[State, int] = self.counts[name]
+
+        def state(other: str) -> State:
+            return self.units[f"{other}[{index}]"].state if other == parent else self.states[other]
+
+        if parent:
+            counts = Counter(counts)
+            if self.states[parent] in FINAL:
+                counts[self.states[parent]] -= 1
+            if state(parent) in FINAL:
+                counts[state(parent)] += 1
+
+        def ended() -> dict[str, State]:
+            return {other: state(other) for other in dependencies if state(other) in FINAL}
+
+        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state)
+
+    def values(self, task: str, index: int | None, item: Any) -> Values:
+        """What expressions of a unit know of the run and of the item."""
+        return self._values if index is None else {**self._values, "item": item, "index": index}
+
+    def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
+        """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
+        source = self.definition.tasks[task].for_each
+        if source is None or source.items_of is None or index is None:
+            return self._of_task
+        parent = source.items_of
+
+        def of_task(name: str) -> Values:
+            return self._of_unit(name, f"{name}[{index}]") if name == parent else self._of_task(name)
+
+        return of_task
+
+    def _of_task(self, name: str) -> Values:
+        group = self.groups.get(name)
+        if group is None:
+            return self._of_unit(name, name)
+        root, units = f"tasks.{cel_name(name)}", group.units or []
+        done = [self.outputs.get(unit.key, {}) if unit.state is State.SUCCEEDED else None for unit in units]
+        states = [str(unit.state) for unit in units]
+        return {f"{root}.state": str(self.states[name]), f"{root}.states": states, f"{root}.outputs": done}
+
+    def _of_unit(self, name: str, key: str) -> Values:
+        outputs, root = self.outputs.get(key, {}), f"tasks.{cel_name(name)}"
+        declared = {
+            f"{root}.outputs.{key}": outputs[key] for key in self.definition.tasks[name].outputs if key in outputs
+        }
+        return {f"{root}.state": str(self.units[key].state), f"{root}.outputs": outputs, **declared}
