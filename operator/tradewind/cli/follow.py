@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from rich.console import Console
@@ -18,6 +19,8 @@ from tradewind.model import duration
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.state import FINAL
 
+LOGS = 10
+"""Failed tasks whose logs are printed at the end."""
 INTERVAL = 0.2
 """Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
 
@@ -37,11 +40,13 @@ async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tupl
     """The run, again and again, until it has ended."""
     revisions = Revisions(client)
     while True:
+        began = time.monotonic()
         run, found = await picture(client, namespace, name, revisions)
         yield run, found
         if run.final:
             return
-        await asyncio.sleep(INTERVAL)
+        # A run of thousands is looked at less often: looking must not cost more than running.
+        await asyncio.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
 
 
 async def follow(
@@ -82,9 +87,10 @@ def _say(console: Console, look: tuple[Run, Sequence[Row]], said: dict[str, str]
 
 async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Console, lines: int = 40) -> None:
     """The last lines that failed tasks have printed."""
-    for row in found:
-        if not row.attempts:
-            continue
+    told = [row for row in found if row.attempts]
+    if len(told) > LOGS:
+        console.print(f"{len(told)} tasks failed; the logs of the first {LOGS}:", style="dim", highlight=False)
+    for row in told[:LOGS]:
         task, index = parse_key(row.task)
         pod = pod_name(run.name, task, row.attempts[-1].number, index)
         console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")

@@ -25,6 +25,8 @@ from tradewind.model.value import Param
 from tradewind.plan.definition import define
 from tradewind.plan.params import from_text, resolve
 
+SHOWN = 40
+"""Tasks whose outputs are printed at the end."""
 RESOURCES = {
     "DAG": DAGS,
     "DAGRun": RUNS,
@@ -144,7 +146,8 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
     if output == "json":
         print(json.dumps(as_data(run, rows), indent=2, ensure_ascii=False))
     elif run.phase == "Succeeded":
-        for task, values_ in (run.status.get("outputs") or {}).items():
+        outputs = run.status.get("outputs") or {}
+        for task, values_ in list(outputs.items())[:SHOWN]:
             text = json.dumps(values_, ensure_ascii=False)
             console.print(
                 f"{task}: {text if len(text) <= 300 else text[:297] + '...'}",
@@ -152,6 +155,8 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
                 highlight=False,
                 soft_wrap=True,
             )
+        if len(outputs) > SHOWN:
+            console.print(f"and outputs of {len(outputs) - SHOWN} more: see -o json", style="dim", highlight=False)
     if run.phase == "Failed":
         with contextlib.suppress(BrokenPipeError):
             await print_logs(client, run, failed(rows), console)
