@@ -12,6 +12,7 @@ from tradewind.model.task import Task
 from tradewind.plan import template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
+from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
@@ -84,7 +85,8 @@ def contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         if not task.image and not task.http and not _template_image(task):
             yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
         if task.for_each:
-            yield from _for_each(f"{path}.forEach", task.for_each, task, tasks)
+            problems = list(_for_each(f"{path}.forEach", task.for_each, task, tasks))
+            yield from problems or _literal_items(path, task.for_each)
         yield from _on_oom(path, task)
 
 
@@ -119,6 +121,17 @@ def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task])
             yield Problem(f"{path}.itemsOf", f"{of!r} is not in dependsOn", "name a fan-out that this task depends on")
         elif of in tasks and tasks[of].for_each is None:
             yield Problem(f"{path}.itemsOf", f"{of!r} has no forEach", "name a fan-out that this task depends on")
+
+
+def _literal_items(path: str, source: ForEach) -> Iterator[Problem]:
+    """What is wrong with items that are known without a run."""
+    if source.items_of or template.leaves(source.model_dump(), ""):
+        return
+    try:
+        items(source, lambda text: text)
+    except FanOutError as error:
+        field, _, words = str(error).partition(": ")
+        yield Problem(f"{path}.{field}", words)
 
 
 def _on_oom(path: str, task: Task) -> Iterator[Problem]:
