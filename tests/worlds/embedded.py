@@ -21,7 +21,7 @@ from worlds.world import World
 def embedded(folder: Path) -> Iterator[Callable[[str], World]]:
     """Makes worlds: one a namespace, all on one server."""
     started = threading.Event()
-    loop = asyncio.new_event_loop()
+    runner = asyncio.Runner()
     stop = asyncio.Event()
     url: list[str] = []
 
@@ -39,7 +39,11 @@ def embedded(folder: Path) -> Iterator[Callable[[str], World]]:
             await asyncio.gather(running, return_exceptions=True)
         await server.stop()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    def run() -> None:
+        with runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     if not started.wait(20):
         raise RuntimeError("the embedded server did not start")
@@ -59,5 +63,5 @@ def embedded(folder: Path) -> Iterator[Callable[[str], World]]:
     try:
         yield world
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        runner.get_loop().call_soon_threadsafe(stop.set)
         thread.join(20)
