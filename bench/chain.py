@@ -7,7 +7,7 @@ import orjson
 from tradewind.control.podbuild import RunFacts, build
 from tradewind.kube.client import Client
 from tradewind.kube.resources import PODS
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 from worlds.world import World
 
 

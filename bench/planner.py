@@ -10,7 +10,7 @@ from typing import Any
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Live, RunFacts
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 
 from bench.report import Figure
 

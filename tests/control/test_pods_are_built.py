@@ -7,7 +7,7 @@ import pytest
 from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 from tradewind.plan.expression import evaluate
 
 RUN = RunFacts("r1", "ns", "uid-1", "dag-1", {"region": "no$(X)rth", "token": {"name": "s", "key": "k"}, "n": 3})

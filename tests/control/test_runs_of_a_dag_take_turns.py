@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tradewind.control.concurrency import Peer, Verdict, verdict
 from tradewind.control.view import Run
-from tradewind.plan.definition import Definition, define
+from tradewind.plan.define import define
+from tradewind.plan.definition import Definition
 
 
 def run(name: str, created: int, priority: int | None = None, cancelled: bool = False, **params: Any) -> Run:

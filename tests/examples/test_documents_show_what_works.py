@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.model.pool import PoolSpec
-from tradewind.plan.definition import define, read
+from tradewind.plan.define import define, read
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = [

@@ -7,7 +7,8 @@ from typing import Any
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Live, Plan, RunFacts, Start
-from tradewind.plan.definition import Definition, define
+from tradewind.plan.define import define
+from tradewind.plan.definition import Definition
 
 Fate = Callable[[str, int], str]
 """What an attempt of a task or item ends as: a reason, empty for success."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 from tradewind.plan.problem import Invalid
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tradewind.model.value import Output, Param
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 from tradewind.plan.params import from_text, outputs_problem, resolve
 from tradewind.plan.problem import Invalid
 

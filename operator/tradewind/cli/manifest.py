@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tradewind import API_VERSION
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 from tradewind.plan.problem import Invalid, Problem
 
 SIZE_LIMIT = 1_500_000

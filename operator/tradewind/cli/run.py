@@ -22,7 +22,7 @@ from tradewind.control.view import Run, read_run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS
 from tradewind.model.value import Param
-from tradewind.plan.definition import define
+from tradewind.plan.define import define
 from tradewind.plan.params import from_text, resolve
 
 SHOWN = 40

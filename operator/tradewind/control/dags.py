@@ -19,7 +19,8 @@ from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.definition import Definition, define
+from tradewind.plan.define import define
+from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid, Problem
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists
 from tradewind.kube.pod import DAG
 from tradewind.kube.resources import REVISIONS
-from tradewind.plan.definition import Definition, define
+from tradewind.plan.define import define
+from tradewind.plan.definition import Definition
 
 CACHED = 256
 """Definitions in memory. Runs of the same revision share one."""

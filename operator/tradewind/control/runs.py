@@ -28,7 +28,8 @@ from tradewind.plan.attempt import CANCELLED
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Plan
-from tradewind.plan.definition import Definition, define
+from tradewind.plan.define import define
+from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.pool import PoolId
 from tradewind.plan.problem import Invalid, summary

@@ -5,7 +5,6 @@ have changed, so that an event in a run of ten thousand tasks costs as much as i
 alone, not on the order in which it was told them: a board made anew from the same facts says the same.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush, merge
 from itertools import islice
@@ -69,10 +68,6 @@ class Board(Ledger):
         self.refused: dict[str, str] = {}
         """Tasks and items that failed without an attempt, and why."""
         self._open = len(tasks)
-        self.total = len(tasks)
-        """How many tasks and items there are, as far as they are known."""
-        self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
-        """How many of them are where."""
         self.stops: dict[str, Stop] = {}
         self.holds: dict[str, Hold] = {}
         self._stuck: set[str] = set()

@@ -2,23 +2,21 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tradewind.model.base import DNS_LABEL, IDENTIFIER
 from tradewind.model.dag import DAGSpec
 from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
-from tradewind.plan import template
+from tradewind.plan import places, template
 from tradewind.plan.cel import ExpressionError
+from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
 from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
-
-if TYPE_CHECKING:
-    from tradewind.plan.definition import Definition
 
 
 def names(spec: DAGSpec) -> Iterator[Problem]:
@@ -152,56 +150,10 @@ def _on_oom(path: str, task: Task) -> Iterator[Problem]:
             yield Problem(field, str(error))
 
 
-def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
-    """Path and text of every value of a task in which expressions are rendered for a pod."""
-    path = f"spec.tasks.{name}"
-    for variable, text in task.env.items():
-        yield f"{path}.env.{variable}", text
-    for field in ("command", "args"):
-        for index, text in enumerate(getattr(task, field)):
-            yield f"{path}.{field}[{index}]", text
-    if task.http:
-        yield f"{path}.http.url", task.http.url
-        yield f"{path}.http.body", task.http.body
-        for header, text in task.http.headers.items():
-            yield f"{path}.http.headers.{header}", text
-    if task.image:
-        yield f"{path}.image", task.image
-    if task.for_each and task.for_each.name:
-        yield f"{path}.forEach.name", task.for_each.name
-    if task.resources:
-        yield from template.leaves(task.resources.model_dump(), f"{path}.resources")
-    if task.node_selector:
-        yield from template.leaves(dict(task.node_selector), f"{path}.nodeSelector")
-    if task.pod_template:
-        yield from template.leaves(task.pod_template, f"{path}.podTemplate")
-
-
-def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Expression, field and wanted types of what decides whether, and for what, a task runs."""
-    if task.when:
-        yield task.when, "when", ("boolean",)
-    if source := task.for_each:
-        lists = [("items", source.items)]
-        if source.matrix:
-            lists += [(f"matrix.axes.{axis}", values) for axis, values in source.matrix.axes.items()]
-        for field, value in lists:
-            if isinstance(value, str):
-                yield template.whole(value), f"forEach.{field}", ("list",)
-            else:
-                for path, text in template.leaves(value, f"forEach.{field}"):
-                    yield template.whole(text), path, ()
-        if source.range:
-            for bound in ("start", "stop", "step"):
-                value = getattr(source.range, bound)
-                if isinstance(value, str):
-                    yield template.whole(value), f"forEach.range.{bound}", ("integer",)
-
-
-def expressions(definition: "Definition") -> Iterator[Problem]:
+def expressions(definition: Definition) -> Iterator[Problem]:
     """Expressions that don't compile."""
     graph = definition.graph
-    places = {task: place for place, task in enumerate(graph.order)}
+    order = {task: place for place, task in enumerate(graph.order)}
     ancestry: dict[str, int] = {}
     for name, task in definition.tasks.items():
         direct = graph.upstream[name]
@@ -211,14 +163,14 @@ def expressions(definition: "Definition") -> Iterator[Problem]:
                 return True
             if not ancestry:
                 ancestry.update(graph.ancestry())
-            return bool(ancestry[name] >> places[other] & 1)
+            return bool(ancestry[name] >> order[other] & 1)
 
         yield from _rules(name, task, direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
-        for text, field, wanted in conditions(task):
+        for text, field, wanted in places.conditions(task):
             scope = during if field == "when" and (names_item(text) or during.counterpart) else before
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
-        for path, text in templated(name, task):
+        for path, text in places.templated(name, task):
             if "$[[" in text:
                 yield from _renders(path, text, during)
     if key := definition.spec.concurrency_key:

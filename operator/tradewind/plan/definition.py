@@ -1,25 +1,19 @@
-"""A DAG ready to run: the spec read, checked and put in order. The same checks serve the operator and the CLI."""
+"""A DAG ready to run: its spec, its tasks with the defaults merged in, its graph, and what follows from them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from tradewind.model.base import Model
 from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Retries
-from tradewind.model.task import Task, merged
-from tradewind.plan import check
+from tradewind.model.task import Task
+from tradewind.plan import places
 from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
-from tradewind.plan.graph import Cycle, Graph, graph
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.graph import Graph
 from tradewind.plan.template import expressions
 
 DEFAULT_PENDING_TIMEOUT = 600.0
-M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,50 +80,10 @@ class Definition:
         such expressions are left out."""
         found: dict[str, tuple[str, ...]] = {}
         for name, task in self.tasks.items():
-            texts = [text for text, _, _ in check.conditions(task) if text]
-            texts += [inner for _, text in check.templated(name, task) if "$[[" in text for inner in expressions(text)]
+            texts = [text for text, _, _ in places.conditions(task) if text]
+            texts += [inner for _, text in places.templated(name, task) if "$[[" in text for inner in expressions(text)]
             scope = self.scope(name)
             named = {upstream.name: None for text in texts for upstream in scope.tasks(text)}
             if named:
                 found[name] = tuple(named)
         return found
-
-
-def read(kind: type[M], data: Any, root: str = "spec") -> M:
-    """A document from plain data. Raises Invalid with a problem per field."""
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise Invalid([_problem(detail, root) for detail in error.errors(include_url=False)]) from None
-
-
-def _problem(detail: Any, root: str) -> Problem:
-    parts = [part for part in detail["loc"] if part not in ("int", "str")]
-    path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    match detail["type"]:
-        case "extra_forbidden":
-            return Problem(path, "unknown field", "remove it, or see `kubectl explain` for the fields there are")
-        case "missing":
-            return Problem(path, "required", "")
-        case _:
-            message = detail["msg"].removeprefix("Value error, ")
-            return Problem(path, f"{message[0].lower()}{message[1:]}", "")
-
-
-def define(data: Any) -> Definition:
-    """The definition of a DAG's `spec`. Raises Invalid with everything that is wrong, as far as it can be read."""
-    spec = read(DAGSpec, data)
-    tasks = {name: merged(spec.defaults, task) for name, task in spec.tasks.items()}
-    problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks)]
-    try:
-        order = graph({name: task.depends_on for name, task in tasks.items()})
-    except Cycle as cycle:
-        first = cycle.tasks[0]
-        raise Invalid(
-            [*problems, Problem(f"spec.tasks.{first}.dependsOn", str(cycle), "remove one of these dependencies")]
-        ) from None
-    definition = Definition(spec, tasks, order)
-    problems.extend(check.expressions(definition))
-    if problems:
-        raise Invalid(problems)
-    return definition

@@ -34,6 +34,10 @@ class Ledger:
         """Fan-outs, by task."""
         self.states: dict[str, State] = dict.fromkeys(order, State.BLOCKED)
         """Where each task stands; a fan-out as a whole."""
+        self.total = len(order)
+        """How many tasks and items there are, as far as they are known."""
+        self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
+        """How many of them are where."""
         self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
         """Of each task, how many dependencies have ended in which state."""
 

@@ -1,0 +1,52 @@
+"""Where expressions stand in a task."""
+
+from collections.abc import Iterator
+
+from tradewind.model.task import Task
+from tradewind.plan import template
+
+
+def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
+    """Path and text of every value of a task in which expressions are rendered for a pod."""
+    path = f"spec.tasks.{name}"
+    for variable, text in task.env.items():
+        yield f"{path}.env.{variable}", text
+    for field in ("command", "args"):
+        for index, text in enumerate(getattr(task, field)):
+            yield f"{path}.{field}[{index}]", text
+    if task.http:
+        yield f"{path}.http.url", task.http.url
+        yield f"{path}.http.body", task.http.body
+        for header, text in task.http.headers.items():
+            yield f"{path}.http.headers.{header}", text
+    if task.image:
+        yield f"{path}.image", task.image
+    if task.for_each and task.for_each.name:
+        yield f"{path}.forEach.name", task.for_each.name
+    if task.resources:
+        yield from template.leaves(task.resources.model_dump(), f"{path}.resources")
+    if task.node_selector:
+        yield from template.leaves(dict(task.node_selector), f"{path}.nodeSelector")
+    if task.pod_template:
+        yield from template.leaves(task.pod_template, f"{path}.podTemplate")
+
+
+def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Expression, field and wanted types of what decides whether, and for what, a task runs."""
+    if task.when:
+        yield task.when, "when", ("boolean",)
+    if source := task.for_each:
+        lists = [("items", source.items)]
+        if source.matrix:
+            lists += [(f"matrix.axes.{axis}", values) for axis, values in source.matrix.axes.items()]
+        for field, value in lists:
+            if isinstance(value, str):
+                yield template.whole(value), f"forEach.{field}", ("list",)
+            else:
+                for path, text in template.leaves(value, f"forEach.{field}"):
+                    yield template.whole(text), path, ()
+        if source.range:
+            for bound in ("start", "stop", "step"):
+                value = getattr(source.range, bound)
+                if isinstance(value, str):
+                    yield template.whole(value), f"forEach.range.{bound}", ("integer",)
