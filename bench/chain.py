@@ -4,9 +4,10 @@ import time
 from typing import Any
 
 import orjson
-from tradewind.control.podbuild import RunFacts, build
+from tradewind.control.podbuild import build, pod_name
 from tradewind.kube.client import Client
 from tradewind.kube.resources import PODS
+from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import define
 from worlds.world import World
 
@@ -20,10 +21,11 @@ def dag(world: World, length: int) -> dict[str, Any]:
 async def bare(world: World, client: Client, length: int, round_: int, creates: list[float]) -> float:
     """Seconds for the same pods, created one by one by a loop that waits for each. Appends how long each create took."""
     definition = define(dag(world, length)["spec"])
-    facts = RunFacts(f"bare-{round_}", world.namespace, "", "chain", {}, {})
+    facts = RunFacts(f"bare-{round_}", world.namespace, "", "chain")
     began = time.perf_counter()
     for task in definition.graph.order:
-        pod = orjson.loads(build(task, definition.tasks[task], 1, facts, definition.scope(task), ""))
+        start = Start(task, None, 1, "")
+        pod = orjson.loads(build(pod_name(facts.name, task, 1), start, definition.tasks[task], facts, str, ""))
         del pod["metadata"]["ownerReferences"]
         pod["metadata"]["labels"] = {"bench": "bare"}
         asked = time.perf_counter()

@@ -36,7 +36,7 @@ class Measured:
     def metrics(self) -> str:
         """The text of /metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as response:
-            return response.read().decode()
+            return str(response.read().decode())
 
     def mean(self, stage: str) -> float:
         """Mean seconds of a latency stage."""

@@ -84,7 +84,8 @@ class World:
 
     async def create(self, client: Client, resource: Resource, body: Body) -> Body:
         """Creates an object; the stored one."""
-        return orjson.loads(await client.create(resource, self.namespace, body))
+        stored: Body = orjson.loads(await client.create(resource, self.namespace, body))
+        return stored
 
     async def start(self, client: Client, dag: Body | str, name: str = "", **params: Any) -> str:
         """Creates the DAG (unless it is only named) and a run of it; the run's name."""
@@ -97,7 +98,7 @@ class World:
             "metadata": {"name": name} if name else {"generateName": f"{target}-"},
             "spec": {"dag": target, "params": params},
         }
-        return (await self.create(client, RUNS, body))["metadata"]["name"]
+        return str((await self.create(client, RUNS, body))["metadata"]["name"])
 
     async def until(self, client: Client, name: str, holds: Callable[[Body], Any], seconds: float = 60) -> Body:
         """The run, once `holds(its status)` is true."""
@@ -115,7 +116,8 @@ class World:
 
     async def finished(self, client: Client, name: str, seconds: float = 90) -> Body:
         """The status of the run, once it has ended."""
-        return (await self.until(client, name, lambda status: status.get("phase") in FINAL_PHASES, seconds))["status"]
+        found = await self.until(client, name, lambda status: status.get("phase") in FINAL_PHASES, seconds)
+        return dict(found["status"])
 
     async def result(self, client: Client, dag: Body | str, seconds: float = 90, **params: Any) -> Body:
         """Starts a run; its status once it has ended."""
@@ -124,7 +126,7 @@ class World:
     async def pods(self, client: Client, run: str) -> list[Body]:
         """The run's pods."""
         uid = (await client.get(RUNS, self.namespace, run))["metadata"]["uid"]
-        return (await client.list(PODS, self.namespace, labelSelector=f"{RUN_UID}={uid}"))["items"]
+        return list((await client.list(PODS, self.namespace, labelSelector=f"{RUN_UID}={uid}"))["items"])
 
     async def events(self, client: Client, name: str) -> list[tuple[str, str]]:
         """Reason and message of every Event on an object."""
