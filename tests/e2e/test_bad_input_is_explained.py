@@ -269,6 +269,30 @@ async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_p
         assert reason == "ImagePullFailed" and "the image can't be pulled" in message
 
 
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("world", ["real"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "terms", "reason", "words"),
+    [
+        (
+            "no-node",
+            {"nodeSelector": {"disk": "unobtainium"}},
+            "Unschedulable",
+            "make room, or ask for less in resources",
+        ),
+        ("no-image-name", {"image": "NOT an image"}, "ImageInvalid", "mend `image`"),
+    ],
+)
+async def test_what_can_not_start_is_classified_by_what_holds_it(
+    operated: World, name: str, terms: Body, reason: str, words: str
+) -> None:
+    task = {"command": ["true"], "pendingTimeout": "4s", "retries": {"infrastructureLimit": 0}, **terms}
+    async with operated.client() as client:
+        found = failure(await operated.result(client, operated.dag(name, {"a": task})))
+        assert found[0] == reason and words in found[1]
+
+
 async def test_a_secret_that_is_not_there_is_named(operated: World) -> None:
     terms = {
         "pendingTimeout": "4s",

@@ -154,6 +154,25 @@ async def test_secrets_and_config_maps_reach_the_task_and_nothing_else(operated:
         assert "canary-7f3a" not in told
 
 
+async def test_a_secret_param_reaches_the_task_as_a_reference_and_nothing_else(operated: World) -> None:
+    check = '[ "$PW" = "canary$(printf -- -91d2)" ] && [ "$REGION" = north ]'
+    tasks = {"check": {"env": {"PW": "$[[ params.pw ]]", "REGION": "$[[ params.region ]]"}, "script": {"shell": check}}}
+    params = {"pw": {"type": "secret"}, "region": {"enum": ["north"]}}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "vault"}, "stringData": {"pw": "canary-91d2"}}
+    async with operated.client() as client:
+        await operated.create(client, SECRETS, body)
+        dag = operated.dag("secret-param", tasks, params=params)
+        name = await operated.start(client, dag, pw={"name": "vault", "key": "pw"}, region="north")
+        status = await operated.finished(client, name)
+        assert status["phase"] == "Succeeded", status
+        assert (
+            "canary-91d2" not in f"{status} {await operated.pods(client, name)} {await operated.events(client, name)}"
+        )
+        wrong = await operated.result(client, "secret-param", pw="hunter2", region="north")
+        assert wrong["phase"] == "Failed" and "what is given is not {name: SECRET, key: KEY}" in wrong["message"]
+        assert "hunter2" not in str(wrong)
+
+
 async def test_an_edit_of_the_dag_does_not_touch_a_run_under_way(operated: World) -> None:
     first = operated.dag(
         "edited", {"a": {"script": {"shell": "sleep 2"}}, "b": {"dependsOn": ["a"], "script": {"shell": "exit 0"}}}

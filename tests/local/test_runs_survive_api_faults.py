@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tradewind.cli.run import run_body
@@ -11,6 +12,7 @@ from tradewind.local.session import session
 from worlds.world import World
 
 TASKS = {f"t{at}": [f"t{at - 1}"] if at % 3 else [] for at in range(9)}
+ITEMS = ["i0", "i1", "i2"]
 FAULTS = {
     "a create is done but the answer is an error": [Fault("error", verb="create", resource="pods", code=500, after=True, times=4)],
     "a create is done but the connection is cut": [Fault("reset", verb="create", resource="pods", after=True, times=4)],
@@ -33,8 +35,17 @@ FAULTS = {
 @pytest.mark.parametrize("name", list(FAULTS))
 async def test_every_task_runs_exactly_once_when(name: str, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
-    tasks = {
+    expected = dict.fromkeys(TASKS, 1)
+    tasks: dict[str, Any] = {
         task: {"dependsOn": depends, "script": {"shell": f"echo {task} >> {marks}"}} for task, depends in TASKS.items()
+    }
+    for item in ITEMS:
+        expected[item] = 1
+    tasks["fan"] = {
+        "dependsOn": ["t2"],
+        "forEach": {"items": ITEMS},
+        "env": {"MARK": "$[[ item ]]"},
+        "script": {"shell": f'echo "$MARK" >> {marks}'},
     }
     async with session(lambda: None, cwd=str(tmp_path)) as here:
         world = World("embedded", tmp_path, "default", str(tmp_path))
@@ -50,5 +61,29 @@ async def test_every_task_runs_exactly_once_when(name: str, tmp_path: Path) -> N
                 continue
         status = await world.finished(here.client, "r", 60)
         assert status["phase"] == "Succeeded", status
-        assert Counter(marks.read_text().split()) == dict.fromkeys(TASKS, 1)
-        assert len(status["attempts"].splitlines()) == len(TASKS) and not status.get("failures")
+        assert Counter(marks.read_text().split()) == expected
+        assert len(status["attempts"].splitlines()) == len(expected) and not status.get("failures")
+
+
+async def test_a_thousand_items_run_and_are_collected(tmp_path: Path) -> None:
+    script = 'echo "{\\"i\\": $I}" > "$TRADEWIND_OUTPUTS"'
+    tasks = {
+        "x": {
+            "forEach": {"range": {"stop": 1_000}, "parallelism": 40},
+            "env": {"I": "$[[ index ]]"},
+            "outputs": {"i": {"type": "integer"}},
+            "script": {"shell": script},
+        },
+        "check": {
+            "dependsOn": ["x"],
+            "when": "tasks.x.outputs.size() == 1000 && tasks.x.outputs[999].i == 999",
+            "command": ["true"],
+        },
+    }
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        world = World("embedded", tmp_path, "default", str(tmp_path))
+        name = await world.start(here.client, world.dag("wide", tasks))
+        status = await world.finished(here.client, name, 120)
+        assert (status["phase"], status["progress"], status["skipped"]) == ("Succeeded", "1001/1001", 0), status[
+            "message"
+        ]

@@ -64,7 +64,8 @@ def _parsed(kind: str, value: str) -> float | date | None:
 def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | None:
     """What is wrong with a value, if anything."""
     kind = declared.type
-    shown = repr(value)[:80]
+    # Whoever writes the secret itself here shall not find it in a status or an Event too.
+    shown = "what is given" if kind == "secret" else repr(value)[:80]
     if not fits(kind, value):
         hint = ' (in YAML, quote it: "...")' if kind in _QUOTED and not isinstance(value, str) else ""
         return Problem(path, f"{shown} is not {_ARTICLE[kind]}", f"write {_ARTICLE[kind]}{hint}")
