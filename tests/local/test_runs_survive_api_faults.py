@@ -63,27 +63,3 @@ async def test_every_task_runs_exactly_once_when(name: str, tmp_path: Path) -> N
         assert status["phase"] == "Succeeded", status
         assert Counter(marks.read_text().split()) == expected
         assert len(status["attempts"].splitlines()) == len(expected) and not status.get("failures")
-
-
-async def test_a_thousand_items_run_and_are_collected(tmp_path: Path) -> None:
-    script = 'echo "{\\"i\\": $I}" > "$TRADEWIND_OUTPUTS"'
-    tasks = {
-        "x": {
-            "forEach": {"range": {"stop": 1_000}, "parallelism": 40},
-            "env": {"I": "$[[ index ]]"},
-            "outputs": {"i": {"type": "integer"}},
-            "script": {"shell": script},
-        },
-        "check": {
-            "dependsOn": ["x"],
-            "when": "tasks.x.outputs.size() == 1000 && tasks.x.outputs[999].i == 999",
-            "command": ["true"],
-        },
-    }
-    async with session(lambda: None, cwd=str(tmp_path)) as here:
-        world = World("embedded", tmp_path, "default", str(tmp_path))
-        name = await world.start(here.client, world.dag("wide", tasks))
-        status = await world.finished(here.client, name, 120)
-        assert (status["phase"], status["progress"], status["skipped"]) == ("Succeeded", "1001/1001", 0), status[
-            "message"
-        ]

@@ -39,10 +39,10 @@ def test_what_waits_in_a_pool_does_not_stand_before_what_needs_none() -> None:
     assert "free" in keys and len(keys) == 257
 
 
-def test_a_plan_lists_a_window_of_what_is_ready_and_says_that_there_is_more() -> None:
+def test_a_plan_lists_a_window_of_what_is_ready_and_the_next_one_what_comes_then() -> None:
     game = Game(defined({f"t{at}": {} for at in range(600)}))
     plan = game.plan()
-    assert len(plan.starts) == 256 and plan.more
+    assert len(plan.starts) == 256 and not plan.holds
     for start in plan.starts:
         game.start(start)
     assert game.plan().starts[0].key not in {key for key, _ in game.started}

@@ -188,8 +188,6 @@ class RunReconciler:
         for at in (decided.wake_at, *(block.until for block in blocked)):
             if at is not None:
                 self.queue.add_at(run.uid, at)
-        if decided.more:
-            self.queue.add(run.uid)
         await self._write(view, board, decided, now)
 
     def _bound(self, view: View, definition: Definition, now: float) -> Board:

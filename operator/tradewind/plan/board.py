@@ -164,11 +164,8 @@ class Board(Ledger):
             found = lane.first(limit if plan.room is None else min(limit, plan.room))
             chosen.append(found)
             hidden = len(lane.entries) - len(found)
-            if not hidden:
-                continue
-            if len(found) == WINDOW:
-                plan.more = True
-                continue
+            if not hidden or len(found) == WINDOW:
+                continue  # Each pod that is made brings another look, and the next ones.
             what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
             first = lane.units[lane.entries[len(found)]]
             plan.holds.append(Hold(first.key, "Parallelism", f"{hidden} wait their turn: {what}"))

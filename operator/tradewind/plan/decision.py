@@ -70,8 +70,6 @@ class Plan:
     """In the order in which they should be made, within the limits of fan-outs."""
     room: int | None = None
     """How many of them the run's parallelism allows; None for all."""
-    more: bool = False
-    """Whether more are ready than are listed."""
     wanting: dict[tuple[PoolClaim, ...], int] = field(default_factory=dict)
     """How many tasks and items are ready, by the pools that they need."""
     stops: list[Stop] = field(default_factory=list)

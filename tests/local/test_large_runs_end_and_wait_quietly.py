@@ -1,0 +1,58 @@
+"""Large runs in a local cluster: they end, and what waits costs nothing."""
+
+from pathlib import Path
+
+from tradewind import API_VERSION
+from tradewind.kube.resources import POOLS
+from tradewind.local.session import session
+from worlds.world import World
+
+
+async def test_a_thousand_items_run_and_are_collected(tmp_path: Path) -> None:
+    script = 'echo "{\\"i\\": $I}" > "$TRADEWIND_OUTPUTS"'
+    tasks = {
+        "x": {
+            "forEach": {"range": {"stop": 1_000}, "parallelism": 40},
+            "env": {"I": "$[[ index ]]"},
+            "outputs": {"i": {"type": "integer"}},
+            "script": {"shell": script},
+        },
+        "check": {
+            "dependsOn": ["x"],
+            "when": "tasks.x.outputs.size() == 1000 && tasks.x.outputs[999].i == 999",
+            "command": ["true"],
+        },
+    }
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        world = World("embedded", tmp_path, "default", str(tmp_path))
+        name = await world.start(here.client, world.dag("wide", tasks))
+        status = await world.finished(here.client, name, 120)
+        assert (status["phase"], status["progress"], status["skipped"]) == ("Succeeded", "1001/1001", 0), status[
+            "message"
+        ]
+
+
+async def test_thousands_that_wait_for_a_pool_are_not_looked_at_again_and_again(tmp_path: Path) -> None:
+    tasks = {
+        "x": {"forEach": {"range": {"stop": 2_000}}, "pools": [{"name": "shut"}], "command": ["true"]},
+        "y": {"forEach": {"range": {"stop": 2_000}}, "pools": [{"name": "absent"}], "command": ["true"]},
+    }
+    shut = {"apiVersion": API_VERSION, "kind": "Pool", "metadata": {"name": "shut"}, "spec": {"slots": 0}}
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        world = World("embedded", tmp_path, "default", str(tmp_path))
+        await world.create(here.client, POOLS, shut)
+        passes: list[str] = []
+        reconcile = here.operator.runs._reconcile
+
+        async def counted(view, woken_at):  # type: ignore[no-untyped-def]
+            passes.append(view.run.name)
+            await reconcile(view, woken_at)
+
+        here.operator.runs._reconcile = counted  # type: ignore[method-assign]
+        name = await world.start(here.client, world.dag("many", tasks))
+        await world.until(here.client, name, lambda status: len(status.get("waiting") or []) == 2)
+        # Another run takes its time meanwhile.
+        chain = {f"t{at}": {"dependsOn": [f"t{at - 1}"] if at else [], "command": ["true"]} for at in range(10)}
+        other = await world.start(here.client, world.dag("chain", chain))
+        assert (await world.finished(here.client, other))["phase"] == "Succeeded"
+        assert passes.count(name) < 15, passes
