@@ -1,7 +1,9 @@
 """A run played on a board: pods live and end as a test says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
 from typing import Any
 
 from tradewind.plan.attempt import Attempt
@@ -39,16 +41,21 @@ class Game:
     def __post_init__(self) -> None:
         self.board = self.anew()
 
-    def anew(self) -> Board:
-        """A board made from nothing but the facts: what an operator has after a crash."""
-        facts = RunFacts("r", "ns", "uid", "d", self.params)
-        board = Board(self.definition, facts, rounds=self.rounds, cancelled=self.cancelled, timeout=self.timeout)
+    def anew(self, shuffle: Random | None = None) -> Board:
+        """A board made from nothing but the facts: what an operator has after a crash. With `shuffle`, ends and pods are told in
+        any order, and it is asked in between."""
+        run = RunFacts("r", "ns", "uid", "d", self.params)
+        board = Board(self.definition, run, rounds=self.rounds, cancelled=self.cancelled, timeout=self.timeout)
         for key, outputs in self.outputs.items():
             board.tell_outputs(key, outputs)
-        for key, attempts in self.ended.items():
-            board.tell_ended(key, attempts, self.seen[key])
-        for key, live in self.live.items():
-            board.tell_live(key, live)
+        facts = [partial(board.tell_ended, key, attempts, self.seen[key]) for key, attempts in self.ended.items()]
+        facts += [partial(board.tell_live, key, live) for key, live in self.live.items()]
+        if shuffle:
+            shuffle.shuffle(facts)
+        for fact in facts:
+            fact()
+            if shuffle and shuffle.random() < 0.3:
+                board.decide(self.now)
         return board
 
     def plan(self) -> Plan:
@@ -60,9 +67,14 @@ class Game:
         assert start.key not in self.live, f"two attempts of {start.key} at once"
         assert start.number == len(self.ended.get(start.key, [])) + 1, "numbers go up by one"
         since = self.now if pending else None
-        self.live[start.key] = Live(start.number, since, seen=self.now, **more)
+        self.live[start.key] = Live(start.number, since, **{"seen": self.now, "created": int(self.now), **more})
         self.started.append((start.key, start.number))
         self.board.tell_live(start.key, self.live[start.key])
+
+    def begin(self, key: str) -> None:
+        """The container of a pending pod starts."""
+        self.live[key] = replace(self.live[key], pending_since=None)
+        self.board.tell_live(key, self.live[key])
 
     def end(self, key: str, reason: str = "", outputs: Mapping[str, Any] | None = None, code: int = 1) -> None:
         """The pod of a task or item ends."""
@@ -70,7 +82,7 @@ class Game:
         exit_code = code if reason == "Error" else None
         attempts = [
             *self.ended.get(key, []),
-            Attempt(key, live.number, int(self.now), int(self.now), reason, exit_code),
+            Attempt(key, live.number, live.created, int(self.now), reason, exit_code),
         ]
         self.ended[key], self.seen[key] = attempts, self.now
         if outputs is not None and not reason:

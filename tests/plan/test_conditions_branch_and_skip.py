@@ -84,6 +84,15 @@ def test_a_task_waits_for_every_task_that_its_expressions_name_however_early_its
     assert game.keys() == ["c", "d"]
 
 
+@pytest.mark.parametrize("when", ["params.item.on", "params.o.index > 0", "params.o['x'].item == 1 || false"])
+def test_a_condition_about_something_else_called_item_or_index_is_asked_before_there_are_items(when: str) -> None:
+    params = {"item": {"on": False}, "o": {"index": 0, "x": {"item": 0}}}
+    tasks = {"x": {"when": when, "forEach": {"items": "$[[ params.o.nope ]]"}}}
+    game = Game(defined(tasks, params={name: {"type": "object"} for name in params}), params)
+    assert game.plan().phase == "Succeeded"
+    assert (game.states(), game.board.groups["x"].why) == ({"x": "Skipped"}, f"when is false: {when}")
+
+
 def test_what_is_named_further_up_is_waited_for_too() -> None:
     tasks = {
         "far": {},

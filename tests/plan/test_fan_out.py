@@ -66,6 +66,7 @@ def test_a_fan_out_over_nothing_is_skipped_and_so_is_what_follows(for_each: dict
         ),
         ({"range": {"stop": 9_999}}, {}, ""),
         ({"range": {"stop": 10_000}}, {}, "forEach: the run would have 10001 tasks and items, the limit is 10000"),
+        ({"items": [1], "name": "$[[ item ]]"}, {}, ""),
         ({"range": {"stop": 1, "step": "$[[ params.n ]]"}}, {"n": 0}, "forEach.range.step: 0 leads nowhere"),
         ({"items": "$[[ params.o.x ]]"}, {"o": {"x": "text"}}, "forEach.items: `params.o.x` gives a string, not a list"),
         ({"items": "$[[ params.o.x ]]"}, {"o": {"x": {}}}, "gives an object, not a list"),
@@ -113,6 +114,21 @@ def test_a_fan_out_of_a_fan_out_has_items_made_of_collected_outputs() -> None:
     game = Game(defined(tasks))
     assert game.play(outputs=lambda key: {"n": int(key[2:-1])} if key[0] == "x" else None).phase == "Succeeded"
     assert [unit.item for unit in game.board.members("y")] == [0, 10, 20] and game.states()["z"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("name", "items", "names"),
+    [
+        ("$[[ item.id ]]-$[[ index ]]", [{"id": "a"}, {"id": "b"}], ["a-0", "b-1"]),
+        ("", ["north", 3, {"k": 1}], ["north", "3", '{"k":1}']),
+        ("$[[ item.nope ]]", [{"id": "a"}], ['{"id":"a"}']),
+        ("", ["x" * 200], ["x" * 80]),
+    ],
+)
+def test_items_are_called_by_their_name_or_by_what_they_are(name: str, items: list[Any], names: list[str]) -> None:
+    game = fan({"items": items, "name": name})
+    game.plan()
+    assert [game.board.item_name(unit) for unit in game.board.members("x")] == names
 
 
 def test_a_condition_about_the_item_skips_single_items() -> None:
@@ -182,47 +198,6 @@ def test_items_that_only_the_infrastructure_lost_make_a_lost_task() -> None:
     assert game.states()["x"] == "Lost" and game.states()["x[0]"] == "Lost"
 
 
-def chained(**task: Any) -> Game:
-    second = {"dependsOn": ["x"], "forEach": {"itemsOf": "x"}, **task}
-    return Game(
-        defined(
-            {
-                "x": {"forEach": {"items": ["p", "q"]}},
-                "y": second,
-                "end": {"dependsOn": ["y"], "triggerRule": "AllDone"},
-            }
-        )
-    )
-
-
-def test_chained_items_start_as_soon_as_their_counterparts_have_ended() -> None:
-    game = chained()
-    for start in game.plan().starts:
-        game.start(start)
-    game.end("x[1]")
-    assert game.keys() == ["y[1]"] and game.board.units["y[1]"].item == "q"
-    game.end("x[0]", "Error")
-    game.plan()
-    assert game.states()["y[0]"] == "UpstreamFailed"
-
-
-def test_chained_items_follow_their_rule_and_see_their_counterparts_outputs() -> None:
-    game = chained(triggerRule="AllDone", when="tasks.x.state == 'Failed' || tasks.x.outputs.n > 5")
-    game.play(lambda key, _: "Error" if key == "x[0]" else "", lambda key: {"n": 1} if key == "x[1]" else None)
-    assert (game.states()["y[0]"], game.states()["y[1]"]) == ("Succeeded", "Skipped")
-    assert game.states()["y"] == "Succeeded"
-
-
-def test_what_is_chained_to_a_fan_out_without_items_is_skipped() -> None:
-    tasks = {
-        "x": {"forEach": {"items": []}},
-        "y": {"dependsOn": ["x"], "forEach": {"itemsOf": "x"}, "triggerRule": "AllDone"},
-    }
-    game = Game(defined(tasks))
-    game.play()
-    assert game.states() == {"x": "Skipped", "y": "Skipped"}
-
-
 @pytest.mark.parametrize(
     ("for_each", "words"),
     [
@@ -238,6 +213,7 @@ def test_what_is_chained_to_a_fan_out_without_items_is_skipped() -> None:
         ({"matrix": {"axes": {"a": 5}}}, "spec.tasks.x.forEach.matrix.axes.a: not a list"),
         ({"range": {"stop": 100_000}}, "spec.tasks.x.forEach.range: 100000 items are over the limit of 10000"),
         ({"range": {"stop": 1, "step": 0}}, "spec.tasks.x.forEach.range.step: 0 leads nowhere; write 1, or -1 to count down"),
+        ({"range": {"stop": 100_000}, "name": "n$[[ item ]]"}, "spec.tasks.x.forEach.range: 100000 items are over the limit"),
         ({"items": [0] * 10_001}, "spec.tasks.x.forEach: 10001 items are over the limit of 10000"),
         ({"itemsOf": "y"}, "spec.tasks.x.forEach.itemsOf: 'y' is not in dependsOn"),
         ({"itemsOf": "w"}, "spec.tasks.x.forEach.itemsOf: 'w' has no forEach"),

@@ -1,12 +1,15 @@
 """Property tests: whatever the DAG, whatever happens to its pods, whenever the operator dies."""
 
 from collections import Counter
+from random import Random
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.plan.attempt import CANCELLED, FAILURES, LOSSES, parse_key
+from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
+from tradewind.plan.expression import trigger_holds
 from tradewind.plan.rule import RULES, Verdict, count, decide
 from tradewind.plan.state import FINAL, State
 
@@ -50,42 +53,52 @@ def games(draw: st.DrawFn) -> Game:
             if draw(st.booleans()):
                 task["forEach"]["parallelism"] = draw(st.integers(1, 2))
         limits = {"limit": draw(st.integers(0, 2)), "infrastructureLimit": draw(st.integers(0, 2))}
-        tasks[name] = {**task, "retries": {**limits, "backoff": {"initial": "1s"}}}
-    spec = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
-    return Game(defined(tasks, params={"l": {"type": "list"}}, **spec), {"l": [1, 2]})
+        task["retries"] = {**limits, "backoff": {"initial": "1s", "jitter": draw(st.sampled_from([0, 0.5]))}}
+        if draw(st.integers(0, 3)) == 0:
+            task |= {"totalTimeout": "5s", "pendingTimeout": "2s"}
+        tasks[name] = task
+    spec: dict[str, Any] = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
+    timeout = draw(st.sampled_from([None, None, None, 9.0]))
+    spec |= {"timeout": f"{timeout:g}s"} if timeout else {}
+    return Game(defined(tasks, params={"l": {"type": "list"}}, **spec), {"l": [1, 2]}, timeout=timeout)
 
 
-def said(plan: Plan, game: Game, states: dict[str, str]) -> dict[str, Any]:
+def said(plan: Plan, board: Board) -> dict[str, Any]:
     """What a plan says, in a form that can be compared."""
+    states = {key: str(unit.state) for key, unit in board.units.items()}
     return {
         "starts": [(start.key, start.number, start.ooms) for start in plan.starts],
         "room": plan.room,
         "stops": sorted((stop.task, stop.number, stop.reason) for stop in plan.stops),
         "holds": sorted((hold.task, hold.reason) for hold in plan.holds),
         "ended": (plan.phase, plan.message),
-        "states": states,
+        "states": {**states, **{task: str(state) for task, state in board.states.items()}},
     }
 
 
-def afresh(game: Game) -> dict[str, Any]:
-    board = game.anew()
-    plan = board.decide(game.now)
-    states = {key: str(unit.state) for key, unit in board.units.items()}
-    return said(plan, game, {**states, **{task: str(state) for task, state in board.states.items()}})
+def check_afresh(game: Game, plan: Plan, order: Random) -> None:
+    """A board made anew, told the facts in any order, says the same; now and at any time before the plan is to be made again."""
+    later = game.now + 1e6 if plan.wake_at is None else (game.now + plan.wake_at) / 2
+    for now, board in ((game.now, game.anew(order)), (later, game.anew())):
+        anew = board.decide(now)
+        assert said(anew, board) == said(plan, game.board), "a board made anew says something else"
+    if anew.wake_at is not None:
+        assert plan.wake_at is not None and plan.wake_at <= anew.wake_at, "wakes up too late"
 
 
 def check_rule(game: Game, key: str) -> None:
-    """A task that starts for the first time may do so, by the states of its dependencies as they are."""
+    """A task that starts may do so, by the states of its dependencies as they are."""
     task, index = parse_key(key)
     body = game.definition.tasks[task]
-    if body.trigger_rule not in RULES:
-        return
     parent = body.for_each.items_of if body.for_each else None
     above = game.definition.graph.upstream[task]
-    states = [
-        game.board.units[f"{name}[{index}]"].state if name == parent else game.board.states[name] for name in above
-    ]
-    assert decide(body.trigger_rule, count(Counter(s for s in states if s in FINAL), len(states))) is Verdict.RUN
+    units, tasks = game.board.units, game.board.states
+    states = {name: units[f"{name}[{index}]"].state if name == parent else tasks[name] for name in above}
+    ended = {name: state for name, state in states.items() if state in FINAL}
+    if body.trigger_rule in RULES:
+        assert decide(body.trigger_rule, count(Counter(ended.values()), len(states))) is Verdict.RUN
+    else:
+        assert trigger_holds(body.trigger_rule, above, ended)
 
 
 def check_tallies(game: Game) -> None:
@@ -97,12 +110,15 @@ def check_tallies(game: Game) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(games(), st.data())
-def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(game: Game, data: st.DataObject) -> None:
+@given(games(), st.data(), st.integers(0, 2**32))
+def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(
+    game: Game, data: st.DataObject, seed: int
+) -> None:
+    order = Random(seed)
     for _ in range(300):
         plan = game.plan()
         check_tallies(game)
-        assert said(plan, game, game.states()) == afresh(game), "a board made anew says something else"
+        check_afresh(game, plan, order)
         if plan.phase != "Running":
             break
         assert not {start.key for start in plan.starts} & set(game.live), "two attempts at once"
@@ -111,14 +127,17 @@ def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(game:
             if start.number == 1:
                 check_rule(game, start.key)
         what = data.draw(
-            st.sampled_from(["start", "start", "start all", "end", "end", "end", "crash", "cancel", "wait"])
+            st.sampled_from(["start", "start", "start all", "begin", "end", "end", "end", "crash", "cancel", "wait"])
         )
+        pending = [key for key, live in game.live.items() if live.pending_since is not None]
         room = plan.starts[: plan.room]
         if what == "start" and room:
-            game.start(data.draw(st.sampled_from(room)))
+            game.start(data.draw(st.sampled_from(room)), pending=data.draw(st.booleans()))
         elif what == "start all":
             for start in room:
                 game.start(start)
+        elif what == "begin" and pending:
+            game.begin(data.draw(st.sampled_from(pending)))
         elif what == "end" and game.live:
             game.end(data.draw(st.sampled_from(sorted(game.live))), data.draw(st.sampled_from(FATES)), {"n": 1})
         elif what == "crash":
@@ -133,8 +152,9 @@ def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(game:
         game.now += data.draw(st.sampled_from([0.0, 0.5, 2.0]))
     final = game.play()
     assert final.phase in ("Succeeded", "Failed", "Cancelled") and final.message
-    assert said(final, game, game.states()) == afresh(game)
+    check_afresh(game, final, order)
     for key, attempts in game.ended.items():
+        check_rule(game, key)
         retries = game.definition.terms[parse_key(key)[0]].retries
         assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
         assert sum(attempt.reason in FAILURES for attempt in attempts) <= retries.limit + 1

@@ -305,9 +305,8 @@ class Board(Ledger):
         task = self.definition.tasks[name]
         if parent and self.groups[parent].units is None and self.states[parent] not in FINAL:
             return State.BLOCKED, ""
-        if parent and (above := self.groups[parent].units):
-            values = [unit.item for unit in above]
-        else:
+        above = self.groups[parent].units if parent else None
+        if not above:
             ruled = ruling(self.gate(name, None))
             scope = self.definition.scope(name, item=False)
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
@@ -316,19 +315,17 @@ class Board(Ledger):
                 if ruled[0] is State.FAILED:
                     self.refused[name] = ruled[1]
                 return ruled
-            try:
-                values = (
-                    []
-                    if parent
-                    else items(group.source, lambda text: evaluate(text, scope, self._values, self._of_task))
+        values: list[Any] = [unit.item for unit in above or ()]
+        try:
+            if not parent:
+                values = items(group.source, lambda text: evaluate(text, scope, self._values, self._of_task))
+            if self.total + len(values) - 1 > MAX_ITEMS:
+                raise FanOutError(
+                    f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
                 )
-                if self.total + len(values) - 1 > MAX_ITEMS:
-                    raise FanOutError(
-                        f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
-                    )
-            except FanOutError as error:
-                self.refused[name] = str(error)
-                return State.FAILED, str(error)
+        except FanOutError as error:
+            self.refused[name] = str(error)
+            return State.FAILED, str(error)
         group.units = [self._unit(name, index, item) for index, item in enumerate(values)]
         if values:
             self.total += len(values) - 1

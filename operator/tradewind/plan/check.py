@@ -22,14 +22,14 @@ from tradewind.plan.rule import RULES
 def names(spec: DAGSpec) -> Iterator[Problem]:
     """Names that are none."""
     for name in spec.tasks:
-        if not re.match(DNS_LABEL, name):
+        if not re.fullmatch(DNS_LABEL, name):
             yield Problem(
                 f"spec.tasks.{name[:80]}",
                 "not a task name",
                 "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
             )
     for name in spec.params:
-        if not re.match(IDENTIFIER, name):
+        if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
 
 
@@ -54,7 +54,7 @@ def params(spec: DAGSpec) -> Iterator[Problem]:
     for name, task in spec.tasks.items():
         for key, output in task.outputs.items():
             path = f"spec.tasks.{name}.outputs.{key}"
-            if not re.match(IDENTIFIER, key):
+            if not re.fullmatch(IDENTIFIER, key):
                 yield Problem(path, "not an output name", "use at most 63 letters, digits and '_'")
             if problem := problem_with_bounds(output, path):
                 yield problem
@@ -123,7 +123,7 @@ def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task])
 
 def _literal_items(path: str, source: ForEach) -> Iterator[Problem]:
     """What is wrong with items that are known without a run."""
-    if source.items_of or template.leaves(source.model_dump(), ""):
+    if source.items_of or template.leaves(source.model_dump(exclude={"name"}), ""):
         return
     try:
         items(source, lambda text: text)

@@ -11,7 +11,7 @@ SHOWN = 5
 def conclusion(ledger: Ledger, timed_out: bool) -> tuple[Phase, str]:
     """Phase and message. A run fails when a task that nothing depends on failed, or could not run because of a failure."""
     states = ledger.states
-    failed = [task for task in ledger.definition.graph.order if states[task] in (State.FAILED, State.LOST)]
+    failed = [task for task in ledger.definition.graph.order if _at_fault(ledger, task)]
     if State.CANCELLED in states.values():
         done = f"{ledger.tally[State.SUCCEEDED]} of {ledger.total} tasks had succeeded"
         ended = (unit.ended[-1].reason for unit in ledger.units.values() if unit.ended)
@@ -31,11 +31,19 @@ def conclusion(ledger: Ledger, timed_out: bool) -> tuple[Phase, str]:
     return "Succeeded", words
 
 
+def _at_fault(ledger: Ledger, task: str) -> bool:
+    """Whether a task failed, or, chained to a fan-out that succeeded, could not run for items of that which failed."""
+    state = ledger.states[task]
+    if state is State.UPSTREAM_FAILED:
+        return not any(ledger.states[above] in BAD for above in ledger.definition.graph.upstream[task])
+    return state in BAD
+
+
 def _blame(ledger: Ledger, failed: list[str]) -> str:
     """Which tasks failed and why, shortly; and what could not run for it."""
     shown = [_story(ledger, task) for task in failed[:SHOWN]]
     more = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-    blocked = sum(state is State.UPSTREAM_FAILED for state in ledger.states.values())
+    blocked = sum(state is State.UPSTREAM_FAILED for task, state in ledger.states.items() if task not in failed)
     rest = f"; {blocked} {'task' if blocked == 1 else 'tasks'} downstream did not run" if blocked else ""
     return f"failed: {', '.join(shown)}{more}{rest}"
 

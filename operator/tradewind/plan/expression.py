@@ -14,7 +14,7 @@ from tradewind.plan.attempt import Attempt
 from tradewind.plan.cel import ExpressionError
 
 _TASK = re.compile(r"\btasks\.([A-Za-z_][A-Za-z0-9_]*)")
-_ITEM = re.compile(r"\b(item|index)\b")
+_ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 _RUN = (
     ("run.name", "string"),
     ("run.namespace", "string"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -37,7 +38,7 @@ def fits(kind: str, value: Any) -> bool:
         case "integer":
             return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
         case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
         case "list":
             return isinstance(value, list)
         case "object":

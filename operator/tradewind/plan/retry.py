@@ -18,6 +18,8 @@ class Standing:
     wait: float | None
     failures: int = 0
     losses: int = 0
+    first: int = 0
+    """Position of the first attempt that counts: those before had budgets of their own."""
     why: str = ""
     """Why there is no further attempt, where that is not plain from the budget."""
 
@@ -26,7 +28,7 @@ def standing(retries: Retries, attempts: Sequence[Attempt], rounds: int = 0, see
     """What the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget; `seed` makes jitter
     differ between tasks and the same after a restart."""
     left = rounds
-    failures = losses = 0
+    failures = losses = first = 0
     result = Standing(None)
     for position, attempt in enumerate(attempts):
         failures += attempt.reason in FAILURES
@@ -35,13 +37,14 @@ def standing(retries: Retries, attempts: Sequence[Attempt], rounds: int = 0, see
         if not over:
             count = failures if attempt.reason in FAILURES else losses
             wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
-            result = Standing(wait, failures, losses)
+            result = Standing(wait, failures, losses, first)
         elif left and not attempt.succeeded:
             left -= 1
             failures = losses = 0
-            result = Standing(0.0)
+            first = position + 1
+            result = Standing(0.0, first=first)
         else:
-            return Standing(None, failures, losses, why)
+            return Standing(None, failures, losses, first, why)
     return result
 
 
@@ -64,7 +67,8 @@ def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[
 
 def _wait(rule: Backoff, count: int, seed: str) -> float:
     # The exponent is bounded so that a hundred retries can't overflow a float.
-    wait = min(seconds(rule.initial) * rule.factor ** min(count - 1, 64), seconds(rule.max))
+    # Jitter stays under the cap too, and spreads the waits that are at it.
+    wait = min(seconds(rule.initial) * rule.factor ** min(count - 1, 64), seconds(rule.max) / (1 + rule.jitter))
     if rule.jitter:
         share = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2**64
         wait *= 1 + rule.jitter * (2 * share - 1)

@@ -59,19 +59,29 @@ def advise(unit: Unit, terms: Terms, stop: tuple[str, str] | None, rounds: int, 
     nothing more may run."""
     if unit.ended and unit.ended[-1].succeeded:
         return Advice(State.SUCCEEDED)
+    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}")
     if unit.live is not None:
         return _watch(unit, unit.live, terms, stop, now)
     if not unit.ended:
         return None
-    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}")
     last = unit.ended[-1]
     if unit.spent.wait is None:
         if last.reason in STOPPED:
             return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
         return Advice(State.LOST if last.reason in LOSSES else State.FAILED, unit.spent.why)
+    if terms.total_timeout is not None and _spent(unit, last.end) + unit.spent.wait >= terms.total_timeout:
+        # This follows from the attempts alone: it stays so, whatever stops the run later.
+        why = f"no time for another attempt within totalTimeout ({terms.total_timeout:g} s)"
+        return Advice(State.LOST if last.reason in LOSSES else State.FAILED, why)
     if stop:
         return Advice(State.CANCELLED, stop[1])
-    return _again(unit, last, unit.spent.wait, terms, now)
+    return _again(unit, last, unit.spent.wait, now)
+
+
+def _spent(unit: Unit, until: int) -> int:
+    """Seconds from the start of the first attempt of this budget to an API timestamp."""
+    ours = unit.ended[unit.spent.first :]
+    return max(0, until - ours[0].start) if ours else 0
 
 
 def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, now: float) -> Advice:
@@ -105,8 +115,7 @@ def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, 
         why = f"not started after {terms.pending_timeout:g} s: {what}; {_ADVICE[reason]}"
     if terms.total_timeout is not None:
         # API timestamps are compared with each other only: what passed before this process saw the pod, and since.
-        before = live.created - unit.ended[0].start if unit.ended else 0
-        end = live.seen - max(0, before) + terms.total_timeout
+        end = live.seen - _spent(unit, live.created) + terms.total_timeout
         if deadline is None or end < deadline:
             deadline, reason = end, "TotalTimeout"
             why = f"its attempts took longer than totalTimeout ({terms.total_timeout:g} s) together"
@@ -121,14 +130,9 @@ def _pending_reason(reason: str) -> str:
     return "Unschedulable" if reason in ("Unschedulable", "SchedulingGated") else "PendingTimeout"
 
 
-def _again(unit: Unit, last: Attempt, wait: float, terms: Terms, now: float) -> Advice:
+def _again(unit: Unit, last: Attempt, wait: float, now: float) -> Advice:
     """The last attempt did not succeed and another is allowed: is it due?"""
     due, number = unit.seen + wait, last.number + 1
-    if terms.total_timeout is not None:
-        end = unit.seen - (last.end - unit.ended[0].start) + terms.total_timeout
-        if max(due, now) >= end:
-            why = f"no time for another attempt within totalTimeout ({terms.total_timeout:g} s)"
-            return Advice(State.LOST if last.reason in LOSSES else State.FAILED, why)
     if now >= due:
         return Advice(State.READY, f"attempt {last.number} ended with {last.reason}")
     message = f"attempt {number} starts {wait:g} s after attempt {last.number} ended with {last.reason}"
