@@ -37,6 +37,12 @@ run_duration = Histogram(
     registry=REGISTRY,
 )
 runs = Gauge("tradewind_runs", "Runs that have not ended, by phase.", ["phase"], registry=REGISTRY)
+runs_removed = Counter(
+    "tradewind_runs_removed",
+    "Runs deleted after their end, by what their DAG's history says: limit or ttl.",
+    ["reason"],
+    registry=REGISTRY,
+)
 tasks = Gauge("tradewind_tasks", "Tasks of runs that have not ended, by state.", ["state"], registry=REGISTRY)
 api_requests = Counter(
     "tradewind_api_requests_total",
@@ -50,6 +56,14 @@ api_duration = Histogram(
     ["verb", "resource"],
     buckets=FAST,
     registry=REGISTRY,
+)
+write_limit = Gauge(
+    "tradewind_api_write_limit",
+    "Writes that may be in flight at once: falls when the API server refuses or is slow, rises when it keeps up.",
+    registry=REGISTRY,
+)
+writes_waiting = Gauge(
+    "tradewind_api_writes_waiting", "Writes that wait for a place among those in flight.", registry=REGISTRY
 )
 watch_last_event = Gauge(
     "tradewind_watch_last_event_timestamp_seconds",

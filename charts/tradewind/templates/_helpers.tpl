@@ -31,8 +31,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [dags/status, dagruns/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
   verbs: [patch]
 - apiGroups: [tradewind.dev]
-  resources: [dagruns] # concurrencyPolicy: Replace cancels runs
-  verbs: [patch]
+  resources: [dagruns] # concurrencyPolicy: Replace cancels runs, spec.history deletes them
+  verbs: [patch, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, delete]

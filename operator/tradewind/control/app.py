@@ -15,11 +15,13 @@ from typing import Any, cast
 from tradewind import GROUP, VERSION, metrics
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
+from tradewind.control.history import HistoryReconciler
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisions import Revisions
 from tradewind.control.runs import RunReconciler
+from tradewind.control.view import Run
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
@@ -27,7 +29,7 @@ from tradewind.kube.informer import PodInformer
 from tradewind.kube.lease import Lease
 
 log = logging.getLogger(__name__)
-WORKERS = 8
+WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
 
 
@@ -67,8 +69,16 @@ class Operator:
         revisions, launcher = Revisions(self.client), Launcher(self.client, options.image)
         namespaces: list[str | None] = list(options.namespaces) or [None]
         self.pools = PoolReconciler(self.client)
+        self.history = HistoryReconciler(self.client)
         self.runs = RunReconciler(
-            self.client, revisions, launcher, self.events, self.dags.run_seen, self.pools.changed, namespaces
+            self.client,
+            revisions,
+            launcher,
+            self.events,
+            self._phase_changed,
+            lambda run: self.history.run_seen(run, deleted=True),
+            self.pools.changed,
+            namespaces,
         )
         self.pools.book = self.runs.book
         self.lease = Lease(self.client, options.lease_namespace, options.lease_name, options.identity)
@@ -76,6 +86,10 @@ class Operator:
         self.leading = False
         self.heartbeat = time.monotonic()
         """When the event loop last ran its own timer, on the monotonic clock."""
+
+    def _phase_changed(self, run: Run) -> None:
+        self.dags.run_seen(run)
+        self.history.run_seen(run)
 
     @property
     def pods(self) -> PodInformer:
@@ -95,6 +109,7 @@ class Operator:
             work = [
                 self.lease.hold(stop.set),
                 self.pods.run(),
+                self.runs.informer.run(),
                 self.events.run(),
                 self._census(),
                 self._work(stop),
@@ -112,25 +127,28 @@ class Operator:
                         task.result()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        """Reconciles only once every pod is known: a plan made from half of the pods would start tasks twice."""
+        """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
         await self.pods.synced.wait()
+        await self.runs.informer.synced.wait()
         await self._prime()
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
             group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+            group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
+            group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(stop))
 
     async def _prime(self) -> None:
-        """What may begin depends on the runs that there are: read them first, as often as it takes."""
+        """What may start depends on the pools: read them first, as often as it takes."""
         delay = 0.1
         while True:
             try:
                 await self.runs.prime()
                 return
             except ApiError as error:
-                log.warning("reading the runs: %s", error)
+                log.warning("reading the pools: %s", error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 15)
 
@@ -187,6 +205,7 @@ class Operator:
             metrics.watch_last_event.labels("dags").set(time.time())
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
             self.dags.seen(body, deleted)
+            self.history.dag_seen(body, deleted)
             meta = body["metadata"]
             (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
 
@@ -196,13 +215,8 @@ class Operator:
             self.pools.seen(body, deleted)
             self.runs.book.pool_seen(body, deleted)
 
-        async def run(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels("dagruns").set(time.time())
-            self.runs.seen(dict(event["object"]), event["type"] == "DELETED")
-
         kopf.on.login(registry=registry)(login)
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
-        kopf.on.event(GROUP, VERSION, "dagruns", registry=registry)(run)
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
         if not self._options.namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)

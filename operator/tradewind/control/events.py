@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import time
 from typing import Any
 
 from tradewind import API_VERSION
@@ -14,6 +15,10 @@ from tradewind.kube.resources import EVENTS
 log = logging.getLogger(__name__)
 WAITING = 1_000
 """Events not yet sent. More are dropped: they must never hold the work back."""
+NORMAL = 100
+"""Where so many wait, only warnings are taken: what went well is in the status too."""
+TOLD_EVERY = 60.0
+"""Seconds between two log lines about what was dropped."""
 
 
 class EventSink:
@@ -21,7 +26,8 @@ class EventSink:
 
     def __init__(self, client: Client, now: Any) -> None:
         self._client, self._now = client, now
-        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+        self._dropped, self._told = 0, float("-inf")
 
     def post(
         self,
@@ -36,6 +42,9 @@ class EventSink:
         key: str = "",
     ) -> None:
         """Queues an Event on an object. `key` tells apart Events of the same reason, such as a task and its attempt."""
+        if self._queue.qsize() >= (WAITING if warning else NORMAL):
+            self._drop()
+            return
         digest = hashlib.sha256(f"{uid}/{reason}/{key}".encode()).hexdigest()[:16]
         at = stamp(self._now())
         body = {
@@ -58,10 +67,7 @@ class EventSink:
             "lastTimestamp": at,
             "count": 1,
         }
-        try:
-            self._queue.put_nowait((namespace, body))
-        except asyncio.QueueFull:
-            log.warning("too many Events at once: dropped %s of %s/%s", reason, namespace, name)
+        self._queue.put_nowait((namespace, body))
 
     async def run(self) -> None:
         """Sends, for ever."""
@@ -73,3 +79,10 @@ class EventSink:
                 pass
             except ApiError as error:
                 log.warning("Event %s of %s: %s", body["reason"], body["involvedObject"]["name"], error)
+
+    def _drop(self) -> None:
+        self._dropped += 1
+        now = time.monotonic()
+        if now >= self._told + TOLD_EVERY:
+            log.info("more Events at once than can be sent: %d dropped so far, warnings last", self._dropped)
+            self._told = now

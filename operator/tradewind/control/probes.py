@@ -13,15 +13,16 @@ from tradewind.control.app import Operator
 LOOP_LIMIT = 30.0
 """Seconds without a beat of the event loop after which the process counts as hung."""
 WATCH_LIMIT = 400.0
-"""Seconds without an event, a bookmark or a reconnect after which the watch of pods counts as dead."""
+"""Seconds without an event, a bookmark or a reconnect after which a watch counts as dead."""
 
 
 def illness(operator: Operator, now: float) -> str:
     """Why the process should be restarted; empty when it is well. `now` is monotonic seconds."""
     if now - operator.heartbeat > LOOP_LIMIT:
         return f"the event loop has not run for {now - operator.heartbeat:.0f} s"
-    if operator.pods.synced.is_set() and now - operator.pods.heard_at > WATCH_LIMIT:
-        return f"the watch of pods has said nothing for {now - operator.pods.heard_at:.0f} s"
+    for watch in (operator.pods, operator.runs.informer):
+        if watch.synced.is_set() and now - watch.heard_at > WATCH_LIMIT:
+            return f"the watch of {watch.resource.plural} has said nothing for {now - watch.heard_at:.0f} s"
     return ""
 
 

@@ -9,30 +9,29 @@ from collections.abc import Callable, Sequence
 
 from tradewind import metrics
 from tradewind.control import latency, runstatus
-from tradewind.control.concurrency import Peer, Verdict, verdict
+from tradewind.control.begin import Beginner
 from tradewind.control.events import EventSink
 from tradewind.control.launch import Launcher
 from tradewind.control.pools import PoolBook
 from tradewind.control.revisions import Revisions
+from tradewind.control.runwatch import RunInformer
 from tradewind.control.starting import Starter
 from tradewind.control.tell import Teller
 from tradewind.control.view import Run, View, read_run
-from tradewind.kube.client import Client, Object
+from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
+from tradewind.kube.fairqueue import Lane
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
-from tradewind.kube.resources import CLUSTER_POOLS, DAGS, PODS, POOLS, RUNS
+from tradewind.kube.resources import CLUSTER_POOLS, PODS, POOLS, RUNS
 from tradewind.kube.workqueue import WorkQueue
+from tradewind.kube.writes import flow
 from tradewind.model.duration import seconds
-from tradewind.plan.attempt import CANCELLED
 from tradewind.plan.board import Board
-from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Plan
-from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
-from tradewind.plan.params import resolve
 from tradewind.plan.pool import PoolId
-from tradewind.plan.problem import Invalid, summary
+from tradewind.plan.problem import Invalid
 from tradewind.plan.state import State
 
 log = logging.getLogger(__name__)
@@ -40,11 +39,11 @@ COALESCE = 0.25
 """Seconds between two writes of a run's status, unless its phase changes."""
 CLEAN_DELAY = 5.0
 """Seconds between a run's end and the removal of its pods: by then every operator has seen the end."""
-UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 
 
 class RunReconciler:
-    """Brings every run on. `phase_changed(run)` is called for the DAG's status, `pool_changed` for a pool's."""
+    """Brings every run on. `phase_changed(run)` and `run_deleted(run)` are called for the DAG's status and history,
+    `pool_changed` for a pool's status."""
 
     def __init__(
         self,
@@ -53,11 +52,13 @@ class RunReconciler:
         launcher: Launcher,
         events: EventSink,
         phase_changed: Callable[[Run], None],
+        run_deleted: Callable[[Run], None],
         pool_changed: Callable[[PoolId], None],
         namespaces: Sequence[str | None] = (None,),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions = client, revisions
+        self._run_deleted = run_deleted
         self._phase_changed, self._clock, self._namespaces = phase_changed, clock, namespaces
         self._teller = Teller(events)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
@@ -66,32 +67,37 @@ class RunReconciler:
         self.book = PoolBook(self.wake, pool_changed)
         self.pods = PodInformer(client, list(namespaces), self._pod_seen)
         self._starter = Starter(launcher, self.book, self.pods)
+        self._beginner = Beginner(client, revisions, clock)
+        self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
 
     async def prime(self) -> None:
-        """Reads the pools and all runs that have not ended: what may start depends on what is there."""
+        """Reads the pools: what may start depends on them."""
         pools = [(POOLS, namespace) for namespace in self._namespaces]
         for resource, namespace in [*pools, *([(CLUSTER_POOLS, None)] if None in self._namespaces else [])]:
             for body in (await self._client.list(resource, namespace))["items"]:
                 self.book.pool_seen({**body, "kind": resource.kind}, deleted=False)
-        for namespace in self._namespaces:
-            query = {"fieldSelector": UNFINISHED, "limit": "500"}
-            while True:
-                page = await self._client.list(RUNS, namespace, **query)
-                for body in page["items"]:
-                    self.seen(body, deleted=False)
-                query["continue"] = page["metadata"].get("continue") or ""
-                if not query["continue"]:
-                    break
 
     # What the watches say.
 
-    def seen(self, body: Object, deleted: bool) -> None:
+    def known(self, uid: str) -> int:
+        """The resource version that is known of a run; 0 for none."""
+        view = self.views.get(uid)
+        return view.run.version if view else 0
+
+    def seen(self, run: Run, deleted: bool) -> None:
         """A DAGRun was created, changed or deleted."""
-        run = read_run(body)
         if deleted:
             self._forget(run.uid)
+            self._run_deleted(run)
         else:
             self._take(run)
+
+    def missing(self, namespace: str | None, listed: set[str], version: int) -> None:
+        """A list of the runs that have not ended is complete: those that are not on it are asked for."""
+        for uid, view in self.views.items():
+            if uid not in listed and view.run.version <= version and namespace in (None, view.run.namespace):
+                view.stale = True
+                self.queue.add(uid)
 
     def dag_seen(self, namespace: str, name: str) -> None:
         """A DAG was created or changed: runs that wait for it look again."""
@@ -153,12 +159,27 @@ class RunReconciler:
         if view is None or view.run.deleting:
             return
         woken_at, view.woken_at = view.woken_at, None
+        with flow(view.run.namespace, uid):
+            try:
+                if view.stale:
+                    await self._refresh(view)
+                    return
+                await self._reconcile(view, woken_at)
+            except Conflict:
+                await self._refresh(view)
+
+    async def _refresh(self, view: View) -> None:
+        """Our picture of the run is old: get the new one and look again."""
         try:
-            await self._reconcile(view, woken_at)
-        except Conflict:
-            # Our picture of the run is old: get the new one and look again.
-            self._take(read_run(await self._client.get(RUNS, view.run.namespace, view.run.name)))
-            self.queue.add(uid)
+            run = read_run(await self._client.get(RUNS, view.run.namespace, view.run.name))
+        except NotFound:
+            self._forget(view.run.uid)
+            return
+        if run.uid != view.run.uid:
+            self._forget(view.run.uid)
+        view.stale = False
+        self._take(run)
+        self.queue.add(run.uid)
 
     async def _reconcile(self, view: View, woken_at: float | None) -> None:
         if view.run.final:
@@ -179,10 +200,11 @@ class RunReconciler:
         decided = board.decide(now)
         await self._stop(view, decided)
         if decided.phase == "Running":
+            known = len(view.news)
             held, started = await self._starter.start(view, board, decided, now, woken_at)
             decided.holds += held
             decided.moving = decided.moving or started > 0
-            if view.news:
+            if len(view.news) > known:
                 self.wake(run.uid)  # A pod that could not be made has ended an attempt: what follows from that?
         blocked = [*view.blocked.values(), *([view.quota] if view.quota else [])]
         for at in (decided.wake_at, *(block.until for block in blocked)):
@@ -200,63 +222,18 @@ class RunReconciler:
 
     async def _begin(self, view: View) -> bool:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""
-        run, now = view.run, self._clock()
-        if run.cancelled:
-            await self._save(view, runstatus.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
-            return False
+        run = view.run
+        peers = self._of_dag[run.namespace, run.dag]
         try:
-            dag = await self._client.get(DAGS, run.namespace, run.dag)
-        except NotFound:
-            words = f"there is no DAG {run.dag!r} in namespace {run.namespace}: the run begins when it is applied"
-            await self._save(view, runstatus.queued(run, "DAGNotFound", words, now))
-            return False
-        try:
-            definition = define(dag["spec"])
-        except Invalid as error:
-            words = f"DAG {run.dag} is invalid: {error}"
-            await self._save(view, runstatus.stillborn(run, "Failed", "InvalidDAG", words, now))
-            return False
-        params, problems = resolve(definition.spec.params, run.params)
-        if problems:
-            await self._save(view, runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
-            return False
-        if not await self._admitted(view, definition, params):
-            return False
-        try:
-            generation = int(dag["metadata"].get("generation") or 1)
-            revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, generation)
-            await self._save(view, runstatus.begun(run, revision, params, len(definition.tasks), now))
+            step = await self._beginner.begin(view, lambda: (self.views[uid] for uid in peers))
+            for other in step.cancel:
+                with contextlib.suppress(NotFound):
+                    spec = {"desiredState": "Cancelled"}
+                    await self._client.patch(RUNS, other.namespace, other.name, {"spec": spec})
+            await self._save(view, step.status)
         finally:
             view.admitted = False
-        return True
-
-    async def _admitted(self, view: View, definition: Definition, params: dict[str, object]) -> bool:
-        """Whether the run may begin beside the other runs of its DAG. It counts as active from the moment it may."""
-        run, now = view.run, self._clock()
-        others = (self.views[uid] for uid in self._of_dag[run.namespace, run.dag] if uid != run.uid)
-        peers = [
-            Peer(other.run, other.admitted or other.run.phase == "Running")
-            for other in others
-            if not other.run.final and not other.run.deleting
-        ]
-        try:
-            decided: Verdict = verdict(definition, run, params, peers)
-        except ExpressionError as error:
-            words = f"concurrencyKey: {error}"
-            await self._save(view, runstatus.stillborn(run, "Failed", "ExpressionError", words, now))
-            return False
-        if decided.begin:
-            view.admitted = True
-            return True
-        for other in decided.cancel:
-            with contextlib.suppress(NotFound):
-                spec = {"desiredState": "Cancelled"}
-                await self._client.patch(RUNS, other.namespace, other.name, {"spec": spec})
-        if decided.skip:
-            await self._save(view, runstatus.stillborn(run, "Cancelled", "Skipped", decided.message, now))
-        else:
-            await self._save(view, runstatus.queued(run, "ConcurrencyLimit", decided.message, now))
-        return False
+        return view.run.phase == "Running"
 
     async def _stop(self, view: View, decided: Plan) -> None:
         for stop in decided.stops:
@@ -266,8 +243,9 @@ class RunReconciler:
         for pod in view.lingering.values():
             await self._delete(pod)
 
-    async def _delete(self, pod: Pod) -> None:
-        with contextlib.suppress(NotFound, Conflict):
+    async def _delete(self, pod: Pod, lane: Lane = Lane.URGENT) -> None:
+        labels = pod.metadata.labels
+        with flow(pod.metadata.namespace, labels[RUN_UID], lane), contextlib.suppress(NotFound, Conflict):
             await self._client.delete(PODS, pod.metadata.namespace, pod.metadata.name, uid=pod.metadata.uid)
 
     async def _write(self, view: View, board: Board, decided: Plan, now: float) -> None:
@@ -305,8 +283,10 @@ class RunReconciler:
         if not patch:
             return
         body = {"metadata": {"resourceVersion": str(run.version)}, "status": patch}
+        lane = Lane.URGENT if "phase" in patch else Lane.NORMAL
         try:
-            answer = await self._client.patch(RUNS, run.namespace, run.name, body, "status")
+            with flow(run.namespace, run.uid, lane):
+                answer = await self._client.patch(RUNS, run.namespace, run.name, body, "status")
         except NotFound:
             self._forget(run.uid)
             return
@@ -330,7 +310,7 @@ class RunReconciler:
         for pod in list(pods.values()):
             unwanted = retention == "Never" or (retention == "OnFailure" and pod.status.phase == "Succeeded")
             if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or pod.lingers()):
-                await self._delete(pod)
+                await self._delete(pod, Lane.NORMAL)
         self._forget(run.uid)
 
     # Memory and news.
@@ -369,6 +349,7 @@ class RunReconciler:
             self._of_dag[key].discard(uid)
             if not self._of_dag[key]:
                 del self._of_dag[key]
+                self._beginner.forget(*key)
             else:
                 self._make_room(view.run)
 

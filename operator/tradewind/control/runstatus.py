@@ -83,6 +83,8 @@ def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: f
         "total": total,
         "done": 0,
         "failed": 0,
+        "skipped": 0,
+        "retried": run.rounds,
         "conditions": [
             condition("Started", True, "Started", f"bound to revision {revision}", run, now),
             condition("Progressing", True, "Running", "", run, now),

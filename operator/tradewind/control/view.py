@@ -127,6 +127,8 @@ class View:
     """Tasks and items that failed without an attempt, and of which the status has said so."""
     admitted: bool = False
     """Whether it is about to begin, and counts as active."""
+    stale: bool = False
+    """A list did not have it: it has to be asked for."""
     outputs_size: int = 0
     saved_at: float = float("-inf")
     woken_at: float | None = None

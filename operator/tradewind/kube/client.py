@@ -1,6 +1,6 @@
 """The hot path to the API server: aiohttp, JSON as bytes, no models and no retries (the reconcile loop is the retry)."""
 
-import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -12,7 +12,8 @@ import orjson
 from tradewind import __version__, metrics
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Unavailable, from_status
-from tradewind.kube.resources import PODS, Resource
+from tradewind.kube.resources import LEASES, PODS, Resource
+from tradewind.kube.writes import Writes
 
 Object = dict[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
@@ -22,11 +23,11 @@ SILENCE = 100.0
 
 
 class Client:
-    """Requests to one API server, at most `in_flight` writes at once. Every method raises errors of `kube.errors`."""
+    """Requests to one API server, as many writes at once as it takes well. Every method raises errors of `kube.errors`."""
 
-    def __init__(self, connection: Connection, in_flight: int = 48, timeout: float = 30.0) -> None:
+    def __init__(self, connection: Connection, timeout: float = 30.0) -> None:
         self.connection = connection
-        self._writes = asyncio.Semaphore(in_flight)
+        self._writes = Writes()
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
 
@@ -55,12 +56,13 @@ class Client:
 
     async def create(self, resource: Resource, namespace: str, body: Object | bytes, **query: str) -> bytes:
         """Creates an object; the answer is the stored one, unparsed."""
-        async with self._writes:
+        async with self._writes.place():
             return await self._request("POST", "create", resource, resource.path(namespace), body=body, query=query)
 
     async def replace(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
-        """Puts an object in the place of the one with the same resource version."""
-        async with self._writes:
+        """Puts an object in the place of the one with the same resource version. A Lease waits for no other write: a leader must not
+        lose it because it is busy."""
+        async with contextlib.nullcontext() if resource is LEASES else self._writes.place():
             return await self._json("PUT", "update", resource, resource.path(namespace, name), body=body)
 
     async def patch(
@@ -68,13 +70,13 @@ class Client:
     ) -> Object:
         """Merge-patches an object. With `metadata.resourceVersion` in the body, a changed object is a Conflict."""
         path = resource.path(namespace, name, subresource)
-        async with self._writes:
+        async with self._writes.place():
             return await self._json("PATCH", "patch", resource, path, body=body, query=query)
 
     async def apply(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
         """Server-side apply: creates the object, or makes the fields that `body` names so."""
         query = {"fieldManager": "tradewind-cli", "force": "true", "fieldValidation": "Strict"}
-        async with self._writes:
+        async with self._writes.place():
             path = resource.path(namespace, name)
             return await self._json("PATCH", "apply", resource, path, body=body, query=query, content=APPLY)
 
@@ -82,17 +84,18 @@ class Client:
         """Assigns a pod to a node, as a scheduler does."""
         target = {"apiVersion": "v1", "kind": "Node", "name": node}
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
-        async with self._writes:
+        async with self._writes.place():
             await self._request("POST", "bind", PODS, PODS.path(namespace, pod, "binding"), body=body)
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, uid: str | None = None, **options: Any
+        self, resource: Resource, namespace: str, name: str, uid: str = "", version: str = "", **options: Any
     ) -> Object:
-        """Deletes an object; with `uid`, only that one (else Conflict)."""
+        """Deletes an object; with `uid` only that one, with `version` only if it has not changed (else Conflict)."""
         body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", **options}
-        if uid:
-            body["preconditions"] = {"uid": uid}
-        async with self._writes:
+        conditions = {"uid": uid, "resourceVersion": version}
+        if wanted := {name: value for name, value in conditions.items() if value}:
+            body["preconditions"] = wanted
+        async with self._writes.place():
             return await self._json("DELETE", "delete", resource, resource.path(namespace, name), body=body)
 
     async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:

@@ -1,35 +1,32 @@
 """The pods of all runs, kept in step with the API server by a list and a watch."""
 
-import asyncio
-import logging
-import random
-import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from tradewind import metrics
 from tradewind.kube.client import Client
-from tradewind.kube.errors import ApiError, Gone, from_status
-from tradewind.kube.pod import RUN_UID, Pod, parse_event, parse_list, parse_pod
+from tradewind.kube.pod import RUN_UID, ListMetadata, Pod, parse_list, parse_pod
+from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import PODS
 
-log = logging.getLogger(__name__)
-PAGE = "500"
 NO_PODS: Mapping[str, Pod] = {}
 
 
-class PodInformer:
+class PodInformer(Reflector):
     """Pods by run uid and name. `changed(pod)` is called after every change; a deleted pod stays as `gone` until `forget`,
     since its end may not be in the run's status yet."""
 
-    def __init__(self, client: Client, namespaces: list[str | None], changed: Callable[[Pod], None]) -> None:
-        self._client, self._namespaces, self._changed = client, namespaces, changed
+    resource = PODS
+    listing: Mapping[str, str] = {"labelSelector": RUN_UID, "limit": "500"}
+    watching: Mapping[str, str] = {"labelSelector": RUN_UID}
+
+    def __init__(self, client: Client, namespaces: Sequence[str | None], changed: Callable[[Pod], None]) -> None:
+        super().__init__(client, namespaces)
+        self._changed = changed
         self._runs: dict[str, dict[str, Pod]] = {}
-        self._unsynced = set(namespaces)
-        self.synced = asyncio.Event()
-        self.heard_at = time.monotonic()
-        """When the watch last said something, in monotonic seconds."""
+        self._seen: defaultdict[str | None, set[str]] = defaultdict(set)
+        """Uids on the pages of a list under way."""
 
     def of(self, run_uid: str) -> Mapping[str, Pod]:
         """The pods of a run, by name."""
@@ -63,73 +60,29 @@ class PodInformer:
         for name in [name for name, pod in self.of(run_uid).items() if pod.gone]:
             self.forget(run_uid, name)
 
-    async def run(self) -> None:
-        """Lists and watches, for ever."""
-        await asyncio.gather(*(self._follow(namespace) for namespace in self._namespaces))
+    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes note of the pods of a page."""
+        page = parse_list(raw)
+        for pod in page.items:
+            self._seen[namespace].add(pod.metadata.uid)
+            self.put(pod)
+        return page.metadata
 
-    async def _follow(self, namespace: str | None) -> None:
-        version = ""
-        errors = 0
-        while True:
-            try:
-                if not version:
-                    version = await self._list(namespace)
-                    self._unsynced.discard(namespace)
-                    if not self._unsynced:
-                        self.synced.set()
-                version = await self._watch(namespace, version)
-                self._heard()
-                errors = 0
-            except Gone:
-                log.info("the watch of pods fell behind and lists again")
-                version = ""
-            except (ApiError, msgspec.MsgspecError) as error:
-                # A watch that breaks goes on where it was; only a refusal to do so (410) makes it list again.
-                errors += 1
-                log.warning("watching pods: %s", error)
-                await asyncio.sleep(min(0.1 * 2 ** min(errors, 8), 15) * random.uniform(0.75, 1.25))  # noqa: S311
-
-    async def _list(self, namespace: str | None) -> str:
-        seen: dict[tuple[str, str], None] = {}
-        query = {"labelSelector": RUN_UID, "limit": PAGE}
-        while True:
-            page = parse_list(await self._client.list_raw(PODS, namespace, **query))
-            for pod in page.items:
-                seen[pod.metadata.labels[RUN_UID], pod.metadata.name] = None
-                self.put(pod)
-            if not page.metadata.continue_:
-                break
-            query["continue"] = page.metadata.continue_
-        version = int(page.metadata.resource_version)
-        for run_uid, pods in list(self._runs.items()):
-            for name, pod in list(pods.items()):
+    def listed(self, namespace: str | None, version: int) -> None:
+        """What was on no page is gone."""
+        seen = self._seen.pop(namespace, set())
+        for pods in list(self._runs.values()):
+            for pod in list(pods.values()):
                 in_scope = namespace is None or pod.metadata.namespace == namespace
                 # A pod that was created after the list was made is not missing from it.
-                if in_scope and not pod.gone and (run_uid, name) not in seen and pod.version <= version:
+                if in_scope and not pod.gone and pod.metadata.uid not in seen and pod.version <= version:
                     self.put(msgspec.structs.replace(pod, gone=True))
-        self._heard()
-        return page.metadata.resource_version
 
-    async def _watch(self, namespace: str | None, version: str) -> str:
-        timeout = str(random.randint(280, 340))  # noqa: S311 - watches that end together would come back together
-        async for line in self._client.watch(
-            PODS, namespace, labelSelector=RUN_UID, resourceVersion=version, timeoutSeconds=timeout
-        ):
-            if not line:
-                continue
-            event = parse_event(line)
-            self._heard()
-            if event.type == "ERROR":
-                status = msgspec.json.decode(event.object)
-                raise from_status(int(status.get("code") or 500), status)
-            pod = parse_pod(event.object)
-            version = pod.metadata.resource_version
-            if event.type == "DELETED":
-                pod = msgspec.structs.replace(pod, gone=True)
-            if event.type != "BOOKMARK":
-                self.put(pod)
-        return version
-
-    def _heard(self) -> None:
-        self.heard_at = time.monotonic()
-        metrics.watch_last_event.labels("pods").set(time.time())
+    def event(self, kind: str, raw: bytes) -> str:
+        """Takes note of a change."""
+        pod = parse_pod(raw)
+        if kind == "DELETED":
+            pod = msgspec.structs.replace(pod, gone=True)
+        if kind != "BOOKMARK":
+            self.put(pod)
+        return pod.metadata.resource_version

@@ -164,4 +164,3 @@ class Event(Struct, frozen=True):
 
 parse_pod = msgspec.json.Decoder(Pod).decode
 parse_list = msgspec.json.Decoder(PodList).decode
-parse_event = msgspec.json.Decoder(Event).decode

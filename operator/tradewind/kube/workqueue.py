@@ -63,6 +63,7 @@ class WorkQueue(Generic[Key]):
         """Handles keys for ever. An exception puts the key back with exponential back-off, or after the seconds that `failed`
         says."""
         while True:
+            await asyncio.sleep(0)  # Passes that never wait must not keep the watches from being read.
             key = await self._ready.get()
             self._depth.set(self._ready.qsize())
             began = time.perf_counter()

@@ -34,7 +34,8 @@ class _Schema(GenerateJsonSchema):
 def _substance(default: Any) -> Any:
     """A default without what is empty in it."""
     if isinstance(default, dict):
-        return {key: value for key, value in default.items() if value not in (None, "", [], {}, 0, False)}
+        found = {key: _substance(value) for key, value in default.items()}
+        return {key: value for key, value in found.items() if value not in (None, "", [], {}, 0, False)}
     return default
 
 

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
 from tradewind.model.condition import Condition
 from tradewind.model.duration import Duration
+from tradewind.model.history import History
 from tradewind.model.task import PodSettings, Task
 from tradewind.model.value import Param
 
@@ -62,6 +63,8 @@ class DAGSpec(Model):
     """Where runs wait for the same limit, those of higher priority go first. A run can say otherwise."""
     pod_retention: Literal["Always", "OnFailure", "Never"] = "Always"
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
+    history: History = History()
+    """How many runs are kept after their end, and how long."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)]
     """The tasks, by name."""
 

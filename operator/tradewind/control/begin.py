@@ -1,0 +1,118 @@
+"""Whether a run may begin, and bound to what."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from tradewind.control import runstatus
+from tradewind.control.concurrency import Peer, verdict
+from tradewind.control.revisions import Revisions
+from tradewind.control.view import Run, View
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import DAGS
+from tradewind.plan.attempt import CANCELLED
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.define import define
+from tradewind.plan.definition import Definition
+from tradewind.plan.params import resolve
+from tradewind.plan.problem import Invalid, summary
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run's status says then, and which other runs have to make room."""
+
+    status: runstatus.Status
+    cancel: Sequence[Run] = ()
+
+
+class Beginner:
+    """Binds runs to their DAG's spec."""
+
+    def __init__(self, client: Client, revisions: Revisions, clock: Callable[[], float]) -> None:
+        self._client, self._revisions, self._clock = client, revisions, clock
+        self._asked: dict[tuple[str, str], asyncio.Task[Object]] = {}
+        """Requests for a DAG that wait for the one before them."""
+        self._sent: dict[tuple[str, str], asyncio.Task[Object]] = {}
+        self._defined: dict[tuple[str, str], tuple[str, Definition]] = {}
+
+    async def begin(self, view: View, peers: Callable[[], Iterable[View]]) -> Beginning:
+        """`peers` are the other runs of the same DAG. A run that may begin is marked as admitted at once, so that it counts."""
+        run, now = view.run, self._clock()
+        if run.cancelled:
+            return Beginning(runstatus.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
+        try:
+            dag = await self._dag(run.namespace, run.dag)
+        except NotFound:
+            words = f"there is no DAG {run.dag!r} in namespace {run.namespace}: the run begins when it is applied"
+            return Beginning(runstatus.queued(run, "DAGNotFound", words, now))
+        try:
+            definition = self._define(run, dag)
+        except Invalid as error:
+            words = f"DAG {run.dag} is invalid: {error}"
+            return Beginning(runstatus.stillborn(run, "Failed", "InvalidDAG", words, now))
+        params, problems = resolve(definition.spec.params, run.params)
+        if problems:
+            return Beginning(runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
+        if held := self._held(view, definition, params, peers()):
+            return held
+        generation = int(dag["metadata"].get("generation") or 1)
+        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, generation)
+        return Beginning(runstatus.begun(run, revision, params, len(definition.tasks), now))
+
+    def forget(self, namespace: str, dag: str) -> None:
+        """A DAG has no runs under way any more."""
+        self._defined.pop((namespace, dag), None)
+
+    def _held(
+        self, view: View, definition: Definition, params: dict[str, object], others: Iterable[View]
+    ) -> Beginning | None:
+        """What holds the run back, if anything."""
+        run, now = view.run, self._clock()
+        peers = [
+            Peer(other.run, other.admitted or other.run.phase == "Running")
+            for other in (others if definition.spec.max_active_runs is not None else ())
+            if other is not view and not other.run.final and not other.run.deleting
+        ]
+        try:
+            decided = verdict(definition, run, params, peers)
+        except ExpressionError as error:
+            return Beginning(runstatus.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now))
+        if decided.begin:
+            view.admitted = True
+            return None
+        if decided.skip:
+            status = runstatus.stillborn(run, "Cancelled", "Skipped", decided.message, now)
+        else:
+            status = runstatus.queued(run, "ConcurrencyLimit", decided.message, now)
+        return Beginning(status, decided.cancel)
+
+    def _define(self, run: Run, dag: Object) -> Definition:
+        """The DAG's definition; the last one is kept, since runs come in bursts. Raises Invalid."""
+        version = f"{dag['metadata']['uid']}/{dag['metadata'].get('generation')}"
+        known = self._defined.get((run.namespace, run.dag))
+        if known and known[0] == version:
+            return known[1]
+        definition = define(dag["spec"])
+        self._defined[run.namespace, run.dag] = (version, definition)
+        return definition
+
+    async def _dag(self, namespace: str, name: str) -> Object:
+        """The DAG as it is now. Runs that ask while a request is under way share the next one: its answer is as new as any of them
+        wants, and a burst of runs costs few requests."""
+        key = (namespace, name)
+        task = self._asked.get(key)
+        if task is None:
+            task = self._asked[key] = asyncio.create_task(self._ask(key, self._sent.get(key)))
+        return await asyncio.shield(task)
+
+    async def _ask(self, key: tuple[str, str], before: asyncio.Task[Object] | None) -> Object:
+        if before is not None:
+            await asyncio.wait([before])
+        self._sent[key] = self._asked.pop(key)
+        try:
+            return await self._client.get(DAGS, *key)
+        finally:
+            if key not in self._asked:
+                del self._sent[key]

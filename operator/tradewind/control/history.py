@@ -1,0 +1,101 @@
+"""Deleting the runs that a DAG does not keep: a few at a time, the oldest first."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from tradewind import metrics
+from tradewind.control.view import Run
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.resources import RUNS
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.kube.writes import flow
+from tradewind.model.history import History
+from tradewind.plan.history import Past, Surplus, surplus
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a DAG."""
+BATCH = 20
+"""Runs deleted at once."""
+SOON = 1.0
+"""Seconds until a DAG is looked at after one of its runs has ended: they end in bursts."""
+
+
+class HistoryReconciler:
+    """Keeps of each DAG as many runs as its spec says. A DAG that is not there (any more) keeps all."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._clock = client, clock
+        self.queue: WorkQueue[Key] = WorkQueue("history")
+        self._past: defaultdict[Key, dict[str, Past]] = defaultdict(dict)
+        self._rules: dict[Key, History] = {}
+
+    def dag_seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        self._rules.pop(key, None)
+        if not deleted:
+            try:
+                self._rules[key] = History.model_validate((body.get("spec") or {}).get("history") or {})
+            except ValidationError:
+                return  # The DAG's own condition says so; until it is mended nothing is deleted.
+            self.queue.add(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, changed or deleted."""
+        key = (run.namespace, run.dag)
+        if run.final and not deleted and not run.deleting:
+            self._past[key][run.name] = Past(_ended(run), run.version, run.phase == "Succeeded")
+            if key in self._rules:
+                self.queue.add_after(key, SOON)
+        elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
+            del self._past[key]
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("history of %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Deletes the runs of a DAG that are kept no longer."""
+        rule, past = self._rules.get(key), self._past.get(key)
+        if rule is None or not past:
+            return
+        now = int(self._clock())
+        found, again = surplus(past, rule, now)
+        with flow(key[0], "history"):
+            answers = await asyncio.gather(
+                *(self._delete(key, past, item) for item in found[:BATCH]), return_exceptions=True
+            )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        if len(found) > BATCH:
+            self.queue.add(key)
+        elif again is not None:
+            self.queue.add_after(key, again - now)
+
+    async def _delete(self, key: Key, past: dict[str, Past], item: Surplus) -> None:
+        try:
+            version = str(item.past.version)
+            await self._client.delete(RUNS, key[0], item.name, version=version, propagationPolicy="Background")
+            metrics.runs_removed.labels(item.reason).inc()
+        except (NotFound, Conflict):
+            pass  # It is gone, or something new is known of it soon.
+        if past.get(item.name) == item.past:
+            del past[item.name]
+
+
+def _ended(run: Run) -> int:
+    """Epoch seconds; a run that was ended by hand, without saying when, counts from its creation."""
+    try:
+        return int(datetime.fromisoformat(str(run.status.get("finishedAt"))).timestamp())
+    except ValueError:
+        return run.created

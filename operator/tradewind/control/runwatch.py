@@ -1,0 +1,121 @@
+"""The runs: those that have not ended are read at the start, every change is watched, and those that have ended are read in passing."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from tradewind.control.view import Run, read_run
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError
+from tradewind.kube.pod import ListMetadata, Struct
+from tradewind.kube.reflector import Reflector
+from tradewind.kube.resources import RUNS
+
+log = logging.getLogger(__name__)
+UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
+PAGE = "100"
+"""Runs read at once: the largest are 250 KB."""
+ROUND_AGAIN = 3600.0
+"""Seconds after which the runs that have ended are read again, in case something was missed."""
+
+
+class _Meta(Struct, frozen=True):
+    uid: str = ""
+    resource_version: str = "0"
+
+
+class _Head(Struct, frozen=True):
+    """What tells whether an event is news."""
+
+    metadata: _Meta
+
+
+class _Page(Struct, frozen=True):
+    metadata: ListMetadata
+    items: list[msgspec.Raw] = []
+
+
+_head = msgspec.json.Decoder(_Head).decode
+_page = msgspec.json.Decoder(_Page).decode
+
+
+class RunInformer(Reflector):
+    """Tells `seen(run, deleted)` of every change, and `missing(namespace, uids listed, version)` after every list. Nothing is kept
+    here: a hundred thousand runs that have ended cost no memory."""
+
+    resource = RUNS
+    listing: Mapping[str, str] = {"fieldSelector": UNFINISHED, "limit": PAGE}
+    watching: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Sequence[str | None],
+        known: Callable[[str], int],
+        seen: Callable[[Run, bool], None],
+        missing: Callable[[str | None, set[str], int], None],
+    ) -> None:
+        """`known(uid)` is the resource version that is known of a run, 0 for none."""
+        super().__init__(client, namespaces)
+        self._known, self._told, self._missing = known, seen, missing
+        self._listed: defaultdict[str | None, set[str]] = defaultdict(set)
+        self._look = asyncio.Event()
+        """Runs that have ended are to be read: an event about one may have been missed."""
+
+    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes runs that have not ended."""
+        page = _page(raw)
+        for item in page.items:
+            run = read_run(orjson.loads(memoryview(item)))
+            self._listed[namespace].add(run.uid)
+            self._told(run, False)
+        return page.metadata
+
+    def listed(self, namespace: str | None, version: int) -> None:
+        """What was on no page has ended, or is there no more."""
+        self._missing(namespace, self._listed.pop(namespace, set()), version)
+        self._look.set()
+
+    def event(self, kind: str, raw: bytes) -> str:
+        """Takes a change; most are the operator's own, and known."""
+        meta = _head(raw).metadata
+        if kind == "DELETED" or (kind != "BOOKMARK" and int(meta.resource_version) > self._known(meta.uid)):
+            self._told(read_run(orjson.loads(memoryview(raw))), kind == "DELETED")
+        return meta.resource_version
+
+    async def read_ended(self) -> None:
+        """Reads the runs that have ended, page by page, at the start and whenever something may have been missed; for ever."""
+        delay = 1.0
+        while True:
+            self._look.clear()
+            try:
+                for namespace in self._namespaces:
+                    await self._read(namespace)
+                delay = 1.0
+            except ApiError as error:
+                log.warning("reading the runs that have ended: %s", error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 60)
+                continue
+            try:
+                await asyncio.wait_for(self._look.wait(), ROUND_AGAIN)
+            except TimeoutError:
+                continue
+
+    async def _read(self, namespace: str | None) -> None:
+        query: dict[str, Any] = {"limit": PAGE}
+        while True:
+            page = _page(await self._client.list_raw(RUNS, namespace, **query))
+            for item in page.items:
+                meta = _head(item).metadata
+                if int(meta.resource_version) > self._known(meta.uid):
+                    self._told(read_run(orjson.loads(memoryview(item))), False)
+                await asyncio.sleep(0)
+            if not page.metadata.continue_:
+                return
+            query["continue"] = page.metadata.continue_

@@ -1,0 +1,122 @@
+"""Back-pressure: how many writes are in flight at once, and which goes next.
+
+The limit follows the API server as TCP follows a network: a little more after every window without complaint in which it was
+reached, by a third less after one with a 429, a 5xx, no answer, or answers slower than a second.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import time
+from collections.abc import AsyncIterator, Hashable, Iterator
+from dataclasses import dataclass
+
+from tradewind import metrics
+from tradewind.kube.errors import Unavailable
+from tradewind.kube.fairqueue import FairQueue, Lane
+
+START, LEAST, MOST = 48.0, 4.0, 256.0
+MORE, LESS = 4.0, 0.67
+WINDOW = 20
+"""Writes after which the limit is looked at, or as many as are in flight if that is more."""
+SLOW = 1.0
+"""Seconds of the slowest hundredth of a window's writes that count as overload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Whose write it is. Flows of a namespace take turns, and so do namespaces: a run of thousands does not hold up a small one."""
+
+    namespace: str = ""
+    name: Hashable = ""
+    lane: Lane = Lane.NORMAL
+
+
+_NOBODY = Flow()
+_flow: contextvars.ContextVar[Flow] = contextvars.ContextVar("flow", default=_NOBODY)
+
+
+@contextlib.contextmanager
+def flow(namespace: str, name: Hashable, lane: Lane = Lane.NORMAL) -> Iterator[None]:
+    """Writes inside are this flow's."""
+    token = _flow.set(Flow(namespace, name, lane))
+    try:
+        yield
+    finally:
+        _flow.reset(token)
+
+
+class Limit:
+    """The AIMD rule, without a clock of its own. Latencies are in seconds."""
+
+    def __init__(self, start: float = START) -> None:
+        self.value = start
+        self._latencies: list[float] = []
+        self._refused = self._full = False
+
+    def told(self, latency: float, refused: bool, waiting: bool) -> None:
+        """A write has ended; `waiting`: others wait for a place."""
+        self._latencies.append(latency)
+        self._refused = self._refused or refused
+        self._full = self._full or waiting
+        if len(self._latencies) >= max(WINDOW, self.value) or (refused and len(self._latencies) >= LEAST):
+            self._look()
+
+    def _look(self) -> None:
+        slowest = sorted(self._latencies)[int(len(self._latencies) * 0.99)]
+        if self._refused or slowest > SLOW:
+            self.value = max(LEAST, self.value * LESS)
+        elif self._full:
+            self.value = min(MOST, self.value + MORE)
+        self._latencies.clear()
+        self._refused = self._full = False
+
+
+class Writes:
+    """Places for writes. Leases do not ask for one: a leader must not lose its lease because it is busy."""
+
+    def __init__(self, start: float = START) -> None:
+        self.limit = Limit(start)
+        self._queue: FairQueue[asyncio.Future[None]] = FairQueue()
+        self._in_flight = 0
+        metrics.write_limit.set(start)
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Waits for a place, and learns from what becomes of the write inside."""
+        await self._enter()
+        began, refused = time.perf_counter(), False
+        try:
+            yield
+        except Unavailable:
+            refused = True
+            raise
+        finally:
+            self._in_flight -= 1
+            self.limit.told(time.perf_counter() - began, refused, len(self._queue) > 0)
+            metrics.write_limit.set(self.limit.value)
+            self._admit()
+
+    async def _enter(self) -> None:
+        if self._in_flight < self.limit.value and not self._queue:
+            self._in_flight += 1
+            return
+        mine = _flow.get()
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.push(mine.lane, mine.namespace, mine.name, place)
+        metrics.writes_waiting.set(len(self._queue))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._in_flight -= 1  # It had been let in, and does not come.
+                self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._queue and self._in_flight < self.limit.value:
+            place = self._queue.pop()
+            if not place.done():
+                self._in_flight += 1
+                place.set_result(None)
+        metrics.writes_waiting.set(len(self._queue))
