@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -38,28 +39,86 @@ class Measured:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as response:
             return str(response.read().decode())
 
-    def mean(self, stage: str) -> float:
-        """Mean seconds of a latency stage."""
-        found = {
-            sample.name.rpartition("_")[2]: sample.value
-            for family in text_string_to_metric_families(self.metrics())
-            for sample in family.samples
-            if sample.labels.get("stage") == stage and not sample.name.endswith("_bucket")
-        }
-        return found["sum"] / found["count"]
+    def peak(self) -> float:
+        """The most resident memory so far, in MB."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("no VmHWM")
 
-    def share_within(self, stage: str, seconds: float) -> tuple[float, int]:
-        """Which share of the observations of a latency stage lies within `seconds`, and how many there are."""
-        within = total = 0
-        for family in text_string_to_metric_families(self.metrics()):
-            for sample in family.samples:
-                if sample.labels.get("stage") != stage:
-                    continue
-                if sample.name.endswith("_bucket") and float(sample.labels["le"]) == seconds:
-                    within = int(sample.value)
-                elif sample.name.endswith("_count"):
-                    total = int(sample.value)
-        return (within / total if total else 0.0), total
+    def histogram(self, stage: str) -> "Histogram":
+        """A latency stage."""
+        return self._histogram("tradewind_task_latency_seconds", {"stage": stage})
+
+    def durations(self, verb: str, resource: str) -> "Histogram":
+        """Time until the API server's answer."""
+        return self._histogram("tradewind_api_request_duration_seconds", {"verb": verb, "resource": resource})
+
+    def requests(self) -> dict[tuple[str, str], float]:
+        """How many writes it has made, by verb and resource; leases excepted."""
+        found: dict[tuple[str, str], float] = {}
+        for sample in self._samples("tradewind_api_requests"):
+            verb, resource = sample.labels["verb"], sample.labels["resource"]
+            if verb in ("create", "patch", "update", "delete") and resource != "leases":
+                found[verb, resource] = found.get((verb, resource), 0) + sample.value
+        return found
+
+    def requests_of(self, verb: str, resource: str) -> float:
+        """How many requests of one sort."""
+        samples = self._samples("tradewind_api_requests")
+        ours = (item for item in samples if item.labels["verb"] == verb and item.labels["resource"] == resource)
+        return float(sum(item.value for item in ours))
+
+    def _histogram(self, name: str, labels: dict[str, str]) -> "Histogram":
+        found = Histogram({}, 0.0)
+        for sample in self._samples(name):
+            if labels.items() <= sample.labels.items():
+                if sample.name.endswith("_bucket"):
+                    found.buckets[float(sample.labels["le"])] = sample.value
+                elif sample.name.endswith("_sum"):
+                    found = Histogram(found.buckets, sample.value)
+        return found
+
+    def _samples(self, name: str) -> list[Any]:
+        return [
+            sample
+            for family in text_string_to_metric_families(self.metrics())
+            if family.name == name
+            for sample in family.samples
+        ]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Cumulative counts by upper bound in seconds, as Prometheus has them."""
+
+    buckets: dict[float, float]
+    total: float
+
+    @property
+    def count(self) -> float:
+        """How many observations there are."""
+        return max(self.buckets.values(), default=0.0)
+
+    @property
+    def mean(self) -> float:
+        """Seconds."""
+        return self.total / self.count if self.count else 0.0
+
+    def since(self, before: "Histogram") -> "Histogram":
+        """What was observed after `before`."""
+        buckets = {bound: count - before.buckets.get(bound, 0) for bound, count in self.buckets.items()}
+        return Histogram(buckets, self.total - before.total)
+
+    def quantile(self, share: float) -> float:
+        """A quantile in seconds, interpolated within its bucket as Prometheus does."""
+        wanted, below, seen = share * self.count, 0.0, 0.0
+        for bound, count in sorted(self.buckets.items()):
+            if count >= wanted and count > seen:
+                top = bound if bound != float("inf") else below
+                return below + (top - below) * (wanted - seen) / (count - seen)
+            below, seen = bound, count
+        return below
 
 
 @contextlib.contextmanager

@@ -2,8 +2,9 @@
 
 import json
 import platform
+import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,8 @@ class Figure:
     floor: float | None
     target: str
     met: bool
+    points: list[tuple[float, float]] = field(default_factory=list)
+    """What a plot shows, where there is one."""
 
 
 def show(figures: list[Figure], side: str, folder: Path) -> None:
@@ -36,7 +39,7 @@ def show(figures: list[Figure], side: str, folder: Path) -> None:
             figure.target,
             "yes" if figure.met else "NO",
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{side}.json"
     about = {

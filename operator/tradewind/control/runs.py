@@ -15,7 +15,7 @@ from tradewind.control.launch import Launcher
 from tradewind.control.pools import PoolBook
 from tradewind.control.revisions import Revisions
 from tradewind.control.runwatch import RunInformer
-from tradewind.control.starting import Starter
+from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.tell import Teller
 from tradewind.control.view import Run, View, read_run
 from tradewind.kube.client import Client
@@ -204,8 +204,8 @@ class RunReconciler:
             held, started = await self._starter.start(view, board, decided, now, woken_at)
             decided.holds += held
             decided.moving = decided.moving or started > 0
-            if len(view.news) > known:
-                self.wake(run.uid)  # A pod that could not be made has ended an attempt: what follows from that?
+            if len(view.news) > known or started >= PER_PASS:
+                self.wake(run.uid)  # A pod that could not be made has ended an attempt, or more are to be made.
         blocked = [*view.blocked.values(), *([view.quota] if view.quota else [])]
         for at in (decided.wake_at, *(block.until for block in blocked)):
             if at is not None:

@@ -14,6 +14,8 @@ RETRY_BLOCKED = 5.0
 """Seconds after which a pod that the API server would not take is tried again."""
 CHUNK = 48
 """Pods created at once; a quota that refuses one of them spares the server the rest."""
+PER_PASS = 4 * CHUNK
+"""Pods created before the run is looked at again: it may have been cancelled, and its status has to be written."""
 
 
 class Starter:
@@ -69,7 +71,7 @@ class Starter:
     def _chosen(self, view: View, plan: Plan, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""
         starts = [start for start in plan.starts if start.key not in view.blocked]
-        room = len(starts) if plan.room is None else plan.room
+        room = min(len(starts) if plan.room is None else plan.room, PER_PASS)
         claiming = [start for start in starts[:room] if start.pools]
         run = view.run
         if claiming:

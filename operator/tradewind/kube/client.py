@@ -46,6 +46,10 @@ class Client:
         """One object."""
         return await self._json("GET", "get", resource, resource.path(namespace, name))
 
+    async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
+        """As `get`, unparsed."""
+        return await self._request("GET", "get", resource, resource.path(namespace, name))
+
     async def list(self, resource: Resource, namespace: str | None = None, **query: str) -> Object:
         """A collection, or the first `limit` objects of it."""
         return await self._json("GET", "list", resource, resource.path(namespace), query=query)

@@ -1,0 +1,181 @@
+"""What every shape needs: a namespace with a fake kubelet, runs to create, and an observer with watches of its own."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from tradewind import API_VERSION
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError
+from tradewind.kube.pod import RUN_UID
+from tradewind.kube.resources import DAGS, PODS, RUNS
+from tradewind.model.run import FINAL_PHASES
+from worlds.world import World
+
+from bench import fakekubelet
+
+FAKED: dict[str, Any] = {"image": "x", "command": ["true"], "podTemplate": fakekubelet.template()}
+KEPT = {"succeeded": {"limit": 100_000}}
+
+
+@contextlib.contextmanager
+def faked(world: World) -> Iterator[None]:
+    """Pods of the world's namespace are ended by a process of their own, so that it is not measured with anything else."""
+    path = os.pathsep.join(["tests", ".", os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "bench.fakekubelet", str(world.kubeconfig), world.namespace]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class Seen:
+    """When (perf_counter) somebody outside first saw something, by the object's name."""
+
+    run_created: dict[str, float] = field(default_factory=dict)
+    run_began: dict[str, float] = field(default_factory=dict)
+    run_ended: dict[str, float] = field(default_factory=dict)
+    pod_created: dict[str, float] = field(default_factory=dict)
+    pod_ended: dict[str, float] = field(default_factory=dict)
+    first_pod: dict[str, float] = field(default_factory=dict)
+    """By run."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def run(self, body: dict[str, Any]) -> None:
+        """A run was created or changed."""
+        now, name = time.perf_counter(), body["metadata"]["name"]
+        phase = (body.get("status") or {}).get("phase")
+        self.run_created.setdefault(name, now)
+        if phase == "Running":
+            self.run_began.setdefault(name, now)
+        if phase in FINAL_PHASES:
+            self.run_ended.setdefault(name, now)
+
+    def pod(self, body: dict[str, Any]) -> None:
+        """A pod was created or changed."""
+        now, name = time.perf_counter(), body["metadata"]["name"]
+        self.pod_created.setdefault(name, now)
+        self.first_pod.setdefault(body["metadata"]["labels"].get("tradewind.dev/run", ""), now)
+        if body["status"].get("phase") in ("Succeeded", "Failed"):
+            self.pod_ended.setdefault(name, now)
+
+    async def ended(self, count: int, seconds: float) -> None:
+        """Waits until so many runs have ended."""
+        async with asyncio.timeout(seconds):
+            while len(self.run_ended) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@contextlib.asynccontextmanager
+async def observed(world: World) -> AsyncIterator[Seen]:
+    """An observer of the world's namespace, by its own watches from now on."""
+    seen = Seen()
+    async with world.client() as client:
+        tasks = [
+            asyncio.create_task(_follow(client, world.namespace, RUNS, seen.run, seen, {})),
+            asyncio.create_task(_follow(client, world.namespace, PODS, seen.pod, seen, {"labelSelector": RUN_UID})),
+        ]
+        try:
+            yield seen
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow(client: Client, namespace: str, resource: Any, take: Any, seen: Seen, query: dict[str, str]) -> None:
+    listed = await client.list(resource, namespace, **query, limit="1")
+    version = listed["metadata"]["resourceVersion"]
+    while True:
+        with contextlib.suppress(ApiError):
+            async for line in client.watch(resource, namespace, resourceVersion=version, **query):
+                event: dict[str, Any] = orjson.loads(line) if line else {"type": "BOOKMARK"}
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    take(event["object"])
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    seen.changed.set()
+
+
+async def start(world: World, client: Client, dag: str, count: int, prefix: str = "r") -> list[str]:
+    """Creates runs at once."""
+    names = [f"{prefix}{at}" for at in range(count)]
+    bodies = [
+        {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"name": name}, "spec": {"dag": dag}}
+        for name in names
+    ]
+    await asyncio.gather(*(client.create(RUNS, world.namespace, body) for body in bodies))
+    return names
+
+
+async def define(world: World, client: Client, name: str, tasks: dict[str, Any], **spec: Any) -> None:
+    """A DAG whose pods are faked."""
+    await world.create(client, DAGS, world.dag(name, tasks, history=KEPT, defaults=FAKED, **spec))
+
+
+async def bare_pods(world: World, client: Client, count: int) -> float:
+    """Seconds for so many bare pods, created as fast as the server takes them, until all have ended."""
+    left = {f"bare-{at}" for at in range(count)}
+    listed = await client.list(PODS, world.namespace, limit="1")
+    began = time.perf_counter()
+
+    async def ended() -> None:
+        query = {"labelSelector": "bench=bare", "resourceVersion": listed["metadata"]["resourceVersion"]}
+        async for line in client.watch(PODS, world.namespace, **query):
+            found = orjson.loads(line)["object"] if line else {}
+            if (found.get("status") or {}).get("phase") == "Succeeded":
+                left.discard(found["metadata"]["name"])
+                if not left:
+                    return
+
+    watching = asyncio.create_task(ended())
+    await asyncio.gather(*(client.create(PODS, world.namespace, bare_pod(name)) for name in sorted(left)))
+    await watching
+    return time.perf_counter() - began
+
+
+def bare_pod(name: str) -> dict[str, Any]:
+    """A pod like those of faked tasks, which belongs to nobody."""
+    container = {"name": "main", "image": "x", "command": ["true"]}
+    spec = {"containers": [container], "restartPolicy": "Never", "schedulerName": fakekubelet.SCHEDULER}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"bench": "bare"}},
+        "spec": spec,
+    }
+
+
+async def bare_chain(world: World, client: Client, length: int) -> list[float]:
+    """Seconds from the end of a pod seen to the next one's create acknowledged, for a loop that does nothing else; the last number is
+    the whole."""
+    listed = await client.list(PODS, world.namespace, limit="1")
+    query = {"labelSelector": "bench=bare", "resourceVersion": listed["metadata"]["resourceVersion"]}
+    began = time.perf_counter()
+    lines = client.watch(PODS, world.namespace, **query)
+    gaps = []
+    for at in range(length):
+        asked = time.perf_counter()
+        await client.create(PODS, world.namespace, bare_pod(f"chain-{at}"))
+        gaps.append(time.perf_counter() - asked)
+        async for line in lines:
+            found = orjson.loads(line)["object"] if line else {}
+            if found.get("metadata", {}).get("name") == f"chain-{at}" and found["status"].get("phase") == "Succeeded":
+                break
+    return [*gaps, time.perf_counter() - began]
+
+
+def quantile(values: list[float], share: float) -> float:
+    """A quantile, 0 of nothing."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

@@ -1,0 +1,116 @@
+"""What an operator costs that has nothing to do: many runs that have ended, many DAGs; and the start of a local run."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+from tradewind import API_VERSION
+from tradewind.kube.client import Client
+from tradewind.kube.resources import RUNS
+from worlds.world import World
+
+from bench.load import define
+from bench.operator import operator
+from bench.report import Figure
+
+
+async def ended_runs(world: World, count: int) -> None:
+    """Runs that have ended long ago, as their status says."""
+    status = {
+        "phase": "Succeeded", "message": "1 of 1 tasks succeeded", "revision": "past-0123456789", "progress": "1/1",
+        "total": 1, "done": 1, "failed": 0, "skipped": 0, "retried": 0, "attempts": "a 1+0", "nodes": ["n"],
+        "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z", "duration": "1s",
+    }  # fmt: skip
+    async with world.client() as client:
+        await define(world, client, "past", {"a": {}})
+        places = asyncio.Semaphore(48)
+
+        async def one(at: int) -> None:
+            meta = {"name": f"past-{at}"}
+            body = {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": meta, "spec": {"dag": "past"}}
+            async with places:
+                await client.create(RUNS, world.namespace, body)
+                await client.patch(RUNS, world.namespace, meta["name"], {"status": status}, "status")
+
+        step = 5_000
+        for first in range(0, count, step):
+            await asyncio.gather(*(one(at) for at in range(first, min(count, first + step))))
+            print(f"S11: {min(count, first + step):,} of {count:,} runs made", file=sys.stderr)
+
+
+async def started(world: World, count: int) -> list[Figure]:
+    """S11: an operator starts beside so many runs that have ended."""
+    await ended_runs(world, count)
+    began = time.perf_counter()
+    with operator(world.kubeconfig, world.namespace) as measured:
+        ready = time.perf_counter() - began
+        at_ready = measured.rss()
+        while (before := measured.requests_of("list", "dagruns")) * 100 < count:
+            await asyncio.sleep(1)
+            if measured.requests_of("list", "dagruns") == before and before > 1:
+                break
+        await asyncio.sleep(2)
+        return [
+            Figure(f"S11 {count:,} runs that have ended: start → ready", ready, "s", None, "≤ 30 s", ready <= 30),
+            Figure(f"S11 {count:,}: memory when ready", at_ready, "MB", None, "", True),
+            Figure(f"S11 {count:,}: memory once all are counted", measured.rss(), "MB", None, "≤ 200 MB", measured.rss() <= 200),
+        ]  # fmt: skip
+
+
+async def idle(world: World, count: int) -> list[Figure]:
+    """An operator of so many DAGs of which none runs."""
+    async with world.client() as client:
+        await asyncio.gather(
+            *(define(world, client, f"idle-{at}", {"a": {}, "b": {"dependsOn": ["a"]}}) for at in range(count))
+        )
+        with operator(world.kubeconfig, world.namespace) as measured:
+            await _quiet(client, world, count)
+            before = measured.cpu()
+            await asyncio.sleep(20)
+            cpu = (measured.cpu() - before) / 20 * 100
+            return [
+                Figure(f"idle, {count:,} DAGs: memory (with a kubeconfig)", measured.rss(), "MB", None, "≤ 80 MB", measured.rss() <= 80),
+                Figure(f"idle, {count:,} DAGs: CPU", cpu, "% of a core", None, "≤ 1 %", cpu <= 1),
+            ]  # fmt: skip
+
+
+async def _quiet(client: Client, world: World, count: int) -> None:
+    """Waits until every DAG has its status."""
+    from tradewind.kube.resources import DAGS
+
+    while True:
+        dags = (await client.list(DAGS, world.namespace))["items"]
+        if sum(bool((dag.get("status") or {}).get("phase")) for dag in dags) >= count:
+            return
+        await asyncio.sleep(0.5)
+
+
+def local(length: int) -> list[Figure]:
+    """A chain of `true` on this machine, without a cluster. The floor is as many processes, one after the other."""
+    tasks = {f"t{at}": {"command": ["true"], "dependsOn": [f"t{at - 1}"] if at else []} for at in range(length)}
+    with tempfile.TemporaryDirectory() as folder:
+        took: dict[int, float] = {}
+        for count in (1, length) * 3:
+            path = Path(folder) / f"chain-{count}.yaml"
+            chosen = dict(list(tasks.items())[:count])
+            dag = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "c"}, "spec": {"tasks": chosen}}
+            dag["spec"]["defaults"] = {"image": "x"}  # type: ignore[index]
+            path.write_text(yaml.safe_dump(dag))
+            began = time.perf_counter()
+            command = [sys.executable, "-m", "tradewind.cli", "run", "-f", str(path)]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            took[count] = min(took.get(count, 1e9), time.perf_counter() - began)
+    began = time.perf_counter()
+    for _ in range(length):
+        subprocess.run(["true"], check=True)
+    bare = (time.perf_counter() - began) / length * 1e3
+    # What a first task and the start of the server cost is not a matter of the chain.
+    each = (took[length] - took[1]) / (length - 1) * 1e3
+    return [
+        Figure(f"local chain of {length} `true`: a task; floor: a process", each, "ms", bare, "≤ 40 ms over the floor", each - bare <= 40),
+        Figure("local run of one task, from the command to its end", took[1], "s", None, "", True),
+    ]  # fmt: skip
