@@ -26,7 +26,7 @@ def pod(name: str, run: str = "u1") -> dict[str, object]:
 async def following(server: ApiServer) -> AsyncIterator[tuple[Client, PodInformer, list[Pod]]]:
     changed: list[Pod] = []
     async with Client(Connection(server.url)) as client:
-        informer = PodInformer(client, [None], changed.append)
+        informer = PodInformer(client, [None], changed.append, lambda _: True)
         task = asyncio.create_task(informer.run())
         try:
             await asyncio.wait_for(informer.synced.wait(), 10)

@@ -42,13 +42,13 @@ async def test_thousands_that_wait_for_a_pool_are_not_looked_at_again_and_again(
         world = World("embedded", tmp_path, "default", str(tmp_path))
         await world.create(here.client, POOLS, shut)
         passes: list[str] = []
-        reconcile = here.operator.runs._reconcile
+        reconcile = here.operator.engine.runs._reconcile
 
         async def counted(view, woken_at):  # type: ignore[no-untyped-def]
             passes.append(view.run.name)
             await reconcile(view, woken_at)
 
-        here.operator.runs._reconcile = counted  # type: ignore[method-assign]
+        here.operator.engine.runs._reconcile = counted  # type: ignore[method-assign]
         name = await world.start(here.client, world.dag("many", tasks))
         await world.until(here.client, name, lambda status: len(status.get("waiting") or []) == 2)
         # Another run takes its time meanwhile.

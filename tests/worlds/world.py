@@ -48,7 +48,7 @@ class World:
             process.kill()
             process.wait()
 
-    def start_operator(self, **env: str) -> "subprocess.Popen[bytes]":
+    def start_operator(self, *flags: str, **env: str) -> "subprocess.Popen[bytes]":
         """The same, for tests that kill it themselves."""
         command = [
             sys.executable,
@@ -60,9 +60,10 @@ class World:
             "--metrics-port",
             "0",
         ]
-        command += ["--namespace", self.namespace, "--lease-namespace", self.namespace]
+        command += ["--namespace", self.namespace, "--lease-namespace", self.namespace]  # flags can say otherwise
         if "identity" in env:
             command += ["--lease-name", env.pop("identity")]
+        command += flags
         log = Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
         with log.open("ab") as output:
             return subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **env})

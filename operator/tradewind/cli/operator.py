@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 
 import click
 
@@ -17,6 +18,14 @@ log = logging.getLogger("tradewind")
 @click.option("--namespace", "namespaces", multiple=True, help="Namespace to watch; repeat for more. All when absent.")
 @click.option("--lease-namespace", help="Namespace of the leader's Lease.  [default: the operator's own]")
 @click.option("--lease-name", default="tradewind-operator", show_default=True, help="Name of the leader's Lease.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Divide the namespaces into so many parts, each worked on by one replica. The same for all replicas.",
+)
+@click.option("--identity", help="Name of this replica.  [default: the host's name, which is the pod's]")
 @click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz.")
 @click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]")
 @click.option("--context", help="Context in the kubeconfig.")
@@ -31,6 +40,8 @@ def command(
     namespaces: tuple[str, ...],
     lease_namespace: str | None,
     lease_name: str,
+    shards: int,
+    identity: str | None,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -43,7 +54,11 @@ def command(
     except NoCluster as error:
         raise click.ClickException(str(error)) from None
     options = Options(
-        namespaces=namespaces, lease_namespace=lease_namespace or connection.namespace, lease_name=lease_name
+        namespaces=namespaces,
+        lease_namespace=lease_namespace or connection.namespace,
+        lease_name=lease_name,
+        identity=identity or socket.gethostname(),
+        shards=shards,
     )
 
     async def run() -> None:

@@ -12,6 +12,7 @@ from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, RUN_UID, Pod
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.decision import Start
 from tradewind.plan.pool import Claim, PoolId, allot
+from tradewind.plan.shard import WHOLE, Owned
 
 
 def pool_id(claim: PoolClaim, namespace: str) -> PoolId:
@@ -46,8 +47,8 @@ class Waiting:
 class PoolBook:
     """Slots of all pools. `wake(run uid)` is called when it is a run's turn, `changed(pool)` when a pool's status may have changed."""
 
-    def __init__(self, wake: Callable[[str], None], changed: Callable[[PoolId], None]) -> None:
-        self._wake, self._changed = wake, changed
+    def __init__(self, wake: Callable[[str], None], changed: Callable[[PoolId], None], owned: Owned = WHOLE) -> None:
+        self._wake, self._changed, self._owned = wake, changed, owned
         self.capacity: dict[PoolId, int] = {}
         self.held: dict[PoolId, dict[str, tuple[User, int]]] = defaultdict(dict)
         """By pool and pod (namespace/name), or by what is about to become one."""
@@ -67,6 +68,8 @@ class PoolBook:
             self.capacity.pop(pool, None)
         else:
             slots = int(body["spec"]["slots"])
+            if body["kind"] == "ClusterPool":
+                slots = self._owned.portion(slots)
             if self.capacity.get(pool) == slots:
                 return
             self.capacity[pool] = slots
@@ -144,16 +147,22 @@ class PoolBook:
                 return "PoolNotFound", f"there is no {item.kind} {item.name!r}{where}: create it, or mend `pools`"
             size = self.capacity[pool]
             if item.slots > size:
-                return "PoolTooSmall", f"needs {item.slots} slots, {item.kind} {item.name!r} has {size}"
+                return "PoolTooSmall", f"needs {item.slots} slots, {item.kind} {item.name!r} has {size}{self._of(item)}"
         parts = []
         for item in claims:
             pool = pool_id(item, namespace)
-            parts.append(f"{item.kind} {item.name!r}: {self.used(pool)} of {self.capacity[pool]} slots are held")
+            parts.append(
+                f"{item.kind} {item.name!r}: {self.used(pool)} of {self.capacity[pool]} slots are held{self._of(item)}"
+            )
         return "PoolFull", "; ".join(parts)
 
+    def _of(self, item: PoolClaim) -> str:
+        shared = item.kind == "ClusterPool" and self._owned.count > 1
+        return f" for the namespaces of this shard (of {self._owned.count})" if shared else ""
+
     def used(self, pool: PoolId) -> int:
-        """How many slots are held."""
-        return sum(slots for _, slots in self.held.get(pool, {}).values())
+        """How many slots are held by those of this shard."""
+        return sum(slots for user, slots in self.held.get(pool, {}).values() if self._owned.owns(user.namespace))
 
     # Inside.
 

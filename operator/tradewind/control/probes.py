@@ -20,7 +20,7 @@ def illness(operator: Operator, now: float) -> str:
     """Why the process should be restarted; empty when it is well. `now` is monotonic seconds."""
     if now - operator.heartbeat > LOOP_LIMIT:
         return f"the event loop has not run for {now - operator.heartbeat:.0f} s"
-    for watch in (operator.pods, operator.runs.informer):
+    for watch in (operator.engine.pods, operator.engine.runs.informer):
         if watch.synced.is_set() and now - watch.heard_at > WATCH_LIMIT:
             return f"the watch of {watch.resource.plural} has said nothing for {now - watch.heard_at:.0f} s"
     return ""
@@ -37,7 +37,7 @@ async def serve(operator: Operator, port: int) -> AsyncIterator[None]:
     async def readyz(_: web.Request) -> web.Response:
         # A stand-by is ready: it does its work, which is to wait for the lease.
         waiting = not operator.leading
-        if waiting or operator.ready.is_set():
+        if waiting or operator.engine.ready.is_set():
             return web.Response(text="ok (stand-by)" if waiting else "ok")
         return web.Response(text="the caches are not synced yet", status=503)
 

@@ -12,12 +12,13 @@ from tradewind.control import latency, runstatus
 from tradewind.control.begin import Beginner
 from tradewind.control.events import EventSink
 from tradewind.control.launch import Launcher
+from tradewind.control.observe import Ended
 from tradewind.control.pools import PoolBook
 from tradewind.control.revisions import Revisions
 from tradewind.control.runwatch import RunInformer
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.tell import Teller
-from tradewind.control.view import Run, View, read_run
+from tradewind.control.view import Key, Run, View, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.fairqueue import Lane
@@ -32,6 +33,7 @@ from tradewind.plan.decision import Plan
 from tradewind.plan.definition import Definition
 from tradewind.plan.pool import PoolId
 from tradewind.plan.problem import Invalid
+from tradewind.plan.shard import WHOLE, Owned
 from tradewind.plan.state import State
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class RunReconciler:
         run_deleted: Callable[[Run], None],
         pool_changed: Callable[[PoolId], None],
         namespaces: Sequence[str | None] = (None,),
+        owned: Owned = WHOLE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions = client, revisions
@@ -64,8 +67,9 @@ class RunReconciler:
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
         self.views: dict[str, View] = {}
         self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        self.book = PoolBook(self.wake, pool_changed)
-        self.pods = PodInformer(client, list(namespaces), self._pod_seen)
+        self._owned = owned
+        self.book = PoolBook(self.wake, pool_changed, owned)
+        self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = Starter(launcher, self.book, self.pods)
         self._beginner = Beginner(client, revisions, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
@@ -75,7 +79,8 @@ class RunReconciler:
         pools = [(POOLS, namespace) for namespace in self._namespaces]
         for resource, namespace in [*pools, *([(CLUSTER_POOLS, None)] if None in self._namespaces else [])]:
             for body in (await self._client.list(resource, namespace))["items"]:
-                self.book.pool_seen({**body, "kind": resource.kind}, deleted=False)
+                if not resource.namespaced or self._owned.owns(body["metadata"]["namespace"]):
+                    self.book.pool_seen({**body, "kind": resource.kind}, deleted=False)
 
     # What the watches say.
 
@@ -85,7 +90,9 @@ class RunReconciler:
         return view.run.version if view else 0
 
     def seen(self, run: Run, deleted: bool) -> None:
-        """A DAGRun was created, changed or deleted."""
+        """A DAGRun was created, changed or deleted. Those of other shards are none of ours."""
+        if not self._owned.owns(run.namespace):
+            return
         if deleted:
             self._forget(run.uid)
             self._run_deleted(run)
@@ -250,7 +257,7 @@ class RunReconciler:
 
     async def _write(self, view: View, board: Board, decided: Plan, now: float) -> None:
         """Saves the status if it is due, and tells about what it says for the first time."""
-        run, news = view.run, sorted(view.news.items(), key=lambda item: (item[1].attempt.end, item[0]))
+        run, news = view.run, sorted(view.news.items(), key=_ended_at)
         status = runstatus.current(view, board, decided, [end for _, end in news], self._clock())
         due = view.saved_at + COALESCE
         if decided.phase == run.phase and now < due:
@@ -365,3 +372,9 @@ class RunReconciler:
         for uid in self._of_dag.get((run.namespace, run.dag), ()):
             if self.views[uid].run.phase in ("", "Queued"):
                 self.wake(uid)
+
+
+def _ended_at(item: tuple[Key, Ended]) -> tuple[int, int]:
+    """The order of attempts in a status. Within a second, which is all that API timestamps tell, that in which their ends were seen."""
+    attempt = item[1].attempt
+    return attempt.end, attempt.start

@@ -33,6 +33,8 @@ class Starter:
             self._pools.forget(view.run.uid)
             return [view.quota.hold, *(block.hold for block in view.blocked.values())], 0
         due, holds = self._chosen(view, plan, now)
+        self._give_back(view, due[PER_PASS:])
+        due = due[:PER_PASS]
         errors: list[BaseException] = []
         at = made = 0
         while at < len(due):
@@ -71,7 +73,7 @@ class Starter:
     def _chosen(self, view: View, plan: Plan, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""
         starts = [start for start in plan.starts if start.key not in view.blocked]
-        room = min(len(starts) if plan.room is None else plan.room, PER_PASS)
+        room = len(starts) if plan.room is None else plan.room
         claiming = [start for start in starts[:room] if start.pools]
         run = view.run
         if claiming:

@@ -21,9 +21,16 @@ class PodInformer(Reflector):
     listing: Mapping[str, str] = {"labelSelector": RUN_UID, "limit": "500"}
     watching: Mapping[str, str] = {"labelSelector": RUN_UID}
 
-    def __init__(self, client: Client, namespaces: Sequence[str | None], changed: Callable[[Pod], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Sequence[str | None],
+        changed: Callable[[Pod], None],
+        owns: Callable[[str], bool],
+    ) -> None:
+        """Pods of namespaces that are not ours are told of, and not kept."""
         super().__init__(client, namespaces)
-        self._changed = changed
+        self._changed, self._owns = changed, owns
         self._runs: dict[str, dict[str, Pod]] = {}
         self._seen: defaultdict[str | None, set[str]] = defaultdict(set)
         """Uids on the pages of a list under way."""
@@ -36,6 +43,9 @@ class PodInformer(Reflector):
         """Takes note of a pod, from a watch or from an answer to a create. An older version never replaces a newer one."""
         run_uid = pod.metadata.labels.get(RUN_UID)
         if not run_uid:
+            return
+        if not self._owns(pod.metadata.namespace):
+            self._changed(pod)
             return
         pods = self._runs.setdefault(run_uid, {})
         known = pods.get(pod.metadata.name)

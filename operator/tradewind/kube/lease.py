@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,7 +76,7 @@ class Lease:
         try:
             lease = await self._client.get(LEASES, self._namespace, self._name)
             if lease["spec"].get("holderIdentity") == self._identity:
-                lease["spec"] |= {"holderIdentity": "", "renewTime": _now()}
+                lease["spec"] = lease_spec("", self._duration, lease["spec"])
                 await self._client.replace(LEASES, self._namespace, self._name, lease)
         except ApiError as error:
             log.info("lease not released, it runs out by itself: %s", error)
@@ -86,13 +86,11 @@ class Lease:
             lease = await self._client.get(LEASES, self._namespace, self._name)
         except NotFound:
             return await self._create()
-        spec: dict[str, Any] = lease.setdefault("spec", {})
+        spec: dict[str, Any] = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
-        if holder != self._identity:
-            if holder and not self._expired(lease["metadata"]["resourceVersion"]):
-                return False
-            spec |= {"acquireTime": _now(), "leaseTransitions": int(spec.get("leaseTransitions") or 0) + 1}
-        spec |= {"holderIdentity": self._identity, "renewTime": _now(), "leaseDurationSeconds": round(self._duration)}
+        if holder not in ("", self._identity) and not self._expired(lease["metadata"]["resourceVersion"]):
+            return False
+        lease["spec"] = lease_spec(self._identity, self._duration, spec)
         try:
             await self._client.replace(LEASES, self._namespace, self._name, lease)
         except Conflict:
@@ -106,13 +104,7 @@ class Lease:
         return now - self._seen[1] >= self._duration
 
     async def _create(self) -> bool:
-        spec = {
-            "holderIdentity": self._identity,
-            "acquireTime": _now(),
-            "renewTime": _now(),
-            "leaseDurationSeconds": round(self._duration),
-            "leaseTransitions": 0,
-        }
+        spec = lease_spec(self._identity, self._duration)
         try:
             await self._client.create(
                 LEASES,
@@ -122,6 +114,16 @@ class Lease:
         except AlreadyExists:
             return False
         return True
+
+
+def lease_spec(holder: str, duration: float, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The spec of a Lease that `holder` takes or renews now, or gives up where it is empty."""
+    before = before or {}
+    spec = {**before, "holderIdentity": holder, "renewTime": _now(), "leaseDurationSeconds": round(duration)}
+    if holder and holder != before.get("holderIdentity"):
+        transitions = int(before.get("leaseTransitions") or 0) + 1 if before else 0
+        spec |= {"acquireTime": _now(), "leaseTransitions": transitions}
+    return spec
 
 
 def _now() -> str:

@@ -59,7 +59,7 @@ async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None 
 
 
 async def _ready(operator: Operator, running: list[asyncio.Task[None]]) -> None:
-    waiting = asyncio.create_task(operator.ready.wait())
+    waiting = asyncio.create_task(operator.engine.ready.wait())
     done, _ = await asyncio.wait([waiting, *running], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     for task in done - {waiting}:

@@ -1,0 +1,238 @@
+"""What an operator does while it leads: kopf watches DAGs and pools, informers watch runs and pods, reconcilers do the rest."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, cast
+
+from tradewind import GROUP, VERSION, metrics
+from tradewind.control.dags import DAGReconciler
+from tradewind.control.events import EventSink
+from tradewind.control.history import HistoryReconciler
+from tradewind.control.launch import Launcher
+from tradewind.control.lean import kopf
+from tradewind.control.poolstatus import PoolReconciler
+from tradewind.control.revisions import Revisions
+from tradewind.control.runs import RunReconciler
+from tradewind.control.view import Run
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.errors import ApiError
+from tradewind.kube.informer import PodInformer
+from tradewind.plan.shard import WHOLE, Owned
+
+log = logging.getLogger(__name__)
+WORKERS = 32
+"""Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
+KOPF_PATIENCE = 5.0
+"""Seconds that kopf has to end by itself."""
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """kopf's own storage copies every body on every event, for handlers that are not used here."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
+class Engine:
+    """Brings on what is `owned`, from a standing start: everything that it knows it has read from the API server."""
+
+    def __init__(
+        self, client: Client, namespaces: tuple[str, ...], image: str, identity: str, owned: Owned = WHOLE
+    ) -> None:
+        self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
+        self.events = EventSink(client, time.time)
+        self.dags = DAGReconciler(client, self.events)
+        self.pools = PoolReconciler(client)
+        self.history = HistoryReconciler(client)
+        self.runs = RunReconciler(
+            client,
+            Revisions(client),
+            Launcher(client, image),
+            self.events,
+            self._phase_changed,
+            lambda run: self.history.run_seen(run, deleted=True),
+            self.pools.changed,
+            list(namespaces) or [None],
+            owned,
+        )
+        self.pools.book = self.runs.book
+        self.ready = asyncio.Event()
+
+    @property
+    def pods(self) -> PodInformer:
+        """The pods of all runs."""
+        return self.runs.pods
+
+    async def run(self, stop: asyncio.Event, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        """Works until `stop` is set, or until something fails (which it raises). `watching` is called when kopf has begun: it has put
+        its own handlers of signals in place. `interrupted` is called for a signal that came before that."""
+        work = [
+            self.pods.run(),
+            self.runs.informer.run(),
+            self.events.run(),
+            self._census(),
+            self._work(watching, interrupted),
+        ]
+        async with tasks(work) as running:
+            try:
+                await asyncio.wait([*running, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self.ready.clear()
+            for task in running:
+                if task.done() and not task.cancelled():
+                    task.result()
+
+    def _phase_changed(self, run: Run) -> None:
+        self.dags.run_seen(run)
+        self.history.run_seen(run)
+
+    async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
+        await self.pods.synced.wait()
+        await self.runs.informer.synced.wait()
+        await self._prime()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
+            group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+            group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
+            group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
+            group.create_task(self.runs.informer.read_ended())
+            group.create_task(self._kopf(watching, interrupted))
+
+    async def _prime(self) -> None:
+        """What may start depends on the pools: read them first, as often as it takes."""
+        delay = 0.1
+        while True:
+            try:
+                await self.runs.prime()
+                return
+            except ApiError as error:
+                log.warning("reading the pools: %s", error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 15)
+
+    async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        """kopf's own `operator()` ends every task of the loop that is younger than itself, whoever made it: its tasks are kept here."""
+        ready = asyncio.Event()
+        roots = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=self._settings(),
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            standalone=True,
+            identity=cast(Any, self._identity),  # kopf would ask for a user name, which a container need not have
+            ready_flag=ready,
+        )
+        try:
+            begun = asyncio.ensure_future(ready.wait())
+            await asyncio.wait([begun, *roots], return_when=asyncio.FIRST_COMPLETED)
+            begun.cancel()
+            watching()
+            if ready.is_set():
+                self.ready.set()
+                log.info("ready")
+            ended, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+            interrupted()  # By a signal that came before `watching`: kopf ends for nothing else.
+        finally:
+            for task in roots:
+                task.cancel()
+            await asyncio.wait(roots, timeout=KOPF_PATIENCE)
+
+    def _settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.persistence.diffbase_storage = _NoDiffBase()
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.queueing.idle_timeout = 0.2
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+        logging.getLogger("kopf.activities").setLevel(logging.WARNING)
+        return settings
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return _for_kopf(self._client.connection)
+
+        async def dag(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("dags").set(time.time())
+            if not self._owned.owns(event["object"]["metadata"]["namespace"]):
+                return
+            body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            self.dags.seen(body, deleted)
+            self.history.dag_seen(body, deleted)
+            meta = body["metadata"]
+            (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
+
+        async def pool(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("pools").set(time.time())
+            body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            namespace = body["metadata"].get("namespace")
+            if namespace and not self._owned.owns(namespace):
+                return
+            self.runs.book.pool_seen(body, deleted)
+            if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
+                self.pools.seen(body, deleted)
+
+        kopf.on.login(registry=registry)(login)
+        kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
+        kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
+        if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
+            kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
+        return registry
+
+    async def _census(self) -> None:
+        """Counts runs by phase and tasks by state; derived, so it can't drift."""
+        while True:
+            self.runs.count()
+            await asyncio.sleep(5)
+
+
+@contextlib.asynccontextmanager
+async def tasks(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Runs them while the context is open."""
+    running = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield running
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def first(*coroutines: Any) -> None:
+    """Waits until one of them ends, and cancels the others."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:
+    """A connection in kopf's words."""
+    scheme, _, token = (connection.authorization() or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=connection.server,
+        ca_path=connection.ca_path,
+        certificate_path=connection.certificate_path,
+        private_key_path=connection.private_key_path,
+        insecure=connection.insecure or None,
+        scheme=scheme or None,
+        token=token or None,
+        default_namespace=connection.namespace,
+    )

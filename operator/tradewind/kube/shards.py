@@ -1,0 +1,149 @@
+"""Sharding: a Lease per shard says who works on it, a Lease per replica that it lives. Leases are counted, nothing else is stored.
+
+As with one leader, two replicas that believe they hold the same shard are wasteful and never wrong.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+from tradewind import metrics
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from tradewind.kube.lease import Lost, lease_spec
+from tradewind.kube.resources import LEASES
+from tradewind.plan.shard import Owned, share
+
+log = logging.getLogger(__name__)
+OPERATOR = "tradewind.dev/operator"
+SHARD = "tradewind.dev/shard"
+"""Labels: whose Lease it is, and of which shard; a Lease without the second is a replica's."""
+
+
+class Shards:
+    """The shards that this replica holds, of `count`. Durations in seconds. As for a single lease, a holder counts as alive until its
+    Lease has not changed for a whole duration on our own monotonic clock."""
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str,
+        identity: str,
+        count: int,
+        duration: float = 15.0,
+        renew_within: float = 10.0,
+        retry: float = 2.0,
+    ) -> None:
+        self._client, self._namespace, self._name, self._identity = client, namespace, name, identity
+        self._count, self._duration, self._renew_within, self._retry = count, duration, renew_within, retry
+        self._seen: dict[str, tuple[str, float]] = {}
+        self._introduced = False
+        self.held: frozenset[int] = frozenset()
+        self.changed = asyncio.Event()
+        """Set when `held` is another than before; whoever follows it clears it."""
+
+    @property
+    def owned(self) -> Owned:
+        """What this replica works on now."""
+        return Owned(self._count, self.held)
+
+    async def run(self) -> None:
+        """Takes, keeps and gives away, for ever. Raises Lost when the Leases could not be renewed in time."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            try:
+                await asyncio.wait_for(self._round(loop.time()), self._renew_within)
+                renewed = loop.time()
+            except (ApiError, TimeoutError) as error:
+                log.warning("shards: %s", error or "no answer in time")
+                if loop.time() - renewed >= self._renew_within and self.held:
+                    self._hold(frozenset())
+                    raise Lost(f"the shards' leases: {error or 'no answer in time'}") from None
+            await asyncio.sleep(self._retry)
+
+    async def release(self) -> None:
+        """Lets others begin at once."""
+        with suppress(ApiError):
+            for shard in self.held:
+                lease = await self._client.get(LEASES, self._namespace, self._of(shard))
+                if lease["spec"].get("holderIdentity") == self._identity:
+                    await self._write(lease, "")
+            await self._client.delete(LEASES, self._namespace, self._of(None))
+        self._hold(frozenset())
+
+    async def _round(self, now: float) -> None:
+        selector = f"{OPERATOR}={self._name}"
+        items = (await self._client.list(LEASES, self._namespace, labelSelector=selector))["items"]
+        leases: dict[str, Object] = {lease["metadata"]["name"]: lease for lease in items}
+        self._seen = {name: self._heard(name, lease, now) for name, lease in leases.items()}
+        members, holders = {self._identity}, {}
+        for name, lease in leases.items():
+            holder, shard = lease["spec"].get("holderIdentity") or "", lease["metadata"]["labels"].get(SHARD)
+            alive = holder and (holder == self._identity or now - self._seen[name][1] < self._duration)
+            if alive and shard is None:
+                members.add(holder)
+            elif alive and int(shard) < self._count:
+                holders[int(shard)] = holder
+            elif shard is None:
+                await self._forget(lease)
+        await self._put(leases, None)
+        ours = share(self._count, sorted(members), holders, self._identity)
+        gone = self.held - ours.keep
+        kept = {shard for shard in ours.keep if await self._put(leases, shard)}
+        # Whoever has just come takes nothing yet: others that come with it would have to be given half of it at once.
+        taken = {shard for shard in ours.take if self._introduced and await self._put(leases, shard)}
+        self._introduced = True
+        self._hold(frozenset(kept | taken))
+        for shard in ours.drop - gone:
+            # What was given up in the round before is nobody's work any more.
+            await self._write(leases[self._of(shard)], "")
+
+    def _hold(self, held: frozenset[int]) -> None:
+        metrics.shards_held.set(len(held))
+        metrics.leader.set(bool(held))
+        if held != self.held:
+            log.info("shards: %s of %d", ", ".join(map(str, sorted(held))) or "none", self._count)
+            self.held = held
+            self.changed.set()
+
+    def _heard(self, name: str, lease: Object, now: float) -> tuple[str, float]:
+        version = lease["metadata"]["resourceVersion"]
+        known = self._seen.get(name)
+        return known if known and known[0] == version else (version, now)
+
+    async def _put(self, leases: dict[str, Object], shard: int | None) -> bool:
+        """Renews or takes a Lease; False when another one was faster."""
+        name = self._of(shard)
+        if name in leases:
+            return await self._write(leases[name], self._identity)
+        labels = {OPERATOR: self._name, **({} if shard is None else {SHARD: str(shard)})}
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": "Lease",
+            "metadata": {"name": name, "labels": labels},
+            "spec": lease_spec(self._identity, self._duration),
+        }
+        with suppress(AlreadyExists):
+            await self._client.create(LEASES, self._namespace, body)
+            return True
+        return False
+
+    async def _write(self, lease: Object, holder: str) -> bool:
+        spec: dict[str, Any] = lease.get("spec") or {}
+        body = {**lease, "spec": lease_spec(holder, self._duration, spec)}
+        with suppress(Conflict, NotFound):
+            await self._client.replace(LEASES, self._namespace, lease["metadata"]["name"], body)
+            return True
+        return False
+
+    async def _forget(self, lease: Object) -> None:
+        """The Lease of a replica that is no more."""
+        meta = lease["metadata"]
+        with suppress(Conflict, NotFound):
+            await self._client.delete(LEASES, self._namespace, meta["name"], version=meta["resourceVersion"])
+
+    def _of(self, shard: int | None) -> str:
+        return f"{self._name}-replica-{self._identity}"[:253] if shard is None else f"{self._name}-shard-{shard}"

@@ -1,0 +1,69 @@
+"""Two replicas share two namespaces; one is killed, and the other goes on with its work."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from tradewind.kube.resources import DAGS, LEASES, PODS, RUNS
+from tradewind.plan.shard import shard_of
+from worlds.real import real
+from worlds.world import World, eventually
+
+
+def pair() -> list[str]:
+    """Two namespaces of different shards."""
+    found: dict[int, str] = {}
+    while len(found) < 2:
+        name = f"shard-{secrets.token_hex(2)}"
+        found.setdefault(shard_of(name, 2), name)
+    return list(found.values())
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.e2e)])
+def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
+    names = pair()
+    if request.param == "embedded":
+        make: Callable[[str], World] = request.getfixturevalue("embedded_worlds")
+        yield [make(name) for name in names]
+    else:
+        cluster = request.getfixturevalue("cluster")
+        with real(cluster, names[0]) as first, real(cluster, names[1]) as second:
+            yield [first, second]
+
+
+async def test_a_killed_replicas_shard_is_taken_over_and_nothing_runs_twice(worlds: list[World]) -> None:
+    tasks = {f"t{at}": {"dependsOn": [f"t{at - 1}"] if at else [], "command": ["true"]} for at in range(8)}
+    first, second = worlds
+    flags = ["--shards=2", f"--namespace={second.namespace}", f"--lease-namespace={first.namespace}"]
+    replicas = [first.start_operator(*flags, f"--identity=replica-{at}") for at in range(2)]
+    try:
+        async with first.client() as client:
+
+            async def shared() -> bool:
+                leases = (await client.list(LEASES, first.namespace))["items"]
+                holders = [
+                    lease["spec"].get("holderIdentity") for lease in leases if "-shard-" in lease["metadata"]["name"]
+                ]
+                return sorted(holders) == ["replica-0", "replica-1"]
+
+            await eventually(shared, 60)
+            for world in worlds:
+                dag = replace(world, settings={}).dag("chain", tasks)
+                await world.create(client, DAGS, dag)
+                await world.start(client, "chain", "run")
+            for world in worlds:
+                await world.until(client, "run", lambda status: status.get("done", 0) >= 1)
+            replicas[0].kill()
+            for world in worlds:
+                status = await world.finished(client, "run", 120)
+                assert status["phase"] == "Succeeded", status
+                pods = (await client.list(PODS, world.namespace))["items"]
+                ran = Counter(pod["metadata"]["labels"]["tradewind.dev/task"] for pod in pods)
+                assert ran == dict.fromkeys(tasks, 1)
+                assert len((await client.list(RUNS, world.namespace))["items"]) == 1
+    finally:
+        for process in replicas:
+            process.kill()
+            process.wait()
