@@ -5,24 +5,30 @@ import contextlib
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import click
 from cluster.fixtures import Cluster
 from cluster.provider import Unavailable, choose
 from worlds.embedded import embedded
-from worlds.real import real
 from worlds.world import World
 
-from bench import kubelet, peer, planner, shapes, standing, status
+from bench import access, kubelet, peer, planner, shapes, sharded, standing, status
+from bench.figure import Figure
 from bench.load import faked
 from bench.operator import operator
-from bench.report import Figure, show
+from bench.report import show
 
 RESULTS = Path(__file__).parent / "results"
-OTHERS = ("kubelet", "S11", "idle", "local", "planner", "status")
-Worlds = Callable[[], contextlib.AbstractContextManager[World]]
+OTHERS = ("kubelet", "shards", "S11", "idle", "local", "planner", "status")
+
+
+class Worlds(Protocol):
+    """Makes a namespace, of a name of its own unless one is given."""
+
+    def __call__(self, name: str = "") -> contextlib.AbstractContextManager[World]: ...
 
 
 @click.command()
@@ -37,7 +43,7 @@ def main(side: str, only: str, size: float, command: str | None) -> None:
     wanted = [name for name in only.split(",") if name] or [*shapes.SHAPES, *OTHERS]
     if unknown := set(wanted) - {*shapes.SHAPES, *OTHERS}:
         raise click.UsageError(f"no such shape: {', '.join(sorted(unknown))}")
-    with _side(side) as (name, worlds):
+    with sides(side) as (name, worlds):
         figures: list[Figure] = []
         for shape in wanted:
             print(f"{shape} …", file=sys.stderr, flush=True)
@@ -58,10 +64,12 @@ def _measured(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure
         return status.figures()
     if shape == "local":
         return standing.local(40)
-    with worlds() as world:
+    if shape == "shards":
+        return sharded.figures(worlds, size)
+    with worlds() as world, worlds() as beside:
         if shape == "kubelet":
             return kubelet.figures(world)
-        with faked(world):
+        with faked(world, beside):
             if shape == "S11":
                 return asyncio.run(
                     standing.started(world, max(1_000, round((100_000 if side == "real" else 5_000) * size)))
@@ -72,13 +80,13 @@ def _measured(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure
 
                 async def run() -> list[Figure]:
                     async with world.client() as client:
-                        return await shapes.SHAPES[shape](shapes.Lab(world, client, measured, size))
+                        return await shapes.SHAPES[shape](shapes.Lab(world, beside, client, measured, size, side))
 
                 return asyncio.run(run())
 
 
 @contextlib.contextmanager
-def _side(side: str) -> Iterator[tuple[str, Worlds]]:
+def sides(side: str) -> Iterator[tuple[str, Worlds]]:
     """The name of the side, and a maker of worlds: each shape has a namespace of its own."""
     provider = choose()
     why = provider.reason if isinstance(provider, Unavailable) else ""
@@ -88,12 +96,12 @@ def _side(side: str) -> Iterator[tuple[str, Worlds]]:
         because = f" (no cluster: {why})" if why else ""
         print(f"on the embedded server, with tasks as local processes{because}", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as make:
-            yield "embedded", lambda: contextlib.nullcontext(make(_namespace()))
+            yield "embedded", lambda name="": contextlib.nullcontext(make(name or _namespace()))
         return
     was_up = provider.is_up()
     cluster = Cluster(provider, provider.up(), brought_up=not was_up)
     try:
-        yield "real", lambda: real(cluster, _namespace())
+        yield "real", lambda name="": access.world_of(cluster, name or _namespace())
     finally:
         if not was_up:
             provider.down()

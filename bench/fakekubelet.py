@@ -1,4 +1,4 @@
-"""`python -m bench.fakekubelet KUBECONFIG NAMESPACE`: plays scheduler and kubelet for the pods of a namespace, through the API only.
+"""`python -m bench.fakekubelet KUBECONFIG NAMESPACE...`: plays scheduler and kubelet for the pods of namespaces, through the API only.
 
 A pod that names `bench` as its scheduler is bound to no node: one write says that it was scheduled, ran for the seconds of its
 annotation `bench/seconds` and succeeded. What is left of a pod's cost is the API server's and the operator's.
@@ -114,11 +114,11 @@ def _now_minus(seconds: float) -> str:
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def _main(kubeconfig: str, namespace: str) -> None:
+async def _main(kubeconfig: str, *namespaces: str) -> None:
     async with Client(connect(kubeconfig)) as client:
-        await play(client, namespace)
+        await asyncio.gather(*(play(client, namespace) for namespace in namespaces))
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(sys.argv[1], sys.argv[2]))
+        asyncio.run(_main(*sys.argv[1:]))

@@ -8,8 +8,8 @@ from tradewind.kube.resources import DAGS
 from worlds.world import World
 
 from bench import chain
+from bench.figure import Figure
 from bench.operator import Measured, operator
-from bench.report import Figure
 
 LENGTH = 10
 ROUNDS = 3

@@ -26,10 +26,11 @@ KEPT = {"succeeded": {"limit": 100_000}}
 
 
 @contextlib.contextmanager
-def faked(world: World) -> Iterator[None]:
-    """Pods of the world's namespace are ended by a process of their own, so that it is not measured with anything else."""
+def faked(world: World, *others: World) -> Iterator[None]:
+    """Pods of the worlds' namespaces are ended by a process of their own, so that it is not measured with anything else."""
     path = os.pathsep.join(["tests", ".", os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "bench.fakekubelet", str(world.kubeconfig), world.namespace]
+    command = [sys.executable, "-m", "bench.fakekubelet", str(world.kubeconfig)]
+    command += [each.namespace for each in (world, *others)]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
     try:
         yield
@@ -123,9 +124,9 @@ async def define(world: World, client: Client, name: str, tasks: dict[str, Any],
     await world.create(client, DAGS, world.dag(name, tasks, history=KEPT, defaults=FAKED, **spec))
 
 
-async def bare_pods(world: World, client: Client, count: int) -> float:
+async def bare_pods(world: World, client: Client, count: int, prefix: str = "bare") -> float:
     """Seconds for so many bare pods, created as fast as the server takes them, until all have ended."""
-    left = {f"bare-{at}" for at in range(count)}
+    left = {f"{prefix}-{at}" for at in range(count)}
     listed = await client.list(PODS, world.namespace, limit="1")
     began = time.perf_counter()
 
@@ -141,6 +142,27 @@ async def bare_pods(world: World, client: Client, count: int) -> float:
     watching = asyncio.create_task(ended())
     await asyncio.gather(*(client.create(PODS, world.namespace, bare_pod(name)) for name in sorted(left)))
     await watching
+    return time.perf_counter() - began
+
+
+async def bare_runs(world: World, client: Client, count: int) -> float:
+    """Seconds for the API calls without which so many runs of one task can't be, by a loop that decides nothing: each run is created, said
+    to run, has its pod created and ended, and is said to have succeeded. Their DAG is none that an operator knows."""
+    body = {"apiVersion": API_VERSION, "kind": "DAGRun", "spec": {"dag": "nobody"}}
+    began = time.perf_counter()
+    places = asyncio.Semaphore(48)
+
+    async def one(at: int) -> None:
+        name, stamp = f"bare-run-{at}", "2026-01-01T00:00:00Z"
+        async with places:
+            await client.create(RUNS, world.namespace, {**body, "metadata": {"name": name}})
+            for phase in ("Running", "Succeeded"):
+                status = {"phase": phase, "startedAt": stamp, "attempts": f"a 1+0 {phase}", "total": 1}
+                await client.patch(RUNS, world.namespace, name, {"status": status}, "status")
+                if phase == "Running":
+                    await client.create(PODS, world.namespace, bare_pod(name))
+
+    await asyncio.gather(*(one(at) for at in range(count)))
     return time.perf_counter() - began
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class Measured:
     def histogram(self, stage: str) -> "Histogram":
         """A latency stage."""
         return self._histogram("tradewind_task_latency_seconds", {"stage": stage})
+
+    def lag(self) -> "Histogram":
+        """How late the event loop was."""
+        return self._histogram("tradewind_loop_lag_seconds", {})
 
     def durations(self, verb: str, resource: str) -> "Histogram":
         """Time until the API server's answer."""
@@ -124,34 +128,46 @@ class Histogram:
 @contextlib.contextmanager
 def operator(kubeconfig: Path, namespace: str) -> Iterator[Measured]:
     """An operator of one namespace, ready."""
+    with operators(kubeconfig, [namespace], 1) as (one,):
+        yield one
+
+
+@contextlib.contextmanager
+def operators(kubeconfig: Path, namespaces: Sequence[str], count: int) -> Iterator[list[Measured]]:
+    """Operators that share the namespaces, all of them ready."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(_process(kubeconfig, namespaces, count, at)) for at in range(count)]
+        deadline = time.monotonic() + 90
+        while not all(_works(each, count) for each in found):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the operators are not ready after 90 s")
+            time.sleep(0.05)
+        yield found
+
+
+def _works(one: Measured, count: int) -> bool:
+    """Whether it is ready, and has its share where there are several."""
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{one.port}/readyz", timeout=1) as answer,
+    ):
+        return answer.read() == b"ok" and (count == 1 or "\ntradewind_shards_held 1.0\n" in one.metrics())
+    return False
+
+
+@contextlib.contextmanager
+def _process(kubeconfig: Path, namespaces: Sequence[str], count: int, at: int) -> Iterator[Measured]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "tradewind.cli",
-        "operator",
-        "--kubeconfig",
-        str(kubeconfig),
-        "--metrics-port",
-        str(port),
-    ]
-    command += ["--namespace", namespace, "--lease-namespace", namespace, "--log-level", "warning"]
+    command = [sys.executable, "-m", "tradewind.cli", "operator", "--kubeconfig", str(kubeconfig)]
+    command += ["--metrics-port", str(port), "--lease-namespace", namespaces[0], "--log-level", "warning"]
+    command += ["--shards", str(count), "--identity", f"replica-{at}"]
+    for namespace in namespaces:
+        command += ["--namespace", namespace]
     process = subprocess.Popen(command)
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            with (
-                contextlib.suppress(OSError),
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer,
-            ):
-                if answer.read() == b"ok":
-                    break
-            if time.monotonic() > deadline:
-                raise RuntimeError("the operator is not ready after 30 s")
-            time.sleep(0.05)
         yield Measured(process.pid, port)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(20)

@@ -12,8 +12,8 @@ import subprocess
 
 from worlds.world import World
 
+from bench.figure import Figure
 from bench.operator import operator
-from bench.report import Figure
 
 TASKS = 10
 

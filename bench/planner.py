@@ -12,7 +12,7 @@ from tradewind.plan.board import Board
 from tradewind.plan.decision import Live, RunFacts
 from tradewind.plan.define import define
 
-from bench.report import Figure
+from bench.figure import Figure
 
 SIZES = (100, 1_000, 10_000)
 EVENTS = 200

@@ -4,29 +4,18 @@ import json
 import platform
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One result against its target; `floor` and `value` are in `unit`."""
-
-    what: str
-    value: float
-    unit: str
-    floor: float | None
-    target: str
-    met: bool
-    points: list[tuple[float, float]] = field(default_factory=list)
-    """What a plot shows, where there is one."""
+from bench.figure import Figure
+from bench.plots import draw
 
 
 def show(figures: list[Figure], side: str, folder: Path) -> None:
-    """Prints the table and writes the JSON."""
+    """Prints the table, and writes JSON and plots."""
     table = Table(
         "figure", "floor", "Tradewind", "ratio", "target", "met", box=None, header_style="bold", pad_edge=False
     )
@@ -48,4 +37,5 @@ def show(figures: list[Figure], side: str, folder: Path) -> None:
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     path.write_text(json.dumps({**about, "figures": [asdict(figure) for figure in figures]}, indent=2) + "\n")
-    print(f"written: {path}")
+    for written in (path, *draw(figures, side, folder)):
+        print(f"written: {written}")

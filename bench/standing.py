@@ -13,9 +13,9 @@ from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
 from worlds.world import World
 
+from bench.figure import Figure
 from bench.load import define
 from bench.operator import operator
-from bench.report import Figure
 
 
 async def ended_runs(world: World, count: int) -> None:

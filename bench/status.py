@@ -1,10 +1,10 @@
 """How large the status of a run is: the packed text beside the same as a list of objects."""
 
 import orjson
-from tradewind.control.status import append
+from tradewind.control.status import Packed, append
 from tradewind.plan.attempt import Attempt
 
-from bench.report import Figure
+from bench.figure import Figure
 
 SIZES = (10, 100, 1_000, 10_000)
 
@@ -20,10 +20,10 @@ def figures() -> list[Figure]:
             if at % 20 == 0:
                 attempts.append(Attempt(task, 1, began, began + 12, "Error", 1, f"node-{at % 3}"))
             attempts.append(Attempt(task, 2 if at % 20 == 0 else 1, began + 12, began + 47, "", None, f"node-{at % 3}"))
-        packed = len(append("", [], attempts, 1_000)[0])
+        packed = append(Packed(), attempts, 1_000)
         listed = len(orjson.dumps([_listed(item) for item in attempts]))
         what = f"status of {size:,} tasks, packed; floor: as a list of objects"
-        found.append(Figure(what, packed / 1024, "KB", listed / 1024, "", True))
+        found.append(Figure(what, (len(packed.text) + len(packed.archive)) / 1024, "KB", listed / 1024, "", True))
     return found
 
 

@@ -77,6 +77,7 @@ loop_lag = Histogram(
     buckets=FAST,
     registry=REGISTRY,
 )
+shards = Gauge("tradewind_shards", "Into how many shards the namespaces are divided.", registry=REGISTRY)
 shards_held = Gauge("tradewind_shards_held", "Shards that this process holds.", registry=REGISTRY)
 leader = Gauge("tradewind_leader", "1 while this process holds the lease.", registry=REGISTRY)
 

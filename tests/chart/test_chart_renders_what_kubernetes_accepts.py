@@ -2,27 +2,26 @@
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from cluster import binaries
 from kubernetes import client
 
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "charts" / "tradewind"
+from chart.rendering import CHART, ROOT, needs_helm, of, rendered, template
+
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 VALUES: dict[str, dict[str, Any]] = {
     "default": {},
     "namespaced": {"watchNamespaces": ["team-a", "team-b"], "rbac": {"aggregateUserRoles": False}},
     "everything": {
         "replicas": 2,
+        "shards": 6,
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+        "dashboards": {"enabled": True, "labels": {"folder": "batch"}},
         "networkPolicy": {"enabled": True},
         "podAnnotations": {"a": "b"},
         "nodeSelector": {"disk": "ssd"},
@@ -42,31 +41,14 @@ MODELS = {
     "ClusterRoleBinding": client.V1ClusterRoleBinding,
     "PodDisruptionBudget": client.V1PodDisruptionBudget,
     "NetworkPolicy": client.V1NetworkPolicy,
+    "ConfigMap": client.V1ConfigMap,
 }
+OTHERS = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}
+"""Kinds without a model here."""
+FILES = {"ConfigMap": ("data", "dashboard.json"), "PrometheusRule": ("spec", "rules.yaml")}
+"""Which field of a kind is which file of the chart."""
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("helm") or shutil.which("go")), reason="needs helm, or Go to build it"
-)
-
-
-@cache
-def helm() -> str:
-    return str(binaries.helm())
-
-
-def template(values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    command = [helm(), "template", "release", str(CHART), "--namespace", "tradewind-system", "--values", "-"]
-    return subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, timeout=60)
-
-
-def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
-    done = template(values)
-    assert done.returncode == 0, done.stderr
-    return [body for body in yaml.safe_load_all(done.stdout) if body]
-
-
-def of(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [body for body in objects if body["kind"] == kind]
+pytestmark = needs_helm
 
 
 @pytest.mark.timeout(600)  # the first use may build Helm
@@ -74,9 +56,12 @@ def of(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
     objects = rendered(VALUES[name])
     for body in objects:
-        assert body["kind"] in {*MODELS, "CustomResourceDefinition", "ServiceMonitor"}
+        assert body["kind"] in {*MODELS, *OTHERS}
         if body["kind"] in MODELS:
             MODELS[body["kind"]].model_validate(body)
+        if body["kind"] in FILES:  # Whole files of the chart: other tests look into them.
+            field, file = FILES[body["kind"]]
+            body[field] = f"files/{file}"
     text = yaml.safe_dump_all(
         [body for body in objects if body["kind"] != "CustomResourceDefinition"], sort_keys=False, width=120
     )

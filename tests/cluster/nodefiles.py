@@ -7,6 +7,7 @@ from cluster.settings import (
     CGROUP,
     CLUSTER_DOMAIN,
     DNS_SERVICE_IP,
+    ETCD_METRICS,
     HOST_IP,
     HOST_NAME,
     NODE,
@@ -168,6 +169,7 @@ def command_lines(state: Path, programs: Path) -> dict[str, list[str]]:
         "etcd": [
             f"--name={NODE}", f"--data-dir={state}/etcd", f"--listen-client-urls={etcd}",
             f"--advertise-client-urls={etcd}", "--listen-peer-urls=http://127.0.0.1:2380",
+            f"--listen-metrics-urls={ETCD_METRICS.removesuffix('/metrics')}",
             "--unsafe-no-fsync", "--log-level=warn",
         ],
         "kube-apiserver": [

@@ -47,6 +47,7 @@ POD_CIDR = f"198.19.{NUMBER * 32}.0/19"
 CLUSTER_DOMAIN = "cluster.local"
 HOST_NAME = "host.tradewind.internal"  # the machine the cluster runs on, as pods see it
 API_URL = f"https://{NODE_IP}:6443"
+ETCD_METRICS = f"http://{NODE_IP}:2381/metrics"
 
 VOLUMES = 20
 KIND_CLUSTER = "tradewind"

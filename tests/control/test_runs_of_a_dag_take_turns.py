@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tradewind.control.concurrency import Peer, Verdict, verdict
+from tradewind.control.concurrency import Peer, Verdict, key_of, key_of_peer, verdict
 from tradewind.control.view import Run
 from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
@@ -18,8 +18,12 @@ def dag(**spec: Any) -> Definition:
 
 
 def asked(definition: Definition, asking: Run, active: list[Run] = [], waiting: list[Run] = []) -> Verdict:  # noqa: B006
-    peers = [*(Peer(peer, True) for peer in active), *(Peer(peer, False) for peer in waiting)]
-    return verdict(definition, asking, {"region": "x", **asking.params}, peers)
+    peers = [
+        Peer(peer, begun, key_of_peer(definition, peer))
+        for begun, runs in ((True, active), (False, waiting))
+        for peer in runs
+    ]
+    return verdict(definition, asking, key_of(definition, asking, {"region": "x", **asking.params}), peers)
 
 
 def test_without_a_limit_every_run_begins() -> None:
@@ -29,6 +33,12 @@ def test_without_a_limit_every_run_begins() -> None:
 def test_a_run_too_many_waits_and_says_for_whom() -> None:
     found = asked(dag(maxActiveRuns=2), run("new", 9), [run("b", 2), run("a", 1)])
     assert not found.begin and found.message == "2 of at most 2 runs of DAG d are active; it waits for a"
+
+
+def test_a_run_far_behind_in_a_line_says_what_stays_true_until_its_turn_is_near() -> None:
+    line = [run(f"w{at}", at) for at in range(2, 7)]
+    found = asked(dag(maxActiveRuns=1), run("new", 9), [run("a", 1)], line)
+    assert not found.begin and found.message == "at most 1 runs of DAG d are active; 5 or more wait before it"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Large runs in a local cluster: they end, and what waits costs nothing."""
 
+import asyncio
 from pathlib import Path
 
 from tradewind import API_VERSION
-from tradewind.kube.resources import POOLS
+from tradewind.kube.resources import DAGS, POOLS, RUNS
 from tradewind.local.session import session
 from worlds.world import World
 
@@ -58,3 +59,24 @@ async def test_thousands_that_wait_for_a_pool_are_not_looked_at_again_and_again(
         assert passes.count(name) < 15, passes
         # What has ended and waits to be written is not looked at again and again either.
         assert passes.count(other) < 80, passes.count(other)
+
+
+async def test_of_a_long_line_of_runs_only_the_next_look_again_and_all_have_their_turn(tmp_path: Path) -> None:
+    count = 150
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        world = World("embedded", tmp_path, "default", str(tmp_path))
+        looks: list[str] = []
+        begin = here.operator.engine.runs._begin
+
+        async def counted(view):  # type: ignore[no-untyped-def]
+            looks.append(view.run.name)
+            return await begin(view)
+
+        here.operator.engine.runs._begin = counted  # type: ignore[method-assign]
+        limits = {"maxActiveRuns": 2, "history": {"succeeded": {"limit": count}}}
+        await world.create(here.client, DAGS, world.dag("line", {"a": {"command": ["true"]}}, **limits))
+        names = await asyncio.gather(*(world.start(here.client, "line") for _ in range(count)))
+        for name in names:
+            assert (await world.finished(here.client, name, 60))["phase"] == "Succeeded"
+        assert len(looks) < 20 * count, "each run looks when it is new and when it is near its turn"
+        assert len((await here.client.list(RUNS, "default"))["items"]) == count

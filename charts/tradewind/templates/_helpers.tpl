@@ -28,7 +28,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [dags, dagruns, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [tradewind.dev]
-  resources: [dags/status, dagruns/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
+  resources: [dagruns/status]
+  verbs: [update]
+- apiGroups: [tradewind.dev]
+  resources: [dags/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
   verbs: [patch]
 - apiGroups: [tradewind.dev]
   resources: [dagruns] # concurrencyPolicy: Replace cancels runs, spec.history deletes them

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from tradewind.control import runstatus
-from tradewind.control.concurrency import Peer, verdict
+from tradewind.control.concurrency import NEXT, Peer, key_of, key_of_peer, turn, verdict
 from tradewind.control.revisions import Revisions
 from tradewind.control.view import Run, View
 from tradewind.kube.client import Client, Object
@@ -70,15 +71,18 @@ class Beginner:
     ) -> Beginning | None:
         """What holds the run back, if anything."""
         run, now = view.run, self._clock()
-        peers = [
-            Peer(other.run, other.admitted or other.run.phase == "Running")
-            for other in (others if definition.spec.max_active_runs is not None else ())
-            if other is not view and not other.run.final and not other.run.deleting
-        ]
+        if definition.spec.max_active_runs is None:
+            return None
         try:
-            decided = verdict(definition, run, params, peers)
+            key = key_of(definition, run, params)
         except ExpressionError as error:
             return Beginning(runstatus.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now))
+        peers = [
+            Peer(other.run, other.admitted or other.run.phase == "Running", self._key(definition, other))
+            for other in others
+            if other is not view and not other.run.final and not other.run.deleting
+        ]
+        decided = verdict(definition, run, key, peers)
         if decided.begin:
             view.admitted = True
             return None
@@ -87,6 +91,22 @@ class Beginner:
         else:
             status = runstatus.queued(run, "ConcurrencyLimit", decided.message, now)
         return Beginning(status, decided.cancel)
+
+    def next_in_line(self, run: Run, peers: Iterable[View]) -> list[View]:
+        """Of the runs of the same DAG those that look again when `run` has begun, ended or gone."""
+        known = self._defined.get((run.namespace, run.dag))
+        if known is None or known[1].spec.max_active_runs is None:
+            return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
+        definition = known[1]
+        key = key_of_peer(definition, run)
+        waiting = [view for view in peers if view.run.phase in ("", "Queued") and self._key(definition, view) == key]
+        return nsmallest(NEXT, waiting, key=lambda view: turn(definition, view.run))
+
+    def _key(self, definition: Definition, view: View) -> str | None:
+        """The concurrency key of a run, told once for each definition: lines can be thousands of runs long."""
+        if view.line is None or view.line[0] is not definition:
+            view.line = (definition, key_of_peer(definition, view.run))
+        return view.line[1]
 
     def _define(self, run: Run, dag: Object) -> Definition:
         """The DAG's definition; the last one is kept, since runs come in bursts. Raises Invalid."""

@@ -11,13 +11,17 @@ from tradewind.plan.expression import Scope, evaluate
 from tradewind.plan.params import resolve
 from tradewind.plan.template import written
 
+NEXT = 5
+"""Of the runs that wait so many look again when one has ended. With all of them, a line of thousands would cost its square."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another run of the same DAG that has not ended. `active` when it has begun, or is about to."""
+    """Another run of the same DAG that has not ended. `active` when it has begun, or is about to; `key` is None where it can't be told."""
 
     run: Run
     active: bool
+    key: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +45,33 @@ def key_of(definition: Definition, run: Run, params: Mapping[str, Any]) -> str:
     return written(evaluate(expression, scope, facts, lambda _: {}))
 
 
+def key_of_peer(definition: Definition, run: Run) -> str | None:
+    """As `key_of`, with the params that the run has or would have; None where that fails: the run itself will say so."""
+    params = run.status.get("params") or resolve(definition.spec.params, run.params)[0]
+    try:
+        return key_of(definition, run, params)
+    except ExpressionError:
+        return None
+
+
 def priority(definition: Definition, run: Run) -> int:
     """The run's own priority, or its DAG's."""
     return definition.spec.priority if run.priority is None else run.priority
 
 
-def verdict(definition: Definition, run: Run, params: Mapping[str, Any], peers: Sequence[Peer]) -> Verdict:
-    """Whether `run` may begin beside its peers. Raises ExpressionError."""
+def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -> Verdict:
+    """Whether `run`, of that concurrency key, may begin beside its peers."""
     limit = definition.spec.max_active_runs
     if limit is None:
         return Verdict(True)
-    key = key_of(definition, run, params)
-    rivals = [peer for peer in peers if _key(definition, peer.run) == key]
+    rivals = [peer for peer in peers if peer.key == key]
     active = [peer.run for peer in rivals if peer.active]
     policy = definition.spec.concurrency_policy
     which = f" with key {key!r}" if definition.spec.concurrency_key else ""
     full = f"{len(active)} of at most {limit} runs of DAG {run.dag}{which} are active"
     if policy == "Skip" and len(active) >= limit:
         return Verdict(False, f"{full}; this one is skipped (concurrencyPolicy)", skip=True)
-    ahead = [peer.run for peer in rivals if not peer.active and _turn(definition, peer.run) < _turn(definition, run)]
+    ahead = [peer.run for peer in rivals if not peer.active and turn(definition, peer.run) < turn(definition, run)]
     if policy == "Replace":
         # Only the youngest that waits replaces others: those before it would be replaced in their turn.
         going = sorted((peer for peer in active if not peer.cancelled), key=lambda peer: (peer.created, peer.name))
@@ -71,17 +83,13 @@ def verdict(definition: Definition, run: Run, params: Mapping[str, Any], peers: 
     if len(active) + len(ahead) < limit:
         return Verdict(True)
     first = min(active, key=lambda peer: (peer.created, peer.name)).name if active else ahead[0].name
+    if len(ahead) >= NEXT:
+        # It looks again when it is among the next: what it says until then has to stay true.
+        return Verdict(False, f"at most {limit} runs of DAG {run.dag}{which} are active; {NEXT} or more wait before it")
     more = f", {len(ahead)} wait before it" if ahead else ""
     return Verdict(False, f"{full}{more}; it waits for {first}")
 
 
-def _turn(definition: Definition, run: Run) -> tuple[int, int, str]:
+def turn(definition: Definition, run: Run) -> tuple[int, int, str]:
+    """Runs that wait begin in this order: by priority, then by age."""
     return (-priority(definition, run), run.created, run.name)
-
-
-def _key(definition: Definition, run: Run) -> str | None:
-    params = run.status.get("params") or resolve(definition.spec.params, run.params)[0]
-    try:
-        return key_of(definition, run, params)
-    except ExpressionError:
-        return None

@@ -88,6 +88,8 @@ class Engine:
                 await asyncio.wait([*running, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.ready.clear()
+                metrics.runs.clear()  # Others count them from here on.
+                metrics.tasks.clear()
             for task in running:
                 if task.done() and not task.cancelled():
                     task.result()

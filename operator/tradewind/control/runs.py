@@ -17,6 +17,7 @@ from tradewind.control.pools import PoolBook
 from tradewind.control.revisions import Revisions
 from tradewind.control.runwatch import RunInformer
 from tradewind.control.starting import PER_PASS, Starter
+from tradewind.control.status import Packed
 from tradewind.control.tell import Teller
 from tradewind.control.view import Key, Run, View, read_run
 from tradewind.kube.client import Client
@@ -37,8 +38,10 @@ from tradewind.plan.shard import WHOLE, Owned
 from tradewind.plan.state import State
 
 log = logging.getLogger(__name__)
-COALESCE = 0.25
+COALESCE, MOST_COALESCE = 0.25, 5.0
 """Seconds between two writes of a run's status, unless its phase changes."""
+SHARE = 10.0
+"""A run waits so many times as long as its last write took: a server that is slow, or a large run, is written to less often."""
 CLEAN_DELAY = 5.0
 """Seconds between a run's end and the removal of its pods: by then every operator has seen the end."""
 
@@ -259,13 +262,13 @@ class RunReconciler:
         """Saves the status if it is due, and tells about what it says for the first time."""
         run, news = view.run, sorted(view.news.items(), key=_ended_at)
         status = runstatus.current(view, board, decided, [end for _, end in news], self._clock())
-        due = view.saved_at + COALESCE
+        due = view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
         if decided.phase == run.phase and now < due:
-            if runstatus.difference(run.status, status):
+            if runstatus.merged(run.status, status) != run.status:
                 self.queue.add_at(run.uid, due)
             return
         pods = {key: view.pods.get(key) for key, _ in news}
-        view.saving = (status["attempts"], [key for key, _ in news])
+        view.saving = (Packed.of(status), [key for key, _ in news])
         try:
             await self._save(view, status)
         finally:
@@ -284,19 +287,23 @@ class RunReconciler:
         view.told.update(item["task"] for item in refused)
 
     async def _save(self, view: View, status: runstatus.Status) -> None:
-        """Patches the status, on condition that the run is as we know it. Raises Conflict when it is not."""
+        """Writes the status, on condition that the run is as we know it. Raises Conflict when it is not. The whole status is sent: that
+        costs the API server less than a patch, which it has to merge."""
         run = view.run
-        patch = runstatus.difference(run.status, status)
-        if not patch:
+        wanted = runstatus.merged(run.status, status)
+        if wanted == run.status:
             return
-        body = {"metadata": {"resourceVersion": str(run.version)}, "status": patch}
-        lane = Lane.URGENT if "phase" in patch else Lane.NORMAL
+        meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
+        body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": wanted}
+        lane = Lane.NORMAL if wanted["phase"] == run.phase else Lane.URGENT
+        began = asyncio.get_running_loop().time()
         try:
             with flow(run.namespace, run.uid, lane):
-                answer = await self._client.patch(RUNS, run.namespace, run.name, body, "status")
+                answer = await self._client.replace(RUNS, run.namespace, run.name, body, "status")
         except NotFound:
             self._forget(run.uid)
             return
+        view.save_took = asyncio.get_running_loop().time() - began
         view.update(read_run(answer), self.pods.of(run.uid))
         if view.run.phase != run.phase:
             self._announce(view.run)
@@ -357,7 +364,7 @@ class RunReconciler:
             if not self._of_dag[key]:
                 del self._of_dag[key]
                 self._beginner.forget(*key)
-            else:
+            elif not view.run.final:
                 self._make_room(view.run)
 
     def _announce(self, run: Run) -> None:
@@ -365,13 +372,14 @@ class RunReconciler:
         self._teller.phase(run)
         if run.final:
             self.book.forget(run.uid)
+        if run.phase != "Queued":
             self._make_room(run)
 
     def _make_room(self, run: Run) -> None:
-        """A run has ended or gone: those that wait for it look again."""
-        for uid in self._of_dag.get((run.namespace, run.dag), ()):
-            if self.views[uid].run.phase in ("", "Queued"):
-                self.wake(uid)
+        """A run has begun, ended or gone: those that are next look again."""
+        peers = self._of_dag.get((run.namespace, run.dag), ())
+        for view in self._beginner.next_in_line(run, (self.views[uid] for uid in peers)):
+            self.wake(view.run.uid)
 
 
 def _ended_at(item: tuple[Key, Ended]) -> tuple[int, int]:

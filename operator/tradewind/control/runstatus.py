@@ -93,12 +93,10 @@ def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: f
 
 
 def current(view: View, board: Board, plan: Plan, news: Sequence[Ended], now: float) -> Status:
-    """A run under way, or ending. Of the outputs only the new ones: the difference adds them to those that are there."""
+    """A run under way, or ending."""
     run = view.run
     before = run.status
-    text, nodes = append(
-        before.get("attempts") or "", before.get("nodes") or [], (end.attempt for end in news), run.created
-    )
+    packed = append(run.packed, (end.attempt for end in news), run.created)
     done = sum(board.tally[state] for state in FINAL)
     failures = [*(before.get("failures") or []), *refusals(view, board), *map(_failure, filter(_is_failure, news))]
     status: Status = {
@@ -111,9 +109,13 @@ def current(view: View, board: Board, plan: Plan, news: Sequence[Ended], now: fl
         "failed": board.tally[State.FAILED] + board.tally[State.LOST],
         "skipped": board.tally[State.SKIPPED],
         "retried": run.rounds,
-        "attempts": text,
-        "nodes": nodes,
-        "outputs": {end.attempt.task: end.outputs for end in news if end.outputs},
+        "attempts": packed.text,
+        "archive": packed.archive,
+        "nodes": list(packed.nodes),
+        "outputs": {
+            **(before.get("outputs") or {}),
+            **{end.attempt.task: end.outputs for end in news if end.outputs},
+        },
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
         "waiting": [
@@ -183,6 +185,11 @@ def _failure(end: Ended) -> Status:
     if end.attempt.exit_code is not None:
         failure["exitCode"] = end.attempt.exit_code
     return failure
+
+
+def merged(before: Mapping[str, Any], after: Status) -> Status:
+    """The whole status, once `after` holds; None in it drops a field, and what is empty is not there."""
+    return {key: value for key, value in {**before, **after}.items() if value not in (None, "", [], {})}
 
 
 def difference(before: Mapping[str, Any], after: Status) -> Status:

@@ -2,18 +2,47 @@
 
 One line an attempt: `task start+seconds` (or `task[item] start+seconds`), start counted from the run's creation, then only what
 differs from the usual: `#2` the attempt (1), `@1` the node's index in status.nodes (0), `=137` the exit code, and the reason
-(succeeded).
+(succeeded). Lines beyond the latest are kept compressed: what a write costs the API server follows the object's size.
 """
 
-from collections.abc import Iterable, Sequence
+import base64
+import binascii
+import gzip
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from tradewind.plan.attempt import Attempt
 
+MOST = 12 * 1024
+"""Bytes of lines that stay readable; when there are more, the older ones go to the archive."""
+LATEST = 4 * 1024
+"""Bytes of lines that stay readable then, at most."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes of lines that an archive is unpacked to. What ten thousand tasks with all their attempts need is far less."""
 
-def append(text: str, nodes: Sequence[str], attempts: Iterable[Attempt], epoch: int) -> tuple[str, list[str]]:
-    """The text with more attempts, and the nodes that it refers to. `epoch` is the run's creation in epoch seconds."""
-    places = {node: place for place, node in enumerate(nodes)}
-    lines = [text] if text else []
+
+class Packed(NamedTuple):
+    """Ended attempts, as the status has them."""
+
+    text: str = ""
+    """The latest lines."""
+    archive: str = ""
+    """The lines before them: gzip in base64."""
+    nodes: tuple[str, ...] = ()
+    """The nodes that lines refer to."""
+
+    @classmethod
+    def of(cls, status: Mapping[str, Any]) -> "Packed":
+        """Those of a run's status."""
+        return cls(status.get("attempts") or "", status.get("archive") or "", tuple(status.get("nodes") or ()))
+
+
+def append(packed: Packed, attempts: Iterable[Attempt], epoch: int) -> Packed:
+    """The same with more attempts. `epoch` is the run's creation in epoch seconds. Raises ValueError for an archive that `append` did
+    not make."""
+    places = {node: place for place, node in enumerate(packed.nodes)}
+    lines = [packed.text] if packed.text else []
     for attempt in attempts:
         parts = [attempt.task, f"{attempt.start - epoch}+{attempt.end - attempt.start}"]
         if attempt.number != 1:
@@ -25,15 +54,37 @@ def append(text: str, nodes: Sequence[str], attempts: Iterable[Attempt], epoch: 
         if attempt.reason:
             parts.append(attempt.reason)
         lines.append(" ".join(parts))
-    return "\n".join(lines), list(places)
+    text, archive = "\n".join(lines), packed.archive
+    if len(text) > MOST:
+        cut = text.find("\n", len(text) - LATEST) + 1
+        archive, text = _pack(_unpack(archive) + text[:cut]), text[cut:]
+    return Packed(text, archive, tuple(places))
 
 
-def decode(text: str, nodes: Sequence[str], epoch: int) -> list[Attempt]:
-    """The attempts, in the order of the lines. Raises ValueError for text that `append` did not make."""
-    return [_decode(line, nodes, epoch) for line in text.splitlines() if line]
+def decode(packed: Packed, epoch: int) -> list[Attempt]:
+    """The attempts, in the order of the lines. Raises ValueError for what `append` did not make."""
+    lines = (_unpack(packed.archive) + packed.text).splitlines()
+    return [_decode(line, packed.nodes, epoch) for line in lines if line]
 
 
-def _decode(line: str, nodes: Sequence[str], epoch: int) -> Attempt:
+def _pack(text: str) -> str:
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def _unpack(archive: str) -> str:
+    if not archive:
+        return ""
+    try:
+        unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # with gzip's header
+        text = unzip.decompress(base64.b64decode(archive, validate=True), LARGEST)
+        if not unzip.eof:
+            raise ValueError("it is cut off, or unpacks to too much")
+        return text.decode()
+    except (ValueError, binascii.Error, zlib.error) as error:
+        raise ValueError(f"status.archive can't be read: {error}") from None
+
+
+def _decode(line: str, nodes: tuple[str, ...], epoch: int) -> Attempt:
     try:
         task, times, *rest = line.split(" ")
         start_text, _, length = times.rpartition("+")

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tradewind.control.observe import Alive, Ended, observe, unit_of
-from tradewind.control.status import decode
+from tradewind.control.status import Packed, decode
 from tradewind.kube.pod import Pod
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import CANCELLED, Attempt, parse_key
@@ -57,6 +57,11 @@ class Run:
         """Whether it had ended and is asked to try again what failed."""
         asked = self.rounds > int(self.status.get("retried") or 0) and bool(self.status.get("revision"))
         return asked and self.phase in FINAL_PHASES and self.phase != "Succeeded" and not self.cancelled
+
+    @property
+    def packed(self) -> Packed:
+        """Its ended attempts."""
+        return Packed.of(self.status)
 
     @property
     def facts(self) -> RunFacts:
@@ -121,7 +126,7 @@ class View:
     """Pods (by uid) that we deleted, and why."""
     first_seen: dict[str, float] = field(default_factory=dict)
     """When (monotonic seconds) a pod (by uid) was first seen."""
-    saving: tuple[str, list[Key]] | None = None
+    saving: tuple[Packed, list[Key]] | None = None
     """The attempts of a status that is on its way to the API server, and which of them are news."""
     told: set[str] = field(default_factory=set)
     """Tasks and items that failed without an attempt, and of which the status has said so."""
@@ -131,6 +136,10 @@ class View:
     """A list did not have it: it has to be asked for."""
     outputs_size: int = 0
     saved_at: float = float("-inf")
+    save_took: float = 0.0
+    """How long (seconds) the last write of the status took, its wait for a place included."""
+    line: tuple[Definition, str | None] | None = None
+    """Which runs it waits with: its concurrency key, and the definition that gave it."""
     woken_at: float | None = None
     """When (perf_counter) the first event came that this pass reacts to."""
 
@@ -142,13 +151,13 @@ class View:
         what is known has to be made anew. Raises ValueError for a status that can't be read."""
         if run.uid == self.run.uid and run.version < self.run.version:
             return False
-        if self.saving and run.status.get("attempts", "") == self.saving[0]:
+        if self.saving and run.packed == self.saving[0]:
             self._saved(self.saving[1])
             self.saving = None
             self.run = run
             return True
         before, self.run = self.run, run
-        known = before.status.get("attempts") == run.status.get("attempts")
+        known = before.packed == run.packed
         if not known or before.rounds != run.rounds or before.status.get("revision") != run.status.get("revision"):
             self.board = None
             self._read_status()
@@ -208,7 +217,7 @@ class View:
 
     def _read_status(self) -> None:
         status = self.run.status
-        attempts = decode(str(status.get("attempts") or ""), status.get("nodes") or [], self.run.created)
+        attempts = decode(self.run.packed, self.run.created)
         self.recorded = {(attempt.task, attempt.number) for attempt in attempts}
         self.ended = {}
         for attempt in attempts:

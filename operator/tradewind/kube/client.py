@@ -21,6 +21,9 @@ APPLY = "application/apply-patch+yaml"
 SILENCE = 100.0
 """Seconds without an event or a bookmark (one a minute) after which a watch counts as dead."""
 
+AUTHORIZED = 1.0
+"""Seconds for which credentials are taken as they were. Asking for them reads a file, or a kubeconfig's plug-in."""
+
 
 class Client:
     """Requests to one API server, as many writes at once as it takes well. Every method raises errors of `kube.errors`."""
@@ -30,6 +33,8 @@ class Client:
         self._writes = Writes()
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
+        self._authorization: str | None = None
+        self._asked = float("-inf")
 
     async def __aenter__(self) -> "Client":
         connector = aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl(), keepalive_timeout=60)
@@ -63,11 +68,14 @@ class Client:
         async with self._writes.place():
             return await self._request("POST", "create", resource, resource.path(namespace), body=body, query=query)
 
-    async def replace(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
+    async def replace(
+        self, resource: Resource, namespace: str, name: str, body: Object, subresource: str = ""
+    ) -> Object:
         """Puts an object in the place of the one with the same resource version. A Lease waits for no other write: a leader must not
         lose it because it is busy."""
+        path = resource.path(namespace, name, subresource)
         async with contextlib.nullcontext() if resource is LEASES else self._writes.place():
-            return await self._json("PUT", "update", resource, resource.path(namespace, name), body=body)
+            return await self._json("PUT", "update", resource, path, body=body)
 
     async def patch(
         self, resource: Resource, namespace: str | None, name: str, body: Object, subresource: str = "", **query: str
@@ -181,8 +189,10 @@ class Client:
         return self._session
 
     def _headers(self) -> dict[str, str]:
-        value = self.connection.authorization()
-        return {"Authorization": value} if value else {}
+        now = time.monotonic()
+        if now >= self._asked + AUTHORIZED:
+            self._authorization, self._asked = self.connection.authorization(), now
+        return {"Authorization": self._authorization} if self._authorization else {}
 
 
 def _error(response: aiohttp.ClientResponse, answer: bytes) -> Exception:

@@ -43,6 +43,8 @@ class Lease:
             try:
                 if await self._try():
                     metrics.leader.set(1)
+                    metrics.shards.set(1)
+                    metrics.shards_held.set(1)
                     log.info("leader: %s", self._identity)
                     return
             except ApiError as error:
@@ -67,12 +69,14 @@ class Lease:
                     continue
                 reason = str(error) or "no answer in time"
             metrics.leader.set(0)
+            metrics.shards_held.set(0)
             lost()
             raise Lost(f"lease {self._namespace}/{self._name}: {reason}")
 
     async def release(self) -> None:
         """Lets a successor begin at once."""
         metrics.leader.set(0)
+        metrics.shards_held.set(0)
         try:
             lease = await self._client.get(LEASES, self._namespace, self._name)
             if lease["spec"].get("holderIdentity") == self._identity:

@@ -102,6 +102,7 @@ class Shards:
             await self._write(leases[self._of(shard)], "")
 
     def _hold(self, held: frozenset[int]) -> None:
+        metrics.shards.set(self._count)
         metrics.shards_held.set(len(held))
         metrics.leader.set(bool(held))
         if held != self.held:

@@ -104,6 +104,8 @@ class DAGRunStatus(Model):
     attempts: str = ""
     """Ended attempts, a line each, packed: task or task[item] start+seconds, in seconds from the run's creation, then where they differ from
     the usual: #attempt, @node (index into nodes), =exit code, reason."""
+    archive: str = ""
+    """Such lines of earlier attempts, where there are many: `base64 -d | gunzip` shows them."""
     nodes: list[str] = []
     """Nodes that attempts ran on."""
     outputs: dict[str, Opaque] = {}

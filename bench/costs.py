@@ -1,0 +1,73 @@
+"""What a shape of load costs beside its time: the operator's CPU, memory and writes, what etcd had to write, and where a task's time went."""
+
+import contextlib
+import urllib.request
+from dataclasses import dataclass
+
+from cluster.provider import choose
+from cluster.selfmade import SelfMade
+from cluster.settings import ETCD_METRICS
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.figure import Figure
+from bench.operator import Histogram, Measured
+
+STAGES = {
+    "ready_to_created": "dependency seen → create acknowledged",
+    "created_to_scheduled": "created → scheduled",
+    "scheduled_to_started": "scheduled → started",
+}
+WRITTEN = "etcd_disk_wal_write_bytes_total"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counters of an operator, and of the etcd behind it where that can be read."""
+
+    cpu: float
+    writes: float
+    lag: Histogram
+    stages: dict[str, Histogram]
+    etcd: float | None
+
+    @classmethod
+    def of(cls, operator: Measured, side: str) -> "Reading":
+        """As they are now."""
+        return cls(
+            operator.cpu(),
+            sum(operator.requests().values()),
+            operator.lag(),
+            {stage: operator.histogram(stage) for stage in STAGES},
+            _etcd_bytes() if side == "real" else None,
+        )
+
+
+def figures(what: str, operator: Measured, side: str, before: Reading, tasks: int) -> list[Figure]:
+    """What `tasks` tasks have cost since then."""
+    now, peak = Reading.of(operator, side), operator.peak()
+    lag = now.lag.since(before.lag)
+    found = [
+        Figure(f"{what}: API writes of the operator a task", (now.writes - before.writes) / tasks, "", None, "≤ 2.2", now.writes - before.writes <= 2.2 * tasks),
+        Figure(f"{what}: operator's CPU a task", (now.cpu - before.cpu) / tasks * 1e3, "ms", None, "", True),
+        Figure(f"{what}: operator's memory at its peak", peak, "MB", None, "≤ 200 MB", peak <= 200),
+        Figure(f"{what}: the event loop's lag, p99", lag.quantile(0.99) * 1e3, "ms", None, "", True),
+    ]  # fmt: skip
+    if now.etcd is not None and before.etcd is not None:
+        found.append(Figure(f"{what}: written by etcd a task", (now.etcd - before.etcd) / tasks / 1024, "KB", None, "", True))  # fmt: skip
+    for stage, words in STAGES.items():
+        seen = now.stages[stage].since(before.stages[stage])
+        if seen.count:
+            found.append(Figure(f"{what}: {words}, p50", seen.quantile(0.5) * 1e3, "ms", None, "", True))
+    return found
+
+
+def _etcd_bytes() -> float | None:
+    """Bytes of the write-ahead log so far; None where the cluster keeps its etcd to itself."""
+    if not isinstance(choose(), SelfMade):
+        return None
+    with contextlib.suppress(OSError), urllib.request.urlopen(ETCD_METRICS, timeout=5) as response:
+        for family in text_string_to_metric_families(response.read().decode()):
+            for sample in family.samples:
+                if sample.name == WRITTEN:
+                    return float(sample.value)
+    return None
