@@ -1,14 +1,18 @@
 """`tradewind describe run`: one run in full."""
 
 import json
+import time
+from dataclasses import replace
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from tradewind.cli.follow import picture
+from tradewind.cli.follow import look
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.picture import Row, as_data, drawn
+from tradewind.cli.path import drawn_path, path_data, path_of
+from tradewind.cli.picture import Row, as_data, drawn, rows
+from tradewind.cli.waits import waits
 from tradewind.control.revisions import Revisions
 from tradewind.control.runstatus import stamp
 from tradewind.control.view import Run
@@ -26,19 +30,32 @@ def command() -> None:
 @OUTPUT
 @cluster
 async def describe_run(client: Client, namespace: str, name: str, output: str) -> None:
-    """Show a run: its tasks, every attempt, and why anything waits or failed."""
-    run, rows = await picture(client, namespace, name, Revisions(client))
+    """Show a run: its tasks, every attempt, why anything waits or failed, and the tasks that determined how long it took."""
+    run, view = await look(client, namespace, name, Revisions(client))
+    now = time.time()
+    found = rows(view) if view else []
+    waiting = {wait.task: wait for wait in waits(view, now)} if view and not run.final else {}
+    path = path_of(view, now) if view else []
     if output == "json":
-        click.echo(json.dumps(as_data(run, rows), indent=2, ensure_ascii=False))
+        data = as_data(run, found)
+        for key, wait in waiting.items():
+            data["tasks"][key]["wait"] = wait.data(now)
+        data["criticalPath"] = path_data(path)
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     console = Console()
-    console.print(drawn(run, rows, limit=1_000))
+    said = {key: words for key, wait in waiting.items() if (words := wait.words(now))}
+    told = [replace(row, message=said.get(row.task, row.message)) for row in found]
+    console.print(drawn(run, told, limit=1_000))
     console.print()
     for label, value in _facts(run):
         console.print(f"{label + ':':12} {value}", markup=False, highlight=False)
-    if any(row.attempts for row in rows):
+    if any(row.attempts for row in found):
         console.print()
-        console.print(_attempts(rows))
+        console.print(_attempts(found))
+    if path:
+        console.print()
+        console.print(drawn_path(path, run))
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

@@ -11,7 +11,8 @@ from rich.live import Live
 from tradewind.cli.picture import Row, drawn, rows
 from tradewind.control.podbuild import pod_name
 from tradewind.control.revisions import Revisions
-from tradewind.control.view import Run, read_run
+from tradewind.control.view import Run, View, read_run
+from tradewind.control.view import picture as pictured
 from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID, parse_list
 from tradewind.kube.resources import PODS, RUNS
@@ -25,15 +26,21 @@ INTERVAL = 0.2
 """Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
 
 
-async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
-    """The run now. No rows before it has begun."""
+async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, View | None]:
+    """The run now, and the planner's picture of it once it has begun."""
     run = read_run(await client.get(RUNS, namespace, name))
     revision = run.status.get("revision")
     if not revision:
-        return run, []
+        return run, None
     definition = await revisions.load(namespace, revision)
     raw = await client.list_raw(PODS, namespace, labelSelector=f"{RUN_UID}={run.uid}")
-    return run, rows(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
+    return run, pictured(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
+
+
+async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
+    """The run now. No rows before it has begun."""
+    run, found = await look(client, namespace, name, revisions)
+    return run, rows(found) if found else []
 
 
 async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:

@@ -12,6 +12,7 @@ COMMANDS = {
     "apply": "apply",
     "get": "get",
     "describe": "describe",
+    "top": "top",
     "logs": "logs",
     "cancel": "cancel",
     "retry": "retry",

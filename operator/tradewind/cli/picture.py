@@ -9,12 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tradewind.control.view import Run, View, picture
+from tradewind.control.view import Run, View
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
-from tradewind.plan.definition import Definition
 from tradewind.plan.state import FINAL, State
 from tradewind.plan.unit import Unit
 
@@ -49,20 +48,19 @@ class Row:
     """What people call the item."""
 
 
-def rows(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> list[Row]:
-    """A row per task, in the order in which they can run; after a fan-out a row per item."""
-    view = picture(run, definition, pods)
-    board = view.board
+def rows(view: View) -> list[Row]:
+    """A row per task of a picture, in the order in which they can run; after a fan-out a row per item."""
+    run, board = view.run, view.board
     assert board is not None  # noqa: S101 - picture has bound it
-    decided = board.decide(0.0)
+    graph, decided = board.definition.graph, board.decide(0.0)
     messages = {item["task"]: item["message"] for item in run.status.get("failures") or []}
     messages |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
     messages |= {hold.task: hold.message for hold in decided.holds}
     messages |= {item["task"]: item["message"] for item in run.status.get("waiting") or []}
     result = []
     depths: dict[str, int] = {}
-    for task in definition.graph.order:
-        depth = depths[task] = max((depths[name] + 1 for name in definition.graph.upstream[task]), default=0)
+    for task in graph.order:
+        depth = depths[task] = max((depths[name] + 1 for name in graph.upstream[task]), default=0)
         if group := board.groups.get(task):
             state = _shown(run, group.state)
             result.append(Row(task, state, depth, (), None, None, group.why or messages.get(task, "")))

@@ -1,0 +1,75 @@
+"""`tradewind top`: where waiting time goes now."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from tradewind.cli.options import OUTPUT, cluster, explained
+from tradewind.cli.summary import as_data, drawn
+from tradewind.cli.survey import survey
+from tradewind.control.revisions import Revisions
+from tradewind.kube.client import Client
+from tradewind.kube.errors import Unavailable
+
+INTERVAL = 2.0
+"""Seconds between two looks."""
+
+
+@click.command()
+@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option("--dag", help="Only runs of this DAG.")
+@click.option("-w", "--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@OUTPUT
+@cluster
+async def command(
+    client: Client, namespace: str, all_namespaces: bool, dag: str | None, watch: bool, output: str
+) -> None:
+    """Show what the tasks of all runs under way wait for, and where they wait longest."""
+    if watch and output == "json":
+        raise click.UsageError("--watch is for people: leave out -o json")
+    where = None if all_namespaces else namespace
+    place = "in any namespace" if where is None else f"in namespace {where}"
+    whose = f" of DAG {dag}" if dag else ""
+    revisions = Revisions(client)
+
+    async def look() -> RenderableType:
+        now = time.time()
+        return drawn(await survey(client, where, dag, revisions, now), whose, place, now, all_namespaces)
+
+    if watch:
+        await _watch(look)
+    elif output == "json":
+        now = time.time()
+        click.echo(json.dumps(as_data(await survey(client, where, dag, revisions, now), now), indent=2))
+    else:
+        Console(highlight=False).print(await look())
+
+
+async def _watch(look: Callable[[], Awaitable[RenderableType]]) -> None:
+    """Shows one look after another until it is interrupted; the last one stays on the screen."""
+    console = Console(highlight=False)
+    last: RenderableType = Text()
+    try:
+        with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+            while True:
+                began = time.monotonic()
+                try:
+                    last = await look()
+                    shown = last
+                except Unavailable as error:
+                    shown = Group(last, Text(f"\n{explained(error)}; trying again", style="red"))
+                if console.is_terminal:
+                    live.update(shown, refresh=True)
+                else:
+                    console.print(shown)
+                # Of thousands of runs it looks less often.
+                await asyncio.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
+    except asyncio.CancelledError:
+        if console.is_terminal:
+            console.print(last)
