@@ -47,6 +47,8 @@ class Seen:
     run_began: dict[str, float] = field(default_factory=dict)
     run_ended: dict[str, float] = field(default_factory=dict)
     pod_created: dict[str, float] = field(default_factory=dict)
+    pod_scheduled: dict[str, float] = field(default_factory=dict)
+    pod_started: dict[str, float] = field(default_factory=dict)
     pod_ended: dict[str, float] = field(default_factory=dict)
     first_pod: dict[str, float] = field(default_factory=dict)
     """By run."""
@@ -67,6 +69,10 @@ class Seen:
         now, name = time.perf_counter(), body["metadata"]["name"]
         self.pod_created.setdefault(name, now)
         self.first_pod.setdefault(body["metadata"]["labels"].get("tradewind.dev/run", ""), now)
+        if body["spec"].get("nodeName"):
+            self.pod_scheduled.setdefault(name, now)
+        if any("waiting" not in item["state"] for item in body["status"].get("containerStatuses", ())):
+            self.pod_started.setdefault(name, now)
         if body["status"].get("phase") in ("Succeeded", "Failed"):
             self.pod_ended.setdefault(name, now)
 
@@ -79,14 +85,14 @@ class Seen:
 
 
 @contextlib.asynccontextmanager
-async def observed(world: World) -> AsyncIterator[Seen]:
-    """An observer of the world's namespace, by its own watches from now on."""
+async def observed(world: World, pods: bool = True) -> AsyncIterator[Seen]:
+    """An observer of the world's namespace, by its own watches from now on; without pods it costs the API server half."""
     seen = Seen()
     async with world.client() as client:
-        tasks = [
-            asyncio.create_task(_follow(client, world.namespace, RUNS, seen.run, seen, {})),
-            asyncio.create_task(_follow(client, world.namespace, PODS, seen.pod, seen, {"labelSelector": RUN_UID})),
-        ]
+        tasks = [asyncio.create_task(_follow(client, world.namespace, RUNS, seen.run, seen, {}))]
+        if pods:
+            watch = _follow(client, world.namespace, PODS, seen.pod, seen, {"labelSelector": RUN_UID})
+            tasks.append(asyncio.create_task(watch))
         try:
             yield seen
         finally:

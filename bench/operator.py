@@ -14,6 +14,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench import inpod
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -160,12 +162,14 @@ def _process(kubeconfig: Path, namespaces: Sequence[str], count: int, at: int) -
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tradewind.cli", "operator", "--kubeconfig", str(kubeconfig)]
+    before, env = inpod.prefix(kubeconfig, namespaces[0])
+    command = [*before, sys.executable, "-m", "tradewind.cli", "operator"]
+    command += [] if before else ["--kubeconfig", str(kubeconfig)]
     command += ["--metrics-port", str(port), "--lease-namespace", namespaces[0], "--log-level", "warning"]
     command += ["--shards", str(count), "--identity", f"replica-{at}"]
     for namespace in namespaces:
         command += ["--namespace", namespace]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env={**os.environ, **env})
     try:
         yield Measured(process.pid, port)
     finally:

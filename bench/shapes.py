@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import orjson
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.resources import POOLS, RUNS
@@ -81,7 +82,7 @@ async def chain(lab: Lab) -> list[Figure]:
 
 
 async def pool(lab: Lab) -> list[Figure]:
-    """S3: 1 → many → 1 through a pool of ten. The floor is what ten slots need when they are never idle."""
+    """S3: 1 → many → 1 through a pool of ten. A slot is busy from when a pod is there until it is seen to have ended."""
     count, seconds, slots = lab.scaled(400, 40), 1.0, 10
     body = {"apiVersion": API_VERSION, "kind": "Pool", "metadata": {"name": "ten"}, "spec": {"slots": slots}}
     await lab.world.create(lab.client, POOLS, body)
@@ -96,9 +97,10 @@ async def pool(lab: Lab) -> list[Figure]:
         await asyncio.sleep(0.5)
         await start(lab.world, lab.client, "pool", 1, "pool")
         await seen.ended(1, 600)
-    made = [at for name, at in seen.pod_created.items() if "-fan-" in name]
-    ended = [at for name, at in seen.pod_ended.items() if "-fan-" in name]
-    busy = count * seconds / slots / (max(ended) - min(made)) * 100
+    pods = [name for name in seen.pod_created if "-fan-" in name]
+    held = sum(seen.pod_ended[name] - seen.pod_created[name] for name in pods)
+    whole = max(seen.pod_ended[name] for name in pods) - min(seen.pod_created[name] for name in pods)
+    busy = held / slots / whole * 100
     return [Figure(f"S3 1 → {count} → 1 in a pool of {slots}: slots busy", busy, "%", None, "≥ 97 %", busy >= 97)]
 
 
@@ -126,7 +128,7 @@ async def burst(lab: Lab) -> list[Figure]:
     runs = lab.scaled(5_000, 100)
     await define(lab.world, lab.client, "one", {"a": {}})
     floor = await bare_runs(lab.beside, lab.client, runs)
-    async with observed(lab.world) as seen:
+    async with observed(lab.world, pods=False) as seen:
         await asyncio.sleep(0.5)
         before, began = lab.reading(), time.perf_counter()
         await start(lab.world, lab.client, "one", runs, "one")
@@ -204,19 +206,32 @@ async def _large(lab: Lab, name: str, what: str, tasks: dict[str, Any], count: i
     before, writes = lab.reading(), lab.operator.durations("update", "dagruns")
     _, took = await _runs(lab, name, 1, name)
     written = lab.operator.durations("update", "dagruns").since(writes)
-    size = len(await lab.client.get_raw(RUNS, lab.world.namespace, f"{name}0")) / 1024
+    stored = await lab.client.get(RUNS, lab.world.namespace, f"{name}0")
+    size = len(orjson.dumps(stored)) / 1024
+    alone = quantile(await _written(lab, stored), 0.5) * 1e3
     p50 = written.quantile(0.5) * 1e3
     return [
         Figure(f"{what}; floor: bare pods", count / took, "pods/s", floor, "completes", True),
         Figure(f"{what}: the DAGRun object", size, "KB", None, "≤ 256 KB", size <= 256),
-        Figure(f"{what}: status write, p50", p50, "ms", None, "≤ 25 ms", p50 <= 25),
+        Figure(f"{what}: status write, p50; floor: the last one, again, on an idle server", p50, "ms", alone, "≤ 25 ms", p50 <= 25),
         *lab.costs(what, before, count),
     ]  # fmt: skip
 
 
+async def _written(lab: Lab, stored: dict[str, Any]) -> list[float]:
+    """Seconds for writing the status of a run that has ended once more, a little changed, while nothing else goes on."""
+    took = []
+    for at in range(50):
+        body = {**stored, "status": {**stored["status"], "message": f"{at}"}}
+        began = time.perf_counter()
+        stored = await lab.client.replace(RUNS, lab.world.namespace, stored["metadata"]["name"], body, "status")
+        took.append(time.perf_counter() - began)
+    return took
+
+
 async def _runs(lab: Lab, dag: str, count: int, prefix: str) -> tuple[float, float]:
     """CPU seconds of the operator and seconds for runs created at once, until all have ended."""
-    async with observed(lab.world) as seen:
+    async with observed(lab.world, pods=False) as seen:
         await asyncio.sleep(0.5)
         cpu, began = lab.operator.cpu(), time.perf_counter()
         await start(lab.world, lab.client, dag, count, prefix)

@@ -82,6 +82,13 @@ def test_the_limit_falls_when_the_server_refuses_or_is_slow_and_never_to_nothing
     assert told(limit, 200) > LEAST, "it comes back"
 
 
+def test_a_server_far_away_is_not_taken_for_an_overloaded_one() -> None:
+    assert told(Limit(), 1_000, latency=0.3) > START
+    near = Limit()
+    told(near, 100, latency=0.004, waiting=False)
+    assert told(near, 200, latency=0.3) < START / 2
+
+
 def test_one_slow_answer_of_many_is_no_overload() -> None:
     limit = Limit(WINDOW * 10.0)
     limit.told(5.0, False, False)

@@ -37,4 +37,4 @@ def real(cluster: Any, namespace: str) -> Iterator[World]:
     try:
         yield World("real", Path(cluster.kubeconfig), namespace, "/work", SETTINGS)
     finally:
-        cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+        cluster.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")

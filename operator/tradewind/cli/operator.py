@@ -5,6 +5,7 @@ import logging
 import socket
 
 import click
+import uvloop
 
 from tradewind.control.app import Operator, Options
 from tradewind.control.probes import serve
@@ -67,6 +68,6 @@ def command(
             await operator.run(asyncio.Event())
 
     try:
-        asyncio.run(run())
+        uvloop.run(run())
     except Lost as error:
         raise click.ClickException(f"no longer the leader ({error}): ending, so that nothing is done twice") from None

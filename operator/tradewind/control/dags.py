@@ -56,7 +56,7 @@ class DAGReconciler:
             self._saved_at.pop(key, None)
             self.queue.forget(key)
             return
-        self._bodies[key] = body
+        self._bodies[key] = _needed(body)
         self.queue.add(key)
 
     def run_seen(self, run: Run) -> None:
@@ -89,7 +89,7 @@ class DAGReconciler:
             return
         self._saved_at[key] = now
         try:
-            self._bodies[key] = await self._client.patch(DAGS, *key, {"status": patch}, "status")
+            self._bodies[key] = _needed(await self._client.patch(DAGS, *key, {"status": patch}, "status"))
         except NotFound:
             self._bodies.pop(key, None)
             return
@@ -129,6 +129,15 @@ class DAGReconciler:
             ],
         }
         return status
+
+
+def _needed(body: Object) -> Object:
+    """What is kept in memory of a DAG: there can be thousands. Its spec only until its status says what came of checking it."""
+    meta, status = body["metadata"], body.get("status") or {}
+    kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
+    if not (status.get("observedGeneration") == int(meta.get("generation") or 0) and status.get("conditions")):
+        kept["spec"] = body.get("spec") or {}
+    return kept
 
 
 def check(spec: Any) -> str:

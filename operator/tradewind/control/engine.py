@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -13,6 +14,7 @@ from tradewind.control.events import EventSink
 from tradewind.control.history import HistoryReconciler
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
+from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisions import Revisions
 from tradewind.control.runs import RunReconciler
@@ -26,6 +28,10 @@ from tradewind.plan.shard import WHOLE, Owned
 log = logging.getLogger(__name__)
 WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
+TRIM = 6
+"""Memory is given back after so many counts."""
+KOPF_WORKERS = 16
+"""DAGs and pools that kopf handles at once. It would make a task for each of all that there are at the start."""
 KOPF_PATIENCE = 5.0
 """Seconds that kopf has to end by itself."""
 
@@ -159,6 +165,7 @@ class Engine:
         settings.posting.enabled = False
         settings.scanning.disabled = True
         settings.queueing.idle_timeout = 0.2
+        settings.queueing.worker_limit = KOPF_WORKERS
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)
         logging.getLogger("kopf.activities").setLevel(logging.WARNING)
         return settings
@@ -197,10 +204,13 @@ class Engine:
         return registry
 
     async def _census(self) -> None:
-        """Counts runs by phase and tasks by state; derived, so it can't drift."""
-        while True:
+        """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
+        give_back = trimmer()
+        for turn in itertools.count(1):
             self.runs.count()
             await asyncio.sleep(5)
+            if turn % TRIM == 0:
+                give_back()
 
 
 @contextlib.asynccontextmanager

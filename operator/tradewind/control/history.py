@@ -22,6 +22,8 @@ from tradewind.plan.history import Past, Surplus, surplus
 log = logging.getLogger(__name__)
 Key = tuple[str, str]
 """Namespace and name of a DAG."""
+USUAL = History()
+"""What a DAG keeps that says nothing of it. One for all of them."""
 BATCH = 20
 """Runs deleted at once."""
 SOON = 1.0
@@ -43,7 +45,8 @@ class HistoryReconciler:
         self._rules.pop(key, None)
         if not deleted:
             try:
-                self._rules[key] = History.model_validate((body.get("spec") or {}).get("history") or {})
+                said = (body.get("spec") or {}).get("history")
+                self._rules[key] = History.model_validate(said) if said else USUAL
             except ValidationError:
                 return  # The DAG's own condition says so; until it is mended nothing is deleted.
             self.queue.add(key)

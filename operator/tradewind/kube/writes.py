@@ -1,7 +1,8 @@
 """Back-pressure: how many writes are in flight at once, and which goes next.
 
 The limit follows the API server as TCP follows a network: a little more after every window without complaint in which it was
-reached, by a third less after one with a 429, a 5xx, no answer, or answers slower than a second.
+reached, by a third less after one with a 429, a 5xx, no answer, or slow answers. Writes beyond what it can work on at once only wait
+inside it, and everybody else's requests with them.
 """
 
 import asyncio
@@ -15,12 +16,16 @@ from tradewind import metrics
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.fairqueue import FairQueue, Lane
 
-START, LEAST, MOST = 48.0, 4.0, 256.0
+START, LEAST, MOST = 32.0, 4.0, 256.0
 MORE, LESS = 4.0, 0.67
 WINDOW = 20
 """Writes after which the limit is looked at, or as many as are in flight if that is more."""
-SLOW = 1.0
-"""Seconds of the slowest hundredth of a window's writes that count as overload."""
+SLOW, TOO_SLOW = 0.1, 1.0
+"""Seconds of the slowest hundredth of a window's writes that may count as overload, and that do."""
+TIMES = 20.0
+"""It does where it is also so many times as long as the quickest write seen of late: a server that is far away is not overloaded."""
+FORGET = 1.01
+"""How fast the memory of quick windows fades: by so much a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Limit:
     def __init__(self, start: float = START) -> None:
         self.value = start
         self._latencies: list[float] = []
+        self._quick = float("inf")
         self._refused = self._full = False
 
     def told(self, latency: float, refused: bool, waiting: bool) -> None:
@@ -63,8 +69,10 @@ class Limit:
             self._look()
 
     def _look(self) -> None:
-        slowest = sorted(self._latencies)[int(len(self._latencies) * 0.99)]
-        if self._refused or slowest > SLOW:
+        ordered = sorted(self._latencies)
+        slowest = ordered[int(len(ordered) * 0.99)]
+        self._quick = min(self._quick * FORGET, ordered[0])
+        if self._refused or slowest > min(TOO_SLOW, max(SLOW, TIMES * self._quick)):
             self.value = max(LEAST, self.value * LESS)
         elif self._full:
             self.value = min(MOST, self.value + MORE)
