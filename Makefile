@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit conformance e2e lint fix crds docs bench snapshots clean
+.PHONY: help setup demo test unit conformance e2e lint fix crds docs bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,8 +52,11 @@ snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots; read the difference 
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
 
-bench: $(VENV)/.stamp ## Measure against a floor in the same run; writes bench/results/
+bench: $(VENV)/.stamp ## Measure every shape beside its floor (40 minutes); writes bench/results/
 	PYTHONPATH=tests:. $(BIN)/python -m bench
+
+soak: $(VENV)/.stamp ## Half an hour of load: does the operator's memory stay flat?
+	PYTHONPATH=tests:. $(BIN)/python -m bench.soak
 
 clean: ## Remove what the other commands made here
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .demo

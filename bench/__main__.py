@@ -37,8 +37,9 @@ class Worlds(Protocol):
 )
 @click.option("--only", default="", help=f"Some shapes, with commas: {', '.join([*shapes.SHAPES, *OTHERS])}.")
 @click.option("--size", default=1.0, show_default=True, help="Share of each shape's size: 0.1 for a quick look.")
+@click.option("--results", default=RESULTS, type=click.Path(path_type=Path), help="Folder for JSON and plots.")
 @click.option("--peer", "command", help="A command to measure beside us; see bench/peer.py.")
-def main(side: str, only: str, size: float, command: str | None) -> None:
+def main(side: str, only: str, size: float, results: Path, command: str | None) -> None:
     """Measure every shape beside its floor."""
     wanted = [name for name in only.split(",") if name] or [*shapes.SHAPES, *OTHERS]
     if unknown := set(wanted) - {*shapes.SHAPES, *OTHERS}:
@@ -54,7 +55,7 @@ def main(side: str, only: str, size: float, command: str | None) -> None:
         if command:
             with worlds() as world:
                 figures += peer.measured(world, command)
-        show(figures, name, RESULTS)
+        show(figures, name, results)
 
 
 def _measured(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure]:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from pathlib import Path
 from statistics import mean
 
 import click
@@ -22,12 +23,13 @@ EVERY = 10.0
 @click.command()
 @click.option("--side", type=click.Choice(["auto", "real", "embedded"]), default="auto", show_default=True)
 @click.option("--minutes", default=30.0, show_default=True, help="How long.")
-def main(side: str, minutes: float) -> None:
+@click.option("--results", default=RESULTS, type=click.Path(path_type=Path), help="Folder for JSON and plots.")
+def main(side: str, minutes: float, results: Path) -> None:
     """Keep twenty runs of fifty tasks going, and watch the operator's memory."""
     with sides(side) as (name, worlds), worlds() as world, faked(world):
         with operator(world.kubeconfig, world.namespace) as measured:
             figures = asyncio.run(_soak(world, measured, minutes * 60))
-        show(figures, f"soak-{name}", RESULTS)
+        show(figures, f"soak-{name}", results)
 
 
 async def _soak(world: World, measured: Measured, seconds: float) -> list[Figure]:

@@ -101,6 +101,23 @@ async def test_a_write_to_the_status_leaves_the_spec_and_the_generation(api: Api
     )
 
 
+async def test_a_put_of_the_status_needs_no_spec_and_replaces_the_whole_status(api: Api) -> None:
+    made = await api.made("gadgets", gadget(size=2))
+    _, known = await api.patch("gadgets", "g", {"status": {"phase": "On"}}, sub="status")
+
+    async def put(**meta: str) -> tuple[int, Any]:
+        body = {"apiVersion": made["apiVersion"], "kind": made["kind"], "metadata": {"name": "g", **meta}}
+        return await api.call("PUT", api.path("gadgets", "g", "status"), {**body, "status": {"phase": "Off"}})
+
+    code, answer = await put()
+    assert code == 422 and {cause["field"] for cause in answer["details"]["causes"]} == {"metadata.resourceVersion"}
+    for old in ({"resourceVersion": made["metadata"]["resourceVersion"]}, {"uid": "u", "resourceVersion": known["metadata"]["resourceVersion"]}):  # fmt: skip
+        code, answer = await put(**old)
+        assert (code, answer["reason"]) == (409, "Conflict")
+    code, answer = await put(resourceVersion=known["metadata"]["resourceVersion"])
+    assert code == 200 and answer["spec"] == made["spec"] and answer["status"] == {"phase": "Off"}
+
+
 async def test_the_generation_counts_changes_of_the_spec(api: Api) -> None:
     await api.made("gadgets", gadget())
     assert (await api.patch("gadgets", "g", {"metadata": {"labels": {"a": "b"}}}))[1]["metadata"]["generation"] == 1

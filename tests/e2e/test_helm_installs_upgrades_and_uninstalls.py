@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.resources import CLUSTER_POOLS, DAGS, RUNS
+from tradewind.kube.resources import CLUSTER_POOLS, DAGS, LEASES, RUNS
+from tradewind.kube.shards import SHARD
 from worlds.real import real
 from worlds.world import World, eventually
 
@@ -31,6 +33,7 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
             for replicas in (2, 1):
                 await asyncio.to_thread(helm, cluster, world, "upgrade", "--set", f"replicas={replicas}")
                 assert _replicas(cluster, world) == replicas
+            await _sharded(cluster, world)
         finally:
             cluster.helm("uninstall", "tradewind", "-n", world.namespace, "--wait")
         crds = cluster.kubectl("get", "crds", "-o", "name")
@@ -109,7 +112,7 @@ def _confined(cluster: Any, world: World) -> None:
 
     assert may("list", "pools.tradewind.dev") and may("patch", "pools.tradewind.dev", "--subresource=status")
     assert not may("delete", "pools.tradewind.dev") and not may("patch", "pools.tradewind.dev")
-    assert may("create", "pods") and may("patch", "dagruns.tradewind.dev", "--subresource=status")
+    assert may("create", "pods") and may("update", "dagruns.tradewind.dev", "--subresource=status")
     assert not any(
         may(*what)
         for what in [
@@ -134,6 +137,20 @@ async def _example(cluster: Any, world: World) -> None:
         status = await world.finished(client, name, 200)
         assert status["phase"] == "Succeeded", status
         assert status["outputs"]["publish"] == {"file": "leave-forecast-east-2026.csv", **EXPECTED["east"]}
+
+
+async def _sharded(cluster: Any, world: World) -> None:
+    """Two replicas, as the chart's service account, divide four shards, and a run goes on in one of them."""
+    await asyncio.to_thread(helm, cluster, world, "upgrade", "--set", "replicas=2", "--set", "shards=4")
+    async with world.client() as client:
+
+        async def shared() -> bool:
+            leases = (await client.list(LEASES, world.namespace, labelSelector=SHARD))["items"]
+            return sorted(Counter(lease["spec"].get("holderIdentity") for lease in leases).values()) == [2, 2]
+
+        await eventually(shared, 60)
+        name = await world.start(client, world.dag("sharded", {"a": {"command": ["true"]}}))
+        assert (await world.finished(client, name))["phase"] == "Succeeded"
 
 
 async def _upgrade(cluster: Any, world: World) -> None:

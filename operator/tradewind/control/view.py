@@ -128,6 +128,8 @@ class View:
     """When (monotonic seconds) a pod (by uid) was first seen."""
     saving: tuple[Packed, list[Key]] | None = None
     """The attempts of a status that is on its way to the API server, and which of them are news."""
+    ready: dict[str, int] = field(default_factory=dict)
+    """When (epoch seconds) the last dependency of a task ended, once all have. It is the same for all items of a fan-out."""
     told: set[str] = field(default_factory=set)
     """Tasks and items that failed without an attempt, and of which the status has said so."""
     admitted: bool = False
@@ -208,12 +210,22 @@ class View:
 
     def ready_at(self, board: Board, attempt: Attempt) -> int | None:
         """When (epoch seconds) the last dependency of a first attempt ended; None where that is not plain."""
-        task, index = parse_key(attempt.task)
-        dependencies = board.definition.graph.upstream[task]
-        if attempt.number != 1 or index is not None or not dependencies:
+        name = parse_key(attempt.task)[0]
+        task = board.definition.tasks[name]
+        dependencies = board.definition.graph.upstream[name]
+        if attempt.number != 1 or not dependencies or (task.for_each and task.for_each.items_of):
             return None
-        ends = [self.ended[name][-1].end for name in dependencies if name in self.ended]
-        return max(ends) if len(ends) == len(dependencies) else None
+        if name not in self.ready:
+            ends = [self._ended_at(board, other) for other in dependencies]
+            if None in ends:
+                return None
+            self.ready[name] = max(end for end in ends if end is not None)
+        return self.ready[name]
+
+    def _ended_at(self, board: Board, task: str) -> int | None:
+        """When the last attempt of a task, or of its items, ended; None when one has none."""
+        ends = [self.ended[unit.key][-1].end for unit in board.members(task) if unit.key in self.ended]
+        return max(ends) if ends and len(ends) == len(board.members(task)) else None
 
     def _read_status(self) -> None:
         status = self.run.status

@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tradewind.local.apiserver import admission, gc, quota
-from tradewind.local.apiserver.errors import StatusError, already_exists, bad_request, conflict, forbidden, not_found
+from tradewind.local.apiserver.errors import (
+    Cause,
+    StatusError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    invalid,
+    not_found,
+)
 from tradewind.local.apiserver.kinds import BUILT_IN, Kind, Registry, custom
 from tradewind.local.apiserver.store import Object, Store
 
@@ -133,6 +142,9 @@ class Operations:
         old = self.get(kind, namespace, name)
         sent = admission.read(kind, make(old))
         wanted = sent["metadata"].get("resourceVersion")
+        if not wanted and kind.schema is not None:
+            missing = Cause.invalid("metadata.resourceVersion", "0x0", "must be specified for an update")
+            raise invalid(kind.kind, kind.group, name, [missing])
         if wanted and wanted != old["metadata"]["resourceVersion"]:
             why = "the object has been modified; please apply your changes to the latest version and try again"
             raise conflict(kind.plural, kind.group, name, why)
