@@ -10,6 +10,7 @@ COMMANDS = {
     "run": "run",
     "dev": "dev",
     "apply": "apply",
+    "lint": "lint",
     "get": "get",
     "describe": "describe",
     "top": "top",

@@ -24,15 +24,36 @@ KINDS = {
 """What `run -f` and `apply` understand."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something wrong in a file. `line` and `column` count from 1; 0 means the file as a whole."""
+
+    source: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.message}" if self.line else f"{self.source}: {self.message}"
+
+
 class BadManifest(Exception):
     """A file that can't be used; each line of the message is `file:line: what is wrong`."""
+
+    def __init__(self, *refusals: Refusal) -> None:
+        self.refusals = refusals
+        super().__init__("\n".join(map(str, refusals)))
 
 
 class _Loader(yaml.SafeLoader):
     """YAML as Kubernetes reads it: dates are strings, a key may not come twice."""
 
 
-_Loader.yaml_implicit_resolvers = {
+class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same by libyaml, which is ten times as fast and says less well what is wrong."""
+
+
+_Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = {
     key: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -54,19 +75,20 @@ class Document:
     @property
     def name(self) -> str:
         """Its name, or its generateName."""
-        metadata = self.body.get("metadata") or {}
+        metadata = self.body.get("metadata")
+        metadata = metadata if isinstance(metadata, dict) else {}
         return str(metadata.get("name") or metadata.get("generateName") or "")
 
-    def where(self, path: str) -> str:
-        """`file:line` of a field path such as `spec.tasks.a.dependsOn[1]`, as deep as the document goes."""
+    def refusal(self, path: str, message: str) -> Refusal:
+        """One at a field path such as `spec.tasks.a.dependsOn[1]`, as deep as the document goes."""
         node: yaml.Node = self.node
-        line = node.start_mark.line
+        mark = node.start_mark
         for step in _steps(path):
             found = _child(node, step)
             if found is None:
                 break
-            line, node = found
-        return f"{self.source}:{line + 1}"
+            mark, node = found
+        return Refusal(self.source, mark.line + 1, mark.column + 1, message)
 
 
 def _steps(path: str) -> Iterator[str | int]:
@@ -77,49 +99,67 @@ def _steps(path: str) -> Iterator[str | int]:
             yield part
 
 
-def _child(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == str(step):
-                return key.start_mark.line, value
+                return key.start_mark, value
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark.line, node.value[step]
+        return node.value[step].start_mark, node.value[step]
     return None
 
 
 def load(path: str) -> list[Document]:
-    """The documents of a file (`-` for standard input) that Tradewind understands. Raises BadManifest."""
+    """The documents of a file (`-` for standard input), which Tradewind must understand. Raises BadManifest."""
+    documents = [_checked(document) for document in parse(path)]
+    if not documents:
+        words = "empty; write a DAG: see `kubectl explain dag`, or the README's first DAG"
+        raise BadManifest(Refusal(path, 0, 0, words))
+    return documents
+
+
+def parse(path: str) -> list[Document]:
+    """The documents of a file, whatever they are. Raises BadManifest for what is not YAML."""
+    text = _text(path)
+    try:
+        return _parsed(path, text, _FastLoader)
+    except yaml.YAMLError:
+        try:
+            return _parsed(path, text, _Loader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            what = getattr(error, "problem", None) or str(error)
+            raise BadManifest(Refusal(path, line, column, f"not YAML: {what}")) from None
+
+
+def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
+    documents = []
+    for node in yaml.compose_all(text, loader):
+        if node is None:
+            continue
+        _refuse_duplicates(path, node)
+        body = _Loader("").construct_document(node)
+        if body is not None:
+            documents.append(Document(path, body, node))
+    return documents
+
+
+def _text(path: str) -> str:
     try:
         data = _read(path)
         text = data.decode("utf-8")
     except OSError as error:
-        raise BadManifest(f"{path}: {error.strerror}") from None
+        raise BadManifest(Refusal(path, 0, 0, str(error.strerror))) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise BadManifest(
-            f"{path}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
-        ) from None
+        words = f"not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
+        raise BadManifest(Refusal(path, line, 1, words)) from None
     if len(data) > SIZE_LIMIT:
         size, limit = len(data) / 1e6, SIZE_LIMIT / 1e6
-        raise BadManifest(
-            f"{path}: {size:.1f} MB; a Kubernetes object has at most {limit} MB: move data out of the manifest"
-        )
-    documents = []
-    try:
-        for node in yaml.compose_all(text, _Loader):
-            if node is None:
-                continue
-            _refuse_duplicates(path, node)
-            body = _Loader("").construct_document(node)
-            if body is not None:
-                documents.append(_checked(Document(path, body, node)))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or str(error)
-        raise BadManifest(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {what}") from None
-    if not documents:
-        raise BadManifest(f"{path}: empty; write a DAG: see `kubectl explain dag`, or the README's first DAG")
-    return documents
+        words = f"{size:.1f} MB; a Kubernetes object has at most {limit} MB: move data out of the manifest"
+        raise BadManifest(Refusal(path, 0, 0, words))
+    return text
 
 
 def _read(path: str) -> bytes:
@@ -138,35 +178,39 @@ def _refuse_duplicates(path: str, node: yaml.Node) -> None:
             seen: set[str] = set()
             for key, value in current.value:
                 if key.value in seen:
-                    raise BadManifest(f"{path}:{key.start_mark.line + 1}: {key.value!r} is there twice: remove one")
+                    mark, words = key.start_mark, f"{key.value!r} is there twice: remove one"
+                    raise BadManifest(Refusal(path, mark.line + 1, mark.column + 1, words))
                 seen.add(key.value)
                 stack.append(value)
         elif isinstance(current, yaml.SequenceNode):
             stack.extend(current.value)
 
 
-def _checked(document: Document) -> Document:
+def refused(document: Document) -> Refusal | None:
+    """Why a document is none that Tradewind understands, if so."""
     body = document.body
     if not isinstance(body, dict):
-        raise BadManifest(f"{document.where('')}: not a Kubernetes object: write apiVersion, kind, metadata and spec")
+        return document.refusal("", "not a Kubernetes object: write apiVersion, kind, metadata and spec")
     if document.kind not in KINDS:
-        known = ", ".join(KINDS)
-        raise BadManifest(
-            f"{document.where('kind')}: kind {body.get('kind')!r} is not one of {known}; kubectl applies other kinds"
-        )
+        words = f"kind {body.get('kind')!r} is not one of {', '.join(KINDS)}; kubectl applies other kinds"
+        return document.refusal("kind", words)
     if body.get("apiVersion") != KINDS[document.kind]:
-        where = document.where("apiVersion")
-        raise BadManifest(
-            f"{where}: apiVersion {body.get('apiVersion')!r}: a {document.kind} has {KINDS[document.kind]}"
-        )
-    if not document.name:
-        raise BadManifest(f"{document.where('metadata')}: metadata.name: required")
+        words = f"apiVersion {body.get('apiVersion')!r}: a {document.kind} has {KINDS[document.kind]}"
+        return document.refusal("apiVersion", words)
+    if not isinstance(body.get("metadata"), dict) or not document.name:
+        return document.refusal("metadata", "metadata.name: required")
+    return None
+
+
+def _checked(document: Document) -> Document:
+    if refusal := refused(document):
+        raise BadManifest(refusal)
     return document
 
 
 def problems(document: Document, found: list[Problem]) -> BadManifest:
     """An error that points at each problem's line."""
-    return BadManifest("\n".join(f"{document.where(problem.path)}: {problem}" for problem in found))
+    return BadManifest(*(document.refusal(problem.path, str(problem)) for problem in found))
 
 
 def check(document: Document) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from tradewind import API_VERSION
 from tradewind.cli import manifest
 from tradewind.cli.follow import follow, print_logs
-from tradewind.cli.manifest import BadManifest, Document
+from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.control.view import Run, read_run
@@ -179,9 +179,9 @@ def _choose(
             if dags
             else "has no DAG"
         )
-        raise BadManifest(f"{file}: {what}")
+        raise BadManifest(Refusal(file, 0, 0, what))
     if name not in dags:
-        raise BadManifest(f"{file}: has no DAG {name!r}; it has: {', '.join(dags) or 'none'}")
+        raise BadManifest(Refusal(file, 0, 0, f"has no DAG {name!r}; it has: {', '.join(dags) or 'none'}"))
     given: dict[str, Any] = {}
     for document in runs:
         spec = document.body.get("spec") or {}
@@ -191,7 +191,8 @@ def _choose(
     given |= values(declared, params)
     problems = resolve(declared, given)[1]
     if problems:
-        raise BadManifest("\n".join(f"--param {str(problem).removeprefix('spec.params.')}" for problem in problems))
+        words = (f"--param {str(problem).removeprefix('spec.params.')}" for problem in problems)
+        raise click.ClickException("\n".join(words))
     return dags[name], run_body(name, given, f"{name}-{secrets.token_hex(2)}")
 
 

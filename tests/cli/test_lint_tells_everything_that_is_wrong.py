@@ -1,0 +1,85 @@
+"""`tradewind lint`: all mistakes of all files, where they stand, without a cluster."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tradewind.cli.lint import command
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\n"
+
+
+def lint(*arguments: str | Path, input: str | None = None) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], input=input)
+
+
+def document(kind: str, name: str, spec: str) -> str:
+    return HEAD.format(kind=kind, name=name) + f"spec: {spec}\n"
+
+
+def test_all_examples_are_without_mistakes() -> None:
+    done = lint(EXAMPLES)
+    assert done.exit_code == 0 and done.stdout == "" and "nothing is wrong" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        (document("DAG", "d", "{tasks: {a: {image: x, colour: red}}}"), "4:30", "spec.tasks.a.colour: unknown field"),
+        (document("DAG", "d", "{tasks: {a: {image: x, dependsOn: [a]}}}"), "4:30", "spec.tasks.a.dependsOn"),
+        (document("DAG", "d", "{tasks: {a: {image: x, when: 'params.n'}}}"), "4:30", "there is no params.n"),
+        (
+            document("DAG", "d", "{tasks: {a: {image: x, podTemplate: {spec: {contaners: []}}}}}"),
+            "4:51",
+            "spec.tasks.a.podTemplate.spec.contaners: a pod has no such field",
+        ),
+        (document("DAG", "No_Name", "{tasks: {a: {image: x}}}"), "3:12", "metadata.name: not a name"),
+        (document("DAG", "n" * 64, "{tasks: {a: {image: x}}}"), "3:12", "64 characters; use at most 63"),
+        (document("DAGRun", "r", "{}"), "4:1", "spec.dag: required"),
+        (document("Pool", "p", "{slots: many}"), "4:8", "spec.slots: input should be a valid integer"),
+        (document("ClusterPool", "p", "{slots: 1}") + "specs: {}\n", "5:1", "specs: unknown field"),
+        (document("DAGG", "d", "{}"), "2:1", "kind 'DAGG' is not one of DAG"),
+        ("kind: DAG\nmetadata: [x]\n", "1:1", "apiVersion None: a DAG has tradewind.dev/v1alpha1"),
+        ("a: 1\n b: 2", "2:3", "not YAML"),
+        ("a: 1\na: 2", "2:1", "'a' is there twice"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_column(tmp_path: Path, text: str, place: str, words: str) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(text)
+    done = lint(path)
+    assert done.exit_code == 1 and done.stdout.startswith(f"{path}:{place}: ") and words in done.stdout
+
+
+def test_the_params_of_a_run_are_checked_against_a_dag_that_is_there_too(tmp_path: Path) -> None:
+    (tmp_path / "dag.yaml").write_text(document("DAG", "d", "{params: {n: {type: integer}}, tasks: {a: {image: x}}}"))
+    (tmp_path / "run.yaml").write_text(document("DAGRun", "r", "{dag: d, params: {n: many}}"))
+    (tmp_path / "other.yaml").write_text(document("DAGRun", "r", "{dag: elsewhere, params: {n: many}}"))
+    done = lint(tmp_path)
+    assert done.exit_code == 1 and len(done.stdout.splitlines()) == 1
+    assert done.stdout.startswith(f"{tmp_path / 'run.yaml'}:4:25: spec.params.n")
+
+
+def test_every_file_is_looked_at_and_programs_get_json(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.yaml").write_text("a: [1")
+    (tmp_path / "inner" / "b.yml").write_text(document("DAG", "d", "{}") + "---\n" + document("Pool", "p", "{}"))
+    (tmp_path / "notes.txt").write_text("not: [a manifest")
+    done = lint("-o", "json", tmp_path, tmp_path / "none.yaml")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1 and told["manifests"] == 2
+    files = [(Path(item["file"]).name, item["line"] > 0) for item in told["problems"]]
+    assert files == [("a.yaml", True), ("b.yml", True), ("b.yml", True), ("none.yaml", False)]
+
+
+def test_objects_of_others_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n- 1\n")
+    done = lint(tmp_path)
+    assert done.exit_code == 0 and "no manifests of Tradewind found" in done.stderr
+
+
+def test_standard_input_is_a_file_too() -> None:
+    done = lint("-", input=document("DAG", "d", "{tasks: {}}"))
+    assert done.exit_code == 1 and done.stdout.startswith("-:4:8: spec.tasks")
