@@ -70,7 +70,7 @@ class Kubelet:
                 self._background(self._end(pod))
             elif pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
                 self._background(self._delete(pod))
-        elif uid not in self._pods and pod.get("status", {}).get("phase", "Pending") == "Pending":
+        elif uid not in self._pods and _ours(pod) and pod.get("status", {}).get("phase", "Pending") == "Pending":
             self._pods[uid] = asyncio.create_task(self._live(pod))
 
     def _background(self, work: Any) -> None:
@@ -221,6 +221,14 @@ class Kubelet:
             if not follow or not alive:
                 return
             await asyncio.sleep(0.1)
+
+
+def _ours(pod: Object) -> bool:
+    """Whether a pod runs here: it is bound to this node, or left to the scheduler, which is this program too."""
+    spec = pod["spec"]
+    return spec.get("nodeName", NODE) == NODE and (
+        "nodeName" in spec or spec.get("schedulerName") == "default-scheduler"
+    )
 
 
 async def _insist(request: Callable[[], Awaitable[Any]]) -> None:
