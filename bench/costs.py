@@ -42,12 +42,15 @@ class Reading:
         )
 
 
-def figures(what: str, operator: Measured, side: str, before: Reading, tasks: int) -> list[Figure]:
-    """What `tasks` tasks have cost since then."""
+def figures(
+    what: str, operator: Measured, side: str, before: Reading, tasks: int, most: float | None = None
+) -> list[Figure]:
+    """What `tasks` tasks have cost since then; `most` is the target for API writes a task."""
     now, peak = Reading.of(operator, side), operator.peak()
+    writes = (now.writes - before.writes) / tasks
     lag = now.lag.since(before.lag)
     found = [
-        Figure(f"{what}: API writes of the operator a task", (now.writes - before.writes) / tasks, "", None, "≤ 2.2", now.writes - before.writes <= 2.2 * tasks),
+        Figure(f"{what}: API writes of the operator a task", writes, "", None, f"≤ {most:g}" if most else "", not most or writes <= most),
         Figure(f"{what}: operator's CPU a task", (now.cpu - before.cpu) / tasks * 1e3, "ms", None, "", True),
         Figure(f"{what}: operator's memory at its peak", peak, "MB", None, "≤ 200 MB", peak <= 200),
         Figure(f"{what}: the event loop's lag, p99", lag.quantile(0.99) * 1e3, "ms", None, "", True),

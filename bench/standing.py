@@ -97,7 +97,7 @@ def local(length: int) -> list[Figure]:
     tasks = {f"t{at}": {"command": ["true"], "dependsOn": [f"t{at - 1}"] if at else []} for at in range(length)}
     with tempfile.TemporaryDirectory() as folder:
         took: dict[int, float] = {}
-        for count in (1, length) * 3:
+        for count in (1, length) * 5:
             path = Path(folder) / f"chain-{count}.yaml"
             chosen = dict(list(tasks.items())[:count])
             dag = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "c"}, "spec": {"tasks": chosen}}

@@ -18,10 +18,11 @@ from tradewind.kube.fairqueue import FairQueue, Lane
 
 START, LEAST, MOST = 32.0, 4.0, 256.0
 MORE, LESS = 4.0, 0.67
-WINDOW = 20
+WINDOW = 50
 """Writes after which the limit is looked at, or as many as are in flight if that is more."""
 SLOW, TOO_SLOW = 0.1, 1.0
-"""Seconds of the slowest hundredth of a window's writes that may count as overload, and that do."""
+"""Seconds of the slowest twentieth of a window's writes that may count as overload, and that do. Of the slowest hundredth a window has
+none but its one outlier: a collection of garbage in the server."""
 TIMES = 20.0
 """It does where it is also so many times as long as the quickest write seen of late: a server that is far away is not overloaded."""
 FORGET = 1.01
@@ -70,7 +71,7 @@ class Limit:
 
     def _look(self) -> None:
         ordered = sorted(self._latencies)
-        slowest = ordered[int(len(ordered) * 0.99)]
+        slowest = ordered[int(len(ordered) * 0.95)]
         self._quick = min(self._quick * FORGET, ordered[0])
         if self._refused or slowest > min(TOO_SLOW, max(SLOW, TIMES * self._quick)):
             self.value = max(LEAST, self.value * LESS)
