@@ -260,10 +260,14 @@ class RunReconciler:
 
     async def _write(self, view: View, board: Board, decided: Plan, now: float) -> None:
         """Saves the status if it is due, and tells about what it says for the first time."""
-        run, news = view.run, sorted(view.news.items(), key=_ended_at)
+        run, due = view.run, view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
+        early = decided.phase == run.phase and now < due
+        if early and view.news:
+            self.queue.add_at(run.uid, due)
+            return  # What has ended is packed once, when it is written.
+        news = sorted(view.news.items(), key=_ended_at)
         status = runstatus.current(view, board, decided, [end for _, end in news], self._clock())
-        due = view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
-        if decided.phase == run.phase and now < due:
+        if early:
             if runstatus.merged(run.status, status) != run.status:
                 self.queue.add_at(run.uid, due)
             return

@@ -18,8 +18,8 @@ MOST = 12 * 1024
 """Bytes of lines that stay readable; when there are more, the older ones go to the archive."""
 LATEST = 4 * 1024
 """Bytes of lines that stay readable then, at most."""
-LARGEST = 16 * 1024 * 1024
-"""Bytes of lines that an archive is unpacked to. What ten thousand tasks with all their attempts need is far less."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of lines that an archive is unpacked to. Packed, so many are more than etcd takes, so no run of ours has them."""
 
 
 class Packed(NamedTuple):
