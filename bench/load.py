@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.pod import RUN_UID
-from tradewind.kube.resources import DAGS, PODS, RUNS
+from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 from worlds.world import World
 
@@ -89,9 +89,13 @@ async def observed(world: World, pods: bool = True) -> AsyncIterator[Seen]:
     """An observer of the world's namespace, by its own watches from now on; without pods it costs the API server half."""
     seen = Seen()
     async with world.client() as client:
-        tasks = [asyncio.create_task(_follow(client, world.namespace, RUNS, seen.run, seen, {}))]
-        if pods:
-            watch = _follow(client, world.namespace, PODS, seen.pod, seen, {"labelSelector": RUN_UID})
+        follows = [(RUNS, seen.run, {}), *([(PODS, seen.pod, {"labelSelector": RUN_UID})] if pods else [])]
+        tasks = []
+        for resource, take, query in follows:
+            # Whatever comes after this list is seen, however soon.
+            listed = await client.list(resource, world.namespace, **query, limit="1")
+            version = listed["metadata"]["resourceVersion"]
+            watch = _follow(client, world.namespace, resource, take, seen, query, version)
             tasks.append(asyncio.create_task(watch))
         try:
             yield seen
@@ -101,9 +105,15 @@ async def observed(world: World, pods: bool = True) -> AsyncIterator[Seen]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _follow(client: Client, namespace: str, resource: Any, take: Any, seen: Seen, query: dict[str, str]) -> None:
-    listed = await client.list(resource, namespace, **query, limit="1")
-    version = listed["metadata"]["resourceVersion"]
+async def _follow(
+    client: Client,
+    namespace: str,
+    resource: Resource,
+    take: Callable[[dict[str, Any]], None],
+    seen: Seen,
+    query: dict[str, str],
+    version: str,
+) -> None:
     while True:
         with contextlib.suppress(ApiError):
             async for line in client.watch(resource, namespace, resourceVersion=version, **query):

@@ -57,7 +57,6 @@ async def chain(lab: Lab) -> list[Figure]:
     await define(lab.world, lab.client, "chain", tasks)
     *bare, floor = await bare_chain(lab.beside, lab.client, length)
     async with observed(lab.world) as seen:
-        await asyncio.sleep(0.5)
         before = lab.reading()
         began = time.perf_counter()
         (run,) = await start(lab.world, lab.client, "chain", 1, "chain")
@@ -94,7 +93,6 @@ async def pool(lab: Lab) -> list[Figure]:
     }
     await define(lab.world, lab.client, "pool", {"first": {}, "fan": fan, "last": {"dependsOn": ["fan"]}})
     async with observed(lab.world) as seen:
-        await asyncio.sleep(0.5)
         await start(lab.world, lab.client, "pool", 1, "pool")
         await seen.ended(1, 600)
     pods = [name for name in seen.pod_created if "-fan-" in name]
@@ -129,7 +127,6 @@ async def burst(lab: Lab) -> list[Figure]:
     await define(lab.world, lab.client, "one", {"a": {}})
     floor = await bare_runs(lab.beside, lab.client, runs)
     async with observed(lab.world, pods=False) as seen:
-        await asyncio.sleep(0.5)
         before, began = lab.reading(), time.perf_counter()
         await start(lab.world, lab.client, "one", runs, "one")
         await seen.ended(runs, 900)
@@ -153,7 +150,6 @@ async def ramp(lab: Lab) -> list[Figure]:
     points = []
     for step, rate in enumerate((5, 10, 20, 40, 60, 80, 100, 130, 160)):
         async with observed(lab.world) as seen:
-            await asyncio.sleep(0.5)
             count = int(rate * seconds)
             pending = []
             began = time.perf_counter()
@@ -232,7 +228,6 @@ async def _written(lab: Lab, stored: dict[str, Any]) -> list[float]:
 async def _runs(lab: Lab, dag: str, count: int, prefix: str) -> tuple[float, float]:
     """CPU seconds of the operator and seconds for runs created at once, until all have ended."""
     async with observed(lab.world, pods=False) as seen:
-        await asyncio.sleep(0.5)
         cpu, began = lab.operator.cpu(), time.perf_counter()
         await start(lab.world, lab.client, dag, count, prefix)
         await seen.ended(count, 900)

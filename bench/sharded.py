@@ -84,7 +84,6 @@ async def _load(worlds: list[World], runs: int, prefix: str) -> float:
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(worlds[0].client())
         seen = [await stack.enter_async_context(observed(each)) for each in worlds]
-        await asyncio.sleep(0.5)
         began = time.perf_counter()
         await asyncio.gather(*(start(each, client, "many", runs, prefix) for each in worlds))
         await asyncio.gather(*(each.ended(runs, 300) for each in seen))

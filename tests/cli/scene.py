@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -98,7 +99,7 @@ class Scene:
         command = [sys.executable, "-m", "tradewind.cli", *arguments, "--kubeconfig", str(self.config)]
         env = {**os.environ, "COLUMNS": "200", "LINES": "50"}
         pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, **files}
-        return await asyncio.create_subprocess_exec(*command, env=env, **pipes)
+        return await asyncio.create_subprocess_exec(*command, env=env, preexec_fn=_heed_interrupts, **pipes)
 
     async def tradewind(self, *arguments: str) -> str:
         """What the command prints; it has to succeed."""
@@ -106,6 +107,11 @@ class Scene:
         out, told = await process.communicate()
         assert process.returncode == 0, told.decode()
         return out.decode()
+
+
+def _heed_interrupts() -> None:
+    """As from a terminal. A test run that a shell has put into the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main(**state: Any) -> Body:
