@@ -52,7 +52,7 @@ snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots; read the difference 
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
 
-bench: $(VENV)/.stamp ## Measure every shape beside its floor (40 minutes); writes bench/results/
+bench: $(VENV)/.stamp ## Measure every shape beside its floor (half an hour); writes bench/results/
 	PYTHONPATH=tests:. $(BIN)/python -m bench
 
 soak: $(VENV)/.stamp ## Half an hour of load: does the operator's memory stay flat?
