@@ -141,7 +141,7 @@ async def define(world: World, client: Client, name: str, tasks: dict[str, Any],
 
 
 async def bare_pods(world: World, client: Client, count: int, prefix: str = "bare") -> float:
-    """Seconds for so many bare pods, created as fast as the server takes them, until all have ended."""
+    """Seconds for so many bare pods, as many creates at once as the client allows, until all have ended."""
     left = {f"{prefix}-{at}" for at in range(count)}
     listed = await client.list(PODS, world.namespace, limit="1")
     began = time.perf_counter()

@@ -26,10 +26,11 @@ class Measured:
 
     def rss(self) -> float:
         """Resident memory in MB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError("no VmRSS")
+        return self._memory("VmRSS:")
+
+    def peak(self) -> float:
+        """The most resident memory so far, in MB."""
+        return self._memory("VmHWM:")
 
     def cpu(self) -> float:
         """CPU seconds used so far."""
@@ -40,13 +41,6 @@ class Measured:
         """The text of /metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as response:
             return str(response.read().decode())
-
-    def peak(self) -> float:
-        """The most resident memory so far, in MB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError("no VmHWM")
 
     def histogram(self, stage: str) -> "Histogram":
         """A latency stage."""
@@ -74,6 +68,12 @@ class Measured:
         samples = self._samples("tradewind_api_requests")
         ours = (item for item in samples if item.labels["verb"] == verb and item.labels["resource"] == resource)
         return float(sum(item.value for item in ours))
+
+    def _memory(self, what: str) -> float:
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith(what):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError(f"no {what}")
 
     def _histogram(self, name: str, labels: dict[str, str]) -> "Histogram":
         found = Histogram({}, 0.0)

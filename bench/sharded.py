@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from statistics import median
 
 from tradewind.plan.shard import shard_of
@@ -13,7 +13,7 @@ from worlds.world import World
 
 from bench.figure import Figure
 from bench.load import bare_pods, define, faked, observed, start
-from bench.operator import Measured, operators
+from bench.operator import operators
 
 COUNTS = (1, 2, 4)
 RUNS, WIDTH, ROUNDS = 5, 50, 3
@@ -34,7 +34,7 @@ def figures(world: Callable[[str], contextlib.AbstractContextManager[World]], si
                 cpu = sum(each.cpu() for each in replicas)
                 took = [asyncio.run(_load(worlds, runs, f"s{count}-{at}-")) for at in range(ROUNDS)]
                 used = [each.cpu() for each in replicas]
-            found += _told(total, floor, count, took, sum(used) - cpu, replicas)
+            found += _told(total, floor, count, took, sum(used) - cpu)
         found[0].points.extend((float(count), figure.value) for count, figure in zip(COUNTS, found[::2], strict=True))
         return found
 
@@ -49,9 +49,7 @@ def spread(count: int) -> list[str]:
     return list(found.values())
 
 
-def _told(
-    total: int, floor: float, count: int, took: list[float], cpu: float, replicas: Sequence[Measured]
-) -> list[Figure]:
+def _told(total: int, floor: float, count: int, took: list[float], cpu: float) -> list[Figure]:
     what = f"{total:,} tasks in {max(COUNTS)} namespaces, {count} operator{'s' if count > 1 else ''}"
     return [
         Figure(

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 import click
+from tradewind.kube.resources import DAGS
 from worlds.world import World
 
 from bench.__main__ import RESULTS, sides
@@ -34,8 +35,6 @@ def main(side: str, minutes: float, results: Path) -> None:
 
 async def _soak(world: World, measured: Measured, seconds: float) -> list[Figure]:
     """Runs and pods go as soon as they have ended: nothing else in the cluster grows either."""
-    from tradewind.kube.resources import DAGS
-
     body = world.dag(
         "soak",
         {"f": {"forEach": {"range": {"stop": WIDTH}}}},

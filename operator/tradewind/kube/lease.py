@@ -42,9 +42,7 @@ class Lease:
         while True:
             try:
                 if await self._try():
-                    metrics.leader.set(1)
-                    metrics.shards.set(1)
-                    metrics.shards_held.set(1)
+                    _count(True)
                     log.info("leader: %s", self._identity)
                     return
             except ApiError as error:
@@ -68,15 +66,13 @@ class Lease:
                 if loop.time() - renewed < self._renew_within:
                     continue
                 reason = str(error) or "no answer in time"
-            metrics.leader.set(0)
-            metrics.shards_held.set(0)
+            _count(False)
             lost()
             raise Lost(f"lease {self._namespace}/{self._name}: {reason}")
 
     async def release(self) -> None:
         """Lets a successor begin at once."""
-        metrics.leader.set(0)
-        metrics.shards_held.set(0)
+        _count(False)
         try:
             lease = await self._client.get(LEASES, self._namespace, self._name)
             if lease["spec"].get("holderIdentity") == self._identity:
@@ -128,6 +124,13 @@ def lease_spec(holder: str, duration: float, before: Mapping[str, Any] | None = 
         transitions = int(before.get("leaseTransitions") or 0) + 1 if before else 0
         spec |= {"acquireTime": _now(), "leaseTransitions": transitions}
     return spec
+
+
+def _count(leads: bool) -> None:
+    """One leader holds all there is."""
+    metrics.leader.set(leads)
+    metrics.shards.set(1)
+    metrics.shards_held.set(leads)
 
 
 def _now() -> str:

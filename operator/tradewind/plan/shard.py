@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4_096)  # asked for every event, and for every holder of a pool's slots
 def shard_of(namespace: str, count: int) -> int:
     """The shard of a namespace. A whole namespace is in one, so that what its runs share (pools, limits of DAGs) is seen by one."""
     return int.from_bytes(hashlib.sha256(namespace.encode()).digest()[:8]) % count
