@@ -376,6 +376,7 @@ class RunReconciler:
         self._teller.phase(run)
         if run.final:
             self.book.forget(run.uid)
+            self.wake(run.uid)  # To be cleaned up: the watch does not tell of versions that we know already.
         if run.phase != "Queued":
             self._make_room(run)
 
