@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tradewind.control.concurrency import Peer, Verdict, key_of, key_of_peer, verdict
-from tradewind.control.view import Run
+from tradewind.control.run import Run
 from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 

@@ -25,7 +25,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- /* What the operator may do: each verb is one that its code uses. */ -}}
 {{- define "tradewind.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [dags, dagruns, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
+  resources: [dags, dagruns, approvals, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [tradewind.dev]
   resources: [dagruns/status]
@@ -36,6 +36,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [tradewind.dev]
   resources: [dagruns] # concurrencyPolicy: Replace cancels runs, spec.history deletes them
   verbs: [patch, delete]
+- apiGroups: [tradewind.dev]
+  resources: [approvals]
+  verbs: [create]
+- apiGroups: [tradewind.dev]
+  resources: [approvals/status]
+  verbs: [patch]
+{{- if .Values.http.readSecrets }}
+- apiGroups: [""]
+  resources: [secrets, configmaps] # those that http tasks refer to
+  verbs: [get]
+{{- end }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, delete]

@@ -14,8 +14,8 @@ from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, rows
 from tradewind.cli.waits import waits
 from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run
 from tradewind.control.runstatus import stamp
-from tradewind.control.view import Run
 from tradewind.kube.client import Client
 from tradewind.model import duration
 

@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tradewind.control.view import Run, View
+from tradewind.control.run import Run
+from tradewind.control.view import View
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.plan.attempt import Attempt

@@ -18,7 +18,7 @@ from tradewind.cli.follow import follow, print_logs
 from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
-from tradewind.control.view import Run, read_run
+from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS
 from tradewind.model.value import Param

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tradewind.control.run import Run
 from tradewind.control.runstatus import stamp
-from tradewind.control.view import Run
 from tradewind.model import duration
 
 

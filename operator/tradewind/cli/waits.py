@@ -7,7 +7,8 @@ from typing import Any
 
 from tradewind.cli.blocked import blocked
 from tradewind.cli.wait import Cause, Wait
-from tradewind.control.view import Run, View
+from tradewind.control.run import Run
+from tradewind.control.view import View
 from tradewind.kube.pod import Pod
 from tradewind.plan.critical import Trail
 from tradewind.plan.state import FINAL, State

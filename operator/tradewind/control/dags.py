@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from tradewind.control.events import EventSink
 from tradewind.control.podbuild import build
+from tradewind.control.run import Run
 from tradewind.control.runstatus import difference, stamp
-from tradewind.control.view import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS

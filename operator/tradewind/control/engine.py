@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
+from tradewind.control.census import count
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
 from tradewind.control.history import HistoryReconciler
+from tradewind.control.http import NOTHING, Light
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
 from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
-from tradewind.control.view import Run
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
@@ -53,7 +55,13 @@ class Engine:
     """Brings on what is `owned`, from a standing start: everything that it knows it has read from the API server."""
 
     def __init__(
-        self, client: Client, namespaces: tuple[str, ...], image: str, identity: str, owned: Owned = WHOLE
+        self,
+        client: Client,
+        namespaces: tuple[str, ...],
+        image: str,
+        identity: str,
+        owned: Owned = WHOLE,
+        light: Light = NOTHING,
     ) -> None:
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, time.time)
@@ -70,6 +78,7 @@ class Engine:
             self.pools.changed,
             list(namespaces) or [None],
             owned,
+            light,
         )
         self.pools.book = self.runs.book
         self.ready = asyncio.Event()
@@ -94,6 +103,7 @@ class Engine:
                 await asyncio.wait([*running, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.ready.clear()
+                await self.runs.podless.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
             for task in running:
@@ -196,9 +206,14 @@ class Engine:
             if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
                 self.pools.seen(body, deleted)
 
+        async def approval(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("approvals").set(time.time())
+            self.runs.approvals.seen(event["object"])
+
         kopf.on.login(registry=registry)(login)
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
+        kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(approval)
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
         return registry
@@ -207,7 +222,7 @@ class Engine:
         """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
         give_back = trimmer()
         for turn in itertools.count(1):
-            self.runs.count()
+            count(self.runs.views.values())
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()

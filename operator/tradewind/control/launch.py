@@ -13,7 +13,6 @@ from tradewind.kube.resources import PODS
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Start
-from tradewind.plan.expression import evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +67,12 @@ class Launcher:
     async def _create(self, name: str, start: Start, board: Board) -> Pod | None:
         """The pod of that name, made or found; None when it is another one's."""
         run, definition = board.run, board.definition
-        unit = board.units[start.key]
-        scope = definition.scope(start.task)
-        values = {**board.values(start.task, start.index, unit.item), "run.attempt": start.number}
-        others = board.seen_by(start.task, start.index)
         body = build(
             name,
             start,
             definition.tasks[start.task],
             run,
-            lambda expression: evaluate(expression, scope, values, others),
+            board.evaluator(start.key, start.number),
             self._operator_image,
             definition.secrets,
         )

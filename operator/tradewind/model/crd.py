@@ -6,13 +6,14 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from tradewind import GROUP, VERSION
+from tradewind.model.approval import Approval
 from tradewind.model.base import rule
 from tradewind.model.dag import DAG
 from tradewind.model.pool import ClusterPool, Pool
 from tradewind.model.run import DAGRun
 
-Kind = type[DAG] | type[DAGRun] | type[Pool]
-KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool)
+Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval]
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval)
 
 
 class _Schema(GenerateJsonSchema):
@@ -88,7 +89,8 @@ def manifest(kind: Kind) -> dict[str, Any]:
         rule(
             f"self.metadata.name.size() <= {kind.name_limit}",
             f"metadata.name: at most {kind.name_limit} characters: names become label values and parts of pod names",
-        )
+        ),
+        *getattr(kind, "rules", ()),
     ]
     version: dict[str, Any] = {
         "name": VERSION,

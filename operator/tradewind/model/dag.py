@@ -35,6 +35,11 @@ class DAGSpec(Model):
                     fieldPath=".tasks",
                 ),
                 rule(
+                    "self.tasks.all(t, !has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks))",
+                    "teardown.of names a task that is not in spec.tasks",
+                    fieldPath=".tasks",
+                ),
+                rule(
                     f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
                     "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
                     fieldPath=".params",
@@ -55,6 +60,8 @@ class DAGSpec(Model):
     """How many pods of one run live at once; as many as the cluster takes when absent."""
     max_active_runs: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many runs of this DAG are active at once (with the same concurrencyKey, if there is one); no limit when absent."""
+    suspend: bool = False
+    """When true no run begins: runs wait until it is false again. Those under way go on."""
     concurrency_policy: Literal["Queue", "Skip", "Replace"] = "Queue"
     """What becomes of a run that would be one too many: Queue waits, Skip cancels it, Replace cancels the oldest active one."""
     concurrency_key: Expression = ""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tradewind.plan.state import State
+
 FAILURES = {
     "Error": "the task ended with an exit code other than 0",
     "StartError": "the container could not be started",
@@ -14,6 +16,9 @@ FAILURES = {
     "TotalTimeout": "all attempts together took longer than the task's total timeout",
     "ExpressionError": "an expression could not be evaluated",
     "PodRefused": "the API server refused the pod",
+    "HttpError": "the HTTP request had no answer, or one that does not count as success",
+    "Declined": "the approval was declined",
+    "ApprovalTimeout": "the approval was not decided in time",
 }
 """Reasons that spend the user's budget (`retries.limit`)."""
 LOSSES = {
@@ -30,9 +35,11 @@ LOSSES = {
 CANCELLED = "Cancelled"
 RUN_TIMEOUT = "RunTimeout"
 FAIL_FAST = "FailFast"
-STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST})
+SUPERSEDED = "Superseded"
+"""It was stopped because it does not count any more: the task was cleared, or marked by hand."""
+STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
 """Reasons of attempts that were stopped for something outside the task. They spend nothing, and no attempt follows."""
-PERMANENT = frozenset({"PodRefused", "ExpressionError", "ImageInvalid", "TotalTimeout"})
+PERMANENT = frozenset({"PodRefused", "ExpressionError", "ImageInvalid", "TotalTimeout", "Declined", "ApprovalTimeout"})
 """Failures that the next attempt would only repeat."""
 
 
@@ -53,6 +60,23 @@ class Attempt:
     def succeeded(self) -> bool:
         """Whether the task got done."""
         return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The attempts of a task or item up to this number don't count any more, nor does what was said of it by hand."""
+
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """How a task or item has ended, by hand or in the run whose results this one takes over."""
+
+    key: str
+    state: State
+    why: str = ""
 
 
 def key(task: str, index: int | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tradewind.model.base import DNS_LABEL, IDENTIFIER
 from tradewind.model.dag import DAGSpec
+from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
@@ -17,6 +18,9 @@ from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
+
+WAYS = ("script", "http", "wait", "approval", "compute")
+"""What a task can be instead of a container with a command."""
 
 
 def names(spec: DAGSpec) -> Iterator[Problem]:
@@ -64,13 +68,12 @@ def contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     """Fields of a task that don't go together."""
     for name, task in tasks.items():
         path = f"spec.tasks.{name}"
-        ways = [way for way in ("script", "http") if getattr(task, way)]
+        ways = [way for way in WAYS if getattr(task, way)]
         if task.command or task.args:
             ways.append("command/args")
         if len(ways) > 1:
-            yield Problem(
-                path, f"{' and '.join(ways)} exclude each other", "write one of script, http and command/args"
-            )
+            there = f"command/args, {', '.join(WAYS[:-1])} and {WAYS[-1]}"
+            yield Problem(path, f"{' and '.join(ways)} exclude each other", f"write one of {there}")
         if task.script and bool(task.script.python) == bool(task.script.shell):
             yield Problem(f"{path}.script", "needs one program", "write either python or shell")
         for variable, source in task.env_from.items():
@@ -78,14 +81,36 @@ def contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
                 yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
         for variable in sorted(task.env.keys() & task.env_from.keys()):
             yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
-        if task.image and task.http:
-            yield Problem(f"{path}.image", "an http task runs in Tradewind's own image", "remove it")
-        if not task.image and not task.http and not _template_image(task):
+        if task.image and task.podless:
+            yield Problem(f"{path}.image", f"{ways[0]} tasks need no image", "remove it")
+        yield from _podless(path, task)
+        if not task.image and not task.podless and not _template_image(task):
             yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
         if task.for_each:
             problems = list(_for_each(f"{path}.forEach", task.for_each, task, tasks))
             yield from problems or _literal_items(path, task.for_each)
         yield from _on_oom(path, task)
+
+
+def _podless(path: str, task: Task) -> Iterator[Problem]:
+    """Waits, approvals and computations."""
+    if task.pools and task.podless and not task.http:
+        yield Problem(f"{path}.pools", "pools count pods, and this task has none", "remove it")
+    if wait := task.wait:
+        if bool(wait.duration) == bool(wait.until):
+            yield Problem(f"{path}.wait", "needs one end", "write either duration or until")
+        for field, text, parse_time in (("duration", wait.duration, seconds), ("until", wait.until, instant)):
+            if text and "$[[" not in text:
+                try:
+                    parse_time(text)
+                except ValueError as error:
+                    yield Problem(f"{path}.wait.{field}", str(error))
+    for name in task.compute:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"{path}.compute.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
+    for name, question in task.approval.questions.items() if task.approval else ():
+        if problem := problem_with_bounds(question, f"{path}.approval.questions.{name}"):
+            yield problem
 
 
 def _template_image(task: Task) -> bool:

@@ -68,6 +68,8 @@ class Plan:
 
     starts: list[Start] = field(default_factory=list)
     """In the order in which they should be made, within the limits of fan-outs."""
+    podless: list[Start] = field(default_factory=list)
+    """The same for tasks that need no pod, and so no room."""
     room: int | None = None
     """How many of them the run's parallelism allows; None for all."""
     wanting: dict[tuple[PoolClaim, ...], int] = field(default_factory=dict)

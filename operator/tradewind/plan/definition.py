@@ -11,7 +11,7 @@ from tradewind.model.task import Task
 from tradewind.plan import places
 from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
 from tradewind.plan.graph import Graph
-from tradewind.plan.template import expressions
+from tradewind.plan.template import expressions, whole
 
 DEFAULT_PENDING_TIMEOUT = 600.0
 
@@ -63,6 +63,45 @@ class Definition:
         )
 
     @cached_property
+    def protected(self) -> frozenset[str]:
+        """Tasks that run also when the run is cancelled or out of time: teardowns and exit tasks."""
+        return frozenset(name for name, task in self.tasks.items() if task.teardown or task.on_exit)
+
+    @cached_property
+    def exits(self) -> tuple[str, ...]:
+        """Exit tasks, in order."""
+        return tuple(name for name in self.graph.order if self.tasks[name].on_exit)
+
+    @cached_property
+    def deciding(self) -> frozenset[str]:
+        """Tasks that decide how a run ends: those that nothing depends on, but for exit tasks and teardowns that don't fail it."""
+
+        def silent(name: str) -> bool:
+            task = self.tasks[name]
+            return bool(task.on_exit) or (task.teardown is not None and not task.teardown.fails_run)
+
+        return frozenset(
+            name
+            for name in self.tasks
+            if not silent(name) and all(silent(other) for other in self.graph.downstream[name])
+        )
+
+    def podless(self, secrets: bool = False, requests: bool = True) -> frozenset[str]:
+        """Tasks that run without a pod. `requests` says whether requests may, `secrets` whether those that refer to Secrets may too."""
+
+        def needs_pod(task: Task) -> bool:
+            if not task.http:
+                return False
+            return not requests or task.http.pod or bool(task.pools) or (not secrets and self._wants_secret(task))
+
+        return frozenset(name for name, task in self.tasks.items() if task.podless and not needs_pod(task))
+
+    def _wants_secret(self, task: Task) -> bool:
+        return bool(task.env_from) or any(
+            whole(text).removeprefix("params.") in self.secrets for text in task.env.values()
+        )
+
+    @cached_property
     def secrets(self) -> frozenset[str]:
         """Params that refer to Secrets."""
         return frozenset(name for name, param in self.spec.params.items() if param.type == "secret")
@@ -71,8 +110,10 @@ class Definition:
         """What the task's expressions may name; `item` is False for those that are evaluated before there are items."""
         for_each = self.tasks[task].for_each
         if for_each is None or not item:
-            return Scope(self.names, upstream)
-        return Scope(self.names, upstream, item=True, counterpart=for_each.items_of or "")
+            return Scope(self.names, upstream, ends=bool(self.tasks[task].on_exit))
+        return Scope(
+            self.names, upstream, item=True, counterpart=for_each.items_of or "", ends=bool(self.tasks[task].on_exit)
+        )
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
@@ -84,6 +125,17 @@ class Definition:
             texts += [inner for _, text in places.templated(name, task) if "$[[" in text for inner in expressions(text)]
             scope = self.scope(name)
             named = {upstream.name: None for text in texts for upstream in scope.tasks(text)}
+            named |= dict.fromkeys(self._setups.get(name, ()))
             if named:
                 found[name] = tuple(named)
+        return found
+
+    @cached_property
+    def _setups(self) -> dict[str, set[str]]:
+        """The setups of each task that needs some: they may run again after what lies between has succeeded."""
+        found: dict[str, set[str]] = {}
+        for name, task in self.tasks.items():
+            setups = set(task.teardown.of) if task.teardown else set()
+            for other in set(self.graph.upstream[name]) - setups if setups else ():
+                found.setdefault(other, set()).update(setups)
         return found

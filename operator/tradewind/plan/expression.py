@@ -22,6 +22,7 @@ _RUN = (
     ("run.dag", "string"),
     ("run.attempt", "integer"),
 )
+_ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
 Values = Mapping[str, Any]
 """Plain data by dotted name."""
@@ -68,6 +69,8 @@ class Scope:
     """Whether there is an `item` and an `index`."""
     counterpart: str = ""
     """The fan-out of which expressions see the counterpart item only."""
+    ends: bool = False
+    """Whether the run's outcome is known."""
 
     def variables(self, expression: str) -> cel.Variables:
         """The variables that an expression can mean: those of tasks it does not name are left out."""
@@ -77,6 +80,8 @@ class Scope:
             found += task.variables(task.name == self.counterpart)
         if self.item:
             found += [("item", "any"), ("index", "integer")]
+        if self.ends:
+            found += _ENDS
         return tuple(found)
 
     def tasks(self, expression: str) -> list[TaskNames]:
@@ -122,6 +127,8 @@ def _explained(problem: str, scope: Scope) -> str:
     if root == "tasks":
         return _explained_task(first, scope)
     if root == "run":
+        if (name, "string") in _ENDS:
+            return f"{name} is known to exit tasks only: give the task an onExit"
         return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
     if root in ("item", "index"):
         return f"there is no {root} here: only expressions of a task with forEach know it"

@@ -1,9 +1,11 @@
 """What is known of the tasks and items of a run, and what gates and expressions see of it."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tradewind.model.run import Phase
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
@@ -15,7 +17,7 @@ from tradewind.plan.template import render, written
 from tradewind.plan.unit import Unit
 
 
-class Ledger:
+class Ledger(ABC):
     """Units, fan-outs, states and outputs of a run."""
 
     def __init__(self, definition: Definition, run: RunFacts) -> None:
@@ -39,7 +41,21 @@ class Ledger:
         self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
         """How many of them are where."""
         self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
-        """Of each task, how many dependencies have ended in which state."""
+        """Of each task, how many dependencies have ended in which state; a failure that is allowed counts as a success."""
+        self._outcome: tuple[Phase, str] | None = None
+
+    @abstractmethod
+    def fixed(self, key: str) -> bool:
+        """Whether a person, or another run, has said how a task or item ended."""
+
+    @abstractmethod
+    def outcome(self) -> tuple[Phase, str]:
+        """How the run ends, and why. To be asked once all but the exit tasks have ended."""
+
+    def counted(self, task: str, state: State) -> State:
+        """What a dependency that ended counts as."""
+        allowed = self.definition.tasks[task].allow_failure and state in (State.FAILED, State.LOST)
+        return State.SUCCEEDED if allowed else state
 
     def members(self, task: str) -> Sequence[Unit]:
         """The units of a task: its items, or itself."""
@@ -70,18 +86,36 @@ class Ledger:
         if parent:
             counts = Counter(counts)
             if self.states[parent] in FINAL:
-                counts[self.states[parent]] -= 1
+                counts[self.counted(parent, self.states[parent])] -= 1
             if state(parent) in FINAL:
-                counts[state(parent)] += 1
+                counts[self.counted(parent, state(parent))] += 1
 
         def ended() -> dict[str, State]:
             return {other: state(other) for other in dependencies if state(other) in FINAL}
 
-        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state)
+        def ran(other: str) -> bool:
+            return any(unit.ended or unit.live for unit in self.members(other))
+
+        def outcome() -> str:
+            return self.outcome()[0]
+
+        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state, ran, outcome)
 
     def values(self, task: str, index: int | None, item: Any) -> Values:
         """What expressions of a unit know of the run and of the item."""
-        return self._values if index is None else {**self._values, "item": item, "index": index}
+        found = self._values if index is None else {**self._values, "item": item, "index": index}
+        if self.definition.tasks[task].on_exit:
+            phase, message = self.outcome()
+            found = {**found, "run.outcome": phase, "run.message": message}
+        return found
+
+    def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
+        """Evaluates expressions of an attempt of a task or item. It raises ExpressionError."""
+        unit = self.units[key]
+        scope = self.definition.scope(unit.task)
+        values = {**self.values(unit.task, unit.index, unit.item), "run.attempt": number}
+        others = self.seen_by(unit.task, unit.index)
+        return lambda expression: evaluate(expression, scope, values, others)
 
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
         """What expressions of a unit may know of other tasks: of a counterpart, its one item."""

@@ -19,6 +19,11 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         yield f"{path}.http.body", task.http.body
         for header, text in task.http.headers.items():
             yield f"{path}.http.headers.{header}", text
+    if task.wait:
+        yield f"{path}.wait.duration", task.wait.duration
+        yield f"{path}.wait.until", task.wait.until
+    if task.approval:
+        yield f"{path}.approval.message", task.approval.message
     if task.image:
         yield f"{path}.image", task.image
     if task.for_each and task.for_each.name:
@@ -35,6 +40,8 @@ def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Expression, field and wanted types of what decides whether, and for what, a task runs."""
     if task.when:
         yield task.when, "when", ("boolean",)
+    for name, text in task.compute.items():
+        yield text, f"compute.{name}", ()
     if source := task.for_each:
         lists = [("items", source.items)]
         if source.matrix:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.plan.attempt import LOSSES, STOPPED, Attempt, key
+from tradewind.plan.attempt import LOSSES, STOPPED, SUPERSEDED, Attempt, key
 from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Terms
 from tradewind.plan.retry import Standing, standing
@@ -32,6 +32,8 @@ class Unit:
     item: Any = None
     ended: Sequence[Attempt] = ()
     seen: float = 0.0
+    before: int = 0
+    """Number of the last attempt that does not count any more; those in `ended` come after it."""
     live: Live | None = None
     state: State = State.BLOCKED
     why: str = ""
@@ -41,6 +43,11 @@ class Unit:
     def key(self) -> str:
         """`task` or `task[index]`."""
         return key(self.task, self.index)
+
+    @property
+    def next(self) -> int:
+        """Number of the next attempt."""
+        return self.ended[-1].number + 1 if self.ended else self.before + 1
 
 
 @dataclass(slots=True)
@@ -57,6 +64,8 @@ class Advice:
 def advise(unit: Unit, terms: Terms, stop: tuple[str, str] | None, rounds: int, seed: str, now: float) -> Advice | None:
     """What to do with a unit that has attempts; None for one that has none. `stop` is the reason, and its explanation, for which
     nothing more may run."""
+    if unit.live and unit.live.number <= unit.before:
+        return _superseded(unit, unit.live, "the task was cleared")
     if unit.ended and unit.ended[-1].succeeded:
         return Advice(State.SUCCEEDED)
     unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}")
@@ -76,6 +85,17 @@ def advise(unit: Unit, terms: Terms, stop: tuple[str, str] | None, rounds: int, 
     if stop:
         return Advice(State.CANCELLED, stop[1])
     return _again(unit, last, unit.spent.wait, now)
+
+
+def fix(unit: Unit, state: State, why: str) -> Advice:
+    """What to do with a unit of which a person has said how it ended."""
+    return Advice(state, why) if unit.live is None else _superseded(unit, unit.live, why)
+
+
+def _superseded(unit: Unit, live: Live, why: str) -> Advice:
+    """A pod lives whose end counts no more."""
+    stop = None if live.stopping else Stop(unit.key, live.number, SUPERSEDED, why)
+    return Advice(State.RUNNING if live.pending_since is None else State.PENDING, why, stop)
 
 
 def _spent(unit: Unit, until: int) -> int:
