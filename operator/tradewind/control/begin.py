@@ -7,7 +7,7 @@ from heapq import nsmallest
 
 from tradewind.control import runstatus
 from tradewind.control.concurrency import NEXT, Peer, key_of, key_of_peer, turn, verdict
-from tradewind.control.revisions import Revisions
+from tradewind.control.revisions import Revisions, change_cause
 from tradewind.control.view import Run, View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
@@ -58,8 +58,8 @@ class Beginner:
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
         if held := self._held(view, definition, params, peers()):
             return held
-        generation = int(dag["metadata"].get("generation") or 1)
-        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, generation)
+        cause = change_cause(dag)
+        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, cause=cause)
         return Beginning(runstatus.begun(run, revision, params, len(definition.tasks), now))
 
     def forget(self, namespace: str, dag: str) -> None:

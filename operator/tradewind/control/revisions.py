@@ -1,27 +1,80 @@
-"""Revisions: a DAG's spec as it was when a run began, kept in a ControllerRevision that never changes."""
+"""Revisions: every spec of a DAG, numbered, in a ControllerRevision whose content never changes."""
 
-import contextlib
+import asyncio
 import hashlib
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
+import msgspec
 import orjson
 
-from tradewind.kube.client import Client
-from tradewind.kube.errors import AlreadyExists
-from tradewind.kube.pod import DAG
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, NotFound
+from tradewind.kube.pages import walk
+from tradewind.kube.pod import DAG, Struct
 from tradewind.kube.resources import REVISIONS
 from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 
 CACHED = 256
 """Definitions in memory. Runs of the same revision share one."""
+NUMBERS = 4_096
+"""Numbers in memory: what is known need not be asked for when a run begins."""
+PAGE = 50
+"""Revisions read at once: the largest are over a megabyte."""
+MANAGED = {"app.kubernetes.io/managed-by": "tradewind"}
+CAUSE = "tradewind.dev/change-cause"
+"""Annotation of a DAG that says why it was changed, taken over by the revision."""
+ROLLBACK = "rollback to "
+"""How the cause of a rollback begins. It brings a revision back and makes none: where the annotation is still there at the next edit, it
+is not that edit's cause."""
+Key = tuple[str, str]
+V = TypeVar("V")
 
 
-def revision_name(dag: str, spec: Any) -> str:
-    """`<dag>-<hash of the spec>`: the same spec is the same revision."""
-    digest = hashlib.sha256(orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
+class Revision(NamedTuple):
+    """Where a spec is kept."""
+
+    name: str
+    number: int
+
+
+class _Meta(Struct, frozen=True):
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    labels: dict[str, str] = {}
+
+
+class Head(Struct, frozen=True):
+    """A revision without its content."""
+
+    metadata: _Meta
+    revision: int = 0
+
+
+HEAD = msgspec.json.Decoder(Head)
+
+
+def revision_name(dag: str, spec: Any, source: Any = None) -> str:
+    """`<dag>-<hash>`: the same spec is the same revision. Where it was rendered from another `source`, both count."""
+    content = spec if source is None else {"spec": spec, "source": source}
+    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
     return f"{dag}-{digest}"
+
+
+def written(revision: Object) -> Any:
+    """The spec in a revision as its author wrote it."""
+    data = revision.get("data") or {}
+    return data.get("source") or data.get("spec")
+
+
+def change_cause(dag: Object) -> str:
+    """Why a DAG was changed, if it says so."""
+    cause = str((dag["metadata"].get("annotations") or {}).get(CAUSE) or "")
+    return "" if cause.startswith(ROLLBACK) else cause
 
 
 class Revisions:
@@ -29,35 +82,112 @@ class Revisions:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._cache: OrderedDict[tuple[str, str], Definition] = OrderedDict()
+        self._definitions: OrderedDict[Key, Definition] = OrderedDict()
+        self._numbers: OrderedDict[Key, int] = OrderedDict()
+        self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
-    async def bind(self, namespace: str, dag: str, spec: Any, definition: Definition, generation: int) -> str:
-        """Name of the revision that holds `spec`; made if it does not exist."""
-        name = revision_name(dag, spec)
-        if (namespace, name) not in self._cache:
-            body = {
-                "apiVersion": REVISIONS.api_version,
-                "kind": "ControllerRevision",
-                "metadata": {"name": name, "labels": {DAG: dag, "app.kubernetes.io/managed-by": "tradewind"}},
-                "revision": generation,
-                "data": {"spec": spec},
-            }
-            with contextlib.suppress(AlreadyExists):
-                await self._client.create(REVISIONS, namespace, body)
-            self._keep(namespace, name, definition)
-        return name
+    async def bind(
+        self, namespace: str, dag: str, spec: Any, definition: Definition, *, source: Any = None, cause: str = ""
+    ) -> Revision:
+        """As `record`, for a run that begins with it."""
+        revision = await self.record(namespace, dag, spec, source=source, cause=cause)
+        _keep(self._definitions, (namespace, revision.name), definition, CACHED)
+        return revision
+
+    async def record(self, namespace: str, dag: str, spec: Any, *, source: Any = None, cause: str = "") -> Revision:
+        """The revision that holds `spec`, which has to be valid; made if it does not exist. `source` is the spec as written, where `spec`
+        is what was rendered from it."""
+        source = None if source == spec else source
+        name = revision_name(dag, spec, source)
+        key = (namespace, name)
+        if key not in self._numbers:
+            async with self.making(namespace, dag):
+                if key not in self._numbers:
+                    number = await self._find(key)
+                    if number is None:
+                        data = {"spec": spec, **({} if source is None else {"source": source})}
+                        number = await self._make(key, dag, data, cause)
+                    _keep(self._numbers, key, number, NUMBERS)
+        self._numbers.move_to_end(key)
+        return Revision(name, self._numbers[key])
 
     async def load(self, namespace: str, name: str) -> Definition:
         """The definition that a run is bound to. Raises NotFound when someone deleted the revision."""
-        if definition := self._cache.get((namespace, name)):
-            self._cache.move_to_end((namespace, name))
+        if definition := self._definitions.get((namespace, name)):
+            self._definitions.move_to_end((namespace, name))
             return definition
         found = await self._client.get(REVISIONS, namespace, name)
         definition = define(found["data"]["spec"])
-        self._keep(namespace, name, definition)
+        _keep(self._definitions, (namespace, name), definition, CACHED)
         return definition
 
-    def _keep(self, namespace: str, name: str, definition: Definition) -> None:
-        self._cache[namespace, name] = definition
-        if len(self._cache) > CACHED:
-            self._cache.popitem(last=False)
+    def making(self, namespace: str, dag: str) -> asyncio.Lock:
+        """Held while revisions of a DAG are made or deleted."""
+        key = (namespace, dag)
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        return lock
+
+    def forget(self, namespace: str, name: str) -> None:
+        """A revision is about to be deleted: who needs it asks for it again. Under `making`, so that the answer comes after."""
+        self._numbers.pop((namespace, name), None)
+        self._definitions.pop((namespace, name), None)
+
+    async def heads(self, namespace: str, dag: str) -> list[Head]:
+        """All revisions of a DAG, without their content."""
+        pages = walk(self._client, REVISIONS, namespace, HEAD, PAGE, labelSelector=f"{DAG}={dag}")
+        return [head async for head in pages]
+
+    async def _find(self, key: Key) -> int | None:
+        try:
+            return HEAD.decode(await self._client.get_raw(REVISIONS, *key)).revision
+        except NotFound:
+            return None
+
+    async def _make(self, key: Key, dag: str, data: Object, cause: str) -> int:
+        """Creates a revision with the next number, as its DAG's revisions tell it."""
+        namespace, name = key
+        body = {
+            "apiVersion": REVISIONS.api_version,
+            "kind": REVISIONS.kind,
+            "metadata": {
+                "name": name,
+                "labels": {DAG: dag, **MANAGED},
+                **({"annotations": {CAUSE: cause}} if cause else {}),
+            },
+            "revision": _next(await self.heads(namespace, dag)),
+            "data": data,
+        }
+        try:
+            head = HEAD.decode(await self._client.create(REVISIONS, namespace, body))
+        except AlreadyExists:  # Another operator was first.
+            return HEAD.decode(await self._client.get_raw(REVISIONS, namespace, name)).revision
+        return await self._alone(namespace, dag, head)
+
+    async def _alone(self, namespace: str, dag: str, head: Head) -> int:
+        """The number of a revision just written. Two operators at once may have given out the same one for two specs: the later write
+        sees the earlier, and gives way."""
+        while True:
+            heads = await self.heads(namespace, dag)
+            if not any(other.revision == head.revision and _earlier(other, head) for other in heads):
+                return head.revision
+            body = {"revision": _next(heads)}
+            answer = await self._client.patch(REVISIONS, namespace, head.metadata.name, body)
+            head = msgspec.convert(answer, Head)
+
+
+def _next(heads: list[Head]) -> int:
+    return max((head.revision for head in heads), default=0) + 1
+
+
+def _earlier(one: Head, other: Head) -> bool:
+    return one.metadata.uid != other.metadata.uid and int(one.metadata.resource_version) < int(
+        other.metadata.resource_version
+    )
+
+
+def _keep(cache: OrderedDict[Key, V], key: Key, value: V, most: int) -> None:
+    cache[key] = value
+    if len(cache) > most:
+        cache.popitem(last=False)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tradewind.control.observe import Ended
+from tradewind.control.revisions import Revision
 from tradewind.control.status import append
 from tradewind.control.view import Run, View
 from tradewind.model import duration
@@ -70,13 +71,14 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
     }
 
 
-def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: float) -> Status:
+def begun(run: Run, revision: Revision, params: Mapping[str, Any], total: int, now: float) -> Status:
     """A run that begins: from here on it is bound to a revision."""
     return {
         "observedGeneration": run.generation,
         "phase": "Running",
         "message": "",
-        "revision": revision,
+        "revision": revision.name,
+        "revisionNumber": revision.number,
         "params": dict(params),
         "startedAt": stamp(now),
         "progress": f"0/{total}",
@@ -86,7 +88,7 @@ def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: f
         "skipped": 0,
         "retried": run.rounds,
         "conditions": [
-            condition("Started", True, "Started", f"bound to revision {revision}", run, now),
+            condition("Started", True, "Started", f"bound to revision {revision.number}, {revision.name}", run, now),
             condition("Progressing", True, "Running", "", run, now),
         ],
     }

@@ -85,9 +85,9 @@ class Client:
         async with self._writes.place():
             return await self._json("PATCH", "patch", resource, path, body=body, query=query)
 
-    async def apply(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
+    async def apply(self, resource: Resource, namespace: str, name: str, body: Object, **query: str) -> Object:
         """Server-side apply: creates the object, or makes the fields that `body` names so."""
-        query = {"fieldManager": "tradewind-cli", "force": "true", "fieldValidation": "Strict"}
+        query = {"fieldManager": "tradewind-cli", "force": "true", "fieldValidation": "Strict", **query}
         async with self._writes.place():
             path = resource.path(namespace, name)
             return await self._json("PATCH", "apply", resource, path, body=body, query=query, content=APPLY)
