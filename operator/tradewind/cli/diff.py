@@ -135,4 +135,4 @@ def _masked(body: Object, other: Object, when: str) -> Object:
     """A Secret without its values: only that one differs."""
     values, others = body.get("data") or {}, other.get("data") or {}
     data = {key: "***" if others.get(key) == value else f"*** ({when})" for key, value in values.items()}
-    return {**_plain(body), "data": data}
+    return {**{key: value for key, value in _plain(body).items() if key != "stringData"}, "data": data}

@@ -1,13 +1,14 @@
 """`tradewind rollback`: an earlier spec of a DAG again."""
 
 import click
+import orjson
 
-from tradewind.cli.diff import label
+from tradewind.cli.diff import LAST_APPLIED, label
 from tradewind.cli.options import cluster
 from tradewind.cli.recorded import Recorded, living
 from tradewind.cli.unified import show, unified
 from tradewind.control.revisions import CAUSE, ROLLBACK
-from tradewind.kube.client import Client, Object
+from tradewind.kube.client import MANAGER, Client, Object
 from tradewind.kube.errors import Conflict
 from tradewind.kube.resources import DAGS
 from tradewind.plan.define import define
@@ -45,12 +46,34 @@ def _check(target: Recorded) -> None:
 
 
 async def _replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:
-    """On condition that nobody has changed the DAG since it was read."""
-    notes = {**(dag["metadata"].get("annotations") or {}), CAUSE: f"{ROLLBACK}{target.number}"}
-    body = {**dag, "metadata": {**dag["metadata"], "annotations": notes}, "spec": target.spec}
+    """On condition that nobody has changed the DAG since it was read. What applies it the next time has to know which fields are its own,
+    or it would leave those there that the rollback has brought back."""
+    meta = dag["metadata"]
+    name, cause = meta["name"], f"{ROLLBACK}{target.number}"
+    notes = {**(meta.get("annotations") or {}), CAUSE: cause}
     try:
-        await client.replace(DAGS, namespace, dag["metadata"]["name"], body)
+        if _ours(meta):
+            short = {"name": name, "resourceVersion": meta["resourceVersion"], "annotations": {CAUSE: cause}}
+            body = {"apiVersion": DAGS.api_version, "kind": DAGS.kind, "metadata": short, "spec": target.spec}
+            dag = await client.apply(DAGS, namespace, name, body)
+            if dag["spec"] == target.spec:
+                return
+        elif LAST_APPLIED in notes:
+            short = {"name": name, "namespace": namespace, "annotations": {CAUSE: cause}}
+            body = {"apiVersion": DAGS.api_version, "kind": DAGS.kind, "metadata": short, "spec": target.spec}
+            notes[LAST_APPLIED] = orjson.dumps(body).decode()
+        body = {**dag, "metadata": {**dag["metadata"], "annotations": notes}, "spec": target.spec}
+        await client.replace(DAGS, namespace, name, body)
     except Conflict:
-        name = dag["metadata"]["name"]
         words = f"dag/{name} was changed by someone else at this moment: look at `tradewind diff {name}`, and try again"
         raise click.ClickException(words) from None
+
+
+def _ours(meta: Object) -> bool:
+    """Whether the whole spec was put there by `tradewind apply`."""
+    owners = {
+        (item.get("manager"), item.get("operation"))
+        for item in meta.get("managedFields") or []
+        if "f:spec" in (item.get("fieldsV1") or {})
+    }
+    return owners == {(MANAGER, "Apply")}
