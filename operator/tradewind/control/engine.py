@@ -31,6 +31,8 @@ WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
 TRIM = 6
 """Memory is given back after so many counts."""
+DAG_WORKERS = 4
+"""DAGs whose specs are recorded at the same time."""
 KOPF_WORKERS = 16
 """DAGs and pools that kopf handles at once. It would make a task for each of all that there are at the start."""
 KOPF_PATIENCE = 5.0
@@ -119,7 +121,8 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
-            group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+            for _ in range(DAG_WORKERS):
+                group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
             group.create_task(self.revisions.queue.work(self.revisions.reconcile, self.revisions.failed))
             group.create_task(self.revisions.watch())
