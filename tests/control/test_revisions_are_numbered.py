@@ -275,6 +275,17 @@ async def test_one_that_was_deleted_is_made_again_when_it_is_needed(kept: Any) -
     assert (await seen(kept.reconciler, client))["status"]["revision"] == 7
 
 
+async def test_of_a_dag_that_was_deleted_nothing_is_taken_for_known(kept: Any) -> None:
+    client = kept.client
+    body = await client.get(DAGS, "default", "d")
+    await client.delete(DAGS, "default", "d")
+    for name in await stored(client):
+        await client.delete(REVISIONS, "default", name)
+    kept.history.dag_seen(body, True)
+    made = await kept.revisions.bind("default", "d", body["spec"], define(body["spec"]))
+    assert await stored(client) == {made.name: 1}, "its namespace, or all of it, was made anew"
+
+
 async def test_what_happened_while_nobody_looked_is_found(kept: Any) -> None:
     later = RevisionHistory(kept.client, Revisions(kept.client))
     working = asyncio.create_task(later.queue.work(later.reconcile, later.failed))

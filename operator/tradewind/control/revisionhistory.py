@@ -79,6 +79,7 @@ class RevisionHistory:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if deleted:
             self._known.pop(key, None)
+            self._revisions.forget(*key)  # Its namespace may be deleted with all that is in it.
             self.queue.add(key)
             return
         before, self._known[key] = self._known.get(key), _keep(body)
@@ -144,8 +145,7 @@ class RevisionHistory:
         if now < due:
             self.queue.add_at(key, due)
             return
-        for name in spare:
-            self._revisions.forget(key[0], name)
+        self._revisions.forget(*key, spare)
         used = await uses(self._client, *key)
         gone = surplus(numbers, sight.keep, used)
         self._held[key] = frozenset(used.keys() & numbers.keys())

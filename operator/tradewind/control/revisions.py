@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
@@ -19,8 +20,8 @@ from tradewind.plan.definition import Definition
 
 CACHED = 256
 """Definitions in memory. Runs of the same revision share one."""
-NUMBERS = 4_096
-"""Numbers in memory: what is known need not be asked for when a run begins."""
+NUMBERED, OF_DAG = 4_096, 64
+"""DAGs whose latest numbers are in memory, and how many of each: what is known need not be asked for when a run begins."""
 PAGE = 50
 """Revisions read at once: the largest are over a megabyte."""
 ROUGHLY = {"resourceVersion": "0"}
@@ -32,6 +33,7 @@ ROLLBACK = "rollback to "
 """How the cause of a rollback begins. It brings a revision back and makes none: where the annotation is still there at the next edit, it
 is not that edit's cause."""
 Key = tuple[str, str]
+K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -85,7 +87,8 @@ class Revisions:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._definitions: OrderedDict[Key, Definition] = OrderedDict()
-        self._numbers: OrderedDict[Key, int] = OrderedDict()
+        self._numbers: OrderedDict[Key, OrderedDict[str, int]] = OrderedDict()
+        """Of each DAG, by name."""
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def bind(
@@ -101,17 +104,19 @@ class Revisions:
         is what was rendered from it."""
         source = None if source == spec else source
         name = revision_name(dag, spec, source)
-        key = (namespace, name)
-        if key not in self._numbers:
+        number = self._known(namespace, dag, name)
+        if number is None:
             async with self.making(namespace, dag):
-                if key not in self._numbers:
-                    number = await self._find(key)
+                number = self._known(namespace, dag, name)
+                if number is None:
+                    number = await self._find((namespace, name))
                     if number is None:
                         data = {"spec": spec, **({} if source is None else {"source": source})}
-                        number = await self._make(key, dag, data, cause)
-                    _keep(self._numbers, key, number, NUMBERS)
-        self._numbers.move_to_end(key)
-        return Revision(name, self._numbers[key])
+                        number = await self._make((namespace, name), dag, data, cause)
+                    numbers = self._numbers.get((namespace, dag), OrderedDict())
+                    _keep(numbers, name, number, OF_DAG)
+                    _keep(self._numbers, (namespace, dag), numbers, NUMBERED)
+        return Revision(name, number)
 
     async def load(self, namespace: str, name: str) -> Definition:
         """The definition that a run is bound to. Raises NotFound when someone deleted the revision."""
@@ -131,15 +136,27 @@ class Revisions:
             lock = self._locks[key] = asyncio.Lock()
         return lock
 
-    def forget(self, namespace: str, name: str) -> None:
-        """A revision is about to be deleted: who needs it asks for it again. Under `making`, so that the answer comes after."""
-        self._numbers.pop((namespace, name), None)
-        self._definitions.pop((namespace, name), None)
+    def forget(self, namespace: str, dag: str, names: Iterable[str] | None = None) -> None:
+        """Revisions (None: any of the DAG's) may be deleted: who needs one asks for it again. For names under `making`, so that the
+        answer comes after."""
+        if names is None:
+            self._numbers.pop((namespace, dag), None)
+        elif numbers := self._numbers.get((namespace, dag)):
+            for name in names:
+                numbers.pop(name, None)
 
     async def heads(self, namespace: str, dag: str, **query: str) -> list[Head]:
         """All revisions of a DAG, without their content."""
         pages = walk(self._client, REVISIONS, namespace, HEAD, PAGE, labelSelector=f"{DAG}={dag}", **query)
         return [head async for head in pages]
+
+    def _known(self, namespace: str, dag: str, name: str) -> int | None:
+        numbers = self._numbers.get((namespace, dag))
+        if numbers is None or name not in numbers:
+            return None
+        self._numbers.move_to_end((namespace, dag))
+        numbers.move_to_end(name)
+        return numbers[name]
 
     async def _find(self, key: Key) -> int | None:
         try:
@@ -190,7 +207,8 @@ def _earlier(one: Head, other: Head) -> bool:
     )
 
 
-def _keep(cache: OrderedDict[Key, V], key: Key, value: V, most: int) -> None:
+def _keep(cache: OrderedDict[K, V], key: K, value: V, most: int) -> None:
     cache[key] = value
+    cache.move_to_end(key)
     if len(cache) > most:
         cache.popitem(last=False)
