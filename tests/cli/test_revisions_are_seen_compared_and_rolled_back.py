@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from scene import Scene, scene
 from tradewind import API_VERSION
+from tradewind.cli.recorded import living
+from tradewind.cli.rollback import replace
 from tradewind.control.revisions import CAUSE, Revisions
 from tradewind.kube.resources import DAGS, REVISIONS, RUNS
 
@@ -267,3 +270,13 @@ async def test_runs_and_dags_are_listed_with_the_number(here: Scene) -> None:
     assert json.loads(await here.tradewind("describe", "run", "etl-1", "-o", "json"))["revisionNumber"] == 12
     assert (await here.tradewind("get", "runs")).splitlines()[1].split()[:3] == ["etl-1", "etl", "12"]
     assert (await here.client.get(RUNS, "default", "etl-1"))["status"]["revisionNumber"] == 12
+
+
+async def test_a_rollback_never_writes_over_somebody_elses_edit(here: Scene) -> None:
+    await edited(here, spec("one"), spec("two"))
+    found = await living(here.client, "default", "etl")
+    await edited_again(here, spec("three"))
+    assert found.dag is not None and found.before is not None
+    with pytest.raises(click.ClickException, match="was changed by someone else"):
+        await replace(here.client, "default", found.dag, found.before)
+    assert await shown(here) == {"shell": "three"}

@@ -113,8 +113,8 @@ def _confined(cluster: Any, world: World) -> None:
     assert may("list", "pools.tradewind.dev") and may("patch", "pools.tradewind.dev", "--subresource=status")
     assert not may("delete", "pools.tradewind.dev") and not may("patch", "pools.tradewind.dev")
     assert may("create", "pods") and may("update", "dagruns.tradewind.dev", "--subresource=status")
-    assert all(may(verb, "controllerrevisions.apps") for verb in ("get", "list", "create", "patch", "delete"))
-    assert not may("watch", "controllerrevisions.apps") and not may("list", "statefulsets.apps")
+    assert all(may(verb, "controllerrevisions.apps") for verb in ("get", "list", "create", "update", "delete"))
+    assert not may("patch", "controllerrevisions.apps") and not may("list", "statefulsets.apps")
     assert not any(
         may(*what)
         for what in [

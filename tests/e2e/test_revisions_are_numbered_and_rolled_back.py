@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.pod import DAG
@@ -235,6 +236,15 @@ async def test_two_operators_at_once_give_out_no_number_twice(world: World) -> N
             await edit(world, client, "twice", "last")
             found = await settled(world, client, "twice", "last")
             assert len(found) >= 3, "the edits were too quick to be seen"
+
+
+async def test_numbers_given_out_twice_at_the_same_moment_are_mended_and_the_content_stays(world: World) -> None:
+    async with world.client() as client:
+        specs = [echo(world, "race", f"'<&>' {at}")["spec"] for at in range(6)]
+        made = await asyncio.gather(*(Revisions(client).record(world.namespace, "race", spec) for spec in specs))
+        assert sorted(item.number for item in made) == sorted({item.number for item in made})
+        found = await revisions(world, client, "race")
+        assert found == {item.number: str(at) for at, item in enumerate(made)}
 
 
 async def settled(world: World, client: Client, name: str, word: str) -> dict[int, str]:

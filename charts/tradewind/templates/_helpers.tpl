@@ -44,5 +44,5 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [create]
 - apiGroups: [apps]
   resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is mended
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, list, create, update, delete]
 {{- end }}

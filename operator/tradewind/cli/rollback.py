@@ -33,7 +33,7 @@ async def command(client: Client, namespace: str, dag: str, to: int | None, dry_
     show(list(unified(found.spec, target.spec, label(found, found.current), label(found, target))))
     if dry_run or found.dag is None:
         return
-    await _replace(client, namespace, found.dag, target)
+    await replace(client, namespace, found.dag, target)
     click.echo(f"dag/{dag} rolled back to revision {target.number}")
 
 
@@ -45,9 +45,9 @@ def _check(target: Recorded) -> None:
         raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead") from None
 
 
-async def _replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:
-    """On condition that nobody has changed the DAG since it was read. What applies it the next time has to know which fields are its own,
-    or it would leave those there that the rollback has brought back."""
+async def replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:
+    """Gives the DAG the spec of a revision, on condition that nobody has changed it since it was read. What applies it the next time has to
+    know which fields are its own, or it would leave those there that the rollback has brought back."""
     meta = dag["metadata"]
     name, cause = meta["name"], f"{ROLLBACK}{target.number}"
     notes = {**(meta.get("annotations") or {}), CAUSE: cause}
