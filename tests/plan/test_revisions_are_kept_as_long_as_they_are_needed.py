@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tradewind.plan.define import define
+from tradewind.plan.problem import Invalid
 from tradewind.plan.revisions import Keep, surplus
 
 
@@ -43,3 +45,9 @@ def test_what_goes_is_unused_not_current_and_older_than_everything_spare_that_st
     spare = numbers - used - {current, max(numbers, default=0)}
     assert gone <= spare and len(spare - gone) == min(limit, len(spare))
     assert not gone or not spare - gone or max(gone) < min(spare - gone)
+
+
+@pytest.mark.parametrize("limit", [-1, 1_001, "many"])
+def test_a_limit_that_is_none_is_refused_with_its_field(limit: object) -> None:
+    with pytest.raises(Invalid, match=r"spec\.revisionHistoryLimit: "):
+        define({"revisionHistoryLimit": limit, "tasks": {"a": {"image": "x"}}})

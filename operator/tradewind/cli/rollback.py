@@ -7,12 +7,11 @@ from tradewind.cli.diff import LAST_APPLIED, label
 from tradewind.cli.options import cluster
 from tradewind.cli.recorded import Recorded, living
 from tradewind.cli.unified import show, unified
+from tradewind.control.dags import check
 from tradewind.control.revisions import CAUSE, ROLLBACK
 from tradewind.kube.client import MANAGER, Client, Object
 from tradewind.kube.errors import Conflict
 from tradewind.kube.resources import DAGS
-from tradewind.plan.define import define
-from tradewind.plan.problem import Invalid
 
 
 @click.command()
@@ -38,11 +37,9 @@ async def command(client: Client, namespace: str, dag: str, to: int | None, dry_
 
 
 def _check(target: Recorded) -> None:
-    try:
-        define(target.rendered)
-    except Invalid as error:
-        words = f"revision {target.number} is not valid any more:\n{error}"
-        raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead") from None
+    if problems := check(target.rendered):
+        words = f"revision {target.number} is not valid any more:\n{problems}"
+        raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead")
 
 
 async def replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:
