@@ -301,7 +301,7 @@ async def test_a_new_run_takes_over_what_another_has_done(operated: World) -> No
         new = done.stdout.splitlines()[-1].split()[0].removeprefix("dagrun/")
         status = await operated.finished(client, new)
         assert status["phase"] == "Succeeded" and outputs(status)["c"] == {"n": 2}
-        assert [line.split()[:2] for line in status["attempts"].splitlines()][0] == ["a", "~Succeeded"]
+        assert next(line.split()[:2] for line in status["attempts"].splitlines()) == ["a", "~Succeeded"]
         alone = tradewind(operated, "rerun", new, "--only", "c", "--no-watch").stdout.splitlines()[-1].split()[0]
         status = await operated.finished(client, alone.removeprefix("dagrun/"))
         lines = [line for line in status["attempts"].splitlines() if "~" not in line]

@@ -54,6 +54,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [events]
   verbs: [create]
 - apiGroups: [apps]
-  resources: [controllerrevisions]
-  verbs: [get, create]
+  resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is mended
+  verbs: [get, list, create, update, delete]
 {{- end }}

@@ -60,7 +60,10 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     status = run.status
-    facts = [("DAG", run.dag), ("Revision", status.get("revision") or "none yet")]
+    revision = status.get("revision") or "none yet"
+    if number := status.get("revisionNumber"):
+        revision = f"{number} ({revision})"
+    facts = [("DAG", run.dag), ("Revision", revision)]
     if params := status.get("params") or run.params:
         facts.append(("Params", ", ".join(f"{name}={value}" for name, value in params.items())))
     facts += [("Began", status.get("startedAt") or "not yet"), ("Ended", status.get("finishedAt") or "not yet")]

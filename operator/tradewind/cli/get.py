@@ -29,8 +29,8 @@ KINDS = {
     "clusterpool": CLUSTER_POOLS,
 }
 HEADS = {
-    RUNS: ["RUN", "DAG", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
-    DAGS: ["DAG", "TASKS", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
+    RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
+    DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
     POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
     CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
 }
@@ -78,6 +78,7 @@ def _run(item: Object) -> list[str | Text]:
     return [
         item["metadata"]["name"],
         item["spec"]["dag"],
+        str(status.get("revisionNumber") or ""),
         _phase(status.get("phase") or "Queued"),
         status.get("progress") or "",
         str(status.get("failed") or 0),
@@ -93,6 +94,7 @@ def _dag(item: Object) -> list[str | Text]:
     return [
         item["metadata"]["name"],
         str(status.get("tasks") or ""),
+        str(status.get("revision") or ""),
         last.get("name", ""),
         _phase(last.get("phase", "")),
         Text(phase, style="red" if phase == "Invalid" else ""),

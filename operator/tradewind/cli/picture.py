@@ -147,6 +147,7 @@ def as_data(run: Run, found: Sequence[Row]) -> dict[str, Any]:
         "message": status.get("message") or "",
         "params": dict(status.get("params") or run.params),
         "revision": status.get("revision") or "",
+        "revisionNumber": status.get("revisionNumber") or None,
         "startedAt": status.get("startedAt"),
         "finishedAt": status.get("finishedAt"),
         "tasks": {row.task: _task_data(row, status) for row in found},

@@ -8,7 +8,7 @@ from typing import Any
 
 from tradewind.control import runstatus
 from tradewind.control.concurrency import NEXT, Peer, key_of, key_of_peer, turn, verdict
-from tradewind.control.revisions import Revisions
+from tradewind.control.revisions import Revisions, change_cause
 from tradewind.control.run import Run, read_run
 from tradewind.control.view import View, picture
 from tradewind.kube.client import Client, Object
@@ -70,8 +70,8 @@ class Beginner:
         except Invalid as error:
             view.admitted = False
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidReuse", str(error), now))
-        generation = int(dag["metadata"].get("generation") or 1)
-        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, generation)
+        cause = change_cause(dag)
+        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, cause=cause)
         begun = runstatus.begun(run, revision, params, len(definition.tasks), now, taken, outputs)
         return Beginning(begun)
 

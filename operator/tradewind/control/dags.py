@@ -1,4 +1,4 @@
-"""Reconciling a DAG: is it valid, how many tasks has it, which was its last run."""
+"""Reconciling a DAG: is it valid, which revision is it, how many tasks has it, which was its last run."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tradewind.control.events import EventSink
 from tradewind.control.podbuild import build
+from tradewind.control.revisions import CAUSE, Revisions, change_cause
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference, stamp
 from tradewind.kube.client import Client, Object
@@ -39,10 +40,12 @@ class LastRun:
 
 
 class DAGReconciler:
-    """Keeps the status of DAGs."""
+    """Keeps the status of DAGs, and every valid spec of theirs as a revision."""
 
-    def __init__(self, client: Client, events: EventSink, clock: Callable[[], float] = time.time) -> None:
-        self._client, self._events, self._clock = client, events, clock
+    def __init__(
+        self, client: Client, events: EventSink, revisions: Revisions, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client, self._events, self._revisions, self._clock = client, events, revisions, clock
         self.queue: WorkQueue[Key] = WorkQueue("dag")
         self._bodies: dict[Key, Object] = {}
         self._last: dict[Key, LastRun] = {}
@@ -80,10 +83,10 @@ class DAGReconciler:
             return
         now = asyncio.get_running_loop().time()
         due = self._saved_at.get(key, float("-inf")) + COALESCE
-        if now < due:
+        if now < due and _checked(body):  # A new spec is recorded at once: the next may follow soon.
             self.queue.add_at(key, due)
             return
-        status = self._status(body, self._last.get(key))
+        status = await self._status(key, body, self._last.get(key))
         patch = difference(body.get("status") or {}, status)
         if not patch:
             return
@@ -100,22 +103,24 @@ class DAGReconciler:
                 "DAG", *key, meta["uid"], "Invalid", message, warning=True, key=str(meta.get("generation"))
             )
 
-    def _status(self, body: Object, last: LastRun | None) -> dict[str, Any]:
+    async def _status(self, key: Key, body: Object, last: LastRun | None) -> dict[str, Any]:
         generation = int(body["metadata"].get("generation") or 0)
         before = body.get("status") or {}
         status: dict[str, Any] = {}
         if last:
             status["lastRun"] = {"name": last.name, "phase": last.phase}
-        if before.get("observedGeneration") == generation and before.get("conditions"):
+        if _checked(body):
             return status
         spec = body.get("spec") or {}
         problems = check(spec)
+        revision = None if problems else await self._revisions.record(*key, spec, cause=change_cause(body))
         holds = "False" if problems else "True"
         old = next((item for item in before.get("conditions") or [] if item.get("type") == "Valid"), None)
         since = old["lastTransitionTime"] if old and old["status"] == holds else stamp(self._clock())
         status |= {
             "observedGeneration": generation,
             "phase": "Invalid" if problems else "Valid",
+            "revision": revision.number if revision else None,
             "tasks": len(spec.get("tasks") or {}),
             "conditions": [
                 {
@@ -135,9 +140,19 @@ def _needed(body: Object) -> Object:
     """What is kept in memory of a DAG: there can be thousands. Its spec only until its status says what came of checking it."""
     meta, status = body["metadata"], body.get("status") or {}
     kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
-    if not (status.get("observedGeneration") == int(meta.get("generation") or 0) and status.get("conditions")):
+    if not _checked(kept):
         kept["spec"] = body.get("spec") or {}
+        if cause := (meta.get("annotations") or {}).get(CAUSE):
+            kept["metadata"]["annotations"] = {CAUSE: cause}
     return kept
+
+
+def _checked(body: Object) -> bool:
+    """Whether the status says what came of checking the spec."""
+    status = body.get("status") or {}
+    if status.get("observedGeneration") != int(body["metadata"].get("generation") or 0) or not status.get("conditions"):
+        return False
+    return status.get("phase") == "Invalid" or bool(status.get("revision"))
 
 
 def check(spec: Any) -> str:

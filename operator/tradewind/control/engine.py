@@ -18,6 +18,7 @@ from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
 from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
+from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
@@ -32,6 +33,8 @@ WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
 TRIM = 6
 """Memory is given back after so many counts."""
+DAG_WORKERS = 4
+"""DAGs whose specs are recorded at the same time."""
 KOPF_WORKERS = 16
 """DAGs and pools that kopf handles at once. It would make a task for each of all that there are at the start."""
 KOPF_PATIENCE = 5.0
@@ -65,16 +68,18 @@ class Engine:
     ) -> None:
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, time.time)
-        self.dags = DAGReconciler(client, self.events)
+        revisions = Revisions(client)
+        self.dags = DAGReconciler(client, self.events, revisions)
         self.pools = PoolReconciler(client)
         self.history = HistoryReconciler(client)
+        self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
         self.runs = RunReconciler(
             client,
-            Revisions(client),
+            revisions,
             Launcher(client, image),
             self.events,
             self._phase_changed,
-            lambda run: self.history.run_seen(run, deleted=True),
+            self._run_deleted,
             self.pools.changed,
             list(namespaces) or [None],
             owned,
@@ -114,6 +119,10 @@ class Engine:
         self.dags.run_seen(run)
         self.history.run_seen(run)
 
+    def _run_deleted(self, run: Run) -> None:
+        self.history.run_seen(run, deleted=True)
+        self.revisions.run_gone(run)
+
     async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
         await self.pods.synced.wait()
@@ -122,8 +131,11 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
-            group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+            for _ in range(DAG_WORKERS):
+                group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
+            group.create_task(self.revisions.queue.work(self.revisions.reconcile, self.revisions.failed))
+            group.create_task(self.revisions.watch())
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
@@ -193,6 +205,7 @@ class Engine:
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
             self.dags.seen(body, deleted)
             self.history.dag_seen(body, deleted)
+            self.revisions.dag_seen(body, deleted)
             meta = body["metadata"]
             (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
 

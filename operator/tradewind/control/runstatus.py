@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tradewind.control.observe import Ended
+from tradewind.control.revisions import Revision
 from tradewind.control.run import Run
 from tradewind.control.status import Packed, append
 from tradewind.control.view import View
@@ -77,7 +78,7 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
 
 def begun(
     run: Run,
-    revision: str,
+    revision: Revision,
     params: Mapping[str, Any],
     total: int,
     now: float,
@@ -94,7 +95,8 @@ def begun(
         "observedGeneration": run.generation,
         "phase": "Running",
         "message": "",
-        "revision": revision,
+        "revision": revision.name,
+        "revisionNumber": revision.number,
         "params": dict(params),
         "startedAt": stamp(now),
         "progress": f"0/{total}",
@@ -104,7 +106,7 @@ def begun(
         "skipped": 0,
         "retried": run.rounds,
         "conditions": [
-            condition("Started", True, "Started", f"bound to revision {revision}", run, now),
+            condition("Started", True, "Started", f"bound to revision {revision.number}, {revision.name}", run, now),
             condition("Progressing", True, "Running", "", run, now),
         ],
     }

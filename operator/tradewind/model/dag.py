@@ -72,6 +72,8 @@ class DAGSpec(Model):
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
     history: History = History()
     """How many runs are kept after their end, and how long."""
+    revision_history_limit: Annotated[int, Field(ge=0, le=1_000)] = 10
+    """How many revisions are kept beside the current one, the newest, and those that runs use: to look at, and to roll back to."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)]
     """The tasks, by name."""
 
@@ -92,6 +94,8 @@ class DAGStatus(Model):
     """The generation that this status describes."""
     phase: Literal["Valid", "Invalid", ""] = ""
     """Valid when runs can start."""
+    revision: int = 0
+    """The number of the revision that holds this spec. None while the spec is invalid."""
     tasks: int = 0
     """How many tasks it has."""
     last_run: LastRun | None = None
@@ -113,6 +117,7 @@ class DAG(Model):
     name_limit: ClassVar = 63
     columns: ClassVar[list[dict[str, Any]]] = [
         {"name": "Tasks", "type": "integer", "jsonPath": ".status.tasks"},
+        {"name": "Revision", "type": "integer", "jsonPath": ".status.revision"},
         {"name": "Last Run", "type": "string", "jsonPath": ".status.lastRun.name"},
         {"name": "Last Phase", "type": "string", "jsonPath": ".status.lastRun.phase"},
         {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},

@@ -119,6 +119,8 @@ class DAGRunStatus(Model):
     """Why the run is in this phase."""
     revision: str = ""
     """The ControllerRevision that holds the DAG spec which this run was started with: later edits don't touch it."""
+    revision_number: int = 0
+    """Its number, as `tradewind revisions` lists it."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """The params in force, defaults included."""
     started_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
@@ -179,6 +181,7 @@ class DAGRun(Model):
         {"name": "Failed", "type": "integer", "jsonPath": ".status.failed"},
         {"name": "Duration", "type": "string", "jsonPath": ".status.duration"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {"name": "Revision", "type": "integer", "jsonPath": ".status.revisionNumber", "priority": 1},
         {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
     ]
     selectable: ClassVar[list[str]] = [".spec.dag", ".status.phase"]
