@@ -38,7 +38,7 @@ class ApprovalSpec(Model):
     """What is to be decided."""
     questions: Annotated[dict[str, Param], Field(max_length=20)] = {}
     """What else is asked, typed like params."""
-    deadline: str = ""
+    deadline: Annotated[str, Field(max_length=40)] = ""
     """When it is too late; never when empty."""
     decision: Literal["Approved", "Rejected", ""] = ""
     """The decision."""

@@ -20,7 +20,7 @@ class Edit(Model):
     """Tasks, or items as task[index]; of a fan-out, all its items."""
     downstream: bool = True
     """Whether Clear also clears all that depends on them."""
-    outputs: dict[str, Opaque] = {}
+    outputs: Annotated[dict[str, Opaque], Field(max_length=100)] = {}
     """For Succeed: outputs by task or task[index]."""
     by: ShortText = ""
     """Who did it. With the admission webhook this is who really did."""
