@@ -18,6 +18,7 @@ COMMANDS = {
     "cancel": "cancel",
     "retry": "retry",
     "operator": "operator",
+    "webhook": "webhook",
 }
 """Command -> module of this package. Imported when asked for: `tradewind --help` must not wait for all of them."""
 

@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import socket
+import time
 
 import click
 import uvloop
 
+from tradewind import metrics
 from tradewind.control.app import Operator, Options
+from tradewind.control.health import illness, readiness
 from tradewind.control.probes import serve
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost
@@ -64,7 +67,13 @@ def command(
 
     async def run() -> None:
         operator = Operator(connection, options)
-        async with serve(operator, metrics_port):
+        probes = serve(
+            metrics_port,
+            lambda: illness(operator, time.monotonic()),
+            lambda: readiness(operator),
+            metrics.REGISTRY,
+        )
+        async with probes:
             await operator.run(asyncio.Event())
 
     try:
