@@ -5,13 +5,13 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 
-def write(folder: Path, ends_in: timedelta, *names: str) -> tuple[Path, Path]:
+def write(folder: Path, ends_in: timedelta, *names: str, kind: str = "ec") -> tuple[Path, Path]:
     """A self-signed certificate and its key, as files."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65_537, 2_048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "webhook")])
     end = datetime.now(UTC) + ends_in
     built = (

@@ -33,11 +33,12 @@ async def served(certificate: Certificate) -> x509.Certificate:
     return x509.load_pem_x509_certificate(found.encode())
 
 
-async def test_a_changed_certificate_is_served_to_the_next_connection(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kinds", [("ec", "ec"), ("ec", "rsa"), ("rsa", "ec")])
+async def test_a_changed_certificate_is_served_to_the_next_connection(tmp_path: Path, kinds: tuple[str, str]) -> None:
     said = Said()
-    certificate = Certificate(*write(tmp_path, timedelta(days=100)), said)
+    certificate = Certificate(*write(tmp_path, timedelta(days=100), kind=kinds[0]), said)
     before = await served(certificate)
-    cert, _ = write(tmp_path, timedelta(days=200))
+    cert, _ = write(tmp_path, timedelta(days=200), kind=kinds[1])
     certificate.look()
     after = await served(certificate)
     assert after != before and after == x509.load_pem_x509_certificate(cert.read_bytes())

@@ -26,12 +26,16 @@ class Unusable(Exception):
 
 
 class Certificate:
-    """A certificate and its key, in two files. `context` always has the last ones that could be used."""
+    """A certificate and its key, in two files. `context` serves the last ones that could be used."""
 
     def __init__(self, cert: Path, key: Path, tell: Callable[[str, str], None], clock: Callable[[], float] = time.time):
         """`tell` is given a reason in one word and a sentence. Raises Unusable."""
         self._cert, self._key, self._tell, self._clock = cert, key, tell, clock
         self.context = _server_context()
+        # A context keeps a certificate of each type of key, and would go on serving one of another type than the new one's: every
+        # connection is handed to the context that was made last.
+        self.context.sni_callback = self._hand_over
+        self._newest = self.context
         self._read = b""
         self._told: tuple[str, float] = ("", float("-inf"))
         self.expires = 0.0
@@ -83,16 +87,17 @@ class Certificate:
         if cert + key == self._read:
             return
         try:
-            _server_context().load_cert_chain(
-                self._cert, self._key
-            )  # A pair that does not fit would spoil the one in use.
+            newest = _server_context()
+            newest.load_cert_chain(self._cert, self._key)
             expires = min(item.not_valid_after_utc for item in x509.load_pem_x509_certificates(cert))
-            self.context.load_cert_chain(self._cert, self._key)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise Unusable(f"{self._cert} and {self._key} are no certificate and its key ({error})") from None
-        self._read, self.expires = cert + key, expires.timestamp()
+        self._newest, self._read, self.expires = newest, cert + key, expires.timestamp()
         metrics.certificate_expiry.set(self.expires)
         log.info("certificate of %s, until %s", self._cert, expires)
+
+    def _hand_over(self, connection: ssl.SSLObject, *_: object) -> None:
+        connection.context = self._newest
 
     def _say(self, reason: str, words: str) -> None:
         """Now, and again from time to time as long as it is so."""
