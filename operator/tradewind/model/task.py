@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import (
+    IDENTIFIER,
     MAX_DEPENDENCIES,
     EnvName,
     Expression,
@@ -138,7 +139,23 @@ class Task(PodSettings):
                     "(has(self.script) ? 1 : 0) + (has(self.http) ? 1 : 0)"
                     " + (has(self.command) || has(self.args) ? 1 : 0) <= 1",
                     "write one of script, http and command/args",
-                )
+                ),
+                rule(
+                    "!has(self.http) || !has(self.image)",
+                    "an http task runs in Tradewind's own image",
+                    fieldPath=".image",
+                ),
+                rule(
+                    "!has(self.forEach) || !has(self.forEach.itemsOf)"
+                    " || (has(self.dependsOn) && self.forEach.itemsOf in self.dependsOn)",
+                    "itemsOf names a fan-out that is in dependsOn",
+                    fieldPath=".forEach.itemsOf",
+                ),
+                rule(
+                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
+                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".outputs",
+                ),
             ]
         )
     )
