@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tradewind.control.admission import Asks, Malformed, Request, Verdict, admit, answer, forged, parse
-from tradewind.control.review import Reviewed, review
+from tradewind.control.admission import Asks, KnownDAG, Malformed, Request, Verdict, admit, answer, forged, parse
+from tradewind.control.review import review
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
@@ -19,11 +19,12 @@ class Cluster(Asks):
     def __init__(self, pods: Verdict | None = None, **dags: Body | ApiError) -> None:
         self._dags, self._pods = dags, pods or Verdict()
 
-    async def dag(self, namespace: str, name: str) -> Reviewed:
+    async def dag(self, namespace: str, name: str) -> KnownDAG:
         found = self._dags.get(name, NotFound(404, "NotFound", "not found"))
         if isinstance(found, ApiError):
             raise found
-        return review("DAG", found)
+        result = review("DAG", found)
+        return KnownDAG({}, str(result.problems[0])) if result.problems else KnownDAG(result.content.spec.params)
 
     async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
         return self._pods

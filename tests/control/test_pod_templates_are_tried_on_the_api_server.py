@@ -132,7 +132,7 @@ async def test_a_dag_that_many_runs_want_is_reviewed_anew_only_when_it_has_chang
     cluster = ClusterAsks(client, True)
     first = await cluster.dag("default", "d")
     assert await cluster.dag("default", "d") is first
-    await client.patch(DAGS, "default", "d", {"spec": {"description": "another"}})
-    assert (await cluster.dag("default", "d")).content.spec.description == "another"
+    await client.patch(DAGS, "default", "d", {"spec": {"params": {"n": {}}}})
+    assert set((await cluster.dag("default", "d")).params) == {"n"}
     with pytest.raises(NotFound):
         await cluster.dag("default", "e")

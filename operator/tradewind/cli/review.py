@@ -33,7 +33,7 @@ def review(documents: Iterable[Document]) -> Iterator[Refusal]:
         yield from (document.refusal(problem.path, str(problem)) for problem in found)
     for document, spec in runs:
         dag = known.get(_key(document, spec.dag))
-        for problem in against(dag, spec) if dag else ():
+        for problem in against(dag.spec.params, spec) if dag else ():
             yield document.refusal(problem.path, str(problem))
 
 

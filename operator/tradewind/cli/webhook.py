@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -21,6 +22,8 @@ from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection, NoCluster, connect
 
 log = logging.getLogger("tradewind")
+REVIEWS = 2
+"""Documents reviewed at once. Each takes a core, and a large DAG some fifty megabytes."""
 PATIENCE = 3.0
 """Seconds for a request to the API server, which itself waits for five."""
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -62,9 +65,10 @@ def command(
 
 
 async def _run(connection: Connection, cert: Path, key: Path, port: int, metrics_port: int, dry_run: bool) -> None:
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(REVIEWS))
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
     async with Client(connection, PATIENCE) as client:
         events = EventSink(client, time.time)
         certificate = Certificate(cert, key, lambda reason, words: _told(events, connection.namespace, reason, words))

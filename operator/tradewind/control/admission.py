@@ -9,6 +9,7 @@ from tradewind import GROUP
 from tradewind.control.review import Reviewed, against, review
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.model.run import DAGRunSpec
+from tradewind.model.value import Param
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem, summary
 
@@ -57,10 +58,18 @@ class Verdict:
     warnings: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class KnownDAG:
+    """What a run has to do with of its DAG: the params that it declares or, where it is invalid, what is wrong first."""
+
+    params: Mapping[str, Param]
+    wrong: str = ""
+
+
 class Asks(Protocol):
     """What a reviewer may ask the cluster."""
 
-    async def dag(self, namespace: str, name: str) -> Reviewed:
+    async def dag(self, namespace: str, name: str) -> KnownDAG:
         """A DAG. Raises ApiError."""
 
     async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
@@ -90,9 +99,9 @@ async def _run(request: Request, asks: Asks) -> Verdict:
         return Verdict((), [f"there is no DAG {spec.dag!r} in namespace {request.namespace}: the run waits for it"])
     except ApiError as error:
         return Verdict((), [f"spec.params are not checked, for DAG {spec.dag} can't be read: {error.message}"])
-    if dag.problems:
-        return Verdict((), [f"DAG {spec.dag} is invalid, so the run will fail: {dag.problems[0]}"])
-    return Verdict(against(dag.content, spec))
+    if dag.wrong:
+        return Verdict((), [f"DAG {spec.dag} is invalid, so the run will fail: {dag.wrong}"])
+    return Verdict(against(dag.params, spec))
 
 
 async def _alone(request: Request, asks: Asks) -> Verdict:
@@ -101,7 +110,7 @@ async def _alone(request: Request, asks: Asks) -> Verdict:
 
 
 async def _reviewed(request: Request) -> Reviewed:
-    # A DAG of ten thousand tasks takes seconds: probes and other requests go on meanwhile.
+    # A DAG of ten thousand tasks takes a second or two: probes and other requests go on meanwhile.
     return await asyncio.to_thread(review, request.kind, request.spec)
 
 

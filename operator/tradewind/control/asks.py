@@ -5,10 +5,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from tradewind.control.admission import Verdict
+from tradewind.control.admission import KnownDAG, Verdict
 from tradewind.control.launch import Held, forbidden
 from tradewind.control.podbuild import Unrenderable
-from tradewind.control.review import Reviewed, bare_pod, review, templated
+from tradewind.control.review import bare_pod, review, templated
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid
 from tradewind.kube.resources import DAGS, PODS
@@ -19,8 +19,8 @@ from tradewind.plan.problem import Problem
 
 PODS_ASKED = 5
 """Pods tried in one review: tasks with the same template count once."""
-CACHED = 32
-"""DAGs in memory."""
+CACHED = 1_024
+"""Of so many DAGs it is kept in memory what runs have to do with."""
 PATIENCE = 2.0
 """Seconds for all of them: well below the time that the API server gives the webhook."""
 
@@ -30,14 +30,14 @@ class ClusterAsks:
 
     def __init__(self, client: Client, dry_run: bool) -> None:
         self._client, self._dry_run = client, dry_run
-        self._dags: OrderedDict[tuple[str, int], Reviewed] = OrderedDict()
+        self._dags: OrderedDict[tuple[str, int], KnownDAG] = OrderedDict()
 
-    async def dag(self, namespace: str, name: str) -> Reviewed:
+    async def dag(self, namespace: str, name: str) -> KnownDAG:
         """A DAG. Raises ApiError. Runs come in bursts: a DAG that has not changed is reviewed once."""
         body = await self._client.get(DAGS, namespace, name)
         version = (body["metadata"]["uid"], int(body["metadata"].get("generation") or 0))
         if version not in self._dags:
-            self._dags[version] = await asyncio.to_thread(review, "DAG", body.get("spec") or {})
+            self._dags[version] = await asyncio.to_thread(_known, body.get("spec") or {})
             if len(self._dags) > CACHED:
                 self._dags.popitem(last=False)
         return self._dags[version]
@@ -46,7 +46,7 @@ class ClusterAsks:
         """Problems for what would be refused for ever; warnings for what may be mended, or is not known."""
         if not self._dry_run:
             return Verdict()
-        pods = _distinct(f"tradewind-dry-run-{uid[:8].lower()}", namespace, definition)
+        pods = await asyncio.to_thread(_distinct, f"tradewind-dry-run-{uid[:8].lower()}", namespace, definition)
         chosen = list(pods.items())[:PODS_ASKED]
         warnings = []
         if len(pods) > PODS_ASKED:
@@ -79,13 +79,19 @@ class ClusterAsks:
         return Verdict()
 
 
+def _known(spec: Any) -> KnownDAG:
+    result = review("DAG", spec)
+    if result.problems:
+        return KnownDAG({}, str(result.problems[0]))
+    return KnownDAG(result.content.spec.params)
+
+
 def _distinct(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
     """Pods that can be built before there is a run -> the first task that makes each."""
     found: dict[bytes, str] = {}
     for task, bare in templated(definition).items():
         try:
-            # Under one name and label for all tasks, so that equal templates make equal pods.
-            found.setdefault(bare_pod(name, namespace, "task", bare, _unknown), task)
+            found.setdefault(bare_pod(name, namespace, bare, _unknown), task)
         except Unrenderable:
             continue
     return found

@@ -12,6 +12,7 @@ from tradewind.model.base import Model
 from tradewind.model.pool import PoolSpec
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
+from tradewind.model.value import Param
 from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import define, read
 from tradewind.plan.definition import Definition
@@ -33,9 +34,9 @@ def review(kind: str, spec: Any) -> Reviewed:
     return REVIEWS[kind](spec)
 
 
-def against(dag: Definition, run: DAGRunSpec) -> list[Problem]:
-    """What is wrong with a run of this DAG."""
-    return resolve(dag.spec.params, run.params)[1]
+def against(declared: Mapping[str, Param], run: DAGRunSpec) -> list[Problem]:
+    """What is wrong with a run of a DAG that declares these params."""
+    return resolve(declared, run.params)[1]
 
 
 def _dag(spec: Any) -> Reviewed:
@@ -79,33 +80,44 @@ def templated(definition: Definition) -> dict[str, Task]:
     }  # fmt: skip
 
 
-def bare_pod(name: str, namespace: str, task: str, bare: Task, evaluate: Evaluate) -> bytes:
-    """The pod of such a task. Raises Unrenderable where `evaluate` raises ExpressionError."""
-    facts, start = RunFacts("run", namespace, "uid", "dag"), Start(task, None, 1, "")
+def bare_pod(name: str, namespace: str, bare: Task, evaluate: Evaluate) -> bytes:
+    """The pod of such a task; equal templates make equal pods. Raises Unrenderable where `evaluate` raises ExpressionError."""
+    facts, start = RunFacts("run", namespace, "uid", "dag"), Start("task", None, 1, "")
     return build(name, start, bare, facts, evaluate, "image")
 
 
 def _pod_problems(definition: Definition) -> list[Problem]:
     """Tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
-    tasks = templated(definition)
-    if not tasks:
-        return []
-    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
-
     problems = []
-    for name, task in tasks.items():
+    known: dict[bytes, list[str]] = {}
+    """Pod -> its fields that no pod has. Most tasks have the template of spec.defaults."""
+    for name, task in templated(definition).items():
+        path = f"spec.tasks.{name}.podTemplate"
         try:
-            V1Pod.model_validate(orjson.loads(bare_pod("pod", "default", name, task, lambda _: "")))
+            pod = bare_pod("pod", "default", task, lambda _: "")
         except Unrenderable as error:
             if not leaves(task.pod_template, ""):  # What an expression gives instead is seen when it is evaluated.
-                path, _, words = str(error).partition(": ")
-                problems.append(Problem(path, words))
-        except ValidationError as error:
-            # The generated models are stricter than the API server about types (no number is a quantity), so only fields that a pod does
-            # not have count here.
-            for detail in error.errors(include_url=False):
-                if detail["type"] == "extra_forbidden":
-                    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-                    path = f"spec.tasks.{name}.podTemplate{where}"
-                    problems.append(Problem(path, "a pod has no such field", "see `kubectl explain pod.spec`"))
+                where, _, words = str(error).partition(": ")
+                problems.append(Problem(path + where.partition(".podTemplate")[2], words))
+            continue
+        if pod not in known:
+            known[pod] = _unknown_fields(pod)
+        words = ("a pod has no such field", "see `kubectl explain pod.spec`")
+        problems += [Problem(f"{path}{field}", *words) for field in known[pod]]
     return problems
+
+
+def _unknown_fields(pod: bytes) -> list[str]:
+    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
+
+    try:
+        V1Pod.model_validate(orjson.loads(pod))
+    except ValidationError as error:
+        # The generated models are stricter than the API server about types (no number is a quantity), so only fields that a pod does
+        # not have count here.
+        return [
+            "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+            for detail in error.errors(include_url=False)
+            if detail["type"] == "extra_forbidden"
+        ]
+    return []
