@@ -102,8 +102,8 @@ def _pod_problems(definition: Definition) -> list[Problem]:
             continue
         if pod not in known:
             known[pod] = _unknown_fields(pod)
-        words = ("a pod has no such field", "see `kubectl explain pod.spec`")
-        problems += [Problem(f"{path}{field}", *words) for field in known[pod]]
+        what, instead = "a pod has no such field", "see `kubectl explain pod.spec`"
+        problems += [Problem(f"{path}{field}", what, instead) for field in known[pod]]
     return problems
 
 
