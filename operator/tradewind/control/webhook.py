@@ -69,5 +69,6 @@ async def _timed(request: Request, asks: Asks) -> Verdict:
         metrics.admission_requests.labels(kind, allowed).inc()
         metrics.admission_duration.labels(kind).observe(time.perf_counter() - began)
     if verdict.problems:
-        log.info("refused %s %s/%s: %s", request.kind, request.namespace, request.name, verdict.problems[0])
+        # Without the words: they quote values.
+        log.info("refused %s %s/%s: %s", request.kind, request.namespace, request.name, verdict.problems[0].path)
     return verdict
