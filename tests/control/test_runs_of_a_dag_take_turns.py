@@ -10,7 +10,20 @@ from tradewind.plan.definition import Definition
 
 
 def run(name: str, created: int, priority: int | None = None, cancelled: bool = False, **params: Any) -> Run:
-    return Run(name, "ns", f"uid-{name}", 1, 1, created, False, "d", params, "Cancelled" if cancelled else "Running", {}, priority)
+    return Run(
+        name,
+        "ns",
+        f"uid-{name}",
+        1,
+        1,
+        created,
+        False,
+        "d",
+        params,
+        "Cancelled" if cancelled else "Running",
+        {},
+        priority,
+    )
 
 
 def dag(**spec: Any) -> Definition:

@@ -57,3 +57,76 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is mended
   verbs: [get, list, create, update, delete]
 {{- end }}
+
+{{- /* Where the pods of both Deployments may run, and as whom. */ -}}
+{{- define "tradewind.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- /* To DNS and the API server. */ -}}
+{{- define "tradewind.egress" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
+{{- define "tradewind.webhook" -}}
+{{ include "tradewind.name" . }}-webhook
+{{- end }}
+
+{{- /* Its pods are none of the operator's: they have another name. */ -}}
+{{- define "tradewind.webhook.selector" -}}
+app.kubernetes.io/name: tradewind-webhook
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tradewind.webhook.labels" -}}
+{{ include "tradewind.webhook.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "tradewind.webhook.secret" -}}
+{{- .Values.webhook.existingSecret | default (printf "%s-certificate" (include "tradewind.webhook" .)) -}}
+{{- end }}
+
+{{- /* How the API server calls it. */ -}}
+{{- define "tradewind.webhook.hosts" -}}
+- {{ include "tradewind.webhook" . }}.{{ .Release.Namespace }}.svc
+- {{ include "tradewind.webhook" . }}.{{ .Release.Namespace }}.svc.cluster.local
+{{- end }}
+
+{{- define "tradewind.webhook.rules" -}}
+- apiGroups: [tradewind.dev]
+  resources: [dags] # that of a run, for its params
+  verbs: [get]
+{{- if .Values.webhook.dryRunPods }}
+# To let the API server itself judge the pods that podTemplates make (dryRun=All, so that none is made). RBAC knows no right to a
+# dry run alone: whoever holds this account's token could create pods. webhook.dryRunPods: false does without.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [create]
+{{- end }}
+{{- end }}

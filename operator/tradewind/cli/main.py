@@ -28,6 +28,7 @@ COMMANDS = {
     "mark": "edit:mark",
     "rerun": "rerun",
     "operator": "operator",
+    "webhook": "webhook",
 }
 """Command -> module of this package, and the name in it where that is not `command`. Imported when asked for: `tradewind --help` must not wait for all of them."""
 

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import socket
+import time
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import click
 import uvloop
 
+from tradewind import metrics
 from tradewind.control.app import Operator, Options
+from tradewind.control.health import illness, readiness
 from tradewind.control.http import Light
 from tradewind.control.probes import serve
 from tradewind.kube.connection import NoCluster, connect
@@ -84,7 +87,13 @@ def command(
 
     async def run() -> None:
         operator = Operator(connection, options)
-        async with serve(operator, metrics_port):
+        probes = serve(
+            metrics_port,
+            lambda: illness(operator, time.monotonic()),
+            lambda: readiness(operator),
+            metrics.REGISTRY,
+        )
+        async with probes:
             await operator.run(asyncio.Event())
 
     try:

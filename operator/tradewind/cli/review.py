@@ -4,13 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tradewind.cli.manifest import Document, Refusal
-from tradewind.control.dags import pod_problems
-from tradewind.model.pool import PoolSpec
+from tradewind.control.review import against
+from tradewind.control.review import review as reviewed
 from tradewind.model.run import DAGRunSpec
-from tradewind.plan.define import define, read
 from tradewind.plan.definition import Definition
-from tradewind.plan.params import resolve
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.problem import Problem
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""
@@ -23,24 +21,19 @@ Key = tuple[str, str]
 def review(documents: Iterable[Document]) -> Iterator[Refusal]:
     """Everything that is wrong with them."""
     known: dict[Key, Definition] = {}
-    runs = []
+    runs: list[tuple[Document, DAGRunSpec]] = []
     for document in documents:
-        found = list(_metadata(document))
-        try:
-            match document.kind:
-                case "DAG":
-                    known[_key(document, document.name)] = definition = define(document.body.get("spec") or {})
-                    pod_problems(definition)
-                case "DAGRun":
-                    runs.append((document, read(DAGRunSpec, document.body.get("spec") or {})))
-                case _:
-                    read(PoolSpec, document.body.get("spec") or {})
-        except Invalid as error:
-            found += error.problems
+        result = reviewed(document.kind, document.body.get("spec") or {})
+        match result.content:
+            case Definition() as definition:
+                known[_key(document, document.name)] = definition
+            case DAGRunSpec() as spec:
+                runs.append((document, spec))
+        found = [*_metadata(document), *result.problems]
         yield from (document.refusal(problem.path, str(problem)) for problem in found)
     for document, spec in runs:
         dag = known.get(_key(document, spec.dag))
-        for problem in resolve(dag.spec.params, spec.params)[1] if dag else ():
+        for problem in against(dag.spec.params, spec) if dag else ():
             yield document.refusal(problem.path, str(problem))
 
 

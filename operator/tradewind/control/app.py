@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind import metrics
-from tradewind.control.engine import Engine, first, tasks
+from tradewind.control.engine import Engine
 from tradewind.control.http import Light
+from tradewind.control.together import first, tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.lease import Lease

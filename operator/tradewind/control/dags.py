@@ -7,11 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from pydantic import ValidationError
-
 from tradewind.control.events import EventSink
-from tradewind.control.podbuild import build
+from tradewind.control.review import review
 from tradewind.control.revisions import CAUSE, Revisions, change_cause
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference, stamp
@@ -19,10 +16,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.define import define
-from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.problem import summary
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]
@@ -157,36 +151,4 @@ def _checked(body: Object) -> bool:
 
 def check(spec: Any) -> str:
     """What is wrong with a DAG's spec, for its condition; empty when nothing is."""
-    try:
-        pod_problems(define(spec))
-    except Invalid as error:
-        return str(error)
-    return ""
-
-
-def pod_problems(definition: Definition) -> None:
-    """Raises Invalid for tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
-    templated = {name: task for name, task in definition.tasks.items() if task.pod_template is not None}
-    if not templated:
-        return
-    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
-
-    problems = []
-    for name, task in templated.items():
-        bare = task.model_copy(
-            update={"env": {}, "args": [], "command": [], "http": None, "image": task.image or "image"}
-        )
-        facts, start = RunFacts("run", "default", "uid", "dag"), Start(name, None, 1, "")
-        pod: dict[str, Any] = orjson.loads(build("pod", start, bare, facts, lambda _: "", "image"))
-        try:
-            V1Pod.model_validate(pod)
-        except ValidationError as error:
-            # The generated models are stricter than the API server about types (no number is a quantity), so only fields that a pod does
-            # not have count here.
-            for detail in error.errors(include_url=False):
-                if detail["type"] == "extra_forbidden":
-                    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-                    path = f"spec.tasks.{name}.podTemplate{where}"
-                    problems.append(Problem(path, "a pod has no such field", "see `kubectl explain pod.spec`"))
-    if problems:
-        raise Invalid(problems)
+    return summary(review("DAG", spec).problems)

@@ -1,11 +1,10 @@
 """What an operator does while it leads: kopf watches DAGs and pools, informers watch runs and pods, reconcilers do the rest."""
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
@@ -22,6 +21,7 @@ from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
+from tradewind.control.together import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
@@ -239,28 +239,6 @@ class Engine:
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()
-
-
-@contextlib.asynccontextmanager
-async def tasks(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Runs them while the context is open."""
-    running = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield running
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-
-async def first(*coroutines: Any) -> None:
-    """Waits until one of them ends, and cancels the others."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:

@@ -56,7 +56,7 @@ class Launcher:
         except Invalid as error:
             return _refused(start, "PodRefused", f"the API server refused the pod: {error.message}")
         except Forbidden as error:
-            return _forbidden(start, error)
+            return forbidden(start, error)
         if answer is None:
             words = f"pod {name} exists and does not belong to this run: delete it, or wait until it is gone"
             return Held(Hold(start.key, "NameTaken", words))
@@ -92,7 +92,7 @@ def _refused(start: Start, reason: str, message: str) -> Refused:
     return Refused(Ended(Attempt(start.key, start.number, now, now, reason), message))
 
 
-def _forbidden(start: Start, error: Forbidden) -> Held | Refused:
+def forbidden(start: Start, error: Forbidden) -> Held | Refused:
     """Quota, missing rights and a missing service account can be mended while the run waits; other refusals stay."""
     words = error.message
     if "exceeded quota" in words or "failed quota" in words:

@@ -116,7 +116,7 @@ def build(
         "spec": _spec(task, container, renderer),
     }
     if task.pod_template:
-        pod = merge(pod, renderer.tree("podTemplate", task.pod_template))
+        pod = _shaped(start.task, merge(pod, renderer.tree("podTemplate", task.pod_template)))
     metadata = pod["metadata"]
     metadata |= {
         "name": name,
@@ -139,6 +139,17 @@ def build(
     if start.avoid_spot:
         _avoid_spot(pod["spec"])
     return orjson.dumps(pod)
+
+
+def _shaped(task: str, pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod, in which what follows finds the objects that it writes to."""
+    for path in (("metadata",), ("metadata", "labels"), ("metadata", "annotations"), ("spec",)):
+        found: Any = pod
+        for step in path:
+            found = found.get(step, {})
+        if not isinstance(found, dict) or (len(path) == 1 and path[0] not in pod):
+            raise Unrenderable(f"spec.tasks.{task}.podTemplate.{'.'.join(path)}: not an object; write it as in a pod")
+    return pod
 
 
 def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import (
+    IDENTIFIER,
     MAX_DEPENDENCIES,
     EnvName,
     Expression,
@@ -137,6 +138,22 @@ class Task(PodSettings):
                     "!has(self.teardown) || !(has(self.triggerRule) && self.triggerRule != 'AllSucceeded')",
                     "a teardown runs whenever its setup ran: it has no triggerRule",
                     fieldPath=".triggerRule",
+                ),
+                rule(
+                    "!has(self.image) || !(has(self.http) || has(self.wait) || has(self.approval) || has(self.compute))",
+                    "http, wait, approval and compute tasks need no image",
+                    fieldPath=".image",
+                ),
+                rule(
+                    "!has(self.forEach) || !has(self.forEach.itemsOf)"
+                    " || (has(self.dependsOn) && self.forEach.itemsOf in self.dependsOn)",
+                    "itemsOf names a fan-out that is in dependsOn",
+                    fieldPath=".forEach.itemsOf",
+                ),
+                rule(
+                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
+                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".outputs",
                 ),
             ]
         )
