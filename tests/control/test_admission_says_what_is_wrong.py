@@ -166,6 +166,21 @@ async def test_a_reviewer_can_see_who_claims_to_be_someone_else(by: Any) -> None
     assert problem.path == "spec.edits[1].by" and problem.instead == "write 'ada'"
 
 
+@pytest.mark.parametrize("by", ["eve", None])
+async def test_who_edits_a_run_or_decides_an_approval_can_not_be_someone_else(by: Any) -> None:
+    edit = {"action": "Skip", "tasks": ["a"], **({"by": by} if by else {})}
+    run = {"dag": "d"}
+    [problem] = (await admit(request("DAGRun", {**run, "edits": [edit]}, old=run), Cluster(d=GOOD))).problems
+    assert (problem.path, problem.instead) == ("spec.edits[0].by", "write 'ada'")
+    asked = {"run": "r", "task": "a"}
+    decided = {**asked, "decision": "Approved", "by": by or ""}
+    [problem] = (await admit(request("Approval", decided, old=asked), Cluster())).problems
+    assert (problem.path, problem.instead) == ("spec.by", "write 'ada'")
+    mine = {**decided, "by": "ada"}
+    assert await admit(request("Approval", mine, old=asked), Cluster()) == Verdict()
+    assert await admit(request("Approval", {**mine, "comment": "x"}, old=mine), Cluster()) == Verdict()
+
+
 REVIEW = {
     "apiVersion": "admission.k8s.io/v1",
     "kind": "AdmissionReview",

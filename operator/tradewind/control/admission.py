@@ -91,6 +91,10 @@ async def _run(request: Request, asks: Asks) -> Verdict:
     spec = result.content
     if not isinstance(spec, DAGRunSpec):
         return Verdict(result.problems)
+    if wrong := [
+        *forged("spec.edits", request.spec.get("edits") or [], request.before.get("edits") or [], request.user)
+    ]:
+        return Verdict(wrong)
     if request.old is not None and request.spec.get("params") == request.before.get("params"):
         return Verdict()  # They were read when the run began; it can be cancelled whatever became of its DAG since.
     try:
@@ -104,6 +108,15 @@ async def _run(request: Request, asks: Asks) -> Verdict:
     return Verdict(against(dag.params, spec))
 
 
+async def _approval(request: Request, asks: Asks) -> Verdict:
+    """Who decides says so himself."""
+    by, decided = request.spec.get("by"), request.spec.get("decision") != request.before.get("decision")
+    if decided and by != request.user:
+        words = f"{str(by)[:80]!r} is not who sends this"
+        return Verdict([Problem("spec.by", words, f"write {request.user!r}")])
+    return await _alone(request, asks)
+
+
 async def _alone(request: Request, asks: Asks) -> Verdict:
     """Of a kind about which there is nothing to ask."""
     return Verdict((await _reviewed(request)).problems)
@@ -114,7 +127,13 @@ async def _reviewed(request: Request) -> Reviewed:
     return await asyncio.to_thread(review, request.kind, request.spec)
 
 
-REVIEWERS: Mapping[str, Reviewer] = {"DAG": _dag, "DAGRun": _run, "Pool": _alone, "ClusterPool": _alone}
+REVIEWERS: Mapping[str, Reviewer] = {
+    "DAG": _dag,
+    "DAGRun": _run,
+    "Pool": _alone,
+    "ClusterPool": _alone,
+    "Approval": _approval,
+}
 """Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
 
 

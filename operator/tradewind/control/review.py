@@ -8,6 +8,7 @@ import orjson
 from pydantic import ValidationError
 
 from tradewind.control.podbuild import Unrenderable, build
+from tradewind.model.approval import ApprovalSpec
 from tradewind.model.base import Model
 from tradewind.model.pool import PoolSpec
 from tradewind.model.run import DAGRunSpec
@@ -62,6 +63,7 @@ REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
     "DAGRun": _reads(DAGRunSpec),
     "Pool": _reads(PoolSpec),
     "ClusterPool": _reads(PoolSpec),
+    "Approval": _reads(ApprovalSpec),
 }
 """Kind -> who reviews its `spec`."""
 
