@@ -60,7 +60,14 @@ class World:
             "--metrics-port",
             "0",
         ]
-        command += ["--namespace", self.namespace, "--lease-namespace", self.namespace]  # flags can say otherwise
+        command += [
+            "--http-allow",
+            "127.0.0.0/8",
+            "--namespace",
+            self.namespace,
+            "--lease-namespace",
+            self.namespace,
+        ]  # flags can say otherwise
         if "identity" in env:
             command += ["--lease-name", env.pop("identity")]
         command += flags
