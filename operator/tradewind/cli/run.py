@@ -15,10 +15,12 @@ from rich.console import Console
 from tradewind import API_VERSION
 from tradewind.cli import manifest
 from tradewind.cli.follow import follow, print_logs
+from tradewind.cli.localapprovals import approvals
 from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.control.run import Run, read_run
+from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS
 from tradewind.model.value import Param
@@ -42,6 +44,7 @@ RESOURCES = {
 @click.option(
     "-f", "--file", help="Run the DAG of this manifest on this machine, without a cluster (`-`: standard input)."
 )
+@click.option("--approve", is_flag=True, help="With -f: say yes to every approval.")
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: show the run until it has ended.")
 @PARAM
 @OUTPUT
@@ -51,6 +54,7 @@ def command(
     /,
     dag: str | None,
     file: str | None,
+    approve: bool,
     watch: bool,
     params: tuple[str, ...],
     output: str,
@@ -66,7 +70,7 @@ def command(
     """
     given = pairs(params)
     if file:
-        succeeded = settled(run_here(file, dag, given, output))
+        succeeded = settled(run_here(file, dag, given, output, approve))
     elif dag:
         succeeded = _run_there(dag=dag, params=given, watch=watch, output=output, **rest)
     else:
@@ -100,8 +104,8 @@ async def _run_there(
     return await conclude(client, run, found_rows, output, console)
 
 
-async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str) -> bool:
-    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once."""
+async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str, approve: bool = False) -> bool:
+    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once. `approve` says yes to all approvals."""
     documents = manifest.load(file)
     for document in documents:
         manifest.check(document)
@@ -125,11 +129,9 @@ async def run_here(file: str, dag: str | None, params: Mapping[str, str], output
             created = read_run(orjson.loads(await here.client.create(RUNS, "default", body, fieldValidation="Strict")))
             for words in ignored(chosen):
                 console.print(f"note: {words}", style="dim", highlight=False)
-            canceller = asyncio.create_task(_cancel_when(cancelled, here.client, created))
-            try:
+            beside = [_cancel_when(cancelled, here.client, created), approvals(here.client, created, approve, console)]
+            async with tasks(beside):
                 run, rows = await follow(here.client, "default", created.name, console, lambda: "")
-            finally:
-                canceller.cancel()
             return await conclude(here.client, run, rows, output, console)
     except asyncio.CancelledError:
         raise click.exceptions.Exit(130) from None
