@@ -149,6 +149,10 @@ async def test_an_approval_waits_for_a_person_and_hands_on_the_answers(operated:
         assert approval["spec"]["message"] == "Publish approved?"
         waiting = await operated.until(client, run, lambda status: status.get("waiting"))
         assert waiting["status"]["waiting"][0]["reason"] == "Approval"
+        described = tradewind(operated, "describe", "run", run).stdout
+        assert "waits for approval" in described and f"`tradewind approve {run} ok`" in " ".join(described.split())
+        assert "person" in tradewind(operated, "top").stdout
+        assert "Publish approved?" in tradewind(operated, "get", "approvals").stdout
         refused = tradewind(operated, "approve", run, "--answer", "rows=0")
         assert refused.returncode == 1 and "--answer rows: 0 is out of bounds; at least 1" in refused.stderr
         wrong = {"spec": {"decision": "Approved", "by": "ada", "answers": {"rows": "many"}}}

@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs, runs or pools in a table."""
+"""`tradewind get`: DAGs, runs, approvals or pools in a table."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from rich.text import Text
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import CLUSTER_POOLS, DAGS, POOLS, RUNS, Resource
+from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, Resource
 from tradewind.model import duration
 
 KINDS = {
@@ -23,6 +23,8 @@ KINDS = {
     "run": RUNS,
     "dagruns": RUNS,
     "dagrun": RUNS,
+    "approvals": APPROVALS,
+    "approval": APPROVALS,
     "pools": POOLS,
     "pool": POOLS,
     "clusterpools": CLUSTER_POOLS,
@@ -31,13 +33,14 @@ KINDS = {
 HEADS = {
     RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
+    APPROVALS: ["RUN", "TASK", "OUTCOME", "BY", "AGE", "MESSAGE"],
     POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
     CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
 }
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs|pools|clusterpools")
+@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs|approvals|pools|clusterpools")
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
 @click.option("--dag", help="Only runs of this DAG.")
@@ -46,7 +49,7 @@ HEADS = {
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs, runs (the youngest first) or pools."""
+    """List DAGs, runs (the youngest first), approvals or pools."""
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
     if name:
@@ -67,7 +70,7 @@ async def command(
 def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
     heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
     table = Table(*heads, box=None, pad_edge=False, header_style="bold")
-    cells = {RUNS: _run, DAGS: _dag}.get(resource, _pool)
+    cells = {RUNS: _run, DAGS: _dag, APPROVALS: _approval}.get(resource, _pool)
     for item in items:
         table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
     return table
@@ -100,6 +103,11 @@ def _dag(item: Object) -> list[str | Text]:
         Text(phase, style="red" if phase == "Invalid" else ""),
         _age(item),
     ]
+
+
+def _approval(item: Object) -> list[str | Text]:
+    spec, outcome = item["spec"], (item.get("status") or {}).get("outcome") or "Pending"
+    return [spec["run"], spec["task"], outcome, spec.get("by", ""), _age(item), Text(spec.get("message", ""))]
 
 
 def _pool(item: Object) -> list[str | Text]:

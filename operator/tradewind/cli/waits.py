@@ -11,6 +11,7 @@ from tradewind.control.run import Run
 from tradewind.control.view import View
 from tradewind.kube.pod import Pod
 from tradewind.plan.critical import Trail
+from tradewind.plan.decision import Live
 from tradewind.plan.state import FINAL, State
 from tradewind.plan.unit import Unit
 
@@ -57,8 +58,13 @@ class _Look:
         if unit.state is State.BLOCKED:
             return Wait(unit.key, Cause.DEPENDENCIES, "Blocked", blocked(self.board, unit.task, unit.index))
         if unit.live is not None:
-            return _of_pod(unit, self.view.pods[unit.key, unit.live.number])
+            pod = self.view.pods.get((unit.key, unit.live.number))
+            return self._podless(unit, unit.live) if pod is None else _of_pod(unit, pod)
         return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
+
+    def _podless(self, unit: Unit, live: Live) -> Wait:
+        cause = Cause.PERSON if live.reason == "Approval" else Cause.RUNNING
+        return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
 
     def _again(self, unit: Unit) -> Wait:
         """An attempt has ended, and another is allowed. The operator's clock for that is its own: until it is due by ours."""
@@ -107,6 +113,8 @@ def _cause(reason: str) -> Cause:
     """Of a task that could start, by the operator's reason."""
     if reason == "Parallelism":
         return Cause.PARALLELISM
+    if reason == "Suspended":
+        return Cause.PERSON
     return Cause.POOL if reason.startswith("Pool") else Cause.QUOTA
 
 

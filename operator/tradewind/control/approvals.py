@@ -19,7 +19,7 @@ from tradewind.plan.decision import RunFacts
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import summary
 
-LOOK = 60.0
+LOOK = 600.0
 """Seconds after which an approval is looked at again, should an event have been missed."""
 
 

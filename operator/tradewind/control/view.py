@@ -13,6 +13,7 @@ from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Definition
+from tradewind.plan.state import State
 
 OUTPUTS_LIMIT = 512 * 1024
 """Bytes of outputs that one run can hold: its object has to stay within what etcd stores."""
@@ -294,4 +295,16 @@ def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> View:
     view = View(run)
     view.bind(definition, pods, 0.0, 0.0, None)
     view.absorb(pods, 0.0)
+    if view.board is not None and not run.final and run.desired != "Suspended":
+        _assume(view.board, run)
     return view
+
+
+def _assume(board: Board, run: Run) -> None:
+    """What the operator does without a pod only the operator knows; a task that could start is taken to have been started."""
+    board.decide(0.0)
+    told = {item["task"]: item for item in run.status.get("waiting") or []}
+    for unit in board.units.values():
+        if unit.state is State.READY and unit.task in board.podless:
+            said = told.get(unit.key, {})
+            board.tell_live(unit.key, Live(unit.next, reason=said.get("reason", ""), message=said.get("message", "")))

@@ -46,7 +46,7 @@ class Board(Ledger):
     ) -> None:
         """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds; `podless`
         are the tasks that run without a pod."""
-        self.rounds, self._podless = rounds, podless
+        self.rounds, self.podless = rounds, podless
         self._cancelled = self._terminated = self.suspended = False
         self._before: dict[str, int] = {}
         self._fixed: dict[str, tuple[State, str]] = {}
@@ -319,7 +319,7 @@ class Board(Ledger):
             self._broken = True
             return
         task = self.definition.tasks[unit.task]
-        podless = unit.task in self._podless
+        podless = unit.task in self.podless
         lane = (unit.task if unit.index is not None else "", tuple(task.pools), podless)
         if not podless:
             self._alive += (state in LIVE) - (before in LIVE)
