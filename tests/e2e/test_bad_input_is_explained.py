@@ -76,7 +76,7 @@ async def test_what_the_api_server_itself_refuses(operated: World) -> None:
             (
                 "two-ways",
                 {"a": {"script": {"shell": "x"}, "command": ["y"]}},
-                "write one of script, http and command/args",
+                "write one of command/args, script, http, wait, approval and compute",
             ),
             ("image", {"a": {"http": {"url": "http://x"}, "image": "y"}}, "an http task runs in Tradewind's own image"),
             (
