@@ -78,7 +78,11 @@ async def test_what_the_api_server_itself_refuses(operated: World) -> None:
                 {"a": {"script": {"shell": "x"}, "command": ["y"]}},
                 "write one of command/args, script, http, wait, approval and compute",
             ),
-            ("image", {"a": {"http": {"url": "http://x"}, "image": "y"}}, "http, wait, approval and compute tasks need no image"),
+            (
+                "image",
+                {"a": {"http": {"url": "http://x"}, "image": "y"}},
+                "http, wait, approval and compute tasks need no image",
+            ),
             (
                 "items-of",
                 {"a": {"forEach": {"itemsOf": "b"}}, "b": {"forEach": {"items": [1]}}},

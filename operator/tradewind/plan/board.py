@@ -6,27 +6,26 @@ alone, not on the order in which it was told them: a board made anew from the sa
 """
 
 from collections.abc import Mapping, Sequence
-from heapq import heappop, heappush, merge
+from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
 
 from tradewind.model.fanout import MAX_ITEMS
 from tradewind.model.run import Phase
-from tradewind.plan.attempt import CANCELLED, FAIL_FAST, LOSSES, RUN_TIMEOUT, Attempt, parse_key
+from tradewind.plan.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
 from tradewind.plan.conclude import conclusion, exit_story
-from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Start, Stop
+from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import evaluate, names_item
 from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.gate import Ruling, condition, ruling
 from tradewind.plan.group import Group
-from tradewind.plan.lane import Entry, Lane, LaneKey
+from tradewind.plan.lane import Lane
 from tradewind.plan.ledger import Ledger
+from tradewind.plan.pick import pick
 from tradewind.plan.state import FINAL, LIVE, State
 from tradewind.plan.unit import Advice, Unit, advise, fix
 
-WINDOW = 256
-"""Starts per lane and plan: a plan for ten thousand ready tasks need not list them all."""
 SHOWN = 100
 """Holds that a plan lists."""
 
@@ -47,7 +46,7 @@ class Board(Ledger):
         """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds; `podless`
         are the tasks that run without a pod."""
         self.rounds, self.podless = rounds, podless
-        self._cancelled = self._terminated = self.suspended = False
+        self._cancelled = self._terminated = False
         self._before: dict[str, int] = {}
         self._fixed: dict[str, tuple[State, str]] = {}
         self._deadline = None if timeout is None else began + timeout
@@ -76,11 +75,9 @@ class Board(Ledger):
         self.refused: dict[str, str] = {}
         """Tasks and items that failed without an attempt, and why."""
         self._open = len(tasks)
-        self._alive = 0
         self.stops: dict[str, Stop] = {}
         self.holds: dict[str, Hold] = {}
         self._stuck: set[str] = set()
-        self._lanes: dict[LaneKey, Lane] = {}
         self._timers: list[tuple[float, str]] = []
         self._heap: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
@@ -173,9 +170,7 @@ class Board(Ledger):
         plan = Plan(stops=list(self.stops.values()), held=len(self.holds))
         plan.holds = list(islice(self.holds.values(), SHOWN))
         plan.moving = sum(self.tally[state] for state in LIVE) > len(self._stuck)
-        self._pick(plan)
-        if self.suspended:
-            self._suspend(plan)
+        pick(self, plan)
         plan.wake_at = self._timers[0][0] if self._timers else None
         if self._deadline is not None and not self._timed_out:
             plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
@@ -194,55 +189,6 @@ class Board(Ledger):
         if self._outcome is None:
             self._outcome = conclusion(self, self._timed_out)
         return self._outcome
-
-    def _suspend(self, plan: Plan) -> None:
-        """Nothing starts; what has started goes on."""
-        if waiting := [*plan.starts, *plan.podless]:
-            words = f"the run is suspended, {len(waiting)} could start: `tradewind resume run/{self.run.name}`"
-            plan.holds.insert(0, Hold(waiting[0].key, "Suspended", words))
-            plan.held += len(waiting)
-        plan.starts, plan.podless, plan.wanting = [], [], {}
-
-    def _pick(self, plan: Plan) -> None:
-        """The starts, and why other ready units do not start."""
-        parallelism = self.definition.spec.parallelism
-        plan.room = None if parallelism is None else max(0, parallelism - self._alive)
-        chosen: list[list[tuple[Entry, Unit]]] = []
-        free: list[list[tuple[Entry, Unit]]] = []
-        for (task, pools, podless), lane in self._lanes.items():
-            if pools:
-                plan.wanting[pools] = plan.wanting.get(pools, 0) + len(lane.entries)
-            own = self.groups[task].source.parallelism if task else None
-            limit = WINDOW if own is None else min(WINDOW, own - self.groups[task].live)
-            room = None if podless else plan.room
-            found = lane.first(limit if room is None else min(limit, room))
-            (free if podless else chosen).append(found)
-            hidden = len(lane.entries) - len(found)
-            if not hidden or len(found) == WINDOW:
-                continue  # Each pod that is made brings another look, and the next ones.
-            what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
-            first = lane.units[lane.entries[len(found)]]
-            plan.holds.append(Hold(first.key, "Parallelism", f"{hidden} wait their turn: {what}"))
-            plan.held += hidden
-        plan.starts, plan.podless = (
-            [self._start(unit, entry) for entry, unit in merge(*lanes, key=lambda pair: pair[0])]
-            for lanes in (chosen, free)
-        )
-
-    def _start(self, unit: Unit, entry: Entry) -> Start:
-        terms = self.definition.terms[unit.task]
-        last_chance = bool(unit.ended) and unit.ended[-1].reason in LOSSES
-        last_chance = last_chance and unit.spent.losses == terms.retries.infrastructure_limit
-        return Start(
-            unit.task,
-            unit.index,
-            unit.next,
-            unit.why,
-            -entry[0],
-            tuple(self.definition.tasks[unit.task].pools),
-            ooms=sum(attempt.reason == "OOMKilled" for attempt in unit.ended),
-            avoid_spot=terms.retries.avoid_spot and last_chance,
-        )
 
     # Settling: from what changed to what follows.
 
@@ -322,14 +268,14 @@ class Board(Ledger):
         podless = unit.task in self.podless
         lane = (unit.task if unit.index is not None else "", tuple(task.pools), podless)
         if not podless:
-            self._alive += (state in LIVE) - (before in LIVE)
+            self.alive += (state in LIVE) - (before in LIVE)
         entry = (-task.priority, self._place[unit.task], -1 if unit.index is None else unit.index)
         if before is State.READY:
-            self._lanes[lane].remove(entry)
-            if not self._lanes[lane].entries:
-                del self._lanes[lane]
+            self.lanes[lane].remove(entry)
+            if not self.lanes[lane].entries:
+                del self.lanes[lane]
         elif state is State.READY:
-            self._lanes.setdefault(lane, Lane()).add(entry, unit)
+            self.lanes.setdefault(lane, Lane()).add(entry, unit)
         self.tally[before] -= 1
         self.tally[state] += 1
         if unit.index is None:

@@ -12,6 +12,7 @@ from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Values, cel_name, evaluate
 from tradewind.plan.gate import Gate
 from tradewind.plan.group import Group
+from tradewind.plan.lane import Lane, LaneKey
 from tradewind.plan.state import FINAL, State
 from tradewind.plan.template import render, written
 from tradewind.plan.unit import Unit
@@ -25,6 +26,8 @@ class Ledger(ABC):
         self._values = run.values()
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """What was handed on, by task or item."""
+        self.suspended = False
+        """Whether nothing more is to start."""
         self.clear()
 
     def clear(self) -> None:
@@ -42,6 +45,10 @@ class Ledger(ABC):
         """How many of them are where."""
         self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
         """Of each task, how many dependencies have ended in which state; a failure that is allowed counts as a success."""
+        self.lanes: dict[LaneKey, Lane] = {}
+        """What is ready."""
+        self.alive = 0
+        """Tasks and items with a pod."""
         self._outcome: tuple[Phase, str] | None = None
 
     @abstractmethod
