@@ -148,6 +148,7 @@ def current(
             **(before.get("outputs") or {}),
             **{end.attempt.task: end.outputs for end in news if end.outputs},
         },
+        "results": dict(plan.results),
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
         "waiting": [

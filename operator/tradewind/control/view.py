@@ -13,9 +13,8 @@ from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Definition
+from tradewind.plan.results import OUTPUTS_LIMIT
 
-OUTPUTS_LIMIT = 512 * 1024
-"""Bytes of outputs that one run can hold: its object has to stay within what etcd stores."""
 Key = tuple[str, int]
 """A task or item, and the number of an attempt."""
 

@@ -22,6 +22,7 @@ from tradewind.plan.gate import Ruling, condition, ruling
 from tradewind.plan.group import Group
 from tradewind.plan.lane import Entry, Lane, LaneKey
 from tradewind.plan.ledger import Ledger
+from tradewind.plan.results import NoResult, results
 from tradewind.plan.state import FINAL, LIVE, State
 from tradewind.plan.unit import Advice, Unit, advise, fix
 
@@ -73,6 +74,7 @@ class Board(Ledger):
         super().clear()
         tasks = self.definition.tasks
         self._timed_out = False
+        self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
         """Tasks and items that failed without an attempt, and why."""
         self._open = len(tasks)
@@ -182,6 +184,7 @@ class Board(Ledger):
         if not self._open and not self._live:
             plan.phase, plan.message = self.outcome()
             plan.message += exit_story(self)
+            plan.results = self._results
             plan.wake_at = None
         elif self._cancelled:
             plan.message = "being terminated" if self._terminated else "being cancelled"
@@ -192,7 +195,14 @@ class Board(Ledger):
     def outcome(self) -> tuple[Phase, str]:
         """How the run ends, exit tasks aside, and why."""
         if self._outcome is None:
-            self._outcome = conclusion(self, self._timed_out)
+            phase, message = conclusion(self, self._timed_out)
+            self._results = {}
+            if phase == "Succeeded":
+                try:
+                    self._results = results(self)
+                except NoResult as error:
+                    phase, message = "Failed", str(error)
+            self._outcome = phase, message
         return self._outcome
 
     def _suspend(self, plan: Plan) -> None:
@@ -380,7 +390,7 @@ class Board(Ledger):
         if not above and not fixed:
             ruled = ruling(self.gate(name, None))
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
-                ruled = condition(task, scope, self.values(name, None, None), self._of_task) or ruled
+                ruled = condition(task, scope, self.values(name, None, None), self.of_task) or ruled
             if ruled[0] is not State.READY:
                 if ruled[0] is State.FAILED:
                     self.refused[name] = ruled[1]
@@ -389,7 +399,7 @@ class Board(Ledger):
         try:
             if not parent:
                 known = self.values(name, None, None)
-                values = items(group.source, lambda text: evaluate(text, scope, known, self._of_task))
+                values = items(group.source, lambda text: evaluate(text, scope, known, self.of_task))
             if self.total + len(values) - 1 > MAX_ITEMS:
                 raise FanOutError(
                     f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"

@@ -116,6 +116,11 @@ class Definition:
         )
 
     @cached_property
+    def final_scope(self) -> Scope:
+        """What `spec.outputs` may name: all tasks but exit tasks, for these come after."""
+        return Scope(self.names, lambda task: task not in self.exits)
+
+    @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
         """The tasks that a task's expressions name: it starts when they have ended, whatever its trigger rule says. Tasks without
         such expressions are left out."""

@@ -121,15 +121,16 @@ class Ledger(ABC):
         """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
         source = self.definition.tasks[task].for_each
         if source is None or source.items_of is None or index is None:
-            return self._of_task
+            return self.of_task
         parent = source.items_of
 
-        def of_task(name: str) -> Values:
-            return self._of_unit(name, f"{name}[{index}]") if name == parent else self._of_task(name)
+        def seen(name: str) -> Values:
+            return self._of_unit(name, f"{name}[{index}]") if name == parent else self.of_task(name)
 
-        return of_task
+        return seen
 
-    def _of_task(self, name: str) -> Values:
+    def of_task(self, name: str) -> Values:
+        """What expressions may know of a task."""
         group = self.groups.get(name)
         if group is None:
             return self._of_unit(name, name)
