@@ -211,10 +211,11 @@ def _outcome(run: Run) -> Outcome:
     message = run.status.get("message") or ""
     if run.phase == "Succeeded":
         return Outcome("", message, dict(run.status.get("results") or {}))
-    # What is too deep stays so, however often those above try again.
-    deep = any(item["reason"] == TOO_DEEP for item in run.status.get("failures") or ())
+    for failure in run.status.get("failures") or ():
+        if failure["reason"] == TOO_DEEP:  # It stays so, however often those above try again.
+            return Outcome(TOO_DEEP, failure["message"])
     words = "was cancelled" if run.phase == "Cancelled" else "failed"
-    return Outcome(TOO_DEEP if deep else "SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")
+    return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")
 
 
 def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
