@@ -1,4 +1,4 @@
-"""DAGs as tasks of others: results, failures, retries, cancellation, killed operators, depth."""
+"""DAGs as tasks of others: results, failures, retries, cancellation, killed operators, depth. Tasks that loop."""
 
 import subprocess
 import sys
@@ -58,6 +58,27 @@ async def test_an_operator_that_is_killed_takes_up_the_run_it_waited_for_and_can
             status = await world.finished(client, run)
             assert status["phase"] == "Succeeded" and status["outputs"]["sub"] == {"n": 3}
             assert [item["metadata"]["name"] for item in await parts(world, client, run)] == [name]
+    finally:
+        operator.kill()
+        operator.wait()
+
+
+async def test_a_loop_goes_on_after_its_operator_was_killed_where_it_was(world: World) -> None:
+    operator = world.start_operator()
+    try:
+        async with world.client() as client:
+            loop = {"until": "iteration == 12", "maxIterations": 12}
+            tasks = {"step": {"loop": loop, "compute": {"n": "iteration + (has(previous.n) ? previous.n : 0)"}}}
+            tasks["pause"] = {"loop": {"until": "iteration == 4"}, "wait": {"duration": "1s"}}
+            run = await world.start(client, world.dag("steps", tasks))
+            await world.until(client, run, lambda status: "pause" in status.get("attempts", ""))
+            operator.kill()
+            operator.wait()
+            operator = world.start_operator()
+            status = await world.finished(client, run)
+            assert status["phase"] == "Succeeded" and status["outputs"] == {"step": {"n": sum(range(1, 13))}}
+            lines = [line.split()[0] for line in status["attempts"].splitlines()]
+            assert lines.count("step") == 12 and lines.count("pause") == 4
     finally:
         operator.kill()
         operator.wait()
@@ -224,3 +245,34 @@ async def test_a_name_that_another_run_has_is_left_to_it(operated: World) -> Non
         assert (await operated.finished(client, run))["phase"] == "Succeeded"
         names = [item["metadata"]["name"] for item in await parts(operated, client, run)]
         assert len(names) == 1 and names[0] != "taken-sub-1"
+
+
+async def test_a_loop_runs_pods_until_its_condition_holds(operated: World) -> None:
+    count = 'echo "{\\"n\\": $N}" > "$TRADEWIND_OUTPUTS"'
+    tasks = {
+        "poll": {
+            "loop": {"until": "outputs.n == params.wanted", "delay": "100ms"},
+            "env": {"N": "$[[ iteration * 10 + (has(previous.n) ? 1 : 0) ]]"},
+            "script": {"shell": count},
+        },
+        "after": {"dependsOn": ["poll"], "compute": {"n": "tasks.poll.outputs.n"}},
+    }
+    async with operated.client() as client:
+        dag = operated.dag("polls", tasks, params={"wanted": {"type": "integer", "default": 31}})
+        run = await operated.start(client, dag)
+        status = await operated.finished(client, run)
+        assert status["phase"] == "Succeeded" and status["outputs"]["after"] == {"n": 31}, status
+        lines = [line.split()[0] for line in status["attempts"].splitlines()]
+        assert lines == ["poll", "poll", "poll", "after"]
+
+
+async def test_a_loop_over_sub_dags_makes_a_run_an_iteration_and_says_when_it_was_not_enough(operated: World) -> None:
+    async with operated.client() as client:
+        await operated.create(client, DAGS, operated.dag("once", {"a": {"compute": {"n": "1"}}}, outputs={"n": "1"}))
+        tasks = {"sub": {"loop": {"until": "outputs.n > 1", "maxIterations": 2}, **call("once")}}
+        run = await operated.start(client, operated.dag("again-and-again", tasks))
+        status = await operated.finished(client, run)
+        words = "loop.until did not hold after 2 iterations"
+        assert (status["phase"], status["message"]) == ("Failed", f"failed: sub ({words})")
+        assert [(item["reason"], item["message"]) for item in status["failures"]] == [("LoopFailed", words)]
+        assert len(await parts(operated, client, run)) == 2

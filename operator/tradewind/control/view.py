@@ -236,7 +236,9 @@ class View:
         attempts = self.ended.setdefault(attempt.task, [])
         attempts.append(attempt)
         attempts.sort(key=lambda item: item.number)
-        if end.outputs:
+        # Pods of a loop can be seen in any order: the last iteration that succeeded counts.
+        later = any(item.succeeded and item.number > attempt.number for item in attempts)
+        if attempt.succeeded and not later and (end.outputs or attempt.task in board.outputs):
             board.tell_outputs(attempt.task, end.outputs)
         board.tell_ended(attempt.task, self._counting(attempt.task), now)
         live = board.live(attempt.task)
@@ -248,6 +250,8 @@ class View:
         if not end.outputs:
             return end
         size = len(orjson.dumps(end.outputs))
+        if self.board and (before := self.board.outputs.get(end.attempt.task)):
+            size -= len(orjson.dumps(before))  # Those of the iteration before go.
         if self.outputs_size + size <= OUTPUTS_LIMIT:
             self.outputs_size += size
             return end

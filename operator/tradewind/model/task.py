@@ -21,6 +21,7 @@ from tradewind.model.base import (
 from tradewind.model.duration import Duration
 from tradewind.model.fanout import ForEach
 from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
+from tradewind.model.loop import Loop
 from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
 from tradewind.model.value import Output
@@ -182,6 +183,9 @@ class Task(PodSettings):
     and `run.message` then. It does not change how the run ends."""
     for_each: ForEach | None = None
     """Runs the task once per item of a list."""
+    loop: Loop | None = None
+    """Runs the task (with forEach: each item) until a condition holds. Its expressions then know `iteration`, from 1, and `previous`, the
+    outputs of the iteration before."""
     outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
     """Outputs that the task must write, with their types; it may write others."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []

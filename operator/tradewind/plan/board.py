@@ -76,7 +76,7 @@ class Board(Ledger):
         self._timed_out = False
         self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
-        """Tasks and items that failed without an attempt, and why."""
+        """Tasks and items that failed without an attempt that did, and why."""
         self._open = len(tasks)
         self._alive = 0
         self.stops: dict[str, Stop] = {}
@@ -300,7 +300,8 @@ class Board(Ledger):
         if fixed:
             advice: Advice | None = fix(unit, *fixed)
         else:
-            advice = advise(unit, self.definition.terms[unit.task], stop, self.rounds, self.run.uid, now)
+            terms = self.definition.terms[unit.task]
+            advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
         if advice is None:
             state, why = self._admit(unit)
             if state is State.FAILED:
@@ -309,6 +310,8 @@ class Board(Ledger):
                 state, why = State.CANCELLED, stop[1]
         else:
             state, why = advice.state, advice.why
+            if state is State.FAILED and unit.ended and unit.ended[-1].succeeded and not fixed:
+                self.refused[key] = why
             if advice.stop:
                 self.stops[key] = advice.stop
             if advice.hold:

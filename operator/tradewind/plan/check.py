@@ -195,12 +195,17 @@ def expressions(definition: Definition) -> Iterator[Problem]:
 
         yield from _rules(name, task, direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
+        attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in places.conditions(task):
             scope = during if field == "when" and (names_item(text) or during.counterpart) else before
+            scope = attempt if field.startswith("compute.") else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
+        if task.loop:
+            until = definition.until_scope(name)
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, until, ("boolean",))
         for path, text in places.templated(name, task):
             if "$[[" in text:
-                yield from _renders(path, text, during)
+                yield from _renders(path, text, attempt)
     for name, text in definition.spec.outputs.items():
         yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, ())
     if key := definition.spec.concurrency_key:
