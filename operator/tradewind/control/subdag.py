@@ -132,21 +132,21 @@ class SubDAGs:
         usual = pod_name(run.name, start.task, start.number, start.index)
         reuse: str | None = None
         for name in (usual, other_pod_name(run, start)):
-            if (found := await self._found(run, name)) is None:
+            if (found := await self._found(run.namespace, name)) is None:
                 if reuse is None:
                     reuse = await self._previous(run, call)
                 try:
                     body = _body(name, run, call, reuse)
                     return read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
                 except AlreadyExists:
-                    found = await self._found(run, name)
+                    found = await self._found(run.namespace, name)
             if found and found.caller and found.caller.uid == run.uid:
                 return found
         raise AlreadyExists(409, "AlreadyExists", f"there is a run {usual} already, and it is none of this run's")
 
-    async def _found(self, run: RunFacts, name: str) -> Run | None:
+    async def _found(self, namespace: str, name: str) -> Run | None:
         try:
-            return read_run(await self._client.get(RUNS, run.namespace, name))
+            return read_run(await self._client.get(RUNS, namespace, name))
         except NotFound:
             return None
 
@@ -157,7 +157,7 @@ class SubDAGs:
         task, index = parse_key(call.start.key)
         before = Start(task, index, call.previous, "")
         for name in (pod_name(run.name, task, call.previous, index), other_pod_name(run, before)):
-            found = await self._found(run, name)
+            found = await self._found(run.namespace, name)
             if found and found.caller and found.caller.uid == run.uid and found.dag == call.dag:
                 return name if found.status.get("revision") else ""
         return ""
@@ -166,30 +166,31 @@ class SubDAGs:
 
     async def given_up(self, run: Run) -> bool:
         """Cancels a run that is a part of another one which has no use for it any more; whether it did."""
-        if not (wanted := self._wanted(run)):
+        if run.caller is None or not self._unwanted(run):
             return False
+        view = self._views.get(run.caller.uid)
+        parent = view.run if view else await self._found(run.namespace, run.caller.run)
+        terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
         with contextlib.suppress(NotFound):
-            await self._client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": wanted}})
+            spec = {"desiredState": "Terminated" if terminated else "Cancelled"}
+            await self._client.patch(RUNS, run.namespace, run.name, {"spec": spec})
         return True
 
     def look(self, uid: str) -> None:
         """A run was looked at, or is gone: what it has no use for any more is to be cancelled."""
         for part in self._parts.get(uid, ()):
-            if part in self._views and self._wanted(self._views[part].run):
+            if part in self._views and self._unwanted(self._views[part].run):
                 self._wake(part)
 
-    def _wanted(self, run: Run) -> str:
-        """The desired state that a run is to be given for the sake of the one that it is a part of; empty when it is fine as it is. One
-        that a person works on is left alone."""
-        if run.caller is None or run.rounds or run.edits or run.final:
-            return ""
+    def _unwanted(self, run: Run) -> bool:
+        """Whether a run is to be cancelled, or terminated, for the sake of the one that it is a part of. One that a person works on is
+        left alone."""
+        if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
+            return False
         parent = self._views.get(run.caller.uid)
-        state = "Terminated" if parent and parent.run.desired == "Terminated" else "Cancelled"
-        if run.desired in (state, "Terminated"):
-            return ""
-        if parent and not parent.run.final and (parent.board is None or _awaited(parent.board, run.caller)):
-            return ""
-        return state
+        if run.cancelled and not (parent and parent.run.desired == "Terminated"):
+            return False
+        return not parent or parent.run.final or (parent.board is not None and not _awaited(parent.board, run.caller))
 
 
 def _awaited(board: Board, caller: Caller) -> bool:
