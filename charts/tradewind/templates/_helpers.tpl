@@ -34,8 +34,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [dags/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
   verbs: [patch]
 - apiGroups: [tradewind.dev]
-  resources: [dagruns] # concurrencyPolicy: Replace cancels runs, spec.history deletes them
-  verbs: [patch, delete]
+  resources: [dagruns] # sub-DAGs are created and cancelled; concurrencyPolicy: Replace cancels runs, spec.history deletes them
+  verbs: [create, patch, delete]
 - apiGroups: [tradewind.dev]
   resources: [approvals]
   verbs: [create]

@@ -150,6 +150,7 @@ def as_data(run: Run, found: Sequence[Row]) -> dict[str, Any]:
         "revisionNumber": status.get("revisionNumber") or None,
         "startedAt": status.get("startedAt"),
         "finishedAt": status.get("finishedAt"),
+        "results": dict(status.get("results") or {}),
         "tasks": {row.task: _task_data(row, status) for row in found},
     }
 

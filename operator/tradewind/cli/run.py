@@ -159,6 +159,9 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
             )
         if len(outputs) > SHOWN:
             console.print(f"and outputs of {len(outputs) - SHOWN} more: see -o json", style="dim", highlight=False)
+        if results := run.status.get("results"):
+            words = f"results: {json.dumps(results, ensure_ascii=False)}"
+            console.print(words, markup=False, highlight=False, soft_wrap=True)
     if run.phase == "Failed":
         with contextlib.suppress(BrokenPipeError):
             await print_logs(client, run, failed(rows), console)
@@ -173,8 +176,11 @@ def _choose(
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
         name = str((runs[0].body.get("spec") or {}).get("dag"))
-    if name is None and len(dags) == 1:
-        name = next(iter(dags))
+    called = {
+        task["dag"]["name"] for dag in dags.values() for task in dag.body["spec"]["tasks"].values() if "dag" in task
+    }
+    if name is None and len(tops := [dag for dag in dags if dag not in called]) == 1:
+        name = tops[0]
     if name is None:
         what = (
             f"has the DAGs {', '.join(dags)}: name one, as in `tradewind run -f {file} {next(iter(dags))}`"

@@ -79,7 +79,9 @@ class _Look:
         """Its next attempt could start. Whatever the operator says of it is so; else what it says of its like."""
         own = self.told.get(unit.key)
         said = (
-            own if own is not None and own["reason"] != "BackOff" else self.quota or self.pools.get(self._claims(unit))
+            own
+            if own is not None and own["reason"] not in ("BackOff", "Loop")
+            else self.quota or self.pools.get(self._claims(unit))
         )
         if said is not None:
             reason = str(said["reason"])

@@ -116,10 +116,12 @@ class Engine:
                     task.result()
 
     def _phase_changed(self, run: Run) -> None:
+        self.runs.subdags.seen(run)
         self.dags.run_seen(run)
         self.history.run_seen(run)
 
     def _run_deleted(self, run: Run) -> None:
+        self.runs.subdags.seen(run, deleted=True)
         self.history.run_seen(run, deleted=True)
         self.revisions.run_gone(run)
 

@@ -7,8 +7,8 @@ though nothing had happened, since their beginning is known; a request may be se
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradewind.control.observe import Ended
@@ -113,7 +113,7 @@ class Podless:
 
     async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
         try:
-            self._done(doing, start, attempt.since, task, await self._patiently(uid, attempt, work.begin))
+            self._done(doing, start, attempt.since, task, await self._patiently(uid, attempt, work))
         except Unsuccessful as error:
             doing.ended.append(self._failure(start, attempt.since, error.reason, str(error)))
         except asyncio.CancelledError:
@@ -127,14 +127,18 @@ class Podless:
         del doing.under_way[start.key]
         self._wake(uid)
 
-    async def _patiently(
-        self, uid: str, attempt: UnderWay, begin: Callable[[], Awaitable[dict[str, Any]]]
-    ) -> dict[str, Any]:
+    async def _patiently(self, uid: str, attempt: UnderWay, work: Work) -> dict[str, Any]:
         """The outputs. As long as the API server does not let us, the attempt waits and says so."""
         live = attempt.live
+
+        def say(words: str) -> None:
+            if attempt.live.message != words:
+                attempt.live = replace(live, message=words)
+                self._wake(uid)
+
         while True:
             try:
-                return await begin()
+                return await work.begin(say)
             except ApiError as error:
                 reason = "NoPermission" if isinstance(error, Forbidden) else "APIUnavailable"
                 attempt.live = Live(

@@ -1,4 +1,4 @@
-"""What tasks without a pod do: a request, a wait, an approval, a computation."""
+"""What tasks without a pod do: a request, a wait, an approval, a computation, a run of another DAG."""
 
 import asyncio
 import base64
@@ -13,11 +13,12 @@ from tradewind.control.approvals import Approvals, Question
 from tradewind.control.http import Failed, Request, Sender
 from tradewind.control.podbuild import Renderer, Unrenderable, pod_name
 from tradewind.control.runstatus import stamp
+from tradewind.control.subdag import Call, Say, SubDAGs
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import CONFIG_MAPS, SECRETS
 from tradewind.model.duration import instant, seconds
-from tradewind.model.light import HttpRequest, Wait
+from tradewind.model.light import HttpRequest, SubDAG, Wait
 from tradewind.model.task import Task
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
@@ -38,7 +39,7 @@ class Unsuccessful(Exception):
         super().__init__(message)
 
 
-async def _nothing() -> Outputs:
+async def _nothing(_: Say) -> Outputs:
     return {}
 
 
@@ -46,8 +47,8 @@ async def _nothing() -> Outputs:
 class Work:
     """What there is to do. `reason` and `message` say what it waits for, to people."""
 
-    begin: Callable[[], Awaitable[Outputs]] = _nothing
-    """Raises Unsuccessful, and what the API raises; may be called again then."""
+    begin: Callable[[Say], Awaitable[Outputs]] = _nothing
+    """Is told how to say what it waits for. Raises Unsuccessful, and what the API raises; may be called again then."""
     reason: str = ""
     message: str = ""
     outputs: Outputs = field(default_factory=dict)
@@ -58,22 +59,29 @@ class Worker:
     """Does it."""
 
     def __init__(
-        self, client: Client, sender: Sender, approvals: Approvals, clock: Callable[[], float] = time.time
+        self,
+        client: Client,
+        sender: Sender,
+        approvals: Approvals,
+        subdags: SubDAGs,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._sender, self._approvals, self._clock = client, sender, approvals, clock
+        self._subdags = subdags
 
     def work(self, board: Board, start: Start, task: Task, since: int) -> Work:
         """What to do for an attempt that counts from `since` (epoch seconds). Raises Unrenderable."""
         renderer = Renderer(start.task, board.evaluator(start.key, start.number))
         if task.wait:
             until = _until(task.wait, renderer, since)
-            return Work(partial(self._sleep, until), "Wait", f"waits until {stamp(until)}")
+            return Work(lambda _: self._sleep(until), "Wait", f"waits until {stamp(until)}")
         if task.approval:
             return self._approval(board, start, task, renderer)
         if task.http:
-            return Work(
-                partial(self._request, board, task, _rendered(task.http, renderer), _texts(board, task, renderer))
-            )
+            request = partial(self._request, board, task, _rendered(task.http, renderer), _texts(board, task, renderer))
+            return Work(lambda _: request())
+        if task.dag:
+            return self._subdag(board, start, task.dag, renderer)
         return Work(outputs=_computed(board, start, task))
 
     async def close(self) -> None:
@@ -96,7 +104,7 @@ class Worker:
             seconds(approval.timeout) if approval.timeout else None,
         )
 
-        async def ask() -> Outputs:
+        async def ask(_: Say) -> Outputs:
             decision = await self._approvals.decide(board.run, question)
             who = f" by {decision.outputs['by']}" if decision.outputs["by"] else ""
             why = f": {decision.outputs['comment']}" if decision.outputs["comment"] else ""
@@ -108,6 +116,24 @@ class Worker:
 
         words = f"waits for approval {question.name}: `tradewind approve {board.run.name} {start.key}`, or reject"
         return Work(ask, "Approval", words)
+
+    def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
+        ended = board.units[start.key].ended
+        params = {
+            name: board.run.params[secret]
+            if isinstance(value, str) and (secret := _secret(board, value))
+            else renderer.tree(f"dag.params.{name}", value)
+            for name, value in dag.params.items()
+        }
+        call = Call(start, dag.name, params, ended[-1].number if ended and not ended[-1].succeeded else 0)
+
+        async def run(say: Say) -> Outputs:
+            outcome = await self._subdags.outcome(board.run, call, say)
+            if outcome.reason:
+                raise Unsuccessful(outcome.reason, outcome.message)
+            return outcome.outputs
+
+        return Work(run, "SubDAG", f"makes a run of DAG {dag.name}")
 
     async def _request(self, board: Board, task: Task, request: Request, texts: Mapping[str, str]) -> Outputs:
         variables = dict(texts)

@@ -6,8 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from tradewind.control.status import Packed
+from tradewind.kube.pod import ATTEMPT, DEPTH, ITEM, RUN, TASK
 from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.attempt import key
 from tradewind.plan.decision import RunFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The attempt of another run's task that a run is."""
+
+    uid: str
+    """Of the other run."""
+    run: str
+    task: str
+    """The task or item."""
+    number: int
+    depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +47,8 @@ class Run:
     """spec.retryFailed."""
     edits: Sequence[Mapping[str, Any]] = ()
     reuse: Mapping[str, Any] | None = None
+    caller: Caller | None = None
+    """What it is a part of, if it is."""
 
     @property
     def phase(self) -> str:
@@ -73,7 +90,8 @@ class Run:
     @property
     def facts(self) -> RunFacts:
         """What expressions know of it."""
-        return RunFacts(self.name, self.namespace, self.uid, self.dag, self.status.get("params") or {})
+        depth = self.caller.depth if self.caller else 0
+        return RunFacts(self.name, self.namespace, self.uid, self.dag, self.status.get("params") or {}, depth)
 
 
 def read_run(body: Mapping[str, Any]) -> Run:
@@ -95,4 +113,16 @@ def read_run(body: Mapping[str, Any]) -> Run:
         rounds=int(spec.get("retryFailed") or 0),
         edits=spec.get("edits") or (),
         reuse=spec.get("reuse"),
+        caller=_caller(meta),
     )
+
+
+def _caller(meta: Mapping[str, Any]) -> Caller | None:
+    """What the labels say of a run that another one owns."""
+    labels = meta.get("labels") or {}
+    owners = [owner["uid"] for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    attempt, item, depth = (str(labels.get(label, "")) for label in (ATTEMPT, ITEM, DEPTH))
+    if not owners or not all(text.isdecimal() and len(text) < 10 for text in (attempt, item or "0", depth)):
+        return None
+    task = key(labels.get(TASK, ""), int(item) if item else None)
+    return Caller(owners[0], labels.get(RUN, ""), task, int(attempt), int(depth))

@@ -24,6 +24,7 @@ from tradewind.control.runstatus import Asked
 from tradewind.control.runwatch import RunInformer
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
+from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
 from tradewind.control.view import Key, View
 from tradewind.kube.client import Client
@@ -83,7 +84,8 @@ class RunReconciler:
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = Starter(launcher, self.book, self.pods)
         self.approvals = Approvals(client, clock)
-        worker = Worker(client, Sender(light.allowed), self.approvals, clock)
+        self.subdags = SubDAGs(client, self.views, self.wake)
+        worker = Worker(client, Sender(light.allowed), self.approvals, self.subdags, clock)
         self.podless = Podless(worker, self.wake, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
@@ -196,6 +198,8 @@ class RunReconciler:
         if view.run.final:
             await self._clean(view)
             return
+        if await self.subdags.given_up(view.run):
+            return
         if not view.run.status.get("revision") and not await self._begin(view):
             return
         run = view.run
@@ -213,6 +217,7 @@ class RunReconciler:
         if run.retried or len(run.edits) > run.edited:
             await self._rework(view, board, now)
             return
+        self.subdags.look(run.uid)
         await self._remover.stop(view, decided)
         if decided.phase == "Running":
             ended = self.podless.start(view, board, decided, now)

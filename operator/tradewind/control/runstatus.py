@@ -144,10 +144,8 @@ def current(
         "attempts": packed.text,
         "archive": packed.archive,
         "nodes": list(packed.nodes),
-        "outputs": {
-            **(before.get("outputs") or {}),
-            **{end.attempt.task: end.outputs for end in news if end.outputs},
-        },
+        "outputs": _outputs(before.get("outputs") or {}, news),
+        "results": dict(plan.results),
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
         "waiting": [
@@ -174,6 +172,17 @@ def current(
     return status
 
 
+def _outputs(before: Mapping[str, Any], news: Sequence[Ended]) -> Status:
+    """What was handed on; of a loop, by the last iteration that succeeded."""
+    found = dict(before)
+    for end in news:
+        if end.outputs:
+            found[end.attempt.task] = end.outputs
+        elif end.attempt.succeeded:
+            found.pop(end.attempt.task, None)
+    return found
+
+
 def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
     """What changes beside the log: outputs go with what is cleared, and come with what is marked."""
     status["edited"] = len(run.edits)
@@ -198,9 +207,13 @@ def _progressing(run: Run, plan: Plan, now: float) -> Status:
 
 
 def refusals(view: View, board: Board) -> list[Status]:
-    """Tasks that failed without an attempt, where the status does not say so yet."""
+    """Tasks that failed without an attempt that did, where the status does not say so yet."""
+
+    def reason(key: str) -> str:
+        return "LoopFailed" if key in board.units and board.units[key].ended else "ExpressionError"
+
     return [
-        {"task": key, "attempt": 0, "reason": "ExpressionError", "message": why[:1_024]}
+        {"task": key, "attempt": 0, "reason": reason(key), "message": why[:1_024]}
         for key, why in list(board.refused.items())[:SHOWN]
         if key not in view.told
     ]

@@ -13,10 +13,9 @@ from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Definition
+from tradewind.plan.results import OUTPUTS_LIMIT
 from tradewind.plan.state import State
 
-OUTPUTS_LIMIT = 512 * 1024
-"""Bytes of outputs that one run can hold: its object has to stay within what etcd stores."""
 Key = tuple[str, int]
 """A task or item, and the number of an attempt."""
 
@@ -238,7 +237,9 @@ class View:
         attempts = self.ended.setdefault(attempt.task, [])
         attempts.append(attempt)
         attempts.sort(key=lambda item: item.number)
-        if end.outputs:
+        # Pods of a loop can be seen in any order: the last iteration that succeeded counts.
+        later = any(item.succeeded and item.number > attempt.number for item in attempts)
+        if attempt.succeeded and not later and (end.outputs or attempt.task in board.outputs):
             board.tell_outputs(attempt.task, end.outputs)
         board.tell_ended(attempt.task, self._counting(attempt.task), now)
         live = board.live(attempt.task)
@@ -250,6 +251,8 @@ class View:
         if not end.outputs:
             return end
         size = len(orjson.dumps(end.outputs))
+        if self.board and (before := self.board.outputs.get(end.attempt.task)):
+            size -= len(orjson.dumps(before))  # Those of the iteration before go.
         if self.outputs_size + size <= OUTPUTS_LIMIT:
             self.outputs_size += size
             return end

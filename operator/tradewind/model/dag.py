@@ -44,6 +44,11 @@ class DAGSpec(Model):
                     "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
                     fieldPath=".params",
                 ),
+                rule(
+                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
+                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".outputs",
+                ),
             ]
         )
     )
@@ -52,6 +57,9 @@ class DAGSpec(Model):
     """What this DAG is for."""
     params: Annotated[dict[str, Param], Field(max_length=100)] = {}
     """Inputs of a run, by name."""
+    outputs: Annotated[dict[str, Expression], Field(max_length=64)] = {}
+    """Results of a run, CEL by name over params, tasks and run, e.g. {rows: tasks.load.outputs.rows}. They are computed when all tasks
+    but exit tasks have ended and the run succeeds; where the run is a task of another one, they are its outputs."""
     defaults: PodSettings = PodSettings()
     """What holds for every task that doesn't say otherwise."""
     timeout: Duration | None = None

@@ -1,10 +1,10 @@
-"""Tasks that the operator does itself, without a pod: an HTTP request, a wait, an approval."""
+"""Tasks that the operator does itself, without a pod: an HTTP request, a wait, an approval, a run of another DAG."""
 
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Model, ShortText, Text, crd, rule
+from tradewind.model.base import Anything, Model, Name, ShortText, Text, crd, rule
 from tradewind.model.duration import Duration
 from tradewind.model.value import Param
 
@@ -58,3 +58,12 @@ class Approval(Model):
     """Fail: the task fails when the decision is no. Continue: it succeeds, with the output `approved: false`."""
     on_timeout: Literal["Fail", "Continue"] = "Fail"
     """The same for a decision that did not come in time."""
+
+
+class SubDAG(Model):
+    """A run of another DAG. The task succeeds when that run does, and its outputs are the run's results: the other DAG's `spec.outputs`."""
+
+    name: Name
+    """Name of the other DAG, in the same namespace."""
+    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    """Values for its params. `$[[ ]]` is rendered; where it is the whole value, its type is kept."""

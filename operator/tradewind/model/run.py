@@ -153,6 +153,8 @@ class DAGRunStatus(Model):
     """Nodes that attempts ran on."""
     outputs: dict[str, Opaque] = {}
     """Outputs of the tasks that succeeded, by task or task[item]."""
+    results: Opaque = {}
+    """What the DAG's spec.outputs give, once the run has succeeded."""
     failures: Annotated[list[Failure], Field(max_length=20)] = []
     """The latest attempts that did not succeed."""
     skips: Annotated[list[Skip], Field(max_length=20)] = []

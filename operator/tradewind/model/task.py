@@ -20,7 +20,8 @@ from tradewind.model.base import (
 )
 from tradewind.model.duration import Duration
 from tradewind.model.fanout import ForEach
-from tradewind.model.light import Approval, HttpRequest, Wait
+from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
+from tradewind.model.loop import Loop
 from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
 from tradewind.model.value import Output
@@ -124,15 +125,15 @@ class Teardown(Model):
 
 class Task(PodSettings):
     """One node of a DAG: a container or a script, each attempt a pod; or something that needs none: an HTTP request, a wait, an approval,
-    a computation."""
+    a computation, a run of another DAG."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
                 rule(
                     "[has(self.script), has(self.http), has(self.wait), has(self.approval), has(self.compute),"
-                    " has(self.command) || has(self.args)].filter(way, way).size() <= 1",
-                    "write one of command/args, script, http, wait, approval and compute",
+                    " has(self.dag), has(self.command) || has(self.args)].filter(way, way).size() <= 1",
+                    "write one of command/args, script, http, wait, approval, compute and dag",
                 ),
                 rule(
                     "!has(self.teardown) || !(has(self.triggerRule) && self.triggerRule != 'AllSucceeded')",
@@ -140,8 +141,9 @@ class Task(PodSettings):
                     fieldPath=".triggerRule",
                 ),
                 rule(
-                    "!has(self.image) || !(has(self.http) || has(self.wait) || has(self.approval) || has(self.compute))",
-                    "http, wait, approval and compute tasks need no image",
+                    "!has(self.image) || !(has(self.http) || has(self.wait) || has(self.approval) || has(self.compute)"
+                    " || has(self.dag))",
+                    "http, wait, approval, compute and dag tasks need no image",
                     fieldPath=".image",
                 ),
                 rule(
@@ -181,6 +183,9 @@ class Task(PodSettings):
     and `run.message` then. It does not change how the run ends."""
     for_each: ForEach | None = None
     """Runs the task once per item of a list."""
+    loop: Loop | None = None
+    """Runs the task (with forEach: each item) until a condition holds. Its expressions then know `iteration`, from 1, and `previous`, the
+    outputs of the iteration before."""
     outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
     """Outputs that the task must write, with their types; it may write others."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
@@ -201,11 +206,13 @@ class Task(PodSettings):
     """A person's decision, instead of a container."""
     compute: Annotated[dict[str, Expression], Field(max_length=64)] = {}
     """Outputs computed from others, CEL by name, instead of a container, e.g. {total: tasks.a.outputs.n + tasks.b.outputs.n}."""
+    dag: SubDAG | None = None
+    """A run of another DAG, instead of a container."""
 
     @property
     def podless(self) -> bool:
         """Whether it may run without a pod: it has no container of its own."""
-        return bool(self.http or self.wait or self.approval or self.compute)
+        return bool(self.http or self.wait or self.approval or self.compute or self.dag)
 
 
 def merged(defaults: PodSettings, task: Task) -> Task:

@@ -19,6 +19,8 @@ FAILURES = {
     "HttpError": "the HTTP request had no answer, or one that does not count as success",
     "Declined": "the approval was declined",
     "ApprovalTimeout": "the approval was not decided in time",
+    "SubDAGFailed": "the run of the sub-DAG failed, or was cancelled",
+    "SubDAGTooDeep": "sub-DAGs run within sub-DAGs, more of them than the limit allows",
 }
 """Reasons that spend the user's budget (`retries.limit`)."""
 LOSSES = {
@@ -30,6 +32,7 @@ LOSSES = {
     "ImagePullFailed": "the image could not be pulled in time",
     "PendingTimeout": "the pod did not start in time",
     "Rejected": "the node did not admit the pod",
+    "SubDAGDeleted": "the run of the sub-DAG was deleted before it ended",
 }
 """Reasons that spend the infrastructure's budget (`retries.infrastructureLimit`)."""
 CANCELLED = "Cancelled"
@@ -39,7 +42,17 @@ SUPERSEDED = "Superseded"
 """It was stopped because it does not count any more: the task was cleared, or marked by hand."""
 STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
 """Reasons of attempts that were stopped for something outside the task. They spend nothing, and no attempt follows."""
-PERMANENT = frozenset({"PodRefused", "ExpressionError", "ImageInvalid", "TotalTimeout", "Declined", "ApprovalTimeout"})
+PERMANENT = frozenset(
+    {
+        "PodRefused",
+        "ExpressionError",
+        "ImageInvalid",
+        "TotalTimeout",
+        "Declined",
+        "ApprovalTimeout",
+        "SubDAGTooDeep",
+    }
+)
 """Failures that the next attempt would only repeat."""
 
 

@@ -23,6 +23,7 @@ from tradewind.plan.group import Group
 from tradewind.plan.lane import Lane
 from tradewind.plan.ledger import Ledger
 from tradewind.plan.pick import pick
+from tradewind.plan.results import NoResult, results
 from tradewind.plan.state import FINAL, LIVE, State
 from tradewind.plan.unit import Advice, Unit, advise, fix
 
@@ -72,8 +73,9 @@ class Board(Ledger):
         super().clear()
         tasks = self.definition.tasks
         self._timed_out = False
+        self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
-        """Tasks and items that failed without an attempt, and why."""
+        """Tasks and items that failed without an attempt that did, and why."""
         self._open = len(tasks)
         self.stops: dict[str, Stop] = {}
         self.holds: dict[str, Hold] = {}
@@ -177,6 +179,7 @@ class Board(Ledger):
         if not self._open and not self._live:
             plan.phase, plan.message = self.outcome()
             plan.message += exit_story(self)
+            plan.results = self._results
             plan.wake_at = None
         elif self._cancelled:
             plan.message = "being terminated" if self._terminated else "being cancelled"
@@ -187,7 +190,14 @@ class Board(Ledger):
     def outcome(self) -> tuple[Phase, str]:
         """How the run ends, exit tasks aside, and why."""
         if self._outcome is None:
-            self._outcome = conclusion(self, self._timed_out)
+            phase, message = conclusion(self, self._timed_out)
+            self._results = {}
+            if phase == "Succeeded":
+                try:
+                    self._results = results(self)
+                except NoResult as error:
+                    phase, message = "Failed", str(error)
+            self._outcome = phase, message
         return self._outcome
 
     # Settling: from what changed to what follows.
@@ -236,7 +246,8 @@ class Board(Ledger):
         if fixed:
             advice: Advice | None = fix(unit, *fixed)
         else:
-            advice = advise(unit, self.definition.terms[unit.task], stop, self.rounds, self.run.uid, now)
+            terms = self.definition.terms[unit.task]
+            advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
         if advice is None:
             state, why = self._admit(unit)
             if state is State.FAILED:
@@ -245,6 +256,8 @@ class Board(Ledger):
                 state, why = State.CANCELLED, stop[1]
         else:
             state, why = advice.state, advice.why
+            if state is State.FAILED and unit.ended and unit.ended[-1].succeeded and not fixed:
+                self.refused[key] = why
             if advice.stop:
                 self.stops[key] = advice.stop
             if advice.hold:
@@ -326,7 +339,7 @@ class Board(Ledger):
         if not above and not fixed:
             ruled = ruling(self.gate(name, None))
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
-                ruled = condition(task, scope, self.values(name, None, None), self._of_task) or ruled
+                ruled = condition(task, scope, self.values(name, None, None), self.of_task) or ruled
             if ruled[0] is not State.READY:
                 if ruled[0] is State.FAILED:
                     self.refused[name] = ruled[1]
@@ -335,7 +348,7 @@ class Board(Ledger):
         try:
             if not parent:
                 known = self.values(name, None, None)
-                values = items(group.source, lambda text: evaluate(text, scope, known, self._of_task))
+                values = items(group.source, lambda text: evaluate(text, scope, known, self.of_task))
             if self.total + len(values) - 1 > MAX_ITEMS:
                 raise FanOutError(
                     f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"

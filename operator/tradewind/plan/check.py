@@ -19,7 +19,7 @@ from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
 
-WAYS = ("script", "http", "wait", "approval", "compute")
+WAYS = ("script", "http", "wait", "approval", "compute", "dag")
 """What a task can be instead of a container with a command."""
 
 
@@ -35,6 +35,9 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
     for name in spec.params:
         if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
+    for name in spec.outputs:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
 
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
@@ -192,12 +195,19 @@ def expressions(definition: Definition) -> Iterator[Problem]:
 
         yield from _rules(name, task, direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
+        attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in places.conditions(task):
             scope = during if field == "when" and (names_item(text) or during.counterpart) else before
+            scope = attempt if field.startswith("compute.") else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
+        if task.loop:
+            until = definition.until_scope(name)
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, until, ("boolean",))
         for path, text in places.templated(name, task):
             if "$[[" in text:
-                yield from _renders(path, text, during)
+                yield from _renders(path, text, attempt)
+    for name, text in definition.spec.outputs.items():
+        yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, ())
     if key := definition.spec.concurrency_key:
         yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), ())
 
@@ -238,7 +248,11 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...]) -> It
 
 def _renders(path: str, text: str, scope: Scope) -> Iterator[Problem]:
     secrets = {f"params.{name}" for name, kind in scope.names.params if kind == "secret"}
-    if secrets and template.whole(text) in secrets and re.fullmatch(r"spec\.tasks\.[^.]+\.env\.[^.]+", path):
+    if (
+        secrets
+        and template.whole(text) in secrets
+        and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path)
+    ):
         return
     try:
         template.check(text, scope)

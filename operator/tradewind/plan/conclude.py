@@ -87,7 +87,7 @@ def _story(ledger: Ledger, task: str) -> str:
     group, unit = ledger.groups.get(task), ledger.units.get(task)
     if group is not None:
         return f"{task} ({group.why})"
-    if unit is None or not unit.ended or ledger.fixed(task):
+    if unit is None or not unit.ended or unit.ended[-1].succeeded or ledger.fixed(task):
         return f"{task} ({unit.why if unit else ''})"
     last = unit.ended[-1]
     code = f", exit code {last.exit_code}" if last.exit_code else ""

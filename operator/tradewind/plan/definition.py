@@ -1,7 +1,7 @@
 """A DAG ready to run: its spec, its tasks with the defaults merged in, its graph, and what follows from them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tradewind.model.dag import DAGSpec
@@ -23,6 +23,10 @@ class Terms:
     retries: Retries = Retries()
     pending_timeout: float = DEFAULT_PENDING_TIMEOUT
     total_timeout: float | None = None
+    iterations: int = 0
+    """How often a loop runs at most; 0 for what is none."""
+    delay: float = 0.0
+    """Between two iterations."""
 
 
 def _everything(task: str) -> bool:
@@ -45,6 +49,8 @@ class Definition:
                 retries=task.retries or Retries(),
                 pending_timeout=seconds(task.pending_timeout) if task.pending_timeout else DEFAULT_PENDING_TIMEOUT,
                 total_timeout=seconds(task.total_timeout) if task.total_timeout else None,
+                iterations=task.loop.max_iterations if task.loop else 0,
+                delay=seconds(task.loop.delay) if task.loop and task.loop.delay else 0.0,
             )
             for name, task in self.tasks.items()
         }
@@ -114,6 +120,21 @@ class Definition:
         return Scope(
             self.names, upstream, item=True, counterpart=for_each.items_of or "", ends=bool(self.tasks[task].on_exit)
         )
+
+    def attempt_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
+        """What the values of an attempt may name."""
+        return replace(self.scope(task, True, upstream), loops=self.tasks[task].loop is not None)
+
+    def until_scope(self, task: str) -> Scope:
+        """What decides whether a loop goes on may name: nothing that could change later, for a task that has ended stays so."""
+        body = self.tasks[task]
+        declared = tuple((name, output.type) for name, output in body.outputs.items())
+        return Scope(self.names, lambda _: False, item=body.for_each is not None, own=declared)
+
+    @cached_property
+    def final_scope(self) -> Scope:
+        """What `spec.outputs` may name: all tasks but exit tasks, for these come after."""
+        return Scope(self.names, lambda task: task not in self.exits)
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:

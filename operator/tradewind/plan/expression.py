@@ -71,6 +71,10 @@ class Scope:
     """The fan-out of which expressions see the counterpart item only."""
     ends: bool = False
     """Whether the run's outcome is known."""
+    loops: bool = False
+    """Whether there is an `iteration` and a `previous`."""
+    own: tuple[tuple[str, str], ...] | None = None
+    """Of what decides whether a loop goes on: the outputs that its task declares, with their types."""
 
     def variables(self, expression: str) -> cel.Variables:
         """The variables that an expression can mean: those of tasks it does not name are left out."""
@@ -82,6 +86,11 @@ class Scope:
             found += [("item", "any"), ("index", "integer")]
         if self.ends:
             found += _ENDS
+        if self.loops:
+            found += [("iteration", "integer"), ("previous", "object")]
+        if self.own is not None:
+            found += [("iteration", "integer"), ("outputs", "object")]
+            found += [(f"outputs.{name}", kind) for name, kind in self.own]
         return tuple(found)
 
     def tasks(self, expression: str) -> list[TaskNames]:
@@ -124,7 +133,7 @@ def _explained(problem: str, scope: Scope) -> str:
     first = rest.partition(".")[0]
     if root == "params":
         return _explained_param(first, scope)
-    if root == "tasks":
+    if root == "tasks" and scope.own is None:
         return _explained_task(first, scope)
     if root == "run":
         if (name, "string") in _ENDS:
@@ -132,6 +141,10 @@ def _explained(problem: str, scope: Scope) -> str:
         return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
     if root in ("item", "index"):
         return f"there is no {root} here: only expressions of a task with forEach know it"
+    if root in ("iteration", "previous"):
+        return f"there is no {root} here: only values of a task with loop know it"
+    if scope.own is not None:
+        return f"there is no {name!r}; loop.until knows outputs.NAME, iteration, params.NAME and run.name"
     return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
 
 

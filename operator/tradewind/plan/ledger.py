@@ -119,24 +119,52 @@ class Ledger(ABC):
     def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
         """Evaluates expressions of an attempt of a task or item. It raises ExpressionError."""
         unit = self.units[key]
-        scope = self.definition.scope(unit.task)
+        scope = self.definition.attempt_scope(unit.task)
         values = {**self.values(unit.task, unit.index, unit.item), "run.attempt": number}
+        if scope.loops:
+            done = sum(attempt.succeeded for attempt in unit.ended)
+            values |= {"iteration": done + 1, "previous": self.outputs.get(key, {}) if done else {}}
         others = self.seen_by(unit.task, unit.index)
         return lambda expression: evaluate(expression, scope, values, others)
+
+    def loop_ends(self, unit: Unit) -> tuple[State, str] | None:
+        """How a unit whose last attempt succeeded ends; None when its loop goes on."""
+        loop = self.definition.tasks[unit.task].loop
+        if loop is None:
+            return State.SUCCEEDED, ""
+        scope, outputs = self.definition.until_scope(unit.task), self.outputs.get(unit.key, {})
+        values = {
+            **self._values,
+            **({} if unit.index is None else {"item": unit.item, "index": unit.index}),
+            **{f"outputs.{name}": outputs[name] for name, _ in scope.own or () if name in outputs},
+            "outputs": outputs,
+            "run.attempt": unit.ended[-1].number,
+            "iteration": sum(attempt.succeeded for attempt in unit.ended),
+        }
+        try:
+            holds: Any = evaluate(loop.until, scope, values, lambda _: {})
+        except ExpressionError as error:
+            return State.FAILED, f"loop.until: {error}"
+        if holds is True:
+            return State.SUCCEEDED, ""
+        return (
+            None if holds is False else (State.FAILED, f"loop.until: `{loop.until}` gives {holds!r}, not true or false")
+        )
 
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
         """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
         source = self.definition.tasks[task].for_each
         if source is None or source.items_of is None or index is None:
-            return self._of_task
+            return self.of_task
         parent = source.items_of
 
-        def of_task(name: str) -> Values:
-            return self._of_unit(name, f"{name}[{index}]") if name == parent else self._of_task(name)
+        def seen(name: str) -> Values:
+            return self._of_unit(name, f"{name}[{index}]") if name == parent else self.of_task(name)
 
-        return of_task
+        return seen
 
-    def _of_task(self, name: str) -> Values:
+    def of_task(self, name: str) -> Values:
+        """What expressions may know of a task."""
         group = self.groups.get(name)
         if group is None:
             return self._of_unit(name, name)

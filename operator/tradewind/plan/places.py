@@ -24,6 +24,8 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         yield f"{path}.wait.until", task.wait.until
     if task.approval:
         yield f"{path}.approval.message", task.approval.message
+    if task.dag:
+        yield from template.leaves(task.dag.params, f"{path}.dag.params")
     if task.image:
         yield f"{path}.image", task.image
     if task.for_each and task.for_each.name:
