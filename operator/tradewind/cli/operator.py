@@ -82,7 +82,7 @@ def command(
         lease_name=lease_name,
         identity=identity or socket.gethostname(),
         shards=shards,
-        light=Light(not http_in_pods, allowed, read_secrets),
+        light=Light(requests=not http_in_pods, allowed=allowed, secrets=read_secrets),
     )
 
     async def run() -> None:

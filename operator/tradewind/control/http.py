@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 AT_ONCE = 64
 """Requests under way at the same time; more wait."""
@@ -44,6 +45,8 @@ class Light:
     and read the `secrets` and ConfigMaps that a request refers to. What it may not is done from pods."""
 
     requests: bool = True
+    services: bool = True
+    """Whether a host without a dot is a Service of the run's namespace, as it is to the pods there."""
     allowed: tuple[Network, ...] = ()
     secrets: bool = False
 
@@ -68,22 +71,22 @@ class Request:
 
 
 class Sender:
-    """Sends requests. `allowed` are networks to which they may go although they are among the forbidden ones."""
+    """Sends requests."""
 
-    def __init__(self, allowed: Sequence[Network] = ()) -> None:
-        self._allowed = allowed
+    def __init__(self, light: Light) -> None:
+        self._light = light
         self._room = asyncio.Semaphore(AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: Request, headers: Mapping[str, str]) -> dict[str, Any]:
-        """The outputs `status` and `body`; `headers` are the request's, complete. Raises Failed."""
+    async def send(self, request: Request, headers: Mapping[str, str], namespace: str) -> dict[str, Any]:
+        """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Raises Failed."""
         if not request.url.startswith(("http://", "https://")):
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
         what = f"{request.method} {_shown(request.url)}"
         async with self._room:
             try:
                 async with asyncio.timeout(request.timeout):
-                    status, body = await self._ask(request, headers)
+                    status, body = await self._ask(request, headers, namespace)
             except TimeoutError:
                 raise Failed(f"{what}: no answer within {request.timeout:g} s (http.timeout)") from None
             except aiohttp.ClientConnectorError as error:
@@ -103,13 +106,13 @@ class Sender:
         if self._session is not None:
             await self._session.close()
 
-    async def _ask(self, request: Request, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str) -> tuple[int, bytes]:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=AT_ONCE, socket_factory=self._socket)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         async with self._session.request(
             request.method,
-            request.url,
+            self._address(request.url, namespace),
             headers=headers,
             data=request.body.encode() or None,
             max_redirects=REDIRECTS,
@@ -117,13 +120,19 @@ class Sender:
         ) as response:
             return response.status, await _read(response)
 
+    def _address(self, text: str, namespace: str) -> URL:
+        url = URL(text)
+        if not self._light.services or not url.host or url.host == "localhost" or "." in url.host or ":" in url.host:
+            return url
+        return url.with_host(f"{url.host}.{namespace}.svc")
+
     def _socket(self, info: Any) -> socket.socket:
         """Called for every connection, redirects included, with the address that it really goes to."""
         family, kind, protocol, _, address = info
         host = ip_address(address[0].partition("%")[0])
         if isinstance(host, IPv6Address) and host.ipv4_mapped:
             host = host.ipv4_mapped
-        if _within(host, FORBIDDEN) and not _within(host, self._allowed):
+        if _within(host, FORBIDDEN) and not _within(host, self._light.allowed):
             words = "the operator does not send requests there (its own host, the link, metadata services)"
             raise OSError(f"{host}: {words}: set http.pod, or allow it with --http-allow")
         return socket.socket(family, kind, protocol)

@@ -145,7 +145,7 @@ class Worker:
 
         headers = {name: _VARIABLE.sub(value, text) for name, text in request.headers.items()}
         try:
-            return await self._sender.send(request, headers)
+            return await self._sender.send(request, headers, board.run.namespace)
         except Failed as error:
             raise Unsuccessful("HttpError", str(error)) from None
 

@@ -85,7 +85,7 @@ class RunReconciler:
         self._starter = Starter(launcher, self.book, self.pods)
         self.approvals = Approvals(client, clock)
         self.subdags = SubDAGs(client, self.views, self.wake)
-        worker = Worker(client, Sender(light.allowed), self.approvals, self.subdags, clock)
+        worker = Worker(client, Sender(light), self.approvals, self.subdags, clock)
         self.podless = Podless(worker, self.wake, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)

@@ -17,7 +17,7 @@ from tradewind.local.apiserver import ApiServer
 from tradewind.local.kubelet import Kubelet
 from tradewind.model.crd import manifests
 
-LIGHT = Light(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
+LIGHT = Light(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
 """Requests go to servers of this machine too: it is the user's own."""
 
 
