@@ -7,10 +7,11 @@ from tradewind.cli.manifest import Document, Refusal
 from tradewind.control.dags import pod_problems
 from tradewind.model.pool import PoolSpec
 from tradewind.model.run import DAGRunSpec
-from tradewind.plan.define import define, read
+from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.read import read
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""

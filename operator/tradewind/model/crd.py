@@ -10,9 +10,11 @@ from tradewind.model.base import rule
 from tradewind.model.dag import DAG
 from tradewind.model.pool import ClusterPool, Pool
 from tradewind.model.run import DAGRun
+from tradewind.model.template import ClusterDAGTemplate, ClusterTaskTemplate, DAGTemplate, TaskTemplate
 
-Kind = type[DAG] | type[DAGRun] | type[Pool]
-KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool)
+Kind = type[DAG] | type[DAGRun] | type[Pool] | type[TaskTemplate] | type[DAGTemplate]
+TEMPLATES: tuple[Kind, ...] = (TaskTemplate, ClusterTaskTemplate, DAGTemplate, ClusterDAGTemplate)
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, *TEMPLATES)
 
 
 class _Schema(GenerateJsonSchema):

@@ -36,6 +36,10 @@ class Definition:
     spec: DAGSpec
     tasks: Mapping[str, Task]
     graph: Graph
+    unknown: frozenset[str] = frozenset()
+    """Tasks of which little is known: their template is not at hand."""
+    fragment: bool = False
+    """Whether it is a part of a DAG that is not at hand: expressions may name more than there is."""
 
     @cached_property
     def terms(self) -> dict[str, Terms]:
@@ -56,7 +60,10 @@ class Definition:
             params=tuple((name, param.type) for name, param in self.spec.params.items()),
             tasks={
                 cel_name(name): TaskNames(
-                    name, task.for_each is not None, tuple((key, output.type) for key, output in task.outputs.items())
+                    name,
+                    task.for_each is not None,
+                    tuple((key, output.type) for key, output in task.outputs.items()),
+                    name in self.unknown,
                 )
                 for name, task in self.tasks.items()
             },
@@ -71,8 +78,8 @@ class Definition:
         """What the task's expressions may name; `item` is False for those that are evaluated before there are items."""
         for_each = self.tasks[task].for_each
         if for_each is None or not item:
-            return Scope(self.names, upstream)
-        return Scope(self.names, upstream, item=True, counterpart=for_each.items_of or "")
+            return Scope(self.names, upstream, fragment=self.fragment)
+        return Scope(self.names, upstream, True, for_each.items_of or "", self.fragment)
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
