@@ -1,17 +1,19 @@
-"""What is wrong with documents, taken together: a run knows its DAG's params when the DAG is among them."""
+"""What is wrong with documents, taken together: a DAG knows its templates and a run its DAG's params when those are among them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tradewind.cli.manifest import Document, Refusal
+from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control.dags import pod_problems
 from tradewind.model.pool import PoolSpec
 from tradewind.model.run import DAGRunSpec
-from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
+from tradewind.plan.render import Rendering
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""
@@ -21,32 +23,50 @@ Key = tuple[str, str]
 """Namespace, empty where the manifest names none, and name of a DAG."""
 
 
-def review(documents: Iterable[Document]) -> Iterator[Refusal]:
+@dataclass(slots=True)
+class Review:
+    """What was found. Notes are no mistakes."""
+
+    refusals: list[Refusal]
+    notes: list[Refusal]
+
+
+def review(documents: Sequence[Document]) -> Review:
     """Everything that is wrong with them."""
+    shelf, found = Shelf(documents), Review([], [])
     known: dict[Key, Definition] = {}
     runs = []
     for document in documents:
-        found = list(_metadata(document))
+        problems = list(_metadata(document))
         try:
             match document.kind:
-                case "DAG":
-                    known[_key(document, document.name)] = definition = define(document.body.get("spec") or {})
-                    pod_problems(definition)
                 case "DAGRun":
-                    runs.append((document, read(DAGRunSpec, document.body.get("spec") or {})))
+                    runs.append((document, read(DAGRunSpec, document.spec)))
+                case "Pool" | "ClusterPool":
+                    read(PoolSpec, document.spec)
                 case _:
-                    read(PoolSpec, document.body.get("spec") or {})
+                    rendering, definition = shelf.look(document)
+                    found.notes += unknown(document, rendering)
+                    if definition and document.kind == "DAG" and not rendering.missing:
+                        known[document.namespace, document.name] = definition
+                    if definition:
+                        problems += _pods(definition, rendering)
         except Invalid as error:
-            found += error.problems
-        yield from (document.refusal(problem.path, str(problem)) for problem in found)
+            problems += error.problems
+        found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, spec in runs:
-        dag = known.get(_key(document, spec.dag))
+        dag = known.get((document.namespace, spec.dag))
         for problem in resolve(dag.spec.params, spec.params)[1] if dag else ():
-            yield document.refusal(problem.path, str(problem))
+            found.refusals.append(document.refusal(problem.path, str(problem)))
+    return found
 
 
-def _key(document: Document, name: str) -> Key:
-    return str(document.body["metadata"].get("namespace") or ""), name
+def _pods(definition: Definition, rendering: Rendering) -> list[Problem]:
+    try:
+        pod_problems(definition)
+    except Invalid as error:
+        return [rendering.told(problem) for problem in error.problems]
+    return []
 
 
 def _metadata(document: Document) -> Iterator[Problem]:

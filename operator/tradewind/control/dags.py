@@ -12,16 +12,19 @@ from pydantic import ValidationError
 
 from tradewind.control.events import EventSink
 from tradewind.control.podbuild import build
-from tradewind.control.runstatus import difference, stamp
+from tradewind.control.runstatus import difference
+from tradewind.control.templates import Templates
+from tradewind.control.validity import Validity
 from tradewind.control.view import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.define import define
+from tradewind.plan.define import defined
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.render import Rendering, render, uses_templates
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]
@@ -39,14 +42,24 @@ class LastRun:
 
 
 class DAGReconciler:
-    """Keeps the status of DAGs."""
+    """Keeps the status of DAGs. `rendered(namespace, name, spec)` is called with what became of a valid one that uses templates."""
 
-    def __init__(self, client: Client, events: EventSink, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Client,
+        events: EventSink,
+        templates: Templates,
+        rendered: Callable[[str, str, Any], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._client, self._events, self._clock = client, events, clock
+        self._templates, self._rendered = templates, rendered
         self.queue: WorkQueue[Key] = WorkQueue("dag")
         self._bodies: dict[Key, Object] = {}
         self._last: dict[Key, LastRun] = {}
         self._saved_at: dict[Key, float] = {}
+        self._checked: dict[Key, Any] = {}
+        """Generations of DAGs that were checked with the templates that there are. Only of those that use any."""
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -54,9 +67,18 @@ class DAGReconciler:
         if deleted:
             self._bodies.pop(key, None)
             self._saved_at.pop(key, None)
+            self._checked.pop(key, None)
+            self._templates.forget(("DAG", *key))
             self.queue.forget(key)
             return
         self._bodies[key] = _needed(body)
+        if not self._bodies[key]["templates"]:
+            self._templates.forget(("DAG", *key))
+        self.queue.add(key)
+
+    def template_changed(self, key: Key) -> None:
+        """A template that the DAG uses was created, changed or deleted."""
+        self._checked.pop(key, None)
         self.queue.add(key)
 
     def run_seen(self, run: Run) -> None:
@@ -83,7 +105,7 @@ class DAGReconciler:
         if now < due:
             self.queue.add_at(key, due)
             return
-        status = self._status(body, self._last.get(key))
+        status = await self._status(key, body, self._last.get(key))
         patch = difference(body.get("status") or {}, status)
         if not patch:
             return
@@ -95,58 +117,63 @@ class DAGReconciler:
             return
         if "conditions" in patch and status["phase"] == "Invalid":
             meta = body["metadata"]
-            message = status["conditions"][0]["message"]
-            self._events.post(
-                "DAG", *key, meta["uid"], "Invalid", message, warning=True, key=str(meta.get("generation"))
-            )
+            reason, message = status["conditions"][0]["reason"], status["conditions"][0]["message"]
+            self._events.post("DAG", *key, meta["uid"], reason, message, warning=True, key=str(meta.get("generation")))
 
-    def _status(self, body: Object, last: LastRun | None) -> dict[str, Any]:
+    async def _status(self, key: Key, body: Object, last: LastRun | None) -> dict[str, Any]:
         generation = int(body["metadata"].get("generation") or 0)
         before = body.get("status") or {}
         status: dict[str, Any] = {}
         if last:
             status["lastRun"] = {"name": last.name, "phase": last.phase}
-        if before.get("observedGeneration") == generation and before.get("conditions"):
+        if body["templates"]:
+            known = self._checked.get(key) == generation
+        else:
+            known = bool(before.get("observedGeneration") == generation and before.get("conditions"))
+        if known:
             return status
-        spec = body.get("spec") or {}
-        problems = check(spec)
-        holds = "False" if problems else "True"
-        old = next((item for item in before.get("conditions") or [] if item.get("type") == "Valid"), None)
-        since = old["lastTransitionTime"] if old and old["status"] == holds else stamp(self._clock())
-        status |= {
-            "observedGeneration": generation,
-            "phase": "Invalid" if problems else "Valid",
-            "tasks": len(spec.get("tasks") or {}),
-            "conditions": [
-                {
-                    "type": "Valid",
-                    "status": holds,
-                    "reason": "Invalid" if problems else "Valid",
-                    "message": problems or "runs can start",
-                    "lastTransitionTime": since,
-                    "observedGeneration": generation,
-                }
-            ],
-        }
-        return status
+        if body["templates"]:
+            self._checked[key] = generation
+        try:
+            tasks, found = await self._check(key, body)
+        except ApiError:
+            self._checked.pop(key, None)
+            raise
+        return status | found.status(before, generation, self._clock()) | {"tasks": tasks}
+
+    async def _check(self, key: Key, body: Object) -> tuple[int, Validity]:
+        """How many tasks the DAG has, and whether it is valid."""
+        spec = body["spec"] if "spec" in body else (await self._client.get(DAGS, *key)).get("spec") or {}
+        rendering = Rendering(spec)
+        if body["templates"]:
+            found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
+            rendering = found.result
+        try:
+            check(rendering)
+        except Invalid as error:
+            return len(rendering.spec.get("tasks") or {}), Validity.of(error)
+        if body["templates"]:
+            self._rendered(*key, rendering.spec)
+        return len(rendering.spec["tasks"]), Validity(True, "Valid", "runs can start")
 
 
 def _needed(body: Object) -> Object:
     """What is kept in memory of a DAG: there can be thousands. Its spec only until its status says what came of checking it."""
-    meta, status = body["metadata"], body.get("status") or {}
+    meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec") or {}
     kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
+    kept["templates"] = uses_templates(spec)
     if not (status.get("observedGeneration") == int(meta.get("generation") or 0) and status.get("conditions")):
-        kept["spec"] = body.get("spec") or {}
+        kept["spec"] = spec
     return kept
 
 
-def check(spec: Any) -> str:
-    """What is wrong with a DAG's spec, for its condition; empty when nothing is."""
+def check(rendering: Rendering) -> None:
+    """Raises Invalid with what is wrong with a DAG, as far as that can be told without an API server."""
+    definition = defined(rendering)
     try:
-        pod_problems(define(spec))
+        pod_problems(definition)
     except Invalid as error:
-        return str(error)
-    return ""
+        raise Invalid([rendering.told(problem) for problem in error.problems]) from None
 
 
 def pod_problems(definition: Definition) -> None:

@@ -1,4 +1,4 @@
-"""What an operator does while it leads: kopf watches DAGs and pools, informers watch runs and pods, reconcilers do the rest."""
+"""What an operator does while it leads: kopf watches DAGs, templates and pools, informers watch runs and pods, reconcilers do the rest."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,14 @@ from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisions import Revisions
 from tradewind.control.runs import RunReconciler
+from tradewind.control.templates import Templates
+from tradewind.control.templatestatus import TemplateReconciler
 from tradewind.control.view import Run
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
+from tradewind.kube.resources import TEMPLATES
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -57,12 +60,15 @@ class Engine:
     ) -> None:
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, time.time)
-        self.dags = DAGReconciler(client, self.events)
+        self.templates = Templates(client, whole=not namespaces)
         self.pools = PoolReconciler(client)
         self.history = HistoryReconciler(client)
+        self.dags = DAGReconciler(client, self.events, self.templates, self.history.spec_seen)
+        self.template_status = TemplateReconciler(client, self.templates, self.events)
         self.runs = RunReconciler(
             client,
             Revisions(client),
+            self.templates,
             Launcher(client, image),
             self.events,
             self._phase_changed,
@@ -115,6 +121,8 @@ class Engine:
             group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
+            status = self.template_status
+            group.create_task(status.queue.work(status.reconcile, status.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
 
@@ -196,11 +204,29 @@ class Engine:
             if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
                 self.pools.seen(body, deleted)
 
+        async def template(event: Any, **_: Any) -> None:
+            body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            metrics.watch_last_event.labels(TEMPLATES[body["kind"]].plural).set(time.time())
+            namespace = body["metadata"].get("namespace")
+            if namespace and not self._owned.owns(namespace):
+                return
+            for user in self.templates.seen(body, deleted):
+                if user[0] == "DAG":
+                    self.dags.template_changed(user[1:])
+                    self.runs.dag_seen(*user[1:])
+                else:
+                    self.template_status.queue.add(user)
+            if namespace or 0 in self._owned.shards:
+                self.template_status.seen(body, deleted)
+
         kopf.on.login(registry=registry)(login)
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
+        for resource in TEMPLATES.values():
+            if resource.namespaced or not self._namespaces:
+                kopf.on.event(GROUP, VERSION, resource.plural, registry=registry)(template)
         return registry
 
     async def _census(self) -> None:

@@ -41,7 +41,7 @@ class EventSink:
         warning: bool = False,
         key: str = "",
     ) -> None:
-        """Queues an Event on an object. `key` tells apart Events of the same reason, such as a task and its attempt."""
+        """Queues an Event on an object (of the whole cluster, without a namespace). `key` tells apart Events of the same reason, such as a task and its attempt."""
         if self._queue.qsize() >= (WAITING if warning else NORMAL):
             self._drop()
             return
@@ -50,11 +50,11 @@ class EventSink:
         body = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{name}.{digest}", "namespace": namespace},
+            "metadata": {"name": f"{name}.{digest}", "namespace": namespace or "default"},
             "involvedObject": {
                 "apiVersion": API_VERSION,
                 "kind": kind,
-                "namespace": namespace,
+                **({"namespace": namespace} if namespace else {}),
                 "name": name,
                 "uid": uid,
             },
@@ -67,7 +67,7 @@ class EventSink:
             "lastTimestamp": at,
             "count": 1,
         }
-        self._queue.put_nowait((namespace, body))
+        self._queue.put_nowait((namespace or "default", body))
 
     async def run(self) -> None:
         """Sends, for ever."""

@@ -19,6 +19,7 @@ from tradewind.control.runwatch import RunInformer
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
 from tradewind.control.tell import Teller
+from tradewind.control.templates import Templates
 from tradewind.control.view import Key, Run, View, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
@@ -54,6 +55,7 @@ class RunReconciler:
         self,
         client: Client,
         revisions: Revisions,
+        templates: Templates,
         launcher: Launcher,
         events: EventSink,
         phase_changed: Callable[[Run], None],
@@ -74,7 +76,7 @@ class RunReconciler:
         self.book = PoolBook(self.wake, pool_changed, owned)
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = Starter(launcher, self.book, self.pods)
-        self._beginner = Beginner(client, revisions, clock)
+        self._beginner = Beginner(client, revisions, templates, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
 
     async def prime(self) -> None:
@@ -110,7 +112,7 @@ class RunReconciler:
                 self.queue.add(uid)
 
     def dag_seen(self, namespace: str, name: str) -> None:
-        """A DAG was created or changed: runs that wait for it look again."""
+        """A DAG, or a template that it uses, was created or changed: runs that wait for it look again."""
         for uid in self._of_dag.get((namespace, name), ()):
             if self.views[uid].run.phase in ("", "Queued"):
                 self.wake(uid)
