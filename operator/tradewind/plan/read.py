@@ -26,6 +26,9 @@ def _problem(detail: Any, root: str) -> Problem:
             return Problem(path, "unknown field", "remove it, or see `kubectl explain` for the fields there are")
         case "missing":
             return Problem(path, "required", "")
+        case _ if isinstance(detail["input"], str) and "$[[" in detail["input"]:
+            what = f"`{detail['input'][:120]}` is not known before a run begins, and this field is"
+            return Problem(path, what, "write a plain value; in a template, an expression of inputs alone")
         case _:
             message = detail["msg"].removeprefix("Value error, ")
             return Problem(path, f"{message[0].lower()}{message[1:]}", "")

@@ -199,6 +199,7 @@ class Renderer:
             if found is None:
                 return None
             below = found
+        self._told.setdefault(base, place)  # What no field says is missing where most is said.
         self._remember(own, base, place)
         return overlaid(below, own) if below else own
 

@@ -150,7 +150,8 @@ class Substitution:
             if sort == "value":
                 expressions += [(len(found) + m.start(), len(found) + m.end()) for m in EXPRESSION.finditer(piece)]
             found += piece
-        return found if [match.span() for match in EXPRESSION.finditer(found)] == expressions else None
+        meant = [match.span() for match in EXPRESSION.finditer(found)] == expressions
+        return found if meant and "$[[" not in EXPRESSION.sub(" ", found) else None
 
     def _replaced(self, expression: str) -> str:
         found, end = "", 0
