@@ -75,10 +75,22 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
     return result
 
 
+def _silent(schema: dict[str, Any]) -> None:
+    """What an API server writes into a document can't be told from what its author wrote, and a template has a say where the author is
+    silent. So fields that a template can give have their defaults in words."""
+    for node in schema["properties"].values():
+        default = node.pop("default", None)
+        if isinstance(default, str):
+            node["description"] += f" {default} when absent."
+
+
 def manifest(kind: Kind) -> dict[str, Any]:
     """The CustomResourceDefinition of one kind."""
     raw = kind.model_json_schema(by_alias=True, mode="validation", schema_generator=_Schema)
     schema = _structural(raw, raw.get("$defs", {}))
+    if kind is DAG:
+        _silent(schema["properties"]["spec"])
+        _silent(schema["properties"]["spec"]["properties"]["tasks"]["additionalProperties"])
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},

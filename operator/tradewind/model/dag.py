@@ -69,7 +69,7 @@ class DAGSpec(Model):
     pod_retention: Literal["Always", "OnFailure", "Never"] = "Always"
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
     history: History = History()
-    """How many runs are kept after their end, and how long."""
+    """How many runs are kept after their end, and how long. A hundred of each outcome when absent."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)] = {}
     """The tasks, by name. Required unless they come from a template."""
 
