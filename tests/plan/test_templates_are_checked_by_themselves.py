@@ -134,5 +134,5 @@ def test_a_chain_with_a_link_missing_is_not_complete() -> None:
 
 
 def test_params_are_shown_in_a_word() -> None:
-    spec = sample(TASK, {"params": {"a": {}, "n": {"type": "integer", "default": 0}}, "task": {}}).spec
-    assert signature(spec) == "a, n?"
+    spec = sample(TASK, {"params": {"n": {"default": ""}, "b": {}, "a": {}}, "task": {}}).spec
+    assert signature(spec) == "a, b, n?"

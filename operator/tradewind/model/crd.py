@@ -80,7 +80,7 @@ def _silent(schema: dict[str, Any]) -> None:
     silent. So fields that a template can give have their defaults in words."""
     for node in schema["properties"].values():
         default = node.pop("default", None)
-        if isinstance(default, str):
+        if isinstance(default, str | int | float):
             node["description"] += f" {default} when absent."
 
 

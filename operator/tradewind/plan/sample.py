@@ -48,5 +48,6 @@ def _params(spec: TemplateSpec) -> Iterator[Problem]:
 
 
 def signature(spec: TemplateSpec) -> str:
-    """A template's params for a table: those with a `?` have a default."""
-    return ", ".join(f"{name}{'' if param.default is None else '?'}" for name, param in spec.params.items())
+    """A template's params for a table: what is required first, then, with a `?`, what has a default."""
+    required = sorted(name for name, param in spec.params.items() if param.default is None)
+    return ", ".join([*required, *(f"{name}?" for name in sorted(spec.params.keys() - set(required)))])
