@@ -45,12 +45,13 @@ def review(documents: Sequence[Document]) -> Review:
                 case "Pool" | "ClusterPool":
                     read(PoolSpec, document.spec)
                 case _:
-                    rendering, definition = shelf.look(document)
-                    found.notes += unknown(document, rendering)
-                    if definition and document.kind == "DAG" and not rendering.missing:
-                        known[document.namespace, document.name] = definition
-                    if definition:
-                        problems += _pods(definition, rendering)
+                    looked = shelf.look(document)
+                    found.notes += unknown(document, looked.rendering)
+                    problems += looked.problems
+                    if looked.definition:
+                        problems += _pods(looked.definition, looked.rendering)
+                        if document.kind == "DAG" and not looked.rendering.missing:
+                            known[document.namespace, document.name] = looked.definition
         except Invalid as error:
             problems += error.problems
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]

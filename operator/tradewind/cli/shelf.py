@@ -1,6 +1,7 @@
 """Documents with the templates among them: checked together, rendered offline."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.cli.manifest import BadManifest, Document, Refusal
@@ -10,6 +11,15 @@ from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.render import Find, Ref, Rendering, render
 from tradewind.plan.sample import sample
+
+
+@dataclass(slots=True)
+class Looked:
+    """What there is to say of a DAG or a template."""
+
+    rendering: Rendering
+    definition: Definition | None = None
+    problems: list[Problem] = field(default_factory=list)
 
 
 class Shelf:
@@ -36,27 +46,31 @@ class Shelf:
         """A DAG's spec, rendered as far as the templates are here."""
         return render(document.spec, self.find(document.namespace))
 
-    def look(self, document: Document) -> tuple[Rendering, Definition | None]:
-        """A DAG or a template, checked as far as the templates that it uses are here. Raises Invalid."""
-        if document.kind in TEMPLATES:
-            found = sample(
-                Ref(document.kind, document.name), document.spec, self.find(document.namespace), complete=False
-            )
-            return found.rendering, found.definition
-        rendering = self.rendering(document)
-        if rendering.problems:
-            raise Invalid(rendering.problems)
-        return rendering, checked(rendering)
+    def look(self, document: Document) -> Looked:
+        """A DAG or a template, checked as far as the templates that it uses are here."""
+        found = Looked(Rendering(None))
+        try:
+            if document.kind in TEMPLATES:
+                ref, find = Ref(document.kind, document.name), self.find(document.namespace)
+                made = sample(ref, document.spec, find, complete=False)
+                found.rendering, found.definition = made.rendering, made.definition
+            else:
+                found.rendering = self.rendering(document)
+                found.problems += found.rendering.problems
+                found.definition = None if found.problems else checked(found.rendering)
+        except Invalid as error:
+            found.problems += error.problems
+        return found
 
     def check(self, document: Document) -> list[Refusal]:
         """What can't be told of a document, since templates are not here. Raises BadManifest for a DAG that could not run, and a template
         that could not be used."""
         if document.kind != "DAG" and document.kind not in TEMPLATES:
             return []
-        try:
-            return list(unknown(document, self.look(document)[0]))
-        except Invalid as error:
-            raise problems(document, error.problems) from None
+        found = self.look(document)
+        if found.problems:
+            raise problems(document, found.problems)
+        return list(unknown(document, found.rendering))
 
 
 def unknown(document: Document, rendering: Rendering) -> Iterator[Refusal]:
