@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tradewind.cli.manifest import BadManifest, check, load
+from tradewind.cli.manifest import BadManifest, load
+from tradewind.cli.shelf import Shelf
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\n"
 
@@ -12,8 +13,9 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
     path = tmp_path / "f.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BadManifest) as caught:
-        for document in load(str(path)):
-            check(document)
+        documents = load(str(path))
+        for document in documents:
+            Shelf(documents).check(document)
     return str(caught.value).replace(str(tmp_path) + "/", "")
 
 
@@ -29,7 +31,7 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
         ("- 1", "f.yaml:1: not a Kubernetes object"),
         (
             "kind: Pod\napiVersion: v1\nmetadata: {name: x}",
-            "f.yaml:1: kind 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, ConfigMap, Secret",
+            "f.yaml:1: kind 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, TaskTemplate",
         ),
         (
             "kind: DAG\napiVersion: v1\nmetadata: {name: x}",

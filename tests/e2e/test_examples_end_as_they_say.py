@@ -12,14 +12,15 @@ from aiohttp import web
 from tradewind import API_VERSION
 from tradewind.cli import manifest
 from tradewind.cli.follow import picture
+from tradewind.cli.shelf import Shelf
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
-from tradewind.kube.resources import APPROVALS, DAGS, POOLS, RUNS
+from tradewind.kube.resources import APPROVALS, DAGS, POOLS, RUNS, TEMPLATES
 from worlds.world import World, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-RESOURCES = {"DAG": DAGS, "Pool": POOLS}
+RESOURCES = {"DAG": DAGS, "Pool": POOLS, **TEMPLATES}
 AT_ONCE = 6
 """Examples that run at the same time: enough to be quick, few enough for a small machine."""
 Found = dict[str, Any]
@@ -37,8 +38,9 @@ async def _run_all(world: World) -> dict[str, Found]:
 
         async def one(name: str) -> Found:
             async with room:
-                for document in manifest.load(str(EXAMPLES / f"{name}.yaml")):
-                    manifest.check(document)
+                documents = manifest.load(str(EXAMPLES / f"{name}.yaml"))
+                for document in documents:
+                    assert Shelf(documents).check(document) == []
                     body = document.body
                     if document.kind == "DAG":
                         body["spec"]["defaults"] = {**world.settings, **body["spec"].get("defaults", {})}

@@ -7,14 +7,24 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.model.pool import PoolSpec
-from tradewind.plan.define import define, read
+from tradewind.plan.define import define
+from tradewind.plan.read import read
+from tradewind.plan.render import SORTS, Ref
+from tradewind.plan.sample import sample
 
 ROOT = Path(__file__).parents[2]
-BLOCKS = [
-    pytest.param(document, id=f"{path.name}-{document['metadata']['name']}")
+PAGES = {
+    path.name: [
+        document
+        for block in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL)
+        for document in yaml.safe_load_all(block)
+    ]
     for path in [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md"]
-    for block in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL)
-    for document in yaml.safe_load_all(block)
+}
+BLOCKS = [
+    pytest.param(page, document, id=f"{page}-{document['metadata']['name']}")
+    for page, documents in PAGES.items()
+    for document in documents
 ]
 
 
@@ -22,9 +32,14 @@ def test_the_documents_have_manifests() -> None:
     assert len(BLOCKS) > 5
 
 
-@pytest.mark.parametrize("document", BLOCKS)
-def test_a_manifest_in_the_documents_is_valid(document: dict[str, Any]) -> None:
-    if document["kind"] == "DAG":
-        define(document["spec"])
-    else:
-        read(PoolSpec, document["spec"])
+@pytest.mark.parametrize(("page", "document"), BLOCKS)
+def test_a_manifest_in_the_documents_is_valid(page: str, document: dict[str, Any]) -> None:
+    """With the templates that the same page shows."""
+    shown = {Ref(other["kind"], other["metadata"]["name"]): other["spec"] for other in PAGES[page]}
+    match document["kind"]:
+        case "DAG":
+            define(document["spec"], shown.get)
+        case kind if kind in SORTS:
+            sample(Ref(kind, document["metadata"]["name"]), document["spec"], shown.get)
+        case _:
+            read(PoolSpec, document["spec"])

@@ -53,3 +53,12 @@ def test_crds_are_written_a_file_each_without_aliases(tmp_path: Path) -> None:
     write(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in CRDS.glob("*.yaml")}
     assert all("&id" not in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_what_a_template_can_say_is_not_said_by_the_api_server() -> None:
+    """A default that it writes into a DAG would win over the DAG's template."""
+    (dag,) = (made for made in manifests() if made["spec"]["names"]["kind"] == "DAG")
+    spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    fields = {**spec["properties"], **spec["properties"]["tasks"]["additionalProperties"]["properties"]}
+    assert [name for name, node in fields.items() if "default" in node] == []
+    assert fields["triggerRule"]["description"].endswith("AllSucceeded when absent.")

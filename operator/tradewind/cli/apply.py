@@ -5,6 +5,7 @@ import click
 from tradewind.cli import manifest
 from tradewind.cli.options import cluster
 from tradewind.cli.run import RESOURCES
+from tradewind.cli.shelf import Shelf
 from tradewind.kube.client import Client
 
 
@@ -14,10 +15,12 @@ from tradewind.kube.client import Client
 )
 @cluster
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
-    """Apply DAGs (and ConfigMaps, Secrets, DAGRuns) of manifests to the cluster."""
+    """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster."""
     documents = [document for file in files for document in manifest.load(file)]
+    shelf = Shelf(documents)
     for document in documents:
-        manifest.check(document)
+        for note in shelf.check(document):
+            click.echo(f"note: {note}", err=True)
     for document in documents:
         target = document.body["metadata"].get("namespace") or namespace
         resource = RESOURCES[document.kind]

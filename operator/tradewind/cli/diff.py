@@ -9,6 +9,7 @@ from tradewind.cli.manifest import Document
 from tradewind.cli.options import cluster
 from tradewind.cli.recorded import Past, Recorded, living, past
 from tradewind.cli.run import RESOURCES
+from tradewind.cli.shelf import Shelf
 from tradewind.cli.unified import show, unified
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
@@ -94,8 +95,9 @@ def label(found: Past, item: Recorded | None) -> str:
 async def _applied(client: Client, namespace: str, file: str) -> bool:
     """Asks the server what it would store, so that its defaults are not taken for differences; whether anything differs."""
     documents = manifest.load(file)
+    shelf = Shelf(documents)
     for document in documents:
-        manifest.check(document)
+        shelf.check(document)
     differs = False
     for document in documents:
         before, after = await _twice(client, document.body["metadata"].get("namespace") or namespace, document)

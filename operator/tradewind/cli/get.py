@@ -13,7 +13,7 @@ from rich.text import Text
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, Resource
+from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, Resource
 from tradewind.model import duration
 
 KINDS = {
@@ -29,6 +29,7 @@ KINDS = {
     "pool": POOLS,
     "clusterpools": CLUSTER_POOLS,
     "clusterpool": CLUSTER_POOLS,
+    **{name: found for found in TEMPLATES.values() for name in (found.plural, found.plural.removesuffix("s"))},
 }
 HEADS = {
     RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
@@ -36,11 +37,14 @@ HEADS = {
     APPROVALS: ["RUN", "TASK", "OUTCOME", "BY", "AGE", "MESSAGE"],
     POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
     CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
+    **{found: [found.kind.upper(), "PARAMS", "PHASE", "AGE"] for found in TEMPLATES.values()},
 }
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs|approvals|pools|clusterpools")
+@click.argument(
+    "kind", type=click.Choice(list(KINDS)), metavar="dags|runs|approvals|pools|clusterpools|tasktemplates|..."
+)
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
 @click.option("--dag", help="Only runs of this DAG.")
@@ -70,7 +74,9 @@ async def command(
 def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
     heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
     table = Table(*heads, box=None, pad_edge=False, header_style="bold")
-    cells = {RUNS: _run, DAGS: _dag, APPROVALS: _approval}.get(resource, _pool)
+    cells = (
+        _template if resource.kind in TEMPLATES else {RUNS: _run, DAGS: _dag, APPROVALS: _approval}.get(resource, _pool)
+    )
     for item in items:
         table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
     return table
@@ -114,6 +120,17 @@ def _pool(item: Object) -> list[str | Text]:
     status = item.get("status") or {}
     used, waiting = str(status.get("used") or 0), str(status.get("waiting") or 0)
     return [item["metadata"]["name"], str(item["spec"]["slots"]), used, waiting, _age(item)]
+
+
+def _template(item: Object) -> list[str | Text]:
+    status = item.get("status") or {}
+    phase = status.get("phase") or ""
+    return [
+        item["metadata"]["name"],
+        status.get("params") or "",
+        Text(phase, style="red" if phase == "Invalid" else ""),
+        _age(item),
+    ]
 
 
 def _phase(phase: str) -> Text:

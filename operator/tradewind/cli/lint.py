@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from tradewind import GROUP
-from tradewind.cli.manifest import BadManifest, Document, Refusal, parse, refused
+from tradewind import API_VERSION, GROUP
+from tradewind.cli.manifest import KINDS, BadManifest, Document, Refusal, parse, refused
 from tradewind.cli.options import OUTPUT
 from tradewind.cli.review import review
 
@@ -19,11 +19,11 @@ ENDINGS = (".yaml", ".yml", ".json")
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...")
 @OUTPUT
 def command(paths: tuple[str, ...], output: str) -> None:
-    """Check DAGs, DAGRuns and Pools in files (`-`: standard input) and folders. Other objects in them are passed over. Exit code 1: something
-    is wrong."""
+    """Check DAGs, templates, DAGRuns and Pools in files (`-`: standard input) and folders. Other objects in them are passed over. Exit code
+    1: something is wrong."""
     documents: list[Document] = []
     found: list[Refusal] = []
-    for path in _files(paths):
+    for path in files(paths):
         try:
             read = parse(path)
         except BadManifest as error:
@@ -36,22 +36,26 @@ def command(paths: tuple[str, ...], output: str) -> None:
                 found.append(wrong)
             else:
                 documents.append(document)
-    found += review(documents)
-    found.sort(key=lambda item: (item.source, item.line, item.column))
+    reviewed = review(documents)
+    found = sorted(found + reviewed.refusals, key=_place)
+    notes = sorted(reviewed.notes, key=_place)
     if output == "json":
-        problems = [
-            {"file": item.source, "line": item.line, "column": item.column, "message": item.message} for item in found
-        ]
-        click.echo(json.dumps({"manifests": len(documents), "problems": problems}, indent=2, ensure_ascii=False))
+        data = {
+            "manifests": len(documents),
+            "problems": [_data(item) for item in found],
+            "notes": [_data(item) for item in notes],
+        }
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
     else:
         for item in found:
-            place = f"{item.source}:{item.line}:{item.column}" if item.line else item.source
-            click.echo(f"{place}: {item.message}")
+            click.echo(f"{_shown(item)}: {item.message}")
+        for item in notes:
+            click.echo(f"{_shown(item)}: note: {item.message}", err=True)
         click.echo(_conclusion(len(documents), found), err=True)
     sys.exit(1 if found else 0)
 
 
-def _files(paths: tuple[str, ...]) -> Iterator[str]:
+def files(paths: tuple[str, ...]) -> Iterator[str]:
     """Files as they are, and of folders what is a manifest by its name."""
     for path in paths:
         if path != "-" and Path(path).is_dir():
@@ -66,10 +70,22 @@ def _ours(document: Document) -> bool:
     """Whether it is one of Tradewind's objects, or wants to be."""
     if not isinstance(document.body, dict):
         return False
-    kinds = ("DAG", "DAGRun", "Pool", "ClusterPool")
+    kinds = [kind for kind, version in KINDS.items() if version == API_VERSION]
     return str(document.body.get("apiVersion")).startswith(f"{GROUP}/") or (
         document.body.get("kind") in kinds and "apiVersion" not in document.body
     )
+
+
+def _place(item: Refusal) -> tuple[str, int, int]:
+    return item.source, item.line, item.column
+
+
+def _shown(item: Refusal) -> str:
+    return f"{item.source}:{item.line}:{item.column}" if item.line else item.source
+
+
+def _data(item: Refusal) -> dict[str, str | int]:
+    return {"file": item.source, "line": item.line, "column": item.column, "message": item.message}
 
 
 def _conclusion(documents: int, found: list[Refusal]) -> str:

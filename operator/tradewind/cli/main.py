@@ -11,6 +11,7 @@ COMMANDS = {
     "dev": "dev",
     "apply": "apply",
     "lint": "lint",
+    "render": "render",
     "get": "get",
     "revisions": "revisions",
     "diff": "diff",

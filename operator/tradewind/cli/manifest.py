@@ -8,8 +8,6 @@ from typing import Any
 import yaml
 
 from tradewind import API_VERSION
-from tradewind.plan.define import define
-from tradewind.plan.problem import Invalid, Problem
 
 SIZE_LIMIT = 1_500_000
 """Bytes. etcd takes no larger object."""
@@ -18,6 +16,10 @@ KINDS = {
     "DAGRun": API_VERSION,
     "Pool": API_VERSION,
     "ClusterPool": API_VERSION,
+    "TaskTemplate": API_VERSION,
+    "ClusterTaskTemplate": API_VERSION,
+    "DAGTemplate": API_VERSION,
+    "ClusterDAGTemplate": API_VERSION,
     "ConfigMap": "v1",
     "Secret": "v1",
 }
@@ -78,6 +80,17 @@ class Document:
         metadata = self.body.get("metadata")
         metadata = metadata if isinstance(metadata, dict) else {}
         return str(metadata.get("name") or metadata.get("generateName") or "")
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that it names; empty when it names none."""
+        metadata = self.body.get("metadata")
+        return str((metadata.get("namespace") if isinstance(metadata, dict) else "") or "")
+
+    @property
+    def spec(self) -> Any:
+        """Its spec."""
+        return self.body.get("spec") or {}
 
     def refusal(self, path: str, message: str) -> Refusal:
         """One at a field path such as `spec.tasks.a.dependsOn[1]`, as deep as the document goes."""
@@ -206,17 +219,3 @@ def _checked(document: Document) -> Document:
     if refusal := refused(document):
         raise BadManifest(refusal)
     return document
-
-
-def problems(document: Document, found: list[Problem]) -> BadManifest:
-    """An error that points at each problem's line."""
-    return BadManifest(*(document.refusal(problem.path, str(problem)) for problem in found))
-
-
-def check(document: Document) -> None:
-    """Raises BadManifest for a DAG that could not run."""
-    if document.kind == "DAG":
-        try:
-            define(document.body.get("spec") or {})
-        except Invalid as error:
-            raise problems(document, error.problems) from None

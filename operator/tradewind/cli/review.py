@@ -1,13 +1,17 @@
-"""What is wrong with documents, taken together: a run knows its DAG's params when the DAG is among them."""
+"""What is wrong with documents, taken together: a DAG knows its templates and a run its DAG's params when those are among them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tradewind.cli.manifest import Document, Refusal
-from tradewind.control.review import against
+from tradewind.cli.shelf import Shelf, unknown
+from tradewind.control.review import pod_problems
 from tradewind.control.review import review as reviewed
+from tradewind.kube.resources import TEMPLATES
 from tradewind.model.run import DAGRunSpec
 from tradewind.plan.definition import Definition
+from tradewind.plan.params import resolve
 from tradewind.plan.problem import Problem
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -18,27 +22,40 @@ Key = tuple[str, str]
 """Namespace, empty where the manifest names none, and name of a DAG."""
 
 
-def review(documents: Iterable[Document]) -> Iterator[Refusal]:
+@dataclass(slots=True)
+class Review:
+    """What was found. Notes are no mistakes."""
+
+    refusals: list[Refusal]
+    notes: list[Refusal]
+
+
+def review(documents: Sequence[Document]) -> Review:
     """Everything that is wrong with them."""
+    shelf, found = Shelf(documents), Review([], [])
     known: dict[Key, Definition] = {}
     runs: list[tuple[Document, DAGRunSpec]] = []
     for document in documents:
-        result = reviewed(document.kind, document.body.get("spec") or {})
-        match result.content:
-            case Definition() as definition:
-                known[_key(document, document.name)] = definition
-            case DAGRunSpec() as spec:
-                runs.append((document, spec))
-        found = [*_metadata(document), *result.problems]
-        yield from (document.refusal(problem.path, str(problem)) for problem in found)
+        problems = list(_metadata(document))
+        if document.kind == "DAG" or document.kind in TEMPLATES:
+            looked = shelf.look(document)
+            found.notes += unknown(document, looked.rendering)
+            problems += looked.problems
+            if looked.definition:
+                problems += map(looked.rendering.told, pod_problems(looked.definition))
+                if document.kind == "DAG" and not looked.rendering.missing:
+                    known[document.namespace, document.name] = looked.definition
+        else:
+            result = reviewed(document.kind, document.spec)
+            problems += result.problems
+            if isinstance(result.content, DAGRunSpec):
+                runs.append((document, result.content))
+        found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, spec in runs:
-        dag = known.get(_key(document, spec.dag))
-        for problem in against(dag.spec.params, spec) if dag else ():
-            yield document.refusal(problem.path, str(problem))
-
-
-def _key(document: Document, name: str) -> Key:
-    return str(document.body["metadata"].get("namespace") or ""), name
+        dag = known.get((document.namespace, spec.dag))
+        for problem in resolve(dag.spec.params, spec.params)[1] if dag else ():
+            found.refusals.append(document.refusal(problem.path, str(problem)))
+    return found
 
 
 def _metadata(document: Document) -> Iterator[Problem]:

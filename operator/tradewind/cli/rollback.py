@@ -12,6 +12,8 @@ from tradewind.control.revisions import CAUSE, ROLLBACK
 from tradewind.kube.client import MANAGER, Client, Object
 from tradewind.kube.errors import Conflict
 from tradewind.kube.resources import DAGS
+from tradewind.plan.problem import Invalid
+from tradewind.plan.render import Rendering
 
 
 @click.command()
@@ -37,9 +39,11 @@ async def command(client: Client, namespace: str, dag: str, to: int | None, dry_
 
 
 def _check(target: Recorded) -> None:
-    if problems := check(target.rendered):
-        words = f"revision {target.number} is not valid any more:\n{problems}"
-        raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead")
+    try:
+        check(Rendering(target.rendered))
+    except Invalid as error:
+        words = f"revision {target.number} is not valid any more:\n{error}"
+        raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead") from None
 
 
 async def replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:

@@ -19,12 +19,14 @@ from tradewind.cli.localapprovals import approvals
 from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
+from tradewind.cli.shelf import Shelf
 from tradewind.control.run import Run, read_run
+from tradewind.control.templates import rendered
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS
+from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES
 from tradewind.model.value import Param
-from tradewind.plan.define import define
+from tradewind.plan.define import defined
 from tradewind.plan.params import from_text, resolve
 
 SHOWN = 40
@@ -34,6 +36,7 @@ RESOURCES = {
     "DAGRun": RUNS,
     "Pool": POOLS,
     "ClusterPool": CLUSTER_POOLS,
+    **TEMPLATES,
     "ConfigMap": CONFIG_MAPS,
     "Secret": SECRETS,
 }
@@ -92,8 +95,8 @@ for option in reversed(
 async def _run_there(
     client: Client, namespace: str, dag: str, params: dict[str, str], watch: bool, output: str
 ) -> bool:
-    found = await client.get(DAGS, namespace, dag)
-    declared = {name: Param.model_validate(body) for name, body in (found["spec"].get("params") or {}).items()}
+    rendering = await rendered(client, namespace, dag)
+    declared = {name: Param.model_validate(body) for name, body in (rendering.spec.get("params") or {}).items()}
     body = run_body(dag, values(declared, params))
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     if not watch:
@@ -107,9 +110,11 @@ async def _run_there(
 async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str, approve: bool = False) -> bool:
     """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once. `approve` says yes to all approvals."""
     documents = manifest.load(file)
+    shelf = Shelf(documents)
     for document in documents:
-        manifest.check(document)
-    chosen, body = _choose(file, documents, dag, params)
+        if notes := shelf.check(document):
+            raise BadManifest(*notes)
+    plain, body = _choose(file, documents, shelf, dag, params)
     from tradewind.local.session import session
 
     cancelled = asyncio.Event()
@@ -127,7 +132,7 @@ async def run_here(file: str, dag: str | None, params: Mapping[str, str], output
                 if document.kind != "DAGRun":
                     await here.client.apply(RESOURCES[document.kind], "default", document.name, _plain(document.body))
             created = read_run(orjson.loads(await here.client.create(RUNS, "default", body, fieldValidation="Strict")))
-            for words in ignored(chosen):
+            for words in ignored(plain):
                 console.print(f"note: {words}", style="dim", highlight=False)
             beside = [_cancel_when(cancelled, here.client, created), approvals(here.client, created, approve, console)]
             async with tasks(beside):
@@ -169,9 +174,9 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
 
 
 def _choose(
-    file: str, documents: Sequence[Document], name: str | None, params: Mapping[str, str]
-) -> tuple[Document, Object]:
-    """The DAG to run and the run to create."""
+    file: str, documents: Sequence[Document], shelf: Shelf, name: str | None, params: Mapping[str, str]
+) -> tuple[Any, Object]:
+    """The rendered spec of the DAG to run, and the run to create."""
     dags = {document.name: document for document in documents if document.kind == "DAG"}
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
@@ -195,13 +200,14 @@ def _choose(
         spec = document.body.get("spec") or {}
         if spec.get("dag") == name:
             given = dict(spec.get("params") or {})
-    declared = define(dags[name].body["spec"]).spec.params
+    rendering = shelf.rendering(dags[name])
+    declared = defined(rendering).spec.params
     given |= values(declared, params)
     problems = resolve(declared, given)[1]
     if problems:
         words = (f"--param {str(problem).removeprefix('spec.params.')}" for problem in problems)
         raise click.ClickException("\n".join(words))
-    return dags[name], run_body(name, given, f"{name}-{secrets.token_hex(2)}")
+    return rendering.spec, run_body(name, given, f"{name}-{secrets.token_hex(2)}")
 
 
 def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str, Any]:
@@ -220,9 +226,8 @@ def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
     }
 
 
-def ignored(dag: Document) -> list[str]:
+def ignored(spec: Any) -> list[str]:
     """What of a DAG means nothing on this machine."""
-    spec = dag.body["spec"]
     settings = [spec.get("defaults") or {}, *spec["tasks"].values()]
     notes = []
     if any(item.get("image") for item in settings):

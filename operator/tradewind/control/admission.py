@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tradewind import GROUP
-from tradewind.control.review import Reviewed, against, review
+from tradewind.control.review import Reviewed, against, review, review_dag
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.value import Param
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem, summary
+from tradewind.plan.render import Rendering
 
 Body = Mapping[str, Any]
 WARNING = 250
@@ -72,6 +73,9 @@ class Asks(Protocol):
     async def dag(self, namespace: str, name: str) -> KnownDAG:
         """A DAG. Raises ApiError."""
 
+    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
+        """A DAG with the templates that it uses. Raises ApiError."""
+
     async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
         """What the API server says to the pods that the podTemplates make."""
 
@@ -80,7 +84,12 @@ Reviewer = Callable[[Request, Asks], Awaitable[Verdict]]
 
 
 async def _dag(request: Request, asks: Asks) -> Verdict:
-    result = await _reviewed(request)
+    try:
+        rendering = await asks.rendering(request.namespace, request.name, request.spec)
+    except ApiError as error:
+        return Verdict((), [f"spec is not checked, for its templates can't be read: {error.message}"])
+    # A DAG of ten thousand tasks takes a second or two: probes and other requests go on meanwhile.
+    result = await asyncio.to_thread(review_dag, rendering)
     if result.problems:
         return Verdict(result.problems)
     return await asks.pods(request.namespace, request.uid, result.content)
@@ -123,7 +132,6 @@ async def _alone(request: Request, asks: Asks) -> Verdict:
 
 
 async def _reviewed(request: Request) -> Reviewed:
-    # A DAG of ten thousand tasks takes a second or two: probes and other requests go on meanwhile.
     return await asyncio.to_thread(review, request.kind, request.spec)
 
 

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from tradewind.control.admission import KnownDAG, Verdict
 from tradewind.control.launch import Held, forbidden
 from tradewind.control.podbuild import Unrenderable
-from tradewind.control.review import bare_pod, review, templated
+from tradewind.control.review import bare_pod, review_dag, templated
+from tradewind.control.templates import Templates
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid
 from tradewind.kube.resources import DAGS, PODS
@@ -16,6 +17,7 @@ from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Start
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
+from tradewind.plan.render import Rendering, nowhere, render, uses_templates
 
 PODS_ASKED = 5
 """Pods tried in one review: tasks with the same template count once."""
@@ -35,12 +37,19 @@ class ClusterAsks:
     async def dag(self, namespace: str, name: str) -> KnownDAG:
         """A DAG. Raises ApiError. Runs come in bursts: a DAG that has not changed is reviewed once."""
         body = await self._client.get(DAGS, namespace, name)
+        if uses_templates(body.get("spec") or {}):
+            return await asyncio.to_thread(_known, await self.rendering(namespace, name, body["spec"]))
         version = (body["metadata"]["uid"], int(body["metadata"].get("generation") or 0))
         if version not in self._dags:
-            self._dags[version] = await asyncio.to_thread(_known, body.get("spec") or {})
+            self._dags[version] = await asyncio.to_thread(_known, render(body.get("spec") or {}, nowhere))
             if len(self._dags) > CACHED:
                 self._dags.popitem(last=False)
         return self._dags[version]
+
+    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
+        """A DAG with the templates that it uses, read only if it uses some. Raises ApiError."""
+        found = await Templates(self._client).resolved(("DAG", namespace, name), lambda find: render(spec, find))
+        return found.result
 
     async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
         """Problems for what would be refused for ever; warnings for what may be mended, or is not known."""
@@ -79,8 +88,8 @@ class ClusterAsks:
         return Verdict()
 
 
-def _known(spec: Any) -> KnownDAG:
-    result = review("DAG", spec)
+def _known(rendering: Rendering) -> KnownDAG:
+    result = review_dag(rendering)
     if result.problems:
         return KnownDAG({}, str(result.problems[0]))
     return KnownDAG(result.content.spec.params)

@@ -1,15 +1,16 @@
 """Whether a run may begin, and bound to what."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any
 
 from tradewind.control import runstatus
 from tradewind.control.concurrency import NEXT, Peer, key_of, key_of_peer, turn, verdict
+from tradewind.control.fresh import Fresh
 from tradewind.control.revisions import Revisions, change_cause
 from tradewind.control.run import Run, read_run
+from tradewind.control.templates import Templates
 from tradewind.control.view import View, picture
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
@@ -17,10 +18,12 @@ from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model.run import Reuse
 from tradewind.plan.attempt import CANCELLED, Fixed
 from tradewind.plan.cel import ExpressionError
-from tradewind.plan.define import define, read
+from tradewind.plan.define import TemplateNotFound, define, defined
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import Invalid, Problem, summary
+from tradewind.plan.read import read
+from tradewind.plan.render import Ref, render, uses_templates
 from tradewind.plan.rework import reuse_problems, taken_over
 
 
@@ -32,15 +35,25 @@ class Beginning:
     cancel: Sequence[Run] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """What a DAG is to the runs that begin now."""
+
+    version: str
+    definition: Definition
+    spec: Any = None
+    """Its rendered spec, if it uses templates."""
+    templates: Mapping[Ref, str] = field(default_factory=dict)
+    """The versions of those."""
+
+
 class Beginner:
     """Binds runs to their DAG's spec."""
 
-    def __init__(self, client: Client, revisions: Revisions, clock: Callable[[], float]) -> None:
-        self._client, self._revisions, self._clock = client, revisions, clock
-        self._asked: dict[tuple[str, str], asyncio.Task[Object]] = {}
-        """Requests for a DAG that wait for the one before them."""
-        self._sent: dict[tuple[str, str], asyncio.Task[Object]] = {}
-        self._defined: dict[tuple[str, str], tuple[str, Definition]] = {}
+    def __init__(self, client: Client, revisions: Revisions, templates: Templates, clock: Callable[[], float]) -> None:
+        self._client, self._fresh, self._clock = client, Fresh(client), clock
+        self._revisions, self._templates = revisions, templates
+        self._defined: dict[tuple[str, str], Defined] = {}
 
     async def begin(self, view: View, peers: Callable[[], Iterable[View]]) -> Beginning:
         """`peers` are the other runs of the same DAG. A run that may begin is marked as admitted at once, so that it counts."""
@@ -48,15 +61,19 @@ class Beginner:
         if run.cancelled:
             return Beginning(runstatus.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
         try:
-            dag = await self._dag(run.namespace, run.dag)
+            dag = await self._fresh.get(DAGS, run.namespace, run.dag)
         except NotFound:
             words = f"there is no DAG {run.dag!r} in namespace {run.namespace}: the run begins when it is applied"
             return Beginning(runstatus.queued(run, "DAGNotFound", words, now))
         try:
-            definition = self._define(run, dag)
+            known = await self._define(run, dag)
+        except TemplateNotFound as error:
+            words = f"waits for {' and '.join(map(str, error.missing))}: it begins when that is applied"
+            return Beginning(runstatus.queued(run, "TemplateNotFound", words, now))
         except Invalid as error:
             words = f"DAG {run.dag} is invalid: {error}"
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidDAG", words, now))
+        definition = known.definition
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
@@ -70,8 +87,9 @@ class Beginner:
         except Invalid as error:
             view.admitted = False
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidReuse", str(error), now))
+        spec, source = (dag["spec"], None) if known.spec is None else (known.spec, dag["spec"])
         cause = change_cause(dag)
-        revision = await self._revisions.bind(run.namespace, run.dag, dag["spec"], definition, cause=cause)
+        revision = await self._revisions.bind(run.namespace, run.dag, spec, definition, source=source, cause=cause)
         begun = runstatus.begun(run, revision, params, len(definition.tasks), now, taken, outputs)
         return Beginning(begun)
 
@@ -129,9 +147,9 @@ class Beginner:
     def next_in_line(self, run: Run, peers: Iterable[View]) -> list[View]:
         """Of the runs of the same DAG those that look again when `run` has begun, ended or gone."""
         known = self._defined.get((run.namespace, run.dag))
-        if known is None or known[1].spec.max_active_runs is None:
+        if known is None or known.definition.spec.max_active_runs is None:
             return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
-        definition = known[1]
+        definition = known.definition
         key = key_of_peer(definition, run)
         waiting = [view for view in peers if view.run.phase in ("", "Queued") and self._key(definition, view) == key]
         return nsmallest(NEXT, waiting, key=lambda view: turn(definition, view.run))
@@ -142,31 +160,20 @@ class Beginner:
             view.line = (definition, key_of_peer(definition, view.run))
         return view.line[1]
 
-    def _define(self, run: Run, dag: Object) -> Definition:
-        """The DAG's definition; the last one is kept, since runs come in bursts. Raises Invalid."""
+    async def _define(self, run: Run, dag: Object) -> Defined:
+        """The DAG's definition, rendered with the templates that there are now. The last one is kept, since runs come in bursts. Raises
+        Invalid, and TemplateNotFound."""
+        key, spec = (run.namespace, run.dag), dag["spec"]
         version = f"{dag['metadata']['uid']}/{dag['metadata'].get('generation')}"
-        known = self._defined.get((run.namespace, run.dag))
-        if known and known[0] == version:
-            return known[1]
-        definition = define(dag["spec"])
-        self._defined[run.namespace, run.dag] = (version, definition)
-        return definition
-
-    async def _dag(self, namespace: str, name: str) -> Object:
-        """The DAG as it is now. Runs that ask while a request is under way share the next one: its answer is as new as any of them
-        wants, and a burst of runs costs few requests."""
-        key = (namespace, name)
-        task = self._asked.get(key)
-        if task is None:
-            task = self._asked[key] = asyncio.create_task(self._ask(key, self._sent.get(key)))
-        return await asyncio.shield(task)
-
-    async def _ask(self, key: tuple[str, str], before: asyncio.Task[Object] | None) -> Object:
-        if before is not None:
-            await asyncio.wait([before])
-        self._sent[key] = self._asked.pop(key)
-        try:
-            return await self._client.get(DAGS, *key)
-        finally:
-            if key not in self._asked:
-                del self._sent[key]
+        known = self._defined.get(key)
+        if known and known.version == version:
+            refs = known.templates
+            if not refs or await self._templates.versions(run.namespace, refs) == refs:
+                return known
+        if uses_templates(spec):
+            found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find))
+            known = Defined(version, defined(found.result), found.result.spec, found.versions)
+        else:
+            known = Defined(version, define(spec))
+        self._defined[key] = known
+        return known

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind.control.events import EventSink
-from tradewind.control.review import review
-from tradewind.control.revisions import CAUSE, Revisions, change_cause
+from tradewind.control.review import pod_problems
+from tradewind.control.revisions import CAUSE, Revision, Revisions, change_cause
 from tradewind.control.run import Run
-from tradewind.control.runstatus import difference, stamp
+from tradewind.control.runstatus import difference
+from tradewind.control.templates import Templates
+from tradewind.control.validity import Validity
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan.problem import summary
+from tradewind.plan.define import defined
+from tradewind.plan.problem import Invalid
+from tradewind.plan.render import Rendering, render, uses_templates
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]
@@ -34,16 +38,26 @@ class LastRun:
 
 
 class DAGReconciler:
-    """Keeps the status of DAGs, and every valid spec of theirs as a revision."""
+    """Keeps the status of DAGs, and every valid spec of theirs as a revision. `rendered(namespace, name, spec)` is called with what became
+    of a valid one that uses templates."""
 
     def __init__(
-        self, client: Client, events: EventSink, revisions: Revisions, clock: Callable[[], float] = time.time
+        self,
+        client: Client,
+        events: EventSink,
+        revisions: Revisions,
+        templates: Templates,
+        rendered: Callable[[str, str, Any], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._events, self._revisions, self._clock = client, events, revisions, clock
+        self._templates, self._rendered = templates, rendered
         self.queue: WorkQueue[Key] = WorkQueue("dag")
         self._bodies: dict[Key, Object] = {}
         self._last: dict[Key, LastRun] = {}
         self._saved_at: dict[Key, float] = {}
+        self._checked: dict[Key, Any] = {}
+        """Generations of DAGs that were checked with the templates that there are. Only of those that use any."""
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -51,9 +65,18 @@ class DAGReconciler:
         if deleted:
             self._bodies.pop(key, None)
             self._saved_at.pop(key, None)
+            self._checked.pop(key, None)
+            self._templates.forget(("DAG", *key))
             self.queue.forget(key)
             return
         self._bodies[key] = _needed(body)
+        if not self._bodies[key]["templates"]:
+            self._templates.forget(("DAG", *key))
+        self.queue.add(key)
+
+    def template_changed(self, key: Key) -> None:
+        """A template that the DAG uses was created, changed or deleted."""
+        self._checked.pop(key, None)
         self.queue.add(key)
 
     def run_seen(self, run: Run) -> None:
@@ -92,10 +115,8 @@ class DAGReconciler:
             return
         if "conditions" in patch and status["phase"] == "Invalid":
             meta = body["metadata"]
-            message = status["conditions"][0]["message"]
-            self._events.post(
-                "DAG", *key, meta["uid"], "Invalid", message, warning=True, key=str(meta.get("generation"))
-            )
+            reason, message = status["conditions"][0]["reason"], status["conditions"][0]["message"]
+            self._events.post("DAG", *key, meta["uid"], reason, message, warning=True, key=str(meta.get("generation")))
 
     async def _status(self, key: Key, body: Object, last: LastRun | None) -> dict[str, Any]:
         generation = int(body["metadata"].get("generation") or 0)
@@ -103,39 +124,45 @@ class DAGReconciler:
         status: dict[str, Any] = {}
         if last:
             status["lastRun"] = {"name": last.name, "phase": last.phase}
-        if _checked(body):
+        known = self._checked.get(key) == generation if body["templates"] else _checked(body)
+        if known:
             return status
-        spec = body.get("spec") or {}
-        problems = check(spec)
-        revision = None if problems else await self._revisions.record(*key, spec, cause=change_cause(body))
-        holds = "False" if problems else "True"
-        old = next((item for item in before.get("conditions") or [] if item.get("type") == "Valid"), None)
-        since = old["lastTransitionTime"] if old and old["status"] == holds else stamp(self._clock())
-        status |= {
-            "observedGeneration": generation,
-            "phase": "Invalid" if problems else "Valid",
-            "revision": revision.number if revision else None,
-            "tasks": len(spec.get("tasks") or {}),
-            "conditions": [
-                {
-                    "type": "Valid",
-                    "status": holds,
-                    "reason": "Invalid" if problems else "Valid",
-                    "message": problems or "runs can start",
-                    "lastTransitionTime": since,
-                    "observedGeneration": generation,
-                }
-            ],
-        }
-        return status
+        if body["templates"]:
+            self._checked[key] = generation
+        try:
+            tasks, found, revision = await self._check(key, body)
+        except ApiError:
+            self._checked.pop(key, None)
+            raise
+        status |= {"tasks": tasks, "revision": revision.number if revision else None}
+        return status | found.status(before, generation, self._clock())
+
+    async def _check(self, key: Key, body: Object) -> tuple[int, Validity, Revision | None]:
+        """How many tasks the DAG has, whether it is valid, and its revision then."""
+        spec = body["spec"] if "spec" in body else (await self._client.get(DAGS, *key)).get("spec") or {}
+        rendering = Rendering(spec)
+        if body["templates"]:
+            found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
+            rendering = found.result
+        try:
+            check(rendering)
+        except Invalid as error:
+            return len(rendering.spec.get("tasks") or {}), Validity.of(error), None
+        if body["templates"]:
+            self._rendered(*key, rendering.spec)
+        source = spec if body["templates"] else None
+        revision = await self._revisions.record(*key, rendering.spec, source=source, cause=change_cause(body))
+        return len(rendering.spec["tasks"]), Validity(True, "Valid", "runs can start"), revision
 
 
 def _needed(body: Object) -> Object:
     """What is kept in memory of a DAG: there can be thousands. Its spec only until its status says what came of checking it."""
-    meta, status = body["metadata"], body.get("status") or {}
+    meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec") or {}
     kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
-    if not _checked(kept):
-        kept["spec"] = body.get("spec") or {}
+    kept["templates"] = uses_templates(spec)
+    if kept["templates"] or not _checked(kept):
+        if not _checked(kept):
+            kept["spec"] = spec
         if cause := (meta.get("annotations") or {}).get(CAUSE):
             kept["metadata"]["annotations"] = {CAUSE: cause}
     return kept
@@ -149,6 +176,7 @@ def _checked(body: Object) -> bool:
     return status.get("phase") == "Invalid" or bool(status.get("revision"))
 
 
-def check(spec: Any) -> str:
-    """What is wrong with a DAG's spec, for its condition; empty when nothing is."""
-    return summary(review("DAG", spec).problems)
+def check(rendering: Rendering) -> None:
+    """Raises Invalid with what is wrong with a DAG, as far as that can be told without an API server."""
+    if problems := pod_problems(defined(rendering)):
+        raise Invalid([rendering.told(problem) for problem in problems])

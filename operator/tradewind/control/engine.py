@@ -1,4 +1,4 @@
-"""What an operator does while it leads: kopf watches DAGs and pools, informers watch runs and pods, reconcilers do the rest."""
+"""What an operator does while it leads: kopf watches DAGs, templates and pools, informers watch runs and pods, reconcilers do the rest."""
 
 import asyncio
 import itertools
@@ -21,11 +21,14 @@ from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
+from tradewind.control.templates import Templates
+from tradewind.control.templatestatus import TemplateReconciler
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
+from tradewind.kube.resources import TEMPLATES
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -69,13 +72,16 @@ class Engine:
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, time.time)
         revisions = Revisions(client)
-        self.dags = DAGReconciler(client, self.events, revisions)
+        self.templates = Templates(client, whole=not namespaces)
         self.pools = PoolReconciler(client)
         self.history = HistoryReconciler(client)
+        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self.history.spec_seen)
+        self.template_status = TemplateReconciler(client, self.templates, self.events)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
         self.runs = RunReconciler(
             client,
             revisions,
+            self.templates,
             Launcher(client, image),
             self.events,
             self._phase_changed,
@@ -139,6 +145,8 @@ class Engine:
             group.create_task(self.revisions.queue.work(self.revisions.reconcile, self.revisions.failed))
             group.create_task(self.revisions.watch())
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
+            status = self.template_status
+            group.create_task(status.queue.work(status.reconcile, status.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
 
@@ -225,12 +233,30 @@ class Engine:
             metrics.watch_last_event.labels("approvals").set(time.time())
             self.runs.approvals.seen(event["object"])
 
+        async def template(event: Any, **_: Any) -> None:
+            body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            metrics.watch_last_event.labels(TEMPLATES[body["kind"]].plural).set(time.time())
+            namespace = body["metadata"].get("namespace")
+            if namespace and not self._owned.owns(namespace):
+                return
+            for user in self.templates.seen(body, deleted):
+                if user[0] == "DAG":
+                    self.dags.template_changed(user[1:])
+                    self.runs.dag_seen(*user[1:])
+                else:
+                    self.template_status.queue.add(user)
+            if namespace or 0 in self._owned.shards:
+                self.template_status.seen(body, deleted)
+
         kopf.on.login(registry=registry)(login)
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
         kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(approval)
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
+        for resource in TEMPLATES.values():
+            if resource.namespaced or not self._namespaces:
+                kopf.on.event(GROUP, VERSION, resource.plural, registry=registry)(template)
         return registry
 
     async def _census(self) -> None:

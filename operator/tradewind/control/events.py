@@ -42,7 +42,7 @@ class EventSink:
         key: str = "",
         api_version: str = API_VERSION,
     ) -> None:
-        """Queues an Event on an object. `key` tells apart Events of the same reason, such as a task and its attempt."""
+        """Queues an Event on an object (of the whole cluster, without a namespace). `key` tells apart Events of the same reason, such as a task and its attempt."""
         if self._queue.qsize() >= (WAITING if warning else NORMAL):
             self._drop()
             return
@@ -51,11 +51,11 @@ class EventSink:
         body = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{name}.{digest}", "namespace": namespace},
+            "metadata": {"name": f"{name}.{digest}", "namespace": namespace or "default"},
             "involvedObject": {
                 "apiVersion": api_version,
                 "kind": kind,
-                "namespace": namespace,
+                **({"namespace": namespace} if namespace else {}),
                 "name": name,
                 "uid": uid,
             },
@@ -68,7 +68,7 @@ class EventSink:
             "lastTimestamp": at,
             "count": 1,
         }
-        self._queue.put_nowait((namespace, body))
+        self._queue.put_nowait((namespace or "default", body))
 
     async def run(self) -> None:
         """Sends, for ever."""

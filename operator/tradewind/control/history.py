@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -41,15 +42,22 @@ class HistoryReconciler:
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
-        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
+        if deleted:
+            self._rules.pop(key, None)
+        elif not spec.get("template"):  # Of others it is known when their templates have been looked at.
+            self.spec_seen(*key, spec)
+
+    def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
+        """What a DAG says of its runs, its templates included."""
+        key = (namespace, name)
         self._rules.pop(key, None)
-        if not deleted:
-            try:
-                said = (body.get("spec") or {}).get("history")
-                self._rules[key] = History.model_validate(said) if said else USUAL
-            except ValidationError:
-                return  # The DAG's own condition says so; until it is mended nothing is deleted.
-            self.queue.add(key)
+        try:
+            said = spec.get("history")
+            self._rules[key] = History.model_validate(said) if said else USUAL
+        except ValidationError:
+            return  # The DAG's own condition says so; until it is mended nothing is deleted.
+        self.queue.add(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted."""

@@ -15,10 +15,12 @@ from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.value import Param
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.define import define, read
+from tradewind.plan.define import defined
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.read import read
+from tradewind.plan.render import Rendering, nowhere, render
 from tradewind.plan.template import Evaluate, leaves
 
 
@@ -40,12 +42,13 @@ def against(declared: Mapping[str, Param], run: DAGRunSpec) -> list[Problem]:
     return resolve(declared, run.params)[1]
 
 
-def _dag(spec: Any) -> Reviewed:
+def review_dag(rendering: Rendering) -> Reviewed:
+    """Everything that is wrong with a DAG that is rendered from templates, or uses none."""
     try:
-        definition = define(spec)
+        definition = defined(rendering)
     except Invalid as error:
         return Reviewed(error.problems)
-    return Reviewed(_pod_problems(definition), definition)
+    return Reviewed([rendering.told(problem) for problem in pod_problems(definition)], definition)
 
 
 def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:
@@ -59,7 +62,7 @@ def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:
 
 
 REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
-    "DAG": _dag,
+    "DAG": lambda spec: review_dag(render(spec, nowhere)),
     "DAGRun": _reads(DAGRunSpec),
     "Pool": _reads(PoolSpec),
     "ClusterPool": _reads(PoolSpec),
@@ -88,7 +91,7 @@ def bare_pod(name: str, namespace: str, bare: Task, evaluate: Evaluate) -> bytes
     return build(name, start, bare, facts, evaluate, "image")
 
 
-def _pod_problems(definition: Definition) -> list[Problem]:
+def pod_problems(definition: Definition) -> list[Problem]:
     """Tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
     problems = []
     known: dict[bytes, list[str]] = {}

@@ -26,6 +26,7 @@ from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
 from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
+from tradewind.control.templates import Templates
 from tradewind.control.view import Key, View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
@@ -39,9 +40,9 @@ from tradewind.model.duration import seconds
 from tradewind.model.run import Edit
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
-from tradewind.plan.define import read
 from tradewind.plan.definition import Definition
 from tradewind.plan.pool import PoolId
+from tradewind.plan.read import read
 from tradewind.plan.rework import rework
 from tradewind.plan.shard import WHOLE, Owned
 
@@ -62,6 +63,7 @@ class RunReconciler:
         self,
         client: Client,
         revisions: Revisions,
+        templates: Templates,
         launcher: Launcher,
         events: EventSink,
         phase_changed: Callable[[Run], None],
@@ -89,7 +91,7 @@ class RunReconciler:
         self.podless = Podless(worker, self.wake, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
-        self._beginner = Beginner(client, revisions, clock)
+        self._beginner = Beginner(client, revisions, templates, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
 
     async def prime(self) -> None:
@@ -125,7 +127,7 @@ class RunReconciler:
                 self.queue.add(uid)
 
     def dag_seen(self, namespace: str, name: str) -> None:
-        """A DAG was created or changed: runs that wait for it look again."""
+        """A DAG, or a template that it uses, was created or changed: runs that wait for it look again."""
         for uid in self._of_dag.get((namespace, name), ()):
             if self.views[uid].run.phase in ("", "Queued"):
                 self.wake(uid)

@@ -41,3 +41,16 @@ POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "pools", "Pool")
 SELF = Resource("/apis/authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
 APPROVALS = Resource(f"/apis/{GROUP}/{VERSION}", "approvals", "Approval")
 CLUSTER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "clusterpools", "ClusterPool", namespaced=False)
+TASK_TEMPLATES = Resource(f"/apis/{GROUP}/{VERSION}", "tasktemplates", "TaskTemplate")
+CLUSTER_TASK_TEMPLATES = Resource(
+    f"/apis/{GROUP}/{VERSION}", "clustertasktemplates", "ClusterTaskTemplate", namespaced=False
+)
+DAG_TEMPLATES = Resource(f"/apis/{GROUP}/{VERSION}", "dagtemplates", "DAGTemplate")
+CLUSTER_DAG_TEMPLATES = Resource(
+    f"/apis/{GROUP}/{VERSION}", "clusterdagtemplates", "ClusterDAGTemplate", namespaced=False
+)
+TEMPLATES = {
+    resource.kind: resource
+    for resource in (TASK_TEMPLATES, CLUSTER_TASK_TEMPLATES, DAG_TEMPLATES, CLUSTER_DAG_TEMPLATES)
+}
+"""Kinds of templates."""

@@ -1,5 +1,6 @@
 """What every document has in common: camelCase on the wire, unknown fields refused, docstrings as descriptions."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,13 @@ IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 MAX_TASKS = 10_000
 MAX_DEPENDENCIES = 128
 """With this many of this many tasks, the API server's estimate of the rules below stays within its budget."""
+
+
+class Role(StrEnum):
+    """What a text is, where it is not a value. A mark in the field's annotation."""
+
+    EXPRESSION = "expression"
+    SCRIPT = "script"
 
 
 class Model(BaseModel):
@@ -41,10 +49,10 @@ Name = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
 EnvName = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(max_length=32_768)]
 ShortText = Annotated[str, Field(max_length=1_024)]
-Script = Annotated[str, Field(min_length=1, max_length=98_304)]
+Script = Annotated[str, Field(min_length=1, max_length=98_304), Role.SCRIPT]
 """Under the kernel's limit of 128 KiB for one argument, with room for the `$` that are doubled for Kubernetes."""
 
-Expression = Annotated[str, Field(max_length=4_096)]
+Expression = Annotated[str, Field(max_length=4_096), Role.EXPRESSION]
 """CEL, without `$[[ ]]` around it."""
 
 Anything = Annotated[Any, Field(json_schema_extra=crd(x_kubernetes_preserve_unknown_fields=True))]

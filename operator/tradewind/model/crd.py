@@ -11,9 +11,11 @@ from tradewind.model.base import rule
 from tradewind.model.dag import DAG
 from tradewind.model.pool import ClusterPool, Pool
 from tradewind.model.run import DAGRun
+from tradewind.model.template import ClusterDAGTemplate, ClusterTaskTemplate, DAGTemplate, TaskTemplate
 
-Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval]
-KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval)
+Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval] | type[TaskTemplate] | type[DAGTemplate]
+TEMPLATES: tuple[Kind, ...] = (TaskTemplate, ClusterTaskTemplate, DAGTemplate, ClusterDAGTemplate)
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, *TEMPLATES)
 
 
 class _Schema(GenerateJsonSchema):
@@ -74,10 +76,22 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
     return result
 
 
+def _silent(schema: dict[str, Any]) -> None:
+    """What an API server writes into a document can't be told from what its author wrote, and a template has a say where the author is
+    silent. So fields that a template can give have their defaults in words."""
+    for node in schema["properties"].values():
+        default = node.pop("default", None)
+        if isinstance(default, str | int | float):
+            node["description"] += f" {default} when absent."
+
+
 def manifest(kind: Kind) -> dict[str, Any]:
     """The CustomResourceDefinition of one kind."""
     raw = kind.model_json_schema(by_alias=True, mode="validation", schema_generator=_Schema)
     schema = _structural(raw, raw.get("$defs", {}))
+    if kind is DAG:
+        _silent(schema["properties"]["spec"])
+        _silent(schema["properties"]["spec"]["properties"]["tasks"]["additionalProperties"])
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},

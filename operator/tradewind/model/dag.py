@@ -9,6 +9,7 @@ from tradewind.model.condition import Condition
 from tradewind.model.duration import Duration
 from tradewind.model.history import History
 from tradewind.model.task import PodSettings, Task
+from tradewind.model.template import TemplateUse
 from tradewind.model.value import Param
 
 
@@ -18,19 +19,20 @@ class DAGSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
+                rule("has(self.tasks) != has(self.template)", "write tasks, or the template that has them"),
                 rule(
-                    f"self.tasks.all(t, t.matches('{DNS_LABEL}'))",
+                    f"!has(self.tasks) || self.tasks.all(t, t.matches('{DNS_LABEL}'))",
                     "names of tasks have at most 63 characters: lower-case letters, digits and '-', with a letter or "
                     "digit at both ends",
                     fieldPath=".tasks",
                 ),
                 rule(
-                    "self.tasks.all(t, !has(self.tasks[t].dependsOn) || self.tasks[t].dependsOn.all(d, d in self.tasks))",
+                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].dependsOn) || self.tasks[t].dependsOn.all(d, d in self.tasks))",
                     "dependsOn names a task that is not in spec.tasks",
                     fieldPath=".tasks",
                 ),
                 rule(
-                    "self.tasks.all(t, !has(self.tasks[t].dependsOn) || !(t in self.tasks[t].dependsOn))",
+                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].dependsOn) || !(t in self.tasks[t].dependsOn))",
                     "a task depends on itself",
                     fieldPath=".tasks",
                 ),
@@ -55,6 +57,9 @@ class DAGSpec(Model):
 
     description: ShortText = ""
     """What this DAG is for."""
+    template: TemplateUse | None = None
+    """A DAGTemplate to take the tasks from, and everything else that the DAG itself doesn't say. Params are merged by name, defaults by
+    field."""
     params: Annotated[dict[str, Param], Field(max_length=100)] = {}
     """Inputs of a run, by name."""
     outputs: Annotated[dict[str, Expression], Field(max_length=64)] = {}
@@ -79,11 +84,11 @@ class DAGSpec(Model):
     pod_retention: Literal["Always", "OnFailure", "Never"] = "Always"
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
     history: History = History()
-    """How many runs are kept after their end, and how long."""
+    """How many runs are kept after their end, and how long. A hundred of each outcome when absent."""
     revision_history_limit: Annotated[int, Field(ge=0, le=1_000)] = 10
     """How many revisions are kept beside the current one, the newest, and those that runs use: to look at, and to roll back to."""
-    tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)]
-    """The tasks, by name."""
+    tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)] = {}
+    """The tasks, by name. Required unless they come from a template."""
 
 
 class LastRun(Model):

@@ -24,6 +24,7 @@ from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
 from tradewind.model.loop import Loop
 from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
+from tradewind.model.template import TemplateUse
 from tradewind.model.value import Output
 
 
@@ -161,6 +162,8 @@ class Task(PodSettings):
         )
     )
 
+    template: TemplateUse | None = None
+    """A TaskTemplate to take everything from that the task itself doesn't say. Variables, outputs and node labels are merged by name."""
     depends_on: Annotated[
         list[Name], Field(max_length=MAX_DEPENDENCIES, json_schema_extra=crd(x_kubernetes_list_type="set"))
     ] = []

@@ -1,7 +1,7 @@
 """What the schema can't say of a DAG: names, references between fields, expressions."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from tradewind.model.base import DNS_LABEL, IDENTIFIER
@@ -10,6 +10,7 @@ from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
+from tradewind.model.value import Param
 from tradewind.plan import places, template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.definition import Definition
@@ -53,11 +54,7 @@ def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 
 def params(spec: DAGSpec) -> Iterator[Problem]:
     """Params and outputs whose bounds or defaults don't fit their types."""
-    for name, param in spec.params.items():
-        if (problem := problem_with_bounds(param, f"spec.params.{name}")) or (
-            param.default is not None and (problem := problem_with(param, param.default, f"spec.params.{name}.default"))
-        ):
-            yield problem
+    yield from declared(spec.params, lambda param: problem_with(param, param.default, ""))
     for name, task in spec.tasks.items():
         for key, output in task.outputs.items():
             path = f"spec.tasks.{name}.outputs.{key}"
@@ -67,8 +64,18 @@ def params(spec: DAGSpec) -> Iterator[Problem]:
                 yield problem
 
 
-def contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """Fields of a task that don't go together."""
+def declared(params: Mapping[str, Param], unfit: Callable[[Param], Problem | None]) -> Iterator[Problem]:
+    """Params whose bounds don't fit their types, or whose defaults are `unfit`."""
+    for name, param in params.items():
+        path = f"spec.params.{name}"
+        if problem := problem_with_bounds(param, path):
+            yield problem
+        elif param.default is not None and (problem := unfit(param)):
+            yield Problem(f"{path}.default", problem.what, problem.instead)
+
+
+def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterator[Problem]:
+    """Fields of a task that don't go together. Of the `unknown` ones not all fields are known."""
     for name, task in tasks.items():
         path = f"spec.tasks.{name}"
         ways = [way for way in WAYS if getattr(task, way)]
@@ -90,7 +97,8 @@ def contents(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         if not task.image and not task.podless and not _template_image(task):
             yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
         if task.for_each:
-            problems = list(_for_each(f"{path}.forEach", task.for_each, task, tasks))
+            known = {other: body for other, body in tasks.items() if other not in unknown} if unknown else tasks
+            problems = list(_for_each(f"{path}.forEach", task.for_each, task, known))
             yield from problems or _literal_items(path, task.for_each)
         yield from _on_oom(path, task)
 
@@ -193,7 +201,7 @@ def expressions(definition: Definition) -> Iterator[Problem]:
                 ancestry.update(graph.ancestry())
             return bool(ancestry[name] >> order[other] & 1)
 
-        yield from _rules(name, task, direct)
+        yield from _rules(name, task, direct, definition.fragment and not direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
         attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in places.conditions(task):
@@ -212,7 +220,8 @@ def expressions(definition: Definition) -> Iterator[Problem]:
         yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), ())
 
 
-def _rules(name: str, task: Task, dependencies: tuple[str, ...]) -> Iterator[Problem]:
+def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool) -> Iterator[Problem]:
+    """Rules that are none. A trigger rule may be about dependencies that are said `elsewhere`."""
     path = f"spec.tasks.{name}"
     if task.trigger_rule not in RULES:
         if re.fullmatch(r"\w*", task.trigger_rule):
@@ -221,7 +230,7 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...]) -> Iterator[Pro
                 f"there is no rule {task.trigger_rule!r}",
                 f"write CEL, or one of {', '.join(RULES)}",
             )
-        else:
+        elif not elsewhere:
             try:
                 trigger(task.trigger_rule, dependencies)
             except ExpressionError as error:

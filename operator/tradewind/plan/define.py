@@ -1,46 +1,62 @@
-"""From plain data to a definition: read, merged with the defaults, checked and put in order."""
+"""From plain data to a definition: rendered, read, merged with the defaults, checked and put in order."""
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import ValidationError
-
-from tradewind.model.base import Model
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import merged
 from tradewind.plan import check, lifecycle
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, graph
+from tradewind.plan.place import Place
 from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.read import read
+from tradewind.plan.render import Find, Ref, Rendering, nowhere, render
 
-M = TypeVar("M", bound=Model)
+
+class TemplateNotFound(Invalid):
+    """A DAG uses templates that are not there. `missing` says where."""
+
+    def __init__(self, missing: Mapping[Ref, Place]) -> None:
+        self.missing = tuple(missing)
+        super().__init__([place.problem(f"there is no {ref}", "apply it") for ref, place in missing.items()])
 
 
-def read(kind: type[M], data: Any, root: str = "spec") -> M:
-    """A document from plain data. Raises Invalid with a problem per field."""
+def define(data: Any, find: Find = nowhere) -> Definition:
+    """The definition of a DAG's `spec`, which may use the templates that `find` knows. Raises Invalid with everything that is wrong,
+    as far as it can be read, and TemplateNotFound."""
+    return defined(render(data, find))
+
+
+def defined(rendering: Rendering) -> Definition:
+    """The definition of a DAG that is rendered already. Raises as `define` does."""
+    if rendering.problems:
+        raise Invalid(rendering.problems)
+    if rendering.missing:
+        raise TemplateNotFound(rendering.missing)
+    definition = checked(rendering)
+    assert definition is not None  # noqa: S101 (nothing is sampled)
+    return definition
+
+
+def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
+    """The definition of what is known; None when samples are all that keeps it from being one. Of a `fragment`, expressions may name
+    what is not there. Raises Invalid."""
     try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise Invalid([_problem(detail, root) for detail in error.errors(include_url=False)]) from None
+        return _defined(rendering.spec, rendering.unknown, fragment)
+    except Invalid as error:
+        found = [p for p in error.problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
+        if found:
+            raise Invalid([rendering.told(problem) for problem in found]) from None
+        return None
 
 
-def _problem(detail: Any, root: str) -> Problem:
-    parts = [part for part in detail["loc"] if part not in ("int", "str")]
-    path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    match detail["type"]:
-        case "extra_forbidden":
-            return Problem(path, "unknown field", "remove it, or see `kubectl explain` for the fields there are")
-        case "missing":
-            return Problem(path, "required", "")
-        case _:
-            message = detail["msg"].removeprefix("Value error, ")
-            return Problem(path, f"{message[0].lower()}{message[1:]}", "")
-
-
-def define(data: Any) -> Definition:
-    """The definition of a DAG's `spec`. Raises Invalid with everything that is wrong, as far as it can be read."""
+def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> Definition:
     spec = read(DAGSpec, data)
+    if not spec.tasks:
+        raise Invalid([Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")])
     tasks = {name: merged(spec.defaults, task) for name, task in spec.tasks.items()}
-    problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks)]
+    problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown)]
     problems += lifecycle.problems(tasks)
     try:
         order = graph(lifecycle.dependencies(tasks))
@@ -49,7 +65,7 @@ def define(data: Any) -> Definition:
         raise Invalid(
             [*problems, Problem(f"spec.tasks.{first}.dependsOn", str(cycle), "remove one of these dependencies")]
         ) from None
-    definition = Definition(spec, tasks, order)
+    definition = Definition(spec, tasks, order, unknown, fragment)
     problems.extend(check.expressions(definition))
     if problems:
         raise Invalid(problems)

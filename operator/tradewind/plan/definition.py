@@ -40,6 +40,10 @@ class Definition:
     spec: DAGSpec
     tasks: Mapping[str, Task]
     graph: Graph
+    unknown: frozenset[str] = frozenset()
+    """Tasks of which little is known: their template is not at hand."""
+    fragment: bool = False
+    """Whether it is a part of a DAG that is not at hand: expressions may name more than there is."""
 
     @cached_property
     def terms(self) -> dict[str, Terms]:
@@ -62,7 +66,10 @@ class Definition:
             params=tuple((name, param.type) for name, param in self.spec.params.items()),
             tasks={
                 cel_name(name): TaskNames(
-                    name, task.for_each is not None, tuple((key, output.type) for key, output in task.outputs.items())
+                    name,
+                    task.for_each is not None,
+                    tuple((key, output.type) for key, output in task.outputs.items()),
+                    name in self.unknown,
                 )
                 for name, task in self.tasks.items()
             },
@@ -116,9 +123,14 @@ class Definition:
         """What the task's expressions may name; `item` is False for those that are evaluated before there are items."""
         for_each = self.tasks[task].for_each
         if for_each is None or not item:
-            return Scope(self.names, upstream, ends=bool(self.tasks[task].on_exit))
+            return Scope(self.names, upstream, ends=bool(self.tasks[task].on_exit), fragment=self.fragment)
         return Scope(
-            self.names, upstream, item=True, counterpart=for_each.items_of or "", ends=bool(self.tasks[task].on_exit)
+            self.names,
+            upstream,
+            item=True,
+            counterpart=for_each.items_of or "",
+            ends=bool(self.tasks[task].on_exit),
+            fragment=self.fragment,
         )
 
     def attempt_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
@@ -129,12 +141,12 @@ class Definition:
         """What decides whether a loop goes on may name: nothing that could change later, for a task that has ended stays so."""
         body = self.tasks[task]
         declared = tuple((name, output.type) for name, output in body.outputs.items())
-        return Scope(self.names, lambda _: False, item=body.for_each is not None, own=declared)
+        return Scope(self.names, lambda _: False, item=body.for_each is not None, own=declared, fragment=self.fragment)
 
     @cached_property
     def final_scope(self) -> Scope:
         """What `spec.outputs` may name: all tasks but exit tasks, for these come after."""
-        return Scope(self.names, lambda task: task not in self.exits)
+        return Scope(self.names, lambda task: task not in self.exits, fragment=self.fragment)
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from tradewind.plan.attempt import Attempt
 from tradewind.plan.cel import ExpressionError
 
 _TASK = re.compile(r"\btasks\.([A-Za-z_][A-Za-z0-9_]*)")
+_ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 _RUN = (
     ("run.name", "string"),
@@ -41,10 +42,14 @@ class TaskNames:
     fan_out: bool = False
     outputs: tuple[tuple[str, str], ...] = ()
     """Outputs that it declares, with their types."""
+    unknown: bool = False
+    """Whether its template is not at hand: anything can be said of it."""
 
     def variables(self, counterpart: bool = False) -> cel.Variables:
         """The variables about it; those about one item when a counterpart is meant."""
         root = f"tasks.{cel_name(self.name)}"
+        if self.unknown:
+            return ((root, "any"),)
         if self.fan_out and not counterpart:
             return ((f"{root}.state", "string"), (f"{root}.states", "strings"), (f"{root}.outputs", "objects"))
         typed = tuple((f"{root}.outputs.{key}", kind) for key, kind in self.outputs)
@@ -75,6 +80,8 @@ class Scope:
     """Whether there is an `iteration` and a `previous`."""
     own: tuple[tuple[str, str], ...] | None = None
     """Of what decides whether a loop goes on: the outputs that its task declares, with their types."""
+    fragment: bool = False
+    """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
 
     def variables(self, expression: str) -> cel.Variables:
         """The variables that an expression can mean: those of tasks it does not name are left out."""
@@ -82,7 +89,7 @@ class Scope:
         found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
         for task in self.tasks(expression):
             found += task.variables(task.name == self.counterpart)
-        if self.item:
+        if self.item or (self.fragment and names_item(expression)):
             found += [("item", "any"), ("index", "integer")]
         if self.ends:
             found += _ENDS
@@ -91,6 +98,9 @@ class Scope:
         if self.own is not None:
             found += [("iteration", "integer"), ("outputs", "object")]
             found += [(f"outputs.{name}", kind) for name, kind in self.own]
+        if self.fragment:
+            known = {name for name, _ in found}
+            found += [(name, "any") for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
         return tuple(found)
 
     def tasks(self, expression: str) -> list[TaskNames]:

@@ -82,6 +82,11 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
     return None
 
 
+def needed(declared: Param) -> str:
+    """What to write for a param, for people."""
+    return _ARTICLE[declared.type]
+
+
 def _parts(kind: str) -> str:
     return "characters" if kind == "string" else "items" if kind == "list" else "keys"
 

@@ -11,9 +11,12 @@ class Problem:
     path: str
     what: str
     instead: str = ""
+    source: str = ""
+    """Where in a template it is, when `path` only says where that is used."""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}" + (f"; {self.instead}" if self.instead else "")
+        more = f" ({self.source})" if self.source else ""
+        return f"{self.path}: {self.what}" + (f"; {self.instead}" if self.instead else "") + more
 
 
 class Invalid(ValueError):

@@ -15,7 +15,7 @@ Evaluate = Callable[[str], Any]
 
 def expressions(text: str) -> list[str]:
     """The expressions inside a value. Raises ExpressionError for a `$[[` that is never closed."""
-    rest = _TEMPLATE.sub("", text)
+    rest = _TEMPLATE.sub(" ", text)
     if "$[[" in rest:
         raise ExpressionError(text, "`$[[` without `]]`: close the expression; a `]]` inside one is written `] ]`")
     return [match.strip() for match in _TEMPLATE.findall(text)]

@@ -1,0 +1,109 @@
+"""`tradewind render`: what a DAG is once its templates are filled in."""
+
+import json
+from typing import Any
+
+import click
+import yaml
+
+from tradewind import API_VERSION
+from tradewind.cli.lint import files
+from tradewind.cli.manifest import BadManifest, Refusal, parse, refused
+from tradewind.cli.options import OUTPUT, cluster, settled
+from tradewind.cli.shelf import Shelf, problems
+from tradewind.control.templates import rendered
+from tradewind.kube.client import Client
+from tradewind.plan.define import defined
+from tradewind.plan.problem import Invalid
+from tradewind.plan.render import Rendering
+
+Object = dict[str, Any]
+
+
+@click.command()
+@click.argument("dag", required=False)
+@click.option(
+    "-f",
+    "--file",
+    "sources",
+    multiple=True,
+    metavar="FILE|FOLDER",
+    help="Render the DAGs of these manifests with the templates in them, without a cluster; repeat for more.",
+)
+@OUTPUT
+@click.pass_context
+def command(ctx: click.Context, /, dag: str | None, sources: tuple[str, ...], output: str, **rest: Any) -> None:
+    """Show DAG of the cluster, or the DAGs of manifests (-f), as runs would begin with it: without templates.
+
+    \b
+    tradewind render daily-users               of the cluster, with the templates that it has now
+    tradewind render -f dags/ -f templates/    of these files
+    """
+    if sources:
+        found = settled(_here(dag, sources))
+    elif dag:
+        found = [_there(dag=dag, **rest)]
+    else:
+        raise click.UsageError("name a DAG of the cluster, or give manifests with -f")
+    if output == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        click.echo(yaml.dump_all(found, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+for option in reversed(
+    [
+        click.option("-n", "--namespace", help="Namespace on the cluster.  [default: the kubeconfig's]"),
+        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
+        click.option("--context", help="Context in the kubeconfig."),
+    ]
+):
+    command = option(command)
+
+
+@cluster
+async def _there(client: Client, namespace: str, dag: str) -> Object:
+    try:
+        return _manifest({"name": dag, "namespace": namespace}, await rendered(client, namespace, dag))
+    except Invalid as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _here(name: str | None, sources: tuple[str, ...]) -> list[Object]:
+    documents = [
+        document
+        for source in files(sources)
+        for document in parse(source)
+        if isinstance(document.body, dict) and refused(document) is None
+    ]
+    shelf = Shelf(documents)
+    dags = [document for document in documents if document.kind == "DAG" and name in (None, document.name)]
+    if not dags:
+        words = f"no DAG {name!r} in these manifests" if name else "no DAG in these manifests"
+        raise BadManifest(Refusal(", ".join(sources), 0, 0, words))
+    found = []
+    for document in dags:
+        try:
+            found.append(_manifest(document.body["metadata"], shelf.rendering(document)))
+        except Invalid as error:
+            raise problems(document, error.problems) from None
+    return found
+
+
+def _manifest(metadata: Object, rendering: Rendering) -> Object:
+    defined(rendering)
+    return {"apiVersion": API_VERSION, "kind": "DAG", "metadata": metadata, "spec": rendering.spec}
+
+
+class _Readable(yaml.SafeDumper):
+    """YAML for people: no aliases, texts of several lines as blocks."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _text)

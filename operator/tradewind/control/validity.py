@@ -1,0 +1,41 @@
+"""The condition Valid, of DAGs and templates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.control.runstatus import stamp
+from tradewind.plan.define import TemplateNotFound
+from tradewind.plan.problem import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What came of a check: the reason is one word for programs, the message a sentence for people."""
+
+    holds: bool
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, error: Invalid) -> "Validity":
+        """Of a check that found something."""
+        return cls(False, "TemplateNotFound" if isinstance(error, TemplateNotFound) else "Invalid", str(error))
+
+    def status(self, before: Any, generation: int, now: float) -> dict[str, Any]:
+        """The fields of a status that say so."""
+        holds = str(self.holds)
+        old = next((item for item in before.get("conditions") or [] if item.get("type") == "Valid"), None)
+        return {
+            "observedGeneration": generation,
+            "phase": "Valid" if self.holds else "Invalid",
+            "conditions": [
+                {
+                    "type": "Valid",
+                    "status": holds,
+                    "reason": self.reason,
+                    "message": self.message,
+                    "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == holds else stamp(now),
+                    "observedGeneration": generation,
+                }
+            ],
+        }

@@ -1,0 +1,101 @@
+"""Values as CEL, and the words of CEL: what is needed to put values into expressions."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.plan.cel import ExpressionError
+
+EXPRESSION = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+_TOKEN = re.compile(
+    r"""(?P<gap>\s+|//[^\n]*)
+    |(?P<string>(?:[rR][bB]?|[bB][rR])(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
+        |[bB]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    |(?P<name>[A-Za-z_]\w*)
+    |(?P<number>\d[\w.]*)
+    |(?P<other>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`inputs.NAME` in an expression, from `start` to `end`; without a name, something else that is said of `inputs`."""
+
+    name: str
+    start: int
+    end: int
+
+
+def references(expression: str) -> Iterator[Reference]:
+    """What an expression says of `inputs`. Strings and comments are not looked into."""
+    tokens = [match for match in _TOKEN.finditer(expression) if match.lastgroup != "gap"]
+    for index, token in enumerate(tokens):
+        if token.lastgroup != "name" or token[0] != "inputs" or (index and tokens[index - 1][0] == "."):
+            continue
+        rest = tokens[index + 1 : index + 3]
+        if len(rest) == 2 and rest[0][0] == "." and rest[1].lastgroup == "name":
+            yield Reference(rest[1][0], token.start(), rest[1].end())
+        else:
+            yield Reference("", token.start(), token.end())
+
+
+def alone(expression: str) -> str:
+    """The name of the input that is all that an expression says; empty for others."""
+    found = next(references(expression), None)
+    return found.name if found and (found.start, found.end) == (0, len(expression)) else ""
+
+
+def literal(value: Any) -> str:
+    """CEL that gives `value`; `$[[ CEL ]]` in its texts becomes part of it. Raises ExpressionError for what CEL can't say."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise ExpressionError(str(value), "too large for an expression: write it as a string")
+            return f"({value!r})" if str(value).startswith("-") else repr(value)
+        case str():
+            return _text(value)
+        case list():
+            # The space keeps the brackets of nested lists from closing the expression.
+            return "[" + ", ".join(map(literal, value)) + "] "
+        case dict():
+            return "{" + ", ".join(f"{_string(str(name))}: {literal(item)}" for name, item in value.items()) + "}"
+        case _:
+            raise ExpressionError(str(value), "not a value that an expression can hold")
+
+
+def _text(text: str) -> str:
+    parts = []
+    end = 0
+    for match in EXPRESSION.finditer(text):
+        if match.start() > end:
+            parts.append(_string(text[end : match.start()]))
+        parts.append(_grouped(match[1].strip()))
+        end = match.end()
+    if not parts:
+        return _string(text)
+    if len(parts) == 1 and end == len(text):
+        return parts[0]
+    if end < len(text):
+        parts.append(_string(text[end:]))
+    return "(" + " + ".join(part if part.startswith('"') else f"string{part}" for part in parts) + ")"
+
+
+def _grouped(expression: str) -> str:
+    """In parentheses; a comment at the end must not swallow the closing one."""
+    return f"({expression}\n)" if "//" in expression else f"({expression})"
+
+
+def _string(text: str) -> str:
+    found = "".join(_SHORT.get(char) or (char if char.isprintable() else _escaped(char)) for char in text)
+    return '"' + found.replace("[[", r"[\u005b").replace("]]", r"]\u005d") + '"'
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"

@@ -1,0 +1,34 @@
+"""What is said in two places: a user of a template over the template."""
+
+from collections.abc import Mapping
+from typing import Any
+
+BY_NAME = frozenset({"env", "envFrom", "nodeSelector", "outputs", "params"})
+"""Maps of which each entry is said by itself. Everything else is said as a whole."""
+_PROGRAMS = ({"script"}, {"http"}, {"command", "args"})
+"""Ways to say what a task runs. Who says one does not mean the template's other one."""
+_VARIABLES = (("env", "envFrom"), ("envFrom", "env"))
+
+
+def overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`: fields of a task, of defaults or of a DAG."""
+    result = dict(base)
+    for program in _PROGRAMS:
+        if program & over.keys():
+            for other in _PROGRAMS:
+                if other is not program:
+                    result = {name: value for name, value in result.items() if name not in other}
+    # A variable that is set in one way is not also set in the other way below.
+    for field, other_field in _VARIABLES:
+        said, below = over.get(field), result.get(other_field)
+        if isinstance(said, dict) and isinstance(below, dict):
+            result[other_field] = {name: value for name, value in below.items() if name not in said}
+    for field, value in over.items():
+        below = result.get(field)
+        if isinstance(value, dict) and isinstance(below, dict) and field in BY_NAME:
+            result[field] = {**below, **value}
+        elif isinstance(value, dict) and isinstance(below, dict) and field == "defaults":
+            result[field] = overlaid(below, value)
+        else:
+            result[field] = value
+    return result
