@@ -8,6 +8,7 @@ from tradewind.control.review import review
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
+from tradewind.plan.render import Rendering, nowhere, render
 
 Body = dict[str, Any]
 GOOD = {"params": {"n": {"type": "integer"}}, "tasks": {"a": {"image": "x"}}}
@@ -25,6 +26,9 @@ class Cluster(Asks):
             raise found
         result = review("DAG", found)
         return KnownDAG({}, str(result.problems[0])) if result.problems else KnownDAG(result.content.spec.params)
+
+    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
+        return render(spec, nowhere)
 
     async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
         return self._pods

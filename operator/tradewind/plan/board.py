@@ -54,18 +54,7 @@ class Board(Ledger):
         self._ended: dict[str, Sequence[Attempt]] = {}
         self._seen: dict[str, float] = {}
         self._live: dict[str, Live] = {}
-        self._place = {task: place for place, task in enumerate(definition.graph.order)}
-        self._chained: dict[str, list[str]] = {}
-        self._watchers: dict[str, list[str]] = {}
-        self._teardowns: dict[str, list[str]] = {}
-        for name, task in definition.tasks.items():
-            for setup in task.teardown.of if task.teardown else ():
-                self._teardowns.setdefault(setup, []).append(name)
-            if task.for_each and task.for_each.items_of:
-                self._chained.setdefault(task.for_each.items_of, []).append(name)
-            for need in definition.needs.get(name, ()):
-                if need not in definition.graph.upstream[name]:
-                    self._watchers.setdefault(need, []).append(name)
+        self._links = definition.links
         super().__init__(definition, run)
 
     def clear(self) -> None:
@@ -120,7 +109,7 @@ class Board(Ledger):
 
     def _ran(self, unit: Unit) -> None:
         """A teardown runs if its setup did, however that ended."""
-        for name in self._teardowns.get(unit.task, ()):
+        for name in self._links.teardowns.get(unit.task, ()):
             for member in self.members(name):
                 self._mark(member.key)
 
@@ -207,7 +196,7 @@ class Board(Ledger):
         if key not in self._marked:
             self._marked.add(key)
             task, index = parse_key(key)
-            heappush(self._heap, (self._place[task], -1 if index is None else index, key))
+            heappush(self._heap, (self._links.place[task], -1 if index is None else index, key))
 
     def _mark_all(self) -> None:
         for key in (*self.groups, *self.units):
@@ -282,7 +271,7 @@ class Board(Ledger):
         lane = (unit.task if unit.index is not None else "", tuple(task.pools), podless)
         if not podless:
             self.alive += (state in LIVE) - (before in LIVE)
-        entry = (-task.priority, self._place[unit.task], -1 if unit.index is None else unit.index)
+        entry = (-task.priority, self._links.place[unit.task], -1 if unit.index is None else unit.index)
         if before is State.READY:
             self.lanes[lane].remove(entry)
             if not self.lanes[lane].entries:
@@ -299,7 +288,7 @@ class Board(Ledger):
         group.tally[state] += 1
         self._mark(unit.task)
         if state in FINAL:
-            for child in self._chained.get(unit.task, ()):
+            for child in self._links.chained.get(unit.task, ()):
                 if f"{child}[{unit.index}]" in self.units:
                     self._mark(f"{child}[{unit.index}]")
 
@@ -367,7 +356,7 @@ class Board(Ledger):
         for unit in group.units:
             self.units[unit.key] = unit
             self._mark(unit.key)
-        for child in self._chained.get(name, ()):
+        for child in self._links.chained.get(name, ()):
             self._mark(child)
         return fixed if fixed and not values else group.stand()
 
@@ -381,7 +370,7 @@ class Board(Ledger):
         counted = self.counted(task, state)
         for name in downstream:
             self.counts[name][counted] += 1
-        for name in (*downstream, *self._watchers.get(task, ())):
+        for name in (*downstream, *self._links.watchers.get(task, ())):
             group = self.groups.get(name)
             if group and group.units is not None:
                 for unit in group.units:

@@ -11,6 +11,7 @@ from tradewind.model.task import Task
 from tradewind.plan import places
 from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
 from tradewind.plan.graph import Graph
+from tradewind.plan.links import Links, links
 from tradewind.plan.template import expressions, whole
 
 DEFAULT_PENDING_TIMEOUT = 600.0
@@ -74,6 +75,11 @@ class Definition:
                 for name, task in self.tasks.items()
             },
         )
+
+    @cached_property
+    def links(self) -> Links:
+        """Who is concerned by what becomes of a task."""
+        return links(self.tasks, self.graph, self.needs)
 
     @cached_property
     def protected(self) -> frozenset[str]:
