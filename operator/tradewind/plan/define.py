@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from tradewind.model.base import Model
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import merged
-from tradewind.plan import check, lifecycle
+from tradewind.plan import artifacts, check, lifecycle
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, graph
 from tradewind.plan.problem import Invalid, Problem
@@ -41,7 +41,7 @@ def define(data: Any) -> Definition:
     spec = read(DAGSpec, data)
     tasks = {name: merged(spec.defaults, task) for name, task in spec.tasks.items()}
     problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks)]
-    problems += lifecycle.problems(tasks)
+    problems += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
     try:
         order = graph(lifecycle.dependencies(tasks))
     except Cycle as cycle:
