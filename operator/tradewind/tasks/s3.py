@@ -144,7 +144,7 @@ class Bucket:
         what = f"{self._address.netloc} answers {status} {code}: {words}".rstrip(": ")
         if code == "NoSuchBucket":
             return Failed(f"there is no bucket {self._bucket!r}: {what}")
-        if status == 404:
+        if code in ("NoSuchKey", "NoSuchVersion"):
             return Missing("there is no such object in the bucket")
         return _Busy(what) if status >= 500 or status == 429 else Failed(what)
 
