@@ -69,7 +69,9 @@ class World:
         command += flags
         log = Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
         with log.open("ab") as output:
-            return subprocess.Popen(command, stdout=output, stderr=output, env={"TRADEWIND_IMAGE": IMAGE, **os.environ, **env})
+            return subprocess.Popen(
+                command, stdout=output, stderr=output, env={"TRADEWIND_IMAGE": IMAGE, **os.environ, **env}
+            )
 
     def dag(self, name: str, tasks: Body, **spec: Any) -> Body:
         """A DAG whose tasks can run here."""
