@@ -27,8 +27,10 @@ Found = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def results(operated: World) -> dict[str, Found]:
+def results(operated: World, request: pytest.FixtureRequest) -> dict[str, Found]:
     """What became of every example."""
+    if operated.name == "real":
+        request.getfixturevalue("cluster").load_image("operator")  # its containers bring and keep artifacts
     return asyncio.run(_run_all(operated))
 
 

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from tradewind import metrics
+from tradewind.control.artifacts import NoArtifact
 from tradewind.control.observe import Ended, unit_of
 from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
 from tradewind.kube.client import Client
@@ -53,6 +54,8 @@ class Launcher:
                 answer = await self._create(name, start, board)
         except Unrenderable as error:
             return _refused(start, "ExpressionError", str(error))
+        except NoArtifact as error:
+            return _refused(start, "ArtifactMissing", str(error))
         except Invalid as error:
             return _refused(start, "PodRefused", f"the API server refused the pod: {error.message}")
         except Forbidden as error:
@@ -75,6 +78,7 @@ class Launcher:
             board.evaluator(start.key, start.number),
             self._operator_image,
             definition.secrets,
+            definition.spec.artifacts,
         )
         try:
             return parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict"))

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.artifact import Artifacts
 from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
 from tradewind.model.condition import Condition
 from tradewind.model.duration import Duration
@@ -67,6 +68,8 @@ class DAGSpec(Model):
     but exit tasks have ended and the run succeeds; where the run is a task of another one, they are its outputs."""
     defaults: PodSettings = PodSettings()
     """What holds for every task that doesn't say otherwise."""
+    artifacts: Artifacts | None = None
+    """Where big results of tasks are kept. Required when a task has artifacts."""
     timeout: Duration | None = None
     """Limit for a whole run, from its start. When it is over the run fails and its pods are stopped. No limit when absent."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None

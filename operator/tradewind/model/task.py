@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.artifact import TaskArtifacts
 from tradewind.model.base import (
     IDENTIFIER,
     MAX_DEPENDENCIES,
@@ -191,6 +192,8 @@ class Task(PodSettings):
     outputs of the iteration before."""
     outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
     """Outputs that the task must write, with their types; it may write others."""
+    artifacts: TaskArtifacts | None = None
+    """Big files and folders that it makes or is given, through the DAG's store: `spec.artifacts`."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
     """Pools that limit how many such tasks run at once."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
