@@ -233,7 +233,7 @@ def ignored(spec: Any) -> list[str]:
     if any(item.get("image") for item in settings):
         notes.append("tasks run as processes of this machine: images are not used")
     if any(((item.get("podTemplate") or {}).get("spec") or {}).get("volumes") for item in settings):
-        notes.append("volumes are not mounted: params should name folders of this machine")
+        notes.append("volume claims are folders that end with this run: let params name folders of this machine")
     return notes
 
 
