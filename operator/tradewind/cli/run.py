@@ -181,9 +181,8 @@ def _choose(
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
         name = str((runs[0].body.get("spec") or {}).get("dag"))
-    called = {
-        task["dag"]["name"] for dag in dags.values() for task in dag.body["spec"]["tasks"].values() if "dag" in task
-    }
+    tasks_of = (shelf.rendering(dag).spec.get("tasks") or {} for dag in dags.values())
+    called = {task["dag"]["name"] for found in tasks_of for task in found.values() if "dag" in task}
     if name is None and len(tops := [dag for dag in dags if dag not in called]) == 1:
         name = tops[0]
     if name is None:
