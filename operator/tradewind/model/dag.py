@@ -38,7 +38,7 @@ class DAGSpec(Model):
                     fieldPath=".tasks",
                 ),
                 rule(
-                    "self.tasks.all(t, !has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks))",
+                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks))",
                     "teardown.of names a task that is not in spec.tasks",
                     fieldPath=".tasks",
                 ),
