@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.shell import ClusterError
 from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
@@ -28,6 +29,7 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
         await asyncio.to_thread(helm, cluster, world, "install", "--take-ownership")
         try:
             _confined(cluster, world)
+            await _duties_are_apart(cluster, world)
             await _example(cluster, world)
             await _upgrade(cluster, world)
             for replicas in (2, 1):
@@ -57,6 +59,27 @@ async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces
         finally:
             cluster.helm("uninstall", "tradewind", "-n", home.namespace, "--wait")
             cluster.kubectl("delete", "clusterpool", names[0], "--ignore-not-found")
+
+
+async def _duties_are_apart(cluster: Any, world: World) -> None:
+    """Who writes DAGs and runs does not approve them; who approves does not write."""
+    approve = f"{world.namespace}-tradewind-approve"
+    for user, role in (("writer", "edit"), ("approver", approve)):
+        binding = ("rolebinding", user, f"--clusterrole={role}", f"--user={user}")
+        cluster.kubectl("create", *binding, "-n", world.namespace)
+
+    def may(user: str, verb: str, what: str) -> bool:
+        try:
+            asked = ("auth", "can-i", verb, f"{what}.tradewind.dev", "-n", world.namespace, f"--as={user}")
+            return cluster.kubectl(*asked).strip() == "yes"
+        except ClusterError:
+            return False
+
+    await eventually(
+        lambda: asyncio.to_thread(may, "writer", "patch", "dagruns")
+    )  # roles are aggregated a moment later
+    assert not may("writer", "patch", "approvals") and may("writer", "list", "approvals")
+    assert may("approver", "patch", "approvals") and not may("approver", "patch", "dagruns")
 
 
 async def _shared(home: World, other: World, client: Client) -> None:
@@ -112,6 +135,8 @@ def _confined(cluster: Any, world: World) -> None:
 
     assert may("list", "pools.tradewind.dev") and may("patch", "pools.tradewind.dev", "--subresource=status")
     assert not may("delete", "pools.tradewind.dev") and not may("patch", "pools.tradewind.dev")
+    assert may("create", "approvals.tradewind.dev") and may("patch", "approvals.tradewind.dev", "--subresource=status")
+    assert not may("patch", "approvals.tradewind.dev"), "the operator must not be able to approve anything"
     assert may("create", "pods") and may("update", "dagruns.tradewind.dev", "--subresource=status")
     assert all(may(verb, "controllerrevisions.apps") for verb in ("get", "list", "create", "update", "delete"))
     assert not may("patch", "controllerrevisions.apps") and not may("list", "statefulsets.apps")

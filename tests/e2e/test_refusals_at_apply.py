@@ -106,6 +106,15 @@ REFUSED: dict[str, tuple[Body, str]] = {
         dag({"a": {}}, params={"n": {"type": "integer", "default": "x"}}), "spec.params.n.default: 'x' is not an integer"
     ),
     "no image": (document("DAG", {"tasks": {"a": {}}}), "spec.tasks.a.image: required"),
+    "a DAG template that is not there": (
+        document("DAG", {"template": {"name": "nowhere"}}), "spec.template.name: there is no DAGTemplate nowhere; apply it"
+    ),
+    "a task template that is not there": (
+        dag({"a": {"template": {"name": "nowhere"}}}), "spec.tasks.a.template.name: there is no TaskTemplate nowhere"
+    ),
+    "an exit task before others": (
+        dag({"a": {"onExit": ["Always"]}, "b": {"dependsOn": ["a"]}}), "spec.tasks.b.dependsOn[0]: a is an exit task"
+    ),
     "a field that no pod has": (templated(colour="red"), "spec.tasks.a.podTemplate.spec.colour: a pod has no such field"),
     "a pod that the API server refuses": (
         templated(**UNMOUNTED), "spec.tasks.a.podTemplate.spec.containers[0].volumeMounts[0].name: the API server refuses"
@@ -133,6 +142,12 @@ def test_a_good_dag_is_taken_and_its_runs_must_have_the_right_params(installed: 
     assert allowed and "Warning: there is no DAG 'later' in namespace" in told
 
 
+def test_nobody_can_write_anothers_name_under_an_edit(installed: Installed) -> None:
+    asked = document("DAGRun", {"dag": "later", "edits": [{"action": "Skip", "tasks": ["a"], "by": "ada"}]}, "r")
+    allowed, told = installed.tried(asked)
+    assert not allowed and "spec.edits[0].by: 'ada' is not who sends this" in told
+
+
 def test_what_can_be_mended_beside_the_dag_is_a_warning(installed: Installed) -> None:
     allowed, told = installed.tried(templated(serviceAccountName="absent"))
     assert allowed and "Warning: spec.tasks.a.podTemplate: not tried:" in told and '"absent" not found' in told
@@ -147,7 +162,12 @@ def test_its_account_may_read_dags_and_try_pods_and_nothing_else(installed: Inst
         except ClusterError:
             return False
 
-    assert may("get", "dags.tradewind.dev") and may("create", "pods") and may("create", "events")
+    assert (
+        may("get", "dags.tradewind.dev")
+        and may("get", "tasktemplates.tradewind.dev")
+        and may("create", "pods")
+        and may("create", "events")
+    )
     for what in [("get", "secrets"), ("list", "dags.tradewind.dev"), ("get", "pods"), ("delete", "pods"),
                  ("patch", "dags.tradewind.dev"), ("create", "pods", "-n", "default")]:  # fmt: skip
         assert not may(*what), what

@@ -126,7 +126,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "tradewind.webhook.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [dags] # that of a run, for its params
+  # The DAG of a run, for its params, and what DAGs are made of.
+  resources: [dags, tasktemplates, dagtemplates{{ if not .Values.watchNamespaces }}, clustertasktemplates, clusterdagtemplates{{ end }}]
   verbs: [get]
 {{- if .Values.webhook.dryRunPods }}
 # To let the API server itself judge the pods that podTemplates make (dryRun=All, so that none is made). RBAC knows no right to a
