@@ -1,12 +1,16 @@
 """A DAG that uses templates becomes one that uses none, and every problem is told where it was written and where it is used."""
 
+import contextlib
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tradewind.plan.define import TemplateNotFound, define
 from tradewind.plan.problem import Invalid
 from tradewind.plan.render import Ref, Rendering, render
+from tradewind.plan.sample import sample
 
 LOAD = """
 params:
@@ -241,3 +245,60 @@ def test_what_is_wrong_for_sure_comes_before_what_is_missing() -> None:
 def test_many_tasks_of_one_template_are_rendered() -> None:
     spec = {"tasks": {f"t{n}": {"template": {"name": "raw", "params": {"t": f"t{n}"}}} for n in range(2_000)}}
     assert len(define(spec, SHELF.get).tasks) == 2_000
+
+
+def test_what_is_too_large_with_its_templates_filled_in_is_refused() -> None:
+    big = {"task": {"image": "x", "env": {"X": "x" * 30_000}}}
+    spec = {"tasks": {f"t{n}": {"template": {"name": "big"}} for n in range(60)}}
+    with pytest.raises(
+        Invalid, match=r"spec: 1\.8 MB with its templates filled in; a Kubernetes object has at most 1\.5 MB"
+    ):
+        define(spec, lambda _: big)
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(0, 3)
+    | st.sampled_from(["", "a", "$[[ inputs.x ]]", "$[[", "inputs.x", "$[[ inputs.y + 1 ]]"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "template",
+                    "name",
+                    "params",
+                    "x",
+                    "task",
+                    "dag",
+                    "tasks",
+                    "env",
+                    "envFrom",
+                    "dependsOn",
+                    "defaults",
+                    "when",
+                    "script",
+                    "default",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300)
+@given(ODD, ODD)
+def test_whatever_is_written_is_rendered_or_refused(spec: Any, template: Any) -> None:
+    for kind in ("TaskTemplate", "DAGTemplate"):
+        with contextlib.suppress(Invalid):
+            sample(Ref(kind, "a"), template, lambda _: spec)
+    for use in (spec, {"template": {"name": "a", "params": {"x": "1"}}}, {"tasks": {"a": {"template": {"name": "a"}}}}):
+        with contextlib.suppress(Invalid):
+            define(
+                use,
+                lambda ref: {"params": {"x": {}}, "task": template, "dag": template} if ref.name == "a" else template,
+            )

@@ -145,7 +145,10 @@ class Renderer:
         if task is None:
             task = STUB
             self._unknown.add("task")
-        upstream = [name for name in task.get("dependsOn") or () if isinstance(name, str) and name != "task"]
+        said = task.get("dependsOn")
+        upstream = [
+            name for name in (said if isinstance(said, list) else ()) if isinstance(name, str) and name != "task"
+        ]
         self._unknown.update(upstream)
         tasks = {"task": task, **dict.fromkeys(upstream, STUB)}
         return self._rendering({"defaults": STUB, "tasks": tasks})
