@@ -5,6 +5,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)  # memory, CPU and open files of the operator itself
+ADMISSION = CollectorRegistry()
+"""Of the admission webhook, a process that leads nothing: with an operator's gauges it would look like one that does not work."""
+ProcessCollector(registry=ADMISSION)
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LONG = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
@@ -91,3 +94,24 @@ queue_wait = Histogram(
 queue_work = Histogram(
     "workqueue_work_duration_seconds", "How long reconciling a key takes.", ["name"], buckets=FAST, registry=REGISTRY
 )
+
+admission_requests = Counter(
+    "tradewind_admission_requests_total",
+    "Requests that the admission webhook answered, by kind and whether it allowed them (error: it could not tell).",
+    ["kind", "allowed"],
+    registry=ADMISSION,
+)
+admission_duration = Histogram(
+    "tradewind_admission_request_duration_seconds",
+    "How long the admission webhook took for an answer.",
+    ["kind"],
+    buckets=FAST,
+    registry=ADMISSION,
+)
+certificate_expiry = Gauge(
+    "tradewind_webhook_certificate_expiry_timestamp_seconds",
+    "When the admission webhook's certificate ends, in epoch seconds.",
+    registry=ADMISSION,
+)
+for shared in (api_requests, api_duration):
+    ADMISSION.register(shared)

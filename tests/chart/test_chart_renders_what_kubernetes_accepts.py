@@ -2,20 +2,30 @@
 
 import json
 import os
+from base64 import b64decode
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 from kubernetes import client
+from tradewind.control.admission import REVIEWERS
+from tradewind.model.crd import KINDS
 
 from chart.rendering import CHART, ROOT, needs_helm, of, rendered, template
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 VALUES: dict[str, dict[str, Any]] = {
     "default": {},
-    "namespaced": {"watchNamespaces": ["team-a", "team-b"], "rbac": {"aggregateUserRoles": False}},
+    "namespaced": {
+        "watchNamespaces": ["team-a", "team-b"],
+        "rbac": {"aggregateUserRoles": False},
+        "webhook": {"enabled": True, "dryRunPods": False, "existingSecret": "ours", "caBundle": "-----BEGIN"},
+    },
+    "webhook": {"webhook": {"enabled": True, "replicas": 1, "failurePolicy": "Fail"}},
     "everything": {
         "replicas": 2,
         "shards": 6,
@@ -23,6 +33,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
         "dashboards": {"enabled": True, "labels": {"folder": "batch"}},
         "networkPolicy": {"enabled": True},
+        "webhook": {"enabled": True, "certManager": {"enabled": True}},
         "podAnnotations": {"a": "b"},
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "k", "operator": "Exists"}],
@@ -42,8 +53,10 @@ MODELS = {
     "PodDisruptionBudget": client.V1PodDisruptionBudget,
     "NetworkPolicy": client.V1NetworkPolicy,
     "ConfigMap": client.V1ConfigMap,
+    "Secret": client.V1Secret,
+    "ValidatingWebhookConfiguration": client.V1ValidatingWebhookConfiguration,
 }
-OTHERS = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}
+OTHERS = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule", "Issuer", "Certificate"}
 """Kinds without a model here."""
 FILES = {"ConfigMap": ("data", "dashboard.json"), "PrometheusRule": ("spec", "rules.yaml")}
 """Which field of a kind is which file of the chart."""
@@ -59,6 +72,7 @@ def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
         assert body["kind"] in {*MODELS, *OTHERS}
         if body["kind"] in MODELS:
             MODELS[body["kind"]].model_validate(body)
+        _without_what_is_made_anew(body)
         if body["kind"] in FILES:  # Whole files of the chart: other tests look into them.
             field, file = FILES[body["kind"]]
             body[field] = f"files/{file}"
@@ -69,6 +83,17 @@ def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         snapshot.write_text(text)
     assert snapshot.read_text() == text, "run `make snapshots` and read the difference"
+
+
+def _without_what_is_made_anew(body: dict[str, Any]) -> None:
+    """Keys and certificates are others each time: another test looks into them."""
+    if body["kind"] == "Secret":
+        body["data"] = sorted(body["data"])
+        body["metadata"]["annotations"]["tradewind.dev/renew-after"] = "in two years"
+        return
+    for webhook in body.get("webhooks", ()):
+        if "caBundle" in webhook["clientConfig"]:
+            webhook["clientConfig"]["caBundle"] = "an authority"
 
 
 def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
@@ -90,6 +115,10 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
         ({"watchNamespaces": "team-a"}, "array"),
         ({"logLevel": "loud"}, "logLevel"),
         ({"resources": {"request": {"cpu": 1}}}, "request"),
+        ({"webhook": {"failurePolicy": "Warn"}}, "failurePolicy"),
+        ({"webhook": {"enabled": True, "existingSecret": "ours"}}, "existingSecret needs webhook.caBundle"),
+        ({"webhook": {"enabled": True, "caBundle": "x"}}, "caBundle is for webhook.existingSecret"),
+        ({"webhook": {"enabled": True, "existingSecret": "o", "certManager": {"enabled": True}}}, "exclude each other"),
     ],
 )
 def test_values_that_the_chart_does_not_know_are_refused(values: dict[str, Any], words: str) -> None:
@@ -100,6 +129,11 @@ def test_values_that_the_chart_does_not_know_are_refused(values: dict[str, Any],
 def test_watched_namespaces_need_no_cluster_role() -> None:
     objects = rendered(VALUES["namespaced"])
     assert not of(objects, "ClusterRole") and not of(objects, "ClusterRoleBinding")
+    [webhook] = of(objects, "ValidatingWebhookConfiguration")[0]["webhooks"]
+    assert webhook["namespaceSelector"]["matchExpressions"] == [
+        {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a", "team-b"]}
+    ]
+    assert webhook["rules"][0]["resources"] == ["dags", "dagruns", "pools", "approvals"]
     assert {role["metadata"]["namespace"] for role in of(objects, "Role")} == {"team-a", "team-b", "tradewind-system"}
     args = of(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"]
     assert [arg for arg in args if arg.startswith("--namespace")] == ["--namespace=team-a", "--namespace=team-b"]
@@ -113,8 +147,13 @@ def test_no_rule_is_wider_than_it_must_be() -> None:
                 assert "secrets" not in rule["resources"]
 
 
-def test_the_operator_is_confined() -> None:
-    pod = of(rendered({}), "Deployment")[0]["spec"]["template"]["spec"]
+@pytest.mark.parametrize("deployment", ["release-tradewind", "release-tradewind-webhook"])
+def test_its_processes_are_confined(deployment: str) -> None:
+    [pod] = [
+        body["spec"]["template"]["spec"]
+        for body in of(rendered(VALUES["webhook"]), "Deployment")
+        if body["metadata"]["name"] == deployment
+    ]
     assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {
         "type": "RuntimeDefault"
     }
@@ -124,6 +163,53 @@ def test_the_operator_is_confined() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_the_certificate_that_helm_makes_is_for_the_service_and_of_the_authority_that_the_api_server_is_told() -> None:
+    objects = rendered(VALUES["webhook"])
+    [secret], [configuration] = of(objects, "Secret"), of(objects, "ValidatingWebhookConfiguration")
+    data = {name: b64decode(value) for name, value in secret["data"].items()}
+    config = configuration["webhooks"][0]["clientConfig"]
+    assert b64decode(config["caBundle"]) == data["ca.crt"]
+    certificate, authority = map(x509.load_pem_x509_certificate, (data["tls.crt"], data["ca.crt"]))
+    certificate.verify_directly_issued_by(authority)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    service = config["service"]
+    assert f"{service['name']}.{service['namespace']}.svc" in names.get_values_for_type(x509.DNSName)
+    renewed = datetime.fromtimestamp(int(secret["metadata"]["annotations"]["tradewind.dev/renew-after"]), UTC)
+    assert timedelta(days=364) < certificate.not_valid_after_utc - renewed < timedelta(days=366)
+
+
+def test_the_webhook_may_create_pods_only_where_it_tries_them() -> None:
+    for tries in (True, False):
+        objects = rendered({"webhook": {"enabled": True, "dryRunPods": tries}})
+        [role] = [role for role in of(objects, "ClusterRole") if role["metadata"]["name"].endswith("-webhook")]
+        assert ({"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]} in role["rules"]) == tries
+        [args] = [
+            body["spec"]["template"]["spec"]["containers"][0]["args"]
+            for body in of(objects, "Deployment")
+            if body["metadata"]["name"].endswith("-webhook")
+        ]
+        assert ("--dry-run-pods" in args) == tries and ("--no-dry-run-pods" in args) != tries
+
+
+def test_pods_of_the_webhook_are_not_those_of_the_operator() -> None:
+    objects = rendered(VALUES["everything"])
+    for kind, path in [("Deployment", "selector.matchLabels"), ("Service", "selector"), ("NetworkPolicy", "podSelector.matchLabels"),
+                       ("PodDisruptionBudget", "selector.matchLabels"), ("ServiceMonitor", "selector.matchLabels")]:  # fmt: skip
+        found = []
+        for body in of(objects, kind):
+            selector = body["spec"]
+            for step in path.split("."):
+                selector = selector[step]
+            found.append(selector["app.kubernetes.io/name"])
+        assert sorted(found) == ["tradewind", "tradewind-webhook"], kind
+
+
+def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:
+    [webhook] = of(rendered(VALUES["webhook"]), "ValidatingWebhookConfiguration")[0]["webhooks"]
+    plurals = {kind.kind: kind.plural for kind in KINDS}
+    assert webhook["rules"][0]["resources"] == [plurals[kind] for kind in REVIEWERS]
 
 
 def test_replicas_decide_how_upgrades_go() -> None:

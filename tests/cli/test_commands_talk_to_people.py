@@ -60,6 +60,13 @@ def test_a_mistake_is_answered_before_anything_starts(dag: Path, arguments: list
     assert done.returncode in (1, 2) and words in done.stderr and "Traceback" not in done.stderr
 
 
+def test_of_a_dag_and_those_that_it_calls_the_first_is_run_and_its_results_are_shown(tmp_path: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    done = tradewind("run", "-f", str(examples / "sub-dag.yaml"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 'total: {"rows": 7}' in done.stdout and 'results: {"rows": 7}' in done.stdout
+
+
 def test_a_cycle_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(HEAD + "  tasks:\n    a:\n      dependsOn: [b]\n    b:\n      dependsOn: [a]\n")
     done = tradewind("run", "-f", "f.yaml", cwd=tmp_path)

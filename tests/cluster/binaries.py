@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from cluster.settings import GOBIN, HELM_VERSION, KUBECTL_OLDEST, cache_home, kubernetes_version
+from cluster.settings import GOBIN, HELM_VERSION, KUBECTL_OLDEST, VERSITYGW_VERSION, cache_home, kubernetes_version
 from cluster.shell import ClusterError, run, step
 
 NODE_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
@@ -50,13 +50,22 @@ def kubectl() -> Path:
 
 def helm() -> Path:
     """Helm of the pinned version, whatever the machine has."""
-    folder = cache_home() / "bin" / f"helm-{HELM_VERSION}"
-    program = folder / "helm"
+    return _installed("helm", HELM_VERSION, "helm.sh/helm/v4/cmd/helm")
+
+
+def versitygw() -> Path:
+    """An S3-compatible server over a folder."""
+    return _installed("versitygw", VERSITYGW_VERSION, "github.com/versity/versitygw/cmd/versitygw")
+
+
+def _installed(name: str, version: str, module: str) -> Path:
+    folder = cache_home() / "bin" / f"{name}-{version}"
+    program = folder / name
     if not program.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with step(f"building helm {HELM_VERSION} (2 minutes the first time)"):
-            module = f"helm.sh/helm/v4/cmd/helm@{HELM_VERSION}"
-            run(*_nice(), "go", "install", "-trimpath", "-ldflags=-s -w", module, env=_go_env(GOBIN=str(folder)))
+        with step(f"building {name} {version} (2 minutes the first time)"):
+            source = f"{module}@{version}"
+            run(*_nice(), "go", "install", "-trimpath", "-ldflags=-s -w", source, env=_go_env(GOBIN=str(folder)))
     return program
 
 

@@ -9,6 +9,7 @@ REPO = HERE.parents[1]
 GOBIN = HERE / "gobin"
 
 HELM_VERSION = "v4.3.1"
+VERSITYGW_VERSION = "v1.8.0"
 KUBECTL_OLDEST = (1, 30)
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 BASE_IMAGES = ("pause", "busybox", "python")

@@ -68,7 +68,11 @@ class Api:
     server: ApiServer | None
 
     def path(self, plural: str, name: str = "", sub: str = "") -> str:
-        prefix = {"gadgets": f"/apis/{GROUP}/v1", "leases": "/apis/coordination.k8s.io/v1"}.get(plural, "/api/v1")
+        prefix = {
+            "gadgets": f"/apis/{GROUP}/v1",
+            "leases": "/apis/coordination.k8s.io/v1",
+            "controllerrevisions": "/apis/apps/v1",
+        }.get(plural, "/api/v1")
         return "/".join(part for part in (f"{prefix}/namespaces/{self.namespace}/{plural}", name, sub) if part)
 
     async def call(

@@ -252,3 +252,15 @@ async def test_string_data_of_a_secret_is_encoded(api: Api) -> None:
         "secrets", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "b"}}
     )
     assert made["data"] == {"a": "Yg=="} and made["type"] == "Opaque" and "stringData" not in made
+    code, made = await api.patch("secrets", "s", {"stringData": {"a": "c"}})
+    assert code == 200 and made["data"] == {"a": "Yw=="} and "stringData" not in made
+
+
+async def test_of_a_controller_revision_the_number_can_be_changed_and_the_content_can_not(api: Api) -> None:
+    meta = {"name": "r", "labels": {"of": "r"}}
+    body = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta, "revision": 1, "data": {"a": 1}}
+    body = {**await api.made("controllerrevisions", body), "revision": 2}
+    code, made = await api.call("PUT", api.path("controllerrevisions", "r"), body)
+    assert code == 200 and made["revision"] == 2 and made["data"] == {"a": 1}
+    code, answer = await api.call("PUT", api.path("controllerrevisions", "r"), {**made, "data": {"a": 2}})
+    assert code == 422 and fields(answer) == {"data"}

@@ -4,13 +4,26 @@ from typing import Any
 
 import pytest
 from tradewind.control.concurrency import Peer, Verdict, key_of, key_of_peer, verdict
-from tradewind.control.view import Run
+from tradewind.control.run import Run
 from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 
 
 def run(name: str, created: int, priority: int | None = None, cancelled: bool = False, **params: Any) -> Run:
-    return Run(name, "ns", f"uid-{name}", 1, 1, created, False, "d", params, cancelled, {}, priority)
+    return Run(
+        name,
+        "ns",
+        f"uid-{name}",
+        1,
+        1,
+        created,
+        False,
+        "d",
+        params,
+        "Cancelled" if cancelled else "Running",
+        {},
+        priority,
+    )
 
 
 def dag(**spec: Any) -> Definition:

@@ -76,8 +76,24 @@ async def test_what_the_api_server_itself_refuses(operated: World) -> None:
             (
                 "two-ways",
                 {"a": {"script": {"shell": "x"}, "command": ["y"]}},
-                "write one of script, http and command/args",
+                "write one of command/args, script, http, wait, approval and compute",
             ),
+            (
+                "image",
+                {"a": {"http": {"url": "http://x"}, "image": "y"}},
+                "http, wait, approval and compute tasks need no image",
+            ),
+            (
+                "items-of",
+                {"a": {"forEach": {"itemsOf": "b"}}, "b": {"forEach": {"items": [1]}}},
+                "itemsOf names a fan-out that is in dependsOn",
+            ),
+            (
+                "two-sources",
+                {"a": {"forEach": {"range": {"stop": 2}, "matrix": {"axes": {"x": [1]}}}}},
+                "write one of items, range, matrix and itemsOf",
+            ),
+            ("output", {"a": {"outputs": {"a-b": {}}}}, "names of outputs have at most 63 characters"),
             ("type", {"a": {"command": "true"}}, "spec.tasks.a.command"),
             ("empty", {}, "spec.tasks"),
         ]:

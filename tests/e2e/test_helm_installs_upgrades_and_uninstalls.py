@@ -113,6 +113,8 @@ def _confined(cluster: Any, world: World) -> None:
     assert may("list", "pools.tradewind.dev") and may("patch", "pools.tradewind.dev", "--subresource=status")
     assert not may("delete", "pools.tradewind.dev") and not may("patch", "pools.tradewind.dev")
     assert may("create", "pods") and may("update", "dagruns.tradewind.dev", "--subresource=status")
+    assert all(may(verb, "controllerrevisions.apps") for verb in ("get", "list", "create", "update", "delete"))
+    assert not may("patch", "controllerrevisions.apps") and not may("list", "statefulsets.apps")
     assert not any(
         may(*what)
         for what in [
@@ -137,6 +139,8 @@ async def _example(cluster: Any, world: World) -> None:
         status = await world.finished(client, name, 200)
         assert status["phase"] == "Succeeded", status
         assert status["outputs"]["publish"] == {"file": "leave-forecast-east-2026.csv", **EXPECTED["east"]}
+        dag = await client.get(DAGS, world.namespace, "leave-forecast")
+        assert status["revisionNumber"] == dag["status"]["revision"] == 1
 
 
 async def _sharded(cluster: Any, world: World) -> None:

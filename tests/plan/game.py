@@ -1,12 +1,12 @@
 """A run played on a board: pods live and end as a test says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any
 
-from tradewind.plan.attempt import Attempt
+from tradewind.plan.attempt import Attempt, Cleared, Fixed
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Live, Plan, RunFacts, Start
 from tradewind.plan.define import define
@@ -35,6 +35,10 @@ class Game:
     outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     seen: dict[str, float] = field(default_factory=dict)
     cancelled: bool = False
+    terminated: bool = False
+    suspended: bool = False
+    cleared: dict[str, int] = field(default_factory=dict)
+    fixed: dict[str, Fixed] = field(default_factory=dict)
     started: list[tuple[str, int]] = field(default_factory=list)
     timeout: float | None = None
 
@@ -45,10 +49,16 @@ class Game:
         """A board made from nothing but the facts: what an operator has after a crash. With `shuffle`, ends and pods are told in
         any order, and it is asked in between."""
         run = RunFacts("r", "ns", "uid", "d", self.params)
-        board = Board(self.definition, run, rounds=self.rounds, cancelled=self.cancelled, timeout=self.timeout)
+        podless = self.definition.podless()
+        board = Board(self.definition, run, rounds=self.rounds, timeout=self.timeout, podless=podless)
+        board.suspended = self.suspended
+        if self.cancelled:
+            board.cancel(self.terminated)
         for key, outputs in self.outputs.items():
             board.tell_outputs(key, outputs)
-        facts = [partial(board.tell_ended, key, attempts, self.seen[key]) for key, attempts in self.ended.items()]
+        facts: list[Any] = [partial(board.tell_ended, key, self.counting(key), self.seen[key]) for key in self.ended]
+        facts += [partial(board.tell_cleared, key, number) for key, number in self.cleared.items()]
+        facts += [partial(board.tell_fixed, key, item.state, item.why) for key, item in self.fixed.items()]
         facts += [partial(board.tell_live, key, live) for key, live in self.live.items()]
         if shuffle:
             shuffle.shuffle(facts)
@@ -57,6 +67,21 @@ class Game:
             if shuffle and shuffle.random() < 0.3:
                 board.decide(self.now)
         return board
+
+    def counting(self, key: str) -> list[Attempt]:
+        """The attempts that count."""
+        return [attempt for attempt in self.ended.get(key, []) if attempt.number > self.cleared.get(key, 0)]
+
+    def change(self, changes: Iterable[Cleared | Fixed]) -> None:
+        """What a rework says; the board is made anew, as an operator does."""
+        for item in changes:
+            if isinstance(item, Cleared):
+                self.cleared[item.key] = max(item.number, self.cleared.get(item.key, 0))
+                self.fixed.pop(item.key, None)
+                self.outputs.pop(item.key, None)
+            else:
+                self.fixed[item.key] = item
+        self.board = self.anew()
 
     def plan(self) -> Plan:
         """What the board says now."""
@@ -88,7 +113,7 @@ class Game:
         if outputs is not None and not reason:
             self.outputs[key] = outputs
             self.board.tell_outputs(key, outputs)
-        self.board.tell_ended(key, attempts, self.now)
+        self.board.tell_ended(key, self.counting(key), self.now)
         self.board.tell_live(key, None)
 
     def play(self, fate: Fate = lambda key, number: "", outputs: Callable[[str], Any] = lambda key: None) -> Plan:
@@ -99,12 +124,13 @@ class Game:
                 return plan
             for stop in plan.stops:
                 self.end(stop.task, stop.reason)
-            starts = plan.starts[: plan.room]
+            starts = [*plan.starts[: plan.room], *plan.podless]
             for start in starts:
                 self.start(start)
-            for key in list(self.live):
+            living = list(self.live)
+            for key in living:
                 self.end(key, fate(key, self.live[key].number), outputs(key))
-            if not starts and not plan.stops:
+            if not living and not plan.stops:
                 assert plan.wake_at is not None, "nothing moves, and nothing will"
                 self.now = max(self.now, plan.wake_at)
         raise AssertionError("does not end")

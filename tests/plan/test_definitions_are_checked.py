@@ -67,7 +67,7 @@ def refusal(spec: Any) -> str:
         ),
         (
             {"tasks": {"a": task(http={"url": "http://x"})}},
-            "spec.tasks.a.image: an http task runs in Tradewind's own image; remove it",
+            "spec.tasks.a.image: http tasks need no image; remove it",
         ),
         (
             {"tasks": {"a": task(triggerRule="AllSuceeded")}},

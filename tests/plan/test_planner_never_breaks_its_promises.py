@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tradewind.plan.attempt import CANCELLED, FAILURES, LOSSES, parse_key
+from tradewind.plan.attempt import CANCELLED, FAILURES, LOSSES, Attempt, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
 from tradewind.plan.expression import trigger_holds
@@ -56,6 +56,12 @@ def games(draw: st.DrawFn) -> Game:
         task["retries"] = {**limits, "backoff": {"initial": "1s", "jitter": draw(st.sampled_from([0, 0.5]))}}
         if draw(st.integers(0, 3)) == 0:
             task |= {"totalTimeout": "5s", "pendingTimeout": "2s"}
+        if draw(st.integers(0, 3)) == 0:
+            until = draw(
+                st.sampled_from(["iteration == 2", "outputs.n == 1", "false", "outputs.m == 1", "params.l[0]"])
+            )
+            task["loop"] = {"until": until, "maxIterations": draw(st.integers(1, 3))}
+            task["loop"] |= {"delay": "2s"} if draw(st.booleans()) else {}
         tasks[name] = task
     spec: dict[str, Any] = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
     timeout = draw(st.sampled_from([None, None, None, 9.0]))
@@ -109,6 +115,17 @@ def check_tallies(game: Game) -> None:
     assert counted == +board.tally and board.total == sum(counted.values())
 
 
+def iterations(attempts: list[Attempt]) -> list[list[str]]:
+    """The reasons of a task's attempts; a success begins another list."""
+    found: list[list[str]] = [[]]
+    for attempt in attempts:
+        if attempt.succeeded:
+            found.append([])
+        else:
+            found[-1].append(attempt.reason)
+    return found
+
+
 @settings(max_examples=300, deadline=None)
 @given(games(), st.data(), st.integers(0, 2**32))
 def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(
@@ -155,11 +172,15 @@ def test_runs_end_in_order_with_budgets_kept_and_a_new_board_always_agrees(
     check_afresh(game, final, order)
     for key, attempts in game.ended.items():
         check_rule(game, key)
-        retries = game.definition.terms[parse_key(key)[0]].retries
+        terms = game.definition.terms[parse_key(key)[0]]
+        retries, successes = terms.retries, sum(attempt.succeeded for attempt in attempts)
         assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
-        assert sum(attempt.reason in FAILURES for attempt in attempts) <= retries.limit + 1
-        assert sum(attempt.reason in LOSSES for attempt in attempts) <= retries.infrastructure_limit + 1
-        assert not any(attempt.succeeded for attempt in attempts[:-1]), "run again after it had succeeded"
+        for iteration in iterations(attempts):
+            assert sum(reason in FAILURES for reason in iteration) <= retries.limit + 1
+            assert sum(reason in LOSSES for reason in iteration) <= retries.infrastructure_limit + 1
+        assert successes <= max(1, terms.iterations)
+        if not terms.iterations:
+            assert not any(attempt.succeeded for attempt in attempts[:-1]), "run again after it had succeeded"
 
 
 @settings(max_examples=100, deadline=None)
@@ -189,11 +210,13 @@ def test_a_cancelled_run_stops_every_pod_and_starts_nothing(game: Game, data: st
 @given(games(), st.integers(1, 2), st.data())
 def test_a_retried_run_keeps_what_succeeded(game: Game, rounds: int, data: st.DataObject) -> None:
     game.play(lambda key, number: data.draw(st.sampled_from(FATES)))
-    done = {key for key, attempts in game.ended.items() if attempts[-1].succeeded}
+    units = game.board.units
+    done = {key for key in game.ended if units[key].state is State.SUCCEEDED}
     game.rounds, game.started = rounds, []
     game.board = game.anew()
     game.play()
     assert not done & {key for key, _ in game.started}
     for key, unit in game.board.units.items():
         if unit.ended:
-            assert unit.state is State.SUCCEEDED or unit.ended[-1].reason, key
+            looped = game.definition.tasks[unit.task].loop
+            assert unit.state is State.SUCCEEDED or unit.ended[-1].reason or looped, key

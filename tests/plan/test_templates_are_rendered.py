@@ -7,7 +7,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tradewind.model.task import Task
 from tradewind.plan.define import TemplateNotFound, define
+from tradewind.plan.overlay import PODLESS
 from tradewind.plan.problem import Invalid
 from tradewind.plan.render import Ref, Rendering, render
 from tradewind.plan.sample import sample
@@ -112,6 +114,20 @@ def test_what_the_task_says_itself_wins() -> None:
     assert made["timeout"] == "1m" and made["env"] == {"TABLE": "users", "ROWS": "0", "TOKEN": "plain", "MORE": "1"}
     assert made["command"] == ["x"] and "script" not in made and made["envFrom"] == {}
     assert made["outputs"].keys() == {"loaded", "more"}
+
+
+@pytest.mark.parametrize(
+    "way", ["http: {url: x}", "wait: {seconds: 1s}", "approval: {}", "compute: {outputs: {n: '1'}}", "dag: {name: x}"]
+)
+def test_a_task_that_needs_no_pod_has_neither_program_nor_image_of_its_template(way: str) -> None:
+    made = task(f"{{template: {{name: load, params: {{table: x}}}}, {way}}}")
+    assert "image" not in made and "script" not in made and way.partition(":")[0] in made
+
+
+def test_every_way_to_say_what_a_task_does_is_known() -> None:
+    fields = Task.model_fields
+    assert {name for name in PODLESS if name in fields} == set(PODLESS)
+    assert all(Task.model_construct(**{way: "x"}).podless for way in PODLESS)
 
 
 def test_a_template_of_the_cluster_is_meant_only_when_it_is_said() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tradewind.kube.resources import DAGS, EVENTS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 
 Body = dict[str, Any]
+IMAGE = f"ghcr.io/tradewind-dev/tradewind:{metadata.version('tradewind')}"
+"""Tradewind's own image, as `cluster.load_image("operator")` brings it to a cluster."""
 
 
 @dataclass
@@ -60,13 +63,22 @@ class World:
             "--metrics-port",
             "0",
         ]
-        command += ["--namespace", self.namespace, "--lease-namespace", self.namespace]  # flags can say otherwise
+        command += [
+            "--http-allow",
+            "127.0.0.0/8",
+            "--namespace",
+            self.namespace,
+            "--lease-namespace",
+            self.namespace,
+        ]  # flags can say otherwise
         if "identity" in env:
             command += ["--lease-name", env.pop("identity")]
         command += flags
         log = Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
         with log.open("ab") as output:
-            return subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **env})
+            return subprocess.Popen(
+                command, stdout=output, stderr=output, env={"TRADEWIND_IMAGE": IMAGE, **os.environ, **env}
+            )
 
     def dag(self, name: str, tasks: Body, **spec: Any) -> Body:
         """A DAG whose tasks can run here."""

@@ -25,7 +25,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- /* What the operator may do: each verb is one that its code uses. */ -}}
 {{- define "tradewind.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [dags, dagruns, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
+  resources: [dags, dagruns, approvals, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [tradewind.dev]
   resources: [tasktemplates, dagtemplates{{ if not .Values.watchNamespaces }}, clustertasktemplates, clusterdagtemplates{{ end }}]
@@ -40,8 +40,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [dags/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
   verbs: [patch]
 - apiGroups: [tradewind.dev]
-  resources: [dagruns] # concurrencyPolicy: Replace cancels runs, spec.history deletes them
-  verbs: [patch, delete]
+  resources: [dagruns] # sub-DAGs are created and cancelled; concurrencyPolicy: Replace cancels runs, spec.history deletes them
+  verbs: [create, patch, delete]
+- apiGroups: [tradewind.dev]
+  resources: [approvals]
+  verbs: [create]
+- apiGroups: [tradewind.dev]
+  resources: [approvals/status]
+  verbs: [patch]
+{{- if .Values.http.readSecrets }}
+- apiGroups: [""]
+  resources: [secrets, configmaps] # those that http tasks refer to
+  verbs: [get]
+{{- end }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, delete]
@@ -49,6 +60,79 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [events]
   verbs: [create]
 - apiGroups: [apps]
-  resources: [controllerrevisions]
-  verbs: [get, create]
+  resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is mended
+  verbs: [get, list, create, update, delete]
+{{- end }}
+
+{{- /* Where the pods of both Deployments may run, and as whom. */ -}}
+{{- define "tradewind.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- /* To DNS and the API server. */ -}}
+{{- define "tradewind.egress" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
+{{- define "tradewind.webhook" -}}
+{{ include "tradewind.name" . }}-webhook
+{{- end }}
+
+{{- /* Its pods are none of the operator's: they have another name. */ -}}
+{{- define "tradewind.webhook.selector" -}}
+app.kubernetes.io/name: tradewind-webhook
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tradewind.webhook.labels" -}}
+{{ include "tradewind.webhook.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "tradewind.webhook.secret" -}}
+{{- .Values.webhook.existingSecret | default (printf "%s-certificate" (include "tradewind.webhook" .)) -}}
+{{- end }}
+
+{{- /* How the API server calls it. */ -}}
+{{- define "tradewind.webhook.hosts" -}}
+- {{ include "tradewind.webhook" . }}.{{ .Release.Namespace }}.svc
+- {{ include "tradewind.webhook" . }}.{{ .Release.Namespace }}.svc.cluster.local
+{{- end }}
+
+{{- define "tradewind.webhook.rules" -}}
+- apiGroups: [tradewind.dev]
+  resources: [dags] # that of a run, for its params
+  verbs: [get]
+{{- if .Values.webhook.dryRunPods }}
+# To let the API server itself judge the pods that podTemplates make (dryRun=All, so that none is made). RBAC knows no right to a
+# dry run alone: whoever holds this account's token could create pods. webhook.dryRunPods: false does without.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [create]
+{{- end }}
 {{- end }}

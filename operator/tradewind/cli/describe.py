@@ -14,9 +14,12 @@ from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, rows
 from tradewind.cli.waits import waits
 from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run, read_run
 from tradewind.control.runstatus import stamp
-from tradewind.control.view import Run
+from tradewind.control.view import View
 from tradewind.kube.client import Client
+from tradewind.kube.pod import RUN_UID
+from tradewind.kube.resources import RUNS
 from tradewind.model import duration
 
 
@@ -36,10 +39,13 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
     found = rows(view) if view else []
     waiting = {wait.task: wait for wait in waits(view, now)} if view and not run.final else {}
     path = path_of(view, now) if view else []
+    parts = await _parts(client, run) if view and _calls(view) else {}
     if output == "json":
         data = as_data(run, found)
         for key, wait in waiting.items():
             data["tasks"][key]["wait"] = wait.data(now)
+        for key, made in parts.items():
+            data["tasks"].get(key, {})["runs"] = [part.name for part in made]
         data["criticalPath"] = path_data(path)
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
@@ -48,7 +54,10 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
     told = [replace(row, message=said.get(row.task, row.message)) for row in found]
     console.print(drawn(run, told, limit=1_000))
     console.print()
-    for label, value in _facts(run):
+    made_of = [
+        ("Sub-DAG", f"{key}: {part.name} ({part.phase or 'Queued'})") for key, made in parts.items() for part in made
+    ]
+    for label, value in [*_facts(run), *made_of]:
         console.print(f"{label + ':':12} {value}", markup=False, highlight=False)
     if any(row.attempts for row in found):
         console.print()
@@ -58,11 +67,32 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
         console.print(drawn_path(path, run))
 
 
+def _calls(view: View) -> bool:
+    return view.board is not None and any(task.dag for task in view.board.definition.tasks.values())
+
+
+async def _parts(client: Client, run: Run) -> dict[str, list[Run]]:
+    """The runs that are attempts of this one's tasks, by task or item, in order."""
+    found: dict[str, list[Run]] = {}
+    items = (await client.list(RUNS, run.namespace, labelSelector=f"{RUN_UID}={run.uid}"))["items"]
+    parts = [part for part in map(read_run, items) if part.caller and part.caller.uid == run.uid]
+    for part in sorted(parts, key=lambda part: part.caller.number if part.caller else 0):
+        found.setdefault(part.caller.task if part.caller else "", []).append(part)
+    return found
+
+
 def _facts(run: Run) -> list[tuple[str, str]]:
     status = run.status
-    facts = [("DAG", run.dag), ("Revision", status.get("revision") or "none yet")]
+    revision = status.get("revision") or "none yet"
+    if number := status.get("revisionNumber"):
+        revision = f"{number} ({revision})"
+    facts = [("DAG", run.dag), ("Revision", revision)]
     if params := status.get("params") or run.params:
         facts.append(("Params", ", ".join(f"{name}={value}" for name, value in params.items())))
+    if results := status.get("results"):
+        facts.append(("Results", json.dumps(results, ensure_ascii=False)))
+    if run.caller:
+        facts.append(("Part of", f"{run.caller.run}, as attempt {run.caller.number} of {run.caller.task}"))
     facts += [("Began", status.get("startedAt") or "not yet"), ("Ended", status.get("finishedAt") or "not yet")]
     for condition in status.get("conditions") or []:
         words = f"{condition['status']} ({condition['reason']})"

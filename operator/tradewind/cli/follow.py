@@ -11,7 +11,8 @@ from rich.live import Live
 from tradewind.cli.picture import Row, drawn, rows
 from tradewind.control.podbuild import pod_name
 from tradewind.control.revisions import Revisions
-from tradewind.control.view import Run, View, read_run
+from tradewind.control.run import Run, read_run
+from tradewind.control.view import View
 from tradewind.control.view import picture as pictured
 from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID, parse_list

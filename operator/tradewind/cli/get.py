@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs, runs or pools in a table."""
+"""`tradewind get`: DAGs, runs, approvals or pools in a table."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from rich.text import Text
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, Resource
+from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, Resource
 from tradewind.model import duration
 
 KINDS = {
@@ -23,6 +23,8 @@ KINDS = {
     "run": RUNS,
     "dagruns": RUNS,
     "dagrun": RUNS,
+    "approvals": APPROVALS,
+    "approval": APPROVALS,
     "pools": POOLS,
     "pool": POOLS,
     "clusterpools": CLUSTER_POOLS,
@@ -30,8 +32,9 @@ KINDS = {
     **{name: found for found in TEMPLATES.values() for name in (found.plural, found.plural.removesuffix("s"))},
 }
 HEADS = {
-    RUNS: ["RUN", "DAG", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
-    DAGS: ["DAG", "TASKS", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
+    RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
+    DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
+    APPROVALS: ["RUN", "TASK", "OUTCOME", "BY", "AGE", "MESSAGE"],
     POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
     CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
     **{found: [found.kind.upper(), "PARAMS", "PHASE", "AGE"] for found in TEMPLATES.values()},
@@ -39,7 +42,9 @@ HEADS = {
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(list(KINDS)), metavar="dags|runs|pools|clusterpools|tasktemplates|...")
+@click.argument(
+    "kind", type=click.Choice(list(KINDS)), metavar="dags|runs|approvals|pools|clusterpools|tasktemplates|..."
+)
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
 @click.option("--dag", help="Only runs of this DAG.")
@@ -48,7 +53,7 @@ HEADS = {
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs, runs (the youngest first) or pools."""
+    """List DAGs, runs (the youngest first), approvals or pools."""
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
     if name:
@@ -69,7 +74,9 @@ async def command(
 def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
     heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
     table = Table(*heads, box=None, pad_edge=False, header_style="bold")
-    cells = _template if resource.kind in TEMPLATES else {RUNS: _run, DAGS: _dag}.get(resource, _pool)
+    cells = (
+        _template if resource.kind in TEMPLATES else {RUNS: _run, DAGS: _dag, APPROVALS: _approval}.get(resource, _pool)
+    )
     for item in items:
         table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
     return table
@@ -80,6 +87,7 @@ def _run(item: Object) -> list[str | Text]:
     return [
         item["metadata"]["name"],
         item["spec"]["dag"],
+        str(status.get("revisionNumber") or ""),
         _phase(status.get("phase") or "Queued"),
         status.get("progress") or "",
         str(status.get("failed") or 0),
@@ -95,11 +103,17 @@ def _dag(item: Object) -> list[str | Text]:
     return [
         item["metadata"]["name"],
         str(status.get("tasks") or ""),
+        str(status.get("revision") or ""),
         last.get("name", ""),
         _phase(last.get("phase", "")),
         Text(phase, style="red" if phase == "Invalid" else ""),
         _age(item),
     ]
+
+
+def _approval(item: Object) -> list[str | Text]:
+    spec, outcome = item["spec"], (item.get("status") or {}).get("outcome") or "Pending"
+    return [spec["run"], spec["task"], outcome, spec.get("by", ""), _age(item), Text(spec.get("message", ""))]
 
 
 def _pool(item: Object) -> list[str | Text]:

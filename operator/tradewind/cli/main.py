@@ -13,14 +13,25 @@ COMMANDS = {
     "lint": "lint",
     "render": "render",
     "get": "get",
+    "revisions": "revisions",
+    "diff": "diff",
+    "rollback": "rollback",
     "describe": "describe",
     "top": "top",
     "logs": "logs",
     "cancel": "cancel",
+    "suspend": "suspend",
+    "resume": "suspend:resume",
+    "approve": "approve",
+    "reject": "approve:reject",
     "retry": "retry",
+    "clear": "edit",
+    "mark": "edit:mark",
+    "rerun": "rerun",
     "operator": "operator",
+    "webhook": "webhook",
 }
-"""Command -> module of this package. Imported when asked for: `tradewind --help` must not wait for all of them."""
+"""Command -> module of this package, and the name in it where that is not `command`. Imported when asked for: `tradewind --help` must not wait for all of them."""
 
 
 class _Lazy(click.Group):
@@ -30,8 +41,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"tradewind.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = module.command
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"tradewind.cli.{module}"), name or "command")
         return command
 
 

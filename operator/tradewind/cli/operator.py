@@ -3,11 +3,16 @@
 import asyncio
 import logging
 import socket
+import time
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import click
 import uvloop
 
+from tradewind import metrics
 from tradewind.control.app import Operator, Options
+from tradewind.control.health import illness, readiness
+from tradewind.control.http import Light
 from tradewind.control.probes import serve
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost
@@ -27,6 +32,20 @@ log = logging.getLogger("tradewind")
     help="Divide the namespaces into so many parts, each worked on by one replica. The same for all replicas.",
 )
 @click.option("--identity", help="Name of this replica.  [default: the host's name, which is the pod's]")
+@click.option(
+    "--http-allow",
+    "allowed",
+    multiple=True,
+    metavar="CIDR",
+    type=ip_network,
+    help="Network to which http tasks may send requests although it is the operator's host, its link or a metadata service.",
+)
+@click.option("--http-in-pods", is_flag=True, help="Send no requests of http tasks: they run in pods.")
+@click.option(
+    "--read-secrets",
+    is_flag=True,
+    help="Read Secrets and ConfigMaps that http tasks refer to. Without it those tasks run in pods.",
+)
 @click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz.")
 @click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]")
 @click.option("--context", help="Context in the kubeconfig.")
@@ -43,6 +62,9 @@ def command(
     lease_name: str,
     shards: int,
     identity: str | None,
+    allowed: tuple[IPv4Network | IPv6Network, ...],
+    http_in_pods: bool,
+    read_secrets: bool,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -60,11 +82,18 @@ def command(
         lease_name=lease_name,
         identity=identity or socket.gethostname(),
         shards=shards,
+        light=Light(requests=not http_in_pods, allowed=allowed, secrets=read_secrets),
     )
 
     async def run() -> None:
         operator = Operator(connection, options)
-        async with serve(operator, metrics_port):
+        probes = serve(
+            metrics_port,
+            lambda: illness(operator, time.monotonic()),
+            lambda: readiness(operator),
+            metrics.REGISTRY,
+        )
+        async with probes:
             await operator.run(asyncio.Event())
 
     try:

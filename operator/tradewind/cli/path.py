@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.cli.waits import began_at
-from tradewind.control.view import Run, View
+from tradewind.control.run import Run
+from tradewind.control.view import View
 from tradewind.model import duration
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.critical import Step, critical_path

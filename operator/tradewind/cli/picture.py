@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tradewind.control.view import Run, View
+from tradewind.control.run import Run
+from tradewind.control.view import View
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.plan.attempt import Attempt
@@ -146,8 +147,10 @@ def as_data(run: Run, found: Sequence[Row]) -> dict[str, Any]:
         "message": status.get("message") or "",
         "params": dict(status.get("params") or run.params),
         "revision": status.get("revision") or "",
+        "revisionNumber": status.get("revisionNumber") or None,
         "startedAt": status.get("startedAt"),
         "finishedAt": status.get("finishedAt"),
+        "results": dict(status.get("results") or {}),
         "tasks": {row.task: _task_data(row, status) for row in found},
     }
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from tradewind.cli.manifest import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
-from tradewind.control.dags import pod_problems
-from tradewind.model.pool import PoolSpec
+from tradewind.control.review import pod_problems
+from tradewind.control.review import review as reviewed
+from tradewind.kube.resources import TEMPLATES
 from tradewind.model.run import DAGRunSpec
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
-from tradewind.plan.problem import Invalid, Problem
-from tradewind.plan.read import read
-from tradewind.plan.render import Rendering
+from tradewind.plan.problem import Problem
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""
@@ -35,39 +34,28 @@ def review(documents: Sequence[Document]) -> Review:
     """Everything that is wrong with them."""
     shelf, found = Shelf(documents), Review([], [])
     known: dict[Key, Definition] = {}
-    runs = []
+    runs: list[tuple[Document, DAGRunSpec]] = []
     for document in documents:
         problems = list(_metadata(document))
-        try:
-            match document.kind:
-                case "DAGRun":
-                    runs.append((document, read(DAGRunSpec, document.spec)))
-                case "Pool" | "ClusterPool":
-                    read(PoolSpec, document.spec)
-                case _:
-                    looked = shelf.look(document)
-                    found.notes += unknown(document, looked.rendering)
-                    problems += looked.problems
-                    if looked.definition:
-                        problems += _pods(looked.definition, looked.rendering)
-                        if document.kind == "DAG" and not looked.rendering.missing:
-                            known[document.namespace, document.name] = looked.definition
-        except Invalid as error:
-            problems += error.problems
+        if document.kind == "DAG" or document.kind in TEMPLATES:
+            looked = shelf.look(document)
+            found.notes += unknown(document, looked.rendering)
+            problems += looked.problems
+            if looked.definition:
+                problems += map(looked.rendering.told, pod_problems(looked.definition))
+                if document.kind == "DAG" and not looked.rendering.missing:
+                    known[document.namespace, document.name] = looked.definition
+        else:
+            result = reviewed(document.kind, document.spec)
+            problems += result.problems
+            if isinstance(result.content, DAGRunSpec):
+                runs.append((document, result.content))
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, spec in runs:
         dag = known.get((document.namespace, spec.dag))
         for problem in resolve(dag.spec.params, spec.params)[1] if dag else ():
             found.refusals.append(document.refusal(problem.path, str(problem)))
     return found
-
-
-def _pods(definition: Definition, rendering: Rendering) -> list[Problem]:
-    try:
-        pod_problems(definition)
-    except Invalid as error:
-        return [rendering.told(problem) for problem in error.problems]
-    return []
 
 
 def _metadata(document: Document) -> Iterator[Problem]:

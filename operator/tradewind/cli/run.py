@@ -15,12 +15,14 @@ from rich.console import Console
 from tradewind import API_VERSION
 from tradewind.cli import manifest
 from tradewind.cli.follow import follow, print_logs
+from tradewind.cli.localapprovals import approvals
 from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.cli.shelf import Shelf
+from tradewind.control.run import Run, read_run
 from tradewind.control.templates import rendered
-from tradewind.control.view import Run, read_run
+from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES
@@ -46,6 +48,7 @@ RESOURCES = {
 @click.option(
     "-f", "--file", help="Run the DAG of this manifest on this machine, without a cluster (`-`: standard input)."
 )
+@click.option("--approve", is_flag=True, help="With -f: say yes to every approval.")
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: show the run until it has ended.")
 @PARAM
 @OUTPUT
@@ -55,6 +58,7 @@ def command(
     /,
     dag: str | None,
     file: str | None,
+    approve: bool,
     watch: bool,
     params: tuple[str, ...],
     output: str,
@@ -70,7 +74,7 @@ def command(
     """
     given = pairs(params)
     if file:
-        succeeded = settled(run_here(file, dag, given, output))
+        succeeded = settled(run_here(file, dag, given, output, approve))
     elif dag:
         succeeded = _run_there(dag=dag, params=given, watch=watch, output=output, **rest)
     else:
@@ -112,8 +116,8 @@ async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param
     return {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
 
 
-async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str) -> bool:
-    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once."""
+async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str, approve: bool = False) -> bool:
+    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once. `approve` says yes to all approvals."""
     documents = manifest.load(file)
     shelf = Shelf(documents)
     for document in documents:
@@ -139,11 +143,9 @@ async def run_here(file: str, dag: str | None, params: Mapping[str, str], output
             created = read_run(orjson.loads(await here.client.create(RUNS, "default", body, fieldValidation="Strict")))
             for words in ignored(plain):
                 console.print(f"note: {words}", style="dim", highlight=False)
-            canceller = asyncio.create_task(_cancel_when(cancelled, here.client, created))
-            try:
+            beside = [_cancel_when(cancelled, here.client, created), approvals(here.client, created, approve, console)]
+            async with tasks(beside):
                 run, rows = await follow(here.client, "default", created.name, console, lambda: "")
-            finally:
-                canceller.cancel()
             return await conclude(here.client, run, rows, output, console)
     except asyncio.CancelledError:
         raise click.exceptions.Exit(130) from None
@@ -171,6 +173,9 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
             )
         if len(outputs) > SHOWN:
             console.print(f"and outputs of {len(outputs) - SHOWN} more: see -o json", style="dim", highlight=False)
+        if results := run.status.get("results"):
+            words = f"results: {json.dumps(results, ensure_ascii=False)}"
+            console.print(words, markup=False, highlight=False, soft_wrap=True)
     if run.phase == "Failed":
         with contextlib.suppress(BrokenPipeError):
             await print_logs(client, run, failed(rows), console)
@@ -185,8 +190,10 @@ def _choose(
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
         name = str((runs[0].body.get("spec") or {}).get("dag"))
-    if name is None and len(dags) == 1:
-        name = next(iter(dags))
+    plain = [shelf.rendering(document).spec for document in dags.values()]
+    called = {task["dag"]["name"] for spec in plain for task in spec["tasks"].values() if "dag" in task}
+    if name is None and len(tops := [dag for dag in dags if dag not in called]) == 1:
+        name = tops[0]
     if name is None:
         what = (
             f"has the DAGs {', '.join(dags)}: name one, as in `tradewind run -f {file} {next(iter(dags))}`"

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tradewind.cli.survey import Surveyed
 from tradewind.cli.wait import WORK, Cause, Wait
-from tradewind.control.view import Run
+from tradewind.control.run import Run
 from tradewind.model import duration
 
 SHOWN = 15

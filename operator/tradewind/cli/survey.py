@@ -9,8 +9,9 @@ import orjson
 from tradewind.cli.wait import Cause, Wait, queued
 from tradewind.cli.waits import waits
 from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run, read_run
 from tradewind.control.runwatch import UNFINISHED
-from tradewind.control.view import Run, picture, read_run
+from tradewind.control.view import picture
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.pod import RUN_UID, Pod, parse_list

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tradewind.control.run import Run
 from tradewind.control.runstatus import stamp
-from tradewind.control.view import Run
 from tradewind.model import duration
 
 
@@ -19,6 +19,8 @@ class Cause(StrEnum):
     POOL = "pool"
     QUOTA = "quota"
     """Or something else for which the API server does not take the pod."""
+    PERSON = "person"
+    """Someone has to decide, or to let the run go on."""
     OPERATOR = "operator"
     """Nothing holds it: the operator is to make its pod."""
     SCHEDULING = "scheduling"

@@ -7,9 +7,11 @@ from typing import Any
 
 from tradewind.cli.blocked import blocked
 from tradewind.cli.wait import Cause, Wait
-from tradewind.control.view import Run, View
+from tradewind.control.run import Run
+from tradewind.control.view import View
 from tradewind.kube.pod import Pod
 from tradewind.plan.critical import Trail
+from tradewind.plan.decision import Live
 from tradewind.plan.state import FINAL, State
 from tradewind.plan.unit import Unit
 
@@ -56,8 +58,13 @@ class _Look:
         if unit.state is State.BLOCKED:
             return Wait(unit.key, Cause.DEPENDENCIES, "Blocked", blocked(self.board, unit.task, unit.index))
         if unit.live is not None:
-            return _of_pod(unit, self.view.pods[unit.key, unit.live.number])
+            pod = self.view.pods.get((unit.key, unit.live.number))
+            return self._podless(unit, unit.live) if pod is None else _of_pod(unit, pod)
         return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
+
+    def _podless(self, unit: Unit, live: Live) -> Wait:
+        cause = Cause.PERSON if live.reason == "Approval" else Cause.RUNNING
+        return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
 
     def _again(self, unit: Unit) -> Wait:
         """An attempt has ended, and another is allowed. The operator's clock for that is its own: until it is due by ours."""
@@ -72,7 +79,9 @@ class _Look:
         """Its next attempt could start. Whatever the operator says of it is so; else what it says of its like."""
         own = self.told.get(unit.key)
         said = (
-            own if own is not None and own["reason"] != "BackOff" else self.quota or self.pools.get(self._claims(unit))
+            own
+            if own is not None and own["reason"] not in ("BackOff", "Loop")
+            else self.quota or self.pools.get(self._claims(unit))
         )
         if said is not None:
             reason = str(said["reason"])
@@ -106,6 +115,8 @@ def _cause(reason: str) -> Cause:
     """Of a task that could start, by the operator's reason."""
     if reason == "Parallelism":
         return Cause.PARALLELISM
+    if reason == "Suspended":
+        return Cause.PERSON
     return Cause.POOL if reason.startswith("Pool") else Cause.QUOTA
 
 

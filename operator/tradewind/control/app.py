@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind import metrics
-from tradewind.control.engine import Engine, first, tasks
+from tradewind.control.engine import Engine
+from tradewind.control.http import Light
+from tradewind.control.together import first, tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.lease import Lease
@@ -34,6 +36,7 @@ class Options:
     """In a cluster the pod's name: a container that is restarted goes on with the lease of the one before."""
     shards: int = 1
     """Into how many parts the namespaces are divided among replicas. With one, one replica leads and the others wait."""
+    light: Light = Light()
     image: str = field(default_factory=lambda: os.environ.get("TRADEWIND_IMAGE", "tradewind"))
 
 
@@ -112,7 +115,7 @@ class Operator:
 
     def _engine(self, owned: Owned) -> Engine:
         options = self._options
-        return Engine(self.client, options.namespaces, options.image, options.identity, owned)
+        return Engine(self.client, options.namespaces, options.image, options.identity, owned, options.light)
 
     def _listen(self) -> None:
         if threading.current_thread() is threading.main_thread():

@@ -8,19 +8,23 @@ from typing import Any
 from tradewind.control import runstatus
 from tradewind.control.concurrency import NEXT, Peer, key_of, key_of_peer, turn, verdict
 from tradewind.control.fresh import Fresh
-from tradewind.control.revisions import Revisions
+from tradewind.control.revisions import Revisions, change_cause
+from tradewind.control.run import Run, read_run
 from tradewind.control.templates import Templates
-from tradewind.control.view import Run, View
+from tradewind.control.view import View, picture
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import DAGS
-from tradewind.plan.attempt import CANCELLED
+from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model.run import Reuse
+from tradewind.plan.attempt import CANCELLED, Fixed
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.define import TemplateNotFound, define, defined
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
-from tradewind.plan.problem import Invalid, summary
+from tradewind.plan.problem import Invalid, Problem, summary
+from tradewind.plan.read import read
 from tradewind.plan.render import Ref, render, uses_templates
+from tradewind.plan.rework import reuse_problems, taken_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Beginner:
     """Binds runs to their DAG's spec."""
 
     def __init__(self, client: Client, revisions: Revisions, templates: Templates, clock: Callable[[], float]) -> None:
-        self._fresh, self._revisions, self._templates, self._clock = Fresh(client), revisions, templates, clock
+        self._client, self._fresh, self._clock = client, Fresh(client), clock
+        self._revisions, self._templates = revisions, templates
         self._defined: dict[tuple[str, str], Defined] = {}
 
     async def begin(self, view: View, peers: Callable[[], Iterable[View]]) -> Beginning:
@@ -72,12 +77,42 @@ class Beginner:
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
+        if definition.spec.suspend or run.desired == "Suspended":
+            what = f"DAG {run.dag} is" if definition.spec.suspend else "the run is"
+            return Beginning(runstatus.queued(run, "Suspended", f"{what} suspended: `tradewind resume`", now))
         if held := self._held(view, definition, params, peers()):
             return held
-        generation = int(dag["metadata"].get("generation") or 1)
-        spec = dag["spec"] if known.spec is None else known.spec
-        revision = await self._revisions.bind(run.namespace, run.dag, spec, definition, generation)
-        return Beginning(runstatus.begun(run, revision, params, len(definition.tasks), now))
+        try:
+            taken, outputs = await self._taken_over(run, definition)
+        except Invalid as error:
+            view.admitted = False
+            return Beginning(runstatus.stillborn(run, "Failed", "InvalidReuse", str(error), now))
+        spec, source = (dag["spec"], None) if known.spec is None else (known.spec, dag["spec"])
+        cause = change_cause(dag)
+        revision = await self._revisions.bind(run.namespace, run.dag, spec, definition, source=source, cause=cause)
+        begun = runstatus.begun(run, revision, params, len(definition.tasks), now, taken, outputs)
+        return Beginning(begun)
+
+    async def _taken_over(self, run: Run, definition: Definition) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
+        """What the run takes over from another one, with the outputs of that. Raises Invalid."""
+        if run.reuse is None:
+            return (), {}
+        reuse = read(Reuse, run.reuse, "spec.reuse")
+        if problems := [*reuse_problems(reuse, definition)]:
+            raise Invalid(problems)
+        try:
+            other = read_run(await self._client.get(RUNS, run.namespace, reuse.run))
+            if other.dag != run.dag:
+                words = f"run {reuse.run} is of DAG {other.dag}"
+                raise Invalid([Problem("spec.reuse.run", words, f"name a run of {run.dag}")])
+            revision = await self._revisions.load(run.namespace, other.status.get("revision") or "")
+        except NotFound:
+            words = f"there is no run {reuse.run!r} that has begun, or its revision is gone"
+            raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
+        board = picture(other, revision, {}).board
+        assert board is not None  # noqa: S101 - the picture has bound it
+        board.decide(0.0)
+        return taken_over(board, definition, reuse), other.status.get("outputs") or {}
 
     def forget(self, namespace: str, dag: str) -> None:
         """A DAG has no runs under way any more."""

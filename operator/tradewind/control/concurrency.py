@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.control.view import Run
+from tradewind.control.run import Run
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, evaluate

@@ -1,4 +1,4 @@
-"""Reconciling a DAG: is it valid, how many tasks has it, which was its last run."""
+"""Reconciling a DAG: is it valid, which revision is it, how many tasks has it, which was its last run."""
 
 import asyncio
 import logging
@@ -7,23 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from pydantic import ValidationError
-
 from tradewind.control.events import EventSink
-from tradewind.control.podbuild import build
+from tradewind.control.review import pod_problems
+from tradewind.control.revisions import CAUSE, Revision, Revisions, change_cause
+from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
 from tradewind.control.templates import Templates
 from tradewind.control.validity import Validity
-from tradewind.control.view import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import defined
-from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.problem import Invalid
 from tradewind.plan.render import Rendering, render, uses_templates
 
 log = logging.getLogger(__name__)
@@ -42,17 +38,19 @@ class LastRun:
 
 
 class DAGReconciler:
-    """Keeps the status of DAGs. `rendered(namespace, name, spec)` is called with what became of a valid one that uses templates."""
+    """Keeps the status of DAGs, and every valid spec of theirs as a revision. `rendered(namespace, name, spec)` is called with what became
+    of a valid one that uses templates."""
 
     def __init__(
         self,
         client: Client,
         events: EventSink,
+        revisions: Revisions,
         templates: Templates,
         rendered: Callable[[str, str, Any], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._events, self._clock = client, events, clock
+        self._client, self._events, self._revisions, self._clock = client, events, revisions, clock
         self._templates, self._rendered = templates, rendered
         self.queue: WorkQueue[Key] = WorkQueue("dag")
         self._bodies: dict[Key, Object] = {}
@@ -102,7 +100,7 @@ class DAGReconciler:
             return
         now = asyncio.get_running_loop().time()
         due = self._saved_at.get(key, float("-inf")) + COALESCE
-        if now < due:
+        if now < due and _checked(body):  # A new spec is recorded at once: the next may follow soon.
             self.queue.add_at(key, due)
             return
         status = await self._status(key, body, self._last.get(key))
@@ -126,23 +124,21 @@ class DAGReconciler:
         status: dict[str, Any] = {}
         if last:
             status["lastRun"] = {"name": last.name, "phase": last.phase}
-        if body["templates"]:
-            known = self._checked.get(key) == generation
-        else:
-            known = bool(before.get("observedGeneration") == generation and before.get("conditions"))
+        known = self._checked.get(key) == generation if body["templates"] else _checked(body)
         if known:
             return status
         if body["templates"]:
             self._checked[key] = generation
         try:
-            tasks, found = await self._check(key, body)
+            tasks, found, revision = await self._check(key, body)
         except ApiError:
             self._checked.pop(key, None)
             raise
-        return status | found.status(before, generation, self._clock()) | {"tasks": tasks}
+        status |= {"tasks": tasks, "revision": revision.number if revision else None}
+        return status | found.status(before, generation, self._clock())
 
-    async def _check(self, key: Key, body: Object) -> tuple[int, Validity]:
-        """How many tasks the DAG has, and whether it is valid."""
+    async def _check(self, key: Key, body: Object) -> tuple[int, Validity, Revision | None]:
+        """How many tasks the DAG has, whether it is valid, and its revision then."""
         spec = body["spec"] if "spec" in body else (await self._client.get(DAGS, *key)).get("spec") or {}
         rendering = Rendering(spec)
         if body["templates"]:
@@ -151,10 +147,12 @@ class DAGReconciler:
         try:
             check(rendering)
         except Invalid as error:
-            return len(rendering.spec.get("tasks") or {}), Validity.of(error)
+            return len(rendering.spec.get("tasks") or {}), Validity.of(error), None
         if body["templates"]:
             self._rendered(*key, rendering.spec)
-        return len(rendering.spec["tasks"]), Validity(True, "Valid", "runs can start")
+        source = spec if body["templates"] else None
+        revision = await self._revisions.record(*key, rendering.spec, source=source, cause=change_cause(body))
+        return len(rendering.spec["tasks"]), Validity(True, "Valid", "runs can start"), revision
 
 
 def _needed(body: Object) -> Object:
@@ -162,43 +160,23 @@ def _needed(body: Object) -> Object:
     meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec") or {}
     kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
     kept["templates"] = uses_templates(spec)
-    if not (status.get("observedGeneration") == int(meta.get("generation") or 0) and status.get("conditions")):
-        kept["spec"] = spec
+    if kept["templates"] or not _checked(kept):
+        if not _checked(kept):
+            kept["spec"] = spec
+        if cause := (meta.get("annotations") or {}).get(CAUSE):
+            kept["metadata"]["annotations"] = {CAUSE: cause}
     return kept
+
+
+def _checked(body: Object) -> bool:
+    """Whether the status says what came of checking the spec."""
+    status = body.get("status") or {}
+    if status.get("observedGeneration") != int(body["metadata"].get("generation") or 0) or not status.get("conditions"):
+        return False
+    return status.get("phase") == "Invalid" or bool(status.get("revision"))
 
 
 def check(rendering: Rendering) -> None:
     """Raises Invalid with what is wrong with a DAG, as far as that can be told without an API server."""
-    definition = defined(rendering)
-    try:
-        pod_problems(definition)
-    except Invalid as error:
-        raise Invalid([rendering.told(problem) for problem in error.problems]) from None
-
-
-def pod_problems(definition: Definition) -> None:
-    """Raises Invalid for tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
-    templated = {name: task for name, task in definition.tasks.items() if task.pod_template is not None}
-    if not templated:
-        return
-    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
-
-    problems = []
-    for name, task in templated.items():
-        bare = task.model_copy(
-            update={"env": {}, "args": [], "command": [], "http": None, "image": task.image or "image"}
-        )
-        facts, start = RunFacts("run", "default", "uid", "dag"), Start(name, None, 1, "")
-        pod: dict[str, Any] = orjson.loads(build("pod", start, bare, facts, lambda _: "", "image"))
-        try:
-            V1Pod.model_validate(pod)
-        except ValidationError as error:
-            # The generated models are stricter than the API server about types (no number is a quantity), so only fields that a pod does
-            # not have count here.
-            for detail in error.errors(include_url=False):
-                if detail["type"] == "extra_forbidden":
-                    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-                    path = f"spec.tasks.{name}.podTemplate{where}"
-                    problems.append(Problem(path, "a pod has no such field", "see `kubectl explain pod.spec`"))
-    if problems:
-        raise Invalid(problems)
+    if problems := pod_problems(defined(rendering)):
+        raise Invalid([rendering.told(problem) for problem in problems])

@@ -1,26 +1,29 @@
 """What an operator does while it leads: kopf watches DAGs, templates and pools, informers watch runs and pods, reconcilers do the rest."""
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
+from tradewind.control.census import count
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
 from tradewind.control.history import HistoryReconciler
+from tradewind.control.http import NOTHING, Light
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
 from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
+from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
 from tradewind.control.templates import Templates
 from tradewind.control.templatestatus import TemplateReconciler
-from tradewind.control.view import Run
+from tradewind.control.together import tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
@@ -33,6 +36,8 @@ WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
 TRIM = 6
 """Memory is given back after so many counts."""
+DAG_WORKERS = 4
+"""DAGs whose specs are recorded at the same time."""
 KOPF_WORKERS = 16
 """DAGs and pools that kopf handles at once. It would make a task for each of all that there are at the start."""
 KOPF_PATIENCE = 5.0
@@ -56,26 +61,35 @@ class Engine:
     """Brings on what is `owned`, from a standing start: everything that it knows it has read from the API server."""
 
     def __init__(
-        self, client: Client, namespaces: tuple[str, ...], image: str, identity: str, owned: Owned = WHOLE
+        self,
+        client: Client,
+        namespaces: tuple[str, ...],
+        image: str,
+        identity: str,
+        owned: Owned = WHOLE,
+        light: Light = NOTHING,
     ) -> None:
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, time.time)
+        revisions = Revisions(client)
         self.templates = Templates(client, whole=not namespaces)
         self.pools = PoolReconciler(client)
         self.history = HistoryReconciler(client)
-        self.dags = DAGReconciler(client, self.events, self.templates, self.history.spec_seen)
+        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered)
         self.template_status = TemplateReconciler(client, self.templates, self.events)
+        self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
         self.runs = RunReconciler(
             client,
-            Revisions(client),
+            revisions,
             self.templates,
             Launcher(client, image),
             self.events,
             self._phase_changed,
-            lambda run: self.history.run_seen(run, deleted=True),
+            self._run_deleted,
             self.pools.changed,
             list(namespaces) or [None],
             owned,
+            light,
         )
         self.pools.book = self.runs.book
         self.ready = asyncio.Event()
@@ -100,15 +114,26 @@ class Engine:
                 await asyncio.wait([*running, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.ready.clear()
+                await self.runs.podless.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
             for task in running:
                 if task.done() and not task.cancelled():
                     task.result()
 
+    def _rendered(self, namespace: str, dag: str, spec: Any) -> None:
+        self.history.spec_seen(namespace, dag, spec)
+        self.revisions.spec_seen(namespace, dag, spec)
+
     def _phase_changed(self, run: Run) -> None:
+        self.runs.subdags.seen(run)
         self.dags.run_seen(run)
         self.history.run_seen(run)
+
+    def _run_deleted(self, run: Run) -> None:
+        self.runs.subdags.seen(run, deleted=True)
+        self.history.run_seen(run, deleted=True)
+        self.revisions.run_gone(run)
 
     async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
@@ -118,8 +143,11 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
-            group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+            for _ in range(DAG_WORKERS):
+                group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
+            group.create_task(self.revisions.queue.work(self.revisions.reconcile, self.revisions.failed))
+            group.create_task(self.revisions.watch())
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
             status = self.template_status
             group.create_task(status.queue.work(status.reconcile, status.failed))
@@ -191,6 +219,7 @@ class Engine:
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
             self.dags.seen(body, deleted)
             self.history.dag_seen(body, deleted)
+            self.revisions.dag_seen(body, deleted)
             meta = body["metadata"]
             (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
 
@@ -203,6 +232,10 @@ class Engine:
             self.runs.book.pool_seen(body, deleted)
             if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
                 self.pools.seen(body, deleted)
+
+        async def approval(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("approvals").set(time.time())
+            self.runs.approvals.seen(event["object"])
 
         async def template(event: Any, **_: Any) -> None:
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
@@ -222,6 +255,7 @@ class Engine:
         kopf.on.login(registry=registry)(login)
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
+        kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(approval)
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
         for resource in TEMPLATES.values():
@@ -233,32 +267,10 @@ class Engine:
         """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
         give_back = trimmer()
         for turn in itertools.count(1):
-            self.runs.count()
+            count(self.runs.views.values())
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()
-
-
-@contextlib.asynccontextmanager
-async def tasks(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Runs them while the context is open."""
-    running = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield running
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-
-async def first(*coroutines: Any) -> None:
-    """Waits until one of them ends, and cancels the others."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:

@@ -40,6 +40,7 @@ class EventSink:
         *,
         warning: bool = False,
         key: str = "",
+        api_version: str = API_VERSION,
     ) -> None:
         """Queues an Event on an object (of the whole cluster, without a namespace). `key` tells apart Events of the same reason, such as a task and its attempt."""
         if self._queue.qsize() >= (WAITING if warning else NORMAL):
@@ -52,7 +53,7 @@ class EventSink:
             "kind": "Event",
             "metadata": {"name": f"{name}.{digest}", "namespace": namespace or "default"},
             "involvedObject": {
-                "apiVersion": API_VERSION,
+                "apiVersion": api_version,
                 "kind": kind,
                 **({"namespace": namespace} if namespace else {}),
                 "name": name,

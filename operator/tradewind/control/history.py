@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tradewind import metrics
-from tradewind.control.view import Run
+from tradewind.control.run import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.resources import RUNS

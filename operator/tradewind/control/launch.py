@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from tradewind import metrics
+from tradewind.control.artifacts import NoArtifact
 from tradewind.control.observe import Ended, unit_of
 from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
 from tradewind.kube.client import Client
@@ -13,7 +14,6 @@ from tradewind.kube.resources import PODS
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Start
-from tradewind.plan.expression import evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,12 @@ class Launcher:
                 answer = await self._create(name, start, board)
         except Unrenderable as error:
             return _refused(start, "ExpressionError", str(error))
+        except NoArtifact as error:
+            return _refused(start, "ArtifactMissing", str(error))
         except Invalid as error:
             return _refused(start, "PodRefused", f"the API server refused the pod: {error.message}")
         except Forbidden as error:
-            return _forbidden(start, error)
+            return forbidden(start, error)
         if answer is None:
             words = f"pod {name} exists and does not belong to this run: delete it, or wait until it is gone"
             return Held(Hold(start.key, "NameTaken", words))
@@ -68,18 +70,15 @@ class Launcher:
     async def _create(self, name: str, start: Start, board: Board) -> Pod | None:
         """The pod of that name, made or found; None when it is another one's."""
         run, definition = board.run, board.definition
-        unit = board.units[start.key]
-        scope = definition.scope(start.task)
-        values = {**board.values(start.task, start.index, unit.item), "run.attempt": start.number}
-        others = board.seen_by(start.task, start.index)
         body = build(
             name,
             start,
             definition.tasks[start.task],
             run,
-            lambda expression: evaluate(expression, scope, values, others),
+            board.evaluator(start.key, start.number),
             self._operator_image,
             definition.secrets,
+            definition.spec.artifacts,
         )
         try:
             return parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict"))
@@ -97,7 +96,7 @@ def _refused(start: Start, reason: str, message: str) -> Refused:
     return Refused(Ended(Attempt(start.key, start.number, now, now, reason), message))
 
 
-def _forbidden(start: Start, error: Forbidden) -> Held | Refused:
+def forbidden(start: Start, error: Forbidden) -> Held | Refused:
     """Quota, missing rights and a missing service account can be mended while the run waits; other refusals stay."""
     words = error.message
     if "exceeded quota" in words or "failed quota" in words:

@@ -39,4 +39,4 @@ def merge(base: Any, over: Any, field: str = "") -> Any:
 
 
 def _keyed(items: list[Any], key: str) -> bool:
-    return all(isinstance(item, dict) and key in item for item in items)
+    return all(isinstance(item, dict) and isinstance(item.get(key), str | int) for item in items)

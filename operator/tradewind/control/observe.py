@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from tradewind.kube.pod import ATTEMPT, ITEM, TASK, ContainerState, Pod, Terminated
+from tradewind.control.references import references
+from tradewind.kube.pod import ATTEMPT, FETCH, ITEM, STORE, TASK, ContainerState, Pod, Terminated
 from tradewind.model.value import Output
+from tradewind.plan.artifacts import KEY
 from tradewind.plan.attempt import Attempt, key
 from tradewind.plan.params import outputs_problem
 
@@ -58,7 +60,13 @@ def observe(pod: Pod, stopped: str = "", why: str = "", declared: Mapping[str, O
     main = pod.main()
     terminated = main.terminated if main else None
     if pod.status.phase == "Succeeded" or (terminated and terminated.exit_code == 0 and not pod.status.reason):
-        return _done(pod, terminated, declared or {})
+        store = pod.helper(STORE)
+        if store is None:
+            return _done(pod, terminated, declared or {})
+        if store.terminated or pod.status.phase in ("Succeeded", "Failed"):
+            return _stored(_done(pod, terminated, declared or {}), store.terminated)
+        if not pod.gone:
+            return Alive(unit_of(pod)[1], True, pod.metadata.deletion_timestamp is not None)
     if terminated or pod.status.phase == "Failed" or pod.gone:
         reason, message = (stopped, why) if stopped else _failure(pod, terminated)
         return Ended(_attempt(pod, terminated, reason), message)
@@ -106,6 +114,22 @@ def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output
     return Ended(_attempt(pod, terminated), outputs=outputs)
 
 
+def _stored(end: Ended, store: Terminated | None) -> Ended:
+    """The end of an attempt whose artifacts have been stored, or not."""
+    attempt = end.attempt
+    if store and (finished := _epoch(store.finished_at)):
+        attempt = replace(attempt, end=max(attempt.end, finished))
+    if not attempt.succeeded:
+        return replace(end, attempt=attempt)
+    reason, message, found = references(store)
+    if not reason and KEY in end.outputs:
+        reason = "OutputInvalid"
+        message = f"the output {KEY!r} is taken: the task's artifacts have this name; call the output otherwise"
+    if reason:
+        return Ended(replace(attempt, reason=reason), message)
+    return Ended(attempt, outputs={**end.outputs, KEY: found})
+
+
 def _unreadable(pod: Pod, terminated: Terminated | None, what: str) -> Ended:
     example = json.dumps({"rows": 42})
     message = f"the outputs must be one JSON object, but are {what}: write e.g. {example} to $TRADEWIND_OUTPUTS, once"
@@ -143,6 +167,10 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
         return _DISRUPTIONS[disruption.reason], disruption.message or ""
     if pod.metadata.deletion_timestamp or pod.gone:
         return "PodDeleted", "the pod was deleted before it ended"
+    fetch = pod.helper(FETCH)
+    if terminated is None and fetch and fetch.terminated and fetch.terminated.exit_code:
+        reason, message, _ = references(fetch.terminated)
+        return reason, message
     if terminated is None:
         # Refused by the kubelet before any container ran: OutOfcpu, NodeAffinity, UnexpectedAdmissionError, ...
         return "Rejected", f"{pod.status.reason}: {words}".strip(": ")
@@ -166,6 +194,11 @@ _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNever
 def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
     """What keeps a pod from starting, if it is something a person should know."""
     waiting = main.waiting if main else None
+    if waiting and waiting.reason == "PodInitializing":
+        # The kubelet says nothing else of a container whose turn it is not yet.
+        waiting = next(
+            (item.state.waiting for item in pod.status.init_container_statuses if _held(item.state)), waiting
+        )
     if waiting and waiting.reason in _IMAGE:
         return (
             waiting.reason,
@@ -177,6 +210,10 @@ def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
     if scheduled and scheduled.status == "False":
         return scheduled.reason or "Unschedulable", (scheduled.message or "no node takes the pod")[:500]
     return "", ""
+
+
+def _held(state: ContainerState) -> bool:
+    return state.waiting is not None and state.waiting.reason not in ("", "ContainerCreating", "PodInitializing")
 
 
 def _epoch(stamp: datetime | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The pod of one attempt: one container, nothing injected, restricted by default."""
+"""The pod of one attempt: one container, nothing injected (but for artifacts), restricted by default."""
 
 import hashlib
 import json
@@ -9,9 +9,11 @@ from typing import Any
 import orjson
 
 from tradewind import API_VERSION
+from tradewind.control import artifacts
 from tradewind.control.merge import merge
 from tradewind.control.pools import labels as pool_labels
 from tradewind.kube.pod import ATTEMPT, DAG, ITEM, MAIN, RUN, RUN_UID, TASK
+from tradewind.model.artifact import Artifacts
 from tradewind.model.duration import seconds
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
@@ -97,8 +99,10 @@ def build(
     evaluate: Evaluate,
     operator_image: str,
     secrets: frozenset[str] = frozenset(),
+    store: Artifacts | None = None,
 ) -> bytes:
-    """The manifest of a pod called `name`, as JSON. `secrets` are the params that refer to Secrets. Raises Unrenderable."""
+    """The manifest of a pod called `name`, as JSON. `secrets` are the params that refer to Secrets, `store` is where artifacts are
+    kept. Raises Unrenderable, NoArtifact."""
     renderer = Renderer(start.task, evaluate)
     labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: start.task, ATTEMPT: str(start.number)}
     annotations = {}
@@ -115,8 +119,10 @@ def build(
         "metadata": {"labels": {"app.kubernetes.io/managed-by": "tradewind"}},
         "spec": _spec(task, container, renderer),
     }
+    if task.artifacts and store:
+        artifacts.add(pod["spec"], task.artifacts, store, start, run, evaluate, operator_image)
     if task.pod_template:
-        pod = merge(pod, renderer.tree("podTemplate", task.pod_template))
+        pod = _shaped(start.task, merge(pod, renderer.tree("podTemplate", task.pod_template)))
     metadata = pod["metadata"]
     metadata |= {
         "name": name,
@@ -139,6 +145,17 @@ def build(
     if start.avoid_spot:
         _avoid_spot(pod["spec"])
     return orjson.dumps(pod)
+
+
+def _shaped(task: str, pod: dict[str, Any]) -> dict[str, Any]:
+    """The pod, in which what follows finds the objects that it writes to."""
+    for path in (("metadata",), ("metadata", "labels"), ("metadata", "annotations"), ("spec",)):
+        found: Any = pod
+        for step in path:
+            found = found.get(step, {})
+        if not isinstance(found, dict) or (len(path) == 1 and path[0] not in pod):
+            raise Unrenderable(f"spec.tasks.{task}.podTemplate.{'.'.join(path)}: not an object; write it as in a pod")
+    return pod
 
 
 def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dict[str, Any]) -> dict[str, Any]:

@@ -4,39 +4,47 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from tradewind import metrics
 from tradewind.control import latency, runstatus
+from tradewind.control.approvals import Approvals
 from tradewind.control.begin import Beginner
 from tradewind.control.events import EventSink
+from tradewind.control.http import NOTHING, Light, Sender
 from tradewind.control.launch import Launcher
 from tradewind.control.observe import Ended
+from tradewind.control.podless import Podless
+from tradewind.control.podlesswork import Worker
 from tradewind.control.pools import PoolBook
+from tradewind.control.remove import Remover
 from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run, read_run
+from tradewind.control.runstatus import Asked
 from tradewind.control.runwatch import RunInformer
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
+from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
 from tradewind.control.templates import Templates
-from tradewind.control.view import Key, Run, View, read_run
+from tradewind.control.view import Key, View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.fairqueue import Lane
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
-from tradewind.kube.resources import CLUSTER_POOLS, PODS, POOLS, RUNS
+from tradewind.kube.resources import CLUSTER_POOLS, POOLS, RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.duration import seconds
+from tradewind.model.run import Edit
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
 from tradewind.plan.definition import Definition
 from tradewind.plan.pool import PoolId
-from tradewind.plan.problem import Invalid
+from tradewind.plan.read import read
+from tradewind.plan.rework import rework
 from tradewind.plan.shard import WHOLE, Owned
-from tradewind.plan.state import State
 
 log = logging.getLogger(__name__)
 COALESCE, MOST_COALESCE = 0.25, 5.0
@@ -63,6 +71,7 @@ class RunReconciler:
         pool_changed: Callable[[PoolId], None],
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
+        light: Light = NOTHING,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions = client, revisions
@@ -76,6 +85,12 @@ class RunReconciler:
         self.book = PoolBook(self.wake, pool_changed, owned)
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = Starter(launcher, self.book, self.pods)
+        self.approvals = Approvals(client, clock)
+        self.subdags = SubDAGs(client, self.views, self.wake)
+        worker = Worker(client, Sender(light), self.approvals, self.subdags, clock)
+        self.podless = Podless(worker, self.wake, clock)
+        self._light = light
+        self._remover = Remover(client, revisions, self.pods)
         self._beginner = Beginner(client, revisions, templates, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
 
@@ -151,18 +166,6 @@ class RunReconciler:
             log.error("run %s: %s", name, error, exc_info=error)
         return error.retry_after if isinstance(error, Unavailable) else None
 
-    def count(self) -> None:
-        """Sets the gauges of runs and tasks."""
-        runs = Counter(view.run.phase or "Queued" for view in self.views.values() if not view.run.final)
-        for phase in ("Queued", "Running"):
-            metrics.runs.labels(phase).set(runs[phase])
-        tasks: Counter[State] = Counter()
-        for view in self.views.values():
-            if view.board and not view.run.final:
-                tasks.update(view.board.tally)
-        for state in State:
-            metrics.tasks.labels(state).set(tasks[state])
-
     # One pass.
 
     async def reconcile(self, uid: str) -> None:
@@ -197,6 +200,8 @@ class RunReconciler:
         if view.run.final:
             await self._clean(view)
             return
+        if await self.subdags.given_up(view.run):
+            return
         if not view.run.status.get("revision") and not await self._begin(view):
             return
         run = view.run
@@ -209,14 +214,20 @@ class RunReconciler:
         now = asyncio.get_running_loop().time()
         board = self._bound(view, definition, now)
         view.absorb(self.pods.of(run.uid), now)
+        self.podless.tell(view, board, now)
         decided = board.decide(now)
-        await self._stop(view, decided)
+        if run.retried or len(run.edits) > run.edited:
+            await self._rework(view, board, now)
+            return
+        self.subdags.look(run.uid)
+        await self._remover.stop(view, decided)
         if decided.phase == "Running":
+            ended = self.podless.start(view, board, decided, now)
             known = len(view.news)
             held, started = await self._starter.start(view, board, decided, now, woken_at)
             decided.holds += held
             decided.moving = decided.moving or started > 0
-            if len(view.news) > known or started >= PER_PASS:
+            if len(view.news) > known or started >= PER_PASS or ended:
                 self.wake(run.uid)  # A pod that could not be made has ended an attempt, or more are to be made.
         blocked = [*view.blocked.values(), *([view.quota] if view.quota else [])]
         for at in (decided.wake_at, *(block.until for block in blocked)):
@@ -230,7 +241,8 @@ class RunReconciler:
         limit = seconds(timeout) if timeout else None
         elapsed = runstatus.between(view.run.status.get("startedAt") or "", runstatus.stamp(self._clock()))
         began = now if view.run.reopened else now - elapsed
-        return view.bind(definition, self.pods.of(view.run.uid), now, began, limit)
+        podless = definition.podless(self._light.secrets, self._light.requests)
+        return view.bind(definition, self.pods.of(view.run.uid), now, began, limit, podless)
 
     async def _begin(self, view: View) -> bool:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""
@@ -247,34 +259,31 @@ class RunReconciler:
             view.admitted = False
         return view.run.phase == "Running"
 
-    async def _stop(self, view: View, decided: Plan) -> None:
-        for stop in decided.stops:
-            pod = view.pods[stop.task, stop.number]
-            view.stopped[pod.metadata.uid] = stop
-            await self._delete(pod)
-        for pod in view.lingering.values():
-            await self._delete(pod)
+    async def _rework(self, view: View, board: Board, now: float) -> None:
+        """Does what people asked for: notes what is to be forgotten and what is said by hand. The next pass goes on from there."""
+        run = view.run
+        edits = [read(Edit, edit, f"spec.edits[{at}]") for at, edit in enumerate(run.edits)][run.edited :]
+        changes, problems = rework(board, edits, run.edited, run.retried)
+        self._teller.reworked(run, edits, problems)
+        await self._write(view, board, Plan(), now, Asked(edits, changes, problems))
+        self.wake(run.uid)
 
-    async def _delete(self, pod: Pod, lane: Lane = Lane.URGENT) -> None:
-        labels = pod.metadata.labels
-        with flow(pod.metadata.namespace, labels[RUN_UID], lane), contextlib.suppress(NotFound, Conflict):
-            await self._client.delete(PODS, pod.metadata.namespace, pod.metadata.name, uid=pod.metadata.uid)
-
-    async def _write(self, view: View, board: Board, decided: Plan, now: float) -> None:
+    async def _write(self, view: View, board: Board, decided: Plan, now: float, asked: Asked | None = None) -> None:
         """Saves the status if it is due, and tells about what it says for the first time."""
         run, due = view.run, view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
-        early = decided.phase == run.phase and now < due
+        early = asked is None and decided.phase == run.phase and now < due
         if early and view.news:
             self.queue.add_at(run.uid, due)
             return  # What has ended is packed once, when it is written.
         news = sorted(view.news.items(), key=_ended_at)
-        status = runstatus.current(view, board, decided, [end for _, end in news], self._clock())
+        status = runstatus.current(view, board, decided, [end for _, end in news], self._clock(), asked)
         if early:
             if runstatus.merged(run.status, status) != run.status:
                 self.queue.add_at(run.uid, due)
             return
         pods = {key: view.pods.get(key) for key, _ in news}
-        view.saving = (Packed.of(status), [key for key, _ in news])
+        if asked is None:
+            view.saving = (Packed.of(status), [key for key, _ in news])
         try:
             await self._save(view, status)
         finally:
@@ -316,21 +325,14 @@ class RunReconciler:
 
     async def _clean(self, view: View) -> None:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""
-        run, pods = view.run, self.pods.of(view.run.uid)
-        if not pods:
+        run = view.run
+        if not self.pods.of(run.uid):
             self._forget(run.uid)
             return
         if view.saved_at > float("-inf") and asyncio.get_running_loop().time() < view.saved_at + CLEAN_DELAY:
             self.queue.add_at(run.uid, view.saved_at + CLEAN_DELAY)
             return
-        try:
-            retention = (await self._revisions.load(run.namespace, run.status.get("revision", ""))).spec.pod_retention
-        except (NotFound, Invalid):
-            retention = "Always"
-        for pod in list(pods.values()):
-            unwanted = retention == "Never" or (retention == "OnFailure" and pod.status.phase == "Succeeded")
-            if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or pod.lingers()):
-                await self._delete(pod, Lane.NORMAL)
+        await self._remover.clean(view)
         self._forget(run.uid)
 
     # Memory and news.
@@ -363,6 +365,7 @@ class RunReconciler:
         view = self.views.pop(uid, None)
         self.queue.forget(uid)
         self.pods.forget(uid)
+        self.podless.forget(uid)
         self.book.forget(uid)
         if view is not None:
             key = (view.run.namespace, view.run.dag)

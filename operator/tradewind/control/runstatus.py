@@ -1,16 +1,22 @@
 """The status of a run, as a pure function of what was observed and planned."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from tradewind.control.observe import Ended
-from tradewind.control.status import append
-from tradewind.control.view import Run, View
+from tradewind.control.revisions import Revision
+from tradewind.control.run import Run
+from tradewind.control.status import Packed, append
+from tradewind.control.view import View
 from tradewind.model import duration
-from tradewind.model.run import FINAL_PHASES
+from tradewind.model.run import FINAL_PHASES, Edit
+from tradewind.plan.attempt import Fixed
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
+from tradewind.plan.problem import Problem, summary
+from tradewind.plan.rework import Change
 from tradewind.plan.state import FINAL, State
 
 Status = dict[str, Any]
@@ -70,13 +76,27 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
     }
 
 
-def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: float) -> Status:
-    """A run that begins: from here on it is bound to a revision."""
+def begun(
+    run: Run,
+    revision: Revision,
+    params: Mapping[str, Any],
+    total: int,
+    now: float,
+    taken: Sequence[Fixed] = (),
+    outputs: Mapping[str, Any] | None = None,
+) -> Status:
+    """A run that begins: from here on it is bound to a revision. `taken` is what it takes over from another one."""
+    packed = append(Packed(), taken, run.created)
     return {
+        "attempts": packed.text,
+        "archive": packed.archive,
+        "outputs": {item.key: outputs[item.key] for item in taken if outputs and item.key in outputs},
+        "edited": 0,
         "observedGeneration": run.generation,
         "phase": "Running",
         "message": "",
-        "revision": revision,
+        "revision": revision.name,
+        "revisionNumber": revision.number,
         "params": dict(params),
         "startedAt": stamp(now),
         "progress": f"0/{total}",
@@ -86,17 +106,29 @@ def begun(run: Run, revision: str, params: Mapping[str, Any], total: int, now: f
         "skipped": 0,
         "retried": run.rounds,
         "conditions": [
-            condition("Started", True, "Started", f"bound to revision {revision}", run, now),
+            condition("Started", True, "Started", f"bound to revision {revision.number}, {revision.name}", run, now),
             condition("Progressing", True, "Running", "", run, now),
         ],
     }
 
 
-def current(view: View, board: Board, plan: Plan, news: Sequence[Ended], now: float) -> Status:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What people asked for, what it comes to, and what is wrong with it."""
+
+    edits: Sequence[Edit]
+    changes: Sequence[Change]
+    problems: Sequence[Problem]
+
+
+def current(
+    view: View, board: Board, plan: Plan, news: Sequence[Ended], now: float, asked: Asked | None = None
+) -> Status:
     """A run under way, or ending."""
     run = view.run
     before = run.status
-    packed = append(run.packed, (end.attempt for end in news), run.created)
+    entries = [*(end.attempt for end in news), *(asked.changes if asked else ())]
+    packed = append(run.packed, entries, run.created)
     done = sum(board.tally[state] for state in FINAL)
     failures = [*(before.get("failures") or []), *refusals(view, board), *map(_failure, filter(_is_failure, news))]
     status: Status = {
@@ -112,26 +144,54 @@ def current(view: View, board: Board, plan: Plan, news: Sequence[Ended], now: fl
         "attempts": packed.text,
         "archive": packed.archive,
         "nodes": list(packed.nodes),
-        "outputs": {
-            **(before.get("outputs") or {}),
-            **{end.attempt.task: end.outputs for end in news if end.outputs},
-        },
+        "outputs": _outputs(before.get("outputs") or {}, news),
+        "results": dict(plan.results),
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
         "waiting": [
             {"task": hold.task, "reason": hold.reason, "message": hold.message[:1_024]} for hold in plan.holds[:SHOWN]
         ],
     }
+    if asked:
+        _reworked(status, run, asked, now)
     if run.reopened:
         status |= {"startedAt": stamp(now), "finishedAt": None, "duration": ""}
-    conditions = [item for item in before.get("conditions") or [] if item["type"] == "Started"]
+    kept = ("Started",) if asked and asked.edits else ("Started", "Edited")
+    conditions = [item for item in before.get("conditions") or [] if item["type"] in kept]
     conditions.append(_progressing(run, plan, now))
+    if asked and asked.edits:
+        words = summary(asked.problems) or asked.edits[-1].reason
+        conditions.append(
+            condition("Edited", not asked.problems, "Refused" if asked.problems else "Done", words, run, now)
+        )
     if plan.phase in FINAL_PHASES:
         lasted = between(before.get("startedAt") or stamp(now), stamp(now))
         status |= {"finishedAt": stamp(now), "duration": duration.text(lasted), "waiting": []}
         conditions.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
     status["conditions"] = conditions
     return status
+
+
+def _outputs(before: Mapping[str, Any], news: Sequence[Ended]) -> Status:
+    """What was handed on; of a loop, by the last iteration that succeeded."""
+    found = dict(before)
+    for end in news:
+        if end.outputs:
+            found[end.attempt.task] = end.outputs
+        elif end.attempt.succeeded:
+            found.pop(end.attempt.task, None)
+    return found
+
+
+def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
+    """What changes beside the log: outputs go with what is cleared, and come with what is marked."""
+    status["edited"] = len(run.edits)
+    outputs: dict[str, Any] = status["outputs"]
+    for change in asked.changes:
+        outputs.pop(change.key, None)
+        given = [edit.outputs[change.key] for edit in asked.edits if change.key in edit.outputs]
+        if given and isinstance(change, Fixed) and change.state is State.SUCCEEDED:
+            outputs[change.key] = given[-1]
 
 
 def _progressing(run: Run, plan: Plan, now: float) -> Status:
@@ -147,9 +207,13 @@ def _progressing(run: Run, plan: Plan, now: float) -> Status:
 
 
 def refusals(view: View, board: Board) -> list[Status]:
-    """Tasks that failed without an attempt, where the status does not say so yet."""
+    """Tasks that failed without an attempt that did, where the status does not say so yet."""
+
+    def reason(key: str) -> str:
+        return "LoopFailed" if key in board.units and board.units[key].ended else "ExpressionError"
+
     return [
-        {"task": key, "attempt": 0, "reason": "ExpressionError", "message": why[:1_024]}
+        {"task": key, "attempt": 0, "reason": reason(key), "message": why[:1_024]}
         for key, why in list(board.refused.items())[:SHOWN]
         if key not in view.told
     ]

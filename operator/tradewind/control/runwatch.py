@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from tradewind.control.view import Run, read_run
+from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.pod import ListMetadata, Struct

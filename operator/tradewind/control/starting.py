@@ -52,7 +52,7 @@ class Starter:
                         made += 1
                         continue
                     case Refused(end):
-                        view.refuse(end, now)
+                        view.finish(end, now)
                     case Held(hold) if hold.reason == "QuotaExceeded":
                         full = Blocked(now + RETRY_BLOCKED, hold)
                     case Held(hold):

@@ -2,7 +2,8 @@
 
 One line an attempt: `task start+seconds` (or `task[item] start+seconds`), start counted from the run's creation, then only what
 differs from the usual: `#2` the attempt (1), `@1` the node's index in status.nodes (0), `=137` the exit code, and the reason
-(succeeded). Lines beyond the latest are kept compressed: what a write costs the API server follows the object's size.
+(succeeded). Two lines are not attempts: `task ^2` says that attempts up to the second don't count any more, `task ~Skipped why` that
+the task has ended so. Lines beyond the latest are kept compressed: what a write costs the API server follows the object's size.
 """
 
 import base64
@@ -12,12 +13,15 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tradewind.plan.attempt import Attempt
+from tradewind.plan.attempt import Attempt, Cleared, Fixed
+from tradewind.plan.state import State
 
 MOST = 12 * 1024
 """Bytes of lines that stay readable; when there are more, the older ones go to the archive."""
 LATEST = 4 * 1024
 """Bytes of lines that stay readable then, at most."""
+WHY = 200
+"""Characters of an explanation."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of lines that an archive is unpacked to. Packed, so many are more than etcd takes, so no run of ours has them."""
 
@@ -38,12 +42,30 @@ class Packed(NamedTuple):
         return cls(status.get("attempts") or "", status.get("archive") or "", tuple(status.get("nodes") or ()))
 
 
-def append(packed: Packed, attempts: Iterable[Attempt], epoch: int) -> Packed:
-    """The same with more attempts. `epoch` is the run's creation in epoch seconds. Raises ValueError for an archive that `append` did
+class Log(NamedTuple):
+    """What the lines say."""
+
+    attempts: list[Attempt]
+    """In the order of the lines, also those that don't count any more."""
+    cleared: dict[str, int]
+    """By task or item, the last attempt that doesn't count."""
+    fixed: dict[str, Fixed]
+    """By task or item, how it has ended whatever its attempts say."""
+
+
+Entry = Attempt | Cleared | Fixed
+
+
+def append(packed: Packed, entries: Iterable[Entry], epoch: int) -> Packed:
+    """The same with more entries. `epoch` is the run's creation in epoch seconds. Raises ValueError for an archive that `append` did
     not make."""
     places = {node: place for place, node in enumerate(packed.nodes)}
     lines = [packed.text] if packed.text else []
-    for attempt in attempts:
+    for entry in entries:
+        if not isinstance(entry, Attempt):
+            lines.append(_encoded(entry))
+            continue
+        attempt = entry
         parts = [attempt.task, f"{attempt.start - epoch}+{attempt.end - attempt.start}"]
         if attempt.number != 1:
             parts.append(f"#{attempt.number}")
@@ -61,10 +83,26 @@ def append(packed: Packed, attempts: Iterable[Attempt], epoch: int) -> Packed:
     return Packed(text, archive, tuple(places))
 
 
-def decode(packed: Packed, epoch: int) -> list[Attempt]:
-    """The attempts, in the order of the lines. Raises ValueError for what `append` did not make."""
-    lines = (_unpack(packed.archive) + packed.text).splitlines()
-    return [_decode(line, packed.nodes, epoch) for line in lines if line]
+def decode(packed: Packed, epoch: int) -> Log:
+    """What the lines say. Raises ValueError for what `append` did not make."""
+    log = Log([], {}, {})
+    for line in (_unpack(packed.archive) + packed.text).splitlines():
+        entry = _decode(line, packed.nodes, epoch) if line else None
+        match entry:
+            case Attempt():
+                log.attempts.append(entry)
+            case Cleared(key, number):
+                log.cleared[key] = max(number, log.cleared.get(key, 0))
+                log.fixed.pop(key, None)
+            case Fixed(key):
+                log.fixed[key] = entry
+    return log
+
+
+def _encoded(entry: Cleared | Fixed) -> str:
+    if isinstance(entry, Cleared):
+        return f"{entry.key} ^{entry.number}"
+    return f"{entry.key} ~{entry.state} {' '.join(entry.why[:WHY].split())}".rstrip()
 
 
 def _pack(text: str) -> str:
@@ -84,9 +122,13 @@ def _unpack(archive: str) -> str:
         raise ValueError(f"status.archive can't be read: {error}") from None
 
 
-def _decode(line: str, nodes: tuple[str, ...], epoch: int) -> Attempt:
+def _decode(line: str, nodes: tuple[str, ...], epoch: int) -> Entry:
     try:
         task, times, *rest = line.split(" ")
+        if times[:1] == "^":
+            return Cleared(task, int(times[1:]))
+        if times[:1] == "~":
+            return Fixed(task, State(times[1:]), " ".join(rest))
         start_text, _, length = times.rpartition("+")
         start = epoch + int(start_text)
         number, node, code, reason = 1, 0, None, ""

@@ -1,15 +1,16 @@
 """Telling of a run: Kubernetes Events, and metrics of what has ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tradewind import metrics
 from tradewind.control import runstatus
 from tradewind.control.events import EventSink
 from tradewind.control.observe import Ended
-from tradewind.control.view import Run
-from tradewind.model.run import FINAL_PHASES
+from tradewind.control.run import Run
+from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.attempt import STOPPED
+from tradewind.plan.problem import Problem, summary
 
 
 class Teller:
@@ -48,9 +49,18 @@ class Teller:
     def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
         """Tasks wait for something that a person may have to mend."""
         for item in items:
-            if item["reason"] not in ("BackOff", "Parallelism", "PoolFull"):
+            if item["reason"] not in ("BackOff", "Parallelism", "PoolFull", "Wait", "Suspended"):
                 key = f"{item['task']}/{item['reason']}"
                 self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
+
+    def reworked(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
+        """People have changed the run."""
+        for at, edit in enumerate(edits, run.edited):
+            who, why = f" by {edit.by}" if edit.by else "", f": {edit.reason}" if edit.reason else ""
+            words = f"{edit.action} {', '.join(edit.tasks[:10])}{who}{why}"
+            self._event(run, "RunEdited", words, key=f"edit/{at}")
+        if problems:
+            self._event(run, "EditRefused", summary(problems), warning=True, key=f"refused/{run.edited}")
 
     def dag_deleted(self, run: Run) -> None:
         """The DAG of a run that goes on was deleted."""

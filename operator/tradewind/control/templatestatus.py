@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tradewind.control.dags import pod_problems
 from tradewind.control.events import EventSink
+from tradewind.control.review import pod_problems
 from tradewind.control.runstatus import difference
 from tradewind.control.templates import Key, Templates
 from tradewind.control.validity import Validity
@@ -73,11 +73,8 @@ class TemplateReconciler:
             return sample(Ref(key[0], key[2]), spec, find)
 
         found = (await self._templates.resolved(key, make, exact=True)).result
-        if found.definition:
-            try:
-                pod_problems(found.definition)
-            except Invalid as error:
-                raise Invalid([found.rendering.told(problem) for problem in error.problems]) from None
+        if found.definition and (problems := pod_problems(found.definition)):
+            raise Invalid([found.rendering.told(problem) for problem in problems])
         return found
 
 

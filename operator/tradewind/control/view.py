@@ -2,91 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import orjson
 
 from tradewind.control.observe import Alive, Ended, observe, unit_of
+from tradewind.control.run import Run
 from tradewind.control.status import Packed, decode
 from tradewind.kube.pod import Pod
-from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.attempt import CANCELLED, Attempt, parse_key
+from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
-from tradewind.plan.decision import Hold, Live, RunFacts, Stop
+from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Definition
+from tradewind.plan.results import OUTPUTS_LIMIT
+from tradewind.plan.state import State
 
-OUTPUTS_LIMIT = 512 * 1024
-"""Bytes of outputs that one run can hold: its object has to stay within what etcd stores."""
 Key = tuple[str, int]
 """A task or item, and the number of an attempt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A DAGRun as last seen."""
-
-    name: str
-    namespace: str
-    uid: str
-    version: int
-    generation: int
-    created: int
-    """Epoch seconds of its creation, on the API server's clock."""
-    deleting: bool
-    dag: str
-    params: Mapping[str, Any]
-    cancelled: bool
-    status: Mapping[str, Any]
-    priority: int | None = None
-    rounds: int = 0
-    """spec.retryFailed."""
-
-    @property
-    def phase(self) -> str:
-        """Its phase; empty before the operator has seen it."""
-        return str(self.status.get("phase") or "")
-
-    @property
-    def final(self) -> bool:
-        """Whether it has ended, and is not to go on."""
-        return self.phase in FINAL_PHASES and not self.reopened
-
-    @property
-    def reopened(self) -> bool:
-        """Whether it had ended and is asked to try again what failed."""
-        asked = self.rounds > int(self.status.get("retried") or 0) and bool(self.status.get("revision"))
-        return asked and self.phase in FINAL_PHASES and self.phase != "Succeeded" and not self.cancelled
-
-    @property
-    def packed(self) -> Packed:
-        """Its ended attempts."""
-        return Packed.of(self.status)
-
-    @property
-    def facts(self) -> RunFacts:
-        """What expressions know of it."""
-        return RunFacts(self.name, self.namespace, self.uid, self.dag, self.status.get("params") or {})
-
-
-def read_run(body: Mapping[str, Any]) -> Run:
-    """A run from a watch event or an answer. The API server has checked it against the CRD."""
-    meta, spec = body["metadata"], body.get("spec") or {}
-    return Run(
-        name=meta["name"],
-        namespace=meta["namespace"],
-        uid=meta["uid"],
-        version=int(meta["resourceVersion"]),
-        generation=int(meta.get("generation") or 0),
-        created=int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp()),
-        deleting="deletionTimestamp" in meta,
-        dag=spec.get("dag", ""),
-        params=spec.get("params") or {},
-        cancelled=spec.get("desiredState") == "Cancelled",
-        status=body.get("status") or {},
-        priority=spec.get("priority"),
-        rounds=int(spec.get("retryFailed") or 0),
-    )
 
 
 @dataclass(slots=True)
@@ -108,6 +39,10 @@ class View:
     """Ended attempts that are in the run's status."""
     ended: dict[str, list[Attempt]] = field(default_factory=dict)
     """Attempts that have ended, by task or item, in order; in the status or not."""
+    cleared: dict[str, int] = field(default_factory=dict)
+    """By task or item, the last attempt that doesn't count any more."""
+    fixed: dict[str, Fixed] = field(default_factory=dict)
+    """How tasks and items have ended, whatever their attempts say."""
     news: dict[Key, Ended] = field(default_factory=dict)
     """Ended attempts that are not in the status yet."""
     pods: dict[Key, Pod] = field(default_factory=dict)
@@ -160,13 +95,20 @@ class View:
             return True
         before, self.run = self.run, run
         known = before.packed == run.packed
-        if not known or before.rounds != run.rounds or before.status.get("revision") != run.status.get("revision"):
+        unsaid = before.cancelled and before.desired != run.desired
+        asked = before.rounds != run.rounds or unsaid
+        if not known or asked or before.status.get("revision") != run.status.get("revision"):
             self.board = None
             self._read_status()
             self.changed.update(pods)
-        elif run.cancelled and self.board:
-            self.board.cancel()
+        elif self.board:
+            self._desire(self.board)
         return True
+
+    def _desire(self, board: Board) -> None:
+        board.suspended = self.run.desired == "Suspended"
+        if self.run.cancelled:
+            board.cancel(terminate=self.run.desired == "Terminated")
 
     def _saved(self, news: Iterable[Key]) -> None:
         """The status says now what was news."""
@@ -178,20 +120,42 @@ class View:
                 self._after(pod)
 
     def bind(
-        self, definition: Definition, pods: Iterable[str], now: float, began: float, timeout: float | None
+        self,
+        definition: Definition,
+        pods: Iterable[str],
+        now: float,
+        began: float,
+        timeout: float | None,
+        podless: frozenset[str] | None = None,
     ) -> Board:
-        """The planner of the run, told all that is known. `now` and `began` are monotonic seconds, `timeout` is seconds."""
+        """The planner of the run, told all that is known. `now` and `began` are monotonic seconds, `timeout` is seconds; `podless` are
+        the tasks that run without a pod, all that can when it is not given."""
         if self.board is None:
             run = self.run
             self.board = Board(
-                definition, run.facts, rounds=run.rounds, cancelled=run.cancelled, began=began, timeout=timeout
+                definition,
+                run.facts,
+                rounds=run.rounds,
+                began=began,
+                timeout=timeout,
+                podless=definition.podless() if podless is None else podless,
             )
+            self._desire(self.board)
+            for name, number in self.cleared.items():
+                self.board.tell_cleared(name, number)
+            for name, fixed in self.fixed.items():
+                self.board.tell_fixed(name, fixed.state, fixed.why)
             for name, outputs in (run.status.get("outputs") or {}).items():
                 self.board.tell_outputs(name, outputs)
-            for name, attempts in self.ended.items():
-                self.board.tell_ended(name, attempts, now)
+            for name in self.ended:
+                self.board.tell_ended(name, self._counting(name), now)
             self.changed.update(pods)
         return self.board
+
+    def _counting(self, name: str) -> list[Attempt]:
+        """The attempts of a task or item that count."""
+        after, attempts = self.cleared.get(name), self.ended.get(name, [])
+        return attempts if after is None else [attempt for attempt in attempts if attempt.number > after]
 
     def absorb(self, pods: Mapping[str, Pod], now: float) -> None:
         """Looks at the pods that changed, and tells the planner. `now` is monotonic seconds."""
@@ -203,10 +167,10 @@ class View:
                 self._look(board, pod, now)
         self.changed.clear()
 
-    def refuse(self, end: Ended, now: float) -> None:
-        """Takes note of an attempt that never became a pod."""
+    def finish(self, end: Ended, now: float) -> None:
+        """Takes note of the end of an attempt that has no pod."""
         assert self.board is not None  # noqa: S101 - it was planned
-        self._end(self.board, end, now)
+        self._end(self.board, self._within_limit(end), now)
 
     def ready_at(self, board: Board, attempt: Attempt) -> int | None:
         """When (epoch seconds) the last dependency of a first attempt ended; None where that is not plain."""
@@ -229,7 +193,7 @@ class View:
 
     def _read_status(self) -> None:
         status = self.run.status
-        attempts = decode(self.run.packed, self.run.created)
+        attempts, self.cleared, self.fixed = decode(self.run.packed, self.run.created)
         self.recorded = {(attempt.task, attempt.number) for attempt in attempts}
         self.ended = {}
         for attempt in attempts:
@@ -273,9 +237,11 @@ class View:
         attempts = self.ended.setdefault(attempt.task, [])
         attempts.append(attempt)
         attempts.sort(key=lambda item: item.number)
-        if end.outputs:
+        # Pods of a loop can be seen in any order: the last iteration that succeeded counts.
+        later = any(item.succeeded and item.number > attempt.number for item in attempts)
+        if attempt.succeeded and not later and (end.outputs or attempt.task in board.outputs):
             board.tell_outputs(attempt.task, end.outputs)
-        board.tell_ended(attempt.task, attempts, now)
+        board.tell_ended(attempt.task, self._counting(attempt.task), now)
         live = board.live(attempt.task)
         if live is None or live.number <= attempt.number:
             board.tell_live(attempt.task, None)
@@ -285,6 +251,8 @@ class View:
         if not end.outputs:
             return end
         size = len(orjson.dumps(end.outputs))
+        if self.board and (before := self.board.outputs.get(end.attempt.task)):
+            size -= len(orjson.dumps(before))  # Those of the iteration before go.
         if self.outputs_size + size <= OUTPUTS_LIMIT:
             self.outputs_size += size
             return end
@@ -330,4 +298,16 @@ def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> View:
     view = View(run)
     view.bind(definition, pods, 0.0, 0.0, None)
     view.absorb(pods, 0.0)
+    if view.board is not None and not run.final and run.desired != "Suspended":
+        _assume(view.board, run)
     return view
+
+
+def _assume(board: Board, run: Run) -> None:
+    """What the operator does without a pod only the operator knows; a task that could start is taken to have been started."""
+    board.decide(0.0)
+    told = {item["task"]: item for item in run.status.get("waiting") or []}
+    for unit in board.units.values():
+        if unit.state is State.READY and unit.task in board.podless:
+            said = told.get(unit.key, {})
+            board.tell_live(unit.key, Live(unit.next, reason=said.get("reason", ""), message=said.get("message", "")))

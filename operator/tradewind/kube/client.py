@@ -18,6 +18,8 @@ from tradewind.kube.writes import Writes
 Object = dict[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+MANAGER = "tradewind-cli"
+"""Owner of fields that were applied."""
 SILENCE = 100.0
 """Seconds without an event or a bookmark (one a minute) after which a watch counts as dead."""
 
@@ -85,9 +87,9 @@ class Client:
         async with self._writes.place():
             return await self._json("PATCH", "patch", resource, path, body=body, query=query)
 
-    async def apply(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
+    async def apply(self, resource: Resource, namespace: str, name: str, body: Object, **query: str) -> Object:
         """Server-side apply: creates the object, or makes the fields that `body` names so."""
-        query = {"fieldManager": "tradewind-cli", "force": "true", "fieldValidation": "Strict"}
+        query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict", **query}
         async with self._writes.place():
             path = resource.path(namespace, name)
             return await self._json("PATCH", "apply", resource, path, body=body, query=query, content=APPLY)

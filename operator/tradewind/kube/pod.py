@@ -10,10 +10,14 @@ DAG = "tradewind.dev/dag"
 TASK = "tradewind.dev/task"
 ITEM = "tradewind.dev/item"
 ATTEMPT = "tradewind.dev/attempt"
+DEPTH = "tradewind.dev/depth"
+"""On a run that is a task of another one: how many runs it is within."""
 POOL = "pool.tradewind.dev/"
 CLUSTER_POOL = "clusterpool.tradewind.dev/"
 """Prefixes of labels by pool, whose values are the slots that a pod holds."""
 MAIN = "main"
+FETCH, STORE = "tradewind-fetch", "tradewind-store"
+"""Containers beside it, of tasks with artifacts: one that ends before it starts, and a sidecar."""
 
 
 class Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
@@ -129,6 +133,10 @@ class Pod(Struct, frozen=True):
             if container.name == MAIN:
                 return container.state
         return None
+
+    def helper(self, name: str) -> ContainerState | None:
+        """State of a container that starts before the task's own."""
+        return next((item.state for item in self.status.init_container_statuses if item.name == name), None)
 
     def lingers(self) -> bool:
         """Whether the task's own container has ended and another one goes on."""

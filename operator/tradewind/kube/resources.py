@@ -38,6 +38,8 @@ REVISIONS = Resource("/apis/apps/v1", "controllerrevisions", "ControllerRevision
 DAGS = Resource(f"/apis/{GROUP}/{VERSION}", "dags", "DAG")
 RUNS = Resource(f"/apis/{GROUP}/{VERSION}", "dagruns", "DAGRun")
 POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "pools", "Pool")
+SELF = Resource("/apis/authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
+APPROVALS = Resource(f"/apis/{GROUP}/{VERSION}", "approvals", "Approval")
 CLUSTER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "clusterpools", "ClusterPool", namespaced=False)
 TASK_TEMPLATES = Resource(f"/apis/{GROUP}/{VERSION}", "tasktemplates", "TaskTemplate")
 CLUSTER_TASK_TEMPLATES = Resource(

@@ -1,8 +1,10 @@
-"""The laptop's kubelet: takes every pod and runs its `main` container as a local process. The image is not used."""
+"""The laptop's kubelet: takes every pod and runs its `main` container as a local process, after those that come before it. Images are
+not used."""
 
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.resources import PODS
 from tradewind.local.environment import ConfigMissing, variables
 from tradewind.local.expansion import expand
+from tradewind.local.helpers import Helpers
+from tradewind.local.mounts import folders, translated
 from tradewind.local.process import NotStarted, Process
 
 log = logging.getLogger(__name__)
@@ -23,18 +27,21 @@ GRACE = 30.0
 
 
 class Kubelet:
-    """Runs pods of an API server as processes. `folder` holds logs and termination messages, `cwd` is where tasks start."""
+    """Runs pods of an API server as processes. `folder` holds logs, termination messages and volumes, `cwd` is where tasks start."""
 
     def __init__(self, client: Client, folder: Path, cwd: str) -> None:
         self._client, self._folder, self._cwd = client, folder, cwd
         self._pods: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, Process] = {}
+        self._helpers: dict[str, Helpers] = {}
         self._running: set[tuple[str, str]] = set()
         self._stopping: set[asyncio.Task[None]] = set()
 
-    def log_path(self, namespace: str, pod: str) -> Path:
-        """Where a pod's output goes."""
-        return self._folder / f"{namespace}_{pod}.log"
+    def log_path(self, namespace: str, pod: str, container: str = "main") -> Path:
+        """Where a container's output goes."""
+        return self._folder / (
+            f"{namespace}_{pod}.log" if container == "main" else f"{namespace}_{pod}_{container}.log"
+        )
 
     async def run(self) -> None:
         """Follows pods until cancelled; then kills every process."""
@@ -102,26 +109,50 @@ class Kubelet:
 
     async def _live(self, pod: Object) -> None:
         """One pod from its start to its end."""
-        meta, spec = pod["metadata"], pod["spec"]
-        main = next((item for item in spec["containers"] if item["name"] == "main"), spec["containers"][0])
+        meta = pod["metadata"]
+        main = _main(pod)
         try:
             await _insist(lambda: self._client.bind(meta["namespace"], meta["name"], NODE))
-            env = await self._environment(pod, main)
-            await self._run(pod, main, env)
+            await self._all(pod, main)
         except NotFound:
             return
         except ApiError as error:
             log.warning("pod %s: %s", meta["name"], error)
             self._pods.pop(meta["uid"], None)
 
+    async def _all(self, pod: Object, main: Object) -> None:
+        """What comes before the pod's own container, then that one; nothing is left of it afterwards."""
+        uid, own = pod["metadata"]["uid"], self._folder / pod["metadata"]["uid"]
+
+        async def start(container: Object, command: list[str]) -> Process:
+            env, message = self._here(pod, container, await self._environment(pod, container))
+            log = self.log_path(pod["metadata"]["namespace"], pod["metadata"]["name"], container["name"])
+            return await Process.start([expand(text, env) for text in command], env, self._cwd, log, message)
+
+        helpers = self._helpers[uid] = Helpers(pod, start, _now)
+        try:
+            if await helpers.begin():
+                await self._run(pod, main, await self._environment(pod, main))
+            else:
+                await self._status(pod, "Failed", main, {"waiting": {"reason": "PodInitializing"}})
+        finally:
+            helpers.kill()
+            del self._helpers[uid]
+            shutil.rmtree(own, ignore_errors=True)
+            for message in self._folder.glob(f"{uid}.*"):
+                message.unlink(missing_ok=True)
+
+    def _here(self, pod: Object, container: Object, env: dict[str, str]) -> tuple[dict[str, str], Path]:
+        """A container's variables with the paths of this machine, and where its termination message is."""
+        uid = pod["metadata"]["uid"]
+        message = self._folder / f"{uid}.{container['name']}"
+        found = folders(pod, container, self._folder / uid, self._folder / "claims")
+        return translated(env, found, container.get("terminationMessagePath", ""), message), message
+
     async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
         meta = pod["metadata"]
         argv = [expand(text, env) for text in [*main.get("command", []), *main.get("args", [])]]
-        message = self._folder / f"{meta['uid']}.message"
-        # The path of the termination message exists in a container only: here the variable names a file of this pod.
-        env = {
-            key: str(message) if value == main.get("terminationMessagePath") else value for key, value in env.items()
-        }
+        env, message = self._here(pod, main, env)
         began = _now()
         cwd = main.get("workingDir") or self._cwd
         try:
@@ -153,13 +184,16 @@ class Kubelet:
             process.kill()
             self._processes.pop(meta["uid"], None)
             self._running.discard((meta["namespace"], meta["name"]))
-            message.unlink(missing_ok=True)
 
     async def _over(
         self, pod: Object, main: Object, began: str, code: int, why: str, message: str, pod_reason: str = ""
     ) -> None:
         terminated = {"exitCode": code, "reason": why, "message": message, "startedAt": began, "finishedAt": _now()}
         phase = "Succeeded" if code == 0 and not pod_reason else "Failed"
+        if any("running" in status["state"] for status in self._helpers[pod["metadata"]["uid"]].statuses()):
+            await self._status(pod, "Running", main, {"terminated": terminated}, pod_reason)
+            grace = float(pod["spec"].get("terminationGracePeriodSeconds") or GRACE)
+            await self._helpers[pod["metadata"]["uid"]].finish(grace)
         await self._status(pod, phase, main, {"terminated": terminated}, pod_reason)
 
     async def _status(self, pod: Object, phase: str, main: Object, state: Object, reason: str = "") -> None:
@@ -179,21 +213,27 @@ class Kubelet:
                 }
             ],
         }
+        if helpers := self._helpers[meta["uid"]].statuses():
+            status["initContainerStatuses"] = helpers
         if reason:
             status |= {"reason": reason, "message": "Pod was active on the node longer than the specified deadline"}
         await _insist(lambda: self._client.patch(PODS, meta["namespace"], meta["name"], {"status": status}, "status"))
 
-    async def _environment(self, pod: Object, main: Object) -> dict[str, str]:
+    async def _environment(self, pod: Object, container: Object) -> dict[str, str]:
         """The container's variables. Waits, visibly, for Secrets and ConfigMaps that are not there."""
         said = ""
         while True:
             try:
-                return await variables(self._client, pod["metadata"]["namespace"], main)
+                return await variables(self._client, pod["metadata"]["namespace"], container)
             except ConfigMissing as error:
                 if str(error) != said:
                     said = str(error)
                     waiting = {"reason": "CreateContainerConfigError", "message": said}
-                    await self._status(pod, "Pending", main, {"waiting": waiting})
+                    if container in pod["spec"]["containers"]:
+                        await self._status(pod, "Pending", container, {"waiting": waiting})
+                    else:
+                        self._helpers[pod["metadata"]["uid"]].holds(container, **waiting)
+                        await self._status(pod, "Pending", _main(pod), {"waiting": {"reason": "PodInitializing"}})
                 await asyncio.sleep(0.5)
 
     async def logs(
@@ -207,7 +247,7 @@ class Kubelet:
         **_: Any,
     ) -> AsyncIterator[bytes]:
         """What the pod has printed; with `follow`, until its process has ended."""
-        path = self.log_path(namespace, pod)
+        path = self.log_path(namespace, pod, container)
         offset = 0
         while True:
             alive = (namespace, pod) in self._running
@@ -221,6 +261,12 @@ class Kubelet:
             if not follow or not alive:
                 return
             await asyncio.sleep(0.1)
+
+
+def _main(pod: Object) -> Object:
+    containers = pod["spec"]["containers"]
+    found: Object = next((item for item in containers if item["name"] == "main"), containers[0])
+    return found
 
 
 def _ours(pod: Object) -> bool:

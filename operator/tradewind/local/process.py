@@ -24,7 +24,7 @@ class Process:
     @classmethod
     async def start(cls, argv: Sequence[str], env: Mapping[str, str], cwd: str, log: Path, message: Path) -> "Process":
         """Starts `argv` with stdout and stderr in `log`. Raises NotStarted."""
-        message.write_bytes(b"")
+        message.touch()
         with log.open("ab") as output:
             try:
                 process = await asyncio.create_subprocess_exec(

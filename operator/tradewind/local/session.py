@@ -6,14 +6,19 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from tradewind.control.app import Operator, Options
+from tradewind.control.http import Light
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.local.apiserver import ApiServer
 from tradewind.local.kubelet import Kubelet
 from tradewind.model.crd import manifests
+
+LIGHT = Light(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
+"""Requests go to servers of this machine too: it is the user's own."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None 
             async with Client(connection) as client:
                 kubelet = Kubelet(client, folder, cwd or str(Path.cwd()))
                 server.log_source = kubelet.logs
-                operator = Operator(connection, Options())
+                operator = Operator(connection, Options(light=LIGHT))
                 running = [
                     asyncio.create_task(operator.run(stop, on_signal)),
                     asyncio.create_task(kubelet.run()),

@@ -6,15 +6,16 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from tradewind import GROUP, VERSION
+from tradewind.model.approval import Approval
 from tradewind.model.base import rule
 from tradewind.model.dag import DAG
 from tradewind.model.pool import ClusterPool, Pool
 from tradewind.model.run import DAGRun
 from tradewind.model.template import ClusterDAGTemplate, ClusterTaskTemplate, DAGTemplate, TaskTemplate
 
-Kind = type[DAG] | type[DAGRun] | type[Pool] | type[TaskTemplate] | type[DAGTemplate]
+Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval] | type[TaskTemplate] | type[DAGTemplate]
 TEMPLATES: tuple[Kind, ...] = (TaskTemplate, ClusterTaskTemplate, DAGTemplate, ClusterDAGTemplate)
-KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, *TEMPLATES)
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, *TEMPLATES)
 
 
 class _Schema(GenerateJsonSchema):
@@ -102,7 +103,8 @@ def manifest(kind: Kind) -> dict[str, Any]:
         rule(
             f"self.metadata.name.size() <= {kind.name_limit}",
             f"metadata.name: at most {kind.name_limit} characters: names become label values and parts of pod names",
-        )
+        ),
+        *getattr(kind, "rules", ()),
     ]
     version: dict[str, Any] = {
         "name": VERSION,

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.artifact import Artifacts
 from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
 from tradewind.model.condition import Condition
 from tradewind.model.duration import Duration
@@ -37,9 +38,19 @@ class DAGSpec(Model):
                     fieldPath=".tasks",
                 ),
                 rule(
+                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks))",
+                    "teardown.of names a task that is not in spec.tasks",
+                    fieldPath=".tasks",
+                ),
+                rule(
                     f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
                     "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
                     fieldPath=".params",
+                ),
+                rule(
+                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
+                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".outputs",
                 ),
             ]
         )
@@ -52,14 +63,21 @@ class DAGSpec(Model):
     field."""
     params: Annotated[dict[str, Param], Field(max_length=100)] = {}
     """Inputs of a run, by name."""
+    outputs: Annotated[dict[str, Expression], Field(max_length=64)] = {}
+    """Results of a run, CEL by name over params, tasks and run, e.g. {rows: tasks.load.outputs.rows}. They are computed when all tasks
+    but exit tasks have ended and the run succeeds; where the run is a task of another one, they are its outputs."""
     defaults: PodSettings = PodSettings()
     """What holds for every task that doesn't say otherwise."""
+    artifacts: Artifacts | None = None
+    """Where big results of tasks are kept. Required when a task has artifacts."""
     timeout: Duration | None = None
     """Limit for a whole run, from its start. When it is over the run fails and its pods are stopped. No limit when absent."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many pods of one run live at once; as many as the cluster takes when absent."""
     max_active_runs: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many runs of this DAG are active at once (with the same concurrencyKey, if there is one); no limit when absent."""
+    suspend: bool = False
+    """When true no run begins: runs wait until it is false again. Those under way go on."""
     concurrency_policy: Literal["Queue", "Skip", "Replace"] = "Queue"
     """What becomes of a run that would be one too many: Queue waits, Skip cancels it, Replace cancels the oldest active one."""
     concurrency_key: Expression = ""
@@ -70,6 +88,8 @@ class DAGSpec(Model):
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
     history: History = History()
     """How many runs are kept after their end, and how long. A hundred of each outcome when absent."""
+    revision_history_limit: Annotated[int, Field(ge=0, le=1_000)] = 10
+    """How many revisions are kept beside the current one, the newest, and those that runs use: to look at, and to roll back to."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)] = {}
     """The tasks, by name. Required unless they come from a template."""
 
@@ -90,6 +110,8 @@ class DAGStatus(Model):
     """The generation that this status describes."""
     phase: Literal["Valid", "Invalid", ""] = ""
     """Valid when runs can start."""
+    revision: int = 0
+    """The number of the revision that holds this spec. None while the spec is invalid."""
     tasks: int = 0
     """How many tasks it has."""
     last_run: LastRun | None = None
@@ -111,6 +133,7 @@ class DAG(Model):
     name_limit: ClassVar = 63
     columns: ClassVar[list[dict[str, Any]]] = [
         {"name": "Tasks", "type": "integer", "jsonPath": ".status.tasks"},
+        {"name": "Revision", "type": "integer", "jsonPath": ".status.revision"},
         {"name": "Last Run", "type": "string", "jsonPath": ".status.lastRun.name"},
         {"name": "Last Phase", "type": "string", "jsonPath": ".status.lastRun.phase"},
         {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},

@@ -1,6 +1,7 @@
 """Durations as people write them: `90s`, `1h30m`, `1.5h`, `2d`."""
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -15,6 +16,17 @@ def seconds(text: str) -> float:
     if not re.match(PATTERN, text):
         raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 10m, 1h30m or 2d")
     return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def instant(text: str) -> float:
+    """Epoch seconds of a point in time such as `2026-01-31T06:00:00Z`. Raises ValueError for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a point in time: write one such as 2026-01-31T06:00:00Z") from None
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: add Z, or an offset such as +01:00")
+    return found.timestamp()
 
 
 def text(value: float) -> str:

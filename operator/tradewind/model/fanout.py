@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, IntOrExpression, Model, Name, Opaque, Text
+from tradewind.model.base import Anything, IntOrExpression, Model, Name, Opaque, Text, crd, rule
 
 MAX_ITEMS = 10_000
 """Items of one fan-out, and tasks and items of one run together."""
@@ -34,6 +34,18 @@ class Matrix(Model):
 
 class ForEach(Model):
     """What a task is run for. Each item is a pod with attempts of its own; expressions of the task know `item` and `index`."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                # A rule can't see `items`, which has no type: that there is one of all four is checked elsewhere.
+                rule(
+                    "(has(self.range) ? 1 : 0) + (has(self.matrix) ? 1 : 0) + (has(self.itemsOf) ? 1 : 0) <= 1",
+                    "write one of items, range, matrix and itemsOf",
+                )
+            ]
+        )
+    )
 
     items: Anything = None
     """A list, or one `$[[ CEL ]]` that gives a list: of a param, of an output."""

@@ -4,11 +4,39 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Model, Name, Opaque, crd, rule
+from tradewind.model.base import Anything, Model, Name, Opaque, ShortText, crd, rule
 from tradewind.model.condition import Condition
 
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
 FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
+
+
+class Edit(Model):
+    """Something done to tasks by hand."""
+
+    action: Literal["Clear", "Succeed", "Fail", "Skip"]
+    """Clear: they run again, as though they never had. Succeed, Fail, Skip: they have ended so, whatever became of them."""
+    tasks: Annotated[list[Annotated[str, Field(min_length=1, max_length=75)]], Field(min_length=1, max_length=100)]
+    """Tasks, or items as task[index]; of a fan-out, all its items."""
+    downstream: bool = True
+    """Whether Clear also clears all that depends on them."""
+    outputs: Annotated[dict[str, Opaque], Field(max_length=100)] = {}
+    """For Succeed: outputs by task or task[index]."""
+    by: ShortText = ""
+    """Who did it. With the admission webhook this is who really did."""
+    reason: ShortText = ""
+    """Why."""
+
+
+class Reuse(Model):
+    """Results of another run."""
+
+    run: Name
+    """The other run, of the same DAG and namespace. It need not have ended."""
+    rerun: Annotated[list[Name], Field(max_length=100)] = []
+    """Tasks that run again, with all that depends on them. What succeeded otherwise is taken over with its outputs."""
+    only: Annotated[list[Name], Field(max_length=100)] = []
+    """Runs nothing but these tasks: all others are taken over, or skipped where they did not succeed."""
 
 
 class DAGRunSpec(Model):
@@ -17,6 +45,11 @@ class DAGRunSpec(Model):
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
+                rule(
+                    "(has(self.edits) ? self.edits.size() : 0) >= (has(oldSelf.edits) ? oldSelf.edits.size() : 0)",
+                    "edits are added at the end, never removed: Clear undoes a mark",
+                    fieldPath=".edits",
+                ),
                 rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
             ]
         )
@@ -31,8 +64,13 @@ class DAGRunSpec(Model):
     retry_failed: Annotated[int, Field(ge=0, le=1_000)] = 0
     """Raise it by one to give every task and item that failed for good a fresh budget of retries. What succeeded is kept; a run that
     has ended goes on."""
-    desired_state: Literal["Running", "Cancelled"] = "Running"
-    """Set to Cancelled to stop the run: its live pods are deleted and nothing more starts."""
+    edits: Annotated[list[Edit], Field(max_length=200)] = []
+    """What people changed about this run, in order; add to it at the end. Each is done once. A run that has ended goes on."""
+    reuse: Reuse | None = None
+    """Takes over results of another run of the same DAG."""
+    desired_state: Literal["Running", "Suspended", "Cancelled", "Terminated"] = "Running"
+    """Suspended: nothing more starts, what runs goes on. Cancelled: live pods are deleted and nothing more starts but teardowns and
+    exit tasks. Terminated: not even those."""
 
 
 class Failure(Model):
@@ -81,6 +119,8 @@ class DAGRunStatus(Model):
     """Why the run is in this phase."""
     revision: str = ""
     """The ControllerRevision that holds the DAG spec which this run was started with: later edits don't touch it."""
+    revision_number: int = 0
+    """Its number, as `tradewind revisions` lists it."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """The params in force, defaults included."""
     started_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
@@ -101,15 +141,20 @@ class DAGRunStatus(Model):
     """How many were skipped."""
     retried: int = 0
     """The spec.retryFailed that has been acted on."""
+    edited: int = 0
+    """How many of spec.edits have been acted on."""
     attempts: str = ""
     """Ended attempts, a line each, packed: task or task[item] start+seconds, in seconds from the run's creation, then where they differ from
-    the usual: #attempt, @node (index into nodes), =exit code, reason."""
+    the usual: #attempt, @node (index into nodes), =exit code, reason. `task ^n`: attempts up to n don't count any more; `task ~State`: it
+    has ended so, by hand or in another run."""
     archive: str = ""
     """Such lines of earlier attempts, where there are many: `base64 -d | gunzip` shows them."""
     nodes: list[str] = []
     """Nodes that attempts ran on."""
     outputs: dict[str, Opaque] = {}
     """Outputs of the tasks that succeeded, by task or task[item]."""
+    results: Opaque = {}
+    """What the DAG's spec.outputs give, once the run has succeeded."""
     failures: Annotated[list[Failure], Field(max_length=20)] = []
     """The latest attempts that did not succeed."""
     skips: Annotated[list[Skip], Field(max_length=20)] = []
@@ -138,6 +183,7 @@ class DAGRun(Model):
         {"name": "Failed", "type": "integer", "jsonPath": ".status.failed"},
         {"name": "Duration", "type": "string", "jsonPath": ".status.duration"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {"name": "Revision", "type": "integer", "jsonPath": ".status.revisionNumber", "priority": 1},
         {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
     ]
     selectable: ClassVar[list[str]] = [".spec.dag", ".status.phase"]

@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.artifact import TaskArtifacts
 from tradewind.model.base import (
+    IDENTIFIER,
     MAX_DEPENDENCIES,
     EnvName,
     Expression,
@@ -13,13 +15,14 @@ from tradewind.model.base import (
     Opaque,
     Quantity,
     Script,
-    ShortText,
     Text,
     crd,
     rule,
 )
 from tradewind.model.duration import Duration
 from tradewind.model.fanout import ForEach
+from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
+from tradewind.model.loop import Loop
 from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
 from tradewind.model.template import TemplateUse
@@ -78,23 +81,6 @@ class ScriptSource(Model):
     """Run by `/bin/sh -ec` of the task's image: the first command that fails fails the task."""
 
 
-class HttpRequest(Model):
-    """An HTTP request. The response becomes the outputs `status` and `body` (parsed when it is JSON)."""
-
-    url: Annotated[str, Field(min_length=1, max_length=8_192)]
-    """http:// or https:// address. `$[[ ]]` expressions are rendered."""
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
-    """Request method."""
-    headers: Annotated[dict[str, ShortText], Field(max_length=64)] = {}
-    """Request headers. `$(NAME)` is replaced by an environment variable of the task, so that secrets come by envFrom."""
-    body: Text = ""
-    """Request body. `$[[ ]]` expressions are rendered."""
-    expect_status: Annotated[list[Annotated[int, Field(ge=100, le=599)]], Field(max_length=20)] = []
-    """Status codes that count as success; every 2xx when empty."""
-    timeout: Duration = "30s"
-    """Limit for connecting and for each read."""
-
-
 class PodSettings(Model):
     """What a task's pod needs. In `spec.defaults` it holds for every task that doesn't say otherwise."""
 
@@ -129,17 +115,50 @@ class PodSettings(Model):
     """How often to try again. No retries of failures, five of losses, when absent."""
 
 
+class Teardown(Model):
+    """What a task tidies up after."""
+
+    of: Annotated[list[Name], Field(min_length=1, max_length=16, json_schema_extra=crd(x_kubernetes_list_type="set"))]
+    """The setups: tasks that made what this one removes. It waits for all that depends on them, and runs if one of them had an
+    attempt, also when the run is cancelled or out of time."""
+    fails_run: bool = False
+    """Whether its failure fails the run."""
+
+
 class Task(PodSettings):
-    """One node of a DAG: a container, a script or an HTTP request."""
+    """One node of a DAG: a container or a script, each attempt a pod; or something that needs none: an HTTP request, a wait, an approval,
+    a computation, a run of another DAG."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
                 rule(
-                    "(has(self.script) ? 1 : 0) + (has(self.http) ? 1 : 0)"
-                    " + (has(self.command) || has(self.args) ? 1 : 0) <= 1",
-                    "write one of script, http and command/args",
-                )
+                    "[has(self.script), has(self.http), has(self.wait), has(self.approval), has(self.compute),"
+                    " has(self.dag), has(self.command) || has(self.args)].filter(way, way).size() <= 1",
+                    "write one of command/args, script, http, wait, approval, compute and dag",
+                ),
+                rule(
+                    "!has(self.teardown) || !(has(self.triggerRule) && self.triggerRule != 'AllSucceeded')",
+                    "a teardown runs whenever its setup ran: it has no triggerRule",
+                    fieldPath=".triggerRule",
+                ),
+                rule(
+                    "!has(self.image) || !(has(self.http) || has(self.wait) || has(self.approval) || has(self.compute)"
+                    " || has(self.dag))",
+                    "http, wait, approval, compute and dag tasks need no image",
+                    fieldPath=".image",
+                ),
+                rule(
+                    "has(self.template) || !has(self.forEach) || !has(self.forEach.itemsOf)"
+                    " || (has(self.dependsOn) && self.forEach.itemsOf in self.dependsOn)",
+                    "itemsOf names a fan-out that is in dependsOn",
+                    fieldPath=".forEach.itemsOf",
+                ),
+                rule(
+                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
+                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".outputs",
+                ),
             ]
         )
     )
@@ -156,10 +175,25 @@ class Task(PodSettings):
     `Failed(a) && Succeeded(b)`."""
     when: Expression = ""
     """CEL over params, tasks and run (and item): when it is false the task is skipped."""
+    allow_failure: bool = False
+    """When true, what depends on this task goes on after its failure as after a success, and the run does not fail for it."""
+    teardown: Teardown | None = None
+    """Makes this task the teardown of others: it runs after everything that needs them, whatever became of it, if they ran."""
+    on_exit: Annotated[
+        list[Literal["Succeeded", "Failed", "Cancelled", "Always"]],
+        Field(max_length=4, json_schema_extra=crd(x_kubernetes_list_type="set")),
+    ] = []
+    """Makes this an exit task: it runs after all others have ended, if the run ends as one of these. Expressions know `run.outcome`
+    and `run.message` then. It does not change how the run ends."""
     for_each: ForEach | None = None
     """Runs the task once per item of a list."""
+    loop: Loop | None = None
+    """Runs the task (with forEach: each item) until a condition holds. Its expressions then know `iteration`, from 1, and `previous`, the
+    outputs of the iteration before."""
     outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
     """Outputs that the task must write, with their types; it may write others."""
+    artifacts: TaskArtifacts | None = None
+    """Big files and folders that it makes or is given, through the DAG's store: `spec.artifacts`."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
     """Pools that limit how many such tasks run at once."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
@@ -171,7 +205,20 @@ class Task(PodSettings):
     script: ScriptSource | None = None
     """A program in the manifest, instead of command and args."""
     http: HttpRequest | None = None
-    """An HTTP request, instead of command and args."""
+    """An HTTP request, instead of a container."""
+    wait: Wait | None = None
+    """Time to pass, instead of a container."""
+    approval: Approval | None = None
+    """A person's decision, instead of a container."""
+    compute: Annotated[dict[str, Expression], Field(max_length=64)] = {}
+    """Outputs computed from others, CEL by name, instead of a container, e.g. {total: tasks.a.outputs.n + tasks.b.outputs.n}."""
+    dag: SubDAG | None = None
+    """A run of another DAG, instead of a container."""
+
+    @property
+    def podless(self) -> bool:
+        """Whether it may run without a pod: it has no container of its own."""
+        return bool(self.http or self.wait or self.approval or self.compute or self.dag)
 
 
 def merged(defaults: PodSettings, task: Task) -> Task:
@@ -181,7 +228,7 @@ def merged(defaults: PodSettings, task: Task) -> Task:
         for name in PodSettings.model_fields
         if name in defaults.model_fields_set and name not in task.model_fields_set
     }
-    if task.http:
+    if task.podless:
         update.pop("image", None)
     for name in ("env", "env_from", "node_selector"):
         update[name] = {**getattr(defaults, name), **getattr(task, name)}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tradewind.plan.state import State
+
 FAILURES = {
     "Error": "the task ended with an exit code other than 0",
     "StartError": "the container could not be started",
@@ -9,11 +11,19 @@ FAILURES = {
     "DeadlineExceeded": "the attempt took longer than the task's timeout",
     "OutputTooLarge": "the outputs are over the limit",
     "OutputInvalid": "the outputs are not what the task declares",
+    "ArtifactMissing": "an artifact is not there: not made by the task, or not in the store any more",
+    "ArtifactMismatch": "an artifact in the store is not what was stored: its size or checksum differs",
+    "ArtifactError": "an artifact could not be stored or fetched",
     "ConfigError": "the container could not be configured: a Secret or ConfigMap is missing",
     "ImageInvalid": "the image's name is not one",
     "TotalTimeout": "all attempts together took longer than the task's total timeout",
     "ExpressionError": "an expression could not be evaluated",
     "PodRefused": "the API server refused the pod",
+    "HttpError": "the HTTP request had no answer, or one that does not count as success",
+    "Declined": "the approval was declined",
+    "ApprovalTimeout": "the approval was not decided in time",
+    "SubDAGFailed": "the run of the sub-DAG failed, or was cancelled",
+    "SubDAGTooDeep": "sub-DAGs run within sub-DAGs, more of them than the limit allows",
 }
 """Reasons that spend the user's budget (`retries.limit`)."""
 LOSSES = {
@@ -25,14 +35,27 @@ LOSSES = {
     "ImagePullFailed": "the image could not be pulled in time",
     "PendingTimeout": "the pod did not start in time",
     "Rejected": "the node did not admit the pod",
+    "SubDAGDeleted": "the run of the sub-DAG was deleted before it ended",
 }
 """Reasons that spend the infrastructure's budget (`retries.infrastructureLimit`)."""
 CANCELLED = "Cancelled"
 RUN_TIMEOUT = "RunTimeout"
 FAIL_FAST = "FailFast"
-STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST})
+SUPERSEDED = "Superseded"
+"""It was stopped because it does not count any more: the task was cleared, or marked by hand."""
+STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
 """Reasons of attempts that were stopped for something outside the task. They spend nothing, and no attempt follows."""
-PERMANENT = frozenset({"PodRefused", "ExpressionError", "ImageInvalid", "TotalTimeout"})
+PERMANENT = frozenset(
+    {
+        "PodRefused",
+        "ExpressionError",
+        "ImageInvalid",
+        "TotalTimeout",
+        "Declined",
+        "ApprovalTimeout",
+        "SubDAGTooDeep",
+    }
+)
 """Failures that the next attempt would only repeat."""
 
 
@@ -53,6 +76,23 @@ class Attempt:
     def succeeded(self) -> bool:
         """Whether the task got done."""
         return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The attempts of a task or item up to this number don't count any more, nor does what was said of it by hand."""
+
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """How a task or item has ended, by hand or in the run whose results this one takes over."""
+
+    key: str
+    state: State
+    why: str = ""
 
 
 def key(task: str, index: int | None) -> str:

@@ -6,26 +6,27 @@ alone, not on the order in which it was told them: a board made anew from the sa
 """
 
 from collections.abc import Mapping, Sequence
-from heapq import heappop, heappush, merge
+from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
 
 from tradewind.model.fanout import MAX_ITEMS
-from tradewind.plan.attempt import CANCELLED, FAIL_FAST, LOSSES, RUN_TIMEOUT, Attempt, parse_key
-from tradewind.plan.conclude import conclusion
-from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Start, Stop
+from tradewind.model.run import Phase
+from tradewind.plan.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
+from tradewind.plan.conclude import conclusion, exit_story
+from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import evaluate, names_item
 from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.gate import Ruling, condition, ruling
 from tradewind.plan.group import Group
-from tradewind.plan.lane import Entry, Lane, LaneKey
+from tradewind.plan.lane import Lane
 from tradewind.plan.ledger import Ledger
+from tradewind.plan.pick import pick
+from tradewind.plan.results import NoResult, results
 from tradewind.plan.state import FINAL, LIVE, State
-from tradewind.plan.unit import Unit, advise
+from tradewind.plan.unit import Advice, Unit, advise, fix
 
-WINDOW = 256
-"""Starts per lane and plan: a plan for ten thousand ready tasks need not list them all."""
 SHOWN = 100
 """Holds that a plan lists."""
 
@@ -39,25 +40,21 @@ class Board(Ledger):
         run: RunFacts,
         *,
         rounds: int = 0,
-        cancelled: bool = False,
         began: float = 0.0,
         timeout: float | None = None,
+        podless: frozenset[str] = frozenset(),
     ) -> None:
-        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds."""
-        self.rounds, self._cancelled = rounds, cancelled
+        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds; `podless`
+        are the tasks that run without a pod."""
+        self.rounds, self.podless = rounds, podless
+        self._cancelled = self._terminated = False
+        self._before: dict[str, int] = {}
+        self._fixed: dict[str, tuple[State, str]] = {}
         self._deadline = None if timeout is None else began + timeout
         self._ended: dict[str, Sequence[Attempt]] = {}
         self._seen: dict[str, float] = {}
         self._live: dict[str, Live] = {}
-        self._place = {task: place for place, task in enumerate(definition.graph.order)}
-        self._chained: dict[str, list[str]] = {}
-        self._watchers: dict[str, list[str]] = {}
-        for name, task in definition.tasks.items():
-            if task.for_each and task.for_each.items_of:
-                self._chained.setdefault(task.for_each.items_of, []).append(name)
-            for need in definition.needs.get(name, ()):
-                if need not in definition.graph.upstream[name]:
-                    self._watchers.setdefault(need, []).append(name)
+        self._links = definition.links
         super().__init__(definition, run)
 
     def clear(self) -> None:
@@ -65,13 +62,13 @@ class Board(Ledger):
         super().clear()
         tasks = self.definition.tasks
         self._timed_out = False
+        self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
-        """Tasks and items that failed without an attempt, and why."""
+        """Tasks and items that failed without an attempt that did, and why."""
         self._open = len(tasks)
         self.stops: dict[str, Stop] = {}
         self.holds: dict[str, Hold] = {}
         self._stuck: set[str] = set()
-        self._lanes: dict[LaneKey, Lane] = {}
         self._timers: list[tuple[float, str]] = []
         self._heap: list[tuple[int, int, str]] = []
         self._marked: set[str] = set()
@@ -86,7 +83,7 @@ class Board(Ledger):
     def _unit(self, task: str, index: int | None, item: Any) -> Unit:
         unit = Unit(task, index, item)
         unit.ended, unit.live = self._ended.get(unit.key, ()), self._live.get(unit.key)
-        unit.seen = self._seen.get(unit.key, 0.0)
+        unit.seen, unit.before = self._seen.get(unit.key, 0.0), self._before.get(unit.key, 0)
         return unit
 
     # Facts.
@@ -97,6 +94,7 @@ class Board(Ledger):
         if unit := self.units.get(key):
             unit.ended, unit.seen = ended, seen
             self._mark(key)
+            self._ran(unit)
 
     def tell_live(self, key: str, live: Live | None) -> None:
         """The pod of a task or item that has not ended, if there is one."""
@@ -107,19 +105,45 @@ class Board(Ledger):
         if unit := self.units.get(key):
             unit.live = live
             self._mark(key)
+            self._ran(unit)
+
+    def _ran(self, unit: Unit) -> None:
+        """A teardown runs if its setup did, however that ended."""
+        for name in self._links.teardowns.get(unit.task, ()):
+            for member in self.members(name):
+                self._mark(member.key)
 
     def live(self, key: str) -> Live | None:
         """The pod of a task or item that has not ended, as it was told."""
         return self._live.get(key)
 
+    def tell_cleared(self, key: str, number: int) -> None:
+        """The attempts of a task or item up to this one don't count any more."""
+        self._before[key] = number
+        if unit := self.units.get(key):
+            unit.before = number
+            self._mark(key)
+
+    def tell_fixed(self, key: str, state: State, why: str) -> None:
+        """How a task or item has ended, whatever its attempts say; of a fan-out, how all its items have."""
+        self._fixed[key] = (state, why)
+        for name in (key, *(unit.key for unit in (self.groups[key].units or () if key in self.groups else ()))):
+            if name in self.units or name in self.groups:
+                self._mark(name)
+
+    def fixed(self, key: str) -> bool:
+        """Whether a person, or another run, has said how a task or item ended."""
+        return key in self._fixed
+
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
         """What a task or item that succeeded handed on. To be told before its end is."""
         self.outputs[key] = outputs
 
-    def cancel(self) -> None:
-        """The run is to end: nothing more starts, and what runs is stopped."""
-        if not self._cancelled:
-            self._cancelled = True
+    def cancel(self, terminate: bool = False) -> None:
+        """The run is to end: nothing more starts, and what runs is stopped. Teardowns and exit tasks still run, unless it is
+        terminated."""
+        if not self._cancelled or (terminate and not self._terminated):
+            self._cancelled, self._terminated = True, self._terminated or terminate
             self._mark_all()
 
     # Asking.
@@ -137,63 +161,42 @@ class Board(Ledger):
         plan = Plan(stops=list(self.stops.values()), held=len(self.holds))
         plan.holds = list(islice(self.holds.values(), SHOWN))
         plan.moving = sum(self.tally[state] for state in LIVE) > len(self._stuck)
-        self._pick(plan)
+        pick(self, plan)
         plan.wake_at = self._timers[0][0] if self._timers else None
         if self._deadline is not None and not self._timed_out:
             plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
         if not self._open and not self._live:
-            plan.phase, plan.message = conclusion(self, self._timed_out)
+            plan.phase, plan.message = self.outcome()
+            plan.message += exit_story(self)
+            plan.results = self._results
             plan.wake_at = None
         elif self._cancelled:
-            plan.message = "being cancelled"
+            plan.message = "being terminated" if self._terminated else "being cancelled"
         elif self._timed_out:
             plan.message = "being stopped: the run took longer than its timeout"
         return plan
 
-    def _pick(self, plan: Plan) -> None:
-        """The starts, and why other ready units do not start."""
-        parallelism = self.definition.spec.parallelism
-        alive = sum(self.tally[state] for state in LIVE)
-        plan.room = None if parallelism is None else max(0, parallelism - alive)
-        chosen: list[list[tuple[Entry, Unit]]] = []
-        for (task, pools), lane in self._lanes.items():
-            if pools:
-                plan.wanting[pools] = plan.wanting.get(pools, 0) + len(lane.entries)
-            own = self.groups[task].source.parallelism if task else None
-            limit = WINDOW if own is None else min(WINDOW, own - self.groups[task].live)
-            found = lane.first(limit if plan.room is None else min(limit, plan.room))
-            chosen.append(found)
-            hidden = len(lane.entries) - len(found)
-            if not hidden or len(found) == WINDOW:
-                continue  # Each pod that is made brings another look, and the next ones.
-            what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
-            first = lane.units[lane.entries[len(found)]]
-            plan.holds.append(Hold(first.key, "Parallelism", f"{hidden} wait their turn: {what}"))
-            plan.held += hidden
-        plan.starts = [self._start(unit, entry) for entry, unit in merge(*chosen, key=lambda pair: pair[0])]
-
-    def _start(self, unit: Unit, entry: Entry) -> Start:
-        terms = self.definition.terms[unit.task]
-        last_chance = bool(unit.ended) and unit.ended[-1].reason in LOSSES
-        last_chance = last_chance and unit.spent.losses == terms.retries.infrastructure_limit
-        return Start(
-            unit.task,
-            unit.index,
-            unit.ended[-1].number + 1 if unit.ended else 1,
-            unit.why,
-            -entry[0],
-            tuple(self.definition.tasks[unit.task].pools),
-            ooms=sum(attempt.reason == "OOMKilled" for attempt in unit.ended),
-            avoid_spot=terms.retries.avoid_spot and last_chance,
-        )
+    def outcome(self) -> tuple[Phase, str]:
+        """How the run ends, exit tasks aside, and why."""
+        if self._outcome is None:
+            phase, message = conclusion(self, self._timed_out)
+            self._results = {}
+            if phase == "Succeeded":
+                try:
+                    self._results = results(self)
+                except NoResult as error:
+                    phase, message = "Failed", str(error)
+            self._outcome = phase, message
+        return self._outcome
 
     # Settling: from what changed to what follows.
 
     def _mark(self, key: str) -> None:
+        self._outcome = None
         if key not in self._marked:
             self._marked.add(key)
             task, index = parse_key(key)
-            heappush(self._heap, (self._place[task], -1 if index is None else index, key))
+            heappush(self._heap, (self._links.place[task], -1 if index is None else index, key))
 
     def _mark_all(self) -> None:
         for key in (*self.groups, *self.units):
@@ -213,10 +216,11 @@ class Board(Ledger):
                 anew = True
                 self.clear()
 
-    def _stopping(self, group: Group | None) -> tuple[str, str] | None:
-        if self._cancelled:
-            return CANCELLED, "the run is cancelled"
-        if self._timed_out:
+    def _stopping(self, task: str, group: Group | None) -> tuple[str, str] | None:
+        protected = task in self.definition.protected
+        if self._terminated or (self._cancelled and not protected):
+            return CANCELLED, f"the run is {'terminated' if self._terminated else 'cancelled'}"
+        if self._timed_out and not protected:
             return RUN_TIMEOUT, "the run took longer than its timeout"
         if group and group.aborted:
             return FAIL_FAST, f"{group.task} can't succeed any more and fails fast"
@@ -226,9 +230,13 @@ class Board(Ledger):
         key = unit.key
         self.stops.pop(key, None)
         self.holds.pop(key, None)
-        stop = self._stopping(self.groups.get(unit.task))
-        terms = self.definition.terms[unit.task]
-        advice = advise(unit, terms, stop, self.rounds, self.run.uid, now)
+        stop = self._stopping(unit.task, self.groups.get(unit.task))
+        fixed = self._fixed.get(key) or self._fixed.get(unit.task)
+        if fixed:
+            advice: Advice | None = fix(unit, *fixed)
+        else:
+            terms = self.definition.terms[unit.task]
+            advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
         if advice is None:
             state, why = self._admit(unit)
             if state is State.FAILED:
@@ -237,6 +245,8 @@ class Board(Ledger):
                 state, why = State.CANCELLED, stop[1]
         else:
             state, why = advice.state, advice.why
+            if state is State.FAILED and unit.ended and unit.ended[-1].succeeded and not fixed:
+                self.refused[key] = why
             if advice.stop:
                 self.stops[key] = advice.stop
             if advice.hold:
@@ -257,14 +267,17 @@ class Board(Ledger):
             self._broken = True
             return
         task = self.definition.tasks[unit.task]
-        lane = (unit.task if unit.index is not None else "", tuple(task.pools))
-        entry = (-task.priority, self._place[unit.task], -1 if unit.index is None else unit.index)
+        podless = unit.task in self.podless
+        lane = (unit.task if unit.index is not None else "", tuple(task.pools), podless)
+        if not podless:
+            self.alive += (state in LIVE) - (before in LIVE)
+        entry = (-task.priority, self._links.place[unit.task], -1 if unit.index is None else unit.index)
         if before is State.READY:
-            self._lanes[lane].remove(entry)
-            if not self._lanes[lane].entries:
-                del self._lanes[lane]
+            self.lanes[lane].remove(entry)
+            if not self.lanes[lane].entries:
+                del self.lanes[lane]
         elif state is State.READY:
-            self._lanes.setdefault(lane, Lane()).add(entry, unit)
+            self.lanes.setdefault(lane, Lane()).add(entry, unit)
         self.tally[before] -= 1
         self.tally[state] += 1
         if unit.index is None:
@@ -275,7 +288,7 @@ class Board(Ledger):
         group.tally[state] += 1
         self._mark(unit.task)
         if state in FINAL:
-            for child in self._chained.get(unit.task, ()):
+            for child in self._links.chained.get(unit.task, ()):
                 if f"{child}[{unit.index}]" in self.units:
                     self._mark(f"{child}[{unit.index}]")
 
@@ -284,7 +297,9 @@ class Board(Ledger):
             state, why = self._expand(group)
         else:
             aborted = group.aborted
-            state, why = group.stand()
+            state, why = self._fixed.get(group.task, group.stand())
+            if state in FINAL and not all(unit.state in FINAL for unit in group.units):
+                state, why = group.stand()
             if group.aborted and not aborted:
                 for unit in group.units:
                     self._mark(unit.key)
@@ -306,11 +321,14 @@ class Board(Ledger):
         if parent and self.groups[parent].units is None and self.states[parent] not in FINAL:
             return State.BLOCKED, ""
         above = self.groups[parent].units if parent else None
-        if not above:
+        scope = self.definition.scope(name, item=False)
+        fixed = self._fixed.get(name)
+        if fixed and any(self.states[other] not in FINAL for other in self.definition.graph.upstream[name]):
+            return State.BLOCKED, ""
+        if not above and not fixed:
             ruled = ruling(self.gate(name, None))
-            scope = self.definition.scope(name, item=False)
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
-                ruled = condition(task, scope, self._values, self._of_task) or ruled
+                ruled = condition(task, scope, self.values(name, None, None), self.of_task) or ruled
             if ruled[0] is not State.READY:
                 if ruled[0] is State.FAILED:
                     self.refused[name] = ruled[1]
@@ -318,12 +336,15 @@ class Board(Ledger):
         values: list[Any] = [unit.item for unit in above or ()]
         try:
             if not parent:
-                values = items(group.source, lambda text: evaluate(text, scope, self._values, self._of_task))
+                known = self.values(name, None, None)
+                values = items(group.source, lambda text: evaluate(text, scope, known, self.of_task))
             if self.total + len(values) - 1 > MAX_ITEMS:
                 raise FanOutError(
                     f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
                 )
         except FanOutError as error:
+            if fixed:
+                return fixed
             self.refused[name] = str(error)
             return State.FAILED, str(error)
         group.units = [self._unit(name, index, item) for index, item in enumerate(values)]
@@ -335,9 +356,9 @@ class Board(Ledger):
         for unit in group.units:
             self.units[unit.key] = unit
             self._mark(unit.key)
-        for child in self._chained.get(name, ()):
+        for child in self._links.chained.get(name, ()):
             self._mark(child)
-        return group.stand()
+        return fixed if fixed and not values else group.stand()
 
     def _changed(self, task: str, state: State) -> None:
         """A task has moved to another state."""
@@ -346,9 +367,10 @@ class Board(Ledger):
             return
         self._open -= 1
         downstream = self.definition.graph.downstream[task]
+        counted = self.counted(task, state)
         for name in downstream:
-            self.counts[name][state] += 1
-        for name in (*downstream, *self._watchers.get(task, ())):
+            self.counts[name][counted] += 1
+        for name in (*downstream, *self._links.watchers.get(task, ())):
             group = self.groups.get(name)
             if group and group.units is not None:
                 for unit in group.units:

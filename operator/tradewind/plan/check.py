@@ -6,6 +6,7 @@ from typing import Any
 
 from tradewind.model.base import DNS_LABEL, IDENTIFIER
 from tradewind.model.dag import DAGSpec
+from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
@@ -18,6 +19,9 @@ from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
+
+WAYS = ("script", "http", "wait", "approval", "compute", "dag")
+"""What a task can be instead of a container with a command."""
 
 
 def names(spec: DAGSpec) -> Iterator[Problem]:
@@ -32,6 +36,9 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
     for name in spec.params:
         if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
+    for name in spec.outputs:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
 
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
@@ -71,13 +78,12 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
     """Fields of a task that don't go together. Of the `unknown` ones not all fields are known."""
     for name, task in tasks.items():
         path = f"spec.tasks.{name}"
-        ways = [way for way in ("script", "http") if getattr(task, way)]
+        ways = [way for way in WAYS if getattr(task, way)]
         if task.command or task.args:
             ways.append("command/args")
         if len(ways) > 1:
-            yield Problem(
-                path, f"{' and '.join(ways)} exclude each other", "write one of script, http and command/args"
-            )
+            there = f"command/args, {', '.join(WAYS[:-1])} and {WAYS[-1]}"
+            yield Problem(path, f"{' and '.join(ways)} exclude each other", f"write one of {there}")
         if task.script and bool(task.script.python) == bool(task.script.shell):
             yield Problem(f"{path}.script", "needs one program", "write either python or shell")
         for variable, source in task.env_from.items():
@@ -85,15 +91,37 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
                 yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
         for variable in sorted(task.env.keys() & task.env_from.keys()):
             yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
-        if task.image and task.http:
-            yield Problem(f"{path}.image", "an http task runs in Tradewind's own image", "remove it")
-        if not task.image and not task.http and not _template_image(task):
+        if task.image and task.podless:
+            yield Problem(f"{path}.image", f"{ways[0]} tasks need no image", "remove it")
+        yield from _podless(path, task)
+        if not task.image and not task.podless and not _template_image(task):
             yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
         if task.for_each:
             known = {other: body for other, body in tasks.items() if other not in unknown} if unknown else tasks
             problems = list(_for_each(f"{path}.forEach", task.for_each, task, known))
             yield from problems or _literal_items(path, task.for_each)
         yield from _on_oom(path, task)
+
+
+def _podless(path: str, task: Task) -> Iterator[Problem]:
+    """Waits, approvals and computations."""
+    if task.pools and task.podless and not task.http:
+        yield Problem(f"{path}.pools", "pools count pods, and this task has none", "remove it")
+    if wait := task.wait:
+        if bool(wait.duration) == bool(wait.until):
+            yield Problem(f"{path}.wait", "needs one end", "write either duration or until")
+        for field, text, parse_time in (("duration", wait.duration, seconds), ("until", wait.until, instant)):
+            if text and "$[[" not in text:
+                try:
+                    parse_time(text)
+                except ValueError as error:
+                    yield Problem(f"{path}.wait.{field}", str(error))
+    for name in task.compute:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"{path}.compute.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
+    for name, question in task.approval.questions.items() if task.approval else ():
+        if problem := problem_with_bounds(question, f"{path}.approval.questions.{name}"):
+            yield problem
 
 
 def _template_image(task: Task) -> bool:
@@ -175,12 +203,19 @@ def expressions(definition: Definition) -> Iterator[Problem]:
 
         yield from _rules(name, task, direct, definition.fragment and not direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
+        attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in places.conditions(task):
             scope = during if field == "when" and (names_item(text) or during.counterpart) else before
+            scope = attempt if field.startswith("compute.") else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
+        if task.loop:
+            until = definition.until_scope(name)
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, until, ("boolean",))
         for path, text in places.templated(name, task):
             if "$[[" in text:
-                yield from _renders(path, text, during)
+                yield from _renders(path, text, attempt)
+    for name, text in definition.spec.outputs.items():
+        yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, ())
     if key := definition.spec.concurrency_key:
         yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), ())
 
@@ -222,7 +257,11 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...]) -> It
 
 def _renders(path: str, text: str, scope: Scope) -> Iterator[Problem]:
     secrets = {f"params.{name}" for name, kind in scope.names.params if kind == "secret"}
-    if secrets and template.whole(text) in secrets and re.fullmatch(r"spec\.tasks\.[^.]+\.env\.[^.]+", path):
+    if (
+        secrets
+        and template.whole(text) in secrets
+        and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path)
+    ):
         return
     try:
         template.check(text, scope)

@@ -1,5 +1,8 @@
 """How a run ends, once every task has ended: its last tasks decide."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 from tradewind.model.run import Phase
 from tradewind.plan.attempt import PERMANENT, RUN_TIMEOUT
 from tradewind.plan.ledger import Ledger
@@ -9,26 +12,58 @@ SHOWN = 5
 
 
 def conclusion(ledger: Ledger, timed_out: bool) -> tuple[Phase, str]:
-    """Phase and message. A run fails when a task that nothing depends on failed, or could not run because of a failure."""
-    states = ledger.states
-    failed = [task for task in ledger.definition.graph.order if _at_fault(ledger, task)]
+    """Phase and message, exit tasks aside. A run fails when a task that nothing depends on failed, or could not run because of a
+    failure."""
+    definition = ledger.definition
+    states = {task: state for task, state in ledger.states.items() if not definition.tasks[task].on_exit}
+    failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
+    tally, total = _counted(ledger)
     if State.CANCELLED in states.values():
-        done = f"{ledger.tally[State.SUCCEEDED]} of {ledger.total} tasks had succeeded"
+        done = f"{tally[State.SUCCEEDED]} of {total} tasks had succeeded"
         ended = (unit.ended[-1].reason for unit in ledger.units.values() if unit.ended)
         if timed_out or RUN_TIMEOUT in ended:
             timeout = ledger.definition.spec.timeout
             return "Failed", f"took longer than its timeout ({timeout}); {done}"
         return "Cancelled", f"cancelled after {done}"
-    downstream = ledger.definition.graph.downstream
-    if any(state in BAD and not downstream[task] for task, state in states.items()):
-        return "Failed", _blame(ledger, failed)
-    succeeded, skipped = ledger.tally[State.SUCCEEDED], ledger.tally[State.SKIPPED]
-    words = f"{succeeded} of {ledger.total} tasks succeeded"
+    if any(ledger.counted(task, states[task]) in BAD for task in definition.deciding):
+        blamed = [task for task in failed if not (_allowed(ledger, task) or _tidies(ledger, task))]
+        return "Failed", _blame(ledger, blamed, states)
+    succeeded, skipped = tally[State.SUCCEEDED], tally[State.SKIPPED]
+    words = f"{succeeded} of {total} tasks succeeded"
     if skipped:
         words += f"; {skipped} skipped"
-    if failed:
-        words += f"; failed, but handled downstream: {', '.join(failed[:SHOWN])}"
+    allowed = [task for task in failed if _allowed(ledger, task)]
+    torn = [task for task in failed if task not in allowed and _tidies(ledger, task)]
+    handled = [task for task in failed if task not in allowed and task not in torn]
+    for told, tasks in (("handled downstream", handled), ("allowed", allowed), ("only tidying up", torn)):
+        if tasks:
+            words += f"; failed, but {told}: {', '.join(tasks[:SHOWN])}"
     return "Succeeded", words
+
+
+def exit_story(ledger: Ledger) -> str:
+    """What of the exit tasks failed, to be added to the message; empty when nothing did."""
+    failed = [task for task in ledger.definition.exits if ledger.states[task] in BAD]
+    return f"; exit tasks failed: {', '.join(_story(ledger, task) for task in failed[:SHOWN])}" if failed else ""
+
+
+def _counted(ledger: Ledger) -> tuple[Counter[State], int]:
+    """Tasks and items by state, and how many there are; without exit tasks."""
+    tally, total = Counter(ledger.tally), ledger.total
+    for task in ledger.definition.exits:
+        states = [unit.state for unit in ledger.members(task)] or [ledger.states[task]]
+        tally.subtract(states)
+        total -= len(states)
+    return tally, total
+
+
+def _allowed(ledger: Ledger, task: str) -> bool:
+    return ledger.counted(task, ledger.states[task]) is not ledger.states[task]
+
+
+def _tidies(ledger: Ledger, task: str) -> bool:
+    teardown = ledger.definition.tasks[task].teardown
+    return teardown is not None and not teardown.fails_run
 
 
 def _at_fault(ledger: Ledger, task: str) -> bool:
@@ -39,11 +74,11 @@ def _at_fault(ledger: Ledger, task: str) -> bool:
     return state in BAD
 
 
-def _blame(ledger: Ledger, failed: list[str]) -> str:
+def _blame(ledger: Ledger, failed: list[str], states: Mapping[str, State]) -> str:
     """Which tasks failed and why, shortly; and what could not run for it."""
     shown = [_story(ledger, task) for task in failed[:SHOWN]]
     more = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-    blocked = sum(state is State.UPSTREAM_FAILED for task, state in ledger.states.items() if task not in failed)
+    blocked = sum(state is State.UPSTREAM_FAILED for task, state in states.items() if task not in failed)
     rest = f"; {blocked} {'task' if blocked == 1 else 'tasks'} downstream did not run" if blocked else ""
     return f"failed: {', '.join(shown)}{more}{rest}"
 
@@ -52,7 +87,7 @@ def _story(ledger: Ledger, task: str) -> str:
     group, unit = ledger.groups.get(task), ledger.units.get(task)
     if group is not None:
         return f"{task} ({group.why})"
-    if unit is None or not unit.ended:
+    if unit is None or not unit.ended or unit.ended[-1].succeeded or ledger.fixed(task):
         return f"{task} ({unit.why if unit else ''})"
     last = unit.ended[-1]
     code = f", exit code {last.exit_code}" if last.exit_code else ""

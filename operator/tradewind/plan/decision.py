@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tradewind.model.pool import PoolClaim
 from tradewind.model.run import Phase
@@ -68,6 +69,8 @@ class Plan:
 
     starts: list[Start] = field(default_factory=list)
     """In the order in which they should be made, within the limits of fan-outs."""
+    podless: list[Start] = field(default_factory=list)
+    """The same for tasks that need no pod, and so no room."""
     room: int | None = None
     """How many of them the run's parallelism allows; None for all."""
     wanting: dict[tuple[PoolClaim, ...], int] = field(default_factory=dict)
@@ -80,6 +83,8 @@ class Plan:
     """Whether a pod lives that nothing holds up."""
     phase: Phase = "Running"
     message: str = ""
+    results: Mapping[str, Any] = field(default_factory=dict)
+    """What the DAG's outputs give, once the run has succeeded."""
     wake_at: float | None = None
 
 
@@ -92,6 +97,8 @@ class RunFacts:
     uid: str = ""
     dag: str = ""
     params: Mapping[str, object] = field(default_factory=dict)
+    depth: int = 0
+    """Of how many runs it is a part, one within another. Expressions don't know it."""
 
     def values(self) -> dict[str, object]:
         """By the names that expressions use."""

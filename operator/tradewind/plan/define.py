@@ -6,7 +6,7 @@ from typing import Any
 
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import merged
-from tradewind.plan import check
+from tradewind.plan import artifacts, check, lifecycle
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, graph
 from tradewind.plan.place import Place
@@ -64,8 +64,9 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> Definition:
         raise Invalid([Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")])
     tasks = {name: merged(spec.defaults, task) for name, task in spec.tasks.items()}
     problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown)]
+    problems += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
     try:
-        order = graph({name: task.depends_on for name, task in tasks.items()})
+        order = graph(lifecycle.dependencies(tasks))
     except Cycle as cycle:
         first = cycle.tasks[0]
         raise Invalid(

@@ -23,6 +23,7 @@ _RUN = (
     ("run.dag", "string"),
     ("run.attempt", "integer"),
 )
+_ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
 Values = Mapping[str, Any]
 """Plain data by dotted name."""
@@ -73,6 +74,12 @@ class Scope:
     """Whether there is an `item` and an `index`."""
     counterpart: str = ""
     """The fan-out of which expressions see the counterpart item only."""
+    ends: bool = False
+    """Whether the run's outcome is known."""
+    loops: bool = False
+    """Whether there is an `iteration` and a `previous`."""
+    own: tuple[tuple[str, str], ...] | None = None
+    """Of what decides whether a loop goes on: the outputs that its task declares, with their types."""
     fragment: bool = False
     """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
 
@@ -84,6 +91,13 @@ class Scope:
             found += task.variables(task.name == self.counterpart)
         if self.item or (self.fragment and names_item(expression)):
             found += [("item", "any"), ("index", "integer")]
+        if self.ends:
+            found += _ENDS
+        if self.loops:
+            found += [("iteration", "integer"), ("previous", "object")]
+        if self.own is not None:
+            found += [("iteration", "integer"), ("outputs", "object")]
+            found += [(f"outputs.{name}", kind) for name, kind in self.own]
         if self.fragment:
             known = {name for name, _ in found}
             found += [(name, "any") for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
@@ -129,12 +143,18 @@ def _explained(problem: str, scope: Scope) -> str:
     first = rest.partition(".")[0]
     if root == "params":
         return _explained_param(first, scope)
-    if root == "tasks":
+    if root == "tasks" and scope.own is None:
         return _explained_task(first, scope)
     if root == "run":
+        if (name, "string") in _ENDS:
+            return f"{name} is known to exit tasks only: give the task an onExit"
         return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
     if root in ("item", "index"):
         return f"there is no {root} here: only expressions of a task with forEach know it"
+    if root in ("iteration", "previous"):
+        return f"there is no {root} here: only values of a task with loop know it"
+    if scope.own is not None:
+        return f"there is no {name!r}; loop.until knows outputs.NAME, iteration, params.NAME and run.name"
     return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
 
 

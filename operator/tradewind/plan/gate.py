@@ -1,7 +1,8 @@
 """Whether a task may run: its trigger rule, the tasks that its expressions need, its condition."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tradewind.model.task import Task
@@ -26,11 +27,21 @@ class Gate:
     counts: Mapping[State, int]
     needs: tuple[str, ...]
     state: Callable[[str], State]
+    ran: Callable[[str], bool]
+    """Whether a task had an attempt."""
+    outcome: Callable[[], str]
+    """How the run ends, as an exit task is told; once all other tasks have ended."""
 
 
 def ruling(gate: Gate) -> Ruling:
     """What the trigger rule says, and whether all tasks have ended that the expressions need."""
     rule = gate.task.trigger_rule
+    if gate.task.teardown or gate.task.on_exit:
+        if sum(gate.counts.values()) < len(gate.dependencies):
+            return BLOCKED
+        if gate.task.teardown:
+            return _teardown(gate, gate.task.teardown.of)
+        return _exit(gate)
     if rule in RULES:
         verdict = decide(rule, count(gate.counts, len(gate.dependencies)))
     else:
@@ -49,6 +60,30 @@ def ruling(gate: Gate) -> Ruling:
     if any(gate.state(name) not in FINAL for name in gate.needs):
         return BLOCKED
     return State.READY, _why(rule, gate)
+
+
+def _teardown(gate: Gate, setups: list[str]) -> Ruling:
+    """All that needs the setups has ended."""
+    if ran := [name for name in setups if gate.ran(name)]:
+        return State.READY, f"{ran[0]} ran"
+    return State.SKIPPED, f"teardown of what never ran: {', '.join(setups)}"
+
+
+def _exit(gate: Gate) -> Ruling:
+    """All other tasks have ended; the trigger rule is about other exit tasks."""
+    outcome, wanted = gate.outcome(), gate.task.on_exit
+    if outcome not in wanted and "Always" not in wanted:
+        return State.SKIPPED, f"the run ends as {outcome}, and onExit is {', '.join(wanted)}"
+    names = gate.task.depends_on
+    ended = {name: gate.state(name) for name in names}
+    others = replace(
+        gate,
+        task=gate.task.model_copy(update={"on_exit": []}),
+        dependencies=tuple(names),
+        ended=lambda: ended,
+        counts=Counter(ended.values()),
+    )
+    return ruling(others) if names else (State.READY, f"the run ends as {outcome}")
 
 
 def _why(rule: str, gate: Gate) -> str:

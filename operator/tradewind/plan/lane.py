@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.unit import Unit
 
-LaneKey = tuple[str, tuple[PoolClaim, ...]]
-"""The fan-out (empty for single tasks) and the pools."""
+LaneKey = tuple[str, tuple[PoolClaim, ...], bool]
+"""The fan-out (empty for single tasks), the pools, and whether pods are made."""
 Entry = tuple[int, int, int]
 """Negative priority, place of the task, index of the item."""
 

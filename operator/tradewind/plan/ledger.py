@@ -1,21 +1,24 @@
 """What is known of the tasks and items of a run, and what gates and expressions see of it."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tradewind.model.run import Phase
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Values, cel_name, evaluate
 from tradewind.plan.gate import Gate
 from tradewind.plan.group import Group
+from tradewind.plan.lane import Lane, LaneKey
 from tradewind.plan.state import FINAL, State
 from tradewind.plan.template import render, written
 from tradewind.plan.unit import Unit
 
 
-class Ledger:
+class Ledger(ABC):
     """Units, fan-outs, states and outputs of a run."""
 
     def __init__(self, definition: Definition, run: RunFacts) -> None:
@@ -23,6 +26,8 @@ class Ledger:
         self._values = run.values()
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """What was handed on, by task or item."""
+        self.suspended = False
+        """Whether nothing more is to start."""
         self.clear()
 
     def clear(self) -> None:
@@ -39,7 +44,25 @@ class Ledger:
         self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
         """How many of them are where."""
         self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
-        """Of each task, how many dependencies have ended in which state."""
+        """Of each task, how many dependencies have ended in which state; a failure that is allowed counts as a success."""
+        self.lanes: dict[LaneKey, Lane] = {}
+        """What is ready."""
+        self.alive = 0
+        """Tasks and items with a pod."""
+        self._outcome: tuple[Phase, str] | None = None
+
+    @abstractmethod
+    def fixed(self, key: str) -> bool:
+        """Whether a person, or another run, has said how a task or item ended."""
+
+    @abstractmethod
+    def outcome(self) -> tuple[Phase, str]:
+        """How the run ends, and why. To be asked once all but the exit tasks have ended."""
+
+    def counted(self, task: str, state: State) -> State:
+        """What a dependency that ended counts as."""
+        allowed = self.definition.tasks[task].allow_failure and state in (State.FAILED, State.LOST)
+        return State.SUCCEEDED if allowed else state
 
     def members(self, task: str) -> Sequence[Unit]:
         """The units of a task: its items, or itself."""
@@ -70,32 +93,78 @@ class Ledger:
         if parent:
             counts = Counter(counts)
             if self.states[parent] in FINAL:
-                counts[self.states[parent]] -= 1
+                counts[self.counted(parent, self.states[parent])] -= 1
             if state(parent) in FINAL:
-                counts[state(parent)] += 1
+                counts[self.counted(parent, state(parent))] += 1
 
         def ended() -> dict[str, State]:
             return {other: state(other) for other in dependencies if state(other) in FINAL}
 
-        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state)
+        def ran(other: str) -> bool:
+            return any(unit.ended or unit.live for unit in self.members(other))
+
+        def outcome() -> str:
+            return self.outcome()[0]
+
+        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state, ran, outcome)
 
     def values(self, task: str, index: int | None, item: Any) -> Values:
         """What expressions of a unit know of the run and of the item."""
-        return self._values if index is None else {**self._values, "item": item, "index": index}
+        found = self._values if index is None else {**self._values, "item": item, "index": index}
+        if self.definition.tasks[task].on_exit:
+            phase, message = self.outcome()
+            found = {**found, "run.outcome": phase, "run.message": message}
+        return found
+
+    def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
+        """Evaluates expressions of an attempt of a task or item. It raises ExpressionError."""
+        unit = self.units[key]
+        scope = self.definition.attempt_scope(unit.task)
+        values = {**self.values(unit.task, unit.index, unit.item), "run.attempt": number}
+        if scope.loops:
+            done = sum(attempt.succeeded for attempt in unit.ended)
+            values |= {"iteration": done + 1, "previous": self.outputs.get(key, {}) if done else {}}
+        others = self.seen_by(unit.task, unit.index)
+        return lambda expression: evaluate(expression, scope, values, others)
+
+    def loop_ends(self, unit: Unit) -> tuple[State, str] | None:
+        """How a unit whose last attempt succeeded ends; None when its loop goes on."""
+        loop = self.definition.tasks[unit.task].loop
+        if loop is None:
+            return State.SUCCEEDED, ""
+        scope, outputs = self.definition.until_scope(unit.task), self.outputs.get(unit.key, {})
+        values = {
+            **self._values,
+            **({} if unit.index is None else {"item": unit.item, "index": unit.index}),
+            **{f"outputs.{name}": outputs[name] for name, _ in scope.own or () if name in outputs},
+            "outputs": outputs,
+            "run.attempt": unit.ended[-1].number,
+            "iteration": sum(attempt.succeeded for attempt in unit.ended),
+        }
+        try:
+            holds: Any = evaluate(loop.until, scope, values, lambda _: {})
+        except ExpressionError as error:
+            return State.FAILED, f"loop.until: {error}"
+        if holds is True:
+            return State.SUCCEEDED, ""
+        return (
+            None if holds is False else (State.FAILED, f"loop.until: `{loop.until}` gives {holds!r}, not true or false")
+        )
 
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
         """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
         source = self.definition.tasks[task].for_each
         if source is None or source.items_of is None or index is None:
-            return self._of_task
+            return self.of_task
         parent = source.items_of
 
-        def of_task(name: str) -> Values:
-            return self._of_unit(name, f"{name}[{index}]") if name == parent else self._of_task(name)
+        def seen(name: str) -> Values:
+            return self._of_unit(name, f"{name}[{index}]") if name == parent else self.of_task(name)
 
-        return of_task
+        return seen
 
-    def _of_task(self, name: str) -> Values:
+    def of_task(self, name: str) -> Values:
+        """What expressions may know of a task."""
         group = self.groups.get(name)
         if group is None:
             return self._of_unit(name, name)

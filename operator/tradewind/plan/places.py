@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from tradewind.model.task import Task
 from tradewind.plan import template
+from tradewind.plan.artifacts import source
+from tradewind.plan.expression import cel_name
 
 
 def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
@@ -19,6 +21,17 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         yield f"{path}.http.body", task.http.body
         for header, text in task.http.headers.items():
             yield f"{path}.http.headers.{header}", text
+    if task.wait:
+        yield f"{path}.wait.duration", task.wait.duration
+        yield f"{path}.wait.until", task.wait.until
+    if task.approval:
+        yield f"{path}.approval.message", task.approval.message
+    if task.dag:
+        yield from template.leaves(task.dag.params, f"{path}.dag.params")
+    for given, artifact in task.artifacts.inputs.items() if task.artifacts else ():
+        # Not rendered, but read like an expression: the artifact must come from a task upstream, which has to have ended.
+        if maker := source(artifact.from_)[0]:
+            yield f"{path}.artifacts.inputs.{given}.from", f"$[[ tasks.{cel_name(maker)}.outputs ]]"
     if task.image:
         yield f"{path}.image", task.image
     if task.for_each and task.for_each.name:
@@ -35,6 +48,8 @@ def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Expression, field and wanted types of what decides whether, and for what, a task runs."""
     if task.when:
         yield task.when, "when", ("boolean",)
+    for name, text in task.compute.items():
+        yield text, f"compute.{name}", ()
     if source := task.for_each:
         lists = [("items", source.items)]
         if source.matrix:

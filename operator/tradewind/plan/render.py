@@ -183,7 +183,7 @@ class Renderer:
             return found
         self._unknown.add(name)
         own = {field: value for field, value in task.items() if field != "template"}
-        return own if "http" in own else {**STUB, **own}
+        return overlaid(STUB, own)
 
     def _settle(self) -> None:
         self._origins |= self._told

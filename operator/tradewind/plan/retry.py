@@ -24,13 +24,29 @@ class Standing:
     """Why there is no further attempt, where that is not plain from the budget."""
 
 
-def standing(retries: Retries, attempts: Sequence[Attempt], rounds: int = 0, seed: str = "") -> Standing:
+def standing(
+    retries: Retries,
+    attempts: Sequence[Attempt],
+    rounds: int = 0,
+    seed: str = "",
+    iterations: int = 0,
+    delay: float = 0.0,
+) -> Standing:
     """What the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget; `seed` makes jitter
-    differ between tasks and the same after a restart."""
+    differ between tasks and the same after a restart. A loop has so many `iterations`, with a budget each, and `delay` seconds between
+    them."""
     left = rounds
-    failures = losses = first = 0
+    failures = losses = first = done = 0
     result = Standing(None)
     for position, attempt in enumerate(attempts):
+        if attempt.succeeded and iterations:
+            failures, losses, done = 0, 0, done + 1
+            if done == iterations:
+                if not left:
+                    return Standing(None, first=first, why=f"loop.until did not hold after {iterations} iterations")
+                left, done, first = left - 1, 0, position + 1
+            result = Standing(delay, first=first)
+            continue
         failures += attempt.reason in FAILURES
         losses += attempt.reason in LOSSES
         over, why = _over(retries, attempt, failures, losses)
@@ -40,7 +56,7 @@ def standing(retries: Retries, attempts: Sequence[Attempt], rounds: int = 0, see
             result = Standing(wait, failures, losses, first)
         elif left and not attempt.succeeded:
             left -= 1
-            failures = losses = 0
+            failures = losses = done = 0
             first = position + 1
             result = Standing(0.0, first=first)
         else:

@@ -1,10 +1,10 @@
 """One unit of work, a task or an item of one, given its attempts: watch its pod, try again, or leave it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.plan.attempt import LOSSES, STOPPED, Attempt, key
+from tradewind.plan.attempt import LOSSES, STOPPED, SUPERSEDED, Attempt, key
 from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Terms
 from tradewind.plan.retry import Standing, standing
@@ -32,6 +32,8 @@ class Unit:
     item: Any = None
     ended: Sequence[Attempt] = ()
     seen: float = 0.0
+    before: int = 0
+    """Number of the last attempt that does not count any more; those in `ended` come after it."""
     live: Live | None = None
     state: State = State.BLOCKED
     why: str = ""
@@ -41,6 +43,11 @@ class Unit:
     def key(self) -> str:
         """`task` or `task[index]`."""
         return key(self.task, self.index)
+
+    @property
+    def next(self) -> int:
+        """Number of the next attempt."""
+        return self.ended[-1].number + 1 if self.ended else self.before + 1
 
 
 @dataclass(slots=True)
@@ -54,12 +61,22 @@ class Advice:
     wake_at: float | None = None
 
 
-def advise(unit: Unit, terms: Terms, stop: tuple[str, str] | None, rounds: int, seed: str, now: float) -> Advice | None:
+def advise(
+    unit: Unit,
+    terms: Terms,
+    stop: tuple[str, str] | None,
+    rounds: int,
+    seed: str,
+    now: float,
+    loop_ends: Callable[[Unit], tuple[State, str] | None],
+) -> Advice | None:
     """What to do with a unit that has attempts; None for one that has none. `stop` is the reason, and its explanation, for which
-    nothing more may run."""
-    if unit.ended and unit.ended[-1].succeeded:
-        return Advice(State.SUCCEEDED)
-    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}")
+    nothing more may run; `loop_ends` says how one ends whose last attempt succeeded, None when it is to go on."""
+    if unit.live and unit.live.number <= unit.before:
+        return _superseded(unit, unit.live, "the task was cleared")
+    if unit.ended and unit.ended[-1].succeeded and (end := loop_ends(unit)):
+        return Advice(*end)
+    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}", terms.iterations, terms.delay)
     if unit.live is not None:
         return _watch(unit, unit.live, terms, stop, now)
     if not unit.ended:
@@ -76,6 +93,17 @@ def advise(unit: Unit, terms: Terms, stop: tuple[str, str] | None, rounds: int, 
     if stop:
         return Advice(State.CANCELLED, stop[1])
     return _again(unit, last, unit.spent.wait, now)
+
+
+def fix(unit: Unit, state: State, why: str) -> Advice:
+    """What to do with a unit of which a person has said how it ended."""
+    return Advice(state, why) if unit.live is None else _superseded(unit, unit.live, why)
+
+
+def _superseded(unit: Unit, live: Live, why: str) -> Advice:
+    """A pod lives whose end counts no more."""
+    stop = None if live.stopping else Stop(unit.key, live.number, SUPERSEDED, why)
+    return Advice(State.RUNNING if live.pending_since is None else State.PENDING, why, stop)
 
 
 def _spent(unit: Unit, until: int) -> int:
@@ -131,9 +159,10 @@ def _pending_reason(reason: str) -> str:
 
 
 def _again(unit: Unit, last: Attempt, wait: float, now: float) -> Advice:
-    """The last attempt did not succeed and another is allowed: is it due?"""
+    """Another attempt is allowed, or the next iteration: is it due?"""
     due, number = unit.seen + wait, last.number + 1
+    how = "and loop.until does not hold" if last.succeeded else f"with {last.reason}"
     if now >= due:
-        return Advice(State.READY, f"attempt {last.number} ended with {last.reason}")
-    message = f"attempt {number} starts {wait:g} s after attempt {last.number} ended with {last.reason}"
-    return Advice(State.WAITING, hold=Hold(unit.key, "BackOff", message), wake_at=due)
+        return Advice(State.READY, f"attempt {last.number} ended {how}")
+    message = f"attempt {number} starts {wait:g} s after attempt {last.number} ended {how}"
+    return Advice(State.WAITING, hold=Hold(unit.key, "Loop" if last.succeeded else "BackOff", message), wake_at=due)

@@ -85,6 +85,8 @@ def validate(kind: Kind, body: Object, old: Object | None) -> None:
         causes += pods.problems(body)
         if old is not None and not causes:
             causes += pods.changed(old, body)
+    elif kind.plural == "controllerrevisions" and old is not None and body.get("data") != old.get("data"):
+        causes.append(Cause.invalid("data", "", "field is immutable"))
     if causes:
         raise invalid(kind.kind, kind.group, body["metadata"].get("name", ""), causes)
 

@@ -157,7 +157,8 @@ class Operations:
             raise conflict(kind.plural, kind.group, name, why)
         sent, warnings = admission.known_fields(kind, sent, mode)
         body = self._merged(kind, old, sent, subresource)
-        body = admission.defaulted(kind, body) if kind.schema is not None else body
+        if kind.schema is not None or kind.plural == "secrets":  # stringData is never stored
+            body = admission.defaulted(kind, body)
         admission.validate(kind, body, old)
         _fits(body)
         if body == old:

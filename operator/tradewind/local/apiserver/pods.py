@@ -31,7 +31,15 @@ def defaulted(body: Object) -> Object:
         "priority": 0,
     }.items():
         spec.setdefault(key, value)
-    spec["containers"] = [
+    spec["containers"] = _containers(spec.get("containers"))
+    if "initContainers" in spec:
+        spec["initContainers"] = _containers(spec["initContainers"])
+    status = {"phase": "Pending", "qosClass": "BestEffort", **(body.get("status") or {})}
+    return {**body, "spec": spec, "status": status}
+
+
+def _containers(items: Any) -> list[Any]:
+    return [
         {
             "terminationMessagePath": "/dev/termination-log",
             "terminationMessagePolicy": "File",
@@ -43,10 +51,8 @@ def defaulted(body: Object) -> Object:
         }
         if isinstance(item, dict)
         else item
-        for item in spec.get("containers") or []
+        for item in items or []
     ]
-    status = {"phase": "Pending", "qosClass": "BestEffort", **(body.get("status") or {})}
-    return {**body, "spec": spec, "status": status}
 
 
 def problems(body: Object) -> Iterator[Cause]:

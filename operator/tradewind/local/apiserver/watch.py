@@ -78,6 +78,8 @@ async def follow(
             try:
                 await asyncio.wait_for(wake.wait(), BOOKMARK_EVERY)
             except TimeoutError:
+                if wake.is_set():
+                    continue  # Something happened in the moment in which the time was up.
                 version = max(version, store.version)
                 if bookmarks:
                     yield bookmark(kind, version)

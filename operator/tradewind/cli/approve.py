@@ -1,0 +1,79 @@
+"""`tradewind approve` and `tradewind reject`: decide what a run waits for."""
+
+from typing import Any
+
+import click
+
+from tradewind.cli.options import cluster, pairs
+from tradewind.cli.run import values
+from tradewind.cli.whoami import whoami
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import APPROVALS
+from tradewind.model.value import Param
+from tradewind.plan.params import resolve
+
+ARGUMENTS = (
+    click.argument("run"),
+    click.argument("task", required=False),
+    click.option("-m", "--comment", default="", help="Why."),
+)
+
+
+def _command(function: Any) -> Any:
+    for option in reversed(ARGUMENTS):
+        function = option(function)
+    return click.command()(function)
+
+
+@_command
+@click.option(
+    "-a", "--answer", "answers", multiple=True, metavar="NAME=VALUE", help="Answer to a question; repeat for more."
+)
+@cluster
+async def command(
+    client: Client, namespace: str, run: str, task: str | None, comment: str, answers: tuple[str, ...]
+) -> None:
+    """Approve what TASK of RUN waits for; TASK can be left out where only one waits."""
+    found = await _pending(client, namespace, run, task)
+    declared = {name: Param.model_validate(body) for name, body in (found["spec"].get("questions") or {}).items()}
+    given = values(declared, pairs(answers))
+    if problems := resolve(declared, given)[1]:
+        words = (
+            str(problem).replace("spec.params.", "--answer ").replace("the DAG declares", "asked are")
+            for problem in problems
+        )
+        raise click.ClickException("\n".join(words))
+    await _decide(client, namespace, found, {"decision": "Approved", "answers": given, "comment": comment})
+
+
+@_command
+@cluster
+async def reject(client: Client, namespace: str, run: str, task: str | None, comment: str) -> None:
+    """Decline what TASK of RUN waits for; TASK can be left out where only one waits."""
+    found = await _pending(client, namespace, run, task)
+    await _decide(client, namespace, found, {"decision": "Rejected", "comment": comment})
+
+
+async def _pending(client: Client, namespace: str, run: str, task: str | None) -> Object:
+    """The approval that waits."""
+    every: list[Object] = (await client.list(APPROVALS, namespace, fieldSelector=f"spec.run={run}"))["items"]
+    mine = [item for item in every if task in (None, item["spec"]["task"])]
+    waiting = [item for item in mine if (item.get("status") or {}).get("outcome", "Pending") == "Pending"]
+    if len(waiting) == 1:
+        return waiting[0]
+    if waiting:
+        names = ", ".join(item["spec"]["task"] for item in waiting)
+        raise click.ClickException(f"several tasks of dagrun/{run} wait for approval: name one of {names}")
+    if mine:
+        spec, outcome = mine[-1]["spec"], mine[-1]["status"]["outcome"]
+        by = f" by {spec['by']}" if spec.get("by") else ""
+        raise click.ClickException(f"too late: {spec['task']} of dagrun/{run} is {outcome}{by}")
+    of = f"{task} of dagrun/{run}" if task else f"dagrun/{run}"
+    raise click.ClickException(f"{of} waits for no approval: see `tradewind describe run {run}`")
+
+
+async def _decide(client: Client, namespace: str, found: Object, answer: dict[str, Any]) -> None:
+    name, spec = found["metadata"]["name"], found["spec"]
+    wanted = {key: value for key, value in {**answer, "by": await whoami(client)}.items() if value}
+    await client.patch(APPROVALS, namespace, name, {"spec": wanted})
+    click.echo(f"{spec['task']} of dagrun/{spec['run']}: {answer['decision'].lower()} by {wanted['by']}")

@@ -1,0 +1,140 @@
+"""`tradewind diff`: what differs between revisions of a DAG, or what applying a manifest would change."""
+
+from typing import Any
+
+import click
+
+from tradewind.cli import manifest
+from tradewind.cli.manifest import Document
+from tradewind.cli.options import cluster
+from tradewind.cli.recorded import Past, Recorded, living, past
+from tradewind.cli.run import RESOURCES
+from tradewind.cli.shelf import Shelf
+from tradewind.cli.unified import show, unified
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import NotFound
+
+OURS = ("apiVersion", "kind", "status")
+SERVERS = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid", "selfLink")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class _Failed(click.ClickException):
+    """As diff(1) and `kubectl diff` have it: 1 says that there are differences, more that they are not known."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("dag", required=False)
+@click.argument("numbers", nargs=-1, type=int, metavar="[N [M]]")
+@click.option("-f", "--file", help="Compare what this manifest describes (`-`: standard input) with the cluster.")
+@click.pass_context
+def command(ctx: click.Context, /, dag: str | None, numbers: tuple[int, ...], file: str | None, **rest: Any) -> None:
+    """Show what differs between revisions of DAG, or what applying a manifest would change.
+
+    \b
+    tradewind diff etl            the revision before the current one, and the current one
+    tradewind diff etl 3          revision 3 and the current one
+    tradewind diff etl 3 5        revisions 3 and 5
+    tradewind diff -f etl.yaml    the cluster, and the cluster after `tradewind apply -f etl.yaml`
+
+    With -f the exit code is 0 when nothing would change, 1 when something would, 2 when that can't be told.
+    """
+    if (dag is None) == (file is None) or len(numbers) > 2:
+        raise click.UsageError("name a DAG and at most two of its revisions, or give a manifest with -f")
+    if file is None:
+        _between(dag=dag, numbers=numbers, **rest)
+        return
+    try:
+        ctx.exit(1 if _applied(file=file, **rest) else 0)
+    except click.ClickException as error:
+        raise _Failed(error.message) from None
+
+
+for option in reversed(
+    [
+        click.option("-n", "--namespace", help="Namespace.  [default: the kubeconfig's]"),
+        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
+        click.option("--context", help="Context in the kubeconfig."),
+    ]
+):
+    command = option(command)
+
+
+@cluster
+async def _between(client: Client, namespace: str, dag: str, numbers: tuple[int, ...]) -> None:
+    if len(numbers) == 2:
+        found = await past(client, namespace, dag)
+        one, other = (found.numbered(number) for number in numbers)
+        _print(one.spec, other.spec, label(found, one), label(found, other))
+        return
+    found = await living(client, namespace, dag)
+    chosen = found.numbered(numbers[0]) if numbers else found.before
+    if chosen is None:
+        raise click.ClickException(f"dag/{dag} has no revision before the current one; {found.told()}")
+    _print(chosen.spec, found.spec, label(found, chosen), label(found, found.current))
+
+
+def _print(before: Any, after: Any, old: str, new: str) -> None:
+    if difference := list(unified(before, after, old, new)):
+        show(difference)
+    else:
+        click.echo(f"no difference between {old} and {new}", err=True)
+
+
+def label(found: Past, item: Recorded | None) -> str:
+    """A revision in the head of a diff; None is the DAG's spec, where it is not recorded."""
+    if item is None:
+        return f"dag/{found.name} now (not recorded)"
+    current = " (current)" if item is found.current else ""
+    return f"dag/{found.name} revision {item.number}{current}"
+
+
+@cluster
+async def _applied(client: Client, namespace: str, file: str) -> bool:
+    """Asks the server what it would store, so that its defaults are not taken for differences; whether anything differs."""
+    documents = manifest.load(file)
+    shelf = Shelf(documents)
+    for document in documents:
+        shelf.check(document)
+    differs = False
+    for document in documents:
+        before, after = await _twice(client, document.body["metadata"].get("namespace") or namespace, document)
+        title = f"{document.kind.lower()}/{document.name}"
+        difference = list(unified(before, after, f"{title} on the cluster", f"{title} in {document.source}"))
+        show(difference)
+        differs = differs or bool(difference)
+    return differs
+
+
+async def _twice(client: Client, namespace: str, document: Document) -> tuple[Object | None, Object]:
+    """The object as it is, None where there is none, and as it would be."""
+    resource = RESOURCES[document.kind]
+    if "name" not in document.body["metadata"]:
+        return None, _plain(document.body)
+    try:
+        before = await client.get(resource, namespace, document.name)
+    except NotFound as error:
+        if "could not find the requested resource" in error.message:
+            raise
+        before = None
+    after = await client.apply(resource, namespace, document.name, document.body, dryRun="All")
+    if document.kind == "Secret":
+        return _masked(before, after, "before") if before else None, _masked(after, before or {}, "after")
+    return _plain(before) if before else None, _plain(after)
+
+
+def _plain(body: Object) -> Object:
+    """What people write of an object."""
+    meta = {key: value for key, value in body["metadata"].items() if key not in SERVERS}
+    notes = {key: value for key, value in (meta.pop("annotations", None) or {}).items() if key != LAST_APPLIED}
+    kept = {key: value for key, value in body.items() if key not in OURS}
+    return {**kept, "metadata": {**meta, **({"annotations": notes} if notes else {})}}
+
+
+def _masked(body: Object, other: Object, when: str) -> Object:
+    """A Secret without its values: only that one differs."""
+    values, others = body.get("data") or {}, other.get("data") or {}
+    data = {key: "***" if others.get(key) == value else f"*** ({when})" for key, value in values.items()}
+    return {**{key: value for key, value in _plain(body).items() if key != "stringData"}, "data": data}

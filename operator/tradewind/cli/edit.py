@@ -1,0 +1,98 @@
+"""`tradewind clear` and `tradewind mark`: run tasks again, or say how they have ended."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from tradewind.cli.follow import look
+from tradewind.cli.options import cluster, pairs
+from tradewind.cli.whoami import whoami
+from tradewind.control.revisions import Revisions
+from tradewind.kube.client import Client
+from tradewind.kube.resources import RUNS
+from tradewind.model.run import Edit
+from tradewind.plan.rework import affected, rework
+
+ACTIONS = {"succeeded": "Succeed", "failed": "Fail", "skipped": "Skip"}
+REASON = click.option("-m", "--reason", default="", help="Why; it is kept with the run.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what becomes of which task.")
+
+
+@click.command()
+@click.argument("run")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
+@click.option("--only", is_flag=True, help="Not what depends on them.")
+@REASON
+@DRY_RUN
+@cluster
+async def command(
+    client: Client, namespace: str, run: str, tasks: tuple[str, ...], only: bool, reason: str, dry_run: bool
+) -> None:
+    """Run TASKS of RUN again, and all that depends on them, as though they had never run. The rest is kept."""
+    edit = {"action": "Clear", "tasks": list(tasks), "downstream": not only}
+    await _edit(client, namespace, run, edit, reason, dry_run)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("state", type=click.Choice(list(ACTIONS)))
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
+@click.option(
+    "--output", "outputs", multiple=True, metavar="NAME=JSON", help="An output of the one task, for succeeded."
+)
+@REASON
+@DRY_RUN
+@cluster
+async def mark(
+    client: Client,
+    namespace: str,
+    run: str,
+    state: str,
+    tasks: tuple[str, ...],
+    outputs: tuple[str, ...],
+    reason: str,
+    dry_run: bool,
+) -> None:
+    """Say that TASKS of RUN have ended as STATE, whatever became of them. `tradewind clear` undoes it."""
+    edit: dict[str, Any] = {"action": ACTIONS[state], "tasks": list(tasks)}
+    if outputs:
+        if len(tasks) > 1 or state != "succeeded":
+            raise click.UsageError("--output is for one task that is marked as succeeded")
+        edit["outputs"] = {tasks[0]: {name: _value(text) for name, text in pairs(outputs).items()}}
+    await _edit(client, namespace, run, edit, reason, dry_run)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any], reason: str, dry_run: bool) -> None:
+    run, view = await look(client, namespace, name, Revisions(client))
+    if view is None or view.board is None:
+        raise click.ClickException(f"dagrun/{name} has not begun: there is nothing to change")
+    if run.cancelled:
+        words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
+        raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that takes over its results")
+    view.board.decide(0.0)
+    changes, problems = rework(view.board, [Edit.model_validate(edit)], len(run.edits))
+    if problems:
+        raise click.ClickException("\n".join(str(problem).partition(": ")[2] for problem in problems))
+    show(affected(view.board, changes))
+    if dry_run:
+        return
+    known = {"by": await whoami(client), "reason": reason}
+    edits = [*run.edits, {**edit, **{key: value for key, value in known.items() if value}}]
+    version = {"metadata": {"resourceVersion": str(run.version)}}
+    await client.patch(RUNS, namespace, name, {**version, "spec": {"edits": edits}})
+    click.echo(f"dagrun/{name} is changed, and goes on (spec.edits[{len(edits) - 1}])")
+
+
+def show(rows: Sequence[tuple[str, str]]) -> None:
+    """What becomes of which task."""
+    for key, words in rows:
+        click.echo(f"{key}: {words}")

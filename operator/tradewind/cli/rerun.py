@@ -1,0 +1,83 @@
+"""`tradewind rerun`: a new run that takes over results of another."""
+
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+
+from tradewind.cli.edit import show
+from tradewind.cli.follow import follow, look
+from tradewind.cli.options import PARAM, cluster, pairs
+from tradewind.cli.run import conclude, run_body, values
+from tradewind.control.revisions import Revisions
+from tradewind.control.run import read_run
+from tradewind.kube.client import Client
+from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model.run import Reuse
+from tradewind.plan.attempt import Fixed
+from tradewind.plan.define import define
+from tradewind.plan.params import resolve
+from tradewind.plan.problem import Invalid
+from tradewind.plan.rework import reuse_problems, taken_over
+
+
+@click.command()
+@click.argument("run")
+@click.option(
+    "--from",
+    "rerun",
+    multiple=True,
+    metavar="TASK",
+    help="Run this task again, and all that depends on it; repeat for more.",
+)
+@click.option("--only", multiple=True, metavar="TASK", help="Run nothing but this task; repeat for more.")
+@click.option("--all", "everything", is_flag=True, help="Take over nothing: the same params, from the beginning.")
+@PARAM
+@click.option("--dry-run", is_flag=True, help="Only show which tasks would run.")
+@click.option("--watch/--no-watch", default=True, show_default=True, help="Follow the run to its end.")
+@cluster
+async def command(
+    client: Client,
+    namespace: str,
+    run: str,
+    rerun: tuple[str, ...],
+    only: tuple[str, ...],
+    everything: bool,
+    params: tuple[str, ...],
+    dry_run: bool,
+    watch: bool,
+) -> None:
+    """Start a new run of RUN's DAG, as it is now, with RUN's params (but for those given). What succeeded in RUN is taken over with its
+    outputs, unless --from, --only or --all say otherwise."""
+    other, view = await look(client, namespace, run, Revisions(client))
+    if view is None or view.board is None:
+        raise click.ClickException(f"dagrun/{run} has not begun: there is nothing to take over")
+    dag = await client.get(DAGS, namespace, other.dag)
+    try:
+        definition = define(dag["spec"])
+    except Invalid as error:
+        raise click.ClickException(f"dag/{other.dag} is invalid: {error}") from None
+    given = {**other.params, **values(definition.spec.params, pairs(params))}
+    if problems := resolve(definition.spec.params, given)[1]:
+        raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
+    body = run_body(other.dag, given)
+    reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
+    if wrong := [*reuse_problems(reuse, definition)]:
+        raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
+    view.board.decide(0.0)
+    taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse)
+    keys = {item.key for item in taken}
+    show([(item.key, f"{item.state}, {item.why}") for item in taken])
+    show([(name, "runs") for name in definition.graph.order if name not in keys and f"{name}[0]" not in keys])
+    if dry_run:
+        return
+    if not everything:
+        body["spec"]["reuse"] = reuse.model_dump(exclude_defaults=True)
+    created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
+    click.echo(f"dagrun/{created.name} started")
+    if watch:
+        console = Console()
+        ended, rows = await follow(client, namespace, created.name, console, lambda: "")
+        succeeded: Any = await conclude(client, ended, rows, "text", console)
+        click.get_current_context().exit(0 if succeeded else 1)

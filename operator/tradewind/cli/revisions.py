@@ -1,0 +1,73 @@
+"""`tradewind revisions`: the specs that a DAG has had."""
+
+import json
+import time
+from collections import Counter
+from datetime import datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.recorded import Past, past
+from tradewind.control.revisionhistory import uses
+from tradewind.kube.client import Client
+from tradewind.model import duration
+
+
+@click.command()
+@click.argument("dag")
+@OUTPUT
+@cluster
+async def command(client: Client, namespace: str, dag: str, output: str) -> None:
+    """List the revisions of DAG, the oldest first: every valid spec that it has had, and how many runs use it. The current one has a `*`."""
+    found = await past(client, namespace, dag)
+    runs = await uses(client, namespace, dag)
+    if output == "json":
+        click.echo(json.dumps(_data(found, runs), indent=2, ensure_ascii=False))
+        return
+    if not found.revisions:
+        click.echo(f"dag/{dag} has no revisions; {found.told()}", err=True)
+        return
+    Console().print(_table(found, runs))
+    if found.dag is None:
+        click.echo(f"DAG {dag!r} was deleted: its revisions go with the last runs that use them", err=True)
+    elif found.current is None:
+        click.echo(
+            f"the spec of dag/{dag} is not recorded: it is invalid, or the operator has not seen it yet", err=True
+        )
+
+
+def _table(found: Past, runs: Counter[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("REVISION", "RUNS"):
+        table.add_column(head, justify="right")
+    for head in ("AGE", "NAME", "CHANGE CAUSE"):
+        table.add_column(head, overflow="fold")
+    now, current = time.time(), found.current
+    for item in found.revisions:
+        mark = "*" if item is current else " "
+        age = duration.text(max(0.0, round(now - datetime.fromisoformat(item.created).timestamp())))
+        style = "bold" if item is current else ""
+        table.add_row(
+            Text(f"{mark} {item.number}", style=style), str(runs[item.name]), age, item.name, Text(item.cause)
+        )
+    return table
+
+
+def _data(found: Past, runs: Counter[str]) -> list[dict[str, object]]:
+    current = found.current
+    return [
+        {
+            "revision": item.number,
+            "name": item.name,
+            "current": item is current,
+            "createdAt": item.created,
+            "runs": runs[item.name],
+            "changeCause": item.cause,
+            "spec": item.spec,
+        }
+        for item in found.revisions
+    ]

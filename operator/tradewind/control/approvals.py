@@ -1,0 +1,135 @@
+"""Approvals: asking for a decision, and waiting for it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind import API_VERSION
+from tradewind.control.runstatus import between, stamp
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
+from tradewind.kube.pod import DAG, RUN, RUN_UID, TASK
+from tradewind.kube.resources import APPROVALS
+from tradewind.model.value import Param
+from tradewind.plan.decision import RunFacts
+from tradewind.plan.params import resolve
+from tradewind.plan.problem import summary
+
+LOOK = 600.0
+"""Seconds after which an approval is looked at again, should an event have been missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. `name` is the object's; `timeout` is seconds."""
+
+    name: str
+    task: str
+    message: str
+    questions: Mapping[str, Param]
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`outcome` is Approved, Rejected or Expired; `outputs` is what the task hands on."""
+
+    outcome: str
+    outputs: dict[str, Any]
+
+
+class Approvals:
+    """The approvals that runs wait for."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._clock = client, clock
+        self._waiting: dict[tuple[str, str], asyncio.Event] = {}
+
+    def seen(self, body: Object) -> None:
+        """An approval was created, changed or deleted."""
+        meta = body["metadata"]
+        if waiting := self._waiting.get((meta["namespace"], meta["name"])):
+            waiting.set()
+
+    async def decide(self, run: RunFacts, question: Question) -> Decision:
+        """Asks, unless that has been done, and waits for the decision. A question that someone deletes is asked again. Raises what
+        the API raises."""
+        key = (run.namespace, question.name)
+        changed = self._waiting[key] = asyncio.Event()
+        try:
+            while True:
+                changed.clear()
+                body = await self._asked(run, question)
+                left = self._left(body, question.timeout)
+                if decision := await self._settled(body, question, late=left is not None and left <= 0):
+                    return decision
+                try:
+                    async with asyncio.timeout(LOOK if left is None else min(LOOK, max(0.05, left))):
+                        await changed.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            del self._waiting[key]
+
+    async def _asked(self, run: RunFacts, question: Question) -> Object:
+        """The object, made if it is not there."""
+        try:
+            return await self._client.get(APPROVALS, run.namespace, question.name)
+        except NotFound:
+            pass
+        deadline = "" if question.timeout is None else stamp(self._clock() + question.timeout)
+        spec = {
+            "run": run.name,
+            "task": question.task,
+            "message": question.message,
+            "questions": {name: param.model_dump(exclude_defaults=True) for name, param in question.questions.items()},
+            "deadline": deadline,
+        }
+        owner = {"apiVersion": API_VERSION, "kind": "DAGRun", "name": run.name, "uid": run.uid, "controller": True}
+        labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: question.task.partition("[")[0]}
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "Approval",
+            "metadata": {"name": question.name, "labels": labels, "ownerReferences": [owner]},
+            "spec": {name: value for name, value in spec.items() if value},
+        }
+        try:
+            made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
+        except AlreadyExists:
+            return await self._client.get(APPROVALS, run.namespace, question.name)
+        return made
+
+    def _left(self, body: Object, timeout: float | None) -> float | None:
+        """Seconds until it is too late."""
+        if timeout is None:
+            return None
+        return timeout - between(body["metadata"]["creationTimestamp"], stamp(self._clock()))
+
+    async def _settled(self, body: Object, question: Question, late: bool) -> Decision | None:
+        """The decision, if there is one, written down in the object's status."""
+        spec, status = body["spec"], body.get("status") or {}
+        answers, problems = resolve(question.questions, spec.get("answers") or {})
+        outcome = spec.get("decision") or ""
+        message = ""
+        if outcome == "Approved" and problems:
+            words = summary(problems).replace("spec.params.", "spec.answers.").replace("the DAG declares", "asked are")
+            outcome, message = "", words[:1_024]
+        if status.get("outcome") == "Expired" or (not outcome and late):
+            outcome = "Expired"
+        wanted = {"outcome": outcome or "Pending", "message": message}
+        if any(status.get(name, "") != value for name, value in wanted.items()):
+            meta = body["metadata"]
+            patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": wanted}
+            try:
+                await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
+            except (Conflict, Invalid, NotFound):
+                self._waiting[meta["namespace"], meta["name"]].set()  # It has changed meanwhile: look again.
+                return None
+        if not outcome:
+            return None
+        who = {"by": spec.get("by", ""), "comment": spec.get("comment", ""), "answers": answers}
+        return Decision(outcome, {"approved": outcome == "Approved", **who})

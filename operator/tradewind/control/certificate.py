@@ -1,0 +1,113 @@
+"""The webhook's certificate: read again when its files change, and said aloud when it ends."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from tradewind import metrics
+
+log = logging.getLogger(__name__)
+SOON = 14 * 86_400.0
+"""Seconds before its end from which a certificate is worth a warning. cert-manager renews earlier than that."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the files. The kubelet itself brings a changed Secret within a minute or two."""
+SAY_EVERY = 3_600.0
+"""Seconds between two warnings about the same certificate."""
+
+
+class Unusable(Exception):
+    """The files are not a certificate and its key."""
+
+
+class Certificate:
+    """A certificate and its key, in two files. `context` serves the last ones that could be used."""
+
+    def __init__(self, cert: Path, key: Path, tell: Callable[[str, str], None], clock: Callable[[], float] = time.time):
+        """`tell` is given a reason in one word and a sentence. Raises Unusable."""
+        self._cert, self._key, self._tell, self._clock = cert, key, tell, clock
+        self.context = _server_context()
+        # A context keeps a certificate of each type of key, and would go on serving one of another type than the new one's: every
+        # connection is handed to the context that was made last.
+        self.context.sni_callback = self._hand_over
+        self._newest = self.context
+        self._read = b""
+        self._told: tuple[str, float] = ("", float("-inf"))
+        self.expires = 0.0
+        """When it ends, in epoch seconds."""
+        self._load()
+
+    async def watch(self) -> None:
+        """Keeps in step with the files, for ever."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_EVERY)
+
+    def look(self) -> None:
+        """Takes what the files say now, and says what is wrong with it."""
+        try:
+            self._load()
+        except Unusable as error:
+            self._say(
+                "CertificateUnusable",
+                f"the changed certificate is not used: {error}; the one before goes on until it ends",
+            )
+            return
+        if trouble := self.trouble():
+            self._say("CertificateExpired" if self.expired else "CertificateExpiresSoon", trouble)
+
+    @property
+    def expired(self) -> bool:
+        """Whether no API server accepts it any more."""
+        return self._clock() >= self.expires
+
+    def trouble(self) -> str:
+        """What is wrong, and what to do; empty when nothing is."""
+        left = self.expires - self._clock()
+        if left > SOON:
+            return ""
+        day = datetime.fromtimestamp(self.expires, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        what = (
+            f"expires on {day}, in {left / 86_400:.1f} days"
+            if left > 0
+            else f"expired on {day}: nothing is checked at admission"
+        )
+        return f"the webhook's certificate {what}; renew it: `helm upgrade`, or see docs/admission.md"
+
+    def _load(self) -> None:
+        try:
+            cert, key = self._cert.read_bytes(), self._key.read_bytes()
+        except OSError as error:
+            raise Unusable(str(error)) from None
+        if cert + key == self._read:
+            return
+        try:
+            newest = _server_context()
+            newest.load_cert_chain(self._cert, self._key)
+            expires = min(item.not_valid_after_utc for item in x509.load_pem_x509_certificates(cert))
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise Unusable(f"{self._cert} and {self._key} are no certificate and its key ({error})") from None
+        self._newest, self._read, self.expires = newest, cert + key, expires.timestamp()
+        metrics.certificate_expiry.set(self.expires)
+        log.info("certificate of %s, until %s", self._cert, expires)
+
+    def _hand_over(self, connection: ssl.SSLObject, *_: object) -> None:
+        connection.context = self._newest
+
+    def _say(self, reason: str, words: str) -> None:
+        """Now, and again from time to time as long as it is so."""
+        told, at = self._told
+        if told == reason and self._clock() < at + SAY_EVERY:
+            return
+        self._told = (reason, self._clock())
+        log.warning("%s", words)
+        self._tell(reason, words)
+
+
+def _server_context() -> ssl.SSLContext:
+    return ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

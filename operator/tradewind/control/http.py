@@ -1,0 +1,164 @@
+"""HTTP requests sent by the operator itself: bounded in number, time and size, and not to where only the operator's host may go."""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+AT_ONCE = 64
+"""Requests under way at the same time; more wait."""
+LIMIT = 64 * 1024
+"""Bytes of a response's body: it becomes a part of the run's status."""
+REDIRECTS = 5
+Network = IPv4Network | IPv6Network
+FORBIDDEN: tuple[Network, ...] = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "224.0.0.0/4",
+            "100.100.100.200/32",
+            "168.63.129.16/32",
+            "::/128",
+            "::1/128",
+            "fe80::/10",
+            "ff00::/8",
+            "fd00:ec2::254/128",
+        ),
+    )
+)
+"""The host itself, its neighbours on the link, and the metadata services of clouds: they trust whoever can reach them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """What an operator may do itself for tasks without pods: send `requests`, also to `allowed` networks that are forbidden otherwise,
+    and read the `secrets` and ConfigMaps that a request refers to. What it may not is done from pods."""
+
+    requests: bool = True
+    services: bool = True
+    """Whether a host without a dot is a Service of the run's namespace, as it is to the pods there."""
+    allowed: tuple[Network, ...] = ()
+    secrets: bool = False
+
+
+NOTHING = Light()
+
+
+class Failed(Exception):
+    """The request came to nothing; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send. `expect_status` are the codes that count as success, every 2xx when empty; `timeout` is seconds."""
+
+    url: str
+    method: str
+    headers: Mapping[str, str]
+    body: str
+    expect_status: Sequence[int]
+    timeout: float
+
+
+class Sender:
+    """Sends requests."""
+
+    def __init__(self, light: Light) -> None:
+        self._light = light
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request, headers: Mapping[str, str], namespace: str) -> dict[str, Any]:
+        """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Raises Failed."""
+        if not request.url.startswith(("http://", "https://")):
+            raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
+        what = f"{request.method} {_shown(request.url)}"
+        async with self._room:
+            try:
+                async with asyncio.timeout(request.timeout):
+                    status, body = await self._ask(request, headers, namespace)
+            except TimeoutError:
+                raise Failed(f"{what}: no answer within {request.timeout:g} s (http.timeout)") from None
+            except aiohttp.ClientConnectorError as error:
+                raise Failed(f"{what}: {error.host}: {error.os_error.strerror or error.os_error}") from None
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise Failed(f"{what}: {str(error) or type(error).__name__}") from None
+        if not (status in request.expect_status if request.expect_status else 200 <= status < 300):
+            wanted = ", ".join(map(str, request.expect_status)) or "2xx"
+            raise Failed(f"{what}: answered {status}, wanted {wanted}: {body[:300].decode(errors='replace')}")
+        if len(body) > LIMIT:
+            words = f"{what}: the response has more than {LIMIT // 1024} KiB"
+            raise Failed(f"{words}: ask for less, or fetch it in a script that writes it to a volume")
+        return {"status": status, "body": _content(body)}
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str) -> tuple[int, bytes]:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=AT_ONCE, socket_factory=self._socket)
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        async with self._session.request(
+            request.method,
+            self._address(request.url, namespace),
+            headers=headers,
+            data=request.body.encode() or None,
+            max_redirects=REDIRECTS,
+            timeout=aiohttp.ClientTimeout(total=None),
+        ) as response:
+            return response.status, await _read(response)
+
+    def _address(self, text: str, namespace: str) -> URL:
+        url = URL(text)
+        if not self._light.services or not url.host or url.host == "localhost" or "." in url.host or ":" in url.host:
+            return url
+        return url.with_host(f"{url.host}.{namespace}.svc")
+
+    def _socket(self, info: Any) -> socket.socket:
+        """Called for every connection, redirects included, with the address that it really goes to."""
+        family, kind, protocol, _, address = info
+        host = ip_address(address[0].partition("%")[0])
+        if isinstance(host, IPv6Address) and host.ipv4_mapped:
+            host = host.ipv4_mapped
+        if _within(host, FORBIDDEN) and not _within(host, self._light.allowed):
+            words = "the operator does not send requests there (its own host, the link, metadata services)"
+            raise OSError(f"{host}: {words}: set http.pod, or allow it with --http-allow")
+        return socket.socket(family, kind, protocol)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    found = bytearray()
+    async for chunk in response.content.iter_chunked(16 * 1024):
+        found += chunk
+        if len(found) > LIMIT:
+            break
+    return bytes(found)
+
+
+def _within(host: Any, networks: Sequence[Network]) -> bool:
+    return any(host.version == network.version and host in network for network in networks)
+
+
+def _content(body: bytes) -> Any:
+    """Parsed when it is JSON, else as text."""
+    try:
+        return json.loads(body) if body.strip() else None
+    except ValueError:
+        return body.decode(errors="replace")
+
+
+def _shown(url: str) -> str:
+    """A URL without what may be secret in it."""
+    return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])[:200]

@@ -1,0 +1,167 @@
+"""Attempts without a pod, done by the operator itself.
+
+What is under way lives in this process only. After a restart it begins anew, under the same number: a wait and an approval go on as
+though nothing had happened, since their beginning is known; a request may be sent again.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tradewind.control.observe import Ended
+from tradewind.control.podbuild import Unrenderable
+from tradewind.control.podlesswork import Unsuccessful, Work, Worker
+from tradewind.control.view import View
+from tradewind.kube.errors import ApiError, Forbidden
+from tradewind.model.duration import instant
+from tradewind.model.task import Task
+from tradewind.plan.attempt import Attempt
+from tradewind.plan.board import Board
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.decision import Live, Plan, Start
+from tradewind.plan.params import outputs_problem
+
+log = logging.getLogger(__name__)
+AGAIN = 5.0
+"""Seconds between two tries when the API server does not let us."""
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """An attempt that has begun. `since` is epoch seconds; `live` is what the planner is told."""
+
+    since: int
+    live: Live
+    doing: "asyncio.Task[None] | None" = None
+    stopped: tuple[str, str] | None = None
+
+
+@dataclass(slots=True)
+class Doing:
+    """What is under way for a run, by task or item, and what has ended since the last pass."""
+
+    under_way: dict[str, UnderWay] = field(default_factory=dict)
+    ended: list[Ended] = field(default_factory=list)
+
+
+class Podless:
+    """Does tasks without pods. `wake(run uid)` is called when one has ended."""
+
+    def __init__(self, worker: Worker, wake: Callable[[str], None], clock: Callable[[], float] = time.time) -> None:
+        self._worker, self._wake, self._clock = worker, wake, clock
+        self._runs: dict[str, Doing] = {}
+
+    def tell(self, view: View, board: Board, now: float) -> None:
+        """Tells the planner what is under way, and what has ended since."""
+        doing = self._runs.get(view.run.uid)
+        if doing is None:
+            return
+        ended, doing.ended = doing.ended, []
+        for end in ended:
+            view.finish(end, now)
+        for key, attempt in doing.under_way.items():
+            if board.live(key) != attempt.live:
+                board.tell_live(key, attempt.live)
+
+    def start(self, view: View, board: Board, plan: Plan, now: float) -> bool:
+        """Begins what is to start, and ends what is to stop. Whether there is something to look at right away."""
+        if not plan.podless and view.run.uid not in self._runs:
+            return False
+        doing = self._runs.setdefault(view.run.uid, Doing())
+        for stop in plan.stops:
+            attempt = doing.under_way.get(stop.task)
+            if attempt and attempt.doing and attempt.live.number == stop.number:
+                attempt.stopped = (stop.reason, stop.why)
+                attempt.doing.cancel()
+        for start in plan.podless:
+            if start.key not in doing.under_way:
+                self._begin(doing, view, board, start, now)
+        return bool(plan.podless)
+
+    def forget(self, uid: str) -> None:
+        """A run has ended, or is no longer ours."""
+        doing = self._runs.pop(uid, None)
+        for attempt in doing.under_way.values() if doing else ():
+            if attempt.doing:
+                attempt.doing.cancel()
+
+    async def close(self) -> None:
+        """Ends everything."""
+        for uid in list(self._runs):
+            self.forget(uid)
+        await self._worker.close()
+
+    def _begin(self, doing: Doing, view: View, board: Board, start: Start, now: float) -> None:
+        task = board.definition.tasks[start.task]
+        since = int(self._clock())
+        if task.wait and start.number == 1:
+            since = min(since, _ready(view, board, start))
+        try:
+            work = self._worker.work(board, start, task, since)
+        except (Unrenderable, ExpressionError) as error:
+            doing.ended.append(self._failure(start, since, "ExpressionError", str(error)))
+            return
+        if task.compute:
+            self._done(doing, start, since, task, work.outputs)
+            return
+        live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
+        attempt = doing.under_way[start.key] = UnderWay(since, live)
+        attempt.doing = asyncio.create_task(self._do(view.run.uid, doing, start, task, work, attempt))
+
+    async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
+        try:
+            self._done(doing, start, attempt.since, task, await self._patiently(uid, attempt, work))
+        except Unsuccessful as error:
+            doing.ended.append(self._failure(start, attempt.since, error.reason, str(error)))
+        except asyncio.CancelledError:
+            if attempt.stopped is None:
+                raise
+            doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
+        except Exception as error:
+            log.exception("%s of run %s", start.key, uid)
+            words = f"the operator could not do this: {type(error).__name__}: {error}"
+            doing.ended.append(self._failure(start, attempt.since, "Error", words))
+        del doing.under_way[start.key]
+        self._wake(uid)
+
+    async def _patiently(self, uid: str, attempt: UnderWay, work: Work) -> dict[str, Any]:
+        """The outputs. As long as the API server does not let us, the attempt waits and says so."""
+        live = attempt.live
+
+        def say(words: str) -> None:
+            if attempt.live.message != words:
+                attempt.live = replace(live, message=words)
+                self._wake(uid)
+
+        while True:
+            try:
+                return await work.begin(say)
+            except ApiError as error:
+                reason = "NoPermission" if isinstance(error, Forbidden) else "APIUnavailable"
+                attempt.live = Live(
+                    live.number, reason=reason, message=error.message, seen=live.seen, created=live.created
+                )
+                self._wake(uid)
+            await asyncio.sleep(AGAIN)
+            attempt.live = live
+
+    def _done(self, doing: Doing, start: Start, since: int, task: Task, outputs: dict[str, Any]) -> None:
+        if problem := outputs_problem(task.outputs, outputs):
+            doing.ended.append(self._failure(start, since, "OutputInvalid", problem))
+        else:
+            attempt = Attempt(start.key, start.number, since, max(since, int(self._clock())))
+            doing.ended.append(Ended(attempt, "", outputs))
+
+    def _failure(self, start: Start, since: int, reason: str, message: str) -> Ended:
+        return Ended(Attempt(start.key, start.number, since, max(since, int(self._clock())), reason), message)
+
+
+def _ready(view: View, board: Board, start: Start) -> int:
+    """When (epoch seconds) the last dependency ended, or the run began: a wait counts from there, whenever we first saw it."""
+    upstream = board.definition.graph.upstream[start.task]
+    units = [unit.key for name in upstream for unit in board.members(name)]
+    ends = [view.ended[key][-1].end for key in units if key in view.ended]
+    return max([int(instant(view.run.status["startedAt"])), *ends])

@@ -1,0 +1,219 @@
+"""What tasks without a pod do: a request, a wait, an approval, a computation, a run of another DAG."""
+
+import asyncio
+import base64
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from tradewind.control.approvals import Approvals, Question
+from tradewind.control.http import Failed, Request, Sender
+from tradewind.control.podbuild import Renderer, Unrenderable, pod_name
+from tradewind.control.runstatus import stamp
+from tradewind.control.subdag import Call, Say, SubDAGs
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import CONFIG_MAPS, SECRETS
+from tradewind.model.duration import instant, seconds
+from tradewind.model.light import HttpRequest, SubDAG, Wait
+from tradewind.model.task import Task
+from tradewind.plan.board import Board
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.decision import Start
+from tradewind.plan.template import whole
+
+LONGEST_SLEEP = 60.0
+"""Seconds after which a wait looks at the clock again: clocks are set."""
+_VARIABLE = re.compile(r"\$\$|\$\(([^)]*)\)")
+Outputs = dict[str, Any]
+
+
+class Unsuccessful(Exception):
+    """The attempt failed: `reason` is one CamelCase word."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+async def _nothing(_: Say) -> Outputs:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do. `reason` and `message` say what it waits for, to people."""
+
+    begin: Callable[[Say], Awaitable[Outputs]] = _nothing
+    """Is told how to say what it waits for. Raises Unsuccessful, and what the API raises; may be called again then."""
+    reason: str = ""
+    message: str = ""
+    outputs: Outputs = field(default_factory=dict)
+    """Of a computation, which is done already."""
+
+
+class Worker:
+    """Does it."""
+
+    def __init__(
+        self,
+        client: Client,
+        sender: Sender,
+        approvals: Approvals,
+        subdags: SubDAGs,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._sender, self._approvals, self._clock = client, sender, approvals, clock
+        self._subdags = subdags
+
+    def work(self, board: Board, start: Start, task: Task, since: int) -> Work:
+        """What to do for an attempt that counts from `since` (epoch seconds). Raises Unrenderable."""
+        renderer = Renderer(start.task, board.evaluator(start.key, start.number))
+        if task.wait:
+            until = _until(task.wait, renderer, since)
+            return Work(lambda _: self._sleep(until), "Wait", f"waits until {stamp(until)}")
+        if task.approval:
+            return self._approval(board, start, task, renderer)
+        if task.http:
+            request = partial(self._request, board, task, _rendered(task.http, renderer), _texts(board, task, renderer))
+            return Work(lambda _: request())
+        if task.dag:
+            return self._subdag(board, start, task.dag, renderer)
+        return Work(outputs=_computed(board, start, task))
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._sender.close()
+
+    async def _sleep(self, until: float) -> Outputs:
+        while (left := until - self._clock()) > 0:
+            await asyncio.sleep(min(left, LONGEST_SLEEP))
+        return {}
+
+    def _approval(self, board: Board, start: Start, task: Task, renderer: Renderer) -> Work:
+        approval = task.approval
+        assert approval is not None  # noqa: S101 - the caller asked
+        question = Question(
+            pod_name(board.run.name, start.task, start.number, start.index),
+            start.key,
+            renderer.plain("approval.message", approval.message),
+            approval.questions,
+            seconds(approval.timeout) if approval.timeout else None,
+        )
+
+        async def ask(_: Say) -> Outputs:
+            decision = await self._approvals.decide(board.run, question)
+            who = f" by {decision.outputs['by']}" if decision.outputs["by"] else ""
+            why = f": {decision.outputs['comment']}" if decision.outputs["comment"] else ""
+            if decision.outcome == "Rejected" and approval.on_reject == "Fail":
+                raise Unsuccessful("Declined", f"declined{who}{why}")
+            if decision.outcome == "Expired" and approval.on_timeout == "Fail":
+                raise Unsuccessful("ApprovalTimeout", f"not decided within {approval.timeout}")
+            return decision.outputs
+
+        words = f"waits for approval {question.name}: `tradewind approve {board.run.name} {start.key}`, or reject"
+        return Work(ask, "Approval", words)
+
+    def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
+        ended = board.units[start.key].ended
+        params = {
+            name: board.run.params[secret]
+            if isinstance(value, str) and (secret := _secret(board, value))
+            else renderer.tree(f"dag.params.{name}", value)
+            for name, value in dag.params.items()
+        }
+        call = Call(start, dag.name, params, ended[-1].number if ended and not ended[-1].succeeded else 0)
+
+        async def run(say: Say) -> Outputs:
+            outcome = await self._subdags.outcome(board.run, call, say)
+            if outcome.reason:
+                raise Unsuccessful(outcome.reason, outcome.message)
+            return outcome.outputs
+
+        return Work(run, "SubDAG", f"makes a run of DAG {dag.name}")
+
+    async def _request(self, board: Board, task: Task, request: Request, texts: Mapping[str, str]) -> Outputs:
+        variables = dict(texts)
+        if any("$(" in text for text in request.headers.values()):
+            variables |= await self._secrets(board, task)
+
+        def value(match: re.Match[str]) -> str:
+            return "$" if match[0] == "$$" else variables.get(match[1], match[0])
+
+        headers = {name: _VARIABLE.sub(value, text) for name, text in request.headers.items()}
+        try:
+            return await self._sender.send(request, headers, board.run.namespace)
+        except Failed as error:
+            raise Unsuccessful("HttpError", str(error)) from None
+
+    async def _secrets(self, board: Board, task: Task) -> dict[str, str]:
+        """Variables from Secrets and ConfigMaps. Only an operator that may read them is given such tasks."""
+        wanted = []
+        for variable, source in task.env_from.items():
+            if ref := source.secret_key_ref or source.config_map_key_ref:
+                kind = SECRETS if source.secret_key_ref else CONFIG_MAPS
+                wanted.append((variable, kind, ref.name, ref.key, ref.optional))
+        for variable, text in task.env.items():
+            given = board.run.params.get(_secret(board, text)) if _secret(board, text) else None
+            if isinstance(given, dict):
+                wanted.append((variable, SECRETS, given["name"], given["key"], False))
+        found: dict[str, str] = {}
+        for variable, kind, name, key, optional in wanted:
+            try:
+                data = (await self._client.get(kind, board.run.namespace, name)).get("data") or {}
+            except NotFound:
+                data = {}
+            if key in data:
+                found[variable] = base64.b64decode(data[key]).decode() if kind is SECRETS else str(data[key])
+            elif not optional:
+                words = f"there is no {kind.kind} {name} with a key {key!r}: create it, or mend env and envFrom"
+                raise Unsuccessful("ConfigError", words)
+        return found
+
+
+def _computed(board: Board, start: Start, task: Task) -> Outputs:
+    """The outputs of a computation. Raises Unrenderable."""
+    evaluate = board.evaluator(start.key, start.number)
+    found = {}
+    for name, expression in task.compute.items():
+        try:
+            found[name] = evaluate(expression)
+        except ExpressionError as error:
+            raise Unrenderable(f"spec.tasks.{start.task}.compute.{name}: {error}") from None
+    return found
+
+
+def _until(wait: Wait, renderer: Renderer, since: int) -> float:
+    """When (epoch seconds) a wait is over. Raises Unrenderable."""
+    field_ = "duration" if wait.duration else "until"
+    text = renderer.plain(f"wait.{field_}", wait.duration or wait.until)
+    try:
+        return since + seconds(text) if wait.duration else instant(text)
+    except ValueError as error:
+        raise Unrenderable(f"wait.{field_}: {error}") from None
+
+
+def _rendered(request: HttpRequest, renderer: Renderer) -> Request:
+    """The request, but for what `$(NAME)` in its headers stands for. Raises Unrenderable."""
+    return Request(
+        url=renderer.plain("http.url", request.url),
+        method=request.method,
+        headers={name: renderer.expandable(f"http.headers.{name}", text) for name, text in request.headers.items()},
+        body=renderer.plain("http.body", request.body),
+        expect_status=request.expect_status,
+        timeout=seconds(request.timeout),
+    )
+
+
+def _texts(board: Board, task: Task, renderer: Renderer) -> dict[str, str]:
+    """Variables that are no secret."""
+    return {name: renderer.plain(f"env.{name}", text) for name, text in task.env.items() if not _secret(board, text)}
+
+
+def _secret(board: Board, text: str) -> str:
+    """The secret param that is the whole value, if one is."""
+    name = whole(text).removeprefix("params.")
+    return name if name in board.definition.secrets else ""

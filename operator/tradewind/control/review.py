@@ -1,0 +1,128 @@
+"""What is wrong with a document, told by one function to the operator, to the admission webhook and to `tradewind lint`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from tradewind.control.podbuild import Unrenderable, build
+from tradewind.model.approval import ApprovalSpec
+from tradewind.model.base import Model
+from tradewind.model.pool import PoolSpec
+from tradewind.model.run import DAGRunSpec
+from tradewind.model.task import Task
+from tradewind.model.value import Param
+from tradewind.plan.decision import RunFacts, Start
+from tradewind.plan.define import defined
+from tradewind.plan.definition import Definition
+from tradewind.plan.params import resolve
+from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.read import read
+from tradewind.plan.render import Rendering, nowhere, render
+from tradewind.plan.template import Evaluate, leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What is wrong with a `spec`, and what it says: a Definition, a DAGRunSpec or a PoolSpec; None where it can't be read."""
+
+    problems: Sequence[Problem] = ()
+    content: Any = None
+
+
+def review(kind: str, spec: Any) -> Reviewed:
+    """Everything that is wrong with the `spec` of an object, as far as it can be told without a cluster."""
+    return REVIEWS[kind](spec)
+
+
+def against(declared: Mapping[str, Param], run: DAGRunSpec) -> list[Problem]:
+    """What is wrong with a run of a DAG that declares these params."""
+    return resolve(declared, run.params)[1]
+
+
+def review_dag(rendering: Rendering) -> Reviewed:
+    """Everything that is wrong with a DAG that is rendered from templates, or uses none."""
+    try:
+        definition = defined(rendering)
+    except Invalid as error:
+        return Reviewed(error.problems)
+    return Reviewed([rendering.told(problem) for problem in pod_problems(definition)], definition)
+
+
+def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:
+    def reads(spec: Any) -> Reviewed:
+        try:
+            return Reviewed(content=read(model, spec))
+        except Invalid as error:
+            return Reviewed(error.problems)
+
+    return reads
+
+
+REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
+    "DAG": lambda spec: review_dag(render(spec, nowhere)),
+    "DAGRun": _reads(DAGRunSpec),
+    "Pool": _reads(PoolSpec),
+    "ClusterPool": _reads(PoolSpec),
+    "Approval": _reads(ApprovalSpec),
+}
+"""Kind -> who reviews its `spec`."""
+
+
+def templated(definition: Definition) -> dict[str, Task]:
+    """The tasks with a podTemplate, without what the template has nothing to do with, so that a pod can be built before there is a run."""
+    return {
+        name: task.model_copy(
+            update={
+                "env": {}, "args": [], "command": [], "http": None,
+                "image": task.image if task.image and "$[[" not in task.image else "image",
+            }
+        )
+        for name, task in definition.tasks.items()
+        if task.pod_template is not None
+    }  # fmt: skip
+
+
+def bare_pod(name: str, namespace: str, bare: Task, evaluate: Evaluate) -> bytes:
+    """The pod of such a task; equal templates make equal pods. Raises Unrenderable where `evaluate` raises ExpressionError."""
+    facts, start = RunFacts("run", namespace, "uid", "dag"), Start("task", None, 1, "")
+    return build(name, start, bare, facts, evaluate, "image")
+
+
+def pod_problems(definition: Definition) -> list[Problem]:
+    """Tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
+    problems = []
+    known: dict[bytes, list[str]] = {}
+    """Pod -> its fields that no pod has. Most tasks have the template of spec.defaults."""
+    for name, task in templated(definition).items():
+        path = f"spec.tasks.{name}.podTemplate"
+        try:
+            pod = bare_pod("pod", "default", task, lambda _: "")
+        except Unrenderable as error:
+            if not leaves(task.pod_template, ""):  # What an expression gives instead is seen when it is evaluated.
+                where, _, words = str(error).partition(": ")
+                problems.append(Problem(path + where.partition(".podTemplate")[2], words))
+            continue
+        if pod not in known:
+            known[pod] = _unknown_fields(pod)
+        what, instead = "a pod has no such field", "see `kubectl explain pod.spec`"
+        problems += [Problem(f"{path}{field}", what, instead) for field in known[pod]]
+    return problems
+
+
+def _unknown_fields(pod: bytes) -> list[str]:
+    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
+
+    try:
+        V1Pod.model_validate(orjson.loads(pod))
+    except ValidationError as error:
+        # The generated models are stricter than the API server about types (no number is a quantity), so only fields that a pod does
+        # not have count here.
+        return [
+            "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+            for detail in error.errors(include_url=False)
+            if detail["type"] == "extra_forbidden"
+        ]
+    return []

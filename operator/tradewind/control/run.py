@@ -1,0 +1,128 @@
+"""A DAGRun as last seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tradewind.control.status import Packed
+from tradewind.kube.pod import ATTEMPT, DEPTH, ITEM, RUN, TASK
+from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.attempt import key
+from tradewind.plan.decision import RunFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The attempt of another run's task that a run is."""
+
+    uid: str
+    """Of the other run."""
+    run: str
+    task: str
+    """The task or item."""
+    number: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A DAGRun as last seen."""
+
+    name: str
+    namespace: str
+    uid: str
+    version: int
+    generation: int
+    created: int
+    """Epoch seconds of its creation, on the API server's clock."""
+    deleting: bool
+    dag: str
+    params: Mapping[str, Any]
+    desired: str
+    """spec.desiredState."""
+    status: Mapping[str, Any]
+    priority: int | None = None
+    rounds: int = 0
+    """spec.retryFailed."""
+    edits: Sequence[Mapping[str, Any]] = ()
+    reuse: Mapping[str, Any] | None = None
+    caller: Caller | None = None
+    """What it is a part of, if it is."""
+
+    @property
+    def phase(self) -> str:
+        """Its phase; empty before the operator has seen it."""
+        return str(self.status.get("phase") or "")
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended, and is not to go on."""
+        return self.phase in FINAL_PHASES and not self.reopened
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is to end."""
+        return self.desired in ("Cancelled", "Terminated")
+
+    @property
+    def edited(self) -> int:
+        """How many of its edits have been acted on."""
+        return int(self.status.get("edited") or 0)
+
+    @property
+    def retried(self) -> bool:
+        """Whether it is asked to try again what failed."""
+        return self.rounds > int(self.status.get("retried") or 0) and self.phase != "Succeeded"
+
+    @property
+    def reopened(self) -> bool:
+        """Whether it had ended and is asked to go on."""
+        if self.phase not in FINAL_PHASES or self.cancelled or not self.status.get("revision"):
+            return False
+        return self.retried or len(self.edits) > self.edited
+
+    @property
+    def packed(self) -> Packed:
+        """Its ended attempts."""
+        return Packed.of(self.status)
+
+    @property
+    def facts(self) -> RunFacts:
+        """What expressions know of it."""
+        depth = self.caller.depth if self.caller else 0
+        return RunFacts(self.name, self.namespace, self.uid, self.dag, self.status.get("params") or {}, depth)
+
+
+def read_run(body: Mapping[str, Any]) -> Run:
+    """A run from a watch event or an answer. The API server has checked it against the CRD."""
+    meta, spec = body["metadata"], body.get("spec") or {}
+    return Run(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        version=int(meta["resourceVersion"]),
+        generation=int(meta.get("generation") or 0),
+        created=int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp()),
+        deleting="deletionTimestamp" in meta,
+        dag=spec.get("dag", ""),
+        params=spec.get("params") or {},
+        desired=spec.get("desiredState") or "Running",
+        status=body.get("status") or {},
+        priority=spec.get("priority"),
+        rounds=int(spec.get("retryFailed") or 0),
+        edits=spec.get("edits") or (),
+        reuse=spec.get("reuse"),
+        caller=_caller(meta),
+    )
+
+
+def _caller(meta: Mapping[str, Any]) -> Caller | None:
+    """What the labels say of a run that another one owns."""
+    labels = meta.get("labels") or {}
+    owners = [owner["uid"] for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    attempt, item, depth = (str(labels.get(label, "")) for label in (ATTEMPT, ITEM, DEPTH))
+    if not owners or not all(text.isdecimal() and len(text) < 10 for text in (attempt, item or "0", depth)):
+        return None
+    task = key(labels.get(TASK, ""), int(item) if item else None)
+    return Caller(owners[0], labels.get(RUN, ""), task, int(attempt), int(depth))

@@ -1,0 +1,247 @@
+"""Sub-DAGs: runs that are tasks of other runs. Making one, waiting for its end, and cancelling those that no one waits for any more."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tradewind import API_VERSION
+from tradewind.control.podbuild import other_pod_name, pod_name
+from tradewind.control.run import Caller, Run, read_run
+from tradewind.control.view import View
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
+from tradewind.kube.pod import ATTEMPT, DAG, DEPTH, ITEM, RUN, RUN_UID, TASK
+from tradewind.kube.resources import RUNS
+from tradewind.plan.attempt import parse_key
+from tradewind.plan.board import Board
+from tradewind.plan.decision import RunFacts, Start
+from tradewind.plan.state import FINAL
+
+LOOK = 60.0
+"""Seconds after which a run is looked at again, should an event have been missed."""
+MOST_DEEP = 8
+"""Runs within runs. It also ends a DAG that runs itself."""
+TOO_DEEP = "SubDAGTooDeep"
+Say = Callable[[str], None]
+"""What an attempt waits for, in words."""
+_Place = tuple[str, str, int]
+"""Uid of the calling run, task or item, attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Which DAG is to run, and as what."""
+
+    start: Start
+    dag: str
+    params: Mapping[str, Any]
+    previous: int
+    """The attempt before, whose run did not succeed: what it has done is kept. 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended; an empty reason means success."""
+
+    reason: str
+    message: str
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    run: Run | None = None
+    deleted: bool = False
+
+
+class SubDAGs:
+    """The runs that other runs wait for. `views` are the runs that have not ended, by uid; `wake(uid)` lets one look again."""
+
+    def __init__(self, client: Client, views: Mapping[str, View], wake: Callable[[str], None]) -> None:
+        self._client, self._views, self._wake = client, views, wake
+        self._waiting: dict[_Place, _Waiting] = {}
+        self._parts: defaultdict[str, set[str]] = defaultdict(set)
+        """Unfinished runs by the uid of the run that they are a part of."""
+
+    # What the watch says.
+
+    def seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone, and what is known of it has been brought up to date."""
+        if run.final or deleted:
+            self.look(run.uid)
+        if (caller := run.caller) is None:
+            return
+        if run.final or deleted:
+            self._parts[caller.uid].discard(run.uid)
+            if not self._parts[caller.uid]:
+                del self._parts[caller.uid]
+        else:
+            self._parts[caller.uid].add(run.uid)
+        waiting = self._waiting.get((caller.uid, caller.task, caller.number))
+        if waiting and (waiting.run is None or waiting.run.uid == run.uid):
+            waiting.run, waiting.deleted = run, deleted
+            waiting.changed.set()
+
+    # Calling.
+
+    async def outcome(self, run: RunFacts, call: Call, say: Say) -> Outcome:
+        """Makes the run, unless that has been done, and waits for its end. Raises what the API raises."""
+        start = call.start
+        if run.depth >= MOST_DEEP:
+            words = f"this would be the {MOST_DEEP + 1}th run within a run: at most {MOST_DEEP} are allowed. Does {call.dag} run itself?"
+            return Outcome(TOO_DEEP, words)
+        place = (run.uid, start.key, start.number)
+        waiting = self._waiting[place] = _Waiting()
+        try:
+            try:
+                there = await self._made(run, call)
+            except Invalid as error:
+                return Outcome("SubDAGFailed", f"the run of DAG {call.dag} was refused: {error.message}")
+            if waiting.run is None:
+                waiting.run = there
+            return await self._ended(waiting, waiting.run, say)
+        finally:
+            del self._waiting[place]
+
+    async def _ended(self, waiting: _Waiting, run: Run, say: Say) -> Outcome:
+        while not run.final:
+            if waiting.deleted:
+                return Outcome("SubDAGDeleted", f"run {run.name} of DAG {run.dag} was deleted before it ended")
+            say(_words(run))
+            waiting.changed.clear()
+            try:
+                async with asyncio.timeout(LOOK):
+                    await waiting.changed.wait()
+            except TimeoutError:
+                try:
+                    waiting.run = read_run(await self._client.get(RUNS, run.namespace, run.name))
+                except NotFound:
+                    waiting.deleted = True
+            run = waiting.run or run
+        return _outcome(run)
+
+    async def _made(self, run: RunFacts, call: Call) -> Run:
+        """The run, made if it is not there."""
+        start = call.start
+        usual = pod_name(run.name, start.task, start.number, start.index)
+        reuse: str | None = None
+        for name in (usual, other_pod_name(run, start)):
+            if (found := await self._found(run.namespace, name)) is None:
+                if reuse is None:
+                    reuse = await self._previous(run, call)
+                try:
+                    body = _body(name, run, call, reuse)
+                    return read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
+                except AlreadyExists:
+                    found = await self._found(run.namespace, name)
+            if found and found.caller and found.caller.uid == run.uid:
+                return found
+        raise AlreadyExists(409, "AlreadyExists", f"there is a run {usual} already, and it is none of this run's")
+
+    async def _found(self, namespace: str, name: str) -> Run | None:
+        try:
+            return read_run(await self._client.get(RUNS, namespace, name))
+        except NotFound:
+            return None
+
+    async def _previous(self, run: RunFacts, call: Call) -> str:
+        """The run of the attempt before, if it can be taken over."""
+        if not call.previous:
+            return ""
+        task, index = parse_key(call.start.key)
+        before = Start(task, index, call.previous, "")
+        for name in (pod_name(run.name, task, call.previous, index), other_pod_name(run, before)):
+            found = await self._found(run.namespace, name)
+            if found and found.caller and found.caller.uid == run.uid and found.dag == call.dag:
+                return name if found.status.get("revision") else ""
+        return ""
+
+    # Giving up.
+
+    async def given_up(self, run: Run) -> bool:
+        """Cancels a run that is a part of another one which has no use for it any more; whether it did."""
+        if run.caller is None or not self._unwanted(run):
+            return False
+        view = self._views.get(run.caller.uid)
+        parent = view.run if view else await self._found(run.namespace, run.caller.run)
+        terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
+        with contextlib.suppress(NotFound):
+            spec = {"desiredState": "Terminated" if terminated else "Cancelled"}
+            await self._client.patch(RUNS, run.namespace, run.name, {"spec": spec})
+        return True
+
+    def look(self, uid: str) -> None:
+        """A run was looked at, or is gone: what it has no use for any more is to be cancelled."""
+        for part in self._parts.get(uid, ()):
+            if part in self._views and self._unwanted(self._views[part].run):
+                self._wake(part)
+
+    def _unwanted(self, run: Run) -> bool:
+        """Whether a run is to be cancelled, or terminated, for the sake of the one that it is a part of. One that a person works on is
+        left alone."""
+        if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
+            return False
+        parent = self._views.get(run.caller.uid)
+        if run.cancelled and not (parent and parent.run.desired == "Terminated"):
+            return False
+        return not parent or parent.run.final or (parent.board is not None and not _awaited(parent.board, run.caller))
+
+
+def _awaited(board: Board, caller: Caller) -> bool:
+    """Whether an attempt lives, or is to be made."""
+    unit = board.units.get(caller.task)
+    if unit is None:
+        return parse_key(caller.task)[0] in board.groups and board.states[parse_key(caller.task)[0]] not in FINAL
+    return unit.state not in FINAL and caller.number == (unit.live.number if unit.live else unit.next)
+
+
+def _words(run: Run) -> str:
+    if run.phase == "Running":
+        return f"waits for run {run.name} of DAG {run.dag}"
+    message = run.status.get("message") or "it has not begun"
+    return f"waits for run {run.name} of DAG {run.dag}, which is queued: {message}"
+
+
+def _outcome(run: Run) -> Outcome:
+    message = run.status.get("message") or ""
+    if run.phase == "Succeeded":
+        return Outcome("", message, dict(run.status.get("results") or {}))
+    for failure in run.status.get("failures") or ():
+        if failure["reason"] == TOO_DEEP:  # It stays so, however often those above try again.
+            return Outcome(TOO_DEEP, failure["message"])
+    words = "was cancelled" if run.phase == "Cancelled" else "failed"
+    return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")
+
+
+def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
+    start = call.start
+    owner = {"apiVersion": API_VERSION, "kind": "DAGRun", "name": run.name, "uid": run.uid}
+    labels = {
+        RUN_UID: run.uid,
+        RUN: run.name,
+        DAG: run.dag,
+        TASK: start.task,
+        ATTEMPT: str(start.number),
+        DEPTH: str(run.depth + 1),
+        **({} if start.index is None else {ITEM: str(start.index)}),
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "DAGRun",
+        "metadata": {
+            "name": name,
+            "labels": labels,
+            "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": False}],
+        },
+        "spec": {
+            "dag": call.dag,
+            **({"params": dict(call.params)} if call.params else {}),
+            **({"reuse": {"run": reuse}} if reuse else {}),
+        },
+    }

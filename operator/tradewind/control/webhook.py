@@ -1,0 +1,74 @@
+"""The server that the API server asks before it takes an object. docs/design/2026-11-25-admission.md says why it is not kopf's."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from ssl import SSLContext
+
+import orjson
+from aiohttp import web
+
+from tradewind import metrics
+from tradewind.control.admission import REVIEWERS, Asks, Malformed, Request, Verdict, admit, answer, parse
+
+log = logging.getLogger(__name__)
+PATH = "/validate"
+LARGEST = 8 * 2**20
+"""Bytes of a request. The API server takes 3 MiB at most, and asks with the object as it was and as it would be."""
+AT_ONCE = 16
+"""Requests reviewed at the same time. Others wait, at most for as long as their API server does."""
+READING = 5.0
+"""Seconds for a body to arrive."""
+IDLE = 60.0
+"""Seconds that a connection may be without a request, or take to send the head of one."""
+
+
+@contextlib.asynccontextmanager
+async def serve(asks: Asks, port: int, context: SSLContext) -> AsyncIterator[None]:
+    """Serves while the context is open. Requests under way are answered before it closes."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def validate(http: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(READING):
+                data = orjson.loads(await http.read())
+            request = parse(data)
+        except TimeoutError:
+            return web.Response(status=408, text=f"the body did not arrive within {READING:.0f} s")
+        except (orjson.JSONDecodeError, Malformed) as error:
+            return web.Response(status=400, text=f"not an AdmissionReview: {error}")
+        async with places:
+            answered = answer(request, await _timed(request, asks))
+        return web.Response(body=orjson.dumps(answered), content_type="application/json")
+
+    app = web.Application(client_max_size=LARGEST)
+    app.add_routes([web.post(PATH, validate)])
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, keepalive_timeout=IDLE, shutdown_timeout=10)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port, ssl_context=context).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _timed(request: Request, asks: Asks) -> Verdict:
+    """The verdict. An error of our own becomes code 500: then the failure policy decides, and not we."""
+    kind = request.kind if request.kind in REVIEWERS else "other"
+    began = time.perf_counter()
+    allowed = "error"
+    try:
+        verdict = await admit(request, asks)
+        allowed = "false" if verdict.problems else "true"
+    except Exception:
+        log.exception("reviewing %s %s/%s", request.kind, request.namespace, request.name)
+        raise
+    finally:
+        metrics.admission_requests.labels(kind, allowed).inc()
+        metrics.admission_duration.labels(kind).observe(time.perf_counter() - began)
+    if verdict.problems:
+        # Without the words: they quote values.
+        log.info("refused %s %s/%s: %s", request.kind, request.namespace, request.name, verdict.problems[0].path)
+    return verdict

@@ -1,0 +1,39 @@
+"""The volumes of a pod as folders of this machine, and the paths in its variables that lie on them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tradewind.kube.client import Object
+
+
+def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str, Path]:
+    """Folders by mount path, made when they are not there: of the pod's own (emptyDir) below `own`, of claims below `claims`, which
+    other pods see too. Other volumes are not mounted here."""
+    found: dict[str, Path] = {}
+    volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
+    for mount in container.get("volumeMounts") or []:
+        volume = volumes.get(mount["name"], {})
+        if "emptyDir" in volume:
+            folder = own / mount["name"]
+        elif claim := volume.get("persistentVolumeClaim"):
+            folder = claims / pod["metadata"]["namespace"] / claim["claimName"]
+        else:
+            continue
+        folder /= mount.get("subPath", "")
+        folder.mkdir(parents=True, exist_ok=True)
+        found[mount["mountPath"].rstrip("/")] = folder
+    return found
+
+
+def translated(env: Mapping[str, str], folders: Mapping[str, Path], message_path: str, message: Path) -> dict[str, str]:
+    """Variables whose value is a path in the container, with the path here: that of the termination message, and those on volumes."""
+
+    def here(value: str) -> str:
+        if value == message_path:
+            return str(message)
+        for mount, folder in folders.items():
+            if value == mount or value.startswith(f"{mount}/"):
+                return str(folder) + value[len(mount) :]
+        return value
+
+    return {name: here(value) for name, value in env.items()}

@@ -1,0 +1,160 @@
+"""The program beside a task with artifacts: `fetch` brings what it needs, before it; `store` keeps what it made, after it.
+
+How it ended is its termination message: references by name, or `{"reason", "message"}`.
+"""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tradewind.tasks import pack, stores
+from tradewind.tasks.s3 import Bucket
+from tradewind.tasks.stores import Failed, Missing, Store, Volume
+
+READY = "ready"
+"""Said by `store` when it hears the signal that the task's container has ended; that is not started earlier."""
+MESSAGE_LIMIT = 4_000
+
+
+class Problem(Exception):
+    """Why the attempt fails: a reason and a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def store_of(env: dict[str, Any]) -> Store:
+    """The store that the environment describes."""
+    about = json.loads(env["TRADEWIND_STORE"])
+    if "claim" in about:
+        folder = about["path"].strip("/")
+        base = f"volume://{about['claim']}/{folder + '/' if folder else ''}"
+        return Volume(base, Path(env["TRADEWIND_VOLUME"]) / folder)
+    keys = (env["TRADEWIND_ACCESS_KEY"], env["TRADEWIND_SECRET_KEY"])
+    return Bucket(about["endpoint"], about["bucket"], about["prefix"], about["region"], *keys)
+
+
+def scratch(root: Path) -> BinaryIO:
+    """A file without a name, beside the folder that the task sees."""
+    return tempfile.TemporaryFile(dir=root.parent)
+
+
+def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[str, Any]:
+    """Stores one artifact; its reference. Raises Problem."""
+    source = root / path
+    what = f"artifact {name}"
+    try:
+        if source.is_symlink() or not source.exists():
+            if not source.is_symlink():
+                raise Problem("ArtifactMissing", f"{what}: the task made no {path} below $TRADEWIND_ARTIFACTS")
+            raise pack.Refused(f"{path} is a symbolic link: copy the file instead")
+        with scratch(root) if source.is_dir() else pack.opened(source, root) as file:
+            if source.is_dir():
+                pack.packed(source, root, file)
+            size, sha256 = pack.digest(file)
+            key = f"{prefix}/{name}"
+            store.put(key, file, size, sha256)
+    except pack.Refused as error:
+        raise Problem("ArtifactError", f"{what}: {error}") from None
+    except (Failed, OSError) as error:
+        raise Problem("ArtifactError", f"{what} can't be stored in {store.base}: {error}") from None
+    kind = "folder" if source.is_dir() else "file"
+    print(f"stored {name}: {size} bytes in {stores.uri(store, key)}", flush=True)
+    return {"uri": stores.uri(store, key), "size": size, "sha256": sha256, "type": kind}
+
+
+def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
+    """Fetches one artifact to where the task wants it. Raises Problem."""
+    reference, target = item["artifact"], root / item["path"]
+    what = f"artifact {item['name']} ({reference['uri']})"
+    try:
+        with scratch(root) as file:
+            store.get(stores.key(store, reference["uri"]), file)
+            size, sha256 = pack.digest(file)
+            if (size, sha256) != (reference["size"], reference["sha256"]):
+                wanted = f"{reference['size']} bytes, sha256 {reference['sha256']}"
+                found = f"{size} bytes, sha256 {sha256}"
+                raise Problem("ArtifactMismatch", f"{what} was stored as {wanted}, and is now {found}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if reference["type"] == "folder":
+                pack.unpacked(file, target)
+            else:
+                with target.open("wb") as copy:
+                    while chunk := file.read(pack.CHUNK):
+                        copy.write(chunk)
+    except Missing as error:
+        raise Problem("ArtifactMissing", f"{what}: {error}") from None
+    except (Failed, OSError, pack.Refused) as error:
+        raise Problem("ArtifactError", f"{what} can't be fetched: {error}") from None
+    print(f"fetched {item['name']}: {size} bytes to {item['path']}", flush=True)
+
+
+def fetch(env: dict[str, Any]) -> dict[str, Any]:
+    """Everything that the task is given. Raises Problem."""
+    store, root = store_of(env), folder(env)
+    for item in json.loads(env["TRADEWIND_INPUTS"]):
+        bring(store, root, item)
+    return {}
+
+
+def keep_all(env: dict[str, Any]) -> dict[str, Any]:
+    """Waits for the end of the task's container, then stores what it made; the references by name. Raises Problem."""
+    root, work = folder(env), json.loads(env["TRADEWIND_OUTPUTS_TO_STORE"])
+    # The kubelet says that the container has ended by ending this one. The signal is waited for, so it can't come too early.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    say(env, READY)
+    signal.sigwait({signal.SIGTERM})
+    store = store_of(env)
+    found = {name: keep(store, root, work["prefix"], name, path) for name, path in work["outputs"].items()}
+    if age := work.get("expireAfter"):
+        expire(store, work["all"], age)
+    return found
+
+
+def expire(store: Store, prefix: str, age: float) -> None:
+    """Removes old artifacts of the same DAG. Failing at it is no reason to fail the task."""
+    try:
+        if removed := store.expire(prefix, age):
+            print(f"removed {removed} artifacts below {store.base}{prefix} that were older than {age:g} s", flush=True)
+    except (Failed, Missing, OSError, ValueError) as error:
+        print(f"old artifacts were not removed: {error}", file=sys.stderr)
+
+
+def folder(env: dict[str, Any]) -> Path:
+    """The folder that the task sees as $TRADEWIND_ARTIFACTS."""
+    root = Path(env["TRADEWIND_ARTIFACTS"])
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o777)  # the task may run as another user, and nobody else sees the folder
+    return root
+
+
+def say(env: dict[str, Any], text: str) -> None:
+    """Writes the termination message."""
+    Path(env["TRADEWIND_MESSAGE"]).write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    """Exit code: 0 done, 1 a problem with an artifact."""
+    env: dict[str, Any] = dict(os.environ)
+    try:
+        result = {"fetch": fetch, "store": keep_all}[sys.argv[1]](env)
+        text = json.dumps({"artifacts": result}, separators=(",", ":"))
+        if len(text) > MESSAGE_LIMIT:
+            raise Problem(
+                "ArtifactError", "the references of the artifacts are too long for a pod's status: use shorter names"
+            )
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        say(env, json.dumps({"reason": problem.reason, "message": str(problem)[:2000]}))
+        return 1
+    say(env, text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Files and folders as one stream of bytes: a folder becomes a tar archive, the same for the same contents."""
+
+import hashlib
+import os
+import shutil
+import stat
+import tarfile
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+CHUNK = 1 << 20
+
+
+class Refused(Exception):
+    """A file that can't be an artifact, or an archive that can't be unpacked. The message says which, and why."""
+
+
+def opened(path: Path, root: Path) -> BinaryIO:
+    """A regular file below `root`, open. A link could lead anywhere that this program may read and the task may not: it is refused."""
+    step = root
+    for part in path.relative_to(root).parts:
+        step /= part
+        if step.is_symlink():
+            raise Refused(f"{step.relative_to(root)} is a symbolic link: copy the file instead")
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise Refused(f"{path.relative_to(root)} is neither a file nor a folder")
+    return os.fdopen(file, "rb")
+
+
+def digest(file: BinaryIO) -> tuple[int, str]:
+    """Size and SHA-256 of a file, from its beginning, where it is then again."""
+    file.seek(0)
+    size, checksum = 0, hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        size += len(chunk)
+        checksum.update(chunk)
+    file.seek(0)
+    return size, checksum.hexdigest()
+
+
+def packed(folder: Path, root: Path, into: BinaryIO) -> None:
+    """Writes a folder as a tar archive: names and contents, executable or not. Raises Refused."""
+    with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(folder.rglob("*")):
+            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            if path.is_dir() and not path.is_symlink():
+                member.type, member.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(member)
+                continue
+            with opened(path, root) as file:
+                found = os.fstat(file.fileno())
+                member.size, member.mode = found.st_size, 0o755 if found.st_mode & 0o100 else 0o644
+                archive.addfile(member, file)
+
+
+def unpacked(archive: BinaryIO, folder: Path) -> None:
+    """Makes a folder of an archive that `packed` wrote. Raises Refused for anything else."""
+    folder.mkdir(parents=True)
+    try:
+        with tarfile.open(fileobj=archive, mode="r:") as members:
+            for member in members:
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or ".." in name.parts or not (member.isreg() or member.isdir()):
+                    raise Refused(f"the archive holds {member.name!r}, which is neither a file nor a folder below it")
+                target = folder / name
+                if member.isdir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                content = members.extractfile(member)
+                assert content is not None  # noqa: S101 - it is a regular file
+                with target.open("xb") as file:
+                    shutil.copyfileobj(content, file, CHUNK)
+                target.chmod(member.mode & 0o755)
+    except tarfile.TarError as error:
+        raise Refused(f"not the archive of a folder: {error}") from None

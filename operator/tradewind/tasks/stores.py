@@ -1,0 +1,105 @@
+"""Where artifacts are kept: keys and bytes, on a mounted volume. A bucket (`s3`) offers the same."""
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import quote, unquote
+
+from tradewind.tasks.pack import CHUNK
+
+
+class Missing(Exception):
+    """There is nothing under a key."""
+
+
+class Failed(Exception):
+    """The store could not be read or written. The message says why."""
+
+
+class Store(Protocol):
+    """A place for artifacts."""
+
+    base: str
+    """What every URI in it begins with."""
+
+    def put(self, key: str, file: BinaryIO, size: int, sha256: str) -> None:
+        """Stores a file, whole or not at all. Raises Failed."""
+
+    def get(self, key: str, into: BinaryIO) -> None:
+        """Reads what is under a key. Raises Missing, Failed."""
+
+    def expire(self, prefix: str, age: float) -> int:
+        """Removes what lies below `prefix` and is older than so many seconds; how many. Raises Failed."""
+
+
+def uri(store: Store, key: str) -> str:
+    """The address of a key."""
+    return store.base + quote(key)
+
+
+def key(store: Store, address: str) -> str:
+    """The key of an address. Raises Missing when it is not in this store."""
+    found = unquote(address.removeprefix(store.base))
+    if not address.startswith(store.base) or any(part in ("", ".", "..") for part in found.split("/")):
+        raise Missing(f"it is not in this DAG's store, {store.base}")
+    return found
+
+
+class Volume:
+    """A folder of a mounted volume."""
+
+    def __init__(self, base: str, root: Path) -> None:
+        self.base, self._root = base, root
+
+    def put(self, key: str, file: BinaryIO, size: int, sha256: str) -> None:
+        """Under a temporary name first: what has the right name is whole."""
+        target = self._root / key
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as copy:
+                shutil.copyfileobj(file, copy, CHUNK)
+                copy.flush()
+                os.fsync(copy.fileno())
+            partial.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise Failed(f"the volume can't be written: {error}") from None
+
+    def get(self, key: str, into: BinaryIO) -> None:
+        """Copies the file."""
+        try:
+            with (self._root / key).open("rb") as file:
+                shutil.copyfileobj(file, into, CHUNK)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise Missing("there is no such file on the volume") from None
+        except OSError as error:
+            raise Failed(f"the volume can't be read: {error}") from None
+
+    def expire(self, prefix: str, age: float) -> int:
+        """Old files, and the folders that are empty then."""
+        before, removed = time.time() - age, 0
+        for folder, _, files in os.walk(self._root / prefix, topdown=False):
+            for name in files:
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):  # another task removes too
+                    if path.lstat().st_mtime < before:
+                        path.unlink()
+                        removed += 1
+            if files and removed:
+                _remove_empty(Path(folder), self._root / prefix)
+        return removed
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Removes a folder and those above it, as far as they are empty and below `top`."""
+    while folder != top:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

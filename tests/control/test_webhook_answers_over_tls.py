@@ -1,0 +1,199 @@
+"""The webhook as a process: AdmissionReviews over TLS, its limits, its probes and metrics, and its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import yaml
+from tradewind.cli.dev import kubeconfig
+from tradewind.control import webhook
+from tradewind.control.admission import Asks
+from tradewind.control.webhook import serve
+from tradewind.local.apiserver import ApiServer
+from tradewind.model.crd import manifests
+from worlds.world import eventually
+
+from control.certificates import write
+
+Body = dict[str, Any]
+
+
+def review(spec: Body, kind: str = "DAG") -> Body:
+    request = {
+        "uid": "u", "kind": {"group": "tradewind.dev", "version": "v1alpha1", "kind": kind}, "operation": "CREATE",
+        "namespace": "default", "name": "d", "userInfo": {"username": "ada"}, "object": {"metadata": {}, "spec": spec},
+    }  # fmt: skip
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Process:
+    """`tradewind webhook`."""
+
+    def __init__(self, folder: Path, ends_in: timedelta, kubeconfig: Path) -> None:
+        self.cert, self.key = write(folder / "tls", ends_in)
+        self.port, self.probes = free_port(), free_port()
+        self.log = folder / "log"
+        command = [
+            sys.executable, "-m", "tradewind.cli", "webhook", "--cert", self.cert, "--key", self.key, "--kubeconfig", kubeconfig,
+            "--port", str(self.port), "--metrics-port", str(self.probes),
+        ]  # fmt: skip
+        with self.log.open("wb") as output:
+            env = {**os.environ, "POD_NAME": "w", "POD_UID": "w-uid"}
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=env)
+
+    async def post(self, data: Any) -> tuple[int, Any]:
+        context = ssl.create_default_context(cafile=str(self.cert))
+        body = {"data": data} if isinstance(data, bytes) else {"json": data}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"https://localhost:{self.port}/validate", ssl=context, **body) as answer,
+        ):
+            return answer.status, await answer.json() if answer.status == 200 else await answer.text()
+
+    async def probe(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session:
+            try:
+                async with session.get(f"http://localhost:{self.probes}/{path}") as answer:
+                    return answer.status, await answer.text()
+            except aiohttp.ClientError:
+                assert self.process.poll() is None, self.log.read_text()
+                return 0, ""
+
+
+@pytest_asyncio.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Path]:
+    """A kubeconfig of an API server."""
+    embedded = ApiServer(crds=manifests(), token="t")
+    await embedded.start()
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig(embedded.url, "t")))
+    yield path
+    await embedded.stop()
+
+
+@pytest.fixture
+def process(tmp_path: Path, server: Path) -> Iterator[Process]:
+    made = Process(tmp_path, timedelta(days=100), server)
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+async def test_it_answers_reviews_tells_its_state_and_ends_at_once(process: Process) -> None:
+    await eventually(lambda: _ready(process))
+    code, good = await process.post(review({"tasks": {"a": {"image": "x"}}}))
+    assert code == 200 and good["response"] == {"uid": "u", "allowed": True}
+    _, bad = await process.post(review({"tasks": {"a": {}}}))
+    assert bad["response"]["status"]["message"].startswith("spec.tasks.a.image: required")
+    _, run = await process.post(review({"dag": "d"}, "DAGRun"))
+    assert run["response"]["warnings"] == ["there is no DAG 'd' in namespace default: the run waits for it"]
+    for junk in (b"{", b"[]", b'{"kind": "AdmissionReview"}'):
+        code, words = await process.post(junk)
+        assert code == 400 and words.startswith("not an AdmissionReview: ")
+    assert (await process.probe("livez"), await process.probe("readyz")) == ((200, "ok"), (200, "ok"))
+    _, metrics = await process.probe("metrics")
+    assert 'tradewind_admission_requests_total{allowed="false",kind="DAG"} 1.0' in metrics
+    assert 'tradewind_admission_requests_total{allowed="true",kind="DAGRun"} 1.0' in metrics
+    assert "tradewind_leader" not in metrics, "it would look like an operator that does not lead"
+    process.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.process.wait, 20) == 0
+
+
+async def _ready(process: Process) -> bool:
+    return (await process.probe("readyz"))[0] == 200
+
+
+async def test_an_expired_certificate_is_told_by_readiness_metric_and_log(tmp_path: Path, server: Path) -> None:
+    made = Process(tmp_path, timedelta(days=-1), server)
+    try:
+
+        async def told() -> tuple[int, str] | None:
+            code, words = await made.probe("readyz")
+            return (code, words) if code else None
+
+        code, words = await eventually(told)
+        assert code == 503 and "certificate expired on" in words
+        assert "tradewind_webhook_certificate_expiry_timestamp_seconds" in (await made.probe("metrics"))[1]
+        assert "WARNING" in made.log.read_text() and words in made.log.read_text()
+        write(made.cert.parent, timedelta(days=100))
+        await eventually(lambda: _ready(made))
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
+    """The server in this process, with nothing to ask, and what a client trusts."""
+    cert, key = write(folder / "tls", timedelta(days=1))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    port = free_port()
+    async with serve(cast(Asks, None), port, context):
+        yield port, ssl.create_default_context(cafile=str(cert))
+
+
+async def exchange(port: int, context: ssl.SSLContext, sent: bytes) -> bytes:
+    """What comes back until the server closes the connection."""
+    reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
+    writer.write(sent)
+    await writer.drain()
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    finally:
+        writer.close()
+
+
+HEAD = b"POST /validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(webhook, "READING", 0.1)
+    async with serving(tmp_path) as (port, context):
+        assert b" 408 " in await exchange(port, context, HEAD + b'Content-Length: 100\r\n\r\n{"kind":')
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(webhook, "IDLE", 0.1)
+    async with serving(tmp_path) as (port, context):
+        assert await exchange(port, context, b"POST /valid") == b""
+
+
+async def test_a_body_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(webhook, "LARGEST", 1_000)
+    async with serving(tmp_path) as (port, context):
+        sent = HEAD + b"Content-Length: 2000\r\n\r\n" + b" " * 2_000
+        assert b" 413 " in await exchange(port, context, sent)
+
+
+async def test_an_error_of_our_own_is_left_to_the_failure_policy(tmp_path: Path, monkeypatch: Any) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(webhook, "admit", broken)
+    async with (
+        serving(tmp_path) as (port, context),
+        aiohttp.ClientSession() as session,
+        session.post(f"https://localhost:{port}/validate", json=review({}), ssl=context) as answer,
+    ):
+        assert answer.status == 500 and "a bug" not in await answer.text()

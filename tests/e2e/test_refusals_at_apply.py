@@ -1,0 +1,245 @@
+"""The admission webhook on a real cluster, installed by Helm: what `kubectl apply` refuses, and what happens without it."""
+
+import asyncio
+import json
+import secrets
+import subprocess
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster import binaries
+from cluster.shell import ClusterError
+from control.certificates import write
+from e2e.test_helm_installs_upgrades_and_uninstalls import CHART, helm
+from tradewind import API_VERSION
+from worlds.real import real
+from worlds.world import Body, World, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+WEBHOOK = "tradewind-webhook"
+VALUES = "webhook.enabled=true,webhook.replicas=1"
+
+
+@dataclass
+class Installed:
+    """A release with the webhook, in a namespace of its own."""
+
+    cluster: Any
+    world: World
+
+    def kubectl(self, *arguments: str, **more: Any) -> str:
+        return str(self.cluster.kubectl("-n", self.world.namespace, *arguments, **more))
+
+    def apply(self, body: Body, *flags: str) -> tuple[bool, str]:
+        """Whether kubectl succeeded, and what it told a person."""
+        command = [binaries.kubectl(), f"--kubeconfig={self.cluster.kubeconfig}", "-n", self.world.namespace, "apply"]
+        done = subprocess.run([*command, *flags, "-f", "-"], input=json.dumps(body), capture_output=True, text=True)
+        return done.returncode == 0, done.stdout + done.stderr
+
+    def tried(self, body: Body) -> tuple[bool, str]:
+        return self.apply(body, "--dry-run=server")
+
+    async def answering(self) -> None:
+        """Until API server, Service and webhook have found each other."""
+        await eventually(lambda: asyncio.to_thread(lambda: not self.tried(BROKEN)[0]), 60)
+
+    async def scaled(self, replicas: int) -> None:
+        self.kubectl("scale", "deployment", WEBHOOK, f"--replicas={replicas}")
+
+        async def done() -> bool:
+            return len(self.pods()) == replicas
+
+        await eventually(done, 90)
+        self.kubectl("rollout", "status", "deployment", WEBHOOK, "--timeout=60s")
+
+    def pods(self) -> list[str]:
+        label = f"app.kubernetes.io/name={WEBHOOK}"
+        return self.kubectl("get", "pods", "-l", label, "-o", "jsonpath={.items[*].metadata.name}").split()
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Any) -> Iterator[Installed]:
+    cluster.load_image("operator")
+    with real(cluster, f"refusals-{secrets.token_hex(2)}") as world:
+        helm(cluster, world, "install", "--take-ownership", "--set", VALUES)
+        try:
+            made = Installed(cluster, world)
+            asyncio.run(made.answering())
+            yield made
+        finally:
+            cluster.helm("uninstall", "tradewind", "-n", world.namespace, "--wait")
+
+
+def document(kind: str, spec: Body, name: str = "d") -> Body:
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def dag(tasks: Body, **spec: Any) -> Body:
+    return document("DAG", {"defaults": {"image": "python:3.11-slim"}, "tasks": tasks, **spec})
+
+
+def templated(**pod: Any) -> Body:
+    return dag({"a": {"podTemplate": {"spec": pod}}})
+
+
+BROKEN = dag({"a": {"dependsOn": ["b"]}, "b": {"dependsOn": ["a"]}})
+UNMOUNTED = {"containers": [{"name": "main", "volumeMounts": [{"name": "nowhere", "mountPath": "/v"}]}]}
+REFUSED: dict[str, tuple[Body, str]] = {
+    "a cycle": (BROKEN, "spec.tasks.a.dependsOn: tasks depend on each other in a circle: a -> b -> a"),
+    "an expression that does not compile": (dag({"a": {"when": "1 +"}}), "spec.tasks.a.when: `1 +`"),
+    "a task that is not upstream": (
+        dag({"a": {"env": {"X": "$[[ tasks.b.state ]]"}}, "b": {}}), "spec.tasks.a.env.X: `tasks.b.state`"
+    ),
+    "a param that is not there": (dag({"a": {"args": ["$[[ params.n ]]"]}}), "spec.tasks.a.args[0]: `params.n`"),
+    "a type that does not fit": (
+        dag({"a": {"when": "params.n == 'x'"}}, params={"n": {"type": "integer"}}), "spec.tasks.a.when: "
+    ),
+    "a trigger rule that is none": (dag({"a": {"triggerRule": "AllWell"}}), "spec.tasks.a.triggerRule: there is no rule"),
+    "a default of another type": (
+        dag({"a": {}}, params={"n": {"type": "integer", "default": "x"}}), "spec.params.n.default: 'x' is not an integer"
+    ),
+    "no image": (document("DAG", {"tasks": {"a": {}}}), "spec.tasks.a.image: required"),
+    "a field that no pod has": (templated(colour="red"), "spec.tasks.a.podTemplate.spec.colour: a pod has no such field"),
+    "a pod that the API server refuses": (
+        templated(**UNMOUNTED), "spec.tasks.a.podTemplate.spec.containers[0].volumeMounts[0].name: the API server refuses"
+    ),
+    "a value that the API server refuses": (
+        templated(dnsPolicy="Sometimes"), "spec.tasks.a.podTemplate.spec.dnsPolicy: the API server refuses this pod"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_dag_is_refused_with_its_field(installed: Installed, name: str) -> None:
+    body, words = REFUSED[name]
+    allowed, told = installed.tried(body)
+    assert not allowed and words in told and 'The DAG "d" is invalid' in told
+
+
+def test_a_good_dag_is_taken_and_its_runs_must_have_the_right_params(installed: Installed) -> None:
+    good = dag({"a": {"podTemplate": {"spec": {"hostname": "a"}}}}, params={"n": {"type": "integer"}})
+    assert installed.apply(good) == (True, "dag.tradewind.dev/d created\n")
+    allowed, told = installed.tried(document("DAGRun", {"dag": "d", "params": {"n": "many"}}, "r"))
+    assert not allowed and "spec.params.n: 'many' is not an integer; write an integer" in told
+    assert installed.tried(document("DAGRun", {"dag": "d", "params": {"n": 1}}, "r"))[0]
+    allowed, told = installed.tried(document("DAGRun", {"dag": "later"}, "r"))
+    assert allowed and "Warning: there is no DAG 'later' in namespace" in told
+
+
+def test_what_can_be_mended_beside_the_dag_is_a_warning(installed: Installed) -> None:
+    allowed, told = installed.tried(templated(serviceAccountName="absent"))
+    assert allowed and "Warning: spec.tasks.a.podTemplate: not tried:" in told and '"absent" not found' in told
+
+
+def test_its_account_may_read_dags_and_try_pods_and_nothing_else(installed: Installed) -> None:
+    account = f"--as=system:serviceaccount:{installed.world.namespace}:{WEBHOOK}"
+
+    def may(*what: str) -> bool:
+        try:
+            return installed.kubectl("auth", "can-i", *what, account).strip() == "yes"
+        except ClusterError:
+            return False
+
+    assert may("get", "dags.tradewind.dev") and may("create", "pods") and may("create", "events")
+    for what in [("get", "secrets"), ("list", "dags.tradewind.dev"), ("get", "pods"), ("delete", "pods"),
+                 ("patch", "dags.tradewind.dev"), ("create", "pods", "-n", "default")]:  # fmt: skip
+        assert not may(*what), what
+
+
+async def test_without_it_the_operator_says_what_is_wrong_and_old_mistakes_can_be_lived_with(
+    installed: Installed,
+) -> None:
+    await installed.scaled(0)
+    try:
+        # The Service forgets the pod a moment after it has gone.
+        await eventually(lambda: asyncio.to_thread(lambda: installed.apply(_named("old", BROKEN))[0]))
+
+        async def judged() -> bool:
+            path = "jsonpath={.status.conditions[?(@.type=='Valid')].message}"
+            return "in a circle" in installed.kubectl("get", "dag", "old", "-o", path)
+
+        await eventually(judged)
+    finally:
+        await installed.scaled(1)
+    await installed.answering()
+    installed.kubectl("label", "dag", "old", "team=a")
+    installed.kubectl("apply", "-f", "-", input=json.dumps(_named("old", BROKEN)))
+    changed = _named("old", dag({**BROKEN["spec"]["tasks"], "c": {}}))
+    allowed, told = installed.tried(changed)
+    assert not allowed and "in a circle" in told
+    installed.kubectl("delete", "dag", "old")
+
+
+def _named(name: str, body: Body) -> Body:
+    return {**body, "metadata": {"name": name}}
+
+
+async def test_an_expired_certificate_is_said_and_helm_makes_a_new_one(installed: Installed, tmp_path: Path) -> None:
+    [pod] = installed.pods()
+    secret = f"{WEBHOOK}-certificate"
+    cert, key = write(tmp_path, timedelta(days=-2), f"{WEBHOOK}.{installed.world.namespace}.svc")
+    data = {file.name: b64encode(file.read_bytes()).decode() for file in (cert, key)}
+    installed.kubectl("patch", "secret", secret, "--type=merge", "-p", json.dumps({"data": data}))
+
+    async def said() -> str:
+        _hurry(installed, pod)
+        found = installed.kubectl(
+            "get", "events", "--field-selector", f"involvedObject.name={pod}", "-o", "jsonpath={.items[*].message}"
+        )
+        return found if "certificate expired on" in found else ""
+
+    await eventually(said, 150)
+    assert "certificate expired on" in installed.kubectl("logs", pod)
+    assert "certificate expired on" in installed.kubectl("describe", "pod", pod)
+    address = installed.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIP}")
+    assert _end(address) < time.time()
+    await eventually(lambda: _is(installed, pod, "False"))
+    installed.kubectl("delete", "secret", secret)
+    _upgrade(installed)
+
+    async def ready() -> bool:
+        _hurry(installed, pod)
+        return await _is(installed, pod, "True")
+
+    await eventually(ready, 150)
+    assert _end(address) > time.time() + 2 * 365 * 86_400
+    await installed.answering()
+    made = installed.kubectl("get", "secret", secret, "-o", "jsonpath={.data}")
+    _upgrade(installed)
+    assert installed.kubectl("get", "secret", secret, "-o", "jsonpath={.data}") == made, "kept while it is good"
+    installed.kubectl("annotate", "secret", secret, "tradewind.dev/renew-after=0", "--overwrite")
+    _upgrade(installed, "--force-conflicts")
+    assert installed.kubectl("get", "secret", secret, "-o", "jsonpath={.data}") != made, "made anew in its last year"
+    assert not installed.tried(BROKEN)[0], "the certificate that is served meanwhile is still known"
+
+
+def _hurry(installed: Installed, pod: str) -> None:
+    """A kubelet brings a changed Secret when it comes round to the pod, which it does at once when the pod has changed."""
+    installed.kubectl("annotate", "pod", pod, f"hurry={time.time()}", "--overwrite")
+
+
+def _end(address: str) -> float:
+    """When the certificate ends, as the metric says."""
+    with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    name = "tradewind_webhook_certificate_expiry_timestamp_seconds "
+    [value] = [line.removeprefix(name) for line in lines if line.startswith(name)]
+    return float(value)
+
+
+async def _is(installed: Installed, pod: str, ready: str) -> bool:
+    path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
+    return installed.kubectl("get", "pod", pod, "-o", path) == ready
+
+
+def _upgrade(installed: Installed, *flags: str) -> None:
+    namespace = installed.world.namespace
+    values = f"watchNamespaces={{{namespace}}},{VALUES}"
+    installed.cluster.helm("upgrade", "tradewind", str(CHART), "-n", namespace, "--set", values, *flags)
