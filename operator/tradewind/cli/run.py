@@ -190,8 +190,8 @@ def _choose(
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
         name = str((runs[0].body.get("spec") or {}).get("dag"))
-    plain = [shelf.rendering(document).spec for document in dags.values()]
-    called = {task["dag"]["name"] for spec in plain for task in spec["tasks"].values() if "dag" in task}
+    tasks_of = (shelf.rendering(dag).spec.get("tasks") or {} for dag in dags.values())
+    called = {task["dag"]["name"] for found in tasks_of for task in found.values() if "dag" in task}
     if name is None and len(tops := [dag for dag in dags if dag not in called]) == 1:
         name = tops[0]
     if name is None:
@@ -241,7 +241,7 @@ def ignored(spec: Any) -> list[str]:
     if any(item.get("image") for item in settings):
         notes.append("tasks run as processes of this machine: images are not used")
     if any(((item.get("podTemplate") or {}).get("spec") or {}).get("volumes") for item in settings):
-        notes.append("volumes are not mounted: params should name folders of this machine")
+        notes.append("volume claims are folders that end with this run: let params name folders of this machine")
     return notes
 
 

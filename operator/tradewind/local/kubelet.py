@@ -147,7 +147,7 @@ class Kubelet:
         uid = pod["metadata"]["uid"]
         message = self._folder / f"{uid}.{container['name']}"
         found = folders(pod, container, self._folder / uid, self._folder / "claims")
-        return translated(env, found, container.get("terminationMessagePath", ""), message), message
+        return translated(env, found, container, message), message
 
     async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
         meta = pod["metadata"]

@@ -1,5 +1,6 @@
 """The volumes of a pod as folders of this machine, and the paths in its variables that lie on them."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,15 +26,17 @@ def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str
     return found
 
 
-def translated(env: Mapping[str, str], folders: Mapping[str, Path], message_path: str, message: Path) -> dict[str, str]:
-    """Variables whose value is a path in the container, with the path here: that of the termination message, and those on volumes."""
+def translated(env: Mapping[str, str], folders: Mapping[str, Path], container: Object, message: Path) -> dict[str, str]:
+    """Variables of the container whose value is a path in it, with the path here: that of the termination message, and those on volumes.
+    What is there on this machine is meant as it is."""
+    own = {item["name"] for item in container.get("env") or []}
 
     def here(value: str) -> str:
-        if value == message_path:
+        if value == container.get("terminationMessagePath", ""):
             return str(message)
         for mount, folder in folders.items():
-            if value == mount or value.startswith(f"{mount}/"):
+            if (value == mount or value.startswith(f"{mount}/")) and not os.path.lexists(value):
                 return str(folder) + value[len(mount) :]
         return value
 
-    return {name: here(value) for name, value in env.items()}
+    return {name: here(value) if name in own else value for name, value in env.items()}
