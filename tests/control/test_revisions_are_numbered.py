@@ -15,6 +15,7 @@ from tradewind.control.events import EventSink
 from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import CAUSE, Revision, Revisions, change_cause, revision_name, written
 from tradewind.control.run import read_run
+from tradewind.control.templates import Templates
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError, Invalid
@@ -149,6 +150,11 @@ async def dag(client: Client, body: Body, name: str = "d", **annotations: str) -
     return dict(orjson.loads(await client.create(DAGS, "default", made)))
 
 
+def reconciling(client: Client, revisions: Revisions | None = None) -> DAGReconciler:
+    found, events = revisions or Revisions(client), EventSink(client, time.time)
+    return DAGReconciler(client, events, found, Templates(client), lambda namespace, name, spec: None)
+
+
 async def seen(reconciler: DAGReconciler, client: Client, name: str = "d") -> Body:
     """The DAG, after an operator has seen it."""
     reconciler.seen(await client.get(DAGS, "default", name), False)
@@ -157,7 +163,7 @@ async def seen(reconciler: DAGReconciler, client: Client, name: str = "d") -> Bo
 
 
 async def test_a_dags_spec_is_recorded_when_it_is_seen_and_its_status_has_the_number(client: Counting) -> None:
-    reconciler = DAGReconciler(client, EventSink(client, time.time), Revisions(client))
+    reconciler = reconciling(client)
     await dag(client, spec("one"), **{CAUSE: "the first"})
     assert (await seen(reconciler, client))["status"]["revision"] == 1
     await client.patch(DAGS, "default", "d", {"spec": {"tasks": {"a": {"command": ["echo", "two"]}}}})
@@ -168,7 +174,7 @@ async def test_a_dags_spec_is_recorded_when_it_is_seen_and_its_status_has_the_nu
 
 
 async def test_an_invalid_spec_is_no_revision(client: Counting) -> None:
-    reconciler = DAGReconciler(client, EventSink(client, time.time), Revisions(client))
+    reconciler = reconciling(client)
     await dag(client, spec("one"))
     await seen(reconciler, client)
     await client.patch(DAGS, "default", "d", {"spec": {"tasks": {"a": {"when": "nobody.knows"}}}})
@@ -182,7 +188,7 @@ async def test_a_dag_that_was_checked_before_there_were_numbers_gets_one(client:
         {"type": "Valid", "status": "True", "reason": "Valid", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
     ]}  # fmt: skip
     await client.patch(DAGS, "default", "d", {"status": old}, "status")
-    reconciler = DAGReconciler(client, EventSink(client, time.time), Revisions(client))
+    reconciler = reconciling(client)
     assert (await seen(reconciler, client))["status"]["revision"] == 1
 
 
@@ -195,7 +201,7 @@ async def kept(client: Counting, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setattr(revisionhistory, "GRACE", 0.05)
     monkeypatch.setattr(revisionhistory, "SOON", 0.0)
     revisions = Revisions(client)
-    reconciler = DAGReconciler(client, EventSink(client, time.time), revisions)
+    reconciler = reconciling(client, revisions)
     await dag(client, spec("w1", revisionHistoryLimit=1))
     await seen(reconciler, client)
     for word in ("w2", "w3", "w4", "w5", "w6"):
@@ -292,3 +298,16 @@ async def test_what_happened_while_nobody_looked_is_found(kept: Any) -> None:
     await later._survey()
     await until(kept.client, [5, 6])
     working.cancel()
+
+
+async def test_a_dag_from_a_template_keeps_as_many_as_the_template_says(client: Counting) -> None:
+    """And all, while that is not known."""
+    history = RevisionHistory(client, Revisions(client))
+    key = ("default", "d")
+    body = {"metadata": {"namespace": "default", "name": "d"}, "spec": {"template": {"name": "t"}}}
+    history.dag_seen(body, deleted=False)
+    assert history._known[key].limit == revisionhistory.EVERYTHING
+    history.spec_seen(*key, {"tasks": {}, "revisionHistoryLimit": 3})
+    assert history._known[key].limit == 3
+    history.dag_seen(body, deleted=False)
+    assert history._known[key].limit == 3

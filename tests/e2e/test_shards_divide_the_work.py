@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from tradewind.kube.resources import DAGS, LEASES, PODS, RUNS
+from tradewind import API_VERSION
+from tradewind.kube.resources import DAGS, LEASES, PODS, RUNS, TASK_TEMPLATES
 from tradewind.plan.shard import shard_of
 from worlds.real import real
 from worlds.world import World, eventually
@@ -67,3 +68,27 @@ async def test_a_killed_replicas_shard_is_taken_over_and_nothing_runs_twice(worl
         for process in replicas:
             process.kill()
             process.wait()
+
+
+async def test_each_shard_follows_the_templates_of_its_namespaces(worlds: list[World]) -> None:
+    first, second = worlds
+    flags = ["--shards=2", f"--namespace={second.namespace}", f"--lease-namespace={first.namespace}"]
+    replicas = [first.start_operator(*flags, f"--identity=replica-{at}") for at in range(2)]
+    try:
+        async with first.client() as client:
+            for world in worlds:
+                dag = replace(world, settings={}).dag("waiting", {"a": {"template": {"name": "late"}}})
+                await world.create(client, DAGS, dag)
+                await world.start(client, "waiting", "run")
+            for world in worlds:
+                await world.until(client, "run", lambda status: "TaskTemplate late" in status.get("message", ""))
+            body = {"apiVersion": API_VERSION, "kind": "TaskTemplate", "metadata": {"name": "late"}}
+            for world, code in ((second, 0), (first, 3)):
+                task = {"command": ["sh", "-c", f"exit {code}"]}
+                await world.create(client, TASK_TEMPLATES, {**body, "spec": {"task": task}})
+            assert (await second.finished(client, "run", 120))["phase"] == "Succeeded"
+            assert (await first.finished(client, "run", 120))["phase"] == "Failed"
+    finally:
+        for replica in replicas:
+            replica.kill()
+            replica.wait()

@@ -143,6 +143,7 @@ async def test_a_dag_is_an_instance_and_what_it_is_can_be_seen(operated: World) 
         assert dag["status"]["tasks"] == 1 and dag["status"]["phase"] == "Valid"
         assert (await client.get(DAG_TEMPLATES, operated.namespace, "greeting"))["status"]["params"] == "word, times?"
 
+        assert "word, times?" in tradewind(operated, "get", "dagtemplates")
         shown = tradewind(operated, "render", "instance")
         rendered = yaml.safe_load(shown)["spec"]
         assert rendered["tasks"]["a"]["env"]["WORD"] == "good morning, $[[ params.who ]]" and "template" not in rendered

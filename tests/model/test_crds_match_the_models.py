@@ -62,3 +62,10 @@ def test_what_a_template_can_say_is_not_said_by_the_api_server() -> None:
     fields = {**spec["properties"], **spec["properties"]["tasks"]["additionalProperties"]["properties"]}
     assert [name for name, node in fields.items() if "default" in node] == []
     assert fields["triggerRule"]["description"].endswith("AllSucceeded when absent.")
+
+
+def test_rules_about_tasks_hold_for_a_dag_that_has_them_from_a_template() -> None:
+    (dag,) = (made for made in manifests() if made["spec"]["names"]["kind"] == "DAG")
+    spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    rules = [rule["rule"] for rule in spec["x-kubernetes-validations"] if "self.tasks" in rule["rule"]]
+    assert rules and [rule for rule in rules if "has(self.tasks)" not in rule] == []

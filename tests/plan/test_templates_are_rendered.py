@@ -1,12 +1,18 @@
 """A DAG that uses templates becomes one that uses none, and every problem is told where it was written and where it is used."""
 
+import contextlib
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tradewind.model.task import Task
 from tradewind.plan.define import TemplateNotFound, define
+from tradewind.plan.overlay import PODLESS
 from tradewind.plan.problem import Invalid
 from tradewind.plan.render import Ref, Rendering, render
+from tradewind.plan.sample import sample
 
 LOAD = """
 params:
@@ -108,6 +114,20 @@ def test_what_the_task_says_itself_wins() -> None:
     assert made["timeout"] == "1m" and made["env"] == {"TABLE": "users", "ROWS": "0", "TOKEN": "plain", "MORE": "1"}
     assert made["command"] == ["x"] and "script" not in made and made["envFrom"] == {}
     assert made["outputs"].keys() == {"loaded", "more"}
+
+
+@pytest.mark.parametrize(
+    "way", ["http: {url: x}", "wait: {seconds: 1s}", "approval: {}", "compute: {outputs: {n: '1'}}", "dag: {name: x}"]
+)
+def test_a_task_that_needs_no_pod_has_neither_program_nor_image_of_its_template(way: str) -> None:
+    made = task(f"{{template: {{name: load, params: {{table: x}}}}, {way}}}")
+    assert "image" not in made and "script" not in made and way.partition(":")[0] in made
+
+
+def test_every_way_to_say_what_a_task_does_is_known() -> None:
+    fields = Task.model_fields
+    assert {name for name in PODLESS if name in fields} == set(PODLESS)
+    assert all(Task.model_construct(**{way: "x"}).podless for way in PODLESS)
 
 
 def test_a_template_of_the_cluster_is_meant_only_when_it_is_said() -> None:
@@ -241,3 +261,60 @@ def test_what_is_wrong_for_sure_comes_before_what_is_missing() -> None:
 def test_many_tasks_of_one_template_are_rendered() -> None:
     spec = {"tasks": {f"t{n}": {"template": {"name": "raw", "params": {"t": f"t{n}"}}} for n in range(2_000)}}
     assert len(define(spec, SHELF.get).tasks) == 2_000
+
+
+def test_what_is_too_large_with_its_templates_filled_in_is_refused() -> None:
+    big = {"task": {"image": "x", "env": {"X": "x" * 30_000}}}
+    spec = {"tasks": {f"t{n}": {"template": {"name": "big"}} for n in range(60)}}
+    with pytest.raises(
+        Invalid, match=r"spec: 1\.8 MB with its templates filled in; a Kubernetes object has at most 1\.5 MB"
+    ):
+        define(spec, lambda _: big)
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(0, 3)
+    | st.sampled_from(["", "a", "$[[ inputs.x ]]", "$[[", "inputs.x", "$[[ inputs.y + 1 ]]"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "template",
+                    "name",
+                    "params",
+                    "x",
+                    "task",
+                    "dag",
+                    "tasks",
+                    "env",
+                    "envFrom",
+                    "dependsOn",
+                    "defaults",
+                    "when",
+                    "script",
+                    "default",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300)
+@given(ODD, ODD)
+def test_whatever_is_written_is_rendered_or_refused(spec: Any, template: Any) -> None:
+    for kind in ("TaskTemplate", "DAGTemplate"):
+        with contextlib.suppress(Invalid):
+            sample(Ref(kind, "a"), template, lambda _: spec)
+    for use in (spec, {"template": {"name": "a", "params": {"x": "1"}}}, {"tasks": {"a": {"template": {"name": "a"}}}}):
+        with contextlib.suppress(Invalid):
+            define(
+                use,
+                lambda ref: {"params": {"x": {}}, "task": template, "dag": template} if ref.name == "a" else template,
+            )

@@ -24,6 +24,7 @@ from tradewind.control.run import Run, read_run
 from tradewind.control.templates import rendered
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES
 from tradewind.model.value import Param
 from tradewind.plan.define import defined
@@ -95,8 +96,7 @@ for option in reversed(
 async def _run_there(
     client: Client, namespace: str, dag: str, params: dict[str, str], watch: bool, output: str
 ) -> bool:
-    rendering = await rendered(client, namespace, dag)
-    declared = {name: Param.model_validate(body) for name, body in (rendering.spec.get("params") or {}).items()}
+    declared = await _declared(client, namespace, dag) if params else {}
     body = run_body(dag, values(declared, params))
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     if not watch:
@@ -105,6 +105,15 @@ async def _run_there(
     console = Console(stderr=output == "json")
     run, found_rows = await follow(client, namespace, created.name, console, lambda: "")
     return await conclude(client, run, found_rows, output, console)
+
+
+async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param]:
+    """The params of a DAG of the cluster. Those of its template are known to who may read that; for others they are texts."""
+    spec = (await client.get(DAGS, namespace, dag))["spec"]
+    if spec.get("template"):
+        with contextlib.suppress(Forbidden):
+            spec = (await rendered(client, namespace, dag)).spec
+    return {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
 
 
 async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str, approve: bool = False) -> bool:

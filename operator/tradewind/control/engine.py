@@ -75,7 +75,7 @@ class Engine:
         self.templates = Templates(client, whole=not namespaces)
         self.pools = PoolReconciler(client)
         self.history = HistoryReconciler(client)
-        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self.history.spec_seen)
+        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered)
         self.template_status = TemplateReconciler(client, self.templates, self.events)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
         self.runs = RunReconciler(
@@ -120,6 +120,10 @@ class Engine:
             for task in running:
                 if task.done() and not task.cancelled():
                     task.result()
+
+    def _rendered(self, namespace: str, dag: str, spec: Any) -> None:
+        self.history.spec_seen(namespace, dag, spec)
+        self.revisions.spec_seen(namespace, dag, spec)
 
     def _phase_changed(self, run: Run) -> None:
         self.runs.subdags.seen(run)

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,6 +36,7 @@ FIRST, AGAIN, RETRY = 10.0, 3600.0, 60.0
 """Seconds from the start to the first look at all revisions there are, from one to the next, and after one that failed."""
 RUNS_PAGE = 100
 USUAL = int(DAGSpec.model_fields["revision_history_limit"].default)
+EVERYTHING = 1_000_000
 
 
 class _Status(Struct, frozen=True):
@@ -69,6 +70,8 @@ class RevisionHistory:
         self.queue: WorkQueue[Key] = WorkQueue("revisions")
         self._known: dict[Key, Keep] = {}
         """What the DAGs that there are say."""
+        self._limits: dict[Key, int] = {}
+        """What DAGs that use templates say with those."""
         self._calm: dict[Key, tuple[_Sight, float]] = {}
         """DAGs with revisions that could go, and since when (monotonic seconds) they have been as they are."""
         self._held: dict[Key, frozenset[str]] = {}
@@ -79,12 +82,28 @@ class RevisionHistory:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if deleted:
             self._known.pop(key, None)
+            self._limits.pop(key, None)
             self._revisions.forget(*key)  # Its namespace may be deleted with all that is in it.
             self.queue.add(key)
             return
-        before, self._known[key] = self._known.get(key), _keep(body)
+        before, self._known[key] = self._known.get(key), self._keep(key, body)
         if before is not None and before != self._known[key]:
             self.queue.add(key)
+
+    def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
+        """What a DAG that uses templates says with those."""
+        key = (namespace, name)
+        limit = self._limits[key] = int(spec.get("revisionHistoryLimit", USUAL))
+        if (known := self._known.get(key)) and known.limit != limit:
+            self._known[key] = known._replace(limit=limit)
+            self.queue.add(key)
+
+    def _keep(self, key: Key, body: Object) -> Keep:
+        """What a DAG keeps; everything, while it is not known what its template says of that."""
+        spec = body.get("spec") or {}
+        usual = self._limits.get(key, EVERYTHING) if spec.get("template") else USUAL
+        limit = spec.get("revisionHistoryLimit")
+        return Keep(int((body.get("status") or {}).get("revision") or 0), usual if limit is None else int(limit))
 
     def run_gone(self, run: Run) -> None:
         """A run was deleted."""
@@ -164,7 +183,7 @@ class RevisionHistory:
         meta, status = body["metadata"], body.get("status") or {}
         if status.get("observedGeneration") != meta.get("generation"):
             return None
-        return _Sight(f"{meta['uid']}/{meta.get('generation')}", _keep(body))
+        return _Sight(f"{meta['uid']}/{meta.get('generation')}", self._keep(key, body))
 
     async def _delete(self, key: Key, head: Head) -> None:
         with contextlib.suppress(NotFound, Conflict):
@@ -176,9 +195,3 @@ async def uses(client: Client, namespace: str, dag: str) -> Counter[str]:
     """How many runs of a DAG name each revision. All are asked for: of those that ended, an operator's memory has only a part."""
     runs = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector=f"spec.dag={dag}")
     return Counter([run.status.revision async for run in runs if run.status and run.status.revision])
-
-
-def _keep(body: Object) -> Keep:
-    limit = (body.get("spec") or {}).get("revisionHistoryLimit")
-    current = (body.get("status") or {}).get("revision")
-    return Keep(int(current or 0), USUAL if limit is None else int(limit))

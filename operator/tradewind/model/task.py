@@ -149,7 +149,7 @@ class Task(PodSettings):
                     fieldPath=".image",
                 ),
                 rule(
-                    "!has(self.forEach) || !has(self.forEach.itemsOf)"
+                    "has(self.template) || !has(self.forEach) || !has(self.forEach.itemsOf)"
                     " || (has(self.dependsOn) && self.forEach.itemsOf in self.dependsOn)",
                     "itemsOf names a fan-out that is in dependsOn",
                     fieldPath=".forEach.itemsOf",

@@ -1,5 +1,6 @@
 """From plain data to a definition: rendered, read, merged with the defaults, checked and put in order."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from tradewind.plan.place import Place
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.render import Find, Ref, Rendering, nowhere, render
+
+SIZE_LIMIT = 1_400_000
+"""Bytes of what a run is bound to, which has to fit into an object with room for the object's own fields."""
 
 
 class TemplateNotFound(Invalid):
@@ -34,6 +38,9 @@ def defined(rendering: Rendering) -> Definition:
         raise Invalid(rendering.problems)
     if rendering.missing:
         raise TemplateNotFound(rendering.missing)
+    if rendering.origins and (size := len(json.dumps(rendering.spec, ensure_ascii=False).encode())) > SIZE_LIMIT:
+        what = f"{size / 1e6:.1f} MB with its templates filled in; a Kubernetes object has at most 1.5 MB"
+        raise Invalid([Problem("spec", what, "use one task for many items (forEach), or several DAGs")])
     definition = checked(rendering)
     assert definition is not None  # noqa: S101 (nothing is sampled)
     return definition

@@ -5,19 +5,20 @@ from typing import Any
 
 BY_NAME = frozenset({"env", "envFrom", "nodeSelector", "outputs", "params"})
 """Maps of which each entry is said by itself. Everything else is said as a whole."""
-_PROGRAMS = ({"script"}, {"http"}, {"command", "args"})
-"""Ways to say what a task runs. Who says one does not mean the template's other one."""
+PODLESS = ("http", "wait", "approval", "compute", "dag")
+"""Ways to say what a task does that need no pod, and no image."""
+_WAYS = ({"script"}, {"command", "args"}, *({way} for way in PODLESS))
+"""Ways to say what a task does. Who says one does not mean the template's other one."""
 _VARIABLES = (("env", "envFrom"), ("envFrom", "env"))
 
 
 def overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` on top of `base`: fields of a task, of defaults or of a DAG."""
     result = dict(base)
-    for program in _PROGRAMS:
-        if program & over.keys():
-            for other in _PROGRAMS:
-                if other is not program:
-                    result = {name: value for name, value in result.items() if name not in other}
+    for way in _WAYS:
+        if way & over.keys():
+            gone = set().union(*_WAYS) - way | ({"image"} if way & set(PODLESS) else set())
+            result = {name: value for name, value in result.items() if name not in gone}
     # A variable that is set in one way is not also set in the other way below.
     for field, other_field in _VARIABLES:
         said, below = over.get(field), result.get(other_field)

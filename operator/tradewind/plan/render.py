@@ -145,7 +145,10 @@ class Renderer:
         if task is None:
             task = STUB
             self._unknown.add("task")
-        upstream = [name for name in task.get("dependsOn") or () if isinstance(name, str) and name != "task"]
+        said = task.get("dependsOn")
+        upstream = [
+            name for name in (said if isinstance(said, list) else ()) if isinstance(name, str) and name != "task"
+        ]
         self._unknown.update(upstream)
         tasks = {"task": task, **dict.fromkeys(upstream, STUB)}
         return self._rendering({"defaults": STUB, "tasks": tasks})
@@ -180,7 +183,7 @@ class Renderer:
             return found
         self._unknown.add(name)
         own = {field: value for field, value in task.items() if field != "template"}
-        return own if "http" in own else {**STUB, **own}
+        return overlaid(STUB, own)
 
     def _settle(self) -> None:
         self._origins |= self._told

@@ -17,6 +17,7 @@ from tradewind.plan import cel, template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.inputs import Inputs, Secret
 from tradewind.plan.literal import EXPRESSION, alone, literal, references
+from tradewind.plan.overlay import overlaid
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
@@ -209,4 +210,4 @@ def with_references(body: Any) -> Any:
         return body
     found = {name: value for name, value in env.items() if not isinstance(value, Secret)}
     secrets = {name: {"secretKeyRef": dict(value)} for name, value in env.items() if isinstance(value, Secret)}
-    return {**body, "env": found, "envFrom": {**(body.get("envFrom") or {}), **secrets}}
+    return overlaid({"envFrom": secrets}, {**body, "env": found})
