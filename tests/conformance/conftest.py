@@ -50,6 +50,7 @@ spec:
                 code: {type: string, pattern: "^[a-z]+$", maxLength: 5}
                 tags: {type: array, maxItems: 3, items: {type: string}, x-kubernetes-list-type: set}
                 free: {type: object, x-kubernetes-preserve-unknown-fields: true}
+                anything: {x-kubernetes-preserve-unknown-fields: true}
                 amount: {x-kubernetes-int-or-string: true}
             status:
               type: object

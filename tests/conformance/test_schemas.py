@@ -77,6 +77,12 @@ async def test_free_form_fields_keep_everything(api: Api) -> None:
     assert (await api.made("gadgets", gadget(free=free)))["spec"]["free"]["c"] == "d"
 
 
+@pytest.mark.parametrize("value", ["x", 1, {"a": [{"b": 1}]}, [{"region": "north"}, [{"deep": [{"er": True}]}]]])
+async def test_untyped_fields_keep_whatever_is_in_them_also_in_lists(api: Api, value: Any) -> None:
+    made = await api.made("gadgets", gadget(anything=value))
+    assert made["spec"]["anything"] == value and not api.warnings
+
+
 async def test_int_or_string_takes_both(api: Api) -> None:
     assert (await api.made("gadgets", gadget("a", amount=5)))["spec"]["amount"] == 5
     assert (await api.made("gadgets", gadget("b", amount="5Gi")))["spec"]["amount"] == "5Gi"

@@ -34,8 +34,10 @@ def pruned(schema: Schema, value: Any, path: str = "", root: bool = True) -> tup
     unknown: list[str] = []
     if isinstance(value, list):
         items = []
+        # Where anything goes, it does in lists too.
+        inner = schema.get("items") or (schema if schema.get("x-kubernetes-preserve-unknown-fields") else {})
         for index, item in enumerate(value):
-            kept, lost = pruned(schema.get("items") or {}, item, f"{path}[{index}]", root=False)
+            kept, lost = pruned(inner, item, f"{path}[{index}]", root=False)
             items.append(kept)
             unknown += lost
         return items, unknown
