@@ -161,6 +161,15 @@ def test_tasks_without_pods_take_no_room_of_the_runs_parallelism() -> None:
     assert game.play().phase == "Succeeded"
 
 
+@pytest.mark.parametrize(("reason", "moving"), [("Wait", True), ("SubDAG", True), ("Approval", False), ("", True)])
+def test_a_run_that_waits_for_time_or_another_run_moves_and_one_that_waits_for_a_person_does_not(
+    reason: str, moving: bool
+) -> None:
+    game = Game(defined({"w": {"wait": {"duration": "1s"}}}))
+    game.start(game.plan().podless[0], reason=reason)
+    assert game.plan().moving is moving
+
+
 def test_an_http_task_that_needs_a_pod_gets_one() -> None:
     url = {"url": "http://x"}
     secret = {"A": {"secretKeyRef": {"name": "s", "key": "k"}}}

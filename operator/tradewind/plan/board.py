@@ -14,7 +14,7 @@ from tradewind.model.fanout import MAX_ITEMS
 from tradewind.model.run import Phase
 from tradewind.plan.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
 from tradewind.plan.conclude import conclusion, exit_story
-from tradewind.plan.decision import Hold, Live, Plan, RunFacts, Stop
+from tradewind.plan.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import evaluate, names_item
 from tradewind.plan.fanout import FanOutError, items
@@ -253,7 +253,7 @@ class Board(Ledger):
                 self.holds[key] = advice.hold
             if advice.wake_at is not None:
                 heappush(self._timers, (advice.wake_at, key))
-        if key in self.holds and state in LIVE:
+        if key in self.holds and state in LIVE and self.holds[key].reason not in IN_ORDER:
             self._stuck.add(key)
         else:
             self._stuck.discard(key)

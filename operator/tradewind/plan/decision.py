@@ -54,6 +54,10 @@ class Stop:
     why: str
 
 
+IN_ORDER = frozenset({"Wait", "SubDAG"})
+"""Reasons of holds that are as they should be: time passes, or another run is at work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """A task, or an item, that waits for something other than its dependencies."""
