@@ -25,6 +25,8 @@ from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Start
 from tradewind.plan.template import whole
 
+LONGEST_MESSAGE = 32_768
+"""Characters of what is asked; the object takes no more."""
 LONGEST_SLEEP = 60.0
 """Seconds after which a wait looks at the clock again: clocks are set."""
 _VARIABLE = re.compile(r"\$\$|\$\(([^)]*)\)")
@@ -99,7 +101,7 @@ class Worker:
         question = Question(
             pod_name(board.run.name, start.task, start.number, start.index),
             start.key,
-            renderer.plain("approval.message", approval.message),
+            renderer.plain("approval.message", approval.message)[:LONGEST_MESSAGE],
             approval.questions,
             seconds(approval.timeout) if approval.timeout else None,
         )
