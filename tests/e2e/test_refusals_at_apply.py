@@ -107,10 +107,10 @@ REFUSED: dict[str, tuple[Body, str]] = {
     ),
     "no image": (document("DAG", {"tasks": {"a": {}}}), "spec.tasks.a.image: required"),
     "a DAG template that is not there": (
-        document("DAG", {"template": {"name": "nowhere"}}), "spec.template.name: there is no DAGTemplate nowhere; apply it"
+        document("DAG", {"template": {"name": "nowhere"}}), "spec.template: there is no DAGTemplate nowhere; apply it"
     ),
     "a task template that is not there": (
-        dag({"a": {"template": {"name": "nowhere"}}}), "spec.tasks.a.template.name: there is no TaskTemplate nowhere"
+        dag({"a": {"template": {"name": "nowhere"}}}), "spec.tasks.a.template: there is no TaskTemplate nowhere"
     ),
     "an exit task before others": (
         dag({"a": {"onExit": ["Always"]}, "b": {"dependsOn": ["a"]}}), "spec.tasks.b.dependsOn[0]: a is an exit task"
