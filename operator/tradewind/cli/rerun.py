@@ -6,10 +6,11 @@ import click
 import orjson
 from rich.console import Console
 
-from tradewind.cli.edit import show
+from tradewind.cli.edit import REASON, show
 from tradewind.cli.follow import follow, look
 from tradewind.cli.options import PARAM, cluster, pairs
 from tradewind.cli.run import conclude, run_body, values
+from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import read_run
 from tradewind.kube.client import Client
@@ -34,6 +35,7 @@ from tradewind.plan.rework import reuse_problems, taken_over
 @click.option("--only", multiple=True, metavar="TASK", help="Run nothing but this task; repeat for more.")
 @click.option("--all", "everything", is_flag=True, help="Take over nothing: the same params, from the beginning.")
 @PARAM
+@REASON
 @click.option("--dry-run", is_flag=True, help="Only show which tasks would run.")
 @click.option("--watch/--no-watch", default=True, show_default=True, help="Follow the run to its end.")
 @cluster
@@ -45,6 +47,7 @@ async def command(
     only: tuple[str, ...],
     everything: bool,
     params: tuple[str, ...],
+    reason: str,
     dry_run: bool,
     watch: bool,
 ) -> None:
@@ -72,6 +75,7 @@ async def command(
     show([(name, "runs") for name in definition.graph.order if name not in keys and f"{name}[0]" not in keys])
     if dry_run:
         return
+    body["metadata"]["annotations"] = await signed(client, reason)
     if not everything:
         body["spec"]["reuse"] = reuse.model_dump(exclude_defaults=True)
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))

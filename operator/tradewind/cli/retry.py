@@ -4,6 +4,7 @@ import click
 
 from tradewind.cli.follow import picture
 from tradewind.cli.options import cluster
+from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
@@ -14,9 +15,10 @@ AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 
 @click.command()
 @click.argument("run")
+@click.option("-m", "--reason", default="", help="Why; it is kept with the run.")
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @cluster
-async def command(client: Client, namespace: str, run: str, dry_run: bool) -> None:
+async def command(client: Client, namespace: str, run: str, reason: str, dry_run: bool) -> None:
     """Give every task and item of RUN that failed a fresh budget of retries. What succeeded is kept."""
     found, rows = await picture(client, namespace, run, Revisions(client))
     if found.phase == "Succeeded" or not rows:
@@ -31,5 +33,7 @@ async def command(client: Client, namespace: str, run: str, dry_run: bool) -> No
         raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
     if dry_run:
         return
-    await client.patch(RUNS, namespace, run, {"spec": {"retryFailed": found.rounds + 1}})
+    annotations = await signed(client, reason)
+    body = {"metadata": {"annotations": annotations}, "spec": {"retryFailed": found.rounds + 1}}
+    await client.patch(RUNS, namespace, run, body)
     click.echo(f"dagrun/{run} tries again what failed (spec.retryFailed: {found.rounds + 1})")
