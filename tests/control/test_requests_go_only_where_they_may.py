@@ -4,7 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
-from tradewind.control.http import Failed, Light, Request, Sender
+from tradewind.control.http import Failed, Request, Sender
+from tradewind.control.light import Light
 from yarl import URL
 
 

@@ -12,7 +12,7 @@ import uvloop
 from tradewind import metrics
 from tradewind.control.app import Operator, Options
 from tradewind.control.health import illness, readiness
-from tradewind.control.http import Light
+from tradewind.control.light import Light
 from tradewind.control.probes import serve
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost

@@ -14,7 +14,7 @@ from typing import Any
 
 from tradewind import metrics
 from tradewind.control.engine import Engine
-from tradewind.control.http import Light
+from tradewind.control.light import Light
 from tradewind.control.together import first, tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection

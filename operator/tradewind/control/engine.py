@@ -12,9 +12,9 @@ from tradewind.control.census import count
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
 from tradewind.control.history import HistoryReconciler
-from tradewind.control.http import NOTHING, Light
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
+from tradewind.control.light import USUAL, Light
 from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisionhistory import RevisionHistory
@@ -67,7 +67,7 @@ class Engine:
         image: str,
         identity: str,
         owned: Owned = WHOLE,
-        light: Light = NOTHING,
+        light: Light = USUAL,
     ) -> None:
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, time.time)

@@ -6,18 +6,19 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 import aiohttp
 from yarl import URL
+
+from tradewind.control.light import Light, Network
 
 AT_ONCE = 64
 """Requests under way at the same time; more wait."""
 LIMIT = 64 * 1024
 """Bytes of a response's body: it becomes a part of the run's status."""
 REDIRECTS = 5
-Network = IPv4Network | IPv6Network
 FORBIDDEN: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -37,21 +38,6 @@ FORBIDDEN: tuple[Network, ...] = tuple(
     )
 )
 """The host itself, its neighbours on the link, and the metadata services of clouds: they trust whoever can reach them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """What an operator may do itself for tasks without pods: send `requests`, also to `allowed` networks that are forbidden otherwise,
-    and read the `secrets` and ConfigMaps that a request refers to. What it may not is done from pods."""
-
-    requests: bool = True
-    services: bool = True
-    """Whether a host without a dot is a Service of the run's namespace, as it is to the pods there."""
-    allowed: tuple[Network, ...] = ()
-    secrets: bool = False
-
-
-NOTHING = Light()
 
 
 class Failed(Exception):

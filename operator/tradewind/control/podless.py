@@ -45,6 +45,10 @@ class Doing:
 
     under_way: dict[str, UnderWay] = field(default_factory=dict)
     ended: list[Ended] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+    """Tasks and items of which the planner is to be told something new."""
+    told: Board | None = None
+    """The planner that was told: one that is made anew is told everything."""
 
 
 class Podless:
@@ -62,9 +66,12 @@ class Podless:
         ended, doing.ended = doing.ended, []
         for end in ended:
             view.finish(end, now)
-        for key, attempt in doing.under_way.items():
-            if board.live(key) != attempt.live:
+        if doing.told is not board:
+            doing.told, doing.changed = board, set(doing.under_way)
+        for key in doing.changed:
+            if attempt := doing.under_way.get(key):
                 board.tell_live(key, attempt.live)
+        doing.changed.clear()
 
     def start(self, view: View, board: Board, plan: Plan, now: float) -> bool:
         """Begins what is to start, and ends what is to stop. Whether there is something to look at right away."""
@@ -109,11 +116,12 @@ class Podless:
             return
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
         attempt = doing.under_way[start.key] = UnderWay(since, live)
+        doing.changed.add(start.key)
         attempt.doing = asyncio.create_task(self._do(view.run.uid, doing, start, task, work, attempt))
 
     async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
         try:
-            self._done(doing, start, attempt.since, task, await self._patiently(uid, attempt, work))
+            self._done(doing, start, attempt.since, task, await self._patiently(uid, doing, start.key, work))
         except Unsuccessful as error:
             doing.ended.append(self._failure(start, attempt.since, error.reason, str(error)))
         except asyncio.CancelledError:
@@ -127,26 +135,25 @@ class Podless:
         del doing.under_way[start.key]
         self._wake(uid)
 
-    async def _patiently(self, uid: str, attempt: UnderWay, work: Work) -> dict[str, Any]:
+    async def _patiently(self, uid: str, doing: Doing, key: str, work: Work) -> dict[str, Any]:
         """The outputs. As long as the API server does not let us, the attempt waits and says so."""
-        live = attempt.live
+        attempt = doing.under_way[key]
+        usual = attempt.live
 
-        def say(words: str) -> None:
-            if attempt.live.message != words:
-                attempt.live = replace(live, message=words)
+        def now(live: Live) -> None:
+            if attempt.live != live:
+                attempt.live = live
+                doing.changed.add(key)
                 self._wake(uid)
 
         while True:
             try:
-                return await work.begin(say)
+                return await work.begin(lambda words: now(replace(usual, message=words)))
             except ApiError as error:
                 reason = "NoPermission" if isinstance(error, Forbidden) else "APIUnavailable"
-                attempt.live = Live(
-                    live.number, reason=reason, message=error.message, seen=live.seen, created=live.created
-                )
-                self._wake(uid)
+                now(replace(usual, reason=reason, message=error.message))
             await asyncio.sleep(AGAIN)
-            attempt.live = live
+            now(usual)
 
     def _done(self, doing: Doing, start: Start, since: int, task: Task, outputs: dict[str, Any]) -> None:
         if problem := outputs_problem(task.outputs, outputs):

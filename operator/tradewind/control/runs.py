@@ -11,8 +11,9 @@ from tradewind.control import latency, runstatus
 from tradewind.control.approvals import Approvals
 from tradewind.control.begin import Beginner
 from tradewind.control.events import EventSink
-from tradewind.control.http import NOTHING, Light, Sender
+from tradewind.control.http import Sender
 from tradewind.control.launch import Launcher
+from tradewind.control.light import USUAL, Light
 from tradewind.control.observe import Ended
 from tradewind.control.podless import Podless
 from tradewind.control.podlesswork import Worker
@@ -71,7 +72,7 @@ class RunReconciler:
         pool_changed: Callable[[PoolId], None],
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
-        light: Light = NOTHING,
+        light: Light = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions = client, revisions
@@ -241,8 +242,7 @@ class RunReconciler:
         limit = seconds(timeout) if timeout else None
         elapsed = runstatus.between(view.run.status.get("startedAt") or "", runstatus.stamp(self._clock()))
         began = now if view.run.reopened else now - elapsed
-        podless = definition.podless(self._light.secrets, self._light.requests)
-        return view.bind(definition, self.pods.of(view.run.uid), now, began, limit, podless)
+        return view.bind(definition, self.pods.of(view.run.uid), now, began, limit, self._light)
 
     async def _begin(self, view: View) -> bool:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""

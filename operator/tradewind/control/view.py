@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from tradewind.control.light import USUAL, Light
 from tradewind.control.observe import Alive, Ended, observe, unit_of
 from tradewind.control.run import Run
 from tradewind.control.status import Packed, decode
@@ -126,10 +127,10 @@ class View:
         now: float,
         began: float,
         timeout: float | None,
-        podless: frozenset[str] | None = None,
+        light: Light = USUAL,
     ) -> Board:
-        """The planner of the run, told all that is known. `now` and `began` are monotonic seconds, `timeout` is seconds; `podless` are
-        the tasks that run without a pod, all that can when it is not given."""
+        """The planner of the run, told all that is known. `now` and `began` are monotonic seconds, `timeout` is seconds; `light` is what
+        the operator may do without a pod."""
         if self.board is None:
             run = self.run
             self.board = Board(
@@ -138,7 +139,7 @@ class View:
                 rounds=run.rounds,
                 began=began,
                 timeout=timeout,
-                podless=definition.podless() if podless is None else podless,
+                podless=definition.podless(light.secrets, light.requests),
             )
             self._desire(self.board)
             for name, number in self.cleared.items():

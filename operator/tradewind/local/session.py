@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from tradewind.control.app import Operator, Options
-from tradewind.control.http import Light
+from tradewind.control.light import Light
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.local.apiserver import ApiServer

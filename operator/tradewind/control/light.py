@@ -1,0 +1,22 @@
+"""What an operator may do itself for tasks without pods."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Send `requests`, also to `allowed` networks that are forbidden otherwise, and read the `secrets` and ConfigMaps that a request
+    refers to. What it may not is done from pods."""
+
+    requests: bool = True
+    services: bool = True
+    """Whether a host without a dot is a Service of the run's namespace, as it is to the pods there."""
+    allowed: tuple[Network, ...] = ()
+    secrets: bool = False
+
+
+USUAL = Light()
+"""What an operator may do that is told nothing else."""
