@@ -37,11 +37,8 @@ async def command(
     found = await _pending(client, namespace, run, task)
     declared = {name: Param.model_validate(body) for name, body in (found["spec"].get("questions") or {}).items()}
     given = values(declared, pairs(answers))
-    if problems := resolve(declared, given)[1]:
-        words = (
-            str(problem).replace("spec.params.", "--answer ").replace("the DAG declares", "asked are")
-            for problem in problems
-        )
+    if problems := resolve(declared, given, "spec.answers", "asked are")[1]:
+        words = (f"--answer {str(problem).removeprefix('spec.answers.')}" for problem in problems)
         raise click.ClickException("\n".join(words))
     await _decide(client, namespace, found, {"decision": "Approved", "answers": given, "comment": comment})
 

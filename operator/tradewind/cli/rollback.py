@@ -7,7 +7,7 @@ from tradewind.cli.diff import LAST_APPLIED, label
 from tradewind.cli.options import cluster
 from tradewind.cli.recorded import Recorded, living
 from tradewind.cli.unified import show, unified
-from tradewind.control.dags import check
+from tradewind.control.review import sound
 from tradewind.control.revisions import CAUSE, ROLLBACK
 from tradewind.kube.client import MANAGER, Client, Object
 from tradewind.kube.errors import Conflict
@@ -40,7 +40,7 @@ async def command(client: Client, namespace: str, dag: str, to: int | None, dry_
 
 def _check(target: Recorded) -> None:
     try:
-        check(Rendering(target.rendered))
+        sound(Rendering(target.rendered))
     except Invalid as error:
         words = f"revision {target.number} is not valid any more:\n{error}"
         raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead") from None

@@ -112,12 +112,11 @@ class Approvals:
     async def _settled(self, body: Object, question: Question, late: bool) -> Decision | None:
         """The decision, if there is one, written down in the object's status."""
         spec, status = body["spec"], body.get("status") or {}
-        answers, problems = resolve(question.questions, spec.get("answers") or {})
+        answers, problems = resolve(question.questions, spec.get("answers") or {}, "spec.answers", "asked are")
         outcome = spec.get("decision") or ""
         message = ""
         if outcome == "Approved" and problems:
-            words = summary(problems).replace("spec.params.", "spec.answers.").replace("the DAG declares", "asked are")
-            outcome, message = "", words[:1_024]
+            outcome, message = "", summary(problems)[:1_024]
         if status.get("outcome") == "Expired" or (not outcome and late):
             outcome = "Expired"
         wanted = {"outcome": outcome or "Pending", "message": message}

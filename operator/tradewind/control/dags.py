@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind.control.events import EventSink
-from tradewind.control.review import pod_problems
+from tradewind.control.review import sound
 from tradewind.control.revisions import CAUSE, Revision, Revisions, change_cause
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
@@ -18,7 +18,6 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan.define import defined
 from tradewind.plan.problem import Invalid
 from tradewind.plan.render import Rendering, render, uses_templates
 
@@ -145,7 +144,7 @@ class DAGReconciler:
             found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
             rendering = found.result
         try:
-            check(rendering)
+            sound(rendering)
         except Invalid as error:
             return len(rendering.spec.get("tasks") or {}), Validity.of(error), None
         if body["templates"]:
@@ -160,11 +159,12 @@ def _needed(body: Object) -> Object:
     meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec") or {}
     kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
     kept["templates"] = uses_templates(spec)
-    if kept["templates"] or not _checked(kept):
-        if not _checked(kept):
-            kept["spec"] = spec
-        if cause := (meta.get("annotations") or {}).get(CAUSE):
-            kept["metadata"]["annotations"] = {CAUSE: cause}
+    if not _checked(kept):
+        kept["spec"] = spec
+    elif not kept["templates"]:
+        return kept
+    if cause := (meta.get("annotations") or {}).get(CAUSE):
+        kept["metadata"]["annotations"] = {CAUSE: cause}
     return kept
 
 
@@ -174,9 +174,3 @@ def _checked(body: Object) -> bool:
     if status.get("observedGeneration") != int(body["metadata"].get("generation") or 0) or not status.get("conditions"):
         return False
     return status.get("phase") == "Invalid" or bool(status.get("revision"))
-
-
-def check(rendering: Rendering) -> None:
-    """Raises Invalid with what is wrong with a DAG, as far as that can be told without an API server."""
-    if problems := pod_problems(defined(rendering)):
-        raise Invalid([rendering.told(problem) for problem in problems])

@@ -1,7 +1,6 @@
 """HTTP requests sent by the operator itself: bounded in number, time and size, and not to where only the operator's host may go."""
 
 import asyncio
-import json
 import re
 import socket
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from tradewind.control.light import Light, Network
+from tradewind.tasks.http import expected, outputs
 
 AT_ONCE = 64
 """Requests under way at the same time; more wait."""
@@ -79,13 +79,13 @@ class Sender:
                 raise Failed(f"{what}: {error.host}: {error.os_error.strerror or error.os_error}") from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise Failed(f"{what}: {str(error) or type(error).__name__}") from None
-        if not (status in request.expect_status if request.expect_status else 200 <= status < 300):
+        if not expected(status, request.expect_status):
             wanted = ", ".join(map(str, request.expect_status)) or "2xx"
             raise Failed(f"{what}: answered {status}, wanted {wanted}: {body[:300].decode(errors='replace')}")
         if len(body) > LIMIT:
             words = f"{what}: the response has more than {LIMIT // 1024} KiB"
             raise Failed(f"{words}: ask for less, or fetch it in a script that writes it to a volume")
-        return {"status": status, "body": _content(body)}
+        return outputs(status, body)
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -135,14 +135,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 def _within(host: Any, networks: Sequence[Network]) -> bool:
     return any(host.version == network.version and host in network for network in networks)
-
-
-def _content(body: bytes) -> Any:
-    """Parsed when it is JSON, else as text."""
-    try:
-        return json.loads(body) if body.strip() else None
-    except ValueError:
-        return body.decode(errors="replace")
 
 
 def _shown(url: str) -> str:

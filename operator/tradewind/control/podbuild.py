@@ -20,7 +20,7 @@ from tradewind.model.task import Task
 from tradewind.plan.attempt import key
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.template import Evaluate, render, render_tree, whole, written
+from tradewind.plan.template import Evaluate, render, render_tree, secret, written
 
 OUTPUTS_PATH = "/dev/termination-log"
 USER = 65532
@@ -164,9 +164,8 @@ def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dic
         for variable, source in task.env_from.items()
     ]
     for variable, text in task.env.items():
-        secret = whole(text).removeprefix("params.") if secrets else ""
-        if secret in secrets:
-            env.append({"name": variable, "valueFrom": {"secretKeyRef": secrets[secret]}})
+        if given := secret(text, secrets):
+            env.append({"name": variable, "valueFrom": {"secretKeyRef": secrets[given]}})
         else:
             env.append({"name": variable, "value": renderer.expandable(f"env.{variable}", text)})
     env.append({"name": "TRADEWIND_OUTPUTS", "value": OUTPUTS_PATH})

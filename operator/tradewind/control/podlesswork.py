@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,13 +22,13 @@ from tradewind.model.task import Task
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Start
-from tradewind.plan.template import whole
+from tradewind.plan.template import secret
+from tradewind.tasks.expansion import expand
 
 LONGEST_MESSAGE = 32_768
 """Characters of what is asked; the object takes no more."""
 LONGEST_SLEEP = 60.0
 """Seconds after which a wait looks at the clock again: clocks are set."""
-_VARIABLE = re.compile(r"\$\$|\$\(([^)]*)\)")
 Outputs = dict[str, Any]
 
 
@@ -122,8 +121,8 @@ class Worker:
     def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = board.units[start.key].ended
         params = {
-            name: board.run.params[secret]
-            if isinstance(value, str) and (secret := _secret(board, value))
+            name: board.run.params[given]
+            if isinstance(value, str) and (given := secret(value, board.definition.secrets))
             else renderer.tree(f"dag.params.{name}", value)
             for name, value in dag.params.items()
         }
@@ -142,10 +141,7 @@ class Worker:
         if any("$(" in text for text in request.headers.values()):
             variables |= await self._secrets(board, task)
 
-        def value(match: re.Match[str]) -> str:
-            return "$" if match[0] == "$$" else variables.get(match[1], match[0])
-
-        headers = {name: _VARIABLE.sub(value, text) for name, text in request.headers.items()}
+        headers = {name: expand(text, variables) for name, text in request.headers.items()}
         try:
             return await self._sender.send(request, headers, board.run.namespace)
         except Failed as error:
@@ -159,7 +155,7 @@ class Worker:
                 kind = SECRETS if source.secret_key_ref else CONFIG_MAPS
                 wanted.append((variable, kind, ref.name, ref.key, ref.optional))
         for variable, text in task.env.items():
-            given = board.run.params.get(_secret(board, text)) if _secret(board, text) else None
+            given = board.run.params.get(secret(text, board.definition.secrets))
             if isinstance(given, dict):
                 wanted.append((variable, SECRETS, given["name"], given["key"], False))
         found: dict[str, str] = {}
@@ -212,10 +208,5 @@ def _rendered(request: HttpRequest, renderer: Renderer) -> Request:
 
 def _texts(board: Board, task: Task, renderer: Renderer) -> dict[str, str]:
     """Variables that are no secret."""
-    return {name: renderer.plain(f"env.{name}", text) for name, text in task.env.items() if not _secret(board, text)}
-
-
-def _secret(board: Board, text: str) -> str:
-    """The secret param that is the whole value, if one is."""
-    name = whole(text).removeprefix("params.")
-    return name if name in board.definition.secrets else ""
+    secrets = board.definition.secrets
+    return {name: renderer.plain(f"env.{name}", text) for name, text in task.env.items() if not secret(text, secrets)}

@@ -42,13 +42,26 @@ def against(declared: Mapping[str, Param], run: DAGRunSpec) -> list[Problem]:
     return resolve(declared, run.params)[1]
 
 
+def sound(rendering: Rendering) -> Definition:
+    """A DAG that is rendered from templates, or uses none. Raises Invalid with everything that is wrong with it, as far as that can be
+    told without an API server."""
+    definition = defined(rendering)
+    check_pods(definition, rendering)
+    return definition
+
+
+def check_pods(definition: Definition, rendering: Rendering) -> None:
+    """Raises Invalid for podTemplates that make something that is not a pod."""
+    if problems := pod_problems(definition):
+        raise Invalid([rendering.told(problem) for problem in problems])
+
+
 def review_dag(rendering: Rendering) -> Reviewed:
-    """Everything that is wrong with a DAG that is rendered from templates, or uses none."""
+    """The same for one who wants to go on."""
     try:
-        definition = defined(rendering)
+        return Reviewed(content=sound(rendering))
     except Invalid as error:
         return Reviewed(error.problems)
-    return Reviewed([rendering.told(problem) for problem in pod_problems(definition)], definition)
 
 
 def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:

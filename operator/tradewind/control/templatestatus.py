@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tradewind.control.events import EventSink
-from tradewind.control.review import pod_problems
+from tradewind.control.review import check_pods
 from tradewind.control.runstatus import difference
 from tradewind.control.templates import Key, Templates
 from tradewind.control.validity import Validity
@@ -73,8 +73,8 @@ class TemplateReconciler:
             return sample(Ref(key[0], key[2]), spec, find)
 
         found = (await self._templates.resolved(key, make, exact=True)).result
-        if found.definition and (problems := pod_problems(found.definition)):
-            raise Invalid([found.rendering.told(problem) for problem in problems])
+        if found.definition:
+            check_pods(found.definition, found.rendering)
         return found
 
 

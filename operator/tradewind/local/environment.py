@@ -8,7 +8,7 @@ from pathlib import Path
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import CONFIG_MAPS, SECRETS
-from tradewind.local.expansion import expand
+from tradewind.tasks.expansion import expand
 
 INHERITED = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """What a task sees of the user's environment: enough for programs to work, too little for a manifest to depend on it."""

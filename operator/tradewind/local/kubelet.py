@@ -16,10 +16,10 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.resources import PODS
 from tradewind.local.environment import ConfigMissing, variables
-from tradewind.local.expansion import expand
 from tradewind.local.helpers import Helpers
 from tradewind.local.mounts import folders, translated
 from tradewind.local.process import NotStarted, Process
+from tradewind.tasks.expansion import expand
 
 log = logging.getLogger(__name__)
 NODE = "local"

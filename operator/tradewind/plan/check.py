@@ -256,12 +256,8 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...]) -> It
 
 
 def _renders(path: str, text: str, scope: Scope) -> Iterator[Problem]:
-    secrets = {f"params.{name}" for name, kind in scope.names.params if kind == "secret"}
-    if (
-        secrets
-        and template.whole(text) in secrets
-        and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path)
-    ):
+    secrets = [name for name, kind in scope.names.params if kind == "secret"]
+    if template.secret(text, secrets) and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path):
         return
     try:
         template.check(text, scope)

@@ -12,7 +12,7 @@ from tradewind.plan import places
 from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
 from tradewind.plan.graph import Graph
 from tradewind.plan.links import Links, links
-from tradewind.plan.template import expressions, whole
+from tradewind.plan.template import expressions, secret
 
 DEFAULT_PENDING_TIMEOUT = 600.0
 
@@ -116,9 +116,7 @@ class Definition:
         return frozenset(name for name, task in self.tasks.items() if task.podless and not needs_pod(task))
 
     def _wants_secret(self, task: Task) -> bool:
-        return bool(task.env_from) or any(
-            whole(text).removeprefix("params.") in self.secrets for text in task.env.values()
-        )
+        return bool(task.env_from) or any(secret(text, self.secrets) for text in task.env.values())
 
     @cached_property
     def secrets(self) -> frozenset[str]:

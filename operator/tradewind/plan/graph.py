@@ -39,6 +39,18 @@ class Graph:
         return found
 
 
+def reach(tasks: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
+    """All that comes after some tasks, directly or not; `following` says what comes directly after one."""
+    found: set[str] = set()
+    stack = list(tasks)
+    while stack:
+        for name in following.get(stack.pop(), ()):
+            if name not in found:
+                found.add(name)
+                stack.append(name)
+    return found
+
+
 def graph(dependencies: Mapping[str, Iterable[str]]) -> Graph:
     """The graph of `{task: its dependencies}`. Raises Cycle; dependencies on nothing are the validator's business."""
     upstream = {

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from tradewind.model.task import Task
+from tradewind.plan.graph import reach
 from tradewind.plan.problem import Problem
 
 
@@ -14,9 +15,9 @@ def dependencies(tasks: Mapping[str, Task]) -> dict[str, set[str]]:
         for other in above:
             downstream.setdefault(other, []).append(name)
     teardowns = {name: frozenset(task.teardown.of) for name, task in tasks.items() if task.teardown}
-    after = {name: _below(name, downstream) for name in teardowns}
+    after = {name: reach([name], downstream) for name in teardowns}
     for name, setups in teardowns.items():
-        needing = set().union(*(_below(setup, downstream) for setup in setups))
+        needing = reach(setups, downstream)
         others = {other for other, of in teardowns.items() if of & setups}
         # What comes after this teardown, or after another one of the same setups, is not what needs them.
         beyond = others.union(*(after[other] for other in others))
@@ -25,18 +26,6 @@ def dependencies(tasks: Mapping[str, Task]) -> dict[str, set[str]]:
     for name, task in tasks.items():
         if task.on_exit:
             found[name] |= set(rest)
-    return found
-
-
-def _below(task: str, downstream: Mapping[str, list[str]]) -> set[str]:
-    """All that depends on a task, directly or not."""
-    found: set[str] = set()
-    stack = [task]
-    while stack:
-        for name in downstream.get(stack.pop(), ()):
-            if name not in found:
-                found.add(name)
-                stack.append(name)
     return found
 
 

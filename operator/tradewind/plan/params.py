@@ -134,23 +134,29 @@ def _above(kind: str, low: Any, high: Any) -> bool:
     return bool(low > high)
 
 
-def resolve(declared: Mapping[str, Param], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """The params in force, and what is wrong with those given."""
+def resolve(
+    declared: Mapping[str, Param],
+    given: Mapping[str, Any],
+    root: str = "spec.params",
+    there_are: str = "the DAG declares",
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The values in force, and what is wrong with those given. `root` is the path of these, `there_are` begins the words that say
+    which there could be."""
     problems: list[Problem] = []
     for name in given:
         if name not in declared:
             there = ", ".join(sorted(declared)) or "none"
-            problems.append(Problem(f"spec.params.{name}", "no such param", f"the DAG declares: {there}"))
+            problems.append(Problem(f"{root}.{name}", "no such param", f"{there_are}: {there}"))
     values: dict[str, Any] = {}
     for name, param in declared.items():
         if name in given:
             value = given[name]
-            if problem := problem_with(param, value, f"spec.params.{name}"):
+            if problem := problem_with(param, value, f"{root}.{name}"):
                 problems.append(problem)
         elif param.default is not None:
             value = param.default
         else:
-            problems.append(Problem(f"spec.params.{name}", "required", f"give {_ARTICLE[param.type]}"))
+            problems.append(Problem(f"{root}.{name}", "required", f"give {_ARTICLE[param.type]}"))
             continue
         values[name] = float(value) if param.type == "number" and fits("number", value) else value
     return values, problems

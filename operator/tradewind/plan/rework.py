@@ -1,11 +1,12 @@
 """Working on a run: what is to be forgotten, and what is said by hand, for what someone asks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from tradewind.model.run import Edit, Reuse
 from tradewind.plan.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.definition import Definition
+from tradewind.plan.graph import reach
 from tradewind.plan.problem import Problem
 from tradewind.plan.state import BAD, FINAL, State
 
@@ -57,7 +58,7 @@ def _clear(board: Board, edit: Edit) -> dict[str, Change]:
     for key in edit.tasks:
         found |= _cleared(board, key)
         tasks.add(parse_key(key)[0])
-    below = _below(board, tasks) if edit.downstream else set()
+    below = reach(tasks, board.definition.graph.downstream) if edit.downstream else set()
     for task in below - tasks:
         found |= _cleared(board, task)
     return found | _again(board, tasks | below)
@@ -95,16 +96,12 @@ def _past(board: Board, key: str) -> int:
     return last if unit and new and last else -1 if board.fixed(key) else 0
 
 
-def _below(board: Board, tasks: set[str]) -> set[str]:
-    return _after_all(tasks, board.definition.graph.downstream)
-
-
 def affected(board: Board, changes: Sequence[Change]) -> list[tuple[str, str]]:
     """For people: tasks and items, and what becomes of each; those that will be decided anew come last."""
     told = [item for item in changes if not board.members(item.key)[:1] or item.key in board.units]
     said = [(item.key, f"{_state(board, item.key)}, {_after(item)}") for item in told]
     tasks = {parse_key(item.key)[0] for item in changes}
-    below = _below(board, tasks) - tasks
+    below = reach(tasks, board.definition.graph.downstream) - tasks
     for task in board.definition.graph.order:
         state = board.states[task]
         if task in below and state in (State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED):
@@ -134,7 +131,7 @@ def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
 def taken_over(board: Board, definition: Definition, reuse: Reuse) -> list[Fixed]:
     """What a new run of `definition` need not do, given the other run's board."""
     names, graph = set(definition.tasks), definition.graph
-    rerun = {*reuse.rerun, *_after_all(reuse.rerun, graph.downstream)}
+    rerun = {*reuse.rerun, *reach(reuse.rerun, graph.downstream)}
     if reuse.only:
         rerun = set(reuse.only)
     done = {name for name in names - rerun if board.states.get(name) is State.SUCCEEDED} - set(definition.exits)
@@ -156,21 +153,9 @@ def taken_over(board: Board, definition: Definition, reuse: Reuse) -> list[Fixed
         if name in done and name in board.groups
     ]
     if reuse.only:
-        needed = _after_all(reuse.only, graph.upstream)
+        needed = reach(reuse.only, graph.upstream)
         for name in graph.order:
             if name not in done and name not in rerun:
                 state = State.SUCCEEDED if name in needed else State.SKIPPED
                 found.append(Fixed(name, state, "left out: it is not in spec.reuse.only"))
-    return found
-
-
-def _after_all(tasks: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
-    """All that comes after some tasks in the graph, in one direction."""
-    found: set[str] = set()
-    stack = list(tasks)
-    while stack:
-        for name in following.get(stack.pop(), ()):
-            if name not in found:
-                found.add(name)
-                stack.append(name)
     return found

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tradewind.plan.cel import ExpressionError
@@ -25,6 +25,12 @@ def whole(text: str) -> str:
     """The expression of a value that is nothing but one; empty for others."""
     match = _TEMPLATE.fullmatch(text.strip())
     return match[1].strip() if match and "$[[" not in match[1] else ""
+
+
+def secret(text: str, secrets: Collection[str]) -> str:
+    """Which of these params the whole value is; empty when it is none. A secret can't be a part of a value."""
+    root, _, name = whole(text).partition(".") if secrets else ("", "", "")
+    return name if root == "params" and name in secrets else ""
 
 
 def check(text: str, scope: Scope) -> None:

@@ -2,30 +2,21 @@
 
 import json
 import os
-import re
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tradewind.tasks.expansion import expand
 
 LIMIT = 4_095
 """Bytes of outputs that Kubernetes carries."""
 READ = 1 << 20
 
 
-def expand(text: str) -> str:
-    """`$(NAME)` as Kubernetes expands it: known variables are replaced, `$$` is one `$`, anything else stays."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return os.environ.get(match[1], match[0])
-
-    return re.sub(r"\$\$|\$\(([^)]*)\)", value, text)
-
-
-def expected(status: int, wanted: list[int]) -> bool:
+def expected(status: int, wanted: Sequence[int]) -> bool:
     """Whether a status code counts as success."""
     return status in wanted if wanted else 200 <= status < 300
 
@@ -38,7 +29,7 @@ def fetch(request: dict[str, Any]) -> tuple[int, bytes]:
         request["url"],
         data=request["body"].encode() or None,
         method=request["method"],
-        headers={name: expand(text) for name, text in request["headers"].items()},
+        headers={name: expand(text, os.environ) for name, text in request["headers"].items()},
     )
     try:
         with urllib.request.urlopen(call, timeout=request["timeout"]) as response:  # noqa: S310

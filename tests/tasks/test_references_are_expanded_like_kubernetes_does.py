@@ -1,5 +1,5 @@
 import pytest
-from tradewind.local.expansion import expand
+from tradewind.tasks.expansion import expand
 
 
 @pytest.mark.parametrize(
