@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -12,7 +10,7 @@ from aiohttp import web
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Invalid
 from tradewind.kube.resources import APPROVALS, DAGS, RUNS, SECRETS
-from worlds.world import Body, World, eventually
+from worlds.world import Body, World, eventually, tradewind
 
 SH = {"script": {"shell": "true"}}
 
@@ -26,20 +24,6 @@ def operated(world: World) -> Iterator[World]:
     finally:
         process.kill()
         process.wait()
-
-
-def tradewind(world: World, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [
-        sys.executable,
-        "-m",
-        "tradewind.cli",
-        *arguments,
-        "-n",
-        world.namespace,
-        "--kubeconfig",
-        str(world.kubeconfig),
-    ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def outputs(status: Body) -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """DAGs as tasks of others: results, failures, retries, cancellation, killed operators, depth. Tasks that loop."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import DAGS, RUNS
-from worlds.world import Body, World, eventually
+from worlds.world import Body, World, eventually, tradewind
 
 LONG = {"wait": {"duration": "1h"}}
 
@@ -119,12 +117,6 @@ async def test_a_run_hands_back_results_and_params_keep_their_types(operated: Wo
             f"Part of:     {run}, as attempt 1 of sub[0]"
             in tradewind(operated, "describe", "run", f"{run}-sub-0-1").stdout
         )
-
-
-def tradewind(world: World, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    where = ["-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
-    command = [sys.executable, "-m", "tradewind.cli", *arguments, *where]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"COLUMNS": "200", "PATH": ""})
 
 
 async def test_a_retry_runs_again_only_what_had_failed_within(operated: World) -> None:

@@ -1,8 +1,6 @@
 """Templates on an API server: a run begins with those that there are then, waits for one that is missing, and is not touched by later changes."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import DAG_TEMPLATES, DAGS, REVISIONS, RUNS, TASK_TEMPLATES, Resource
-from worlds.world import World, eventually
+from worlds.world import World, eventually, printed
 
 SAY = """
 import json, os, time
@@ -35,13 +33,6 @@ def saying(name: str, word: str = "$[[ inputs.word ]]") -> dict[str, Any]:
 
 def used(name: str, **params: Any) -> dict[str, Any]:
     return {"template": {"name": name, "params": params}}
-
-
-def tradewind(world: World, *arguments: str) -> str:
-    """What a command prints."""
-    command = [sys.executable, "-m", "tradewind.cli", *arguments, "-n", world.namespace]
-    command += ["--kubeconfig", str(world.kubeconfig)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=90).stdout
 
 
 async def valid(client: Client, world: World, resource: Resource, name: str, reason: str) -> dict[str, Any]:
@@ -143,11 +134,11 @@ async def test_a_dag_is_an_instance_and_what_it_is_can_be_seen(operated: World) 
         assert dag["status"]["tasks"] == 1 and dag["status"]["phase"] == "Valid"
         assert (await client.get(DAG_TEMPLATES, operated.namespace, "greeting"))["status"]["params"] == "word, times?"
 
-        assert "word, times?" in tradewind(operated, "get", "dagtemplates")
-        shown = tradewind(operated, "render", "instance")
+        assert "word, times?" in printed(operated, "get", "dagtemplates")
+        shown = printed(operated, "render", "instance")
         rendered = yaml.safe_load(shown)["spec"]
         assert rendered["tasks"]["a"]["env"]["WORD"] == "good morning, $[[ params.who ]]" and "template" not in rendered
-        second = json.loads(tradewind(operated, "run", "instance", "-p", "who=you", "-o", "json"))["run"]
+        second = json.loads(printed(operated, "run", "instance", "-p", "who=you", "-o", "json"))["run"]
         await operated.finished(client, second)
 
         async def only_the_second() -> bool:
@@ -201,3 +192,15 @@ async def test_the_api_server_wants_tasks_or_a_template(world: World, spec: dict
         body = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "neither"}, "spec": spec}
         with pytest.raises(ApiError, match="write tasks, or the template that has them"):
             await world.create(client, DAGS, body)
+
+
+async def test_a_run_of_an_instance_is_run_again_from_a_task(operated: World) -> None:
+    spec = {"dag": {"tasks": {"a": {"compute": {"n": "1"}}, "b": {"dependsOn": ["a"], "compute": {"n": "2"}}}}}
+    template = {"apiVersion": API_VERSION, "kind": "DAGTemplate", "metadata": {"name": "twice"}, "spec": spec}
+    instance = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "twice"}}
+    async with operated.client() as client:
+        await operated.create(client, DAG_TEMPLATES, template)
+        run = await operated.start(client, {**instance, "spec": {"template": {"name": "twice"}}})
+        await operated.finished(client, run)
+    shown = printed(operated, "rerun", run, "--from", "b", "--dry-run")
+    assert shown == f"a: Succeeded, taken over from run {run}\nb: runs\n"

@@ -147,6 +147,21 @@ class World:
         return [(item["reason"], item["message"]) for item in found["items"]]
 
 
+def tradewind(world: World, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    """A command in the world's namespace, run to its end."""
+    command = [sys.executable, "-m", "tradewind.cli", *arguments]
+    command += ["-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
+    env = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, env=env)
+
+
+def printed(world: World, *arguments: str, stdin: str = "") -> str:
+    """What a command prints, which has to succeed."""
+    done = tradewind(world, *arguments, stdin=stdin)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 async def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
     """The first true answer of an async check."""
     async with asyncio.timeout(seconds):

@@ -6,7 +6,7 @@ import click
 
 from tradewind.cli import manifest
 from tradewind.cli.manifest import Document
-from tradewind.cli.options import cluster
+from tradewind.cli.options import cluster, connects
 from tradewind.cli.recorded import Past, Recorded, living, past
 from tradewind.cli.run import RESOURCES
 from tradewind.cli.shelf import Shelf
@@ -52,14 +52,7 @@ def command(ctx: click.Context, /, dag: str | None, numbers: tuple[int, ...], fi
         raise _Failed(error.message) from None
 
 
-for option in reversed(
-    [
-        click.option("-n", "--namespace", help="Namespace.  [default: the kubeconfig's]"),
-        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
-        click.option("--context", help="Context in the kubeconfig."),
-    ]
-):
-    command = option(command)
+command = connects()(command)
 
 
 @cluster

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tradewind.cli.follow import look
-from tradewind.cli.options import cluster, pairs
+from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.whoami import whoami
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
@@ -16,7 +16,6 @@ from tradewind.model.run import Edit
 from tradewind.plan.rework import affected, rework
 
 ACTIONS = {"succeeded": "Succeed", "failed": "Fail", "skipped": "Skip"}
-REASON = click.option("-m", "--reason", default="", help="Why; it is kept with the run.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what becomes of which task.")
 
 
@@ -78,7 +77,6 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     if run.cancelled:
         words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
         raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that takes over its results")
-    view.board.decide(0.0)
     changes, problems = rework(view.board, [Edit.model_validate(edit)], len(run.edits))
     if problems:
         raise click.ClickException("\n".join(str(problem).partition(": ")[2] for problem in problems))

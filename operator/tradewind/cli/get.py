@@ -1,8 +1,6 @@
 """`tradewind get`: DAGs, runs, approvals or pools in a table."""
 
 import json
-import time
-from datetime import datetime
 from typing import Any
 
 import click
@@ -10,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, Resource
-from tradewind.model import duration
 
 KINDS = {
     "dags": DAGS,
@@ -138,5 +136,4 @@ def _phase(phase: str) -> Text:
 
 
 def _age(item: Object) -> str:
-    created = datetime.fromisoformat(item["metadata"]["creationTimestamp"]).timestamp()
-    return duration.text(max(0.0, round(time.time() - created)))
+    return age(item["metadata"]["creationTimestamp"])

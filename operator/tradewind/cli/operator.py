@@ -10,6 +10,7 @@ import click
 import uvloop
 
 from tradewind import metrics
+from tradewind.cli.process import process, start_logging
 from tradewind.control.app import Operator, Options
 from tradewind.control.health import illness, readiness
 from tradewind.control.light import Light
@@ -46,16 +47,7 @@ log = logging.getLogger("tradewind")
     is_flag=True,
     help="Read Secrets and ConfigMaps that http tasks refer to. Without it those tasks run in pods.",
 )
-@click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz.")
-@click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]")
-@click.option("--context", help="Context in the kubeconfig.")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="What to log.",
-)
+@process
 def command(
     namespaces: tuple[str, ...],
     lease_namespace: str | None,
@@ -71,7 +63,7 @@ def command(
     log_level: str,
 ) -> None:
     """Reconcile DAGs and runs of a cluster."""
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(log_level)
     try:
         connection = connect(kubeconfig, context)
     except NoCluster as error:

@@ -13,14 +13,29 @@ from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def connects(namespace: str = "Namespace.") -> Callable[[C], C]:
+    """Adds the options `namespace`, `kubeconfig` and `context`, for what `cluster` makes."""
+    options = (
+        click.option("-n", "--namespace", help=f"{namespace}  [default: the kubeconfig's]"),
+        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
+        click.option("--context", help="Context in the kubeconfig."),
+    )
+
+    def add(command: C) -> C:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
     """Makes a command of `async f(client, namespace, ...)` that talks to the cluster of the user's kubeconfig."""
 
-    @click.option("-n", "--namespace", help="Namespace.  [default: the kubeconfig's]")
-    @click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]")
-    @click.option("--context", help="Context in the kubeconfig.")
+    @connects()
     @wraps(function)
     def command(namespace: str | None, kubeconfig: str | None, context: str | None, **rest: Any) -> T:
         async def work() -> T:
@@ -74,6 +89,7 @@ def pairs(values: tuple[str, ...]) -> dict[str, str]:
 PARAM = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Value of a param; repeat for more."
 )
+REASON = click.option("-m", "--reason", default="", help="Why; it is kept with the run.")
 OUTPUT = click.option(
     "-o",
     "--output",

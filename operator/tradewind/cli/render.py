@@ -9,7 +9,8 @@ import yaml
 from tradewind import API_VERSION
 from tradewind.cli.lint import files
 from tradewind.cli.manifest import BadManifest, Refusal, parse, refused
-from tradewind.cli.options import OUTPUT, cluster, settled
+from tradewind.cli.options import OUTPUT, cluster, connects, settled
+from tradewind.cli.readable import Readable
 from tradewind.cli.shelf import Shelf, problems
 from tradewind.control.templates import rendered
 from tradewind.kube.client import Client
@@ -48,17 +49,10 @@ def command(ctx: click.Context, /, dag: str | None, sources: tuple[str, ...], ou
     if output == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        click.echo(yaml.dump_all(found, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120), nl=False)
+        click.echo(yaml.dump_all(found, Dumper=Readable, sort_keys=False, allow_unicode=True, width=120), nl=False)
 
 
-for option in reversed(
-    [
-        click.option("-n", "--namespace", help="Namespace on the cluster.  [default: the kubeconfig's]"),
-        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
-        click.option("--context", help="Context in the kubeconfig."),
-    ]
-):
-    command = option(command)
+command = connects("Namespace on the cluster.")(command)
 
 
 @cluster
@@ -93,17 +87,3 @@ async def _here(name: str | None, sources: tuple[str, ...]) -> list[Object]:
 def _manifest(metadata: Object, rendering: Rendering) -> Object:
     defined(rendering)
     return {"apiVersion": API_VERSION, "kind": "DAG", "metadata": metadata, "spec": rendering.spec}
-
-
-class _Readable(yaml.SafeDumper):
-    """YAML for people: no aliases, texts of several lines as blocks."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Readable.add_representer(str, _text)

@@ -6,18 +6,19 @@ import click
 import orjson
 from rich.console import Console
 
-from tradewind.cli.edit import REASON, show
+from tradewind.cli.edit import show
 from tradewind.cli.follow import follow, look
-from tradewind.cli.options import PARAM, cluster, pairs
+from tradewind.cli.options import PARAM, REASON, cluster, pairs
 from tradewind.cli.run import conclude, run_body, values
 from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import read_run
+from tradewind.control.templates import rendered
 from tradewind.kube.client import Client
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import RUNS
 from tradewind.model.run import Reuse
 from tradewind.plan.attempt import Fixed
-from tradewind.plan.define import define
+from tradewind.plan.define import defined
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import Invalid
 from tradewind.plan.rework import reuse_problems, taken_over
@@ -56,9 +57,8 @@ async def command(
     other, view = await look(client, namespace, run, Revisions(client))
     if view is None or view.board is None:
         raise click.ClickException(f"dagrun/{run} has not begun: there is nothing to take over")
-    dag = await client.get(DAGS, namespace, other.dag)
     try:
-        definition = define(dag["spec"])
+        definition = defined(await rendered(client, namespace, other.dag))
     except Invalid as error:
         raise click.ClickException(f"dag/{other.dag} is invalid: {error}") from None
     given = {**other.params, **values(definition.spec.params, pairs(params))}
@@ -68,7 +68,6 @@ async def command(
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
     if wrong := [*reuse_problems(reuse, definition)]:
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
-    view.board.decide(0.0)
     taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse)
     keys = {item.key for item in taken}
     show([(item.key, f"{item.state}, {item.why}") for item in taken])

@@ -3,7 +3,7 @@
 import click
 
 from tradewind.cli.follow import picture
-from tradewind.cli.options import cluster
+from tradewind.cli.options import REASON, cluster
 from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
@@ -15,7 +15,7 @@ AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 
 @click.command()
 @click.argument("run")
-@click.option("-m", "--reason", default="", help="Why; it is kept with the run.")
+@REASON
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @cluster
 async def command(client: Client, namespace: str, run: str, reason: str, dry_run: bool) -> None:

@@ -1,20 +1,18 @@
 """`tradewind revisions`: the specs that a DAG has had."""
 
 import json
-import time
 from collections import Counter
-from datetime import datetime
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.recorded import Past, past
 from tradewind.control.revisionhistory import uses
 from tradewind.kube.client import Client
-from tradewind.model import duration
 
 
 @click.command()
@@ -46,13 +44,16 @@ def _table(found: Past, runs: Counter[str]) -> Table:
         table.add_column(head, justify="right")
     for head in ("AGE", "NAME", "CHANGE CAUSE"):
         table.add_column(head, overflow="fold")
-    now, current = time.time(), found.current
+    current = found.current
     for item in found.revisions:
         mark = "*" if item is current else " "
-        age = duration.text(max(0.0, round(now - datetime.fromisoformat(item.created).timestamp())))
         style = "bold" if item is current else ""
         table.add_row(
-            Text(f"{mark} {item.number}", style=style), str(runs[item.name]), age, item.name, Text(item.cause)
+            Text(f"{mark} {item.number}", style=style),
+            str(runs[item.name]),
+            age(item.created),
+            item.name,
+            Text(item.cause),
         )
     return table
 

@@ -17,7 +17,7 @@ from tradewind.cli import manifest
 from tradewind.cli.follow import follow, print_logs
 from tradewind.cli.localapprovals import approvals
 from tradewind.cli.manifest import BadManifest, Document, Refusal
-from tradewind.cli.options import OUTPUT, PARAM, cluster, pairs, settled
+from tradewind.cli.options import OUTPUT, PARAM, cluster, connects, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.cli.shelf import Shelf
 from tradewind.control.run import Run, read_run
@@ -82,14 +82,7 @@ def command(
     ctx.exit(0 if succeeded else 1)
 
 
-for option in reversed(
-    [
-        click.option("-n", "--namespace", help="Namespace on the cluster.  [default: the kubeconfig's]"),
-        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
-        click.option("--context", help="Context in the kubeconfig."),
-    ]
-):
-    command = option(command)
+command = connects("Namespace on the cluster.")(command)
 
 
 @cluster

@@ -14,12 +14,13 @@ from tradewind.control.runwatch import UNFINISHED
 from tradewind.control.view import picture
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
+from tradewind.kube.pages import items
 from tradewind.kube.pod import RUN_UID, Pod, parse_list
 from tradewind.kube.resources import PODS, RUNS
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid
 
-PAGE = "500"
+PAGE = 500
 UIDS = 100
 """Runs whose pods are asked for at once: pods of runs that have ended may be many, and are not wanted."""
 AT_ONCE = 8
@@ -67,14 +68,8 @@ def _waits(run: Run, definition: Definition | None, pods: dict[str, Pod], now: f
 
 
 async def _runs(client: Client, where: str | None, selector: str) -> AsyncIterator[Run]:
-    query = {"fieldSelector": selector, "limit": PAGE}
-    while True:
-        page = orjson.loads(await client.list_raw(RUNS, where, **query))
-        for body in page["items"]:
-            yield read_run(body)
-        query["continue"] = page["metadata"].get("continue") or ""
-        if not query["continue"]:
-            return
+    async for item in items(client, RUNS, where, PAGE, fieldSelector=selector):
+        yield read_run(orjson.loads(memoryview(item)))
 
 
 async def _definitions(
@@ -101,7 +96,7 @@ async def _pods(
     found: dict[str, dict[str, Pod]] = {}
 
     async def some(part: list[str]) -> None:
-        query = {"labelSelector": f"{RUN_UID} in ({','.join(part)})", "limit": PAGE}
+        query = {"labelSelector": f"{RUN_UID} in ({','.join(part)})", "limit": str(PAGE)}
         while True:
             async with gate:
                 page = parse_list(await client.list_raw(PODS, where, **query))

@@ -8,25 +8,16 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+from tradewind.cli.readable import Readable
+
 LOOKS = {"+": "green", "-": "red", "@": "cyan"}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Scripts as blocks, so that a changed line is one line."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def lines(value: Any) -> list[str]:
     """YAML, sorted by key: an API server keeps no order. Nothing at all for None."""
     if value is None:
         return []
-    text = yaml.dump(value, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=10_000)
+    text = yaml.dump(value, Dumper=Readable, sort_keys=True, allow_unicode=True, width=10_000)
     return text.splitlines()
 
 

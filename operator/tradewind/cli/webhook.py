@@ -12,6 +12,7 @@ import click
 import uvloop
 
 from tradewind import metrics
+from tradewind.cli.process import process, start_logging
 from tradewind.control import probes
 from tradewind.control.asks import ClusterAsks
 from tradewind.control.certificate import Certificate, Unusable
@@ -36,16 +37,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--dry-run-pods/--no-dry-run-pods", default=True, show_default=True, help="Try podTemplates on the API server."
 )
-@click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz.")
-@click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]")
-@click.option("--context", help="Context in the kubeconfig.")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="What to log.",
-)
+@process
 def command(
     cert: Path,
     key: Path,
@@ -57,7 +49,7 @@ def command(
     log_level: str,
 ) -> None:
     """Answer an API server's AdmissionReviews of DAGs, runs and pools."""
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(log_level)
     try:
         uvloop.run(_run(connect(kubeconfig, context), cert, key, port, metrics_port, dry_run_pods))
     except (NoCluster, Unusable) as error:

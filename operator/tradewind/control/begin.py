@@ -111,7 +111,6 @@ class Beginner:
             raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
         board = picture(other, revision, {}).board
         assert board is not None  # noqa: S101 - the picture has bound it
-        board.decide(0.0)
         return taken_over(board, definition, reuse), other.status.get("outputs") or {}
 
     def forget(self, namespace: str, dag: str) -> None:

@@ -297,16 +297,17 @@ def _cancelled(pod: Pod, run: Run) -> str:
 def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> View:
     """A run as it stands, for people: a view with everything absorbed, whose planner has decided."""
     view = View(run)
-    view.bind(definition, pods, 0.0, 0.0, None)
+    board = view.bind(definition, pods, 0.0, 0.0, None)
     view.absorb(pods, 0.0)
-    if view.board is not None and not run.final and run.desired != "Suspended":
-        _assume(view.board, run)
+    board.decide(0.0)
+    if not run.final and run.desired != "Suspended":
+        _assume(board, run)
+        board.decide(0.0)
     return view
 
 
 def _assume(board: Board, run: Run) -> None:
     """What the operator does without a pod only the operator knows; a task that could start is taken to have been started."""
-    board.decide(0.0)
     told = {item["task"]: item for item in run.status.get("waiting") or []}
     for unit in board.units.values():
         if unit.state is State.READY and unit.task in board.podless:

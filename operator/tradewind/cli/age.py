@@ -1,0 +1,10 @@
+"""How old things are, for people."""
+
+import time
+
+from tradewind.model import duration
+
+
+def age(created: str) -> str:
+    """Time since an API timestamp. The API server's clock may be ahead of ours."""
+    return duration.text(max(0.0, round(time.time() - duration.instant(created))))
