@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from tradewind import API_VERSION
+from tradewind.control.belonging import owner
 from tradewind.control.runstatus import between, stamp
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -89,12 +90,11 @@ class Approvals:
             "questions": {name: param.model_dump(exclude_defaults=True) for name, param in question.questions.items()},
             "deadline": deadline,
         }
-        owner = {"apiVersion": API_VERSION, "kind": "DAGRun", "name": run.name, "uid": run.uid, "controller": True}
         labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: question.task.partition("[")[0]}
         body = {
             "apiVersion": API_VERSION,
             "kind": "Approval",
-            "metadata": {"name": question.name, "labels": labels, "ownerReferences": [owner]},
+            "metadata": {"name": question.name, "labels": labels, "ownerReferences": [owner(run)]},
             "spec": {name: value for name, value in spec.items() if value},
         }
         try:

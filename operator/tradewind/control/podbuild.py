@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from tradewind import API_VERSION
 from tradewind.control import artifacts
+from tradewind.control.belonging import labels, owner
 from tradewind.control.merge import merge
 from tradewind.control.pools import labels as pool_labels
-from tradewind.kube.pod import ATTEMPT, DAG, ITEM, MAIN, RUN, RUN_UID, TASK
+from tradewind.kube.pod import MAIN
 from tradewind.model.artifact import Artifacts
 from tradewind.model.duration import seconds
 from tradewind.model.quantity import parse
@@ -104,12 +104,9 @@ def build(
     """The manifest of a pod called `name`, as JSON. `secrets` are the params that refer to Secrets, `store` is where artifacts are
     kept. Raises Unrenderable, NoArtifact."""
     renderer = Renderer(start.task, evaluate)
-    labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: start.task, ATTEMPT: str(start.number)}
     annotations = {}
-    if start.index is not None:
-        labels[ITEM] = str(start.index)
-        if task.for_each and task.for_each.name:
-            annotations[ITEM_NAME] = renderer.plain("forEach.name", task.for_each.name)[:256]
+    if start.index is not None and task.for_each and task.for_each.name:
+        annotations[ITEM_NAME] = renderer.plain("forEach.name", task.for_each.name)[:256]
     container = _container(task, renderer, operator_image, {name: run.params.get(name) for name in secrets})
     if task.resources:
         container["resources"] = _resources(task, start.ooms, renderer)
@@ -127,17 +124,8 @@ def build(
     metadata |= {
         "name": name,
         "namespace": run.namespace,
-        "labels": {**metadata.get("labels", {}), **pool_labels(start.pools), **labels},
-        "ownerReferences": [
-            {
-                "apiVersion": API_VERSION,
-                "kind": "DAGRun",
-                "name": run.name,
-                "uid": run.uid,
-                "controller": True,
-                "blockOwnerDeletion": False,
-            }
-        ],
+        "labels": {**metadata.get("labels", {}), **pool_labels(start.pools), **labels(run, start)},
+        "ownerReferences": [owner(run)],
     }
     if annotations:
         metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}

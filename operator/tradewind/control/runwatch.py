@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import orjson
@@ -12,13 +11,14 @@ import orjson
 from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
+from tradewind.kube.pages import items, parse_page
 from tradewind.kube.pod import ListMetadata, Struct
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import RUNS
 
 log = logging.getLogger(__name__)
 UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
-PAGE = "100"
+PAGE = 100
 """Runs read at once: the largest are 250 KB."""
 ROUND_AGAIN = 3600.0
 """Seconds after which the runs that have ended are read again, in case something was missed."""
@@ -35,13 +35,7 @@ class _Head(Struct, frozen=True):
     metadata: _Meta
 
 
-class _Page(Struct, frozen=True):
-    metadata: ListMetadata
-    items: list[msgspec.Raw] = []
-
-
 _head = msgspec.json.Decoder(_Head).decode
-_page = msgspec.json.Decoder(_Page).decode
 
 
 class RunInformer(Reflector):
@@ -49,7 +43,7 @@ class RunInformer(Reflector):
     here: a hundred thousand runs that have ended cost no memory."""
 
     resource = RUNS
-    listing: Mapping[str, str] = {"fieldSelector": UNFINISHED, "limit": PAGE}
+    listing: Mapping[str, str] = {"fieldSelector": UNFINISHED, "limit": str(PAGE)}
     watching: Mapping[str, str] = {}
 
     def __init__(
@@ -69,7 +63,7 @@ class RunInformer(Reflector):
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes runs that have not ended."""
-        page = _page(raw)
+        page = parse_page(raw)
         for item in page.items:
             run = read_run(orjson.loads(memoryview(item)))
             self._listed[namespace].add(run.uid)
@@ -108,14 +102,8 @@ class RunInformer(Reflector):
                 continue
 
     async def _read(self, namespace: str | None) -> None:
-        query: dict[str, Any] = {"limit": PAGE}
-        while True:
-            page = _page(await self._client.list_raw(RUNS, namespace, **query))
-            for item in page.items:
-                meta = _head(item).metadata
-                if int(meta.resource_version) > self._known(meta.uid):
-                    self._told(read_run(orjson.loads(memoryview(item))), False)
-                await asyncio.sleep(0)
-            if not page.metadata.continue_:
-                return
-            query["continue"] = page.metadata.continue_
+        async for item in items(self._client, RUNS, namespace, PAGE):
+            meta = _head(item).metadata
+            if int(meta.resource_version) > self._known(meta.uid):
+                self._told(read_run(orjson.loads(memoryview(item))), False)
+            await asyncio.sleep(0)

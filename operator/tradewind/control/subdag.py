@@ -10,12 +10,13 @@ from typing import Any
 import orjson
 
 from tradewind import API_VERSION
+from tradewind.control.belonging import labels, owner
 from tradewind.control.podbuild import other_pod_name, pod_name
 from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
-from tradewind.kube.pod import ATTEMPT, DAG, DEPTH, ITEM, RUN, RUN_UID, TASK
+from tradewind.kube.pod import DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -221,23 +222,13 @@ def _outcome(run: Run) -> Outcome:
 
 def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
     start = call.start
-    owner = {"apiVersion": API_VERSION, "kind": "DAGRun", "name": run.name, "uid": run.uid}
-    labels = {
-        RUN_UID: run.uid,
-        RUN: run.name,
-        DAG: run.dag,
-        TASK: start.task,
-        ATTEMPT: str(start.number),
-        DEPTH: str(run.depth + 1),
-        **({} if start.index is None else {ITEM: str(start.index)}),
-    }
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",
         "metadata": {
             "name": name,
-            "labels": labels,
-            "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": False}],
+            "labels": {**labels(run, start), DEPTH: str(run.depth + 1)},
+            "ownerReferences": [owner(run)],
         },
         "spec": {
             "dag": call.dag,

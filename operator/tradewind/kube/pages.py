@@ -12,12 +12,14 @@ from tradewind.kube.resources import Resource
 T = TypeVar("T")
 
 
-class _Page(Struct, frozen=True):
+class Page(Struct, frozen=True):
+    """A page of a list; its objects are not parsed."""
+
     metadata: ListMetadata
     items: list[msgspec.Raw] = []
 
 
-_page = msgspec.json.Decoder(_Page).decode
+parse_page = msgspec.json.Decoder(Page).decode
 
 
 async def walk(
@@ -29,11 +31,19 @@ async def walk(
     **query: str,
 ) -> AsyncIterator[T]:
     """What `decoder` reads of each object, `limit` objects at once."""
+    async for item in items(client, resource, namespace, limit, **query):
+        yield decoder.decode(item)
+
+
+async def items(
+    client: Client, resource: Resource, namespace: str | None, limit: int, **query: str
+) -> AsyncIterator[msgspec.Raw]:
+    """Each object as the API server sends it, `limit` objects at once."""
     query = {"limit": str(limit), **query}
     while True:
-        page = _page(await client.list_raw(resource, namespace, **query))
+        page = parse_page(await client.list_raw(resource, namespace, **query))
         for item in page.items:
-            yield decoder.decode(item)
+            yield item
         if not page.metadata.continue_:
             return
         query["continue"] = page.metadata.continue_
