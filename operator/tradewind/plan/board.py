@@ -90,6 +90,7 @@ class Board(Ledger):
 
     def tell_ended(self, key: str, ended: Sequence[Attempt], seen: float) -> None:
         """All attempts of a task or item that have ended, in order; `seen` is when the last of them was first seen so."""
+        self._outcome = None
         self._ended[key], self._seen[key] = ended, seen
         if unit := self.units.get(key):
             unit.ended, unit.seen = ended, seen
@@ -98,6 +99,7 @@ class Board(Ledger):
 
     def tell_live(self, key: str, live: Live | None) -> None:
         """The pod of a task or item that has not ended, if there is one."""
+        self._outcome = None
         if live is None:
             self._live.pop(key, None)
         else:
@@ -119,6 +121,7 @@ class Board(Ledger):
 
     def tell_cleared(self, key: str, number: int) -> None:
         """The attempts of a task or item up to this one don't count any more."""
+        self._outcome = None
         self._before[key] = number
         if unit := self.units.get(key):
             unit.before = number
@@ -126,6 +129,7 @@ class Board(Ledger):
 
     def tell_fixed(self, key: str, state: State, why: str) -> None:
         """How a task or item has ended, whatever its attempts say; of a fan-out, how all its items have."""
+        self._outcome = None
         self._fixed[key] = (state, why)
         for name in (key, *(unit.key for unit in (self.groups[key].units or () if key in self.groups else ()))):
             if name in self.units or name in self.groups:
@@ -137,6 +141,7 @@ class Board(Ledger):
 
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
         """What a task or item that succeeded handed on. To be told before its end is."""
+        self._outcome = None
         self.outputs[key] = outputs
 
     def cancel(self, terminate: bool = False) -> None:
@@ -192,13 +197,13 @@ class Board(Ledger):
     # Settling: from what changed to what follows.
 
     def _mark(self, key: str) -> None:
-        self._outcome = None
         if key not in self._marked:
             self._marked.add(key)
             task, index = parse_key(key)
             heappush(self._heap, (self._links.place[task], -1 if index is None else index, key))
 
     def _mark_all(self) -> None:
+        self._outcome = None
         for key in (*self.groups, *self.units):
             self._mark(key)
 
