@@ -1,5 +1,6 @@
 """A task: what one node of a DAG runs, and on what terms."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -27,6 +28,16 @@ from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
 from tradewind.model.template import TemplateUse
 from tradewind.model.value import Output
+
+PODLESS = ("http", "wait", "approval", "compute", "dag")
+"""Fields of a task that say what it does, and need no pod and no image."""
+WAYS = ("script", *PODLESS)
+"""What a task can be instead of a container with a command."""
+
+
+def in_words(ways: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return f"{', '.join(ways[:-1])} and {ways[-1]}"
 
 
 class Resources(Model):
@@ -133,9 +144,9 @@ class Task(PodSettings):
         json_schema_extra=crd(
             x_kubernetes_validations=[
                 rule(
-                    "[has(self.script), has(self.http), has(self.wait), has(self.approval), has(self.compute),"
-                    " has(self.dag), has(self.command) || has(self.args)].filter(way, way).size() <= 1",
-                    "write one of command/args, script, http, wait, approval, compute and dag",
+                    f"[{', '.join(f'has(self.{way})' for way in WAYS)}, has(self.command) || has(self.args)]"
+                    ".filter(way, way).size() <= 1",
+                    f"write one of command/args, {in_words(WAYS)}",
                 ),
                 rule(
                     "!has(self.teardown) || !(has(self.triggerRule) && self.triggerRule != 'AllSucceeded')",
@@ -143,9 +154,8 @@ class Task(PodSettings):
                     fieldPath=".triggerRule",
                 ),
                 rule(
-                    "!has(self.image) || !(has(self.http) || has(self.wait) || has(self.approval) || has(self.compute)"
-                    " || has(self.dag))",
-                    "http, wait, approval, compute and dag tasks need no image",
+                    f"!has(self.image) || !({' || '.join(f'has(self.{way})' for way in PODLESS)})",
+                    f"{in_words(PODLESS)} tasks need no image",
                     fieldPath=".image",
                 ),
                 rule(
@@ -218,7 +228,7 @@ class Task(PodSettings):
     @property
     def podless(self) -> bool:
         """Whether it may run without a pod: it has no container of its own."""
-        return bool(self.http or self.wait or self.approval or self.compute or self.dag)
+        return any(getattr(self, way) for way in PODLESS)
 
 
 def merged(defaults: PodSettings, task: Task) -> Task:

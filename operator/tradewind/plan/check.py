@@ -9,7 +9,7 @@ from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
-from tradewind.model.task import Task
+from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
 from tradewind.plan import places, template
 from tradewind.plan.cel import ExpressionError
@@ -19,9 +19,6 @@ from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
-
-WAYS = ("script", "http", "wait", "approval", "compute", "dag")
-"""What a task can be instead of a container with a command."""
 
 
 def names(spec: DAGSpec) -> Iterator[Problem]:
@@ -82,8 +79,8 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
         if task.command or task.args:
             ways.append("command/args")
         if len(ways) > 1:
-            there = f"command/args, {', '.join(WAYS[:-1])} and {WAYS[-1]}"
-            yield Problem(path, f"{' and '.join(ways)} exclude each other", f"write one of {there}")
+            there = f"write one of command/args, {in_words(WAYS)}"
+            yield Problem(path, f"{' and '.join(ways)} exclude each other", there)
         if task.script and bool(task.script.python) == bool(task.script.shell):
             yield Problem(f"{path}.script", "needs one program", "write either python or shell")
         for variable, source in task.env_from.items():

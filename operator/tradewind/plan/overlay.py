@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tradewind.model.task import PODLESS
+
 BY_NAME = frozenset({"env", "envFrom", "nodeSelector", "outputs", "params"})
 """Maps of which each entry is said by itself. Everything else is said as a whole."""
-PODLESS = ("http", "wait", "approval", "compute", "dag")
-"""Ways to say what a task does that need no pod, and no image."""
 _WAYS = ({"script"}, {"command", "args"}, *({way} for way in PODLESS))
 """Ways to say what a task does. Who says one does not mean the template's other one."""
 _VARIABLES = (("env", "envFrom"), ("envFrom", "env"))
