@@ -39,6 +39,21 @@ run_duration = Histogram(
     buckets=LONG,
     registry=REGISTRY,
 )
+trigger_latency = Histogram(
+    "tradewind_trigger_latency_seconds",
+    "From what makes a trigger fire (a tick with its jitter, an event's arrival, another run's end) to its run's creation acknowledged, by"
+    " type. Ticks that were missed don't count.",
+    ["type"],
+    buckets=FAST,
+    registry=REGISTRY,
+)
+occasions = Counter(
+    "tradewind_trigger_occasions_total",
+    "Occasions on which triggers fired, by type and what became of them: created, duplicate (the run was there), filtered (by `when`),"
+    " skipped (too late, or for the sake of another run), failed.",
+    ["type", "result"],
+    registry=REGISTRY,
+)
 runs = Gauge("tradewind_runs", "Runs that have not ended, by phase.", ["phase"], registry=REGISTRY)
 runs_removed = Counter(
     "tradewind_runs_removed",

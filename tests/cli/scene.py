@@ -17,7 +17,6 @@ from tradewind import API_VERSION
 from tradewind.cli.dev import kubeconfig
 from tradewind.control.podbuild import pod_name
 from tradewind.control.revisions import revision_name
-from tradewind.control.runstatus import stamp
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import AlreadyExists
@@ -25,6 +24,7 @@ from tradewind.kube.pod import ATTEMPT, ITEM, RUN_UID, TASK
 from tradewind.kube.resources import PODS, REVISIONS, RUNS
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
+from tradewind.model.duration import stamp
 from tradewind.plan.attempt import parse_key
 
 Body = dict[str, Any]

@@ -15,8 +15,8 @@ import pytest
 from scene import Scene, main, scene, scheduled
 from tradewind.cli.survey import survey
 from tradewind.control.revisions import Revisions
-from tradewind.control.runstatus import stamp
 from tradewind.kube.resources import RUNS
+from tradewind.model.duration import stamp
 
 RUNNING = {"phase": "Running", **main(running={"startedAt": "2001-01-01T00:00:00Z"}), **scheduled(True)}
 

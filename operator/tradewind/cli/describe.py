@@ -15,12 +15,12 @@ from tradewind.cli.picture import Row, as_data, drawn, rows
 from tradewind.cli.waits import waits
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
-from tradewind.control.runstatus import stamp
 from tradewind.control.view import View
 from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import RUNS
 from tradewind.model import duration
+from tradewind.model.duration import stamp
 
 
 @click.group()

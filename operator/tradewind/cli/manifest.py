@@ -16,6 +16,7 @@ KINDS = {
     "DAGRun": API_VERSION,
     "Pool": API_VERSION,
     "ClusterPool": API_VERSION,
+    "Trigger": API_VERSION,
     "TaskTemplate": API_VERSION,
     "ClusterTaskTemplate": API_VERSION,
     "DAGTemplate": API_VERSION,

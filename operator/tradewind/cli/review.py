@@ -10,9 +10,11 @@ from tradewind.control.review import pod_problems
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.run import DAGRunSpec
+from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import Problem
+from tradewind.plan.trigger import check
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""
@@ -35,6 +37,7 @@ def review(documents: Sequence[Document]) -> Review:
     shelf, found = Shelf(documents), Review([], [])
     known: dict[Key, Definition] = {}
     runs: list[tuple[Document, DAGRunSpec]] = []
+    triggers: list[tuple[Document, TriggerSpec]] = []
     for document in documents:
         problems = list(_metadata(document))
         if document.kind == "DAG" or document.kind in TEMPLATES:
@@ -50,10 +53,16 @@ def review(documents: Sequence[Document]) -> Review:
             problems += result.problems
             if isinstance(result.content, DAGRunSpec):
                 runs.append((document, result.content))
+            if isinstance(result.content, TriggerSpec) and not result.problems:
+                triggers.append((document, result.content))
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, spec in runs:
         dag = known.get((document.namespace, spec.dag))
         for problem in resolve(dag.spec.params, spec.params)[1] if dag else ():
+            found.refusals.append(document.refusal(problem.path, str(problem)))
+    for document, trigger in triggers:
+        dag = known.get((document.namespace, trigger.dag))
+        for problem in check(trigger, dag.spec.params) if dag else ():
             found.refusals.append(document.refusal(problem.path, str(problem)))
     return found
 

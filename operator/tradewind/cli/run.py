@@ -25,7 +25,7 @@ from tradewind.control.templates import rendered
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden
-from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES
+from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES, TRIGGERS
 from tradewind.model.value import Param
 from tradewind.plan.define import defined
 from tradewind.plan.params import from_text, resolve
@@ -37,6 +37,7 @@ RESOURCES = {
     "DAGRun": RUNS,
     "Pool": POOLS,
     "ClusterPool": CLUSTER_POOLS,
+    "Trigger": TRIGGERS,
     **TEMPLATES,
     "ConfigMap": CONFIG_MAPS,
     "Secret": SECRETS,

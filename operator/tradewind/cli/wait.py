@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 from tradewind.control.run import Run
-from tradewind.control.runstatus import stamp
 from tradewind.model import duration
+from tradewind.model.duration import stamp
 
 
 class Cause(StrEnum):

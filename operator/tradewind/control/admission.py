@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tradewind import GROUP
-from tradewind.control.review import Reviewed, against, review, review_dag
+from tradewind.control.review import Reviewed, against, review, review_dag, review_trigger
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.value import Param
@@ -126,6 +126,23 @@ async def _approval(request: Request, asks: Asks) -> Verdict:
     return await _alone(request, asks)
 
 
+async def _trigger(request: Request, asks: Asks) -> Verdict:
+    """Against the params of its DAG."""
+    result = await _reviewed(request)
+    if result.problems:
+        return Verdict(result.problems)
+    dag = str(request.spec.get("dag"))
+    try:
+        known = await asks.dag(request.namespace, dag)
+    except NotFound:
+        return Verdict((), [f"there is no DAG {dag!r} in namespace {request.namespace}: the trigger waits for it"])
+    except ApiError as error:
+        return Verdict((), [f"spec.params are not checked, for DAG {dag} can't be read: {error.message}"])
+    if known.wrong:
+        return Verdict((), [f"DAG {dag} is invalid, so runs will fail: {known.wrong}"])
+    return Verdict(review_trigger(request.spec, known.params).problems)
+
+
 async def _alone(request: Request, asks: Asks) -> Verdict:
     """Of a kind about which there is nothing to ask."""
     return Verdict((await _reviewed(request)).problems)
@@ -141,6 +158,7 @@ REVIEWERS: Mapping[str, Reviewer] = {
     "Pool": _alone,
     "ClusterPool": _alone,
     "Approval": _approval,
+    "Trigger": _trigger,
 }
 """Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
 

@@ -10,11 +10,12 @@ import orjson
 
 from tradewind import API_VERSION
 from tradewind.control.belonging import owner
-from tradewind.control.runstatus import between, stamp
+from tradewind.control.runstatus import between
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
 from tradewind.kube.pod import DAG, RUN, RUN_UID, TASK
 from tradewind.kube.resources import APPROVALS
+from tradewind.model.duration import stamp
 from tradewind.model.value import Param
 from tradewind.plan.decision import RunFacts
 from tradewind.plan.params import resolve

@@ -6,7 +6,7 @@ from heapq import nsmallest
 from typing import Any
 
 from tradewind.control import runstatus
-from tradewind.control.concurrency import NEXT, Peer, key_of, key_of_peer, turn, verdict
+from tradewind.control.concurrency import NEXT, Peer, age, in_queue, key_of, key_of_peer, turn, verdict
 from tradewind.control.fresh import Fresh
 from tradewind.control.revisions import Revisions, change_cause
 from tradewind.control.run import Run, read_run
@@ -122,6 +122,11 @@ class Beginner:
     ) -> Beginning | None:
         """What holds the run back, if anything."""
         run, now = view.run, self._clock()
+        if definition.spec.max_active_runs is None and not run.queue:
+            return None
+        others = [other for other in others if other is not view and not other.run.final and not other.run.deleting]
+        if not (queued := in_queue(run, (other.run for other in others))).begin:
+            return Beginning(runstatus.queued(run, "Queue", queued.message, now))
         if definition.spec.max_active_runs is None:
             return None
         try:
@@ -131,7 +136,6 @@ class Beginner:
         peers = [
             Peer(other.run, other.admitted or other.run.phase == "Running", self._key(definition, other))
             for other in others
-            if other is not view and not other.run.final and not other.run.deleting
         ]
         decided = verdict(definition, run, key, peers)
         if decided.begin:
@@ -146,12 +150,18 @@ class Beginner:
     def next_in_line(self, run: Run, peers: Iterable[View]) -> list[View]:
         """Of the runs of the same DAG those that look again when `run` has begun, ended or gone."""
         known = self._defined.get((run.namespace, run.dag))
-        if known is None or known.definition.spec.max_active_runs is None:
+        if known is None:
             return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
         definition = known.definition
-        key = key_of_peer(definition, run)
-        waiting = [view for view in peers if view.run.phase in ("", "Queued") and self._key(definition, view) == key]
-        return nsmallest(NEXT, waiting, key=lambda view: turn(definition, view.run))
+        waiting = [view for view in peers if view.run.phase in ("", "Queued")]
+        found = []
+        if run.queue and (queued := [view for view in waiting if view.run.queue == run.queue]):
+            found.append(min(queued, key=lambda view: age(view.run)))
+        if definition.spec.max_active_runs is not None:
+            key = key_of_peer(definition, run)
+            rivals = (view for view in waiting if self._key(definition, view) == key)
+            found += nsmallest(NEXT, rivals, key=lambda view: turn(definition, view.run))
+        return found
 
     def _key(self, definition: Definition, view: View) -> str | None:
         """The concurrency key of a run, told once for each definition: lines can be thousands of runs long."""

@@ -1,6 +1,6 @@
 """How many runs of a DAG are active at once: which one may begin, and which has to go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,20 @@ def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -
     return Verdict(False, f"{full}{more}; it waits for {first}")
 
 
-def turn(definition: Definition, run: Run) -> tuple[int, int, str]:
+def turn(definition: Definition, run: Run) -> tuple[int, int, float, str]:
     """Runs that wait begin in this order: by priority, then by age."""
-    return (-priority(definition, run), run.created, run.name)
+    return (-priority(definition, run), *age(run))
+
+
+def in_queue(run: Run, peers: Iterable[Run]) -> Verdict:
+    """Whether `run` may begin, as far as its queue is concerned; `peers` have not ended."""
+    rivals = (peer for peer in peers if run.queue and peer.queue == run.queue)
+    if any(peer.phase == "Running" or age(peer) < age(run) for peer in rivals):
+        words = f"runs of queue {run.queue!r} go one after the other, in the order in which they were made: others are before it"
+        return Verdict(False, words)
+    return Verdict(True)
+
+
+def age(run: Run) -> tuple[int, float, str]:
+    """Sorts runs by when they were made. Of one second, which is all that a creation tells, the earlier logical date goes first."""
+    return (run.created, run.moment, run.name)

@@ -21,9 +21,11 @@ from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
+from tradewind.control.schedules import Schedules
 from tradewind.control.templates import Templates
 from tradewind.control.templatestatus import TemplateReconciler
 from tradewind.control.together import tasks
+from tradewind.control.triggers import TriggerReconciler
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
@@ -36,6 +38,8 @@ WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
 TRIM = 6
 """Memory is given back after so many counts."""
+TRIGGER_WORKERS = 32
+"""Triggers that fire at the same time: they do on the hour."""
 DAG_WORKERS = 4
 """DAGs whose specs are recorded at the same time."""
 KOPF_WORKERS = 16
@@ -92,6 +96,8 @@ class Engine:
             light,
         )
         self.pools.book = self.runs.book
+        self.triggers = TriggerReconciler(client, self.events)
+        self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
         self.ready = asyncio.Event()
 
     @property
@@ -124,14 +130,17 @@ class Engine:
     def _rendered(self, namespace: str, dag: str, spec: Any) -> None:
         self.history.spec_seen(namespace, dag, spec)
         self.revisions.spec_seen(namespace, dag, spec)
+        self.triggers.dags.spec_seen(namespace, dag, spec)
 
     def _phase_changed(self, run: Run) -> None:
         self.runs.subdags.seen(run)
         self.dags.run_seen(run)
+        self.triggers.run_seen(run)
         self.history.run_seen(run)
 
     def _run_deleted(self, run: Run) -> None:
         self.runs.subdags.seen(run, deleted=True)
+        self.triggers.run_seen(run, deleted=True)
         self.history.run_seen(run, deleted=True)
         self.revisions.run_gone(run)
 
@@ -149,6 +158,11 @@ class Engine:
             group.create_task(self.revisions.queue.work(self.revisions.reconcile, self.revisions.failed))
             group.create_task(self.revisions.watch())
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
+            for _ in range(TRIGGER_WORKERS):
+                group.create_task(self.triggers.queue.work(self.triggers.reconcile, self.triggers.failed))
+            for _ in range(DAG_WORKERS):
+                group.create_task(self.triggers.saving.work(self.triggers.save, self.triggers.failed))
+            group.create_task(self.triggers.watch_clock())
             status = self.template_status
             group.create_task(status.queue.work(status.reconcile, status.failed))
             group.create_task(self.runs.informer.read_ended())
@@ -220,6 +234,7 @@ class Engine:
             self.dags.seen(body, deleted)
             self.history.dag_seen(body, deleted)
             self.revisions.dag_seen(body, deleted)
+            self.triggers.dags.seen(body, deleted)
             meta = body["metadata"]
             (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
 
@@ -236,6 +251,11 @@ class Engine:
         async def approval(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("approvals").set(time.time())
             self.runs.approvals.seen(event["object"])
+
+        async def trigger(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("triggers").set(time.time())
+            if self._owned.owns(event["object"]["metadata"]["namespace"]):
+                self.triggers.seen(dict(event["object"]), event["type"] == "DELETED")
 
         async def template(event: Any, **_: Any) -> None:
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
@@ -256,6 +276,7 @@ class Engine:
         kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
         kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(approval)
+        kopf.on.event(GROUP, VERSION, "triggers", registry=registry)(trigger)
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
         for resource in TEMPLATES.values():

@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 from tradewind import API_VERSION
-from tradewind.control.runstatus import stamp
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, ApiError, NotFound
 from tradewind.kube.resources import EVENTS
+from tradewind.model.duration import stamp
 
 log = logging.getLogger(__name__)
 WAITING = 1_000

@@ -108,6 +108,8 @@ def build(
     if start.index is not None and task.for_each and task.for_each.name:
         annotations[ITEM_NAME] = renderer.plain("forEach.name", task.for_each.name)[:256]
     container = _container(task, renderer, operator_image, {name: run.params.get(name) for name in secrets})
+    if run.logical_date:
+        container["env"] += _dates(run)
     if task.resources:
         container["resources"] = _resources(task, start.ooms, renderer)
     pod: dict[str, Any] = {
@@ -133,6 +135,15 @@ def build(
     if start.avoid_spot:
         _avoid_spot(pod["spec"])
     return orjson.dumps(pod)
+
+
+def _dates(run: RunFacts) -> list[dict[str, str]]:
+    """What the run is about, for programs that need not be told by an expression."""
+    return [
+        {"name": "TRADEWIND_LOGICAL_DATE", "value": run.logical_date},
+        {"name": "TRADEWIND_INTERVAL_START", "value": run.interval_start},
+        {"name": "TRADEWIND_INTERVAL_END", "value": run.interval_end},
+    ]
 
 
 def _shaped(task: str, pod: dict[str, Any]) -> dict[str, Any]:

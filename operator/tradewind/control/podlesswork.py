@@ -11,12 +11,11 @@ from typing import Any
 from tradewind.control.approvals import Approvals, Question
 from tradewind.control.http import Failed, Request, Sender
 from tradewind.control.podbuild import Renderer, Unrenderable, pod_name
-from tradewind.control.runstatus import stamp
 from tradewind.control.subdag import Call, Say, SubDAGs
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import CONFIG_MAPS, SECRETS
-from tradewind.model.duration import instant, seconds
+from tradewind.model.duration import instant, seconds, stamp
 from tradewind.model.light import HttpRequest, SubDAG, Wait
 from tradewind.model.task import Task
 from tradewind.plan.board import Board

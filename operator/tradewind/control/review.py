@@ -13,6 +13,7 @@ from tradewind.model.base import Model
 from tradewind.model.pool import PoolSpec
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
+from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import defined
@@ -22,6 +23,7 @@ from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.render import Rendering, nowhere, render
 from tradewind.plan.template import Evaluate, leaves
+from tradewind.plan.trigger import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,19 @@ def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:
     return reads
 
 
+def review_trigger(spec: Any, declared: Mapping[str, Param] | None) -> Reviewed:
+    """A trigger; `declared` are the params of its DAG, None where they are not known."""
+    found = _reads(TriggerSpec)(spec)
+    return Reviewed(check(found.content, declared), found.content) if found.content else found
+
+
 REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
     "DAG": lambda spec: review_dag(render(spec, nowhere)),
     "DAGRun": _reads(DAGRunSpec),
     "Pool": _reads(PoolSpec),
     "ClusterPool": _reads(PoolSpec),
     "Approval": _reads(ApprovalSpec),
+    "Trigger": lambda spec: review_trigger(spec, None),
 }
 """Kind -> who reviews its `spec`."""
 

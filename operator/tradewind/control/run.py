@@ -1,15 +1,19 @@
 """A DAGRun as last seen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from tradewind.control.status import Packed
-from tradewind.kube.pod import ATTEMPT, DEPTH, ITEM, RUN, TASK
+from tradewind.kube.pod import ATTEMPT, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER
+from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import key
 from tradewind.plan.decision import RunFacts
+
+DATES = ("logicalDate", "intervalStart", "intervalEnd")
+NO_DATES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,15 @@ class Run:
     reuse: Mapping[str, Any] | None = None
     caller: Caller | None = None
     """What it is a part of, if it is."""
+    dates: Mapping[str, str] = field(default_factory=dict)
+    """logicalDate, intervalStart and intervalEnd, as far as its spec says them."""
+    moment: float = 0.0
+    """Epoch seconds of the logical date."""
+    queue: str = ""
+    """spec.queue."""
+    how: str = ""
+    """What made it, and where that was a Trigger or a Backfill, its name."""
+    maker: str = ""
 
     @property
     def phase(self) -> str:
@@ -91,19 +104,24 @@ class Run:
     def facts(self) -> RunFacts:
         """What expressions know of it."""
         depth = self.caller.depth if self.caller else 0
-        return RunFacts(self.name, self.namespace, self.uid, self.dag, self.status.get("params") or {}, depth)
+        at = self.dates.get("logicalDate") or stamp(self.created)
+        interval = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
+        params = self.status.get("params") or {}
+        return RunFacts(self.name, self.namespace, self.uid, self.dag, params, depth, at, *interval)
 
 
 def read_run(body: Mapping[str, Any]) -> Run:
     """A run from a watch event or an answer. The API server has checked it against the CRD."""
     meta, spec = body["metadata"], body.get("spec") or {}
+    created = int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp())
+    dated = "logicalDate" in spec
     return Run(
         name=meta["name"],
         namespace=meta["namespace"],
         uid=meta["uid"],
         version=int(meta["resourceVersion"]),
         generation=int(meta.get("generation") or 0),
-        created=int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp()),
+        created=created,
         deleting="deletionTimestamp" in meta,
         dag=spec.get("dag", ""),
         params=spec.get("params") or {},
@@ -114,6 +132,11 @@ def read_run(body: Mapping[str, Any]) -> Run:
         edits=spec.get("edits") or (),
         reuse=spec.get("reuse"),
         caller=_caller(meta),
+        dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,
+        moment=instant(spec["logicalDate"]) if dated else created,
+        queue=spec.get("queue") or "",
+        how=(meta.get("labels") or {}).get(HOW, ""),
+        maker=(meta.get("labels") or {}).get(TRIGGER, ""),
     )
 
 

@@ -37,7 +37,7 @@ from tradewind.kube.pod import RUN_UID, Pod
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS, RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
-from tradewind.model.duration import seconds
+from tradewind.model.duration import seconds, stamp
 from tradewind.model.run import Edit
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
@@ -240,7 +240,7 @@ class RunReconciler:
         """The run's planner. Its timeout counts from when the run began, by this machine's clock, and goes on by the loop's."""
         timeout = definition.spec.timeout
         limit = seconds(timeout) if timeout else None
-        elapsed = runstatus.between(view.run.status.get("startedAt") or "", runstatus.stamp(self._clock()))
+        elapsed = runstatus.between(view.run.status.get("startedAt") or "", stamp(self._clock()))
         began = now if view.run.reopened else now - elapsed
         return view.bind(definition, self.pods.of(view.run.uid), now, began, limit, self._light)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tradewind.control.observe import Ended
@@ -24,11 +24,6 @@ SHOWN = 20
 """How many failures and waiting tasks a status lists."""
 
 
-def stamp(epoch: float) -> str:
-    """An API timestamp."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def between(start: str, end: str) -> float:
     """Seconds from one API timestamp to another, never below zero."""
     return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
@@ -38,7 +33,7 @@ def condition(kind: str, holds: bool | None, reason: str, message: str, run: Run
     """A condition; its transition time changes only with its status."""
     status = "Unknown" if holds is None else str(holds)
     before = next((item for item in run.status.get("conditions") or [] if item.get("type") == kind), None)
-    since = before["lastTransitionTime"] if before and before.get("status") == status else stamp(now)
+    since = before["lastTransitionTime"] if before and before.get("status") == status else duration.stamp(now)
     return {
         "type": kind,
         "status": status,
@@ -65,8 +60,8 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
         "observedGeneration": run.generation,
         "phase": phase,
         "message": message[:4_096],
-        "startedAt": run.status.get("startedAt") or stamp(now),
-        "finishedAt": stamp(now),
+        "startedAt": run.status.get("startedAt") or duration.stamp(now),
+        "finishedAt": duration.stamp(now),
         "duration": "0s",
         "conditions": [
             condition("Started", False, reason, message, run, now),
@@ -98,7 +93,7 @@ def begun(
         "revision": revision.name,
         "revisionNumber": revision.number,
         "params": dict(params),
-        "startedAt": stamp(now),
+        "startedAt": duration.stamp(now),
         "progress": f"0/{total}",
         "total": total,
         "done": 0,
@@ -155,7 +150,7 @@ def current(
     if asked:
         _reworked(status, run, asked, now)
     if run.reopened:
-        status |= {"startedAt": stamp(now), "finishedAt": None, "duration": ""}
+        status |= {"startedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
     kept = ("Started",) if asked and asked.edits else ("Started", "Edited")
     conditions = [item for item in before.get("conditions") or [] if item["type"] in kept]
     conditions.append(_progressing(run, plan, now))
@@ -165,8 +160,8 @@ def current(
             condition("Edited", not asked.problems, "Refused" if asked.problems else "Done", words, run, now)
         )
     if plan.phase in FINAL_PHASES:
-        lasted = between(before.get("startedAt") or stamp(now), stamp(now))
-        status |= {"finishedAt": stamp(now), "duration": duration.text(lasted), "waiting": []}
+        lasted = between(before.get("startedAt") or duration.stamp(now), duration.stamp(now))
+        status |= {"finishedAt": duration.stamp(now), "duration": duration.text(lasted), "waiting": []}
         conditions.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
     status["conditions"] = conditions
     return status

@@ -16,7 +16,7 @@ from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
-from tradewind.kube.pod import DEPTH
+from tradewind.kube.pod import DEPTH, HOW
 from tradewind.kube.resources import RUNS
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -227,11 +227,14 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
         "kind": "DAGRun",
         "metadata": {
             "name": name,
-            "labels": {**labels(run, start), DEPTH: str(run.depth + 1)},
+            "labels": {**labels(run, start), DEPTH: str(run.depth + 1), HOW: "parent"},
             "ownerReferences": [owner(run)],
         },
         "spec": {
             "dag": call.dag,
+            "logicalDate": run.logical_date,
+            "intervalStart": run.interval_start,
+            "intervalEnd": run.interval_end,
             **({"params": dict(call.params)} if call.params else {}),
             **({"reuse": {"run": reuse}} if reuse else {}),
         },

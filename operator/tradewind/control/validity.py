@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.control.runstatus import stamp
+from tradewind.model.duration import stamp
 from tradewind.plan.define import TemplateNotFound
 from tradewind.plan.problem import Invalid
 

@@ -12,10 +12,11 @@ from tradewind.model.dag import DAG
 from tradewind.model.pool import ClusterPool, Pool
 from tradewind.model.run import DAGRun
 from tradewind.model.template import ClusterDAGTemplate, ClusterTaskTemplate, DAGTemplate, TaskTemplate
+from tradewind.model.trigger import Trigger
 
-Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval] | type[TaskTemplate] | type[DAGTemplate]
+Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval] | type[TaskTemplate] | type[DAGTemplate] | type[Trigger]
 TEMPLATES: tuple[Kind, ...] = (TaskTemplate, ClusterTaskTemplate, DAGTemplate, ClusterDAGTemplate)
-KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, *TEMPLATES)
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, Trigger, *TEMPLATES)
 
 
 class _Schema(GenerateJsonSchema):

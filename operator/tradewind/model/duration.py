@@ -1,7 +1,7 @@
-"""Durations as people write them: `90s`, `1h30m`, `1.5h`, `2d`."""
+"""Durations as people write them: `90s`, `1h30m`, `1.5h`, `2d`; points in time."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -27,6 +27,11 @@ def instant(text: str) -> float:
     if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: add Z, or an offset such as +01:00")
     return found.timestamp()
+
+
+def stamp(epoch: float) -> str:
+    """An API timestamp of epoch seconds."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def text(value: float) -> str:

@@ -8,6 +8,7 @@ from tradewind.model.base import Anything, Model, Name, Opaque, ShortText, crd, 
 from tradewind.model.condition import Condition
 
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
+DateTime = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 
@@ -51,6 +52,14 @@ class DAGRunSpec(Model):
                     fieldPath=".edits",
                 ),
                 rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
+                *(
+                    rule(
+                        f"(has(self.{name}) ? self.{name} : '') == (has(oldSelf.{name}) ? oldSelf.{name} : '')",
+                        f"{name} can't be changed: create another run",
+                        fieldPath=f".{name}",
+                    )
+                    for name in ("logicalDate", "intervalStart", "intervalEnd", "queue")
+                ),
             ]
         )
     )
@@ -61,6 +70,15 @@ class DAGRunSpec(Model):
     """Values for the DAG's params. They are read once, when the run begins: later changes have no effect."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     """Overrides the DAG's priority."""
+    logical_date: DateTime | None = None
+    """The moment that the run is about: for a schedule its tick, in the schedule's time zone. Its creation when absent."""
+    interval_start: DateTime | None = None
+    """Where the data begin that the run is about; the logical date when absent."""
+    interval_end: DateTime | None = None
+    """Where they end; the logical date when absent."""
+    queue: Annotated[str, Field(max_length=63)] = ""
+    """Runs of the same DAG and queue run one after the other, in the order in which they were made; those of none don't wait for each
+    other."""
     retry_failed: Annotated[int, Field(ge=0, le=1_000)] = 0
     """Raise it by one to give every task and item that failed for good a fresh budget of retries. What succeeded is kept; a run that
     has ended goes on."""

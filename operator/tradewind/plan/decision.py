@@ -103,6 +103,9 @@ class RunFacts:
     params: Mapping[str, object] = field(default_factory=dict)
     depth: int = 0
     """Of how many runs it is a part, one within another. Expressions don't know it."""
+    logical_date: str = ""
+    interval_start: str = ""
+    interval_end: str = ""
 
     def values(self) -> dict[str, object]:
         """By the names that expressions use."""
@@ -112,5 +115,9 @@ class RunFacts:
             "run.uid": self.uid,
             "run.dag": self.dag,
             "run.attempt": 0,
+            "run.logicalDate": self.logical_date,
+            "run.date": self.logical_date[:10],
+            "run.intervalStart": self.interval_start,
+            "run.intervalEnd": self.interval_end,
             **{f"params.{name}": value for name, value in self.params.items()},
         }

@@ -22,6 +22,10 @@ _RUN = (
     ("run.uid", "string"),
     ("run.dag", "string"),
     ("run.attempt", "integer"),
+    ("run.logicalDate", "string"),
+    ("run.date", "string"),
+    ("run.intervalStart", "string"),
+    ("run.intervalEnd", "string"),
 )
 _ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))

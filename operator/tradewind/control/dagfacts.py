@@ -1,0 +1,70 @@
+"""What triggers need to know of DAGs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import DAGS
+from tradewind.model.value import Param
+
+Key = tuple[str, str]
+"""Namespace and name of a DAG."""
+
+
+@dataclass(frozen=True, slots=True)
+class DAGFacts:
+    """`params` is None where they come from templates that have not been looked at."""
+
+    params: Mapping[str, Param] | None = None
+    suspended: bool = False
+
+
+class DAGIndex:
+    """The DAGs that there are. `changed(namespace, name)` is called when something new is known of one."""
+
+    def __init__(self, client: Client, changed: Callable[[str, str], None]) -> None:
+        self._client, self._changed = client, changed
+        self._known: dict[Key, DAGFacts] = {}
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
+        if deleted:
+            self._known.pop(key, None)
+            self._changed(*key)
+        elif not spec.get("template"):  # What others say in the end is known when their templates have been looked at.
+            self.spec_seen(*key, spec)
+        elif key not in self._known:
+            self._take(key, DAGFacts())
+
+    def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
+        """What a DAG says, its templates included."""
+        self._take((namespace, name), _facts(spec))
+
+    async def of(self, namespace: str, name: str) -> DAGFacts | None:
+        """What is known of a DAG; None where there is none. Raises ApiError."""
+        key = (namespace, name)
+        if key not in self._known:
+            try:  # The watch of DAGs may only have begun.
+                spec = (await self._client.get(DAGS, namespace, name)).get("spec") or {}
+            except NotFound:
+                return None
+            self._known.setdefault(key, DAGFacts() if spec.get("template") else _facts(spec))
+        return self._known[key]
+
+    def _take(self, key: Key, facts: DAGFacts) -> None:
+        if self._known.get(key) != facts:
+            self._known[key] = facts
+            self._changed(*key)
+
+
+def _facts(spec: Any) -> DAGFacts:
+    try:
+        params = {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
+    except (ValidationError, AttributeError):
+        return DAGFacts()  # The DAG's own condition says what is wrong with it.
+    return DAGFacts(params, spec.get("suspend") is True)

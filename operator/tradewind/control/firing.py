@@ -1,0 +1,92 @@
+"""Making the run of an occasion: once, whoever tries how often."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from tradewind import API_VERSION
+from tradewind.control.run import Run, read_run
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists
+from tradewind.kube.fairqueue import Lane
+from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.resources import RUNS
+from tradewind.kube.writes import flow
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.trigger import Firing, Given, given
+
+CAUSE = "tradewind.dev/cause"
+"""Annotation of a run: what made its trigger fire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A trigger as last seen. `created` is epoch seconds."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created: float
+    spec: TriggerSpec
+    status: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What became of an occasion: `run` is the one that was made."""
+
+    name: str
+    result: Literal["created", "duplicate", "filtered"]
+    run: Run | None = None
+
+
+async def fire(client: Client, trigger: Known, firing: Firing) -> Fired:
+    """Makes the run of an occasion, unless it is there. Raises ExpressionError for params that can't be computed, and what the API
+    raises."""
+    found = given(trigger.name, trigger.namespace, trigger.spec, firing)
+    name = run_name(trigger.name, firing)
+    if found is None:
+        return Fired(name, "filtered")
+    try:
+        with flow(trigger.namespace, ("trigger", trigger.name), Lane.URGENT):
+            answer = await client.create(RUNS, trigger.namespace, body(trigger, firing, found))
+    except AlreadyExists:
+        return Fired(name, "duplicate")
+    return Fired(name, "created", read_run(orjson.loads(answer)))
+
+
+def run_name(trigger: str, firing: Firing) -> str:
+    """The name of an occasion's run."""
+    return f"{trigger}-{firing.suffix}"
+
+
+def body(trigger: Known, firing: Firing, found: Given) -> Object:
+    """The run."""
+    spec: dict[str, Any] = {
+        "dag": trigger.spec.dag,
+        "params": dict(found.params),
+        "logicalDate": found.logical_date,
+        "intervalStart": found.interval_start,
+        "intervalEnd": found.interval_end,
+        "priority": trigger.spec.priority,
+        "queue": firing.queue,
+    }
+    annotations = {CAUSE: firing.cause[:1_024]} if firing.cause else {}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "DAGRun",
+        "metadata": {
+            "name": run_name(trigger.name, firing),
+            "labels": {HOW: firing.how, TRIGGER: trigger.name},
+            "annotations": annotations,
+        },
+        "spec": {name: value for name, value in spec.items() if value not in (None, "", {})},
+    }

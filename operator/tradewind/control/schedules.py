@@ -1,0 +1,134 @@
+"""Triggers by the clock: what is due gets its run."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from tradewind import metrics
+from tradewind.control.calendars import Calendars
+from tradewind.control.firing import Fired, Known, fire
+from tradewind.control.run import Run
+from tradewind.control.triggers import Key, Look
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import RUNS
+from tradewind.model.duration import instant, stamp
+from tradewind.model.schedule import Schedule
+from tradewind.plan.calendar import Calendar, what_ticks
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.ticks import LATE, due, in_words, shift
+from tradewind.plan.trigger import Firing, told
+
+SHOWN = 5
+"""Ticks that a status foretells."""
+
+
+class Schedules:
+    """The source `schedule`. `unfinished` tells the runs of a trigger that have not ended."""
+
+    def __init__(
+        self,
+        client: Client,
+        unfinished: Callable[[Key], list[Run]],
+        seen: Callable[[Run], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._unfinished, self._seen, self._clock = client, unfinished, seen, clock
+        self._calendars = Calendars(client, clock)
+
+    async def look(self, trigger: Known) -> Look:
+        """Makes the runs of the ticks that are due."""
+        schedule = trigger.spec.schedule
+        assert schedule is not None  # noqa: S101 - the source of the trigger
+        calendar = await self._calendars.of(trigger.namespace, schedule)
+        before, digest = trigger.status.get("schedule") or {}, _digest(schedule)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        active = self._unfinished(trigger.key)
+        decided = due(schedule, calendar, trigger.uid, self._up_to(trigger, digest, now), now, len(active))
+        if schedule.concurrency == "Replace" and decided.run:
+            await self._cancel(active, {_name(trigger, tick) for tick in decided.run})
+        last: Fired | None = None
+        for tick in decided.run:
+            at = shift(schedule, trigger.uid, tick)
+            try:
+                made = await fire(self._client, trigger, firing(trigger, calendar, tick))
+            except ExpressionError as error:
+                decided.skipped.append((tick, str(error)))
+                continue
+            if made.run:
+                self._seen(made.run)
+                late = self._clock() - (tick + at).timestamp()
+                if late < LATE.total_seconds():
+                    metrics.trigger_latency.labels("schedule").observe(max(0.0, late))
+            metrics.occasions.labels("schedule", made.result).inc()
+            last = made if made.result != "filtered" else last
+        metrics.occasions.labels("schedule", "skipped").inc(len(decided.skipped))
+        ticks = [told(calendar.local(tick)) for tick in islice(calendar.after(max(now, decided.up_to)), SHOWN)]
+        said = in_words(calendar, decided.skipped)
+        own = {
+            "calendar": digest,
+            "upTo": told(decided.up_to),
+            "lastTick": told(calendar.local(decided.run[-1])) if decided.run else before.get("lastTick"),
+            "nextTicks": ticks,
+            "skipped": said or before.get("skipped", ""),
+        }
+        status: dict[str, Any] = {"schedule": own, "next": ticks[0] if ticks else None}
+        if last:
+            status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
+        if decided.again is None:
+            status |= {"phase": "Done", "message": "there is no tick left"}
+        return Look(status, decided.again.timestamp() if decided.again else None)
+
+    def forget(self, key: Key) -> None:
+        """Nothing is kept of a trigger."""
+
+    def _up_to(self, trigger: Known, digest: str, now: datetime) -> datetime:
+        """How far the ticks have been dealt with. Those before a trigger was made, while it was suspended, or of a calendar that it had
+        not then, are none of its."""
+        before = trigger.status.get("schedule") or {}
+        if trigger.status.get("phase") == "Suspended" or (before and before.get("calendar") != digest):
+            return now
+        up_to = before.get("upTo")
+        return datetime.fromtimestamp(instant(up_to) if up_to else trigger.created, UTC)
+
+    async def _cancel(self, active: list[Run], but: set[str]) -> None:
+        for run in active:
+            if not run.cancelled and run.name not in but:
+                try:
+                    await self._client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
+                except NotFound:
+                    continue
+
+
+def firing(trigger: Known, calendar: Calendar, tick: datetime) -> Firing:
+    """The occasion of a tick."""
+    start, end = calendar.interval(tick)
+    schedule = trigger.spec.schedule
+    return Firing(
+        suffix=suffix(tick),
+        how="schedule",
+        at=calendar.local(tick),
+        start=calendar.local(start),
+        end=calendar.local(end),
+        cause=f"Trigger {trigger.name}, tick {told(calendar.local(tick))}",
+        queue=f"trigger-{trigger.name}" if schedule and schedule.concurrency == "Enqueue" else "",
+    )
+
+
+def suffix(tick: datetime) -> str:
+    """The end of the name of a tick's run: the time in UTC, with seconds where there are any."""
+    return tick.astimezone(UTC).strftime("%Y%m%d-%H%M%S" if tick.second else "%Y%m%d-%H%M")
+
+
+def _name(trigger: Known, tick: datetime) -> str:
+    return f"{trigger.name}-{suffix(tick)}"
+
+
+def _digest(schedule: Schedule) -> str:
+    said = orjson.dumps(what_ticks(schedule), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(said).hexdigest()[:16]

@@ -1,0 +1,251 @@
+"""Reconciling a trigger: can it fire, does it fire now, and what does its status say of that."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from tradewind.control.dagfacts import DAGFacts, DAGIndex
+from tradewind.control.events import EventSink
+from tradewind.control.firing import Known
+from tradewind.control.run import Run
+from tradewind.control.runstatus import difference
+from tradewind.control.validity import Validity
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.resources import TRIGGERS
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.problem import Invalid, summary
+from tradewind.plan.read import read
+from tradewind.plan.trigger import check
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a trigger."""
+SAVE = 1.0
+"""Seconds until what a trigger did is written down: runs go first. Should that be lost, the runs' names still tell that they were made."""
+STEP = 0.5
+"""Seconds by which the wall clock may differ from elapsed time before it counts as set."""
+
+
+class Waits(Exception):
+    """Something has to be mended before the trigger can fire. The message says what."""
+
+
+@dataclass(slots=True)
+class Look:
+    """What a source did. `status` are fields of the trigger's status, `at` is when (epoch seconds) it wants to look again."""
+
+    status: dict[str, Any] = field(default_factory=dict)
+    at: float | None = None
+
+
+class Source(Protocol):
+    """What makes triggers fire."""
+
+    async def look(self, trigger: Known) -> Look:
+        """Fires for everything that has happened. Raises Waits, ExpressionError and what the API raises; it is asked again then."""
+
+    def forget(self, key: Key) -> None:
+        """A trigger is gone, suspended, invalid or no longer of this source."""
+
+
+class TriggerReconciler:
+    """Lets triggers fire and keeps their status. What memory says of a status holds: it is written down a little later."""
+
+    def __init__(self, client: Client, events: EventSink, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._events, self._clock = client, events, clock
+        self.queue: WorkQueue[Key] = WorkQueue("trigger")
+        self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
+        self.dags = DAGIndex(client, self._dag_changed)
+        self.sources: dict[str, Source] = {}
+        """By the field of a spec that names them."""
+        self._known: dict[Key, Known] = {}
+        self._wrong: dict[Key, tuple[Object, Invalid]] = {}
+        """Triggers whose specs can't be read."""
+        self._saved: dict[Key, Mapping[str, Any]] = {}
+        self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
+
+    # What the watches say.
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A trigger was created, changed or deleted."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        if deleted:
+            self._drop(key)
+            return
+        before = self._known.get(key)
+        if before and before.uid != meta["uid"]:
+            self._drop(key)
+            before = None
+        self._saved[key] = body.get("status") or {}
+        if before and before.generation == meta.get("generation"):
+            return
+        status = before.status if before else self._saved[key]
+        try:
+            spec = read(TriggerSpec, body.get("spec") or {})
+        except Invalid as error:
+            spec = None
+            self._wrong[key] = (body, error)
+        if spec is None:
+            known = self._known.pop(key, None)
+            self._stop(key, known)
+        else:
+            self._wrong.pop(key, None)
+            if before and before.spec.source != spec.source:
+                self._stop(key, before)
+            created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
+            generation = int(meta.get("generation") or 0)
+            self._known[key] = Known(*key, meta["uid"], generation, created, spec, status)
+            self._of_dag[key[0], spec.dag].add(key)
+        self.queue.add(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone."""
+        if not run.maker:
+            return
+        key = (run.namespace, run.maker)
+        if run.final or deleted:
+            self._unfinished[key].pop(run.uid, None)
+            if not self._unfinished[key]:
+                del self._unfinished[key]
+        else:
+            self._unfinished[key][run.uid] = run
+
+    def unfinished(self, key: Key) -> list[Run]:
+        """The runs of a trigger that have not ended."""
+        return list(self._unfinished.get(key, {}).values())
+
+    def settled(self, run: Run) -> bool:
+        """Whether a run may be deleted: that its trigger has fired must be written down first."""
+        key = (run.namespace, run.maker)
+        known = self._known.get(key)
+        return known is None or not difference(self._saved.get(key, {}), dict(known.status))
+
+    def wake(self, key: Key) -> None:
+        """Something has happened that may make a trigger fire."""
+        if key in self._known:
+            self.queue.add(key)
+
+    def _dag_changed(self, namespace: str, name: str) -> None:
+        for key in self._of_dag.get((namespace, name), ()):
+            self.queue.add(key)
+
+    def _drop(self, key: Key) -> None:
+        known = self._known.pop(key, None)
+        self._stop(key, known)
+        if known:
+            self._of_dag[key[0], known.spec.dag].discard(key)
+        self._wrong.pop(key, None)
+        self._saved.pop(key, None)
+        self.queue.forget(key)
+        self.saving.forget(key)
+
+    def _stop(self, key: Key, known: Known | None) -> None:
+        if known and (source := self.sources.get(known.spec.source)):
+            source.forget(key)
+
+    # One pass.
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("trigger %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Lets a trigger fire for what has happened, and notes what its status says then."""
+        known = self._known.get(key)
+        if known is None:
+            if key in self._wrong:
+                self.saving.add(key)
+            return
+        facts = await self.dags.of(known.namespace, known.spec.dag)
+        if problems := check(known.spec, facts.params if facts else None):
+            self._note(known, Validity.of(Invalid(problems)), {"phase": "Invalid", "message": summary(problems)})
+            self._stop(key, known)
+            return
+        found = Validity(True, "Valid", "it can fire")
+        if self._idle(known, facts, found):
+            self._stop(key, known)
+            return
+        try:
+            look = await self.sources[known.spec.source].look(known)
+        except Waits as error:
+            self._note(known, found, {"phase": "Waiting", "message": str(error)})
+            self.queue.add_after(key, 10)
+            return
+        self._note(known, found, {"phase": "Active", "message": "", **look.status})
+        if look.at is not None:
+            self.queue.add_after(key, max(0.0, look.at - self._clock()))
+
+    def _idle(self, known: Known, facts: DAGFacts | None, found: Validity) -> bool:
+        """Whether it does not fire now, whatever happens."""
+        if facts is None:
+            words = f"there is no DAG {known.spec.dag!r} in namespace {known.namespace}: it fires when that is applied"
+            self._note(known, found, {"phase": "Waiting", "message": words, "next": None})
+        elif known.spec.suspend or facts.suspended:
+            what = "it" if known.spec.suspend else f"DAG {known.spec.dag}"
+            words = f"{what} is suspended; what happens meanwhile is not made up for"
+            self._note(known, found, {"phase": "Suspended", "message": words, "next": None})
+        else:
+            return False
+        return True
+
+    def _note(self, known: Known, found: Validity, status: dict[str, Any]) -> None:
+        """What the status is to say from now on."""
+        current = self._known.get(known.key)
+        if current is None or current.uid != known.uid:
+            return
+        valid = found.status(known.status, known.generation, self._clock())
+        wanted = {**known.status, **valid, "source": known.spec.source, **status}
+        if wanted != known.status:
+            self._known[known.key] = replace(current, status=wanted)
+        if difference(self._saved.get(known.key, {}), wanted):
+            urgent = wanted["phase"] != (self._saved.get(known.key) or {}).get("phase")
+            self.saving.add_after(known.key, 0.0 if urgent else SAVE)
+
+    async def save(self, key: Key) -> None:
+        """Writes a status down."""
+        known, before = self._known.get(key), self._saved.get(key, {})
+        if known:
+            uid, generation, wanted = known.uid, known.generation, dict(known.status)
+        elif key in self._wrong:
+            body, error = self._wrong[key]
+            uid, generation = body["metadata"]["uid"], int(body["metadata"].get("generation") or 0)
+            wanted = {
+                **Validity.of(error).status(before, generation, self._clock()),
+                "message": str(error),
+                "next": None,
+            }
+        else:
+            return
+        if not (patch := difference(before, wanted)):
+            return
+        try:
+            answer = await self._client.patch(TRIGGERS, *key, {"status": patch}, "status")
+        except NotFound:
+            return
+        if key in self._saved:
+            self._saved[key] = answer.get("status") or {}
+        if "phase" in patch and patch["phase"] in ("Invalid", "Waiting"):
+            reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
+            self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))
+
+    async def watch_clock(self) -> None:
+        """Lets all triggers look again when the wall clock is set; for ever."""
+        before = self._clock() - time.monotonic()
+        while True:
+            await asyncio.sleep(1)
+            now = self._clock() - time.monotonic()
+            if abs(now - before) > STEP:
+                log.info("the clock was set by %.1f s: all triggers look again", now - before)
+                for key in self._known:
+                    self.queue.add(key)
+            before = now

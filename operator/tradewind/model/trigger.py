@@ -1,0 +1,115 @@
+"""Trigger: what makes runs of a DAG by itself."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from tradewind.model.base import IDENTIFIER, Anything, Expression, Model, Name, ShortText, crd, rule
+from tradewind.model.condition import Condition
+from tradewind.model.schedule import Schedule, ScheduleStatus
+
+SOURCES = ("schedule",)
+"""Fields of a trigger that say what fires it. One of them has to be there."""
+
+
+class TriggerSpec(Model):
+    """Which DAG to run, when, and with what."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                rule(
+                    f"[{', '.join(f'has(self.{source})' for source in SOURCES)}].filter(x, x).size() == 1",
+                    f"write one of {', '.join(SOURCES)}",
+                ),
+                rule(
+                    "self.dag == oldSelf.dag", "a trigger's DAG can't be changed: create another one", fieldPath=".dag"
+                ),
+                rule(
+                    f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
+                    "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
+                    fieldPath=".params",
+                ),
+            ]
+        )
+    )
+
+    dag: Name
+    """Name of the DAG, in the same namespace."""
+    description: ShortText = ""
+    """What it is for."""
+    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    """Values for the DAG's params. `$[[ ]]` is rendered; where it is the whole value, its type is kept. All expressions know
+    `run.logicalDate`, `run.date`, `run.intervalStart`, `run.intervalEnd`, and what the source gives besides."""
+    when: Expression = ""
+    """CEL: where it is false, nothing is run."""
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+    """Of its runs; the DAG's when absent."""
+    suspend: bool = False
+    """When true it makes no runs. What happens meanwhile is not made up for."""
+    schedule: Schedule | None = None
+    """Fires by the clock."""
+
+    @property
+    def source(self) -> str:
+        """Which of SOURCES it has."""
+        return next(name for name in SOURCES if getattr(self, name) is not None)
+
+
+class Fired(Model):
+    """A run that a trigger made."""
+
+    name: str = ""
+    """Its name."""
+    at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When it was made."""
+
+
+class TriggerStatus(Model):
+    """What a trigger has done, and does next."""
+
+    observed_generation: int = 0
+    """The generation that this status describes."""
+    phase: Literal["Active", "Suspended", "Waiting", "Invalid", "Done", ""] = ""
+    """Active: it fires. Suspended: it, or its DAG, is suspended. Waiting: something has to be mended first. Done: there is no tick left."""
+    source: str = ""
+    """What fires it."""
+    message: Annotated[str, Field(max_length=4_096)] = ""
+    """Why it is in this phase, and what it did last."""
+    last_run: Fired | None = None
+    """The latest run that it made."""
+    next: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When it fires next, where that is known."""
+    schedule: ScheduleStatus | None = None
+    """How far its schedule has come."""
+    conditions: Annotated[
+        list[Condition],
+        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
+    ] = []
+    """Valid: whether it can fire and, if not, what to mend."""
+
+
+class Trigger(Model):
+    """Makes runs of a DAG by itself: by the clock, or when something happens."""
+
+    kind: ClassVar = "Trigger"
+    plural: ClassVar = "triggers"
+    scope: ClassVar = "Namespaced"
+    short_names: ClassVar[list[str]] = []
+    name_limit: ClassVar = 46
+    columns: ClassVar[list[dict[str, Any]]] = [
+        {"name": "DAG", "type": "string", "jsonPath": ".spec.dag"},
+        {"name": "Source", "type": "string", "jsonPath": ".status.source"},
+        {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        {"name": "Last Run", "type": "string", "jsonPath": ".status.lastRun.name"},
+        {"name": "Last Fired", "type": "date", "jsonPath": ".status.lastRun.at"},
+        {"name": "Next", "type": "string", "jsonPath": ".status.next"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
+    ]
+    selectable: ClassVar[list[str]] = [".spec.dag"]
+
+    spec: TriggerSpec
+    """Which DAG to run, when, and with what."""
+    status: TriggerStatus | None = None
+    """What it has done, and does next."""

@@ -1,0 +1,168 @@
+"""What a trigger's expressions may name, whether the trigger can fire, and what it gives to a run."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tradewind.model.trigger import TriggerSpec
+from tradewind.model.value import Param
+from tradewind.plan import cel, template
+from tradewind.plan.calendar import Calendar
+from tradewind.plan.cel import ExpressionError, Variables
+from tradewind.plan.inputs import unfit
+from tradewind.plan.params import needed
+from tradewind.plan.problem import Invalid, Problem
+
+COMMON: Variables = (
+    ("trigger.name", "string"),
+    ("trigger.namespace", "string"),
+    ("run.dag", "string"),
+    ("run.logicalDate", "string"),
+    ("run.date", "string"),
+    ("run.intervalStart", "string"),
+    ("run.intervalEnd", "string"),
+)
+"""Variables of all triggers."""
+VARIABLES: Mapping[str, Variables] = {"schedule": ()}
+"""Those that a source adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An occasion to make a run. `suffix` is the end of the run's name: the same occasion always has the same."""
+
+    suffix: str
+    how: str
+    """schedule, event, dag, asset, object or sensor."""
+    at: datetime
+    """The run's logical date, aware, in the zone that its date is to be told in."""
+    start: datetime | None = None
+    end: datetime | None = None
+    """The data interval; empty when absent."""
+    cause: str = ""
+    """What made it fire, for people: the kind and name of an object, or a time."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """By the dotted names of VARIABLES."""
+    queue: str = ""
+    """Runs of the same queue run one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run is given."""
+
+    params: Mapping[str, Any]
+    logical_date: str
+    interval_start: str
+    interval_end: str
+
+
+def occasion(*parts: str) -> str:
+    """A suffix that stands for these texts: 75 bits of their digest."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return base64.b32encode(digest).decode().lower()[:15]
+
+
+def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given | None:
+    """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
+    start, end = firing.start or firing.at, firing.end or firing.at
+    found = Given({}, told(firing.at), told(start), told(end))
+    values = {
+        "trigger.name": name,
+        "trigger.namespace": namespace,
+        "run.dag": spec.dag,
+        "run.logicalDate": found.logical_date,
+        "run.date": found.logical_date[:10],
+        "run.intervalStart": found.interval_start,
+        "run.intervalEnd": found.interval_end,
+        **firing.values,
+    }
+    if spec.when and not _evaluated("spec.when", spec.when, spec.source, values, "boolean"):
+        return None
+    params = {
+        name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.source, values))
+        for name, value in spec.params.items()
+    }
+    return Given(params, found.logical_date, found.interval_start, found.interval_end)
+
+
+def told(moment: datetime) -> str:
+    """A point in time as runs have it: with `Z` for UTC, with microseconds where there are any."""
+    return moment.isoformat().removesuffix("+00:00") + ("Z" if moment.tzinfo is UTC or not moment.utcoffset() else "")
+
+
+def check(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
+    """What is wrong with a trigger. `declared` are the params of its DAG, None where they are not known."""
+    return [*_source(spec), *_expressions(spec), *_params(spec, declared)]
+
+
+def _source(spec: TriggerSpec) -> Iterator[Problem]:
+    try:
+        if spec.schedule:
+            Calendar(spec.schedule)
+    except Invalid as error:
+        yield from error.problems
+
+
+def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
+    if spec.when:
+        yield from compiles("spec.when", spec.when, spec.source, "boolean")
+    for path, text in template.leaves(spec.params, "spec.params"):
+        try:
+            found = template.expressions(text)
+        except ExpressionError as error:
+            yield Problem(path, str(error))
+            continue
+        for expression in found:
+            yield from compiles(path, expression, spec.source)
+
+
+def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator[Problem]:
+    if declared is None:
+        return
+    there = ", ".join(sorted(declared)) or "none"
+    for name, value in spec.params.items():
+        if name not in declared:
+            yield Problem(f"spec.params.{name}", "no such param", f"DAG {spec.dag} declares: {there}")
+        elif wrong := unfit(declared[name], value):
+            yield Problem(f"spec.params.{name}", wrong.what, wrong.instead)
+    for name, param in declared.items():
+        if param.default is None and name not in spec.params:
+            yield Problem(
+                f"spec.params.{name}", "required", f"give {needed(param)}: DAG {spec.dag} has no default for it"
+            )
+
+
+def compiles(path: str, expression: str, source: str, *wanted: str) -> Iterator[Problem]:
+    """A problem, if an expression of a trigger does not compile, or does not give what is wanted."""
+    try:
+        _compiled(expression, source, *wanted)
+    except ExpressionError as error:
+        yield Problem(path, str(error))
+
+
+def _compiled(expression: str, source: str, *wanted: str) -> Any:
+    variables = COMMON + VARIABLES[source]
+
+    def explained(problem: str) -> str:
+        match = re.search(r"undeclared reference to '([^']*)'", problem)
+        there = ", ".join(name for name, _ in variables)
+        return f"there is no {match[1].removeprefix('.')!r}; there are {there}" if match else problem
+
+    return cel.compiled(expression, variables, explained, *wanted)
+
+
+def _evaluated(path: str, expression: str, source: str, values: Mapping[str, Any], *wanted: str) -> Any:
+    try:
+        return cel.run(expression, _compiled(expression, source, *wanted), values)
+    except ExpressionError as error:
+        raise ExpressionError(error.expression, f"{path}: {error.problem}") from None
+
+
+def evaluator(path: str, source: str, values: Mapping[str, Any]) -> Callable[[str], Any]:
+    """Evaluates expressions of a trigger's source. What it returns raises ExpressionError."""
+    return lambda expression: _evaluated(path, expression, source, values)
