@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs, runs, approvals or pools in a table."""
+"""`tradewind get`: DAGs, runs, triggers, approvals or pools in a table."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, Resource
+from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, TRIGGERS, Resource
 
 KINDS = {
     "dags": DAGS,
@@ -21,6 +21,8 @@ KINDS = {
     "run": RUNS,
     "dagruns": RUNS,
     "dagrun": RUNS,
+    "triggers": TRIGGERS,
+    "trigger": TRIGGERS,
     "approvals": APPROVALS,
     "approval": APPROVALS,
     "pools": POOLS,
@@ -32,6 +34,7 @@ KINDS = {
 HEADS = {
     RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
+    TRIGGERS: ["TRIGGER", "DAG", "SOURCE", "PHASE", "LAST RUN", "FIRED", "NEXT", "MESSAGE"],
     APPROVALS: ["RUN", "TASK", "OUTCOME", "BY", "AGE", "MESSAGE"],
     POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
     CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
@@ -41,23 +44,23 @@ HEADS = {
 
 @click.command()
 @click.argument(
-    "kind", type=click.Choice(list(KINDS)), metavar="dags|runs|approvals|pools|clusterpools|tasktemplates|..."
+    "kind", type=click.Choice(list(KINDS)), metavar="dags|runs|triggers|approvals|pools|clusterpools|tasktemplates|..."
 )
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
-@click.option("--dag", help="Only runs of this DAG.")
+@click.option("--dag", help="Only runs, or triggers, of this DAG.")
 @OUTPUT
 @cluster
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs, runs (the youngest first), approvals or pools."""
+    """List DAGs, runs (the youngest first), triggers, approvals or pools."""
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
     if name:
         items = [await client.get(resource, namespace, name)]
     else:
-        query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource is RUNS else {}
+        query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource in (RUNS, TRIGGERS) else {}
         items = (await client.list(resource, where, **query))["items"]
     if output == "json":
         click.echo(json.dumps(items, indent=2, ensure_ascii=False))
@@ -72,9 +75,8 @@ async def command(
 def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
     heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
     table = Table(*heads, box=None, pad_edge=False, header_style="bold")
-    cells = (
-        _template if resource.kind in TEMPLATES else {RUNS: _run, DAGS: _dag, APPROVALS: _approval}.get(resource, _pool)
-    )
+    by_kind = {RUNS: _run, DAGS: _dag, APPROVALS: _approval, TRIGGERS: _trigger}
+    cells = _template if resource.kind in TEMPLATES else by_kind.get(resource, _pool)
     for item in items:
         table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
     return table
@@ -106,6 +108,22 @@ def _dag(item: Object) -> list[str | Text]:
         _phase(last.get("phase", "")),
         Text(phase, style="red" if phase == "Invalid" else ""),
         _age(item),
+    ]
+
+
+def _trigger(item: Object) -> list[str | Text]:
+    status = item.get("status") or {}
+    last, phase = status.get("lastRun") or {}, status.get("phase") or ""
+    style = {"Invalid": "red", "Waiting": "yellow", "Suspended": "dim"}.get(phase, "")
+    return [
+        item["metadata"]["name"],
+        item["spec"]["dag"],
+        status.get("source") or "",
+        Text(phase, style=style),
+        last.get("name", ""),
+        age(last["at"]) if last.get("at") else "",
+        status.get("next") or "",
+        Text((status.get("message") or "").partition("\n")[0]),
     ]
 
 

@@ -1,27 +1,30 @@
-"""`tradewind suspend` and `tradewind resume`: hold back runs, or a DAG's new runs."""
+"""`tradewind suspend` and `tradewind resume`: hold back runs, a DAG's new runs, or a trigger."""
 
 import click
 
 from tradewind.cli.options import cluster
 from tradewind.kube.client import Client
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from tradewind.model.run import FINAL_PHASES
+
+SWITCHED = {"dag": DAGS, "trigger": TRIGGERS}
+"""Kinds with a field `suspend`."""
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="RUN|dag/DAG...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN|dag/DAG|trigger/TRIGGER...")
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Suspend runs: nothing more starts in them, what runs goes on. Of a dag/NAME no new run begins."""
+    """Suspend runs: nothing more starts in them, what runs goes on. Of a dag/NAME no new run begins, a trigger/NAME makes none."""
     for name in names:
         await _set(client, namespace, name, True)
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="RUN|dag/DAG...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN|dag/DAG|trigger/TRIGGER...")
 @cluster
 async def resume(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Let suspended runs, or the runs of a dag/NAME, go on."""
+    """Let suspended runs, the runs of a dag/NAME, or a trigger/NAME go on."""
     for name in names:
         await _set(client, namespace, name, False)
 
@@ -29,11 +32,11 @@ async def resume(client: Client, namespace: str, names: tuple[str, ...]) -> None
 async def _set(client: Client, namespace: str, name: str, suspended: bool) -> None:
     kind, slash, rest = name.rpartition("/")
     words = "is suspended" if suspended else "goes on"
-    if slash and kind not in ("dag", "run", "dagrun"):
-        raise click.ClickException(f"{name}: write a run's name, or dag/NAME")
-    if kind == "dag":
-        await client.patch(DAGS, namespace, rest, {"spec": {"suspend": suspended}})
-        click.echo(f"dag/{rest} {words}")
+    if slash and kind not in (*SWITCHED, "run", "dagrun"):
+        raise click.ClickException(f"{name}: write a run's name, {' or '.join(f'{kind}/NAME' for kind in SWITCHED)}")
+    if kind in SWITCHED:
+        await client.patch(SWITCHED[kind], namespace, rest, {"spec": {"suspend": suspended}})
+        click.echo(f"{kind}/{rest} {words}")
         return
     found = await client.get(RUNS, namespace, rest)
     desired = (found.get("spec") or {}).get("desiredState")

@@ -155,10 +155,10 @@ async def _reviewed(request: Request) -> Reviewed:
 REVIEWERS: Mapping[str, Reviewer] = {
     "DAG": _dag,
     "DAGRun": _run,
+    "Trigger": _trigger,
     "Pool": _alone,
     "ClusterPool": _alone,
     "Approval": _approval,
-    "Trigger": _trigger,
 }
 """Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
 

@@ -136,7 +136,7 @@ class Engine:
         self.runs.subdags.seen(run)
         self.dags.run_seen(run)
         self.triggers.run_seen(run)
-        self.history.run_seen(run)
+        self.triggers.when_settled(run, self.history.run_seen)
 
     def _run_deleted(self, run: Run) -> None:
         self.runs.subdags.seen(run, deleted=True)

@@ -70,6 +70,7 @@ class TriggerReconciler:
         """Triggers whose specs can't be read."""
         self._saved: dict[Key, Mapping[str, Any]] = {}
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
         self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
 
     # What the watches say.
@@ -123,11 +124,14 @@ class TriggerReconciler:
         """The runs of a trigger that have not ended."""
         return list(self._unfinished.get(key, {}).values())
 
-    def settled(self, run: Run) -> bool:
-        """Whether a run may be deleted: that its trigger has fired must be written down first."""
-        key = (run.namespace, run.maker)
-        known = self._known.get(key)
-        return known is None or not difference(self._saved.get(key, {}), dict(known.status))
+    def when_settled(self, run: Run, tell: Callable[[Run], None]) -> None:
+        """Calls `tell(run)` once it is written down that the run's trigger has fired: before that the run must not be deleted, for its name
+        is all that keeps it from being made again."""
+        known = self._known.get((run.namespace, run.maker))
+        if known and difference(self._saved.get(known.key, {}), dict(known.status)):
+            self._unsettled[known.key].append((run, tell))
+        else:
+            tell(run)
 
     def wake(self, key: Key) -> None:
         """Something has happened that may make a trigger fire."""
@@ -145,6 +149,8 @@ class TriggerReconciler:
             self._of_dag[key[0], known.spec.dag].discard(key)
         self._wrong.pop(key, None)
         self._saved.pop(key, None)
+        for run, tell in self._unsettled.pop(key, ()):
+            tell(run)
         self.queue.forget(key)
         self.saving.forget(key)
 
@@ -234,6 +240,8 @@ class TriggerReconciler:
             return
         if key in self._saved:
             self._saved[key] = answer.get("status") or {}
+        for run, tell in self._unsettled.pop(key, ()):
+            self.when_settled(run, tell)
         if "phase" in patch and patch["phase"] in ("Invalid", "Waiting"):
             reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
             self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))

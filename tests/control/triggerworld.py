@@ -1,0 +1,127 @@
+"""An API server in memory and an operator's triggers on it, with a clock that is set: for properties that need thousands of histories."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from tradewind.control.events import EventSink
+from tradewind.control.schedules import Schedules
+from tradewind.control.triggers import TriggerReconciler
+from tradewind.kube.client import Client
+from tradewind.kube.errors import AlreadyExists, NotFound, Unavailable
+from tradewind.kube.resources import DAGS, RUNS, TRIGGERS, Resource
+from tradewind.model.duration import stamp
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Server(Client):
+    """Objects by resource and name. `faults` are taken one a write: `before` its effect, `after` it, or none."""
+
+    now: float
+    objects: dict[tuple[str, str], Body] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    """Names of the runs that were made, in order."""
+    version: int = 0
+
+    def put(self, resource: Resource, body: Body) -> Body:
+        self.version += 1
+        body["metadata"] |= {"namespace": "ns", "resourceVersion": str(self.version)}
+        body["metadata"].setdefault("uid", f"uid-{self.version}")
+        body["metadata"].setdefault("creationTimestamp", stamp(self.now))
+        body["metadata"].setdefault("generation", 1)
+        self.objects[resource.plural, body["metadata"]["name"]] = body
+        return body
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Body:
+        try:
+            return self.objects[resource.plural, name]
+        except KeyError:
+            raise NotFound(404, "NotFound", name) from None
+
+    async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
+        fault = self._fault()
+        if resource is RUNS:
+            name = body["metadata"]["name"]
+            if (resource.plural, name) in self.objects:
+                raise AlreadyExists(409, "AlreadyExists", name)
+            self.put(resource, body)
+            self.log.append(name)
+            self._late(fault)
+        return orjson.dumps(body)
+
+    async def patch(
+        self, resource: Resource, namespace: str | None, name: str, body: Body, subresource: str = "", **query: str
+    ) -> Body:
+        fault = self._fault()
+        found = self.objects[resource.plural, name]
+        for part, value in body.items():
+            found[part] = merged(found.get(part) or {}, value)
+        self.put(resource, found)
+        self._late(fault)
+        return orjson.loads(orjson.dumps(found))
+
+    def _fault(self) -> str:
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "before":
+            raise Unavailable(503, "Unavailable", "before")
+        return fault
+
+    def _late(self, fault: str) -> None:
+        if fault == "after":
+            raise Unavailable(504, "Timeout", "after")
+
+
+def merged(before: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    found = dict(before) if isinstance(before, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = merged(found.get(name), value)
+    return found
+
+
+@dataclass
+class Operator:
+    """The triggers of an operator that has just started."""
+
+    server: Server
+
+    def __post_init__(self) -> None:
+        clock = lambda: self.server.now  # noqa: E731
+        self.triggers = TriggerReconciler(self.server, EventSink(self.server, clock), clock)
+        self.triggers.sources["schedule"] = Schedules(
+            self.server, self.triggers.unfinished, self.triggers.run_seen, clock
+        )
+        for (plural, _), body in self.server.objects.items():
+            if plural == TRIGGERS.plural:
+                self.triggers.seen(orjson.loads(orjson.dumps(body)), False)
+
+    async def look(self, name: str) -> bool:
+        """One pass; whether the API server let it come to its end."""
+        try:
+            await self.triggers.reconcile(("ns", name))
+        except Unavailable:
+            return False
+        return True
+
+    async def save(self, name: str) -> bool:
+        """Writes the status down."""
+        try:
+            await self.triggers.save(("ns", name))
+        except Unavailable:
+            return False
+        return True
+
+
+def server(now: float, name: str, **schedule: Any) -> Server:
+    """One with a DAG and a trigger of it."""
+    made = Server(now)
+    made.put(DAGS, {"metadata": {"name": "d"}, "spec": {"tasks": {}}})
+    made.put(TRIGGERS, {"metadata": {"name": name}, "spec": {"dag": "d", "schedule": schedule}})
+    return made
