@@ -31,7 +31,7 @@ def test_no_label_is_unbounded() -> None:
         for sample in family.samples
         for name in sample.labels
     }
-    assert labels <= {"le", "stage", "outcome", "phase", "state", "verb", "resource", "code", "name"}
+    assert labels <= {"le", "stage", "outcome", "phase", "state", "verb", "resource", "result", "type", "code", "name"}
 
 
 def test_every_stage_is_there_from_the_start() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.model.pool import PoolSpec
+from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.define import define
 from tradewind.plan.read import read
 from tradewind.plan.render import SORTS, Ref
 from tradewind.plan.sample import sample
+from tradewind.plan.trigger import check
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -41,5 +43,7 @@ def test_a_manifest_in_the_documents_is_valid(page: str, document: dict[str, Any
             define(document["spec"], shown.get)
         case kind if kind in SORTS:
             sample(Ref(kind, document["metadata"]["name"]), document["spec"], shown.get)
+        case "Trigger":
+            assert check(read(TriggerSpec, document["spec"]), None) == []
         case _:
             read(PoolSpec, document["spec"])

@@ -65,6 +65,7 @@ async def command(
     if problems := resolve(definition.spec.params, given)[1]:
         raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
     body = run_body(other.dag, given)
+    body["spec"] |= other.dates  # It is about the same data.
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
     if wrong := [*reuse_problems(reuse, definition)]:
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))

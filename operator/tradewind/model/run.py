@@ -54,7 +54,7 @@ class DAGRunSpec(Model):
                 rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
                 *(
                     rule(
-                        f"(has(self.{name}) ? self.{name} : '') == (has(oldSelf.{name}) ? oldSelf.{name} : '')",
+                        f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
                         f"{name} can't be changed: create another run",
                         fieldPath=f".{name}",
                     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import IDENTIFIER, Anything, Expression, Model, Name, ShortText, crd, rule
+from tradewind.model.base import Anything, Expression, Model, Name, ShortText, crd, rule
 from tradewind.model.condition import Condition
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
@@ -24,11 +24,6 @@ class TriggerSpec(Model):
                 ),
                 rule(
                     "self.dag == oldSelf.dag", "a trigger's DAG can't be changed: create another one", fieldPath=".dag"
-                ),
-                rule(
-                    f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
-                    "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                    fieldPath=".params",
                 ),
             ]
         )
