@@ -90,7 +90,7 @@ class Beginner:
         spec, source = (dag["spec"], None) if known.spec is None else (known.spec, dag["spec"])
         cause = change_cause(dag)
         revision = await self._revisions.bind(run.namespace, run.dag, spec, definition, source=source, cause=cause)
-        begun = runstatus.begun(run, revision, params, len(definition.tasks), now, taken, outputs)
+        begun = runstatus.begun(run, revision, params, len(definition.tasks), self._clock(), taken, outputs)
         return Beginning(begun)
 
     async def _taken_over(self, run: Run, definition: Definition) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
