@@ -59,6 +59,8 @@ Anything = Annotated[Any, Field(json_schema_extra=crd(x_kubernetes_preserve_unkn
 Opaque = Annotated[
     dict[str, Any], Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
 ]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""A point in time, as the operator writes it."""
 Quantity = Annotated[
     str | int,
     Field(json_schema_extra={"x-kubernetes-int-or-string": True}),

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from tradewind.model.artifact import Artifacts
 from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
-from tradewind.model.condition import Condition
+from tradewind.model.condition import Conditions
 from tradewind.model.duration import Duration
 from tradewind.model.history import History
 from tradewind.model.task import PodSettings, Task
@@ -116,10 +116,7 @@ class DAGStatus(Model):
     """How many tasks it has."""
     last_run: LastRun | None = None
     """The youngest run."""
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
-    ] = []
+    conditions: Conditions = []
     """Valid: whether runs can start and, if not, what to mend."""
 
 

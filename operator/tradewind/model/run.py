@@ -4,8 +4,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Model, Name, Opaque, ShortText, crd, rule
-from tradewind.model.condition import Condition
+from tradewind.model.base import Anything, Model, Name, Opaque, ShortText, Timestamp, crd, rule
+from tradewind.model.condition import Conditions
 
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
 DateTime = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
@@ -141,9 +141,9 @@ class DAGRunStatus(Model):
     """Its number, as `tradewind revisions` lists it."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """The params in force, defaults included."""
-    started_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    started_at: Timestamp | None = None
     """When it began."""
-    finished_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    finished_at: Timestamp | None = None
     """When it ended."""
     duration: str = ""
     """From start to end."""
@@ -179,10 +179,7 @@ class DAGRunStatus(Model):
     """The first tasks that were skipped, and why. `tradewind describe run` shows all."""
     waiting: Annotated[list[Waiting], Field(max_length=20)] = []
     """Tasks that wait for something other than their dependencies, and for what."""
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
-    ] = []
+    conditions: Conditions = []
     """Started, Progressing and Succeeded."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Model, crd, rule
+from tradewind.model.base import Model, Timestamp, crd, rule
 from tradewind.model.duration import Duration
 
 Moment = Annotated[str, Field(min_length=1, max_length=64)]
@@ -99,9 +99,9 @@ class ScheduleStatus(Model):
 
     calendar: Annotated[str, Field(max_length=64)] = ""
     """What the ticks are of: another calendar begins when it is seen, and makes no runs for the past."""
-    up_to: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    up_to: Timestamp | None = None
     """Ticks up to this one have been dealt with."""
-    last_tick: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    last_tick: Timestamp | None = None
     """The latest tick that has a run."""
     next_ticks: Annotated[list[str], Field(max_length=5)] = []
     """The next ticks, in the schedule's time zone."""

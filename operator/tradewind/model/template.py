@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import IDENTIFIER, Anything, Model, Name, Opaque, ShortText, crd, rule
-from tradewind.model.condition import Condition
+from tradewind.model.condition import Conditions
 from tradewind.model.value import Param
 
 
@@ -64,10 +64,7 @@ class TemplateStatus(Model):
     """Valid when it can be used."""
     params: str = ""
     """Its params; those with a `?` have a default."""
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
-    ] = []
+    conditions: Conditions = []
     """Valid: whether it can be used and, if not, what to mend."""
 
 

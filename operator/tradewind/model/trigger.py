@@ -4,8 +4,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Expression, Model, Name, ShortText, crd, rule
-from tradewind.model.condition import Condition
+from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
+from tradewind.model.condition import Conditions
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
 SOURCES = ("schedule",)
@@ -56,7 +56,7 @@ class Fired(Model):
 
     name: str = ""
     """Its name."""
-    at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    at: Timestamp | None = None
     """When it was made."""
 
 
@@ -73,14 +73,11 @@ class TriggerStatus(Model):
     """Why it is in this phase, and what it did last."""
     last_run: Fired | None = None
     """The latest run that it made."""
-    next: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    next: Timestamp | None = None
     """When it fires next, where that is known."""
     schedule: ScheduleStatus | None = None
     """How far its schedule has come."""
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="map", x_kubernetes_list_map_keys=["type"])),
-    ] = []
+    conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 
 
