@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from itertools import count, dropwhile, takewhile
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,6 +16,7 @@ from tradewind.plan.days import WEEKDAYS, Days, read_days
 from tradewind.plan.problem import Invalid, Problem
 
 T = TypeVar("T")
+ROOT = "spec.schedule"
 _UTC: tzinfo = UTC
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MACROS = {
@@ -37,10 +39,8 @@ class Calendar:
     """The ticks of a schedule. `calendars` are the days of ConfigMaps, by the index of the exclusion that names one. Raises Invalid for a
     schedule that can't be."""
 
-    def __init__(
-        self, schedule: Schedule, calendars: Mapping[int, Days] | None = None, root: str = "spec.schedule"
-    ) -> None:
-        self._root, self._problems = root, list[Problem]()
+    def __init__(self, schedule: Schedule, calendars: Mapping[int, Days] | None = None) -> None:
+        self._problems = list[Problem]()
         self.zone: tzinfo = self._try("timeZone", lambda: zone_of(schedule.time_zone), _UTC)
         self._cron = self._try("cron", lambda: cron_of(schedule.cron), "") if schedule.cron else ""
         every = schedule.every or ""
@@ -56,7 +56,7 @@ class Calendar:
                 self._excluded |= days
             self._excluded |= (calendars or {}).get(index, Days())
         if self._first and self._last and self._last < self._first:
-            self._problems.append(Problem(f"{root}.end", f"{schedule.end} is before the start", "swap them"))
+            self._problems.append(Problem(f"{ROOT}.end", f"{schedule.end} is before the start", "swap them"))
         if self._problems:
             raise Invalid(self._problems)
 
@@ -138,7 +138,7 @@ class Calendar:
             return make()
         except ValueError as error:
             what, _, instead = str(error).partition("; ")
-            self._problems.append(Problem(f"{self._root}.{name}", what, instead))
+            self._problems.append(Problem(f"{ROOT}.{name}", what, instead))
             return otherwise
 
 
@@ -171,6 +171,7 @@ def step_of(every: str) -> int:
     return int(step)
 
 
+@lru_cache(maxsize=4_096)
 def cron_of(text: str) -> str:
     """A cron expression in five or six fields. Raises ValueError."""
     cron = text.strip()

@@ -101,6 +101,12 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
     return program
 
 
+def undeclared(problem: str) -> str:
+    """The name that the compiler does not know, if it is that what its words say; else empty."""
+    match = re.search(r"undeclared reference to '([^']*)'", problem)
+    return match[1].removeprefix(".") if match else ""
+
+
 def _same(wanted: Any, result: Any) -> bool:
     return bool(wanted.name().partition("<")[0] == result.name().partition("<")[0])
 

@@ -115,9 +115,16 @@ class RunFacts:
             "run.uid": self.uid,
             "run.dag": self.dag,
             "run.attempt": 0,
-            "run.logicalDate": self.logical_date,
-            "run.date": self.logical_date[:10],
-            "run.intervalStart": self.interval_start,
-            "run.intervalEnd": self.interval_end,
+            **dated(self.logical_date, self.interval_start, self.interval_end),
             **{f"params.{name}": value for name, value in self.params.items()},
         }
+
+
+def dated(logical_date: str, interval_start: str, interval_end: str) -> dict[str, str]:
+    """What a run is about, by the names that expressions use."""
+    return {
+        "run.logicalDate": logical_date,
+        "run.date": logical_date[:10],
+        "run.intervalStart": interval_start,
+        "run.intervalEnd": interval_end,
+    }

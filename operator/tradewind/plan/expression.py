@@ -16,16 +16,20 @@ from tradewind.plan.cel import ExpressionError
 _TASK = re.compile(r"\btasks\.([A-Za-z_][A-Za-z0-9_]*)")
 _ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
+DATED: cel.Variables = (
+    ("run.logicalDate", "string"),
+    ("run.date", "string"),
+    ("run.intervalStart", "string"),
+    ("run.intervalEnd", "string"),
+)
+"""What a run is about; `dated` gives their values."""
 _RUN = (
     ("run.name", "string"),
     ("run.namespace", "string"),
     ("run.uid", "string"),
     ("run.dag", "string"),
     ("run.attempt", "integer"),
-    ("run.logicalDate", "string"),
-    ("run.date", "string"),
-    ("run.intervalStart", "string"),
-    ("run.intervalEnd", "string"),
+    *DATED,
 )
 _ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
@@ -139,10 +143,9 @@ def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[s
 
 def _explained(problem: str, scope: Scope) -> str:
     """The compiler's words, with what the user could have meant."""
-    match = re.search(r"undeclared reference to '([^']*)'", problem)
-    if not match:
+    name = cel.undeclared(problem)
+    if not name:
         return problem
-    name = match[1].removeprefix(".")
     root, _, rest = name.partition(".")
     first = rest.partition(".")[0]
     if root == "params":
@@ -221,10 +224,10 @@ def trigger(rule: str, dependencies: tuple[str, ...]) -> Any:
     """A trigger rule in CEL, compiled. Each dependency is a variable that holds its state. Raises ExpressionError."""
 
     def explained(problem: str) -> str:
-        match = re.search(r"undeclared reference to '([^']*)'", problem)
+        name = cel.undeclared(problem)
         there = ", ".join(map(cel_name, dependencies)) or "none"
         functions = ", ".join(f"{name}(task)" for name in cel.FUNCTIONS)
-        return f"there is no {match[1]!r}; dependencies are: {there}; functions are {functions}" if match else problem
+        return f"there is no {name!r}; dependencies are: {there}; functions are {functions}" if name else problem
 
     variables = tuple((cel_name(name), "string") for name in dependencies)
     return cel.compiled(rule, variables, explained, "boolean")
@@ -246,8 +249,8 @@ def retry_rule(rule: str) -> Any:
     """`retryOn` or `failOn`, compiled. Raises ExpressionError."""
 
     def explained(problem: str) -> str:
-        match = re.search(r"undeclared reference to '([^']*)'", problem)
-        return f"there is no {match[1]!r}; there are {', '.join(name for name, _ in _RETRY)}" if match else problem
+        name = cel.undeclared(problem)
+        return f"there is no {name!r}; there are {', '.join(name for name, _ in _RETRY)}" if name else problem
 
     return cel.compiled(rule, _RETRY, explained, "boolean")
 

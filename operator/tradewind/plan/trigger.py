@@ -2,10 +2,9 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tradewind.model.trigger import TriggerSpec
@@ -13,6 +12,8 @@ from tradewind.model.value import Param
 from tradewind.plan import cel, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
+from tradewind.plan.decision import dated
+from tradewind.plan.expression import DATED
 from tradewind.plan.inputs import unfit
 from tradewind.plan.params import needed
 from tradewind.plan.problem import Invalid, Problem
@@ -21,10 +22,7 @@ COMMON: Variables = (
     ("trigger.name", "string"),
     ("trigger.namespace", "string"),
     ("run.dag", "string"),
-    ("run.logicalDate", "string"),
-    ("run.date", "string"),
-    ("run.intervalStart", "string"),
-    ("run.intervalEnd", "string"),
+    *DATED,
 )
 """Variables of all triggers."""
 VARIABLES: Mapping[str, Variables] = {"schedule": ()}
@@ -75,10 +73,7 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
         "trigger.name": name,
         "trigger.namespace": namespace,
         "run.dag": spec.dag,
-        "run.logicalDate": found.logical_date,
-        "run.date": found.logical_date[:10],
-        "run.intervalStart": found.interval_start,
-        "run.intervalEnd": found.interval_end,
+        **dated(found.logical_date, found.interval_start, found.interval_end),
         **firing.values,
     }
     if spec.when and not _evaluated("spec.when", spec.when, spec.source, values, "boolean"):
@@ -92,7 +87,8 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
 
 def told(moment: datetime) -> str:
     """A point in time as runs have it: with `Z` for UTC, with microseconds where there are any."""
-    return moment.isoformat().removesuffix("+00:00") + ("Z" if moment.tzinfo is UTC or not moment.utcoffset() else "")
+    text = moment.isoformat()
+    return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
 
 
 def check(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
@@ -149,9 +145,8 @@ def _compiled(expression: str, source: str, *wanted: str) -> Any:
     variables = COMMON + VARIABLES[source]
 
     def explained(problem: str) -> str:
-        match = re.search(r"undeclared reference to '([^']*)'", problem)
-        there = ", ".join(name for name, _ in variables)
-        return f"there is no {match[1].removeprefix('.')!r}; there are {there}" if match else problem
+        unknown = cel.undeclared(problem)
+        return f"there is no {unknown!r}; there are {', '.join(name for name, _ in variables)}" if unknown else problem
 
     return cel.compiled(expression, variables, explained, *wanted)
 
