@@ -10,6 +10,7 @@ from tradewind.control.triggers import TriggerReconciler
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, NotFound, Unavailable
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS, Resource
+from tradewind.local.apiserver.patch import merge_patch
 from tradewind.model.duration import stamp
 
 Body = dict[str, Any]
@@ -58,7 +59,7 @@ class Server(Client):
         fault = self._fault()
         found = self.objects[resource.plural, name]
         for part, value in body.items():
-            found[part] = merged(found.get(part) or {}, value)
+            found[part] = merge_patch(found.get(part) or {}, value)
         self.put(resource, found)
         self._late(fault)
         return orjson.loads(orjson.dumps(found))
@@ -72,18 +73,6 @@ class Server(Client):
     def _late(self, fault: str) -> None:
         if fault == "after":
             raise Unavailable(504, "Timeout", "after")
-
-
-def merged(before: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    found = dict(before) if isinstance(before, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            found.pop(name, None)
-        else:
-            found[name] = merged(found.get(name), value)
-    return found
 
 
 @dataclass

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from tradewind.cli.manifest import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
-from tradewind.control.review import pod_problems
+from tradewind.control.review import against, pod_problems
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.definition import Definition
-from tradewind.plan.params import resolve
 from tradewind.plan.problem import Problem
-from tradewind.plan.trigger import check
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""
@@ -36,8 +34,7 @@ def review(documents: Sequence[Document]) -> Review:
     """Everything that is wrong with them."""
     shelf, found = Shelf(documents), Review([], [])
     known: dict[Key, Definition] = {}
-    runs: list[tuple[Document, DAGRunSpec]] = []
-    triggers: list[tuple[Document, TriggerSpec]] = []
+    users: list[tuple[Document, DAGRunSpec | TriggerSpec]] = []
     for document in documents:
         problems = list(_metadata(document))
         if document.kind == "DAG" or document.kind in TEMPLATES:
@@ -51,18 +48,12 @@ def review(documents: Sequence[Document]) -> Review:
         else:
             result = reviewed(document.kind, document.spec)
             problems += result.problems
-            if isinstance(result.content, DAGRunSpec):
-                runs.append((document, result.content))
-            if isinstance(result.content, TriggerSpec) and not result.problems:
-                triggers.append((document, result.content))
+            if isinstance(result.content, DAGRunSpec | TriggerSpec) and not result.problems:
+                users.append((document, result.content))
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
-    for document, spec in runs:
+    for document, spec in users:
         dag = known.get((document.namespace, spec.dag))
-        for problem in resolve(dag.spec.params, spec.params)[1] if dag else ():
-            found.refusals.append(document.refusal(problem.path, str(problem)))
-    for document, trigger in triggers:
-        dag = known.get((document.namespace, trigger.dag))
-        for problem in check(trigger, dag.spec.params) if dag else ():
+        for problem in against(dag.spec.params, spec) if dag else ():
             found.refusals.append(document.refusal(problem.path, str(problem)))
     return found
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tradewind import GROUP
-from tradewind.control.review import Reviewed, against, review, review_dag, review_trigger
+from tradewind.control.review import Reviewed, against, review, review_dag
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.model.run import DAGRunSpec
+from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem, summary
@@ -106,15 +107,7 @@ async def _run(request: Request, asks: Asks) -> Verdict:
         return Verdict(wrong)
     if request.old is not None and request.spec.get("params") == request.before.get("params"):
         return Verdict()  # They were read when the run began; it can be cancelled whatever became of its DAG since.
-    try:
-        dag = await asks.dag(request.namespace, spec.dag)
-    except NotFound:
-        return Verdict((), [f"there is no DAG {spec.dag!r} in namespace {request.namespace}: the run waits for it"])
-    except ApiError as error:
-        return Verdict((), [f"spec.params are not checked, for DAG {spec.dag} can't be read: {error.message}"])
-    if dag.wrong:
-        return Verdict((), [f"DAG {spec.dag} is invalid, so the run will fail: {dag.wrong}"])
-    return Verdict(against(dag.params, spec))
+    return await _against(request, asks, spec, "the run", "the run")
 
 
 async def _approval(request: Request, asks: Asks) -> Verdict:
@@ -127,20 +120,23 @@ async def _approval(request: Request, asks: Asks) -> Verdict:
 
 
 async def _trigger(request: Request, asks: Asks) -> Verdict:
-    """Against the params of its DAG."""
     result = await _reviewed(request)
     if result.problems:
         return Verdict(result.problems)
-    dag = str(request.spec.get("dag"))
+    return await _against(request, asks, result.content, "the trigger", "runs")
+
+
+async def _against(request: Request, asks: Asks, user: DAGRunSpec | TriggerSpec, waits: str, fails: str) -> Verdict:
+    """What is wrong with a user of a DAG, given the params that this declares."""
     try:
-        known = await asks.dag(request.namespace, dag)
+        dag = await asks.dag(request.namespace, user.dag)
     except NotFound:
-        return Verdict((), [f"there is no DAG {dag!r} in namespace {request.namespace}: the trigger waits for it"])
+        return Verdict((), [f"there is no DAG {user.dag!r} in namespace {request.namespace}: {waits} waits for it"])
     except ApiError as error:
-        return Verdict((), [f"spec.params are not checked, for DAG {dag} can't be read: {error.message}"])
-    if known.wrong:
-        return Verdict((), [f"DAG {dag} is invalid, so runs will fail: {known.wrong}"])
-    return Verdict(review_trigger(request.spec, known.params).problems)
+        return Verdict((), [f"spec.params are not checked, for DAG {user.dag} can't be read: {error.message}"])
+    if dag.wrong:
+        return Verdict((), [f"DAG {user.dag} is invalid, so {fails} will fail: {dag.wrong}"])
+    return Verdict(against(dag.params, user))
 
 
 async def _alone(request: Request, asks: Asks) -> Verdict:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tradewind.control.fresh import Fresh
 from tradewind.control.triggers import Waits
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound
@@ -21,7 +22,7 @@ class Calendars:
     """Makes the calendars of schedules."""
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
-        self._client, self._clock = client, clock
+        self._fresh, self._clock = Fresh(client), clock
         self._read: dict[tuple[str, str], tuple[float, Data]] = {}
 
     async def of(self, namespace: str, schedule: Schedule) -> Calendar:
@@ -52,7 +53,7 @@ class Calendars:
         at, data = self._read.get(key, (float("-inf"), {}))
         if not 0 <= now - at < FRESH:
             try:
-                data = (await self._client.get(CONFIG_MAPS, *key)).get("data") or {}
+                data = (await self._fresh.get(CONFIG_MAPS, *key)).get("data") or {}
             except NotFound:
                 raise Waits(f"{path}.name: there is no ConfigMap {name!r}; ticks wait for it") from None
             except Forbidden as error:

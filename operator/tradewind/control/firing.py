@@ -52,7 +52,7 @@ async def fire(client: Client, trigger: Known, firing: Firing) -> Fired:
     """Makes the run of an occasion, unless it is there. Raises ExpressionError for params that can't be computed, and what the API
     raises."""
     found = given(trigger.name, trigger.namespace, trigger.spec, firing)
-    name = run_name(trigger.name, firing)
+    name = run_name(trigger.name, firing.suffix)
     if found is None:
         return Fired(name, "filtered")
     try:
@@ -63,9 +63,9 @@ async def fire(client: Client, trigger: Known, firing: Firing) -> Fired:
     return Fired(name, "created", read_run(orjson.loads(answer)))
 
 
-def run_name(trigger: str, firing: Firing) -> str:
+def run_name(trigger: str, suffix: str) -> str:
     """The name of an occasion's run."""
-    return f"{trigger}-{firing.suffix}"
+    return f"{trigger}-{suffix}"
 
 
 def body(trigger: Known, firing: Firing, found: Given) -> Object:
@@ -84,7 +84,7 @@ def body(trigger: Known, firing: Firing, found: Given) -> Object:
         "apiVersion": API_VERSION,
         "kind": "DAGRun",
         "metadata": {
-            "name": run_name(trigger.name, firing),
+            "name": run_name(trigger.name, firing.suffix),
             "labels": {HOW: firing.how, TRIGGER: trigger.name},
             "annotations": annotations,
         },

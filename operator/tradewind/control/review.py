@@ -39,9 +39,9 @@ def review(kind: str, spec: Any) -> Reviewed:
     return REVIEWS[kind](spec)
 
 
-def against(declared: Mapping[str, Param], run: DAGRunSpec) -> list[Problem]:
-    """What is wrong with a run of a DAG that declares these params."""
-    return resolve(declared, run.params)[1]
+def against(declared: Mapping[str, Param], user: DAGRunSpec | TriggerSpec) -> list[Problem]:
+    """What is wrong with a run, or a trigger, of a DAG that declares these params."""
+    return check(user, declared) if isinstance(user, TriggerSpec) else resolve(declared, user.params)[1]
 
 
 def sound(rendering: Rendering) -> Definition:
@@ -76,10 +76,10 @@ def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:
     return reads
 
 
-def review_trigger(spec: Any, declared: Mapping[str, Param] | None) -> Reviewed:
-    """A trigger; `declared` are the params of its DAG, None where they are not known."""
+def _trigger(spec: Any) -> Reviewed:
+    """A trigger, whatever its DAG declares."""
     found = _reads(TriggerSpec)(spec)
-    return Reviewed(check(found.content, declared), found.content) if found.content else found
+    return Reviewed(check(found.content, None), found.content) if found.content else found
 
 
 REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
@@ -88,7 +88,7 @@ REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
     "Pool": _reads(PoolSpec),
     "ClusterPool": _reads(PoolSpec),
     "Approval": _reads(ApprovalSpec),
-    "Trigger": lambda spec: review_trigger(spec, None),
+    "Trigger": _trigger,
 }
 """Kind -> who reviews its `spec`."""
 

@@ -1,7 +1,6 @@
 """Reconciling a run: read what is so, ask the planner, act, write down what has ended."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 from tradewind.control import latency, runstatus
 from tradewind.control.approvals import Approvals
 from tradewind.control.begin import Beginner
+from tradewind.control.cancel import cancel
 from tradewind.control.events import EventSink
 from tradewind.control.http import Sender
 from tradewind.control.launch import Launcher
@@ -251,9 +251,7 @@ class RunReconciler:
         try:
             step = await self._beginner.begin(view, lambda: (self.views[uid] for uid in peers))
             for other in step.cancel:
-                with contextlib.suppress(NotFound):
-                    spec = {"desiredState": "Cancelled"}
-                    await self._client.patch(RUNS, other.namespace, other.name, {"spec": spec})
+                await cancel(self._client, other)
             await self._save(view, step.status)
         finally:
             view.admitted = False

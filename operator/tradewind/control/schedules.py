@@ -11,12 +11,11 @@ import orjson
 
 from tradewind import metrics
 from tradewind.control.calendars import Calendars
-from tradewind.control.firing import Fired, Known, fire
+from tradewind.control.cancel import cancel
+from tradewind.control.firing import Fired, Known, fire, run_name
 from tradewind.control.run import Run
 from tradewind.control.triggers import Key, Look
 from tradewind.kube.client import Client
-from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import RUNS
 from tradewind.model.duration import instant, stamp
 from tradewind.model.schedule import Schedule
 from tradewind.plan.calendar import Calendar, what_ticks
@@ -51,22 +50,25 @@ class Schedules:
         active = self._unfinished(trigger.key)
         decided = due(schedule, calendar, trigger.uid, self._up_to(trigger, digest, now), now, len(active))
         if schedule.concurrency == "Replace" and decided.run:
-            await self._cancel(active, {_name(trigger, tick) for tick in decided.run})
+            made = {run_name(trigger.name, suffix(tick)) for tick in decided.run}  # If it was cut off last time.
+            for run in active:
+                if not run.cancelled and run.name not in made:
+                    await cancel(self._client, run)
         last: Fired | None = None
         for tick in decided.run:
             at = shift(schedule, trigger.uid, tick)
             try:
-                made = await fire(self._client, trigger, firing(trigger, calendar, tick))
+                fired = await fire(self._client, trigger, firing(trigger, calendar, tick))
             except ExpressionError as error:
                 decided.skipped.append((tick, str(error)))
                 continue
-            if made.run:
-                self._seen(made.run)
+            if fired.run:
+                self._seen(fired.run)
                 late = self._clock() - (tick + at).timestamp()
                 if late < LATE.total_seconds():
                     metrics.trigger_latency.labels("schedule").observe(max(0.0, late))
-            metrics.occasions.labels("schedule", made.result).inc()
-            last = made if made.result != "filtered" else last
+            metrics.occasions.labels("schedule", fired.result).inc()
+            last = fired if fired.result != "filtered" else last
         metrics.occasions.labels("schedule", "skipped").inc(len(decided.skipped))
         ticks = [told(calendar.local(tick)) for tick in islice(calendar.after(max(now, decided.up_to)), SHOWN)]
         said = in_words(calendar, decided.skipped)
@@ -96,14 +98,6 @@ class Schedules:
         up_to = before.get("upTo")
         return datetime.fromtimestamp(instant(up_to) if up_to else trigger.created, UTC)
 
-    async def _cancel(self, active: list[Run], but: set[str]) -> None:
-        for run in active:
-            if not run.cancelled and run.name not in but:
-                try:
-                    await self._client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
-                except NotFound:
-                    continue
-
 
 def firing(trigger: Known, calendar: Calendar, tick: datetime) -> Firing:
     """The occasion of a tick."""
@@ -123,10 +117,6 @@ def firing(trigger: Known, calendar: Calendar, tick: datetime) -> Firing:
 def suffix(tick: datetime) -> str:
     """The end of the name of a tick's run: the time in UTC, with seconds where there are any."""
     return tick.astimezone(UTC).strftime("%Y%m%d-%H%M%S" if tick.second else "%Y%m%d-%H%M")
-
-
-def _name(trigger: Known, tick: datetime) -> str:
-    return f"{trigger.name}-{suffix(tick)}"
 
 
 def _digest(schedule: Schedule) -> str:

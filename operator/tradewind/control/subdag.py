@@ -1,7 +1,6 @@
 """Sub-DAGs: runs that are tasks of other runs. Making one, waiting for its end, and cancelling those that no one waits for any more."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import orjson
 
 from tradewind import API_VERSION
 from tradewind.control.belonging import labels, owner
+from tradewind.control.cancel import cancel
 from tradewind.control.podbuild import other_pod_name, pod_name
 from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
@@ -172,9 +172,7 @@ class SubDAGs:
         view = self._views.get(run.caller.uid)
         parent = view.run if view else await self._found(run.namespace, run.caller.run)
         terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
-        with contextlib.suppress(NotFound):
-            spec = {"desiredState": "Terminated" if terminated else "Cancelled"}
-            await self._client.patch(RUNS, run.namespace, run.name, {"spec": spec})
+        await cancel(self._client, run, "Terminated" if terminated else "Cancelled")
         return True
 
     def look(self, uid: str) -> None:

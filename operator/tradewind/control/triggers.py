@@ -20,7 +20,7 @@ from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import TRIGGERS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.trigger import TriggerSpec
-from tradewind.plan.problem import Invalid, summary
+from tradewind.plan.problem import Invalid, Problem, summary
 from tradewind.plan.read import read
 from tradewind.plan.trigger import check
 
@@ -68,6 +68,7 @@ class TriggerReconciler:
         self._known: dict[Key, Known] = {}
         self._wrong: dict[Key, tuple[Object, Invalid]] = {}
         """Triggers whose specs can't be read."""
+        self._checked: dict[Key, tuple[TriggerSpec, DAGFacts | None, list[Problem]]] = {}
         self._saved: dict[Key, Mapping[str, Any]] = {}
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
         self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
@@ -93,11 +94,8 @@ class TriggerReconciler:
         try:
             spec = read(TriggerSpec, body.get("spec") or {})
         except Invalid as error:
-            spec = None
             self._wrong[key] = (body, error)
-        if spec is None:
-            known = self._known.pop(key, None)
-            self._stop(key, known)
+            self._unknown(key)
         else:
             self._wrong.pop(key, None)
             if before and before.spec.source != spec.source:
@@ -142,11 +140,14 @@ class TriggerReconciler:
         for key in self._of_dag.get((namespace, name), ()):
             self.queue.add(key)
 
-    def _drop(self, key: Key) -> None:
-        known = self._known.pop(key, None)
-        self._stop(key, known)
-        if known:
+    def _unknown(self, key: Key) -> None:
+        if known := self._known.pop(key, None):
+            self._stop(key, known)
+            self._checked.pop(key, None)
             self._of_dag[key[0], known.spec.dag].discard(key)
+
+    def _drop(self, key: Key) -> None:
+        self._unknown(key)
         self._wrong.pop(key, None)
         self._saved.pop(key, None)
         for run, tell in self._unsettled.pop(key, ()):
@@ -154,9 +155,8 @@ class TriggerReconciler:
         self.queue.forget(key)
         self.saving.forget(key)
 
-    def _stop(self, key: Key, known: Known | None) -> None:
-        if known and (source := self.sources.get(known.spec.source)):
-            source.forget(key)
+    def _stop(self, key: Key, known: Known) -> None:
+        self.sources[known.spec.source].forget(key)
 
     # One pass.
 
@@ -173,7 +173,7 @@ class TriggerReconciler:
                 self.saving.add(key)
             return
         facts = await self.dags.of(known.namespace, known.spec.dag)
-        if problems := check(known.spec, facts.params if facts else None):
+        if problems := self._check(known, facts):
             self._note(known, Validity.of(Invalid(problems)), {"phase": "Invalid", "message": summary(problems)})
             self._stop(key, known)
             return
@@ -190,6 +190,13 @@ class TriggerReconciler:
         self._note(known, found, {"phase": "Active", "message": "", **look.status})
         if look.at is not None:
             self.queue.add_after(key, max(0.0, look.at - self._clock()))
+
+    def _check(self, known: Known, facts: DAGFacts | None) -> list[Problem]:
+        """What is wrong with it: looked at again when it, or its DAG, is another."""
+        checked = self._checked.get(known.key)
+        if checked is None or checked[0] is not known.spec or checked[1] is not facts:
+            checked = self._checked[known.key] = (known.spec, facts, check(known.spec, facts.params if facts else None))
+        return checked[2]
 
     def _idle(self, known: Known, facts: DAGFacts | None, found: Validity) -> bool:
         """Whether it does not fire now, whatever happens."""
