@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import click
@@ -13,6 +14,8 @@ from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, rows
 from tradewind.cli.waits import waits
+from tradewind.cli.whoami import BY, REASON
+from tradewind.control.firing import CAUSE
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.view import View
@@ -57,7 +60,8 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
     made_of = [
         ("Sub-DAG", f"{key}: {part.name} ({part.phase or 'Queued'})") for key, made in parts.items() for part in made
     ]
-    for label, value in [*_facts(run), *made_of]:
+    meta = (await client.get(RUNS, namespace, name))["metadata"]
+    for label, value in [*_facts(run), *_origin(run, meta.get("annotations") or {}), *made_of]:
         console.print(f"{label + ':':12} {value}", markup=False, highlight=False)
     if any(row.attempts for row in found):
         console.print()
@@ -98,6 +102,18 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         words = f"{condition['status']} ({condition['reason']})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
     return facts
+
+
+def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What made the run, and who."""
+    how = f"{run.how} ({run.maker})" if run.maker else run.how
+    found = [
+        ("Made by", how),
+        ("Cause", notes.get(CAUSE, "")),
+        ("By", notes.get(BY, "")),
+        ("Reason", notes.get(REASON, "")),
+    ]
+    return [(label, value) for label, value in found if value]
 
 
 def _attempts(rows: list[Row]) -> Table:

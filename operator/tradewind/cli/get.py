@@ -12,6 +12,7 @@ from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
+from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import (
     APPROVALS,
     BACKFILLS,
@@ -44,7 +45,7 @@ KINDS = {
     **{name: found for found in TEMPLATES.values() for name in (found.plural, found.plural.removesuffix("s"))},
 }
 HEADS = {
-    RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
+    RUNS: ["RUN", "DAG", "MADE BY", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
     TRIGGERS: ["TRIGGER", "DAG", "SOURCE", "PHASE", "LAST RUN", "FIRED", "NEXT", "MESSAGE"],
     BACKFILLS: ["BACKFILL", "DAG", "PHASE", "DONE", "ACTIVE", "FAILED", "AGE", "MESSAGE"],
@@ -98,10 +99,11 @@ def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
 
 
 def _run(item: Object) -> list[str | Text]:
-    status = item.get("status") or {}
+    status, labels = item.get("status") or {}, item["metadata"].get("labels") or {}
     return [
         item["metadata"]["name"],
         item["spec"]["dag"],
+        "/".join(labels[label] for label in (HOW, TRIGGER) if label in labels),
         str(status.get("revisionNumber") or ""),
         _phase(status.get("phase") or "Queued"),
         status.get("progress") or "",

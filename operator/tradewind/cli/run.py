@@ -6,6 +6,7 @@ import json
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,17 +15,21 @@ from rich.console import Console
 
 from tradewind import API_VERSION
 from tradewind.cli import manifest
+from tradewind.cli.ask import complete
 from tradewind.cli.follow import follow, print_logs
 from tradewind.cli.localapprovals import approvals
 from tradewind.cli.manifest import BadManifest, Document, Refusal
-from tradewind.cli.options import OUTPUT, PARAM, cluster, connects, pairs, settled
+from tradewind.cli.options import OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.cli.shelf import Shelf
+from tradewind.cli.whoami import signed
+from tradewind.control.origin import MANUAL
 from tradewind.control.run import Run, read_run
 from tradewind.control.templates import rendered
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden
+from tradewind.kube.pod import HOW
 from tradewind.kube.resources import (
     BACKFILLS,
     CLUSTER_POOLS,
@@ -37,8 +42,10 @@ from tradewind.kube.resources import (
     TRIGGERS,
 )
 from tradewind.model.value import Param
+from tradewind.plan.calendar import moment_of
 from tradewind.plan.define import defined
-from tradewind.plan.params import from_text, resolve
+from tradewind.plan.params import from_text
+from tradewind.plan.trigger import told
 
 SHOWN = 40
 """Tasks whose outputs are printed at the end."""
@@ -62,7 +69,13 @@ RESOURCES = {
 )
 @click.option("--approve", is_flag=True, help="With -f: say yes to every approval.")
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: show the run until it has ended.")
+@click.option("--name", help="Of the run, on a cluster.  [default: made from the DAG's]")
+@click.option("--logical-date", metavar="TIME", help="What the run is about, on a cluster.  [default: its creation]")
+@click.option(
+    "--ask/--no-ask", default=None, help="Ask for params.  [default: for those without a default, in a terminal]"
+)
 @PARAM
+@REASON
 @OUTPUT
 @click.pass_context
 def command(
@@ -72,6 +85,9 @@ def command(
     file: str | None,
     approve: bool,
     watch: bool,
+    name: str | None,
+    logical_date: str | None,
+    ask: bool | None,
     params: tuple[str, ...],
     output: str,
     **rest: Any,
@@ -86,9 +102,12 @@ def command(
     """
     given = pairs(params)
     if file:
-        succeeded = settled(run_here(file, dag, given, output, approve))
+        succeeded = settled(run_here(file, dag, given, output, approve, ask))
     elif dag:
-        succeeded = _run_there(dag=dag, params=given, watch=watch, output=output, **rest)
+        spec = {"logicalDate": told(_moment(logical_date))} if logical_date else {}
+        succeeded = _run_there(
+            dag=dag, params=given, ask=ask, name=name or "", more=spec, watch=watch, output=output, **rest
+        )
     else:
         raise click.UsageError("name a DAG of the cluster, or give a manifest with -f")
     ctx.exit(0 if succeeded else 1)
@@ -99,10 +118,22 @@ command = connects("Namespace on the cluster.")(command)
 
 @cluster
 async def _run_there(
-    client: Client, namespace: str, dag: str, params: dict[str, str], watch: bool, output: str
+    client: Client,
+    namespace: str,
+    dag: str,
+    params: dict[str, str],
+    ask: bool | None,
+    name: str,
+    more: Mapping[str, Any],
+    watch: bool,
+    output: str,
+    reason: str,
 ) -> bool:
-    declared = await _declared(client, namespace, dag) if params else {}
-    body = run_body(dag, values(declared, params))
+    declared = await _declared(client, namespace, dag)
+    given = dict(params) if declared is None else complete(declared, values(declared, params), ask)
+    body = run_body(dag, given, name)
+    body["spec"] |= more
+    body["metadata"]["annotations"] = await signed(client, reason)
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     if not watch:
         print(created.name if output == "text" else json.dumps({"run": created.name, "namespace": namespace}))
@@ -112,23 +143,40 @@ async def _run_there(
     return await conclude(client, run, found_rows, output, console)
 
 
-async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param]:
-    """The params of a DAG of the cluster. Those of its template are known to who may read that; for others they are texts."""
+def _moment(text: str) -> datetime:
+    try:
+        return moment_of(text, UTC)
+    except ValueError as error:
+        raise click.UsageError(f"--logical-date: {error}") from None
+
+
+async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param] | None:
+    """The params of a DAG of the cluster; None where its template has them, and one may not read that."""
     spec = (await client.get(DAGS, namespace, dag))["spec"]
     if spec.get("template"):
-        with contextlib.suppress(Forbidden):
+        try:
             spec = (await rendered(client, namespace, dag)).spec
+        except Forbidden:
+            return None
     return {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
 
 
-async def run_here(file: str, dag: str | None, params: Mapping[str, str], output: str, approve: bool = False) -> bool:
-    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once. `approve` says yes to all approvals."""
+async def run_here(
+    file: str,
+    dag: str | None,
+    params: Mapping[str, str],
+    output: str,
+    approve: bool = False,
+    ask: bool | None = False,
+) -> bool:
+    """Runs a manifest's DAG in this process. Ctrl-C cancels the run; a second one ends at once. `approve` says yes to all approvals, `ask`
+    is as in `complete`."""
     documents = manifest.load(file)
     shelf = Shelf(documents)
     for document in documents:
         if notes := shelf.check(document):
             raise BadManifest(*notes)
-    plain, body = _choose(file, documents, shelf, dag, params)
+    plain, body = _choose(file, documents, shelf, dag, params, ask)
     from tradewind.local.session import session
 
     cancelled = asyncio.Event()
@@ -188,7 +236,12 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
 
 
 def _choose(
-    file: str, documents: Sequence[Document], shelf: Shelf, name: str | None, params: Mapping[str, str]
+    file: str,
+    documents: Sequence[Document],
+    shelf: Shelf,
+    name: str | None,
+    params: Mapping[str, str],
+    ask: bool | None,
 ) -> tuple[Any, Object]:
     """The rendered spec of the DAG to run, and the run to create."""
     dags = {document.name: document for document in documents if document.kind == "DAG"}
@@ -215,11 +268,7 @@ def _choose(
             given = dict(spec.get("params") or {})
     rendering = shelf.rendering(dags[name])
     declared = defined(rendering).spec.params
-    given |= values(declared, params)
-    problems = resolve(declared, given)[1]
-    if problems:
-        words = (f"--param {str(problem).removeprefix('spec.params.')}" for problem in problems)
-        raise click.ClickException("\n".join(words))
+    given = complete(declared, given | values(declared, params), ask)
     return rendering.spec, run_body(name, given, f"{name}-{secrets.token_hex(2)}")
 
 
@@ -230,7 +279,8 @@ def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str,
 
 def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
     """A DAGRun."""
-    metadata = {"name": name} if name else {"generateName": f"{dag[:57]}-"}
+    metadata: Object = {"name": name} if name else {"generateName": f"{dag[:57]}-"}
+    metadata["labels"] = {HOW: MANUAL}
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",

@@ -85,7 +85,7 @@ def review_dag(rendering: Rendering) -> Reviewed:
         return Reviewed(error.problems)
 
 
-def _reads(model: type[Model], more: Callable[[Any], list[Problem]] = lambda _: []) -> Callable[[Any], Reviewed]:
+def _reads(model: type[Model], more: Callable[[Any], Sequence[Problem]] = lambda _: ()) -> Callable[[Any], Reviewed]:
     """Reviews by the model, by the rules that the CRD has beside it and, where those hold, by `more`."""
 
     def reads(spec: Any) -> Reviewed:

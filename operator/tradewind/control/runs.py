@@ -15,6 +15,7 @@ from tradewind.control.http import Sender
 from tradewind.control.launch import Launcher
 from tradewind.control.light import USUAL, Light
 from tradewind.control.observe import Ended
+from tradewind.control.origin import marked
 from tradewind.control.podless import Podless
 from tradewind.control.podlesswork import Worker
 from tradewind.control.pools import PoolBook
@@ -248,6 +249,8 @@ class RunReconciler:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""
         run = view.run
         peers = self._of_dag[run.namespace, run.dag]
+        if known := await marked(self._client, run):
+            view.update(known, self.pods.of(run.uid))
         try:
             step = await self._beginner.begin(view, lambda: (self.views[uid] for uid in peers))
             for other in step.cancel:

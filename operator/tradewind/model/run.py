@@ -198,6 +198,12 @@ class DAGRun(Model):
         {"name": "Failed", "type": "integer", "jsonPath": ".status.failed"},
         {"name": "Duration", "type": "string", "jsonPath": ".status.duration"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {
+            "name": "Made By",
+            "type": "string",
+            "jsonPath": ".metadata.labels.tradewind\\.dev/trigger-type",
+            "priority": 1,
+        },
         {"name": "Revision", "type": "integer", "jsonPath": ".status.revisionNumber", "priority": 1},
         {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
     ]

@@ -1,0 +1,44 @@
+"""Params that are not given on the command line: asked for, where there is someone to ask."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from tradewind.model.value import Param
+from tradewind.plan.params import from_text, needed, problem_with, resolve
+
+
+def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool | None) -> dict[str, Any]:
+    """The params of a run. `ask`: for all that are not given; None: for those that have no default, in a terminal. Raises ClickException
+    with everything that is wrong."""
+    found = dict(given)
+    asks = ask if ask is not None else sys.stdin.isatty()
+    for name, param in declared.items():
+        if asks and name not in found and (ask or param.default is None):
+            value = _asked(name, param)
+            if value != param.default:
+                found[name] = value
+    if problems := resolve(declared, found)[1]:
+        raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
+    return found
+
+
+def _asked(name: str, param: Param) -> Any:
+    """Asks until the answer fits."""
+    words = f"{name} ({param.description})" if param.description else name
+    kind = click.Choice([str(value) for value in param.enum]) if param.enum else None
+
+    def read(text: Any) -> Any:
+        if text is param.default and text is not None:
+            return text
+        if kind:
+            text = kind.convert(str(text), None, None)
+        value = from_text(param, str(text))
+        if problem := problem_with(param, value, name):
+            raise click.UsageError(f"{problem.what}; {problem.instead}")
+        return value
+
+    hint = "" if param.enum else f" [{needed(param)}]"
+    return click.prompt(words + hint, default=param.default, value_proc=read, err=True)
