@@ -42,6 +42,24 @@ def test_what_is_wrong_is_told_with_its_field(spec: dict[str, Any], words: str) 
     assert words in "\n".join(map(str, check(trigger(**spec), PARAMS)))
 
 
+FOLLOWING = [
+    ({"dags": [{"name": "d"}]}, "spec.completed.dags[0].name: a DAG whose runs start others of it would never stop"),
+    ({"dags": [{"name": "a"}, {"name": "a"}]}, "spec.completed.dags[1]: 'a' is there twice"),
+    ({"dags": [{"name": "a"}], "atLeast": 2}, "spec.completed.atLeast: is more than there are DAGs, 1"),
+    (
+        {"dags": [{"name": "a", "when": "source.rows > 1"}]},
+        "spec.completed.dags[0].when: `source.rows > 1` (at character 7): there is no 'source.rows'; there are",
+    ),
+    ({"dags": [{"name": "a", "when": "source.run"}]}, "gives a string, not true or false"),
+]
+
+
+@pytest.mark.parametrize(("completed", "words"), FOLLOWING)
+def test_what_is_wrong_with_the_dags_that_it_follows_is_told(completed: dict[str, Any], words: str) -> None:
+    spec = TriggerSpec.model_validate({"dag": "d", "completed": completed})
+    assert words in "\n".join(map(str, check(spec, None)))
+
+
 def test_params_are_not_judged_before_the_dag_is_known() -> None:
     assert check(trigger(params={"region": "north"}), None) == []
     assert check(trigger(params={"day": "$[[ run.date ]]"}), PARAMS) == []

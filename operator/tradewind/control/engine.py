@@ -9,8 +9,10 @@ from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
 from tradewind.control.census import count
+from tradewind.control.completions import Completions
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
+from tradewind.control.facts import Facts
 from tradewind.control.history import HistoryReconciler
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
@@ -82,6 +84,8 @@ class Engine:
         self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered)
         self.template_status = TemplateReconciler(client, self.templates, self.events)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
+        self.triggers = TriggerReconciler(client, self.events)
+        self.facts = Facts(client, self.triggers.followers)
         self.runs = RunReconciler(
             client,
             revisions,
@@ -91,13 +95,14 @@ class Engine:
             self._phase_changed,
             self._run_deleted,
             self.pools.changed,
+            self.facts.seen,
             list(namespaces) or [None],
             owned,
             light,
         )
         self.pools.book = self.runs.book
-        self.triggers = TriggerReconciler(client, self.events)
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
+        self.triggers.sources["completed"] = Completions(client, self.facts, self.triggers.dags, self.triggers.run_seen)
         self.ready = asyncio.Event()
 
     @property
@@ -136,11 +141,13 @@ class Engine:
         self.runs.subdags.seen(run)
         self.dags.run_seen(run)
         self.triggers.run_seen(run)
+        self.facts.seen(run)
         self.triggers.when_settled(run, self.history.run_seen)
 
     def _run_deleted(self, run: Run) -> None:
         self.runs.subdags.seen(run, deleted=True)
         self.triggers.run_seen(run, deleted=True)
+        self.facts.seen(run, deleted=True)
         self.history.run_seen(run, deleted=True)
         self.revisions.run_gone(run)
 
@@ -169,14 +176,15 @@ class Engine:
             group.create_task(self._kopf(watching, interrupted))
 
     async def _prime(self) -> None:
-        """What may start depends on the pools: read them first, as often as it takes."""
+        """What may start depends on the pools, what may be deleted on the triggers: read them first, as often as it takes."""
         delay = 0.1
         while True:
             try:
                 await self.runs.prime()
+                await self.triggers.prime(list(self._namespaces) or [None], self._owned.owns)
                 return
             except ApiError as error:
-                log.warning("reading the pools: %s", error)
+                log.warning("reading the pools and triggers: %s", error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 15)
 
@@ -228,9 +236,10 @@ class Engine:
 
         async def dag(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("dags").set(time.time())
-            if not self._owned.owns(event["object"]["metadata"]["namespace"]):
-                return
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            if not self._owned.owns(body["metadata"]["namespace"]):
+                self.triggers.dags.foreign_seen(body, deleted)
+                return
             self.dags.seen(body, deleted)
             self.history.dag_seen(body, deleted)
             self.revisions.dag_seen(body, deleted)
@@ -254,8 +263,9 @@ class Engine:
 
         async def trigger(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("triggers").set(time.time())
-            if self._owned.owns(event["object"]["metadata"]["namespace"]):
-                self.triggers.seen(dict(event["object"]), event["type"] == "DELETED")
+            owned = self._owned.owns(event["object"]["metadata"]["namespace"])
+            seen = self.triggers.seen if owned else self.triggers.others_seen
+            seen(dict(event["object"]), event["type"] == "DELETED")
 
         async def template(event: Any, **_: Any) -> None:
             body, deleted = dict(event["object"]), event["type"] == "DELETED"

@@ -58,7 +58,7 @@ CLEAN_DELAY = 5.0
 
 class RunReconciler:
     """Brings every run on. `phase_changed(run)` and `run_deleted(run)` are called for the DAG's status and history,
-    `pool_changed` for a pool's status."""
+    `pool_changed` for a pool's status, `foreign(run, deleted)` for the runs of other shards."""
 
     def __init__(
         self,
@@ -70,13 +70,14 @@ class RunReconciler:
         phase_changed: Callable[[Run], None],
         run_deleted: Callable[[Run], None],
         pool_changed: Callable[[PoolId], None],
+        foreign: Callable[[Run, bool], None],
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
         light: Light = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions = client, revisions
-        self._run_deleted = run_deleted
+        self._run_deleted, self._foreign = run_deleted, foreign
         self._phase_changed, self._clock, self._namespaces = phase_changed, clock, namespaces
         self._teller = Teller(events)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
@@ -111,8 +112,9 @@ class RunReconciler:
         return view.run.version if view else 0
 
     def seen(self, run: Run, deleted: bool) -> None:
-        """A DAGRun was created, changed or deleted. Those of other shards are none of ours."""
+        """A DAGRun was created, changed or deleted. Those of other shards are none of ours, but for who follows them."""
         if not self._owned.owns(run.namespace):
+            self._foreign(run, deleted)
             return
         if deleted:
             self._forget(run.uid)

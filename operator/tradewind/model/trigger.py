@@ -5,10 +5,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
+from tradewind.model.completed import Completed
 from tradewind.model.condition import Conditions
+from tradewind.model.gathered import Gathered
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
-SOURCES = ("schedule",)
+SOURCES = ("schedule", "completed")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -44,6 +46,8 @@ class TriggerSpec(Model):
     """When true it makes no runs. What happens meanwhile is not made up for."""
     schedule: Schedule | None = None
     """Fires by the clock."""
+    completed: Completed | None = None
+    """Fires when runs of other DAGs have ended."""
 
     @property
     def source(self) -> str:
@@ -77,6 +81,8 @@ class TriggerStatus(Model):
     """When it fires next, where that is known."""
     schedule: ScheduleStatus | None = None
     """How far its schedule has come."""
+    completed: Gathered | None = None
+    """Which runs of other DAGs have been dealt with."""
     conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import cel, template
+from tradewind.plan import cel, completed, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -25,7 +25,7 @@ COMMON: Variables = (
     *DATED,
 )
 """Variables of all triggers."""
-VARIABLES: Mapping[str, Variables] = {"schedule": ()}
+VARIABLES: Mapping[str, Variables] = {"schedule": (), "completed": completed.VARIABLES}
 """Those that a source adds."""
 
 
@@ -102,6 +102,11 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
             Calendar(spec.schedule)
     except Invalid as error:
         yield from error.problems
+    if spec.completed:
+        yield from completed.check(spec.dag, spec.completed)
+        for index, dag in enumerate(spec.completed.dags):
+            if dag.when:
+                yield from compiles(f"spec.completed.dags[{index}].when", dag.when, "completed", "boolean")
 
 
 def _expressions(spec: TriggerSpec) -> Iterator[Problem]:

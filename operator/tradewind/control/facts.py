@@ -1,0 +1,82 @@
+"""What runs have done, kept in memory for those who follow it."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import orjson
+
+from tradewind.control.run import Run, read_run
+from tradewind.kube.client import Client
+from tradewind.kube.pages import items
+from tradewind.kube.resources import RUNS
+from tradewind.model.duration import instant
+from tradewind.plan.fact import Fact
+
+Topic = tuple[str, str, str]
+"""The field of a trigger that is about it, the namespace of the runs, and the source."""
+PAGE = 100
+
+
+def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
+    """What a run has done, with the field of triggers that is about it."""
+    if run.final:
+        at = run.status.get("finishedAt")
+        ended = int(instant(at)) if at else run.created
+        source = f"{run.namespace}/{run.dag}"
+        yield "completed", Fact(source, ended, run.namespace, run.name, run.uid, run.phase)
+
+
+class Audience(Protocol):
+    """Who follows what."""
+
+    def followed(self, topic: Topic) -> bool:
+        """Whether anyone does."""
+
+    def heard(self, topic: Topic) -> None:
+        """There is news."""
+
+
+class Facts:
+    """Facts by topic. Of one that is followed for the first time all runs are read; what comes later the watch of runs tells, for all
+    namespaces, also those of other shards."""
+
+    def __init__(self, client: Client, audience: Audience) -> None:
+        self._client, self._audience = client, audience
+        self._facts: dict[Topic, dict[str, Fact]] = {}
+        self._read: set[Topic] = set()
+        self._reading = asyncio.Lock()
+
+    def seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone."""
+        for kind, fact in facts_of(run):
+            topic = (kind, fact.namespace, fact.source)
+            if topic not in self._facts:
+                continue
+            if not self._audience.followed(topic):
+                self._facts.pop(topic)
+                self._read.discard(topic)
+            elif deleted:
+                self._facts[topic].pop(fact.id, None)
+            elif fact.id not in self._facts[topic]:
+                self._facts[topic][fact.id] = fact
+                self._audience.heard(topic)
+
+    async def of(self, topics: Sequence[Topic]) -> list[Fact]:
+        """Everything that is known of these, in no order. Raises what the API raises."""
+        async with self._reading:
+            for topic in topics:
+                if topic not in self._read:
+                    await self._list(topic)
+        return [fact for topic in topics for fact in self._facts.get(topic, {}).values()]
+
+    async def _list(self, topic: Topic) -> None:
+        """What the watch tells meanwhile is kept beside."""
+        found = self._facts.setdefault(topic, {})
+        kind, namespace, source = topic
+        query = {"fieldSelector": f"spec.dag={source.partition('/')[2]}"} if kind == "completed" else {}
+        async for item in items(self._client, RUNS, namespace, PAGE, **query):
+            for other, fact in facts_of(read_run(orjson.loads(memoryview(item)))):
+                if (other, fact.namespace, fact.source) == topic:
+                    found[fact.id] = fact
+        self._read.add(topic)
