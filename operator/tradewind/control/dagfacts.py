@@ -36,7 +36,7 @@ class DAGIndex:
         """A DAG was created, changed or deleted."""
         key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
         before = self._allowed.pop(key, None)
-        if not deleted and (allowed := _allowed(spec)):  # A template does not decide that.
+        if not deleted and (allowed := allowed_from(spec)):
             self._allowed[key] = allowed
         if before != self._allowed.get(key):
             self._changed(*key)
@@ -66,7 +66,7 @@ class DAGIndex:
             except NotFound:
                 return None
             self._known.setdefault(key, DAGFacts() if spec.get("template") else _facts(spec))
-            if allowed := _allowed(spec):
+            if allowed := allowed_from(spec):
                 self._allowed.setdefault(key, allowed)
         return self._known[key]
 
@@ -90,6 +90,7 @@ def _facts(spec: Any) -> DAGFacts:
     return DAGFacts(params, spec.get("suspend") is True)
 
 
-def _allowed(spec: Any) -> tuple[str, ...]:
+def allowed_from(spec: Any) -> tuple[str, ...]:
+    """From which namespaces a DAG may be followed, by its spec. A template does not decide that."""
     said = spec.get("allowTriggersFrom")
     return tuple(map(str, said)) if isinstance(said, list) else ()
