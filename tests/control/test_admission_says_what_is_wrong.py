@@ -236,4 +236,4 @@ async def test_it_is_not_told_whether_a_dag_that_one_may_not_follow_is_there(dag
 async def test_a_dag_that_allows_it_is_followed_without_a_word(allowed: str) -> None:
     spec = {"dag": "d", "params": {"n": 1}, "completed": {"dags": [{"name": "load", "namespace": "other"}]}}
     verdict = await admit(request("Trigger", spec), Cluster(d=GOOD, load={**GOOD, "allowTriggersFrom": [allowed]}))
-    assert (verdict.problems, verdict.warnings) == ((), [])
+    assert [*verdict.problems, *verdict.warnings] == []
