@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from tradewind.control.assetupdates import AssetUpdates
 from tradewind.control.completions import Completions
 from tradewind.control.events import EventSink
 from tradewind.control.facts import Facts
@@ -47,9 +48,20 @@ class Server(Client):
         return self.put(TRIGGERS, {"metadata": {"name": name}, "spec": {"dag": "d", **spec}})
 
     def ended(self, dag: str, name: str, phase: str = "Succeeded", namespace: str = "ns", **status: Any) -> Body:
-        """A run that ends now."""
+        """A run, new or known, that ends now."""
+        before = self.objects.get((RUNS.plural, namespace, name))
+        meta = dict(before["metadata"]) if before else {"name": name}
         told = {"phase": phase, "finishedAt": stamp(self.now), "startedAt": stamp(self.now), **status}
-        return self.put(RUNS, {"metadata": {"name": name}, "spec": {"dag": dag}, "status": told}, namespace)
+        return self.put(RUNS, {"metadata": meta, "spec": {"dag": dag}, "status": told}, namespace)
+
+    def produced(self, run: str, asset: str, partition: str = "", dag: str = "a", **metadata: Any) -> Body:
+        """A run, new or known, whose task `load` has made a new version of an asset."""
+        body = self.objects.get((RUNS.plural, "ns", run)) or {"metadata": {"name": run}, "spec": {"dag": dag}}
+        status = body.setdefault("status", {"phase": "Running"})
+        update = {"name": asset, "task": "load", "at": stamp(self.now)}
+        update |= {"partition": partition} if partition else {}
+        status["produced"] = [*status.get("produced", ()), update | ({"metadata": metadata} if metadata else {})]
+        return self.put(RUNS, body)
 
     def made(self, trigger: str = "t") -> dict[str, Body]:
         """The runs that a trigger made, by name, in order."""
@@ -129,6 +141,7 @@ class Operator:
         self.facts = Facts(self.server, self.triggers.followers)
         seen = self.triggers.run_seen
         self.triggers.sources["completed"] = Completions(self.server, self.facts, self.triggers.dags, seen, clock)
+        self.triggers.sources["assets"] = AssetUpdates(self.server, self.facts, seen, clock)
         for (plural, _, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.trigger_seen(body)

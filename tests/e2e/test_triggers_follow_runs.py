@@ -95,6 +95,52 @@ async def test_several_dags_have_to_have_run_with_the_outcomes_that_are_wanted(o
         assert len(await runs(operated, client, "both")) == 1
 
 
+async def test_what_tasks_produce_makes_runs_by_partition_while_their_own_runs_go_on(operated: World) -> None:
+    day = {"name": "orders", "partition": "$[[ outputs.day ]]", "metadata": {"rows": "$[[ outputs.rows * params.n ]]"}}
+    bad = {"name": "broken", "metadata": {"x": "$[[ outputs.missing ]]"}}
+    orders = {
+        "split": {
+            "forEach": {"items": ["mon", "tue"]},
+            "compute": {"day": "item", "rows": "index + 1"},
+            "produces": [day, bad],
+        },
+        "hold": {"dependsOn": ["split"], "wait": {"duration": "1h"}},
+    }
+    rates = {"get": {"compute": {"day": "'tue'"}, "produces": [{"name": "rates", "partition": "$[[ outputs.day ]]"}]}}
+    given = {"params": {"day": {"type": "string"}, "rows": {"type": "integer"}}}
+    show = {"show": {"compute": {"day": "params.day", "rows": "params.rows"}}}
+    async with operated.client() as client:
+        await operated.create(client, DAGS, operated.dag("orders", orders, params={"n": {"type": "integer"}}))
+        await operated.create(client, DAGS, operated.dag("rates", rates))
+        await operated.create(client, DAGS, operated.dag("daily", show, **given))
+        params = {"day": "$[[ asset.partition ]]", "rows": "$[[ assets['orders'].metadata.rows ]]"}
+        wait = {"allOf": [{"name": "orders"}, {"anyOf": ["rates", "guess"]}]}
+        await operated.create(client, TRIGGERS, trigger("daily", "daily", assets=wait, params=params))
+        maker = await operated.start(client, "orders", n=10)
+        await operated.until(client, maker, lambda status: len(status.get("produced") or ()) == 2)
+        ended = await operated.start(client, "rates")
+        await operated.finished(client, ended)
+        [run] = await count(operated, client, "daily", 1)
+        status = await operated.finished(client, run["metadata"]["name"])
+        said = (await client.get(RUNS, operated.namespace, maker))["status"]
+        shown = await asyncio.to_thread(printed, operated, "get", "assets")
+        found = (await told(operated, client, "daily"))["assets"]
+        await client.patch(RUNS, operated.namespace, maker, {"spec": {"desiredState": "Cancelled"}})
+    assert status["outputs"] == {"show": {"day": "tue", "rows": 20}}
+    assert run["metadata"]["annotations"][CAUSE] == (
+        f"asset rates tue of DAGRun {ended}, task get, asset orders tue of DAGRun {maker}, task split[1]"
+    )
+    assert said["phase"] == "Running"
+    assert {(item["task"], item["reason"]) for item in said["failures"]} == {
+        ("split[0]", "AssetError"),
+        ("split[1]", "AssetError"),
+    }
+    assert "produces[1]: `outputs.missing`" in said["failures"][0]["message"]
+    assert [(fact["source"], fact["partition"]) for fact in found["pending"]] == [("orders", "mon")]
+    lines = sorted(line.split()[:2] for line in shown.splitlines()[1:])
+    assert lines == [["orders", "mon"], ["orders", "tue"], ["rates", "tue"]]
+
+
 def pair() -> list[str]:
     """Two namespaces of different shards."""
     found: dict[int, str] = {}

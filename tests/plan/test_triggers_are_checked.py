@@ -94,3 +94,17 @@ def test_points_in_time_keep_their_zone() -> None:
     assert told(TICK) == "2026-10-25T02:30:00+02:00"
     assert told(TICK.replace(fold=1)) == "2026-10-25T02:30:00+01:00"
     assert told(datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/London"))) == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("assets", "words"),
+    [
+        ({}, "spec.assets: needs one list of assets; write anyOf or allOf"),
+        ({"anyOf": [{"name": "a"}], "allOf": [{"name": "b"}]}, "spec.assets: needs one list of assets"),
+        ({"allOf": [{}]}, "spec.assets.allOf[0]: names no one thing; write one of name, anyOf and allOf"),
+        ({"anyOf": [{"name": "a", "allOf": ["b"]}]}, "spec.assets.anyOf[0]: names no one thing"),
+    ],
+)
+def test_what_is_wrong_with_the_assets_that_it_waits_for_is_told(assets: dict[str, Any], words: str) -> None:
+    spec = TriggerSpec.model_validate({"dag": "d", "assets": assets})
+    assert words in "\n".join(map(str, check(spec, None)))

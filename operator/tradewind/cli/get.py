@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs, runs, triggers, approvals or pools in a table."""
+"""`tradewind get`: DAGs, runs, triggers, assets, approvals or pools in a table."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.cli import assets
 from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
@@ -31,6 +32,8 @@ KINDS = {
     "clusterpool": CLUSTER_POOLS,
     **{name: found for found in TEMPLATES.values() for name in (found.plural, found.plural.removesuffix("s"))},
 }
+ASSETS = "assets"
+"""No kind: what runs say that they have produced."""
 HEADS = {
     RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
@@ -44,7 +47,9 @@ HEADS = {
 
 @click.command()
 @click.argument(
-    "kind", type=click.Choice(list(KINDS)), metavar="dags|runs|triggers|approvals|pools|clusterpools|tasktemplates|..."
+    "kind",
+    type=click.Choice([*KINDS, ASSETS]),
+    metavar="dags|runs|triggers|assets|approvals|pools|clusterpools|tasktemplates|...",
 )
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
@@ -54,7 +59,10 @@ HEADS = {
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs, runs (the youngest first), triggers, approvals or pools."""
+    """List DAGs, runs (the youngest first), triggers, assets (when each was updated last), approvals or pools."""
+    if kind == ASSETS:
+        await assets.show(client, None if all_namespaces else namespace, name, output)
+        return
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
     if name:

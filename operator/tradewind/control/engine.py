@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
+from tradewind.control.assetupdates import AssetUpdates
 from tradewind.control.census import count
 from tradewind.control.completions import Completions
 from tradewind.control.dags import DAGReconciler
@@ -103,6 +104,7 @@ class Engine:
         self.pools.book = self.runs.book
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
         self.triggers.sources["completed"] = Completions(client, self.facts, self.triggers.dags, self.triggers.run_seen)
+        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen)
         self.ready = asyncio.Event()
 
     @property

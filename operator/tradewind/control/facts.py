@@ -25,6 +25,10 @@ def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
         ended = int(instant(at)) if at else run.created
         source = f"{run.namespace}/{run.dag}"
         yield "completed", Fact(source, ended, run.namespace, run.name, run.uid, run.phase)
+    for item in run.status.get("produced") or ():
+        of, partition = item.get("task", ""), item.get("partition", "")
+        at = int(instant(item["at"]))
+        yield "assets", Fact(item["name"], at, run.namespace, run.name, run.uid, task=of, partition=partition)
 
 
 class Audience(Protocol):

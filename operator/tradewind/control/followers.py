@@ -11,7 +11,7 @@ from typing import Any
 from tradewind.control.facts import Topic, facts_of
 from tradewind.control.run import Run
 from tradewind.model.trigger import TriggerSpec
-from tradewind.plan import completed
+from tradewind.plan import assets, completed
 from tradewind.plan.fact import Fact
 from tradewind.plan.gather import Gathered, gathered, needed
 
@@ -100,3 +100,6 @@ def _topics(spec: TriggerSpec, namespace: str) -> Iterator[Topic]:
     if spec.completed:
         for source in completed.follows(spec.completed, namespace):
             yield "completed", source.partition("/")[0], source
+    if spec.assets:
+        for name in assets.names(spec.assets):
+            yield "assets", namespace, name

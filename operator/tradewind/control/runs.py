@@ -322,6 +322,8 @@ class RunReconciler:
         view.update(read_run(answer), self.pods.of(run.uid))
         if view.run.phase != run.phase:
             self._announce(view.run)
+        elif len(view.run.status.get("produced") or ()) > len(run.status.get("produced") or ()):
+            self._phase_changed(view.run)
 
     async def _clean(self, view: View) -> None:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""

@@ -12,6 +12,7 @@ from tradewind.control.status import Packed, append
 from tradewind.control.view import View
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES, Edit
+from tradewind.plan.assets import UPDATES_LIMIT, NoUpdate, update
 from tradewind.plan.attempt import Fixed
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
@@ -126,6 +127,8 @@ def current(
     packed = append(run.packed, entries, run.created)
     done = sum(board.tally[state] for state in FINAL)
     failures = [*(before.get("failures") or []), *refusals(view, board), *map(_failure, filter(_is_failure, news))]
+    produced, unproduced = _produced(before.get("produced") or [], board, news)
+    failures += unproduced
     status: Status = {
         "observedGeneration": run.generation,
         "phase": plan.phase,
@@ -141,6 +144,7 @@ def current(
         "nodes": list(packed.nodes),
         "outputs": _outputs(before.get("outputs") or {}, news),
         "results": dict(plan.results),
+        "produced": produced,
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
         "waiting": [
@@ -176,6 +180,24 @@ def _outputs(before: Mapping[str, Any], news: Sequence[Ended]) -> Status:
         elif end.attempt.succeeded:
             found.pop(end.attempt.task, None)
     return found
+
+
+def _produced(before: list[Status], board: Board, news: Sequence[Ended]) -> tuple[list[Status], list[Status]]:
+    """What was made of assets, with what the tasks say that have just succeeded; and which of that can't be told."""
+    found, failures = list(before), []
+    for end in news:
+        unit = board.units.get(end.attempt.task)
+        if unit is None or unit.state is not State.SUCCEEDED or not unit.ended or unit.ended[-1] != end.attempt:
+            continue
+        for index, produces in enumerate(board.definition.tasks[unit.task].produces):
+            try:
+                if len(found) == UPDATES_LIMIT:
+                    raise NoUpdate(f"produces[{index}]: a run can tell of {UPDATES_LIMIT} updates of assets")
+                found.append(update(board, unit, index, produces))
+            except NoUpdate as error:
+                attempt = {"task": unit.key, "attempt": end.attempt.number, "reason": "AssetError"}
+                failures.append({**attempt, "message": str(error)[:1_024]})
+    return found, failures
 
 
 def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:

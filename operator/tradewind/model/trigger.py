@@ -4,13 +4,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.asset import Assets
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
 from tradewind.model.completed import Completed
 from tradewind.model.condition import Conditions
 from tradewind.model.gathered import Gathered
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
-SOURCES = ("schedule", "completed")
+SOURCES = ("schedule", "completed", "assets")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -48,6 +49,8 @@ class TriggerSpec(Model):
     """Fires by the clock."""
     completed: Completed | None = None
     """Fires when runs of other DAGs have ended."""
+    assets: Assets | None = None
+    """Fires when assets have been updated."""
 
     @property
     def source(self) -> str:
@@ -83,6 +86,8 @@ class TriggerStatus(Model):
     """How far its schedule has come."""
     completed: Gathered | None = None
     """Which runs of other DAGs have been dealt with."""
+    assets: Gathered | None = None
+    """Which updates of assets have been dealt with."""
     conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 

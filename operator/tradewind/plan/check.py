@@ -206,8 +206,13 @@ def expressions(definition: Definition) -> Iterator[Problem]:
             scope = attempt if field.startswith("compute.") else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
         if task.loop:
-            until = definition.until_scope(name)
-            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, until, ("boolean",))
+            own = definition.own_scope(name)
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",))
+        for index, produces in enumerate(task.produces):
+            for path, text in template.leaves(
+                {"partition": produces.partition, "metadata": produces.metadata}, f"spec.tasks.{name}.produces[{index}]"
+            ):
+                yield from _renders(path, text, definition.own_scope(name))
         for path, text in places.templated(name, task):
             if "$[[" in text:
                 yield from _renders(path, text, attempt)

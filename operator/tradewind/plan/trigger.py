@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import cel, completed, template
+from tradewind.plan import assets, cel, completed, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -25,7 +25,7 @@ COMMON: Variables = (
     *DATED,
 )
 """Variables of all triggers."""
-VARIABLES: Mapping[str, Variables] = {"schedule": (), "completed": completed.VARIABLES}
+VARIABLES: Mapping[str, Variables] = {"schedule": (), "completed": completed.VARIABLES, "assets": assets.VARIABLES}
 """Those that a source adds."""
 
 
@@ -107,6 +107,8 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
         for index, dag in enumerate(spec.completed.dags):
             if dag.when:
                 yield from compiles(f"spec.completed.dags[{index}].when", dag.when, "completed", "boolean")
+    if spec.assets:
+        yield from assets.check(spec.assets)
 
 
 def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
