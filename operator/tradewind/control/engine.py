@@ -19,6 +19,8 @@ from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
 from tradewind.control.light import USUAL, Light
 from tradewind.control.memory import trimmer
+from tradewind.control.objects import ObjectChanges
+from tradewind.control.objectwatch import ObjectWatches
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
@@ -105,6 +107,8 @@ class Engine:
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
         self.triggers.sources["completed"] = Completions(client, self.facts, self.triggers.dags, self.triggers.run_seen)
         self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen)
+        self.objects = ObjectWatches(client, self.triggers.wake)
+        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen)
         self.ready = asyncio.Event()
 
     @property
@@ -128,6 +132,7 @@ class Engine:
             finally:
                 self.ready.clear()
                 await self.runs.podless.close()
+                await self.objects.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
             for task in running:

@@ -321,6 +321,7 @@ class TriggerReconciler:
         self._written(key, body)
         status = body.get("status") or {}
         if status.get(known.spec.source) != before.get(known.spec.source):
+            self._stop(key, known)
             self._known[key] = replace(known, status=status)
             self.queue.add(key)
 

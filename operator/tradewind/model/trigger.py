@@ -9,9 +9,10 @@ from tradewind.model.base import Anything, Expression, Model, Name, ShortText, T
 from tradewind.model.completed import Completed
 from tradewind.model.condition import Conditions
 from tradewind.model.gathered import Gathered
+from tradewind.model.kubeobject import ObjectChange, ObjectChangeStatus
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
-SOURCES = ("schedule", "completed", "assets")
+SOURCES = ("schedule", "completed", "assets", "object")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -51,6 +52,8 @@ class TriggerSpec(Model):
     """Fires when runs of other DAGs have ended."""
     assets: Assets | None = None
     """Fires when assets have been updated."""
+    object: ObjectChange | None = None
+    """Fires when objects of the cluster change."""
 
     @property
     def source(self) -> str:
@@ -88,6 +91,8 @@ class TriggerStatus(Model):
     """Which runs of other DAGs have been dealt with."""
     assets: Gathered | None = None
     """Which updates of assets have been dealt with."""
+    object: ObjectChangeStatus | None = None
+    """Which objects have been dealt with."""
     conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 
