@@ -15,8 +15,8 @@ SHOW = {"show": {"compute": {"name": "params.name", "value": "params.value"}}}
 GIVEN = {"params": {"name": {"type": "string"}, "value": {"type": "string", "default": ""}}}
 
 
-def trigger(name: str, params: Body, when: str = "", **followed: Any) -> Body:
-    spec = {"dag": "changed", "params": params, "object": followed} | ({"when": when} if when else {})
+def trigger(name: str, params: Body, when: str = "", dag: str = "changed", **followed: Any) -> Body:
+    spec = {"dag": dag, "params": params, "object": followed} | ({"when": when} if when else {})
     return {"apiVersion": API_VERSION, "kind": "Trigger", "metadata": {"name": name}, "spec": spec}
 
 
@@ -99,7 +99,7 @@ async def test_a_condition_makes_a_run_when_it_has_become_so(operated: World) ->
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "claim"},
+        "metadata": {"name": "claim", "labels": {"app": "checked"}},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "resources": {"requests": {"storage": "1Mi"}},
@@ -113,17 +113,18 @@ async def test_a_condition_makes_a_run_when_it_has_become_so(operated: World) ->
         await client.patch(CLAIMS, operated.namespace, "claim", patch, "status")
 
     async with operated.client() as client:
-        await operated.create(client, DAGS, operated.dag("changed", SHOW, **GIVEN))
-        kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+        await operated.create(client, DAGS, operated.dag("checked", SHOW, **GIVEN))
+        labels = {"matchLabels": {"app": "checked"}}
+        kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "labelSelector": labels}
         params = {"name": "$[[ object.metadata.name ]]"}
-        made = trigger("checked", params, changes=["Condition"], condition={"type": "Checked"}, **kind)
+        made = trigger("checked", params, dag="checked", changes=["Condition"], condition={"type": "Checked"}, **kind)
         await operated.create(client, TRIGGERS, made)
         await operated.create(client, CLAIMS, claim)
         await followed(operated, client, "checked", 1)
         for status in ("False", "True"):
             await tell(client, status)
         await caused(operated, client, "checked", "PersistentVolumeClaim claim Condition")
-        missing = trigger("missing", params, changes=["Created"], apiVersion="v1", kind="Pot")
+        missing = trigger("missing", params, dag="checked", changes=["Created"], apiVersion="v1", kind="Pot")
         await operated.create(client, TRIGGERS, missing)
 
         async def waiting() -> Any:
