@@ -291,3 +291,15 @@ async def test_what_can_not_be_followed_is_told(kind: str, words: str) -> None:
     with pytest.raises(Waits) as caught:
         await watches.of(("ns", "t"), ("v1", kind))
     assert words in str(caught.value)
+
+
+async def test_a_status_that_someone_has_garbled_begins_anew() -> None:
+    there = world(changes=["Created"])
+    put(there, "x")
+    await settle(there)
+    there.status()["object"]["known"] = "nonsense"
+    put(there, "y")
+    ours = await settle(there)
+    put(there, "z")
+    await settle(there, ours)
+    assert [cause.split(",")[0] for cause in there.causes()] == ["ConfigMap x Created", "ConfigMap z Created"]

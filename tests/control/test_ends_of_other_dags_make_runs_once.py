@@ -275,3 +275,15 @@ async def test_more_ends_at_once_than_are_remembered_one_by_one_each_make_their_
     assert len(said["sources"][0]["taken"].split()) == 200 and said["due"] == []
     await Operator(there).settle()
     assert len(there.made()) == 450
+
+
+async def test_a_status_that_someone_has_garbled_begins_anew() -> None:
+    there = server(completed={"dags": [{"name": "a"}]})
+    there.ended("a", "a-1")
+    await Operator(there).settle()
+    there.status()["completed"]["sources"][0]["taken"] = "nonsense"
+    there.now += 10
+    there.ended("a", "a-2", finishedAt="soon")
+    there.ended("a", "a-3")
+    await Operator(there).settle()
+    assert sorted(there.causes()) == [f"DAGRun ns/a-{at} Succeeded" for at in (1, 2, 3)]

@@ -21,14 +21,31 @@ PAGE = 100
 def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
     """What a run has done, with the field of triggers that is about it."""
     if run.final:
-        at = run.status.get("finishedAt")
-        ended = int(instant(at)) if at else run.created
+        ended = _seconds(run.status.get("finishedAt"), run)
         source = f"{run.namespace}/{run.dag}"
         yield "completed", Fact(source, ended, run.namespace, run.name, run.uid, run.phase)
     for item in run.status.get("produced") or ():
         of, partition = item.get("task", ""), item.get("partition", "")
-        at = int(instant(item["at"]))
-        yield "assets", Fact(item["name"], at, run.namespace, run.name, run.uid, task=of, partition=partition)
+        yield (
+            "assets",
+            Fact(
+                item["name"],
+                _seconds(item.get("at"), run),
+                run.namespace,
+                run.name,
+                run.uid,
+                task=of,
+                partition=partition,
+            ),
+        )
+
+
+def _seconds(text: object, run: Run) -> int:
+    """Epoch seconds. What a person has written into a status without saying when counts from the run's creation."""
+    try:
+        return int(instant(str(text)))
+    except ValueError:
+        return run.created
 
 
 class Audience(Protocol):

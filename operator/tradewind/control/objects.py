@@ -1,6 +1,7 @@
 """Triggers that follow objects of the cluster. What has become of an object can't be told again once it has changed further: so what a
 run is to be made of is written down, with its params, before it is made."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,7 +82,8 @@ class ObjectChanges:
         said = trigger.status.get("object") or {}
         suspended = trigger.status.get("phase") == "Suspended"
         if said.get("followed") == _followed(spec) and not suspended:
-            return objects.read(said.get("known") or "")
+            with contextlib.suppress(ValueError):
+                return objects.read(said.get("known") or "")
         self._before.pop(trigger.key, None)
         first = not said and not suspended
         return {

@@ -31,7 +31,7 @@ class Standing:
 
     def knows(self, fact: Fact) -> bool:
         """Whether it has been dealt with."""
-        return fact.order <= (self.since, self.last) or fact.id in self.taken
+        return fact.at < self.since or fact.order <= (self.since, self.last) or fact.id in self.taken
 
     def with_(self, fact: Fact) -> "Standing":
         """Now it has been."""
@@ -118,13 +118,16 @@ class Gathered:
 
 
 def gathered(status: Mapping[str, Any] | None) -> Gathered:
-    """What a status says. Nothing, where there is none."""
+    """What a status says. Nothing, where there is none or someone has made one that can't be read."""
     said = status or {}
-    return Gathered(
-        {item["name"]: _read(item) for item in said.get("sources") or ()},
-        tuple(map(_fact, said.get("pending") or ())),
-        tuple(Occasion(item["suffix"], tuple(map(_fact, item["facts"]))) for item in said.get("due") or ()),
-    )
+    try:
+        return Gathered(
+            {item["name"]: _read(item) for item in said.get("sources") or ()},
+            tuple(map(_fact, said.get("pending") or ())),
+            tuple(Occasion(item["suffix"], tuple(map(_fact, item["facts"]))) for item in said.get("due") or ()),
+        )
+    except (ValueError, KeyError, TypeError):
+        return Gathered()
 
 
 def needed(found: Gathered, created: float, facts: Iterable[Fact]) -> bool:

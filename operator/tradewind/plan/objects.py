@@ -132,7 +132,7 @@ def written(known: Mapping[str, Seen]) -> str:
 
 
 def read(text: str) -> dict[str, Seen]:
-    """What a status says."""
+    """What a status says. Raises ValueError for what someone has made of it."""
     found = {}
     for line in text.splitlines():
         name, uid, *rest = line.split(" ")
