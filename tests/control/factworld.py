@@ -134,13 +134,16 @@ class Operator:
 
     server: Server
     owns: Callable[[str], bool] = lambda _: True
+    watches: Callable[[str], bool] = lambda _: True
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
         self.triggers = TriggerReconciler(self.server, EventSink(self.server, clock), clock)
         self.facts = Facts(self.server, self.triggers.followers)
         seen = self.triggers.run_seen
-        self.triggers.sources["completed"] = Completions(self.server, self.facts, self.triggers.dags, seen, clock)
+        self.triggers.sources["completed"] = Completions(
+            self.server, self.facts, self.triggers.dags, seen, self.watches, clock
+        )
         self.triggers.sources["assets"] = AssetUpdates(self.server, self.facts, seen, clock)
         for (plural, _, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:

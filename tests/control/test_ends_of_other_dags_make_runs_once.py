@@ -287,3 +287,29 @@ async def test_a_status_that_someone_has_garbled_begins_anew() -> None:
     there.ended("a", "a-3")
     await Operator(there).settle()
     assert sorted(there.causes()) == [f"DAGRun ns/a-{at} Succeeded" for at in (1, 2, 3)]
+
+
+async def test_an_operator_of_some_namespaces_follows_none_beyond_them() -> None:
+    there = server(completed={"dags": [{"name": "a", "namespace": "other"}]})
+    there.put(DAGS, {"metadata": {"name": "a"}, "spec": {"tasks": {}, "allowTriggersFrom": ["*"]}}, "other")
+    there.ended("a", "a-1", namespace="other")
+    await Operator(there, watches=lambda namespace: namespace == "ns").settle()
+    assert there.status()["phase"] == "Waiting" and there.causes() == []
+
+
+async def test_a_dag_of_the_own_namespace_may_come_later_and_what_ran_before_is_kept_for_it() -> None:
+    there = server(completed={"dags": [{"name": "a"}, {"name": "later"}]})
+    ours = await Operator(there).settle()
+    said = there.status()
+    assert said["phase"] == "Active"
+    assert said["message"] == "spec.completed.dags[1]: there is no DAG 'later' in namespace ns"
+    there.now += 1
+    ours.hear(there.ended("a", "a-1"))
+    await ours.settle()
+    ours.clean()
+    ours.triggers.dags.seen(there.put(DAGS, {"metadata": {"name": "later"}, "spec": {"tasks": {}}}), False)
+    ours.hear(there.ended("later", "later-1"))
+    await ours.settle()
+    assert len(there.causes()) == 1 and there.status()["message"] == ""
+    ours.clean()
+    assert (RUNS.plural, "ns", "a-1") not in there.objects

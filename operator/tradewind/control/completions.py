@@ -11,7 +11,6 @@ from tradewind.control.firing import Known
 from tradewind.control.gathering import Followed, Gathering, moment
 from tradewind.control.run import Run
 from tradewind.kube.client import Client
-from tradewind.kube.errors import Forbidden
 from tradewind.model.completed import Completed
 from tradewind.model.duration import seconds, stamp
 from tradewind.plan import completed
@@ -31,10 +30,12 @@ class Completions(Gathering):
         facts: Facts,
         dags: DAGIndex,
         seen: Callable[[Run], None],
+        watched: Callable[[str], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`watched` says of which namespaces the operator knows the runs."""
         super().__init__(client, facts, seen, clock)
-        self._dags = dags
+        self._dags, self._watched = dags, watched
 
     async def followed(self, trigger: Known) -> Followed:
         """DAGs of the trigger's own namespace are followed whether or not they are there (yet), others while they allow it."""
@@ -46,14 +47,10 @@ class Completions(Gathering):
                 refused.add(source)
                 words.append(f"spec.completed.dags[{index}]: a DAG whose runs start others of it would never stop")
                 continue
-            try:
-                there = await self._dags.of(owner, dag.name) is not None
-                allowed = there and completed.may_follow(
-                    await self._dags.allowed(owner, dag.name), owner, trigger.namespace
-                )
-            except Forbidden:  # An operator of some namespaces, asked about another one.
-                allowed = False
-            if not allowed:
+            there = self._watched(owner) and await self._dags.of(owner, dag.name) is not None
+            if not there or not completed.may_follow(
+                await self._dags.allowed(owner, dag.name), owner, trigger.namespace
+            ):
                 words.append(completed.refusal(index, dag, trigger.namespace))
                 if owner != trigger.namespace:
                     refused.add(source)

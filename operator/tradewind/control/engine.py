@@ -105,7 +105,9 @@ class Engine:
         )
         self.pools.book = self.runs.book
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
-        self.triggers.sources["completed"] = Completions(client, self.facts, self.triggers.dags, self.triggers.run_seen)
+        self.triggers.sources["completed"] = Completions(
+            client, self.facts, self.triggers.dags, self.triggers.run_seen, lambda name: name in (namespaces or (name,))
+        )
         self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen)
         self.objects = ObjectWatches(client, self.triggers.wake)
         self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen)

@@ -86,18 +86,28 @@ class Facts:
     async def of(self, topics: Sequence[Topic]) -> list[Fact]:
         """Everything that is known of these, in no order. Raises what the API raises."""
         async with self._reading:
-            for topic in topics:
-                if topic not in self._read:
-                    await self._list(topic)
+            for (kind, namespace, dag), unread in self._unread(topics).items():
+                await self._list(kind, namespace, dag, unread)
         return [fact for topic in topics for fact in self._facts.get(topic, {}).values()]
 
-    async def _list(self, topic: Topic) -> None:
+    def _unread(self, topics: Sequence[Topic]) -> dict[tuple[str, str, str], set[Topic]]:
+        """Those that have not been read, by kind, namespace and the DAG whose runs tell of them: of assets, all runs do."""
+        found: dict[tuple[str, str, str], set[Topic]] = {}
+        for topic in topics:
+            if topic not in self._read:
+                kind, namespace, source = topic
+                dag = source.partition("/")[2] if kind == "completed" else ""
+                found.setdefault((kind, namespace, dag), set()).add(topic)
+        return found
+
+    async def _list(self, kind: str, namespace: str, dag: str, topics: set[Topic]) -> None:
         """What the watch tells meanwhile is kept beside."""
-        found = self._facts.setdefault(topic, {})
-        kind, namespace, source = topic
-        query = {"fieldSelector": f"spec.dag={source.partition('/')[2]}"} if kind == "completed" else {}
+        for topic in topics:
+            self._facts.setdefault(topic, {})
+        query = {"fieldSelector": f"spec.dag={dag}"} if dag else {}
         async for item in items(self._client, RUNS, namespace, PAGE, **query):
             for other, fact in facts_of(read_run(orjson.loads(memoryview(item)))):
-                if (other, fact.namespace, fact.source) == topic:
-                    found[fact.id] = fact
-        self._read.add(topic)
+                topic = (other, fact.namespace, fact.source)
+                if topic in topics and topic in self._facts:
+                    self._facts[topic][fact.id] = fact
+        self._read.update(topics & self._facts.keys())

@@ -44,9 +44,11 @@ class Followers:
         if before and before.topics != topics:
             self.gone(key)
         if topics:
-            looks = not spec.suspend and status.get("phase", "") in ("", "Active")
-            found = gathered(status.get(spec.source)) if looks else None
-            self._known[key] = _Follower(spec, created, topics, found)
+            found = gathered(status.get(spec.source))
+            # Of those that wait, the ones look that are refused some of what they follow; the others wait for their own DAG.
+            phases = ("", "Active", *(["Waiting"] if None in found.standings.values() else []))
+            looks = not spec.suspend and status.get("phase", "") in phases
+            self._known[key] = _Follower(spec, created, topics, found if looks else None)
             for topic in topics:
                 self._of[topic].add(key)
 

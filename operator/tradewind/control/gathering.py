@@ -32,7 +32,7 @@ AGAIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Sources and where they are; those of `refused` can't be followed now, and `message` says what there is to mend."""
+    """Sources and where they are; those of `refused` can't be followed now. `message` says what there is to mend."""
 
     topics: Mapping[str, Topic]
     refused: frozenset[str] = frozenset()
@@ -104,10 +104,9 @@ class Gathering(ABC):
             now = now.take(fact, counts, lambda had: self.complete(trigger, had), self.within(trigger))
             own["skipped"] = skipped or own["skipped"]
         status[self.kind] = {**now.written(), **own}
-        if followed.message:
-            status |= {"phase": "Waiting", "message": followed.message}
+        status |= {"message": followed.message, **({"phase": "Waiting"} if followed.refused else {})}
         at = self._clock() if now.due or len(new) > BATCH else None
-        return Look(status, self._clock() + AGAIN if at is None and followed.refused else at)
+        return Look(status, self._clock() + AGAIN if at is None and followed.message else at)
 
     async def _judged(self, trigger: Known, fact: Fact) -> tuple[bool, str]:
         try:

@@ -229,9 +229,10 @@ class TriggerReconciler:
         source = self.sources[known.spec.source]
         if source.written_first:
             await self.save(key)
-            known = self._known.get(key)
-            if known is None:
-                return
+            current = self._known.get(key)
+            if current is None or current.spec is not known.spec:
+                return  # It comes again.
+            known = current
         try:
             look = await source.look(known)
         except Waits as error:
