@@ -106,12 +106,13 @@ async def test_what_tasks_produce_makes_runs_by_partition_while_their_own_runs_g
         },
         "hold": {"dependsOn": ["split"], "wait": {"duration": "1h"}},
     }
-    rates = {"get": {"compute": {"day": "'tue'"}, "produces": [{"name": "rates", "partition": "$[[ outputs.day ]]"}]}}
+    rates = {"get": {"compute": {"day": "'tue'"}}}
+    whole = [{"name": "rates", "partition": "$[[ tasks.get.outputs.day ]]"}]
     given = {"params": {"day": {"type": "string"}, "rows": {"type": "integer"}}}
     show = {"show": {"compute": {"day": "params.day", "rows": "params.rows"}}}
     async with operated.client() as client:
         await operated.create(client, DAGS, operated.dag("orders", orders, params={"n": {"type": "integer"}}))
-        await operated.create(client, DAGS, operated.dag("rates", rates))
+        await operated.create(client, DAGS, operated.dag("rates", rates, produces=whole))
         await operated.create(client, DAGS, operated.dag("daily", show, **given))
         params = {"day": "$[[ asset.partition ]]", "rows": "$[[ assets['orders'].metadata.rows ]]"}
         wait = {"allOf": [{"name": "orders"}, {"anyOf": ["rates", "guess"]}]}
@@ -128,7 +129,7 @@ async def test_what_tasks_produce_makes_runs_by_partition_while_their_own_runs_g
         await client.patch(RUNS, operated.namespace, maker, {"spec": {"desiredState": "Cancelled"}})
     assert status["outputs"] == {"show": {"day": "tue", "rows": 20}}
     assert run["metadata"]["annotations"][CAUSE] == (
-        f"asset rates tue of DAGRun {ended}, task get, asset orders tue of DAGRun {maker}, task split[1]"
+        f"asset rates tue of DAGRun {ended}, asset orders tue of DAGRun {maker}, task split[1]"
     )
     assert said["phase"] == "Running"
     assert {(item["task"], item["reason"]) for item in said["failures"]} == {

@@ -59,6 +59,10 @@ def refusal(spec: Any) -> str:
             },
             "spec.tasks.b.produces[0].metadata.n: `tasks.a.state` (at character",
         ),
+        (
+            {"tasks": {"a": task()}, "produces": [{"name": "x", "partition": "$[[ outputs.day ]]"}]},
+            "spec.produces[0].partition: `outputs.day`",
+        ),
         ({"tasks": {"a": task(env={"A": "$[[ params.x ]]"})}}, "spec.tasks.a.env.A: `params.x` (at character"),
         (
             {"tasks": {"a": task(), "b": task(args=["$[[ tasks.a.outputs.x ]]"])}},

@@ -42,7 +42,7 @@ def latest(runs: Iterable[Mapping[str, Any]]) -> list[Latest]:
             key = (meta["namespace"], item["name"], item.get("partition", ""))
             if key not in found or found[key].at < item["at"]:
                 metadata = item.get("metadata") or {}
-                found[key] = Latest(*key, item["at"], run["spec"]["dag"], meta["name"], item["task"], metadata)
+                found[key] = Latest(*key, item["at"], run["spec"]["dag"], meta["name"], item.get("task", ""), metadata)
     fresh = sorted(found.values(), key=lambda update: (update.at, update.partition), reverse=True)
     return sorted(fresh, key=lambda update: (update.namespace, update.name))
 

@@ -41,7 +41,8 @@ class AssetUpdates(Gathering):
             how=self.how,
             at=moment(found.facts[-1]),
             cause=", ".join(
-                f"asset {fact.source}{f' {fact.partition}' if fact.partition else ''} of DAGRun {fact.run}, task {fact.task}"
+                f"asset {fact.source}{f' {fact.partition}' if fact.partition else ''} of DAGRun {fact.run}"
+                + (f", task {fact.task}" if fact.task else "")
                 for fact in reversed(found.facts)
             ),
             values=assets.values(told[-1], {fact.source: said for fact, said in zip(found.facts, told, strict=True)}),
@@ -53,7 +54,9 @@ def _told(fact: Fact, run: Run | None) -> dict[str, Any]:
     at = stamp(fact.at)
     same = {"name": fact.source, "partition": fact.partition, "task": fact.task, "at": at}
     said = (run.status.get("produced") or ()) if run else ()
-    found: Mapping[str, Any] = next((item for item in said if same.items() <= {"partition": "", **item}.items()), {})
+    found: Mapping[str, Any] = next(
+        (item for item in said if same.items() <= {"partition": "", "task": "", **item}.items()), {}
+    )
     more = {"namespace": fact.namespace, "run": fact.run, "dag": run.dag if run else ""}
     return {**same, **more, "metadata": found.get("metadata") or {}}
 

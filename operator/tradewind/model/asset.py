@@ -8,12 +8,12 @@ from tradewind.model.base import Anything, Model, Name, Opaque, Text, Timestamp,
 
 
 class Produces(Model):
-    """An asset of which a task makes a new version when it succeeds."""
+    """An asset of which a task, or a run, makes a new version when it succeeds."""
 
     name: Name
     """The asset's name: all DAGs of the namespace mean the same by it."""
     partition: Text = ""
-    """Which part of it, e.g. a day; `$[[ ]]` is rendered, over the task's `outputs`, params, run and item."""
+    """Which part of it, e.g. a day; `$[[ ]]` is rendered, over params and run, and the task's `outputs` and item, or of a DAG over tasks."""
     metadata: Annotated[dict[str, Anything], Field(max_length=32)] = {}
     """What else to say of it, up to 1 KiB as JSON; `$[[ ]]` is rendered, and where it is the whole value, its type is kept."""
 
@@ -25,12 +25,12 @@ class AssetUpdate(Model):
     """The asset's name."""
     partition: Annotated[str, Field(max_length=256)] = ""
     """Which part of it."""
-    task: str
-    """The task or item that made it."""
+    task: str = ""
+    """The task or item that made it; empty where it was the run as a whole."""
     at: Timestamp
     """When that ended."""
     metadata: Opaque = {}
-    """What the task said of it."""
+    """What was said of it."""
 
 
 class AssetClause(Model):

@@ -1,4 +1,4 @@
-"""Assets: what a task that has succeeded made new versions of, and when enough of them are there for a trigger."""
+"""Assets: what a task or a run that has succeeded made new versions of, and when enough of them are there for a trigger."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -9,6 +9,7 @@ from tradewind.model.asset import AssetClause, Assets, Produces
 from tradewind.model.duration import stamp
 from tradewind.plan import template
 from tradewind.plan.cel import ExpressionError, Variables
+from tradewind.plan.expression import evaluate
 from tradewind.plan.ledger import Ledger
 from tradewind.plan.problem import Problem
 from tradewind.plan.unit import Unit
@@ -32,11 +33,23 @@ class NoUpdate(ValueError):
 
 def update(ledger: Ledger, unit: Unit, index: int, produces: Produces) -> dict[str, Any]:
     """What a task or item that has succeeded made, as a status has it. Raises NoUpdate."""
-    path = f"produces[{index}]"
 
     def value(text: str) -> Any:
         return ledger.evaluate_own(unit, text)
 
+    return _told(f"produces[{index}]", produces, value, unit.key, unit.ended[-1].end)
+
+
+def update_of_run(ledger: Ledger, index: int, produces: Produces, now: float) -> dict[str, Any]:
+    """What a run that succeeds made. Raises NoUpdate."""
+
+    def value(text: str) -> Any:
+        return evaluate(text, ledger.definition.final_scope, ledger.run.values(), ledger.of_task)
+
+    return _told(f"spec.produces[{index}]", produces, value, "", now)
+
+
+def _told(path: str, produces: Produces, value: template.Evaluate, task: str, at: float) -> dict[str, Any]:
     try:
         partition = template.render(produces.partition, value, template.written)
         metadata = template.render_tree(dict(produces.metadata), value)
@@ -47,8 +60,8 @@ def update(ledger: Ledger, unit: Unit, index: int, produces: Produces) -> dict[s
         raise NoUpdate(f"{path}.metadata: {size} bytes, the limit is {METADATA_LIMIT}: say where more is to be found")
     if len(partition) > PARTITION_LIMIT:
         raise NoUpdate(f"{path}.partition: {len(partition)} characters, the limit is {PARTITION_LIMIT}")
-    found = {"name": produces.name, "partition": partition, "task": unit.key, "at": stamp(unit.ended[-1].end)}
-    return {**{name: text for name, text in found.items() if text}, **({"metadata": metadata} if metadata else {})}
+    found: dict[str, Any] = {"name": produces.name, "partition": partition, "task": task, "at": stamp(at)}
+    return {name: said for name, said in {**found, "metadata": metadata}.items() if said}
 
 
 def names(spec: Assets) -> list[str]:
