@@ -313,3 +313,11 @@ async def test_a_dag_of_the_own_namespace_may_come_later_and_what_ran_before_is_
     assert len(there.causes()) == 1 and there.status()["message"] == ""
     ours.clean()
     assert (RUNS.plural, "ns", "a-1") not in there.objects
+
+
+async def test_a_dag_that_is_there_twice_by_its_namespace_is_told() -> None:
+    there = server(completed={"dags": [{"name": "a"}, {"name": "a", "namespace": "ns"}]})
+    assert await Operator(there).look()
+    ours = Operator(there)
+    assert await ours.look() and await ours.save()
+    assert there.status()["phase"] == "Waiting" and "a DAG is there twice" in there.status()["message"]

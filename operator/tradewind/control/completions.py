@@ -10,6 +10,7 @@ from tradewind.control.facts import Facts
 from tradewind.control.firing import Known
 from tradewind.control.gathering import Followed, Gathering, moment
 from tradewind.control.run import Run
+from tradewind.control.triggers import Waits
 from tradewind.kube.client import Client
 from tradewind.model.completed import Completed
 from tradewind.model.duration import seconds, stamp
@@ -40,7 +41,11 @@ class Completions(Gathering):
     async def followed(self, trigger: Known) -> Followed:
         """DAGs of the trigger's own namespace are followed whether or not they are there (yet), others while they allow it."""
         topics, refused, words = {}, set(), []
-        for index, (source, dag) in enumerate(completed.follows(_spec(trigger), trigger.namespace).items()):
+        spec = _spec(trigger)
+        follows = completed.follows(spec, trigger.namespace)
+        if len(follows) < len(spec.dags):
+            raise Waits("spec.completed.dags: a DAG is there twice: say outcomes and when together")
+        for index, (source, dag) in enumerate(follows.items()):
             owner = dag.namespace or trigger.namespace
             topics[source] = ("completed", owner, source)
             if (owner, dag.name) == (trigger.namespace, trigger.spec.dag):
