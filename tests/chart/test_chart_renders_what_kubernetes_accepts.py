@@ -40,6 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "imagePullSecrets": [{"name": "registry"}],
         "crds": {"keep": False},
         "serviceAccount": {"name": "own", "annotations": {"c": "d"}},
+        "objectTriggers": {"rules": [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "watch"]}]},
     },
 }
 MODELS = {

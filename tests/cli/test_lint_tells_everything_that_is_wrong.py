@@ -40,7 +40,7 @@ def test_all_examples_are_without_mistakes() -> None:
         (document("DAGRun", "r", "{}"), "4:1", "spec.dag: required"),
         (document("Pool", "p", "{slots: many}"), "4:8", "spec.slots: input should be a valid integer"),
         (document("ClusterPool", "p", "{slots: 1}") + "specs: {}\n", "5:1", "specs: unknown field"),
-        (document("Trigger", "t", "{dag: d}"), "4:1", "spec: write one of schedule"),
+        (document("Trigger", "t", "{dag: d}"), "4:1", "spec: write one of schedule, "),
         (
             document("Trigger", "t", "{dag: d, schedule: {every: 1h, cron: '@daily'}}"),
             "4:16",

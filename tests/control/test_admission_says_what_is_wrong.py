@@ -25,7 +25,12 @@ class Cluster(Asks):
         if isinstance(found, ApiError):
             raise found
         result = review("DAG", found)
-        return KnownDAG({}, str(result.problems[0])) if result.problems else KnownDAG(result.content.spec.params)
+        allowed = found.get("allowTriggersFrom", ())
+        return (
+            KnownDAG({}, str(result.problems[0]))
+            if result.problems
+            else KnownDAG(result.content.spec.params, "", allowed)
+        )
 
     async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
         return render(spec, nowhere)
@@ -217,3 +222,18 @@ def test_a_review_is_read() -> None:
 def test_what_is_no_review_is_told_apart(data: Any) -> None:
     with pytest.raises(Malformed):
         parse(data)
+
+
+@pytest.mark.parametrize("dags", [{}, {"load": GOOD}, {"load": Forbidden(403, "Forbidden", "no")}])
+async def test_it_is_not_told_whether_a_dag_that_one_may_not_follow_is_there(dags: dict[str, Any]) -> None:
+    spec = {"dag": "d", "params": {"n": 1}, "completed": {"dags": [{"name": "load", "namespace": "other"}]}}
+    verdict = await admit(request("Trigger", spec), Cluster(d=GOOD, **dags))
+    words = "spec.completed.dags[0]: namespace other has no DAG 'load' that allows triggers from namespace ns"
+    assert not verdict.problems and [warning.startswith(words) for warning in verdict.warnings] == [True]
+
+
+@pytest.mark.parametrize("allowed", ["ns", "*"])
+async def test_a_dag_that_allows_it_is_followed_without_a_word(allowed: str) -> None:
+    spec = {"dag": "d", "params": {"n": 1}, "completed": {"dags": [{"name": "load", "namespace": "other"}]}}
+    verdict = await admit(request("Trigger", spec), Cluster(d=GOOD, load={**GOOD, "allowTriggersFrom": [allowed]}))
+    assert [*verdict.problems, *verdict.warnings] == []

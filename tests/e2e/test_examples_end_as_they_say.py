@@ -15,12 +15,13 @@ from tradewind.cli.follow import picture
 from tradewind.cli.shelf import Shelf
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
-from tradewind.kube.resources import APPROVALS, DAGS, POOLS, RUNS, TEMPLATES
+from tradewind.kube.pod import TRIGGER
+from tradewind.kube.resources import APPROVALS, CONFIG_MAPS, DAGS, POOLS, RUNS, TEMPLATES, TRIGGERS
 from worlds.world import World, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-RESOURCES = {"DAG": DAGS, "Pool": POOLS, **TEMPLATES}
+RESOURCES = {"DAG": DAGS, "Pool": POOLS, "Trigger": TRIGGERS, **TEMPLATES}
 AT_ONCE = 6
 """Examples that run at the same time: enough to be quick, few enough for a small machine."""
 Found = dict[str, Any]
@@ -49,7 +50,13 @@ async def _run_all(world: World) -> dict[str, Found]:
                     await world.create(client, RESOURCES[document.kind], body)
                 expected = json.loads((EXAMPLES / "expected" / f"{name}.json").read_text())
                 async with served(expected.get("serve")) as params:
-                    run = await world.start(client, name, **params)
+                    if made := expected.get("create"):
+                        await world.create(client, CONFIG_MAPS, made)
+                        run = ""
+                    else:
+                        run = await world.start(client, name, **params)
+                    if then := expected.get("then"):
+                        run = await triggered(world, client, then)
                     for task, decision in expected.get("approve", {}).items():
                         await decided(world, client, run, task, decision)
                     status = await world.finished(client, run, 300)
@@ -93,6 +100,15 @@ async def served(answers: dict[str, Any] | None) -> AsyncIterator[dict[str, str]
         await runner.cleanup()
 
 
+async def triggered(world: World, client: Client, trigger: str) -> str:
+    """The first run that a trigger makes."""
+
+    async def made() -> Any:
+        return (await client.list(RUNS, world.namespace, labelSelector=f"{TRIGGER}={trigger}"))["items"]
+
+    return str((await eventually(made, 120))[0]["metadata"]["name"])
+
+
 async def decided(world: World, client: Client, run: str, task: str, decision: dict[str, Any]) -> None:
     """A person's decision, once it is asked for."""
 
@@ -118,7 +134,7 @@ def test_there_is_an_expectation_for_each_example() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_ends_as_it_says(results: dict[str, Found], name: str) -> None:
     expected, found = json.loads((EXAMPLES / "expected" / f"{name}.json").read_text()), results[name]
-    for how in ("serve", "approve", "edits", "again"):
+    for how in ("serve", "approve", "edits", "again", "create", "then"):
         expected.pop(how, None)
     assert found["phase"] == expected.pop("phase"), found
     assert expected.pop("message", "") in found["message"]

@@ -12,7 +12,8 @@ from cluster.shell import ClusterError
 from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.resources import CLUSTER_POOLS, DAGS, LEASES, RUNS
+from tradewind.kube.pod import TRIGGER
+from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, LEASES, RUNS, TRIGGERS
 from tradewind.kube.shards import SHARD
 from worlds.real import real
 from worlds.world import World, eventually
@@ -56,6 +57,7 @@ async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces
                 await client.create(CLUSTER_POOLS, "", limit)
                 await _shared(home, other, client)
                 await _replaced(other, client)
+                await _granted(cluster, home, client)
         finally:
             cluster.helm("uninstall", "tradewind", "-n", home.namespace, "--wait")
             cluster.kubectl("delete", "clusterpool", names[0], "--ignore-not-found")
@@ -80,6 +82,33 @@ async def _duties_are_apart(cluster: Any, world: World) -> None:
     )  # roles are aggregated a moment later
     assert not may("writer", "patch", "approvals") and may("writer", "list", "approvals")
     assert may("approver", "patch", "approvals") and not may("approver", "patch", "dagruns")
+
+
+async def _granted(cluster: Any, world: World, client: Client) -> None:
+    """A trigger follows what the chart lets the operator read, and says which rule is missing."""
+    await world.create(client, DAGS, world.dag("changed", {"a": {"wait": {"duration": "0s"}}}))
+    followed = {"apiVersion": "v1", "kind": "ConfigMap", "changes": ["Created"]}
+    spec = {"dag": "changed", "object": followed}
+    body = {"apiVersion": API_VERSION, "kind": "Trigger", "metadata": {"name": "changed"}, "spec": spec}
+    await world.create(client, TRIGGERS, body)
+
+    async def phase(wanted: str) -> Any:
+        status = (await client.get(TRIGGERS, world.namespace, "changed")).get("status") or {}
+        return status.get("phase") == wanted and status
+
+    rule = '{apiGroups: [""], resources: [configmaps], verbs: [list, watch]}'
+    assert f"add {rule} to the chart's objectTriggers.rules" in (await eventually(lambda: phase("Waiting")))["message"]
+    rules = '[{"apiGroups":[""],"resources":["configmaps"],"verbs":["list","watch"]}]'
+    more = ("--set", "watchNamespaces=null", "--set-json", f"objectTriggers.rules={rules}")
+    await asyncio.to_thread(helm, cluster, world, "upgrade", *more)
+    assert (await eventually(lambda: phase("Active"), 60))["message"] == ""
+    new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new"}}
+    await world.create(client, CONFIG_MAPS, new)
+
+    async def made() -> Any:
+        return (await client.list(RUNS, world.namespace, labelSelector=f"{TRIGGER}=changed"))["items"]
+
+    await world.finished(client, (await eventually(made, 60))[0]["metadata"]["name"])
 
 
 async def _shared(home: World, other: World, client: Client) -> None:

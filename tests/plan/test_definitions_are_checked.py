@@ -46,6 +46,23 @@ def refusal(spec: Any) -> str:
             {"tasks": {"a": task(env={"S": "1"}, envFrom={"S": {"secretKeyRef": {"name": "n", "key": "k"}}})}},
             "spec.tasks.a.envFrom.S: set in env too",
         ),
+        (
+            {"tasks": {"a": task(produces=[{"name": "x", "partition": "$[[ outputs.day"}])}},
+            "spec.tasks.a.produces[0].partition: `$[[ outputs.day`: `$[[` without `]]`",
+        ),
+        (
+            {
+                "tasks": {
+                    "a": task(),
+                    "b": task(dependsOn=["a"], produces=[{"name": "x", "metadata": {"n": "$[[ tasks.a.state ]]"}}]),
+                }
+            },
+            "spec.tasks.b.produces[0].metadata.n: `tasks.a.state` (at character",
+        ),
+        (
+            {"tasks": {"a": task()}, "produces": [{"name": "x", "partition": "$[[ outputs.day ]]"}]},
+            "spec.produces[0].partition: `outputs.day`",
+        ),
         ({"tasks": {"a": task(env={"A": "$[[ params.x ]]"})}}, "spec.tasks.a.env.A: `params.x` (at character"),
         (
             {"tasks": {"a": task(), "b": task(args=["$[[ tasks.a.outputs.x ]]"])}},

@@ -146,7 +146,10 @@ def _clear(task: str) -> Any:
     ("task", "words"),
     [
         ({"loop": {"until": "tasks.z.outputs.n == 1"}}, "spec.tasks.a.loop.until: `tasks.z.outputs.n == 1`"),
-        ({"loop": {"until": "tasks.z.state"}}, "loop.until knows outputs.NAME, iteration, params.NAME and run.name"),
+        (
+            {"loop": {"until": "tasks.z.state"}},
+            "loop.until and produces know outputs.NAME, iteration, params.NAME and run.name",
+        ),
         ({"loop": {"until": "iteration"}}, "gives an integer, not true or false"),
         (
             {"loop": {"until": "outputs.n == 'x'"}, "outputs": {"n": {"type": "integer"}}},

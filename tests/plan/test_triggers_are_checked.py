@@ -42,6 +42,24 @@ def test_what_is_wrong_is_told_with_its_field(spec: dict[str, Any], words: str) 
     assert words in "\n".join(map(str, check(trigger(**spec), PARAMS)))
 
 
+FOLLOWING = [
+    ({"dags": [{"name": "d"}]}, "spec.completed.dags[0].name: a DAG whose runs start others of it would never stop"),
+    ({"dags": [{"name": "a"}, {"name": "a"}]}, "spec.completed.dags[1]: 'a' is there twice"),
+    ({"dags": [{"name": "a"}], "atLeast": 2}, "spec.completed.atLeast: is more than there are DAGs, 1"),
+    (
+        {"dags": [{"name": "a", "when": "source.rows > 1"}]},
+        "spec.completed.dags[0].when: `source.rows > 1` (at character 7): there is no 'source.rows'; there are",
+    ),
+    ({"dags": [{"name": "a", "when": "source.run"}]}, "gives a string, not true or false"),
+]
+
+
+@pytest.mark.parametrize(("completed", "words"), FOLLOWING)
+def test_what_is_wrong_with_the_dags_that_it_follows_is_told(completed: dict[str, Any], words: str) -> None:
+    spec = TriggerSpec.model_validate({"dag": "d", "completed": completed})
+    assert words in "\n".join(map(str, check(spec, None)))
+
+
 def test_params_are_not_judged_before_the_dag_is_known() -> None:
     assert check(trigger(params={"region": "north"}), None) == []
     assert check(trigger(params={"day": "$[[ run.date ]]"}), PARAMS) == []
@@ -76,3 +94,17 @@ def test_points_in_time_keep_their_zone() -> None:
     assert told(TICK) == "2026-10-25T02:30:00+02:00"
     assert told(TICK.replace(fold=1)) == "2026-10-25T02:30:00+01:00"
     assert told(datetime(2026, 1, 1, tzinfo=ZoneInfo("Europe/London"))) == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("assets", "words"),
+    [
+        ({}, "spec.assets: needs one list of assets; write anyOf or allOf"),
+        ({"anyOf": [{"name": "a"}], "allOf": [{"name": "b"}]}, "spec.assets: needs one list of assets"),
+        ({"allOf": [{}]}, "spec.assets.allOf[0]: names no one thing; write one of name, anyOf and allOf"),
+        ({"anyOf": [{"name": "a", "allOf": ["b"]}]}, "spec.assets.anyOf[0]: names no one thing"),
+    ],
+)
+def test_what_is_wrong_with_the_assets_that_it_waits_for_is_told(assets: dict[str, Any], words: str) -> None:
+    spec = TriggerSpec.model_validate({"dag": "d", "assets": assets})
+    assert words in "\n".join(map(str, check(spec, None)))

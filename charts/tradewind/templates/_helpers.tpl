@@ -60,6 +60,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [apps]
   resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is mended
   verbs: [get, list, create, update, delete]
+{{- with .Values.objectTriggers.rules }} # what triggers follow
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- /* Where the pods of both Deployments may run, and as whom. */ -}}

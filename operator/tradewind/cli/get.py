@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs, runs, triggers, backfills, approvals or pools in a table."""
+"""`tradewind get`: DAGs, runs, triggers, backfills, assets, approvals or pools in a table."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.cli import assets
 from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
@@ -44,6 +45,8 @@ KINDS = {
     "clusterpool": CLUSTER_POOLS,
     **{name: found for found in TEMPLATES.values() for name in (found.plural, found.plural.removesuffix("s"))},
 }
+ASSETS = "assets"
+"""No kind: what runs say that they have produced."""
 HEADS = {
     RUNS: ["RUN", "DAG", "MADE BY", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
@@ -59,8 +62,8 @@ HEADS = {
 @click.command()
 @click.argument(
     "kind",
-    type=click.Choice(list(KINDS)),
-    metavar="dags|runs|triggers|backfills|approvals|pools|clusterpools|tasktemplates|...",
+    type=click.Choice([*KINDS, ASSETS]),
+    metavar="dags|runs|triggers|backfills|assets|approvals|pools|clusterpools|tasktemplates|...",
 )
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
@@ -70,7 +73,10 @@ HEADS = {
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs, runs (the youngest first), triggers, backfills, approvals or pools."""
+    """List DAGs, runs (the youngest first), triggers, backfills, assets (when each was updated last), approvals or pools."""
+    if kind == ASSETS:
+        await assets.show(client, None if all_namespaces else namespace, name, output)
+        return
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
     if name:

@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from tradewind import GROUP
 from tradewind.control.review import Reviewed, User, against, review, review_dag
-from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.model.run import DAGRunSpec
+from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
+from tradewind.plan import completed
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem, summary
 from tradewind.plan.render import Rendering
@@ -61,10 +63,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class KnownDAG:
-    """What a run has to do with of its DAG: the params that it declares or, where it is invalid, what is wrong first."""
+    """What runs and triggers have to do with of a DAG: the params that it declares or, where it is invalid, what is wrong first; from
+    which namespaces it may be followed."""
 
     params: Mapping[str, Param]
     wrong: str = ""
+    allowed: Sequence[str] = ()
 
 
 class Asks(Protocol):
@@ -122,7 +126,25 @@ async def _maker(request: Request, asks: Asks) -> Verdict:
     result = await _reviewed(request)
     if result.problems:
         return Verdict(result.problems)
-    return await _against(request, asks, result.content, f"the {request.kind.lower()}", "runs")
+    verdict = await _against(request, asks, result.content, f"the {request.kind.lower()}", "runs")
+    return Verdict(verdict.problems, [*verdict.warnings, *await _refused(request, asks, result.content)])
+
+
+async def _refused(request: Request, asks: Asks, spec: User) -> list[str]:
+    """The DAGs of other namespaces that a trigger can't follow, as things are."""
+    warnings = []
+    for index, dag in enumerate(spec.completed.dags if isinstance(spec, TriggerSpec) and spec.completed else ()):
+        if dag.namespace in ("", request.namespace):
+            continue
+        try:
+            allowed = (await asks.dag(dag.namespace, dag.name)).allowed
+        except (NotFound, Forbidden):
+            allowed = ()
+        except ApiError:
+            continue  # The trigger's status will say.
+        if not completed.may_follow(allowed, dag.namespace, request.namespace):
+            warnings.append(completed.refusal(index, dag, request.namespace))
+    return warnings
 
 
 async def _against(request: Request, asks: Asks, user: User, waits: str, fails: str) -> Verdict:

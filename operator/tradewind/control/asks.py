@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from tradewind.control.admission import KnownDAG, Verdict
+from tradewind.control.dagfacts import allowed_from
 from tradewind.control.launch import Held, forbidden
 from tradewind.control.podbuild import Unrenderable
 from tradewind.control.review import bare_pod, review_dag, templated
@@ -38,10 +39,12 @@ class ClusterAsks:
         """A DAG. Raises ApiError. Runs come in bursts: a DAG that has not changed is reviewed once."""
         body = await self._client.get(DAGS, namespace, name)
         if uses_templates(body.get("spec") or {}):
-            return await asyncio.to_thread(_known, await self.rendering(namespace, name, body["spec"]))
+            return await asyncio.to_thread(_known, await self.rendering(namespace, name, body["spec"]), body["spec"])
         version = (body["metadata"]["uid"], int(body["metadata"].get("generation") or 0))
         if version not in self._dags:
-            self._dags[version] = await asyncio.to_thread(_known, render(body.get("spec") or {}, nowhere))
+            self._dags[version] = await asyncio.to_thread(
+                _known, render(body.get("spec") or {}, nowhere), body.get("spec") or {}
+            )
             if len(self._dags) > CACHED:
                 self._dags.popitem(last=False)
         return self._dags[version]
@@ -88,11 +91,11 @@ class ClusterAsks:
         return Verdict()
 
 
-def _known(rendering: Rendering) -> KnownDAG:
-    result = review_dag(rendering)
+def _known(rendering: Rendering, spec: Any) -> KnownDAG:
+    result, allowed = review_dag(rendering), allowed_from(spec)
     if result.problems:
-        return KnownDAG({}, str(result.problems[0]))
-    return KnownDAG(result.content.spec.params)
+        return KnownDAG({}, str(result.problems[0]), allowed)
+    return KnownDAG(result.content.spec.params, "", allowed)
 
 
 def _distinct(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:

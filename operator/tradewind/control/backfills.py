@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,6 +118,13 @@ class BackfillReconciler:
         self._take(key, known)
         if before is None or (before.uid, before.generation) != (known.uid, known.generation):
             self.queue.add(key)
+
+    async def prime(self, namespaces: Sequence[str | None], owns: Callable[[str], bool]) -> None:
+        """Reads the backfills: whether a run may be deleted depends on them."""
+        for namespace in namespaces:
+            for body in (await self._client.list(BACKFILLS, namespace))["items"]:
+                if owns(body["metadata"]["namespace"]):
+                    self.seen(body, False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""

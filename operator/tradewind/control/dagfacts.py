@@ -29,10 +29,17 @@ class DAGIndex:
     def __init__(self, client: Client, changed: Callable[[str, str], None]) -> None:
         self._client, self._changed = client, changed
         self._known: dict[Key, DAGFacts] = {}
+        self._allowed: dict[Key, tuple[str, ...]] = {}
+        """Of the DAGs that say whose triggers may follow them: where those are."""
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
         key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
+        before = self._allowed.pop(key, None)
+        if not deleted and (allowed := allowed_from(spec)):
+            self._allowed[key] = allowed
+        if before != self._allowed.get(key):
+            self._changed(*key)
         if deleted:
             self._known.pop(key, None)
             self._changed(*key)
@@ -40,6 +47,11 @@ class DAGIndex:
             self.spec_seen(*key, spec)
         elif key not in self._known:
             self._take(key, DAGFacts())
+
+    def foreign_seen(self, body: Object, deleted: bool) -> None:
+        """The same for one of another shard, which only matters if someone has asked for it."""
+        if (body["metadata"]["namespace"], body["metadata"]["name"]) in self._known:
+            self.seen(body, deleted)
 
     def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
         """What a DAG says, its templates included."""
@@ -54,7 +66,15 @@ class DAGIndex:
             except NotFound:
                 return None
             self._known.setdefault(key, DAGFacts() if spec.get("template") else _facts(spec))
+            if allowed := allowed_from(spec):
+                self._allowed.setdefault(key, allowed)
         return self._known[key]
+
+    async def allowed(self, namespace: str, name: str) -> tuple[str, ...]:
+        """From which namespaces a DAG may be followed, beside its own. Raises ApiError."""
+        if await self.of(namespace, name) is None:
+            return ()
+        return self._allowed.get((namespace, name), ())
 
     def _take(self, key: Key, facts: DAGFacts) -> None:
         if self._known.get(key) != facts:
@@ -68,3 +88,9 @@ def _facts(spec: Any) -> DAGFacts:
     except (ValidationError, AttributeError):
         return DAGFacts()  # The DAG's own condition says what is wrong with it.
     return DAGFacts(params, spec.get("suspend") is True)
+
+
+def allowed_from(spec: Any) -> tuple[str, ...]:
+    """From which namespaces a DAG may be followed, by its spec. A template does not decide that."""
+    said = spec.get("allowTriggersFrom")
+    return tuple(map(str, said)) if isinstance(said, list) else ()

@@ -8,15 +8,20 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
+from tradewind.control.assetupdates import AssetUpdates
 from tradewind.control.backfills import BackfillReconciler
 from tradewind.control.census import count
+from tradewind.control.completions import Completions
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
+from tradewind.control.facts import Facts
 from tradewind.control.history import HistoryReconciler
 from tradewind.control.launch import Launcher
 from tradewind.control.lean import kopf
 from tradewind.control.light import USUAL, Light
 from tradewind.control.memory import trimmer
+from tradewind.control.objects import ObjectChanges
+from tradewind.control.objectwatch import ObjectWatches
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
@@ -31,7 +36,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.resources import BACKFILLS, TEMPLATES
+from tradewind.kube.resources import TEMPLATES
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -83,6 +88,8 @@ class Engine:
         self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered)
         self.template_status = TemplateReconciler(client, self.templates, self.events)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
+        self.triggers = TriggerReconciler(client, self.events)
+        self.facts = Facts(client, self.triggers.followers)
         self.runs = RunReconciler(
             client,
             revisions,
@@ -92,13 +99,19 @@ class Engine:
             self._phase_changed,
             self._run_deleted,
             self.pools.changed,
+            self.facts.seen,
             list(namespaces) or [None],
             owned,
             light,
         )
         self.pools.book = self.runs.book
-        self.triggers = TriggerReconciler(client, self.events)
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
+        self.triggers.sources["completed"] = Completions(
+            client, self.facts, self.triggers.dags, self.triggers.run_seen, lambda name: name in (namespaces or (name,))
+        )
+        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen)
+        self.objects = ObjectWatches(client, self.triggers.wake)
+        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen)
         self.backfills = BackfillReconciler(client, self.events, self.triggers.dags, self.history.look)
         self.history.held = self.backfills.holds
         self.ready = asyncio.Event()
@@ -124,6 +137,7 @@ class Engine:
             finally:
                 self.ready.clear()
                 await self.runs.podless.close()
+                await self.objects.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
             for task in running:
@@ -141,12 +155,14 @@ class Engine:
         self.dags.run_seen(run)
         self.triggers.run_seen(run)
         self.backfills.run_seen(run)
+        self.facts.seen(run)
         self.triggers.when_settled(run, self.history.run_seen)
 
     def _run_deleted(self, run: Run) -> None:
         self.runs.subdags.seen(run, deleted=True)
         self.triggers.run_seen(run, deleted=True)
         self.backfills.run_seen(run, deleted=True)
+        self.facts.seen(run, deleted=True)
         self.history.run_seen(run, deleted=True)
         self.revisions.run_gone(run)
 
@@ -177,18 +193,16 @@ class Engine:
             group.create_task(self._kopf(watching, interrupted))
 
     async def _prime(self) -> None:
-        """What may start depends on the pools, which runs may be deleted on the backfills: read them first, as often as it takes."""
+        """What may start depends on the pools, what may be deleted on triggers and backfills: read them first, as often as it takes."""
         delay = 0.1
         while True:
             try:
-                await self.runs.prime()
-                for namespace in self._namespaces or (None,):
-                    for body in (await self._client.list(BACKFILLS, namespace))["items"]:
-                        if self._owned.owns(body["metadata"]["namespace"]):
-                            self.backfills.seen(body, deleted=False)
+                await self.runs.book.prime(self._client, list(self._namespaces) or [None])
+                await self.triggers.prime(list(self._namespaces) or [None], self._owned.owns)
+                await self.backfills.prime(list(self._namespaces) or [None], self._owned.owns)
                 return
             except ApiError as error:
-                log.warning("reading pools and backfills: %s", error)
+                log.warning("reading pools, triggers and backfills: %s", error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 15)
 
@@ -240,9 +254,10 @@ class Engine:
 
         async def dag(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("dags").set(time.time())
-            if not self._owned.owns(event["object"]["metadata"]["namespace"]):
-                return
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
+            if not self._owned.owns(body["metadata"]["namespace"]):
+                self.triggers.dags.foreign_seen(body, deleted)
+                return
             self.dags.seen(body, deleted)
             self.history.dag_seen(body, deleted)
             self.revisions.dag_seen(body, deleted)
@@ -267,10 +282,10 @@ class Engine:
 
         async def trigger(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("triggers").set(time.time())
-            meta = event["object"]["metadata"]
-            if self._owned.owns(meta["namespace"]):
-                self.triggers.seen(dict(event["object"]), event["type"] == "DELETED")
-                self.backfills.trigger_seen(meta["namespace"], meta["name"])
+            meta, deleted = event["object"]["metadata"], event["type"] == "DELETED"
+            owned = self._owned.owns(meta["namespace"])
+            (self.triggers.seen if owned else self.triggers.others_seen)(dict(event["object"]), deleted)
+            self.backfills.trigger_seen(meta["namespace"], meta["name"])
 
         async def backfill(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("backfills").set(time.time())

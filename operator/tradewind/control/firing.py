@@ -52,9 +52,14 @@ async def fire(client: Client, trigger: Known, firing: Firing) -> Fired:
     """Makes the run of an occasion, unless it is there. Raises ExpressionError for params that can't be computed, and what the API
     raises."""
     found = given(trigger.name, trigger.namespace, trigger.spec, firing)
-    name = run_name(trigger.name, firing.suffix)
     if found is None:
-        return Fired(name, "filtered")
+        return Fired(run_name(trigger.name, firing.suffix), "filtered")
+    return await make(client, trigger, firing, found)
+
+
+async def make(client: Client, trigger: Known, firing: Firing, found: Given) -> Fired:
+    """The same, with what the run is given."""
+    name = run_name(trigger.name, firing.suffix)
     try:
         with flow(trigger.namespace, ("trigger", trigger.name), Lane.URGENT):
             answer = await client.create(RUNS, trigger.namespace, body(trigger, firing, found))

@@ -35,7 +35,7 @@ from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.fairqueue import Lane
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
-from tradewind.kube.resources import CLUSTER_POOLS, POOLS, RUNS
+from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.duration import seconds, stamp
@@ -59,7 +59,7 @@ CLEAN_DELAY = 5.0
 
 class RunReconciler:
     """Brings every run on. `phase_changed(run)` and `run_deleted(run)` are called for the DAG's status and history,
-    `pool_changed` for a pool's status."""
+    `pool_changed` for a pool's status, `foreign(run, deleted)` for the runs of other shards."""
 
     def __init__(
         self,
@@ -71,14 +71,15 @@ class RunReconciler:
         phase_changed: Callable[[Run], None],
         run_deleted: Callable[[Run], None],
         pool_changed: Callable[[PoolId], None],
+        foreign: Callable[[Run, bool], None],
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
         light: Light = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions = client, revisions
-        self._run_deleted = run_deleted
-        self._phase_changed, self._clock, self._namespaces = phase_changed, clock, namespaces
+        self._run_deleted, self._foreign = run_deleted, foreign
+        self._phase_changed, self._clock = phase_changed, clock
         self._teller = Teller(events)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
         self.views: dict[str, View] = {}
@@ -96,14 +97,6 @@ class RunReconciler:
         self._beginner = Beginner(client, revisions, templates, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
 
-    async def prime(self) -> None:
-        """Reads the pools: what may start depends on them."""
-        pools = [(POOLS, namespace) for namespace in self._namespaces]
-        for resource, namespace in [*pools, *([(CLUSTER_POOLS, None)] if None in self._namespaces else [])]:
-            for body in (await self._client.list(resource, namespace))["items"]:
-                if not resource.namespaced or self._owned.owns(body["metadata"]["namespace"]):
-                    self.book.pool_seen({**body, "kind": resource.kind}, deleted=False)
-
     # What the watches say.
 
     def known(self, uid: str) -> int:
@@ -112,8 +105,9 @@ class RunReconciler:
         return view.run.version if view else 0
 
     def seen(self, run: Run, deleted: bool) -> None:
-        """A DAGRun was created, changed or deleted. Those of other shards are none of ours."""
+        """A DAGRun was created, changed or deleted. Those of other shards are none of ours, but for who follows them."""
         if not self._owned.owns(run.namespace):
+            self._foreign(run, deleted)
             return
         if deleted:
             self._forget(run.uid)
@@ -323,6 +317,8 @@ class RunReconciler:
         view.update(read_run(answer), self.pods.of(run.uid))
         if view.run.phase != run.phase:
             self._announce(view.run)
+        elif len(view.run.status.get("produced") or ()) > len(run.status.get("produced") or ()):
+            self._phase_changed(view.run)
 
     async def _clean(self, view: View) -> None:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""

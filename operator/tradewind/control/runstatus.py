@@ -1,8 +1,9 @@
 """The status of a run, as a pure function of what was observed and planned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tradewind.control.observe import Ended
@@ -12,6 +13,7 @@ from tradewind.control.status import Packed, append
 from tradewind.control.view import View
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES, Edit
+from tradewind.plan.assets import UPDATES_LIMIT, NoUpdate, update, update_of_run
 from tradewind.plan.attempt import Fixed
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
@@ -126,6 +128,8 @@ def current(
     packed = append(run.packed, entries, run.created)
     done = sum(board.tally[state] for state in FINAL)
     failures = [*(before.get("failures") or []), *refusals(view, board), *map(_failure, filter(_is_failure, news))]
+    produced, unproduced = _produced(before.get("produced") or [], board, plan, news, now)
+    failures += unproduced
     status: Status = {
         "observedGeneration": run.generation,
         "phase": plan.phase,
@@ -141,6 +145,7 @@ def current(
         "nodes": list(packed.nodes),
         "outputs": _outputs(before.get("outputs") or {}, news),
         "results": dict(plan.results),
+        "produced": produced,
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
         "waiting": [
@@ -176,6 +181,33 @@ def _outputs(before: Mapping[str, Any], news: Sequence[Ended]) -> Status:
         elif end.attempt.succeeded:
             found.pop(end.attempt.task, None)
     return found
+
+
+def _produced(
+    before: list[Status], board: Board, plan: Plan, news: Sequence[Ended], now: float
+) -> tuple[list[Status], list[Status]]:
+    """What was made of assets, with what the tasks say that have just succeeded, and the run if it does; and which of that can't be
+    told."""
+    found, failures = list(before), list[Status]()
+
+    def tell(task: str, attempt: int, what: Callable[[], Status]) -> None:
+        try:
+            if len(found) == UPDATES_LIMIT:
+                raise NoUpdate(f"produces: a run can tell of {UPDATES_LIMIT} updates of assets")
+            found.append(what())
+        except NoUpdate as error:
+            said = {"task": task, "attempt": attempt, "reason": "AssetError", "message": str(error)[:1_024]}
+            failures.append(said)
+
+    for end in news:
+        unit = board.units.get(end.attempt.task)
+        if unit is None or unit.state is not State.SUCCEEDED or not unit.ended or unit.ended[-1] != end.attempt:
+            continue
+        for index, produces in enumerate(board.definition.tasks[unit.task].produces):
+            tell(unit.key, end.attempt.number, partial(update, board, unit, index, produces))
+    for index, produces in enumerate(board.definition.spec.produces if plan.phase == "Succeeded" else ()):
+        tell("", 1, partial(update_of_run, board, index, produces, now))
+    return found, failures
 
 
 def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:

@@ -30,6 +30,8 @@ SHOWN = 5
 class Schedules:
     """The source `schedule`. `unfinished` tells the runs of a trigger that have not ended."""
 
+    written_first = False
+
     def __init__(
         self,
         client: Client,

@@ -1,10 +1,11 @@
 """Reconciling a trigger: can it fire, does it fire now, and what does its status say of that."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,11 +13,12 @@ from typing import Any, Protocol
 from tradewind.control.dagfacts import DAGFacts, DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.firing import Known
+from tradewind.control.followers import Followers
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
 from tradewind.control.validity import Validity
 from tradewind.kube.client import Client, Object
-from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.resources import TRIGGERS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.trigger import TriggerSpec
@@ -48,6 +50,10 @@ class Look:
 class Source(Protocol):
     """What makes triggers fire."""
 
+    written_first: bool
+    """Whether what it makes of things can't be worked out again: then its status is written down before it looks again, and only over
+    what was read."""
+
     async def look(self, trigger: Known) -> Look:
         """Fires for everything that has happened. Raises Waits, ExpressionError and what the API raises; it is asked again then."""
 
@@ -63,6 +69,7 @@ class TriggerReconciler:
         self.queue: WorkQueue[Key] = WorkQueue("trigger")
         self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
         self.dags = DAGIndex(client, self._dag_changed)
+        self.followers = Followers(self.wake)
         self.sources: dict[str, Source] = {}
         """By the field of a spec that names them."""
         self._known: dict[Key, Known] = {}
@@ -70,6 +77,8 @@ class TriggerReconciler:
         """Triggers whose specs can't be read."""
         self._checked: dict[Key, tuple[TriggerSpec, DAGFacts | None, list[Problem]]] = {}
         self._saved: dict[Key, Mapping[str, Any]] = {}
+        self._versions: dict[Key, int] = {}
+        self._writing: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
         self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
         self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
@@ -87,7 +96,7 @@ class TriggerReconciler:
         if before and before.uid != meta["uid"]:
             self._drop(key)
             before = None
-        self._saved[key] = body.get("status") or {}
+        self._written(key, body)
         if before and before.generation == meta.get("generation"):
             return
         status = before.status if before else self._saved[key]
@@ -104,7 +113,25 @@ class TriggerReconciler:
             generation = int(meta.get("generation") or 0)
             self._known[key] = Known(*key, meta["uid"], generation, created, spec, status)
             self._of_dag[key[0], spec.dag].add(key)
+            self.followers.seen(key, spec, created, self._saved[key])
         self.queue.add(key)
+
+    def others_seen(self, body: Object, deleted: bool) -> None:
+        """A trigger that another replica brings on was created, changed or deleted: it may follow runs that are ours."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        self.followers.gone(key)
+        if not deleted:
+            with contextlib.suppress(Invalid):
+                created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
+                self.followers.seen(key, read(TriggerSpec, body.get("spec") or {}), created, body.get("status") or {})
+        self._settled(key)
+
+    async def prime(self, namespaces: Sequence[str | None], owns: Callable[[str], bool]) -> None:
+        """Reads the triggers: whether a run may be deleted depends on them."""
+        for namespace in namespaces:
+            for body in (await self._client.list(TRIGGERS, namespace))["items"]:
+                (self.seen if owns(body["metadata"]["namespace"]) else self.others_seen)(body, False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""
@@ -123,13 +150,28 @@ class TriggerReconciler:
         return list(self._unfinished.get(key, {}).values())
 
     def when_settled(self, run: Run, tell: Callable[[Run], None]) -> None:
-        """Calls `tell(run)` once it is written down that the run's trigger has fired: before that the run must not be deleted, for its name
-        is all that keeps it from being made again."""
+        """Calls `tell(run)` once it is written down that the run's trigger has fired, and what those that follow it made of it. Before
+        that the run must not be deleted: its name is all that keeps it from being made again, and they have to read it."""
         known = self._known.get((run.namespace, run.maker))
         if known and difference(self._saved.get(known.key, {}), dict(known.status)):
             self._unsettled[known.key].append((run, tell))
+        elif follower := self.followers.needing(run):
+            self._unsettled[follower].append((run, tell))
         else:
             tell(run)
+
+    def _settled(self, key: Key) -> None:
+        """Something else is written down of a trigger."""
+        for run, tell in self._unsettled.pop(key, ()):
+            self.when_settled(run, tell)
+
+    def _written(self, key: Key, body: Object) -> None:
+        """What is written down of a trigger, unless something newer is known."""
+        version = int(body["metadata"]["resourceVersion"])
+        if version >= self._versions.get(key, 0):
+            self._versions[key], self._saved[key] = version, body.get("status") or {}
+            self.followers.saved(key, self._saved[key])
+            self._settled(key)
 
     def wake(self, key: Key) -> None:
         """Something has happened that may make a trigger fire."""
@@ -139,8 +181,10 @@ class TriggerReconciler:
     def _dag_changed(self, namespace: str, name: str) -> None:
         for key in self._of_dag.get((namespace, name), ()):
             self.queue.add(key)
+        self.followers.heard(("completed", namespace, f"{namespace}/{name}"))
 
     def _unknown(self, key: Key) -> None:
+        self.followers.gone(key)
         if known := self._known.pop(key, None):
             self._stop(key, known)
             self._checked.pop(key, None)
@@ -150,8 +194,9 @@ class TriggerReconciler:
         self._unknown(key)
         self._wrong.pop(key, None)
         self._saved.pop(key, None)
-        for run, tell in self._unsettled.pop(key, ()):
-            tell(run)
+        self._versions.pop(key, None)
+        self._writing.pop(key, None)
+        self._settled(key)
         self.queue.forget(key)
         self.saving.forget(key)
 
@@ -181,8 +226,15 @@ class TriggerReconciler:
         if self._idle(known, facts, found):
             self._stop(key, known)
             return
+        source = self.sources[known.spec.source]
+        if source.written_first:
+            await self.save(key)
+            current = self._known.get(key)
+            if current is None or current.spec is not known.spec:
+                return  # It comes again.
+            known = current
         try:
-            look = await self.sources[known.spec.source].look(known)
+            look = await source.look(known)
         except Waits as error:
             self._note(known, found, {"phase": "Waiting", "message": str(error)})
             self.queue.add_after(key, 10)
@@ -226,6 +278,10 @@ class TriggerReconciler:
 
     async def save(self, key: Key) -> None:
         """Writes a status down."""
+        async with self._writing[key]:
+            await self._save(key)
+
+    async def _save(self, key: Key) -> None:
         known, before = self._known.get(key), self._saved.get(key, {})
         if known:
             uid, generation, wanted = known.uid, known.generation, dict(known.status)
@@ -241,17 +297,34 @@ class TriggerReconciler:
             return
         if not (patch := difference(before, wanted)):
             return
+        change: Object = {"status": patch}
+        if known and self.sources[known.spec.source].written_first:
+            change["metadata"] = {"resourceVersion": str(self._versions[key])}
         try:
-            answer = await self._client.patch(TRIGGERS, *key, {"status": patch}, "status")
+            answer = await self._client.patch(TRIGGERS, *key, change, "status")
         except NotFound:
             return
+        except Conflict:
+            await self._refresh(key, before)
+            raise
         if key in self._saved:
-            self._saved[key] = answer.get("status") or {}
-        for run, tell in self._unsettled.pop(key, ()):
-            self.when_settled(run, tell)
+            self._written(key, answer)
         if "phase" in patch and patch["phase"] in ("Invalid", "Waiting"):
             reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
             self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))
+
+    async def _refresh(self, key: Key, before: Mapping[str, Any]) -> None:
+        """Something else was written since: our own answer that got lost, or another operator that leads now. It is gone on from there."""
+        body = await self._client.get(TRIGGERS, *key)
+        known = self._known.get(key)
+        if known is None or known.uid != body["metadata"]["uid"]:
+            return
+        self._written(key, body)
+        status = body.get("status") or {}
+        if status.get(known.spec.source) != before.get(known.spec.source):
+            self._stop(key, known)
+            self._known[key] = replace(known, status=status)
+            self.queue.add(key)
 
     async def watch_clock(self) -> None:
         """Lets all triggers look again when the wall clock is set; for ever."""

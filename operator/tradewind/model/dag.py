@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.artifact import Artifacts
+from tradewind.model.asset import Produces
 from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.duration import Duration
@@ -90,6 +91,14 @@ class DAGSpec(Model):
     """How many runs are kept after their end, and how long. A hundred of each outcome when absent."""
     revision_history_limit: Annotated[int, Field(ge=0, le=1_000)] = 10
     """How many revisions are kept beside the current one, the newest, and those that runs use: to look at, and to roll back to."""
+    produces: Annotated[list[Produces], Field(max_length=16)] = []
+    """Assets of which a run makes a new version when it succeeds. Triggers can wait for them."""
+    allow_triggers_from: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=63)]],
+        Field(max_length=100, json_schema_extra=crd(x_kubernetes_list_type="set")),
+    ] = []
+    """Namespaces whose triggers may follow this DAG: know when its runs end, with which params and outputs. `"*"` for all. Those of its
+    own namespace always may."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)] = {}
     """The tasks, by name. Required unless they come from a template."""
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.asset import AssetUpdate
 from tradewind.model.base import Anything, Model, Name, Opaque, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
 
@@ -173,6 +174,8 @@ class DAGRunStatus(Model):
     """Outputs of the tasks that succeeded, by task or task[item]."""
     results: Opaque = {}
     """What the DAG's spec.outputs give, once the run has succeeded."""
+    produced: Annotated[list[AssetUpdate], Field(max_length=500)] = []
+    """Assets of which its tasks made new versions."""
     failures: Annotated[list[Failure], Field(max_length=20)] = []
     """The latest attempts that did not succeed."""
     skips: Annotated[list[Skip], Field(max_length=20)] = []

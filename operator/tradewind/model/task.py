@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.artifact import TaskArtifacts
+from tradewind.model.asset import Produces
 from tradewind.model.base import (
     IDENTIFIER,
     MAX_DEPENDENCIES,
@@ -204,6 +205,8 @@ class Task(PodSettings):
     """Outputs that the task must write, with their types; it may write others."""
     artifacts: TaskArtifacts | None = None
     """Big files and folders that it makes or is given, through the DAG's store: `spec.artifacts`."""
+    produces: Annotated[list[Produces], Field(max_length=16)] = []
+    """Assets of which it makes a new version whenever it succeeds. Triggers can wait for them."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
     """Pools that limit how many such tasks run at once."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0

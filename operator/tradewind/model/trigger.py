@@ -4,11 +4,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tradewind.model.asset import Assets
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
+from tradewind.model.completed import Completed
 from tradewind.model.condition import Conditions
+from tradewind.model.gathered import Gathered
+from tradewind.model.kubeobject import ObjectChange, ObjectChangeStatus
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
-SOURCES = ("schedule",)
+SOURCES = ("schedule", "completed", "assets", "object")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -44,6 +48,12 @@ class TriggerSpec(Model):
     """When true it makes no runs. What happens meanwhile is not made up for."""
     schedule: Schedule | None = None
     """Fires by the clock."""
+    completed: Completed | None = None
+    """Fires when runs of other DAGs have ended."""
+    assets: Assets | None = None
+    """Fires when assets have been updated."""
+    object: ObjectChange | None = None
+    """Fires when objects of the cluster change."""
 
     @property
     def source(self) -> str:
@@ -77,6 +87,12 @@ class TriggerStatus(Model):
     """When it fires next, where that is known."""
     schedule: ScheduleStatus | None = None
     """How far its schedule has come."""
+    completed: Gathered | None = None
+    """Which runs of other DAGs have been dealt with."""
+    assets: Gathered | None = None
+    """Which updates of assets have been dealt with."""
+    object: ObjectChangeStatus | None = None
+    """Which objects have been dealt with."""
     conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 

@@ -1,9 +1,10 @@
 """What the schema can't say of a DAG: names, references between fields, expressions."""
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from tradewind.model.asset import Produces
 from tradewind.model.base import DNS_LABEL, IDENTIFIER
 from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import instant, seconds
@@ -206,11 +207,13 @@ def expressions(definition: Definition) -> Iterator[Problem]:
             scope = attempt if field.startswith("compute.") else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
         if task.loop:
-            until = definition.until_scope(name)
-            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, until, ("boolean",))
+            own = definition.own_scope(name)
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",))
+        yield from _produced(f"spec.tasks.{name}", task.produces, definition.own_scope(name))
         for path, text in places.templated(name, task):
             if "$[[" in text:
                 yield from _renders(path, text, attempt)
+    yield from _produced("spec", definition.spec.produces, definition.final_scope)
     for name, text in definition.spec.outputs.items():
         yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, ())
     if key := definition.spec.concurrency_key:
@@ -250,6 +253,13 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...]) -> It
         compile_in(text, scope, *wanted)
     except ExpressionError as error:
         yield Problem(path, str(error))
+
+
+def _produced(path: str, assets: Sequence[Produces], scope: Scope) -> Iterator[Problem]:
+    for index, produces in enumerate(assets):
+        said = {"partition": produces.partition, "metadata": produces.metadata}
+        for where, text in template.leaves(said, f"{path}.produces[{index}]"):
+            yield from _renders(where, text, scope)
 
 
 def _renders(path: str, text: str, scope: Scope) -> Iterator[Problem]:

@@ -141,8 +141,9 @@ class Definition:
         """What the values of an attempt may name."""
         return replace(self.scope(task, True, upstream), loops=self.tasks[task].loop is not None)
 
-    def until_scope(self, task: str) -> Scope:
-        """What decides whether a loop goes on may name: nothing that could change later, for a task that has ended stays so."""
+    def own_scope(self, task: str) -> Scope:
+        """What may be named by expressions about what a task handed on (whether its loop goes on, which assets it made): nothing that
+        could change later, for a task that has ended stays so."""
         body = self.tasks[task]
         declared = tuple((name, output.type) for name, output in body.outputs.items())
         return Scope(self.names, lambda _: False, item=body.for_each is not None, own=declared, fragment=self.fragment)

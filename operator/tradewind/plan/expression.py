@@ -161,7 +161,7 @@ def _explained(problem: str, scope: Scope) -> str:
     if root in ("iteration", "previous"):
         return f"there is no {root} here: only values of a task with loop know it"
     if scope.own is not None:
-        return f"there is no {name!r}; loop.until knows outputs.NAME, iteration, params.NAME and run.name"
+        return f"there is no {name!r}; loop.until and produces know outputs.NAME, iteration, params.NAME and run.name"
     return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
 
 

@@ -132,7 +132,19 @@ class Ledger(ABC):
         loop = self.definition.tasks[unit.task].loop
         if loop is None:
             return State.SUCCEEDED, ""
-        scope, outputs = self.definition.until_scope(unit.task), self.outputs.get(unit.key, {})
+        try:
+            holds = self.evaluate_own(unit, loop.until)
+        except ExpressionError as error:
+            return State.FAILED, f"loop.until: {error}"
+        if holds is True:
+            return State.SUCCEEDED, ""
+        return (
+            None if holds is False else (State.FAILED, f"loop.until: `{loop.until}` gives {holds!r}, not true or false")
+        )
+
+    def evaluate_own(self, unit: Unit, expression: str) -> Any:
+        """What an expression gives that is about what a unit's last attempt, which has succeeded, handed on. Raises ExpressionError."""
+        scope, outputs = self.definition.own_scope(unit.task), self.outputs.get(unit.key, {})
         values = {
             **self._values,
             **({} if unit.index is None else {"item": unit.item, "index": unit.index}),
@@ -141,15 +153,7 @@ class Ledger(ABC):
             "run.attempt": unit.ended[-1].number,
             "iteration": sum(attempt.succeeded for attempt in unit.ended),
         }
-        try:
-            holds: Any = evaluate(loop.until, scope, values, lambda _: {})
-        except ExpressionError as error:
-            return State.FAILED, f"loop.until: {error}"
-        if holds is True:
-            return State.SUCCEEDED, ""
-        return (
-            None if holds is False else (State.FAILED, f"loop.until: `{loop.until}` gives {holds!r}, not true or false")
-        )
+        return evaluate(expression, scope, values, lambda _: {})
 
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
         """What expressions of a unit may know of other tasks: of a counterpart, its one item."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import cel, template
+from tradewind.plan import assets, cel, completed, objects, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -25,7 +25,12 @@ COMMON: Variables = (
     *DATED,
 )
 """Variables of all triggers."""
-VARIABLES: Mapping[str, Variables] = {"schedule": ()}
+VARIABLES: Mapping[str, Variables] = {
+    "schedule": (),
+    "completed": completed.VARIABLES,
+    "assets": assets.VARIABLES,
+    "object": objects.VARIABLES,
+}
 """Those that a source adds."""
 REQUIRED = "required"
 """What is wrong with a param that is not given."""
@@ -115,6 +120,15 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
             Calendar(spec.schedule)
     except Invalid as error:
         yield from error.problems
+    if spec.completed:
+        yield from completed.check(spec.dag, spec.completed)
+        for index, dag in enumerate(spec.completed.dags):
+            if dag.when:
+                yield from compiles(f"spec.completed.dags[{index}].when", dag.when, "completed", "boolean")
+    if spec.assets:
+        yield from assets.check(spec.assets)
+    if spec.object:
+        yield from objects.check(spec.object)
 
 
 def _expressions(spec: TriggerSpec) -> Iterator[Problem]:

@@ -1,0 +1,69 @@
+"""`tradewind get assets`: when each asset was updated last, as the runs that are there say."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from tradewind.cli.age import age
+from tradewind.kube.client import Client
+from tradewind.kube.pages import items
+from tradewind.kube.resources import RUNS
+
+PAGE = 100
+"""Runs read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest update of an asset's partition."""
+
+    namespace: str
+    name: str
+    partition: str
+    at: str
+    dag: str
+    run: str
+    task: str
+    metadata: Mapping[str, Any]
+
+
+def latest(runs: Iterable[Mapping[str, Any]]) -> list[Latest]:
+    """Of each asset and partition, by name, the freshest partition first."""
+    found: dict[tuple[str, str, str], Latest] = {}
+    for run in runs:
+        meta = run["metadata"]
+        for item in (run.get("status") or {}).get("produced") or ():
+            key = (meta["namespace"], item["name"], item.get("partition", ""))
+            if key not in found or found[key].at < item["at"]:
+                metadata = item.get("metadata") or {}
+                found[key] = Latest(*key, item["at"], run["spec"]["dag"], meta["name"], item.get("task", ""), metadata)
+    fresh = sorted(found.values(), key=lambda update: (update.at, update.partition), reverse=True)
+    return sorted(fresh, key=lambda update: (update.namespace, update.name))
+
+
+async def show(client: Client, namespace: str | None, name: str | None, output: str) -> None:
+    """Prints the assets of a namespace, or of all, or only the one of that name."""
+    runs = []
+    async for item in items(client, RUNS, namespace, PAGE):
+        run = orjson.loads(memoryview(item))
+        if (run.get("status") or {}).get("produced"):
+            runs.append(run)
+    updates = [update for update in latest(runs) if name in (None, update.name)]
+    if output == "json":
+        click.echo(json.dumps([asdict(update) for update in updates], indent=2, ensure_ascii=False))
+        return
+    if not updates:
+        click.echo(f"no assets in {'any namespace' if namespace is None else f'namespace {namespace}'}", err=True)
+        return
+    heads = ["ASSET", "PARTITION", "UPDATED", "DAG", "RUN", "TASK"]
+    table = Table(*(["NAMESPACE"] if namespace is None else []), *heads, box=None, pad_edge=False, header_style="bold")
+    for update in updates:
+        cells = [update.name, update.partition, age(update.at), update.dag, update.run, update.task]
+        table.add_row(*([update.namespace] if namespace is None else []), *cells)
+    Console().print(table)

@@ -1,0 +1,107 @@
+"""Which triggers follow what runs do, and which of them has yet to look at a run: history keeps it until then.
+
+Triggers of all shards are here, by what their statuses say: a run's shard may not be that of the trigger which follows it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.control.facts import Topic, facts_of
+from tradewind.control.run import Run
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan import assets, completed
+from tradewind.plan.fact import Fact
+from tradewind.plan.gather import Gathered, gathered, needed
+
+Key = tuple[str, str]
+"""Namespace and name of a trigger."""
+NONE: Set[Key] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    spec: TriggerSpec
+    created: float
+    topics: frozenset[Topic]
+    found: Gathered | None = None
+    """None while it does not look at anything."""
+
+
+class Followers:
+    """Triggers by what they follow."""
+
+    def __init__(self, wake: Callable[[Key], None]) -> None:
+        self._wake = wake
+        self._known: dict[Key, _Follower] = {}
+        self._of: defaultdict[Topic, set[Key]] = defaultdict(set)
+
+    def seen(self, key: Key, spec: TriggerSpec, created: float, status: Mapping[str, Any]) -> None:
+        """What a trigger says. `created` is epoch seconds, `status` what is written down."""
+        topics = frozenset(_topics(spec, key[0]))
+        before = self._known.get(key)
+        if before and before.topics != topics:
+            self.gone(key)
+        if topics:
+            found = gathered(status.get(spec.source))
+            # Of those that wait, the ones look that are refused some of what they follow; the others wait for their own DAG.
+            phases = ("", "Active", *(["Waiting"] if None in found.standings.values() else []))
+            looks = not spec.suspend and status.get("phase", "") in phases
+            self._known[key] = _Follower(spec, created, topics, found if looks else None)
+            for topic in topics:
+                self._of[topic].add(key)
+
+    def gone(self, key: Key) -> None:
+        """A trigger is there no more, or can't be read."""
+        if follower := self._known.pop(key, None):
+            for topic in follower.topics:
+                self._of[topic].discard(key)
+                if not self._of[topic]:
+                    del self._of[topic]
+
+    def saved(self, key: Key, status: Mapping[str, Any]) -> None:
+        """The status of a trigger was written."""
+        if follower := self._known.get(key):
+            self.seen(key, follower.spec, follower.created, status)
+
+    def followed(self, topic: Topic) -> bool:
+        """Whether anyone follows it."""
+        return topic in self._of
+
+    def heard(self, topic: Topic) -> None:
+        """There is news for those who follow it."""
+        for key in self._of.get(topic, NONE):
+            self._wake(key)
+
+    def needing(self, run: Run) -> Key | None:
+        """A trigger that has yet to look at a run."""
+        if not self._of:
+            return None
+        facts: dict[Key, list[Fact]] = {}
+        for kind, fact in facts_of(run):
+            for key in self._of.get((kind, fact.namespace, fact.source), NONE):
+                if relevant(self._known[key].spec, key[0], fact):
+                    facts.setdefault(key, []).append(fact)
+        for key, found in facts.items():
+            follower = self._known[key]
+            if follower.found is not None and needed(follower.found, follower.created, found):
+                return key
+        return None
+
+
+def relevant(spec: TriggerSpec, namespace: str, fact: Fact) -> bool:
+    """Whether a trigger has anything to do with what has happened to one of its sources."""
+    if spec.completed is None:
+        return True
+    dag = completed.follows(spec.completed, namespace).get(fact.source)
+    return dag is not None and fact.outcome in dag.outcomes
+
+
+def _topics(spec: TriggerSpec, namespace: str) -> Iterator[Topic]:
+    if spec.completed:
+        for source in completed.follows(spec.completed, namespace):
+            yield "completed", source.partition("/")[0], source
+    if spec.assets:
+        for name in assets.names(spec.assets):
+            yield "assets", namespace, name

@@ -1,0 +1,147 @@
+"""Triggers that follow objects of the cluster. What has become of an object can't be told again once it has changed further: so what a
+run is to be made of is written down, with its params, before it is made."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from tradewind import metrics
+from tradewind.control.firing import Fired, Known, make
+from tradewind.control.objectwatch import Body, ObjectWatches
+from tradewind.control.run import Run
+from tradewind.control.triggers import Key, Look
+from tradewind.kube.client import Client
+from tradewind.model.duration import instant, stamp
+from tradewind.model.kubeobject import ObjectChange
+from tradewind.plan import objects
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.objects import Change, Seen
+from tradewind.plan.trigger import Firing, Given, given, occasion, told
+
+BATCH = 20
+"""Changes that are looked at in one pass."""
+PARAMS_LIMIT = 8_192
+"""Bytes of a run's params as JSON: they are kept in the trigger's status for a moment."""
+
+
+class ObjectChanges:
+    """The source `object`."""
+
+    written_first = True
+
+    def __init__(
+        self,
+        client: Client,
+        watches: ObjectWatches,
+        seen: Callable[[Run], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._watches, self._seen, self._clock = client, watches, seen, clock
+        self._before: dict[Key, dict[str, Body]] = {}
+        """Objects as they were looked at last."""
+
+    def forget(self, key: Key) -> None:
+        """What is remembered of a trigger's objects."""
+        self._before.pop(key, None)
+        self._watches.release(key)
+
+    async def look(self, trigger: Known) -> Look:
+        """Makes the runs that are due, as far as that is written down, then looks at what has changed."""
+        spec = trigger.spec.object
+        assert spec is not None  # noqa: S101 - the source of the trigger
+        there = await self._watches.of(trigger.key, (spec.api_version, spec.kind))
+        said, status = trigger.status.get("object") or {}, dict[str, Any]()
+        for due in said.get("due") or ():
+            fired = await self._fire(trigger, due)
+            status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
+        own: dict[str, Any] = {**said, "due": []}
+        if there is None:
+            return Look({**status, "object": own} if said else status)
+        now = {name: body for name, body in there.items() if objects.matches(spec.label_selector, body)}
+        if len(now) > objects.OBJECTS_LIMIT:
+            words = f"spec.object.labelSelector: {len(now)} objects match, a trigger follows {objects.OBJECTS_LIMIT}: narrow it"
+            return Look({**status, "object": own, "phase": "Waiting", "message": words})
+        known = self._known(trigger, spec, now)
+        before = self._before.setdefault(trigger.key, {})
+        found = objects.changes(spec, known, before, now)
+        for change in found[:BATCH]:
+            due, skipped = self._judged(trigger, spec, change)
+            own["due"] += [due] if due else []
+            own["skipped"] = skipped or own.get("skipped", "")
+            self._dealt_with(spec, known, change, due is not None)
+        own |= {"followed": _followed(spec), "known": objects.written(known), "objects": len(known)}
+        status["object"] = own
+        return Look(status, self._clock() if own["due"] or len(found) > BATCH else None)
+
+    def _known(self, trigger: Known, spec: ObjectChange, now: dict[str, Body]) -> dict[str, Seen]:
+        """What has been dealt with. All that there is, where it begins anew; but what is younger than the trigger is news."""
+        said = trigger.status.get("object") or {}
+        suspended = trigger.status.get("phase") == "Suspended"
+        if said.get("followed") == _followed(spec) and not suspended:
+            with contextlib.suppress(ValueError):
+                return objects.read(said.get("known") or "")
+        self._before.pop(trigger.key, None)
+        first = not said and not suspended
+        return {
+            name: objects.seen(spec, body)
+            for name, body in now.items()
+            if not (first and instant(body["metadata"]["creationTimestamp"]) >= int(trigger.created))
+        }
+
+    def _dealt_with(self, spec: ObjectChange, known: dict[str, Seen], change: Change, counted: bool) -> None:
+        """Takes note of it. A version that no run is made of is remembered in memory only: statuses are not written for it."""
+        name = change.name
+        if change.kind == "Deleted":
+            known.pop(name, None)
+            return
+        if change.kind != "Updated" or counted:
+            known[name] = objects.seen(spec, change.object)
+
+    def _judged(self, trigger: Known, spec: ObjectChange, change: Change) -> tuple[dict[str, Any] | None, str]:
+        """The run that is to be made of a change, as a status has it; why there is none, where that is to be told."""
+        before = self._before.setdefault(trigger.key, {})
+        if change.kind == "Deleted":
+            before.pop(change.name, None)
+        else:
+            before[change.name] = change.object
+        if change.kind not in spec.changes:
+            return None, ""
+        what = f"{change.kind} {spec.kind} {change.name}"
+        suffix = occasion(change.kind, objects.digest(change.object), change.version)
+        firing = Firing(suffix, "object", _moment(self._clock()), values=objects.values(change))
+        try:
+            found = given(trigger.name, trigger.namespace, trigger.spec, firing)
+            if found is None:
+                metrics.occasions.labels("object", "filtered").inc()
+                return None, ""
+            size = len(orjson.dumps(dict(found.params)))
+            if size > PARAMS_LIMIT:
+                raise ExpressionError("params", f"{size} bytes, the limit is {PARAMS_LIMIT}: give the object's name")
+        except (ExpressionError, TypeError) as error:
+            metrics.occasions.labels("object", "skipped").inc()
+            return None, f"{what}: {error}"[:1_024]
+        cause = f"{spec.kind} {change.name} {change.kind}" + (f", version {change.version}" if change.version else "")
+        return {"suffix": suffix, "at": found.logical_date, "cause": cause, "params": dict(found.params)}, ""
+
+    async def _fire(self, trigger: Known, due: dict[str, Any]) -> Fired:
+        at = datetime.fromisoformat(due["at"])
+        firing = Firing(due["suffix"], "object", at, cause=due["cause"])
+        date = told(at)
+        fired = await make(self._client, trigger, firing, Given(due.get("params") or {}, date, date, date))
+        if fired.run:
+            self._seen(fired.run)
+            metrics.trigger_latency.labels("object").observe(max(0.0, self._clock() - at.timestamp()))
+        metrics.occasions.labels("object", fired.result).inc()
+        return fired
+
+
+def _moment(epoch: float) -> datetime:
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def _followed(spec: ObjectChange) -> str:
+    return occasion(spec.model_dump_json(include={"api_version", "kind", "label_selector", "condition", "changes"}))
