@@ -17,6 +17,7 @@ from tradewind.control.lean import kopf
 from tradewind.control.light import USUAL, Light
 from tradewind.control.memory import trimmer
 from tradewind.control.poolstatus import PoolReconciler
+from tradewind.control.posted import Posted
 from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
@@ -98,6 +99,7 @@ class Engine:
         self.pools.book = self.runs.book
         self.triggers = TriggerReconciler(client, self.events)
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
+        self.posted = self.triggers.sources["event"] = Posted()
         self.ready = asyncio.Event()
 
     @property
@@ -136,6 +138,8 @@ class Engine:
         self.runs.subdags.seen(run)
         self.dags.run_seen(run)
         self.triggers.run_seen(run)
+        if self.posted.seen(run):
+            self.triggers.wake((run.namespace, run.maker))
         self.triggers.when_settled(run, self.history.run_seen)
 
     def _run_deleted(self, run: Run) -> None:

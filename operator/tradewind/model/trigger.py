@@ -6,9 +6,10 @@ from pydantic import ConfigDict, Field
 
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
+from tradewind.model.event import EventSource
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
-SOURCES = ("schedule",)
+SOURCES = ("schedule", "event")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -44,6 +45,8 @@ class TriggerSpec(Model):
     """When true it makes no runs. What happens meanwhile is not made up for."""
     schedule: Schedule | None = None
     """Fires by the clock."""
+    event: EventSource | None = None
+    """Fires for what is posted to the endpoint for events."""
 
     @property
     def source(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import cel, template
+from tradewind.plan import cel, event, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -25,7 +25,7 @@ COMMON: Variables = (
     *DATED,
 )
 """Variables of all triggers."""
-VARIABLES: Mapping[str, Variables] = {"schedule": ()}
+VARIABLES: Mapping[str, Variables] = {"schedule": (), "event": event.VARIABLES}
 """Those that a source adds."""
 
 
@@ -69,13 +69,7 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
     """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
     start, end = firing.start or firing.at, firing.end or firing.at
     found = Given({}, told(firing.at), told(start), told(end))
-    values = {
-        "trigger.name": name,
-        "trigger.namespace": namespace,
-        "run.dag": spec.dag,
-        **dated(found.logical_date, found.interval_start, found.interval_end),
-        **firing.values,
-    }
+    values = known(name, namespace, spec, firing)
     if spec.when and not _evaluated("spec.when", spec.when, spec.source, values, "boolean"):
         return None
     params = {
@@ -83,6 +77,17 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
         for name, value in spec.params.items()
     }
     return Given(params, found.logical_date, found.interval_start, found.interval_end)
+
+
+def known(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
+    """What the expressions of a trigger know of an occasion."""
+    return {
+        "trigger.name": name,
+        "trigger.namespace": namespace,
+        "run.dag": spec.dag,
+        **dated(told(firing.at), told(firing.start or firing.at), told(firing.end or firing.at)),
+        **firing.values,
+    }
 
 
 def told(moment: datetime) -> str:
@@ -102,9 +107,12 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
             Calendar(spec.schedule)
     except Invalid as error:
         yield from error.problems
+    yield from event.check(spec)
 
 
 def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
+    if spec.event and spec.event.key:
+        yield from compiles("spec.event.key", spec.event.key, spec.source, "string", "integer")
     if spec.when:
         yield from compiles("spec.when", spec.when, spec.source, "boolean")
     for path, text in template.leaves(spec.params, "spec.params"):
