@@ -117,8 +117,9 @@ class Endpoint:
 
 
 @contextlib.asynccontextmanager
-async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | None) -> AsyncIterator[None]:
-    """Serves while the context is open, without TLS where there is no `context`. Requests under way are answered before it closes."""
+async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | None) -> AsyncIterator[int]:
+    """Serves while the context is open, without TLS where there is no `context`; the port. Requests under way are answered before it
+    closes."""
     app = web.Application(client_max_size=size)
     app.add_routes([web.post(PATH, endpoint.post)])
     runner = web.AppRunner(
@@ -132,7 +133,7 @@ async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | 
     await runner.setup()
     try:
         await web.TCPSite(runner, port=port, ssl_context=context).start()
-        yield
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
 

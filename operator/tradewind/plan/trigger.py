@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tradewind.model.trigger import TriggerSpec
+from tradewind.model.trigger import SOURCES, TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan import cel, event, template
 from tradewind.plan.calendar import Calendar
@@ -98,6 +98,10 @@ def told(moment: datetime) -> str:
 
 def check(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
     """What is wrong with a trigger. `declared` are the params of its DAG, None where they are not known."""
+    there = [source for source in SOURCES if getattr(spec, source) is not None]
+    if len(there) != 1:
+        what = f"{' and '.join(there)} are given" if there else "nothing fires it"
+        return [Problem("spec", what, f"write one of {', '.join(SOURCES)}")]
     return [*_source(spec), *_expressions(spec), *_params(spec, declared)]
 
 

@@ -68,7 +68,9 @@ class Identities:
         )
         lasts = int(spec.get("expirationSeconds") or HOUR)
         if lasts < 600:
-            cause = Cause.invalid("spec.expirationSeconds", str(lasts), "may not specify a duration less than 10 minutes")
+            cause = Cause.invalid(
+                "spec.expirationSeconds", str(lasts), "may not specify a duration less than 10 minutes"
+            )
             raise invalid("TokenRequest", "authentication.k8s.io", target.name, [cause])
         audiences = spec.get("audiences") or [ISSUER]
         now = self._clock()
