@@ -1,14 +1,19 @@
 """Events over HTTP: each makes one run, whoever sends it how often and to which replica, if its sender may."""
 
 import asyncio
+import json
 import random
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import CliRunner
 from tradewind import API_VERSION, GROUP
+from tradewind.cli.lint import command as lint
 from tradewind.kube.client import Client
+from tradewind.kube.errors import Invalid
 from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, SECRETS, TRIGGERS, Resource
 from worlds.endpoint import Endpoint, endpoint, signed
@@ -83,6 +88,8 @@ async def test_a_burst_makes_a_run_a_key_also_when_a_replica_is_killed_in_it(wor
 
                 await asyncio.gather(*map(send, sent))
         made = {run["metadata"]["name"]: run for run in await runs(world, client, "burst")}
+        # The operator of the tests that follow need not bring them all to an end.
+        await asyncio.gather(*(client.delete(RUNS, world.namespace, name) for name in made))
     assert first.process.poll() is not None
     assert len(made) == len(answers) == 800 and len(results) == 1000
     assert all(len(names) == 1 for names in answers.values()), "the same key has the same answer"
@@ -172,6 +179,58 @@ async def test_signed_events_count_once_and_only_for_a_while(world: World) -> No
             code, answer = await post(data, signed(TOKEN, data, at=1_000_000))
             assert (code, answer["reason"]) == (401, "replayed") and "old; at most 1m are allowed" in answer["message"]
             assert len(await runs(world, client, "signed")) == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({}, "spec.event.authentication: Required value"),
+        ({"authentication": {}}, "write one of kubernetes, hmac and token"),
+        (
+            {"authentication": {"kubernetes": {}, "token": {"secretRef": {"name": "s", "key": "k"}}}},
+            "write one of kubernetes, hmac and token",
+        ),
+        (
+            {"authentication": {"hmac": {"secretRef": {"name": "s"}}}},
+            "spec.event.authentication.hmac.secretRef.key: Required",
+        ),
+        (
+            {"authentication": {"hmac": {"secretRef": {"name": "s", "key": "k"}, "header": "a b"}}},
+            "spec.event.authentication.hmac.header: Invalid value",
+        ),
+        ({**BY_TOKEN, "maxPerSecond": 0}, "spec.event.maxPerSecond: Invalid value"),
+    ],
+)
+async def test_the_api_server_refuses_what_no_endpoint_could_act_on(world: World, event: Body, words: str) -> None:
+    async with world.client() as client:
+        with pytest.raises(Invalid) as refused:
+            await world.create(client, TRIGGERS, trigger("refused", "d", event))
+        assert words in refused.value.message
+        both = trigger("refused", "d", BY_TOKEN, schedule={"cron": "@daily"})
+        with pytest.raises(Invalid, match="write one of schedule, event"):
+            await world.create(client, TRIGGERS, both)
+
+
+async def test_what_only_lint_and_operator_know_is_told_with_its_field(operated: World, tmp_path: Path) -> None:
+    world = operated
+    event = {**BY_TOKEN, "key": "event.body."}
+    body = trigger("mistaken", "mistaken", event, when="event.typ == ''", params={"colour": "$[[ event.body.colour ]]"})
+    async with world.client() as client:
+        await world.create(client, DAGS, world.dag("mistaken", ECHO, params=PARAMS))
+        await world.create(client, TRIGGERS, body)
+
+        async def told() -> str:
+            status = (await client.get(TRIGGERS, world.namespace, "mistaken")).get("status") or {}
+            return status.get("message", "") if status.get("phase") == "Invalid" else ""
+
+        words = await eventually(told)
+    assert "spec.event.key: `event.body.`" in words and "there is no 'event.typ'; there are trigger.name" in words
+    assert "spec.params.colour: no such param; DAG mistaken declares: region" in words
+    file = tmp_path / "trigger.yaml"
+    file.write_text(json.dumps(body))
+    linted = CliRunner().invoke(lint, [str(file)])
+    assert linted.exit_code == 1 and "spec.event.key: `event.body.`" in linted.output
+    assert "spec.when: `event.typ == ''`" in linted.output
 
 
 async def token(world: World, client: Client, account: str, audience: str) -> str:
