@@ -28,6 +28,7 @@ from tradewind.kube.connection import Connection
 from tradewind.kube.resources import DAGS, RUNS, SECRETS, TRIGGERS
 from tradewind.local.apiserver import ApiServer, Fault
 from tradewind.model.crd import manifests
+from worlds.endpoint import free_port
 from worlds.world import eventually
 
 from control.certificates import write
@@ -98,10 +99,11 @@ async def at(limits: Limits, context: Any = None) -> AsyncIterator[Scene]:
             "stringData": {"token": f"{TOKEN}\n"},
         }
         await client.create(SECRETS, "default", secret)
+        port = free_port()
         endpoint = Endpoint(Reception(client, triggers, Senders(client, True)), outcomes, limits)
         async with (
             tasks([informer.run() for informer in triggers.informers]),
-            serve(endpoint, limits.size, 0, context) as port,
+            serve(endpoint, limits.size, port, context),
         ):
             yield Scene(
                 server, client, triggers, outcomes, session, f"{'https' if context else 'http'}://127.0.0.1:{port}"
@@ -220,6 +222,15 @@ async def test_a_slow_sender_is_not_waited_for(scene: Scene, monkeypatch: pytest
 
     code, answer = await scene.post(name, stalls())
     assert (code, answer["reason"]) == (408, "slow") and "did not arrive within" in answer["message"]
+
+
+async def test_runs_of_a_trigger_that_enqueues_are_of_one_queue_in_the_order_of_their_events(scene: Scene) -> None:
+    name = await scene.trigger({"concurrency": "Enqueue"})
+    names = [(await scene.post(name, {"region": "north"}))[1]["run"] for _ in range(5)]
+    made = {run["metadata"]["name"]: run["spec"] for run in await scene.runs()}
+    assert {spec["queue"] for spec in made.values()} == {f"trigger-{name}"}
+    dates = [made[run]["logicalDate"] for run in names]
+    assert dates == sorted(dates) and len(set(dates)) == 5
 
 
 async def test_a_filtered_event_makes_no_run_and_says_so(scene: Scene) -> None:

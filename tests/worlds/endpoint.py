@@ -42,7 +42,7 @@ class Endpoint:
 @contextlib.contextmanager
 def endpoint(world: World, *flags: str) -> Iterator[Endpoint]:
     """An endpoint for the world's namespace, ready; killed at the end."""
-    port, probes = _free(), _free()
+    port, probes = free_port(), free_port()
     command = [sys.executable, "-m", "tradewind.cli", "events", "--kubeconfig", str(world.kubeconfig)]
     command += ["--namespace", world.namespace, "--port", str(port), "--metrics-port", str(probes), *flags]
     log = Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-events-{world.namespace}.log"
@@ -67,7 +67,8 @@ def _ready(process: "subprocess.Popen[bytes]", port: int, probes: int) -> None:
     raise AssertionError("the endpoint does not get ready")
 
 
-def _free() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

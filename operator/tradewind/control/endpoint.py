@@ -61,7 +61,7 @@ class Endpoint:
         except web.HTTPRequestEntityTooLarge:
             return _refusal(self._too_large())
         except Exception:
-            log.exception("an event to %s", http.path)
+            log.exception("an event to %r", http.path)
             return _refusal(Refused(500, "error", "an error of the endpoint: send the event again, with the same key"))
         if received.result == "filtered":
             return _json(200, {"result": "filtered", "message": "spec.when is false for this event: it makes no run"})
@@ -117,9 +117,8 @@ class Endpoint:
 
 
 @contextlib.asynccontextmanager
-async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | None) -> AsyncIterator[int]:
-    """Serves while the context is open, without TLS where there is no `context`; the port. Requests under way are answered before it
-    closes."""
+async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | None) -> AsyncIterator[None]:
+    """Serves while the context is open, without TLS where there is no `context`. Requests under way are answered before it closes."""
     app = web.Application(client_max_size=size)
     app.add_routes([web.post(PATH, endpoint.post)])
     runner = web.AppRunner(
@@ -133,7 +132,7 @@ async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | 
     await runner.setup()
     try:
         await web.TCPSite(runner, port=port, ssl_context=context).start()
-        yield runner.addresses[0][1]
+        yield
     finally:
         await runner.cleanup()
 
