@@ -4,12 +4,14 @@ import asyncio
 import json
 import random
 from collections import defaultdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from click.testing import CliRunner
+from control.certificates import write
 from tradewind import API_VERSION, GROUP
 from tradewind.cli.lint import command as lint
 from tradewind.kube.client import Client
@@ -179,6 +181,28 @@ async def test_signed_events_count_once_and_only_for_a_while(world: World) -> No
             code, answer = await post(data, signed(TOKEN, data, at=1_000_000))
             assert (code, answer["reason"]) == (401, "replayed") and "old; at most 1m are allowed" in answer["message"]
             assert len(await runs(world, client, "signed")) == 2
+
+
+async def test_a_process_that_is_to_end_answers_over_tls_what_it_has_begun(world: World, tmp_path: Path) -> None:
+    cert, key = write(tmp_path / "tls", timedelta(days=90), "127.0.0.1")
+    source = {"authentication": {"token": {"secretRef": {"name": "ending", "key": "token"}}}, "results": True}
+    async with world.client() as client, aiohttp.ClientSession() as session:
+        await world.create(client, SECRETS, {**secret(), "metadata": {"name": "ending"}})
+        await world.create(client, DAGS, world.dag("ending", {"a": {"wait": {"duration": "1h"}}}, params=PARAMS))
+        await world.create(client, TRIGGERS, trigger("ending", "ending", source))
+        with endpoint(world, "--cert", str(cert), "--key", str(key)) as here:
+            await known(world, here, session, "ending", **AUTHORIZED)
+            body = {"region": "north"}
+            answer = asyncio.create_task(here.post(session, world.namespace, "ending", body, "?wait=5m", **AUTHORIZED))
+
+            async def begun() -> bool:
+                return len(await runs(world, client, "ending")) == 1
+
+            await eventually(begun)
+            here.process.terminate()
+            code, told = await asyncio.wait_for(answer, 30)
+            assert (code, told["result"]) == (202, "created")
+            assert await asyncio.to_thread(here.process.wait, 30) == 0
 
 
 @pytest.mark.parametrize(
