@@ -287,6 +287,24 @@ async def test_credentials_are_compared_whole_and_a_missing_or_short_secret_lets
             assert (await scene.post(other, {}, Authorization=given))[0] == 401
 
 
+async def test_the_api_server_is_asked_once_for_all_who_send_at_once(scene: Scene) -> None:
+    name = await scene.trigger()
+    codes = [code for code, _ in await asyncio.gather(*(scene.post(name, {"region": "north"}) for _ in range(30)))]
+    assert codes == [202] * 30
+    assert [asked[0] for asked in scene.server.audit if asked[1:3] == ("secrets", "")] == ["create", "get"]
+
+
+async def test_guesses_do_not_keep_the_api_server_busy_and_known_senders_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradewind.control.senders.ASKED", (0.001, 5.0))
+    async with at(Limits()) as scene:
+        name = await scene.trigger(when="false")
+        assert (await scene.post(name, {}))[0] == 200
+        codes = [(await scene.post("nowhere", {}, Authorization=f"Bearer {guess}"))[0] for guess in range(10)]
+        assert codes == [401] * 5 + [429] * 5
+        assert (await scene.post(name, {}))[0] == 200
+        assert len([asked for asked in scene.server.audit if asked[1] == "tokenreviews"]) == 5
+
+
 async def test_of_a_signature_of_the_body_alone_no_header_makes_another_event(scene: Scene) -> None:
     hmac = {"secretRef": REF, "covers": "Body", "header": "X-Hub-Signature-256"}
     name = await scene.trigger({"authentication": {"hmac": hmac}})

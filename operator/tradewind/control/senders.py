@@ -1,12 +1,13 @@
 """Who may post events: a token of the cluster, a signature, or a token that is known."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from tradewind.kube.errors import ApiError, NotFound, Unavailable
 from tradewind.kube.resources import ACCESS_REVIEWS, SECRETS, TOKEN_REVIEWS
 from tradewind.model.duration import seconds
 from tradewind.model.event import Authentication, KubernetesSenders, SecretKey, SignedEvents
+from tradewind.plan.bucket import Bucket
 from tradewind.plan.event import ENOUGH, TIMESTAMP, covered, is_signed, same
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ KEPT = 10.0
 """Seconds for which an answer of the API server about a token, a right or a Secret holds."""
 CACHED = 4_096
 """Such answers in memory."""
+ASKED = (50.0, 200.0)
+"""About how many tokens a second the API server is asked, and how many at once after a pause: guesses must not keep it busy."""
 UNKNOWN = Authentication(kubernetes=KubernetesSenders())
 """How a trigger that is not there is asked for: who may post to it is told so, and others learn nothing."""
 
@@ -51,7 +55,8 @@ class Senders:
 
     def __init__(self, client: Client, kubernetes: bool, clock: Callable[[], float] = time.time) -> None:
         self._client, self._kubernetes, self._clock = client, kubernetes, clock
-        self._answers: OrderedDict[tuple[str, ...], tuple[float, Any]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
+        self._bucket = Bucket(*ASKED)
 
     async def admit(
         self, namespace: str, trigger: str, how: Authentication, headers: Mapping[str, str], data: bytes
@@ -159,17 +164,26 @@ class Senders:
             raise self._unknown()
         return secret
 
-    async def _kept(self, question: tuple[str, ...], ask: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer to a question, asked again when it is old."""
+    async def _kept(self, question: tuple[str, ...], ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The answer to a question, asked again when it is old, and once for all who want to know it."""
         now = time.monotonic()
-        if (known := self._answers.get(question)) and now < known[0] + KEPT:
-            return known[1]
-        answer = await ask()
-        self._answers[question] = (now, answer)
-        self._answers.move_to_end(question)
-        while len(self._answers) > CACHED:
-            self._answers.popitem(last=False)
-        return answer
+        known = self._answers.get(question)
+        if known is None or now >= known[0] + KEPT:
+            if question[0] == "token" and (
+                wait := self._bucket.take(now)
+            ):  # All others are about what is known to be there.
+                raise Refused(429, "limited", "too many tokens that are not known yet: send it again later", wait)
+            known = self._answers[question] = (now, asyncio.ensure_future(ask()))
+            known[1].add_done_callback(lambda answer: self._answered(question, answer))
+            self._answers.move_to_end(question)
+            while len(self._answers) > CACHED:
+                self._answers.popitem(last=False)
+        return await asyncio.shield(known[1])
+
+    def _answered(self, question: tuple[str, ...], answer: "asyncio.Future[Any]") -> None:
+        """No answer is none to keep."""
+        if (answer.cancelled() or answer.exception()) and self._answers.get(question, (0, None))[1] is answer:
+            del self._answers[question]
 
 
 def _bearer(headers: Mapping[str, str]) -> str:
