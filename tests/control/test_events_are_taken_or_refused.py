@@ -287,6 +287,14 @@ async def test_credentials_are_compared_whole_and_a_missing_or_short_secret_lets
             assert (await scene.post(other, {}, Authorization=given))[0] == 401
 
 
+async def test_what_is_no_name_of_a_trigger_is_looked_at_no_further(scene: Scene) -> None:
+    for path in ("default/Up", "default/a%0Ab", "default", "default/a/b", "de%2Ffault/a", f"{'n' * 64}/a"):
+        async with scene.session.post(f"{scene.url}/v1/events/{path}") as response:
+            assert response.status == 404
+    async with scene.session.get(f"{scene.url}/v1/events/default/a") as response:
+        assert response.status == 405
+
+
 async def test_the_api_server_is_asked_once_for_all_who_send_at_once(scene: Scene) -> None:
     name = await scene.trigger()
     codes = [code for code, _ in await asyncio.gather(*(scene.post(name, {"region": "north"}) for _ in range(30)))]

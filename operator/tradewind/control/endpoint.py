@@ -21,7 +21,8 @@ from tradewind.model.duration import seconds
 from tradewind.plan.bucket import Bucket
 
 log = logging.getLogger(__name__)
-PATH = "/v1/events/{namespace}/{trigger}"
+PATH = "/v1/events/{namespace:[a-z0-9-]{1,63}}/{trigger:[a-z0-9.-]{1,253}}"
+"""Nothing that is no name gets further: not into a log either."""
 READING = 10.0
 """Seconds for a body to arrive."""
 IDLE = 30.0

@@ -111,7 +111,7 @@ class Senders:
         if user is None:
             raise self._unknown()
         name = str(user.get("username") or "")
-        asked = ("right", name, str(user.get("groups")), namespace, trigger)
+        asked = ("right", str(user), namespace, trigger)
         if not await self._kept(asked, lambda: self._may(user, namespace, trigger)):
             words = f"{name!r} must not post events to {namespace}/{trigger}: grant it `create` on the resource `triggers/events`"
             raise Refused(403, "forbidden", f"{words} of the group {GROUP} in that namespace")
