@@ -145,7 +145,7 @@ def test_watched_namespaces_need_no_cluster_role() -> None:
     assert webhook["namespaceSelector"]["matchExpressions"] == [
         {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a", "team-b"]}
     ]
-    assert webhook["rules"][0]["resources"] == ["dags", "dagruns", "triggers", "pools", "approvals"]
+    assert webhook["rules"][0]["resources"] == ["dags", "dagruns", "triggers", "backfills", "pools", "approvals"]
     assert {role["metadata"]["namespace"] for role in of(objects, "Role")} == {"team-a", "team-b", "tradewind-system"}
     args = of(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"]
     assert [arg for arg in args if arg.startswith("--namespace")] == ["--namespace=team-a", "--namespace=team-b"]

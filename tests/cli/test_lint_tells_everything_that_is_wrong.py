@@ -40,6 +40,18 @@ def test_all_examples_are_without_mistakes() -> None:
         (document("DAGRun", "r", "{}"), "4:1", "spec.dag: required"),
         (document("Pool", "p", "{slots: many}"), "4:8", "spec.slots: input should be a valid integer"),
         (document("ClusterPool", "p", "{slots: 1}") + "specs: {}\n", "5:1", "specs: unknown field"),
+        (document("Trigger", "t", "{dag: d}"), "4:1", "spec: write one of schedule"),
+        (
+            document("Trigger", "t", "{dag: d, schedule: {every: 1h, cron: '@daily'}}"),
+            "4:16",
+            "write one of cron, every",
+        ),
+        (document("Backfill", "b", "{dag: d, start: 2026-05-01}"), "4:1", "either a trigger or a cron"),
+        (
+            document("Backfill", "b", "{dag: d, cron: '61 * * * *', start: 2026-05-01}"),
+            "4:16",
+            "spec.cron: '61 * * * *'",
+        ),
         (document("DAGG", "d", "{}"), "2:1", "kind 'DAGG' is not one of DAG"),
         ("kind: DAG\nmetadata: [x]\n", "1:1", "apiVersion None: a DAG has tradewind.dev/v1alpha1"),
         ("a: 1\n b: 2", "2:3", "not YAML"),
@@ -60,6 +72,17 @@ def test_the_params_of_a_run_are_checked_against_a_dag_that_is_there_too(tmp_pat
     done = lint(tmp_path)
     assert done.exit_code == 1 and len(done.stdout.splitlines()) == 1
     assert done.stdout.startswith(f"{tmp_path / 'run.yaml'}:4:25: spec.params.n")
+
+
+def test_the_params_of_a_backfill_are_checked_but_for_what_its_trigger_may_give(tmp_path: Path) -> None:
+    params = "{n: {type: integer}, m: {type: string}}"
+    (tmp_path / "dag.yaml").write_text(document("DAG", "d", f"{{params: {params}, tasks: {{a: {{image: x}}}}}}"))
+    spec = "{dag: d, trigger: t, start: 2026-05-01, params: {n: 1, o: 2}}"
+    (tmp_path / "b.yaml").write_text(document("Backfill", "b", spec))
+    done = lint(tmp_path)
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == [
+        "spec.params.o: no such param; DAG d declares: m, n"
+    ]
 
 
 def test_every_file_is_looked_at_and_programs_get_json(tmp_path: Path) -> None:

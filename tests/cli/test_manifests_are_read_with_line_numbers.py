@@ -31,7 +31,7 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
         ("- 1", "f.yaml:1: not a Kubernetes object"),
         (
             "kind: Pod\napiVersion: v1\nmetadata: {name: x}",
-            "f.yaml:1: kind 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, Trigger, TaskTemplate",
+            "f.yaml:1: kind 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, Trigger, Backfill, TaskTemplate",
         ),
         (
             "kind: DAG\napiVersion: v1\nmetadata: {name: x}",

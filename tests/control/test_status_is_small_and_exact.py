@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tradewind.control.runstatus import difference
 from tradewind.control.status import LARGEST, MOST, Packed, append, decode
 from tradewind.plan.attempt import FAILURES, LOSSES, Attempt
 
@@ -84,3 +85,10 @@ LATIN = base64.b64encode(gzip.compress("ä 1+1".encode("latin-1"), mtime=0)).dec
 def test_an_archive_that_is_garbage_is_named_not_guessed(archive: str) -> None:
     with pytest.raises(ValueError, match=r"status\.archive can't be read"):
         decode(Packed("", archive, ()), 0)
+
+
+def test_a_difference_names_what_is_new_and_an_empty_field_is_as_good_as_none() -> None:
+    before = {"phase": "Active", "schedule": {"upTo": "a"}}
+    after = {"phase": "Active", "next": None, "message": "", "schedule": {"upTo": "a", "lastTick": None}}
+    assert difference(before, after) == {}
+    assert difference(before, {**after, "schedule": {"upTo": "b", "lastTick": None}}) == {"schedule": {"upTo": "b"}}

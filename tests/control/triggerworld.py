@@ -42,6 +42,10 @@ class Server(Client):
         except KeyError:
             raise NotFound(404, "NotFound", name) from None
 
+    async def list_raw(self, resource: Resource, namespace: str | None, **query: str) -> bytes:
+        found = [body for (plural, _), body in self.objects.items() if plural == resource.plural]
+        return orjson.dumps({"metadata": {"resourceVersion": str(self.version)}, "items": found})
+
     async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
         fault = self._fault()
         if resource is RUNS:

@@ -25,7 +25,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- /* What the operator may do: each verb is one that its code uses. */ -}}
 {{- define "tradewind.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [dags, dagruns, triggers, approvals, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
+  resources: [dags, dagruns, triggers, backfills, approvals, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [tradewind.dev]
   resources: [tasktemplates, dagtemplates{{ if not .Values.watchNamespaces }}, clustertasktemplates, clusterdagtemplates{{ end }}]
@@ -37,10 +37,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [dagruns/status]
   verbs: [update]
 - apiGroups: [tradewind.dev]
-  resources: [dags/status, triggers/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
+  resources: [dags/status, triggers/status, backfills/status, pools/status{{ if not .Values.watchNamespaces }}, clusterpools/status{{ end }}]
   verbs: [patch]
 - apiGroups: [tradewind.dev]
-  resources: [dagruns] # triggers and sub-DAGs make them and cancel them; concurrencyPolicy: Replace cancels runs, spec.history deletes them
+  resources: [dagruns] # triggers, backfills and sub-DAGs make them and cancel them; concurrencyPolicy: Replace cancels runs, spec.history deletes them
   verbs: [create, patch, delete]
 - apiGroups: [tradewind.dev]
   resources: [approvals]

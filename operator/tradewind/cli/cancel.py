@@ -1,22 +1,27 @@
-"""`tradewind cancel`: stop a run."""
+"""`tradewind cancel`: stop a run, or a backfill."""
 
 import click
 
 from tradewind.cli.options import cluster
 from tradewind.kube.client import Client
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import BACKFILLS, RUNS
+from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
-@click.option("--terminate", is_flag=True, help="Not even teardowns and exit tasks run.")
+@click.argument("names", nargs=-1, required=True, metavar="RUN|backfill/BACKFILL...")
+@click.option("--terminate", is_flag=True, help="Not even teardowns and exit tasks of runs are done.")
 @cluster
-async def command(client: Client, namespace: str, runs: tuple[str, ...], terminate: bool) -> None:
-    """Cancel RUNS: their live pods are deleted and nothing more starts but teardowns and exit tasks."""
-    for name in runs:
-        found = await client.patch(
-            RUNS, namespace, name, {"spec": {"desiredState": "Terminated" if terminate else "Cancelled"}}
-        )
+async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool) -> None:
+    """Cancel runs: their live pods are deleted and nothing more starts but teardowns and exit tasks. Of a backfill/NAME all runs are
+    cancelled, and no more are made."""
+    for name in names:
+        kind, _, rest = name.rpartition("/")
+        if kind not in ("", "run", "dagrun", "backfill"):
+            raise click.ClickException(f"{name}: write a run's name, or backfill/NAME")
+        resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
+        desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
+        found = await client.patch(resource, namespace, rest, {"spec": {"desiredState": desired}})
         phase = (found.get("status") or {}).get("phase")
-        click.echo(f"dagrun/{name} {'had ended already: ' + phase if phase in FINAL_PHASES else 'is being cancelled'}")
+        click.echo(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")

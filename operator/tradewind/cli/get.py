@@ -1,4 +1,4 @@
-"""`tradewind get`: DAGs, runs, triggers, approvals or pools in a table."""
+"""`tradewind get`: DAGs, runs, triggers, backfills, approvals or pools in a table."""
 
 import json
 from typing import Any
@@ -12,7 +12,17 @@ from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import APPROVALS, CLUSTER_POOLS, DAGS, POOLS, RUNS, TEMPLATES, TRIGGERS, Resource
+from tradewind.kube.resources import (
+    APPROVALS,
+    BACKFILLS,
+    CLUSTER_POOLS,
+    DAGS,
+    POOLS,
+    RUNS,
+    TEMPLATES,
+    TRIGGERS,
+    Resource,
+)
 
 KINDS = {
     "dags": DAGS,
@@ -23,6 +33,8 @@ KINDS = {
     "dagrun": RUNS,
     "triggers": TRIGGERS,
     "trigger": TRIGGERS,
+    "backfills": BACKFILLS,
+    "backfill": BACKFILLS,
     "approvals": APPROVALS,
     "approval": APPROVALS,
     "pools": POOLS,
@@ -35,6 +47,7 @@ HEADS = {
     RUNS: ["RUN", "DAG", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
     TRIGGERS: ["TRIGGER", "DAG", "SOURCE", "PHASE", "LAST RUN", "FIRED", "NEXT", "MESSAGE"],
+    BACKFILLS: ["BACKFILL", "DAG", "PHASE", "DONE", "ACTIVE", "FAILED", "AGE", "MESSAGE"],
     APPROVALS: ["RUN", "TASK", "OUTCOME", "BY", "AGE", "MESSAGE"],
     POOLS: ["POOL", "SLOTS", "USED", "WAITING", "AGE"],
     CLUSTER_POOLS: ["CLUSTERPOOL", "SLOTS", "USED", "WAITING", "AGE"],
@@ -44,23 +57,25 @@ HEADS = {
 
 @click.command()
 @click.argument(
-    "kind", type=click.Choice(list(KINDS)), metavar="dags|runs|triggers|approvals|pools|clusterpools|tasktemplates|..."
+    "kind",
+    type=click.Choice(list(KINDS)),
+    metavar="dags|runs|triggers|backfills|approvals|pools|clusterpools|tasktemplates|...",
 )
 @click.argument("name", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
-@click.option("--dag", help="Only runs, or triggers, of this DAG.")
+@click.option("--dag", help="Only runs, triggers or backfills of this DAG.")
 @OUTPUT
 @cluster
 async def command(
     client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
 ) -> None:
-    """List DAGs, runs (the youngest first), triggers, approvals or pools."""
+    """List DAGs, runs (the youngest first), triggers, backfills, approvals or pools."""
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
     if name:
         items = [await client.get(resource, namespace, name)]
     else:
-        query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource in (RUNS, TRIGGERS) else {}
+        query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource in (RUNS, TRIGGERS, BACKFILLS) else {}
         items = (await client.list(resource, where, **query))["items"]
     if output == "json":
         click.echo(json.dumps(items, indent=2, ensure_ascii=False))
@@ -75,7 +90,7 @@ async def command(
 def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
     heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
     table = Table(*heads, box=None, pad_edge=False, header_style="bold")
-    by_kind = {RUNS: _run, DAGS: _dag, APPROVALS: _approval, TRIGGERS: _trigger}
+    by_kind = {RUNS: _run, DAGS: _dag, APPROVALS: _approval, TRIGGERS: _trigger, BACKFILLS: _backfill}
     cells = _template if resource.kind in TEMPLATES else by_kind.get(resource, _pool)
     for item in items:
         table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
@@ -123,6 +138,22 @@ def _trigger(item: Object) -> list[str | Text]:
         last.get("name", ""),
         age(last["at"]) if last.get("at") else "",
         status.get("next") or "",
+        Text((status.get("message") or "").partition("\n")[0]),
+    ]
+
+
+def _backfill(item: Object) -> list[str | Text]:
+    status = item.get("status") or {}
+    phase = status.get("phase") or ""
+    style = {"Invalid": "red", "Waiting": "yellow", "Suspended": "dim"}.get(phase, PHASES.get(phase, ""))
+    return [
+        item["metadata"]["name"],
+        item["spec"]["dag"],
+        Text(phase, style=style),
+        status.get("progress") or "",
+        str(status.get("active") or 0),
+        str(status.get("failed") or 0),
+        _age(item),
         Text((status.get("message") or "").partition("\n")[0]),
     ]
 

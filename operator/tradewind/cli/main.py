@@ -28,6 +28,7 @@ COMMANDS = {
     "clear": "edit",
     "mark": "edit:mark",
     "rerun": "rerun",
+    "backfill": "backfill",
     "operator": "operator",
     "webhook": "webhook",
     "events": "events",

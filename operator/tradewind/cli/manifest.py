@@ -17,6 +17,7 @@ KINDS = {
     "Pool": API_VERSION,
     "ClusterPool": API_VERSION,
     "Trigger": API_VERSION,
+    "Backfill": API_VERSION,
     "TaskTemplate": API_VERSION,
     "ClusterTaskTemplate": API_VERSION,
     "DAGTemplate": API_VERSION,
@@ -48,7 +49,7 @@ class BadManifest(Exception):
         super().__init__("\n".join(map(str, refusals)))
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML as Kubernetes reads it: dates are strings, a key may not come twice."""
 
 
@@ -56,7 +57,7 @@ class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
     """The same by libyaml, which is ten times as fast and says less well what is wrong."""
 
 
-_Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = {
+Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = {
     key: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -139,7 +140,7 @@ def parse(path: str) -> list[Document]:
         return _parsed(path, text, _FastLoader)
     except yaml.YAMLError:
         try:
-            return _parsed(path, text, _Loader)
+            return _parsed(path, text, Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -153,7 +154,7 @@ def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
         if node is None:
             continue
         _refuse_duplicates(path, node)
-        body = _Loader("").construct_document(node)
+        body = Loader("").construct_document(node)
         if body is not None:
             documents.append(Document(path, body, node))
     return documents

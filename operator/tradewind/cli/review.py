@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from tradewind.cli.manifest import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
-from tradewind.control.review import against, pod_problems
+from tradewind.control.review import User, against, pod_problems
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
-from tradewind.model.run import DAGRunSpec
-from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
 
@@ -34,7 +32,7 @@ def review(documents: Sequence[Document]) -> Review:
     """Everything that is wrong with them."""
     shelf, found = Shelf(documents), Review([], [])
     known: dict[Key, Definition] = {}
-    users: list[tuple[Document, DAGRunSpec | TriggerSpec]] = []
+    users: list[tuple[Document, User]] = []
     for document in documents:
         problems = list(_metadata(document))
         if document.kind == "DAG" or document.kind in TEMPLATES:
@@ -48,7 +46,7 @@ def review(documents: Sequence[Document]) -> Review:
         else:
             result = reviewed(document.kind, document.spec)
             problems += result.problems
-            if isinstance(result.content, DAGRunSpec | TriggerSpec) and not result.problems:
+            if isinstance(result.content, User) and not result.problems:
                 users.append((document, result.content))
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, spec in users:

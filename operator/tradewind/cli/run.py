@@ -25,7 +25,17 @@ from tradewind.control.templates import rendered
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden
-from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES, TRIGGERS
+from tradewind.kube.resources import (
+    BACKFILLS,
+    CLUSTER_POOLS,
+    CONFIG_MAPS,
+    DAGS,
+    POOLS,
+    RUNS,
+    SECRETS,
+    TEMPLATES,
+    TRIGGERS,
+)
 from tradewind.model.value import Param
 from tradewind.plan.define import defined
 from tradewind.plan.params import from_text, resolve
@@ -38,6 +48,7 @@ RESOURCES = {
     "Pool": POOLS,
     "ClusterPool": CLUSTER_POOLS,
     "Trigger": TRIGGERS,
+    "Backfill": BACKFILLS,
     **TEMPLATES,
     "ConfigMap": CONFIG_MAPS,
     "Secret": SECRETS,

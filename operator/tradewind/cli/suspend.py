@@ -1,30 +1,33 @@
-"""`tradewind suspend` and `tradewind resume`: hold back runs, a DAG's new runs, or a trigger."""
+"""`tradewind suspend` and `tradewind resume`: hold back runs, a DAG's new runs, a trigger or a backfill."""
 
 import click
 
 from tradewind.cli.options import cluster
 from tradewind.kube.client import Client
-from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
+from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
+from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 
 SWITCHED = {"dag": DAGS, "trigger": TRIGGERS}
 """Kinds with a field `suspend`."""
+WORDS = "RUN|dag/DAG|trigger/TRIGGER|backfill/BACKFILL..."
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="RUN|dag/DAG|trigger/TRIGGER...")
+@click.argument("names", nargs=-1, required=True, metavar=WORDS)
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Suspend runs: nothing more starts in them, what runs goes on. Of a dag/NAME no new run begins, a trigger/NAME makes none."""
+    """Suspend runs: nothing more starts in them, what runs goes on. Of a dag/NAME no new run begins, a trigger/NAME or backfill/NAME makes
+    none."""
     for name in names:
         await _set(client, namespace, name, True)
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="RUN|dag/DAG|trigger/TRIGGER...")
+@click.argument("names", nargs=-1, required=True, metavar=WORDS)
 @cluster
 async def resume(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Let suspended runs, the runs of a dag/NAME, or a trigger/NAME go on."""
+    """Let suspended runs, the runs of a dag/NAME, a trigger/NAME or a backfill/NAME go on."""
     for name in names:
         await _set(client, namespace, name, False)
 
@@ -32,18 +35,19 @@ async def resume(client: Client, namespace: str, names: tuple[str, ...]) -> None
 async def _set(client: Client, namespace: str, name: str, suspended: bool) -> None:
     kind, slash, rest = name.rpartition("/")
     words = "is suspended" if suspended else "goes on"
-    if slash and kind not in (*SWITCHED, "run", "dagrun"):
-        raise click.ClickException(f"{name}: write a run's name, {' or '.join(f'{kind}/NAME' for kind in SWITCHED)}")
+    if slash and kind not in (*SWITCHED, "run", "dagrun", "backfill"):
+        raise click.ClickException(f"{name}: write a run's name, dag/NAME, trigger/NAME or backfill/NAME")
     if kind in SWITCHED:
         await client.patch(SWITCHED[kind], namespace, rest, {"spec": {"suspend": suspended}})
         click.echo(f"{kind}/{rest} {words}")
         return
-    found = await client.get(RUNS, namespace, rest)
+    resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
+    found = await client.get(resource, namespace, rest)
     desired = (found.get("spec") or {}).get("desiredState")
     phase = (found.get("status") or {}).get("phase")
-    if phase in FINAL_PHASES:
-        raise click.ClickException(f"dagrun/{rest} has ended: {phase}")
+    if phase in ends:
+        raise click.ClickException(f"{kind}/{rest} has ended: {phase}")
     if desired in ("Cancelled", "Terminated"):
-        raise click.ClickException(f"dagrun/{rest} is being stopped (spec.desiredState: {desired})")
-    await client.patch(RUNS, namespace, rest, {"spec": {"desiredState": "Suspended" if suspended else "Running"}})
-    click.echo(f"dagrun/{rest} {words}")
+        raise click.ClickException(f"{kind}/{rest} is being stopped (spec.desiredState: {desired})")
+    await client.patch(resource, namespace, rest, {"spec": {"desiredState": "Suspended" if suspended else "Running"}})
+    click.echo(f"{kind}/{rest} {words}")

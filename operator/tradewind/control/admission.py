@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tradewind import GROUP
-from tradewind.control.review import Reviewed, against, review, review_dag
+from tradewind.control.review import Reviewed, User, against, review, review_dag
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.model.run import DAGRunSpec
-from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem, summary
@@ -119,14 +118,14 @@ async def _approval(request: Request, asks: Asks) -> Verdict:
     return await _alone(request, asks)
 
 
-async def _trigger(request: Request, asks: Asks) -> Verdict:
+async def _maker(request: Request, asks: Asks) -> Verdict:
     result = await _reviewed(request)
     if result.problems:
         return Verdict(result.problems)
-    return await _against(request, asks, result.content, "the trigger", "runs")
+    return await _against(request, asks, result.content, f"the {request.kind.lower()}", "runs")
 
 
-async def _against(request: Request, asks: Asks, user: DAGRunSpec | TriggerSpec, waits: str, fails: str) -> Verdict:
+async def _against(request: Request, asks: Asks, user: User, waits: str, fails: str) -> Verdict:
     """What is wrong with a user of a DAG, given the params that this declares."""
     try:
         dag = await asks.dag(request.namespace, user.dag)
@@ -151,7 +150,8 @@ async def _reviewed(request: Request) -> Reviewed:
 REVIEWERS: Mapping[str, Reviewer] = {
     "DAG": _dag,
     "DAGRun": _run,
-    "Trigger": _trigger,
+    "Trigger": _maker,
+    "Backfill": _maker,
     "Pool": _alone,
     "ClusterPool": _alone,
     "Approval": _approval,

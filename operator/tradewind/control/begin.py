@@ -127,8 +127,8 @@ class Beginner:
         others = [other for other in others if other is not view and not other.run.final and not other.run.deleting]
         if not (queued := in_queue(run, (other.run for other in others))).begin:
             return Beginning(runstatus.queued(run, "Queue", queued.message, now))
-        if definition.spec.max_active_runs is None:
-            return None
+        if definition.spec.max_active_runs is None or run.how == "backfill":
+            return None  # A backfill has a parallelism of its own.
         try:
             key = key_of(definition, run, params)
         except ExpressionError as error:
@@ -136,6 +136,7 @@ class Beginner:
         peers = [
             Peer(other.run, other.admitted or other.run.phase == "Running", self._key(definition, other))
             for other in others
+            if other.run.how != "backfill"
         ]
         decided = verdict(definition, run, key, peers)
         if decided.begin:

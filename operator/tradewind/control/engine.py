@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from tradewind import GROUP, VERSION, metrics
+from tradewind.control.backfills import BackfillReconciler
 from tradewind.control.census import count
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.events import EventSink
@@ -31,7 +32,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.resources import TEMPLATES
+from tradewind.kube.resources import BACKFILLS, TEMPLATES
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ class Engine:
         self.triggers = TriggerReconciler(client, self.events)
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
         self.posted = self.triggers.sources["event"] = Posted()
+        self.backfills = BackfillReconciler(client, self.events, self.triggers.dags, self.history.look)
+        self.history.held = self.backfills.holds
         self.ready = asyncio.Event()
 
     @property
@@ -133,6 +136,7 @@ class Engine:
         self.history.spec_seen(namespace, dag, spec)
         self.revisions.spec_seen(namespace, dag, spec)
         self.triggers.dags.spec_seen(namespace, dag, spec)
+        self.backfills.dag_seen(namespace, dag)
 
     def _phase_changed(self, run: Run) -> None:
         self.runs.subdags.seen(run)
@@ -140,11 +144,13 @@ class Engine:
         self.triggers.run_seen(run)
         if self.posted.seen(run):
             self.triggers.wake((run.namespace, run.maker))
+        self.backfills.run_seen(run)
         self.triggers.when_settled(run, self.history.run_seen)
 
     def _run_deleted(self, run: Run) -> None:
         self.runs.subdags.seen(run, deleted=True)
         self.triggers.run_seen(run, deleted=True)
+        self.backfills.run_seen(run, deleted=True)
         self.history.run_seen(run, deleted=True)
         self.revisions.run_gone(run)
 
@@ -167,20 +173,26 @@ class Engine:
             for _ in range(DAG_WORKERS):
                 group.create_task(self.triggers.saving.work(self.triggers.save, self.triggers.failed))
             group.create_task(self.triggers.watch_clock())
+            for _ in range(DAG_WORKERS):
+                group.create_task(self.backfills.queue.work(self.backfills.reconcile, self.backfills.failed))
             status = self.template_status
             group.create_task(status.queue.work(status.reconcile, status.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
 
     async def _prime(self) -> None:
-        """What may start depends on the pools: read them first, as often as it takes."""
+        """What may start depends on the pools, which runs may be deleted on the backfills: read them first, as often as it takes."""
         delay = 0.1
         while True:
             try:
                 await self.runs.prime()
+                for namespace in self._namespaces or (None,):
+                    for body in (await self._client.list(BACKFILLS, namespace))["items"]:
+                        if self._owned.owns(body["metadata"]["namespace"]):
+                            self.backfills.seen(body, deleted=False)
                 return
             except ApiError as error:
-                log.warning("reading the pools: %s", error)
+                log.warning("reading pools and backfills: %s", error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 15)
 
@@ -239,6 +251,7 @@ class Engine:
             self.history.dag_seen(body, deleted)
             self.revisions.dag_seen(body, deleted)
             self.triggers.dags.seen(body, deleted)
+            self.backfills.dag_seen(body["metadata"]["namespace"], body["metadata"]["name"])
             meta = body["metadata"]
             (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
 
@@ -258,8 +271,15 @@ class Engine:
 
         async def trigger(event: Any, **_: Any) -> None:
             metrics.watch_last_event.labels("triggers").set(time.time())
-            if self._owned.owns(event["object"]["metadata"]["namespace"]):
+            meta = event["object"]["metadata"]
+            if self._owned.owns(meta["namespace"]):
                 self.triggers.seen(dict(event["object"]), event["type"] == "DELETED")
+                self.backfills.trigger_seen(meta["namespace"], meta["name"])
+
+        async def backfill(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels("backfills").set(time.time())
+            if self._owned.owns(event["object"]["metadata"]["namespace"]):
+                self.backfills.seen(dict(event["object"]), event["type"] == "DELETED")
 
         async def template(event: Any, **_: Any) -> None:
             body, deleted = dict(event["object"]), event["type"] == "DELETED"
@@ -281,6 +301,7 @@ class Engine:
         kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
         kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(approval)
         kopf.on.event(GROUP, VERSION, "triggers", registry=registry)(trigger)
+        kopf.on.event(GROUP, VERSION, "backfills", registry=registry)(backfill)
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
         for resource in TEMPLATES.values():

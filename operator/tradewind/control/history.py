@@ -39,6 +39,8 @@ class HistoryReconciler:
         self.queue: WorkQueue[Key] = WorkQueue("history")
         self._past: defaultdict[Key, dict[str, Past]] = defaultdict(dict)
         self._rules: dict[Key, History] = {}
+        self.held: Callable[[str, str, str], bool] = lambda namespace, dag, run: False
+        """Whether a run has to be kept whatever its DAG says, since it is still counted on."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -71,6 +73,10 @@ class HistoryReconciler:
         elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
             del self._past[key]
 
+    def look(self, namespace: str, name: str) -> None:
+        """Runs of a DAG may no longer be held."""
+        self.queue.add((namespace, name))
+
     def failed(self, key: Key, error: Exception) -> float | None:
         """A reconcile raised."""
         log.warning("history of %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
@@ -82,7 +88,8 @@ class HistoryReconciler:
         if rule is None or not past:
             return
         now = int(self._clock())
-        found, again = surplus(past, rule, now)
+        free = {name: ended for name, ended in past.items() if not self.held(*key, name)}
+        found, again = surplus(free, rule, now)
         with flow(key[0], "history"):
             answers = await asyncio.gather(
                 *(self._delete(key, past, item) for item in found[:BATCH]), return_exceptions=True

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -9,12 +10,16 @@ from pydantic import ValidationError
 
 from tradewind.control.podbuild import Unrenderable, build
 from tradewind.model.approval import ApprovalSpec
+from tradewind.model.backfill import BackfillSpec
 from tradewind.model.base import Model
+from tradewind.model.crd import KINDS, manifest
 from tradewind.model.pool import PoolSpec
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
+from tradewind.plan.backfill import review as review_backfill
+from tradewind.plan.backfill import source
 from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import defined
 from tradewind.plan.definition import Definition
@@ -22,8 +27,9 @@ from tradewind.plan.params import resolve
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.render import Rendering, nowhere, render
+from tradewind.plan.rules import broken
 from tradewind.plan.template import Evaluate, leaves
-from tradewind.plan.trigger import check
+from tradewind.plan.trigger import REQUIRED, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,22 @@ def review(kind: str, spec: Any) -> Reviewed:
     return REVIEWS[kind](spec)
 
 
-def against(declared: Mapping[str, Param], user: DAGRunSpec | TriggerSpec) -> list[Problem]:
-    """What is wrong with a run, or a trigger, of a DAG that declares these params."""
-    return check(user, declared) if isinstance(user, TriggerSpec) else resolve(declared, user.params)[1]
+User = DAGRunSpec | TriggerSpec | BackfillSpec
+"""Who names a DAG, and gives it params."""
+
+
+def against(declared: Mapping[str, Param], user: User) -> list[Problem]:
+    """What is wrong with a run, a trigger or a backfill of a DAG that declares these params. Those of a backfill's trigger are not known
+    here."""
+    match user:
+        case TriggerSpec():
+            return check(user, declared)
+        case BackfillSpec() if user.trigger:
+            return [problem for problem in check(source(user, None), declared) if problem.what != REQUIRED]
+        case BackfillSpec():
+            return check(source(user, None), declared)
+        case _:
+            return resolve(declared, user.params)[1]
 
 
 def sound(rendering: Rendering) -> Definition:
@@ -66,20 +85,32 @@ def review_dag(rendering: Rendering) -> Reviewed:
         return Reviewed(error.problems)
 
 
-def _reads(model: type[Model]) -> Callable[[Any], Reviewed]:
+def _reads(model: type[Model], more: Callable[[Any], list[Problem]] = lambda _: []) -> Callable[[Any], Reviewed]:
+    """Reviews by the model, by the rules that the CRD has beside it and, where those hold, by `more`."""
+
     def reads(spec: Any) -> Reviewed:
         try:
-            return Reviewed(content=read(model, spec))
+            content = read(model, spec)
         except Invalid as error:
             return Reviewed(error.problems)
+        rules = [
+            Problem(item.path, item.message) for item in broken(_schema(model), spec, None, "spec") if not item.failed
+        ]
+        return Reviewed(rules) if rules else Reviewed(more(content), content)
 
     return reads
 
 
-def _trigger(spec: Any) -> Reviewed:
-    """A trigger, whatever its DAG declares."""
-    found = _reads(TriggerSpec)(spec)
-    return Reviewed(check(found.content, None), found.content) if found.content else found
+@cache
+def _schema(model: type[Model]) -> Any:
+    """What the CRD says of a spec."""
+    kind = next(kind for kind in KINDS if kind.model_fields["spec"].annotation is model)
+    return manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+
+def _trigger(spec: TriggerSpec) -> list[Problem]:
+    """Whatever its DAG declares."""
+    return check(spec, None)
 
 
 REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
@@ -88,7 +119,8 @@ REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
     "Pool": _reads(PoolSpec),
     "ClusterPool": _reads(PoolSpec),
     "Approval": _reads(ApprovalSpec),
-    "Trigger": _trigger,
+    "Trigger": _reads(TriggerSpec, _trigger),
+    "Backfill": _reads(BackfillSpec, review_backfill),
 }
 """Kind -> who reviews its `spec`."""
 

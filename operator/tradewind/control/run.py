@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tradewind.control.status import Packed
-from tradewind.kube.pod import ATTEMPT, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER
+from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import key
@@ -14,6 +14,7 @@ from tradewind.plan.decision import RunFacts
 
 DATES = ("logicalDate", "intervalStart", "intervalEnd")
 NO_DATES: Mapping[str, str] = {}
+NO_BACKFILLS = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ class Run:
     queue: str = ""
     """spec.queue."""
     how: str = ""
-    """What made it, and where that was a Trigger or a Backfill, its name."""
+    """What made it, and where that was a Trigger, or a Backfill of its ticks, the trigger's name."""
     maker: str = ""
+    backfills: frozenset[str] = NO_BACKFILLS
+    """Names of those that made it, or tried it again."""
 
     @property
     def phase(self) -> str:
@@ -137,7 +140,13 @@ def read_run(body: Mapping[str, Any]) -> Run:
         queue=spec.get("queue") or "",
         how=(meta.get("labels") or {}).get(HOW, ""),
         maker=(meta.get("labels") or {}).get(TRIGGER, ""),
+        backfills=_backfills(meta.get("labels") or {}),
     )
+
+
+def _backfills(labels: Mapping[str, str]) -> frozenset[str]:
+    found = [label.removeprefix(BACKFILL) for label in labels if label.startswith(BACKFILL)]
+    return frozenset(found) if found else NO_BACKFILLS
 
 
 def _caller(meta: Mapping[str, Any]) -> Caller | None:

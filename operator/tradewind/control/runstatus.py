@@ -259,7 +259,8 @@ def difference(before: Mapping[str, Any], after: Status) -> Status:
         if old == value or (value in ("", [], {}) and not old):
             continue
         if isinstance(value, dict) and isinstance(old, dict):
-            patch[key] = {name: item for name, item in value.items() if old.get(name) != item}
+            if changed := {name: item for name, item in value.items() if old.get(name) != item}:
+                patch[key] = changed
         else:
             patch[key] = value
     return patch

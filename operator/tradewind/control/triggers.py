@@ -108,8 +108,8 @@ class TriggerReconciler:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""
-        if not run.maker:
-            return
+        if not run.maker or run.how == "backfill":
+            return  # A schedule does not wait for those of the past.
         key = (run.namespace, run.maker)
         if run.final or deleted:
             self._unfinished[key].pop(run.uid, None)

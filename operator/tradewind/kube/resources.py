@@ -44,6 +44,7 @@ ACCESS_REVIEWS = Resource(
     "/apis/authorization.k8s.io/v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
 )
 TRIGGERS = Resource(f"/apis/{GROUP}/{VERSION}", "triggers", "Trigger")
+BACKFILLS = Resource(f"/apis/{GROUP}/{VERSION}", "backfills", "Backfill")
 APPROVALS = Resource(f"/apis/{GROUP}/{VERSION}", "approvals", "Approval")
 CLUSTER_POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "clusterpools", "ClusterPool", namespaced=False)
 TASK_TEMPLATES = Resource(f"/apis/{GROUP}/{VERSION}", "tasktemplates", "TaskTemplate")

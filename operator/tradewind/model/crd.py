@@ -7,6 +7,7 @@ from pydantic_core import core_schema
 
 from tradewind import GROUP, VERSION
 from tradewind.model.approval import Approval
+from tradewind.model.backfill import Backfill
 from tradewind.model.base import rule
 from tradewind.model.dag import DAG
 from tradewind.model.pool import ClusterPool, Pool
@@ -14,9 +15,18 @@ from tradewind.model.run import DAGRun
 from tradewind.model.template import ClusterDAGTemplate, ClusterTaskTemplate, DAGTemplate, TaskTemplate
 from tradewind.model.trigger import Trigger
 
-Kind = type[DAG] | type[DAGRun] | type[Pool] | type[Approval] | type[TaskTemplate] | type[DAGTemplate] | type[Trigger]
+Kind = (
+    type[DAG]
+    | type[DAGRun]
+    | type[Pool]
+    | type[Approval]
+    | type[TaskTemplate]
+    | type[DAGTemplate]
+    | type[Trigger]
+    | type[Backfill]
+)
 TEMPLATES: tuple[Kind, ...] = (TaskTemplate, ClusterTaskTemplate, DAGTemplate, ClusterDAGTemplate)
-KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, Trigger, *TEMPLATES)
+KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, Trigger, Backfill, *TEMPLATES)
 
 
 class _Schema(GenerateJsonSchema):

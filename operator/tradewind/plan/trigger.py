@@ -27,6 +27,8 @@ COMMON: Variables = (
 """Variables of all triggers."""
 VARIABLES: Mapping[str, Variables] = {"schedule": (), "event": event.VARIABLES}
 """Those that a source adds."""
+REQUIRED = "required"
+"""What is wrong with a param that is not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +69,33 @@ def occasion(*parts: str) -> str:
 
 def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given | None:
     """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
-    start, end = firing.start or firing.at, firing.end or firing.at
-    found = Given({}, told(firing.at), told(start), told(end))
-    values = known(name, namespace, spec, firing)
-    if spec.when and not _evaluated("spec.when", spec.when, spec.source, values, "boolean"):
+    if not wanted(name, namespace, spec, firing):
         return None
+    dates, values = _dates(firing), known(name, namespace, spec, firing)
     params = {
         name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.source, values))
         for name, value in spec.params.items()
     }
-    return Given(params, found.logical_date, found.interval_start, found.interval_end)
+    return Given(params, *dates)
+
+
+def wanted(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> bool:
+    """Whether an occasion is to have a run, by `when`. Raises ExpressionError."""
+    if not spec.when:
+        return True
+    values = known(name, namespace, spec, firing)
+    return bool(_evaluated("spec.when", spec.when, spec.source, values, "boolean"))
 
 
 def known(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
     """What the expressions of a trigger know of an occasion."""
-    return {
-        "trigger.name": name,
-        "trigger.namespace": namespace,
-        "run.dag": spec.dag,
-        **dated(told(firing.at), told(firing.start or firing.at), told(firing.end or firing.at)),
-        **firing.values,
-    }
+    own = {"trigger.name": name, "trigger.namespace": namespace, "run.dag": spec.dag}
+    return {**own, **dated(*_dates(firing)), **firing.values}
+
+
+def _dates(firing: Firing) -> tuple[str, str, str]:
+    """The logical date of a run, and where its data begin and end."""
+    return told(firing.at), told(firing.start or firing.at), told(firing.end or firing.at)
 
 
 def told(moment: datetime) -> str:
@@ -141,7 +149,7 @@ def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator
     for name, param in declared.items():
         if param.default is None and name not in spec.params:
             yield Problem(
-                f"spec.params.{name}", "required", f"give {needed(param)}: DAG {spec.dag} has no default for it"
+                f"spec.params.{name}", REQUIRED, f"give {needed(param)}: DAG {spec.dag} has no default for it"
             )
 
 

@@ -1,0 +1,182 @@
+"""`tradewind backfill`: runs for ticks of the past."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from tradewind import API_VERSION
+from tradewind.cli.options import PARAM, cluster, pairs
+from tradewind.cli.run import values
+from tradewind.cli.whoami import signed
+from tradewind.control.backfillruns import RunIndex, pasts
+from tradewind.control.backfillstatus import in_words
+from tradewind.control.backfillticks import BackfillTicks, Occasions
+from tradewind.control.templates import rendered
+from tradewind.control.triggers import Waits
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import BACKFILLS, TRIGGERS
+from tradewind.model.backfill import FINISHED, BackfillSpec
+from tradewind.model.value import Param
+from tradewind.plan.backfill import Decided, decide, review
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.problem import Invalid
+from tradewind.plan.read import read
+from tradewind.plan.trigger import check, told
+
+STATES = {"missing": "Missing", "failed": "Failed", "succeeded": "Succeeded"}
+SHOWN = 50
+"""Ticks that are shown of each action."""
+
+
+@click.command()
+@click.argument("dag")
+@click.option("--start", metavar="TIME", help="From this tick on: 2026-01-31, 2026-01-31T06:00, with an offset or not.")
+@click.option("--end", metavar="TIME", help="Up to this tick.  [default: now]")
+@click.option("--tick", "ticks", multiple=True, metavar="TIME", help="This tick, instead of a range; repeat for more.")
+@click.option("--trigger", help="Whose ticks.  [default: the DAG's only trigger with a schedule]")
+@click.option("--cron", help="Ticks by a cron expression, instead of a trigger's.")
+@click.option("--time-zone", help="Of cron and times.  [default: the trigger's, else UTC]")
+@click.option(
+    "--runs",
+    multiple=True,
+    type=click.Choice(list(STATES)),
+    default=["missing"],
+    show_default=True,
+    help="Ticks without a run; those whose run failed; those whose run succeeded. Repeat for more.",
+)
+@click.option("--newest-first", is_flag=True, help="Begin with the latest tick.")
+@click.option("--parallelism", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs at once.")
+@click.option("--priority", type=int, help="Of the runs.  [default: -1000]")
+@click.option("--name", help="Of the backfill.  [default: made from the DAG's]")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("-w", "--watch", is_flag=True, help="Follow it to its end.")
+@PARAM
+@cluster
+async def command(
+    client: Client,
+    namespace: str,
+    dag: str,
+    start: str | None,
+    end: str | None,
+    ticks: tuple[str, ...],
+    trigger: str | None,
+    cron: str | None,
+    time_zone: str | None,
+    runs: tuple[str, ...],
+    newest_first: bool,
+    parallelism: int,
+    priority: int | None,
+    name: str | None,
+    dry_run: bool,
+    watch: bool,
+    params: tuple[str, ...],
+) -> None:
+    """Make runs of DAG for the past.
+
+    \b
+    tradewind backfill sales --start 2026-05-01 --end 2026-05-31 --dry-run
+    tradewind backfill sales --start 2026-05-01 --runs missing --runs failed --parallelism 4
+    tradewind backfill sales --tick 2026-05-03 -p region=south
+
+    Ticks are those of the DAG's trigger, and so are the names of their runs: what the schedule has run is not run again.
+    """
+    if bool(ticks) == bool(start):
+        raise click.UsageError("give --start (and --end), or --tick")
+    declared = await _declared(client, namespace, dag)
+    if not cron and not trigger:
+        trigger = await _only(client, namespace, dag, needed=not ticks)
+    spec: dict[str, Any] = {
+        "dag": dag,
+        "trigger": trigger,
+        "cron": cron,
+        "timeZone": time_zone,
+        "start": start,
+        "end": end,
+        "ticks": list(ticks),
+        "runs": [STATES[state] for state in dict.fromkeys(runs)],
+        "order": "NewestFirst" if newest_first else None,
+        "parallelism": parallelism,
+        "priority": priority,
+        "params": values(declared, pairs(params)),
+    }
+    spec = {field: value for field, value in spec.items() if value not in (None, [], {})}
+    metadata: dict[str, Any] = {"name": name} if name else {"generateName": f"{dag[:40]}-"}
+    try:
+        read_spec = read(BackfillSpec, spec)
+        if problems := review(read_spec):
+            raise Invalid(problems)
+        about, decided = await _preview(client, namespace, read_spec, declared)
+    except Invalid as error:
+        raise click.ClickException("\n".join(map(str, error.problems))) from None
+    except (Waits, ExpressionError) as error:
+        raise click.ClickException(str(error)) from None
+    _show(about, decided)
+    if dry_run or not decided.steps:
+        return
+    body = {"apiVersion": API_VERSION, "kind": "Backfill", "metadata": metadata, "spec": spec}
+    metadata |= {"annotations": await signed(client, "")}
+    made = orjson.loads(await client.create(BACKFILLS, namespace, body, fieldValidation="Strict"))["metadata"]["name"]
+    click.echo(f"backfill/{made}: {in_words(decided.steps)}, {parallelism} at once")
+    if watch:
+        await _follow(client, namespace, made)
+
+
+async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param]:
+    spec = (await rendered(client, namespace, dag)).spec
+    return {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
+
+
+async def _only(client: Client, namespace: str, dag: str, needed: bool) -> str | None:
+    """The trigger of a DAG that has a schedule, if there is one only."""
+    items = (await client.list(TRIGGERS, namespace, fieldSelector=f"spec.dag={dag}"))["items"]
+    found = [item["metadata"]["name"] for item in items if "schedule" in item["spec"]]
+    if len(found) > 1:
+        raise click.UsageError(
+            f"DAG {dag} has the triggers {', '.join(sorted(found))}: choose with --trigger, or --cron"
+        )
+    if not found and needed:
+        raise click.UsageError(f"DAG {dag} has no trigger with a schedule: say which ticks there are with --cron")
+    return found[0] if found else None
+
+
+async def _preview(
+    client: Client, namespace: str, spec: BackfillSpec, declared: dict[str, Param]
+) -> tuple[Occasions, Decided]:
+    about = await BackfillTicks(client).of(namespace, "backfill", datetime.now(UTC), spec)
+    if problems := check(about.maker.spec, declared):
+        raise Invalid(problems)
+    runs = await RunIndex(client).of((namespace, spec.dag))
+    return about, decide(spec, about.ticks, pasts(runs, ""))
+
+
+def _show(about: Occasions, decided: Decided) -> None:
+    table = Table("TICK", "ACTION", "RUN", box=None, pad_edge=False, header_style="bold")
+    for step in decided.steps[:SHOWN]:
+        run = step.run or ("" if step.action == "Rerun" else about.run(step)["metadata"]["name"])
+        table.add_row(told(about.calendar.local(step.tick)), step.action, run)
+    console = Console()
+    if decided.steps:
+        console.print(table)
+    if (more := len(decided.steps) - SHOWN) > 0:
+        console.print(f"and {more} more", style="dim", highlight=False)
+    kept = f"; {decided.kept} are left as they are" if decided.kept else ""
+    console.print(f"{len(about.ticks)} ticks: {in_words(decided.steps)}{kept}", highlight=False)
+
+
+async def _follow(client: Client, namespace: str, name: str) -> None:
+    """Says how far it has come, until it is over."""
+    said = None
+    while True:
+        status: Object = (await client.get(BACKFILLS, namespace, name)).get("status") or {}
+        words = (status.get("phase") or "", status.get("progress") or "", status.get("message") or "")
+        if words != said and words[0]:
+            click.echo(f"{words[0]} {words[1]}: {words[2]}")
+            said = words
+        if words[0] in FINISHED:
+            raise click.exceptions.Exit(0 if words[0] == "Succeeded" else 1)
+        await asyncio.sleep(0.5)

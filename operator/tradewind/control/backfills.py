@@ -1,0 +1,290 @@
+"""Reconciling a backfill: which of its ticks want a run, which runs it has, and what it does next. Everything is counted from the runs."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from tradewind import metrics
+from tradewind.control.backfillruns import Entry, RunIndex, pasts
+from tradewind.control.backfillstatus import held, status_of
+from tradewind.control.backfillticks import BackfillTicks, Occasions
+from tradewind.control.dagfacts import DAGIndex
+from tradewind.control.events import EventSink
+from tradewind.control.run import Run, read_run
+from tradewind.control.runstatus import difference
+from tradewind.control.triggers import Waits
+from tradewind.control.validity import Validity
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from tradewind.kube.pod import BACKFILL
+from tradewind.kube.resources import BACKFILLS, RUNS
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.kube.writes import flow
+from tradewind.model.backfill import FINISHED, BackfillSpec
+from tradewind.model.duration import instant
+from tradewind.plan.backfill import Step, decide, moment
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.problem import Invalid
+from tradewind.plan.read import read
+from tradewind.plan.trigger import check
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a backfill, or of a DAG."""
+COALESCE = 1.0
+"""Seconds between two writes of a status that says the same in other numbers."""
+SOON = 0.1
+"""Seconds until it looks again after one of its DAG's runs has changed: they change in bursts."""
+LOOK_AGAIN = 10.0
+"""Seconds until it looks again whether what it waits for was mended."""
+FRESH = 60.0
+"""Seconds for which the ticks of a trigger are taken as they were told: a calendar in a ConfigMap may change."""
+TOLD = FINISHED | {"Waiting", "Invalid"}
+"""Phases of which there is an Event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A backfill as last seen. `created` is epoch seconds."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created: float
+    spec: BackfillSpec | Invalid
+    status: Mapping[str, Any]
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+        return self.status.get("phase") in FINISHED
+
+    @property
+    def dag(self) -> Key | None:
+        """Namespace and name of the DAG whose runs it needs to know; None when it is over, or can't be read."""
+        return None if self.finished or isinstance(self.spec, Invalid) else (self.namespace, self.spec.dag)
+
+
+class BackfillReconciler:
+    """Brings backfills on. `over(namespace, dag)` is told when runs of a DAG need not be kept for their sake any longer."""
+
+    def __init__(
+        self,
+        client: Client,
+        events: EventSink,
+        dags: DAGIndex,
+        over: Callable[[str, str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._events, self._dags, self._over, self._clock = client, events, dags, over, clock
+        self.queue: WorkQueue[Key] = WorkQueue("backfill")
+        self._ticks, self._runs = BackfillTicks(client), RunIndex(client)
+        self._known: dict[Key, Known] = {}
+        self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
+        """Backfills that are not over, by their DAGs."""
+        self._about: dict[Key, tuple[int, float, Occasions]] = {}
+        """Of each generation, and since when it is known."""
+        self._written: dict[Key, float] = {}
+
+    # What the watches say.
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A backfill was created, changed or deleted."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        before = self._known.get(key)
+        if deleted:
+            self._take(key, None)
+            return
+        try:
+            spec: BackfillSpec | Invalid = read(BackfillSpec, body.get("spec") or {})
+        except Invalid as error:
+            spec = error
+        created, generation = instant(meta["creationTimestamp"]), int(meta.get("generation") or 0)
+        known = Known(*key, meta["uid"], generation, created, spec, body.get("status") or {})
+        self._take(key, known)
+        if before is None or (before.uid, before.generation) != (known.uid, known.generation):
+            self.queue.add(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone."""
+        if self._runs.seen(run, deleted):
+            for key in self._of_dag.get((run.namespace, run.dag), ()):
+                self.queue.add_after(key, SOON)
+
+    def dag_seen(self, namespace: str, name: str) -> None:
+        """A DAG was created, changed or deleted."""
+        for key in self._of_dag.get((namespace, name), ()):
+            self.queue.add(key)
+
+    def trigger_seen(self, namespace: str, name: str) -> None:
+        """A trigger was created, changed or deleted."""
+        for key, known in self._known.items():
+            if key[0] == namespace and isinstance(known.spec, BackfillSpec) and known.spec.trigger == name:
+                self._about.pop(key, None)
+                self.queue.add(key)
+
+    def holds(self, namespace: str, dag: str, name: str) -> bool:
+        """Whether a run has to be kept: a backfill that is not over counts it."""
+        key = (namespace, dag)
+        backfills = self._of_dag.get(key, ())
+        runs = self._runs.known(key)
+        return any(self._counts(backfill, runs.get(name) if runs else None) for backfill in backfills)
+
+    def _counts(self, key: Key, run: Entry | None) -> bool:
+        about = self._about.get(key)
+        if about is None or run is None:
+            return True  # It can't be told yet.
+        return key[1] in run.backfills or moment(run.moment) in about[2].moments
+
+    def _take(self, key: Key, known: Known | None) -> None:
+        """From now on this is what is known of a backfill."""
+        before = self._known.pop(key, None)
+        if before and before.dag:
+            self._of_dag[before.dag].discard(key)
+        if known:
+            self._known[key] = known
+            if known.dag:
+                self._of_dag[known.dag].add(key)
+        if (
+            known is None
+            or known.finished
+            or (before and (before.uid, before.generation) != (known.uid, known.generation))
+        ):
+            self._about.pop(key, None)
+        if known is None:
+            self.queue.forget(key)
+            self._written.pop(key, None)
+        if before and before.dag and not self._of_dag[before.dag]:
+            del self._of_dag[before.dag]
+            self._runs.forget(before.dag)
+            self._over(*before.dag)
+
+    # One pass.
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("backfill %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Makes the runs that there is room for, and says how far the backfill has come."""
+        known = self._known.get(key)
+        if known is None or known.finished:
+            return
+        valid = Validity(True, "Valid", "it can be done")
+        try:
+            with flow(known.namespace, ("backfill", known.name)):
+                status = await self._advance(known)
+        except Invalid as error:
+            valid, status = Validity.of(error), {"phase": "Invalid", "message": str(error)}
+        except (Waits, ExpressionError) as error:
+            status = {"phase": "Waiting", "message": str(error)}
+            self.queue.add_after(key, LOOK_AGAIN)
+        await self._write(known, {**valid.status(known.status, known.generation, self._clock()), **status})
+
+    async def _advance(self, known: Known) -> dict[str, Any]:
+        """Raises Invalid and Waits."""
+        spec = known.spec
+        if isinstance(spec, Invalid):
+            raise spec
+        facts = await self._dags.of(known.namespace, spec.dag)
+        if facts is None:
+            raise Waits(f"there is no DAG {spec.dag!r} in namespace {known.namespace}: it goes on when that is applied")
+        about = await self._occasions(known, spec)
+        if problems := check(about.maker.spec, facts.params):
+            raise Invalid(problems)
+        runs = await self._runs.of((known.namespace, spec.dag))
+        decided = decide(spec, about.ticks, pasts(runs, known.name))
+        if spec.desired_state == "Cancelled":
+            await asyncio.gather(*(self._cancel(known, runs[run.name]) for run in decided.active))
+        elif not held(spec, facts.suspended) and (room := max(0, spec.parallelism - len(decided.active))):
+            for step in decided.steps[:room]:
+                await self._do(known, about, step, runs)
+            decided = decide(spec, about.ticks, pasts(runs, known.name))
+            if decided.steps and len(decided.active) < spec.parallelism:
+                self.queue.add_after(known.key, SOON)  # What was there already has left room.
+        return status_of(spec, facts.suspended, about, decided, self._clock())
+
+    async def _occasions(self, known: Known, spec: BackfillSpec) -> Occasions:
+        generation, since, about = self._about.get(known.key) or (0, 0.0, None)
+        now = self._clock()
+        if about is None or generation != known.generation or not 0 <= now - since < FRESH:
+            about = await self._ticks.of(known.namespace, known.name, moment(known.created), spec)
+            self._about[known.key] = (known.generation, now, about)
+        return about
+
+    async def _do(self, known: Known, about: Occasions, step: Step, runs: Mapping[str, Entry]) -> None:
+        if step.action == "Retry":
+            await self._retry(known, runs[step.run])
+            return
+        body = about.run(step)
+        name, result = body["metadata"]["name"], "created"
+        try:
+            run = read_run(orjson.loads(await self._client.create(RUNS, known.namespace, body)))
+        except AlreadyExists:
+            result = "duplicate"
+            run = read_run(await self._client.get(RUNS, known.namespace, name))
+            mine = known.name in run.backfills or step.action == "Create"
+            if run.dag != about.maker.spec.dag or moment(run.moment) != step.tick or not mine:
+                words = f"run {name}, which is none of its, has the name that the run of tick {step.tick} would have"
+                raise Waits(f"{words}: delete that run, or give the backfill another name") from None
+        metrics.occasions.labels("backfill", result).inc()
+        self._runs.seen(run)
+
+    async def _retry(self, known: Known, run: Entry) -> None:
+        """What failed in a run gets a fresh budget. Who else has changed the run meanwhile is looked at again first."""
+        labels = {f"{BACKFILL}{known.name}": "true"}
+        meta = {"resourceVersion": str(run.version), "labels": labels}
+        try:
+            answer = await self._client.patch(
+                RUNS, known.namespace, run.name, {"metadata": meta, "spec": {"retryFailed": run.rounds + 1}}
+            )
+        except NotFound:
+            self._runs.forget((known.namespace, run.dag))
+            return
+        except Conflict:
+            answer = await self._client.get(RUNS, known.namespace, run.name)
+        metrics.occasions.labels("backfill", "retried").inc()
+        self._runs.seen(read_run(answer))
+
+    async def _cancel(self, known: Known, run: Entry) -> None:
+        if not run.cancelled:
+            with contextlib.suppress(NotFound):
+                body = {"spec": {"desiredState": "Cancelled"}}
+                self._runs.seen(read_run(await self._client.patch(RUNS, known.namespace, run.name, body)))
+
+    async def _write(self, known: Known, status: dict[str, Any]) -> None:
+        current = self._known.get(known.key)
+        if current is None or current.uid != known.uid or not (patch := difference(current.status, status)):
+            return
+        due = self._written.get(known.key, float("-inf")) + COALESCE - self._clock()
+        if "phase" not in patch and 0 < due <= COALESCE:
+            self.queue.add_after(known.key, due)
+            return
+        self._written[known.key] = self._clock()
+        try:
+            answer = await self._client.patch(BACKFILLS, *known.key, {"status": patch}, "status")
+        except NotFound:
+            return
+        if (current := self._known.get(known.key)) and current.uid == known.uid:
+            self._take(known.key, replace(current, status=answer.get("status") or {}))
+        if "phase" in patch and status["phase"] in TOLD:
+            warning = status["phase"] != "Succeeded"
+            reason = {"Waiting": "BackfillWaits"}.get(status["phase"], status["phase"])
+            self._events.post(
+                "Backfill", *known.key, known.uid, reason, status["message"], warning=warning, key=str(known.generation)
+            )
