@@ -9,6 +9,10 @@ ADMISSION = CollectorRegistry()
 """Of the admission webhook, a process that leads nothing: with an operator's gauges it would look like one that does not work."""
 ProcessCollector(registry=ADMISSION)
 
+EVENTS = CollectorRegistry()
+"""Of the endpoint for events, which leads nothing either."""
+ProcessCollector(registry=EVENTS)
+
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LONG = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
 
@@ -128,5 +132,21 @@ certificate_expiry = Gauge(
     "When the admission webhook's certificate ends, in epoch seconds.",
     registry=ADMISSION,
 )
+events_in_flight = Gauge("tradewind_events_in_flight", "Requests in work at the endpoint for events.", registry=EVENTS)
+events_refused = Counter(
+    "tradewind_events_refused",
+    "Requests that the endpoint for events refused: malformed, large, slow, unauthenticated, replayed, forbidden, unknown, unready (no DAG,"
+    " or an invalid trigger), suspended, unfit (no run can be made of it), limited, busy, unavailable (the API server), error.",
+    ["reason"],
+    registry=EVENTS,
+)
+events_certificate_expiry = Gauge(
+    "tradewind_events_certificate_expiry_timestamp_seconds",
+    "When the certificate of the endpoint for events ends, in epoch seconds; 0 without one.",
+    registry=EVENTS,
+)
 for shared in (api_requests, api_duration):
     ADMISSION.register(shared)
+EVENTS.register(watch_last_event)
+for shared in (api_requests, api_duration, trigger_latency, occasions):
+    EVENTS.register(shared)

@@ -24,6 +24,15 @@ VALUES: dict[str, dict[str, Any]] = {
         "watchNamespaces": ["team-a", "team-b"],
         "rbac": {"aggregateUserRoles": False},
         "webhook": {"enabled": True, "dryRunPods": False, "existingSecret": "ours", "caBundle": "-----BEGIN"},
+        "events": {"enabled": True, "replicas": 1, "kubernetesAuth": False},
+    },
+    "events": {
+        "events": {
+            "enabled": True,
+            "secrets": [{"namespace": "shop", "names": ["github", "till"]}],
+            "tls": {"existingSecret": "events-tls"},
+            "maxBodyBytes": 1_048_576,
+        },
     },
     "webhook": {"webhook": {"enabled": True, "replicas": 1, "failurePolicy": "Fail"}},
     "everything": {
@@ -34,6 +43,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "dashboards": {"enabled": True, "labels": {"folder": "batch"}},
         "networkPolicy": {"enabled": True},
         "webhook": {"enabled": True, "certManager": {"enabled": True}},
+        "events": {"enabled": True},
         "podAnnotations": {"a": "b"},
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "k", "operator": "Exists"}],
@@ -118,6 +128,8 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
         ({"resources": {"request": {"cpu": 1}}}, "request"),
         ({"webhook": {"failurePolicy": "Warn"}}, "failurePolicy"),
         ({"webhook": {"enabled": True, "existingSecret": "ours"}}, "existingSecret needs webhook.caBundle"),
+        ({"events": {"secrets": [{"namespace": "shop"}]}}, "names"),
+        ({"events": {"maxBodyBytes": 1}}, "minimum"),
         ({"webhook": {"enabled": True, "caBundle": "x"}}, "caBundle is for webhook.existingSecret"),
         ({"webhook": {"enabled": True, "existingSecret": "o", "certManager": {"enabled": True}}}, "exclude each other"),
     ],
@@ -145,14 +157,14 @@ def test_no_rule_is_wider_than_it_must_be() -> None:
         for role in [*of(rendered(VALUES[name]), "Role"), *of(rendered(VALUES[name]), "ClusterRole")]:
             for rule in role["rules"]:
                 assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
-                assert "secrets" not in rule["resources"]
+                assert "secrets" not in rule["resources"] or rule["resourceNames"], "named ones, or none"
 
 
-@pytest.mark.parametrize("deployment", ["release-tradewind", "release-tradewind-webhook"])
+@pytest.mark.parametrize("deployment", ["release-tradewind", "release-tradewind-webhook", "release-tradewind-events"])
 def test_its_processes_are_confined(deployment: str) -> None:
     [pod] = [
         body["spec"]["template"]["spec"]
-        for body in of(rendered(VALUES["webhook"]), "Deployment")
+        for body in of(rendered(VALUES["everything"]), "Deployment")
         if body["metadata"]["name"] == deployment
     ]
     assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["seccompProfile"] == {
@@ -194,7 +206,21 @@ def test_the_webhook_may_create_pods_only_where_it_tries_them() -> None:
         assert ("--dry-run-pods" in args) == tries and ("--no-dry-run-pods" in args) != tries
 
 
-def test_pods_of_the_webhook_are_not_those_of_the_operator() -> None:
+def test_the_endpoint_for_events_reads_named_secrets_and_asks_about_tokens_only_where_it_takes_them() -> None:
+    objects = rendered(VALUES["events"])
+    [secrets] = [role for role in of(objects, "Role") if role["metadata"]["name"].endswith("-events-secrets")]
+    assert secrets["metadata"]["namespace"] == "shop" and secrets["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["github", "till"], "verbs": ["get"]}
+    ]
+    for takes in (True, False):
+        objects = rendered({"events": {"enabled": True, "kubernetesAuth": takes}})
+        [role] = [role for role in of(objects, "ClusterRole") if role["metadata"]["name"].endswith("-events")]
+        asked = {resource for rule in role["rules"] for resource in rule["resources"]}
+        assert ({"tokenreviews", "subjectaccessreviews"} <= asked) is takes
+        assert asked - {"tokenreviews", "subjectaccessreviews"} == {"triggers", "dags", "dagruns"}
+
+
+def test_pods_of_webhook_and_endpoint_are_not_those_of_the_operator() -> None:
     objects = rendered(VALUES["everything"])
     for kind, path in [("Deployment", "selector.matchLabels"), ("Service", "selector"), ("NetworkPolicy", "podSelector.matchLabels"),
                        ("PodDisruptionBudget", "selector.matchLabels"), ("ServiceMonitor", "selector.matchLabels")]:  # fmt: skip
@@ -204,7 +230,7 @@ def test_pods_of_the_webhook_are_not_those_of_the_operator() -> None:
             for step in path.split("."):
                 selector = selector[step]
             found.append(selector["app.kubernetes.io/name"])
-        assert sorted(found) == ["tradewind", "tradewind-webhook"], kind
+        assert sorted(found) == ["tradewind", "tradewind-events", "tradewind-webhook"], kind
 
 
 def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:

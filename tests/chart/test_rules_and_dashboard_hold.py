@@ -33,7 +33,7 @@ VARIABLES = [variable["query"]["query"] for variable in DASHBOARD["templating"][
 DOCUMENT = (ROOT / "docs" / "monitoring.md").read_text()
 
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
-FAMILIES = [*metrics.REGISTRY.collect(), *metrics.ADMISSION.collect()]
+FAMILIES = [*metrics.REGISTRY.collect(), *metrics.ADMISSION.collect(), *metrics.EVENTS.collect()]
 NAMES = {family.name + suffix for family in FAMILIES for suffix in SUFFIXES[family.type]}
 TARGET_LABELS = {"namespace", "job", "instance"}
 """What Prometheus adds, and rules may use."""

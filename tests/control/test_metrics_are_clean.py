@@ -15,7 +15,9 @@ def exposition() -> bytes:
     metrics.task_duration.labels("Succeeded").observe(3)
     metrics.run_duration.labels("Succeeded").observe(3)
     metrics.READY_TO_CREATED.observe(0.002)
-    return generate_latest(metrics.REGISTRY)
+    metrics.events_refused.labels("slow").inc()
+    own = [metrics.events_refused, metrics.events_in_flight, metrics.events_certificate_expiry]
+    return generate_latest(metrics.REGISTRY) + b"".join(generate_latest(metric) for metric in own)
 
 
 @pytest.mark.timeout(300)
@@ -31,7 +33,20 @@ def test_no_label_is_unbounded() -> None:
         for sample in family.samples
         for name in sample.labels
     }
-    assert labels <= {"le", "stage", "outcome", "phase", "state", "verb", "resource", "result", "type", "code", "name"}
+    assert labels <= {
+        "le",
+        "stage",
+        "outcome",
+        "phase",
+        "state",
+        "verb",
+        "resource",
+        "result",
+        "type",
+        "code",
+        "name",
+        "reason",
+    }
 
 
 def test_every_stage_is_there_from_the_start() -> None:

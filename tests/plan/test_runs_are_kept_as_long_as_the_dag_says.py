@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.model.history import History
-from tradewind.plan.history import GRACE, Past, surplus
+from tradewind.plan.history import GRACE, REPEATS, Past, surplus
 
 NOW = 1_000_000
 
@@ -75,3 +75,10 @@ def test_what_stays_is_within_the_limits_and_what_goes_is_older_than_all_that_st
         assert surplus(
             {name: item for name, item in past.items() if name not in gone}, keep(succeeded=rule, failed=rule), again
         )[0]
+
+
+def test_a_run_of_an_event_stays_as_long_as_its_sender_may_try_again() -> None:
+    runs = {name: Past(NOW - age, 1, True, REPEATS) for name, age in (("old", 600), ("new", 599))}
+    for rules in ({"limit": 0}, {"ttl": "1m"}):
+        found, again = surplus(runs, keep(succeeded=rules), NOW)
+        assert ([item.name for item in found], again) == (["old"], NOW + 1)

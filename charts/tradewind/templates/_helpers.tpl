@@ -65,7 +65,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{- /* Where the pods of both Deployments may run, and as whom. */ -}}
+{{- /* Where the pods of all Deployments may run, and as whom. */ -}}
 {{- define "tradewind.placement" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
@@ -137,4 +137,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   resources: [pods]
   verbs: [create]
 {{- end }}
+{{- end }}
+
+{{- define "tradewind.events" -}}
+{{ include "tradewind.name" . }}-events
+{{- end }}
+
+{{- define "tradewind.events.selector" -}}
+app.kubernetes.io/name: tradewind-events
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tradewind.events.labels" -}}
+{{ include "tradewind.events.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "tradewind.events.rules" -}}
+- apiGroups: [tradewind.dev]
+  resources: [triggers, dags] # dags: for their params
+  verbs: [get, list, watch]
+- apiGroups: [tradewind.dev]
+  resources: [dagruns] # get: for senders who wait for the outcome
+  verbs: [create, get]
 {{- end }}

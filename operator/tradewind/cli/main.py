@@ -31,6 +31,7 @@ COMMANDS = {
     "backfill": "backfill",
     "operator": "operator",
     "webhook": "webhook",
+    "events": "events",
 }
 """Command -> module of this package, and the name in it where that is not `command`. Imported when asked for: `tradewind --help` must not wait for all of them."""
 

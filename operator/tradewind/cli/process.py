@@ -1,10 +1,14 @@
-"""What the commands have in common that run in a cluster: the operator and the webhook."""
+"""What the commands have in common that run in a cluster: the operator, the webhook and the endpoint for events."""
 
 import logging
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from tradewind.control.events import EventSink
 
 OPTIONS = (
     click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz."),
@@ -25,6 +29,18 @@ def process(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         function = option(function)
     return function
+
+
+def about_own_pod(events: EventSink, namespace: str) -> Callable[[str, str], None]:
+    """Posts Events about the pod that this process is in, where there is one, given a reason in one word and a sentence."""
+
+    def tell(reason: str, words: str) -> None:
+        name, uid = os.environ.get("POD_NAME"), os.environ.get("POD_UID")
+        if name and uid:
+            hour = str(int(time.time() // 3600))
+            events.post("Pod", namespace, name, uid, reason, words, warning=True, key=hour, api_version="v1")
+
+    return tell
 
 
 def start_logging(level: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ import click
 import uvloop
 
 from tradewind import metrics
-from tradewind.cli.process import process, start_logging
+from tradewind.cli.process import about_own_pod, process, start_logging
 from tradewind.control import probes
 from tradewind.control.asks import ClusterAsks
 from tradewind.control.certificate import Certificate, Unusable
@@ -63,7 +62,7 @@ async def _run(connection: Connection, cert: Path, key: Path, port: int, metrics
         loop.add_signal_handler(number, stop.set)
     async with Client(connection, PATIENCE) as client:
         events = EventSink(client, time.time)
-        certificate = Certificate(cert, key, lambda reason, words: _told(events, connection.namespace, reason, words))
+        certificate = Certificate(cert, key, about_own_pod(events, connection.namespace))
 
         def ready() -> probes.Readiness:
             return not certificate.expired, certificate.trouble() or "ok"
@@ -78,11 +77,3 @@ async def _run(connection: Connection, cert: Path, key: Path, port: int, metrics
             for task in running:
                 if task.done():
                     task.result()
-
-
-def _told(events: EventSink, namespace: str, reason: str, words: str) -> None:
-    """An Event on our own pod, where there is one."""
-    name, uid = os.environ.get("POD_NAME"), os.environ.get("POD_UID")
-    if name and uid:
-        hour = str(int(time.time() // 3600))
-        events.post("Pod", namespace, name, uid, reason, words, warning=True, key=hour, api_version="v1")

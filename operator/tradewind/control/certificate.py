@@ -1,14 +1,16 @@
-"""The webhook's certificate: read again when its files change, and said aloud when it ends."""
+"""The certificate of a server: read again when its files change, and said aloud when it ends."""
 
 import asyncio
 import logging
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from prometheus_client import Gauge
 
 from tradewind import metrics
 
@@ -25,12 +27,34 @@ class Unusable(Exception):
     """The files are not a certificate and its key."""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a certificate is for."""
+
+    whose: str
+    otherwise: str
+    """What happens without it."""
+    page: str
+    expiry: Gauge
+
+
+ADMISSION = Use("the webhook's", "nothing is checked at admission", "docs/admission.md", metrics.certificate_expiry)
+EVENTS = Use("the endpoint's", "no sender connects", "docs/events.md", metrics.events_certificate_expiry)
+
+
 class Certificate:
     """A certificate and its key, in two files. `context` serves the last ones that could be used."""
 
-    def __init__(self, cert: Path, key: Path, tell: Callable[[str, str], None], clock: Callable[[], float] = time.time):
+    def __init__(
+        self,
+        cert: Path,
+        key: Path,
+        tell: Callable[[str, str], None],
+        clock: Callable[[], float] = time.time,
+        use: Use = ADMISSION,
+    ):
         """`tell` is given a reason in one word and a sentence. Raises Unusable."""
-        self._cert, self._key, self._tell, self._clock = cert, key, tell, clock
+        self._cert, self._key, self._tell, self._clock, self._use = cert, key, tell, clock, use
         self.context = _server_context()
         # A context keeps a certificate of each type of key, and would go on serving one of another type than the new one's: every
         # connection is handed to the context that was made last.
@@ -73,11 +97,9 @@ class Certificate:
             return ""
         day = datetime.fromtimestamp(self.expires, UTC).strftime("%Y-%m-%d %H:%M UTC")
         what = (
-            f"expires on {day}, in {left / 86_400:.1f} days"
-            if left > 0
-            else f"expired on {day}: nothing is checked at admission"
+            f"expires on {day}, in {left / 86_400:.1f} days" if left > 0 else f"expired on {day}: {self._use.otherwise}"
         )
-        return f"the webhook's certificate {what}; renew it: `helm upgrade`, or see docs/admission.md"
+        return f"{self._use.whose} certificate {what}; renew it: `helm upgrade`, or see {self._use.page}"
 
     def _load(self) -> None:
         try:
@@ -93,7 +115,7 @@ class Certificate:
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise Unusable(f"{self._cert} and {self._key} are no certificate and its key ({error})") from None
         self._newest, self._read, self.expires = newest, cert + key, expires.timestamp()
-        metrics.certificate_expiry.set(self.expires)
+        self._use.expiry.set(self.expires)
         log.info("certificate of %s, until %s", self._cert, expires)
 
     def _hand_over(self, connection: ssl.SSLObject, *_: object) -> None:

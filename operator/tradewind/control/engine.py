@@ -23,6 +23,7 @@ from tradewind.control.memory import trimmer
 from tradewind.control.objects import ObjectChanges
 from tradewind.control.objectwatch import ObjectWatches
 from tradewind.control.poolstatus import PoolReconciler
+from tradewind.control.posted import Posted
 from tradewind.control.revisionhistory import RevisionHistory
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
@@ -106,6 +107,7 @@ class Engine:
         )
         self.pools.book = self.runs.book
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
+        self.posted = self.triggers.sources["event"] = Posted()
         self.triggers.sources["completed"] = Completions(
             client, self.facts, self.triggers.dags, self.triggers.run_seen, lambda name: name in (namespaces or (name,))
         )
@@ -154,6 +156,8 @@ class Engine:
         self.runs.subdags.seen(run)
         self.dags.run_seen(run)
         self.triggers.run_seen(run)
+        if self.posted.seen(run):
+            self.triggers.wake((run.namespace, run.maker))
         self.backfills.run_seen(run)
         self.facts.seen(run)
         self.triggers.when_settled(run, self.history.run_seen)

@@ -15,6 +15,9 @@ from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import RUNS
 from tradewind.kube.writes import flow
 from tradewind.model.trigger import TriggerSpec
+from tradewind.model.value import Param
+from tradewind.plan.params import resolve
+from tradewind.plan.problem import Invalid
 from tradewind.plan.trigger import Firing, Given, given
 
 CAUSE = "tradewind.dev/cause"
@@ -48,12 +51,15 @@ class Fired:
     run: Run | None = None
 
 
-async def fire(client: Client, trigger: Known, firing: Firing) -> Fired:
-    """Makes the run of an occasion, unless it is there. Raises ExpressionError for params that can't be computed, and what the API
-    raises."""
+async def fire(client: Client, trigger: Known, firing: Firing, declared: Mapping[str, Param] | None = None) -> Fired:
+    """Makes the run of an occasion, unless it is there. `declared` are the DAG's params, None where they are not known: then it is the
+    run that finds out what is wrong with its own. Raises ExpressionError for params that can't be computed, Invalid for those that don't
+    fit, and what the API raises."""
     found = given(trigger.name, trigger.namespace, trigger.spec, firing)
     if found is None:
         return Fired(run_name(trigger.name, firing.suffix), "filtered")
+    if declared is not None and (problems := resolve(declared, found.params)[1]):
+        raise Invalid(problems)
     return await make(client, trigger, firing, found)
 
 

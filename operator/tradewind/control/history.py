@@ -18,7 +18,7 @@ from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.history import History
-from tradewind.plan.history import Past, Surplus, surplus
+from tradewind.plan.history import GRACE, REPEATS, Past, Surplus, surplus
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]
@@ -65,7 +65,9 @@ class HistoryReconciler:
         """A run was created, changed or deleted."""
         key = (run.namespace, run.dag)
         if run.final and not deleted and not run.deleting:
-            self._past[key][run.name] = Past(_ended(run), run.version, run.phase == "Succeeded")
+            self._past[key][run.name] = Past(
+                _ended(run), run.version, run.phase == "Succeeded", REPEATS if run.how == "event" else GRACE
+            )
             if key in self._rules:
                 self.queue.add_after(key, SOON)
         elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:

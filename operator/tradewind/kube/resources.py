@@ -39,6 +39,10 @@ DAGS = Resource(f"/apis/{GROUP}/{VERSION}", "dags", "DAG")
 RUNS = Resource(f"/apis/{GROUP}/{VERSION}", "dagruns", "DAGRun")
 POOLS = Resource(f"/apis/{GROUP}/{VERSION}", "pools", "Pool")
 SELF = Resource("/apis/authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
+TOKEN_REVIEWS = Resource("/apis/authentication.k8s.io/v1", "tokenreviews", "TokenReview", namespaced=False)
+ACCESS_REVIEWS = Resource(
+    "/apis/authorization.k8s.io/v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
 TRIGGERS = Resource(f"/apis/{GROUP}/{VERSION}", "triggers", "Trigger")
 BACKFILLS = Resource(f"/apis/{GROUP}/{VERSION}", "backfills", "Backfill")
 APPROVALS = Resource(f"/apis/{GROUP}/{VERSION}", "approvals", "Approval")

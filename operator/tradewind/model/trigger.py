@@ -8,11 +8,12 @@ from tradewind.model.asset import Assets
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
 from tradewind.model.completed import Completed
 from tradewind.model.condition import Conditions
+from tradewind.model.event import EventSource
 from tradewind.model.gathered import Gathered
 from tradewind.model.kubeobject import ObjectChange, ObjectChangeStatus
 from tradewind.model.schedule import Schedule, ScheduleStatus
 
-SOURCES = ("schedule", "completed", "assets", "object")
+SOURCES = ("schedule", "event", "completed", "assets", "object")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -48,6 +49,8 @@ class TriggerSpec(Model):
     """When true it makes no runs. What happens meanwhile is not made up for."""
     schedule: Schedule | None = None
     """Fires by the clock."""
+    event: EventSource | None = None
+    """Fires for what is posted to the endpoint for events."""
     completed: Completed | None = None
     """Fires when runs of other DAGs have ended."""
     assets: Assets | None = None

@@ -9,6 +9,9 @@ from tradewind.model.history import History, Kept
 GRACE = 10
 """Seconds for which every run is kept after its end: whoever waits for it has to be able to see it."""
 
+REPEATS = 600
+"""Seconds for which the run of an event is kept: a sender that tries again has to find it, or it would make another one."""
+
 
 class Past(NamedTuple):
     """A run that has ended. A hundred thousand of them are in memory: no more than this."""
@@ -18,6 +21,8 @@ class Past(NamedTuple):
     version: int
     """Its resource version: a run that has changed since is another matter. Of two that ended in one second the higher is the later."""
     succeeded: bool
+    grace: int = GRACE
+    """Seconds for which it is kept in any case."""
 
 
 class Surplus(NamedTuple):
@@ -37,8 +42,8 @@ def surplus(runs: Mapping[str, Past], keep: History, now: int) -> tuple[list[Sur
             ((past.ended, past.version, name) for name, past in runs.items() if past.succeeded is succeeded),
             reverse=True,
         )
-        for place, (ended, _, name) in enumerate(ours):
-            due, reason = _due(place, ended, rule)
+        for place, (_, _, name) in enumerate(ours):
+            due, reason = _due(place, runs[name], rule)
             if due is None:
                 continue
             if due <= now:
@@ -49,10 +54,10 @@ def surplus(runs: Mapping[str, Past], keep: History, now: int) -> tuple[list[Sur
     return found, min(again, default=None)
 
 
-def _due(place: int, ended: int, rule: Kept) -> tuple[int | None, str]:
+def _due(place: int, past: Past, rule: Kept) -> tuple[int | None, str]:
     """When a run is to go, and why. `place` is how many of its kind ended after it."""
     if place >= rule.limit:
-        return ended + GRACE, "limit"
+        return past.ended + past.grace, "limit"
     if rule.ttl is not None:
-        return ended + max(GRACE, int(seconds(rule.ttl))), "ttl"
+        return past.ended + max(past.grace, int(seconds(rule.ttl))), "ttl"
     return None, ""

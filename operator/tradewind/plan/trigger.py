@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tradewind.model.trigger import TriggerSpec
+from tradewind.model.trigger import SOURCES, TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import assets, cel, completed, objects, template
+from tradewind.plan import assets, cel, completed, event, objects, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -27,6 +27,7 @@ COMMON: Variables = (
 """Variables of all triggers."""
 VARIABLES: Mapping[str, Variables] = {
     "schedule": (),
+    "event": event.VARIABLES,
     "completed": completed.VARIABLES,
     "assets": assets.VARIABLES,
     "object": objects.VARIABLES,
@@ -76,7 +77,7 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
     """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
     if not wanted(name, namespace, spec, firing):
         return None
-    dates, values = _dates(firing), _values(name, namespace, spec, firing)
+    dates, values = _dates(firing), known(name, namespace, spec, firing)
     params = {
         name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.source, values))
         for name, value in spec.params.items()
@@ -88,12 +89,12 @@ def wanted(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> bool
     """Whether an occasion is to have a run, by `when`. Raises ExpressionError."""
     if not spec.when:
         return True
-    values = _values(name, namespace, spec, firing)
+    values = known(name, namespace, spec, firing)
     return bool(_evaluated("spec.when", spec.when, spec.source, values, "boolean"))
 
 
-def _values(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
-    """What the expressions of a trigger know."""
+def known(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
+    """What the expressions of a trigger know of an occasion."""
     own = {"trigger.name": name, "trigger.namespace": namespace, "run.dag": spec.dag}
     return {**own, **dated(*_dates(firing)), **firing.values}
 
@@ -111,6 +112,10 @@ def told(moment: datetime) -> str:
 
 def check(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
     """What is wrong with a trigger. `declared` are the params of its DAG, None where they are not known."""
+    there = [source for source in SOURCES if getattr(spec, source) is not None]
+    if len(there) != 1:
+        what = f"{' and '.join(there)} are given" if there else "nothing fires it"
+        return [Problem("spec", what, f"write one of {', '.join(SOURCES)}")]
     return [*_source(spec), *_expressions(spec), *_params(spec, declared)]
 
 
@@ -120,6 +125,7 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
             Calendar(spec.schedule)
     except Invalid as error:
         yield from error.problems
+    yield from event.check(spec)
     if spec.completed:
         yield from completed.check(spec.dag, spec.completed)
         for index, dag in enumerate(spec.completed.dags):
@@ -132,6 +138,8 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
 
 
 def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
+    if spec.event and spec.event.key:
+        yield from compiles("spec.event.key", spec.event.key, spec.source, "string", "integer")
     if spec.when:
         yield from compiles("spec.when", spec.when, spec.source, "boolean")
     for path, text in template.leaves(spec.params, "spec.params"):

@@ -59,6 +59,10 @@ BUILT_IN = (
     Kind("apps", "v1", "controllerrevisions", "ControllerRevision"),
     Kind("apps", "v1", "deployments", "Deployment", status=True, short_names=("deploy",), categories=("all",)),
     Kind("coordination.k8s.io", "v1", "leases", "Lease"),
+    Kind("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+    Kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False),
+    Kind("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
     Kind(
         "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, status=True,
         short_names=("crd", "crds"),

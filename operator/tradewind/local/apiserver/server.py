@@ -16,6 +16,7 @@ from aiohttp import web
 from tradewind.local.apiserver import discovery, selectors, table, watch
 from tradewind.local.apiserver.errors import StatusError, bad_request
 from tradewind.local.apiserver.faults import Fault, Faults
+from tradewind.local.apiserver.identities import Identities
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.patch import applied, json_patch, merge_patch, strategic
@@ -44,6 +45,7 @@ class ApiServer:
         self.log_source: LogSource | None = None
         self.url = ""
         self._clock, self._token = clock, token
+        self._identities = Identities(self.operations, clock)
         self._runner: web.AppRunner | None = None
         self._collector: asyncio.Task[None] | None = None
         for name in ("default", "kube-system"):
@@ -151,6 +153,8 @@ class ApiServer:
     async def _answer(self, request: web.Request, target: Target, verb: str, fault: Fault | None) -> web.StreamResponse:
         if not target.plural:
             return self._about(self._admitted(request)[0], target)
+        if self._identities.serves(target, verb):
+            return _json(self._identities.answer(target, await _body(request)), 201)
         kind = self.operations.kind(target.group, target.version, target.plural)
         if target.plural == "pods" and target.subresource == "log":
             return await self._logs(request, target)

@@ -1,0 +1,129 @@
+"""`tradewind events`: takes events over HTTP, and makes runs of them."""
+
+import asyncio
+import logging
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import uvloop
+
+from tradewind import metrics
+from tradewind.cli.process import about_own_pod, process, start_logging
+from tradewind.control import probes
+from tradewind.control.certificate import EVENTS, Certificate, Unusable
+from tradewind.control.endpoint import RATE, SIZE, Endpoint, Limits, serve
+from tradewind.control.events import EventSink
+from tradewind.control.eventtriggers import EventTriggers
+from tradewind.control.outcome import Outcomes
+from tradewind.control.reception import Reception
+from tradewind.control.senders import Senders
+from tradewind.control.together import first, tasks
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection, NoCluster, connect
+
+log = logging.getLogger("tradewind")
+PATIENCE = 5.0
+"""Seconds for a request to the API server."""
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `run` is told."""
+
+    namespaces: tuple[str, ...]
+    port: int
+    metrics_port: int
+    cert: Path | None
+    key: Path | None
+    kubernetes: bool
+    limits: Limits
+
+
+@click.command()
+@click.option("--namespace", "namespaces", multiple=True, help="Namespace to serve; repeat for more. All when absent.")
+@click.option("--port", default=9080, show_default=True, help="Port for events.")
+@click.option(
+    "--cert", type=FILE, help="The server's certificate (PEM), read again when it changes. No TLS when absent."
+)
+@click.option("--key", type=FILE, help="Its key (PEM).")
+@click.option(
+    "--kubernetes-auth/--no-kubernetes-auth",
+    "kubernetes",
+    default=True,
+    show_default=True,
+    help="Take tokens of the cluster, for triggers with spec.event.authentication.kubernetes.",
+)
+@click.option("--max-body", default=SIZE, show_default=True, help="Largest body, in bytes.")
+@click.option("--rate", default=RATE, show_default=True, help="Requests a second that this process takes.")
+@process
+def command(
+    namespaces: tuple[str, ...],
+    port: int,
+    cert: Path | None,
+    key: Path | None,
+    kubernetes: bool,
+    max_body: int,
+    rate: int,
+    metrics_port: int,
+    kubeconfig: str | None,
+    context: str | None,
+    log_level: str,
+) -> None:
+    """Take events over HTTP, and make runs of them."""
+    start_logging(log_level)
+    if (cert is None) != (key is None):
+        raise click.UsageError("give both --cert and --key, or neither")
+    options = Options(namespaces, port, metrics_port, cert, key, kubernetes, Limits(max_body, rate))
+    try:
+        uvloop.run(_run(connect(kubeconfig, context), options))
+    except (NoCluster, Unusable) as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _run(connection: Connection, options: Options) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    async with Client(connection, PATIENCE) as client:
+        sink = EventSink(client, time.time)
+        certificate = (
+            Certificate(options.cert, options.key, about_own_pod(sink, connection.namespace), use=EVENTS)
+            if options.cert and options.key
+            else None
+        )
+        triggers = EventTriggers(client, list(options.namespaces) or [None])
+        outcomes = Outcomes(client)
+        endpoint = Endpoint(Reception(client, triggers, Senders(client, options.kubernetes)), outcomes, options.limits)
+
+        def leave() -> None:
+            outcomes.closing.set()
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, leave)
+
+        def ready() -> probes.Readiness:
+            if certificate and certificate.expired:
+                return False, certificate.trouble()
+            return triggers.synced, "ok" if triggers.synced else "triggers and DAGs are not known yet"
+
+        work = [sink.run(), *(informer.run() for informer in triggers.informers)]
+        work += [certificate.watch()] if certificate else []
+        async with (
+            tasks(work) as running,
+            probes.serve(options.metrics_port, lambda: "", ready, metrics.EVENTS),
+        ):
+            await first(_synced(triggers), stop.wait())
+            async with serve(endpoint, options.limits.size, options.port, certificate.context if certificate else None):
+                log.info("listening on port %d", options.port)
+                await first(stop.wait(), *map(asyncio.shield, running))
+            for task in running:
+                if task.done():
+                    task.result()
+
+
+async def _synced(triggers: EventTriggers) -> None:
+    for informer in triggers.informers:
+        await informer.synced.wait()

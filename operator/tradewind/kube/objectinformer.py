@@ -1,0 +1,84 @@
+"""All objects of a kind, each handed on as a whole: for kinds of which there are not many."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from tradewind.kube.client import Client, Object
+from tradewind.kube.pod import ListMetadata, Metadata, Struct
+from tradewind.kube.reflector import Reflector
+from tradewind.kube.resources import Resource
+
+
+class Page(Struct, frozen=True):
+    """A page of a list."""
+
+    metadata: ListMetadata
+    items: list[msgspec.Raw] = []
+
+
+class Known(Struct, frozen=True):
+    """What is kept of an object."""
+
+    metadata: Metadata
+
+
+_parse_page = msgspec.json.Decoder(Page).decode
+_parse_known = msgspec.json.Decoder(Known).decode
+
+
+class ObjectInformer(Reflector):
+    """`seen(body, deleted)` is called for everything that there is, and for every change of it. Of what vanished unseen the body is no
+    more than its namespace and name."""
+
+    listing: Mapping[str, str] = {"limit": "500"}
+    watching: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Sequence[str | None],
+        resource: Resource,
+        seen: Callable[[Object, bool], None],
+    ) -> None:
+        super().__init__(client, namespaces)
+        self.resource, self._seen = resource, seen
+        self._versions: dict[tuple[str, str], int] = {}
+        self._pages: defaultdict[str | None, set[tuple[str, str]]] = defaultdict(set)
+
+    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes note of the objects of a page."""
+        page = _parse_page(raw)
+        for item in page.items:
+            self._pages[namespace].add(self._put(bytes(item), False))
+        return page.metadata
+
+    def listed(self, namespace: str | None, version: int) -> None:
+        """What was on no page is gone."""
+        there = self._pages.pop(namespace, set())
+        for key, known in list(self._versions.items()):
+            if namespace in (None, key[0]) and key not in there and known <= version:
+                del self._versions[key]
+                self._seen({"metadata": {"namespace": key[0], "name": key[1]}}, True)
+
+    def event(self, kind: str, raw: bytes) -> str:
+        """Takes note of a change."""
+        if kind != "BOOKMARK":
+            self._put(bytes(raw), kind == "DELETED")
+        return _parse_known(raw).metadata.resource_version
+
+    def _put(self, raw: bytes, deleted: bool) -> tuple[str, str]:
+        meta = _parse_known(raw).metadata
+        key = (meta.namespace, meta.name)
+        if deleted:
+            self._versions.pop(key, None)
+        elif self._versions.get(key, 0) >= int(meta.resource_version):
+            return key
+        else:
+            self._versions[key] = int(meta.resource_version)
+        body: dict[str, Any] = orjson.loads(raw)
+        self._seen(body, deleted)
+        return key

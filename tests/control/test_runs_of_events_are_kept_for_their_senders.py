@@ -1,0 +1,38 @@
+"""A DAG that keeps nothing keeps the runs of events until their senders have given up."""
+
+from typing import Any
+
+import pytest
+from tradewind.control.history import HistoryReconciler
+from tradewind.control.run import Run
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.resources import Resource
+from tradewind.model.duration import stamp
+from tradewind.plan.history import GRACE, REPEATS
+
+NOW = 1_000_000
+
+
+class Deleting(Client):
+    """Remembers what was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__(Connection("http://nowhere"))
+        self.gone: list[str] = []
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *_: Any, **options: Any) -> dict[str, Any]:
+        self.gone.append(name)
+        return {}
+
+
+@pytest.mark.parametrize(("how", "kept"), [("event", REPEATS), ("schedule", GRACE), ("", GRACE)])
+async def test_a_run_is_kept_as_long_as_what_made_it_asks_for(how: str, kept: int) -> None:
+    for age, gone in ((kept - 1, []), (kept, ["r"])):
+        client = Deleting()
+        history = HistoryReconciler(client, lambda: NOW)
+        history.spec_seen("ns", "d", {"history": {"succeeded": {"limit": 0}}})
+        status = {"phase": "Succeeded", "finishedAt": stamp(NOW - age)}
+        history.run_seen(Run("r", "ns", "u", 1, 1, 0, False, "d", {}, "Running", status, how=how, maker="t"))
+        await history.reconcile(("ns", "d"))
+        assert client.gone == gone
