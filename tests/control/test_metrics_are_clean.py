@@ -14,6 +14,8 @@ def exposition() -> bytes:
     metrics.api_duration.labels("get", "pods").observe(0.001)
     metrics.task_duration.labels("Succeeded").observe(3)
     metrics.run_duration.labels("Succeeded").observe(3)
+    metrics.sensors_waiting.labels("http").set(1)
+    metrics.sensor_polls.labels("http", "nothing").inc()
     metrics.READY_TO_CREATED.observe(0.002)
     return generate_latest(metrics.REGISTRY)
 
@@ -31,7 +33,20 @@ def test_no_label_is_unbounded() -> None:
         for sample in family.samples
         for name in sample.labels
     }
-    assert labels <= {"le", "stage", "outcome", "phase", "state", "verb", "resource", "result", "type", "code", "name"}
+    assert labels <= {
+        "le",
+        "stage",
+        "outcome",
+        "phase",
+        "state",
+        "verb",
+        "resource",
+        "result",
+        "type",
+        "code",
+        "name",
+        "kind",
+    }
 
 
 def test_every_stage_is_there_from_the_start() -> None:

@@ -22,6 +22,7 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
 from tradewind.control.schedules import Schedules
+from tradewind.control.sensors import Sensors
 from tradewind.control.templates import Templates
 from tradewind.control.templatestatus import TemplateReconciler
 from tradewind.control.together import tasks
@@ -98,6 +99,7 @@ class Engine:
         self.pools.book = self.runs.book
         self.triggers = TriggerReconciler(client, self.events)
         self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
+        self.triggers.sources["sensor"] = Sensors(client, self.runs.sensors, self.triggers.wake, self.triggers.run_seen)
         self.ready = asyncio.Event()
 
     @property
@@ -112,6 +114,7 @@ class Engine:
             self.pods.run(),
             self.runs.informer.run(),
             self.events.run(),
+            self.runs.sensors.poller.run(),
             self._census(),
             self._work(watching, interrupted),
         ]

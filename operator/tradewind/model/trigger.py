@@ -7,8 +7,10 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.schedule import Schedule, ScheduleStatus
+from tradewind.model.sensor import SensorStatus
+from tradewind.model.triggersensor import TriggerSensor
 
-SOURCES = ("schedule",)
+SOURCES = ("schedule", "sensor")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -44,11 +46,20 @@ class TriggerSpec(Model):
     """When true it makes no runs. What happens meanwhile is not made up for."""
     schedule: Schedule | None = None
     """Fires by the clock."""
+    sensor: TriggerSensor | None = None
+    """Fires when something outside is there."""
 
     @property
     def source(self) -> str:
         """Which of SOURCES it has."""
         return next(name for name in SOURCES if getattr(self, name) is not None)
+
+    @property
+    def vocabulary(self) -> str:
+        """What its expressions may name: a key of plan.trigger.VARIABLES."""
+        if self.sensor is None:
+            return self.source
+        return f"sensor.{self.sensor.kind}{'.items' if self.sensor.items else ''}"
 
 
 class Fired(Model):
@@ -77,6 +88,8 @@ class TriggerStatus(Model):
     """When it fires next, where that is known."""
     schedule: ScheduleStatus | None = None
     """How far its schedule has come."""
+    sensor: SensorStatus | None = None
+    """How far its sensor has come."""
     conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 

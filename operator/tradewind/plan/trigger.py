@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import cel, template
+from tradewind.plan import cel, sensor, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -25,7 +25,12 @@ COMMON: Variables = (
     *DATED,
 )
 """Variables of all triggers."""
-VARIABLES: Mapping[str, Variables] = {"schedule": ()}
+VARIABLES: Mapping[str, Variables] = {
+    "schedule": (),
+    "sensor.": (),
+    **{f"sensor.{kind}": sensor.POLLED + answer for kind, answer in sensor.ANSWERS.items()},
+    **{f"sensor.{kind}.items": (*sensor.POLLED, *answer, ("item", "any")) for kind, answer in sensor.ANSWERS.items()},
+}
 """Those that a source adds."""
 
 
@@ -67,22 +72,33 @@ def occasion(*parts: str) -> str:
 
 def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given | None:
     """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
+    if not holds(name, namespace, spec, firing):
+        return None
+    values = _values(name, namespace, spec, firing)
+    params = {
+        name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.vocabulary, values))
+        for name, value in spec.params.items()
+    }
+    return Given(params, values["run.logicalDate"], values["run.intervalStart"], values["run.intervalEnd"])
+
+
+def holds(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> bool:
+    """Whether `when` is true of an occasion. Raises ExpressionError, with the field's path before it."""
+    if not spec.when:
+        return True
+    values = _values(name, namespace, spec, firing)
+    return bool(_evaluated("spec.when", spec.when, spec.vocabulary, values, "boolean"))
+
+
+def _values(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
     start, end = firing.start or firing.at, firing.end or firing.at
-    found = Given({}, told(firing.at), told(start), told(end))
-    values = {
+    return {
         "trigger.name": name,
         "trigger.namespace": namespace,
         "run.dag": spec.dag,
-        **dated(found.logical_date, found.interval_start, found.interval_end),
+        **dated(told(firing.at), told(start), told(end)),
         **firing.values,
     }
-    if spec.when and not _evaluated("spec.when", spec.when, spec.source, values, "boolean"):
-        return None
-    params = {
-        name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.source, values))
-        for name, value in spec.params.items()
-    }
-    return Given(params, found.logical_date, found.interval_start, found.interval_end)
 
 
 def told(moment: datetime) -> str:
@@ -100,13 +116,15 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
     try:
         if spec.schedule:
             Calendar(spec.schedule)
+        if spec.sensor:
+            yield from sensor.check_trigger("spec.sensor", spec.sensor)
     except Invalid as error:
         yield from error.problems
 
 
 def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
     if spec.when:
-        yield from compiles("spec.when", spec.when, spec.source, "boolean")
+        yield from compiles("spec.when", spec.when, spec.vocabulary, "boolean")
     for path, text in template.leaves(spec.params, "spec.params"):
         try:
             found = template.expressions(text)
@@ -114,7 +132,7 @@ def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
             yield Problem(path, str(error))
             continue
         for expression in found:
-            yield from compiles(path, expression, spec.source)
+            yield from compiles(path, expression, spec.vocabulary)
 
 
 def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator[Problem]:

@@ -1,0 +1,127 @@
+"""How a sensor asks: once, for what is there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from tradewind.control.http import LIMIT, Failed, Request, Sender
+from tradewind.control.light import Light
+from tradewind.control.podbuild import Renderer
+from tradewind.control.variables import Absent, Wanted, read
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, Forbidden
+from tradewind.kube.resources import Resource
+from tradewind.model.duration import seconds
+from tradewind.model.sensor import HttpPoll, Sensor
+from tradewind.tasks.expansion import expand
+from tradewind.tasks.http import outputs
+
+Found = Mapping[str, Any]
+"""What a poll has found, by the dotted names of plan.sensor.ANSWERS."""
+BUSY = frozenset({429, *range(500, 600)})
+"""Status codes of servers that are to be asked less often."""
+
+
+class Unanswered(Exception):
+    """A poll came to nothing. The message says why, without secrets."""
+
+
+class Probe(Protocol):
+    """A question. `host` is who is asked, `what` what for, to people."""
+
+    host: str
+    what: str
+
+    async def ask(self) -> Found:
+        """What there is. Raises Unanswered."""
+
+    def outputs(self, found: Found) -> dict[str, Any]:
+        """What a task hands on of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks. `texts` and `wanted` are what `$(NAME)` in headers stands for."""
+
+    namespace: str
+    texts: Mapping[str, str]
+    wanted: Sequence[Wanted]
+
+
+class Probes:
+    """Makes questions."""
+
+    def __init__(self, client: Client, sender: Sender, light: Light) -> None:
+        self._client, self._sender, self._light = client, sender, light
+
+    def probe(self, sensor: Sensor, asking: Asking, renderer: Renderer) -> Probe:
+        """What a sensor asks. Raises Unrenderable."""
+        assert sensor.http is not None  # noqa: S101 - it has been checked
+        return self._http(sensor.http, asking, renderer)
+
+    def _http(self, poll: HttpPoll, asking: Asking, renderer: Renderer) -> Probe:
+        request = Request(
+            url=renderer.plain("sensor.http.url", poll.url),
+            method=poll.method,
+            headers={
+                name: renderer.expandable(f"sensor.http.headers.{name}", text) for name, text in poll.headers.items()
+            },
+            body=renderer.plain("sensor.http.body", poll.body),
+            expect_status=(),
+            timeout=seconds(poll.timeout),
+        )
+        return HttpProbe(self._client, self._sender, self._light, request, asking)
+
+
+class HttpProbe:
+    """Sends a request."""
+
+    def __init__(self, client: Client, sender: Sender, light: Light, request: Request, asking: Asking) -> None:
+        self._client, self._sender, self._light = client, sender, light
+        self._request, self._asking = request, asking
+        self.host = urlsplit(request.url).netloc.rpartition("@")[2]
+        self.what = request.what
+
+    async def ask(self) -> Found:
+        """Status and body, whatever they are."""
+        if not self._light.requests:
+            raise Unanswered("the operator sends no requests itself (http.inPods), and a sensor has no pod")
+        variables = dict(self._asking.texts)
+        if any("$(" in text for text in self._request.headers.values()):
+            variables |= await secrets(self._client, self._light, self._asking.namespace, self._asking.wanted)
+        headers = {name: expand(text, variables) for name, text in self._request.headers.items()}
+        try:
+            status, body = await self._sender.answer(self._request, headers, self._asking.namespace)
+        except Failed as error:
+            raise Unanswered(str(error)) from None
+        if len(body) > LIMIT:
+            raise Unanswered(f"{self.what}: the response has more than {LIMIT // 1024} KiB: ask for less")
+        return outputs(status, body)
+
+    def outputs(self, found: Found) -> dict[str, Any]:
+        """Status and body."""
+        return dict(found)
+
+
+async def secrets(client: Client, light: Light, namespace: str, wanted: Sequence[Wanted]) -> dict[str, str]:
+    """Values from Secrets and ConfigMaps. Raises Unanswered."""
+    if not wanted:
+        return {}
+    if not light.secrets:
+        raise Unanswered("the operator may not read Secrets and ConfigMaps: install it with http.readSecrets=true")
+    try:
+        return await read(client, namespace, wanted)
+    except Absent as error:
+        raise Unanswered(str(error)) from None
+    except ApiError as error:
+        raise Unanswered(refused(error, wanted[0][1], "get")) from None
+
+
+def refused(error: ApiError, resource: Resource, verb: str) -> str:
+    """Words for an error of the API; for a right that is missing, the rule to add."""
+    if not isinstance(error, Forbidden):
+        return error.message
+    group = resource.api_version.rpartition("/")[0]
+    rule = f'{{apiGroups: ["{group}"], resources: [{resource.plural}], verbs: [{verb}]}}'
+    return f"{error.message}; add to a role of the operator's service account: {rule}"

@@ -1,0 +1,74 @@
+"""Sensors: asking, now and then, whether something is there. They hold no pod, as tasks and as triggers."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from tradewind.model.base import Anything, Expression, Model, ShortText, Text, crd, rule
+from tradewind.model.duration import Duration
+
+KINDS = ("http",)
+"""Fields of a sensor that say what it asks. One of them has to be there."""
+MOST_KEYS = 200
+"""Keys that a trigger's status keeps."""
+
+
+class HttpPoll(Model):
+    """An HTTP request. Expressions know `status` and `body` of the response, parsed when it is JSON."""
+
+    url: Annotated[str, Field(min_length=1, max_length=8_192)]
+    """http:// or https:// address; `$[[ ]]` is rendered. A name without dots is a Service of the namespace."""
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    """Request method. It is sent again and again: nothing may depend on how often."""
+    headers: Annotated[dict[str, ShortText], Field(max_length=64)] = {}
+    """Request headers; `$[[ ]]` is rendered. `$(NAME)` is replaced by a variable of envFrom, or of a task's env."""
+    body: Text = ""
+    """Request body; `$[[ ]]` is rendered."""
+    timeout: Duration = "30s"
+    """Limit for one request."""
+
+
+def one_of_kinds() -> dict[str, Any]:
+    """The CRD's rule that a sensor asks one thing."""
+    kinds = ", ".join(f"has(self.{kind})" for kind in KINDS)
+    return crd(
+        x_kubernetes_validations=[rule(f"[{kinds}].filter(x, x).size() == 1", f"write one of {', '.join(KINDS)}")]
+    )
+
+
+class Sensor(Model):
+    """What to ask, and how often."""
+
+    http: HttpPoll | None = None
+    """Asks an HTTP server."""
+    interval: Duration = "1m"
+    """Time between two polls, at least 1s; up to a tenth is added, so that many sensors don't ask at once. While polls come to nothing it
+    doubles each time, up to 10m."""
+
+    @property
+    def kind(self) -> str:
+        """Which of KINDS it has; empty when none."""
+        return next((name for name in KINDS if getattr(self, name) is not None), "")
+
+
+class TaskSensor(Sensor):
+    """Waits, without a pod, until something is there. Its outputs are what the last poll found."""
+
+    model_config = ConfigDict(json_schema_extra=one_of_kinds())
+
+    until: Expression = ""
+    """CEL over what a poll finds, besides params, tasks and run: where it is true, the task succeeds. For http, a status of 2xx when
+    empty."""
+    timeout: Duration | None = None
+    """How long to wait, from the end of the dependencies: it goes on while the operator is away. No limit when absent."""
+    soft_fail: bool = False
+    """When true, a task whose time is over is skipped instead of failed."""
+
+
+class SensorStatus(Model):
+    """How far a trigger's sensor has come."""
+
+    cursor: Anything = None
+    """What the next poll knows of the last one."""
+    keys: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MOST_KEYS)] = []
+    """Digests of the latest keys that were dealt with."""

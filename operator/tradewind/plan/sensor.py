@@ -1,0 +1,175 @@
+"""What a sensor's expressions know, when it asks again, and which occasions a trigger's sensor has found."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind.model.duration import seconds
+from tradewind.model.sensor import KINDS, MOST_KEYS, Sensor
+from tradewind.model.triggersensor import TriggerSensor
+from tradewind.plan import cel, template
+from tradewind.plan.cel import ExpressionError, Variables
+from tradewind.plan.problem import Problem
+
+ANSWERS: Mapping[str, Variables] = {"http": (("status", "integer"), ("body", "any"))}
+"""What is known once a poll has found something, by kind."""
+POLLED: Variables = (("cursor", "any"), ("now", "string"))
+"""What is known of any poll of a trigger."""
+ASKING: Variables = (("trigger.name", "string"), ("trigger.namespace", "string"), *POLLED)
+"""What a trigger's poll knows before it asks."""
+USUAL: Mapping[str, str] = {"http": "status >= 200 && status < 300"}
+"""When a poll has found something, where nothing else is said."""
+SHORTEST = 1.0
+"""Seconds between two polls, at least."""
+LONGEST_BACKOFF = 600.0
+"""Seconds to which the time between polls that fail grows, unless the interval is longer."""
+JITTER = 0.1
+MOST_ITEMS = MOST_KEYS
+LONGEST_CURSOR = 1_024
+Values = Mapping[str, Any]
+Evaluate = Callable[[str, Values], Any]
+"""An expression's value, given some values beside those that are known. Raises ExpressionError."""
+
+
+def pause(sensor: Sensor, failures: int, seed: str) -> float:
+    """Seconds until the next poll, after so many failures in a row. `seed` makes sensors differ."""
+    usual = max(SHORTEST, seconds(sensor.interval))
+    # The exponent is bounded so that it can't overflow a float.
+    wait = min(usual * 2.0 ** min(failures, 32), max(usual, LONGEST_BACKOFF))
+    return wait * (1 + JITTER * share(seed))
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, always the same of the same seed."""
+    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2.0**64
+
+
+def check(path: str, sensor: Sensor) -> Iterator[Problem]:
+    """What is wrong with a sensor, expressions aside."""
+    given = [kind for kind in KINDS if getattr(sensor, kind) is not None]
+    if len(given) != 1:
+        what = " and ".join(given) + " exclude each other" if given else "asks nothing"
+        yield Problem(path, what, f"write one of {', '.join(KINDS)}")
+    if seconds(sensor.interval) < SHORTEST:
+        yield Problem(f"{path}.interval", f"{sensor.interval} is too short", "1s is the shortest")
+
+
+def asks(sensor: Sensor) -> list[tuple[str, str]]:
+    """Field and text of the values that say what to ask."""
+    kind = sensor.kind
+    return template.leaves(getattr(sensor, kind).model_dump(by_alias=True), kind) if kind else []
+
+
+# Triggers.
+
+
+def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
+    """What is wrong with a trigger's sensor, expressions included."""
+    problems = list(check(path, sensor))
+    yield from problems
+    if not sensor.kind:
+        return
+    for variable, source in sensor.env_from.items():
+        if bool(source.secret_key_ref) == bool(source.config_map_key_ref):
+            yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
+    if sensor.http and not sensor.key:
+        yield Problem(f"{path}.key", "required", "say what makes an answer a new one, such as `body.version`")
+    for field_, text in asks(sensor):
+        try:
+            found = template.expressions(text)
+        except ExpressionError as error:
+            yield Problem(f"{path}.{field_}", str(error))
+            continue
+        for expression in found:
+            yield from _compiles(f"{path}.{field_}", expression, ASKING)
+    answer = ASKING + ANSWERS[sensor.kind]
+    for name, wanted in (("items", "list"), ("cursor", "")):
+        if text := getattr(sensor, name):
+            yield from _compiles(f"{path}.{name}", text, answer, *([wanted] if wanted else []))
+    if sensor.key:
+        yield from _compiles(f"{path}.key", sensor.key, answer + item(sensor))
+
+
+def item(sensor: TriggerSensor) -> Variables:
+    """`item`, where there is one."""
+    return (("item", "any"),) if sensor.items else ()
+
+
+def _compiles(path: str, expression: str, variables: Variables, *wanted: str) -> Iterator[Problem]:
+    try:
+        compiled(expression, variables, *wanted)
+    except ExpressionError as error:
+        yield Problem(path, str(error))
+
+
+def compiled(expression: str, variables: Variables, *wanted: str) -> Any:
+    """The compiled expression. Raises ExpressionError; of a name that is none, it tells which there are."""
+
+    def explained(problem: str) -> str:
+        unknown = cel.undeclared(problem)
+        return f"there is no {unknown!r}; there are {', '.join(name for name, _ in variables)}" if unknown else problem
+
+    return cel.compiled(expression, variables, explained, *wanted)
+
+
+def evaluate(expression: str, variables: Variables, values: Values, *wanted: str) -> Any:
+    """Its value as plain data. Raises ExpressionError."""
+    return cel.run(expression, compiled(expression, variables, *wanted), values)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a poll of a trigger's sensor comes to."""
+
+    found: Sequence[Values] = ()
+    """Of each thing that may be an occasion, what expressions know of it."""
+    cursor: Any = None
+    """What to remember once they have been dealt with."""
+
+
+def asked(sensor: TriggerSensor, values: Values) -> Batch:
+    """What an answer comes to. `values` are those of ASKING and of the answer. Raises ExpressionError, with the field's path before it."""
+    answer = ASKING + ANSWERS[sensor.kind]
+    found = [values]
+    if sensor.items:
+        things = _told("items", sensor.items, answer, values, "list")
+        if not isinstance(things, list):
+            raise ExpressionError(sensor.items, "spec.sensor.items: gives no list")
+        if len(things) > MOST_ITEMS:
+            words = f"spec.sensor.items: {len(things)} items, at most {MOST_ITEMS} are allowed: ask for fewer at once"
+            raise ExpressionError(sensor.items, words)
+        found = [{**values, "item": thing} for thing in things]
+    cursor = values["cursor"]
+    if sensor.cursor:
+        cursor = _told("cursor", sensor.cursor, answer, values)
+        if not isinstance(cursor, str | int | float | bool) or len(str(cursor)) > LONGEST_CURSOR:
+            words = f"spec.sensor.cursor: gives no text, number or true/false of at most {LONGEST_CURSOR} characters"
+            raise ExpressionError(sensor.cursor, words)
+    return Batch(found, cursor)
+
+
+def key(sensor: TriggerSensor, values: Values) -> str:
+    """The key of a thing that was found, as text: 1 and "1" differ. Raises ExpressionError, with the field's path before it."""
+    found = _told("key", sensor.key, ASKING + ANSWERS[sensor.kind] + item(sensor), values)
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS, default=str).decode()
+
+
+def digest(key: str) -> str:
+    """A key, as the status keeps it."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def remembered(before: Sequence[str], dealt: Sequence[str]) -> list[str]:
+    """The digests to keep: those that the latest poll found come last, the oldest go first."""
+    latest = dict.fromkeys(dealt)
+    return [*(known for known in before if known not in latest), *latest][-MOST_KEYS:]
+
+
+def _told(name: str, expression: str, variables: Variables, values: Values, *wanted: str) -> Any:
+    try:
+        return evaluate(expression, variables, values, *wanted)
+    except ExpressionError as error:
+        raise ExpressionError(expression, f"spec.sensor.{name}: {error.problem}", error.column) from None
