@@ -40,8 +40,8 @@ async def test_each_item_makes_one_run_also_when_the_operator_is_killed(world: W
             client, TRIGGERS, trigger("feed", feed, when="item.size > 0", params={"id": "$[[ item.id ]]"})
         )
         for turn in range(3):
-            # Each answer repeats the one before, as feeds do.
-            items = [{"id": number, "size": number % 4} for number in range(turn * 6, turn * 6 + 12)]
+            # Each answer repeats what was told before, as feeds do.
+            items = [{"id": number, "size": number % 4} for number in range(turn * 6 + 12)]
             server.answers["/feed"] = (200, {"items": items, "latest": f"t{turn}"})
             with world.operator():  # Killed at the end, in the middle of whatever it does.
 

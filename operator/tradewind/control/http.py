@@ -54,11 +54,22 @@ class Request:
     body: str
     expect_status: Sequence[int]
     timeout: float
+    encoded: bool = False
+    """Whether the URL is to be sent as it is, since it is signed."""
 
     @property
     def what(self) -> str:
         """For people, without what may be secret."""
         return f"{self.method} {_shown(self.url)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered. `date` is the header of that name."""
+
+    status: int
+    body: bytes
+    date: str
 
 
 class Sender:
@@ -71,7 +82,8 @@ class Sender:
 
     async def send(self, request: Request, headers: Mapping[str, str], namespace: str) -> dict[str, Any]:
         """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Raises Failed."""
-        status, body = await self.answer(request, headers, namespace)
+        answer = await self.answer(request, headers, namespace)
+        status, body = answer.status, answer.body
         if not expected(status, request.expect_status):
             wanted = ", ".join(map(str, request.expect_status)) or "2xx"
             words = f"{request.what}: answered {status}, wanted {wanted}"
@@ -81,11 +93,8 @@ class Sender:
             raise Failed(f"{words}: ask for less, or fetch it in a script that writes it to a volume")
         return outputs(status, body)
 
-    async def answer(
-        self, request: Request, headers: Mapping[str, str], namespace: str, limit: int = LIMIT
-    ) -> tuple[int, bytes]:
-        """Status and body, whatever they are; of a body that has more bytes than `limit`, some more. Raises Failed when there is no
-        answer."""
+    async def answer(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int = LIMIT) -> Answer:
+        """The answer, whatever it is; of a body that has more bytes than `limit`, a few more than that. Raises Failed for none."""
         if not request.url.startswith(("http://", "https://")):
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
         what = request.what
@@ -105,22 +114,22 @@ class Sender:
         if self._session is not None:
             await self._session.close()
 
-    async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int) -> tuple[int, bytes]:
+    async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int) -> Answer:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=AT_ONCE, socket_factory=self._socket)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         async with self._session.request(
             request.method,
-            self._address(request.url, namespace),
+            self._address(request.url, namespace, request.encoded),
             headers=headers,
             data=request.body.encode() or None,
             max_redirects=REDIRECTS,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as response:
-            return response.status, await _read(response, limit)
+            return Answer(response.status, await _read(response, limit), response.headers.get("Date", ""))
 
-    def _address(self, text: str, namespace: str) -> URL:
-        url = URL(text)
+    def _address(self, text: str, namespace: str, encoded: bool = False) -> URL:
+        url = URL(text, encoded=encoded)
         if not self._light.services or not url.host or url.host == "localhost" or "." in url.host or ":" in url.host:
             return url
         return url.with_host(f"{url.host}.{namespace}.svc")

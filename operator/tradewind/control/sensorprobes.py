@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from tradewind.control.bucketprobe import BucketProbe, Unanswered
 from tradewind.control.http import LIMIT, Failed, Request, Sender
 from tradewind.control.light import Light
 from tradewind.control.podbuild import Renderer
 from tradewind.control.variables import Absent, Wanted, read
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Forbidden
-from tradewind.kube.resources import Resource
+from tradewind.kube.resources import SECRETS, Resource
 from tradewind.model.duration import seconds
-from tradewind.model.sensor import HttpPoll, Sensor
+from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor
 from tradewind.tasks.expansion import expand
 from tradewind.tasks.http import outputs
 
@@ -23,8 +25,7 @@ BUSY = frozenset({429, *range(500, 600)})
 """Status codes of servers that are to be asked less often."""
 
 
-class Unanswered(Exception):
-    """A poll came to nothing. The message says why, without secrets."""
+NO_REQUESTS = "the operator sends no requests itself (http.inPods), and a sensor has no pod"
 
 
 class Probe(Protocol):
@@ -57,8 +58,26 @@ class Probes:
 
     def probe(self, sensor: Sensor, asking: Asking, renderer: Renderer) -> Probe:
         """What a sensor asks. Raises Unrenderable."""
+        if sensor.bucket:
+            return self.bucket(sensor.bucket, asking, renderer)
         assert sensor.http is not None  # noqa: S101 - it has been checked
         return self._http(sensor.http, asking, renderer)
+
+    def bucket(self, poll: BucketPoll, asking: Asking, renderer: Renderer) -> BucketProbe:
+        """A look into a bucket. Raises Unrenderable."""
+        prefix = renderer.plain("sensor.bucket.prefix", poll.prefix)
+        key = renderer.plain("sensor.bucket.key", poll.key)
+        return BucketProbe(
+            self._sender, poll, asking.namespace, prefix, key, partial(self._keys, poll, asking.namespace)
+        )
+
+    async def _keys(self, poll: BucketPoll, namespace: str) -> tuple[str, str]:
+        names = ("accessKey", "secretKey")
+        wanted = [(name, SECRETS, poll.secret_name, name, False) for name in names]
+        if not self._light.requests:
+            raise Unanswered(NO_REQUESTS)
+        found = await secrets(self._client, self._light, namespace, wanted)
+        return found[names[0]], found[names[1]]
 
     def _http(self, poll: HttpPoll, asking: Asking, renderer: Renderer) -> Probe:
         request = Request(
@@ -86,18 +105,18 @@ class HttpProbe:
     async def ask(self) -> Found:
         """Status and body, whatever they are."""
         if not self._light.requests:
-            raise Unanswered("the operator sends no requests itself (http.inPods), and a sensor has no pod")
+            raise Unanswered(NO_REQUESTS)
         variables = dict(self._asking.texts)
         if any("$(" in text for text in self._request.headers.values()):
             variables |= await secrets(self._client, self._light, self._asking.namespace, self._asking.wanted)
         headers = {name: expand(text, variables) for name, text in self._request.headers.items()}
         try:
-            status, body = await self._sender.answer(self._request, headers, self._asking.namespace)
+            answer = await self._sender.answer(self._request, headers, self._asking.namespace)
         except Failed as error:
             raise Unanswered(str(error)) from None
-        if len(body) > LIMIT:
+        if len(answer.body) > LIMIT:
             raise Unanswered(f"{self.what}: the response has more than {LIMIT // 1024} KiB: ask for less")
-        return outputs(status, body)
+        return outputs(answer.status, answer.body)
 
     def outputs(self, found: Found) -> dict[str, Any]:
         """Status and body."""

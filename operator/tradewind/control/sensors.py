@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tradewind import metrics
+from tradewind.control.bucketprobe import Unanswered
+from tradewind.control.bucketwatch import watched
 from tradewind.control.firing import Fired, Known, fire
 from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.poller import Poll
 from tradewind.control.run import Run
-from tradewind.control.sensorprobes import BUSY, Asking, Probe, Unanswered
+from tradewind.control.sensorprobes import Asking
 from tradewind.control.sensortasks import SPREAD, SensorTasks
 from tradewind.control.triggers import Key, Look
 from tradewind.control.variables import referred
 from tradewind.kube.client import Client
 from tradewind.model.duration import seconds, stamp
 from tradewind.model.triggersensor import TriggerSensor
+from tradewind.plan import objects
 from tradewind.plan import sensor as plan
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.trigger import Firing, holds, occasion
@@ -35,6 +38,9 @@ class _Watch:
     trigger: Known
     sensor: TriggerSensor
     cursor: Any
+    keys: tuple[str, ...]
+    begun: float
+    """Since when (epoch seconds) it watches: what was there before is none of its, where that can be told."""
     batch: plan.Batch | None = None
     at: float = 0.0
     """Epoch seconds of the latest poll."""
@@ -66,7 +72,7 @@ class Sensors:
         watch = self._watches.get(trigger.key)
         own = dict(trigger.status.get("sensor") or {})
         if watch is None or watch.sensor is not sensor or watch.trigger.uid != trigger.uid:
-            watch = self._watches[trigger.key] = _Watch(trigger, sensor, own.get("cursor", ""))
+            watch = self._watches[trigger.key] = _watch(trigger, sensor, self._clock())
             known = trigger.status.get("observedGeneration") == trigger.generation
             delay = plan.share(trigger.uid) * min(seconds(sensor.interval), SPREAD) if known else 0.0
             self._put(watch, delay)
@@ -74,13 +80,16 @@ class Sensors:
         watch.trigger = trigger
         status: dict[str, Any] = {}
         if (batch := watch.batch) is not None:
-            last, dealt, untold = await self._fire(watch, batch, frozenset(own.get("keys") or ()))
-            own = {"cursor": batch.cursor, "keys": plan.remembered(own.get("keys") or (), dealt)}
+            last, dealt, untold = await self._fire(watch, batch)
+            watch.keys = tuple(plan.remembered(watch.keys, dealt) if batch.keys is None else batch.keys)
             watch.problem, watch.batch, watch.cursor = "; ".join(untold[:SHOWN]), None, batch.cursor
+            own = {"cursor": watch.cursor, "keys": list(watch.keys)}
             if last:
                 status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
             metrics.sensor_polls.labels(sensor.kind, "found" if last else "nothing").inc()
-            self._next(watch)
+            watch.polls += 1
+            pause = plan.pause(sensor, watch.failures, f"{trigger.uid}/{watch.polls}")
+            self._put(watch, 0.0 if batch.more else pause)
         phase = "Waiting" if watch.problem else "Active"
         return Look({"phase": phase, "message": watch.problem, "sensor": own, **status})
 
@@ -95,10 +104,6 @@ class Sensors:
 
         self._poller.put(watch.trigger.key, Poll(watch.sensor.kind, _host(watch.sensor), ask), delay)
 
-    def _next(self, watch: _Watch) -> None:
-        watch.polls += 1
-        self._put(watch, plan.pause(watch.sensor, watch.failures, f"{watch.trigger.uid}/{watch.polls}"))
-
     async def _ask(self, watch: _Watch) -> float | None:
         """One poll. After one that came to something the trigger's next look goes on."""
         trigger, before = watch.trigger, watch.problem
@@ -108,21 +113,10 @@ class Sensors:
             "trigger.namespace": trigger.namespace,
             "cursor": watch.cursor,
             "now": stamp(watch.at),
+            "today": stamp(watch.at)[:10],
         }
         try:
-            probe = self._probe(watch, values)
-            watch.what = probe.what
-            found = await probe.ask()
-            status = found.get("status", 200)
-            if status in NOTHING:
-                watch.batch = plan.Batch((), values["cursor"])
-            elif 200 <= status < 300:
-                watch.batch = plan.asked(watch.sensor, {**values, **found})
-            else:
-                words = f"{probe.what}: answered {status}"
-                raise Unanswered(
-                    words if status in BUSY else f"{words}, which says neither that it is there nor that it is not"
-                )
+            watch.batch = await self._found(watch, values)
         except (Unanswered, Unrenderable, ExpressionError) as error:
             watch.problem, watch.failures = str(error), watch.failures + 1
             metrics.sensor_polls.labels(watch.sensor.kind, "error").inc()
@@ -134,18 +128,28 @@ class Sensors:
         self._wake(trigger.key)
         return None
 
-    def _probe(self, watch: _Watch, values: plan.Values) -> Probe:
+    async def _found(self, watch: _Watch, values: plan.Values) -> plan.Batch:
         def evaluate(expression: str) -> Any:
             return plan.evaluate(expression, plan.ASKING, values)
 
-        asking = Asking(watch.trigger.namespace, {}, referred(watch.sensor.env_from))
-        return self._probes.probe(watch.sensor, asking, Renderer("", evaluate, "spec"))
+        sensor, renderer = watch.sensor, Renderer("", evaluate, "spec")
+        asking = Asking(watch.trigger.namespace, {}, referred(sensor.env_from))
+        if sensor.bucket:
+            look = self._probes.bucket(sensor.bucket, asking, renderer)
+            watch.what = look.what
+            return await watched(sensor.bucket, look, str(watch.cursor), watch.keys, watch.begun, values)
+        probe = self._probes.probe(sensor, asking, renderer)
+        watch.what = probe.what
+        found = await probe.ask()
+        if found["status"] in NOTHING:
+            return plan.Batch((), watch.cursor)
+        if not 200 <= found["status"] < 300:
+            raise Unanswered(f"{probe.what}: answered {found['status']}")
+        return plan.asked(sensor, {**values, **found})
 
-    async def _fire(
-        self, watch: _Watch, batch: plan.Batch, known: frozenset[str]
-    ) -> tuple[Fired | None, list[str], list[str]]:
+    async def _fire(self, watch: _Watch, batch: plan.Batch) -> tuple[Fired | None, list[str], list[str]]:
         """Makes runs of what is new. The latest run, the digests of the keys that have one, and why others have none."""
-        trigger, spec = watch.trigger, watch.trigger.spec
+        trigger, spec, known = watch.trigger, watch.trigger.spec, frozenset(watch.keys)
         last: Fired | None = None
         dealt: list[str] = []
         untold: list[str] = []
@@ -154,7 +158,7 @@ class Sensors:
                 if not holds(trigger.name, trigger.namespace, spec, self._firing(watch, "", values)):
                     continue
                 key = plan.key(watch.sensor, values)
-                digest = plan.digest(key)
+                digest = objects.digest(key)
                 if digest not in known:
                     fired = await fire(self._client, trigger, self._firing(watch, key, values))
                     metrics.occasions.labels("sensor", fired.result).inc()
@@ -179,9 +183,16 @@ class Sensors:
         )
 
 
+def _watch(trigger: Known, sensor: TriggerSensor, now: float) -> _Watch:
+    own = trigger.status.get("sensor") or {}
+    begun = now if trigger.status.get("phase") == "Suspended" else trigger.created
+    return _Watch(trigger, sensor, own.get("cursor", ""), tuple(own.get("keys") or ()), begun)
+
+
 def _host(sensor: TriggerSensor) -> str:
     """Who is asked, as far as that is known before: those whose address is computed count as one."""
-    return sensor.http.url.partition("://")[2].partition("/")[0].rpartition("@")[2] if sensor.http else ""
+    url = sensor.http.url if sensor.http else sensor.bucket.endpoint if sensor.bucket else ""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _phase(trigger: Known) -> dict[str, str]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tradewind import metrics
+from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.http import Sender
 from tradewind.control.light import Light
 from tradewind.control.podbuild import Renderer
 from tradewind.control.poller import Poll, Poller
-from tradewind.control.sensorprobes import BUSY, Asking, Found, Probe, Probes, Unanswered
+from tradewind.control.sensorprobes import BUSY, Asking, Found, Probe, Probes
 from tradewind.control.variables import texts, wanted
 from tradewind.kube.client import Client
 from tradewind.model.duration import seconds

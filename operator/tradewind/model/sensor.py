@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import Anything, Expression, Model, ShortText, Text, crd, rule
 from tradewind.model.duration import Duration
 
-KINDS = ("http",)
+KINDS = ("http", "bucket")
 """Fields of a sensor that say what it asks. One of them has to be there."""
 MOST_KEYS = 200
 """Keys that a trigger's status keeps."""
@@ -28,6 +28,25 @@ class HttpPoll(Model):
     """Limit for one request."""
 
 
+class BucketPoll(Model):
+    """A look into a bucket of an S3-compatible server. Expressions know `objects`, the first 100 that there are, each with key, size,
+    etag and lastModified, and `count`, how many there are, up to 1,000."""
+
+    endpoint: Annotated[str, Field(max_length=512, json_schema_extra={"pattern": "^https?://[^/?#]+/?$"})]
+    """Address of the server, as the operator sees it, e.g. https://s3.eu-central-1.amazonaws.com. The bucket is part of the path, not of the
+    host."""
+    bucket: Annotated[str, Field(min_length=1, max_length=63)]
+    """The bucket."""
+    key: Annotated[str, Field(max_length=1_024)] = ""
+    """The key of the object; `$[[ ]]` is rendered."""
+    prefix: Annotated[str, Field(max_length=1_024)] = ""
+    """What the keys of the objects begin with, instead of `key`; `$[[ ]]` is rendered. With neither, all objects are meant."""
+    region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
+    """The region that requests are signed for."""
+    secret_name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Secret of the namespace with the keys `accessKey` and `secretKey`, which need no more than the right to list the bucket."""
+
+
 def one_of_kinds() -> dict[str, Any]:
     """The CRD's rule that a sensor asks one thing."""
     kinds = ", ".join(f"has(self.{kind})" for kind in KINDS)
@@ -41,6 +60,8 @@ class Sensor(Model):
 
     http: HttpPoll | None = None
     """Asks an HTTP server."""
+    bucket: BucketPoll | None = None
+    """Looks for objects in a bucket."""
     interval: Duration = "1m"
     """Time between two polls, at least 1s; up to a tenth is added, so that many sensors don't ask at once. While polls come to nothing it
     doubles each time, up to 10m."""
@@ -57,8 +78,8 @@ class TaskSensor(Sensor):
     model_config = ConfigDict(json_schema_extra=one_of_kinds())
 
     until: Expression = ""
-    """CEL over what a poll finds, besides params, tasks and run: where it is true, the task succeeds. For http, a status of 2xx when
-    empty."""
+    """CEL over what a poll finds, besides params, tasks and run: where it is true, the task succeeds. When empty: for http, a status
+    of 2xx; for bucket, an object."""
     timeout: Duration | None = None
     """How long to wait, from the end of the dependencies: it goes on while the operator is away. No limit when absent."""
     soft_fail: bool = False
@@ -69,6 +90,6 @@ class SensorStatus(Model):
     """How far a trigger's sensor has come."""
 
     cursor: Anything = None
-    """What the next poll knows of the last one."""
+    """What the next poll knows of the last one; of a bucket, up to where its objects have been dealt with."""
     keys: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MOST_KEYS)] = []
-    """Digests of the latest keys that were dealt with."""
+    """Digests of the latest keys, or objects, that were dealt with."""

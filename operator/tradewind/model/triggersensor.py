@@ -5,8 +5,19 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import EnvName, Expression
-from tradewind.model.sensor import Sensor, one_of_kinds
+from tradewind.model.sensor import BucketPoll, Sensor, one_of_kinds
 from tradewind.model.task import EnvSource
+
+
+class BucketWatch(BucketPoll):
+    """Objects that come into a bucket of an S3-compatible server. Each is an occasion, again when it is written again. Expressions know
+    `object.key`, `object.size`, `object.etag` and `object.lastModified`."""
+
+    ordered: bool = False
+    """Whether new objects always have keys that sort after those that are there, as dates do: only what comes after the last one is listed
+    then. Otherwise each poll lists what has the prefix, which must be 10,000 objects at most."""
+    existing: bool = False
+    """Whether objects from before the trigger was made, or resumed, get runs too."""
 
 
 class TriggerSensor(Sensor):
@@ -14,6 +25,8 @@ class TriggerSensor(Sensor):
 
     model_config = ConfigDict(json_schema_extra=one_of_kinds())
 
+    bucket: BucketWatch | None = None
+    """Watches a bucket."""
     env_from: Annotated[dict[EnvName, EnvSource], Field(max_length=64)] = {}
     """Variables for `$(NAME)` in headers, taken from Secrets and ConfigMaps of the trigger's namespace."""
     items: Expression = ""

@@ -10,17 +10,30 @@ import orjson
 from tradewind.model.duration import seconds
 from tradewind.model.sensor import KINDS, MOST_KEYS, Sensor
 from tradewind.model.triggersensor import TriggerSensor
-from tradewind.plan import cel, template
+from tradewind.plan import cel, objects, template
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.problem import Problem
 
-ANSWERS: Mapping[str, Variables] = {"http": (("status", "integer"), ("body", "any"))}
-"""What is known once a poll has found something, by kind."""
-POLLED: Variables = (("cursor", "any"), ("now", "string"))
+ANSWERS: Mapping[str, Variables] = {
+    "http": (("status", "integer"), ("body", "any")),
+    "bucket": (("count", "integer"), ("objects", "objects")),
+}
+"""What a task's poll has found, by kind."""
+OCCASIONS: Mapping[str, Variables] = {
+    "http": ANSWERS["http"],
+    "bucket": (
+        ("object.key", "string"),
+        ("object.size", "integer"),
+        ("object.etag", "string"),
+        ("object.lastModified", "string"),
+    ),
+}
+"""What a trigger's poll has found."""
+POLLED: Variables = (("cursor", "any"), ("now", "string"), ("today", "string"))
 """What is known of any poll of a trigger."""
 ASKING: Variables = (("trigger.name", "string"), ("trigger.namespace", "string"), *POLLED)
 """What a trigger's poll knows before it asks."""
-USUAL: Mapping[str, str] = {"http": "status >= 200 && status < 300"}
+USUAL: Mapping[str, str] = {"http": "status >= 200 && status < 300", "bucket": "count > 0"}
 """When a poll has found something, where nothing else is said."""
 SHORTEST = 1.0
 """Seconds between two polls, at least."""
@@ -55,6 +68,8 @@ def check(path: str, sensor: Sensor) -> Iterator[Problem]:
         yield Problem(path, what, f"write one of {', '.join(KINDS)}")
     if seconds(sensor.interval) < SHORTEST:
         yield Problem(f"{path}.interval", f"{sensor.interval} is too short", "1s is the shortest")
+    if sensor.bucket and sensor.bucket.key and sensor.bucket.prefix:
+        yield Problem(f"{path}.bucket", "key and prefix exclude each other", "write either")
 
 
 def asks(sensor: Sensor) -> list[tuple[str, str]]:
@@ -85,7 +100,12 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
             continue
         for expression in found:
             yield from _compiles(f"{path}.{field_}", expression, ASKING)
-    answer = ASKING + ANSWERS[sensor.kind]
+    if sensor.bucket:
+        for name in ("items", "key", "cursor"):
+            if getattr(sensor, name):
+                yield Problem(f"{path}.{name}", "not for a bucket: each object is an occasion of its own", "remove it")
+        return
+    answer = ASKING + OCCASIONS[sensor.kind]
     for name, wanted in (("items", "list"), ("cursor", "")):
         if text := getattr(sensor, name):
             yield from _compiles(f"{path}.{name}", text, answer, *([wanted] if wanted else []))
@@ -126,13 +146,17 @@ class Batch:
 
     found: Sequence[Values] = ()
     """Of each thing that may be an occasion, what expressions know of it."""
-    cursor: Any = None
+    cursor: Any = ""
     """What to remember once they have been dealt with."""
+    keys: Sequence[str] | None = None
+    """The digests to remember then, where they don't follow from the keys."""
+    more: bool = False
+    """Whether there is more to be found right away."""
 
 
 def asked(sensor: TriggerSensor, values: Values) -> Batch:
     """What an answer comes to. `values` are those of ASKING and of the answer. Raises ExpressionError, with the field's path before it."""
-    answer = ASKING + ANSWERS[sensor.kind]
+    answer = ASKING + OCCASIONS[sensor.kind]
     found = [values]
     if sensor.items:
         things = _told("items", sensor.items, answer, values, "list")
@@ -153,13 +177,10 @@ def asked(sensor: TriggerSensor, values: Values) -> Batch:
 
 def key(sensor: TriggerSensor, values: Values) -> str:
     """The key of a thing that was found, as text: 1 and "1" differ. Raises ExpressionError, with the field's path before it."""
-    found = _told("key", sensor.key, ASKING + ANSWERS[sensor.kind] + item(sensor), values)
+    if sensor.bucket:
+        return objects.identity(values["object.key"], values["object.etag"], values["object.lastModified"])
+    found = _told("key", sensor.key, ASKING + OCCASIONS[sensor.kind] + item(sensor), values)
     return orjson.dumps(found, option=orjson.OPT_SORT_KEYS, default=str).decode()
-
-
-def digest(key: str) -> str:
-    """A key, as the status keeps it."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def remembered(before: Sequence[str], dealt: Sequence[str]) -> list[str]:

@@ -28,8 +28,8 @@ COMMON: Variables = (
 VARIABLES: Mapping[str, Variables] = {
     "schedule": (),
     "sensor.": (),
-    **{f"sensor.{kind}": sensor.POLLED + answer for kind, answer in sensor.ANSWERS.items()},
-    **{f"sensor.{kind}.items": (*sensor.POLLED, *answer, ("item", "any")) for kind, answer in sensor.ANSWERS.items()},
+    **{f"sensor.{kind}": sensor.POLLED + answer for kind, answer in sensor.OCCASIONS.items()},
+    **{f"sensor.{kind}.items": (*sensor.POLLED, *answer, ("item", "any")) for kind, answer in sensor.OCCASIONS.items()},
 }
 """Those that a source adds."""
 
