@@ -2,7 +2,9 @@
 
 import asyncio
 
+from tradewind import API_VERSION
 from tradewind.kube.client import Client
+from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS
 from worlds.webserver import web_server
 from worlds.world import Body, World, eventually
 
@@ -119,3 +121,54 @@ async def test_why_a_sensor_cannot_tell_is_said_without_secrets(operated: World)
         assert "s3cret" not in str(status)
         progressing = next(item for item in status["conditions"] if item["type"] == "Progressing")
         assert progressing["status"] == "False" and progressing["reason"] == "SensorError"
+
+
+async def test_a_sensor_waits_for_a_run_of_another_dag_with_the_same_logical_date(operated: World) -> None:
+    async with operated.client() as client:
+        other = operated.dag("other", {"a": {"compute": {"n": "42"}}}, outputs={"n": "tasks.a.outputs.n"})
+        await operated.create(client, DAGS, other)
+        tasks = {
+            "same": {"sensor": {"run": {"dag": "other"}, "interval": "1s"}},
+            "any": {"sensor": {"run": {"dag": "other", "logicalDate": ""}, "interval": "1s"}},
+        }
+        await operated.create(client, DAGS, operated.dag("follows", tasks))
+
+        async def run(dag: str, name: str, date: str) -> None:
+            body = {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"name": name}}
+            await operated.create(client, RUNS, {**body, "spec": {"dag": dag, "logicalDate": date}})
+
+        await run("other", "another-day", "2026-01-30T06:00:00Z")
+        await operated.finished(client, "another-day")
+        await run("follows", "follower", "2026-01-31T06:00:00Z")
+        found = await operated.until(client, "follower", lambda status: "any" in (status.get("outputs") or {}))
+        assert found["status"]["outputs"]["any"]["name"] == "another-day"
+        assert "same" not in found["status"]["outputs"]
+        await run("other", "the-day", "2026-01-31T07:00:00+01:00")
+        status = await operated.finished(client, "follower")
+        assert status["outputs"]["same"] == {"phase": "Succeeded", "name": "the-day", "results": {"n": 42}}
+
+
+async def test_a_sensor_waits_for_an_object_and_its_condition(operated: World) -> None:
+    async with operated.client() as client:
+        names = {"apiVersion": "v1", "kind": "ConfigMap", "name": "$[[ run.name ]]-ready"}
+        done = {"apiVersion": API_VERSION, "kind": "DAGRun", "name": "awaited", "condition": "Succeeded"}
+        tasks = {
+            "there": {"sensor": {"object": names, "until": "found && object.data.n == '2'", "interval": "1s"}},
+            "done": {"sensor": {"object": done, "interval": "1s"}},
+            "none": {
+                "sensor": {"object": {**names, "kind": "Nonsense"}, "interval": "1s", "timeout": "2s"},
+                "allowFailure": True,
+            },
+        }
+        run = await operated.start(client, operated.dag("awaits-object", tasks))
+        await operated.until(client, run, lambda status: status.get("failed") == 1)
+        data = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{run}-ready"}, "data": {"n": "2"}}
+        await operated.create(client, CONFIG_MAPS, data)
+        await operated.start(client, operated.dag("awaited", {"a": {"wait": {"duration": "1s"}}}), "awaited")
+        status = await operated.finished(client, run)
+        assert status["phase"] == "Succeeded", status
+        assert status["outputs"]["there"]["object"]["metadata"]["name"] == f"{run}-ready"
+        assert status["outputs"]["done"]["object"]["status"]["phase"] == "Succeeded"
+        (failure,) = status["failures"]
+        words = "the API server has no kind Nonsense in v1: see `kubectl api-resources`"
+        assert failure["message"] == f"nothing was found within 2s; the last poll: {words}"

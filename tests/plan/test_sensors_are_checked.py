@@ -5,18 +5,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.model.sensor import MOST_KEYS, Sensor
+from tradewind.model.sensor import MOST_KEYS, Sensor, TaskSensor
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.triggersensor import TriggerSensor
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.problem import Invalid
 from tradewind.plan.read import read
-from tradewind.plan.sensor import asked, key, pause, remembered
+from tradewind.plan.sensor import ANSWERS, asked, evaluate, key, pause, remembered, until
 from tradewind.plan.trigger import check
 
 from .game import defined
 
 HTTP = {"http": {"url": "https://example.com"}}
+BUCKET = {"endpoint": "https://s3.example.com", "bucket": "b", "secretName": "s"}
+JOB = {"apiVersion": "batch/v1", "kind": "Job", "name": "j"}
 
 
 def problems_of_task(**sensor: Any) -> list[str]:
@@ -40,6 +42,27 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ({**HTTP, "until": "1 + 1"}, "spec.tasks.a.sensor.until: `1 + 1`: gives an integer, not true or false"),
         ({**HTTP, "until": "stats == 200"}, "there is no 'stats'; a sensor's until knows status, body, params.NAME"),
         ({"http": {"url": "https://$[[ params.x ]]"}}, "spec.tasks.a.sensor.http.url: "),
+        ({"http": {"url": "https://x"}, "bucket": {**BUCKET}}, "http and bucket exclude each other"),
+        (
+            {"bucket": {**BUCKET, "key": "a", "prefix": "b"}},
+            "spec.tasks.a.sensor.bucket: key and prefix exclude each other",
+        ),
+        (
+            {"bucket": BUCKET, "until": "object.key == 'x'"},
+            "there is no 'object.key'; a sensor's until knows count, objects",
+        ),
+        (
+            {"run": {"dag": "d", "logicalDate": "today"}},
+            "spec.tasks.a.sensor.run.logicalDate: 'today' is not a point in time",
+        ),
+        (
+            {"object": {**JOB, "kind": "Secret"}},
+            "spec.tasks.a.sensor.object.kind: its values would stand in the run's status",
+        ),
+        (
+            {"object": {**JOB, "condition": "x' || true"}},
+            "spec.tasks.a.sensor.object.condition: not a type of conditions",
+        ),
         ({"http": {"url": "https://x"}, "until": "tasks.b.outputs.x == 1"}, "tasks.b is not upstream of this task"),
     ],
 )
@@ -124,3 +147,16 @@ def test_the_keys_of_the_latest_poll_are_always_remembered(polls: list[list[str]
     for dealt in polls:
         kept = remembered(kept, dealt)
         assert set(dealt) <= set(kept) and len(kept) <= MOST_KEYS and len(set(kept)) == len(kept)
+
+
+def test_without_until_the_usual_has_to_hold() -> None:
+    job = read(TaskSensor, {"object": {**JOB, "condition": "Complete"}})
+    variables, complete = ANSWERS["object"], {"type": "Complete", "status": "True"}
+    for found, holds in (
+        ({"found": False, "object": None}, False),
+        ({"found": True, "object": {}}, False),
+        ({"found": True, "object": {"status": {"conditions": [{**complete, "status": "False"}]}}}, False),
+        ({"found": True, "object": {"status": {"conditions": [{"type": "Failed", "status": "True"}, complete]}}}, True),
+    ):
+        assert evaluate(until(job), variables, found) is holds
+    assert until(read(TaskSensor, {"run": {"dag": "d"}})) == "phase == 'Succeeded'"

@@ -7,15 +7,16 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from tradewind.control.bucketprobe import BucketProbe, Unanswered
+from tradewind.control.clusterprobes import ObjectProbe, Resources, RunProbe, refused
 from tradewind.control.http import LIMIT, Failed, Request, Sender
 from tradewind.control.light import Light
 from tradewind.control.podbuild import Renderer
 from tradewind.control.variables import Absent, Wanted, read
 from tradewind.kube.client import Client
-from tradewind.kube.errors import ApiError, Forbidden
-from tradewind.kube.resources import SECRETS, Resource
+from tradewind.kube.errors import ApiError
+from tradewind.kube.resources import SECRETS
 from tradewind.model.duration import seconds
-from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor
+from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor, TaskSensor
 from tradewind.tasks.expansion import expand
 from tradewind.tasks.http import outputs
 
@@ -55,11 +56,18 @@ class Probes:
 
     def __init__(self, client: Client, sender: Sender, light: Light) -> None:
         self._client, self._sender, self._light = client, sender, light
+        self._resources = Resources(client)
 
     def probe(self, sensor: Sensor, asking: Asking, renderer: Renderer) -> Probe:
         """What a sensor asks. Raises Unrenderable."""
         if sensor.bucket:
             return self.bucket(sensor.bucket, asking, renderer)
+        if isinstance(sensor, TaskSensor) and sensor.run:
+            date = renderer.plain("sensor.run.logicalDate", sensor.run.logical_date)
+            return RunProbe(self._client, asking.namespace, sensor.run, date)
+        if isinstance(sensor, TaskSensor) and sensor.object:
+            name = renderer.plain("sensor.object.name", sensor.object.name)
+            return ObjectProbe(self._client, self._resources, asking.namespace, sensor.object, name)
         assert sensor.http is not None  # noqa: S101 - it has been checked
         return self._http(sensor.http, asking, renderer)
 
@@ -135,12 +143,3 @@ async def secrets(client: Client, light: Light, namespace: str, wanted: Sequence
         raise Unanswered(str(error)) from None
     except ApiError as error:
         raise Unanswered(refused(error, wanted[0][1], "get")) from None
-
-
-def refused(error: ApiError, resource: Resource, verb: str) -> str:
-    """Words for an error of the API; for a right that is missing, the rule to add."""
-    if not isinstance(error, Forbidden):
-        return error.message
-    group = resource.api_version.rpartition("/")[0]
-    rule = f'{{apiGroups: ["{group}"], resources: [{resource.plural}], verbs: [{verb}]}}'
-    return f"{error.message}; add to a role of the operator's service account: {rule}"

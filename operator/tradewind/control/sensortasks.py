@@ -21,7 +21,7 @@ from tradewind.plan.attempt import SOFT
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Start
-from tradewind.plan.sensor import USUAL, Evaluate, pause, share
+from tradewind.plan.sensor import Evaluate, pause, share, until
 
 WAITS, ERROR = "Sensor", "SensorError"
 """Reasons for which a sensor waits: there is nothing yet, or it can't be told."""
@@ -82,8 +82,9 @@ class _Sensing:
     @property
     def usual(self) -> str:
         """What it waits for."""
-        until = self.sensor.until or USUAL[self.sensor.kind]
-        return f"waits until `{until[:300]}` holds for {self.probe.what}, asked every {self.sensor.interval}"
+        return (
+            f"waits until `{until(self.sensor)[:300]}` holds for {self.probe.what}, asked every {self.sensor.interval}"
+        )
 
     async def ask(self) -> float | None:
         """One poll; seconds until the next."""
@@ -112,7 +113,7 @@ class _Sensing:
         return wait
 
     def _holds(self, found: Found) -> bool:
-        holds = self.judge(self.sensor.until or USUAL[self.sensor.kind], found)
+        holds = self.judge(until(self.sensor), found)
         if not isinstance(holds, bool):
             raise ExpressionError(self.sensor.until, "sensor.until: gives neither true nor false")
         return holds

@@ -4,11 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Expression, Model, ShortText, Text, crd, rule
+from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Text, crd, rule
 from tradewind.model.duration import Duration
 
-KINDS = ("http", "bucket")
+KINDS = ("http", "bucket", "run", "object")
 """Fields of a sensor that say what it asks. One of them has to be there."""
+WATCHED = ("http", "bucket")
+"""Those of a trigger's."""
+CONDITION = "^[A-Za-z0-9/._-]*$"
 MOST_KEYS = 200
 """Keys that a trigger's status keeps."""
 
@@ -47,11 +50,37 @@ class BucketPoll(Model):
     """Secret of the namespace with the keys `accessKey` and `secretKey`, which need no more than the right to list the bucket."""
 
 
-def one_of_kinds() -> dict[str, Any]:
+class RunPoll(Model):
+    """A look for a run of another DAG of the namespace. Expressions know `phase`, `name` and `results` of the latest one; all are empty
+    while there is none."""
+
+    dag: Name
+    """Name of the other DAG."""
+    logical_date: ShortText = "$[[ run.logicalDate ]]"
+    """The run's logical date, a point in time with its zone; `$[[ ]]` is rendered. Empty for whatever date."""
+    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)] = {}
+    """Labels that the run must have."""
+
+
+class ObjectPoll(Model):
+    """A look at a Kubernetes object of the namespace, or one without a namespace, that the operator may read. Expressions know `found`, and
+    `object`."""
+
+    api_version: Annotated[str, Field(min_length=1, max_length=253)]
+    """E.g. batch/v1."""
+    kind: Annotated[str, Field(min_length=1, max_length=63, json_schema_extra={"pattern": "^[A-Z][A-Za-z0-9]*$"})]
+    """E.g. Job. No Secrets: what is found stands in the run's status."""
+    name: Annotated[str, Field(min_length=1, max_length=1_024)]
+    """Its name; `$[[ ]]` is rendered."""
+    condition: Annotated[str, Field(max_length=316, json_schema_extra={"pattern": CONDITION})] = ""
+    """A condition of its status that has to be True, where `until` is empty."""
+
+
+def one_of_kinds(kinds: tuple[str, ...]) -> dict[str, Any]:
     """The CRD's rule that a sensor asks one thing."""
-    kinds = ", ".join(f"has(self.{kind})" for kind in KINDS)
+    there = ", ".join(f"has(self.{kind})" for kind in kinds)
     return crd(
-        x_kubernetes_validations=[rule(f"[{kinds}].filter(x, x).size() == 1", f"write one of {', '.join(KINDS)}")]
+        x_kubernetes_validations=[rule(f"[{there}].filter(x, x).size() == 1", f"write one of {', '.join(kinds)}")]
     )
 
 
@@ -69,17 +98,21 @@ class Sensor(Model):
     @property
     def kind(self) -> str:
         """Which of KINDS it has; empty when none."""
-        return next((name for name in KINDS if getattr(self, name) is not None), "")
+        return next((name for name in KINDS if getattr(self, name, None) is not None), "")
 
 
 class TaskSensor(Sensor):
     """Waits, without a pod, until something is there. Its outputs are what the last poll found."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_kinds())
+    model_config = ConfigDict(json_schema_extra=one_of_kinds(KINDS))
 
+    run: RunPoll | None = None
+    """Looks for a run of another DAG."""
+    object: ObjectPoll | None = None
+    """Looks at a Kubernetes object."""
     until: Expression = ""
     """CEL over what a poll finds, besides params, tasks and run: where it is true, the task succeeds. When empty: for http, a status
-    of 2xx; for bucket, an object."""
+    of 2xx; for bucket, an object; for run, its success; for object, that it is there, or its `condition`."""
     timeout: Duration | None = None
     """How long to wait, from the end of the dependencies: it goes on while the operator is away. No limit when absent."""
     soft_fail: bool = False

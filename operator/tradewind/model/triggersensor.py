@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import EnvName, Expression
-from tradewind.model.sensor import BucketPoll, Sensor, one_of_kinds
+from tradewind.model.sensor import WATCHED, BucketPoll, Sensor, one_of_kinds
 from tradewind.model.task import EnvSource
 
 
@@ -23,7 +23,7 @@ class BucketWatch(BucketPoll):
 class TriggerSensor(Sensor):
     """Fires for what a poll finds, where `when` holds: once for each key."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_kinds())
+    model_config = ConfigDict(json_schema_extra=one_of_kinds(WATCHED))
 
     bucket: BucketWatch | None = None
     """Watches a bucket."""

@@ -1,14 +1,15 @@
 """What a sensor's expressions know, when it asks again, and which occasions a trigger's sensor has found."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from tradewind.model.duration import seconds
-from tradewind.model.sensor import KINDS, MOST_KEYS, Sensor
+from tradewind.model.duration import instant, seconds
+from tradewind.model.sensor import CONDITION, KINDS, MOST_KEYS, WATCHED, Sensor, TaskSensor
 from tradewind.model.triggersensor import TriggerSensor
 from tradewind.plan import cel, objects, template
 from tradewind.plan.cel import ExpressionError, Variables
@@ -17,6 +18,8 @@ from tradewind.plan.problem import Problem
 ANSWERS: Mapping[str, Variables] = {
     "http": (("status", "integer"), ("body", "any")),
     "bucket": (("count", "integer"), ("objects", "objects")),
+    "run": (("phase", "string"), ("name", "string"), ("results", "object")),
+    "object": (("found", "boolean"), ("object", "any")),
 }
 """What a task's poll has found, by kind."""
 OCCASIONS: Mapping[str, Variables] = {
@@ -33,8 +36,6 @@ POLLED: Variables = (("cursor", "any"), ("now", "string"), ("today", "string"))
 """What is known of any poll of a trigger."""
 ASKING: Variables = (("trigger.name", "string"), ("trigger.namespace", "string"), *POLLED)
 """What a trigger's poll knows before it asks."""
-USUAL: Mapping[str, str] = {"http": "status >= 200 && status < 300", "bucket": "count > 0"}
-"""When a poll has found something, where nothing else is said."""
 SHORTEST = 1.0
 """Seconds between two polls, at least."""
 LONGEST_BACKOFF = 600.0
@@ -60,20 +61,55 @@ def share(seed: str) -> float:
     return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2.0**64
 
 
+def until(sensor: TaskSensor) -> str:
+    """What has to hold of what a task's sensor finds."""
+    if sensor.until:
+        return sensor.until
+    if sensor.object and sensor.object.condition:
+        holds = f"c.type == '{sensor.object.condition}' && c.status == 'True'"
+        return f"found && has(object.status) && has(object.status.conditions) && object.status.conditions.exists(c, {holds})"
+    return _USUAL[sensor.kind]
+
+
+_USUAL = {
+    "http": "status >= 200 && status < 300",
+    "bucket": "count > 0",
+    "run": "phase == 'Succeeded'",
+    "object": "found",
+}
+
+
 def check(path: str, sensor: Sensor) -> Iterator[Problem]:
     """What is wrong with a sensor, expressions aside."""
-    given = [kind for kind in KINDS if getattr(sensor, kind) is not None]
+    kinds = KINDS if isinstance(sensor, TaskSensor) else WATCHED
+    given = [kind for kind in kinds if getattr(sensor, kind) is not None]
     if len(given) != 1:
         what = " and ".join(given) + " exclude each other" if given else "asks nothing"
-        yield Problem(path, what, f"write one of {', '.join(KINDS)}")
+        yield Problem(path, what, f"write one of {', '.join(kinds)}")
     if seconds(sensor.interval) < SHORTEST:
         yield Problem(f"{path}.interval", f"{sensor.interval} is too short", "1s is the shortest")
     if sensor.bucket and sensor.bucket.key and sensor.bucket.prefix:
         yield Problem(f"{path}.bucket", "key and prefix exclude each other", "write either")
+    if isinstance(sensor, TaskSensor):
+        yield from _check_own(path, sensor)
+
+
+def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
+    """What only tasks ask for."""
+    if sensor.run and (date := sensor.run.logical_date) and "$[[" not in date:
+        try:
+            instant(date)
+        except ValueError as error:
+            yield Problem(f"{path}.run.logicalDate", str(error))
+    if sensor.object:
+        if sensor.object.kind == "Secret":
+            yield Problem(f"{path}.object.kind", "its values would stand in the run's status", "name another kind")
+        if not re.match(CONDITION, sensor.object.condition):
+            yield Problem(f"{path}.object.condition", "not a type of conditions", "use letters, digits and '/._-'")
 
 
 def asks(sensor: Sensor) -> list[tuple[str, str]]:
-    """Field and text of the values that say what to ask."""
+    """Field and text of the values that say what to ask, as far as they have expressions."""
     kind = sensor.kind
     return template.leaves(getattr(sensor, kind).model_dump(by_alias=True), kind) if kind else []
 
