@@ -64,6 +64,36 @@ async def runs(world: World, client: Client, name: str) -> list[Body]:
     return list(found["items"])
 
 
+async def test_many_files_get_a_run_each_also_when_the_operator_is_killed(world: World, server: ObjectStore) -> None:
+    async with world.client() as client:
+        await secret(world, client, server, "many")
+        tasks = {"a": {"compute": {"key": "params.key"}}}
+        await world.create(client, DAGS, world.dag("many", tasks, params={"key": {"type": "string"}}, history=ALL))
+        for name, ordered in (("any-order", False), ("in-order", True)):
+            sensor = bucket(server, "many", prefix=f"{name}/", ordered=ordered, existing=True)
+            spec = {"dag": "many", "params": {"key": "$[[ object.key ]]"}, "sensor": sensor}
+            body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "Trigger", "metadata": {"name": name}, "spec": spec}
+            await world.create(client, TRIGGERS, body)
+        for turn in range(3):
+            for number in range(turn * 40, turn * 40 + 40):
+                for name in ("any-order", "in-order"):
+                    drop(server, f"{name}/{number:04}", str(number))
+            process = world.start_operator("--read-secrets")
+            try:
+
+                async def more(turn: int = turn) -> bool:
+                    counts = [len(await runs(world, client, name)) for name in ("any-order", "in-order")]
+                    return min(counts) >= (turn * 40 + 10 if turn < 2 else 120)
+
+                await eventually(more, 90)
+            finally:
+                process.kill()
+                process.wait()
+        for name in ("any-order", "in-order"):
+            keys = sorted(run["spec"]["params"]["key"] for run in await runs(world, client, name))
+            assert keys == [f"{name}/{number:04}" for number in range(120)]
+
+
 async def test_a_file_dropped_into_a_bucket_makes_a_run(reading: World, server: ObjectStore) -> None:
     """The example, with this server's address in it."""
     async with reading.client() as client:
@@ -96,36 +126,6 @@ async def test_a_file_dropped_into_a_bucket_makes_a_run(reading: World, server: 
         assert keys == ["inbox/a.csv", "inbox/b.csv", "inbox/ü & more.csv"]
         status = (await client.get(TRIGGERS, reading.namespace, "dropped-files"))["status"]
         assert status["phase"] == "Active" and server.secret not in json.dumps(status)
-
-
-async def test_many_files_get_a_run_each_also_when_the_operator_is_killed(world: World, server: ObjectStore) -> None:
-    async with world.client() as client:
-        await secret(world, client, server, "many")
-        tasks = {"a": {"compute": {"key": "params.key"}}}
-        await world.create(client, DAGS, world.dag("many", tasks, params={"key": {"type": "string"}}, history=ALL))
-        for name, ordered in (("any-order", False), ("in-order", True)):
-            sensor = bucket(server, "many", prefix=f"{name}/", ordered=ordered, existing=True)
-            spec = {"dag": "many", "params": {"key": "$[[ object.key ]]"}, "sensor": sensor}
-            body = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "Trigger", "metadata": {"name": name}, "spec": spec}
-            await world.create(client, TRIGGERS, body)
-        for turn in range(3):
-            for number in range(turn * 40, turn * 40 + 40):
-                for name in ("any-order", "in-order"):
-                    drop(server, f"{name}/{number:04}", str(number))
-            process = world.start_operator("--read-secrets")
-            try:
-
-                async def more(turn: int = turn) -> bool:
-                    counts = [len(await runs(world, client, name)) for name in ("any-order", "in-order")]
-                    return min(counts) >= (turn * 40 + 10 if turn < 2 else 120)
-
-                await eventually(more, 90)
-            finally:
-                process.kill()
-                process.wait()
-        for name in ("any-order", "in-order"):
-            keys = sorted(run["spec"]["params"]["key"] for run in await runs(world, client, name))
-            assert keys == [f"{name}/{number:04}" for number in range(120)]
 
 
 async def test_a_task_waits_for_an_object(reading: World, server: ObjectStore) -> None:

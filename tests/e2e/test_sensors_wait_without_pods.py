@@ -172,3 +172,19 @@ async def test_a_sensor_waits_for_an_object_and_its_condition(operated: World) -
         (failure,) = status["failures"]
         words = "the API server has no kind Nonsense in v1: see `kubectl api-resources`"
         assert failure["message"] == f"nothing was found within 2s; the last poll: {words}"
+
+
+async def test_a_sensor_that_is_retried_by_hand_has_its_time_again(operated: World) -> None:
+    async with operated.client() as client, web_server() as server:
+        tasks = {"a": sensor(server.url + "/late", timeout="3s")}
+        run = await operated.start(client, operated.dag("again", tasks))
+        assert (await operated.finished(client, run))["phase"] == "Failed"
+        asked = server.times("/late")
+        await client.patch(RUNS, operated.namespace, run, {"spec": {"retryFailed": 1}})
+
+        async def more() -> bool:
+            return server.times("/late") >= asked + 2
+
+        await eventually(more)
+        server.answers["/late"] = (200, None)
+        await operated.until(client, run, lambda status: status.get("phase") == "Succeeded")

@@ -87,8 +87,14 @@ class BucketProbe:
         if answer.status != 200:
             why = f"{tag(text, 'Code')}: {tag(text, 'Message')}".strip(": ")
             raise Unanswered(f"{self.what}: {address.netloc} answers {answer.status} {why}"[:500].rstrip())
-        found, token = listed(text)
-        objects = [Object(*item) for item in found if not self._key or item.key == self._key]
+        try:
+            found, token = listed(text)
+            objects = [Object(*item) for item in found if not self._key or item.key == self._key]
+            known = all(item.mark for item in objects) and "<ListBucketResult" in text
+        except ValueError:
+            known = False
+        if not known or len(answer.body) > LIMIT:
+            raise Unanswered(f"{self.what}: what {address.netloc} answers is no list of objects")
         return objects, token, _epoch(answer.date) or now.timestamp()
 
 

@@ -6,7 +6,6 @@ though nothing had happened, since their beginning is known; a request may be se
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -119,8 +118,6 @@ class Podless:
         since = int(self._clock())
         if (task.wait or task.sensor) and start.number == 1:
             since = min(since, _ready(view, board, start))
-        elif task.sensor:
-            since = min(since, _again(board, start))
         try:
             if task.sensor:
                 self._sense(doing, view, board, start, task, since, now)
@@ -222,12 +219,6 @@ class _Listener:
         if not reason and (problem := outputs_problem(self.declared, outputs)):
             reason, message, outputs = "OutputInvalid", problem, {}
         self.podless.end(self.uid, self.doing, self.key, reason, message, outputs)
-
-
-def _again(board: Board, start: Start) -> int:
-    """When (epoch seconds) an attempt was due that follows another one."""
-    unit = board.units[start.key]
-    return int(unit.ended[-1].end + (unit.spent.wait or 0.0)) if unit.ended else sys.maxsize
 
 
 def _ready(view: View, board: Board, start: Start) -> int:

@@ -141,5 +141,7 @@ async def secrets(client: Client, light: Light, namespace: str, wanted: Sequence
         return await read(client, namespace, wanted)
     except Absent as error:
         raise Unanswered(str(error)) from None
+    except UnicodeDecodeError:
+        raise Unanswered(f"a value in {', '.join(sorted({name for _, _, name, _, _ in wanted}))} is no text") from None
     except ApiError as error:
         raise Unanswered(refused(error, wanted[0][1], "get")) from None

@@ -76,7 +76,7 @@ class Sensors:
             known = trigger.status.get("observedGeneration") == trigger.generation
             delay = plan.share(trigger.uid) * min(seconds(sensor.interval), SPREAD) if known else 0.0
             self._put(watch, delay)
-            return Look({"sensor": own, "message": trigger.status.get("message", ""), **_phase(trigger)})
+            return Look({"sensor": own, "next": None, "message": trigger.status.get("message", ""), **_phase(trigger)})
         watch.trigger = trigger
         status: dict[str, Any] = {}
         if (batch := watch.batch) is not None:
@@ -91,7 +91,7 @@ class Sensors:
             pause = plan.pause(sensor, watch.failures, f"{trigger.uid}/{watch.polls}")
             self._put(watch, 0.0 if batch.more else pause)
         phase = "Waiting" if watch.problem else "Active"
-        return Look({"phase": phase, "message": watch.problem, "sensor": own, **status})
+        return Look({"phase": phase, "next": None, "message": watch.problem, "sensor": own, **status})
 
     def forget(self, key: Key) -> None:
         """Polls no more."""
