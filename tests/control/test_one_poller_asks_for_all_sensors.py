@@ -42,7 +42,7 @@ def waiting() -> float:
 async def test_it_asks_many_but_only_so_many_at_once_and_of_one_host() -> None:
     poller, server = Poller(at_once=6, per_host=4), Server()
     for number in range(30):
-        host = f"h{number % 3}" if number < 15 else "h0"
+        host = "h0" if number < 15 else f"h{number % 3}"
 
         async def ask(host: str = host, name: str = str(number)) -> float | None:
             await server.ask(host, name)

@@ -2,7 +2,7 @@
 
 from unittest.mock import patch
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.model.duration import stamp
 from tradewind.plan import objects
@@ -37,6 +37,7 @@ class Watcher:
 steps = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5), st.integers(0, 6)), max_size=30)
 
 
+@settings(deadline=None)
 @given(steps, st.randoms(use_true_random=False))
 def test_each_object_is_new_once_however_many_there_are(history: list[tuple[int, int, int]], random: object) -> None:
     watcher, there, now = Watcher(), [made(f"old{n}", BEGUN - 1 - n) for n in range(5)], float(BEGUN)
@@ -57,6 +58,7 @@ def test_each_object_is_new_once_however_many_there_are(history: list[tuple[int,
     assert sorted(item.digest for item in watcher.found) == sorted(item.digest for item in came)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3_000), max_size=KEYS, unique=True))
 def test_one_that_turns_up_late_is_new_as_long_as_the_others_are_remembered(times: list[int]) -> None:
     watcher, there = Watcher(), []
