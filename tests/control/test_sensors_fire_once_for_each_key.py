@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.poller import Poll
 from tradewind.control.sensors import Sensors
+from tradewind.kube.errors import Forbidden, Invalid
 from tradewind.kube.resources import RUNS, TRIGGERS
 
 from .triggerworld import Operator, Server, server
@@ -155,3 +156,47 @@ async def test_the_runs_are_named_after_the_keys() -> None:
     del made.objects["triggers", "t"]["status"]
     await rounds(SensorOperator(made, feed))
     assert made.log == names, "the same keys give the same names"
+
+
+class Refuses(Server):
+    """One that refuses a run, the second that it is asked for, as often as it is to."""
+
+    error: Exception
+    times = 1
+    asked = 0
+
+    async def create(self, resource: Any, namespace: str, body: Any, **query: str) -> bytes:
+        self.asked += resource is RUNS
+        if resource is RUNS and self.asked >= 2 and self.times:
+            self.times -= 1
+            raise self.error
+        return await super().create(resource, namespace, body, **query)
+
+
+async def refused(error: Exception) -> tuple[SensorOperator, dict[str, Any]]:
+    plain = world()
+    made = Refuses(plain.now, plain.objects)
+    made.error = error
+    operator = SensorOperator(made, Feed(3))
+    return operator, await rounds(operator, 1)
+
+
+async def test_a_run_that_is_invalid_is_told_and_holds_nothing_up() -> None:
+    operator, status = await refused(Invalid(422, "Invalid", "spec.params.n: not a number"))
+    assert len(operator.server.log) == 2
+    assert status["phase"] == "Waiting" and status["message"] == "spec.params.n: not a number"
+    assert status["sensor"]["cursor"] == "3"
+
+
+async def test_runs_that_may_not_be_made_now_are_made_later() -> None:
+    operator, status = await refused(Forbidden(403, "Forbidden", "exceeded quota"))
+    assert len(operator.server.log) == 1
+    assert (
+        status["phase"] == "Waiting"
+        and status["message"] == "exceeded quota"
+        and not status.get("sensor", {}).get("cursor")
+    )
+    await operator.look("t")
+    await operator.save("t")
+    status = operator.server.objects["triggers", "t"]["status"]
+    assert len(operator.server.log) == 3 and status["phase"] == "Active" and status["sensor"]["cursor"] == "3"

@@ -15,9 +15,10 @@ from tradewind.control.poller import Poll
 from tradewind.control.run import Run
 from tradewind.control.sensorprobes import Asking
 from tradewind.control.sensortasks import SPREAD, SensorTasks
-from tradewind.control.triggers import Key, Look
+from tradewind.control.triggers import Key, Look, Waits
 from tradewind.control.variables import referred
 from tradewind.kube.client import Client
+from tradewind.kube.errors import Forbidden, Invalid
 from tradewind.model.duration import seconds, stamp
 from tradewind.model.triggersensor import TriggerSensor
 from tradewind.plan import objects
@@ -166,10 +167,12 @@ class Sensors:
                         self._seen(fired.run)
                         metrics.trigger_latency.labels("sensor").observe(max(0.0, self._clock() - watch.at))
                     last = fired
-            except ExpressionError as error:
+            except (ExpressionError, Invalid) as error:
                 metrics.occasions.labels("sensor", "failed").inc()
-                untold.append(str(error))
+                untold.append(error.message if isinstance(error, Invalid) else str(error))
                 continue
+            except Forbidden as error:
+                raise Waits(error.message) from None
             dealt.append(digest)
         return last, dealt, untold
 
