@@ -15,14 +15,15 @@ from cluster.provider import Unavailable, choose
 from worlds.embedded import embedded
 from worlds.world import World
 
-from bench import access, kubelet, peer, planner, shapes, sharded, standing, status
+from bench import access, kubelet, peer, planner, sensing, shapes, sharded, standing, status
 from bench.figure import Figure
 from bench.load import faked
 from bench.operator import operator
 from bench.report import show
+from bench.sensing import ITEMS
 
 RESULTS = Path(__file__).parent / "results"
-OTHERS = ("kubelet", "shards", "S11", "idle", "local", "planner", "status")
+OTHERS = ("kubelet", "shards", "S11", "idle", "sensors", "local", "planner", "status")
 
 
 class Worlds(Protocol):
@@ -77,6 +78,8 @@ def _measured(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure
                 )
             if shape == "idle":
                 return asyncio.run(standing.idle(world, max(50, round(1_000 * size))))
+            if shape == "sensors":
+                return asyncio.run(sensing.sensors(world, beside, max(ITEMS, round(5_000 * size))))
             with operator(world.kubeconfig, world.namespace) as measured:
 
                 async def run() -> list[Figure]:

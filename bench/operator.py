@@ -69,6 +69,10 @@ class Measured:
         ours = (item for item in samples if item.labels["verb"] == verb and item.labels["resource"] == resource)
         return float(sum(item.value for item in ours))
 
+    def polls(self) -> float:
+        """How often its sensors have asked."""
+        return float(sum(item.value for item in self._samples("tradewind_sensor_polls")))
+
     def _memory(self, what: str) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(what):
@@ -166,6 +170,7 @@ def _process(kubeconfig: Path, namespaces: Sequence[str], count: int, at: int) -
     command = [*before, sys.executable, "-m", "tradewind.cli", "operator"]
     command += [] if before else ["--kubeconfig", str(kubeconfig)]
     command += ["--metrics-port", str(port), "--lease-namespace", namespaces[0], "--log-level", "warning"]
+    command += ["--http-allow", "127.0.0.0/8"]
     command += ["--shards", str(count), "--identity", f"replica-{at}"]
     for namespace in namespaces:
         command += ["--namespace", namespace]

@@ -58,6 +58,18 @@ occasions = Counter(
     ["type", "result"],
     registry=REGISTRY,
 )
+sensors_waiting = Gauge(
+    "tradewind_sensors_waiting",
+    "Sensors that ask now and then, of tasks and of triggers, by what they ask.",
+    ["kind"],
+    registry=REGISTRY,
+)
+sensor_polls = Counter(
+    "tradewind_sensor_polls_total",
+    "Polls of sensors, by what was asked and what became of it: found, nothing (not there yet), error.",
+    ["kind", "result"],
+    registry=REGISTRY,
+)
 runs = Gauge("tradewind_runs", "Runs that have not ended, by phase.", ["phase"], registry=REGISTRY)
 runs_removed = Counter(
     "tradewind_runs_removed",

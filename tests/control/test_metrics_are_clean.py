@@ -14,6 +14,8 @@ def exposition() -> bytes:
     metrics.api_duration.labels("get", "pods").observe(0.001)
     metrics.task_duration.labels("Succeeded").observe(3)
     metrics.run_duration.labels("Succeeded").observe(3)
+    metrics.sensors_waiting.labels("http").set(1)
+    metrics.sensor_polls.labels("http", "nothing").inc()
     metrics.READY_TO_CREATED.observe(0.002)
     metrics.events_refused.labels("slow").inc()
     own = [metrics.events_refused, metrics.events_in_flight, metrics.events_certificate_expiry]
@@ -46,6 +48,7 @@ def test_no_label_is_unbounded() -> None:
         "code",
         "name",
         "reason",
+        "kind",
     }
 
 

@@ -76,12 +76,12 @@ async def test_what_the_api_server_itself_refuses(operated: World) -> None:
             (
                 "two-ways",
                 {"a": {"script": {"shell": "x"}, "command": ["y"]}},
-                "write one of command/args, script, http, wait, approval, compute and dag",
+                "write one of command/args, script, http, wait, approval, compute, dag and sensor",
             ),
             (
                 "image",
                 {"a": {"http": {"url": "http://x"}, "image": "y"}},
-                "http, wait, approval, compute and dag tasks need no image",
+                "http, wait, approval, compute, dag and sensor tasks need no image",
             ),
             (
                 "items-of",

@@ -32,6 +32,8 @@ def attempts(*reasons: str) -> list[Attempt]:
         (["ImageInvalid"], False),
         (["TotalTimeout"], False),
         (["Cancelled"], False),
+        (["SensorTimeout"], False),
+        (["SoftFailed"], False),
         (["FailFast"], False),
         (["RunTimeout"], False),
         (["OOMKilled"], True),

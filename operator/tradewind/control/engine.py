@@ -29,6 +29,7 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runs import RunReconciler
 from tradewind.control.schedules import Schedules
+from tradewind.control.sensors import Sensors
 from tradewind.control.templates import Templates
 from tradewind.control.templatestatus import TemplateReconciler
 from tradewind.control.together import tasks
@@ -114,6 +115,7 @@ class Engine:
         self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen)
         self.objects = ObjectWatches(client, self.triggers.wake)
         self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen)
+        self.triggers.sources["sensor"] = Sensors(client, self.runs.sensors, self.triggers.wake, self.triggers.run_seen)
         self.backfills = BackfillReconciler(client, self.events, self.triggers.dags, self.history.look)
         self.history.held = self.backfills.holds
         self.ready = asyncio.Event()
@@ -130,6 +132,7 @@ class Engine:
             self.pods.run(),
             self.runs.informer.run(),
             self.events.run(),
+            self.runs.sensors.poller.run(),
             self._census(),
             self._work(watching, interrupted),
         ]

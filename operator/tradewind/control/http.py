@@ -54,6 +54,22 @@ class Request:
     body: str
     expect_status: Sequence[int]
     timeout: float
+    encoded: bool = False
+    """Whether the URL is to be sent as it is, since it is signed."""
+
+    @property
+    def what(self) -> str:
+        """For people, without what may be secret."""
+        return f"{self.method} {_shown(self.url)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered. `date` is the header of that name."""
+
+    status: int
+    body: bytes
+    date: str
 
 
 class Sender:
@@ -66,48 +82,54 @@ class Sender:
 
     async def send(self, request: Request, headers: Mapping[str, str], namespace: str) -> dict[str, Any]:
         """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Raises Failed."""
+        answer = await self.answer(request, headers, namespace)
+        status, body = answer.status, answer.body
+        if not expected(status, request.expect_status):
+            wanted = ", ".join(map(str, request.expect_status)) or "2xx"
+            words = f"{request.what}: answered {status}, wanted {wanted}"
+            raise Failed(f"{words}: {body[:300].decode(errors='replace')}")
+        if len(body) > LIMIT:
+            words = f"{request.what}: the response has more than {LIMIT // 1024} KiB"
+            raise Failed(f"{words}: ask for less, or fetch it in a script that writes it to a volume")
+        return outputs(status, body)
+
+    async def answer(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int = LIMIT) -> Answer:
+        """The answer, whatever it is; of a body that has more bytes than `limit`, a few more than that. Raises Failed for none."""
         if not request.url.startswith(("http://", "https://")):
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
-        what = f"{request.method} {_shown(request.url)}"
+        what = request.what
         async with self._room:
             try:
                 async with asyncio.timeout(request.timeout):
-                    status, body = await self._ask(request, headers, namespace)
+                    return await self._ask(request, headers, namespace, limit)
             except TimeoutError:
                 raise Failed(f"{what}: no answer within {request.timeout:g} s (http.timeout)") from None
             except aiohttp.ClientConnectorError as error:
                 raise Failed(f"{what}: {error.host}: {error.os_error.strerror or error.os_error}") from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise Failed(f"{what}: {str(error) or type(error).__name__}") from None
-        if not expected(status, request.expect_status):
-            wanted = ", ".join(map(str, request.expect_status)) or "2xx"
-            raise Failed(f"{what}: answered {status}, wanted {wanted}: {body[:300].decode(errors='replace')}")
-        if len(body) > LIMIT:
-            words = f"{what}: the response has more than {LIMIT // 1024} KiB"
-            raise Failed(f"{words}: ask for less, or fetch it in a script that writes it to a volume")
-        return outputs(status, body)
 
     async def close(self) -> None:
         """Ends all connections."""
         if self._session is not None:
             await self._session.close()
 
-    async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str) -> tuple[int, bytes]:
+    async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int) -> Answer:
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=AT_ONCE, socket_factory=self._socket)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         async with self._session.request(
             request.method,
-            self._address(request.url, namespace),
+            self._address(request.url, namespace, request.encoded),
             headers=headers,
             data=request.body.encode() or None,
             max_redirects=REDIRECTS,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as response:
-            return response.status, await _read(response)
+            return Answer(response.status, await _read(response, limit), response.headers.get("Date", ""))
 
-    def _address(self, text: str, namespace: str) -> URL:
-        url = URL(text)
+    def _address(self, text: str, namespace: str, encoded: bool = False) -> URL:
+        url = URL(text, encoded=encoded)
         if not self._light.services or not url.host or url.host == "localhost" or "." in url.host or ":" in url.host:
             return url
         return url.with_host(f"{url.host}.{namespace}.svc")
@@ -124,11 +146,11 @@ class Sender:
         return socket.socket(family, kind, protocol)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     found = bytearray()
     async for chunk in response.content.iter_chunked(16 * 1024):
         found += chunk
-        if len(found) > LIMIT:
+        if len(found) > limit:
             break
     return bytes(found)
 

@@ -65,10 +65,10 @@ def _literal(text: str) -> str:
 
 
 class Renderer:
-    """Renders the values of one attempt's task."""
+    """Renders the values of one attempt's task, or those below another `path`."""
 
-    def __init__(self, task: str, evaluate: Evaluate) -> None:
-        self._path, self._evaluate = f"spec.tasks.{task}", evaluate
+    def __init__(self, task: str, evaluate: Evaluate, path: str = "") -> None:
+        self._path, self._evaluate = path or f"spec.tasks.{task}", evaluate
 
     def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
         """The value with its expressions rendered. Raises Unrenderable."""

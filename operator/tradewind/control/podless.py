@@ -7,17 +7,19 @@ though nothing had happened, since their beginning is known; a request may be se
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradewind.control.observe import Ended
 from tradewind.control.podbuild import Unrenderable
 from tradewind.control.podlesswork import Unsuccessful, Work, Worker
+from tradewind.control.sensortasks import WAITS, SensorTasks
 from tradewind.control.view import View
 from tradewind.kube.errors import ApiError, Forbidden
 from tradewind.model.duration import instant
 from tradewind.model.task import Task
+from tradewind.model.value import Output
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
@@ -36,6 +38,7 @@ class UnderWay:
     since: int
     live: Live
     doing: "asyncio.Task[None] | None" = None
+    """None for a sensor: the poller has it."""
     stopped: tuple[str, str] | None = None
 
 
@@ -54,8 +57,10 @@ class Doing:
 class Podless:
     """Does tasks without pods. `wake(run uid)` is called when one has ended."""
 
-    def __init__(self, worker: Worker, wake: Callable[[str], None], clock: Callable[[], float] = time.time) -> None:
-        self._worker, self._wake, self._clock = worker, wake, clock
+    def __init__(
+        self, worker: Worker, sensors: SensorTasks, wake: Callable[[str], None], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._worker, self._sensors, self._wake, self._clock = worker, sensors, wake, clock
         self._runs: dict[str, Doing] = {}
 
     def tell(self, view: View, board: Board, now: float) -> None:
@@ -80,9 +85,14 @@ class Podless:
         doing = self._runs.setdefault(view.run.uid, Doing())
         for stop in plan.stops:
             attempt = doing.under_way.get(stop.task)
-            if attempt and attempt.doing and attempt.live.number == stop.number:
-                attempt.stopped = (stop.reason, stop.why)
+            if attempt is None or attempt.live.number != stop.number:
+                continue
+            attempt.stopped = (stop.reason, stop.why)
+            if attempt.doing:
                 attempt.doing.cancel()
+            else:
+                self._sensors.drop(view.run.uid, stop.task)
+                _Listener(self, view.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
         for start in plan.podless:
             if start.key not in doing.under_way:
                 self._begin(doing, view, board, start, now)
@@ -91,9 +101,11 @@ class Podless:
     def forget(self, uid: str) -> None:
         """A run has ended, or is no longer ours."""
         doing = self._runs.pop(uid, None)
-        for attempt in doing.under_way.values() if doing else ():
+        for key, attempt in doing.under_way.items() if doing else ():
             if attempt.doing:
                 attempt.doing.cancel()
+            else:
+                self._sensors.drop(uid, key)
 
     async def close(self) -> None:
         """Ends everything."""
@@ -104,9 +116,12 @@ class Podless:
     def _begin(self, doing: Doing, view: View, board: Board, start: Start, now: float) -> None:
         task = board.definition.tasks[start.task]
         since = int(self._clock())
-        if task.wait and start.number == 1:
+        if (task.wait or task.sensor) and start.number == 1:
             since = min(since, _ready(view, board, start))
         try:
+            if task.sensor:
+                self._sense(doing, view, board, start, task, since, now)
+                return
             work = self._worker.work(board, start, task, since)
         except (Unrenderable, ExpressionError) as error:
             doing.ended.append(self._failure(start, since, "ExpressionError", str(error)))
@@ -118,6 +133,16 @@ class Podless:
         attempt = doing.under_way[start.key] = UnderWay(since, live)
         doing.changed.add(start.key)
         attempt.doing = asyncio.create_task(self._do(view.run.uid, doing, start, task, work, attempt))
+
+    def _sense(self, doing: Doing, view: View, board: Board, start: Start, task: Task, since: int, now: float) -> None:
+        uid = view.run.uid
+        words = self._sensors.begin(
+            uid, board, start, task, since, _Listener(self, uid, doing, start.key, task.outputs)
+        )
+        doing.under_way[start.key] = UnderWay(
+            since, Live(start.number, reason=WAITS, message=words, seen=now, created=since)
+        )
+        doing.changed.add(start.key)
 
     async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
         try:
@@ -137,14 +162,10 @@ class Podless:
 
     async def _patiently(self, uid: str, doing: Doing, key: str, work: Work) -> dict[str, Any]:
         """The outputs. As long as the API server does not let us, the attempt waits and says so."""
-        attempt = doing.under_way[key]
-        usual = attempt.live
+        usual = doing.under_way[key].live
 
         def now(live: Live) -> None:
-            if attempt.live != live:
-                attempt.live = live
-                doing.changed.add(key)
-                self._wake(uid)
+            self.say(uid, doing, key, live)
 
         while True:
             try:
@@ -155,6 +176,20 @@ class Podless:
             await asyncio.sleep(AGAIN)
             now(usual)
 
+    def say(self, uid: str, doing: Doing, key: str, live: Live) -> None:
+        """What an attempt under way waits for has changed."""
+        if doing.under_way[key].live != live:
+            doing.under_way[key].live = live
+            doing.changed.add(key)
+            self._wake(uid)
+
+    def end(self, uid: str, doing: Doing, key: str, reason: str, message: str, outputs: dict[str, Any]) -> None:
+        """An attempt under way has ended; an empty reason means success."""
+        attempt = doing.under_way.pop(key)
+        ended = Attempt(key, attempt.live.number, attempt.since, max(attempt.since, int(self._clock())), reason)
+        doing.ended.append(Ended(ended, message, outputs))
+        self._wake(uid)
+
     def _done(self, doing: Doing, start: Start, since: int, task: Task, outputs: dict[str, Any]) -> None:
         if problem := outputs_problem(task.outputs, outputs):
             doing.ended.append(self._failure(start, since, "OutputInvalid", problem))
@@ -164,6 +199,26 @@ class Podless:
 
     def _failure(self, start: Start, since: int, reason: str, message: str) -> Ended:
         return Ended(Attempt(start.key, start.number, since, max(since, int(self._clock())), reason), message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Is told by the poller of a sensor."""
+
+    podless: Podless
+    uid: str
+    doing: Doing
+    key: str
+    declared: Mapping[str, Output]
+
+    def say(self, reason: str, message: str) -> None:
+        live = self.doing.under_way[self.key].live
+        self.podless.say(self.uid, self.doing, self.key, replace(live, reason=reason, message=message))
+
+    def end(self, reason: str, message: str, outputs: dict[str, Any]) -> None:
+        if not reason and (problem := outputs_problem(self.declared, outputs)):
+            reason, message, outputs = "OutputInvalid", problem, {}
+        self.podless.end(self.uid, self.doing, self.key, reason, message, outputs)
 
 
 def _ready(view: View, board: Board, start: Start) -> int:

@@ -1,7 +1,6 @@
 """What tasks without a pod do: a request, a wait, an approval, a computation, a run of another DAG."""
 
 import asyncio
-import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +11,8 @@ from tradewind.control.approvals import Approvals, Question
 from tradewind.control.http import Failed, Request, Sender
 from tradewind.control.podbuild import Renderer, Unrenderable, pod_name
 from tradewind.control.subdag import Call, Say, SubDAGs
+from tradewind.control.variables import Absent, read, texts, wanted
 from tradewind.kube.client import Client
-from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import CONFIG_MAPS, SECRETS
 from tradewind.model.duration import instant, seconds, stamp
 from tradewind.model.light import HttpRequest, SubDAG, Wait
 from tradewind.model.task import Task
@@ -78,7 +76,7 @@ class Worker:
         if task.approval:
             return self._approval(board, start, task, renderer)
         if task.http:
-            request = partial(self._request, board, task, _rendered(task.http, renderer), _texts(board, task, renderer))
+            request = partial(self._request, board, task, _rendered(task.http, renderer), texts(board, task, renderer))
             return Work(lambda _: request())
         if task.dag:
             return self._subdag(board, start, task.dag, renderer)
@@ -138,37 +136,16 @@ class Worker:
     async def _request(self, board: Board, task: Task, request: Request, texts: Mapping[str, str]) -> Outputs:
         variables = dict(texts)
         if any("$(" in text for text in request.headers.values()):
-            variables |= await self._secrets(board, task)
+            try:
+                variables |= await read(self._client, board.run.namespace, wanted(board, task))
+            except Absent as error:
+                raise Unsuccessful("ConfigError", str(error)) from None
 
         headers = {name: expand(text, variables) for name, text in request.headers.items()}
         try:
             return await self._sender.send(request, headers, board.run.namespace)
         except Failed as error:
             raise Unsuccessful("HttpError", str(error)) from None
-
-    async def _secrets(self, board: Board, task: Task) -> dict[str, str]:
-        """Variables from Secrets and ConfigMaps. Only an operator that may read them is given such tasks."""
-        wanted = []
-        for variable, source in task.env_from.items():
-            if ref := source.secret_key_ref or source.config_map_key_ref:
-                kind = SECRETS if source.secret_key_ref else CONFIG_MAPS
-                wanted.append((variable, kind, ref.name, ref.key, ref.optional))
-        for variable, text in task.env.items():
-            given = board.run.params.get(secret(text, board.definition.secrets))
-            if isinstance(given, dict):
-                wanted.append((variable, SECRETS, given["name"], given["key"], False))
-        found: dict[str, str] = {}
-        for variable, kind, name, key, optional in wanted:
-            try:
-                data = (await self._client.get(kind, board.run.namespace, name)).get("data") or {}
-            except NotFound:
-                data = {}
-            if key in data:
-                found[variable] = base64.b64decode(data[key]).decode() if kind is SECRETS else str(data[key])
-            elif not optional:
-                words = f"there is no {kind.kind} {name} with a key {key!r}: create it, or mend env and envFrom"
-                raise Unsuccessful("ConfigError", words)
-        return found
 
 
 def _computed(board: Board, start: Start, task: Task) -> Outputs:
@@ -203,9 +180,3 @@ def _rendered(request: HttpRequest, renderer: Renderer) -> Request:
         expect_status=request.expect_status,
         timeout=seconds(request.timeout),
     )
-
-
-def _texts(board: Board, task: Task, renderer: Renderer) -> dict[str, str]:
-    """Variables that are no secret."""
-    secrets = board.definition.secrets
-    return {name: renderer.plain(f"env.{name}", text) for name, text in task.env.items() if not secret(text, secrets)}

@@ -24,6 +24,7 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.runstatus import Asked
 from tradewind.control.runwatch import RunInformer
+from tradewind.control.sensortasks import SensorTasks
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
 from tradewind.control.subdag import SubDAGs
@@ -90,8 +91,10 @@ class RunReconciler:
         self._starter = Starter(launcher, self.book, self.pods)
         self.approvals = Approvals(client, clock)
         self.subdags = SubDAGs(client, self.views, self.wake)
-        worker = Worker(client, Sender(light), self.approvals, self.subdags, clock)
-        self.podless = Podless(worker, self.wake, clock)
+        sender = Sender(light)
+        worker = Worker(client, sender, self.approvals, self.subdags, clock)
+        self.sensors = SensorTasks(client, sender, light, clock)
+        self.podless = Podless(worker, self.sensors, self.wake, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
         self._beginner = Beginner(client, revisions, templates, clock)

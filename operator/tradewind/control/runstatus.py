@@ -14,7 +14,7 @@ from tradewind.control.view import View
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.assets import UPDATES_LIMIT, NoUpdate, update, update_of_run
-from tradewind.plan.attempt import Fixed
+from tradewind.plan.attempt import SOFT, Fixed
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
 from tradewind.plan.problem import Problem, summary
@@ -263,7 +263,7 @@ def _skips(run: Run, board: Board) -> list[Status]:
 
 
 def _is_failure(end: Ended) -> bool:
-    return not end.attempt.succeeded
+    return not end.attempt.succeeded and end.attempt.reason != SOFT
 
 
 def _failure(end: Ended) -> Status:

@@ -9,7 +9,7 @@ from tradewind.control.events import EventSink
 from tradewind.control.observe import Ended
 from tradewind.control.run import Run
 from tradewind.model.run import FINAL_PHASES, Edit
-from tradewind.plan.attempt import STOPPED
+from tradewind.plan.attempt import SOFT, STOPPED
 from tradewind.plan.problem import Problem, summary
 
 
@@ -36,7 +36,7 @@ class Teller:
         """An attempt has ended."""
         attempt = end.attempt
         metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
-        if attempt.reason and attempt.reason not in STOPPED:
+        if attempt.reason and attempt.reason != SOFT and attempt.reason not in STOPPED:
             words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
             self._event(run, "TaskFailed", words, warning=True, key=f"{attempt.task}/{attempt.number}")
 
@@ -49,7 +49,7 @@ class Teller:
     def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
         """Tasks wait for something that a person may have to mend."""
         for item in items:
-            if item["reason"] not in ("BackOff", "Parallelism", "PoolFull", "Wait", "Suspended"):
+            if item["reason"] not in ("BackOff", "Parallelism", "PoolFull", "Wait", "Sensor", "Suspended"):
                 key = f"{item['task']}/{item['reason']}"
                 self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
 

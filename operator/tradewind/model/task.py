@@ -27,10 +27,11 @@ from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
 from tradewind.model.loop import Loop
 from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
+from tradewind.model.sensor import TaskSensor
 from tradewind.model.template import TemplateUse
 from tradewind.model.value import Output
 
-PODLESS = ("http", "wait", "approval", "compute", "dag")
+PODLESS = ("http", "wait", "approval", "compute", "dag", "sensor")
 """Fields of a task that say what it does, and need no pod and no image."""
 WAYS = ("script", *PODLESS)
 """What a task can be instead of a container with a command."""
@@ -139,7 +140,7 @@ class Teardown(Model):
 
 class Task(PodSettings):
     """One node of a DAG: a container or a script, each attempt a pod; or something that needs none: an HTTP request, a wait, an approval,
-    a computation, a run of another DAG."""
+    a computation, a run of another DAG, a sensor."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -227,6 +228,8 @@ class Task(PodSettings):
     """Outputs computed from others, CEL by name, instead of a container, e.g. {total: tasks.a.outputs.n + tasks.b.outputs.n}."""
     dag: SubDAG | None = None
     """A run of another DAG, instead of a container."""
+    sensor: TaskSensor | None = None
+    """Something to wait for outside, instead of a container."""
 
     @property
     def podless(self) -> bool:

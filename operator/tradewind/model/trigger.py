@@ -12,8 +12,10 @@ from tradewind.model.event import EventSource
 from tradewind.model.gathered import Gathered
 from tradewind.model.kubeobject import ObjectChange, ObjectChangeStatus
 from tradewind.model.schedule import Schedule, ScheduleStatus
+from tradewind.model.sensor import SensorStatus
+from tradewind.model.triggersensor import TriggerSensor
 
-SOURCES = ("schedule", "event", "completed", "assets", "object")
+SOURCES = ("schedule", "event", "completed", "assets", "object", "sensor")
 """Fields of a trigger that say what fires it. One of them has to be there."""
 
 
@@ -57,11 +59,20 @@ class TriggerSpec(Model):
     """Fires when assets have been updated."""
     object: ObjectChange | None = None
     """Fires when objects of the cluster change."""
+    sensor: TriggerSensor | None = None
+    """Fires when something outside is there."""
 
     @property
     def source(self) -> str:
         """Which of SOURCES it has."""
         return next(name for name in SOURCES if getattr(self, name) is not None)
+
+    @property
+    def vocabulary(self) -> str:
+        """What its expressions may name: a key of plan.trigger.VARIABLES."""
+        if self.sensor is None:
+            return self.source
+        return f"sensor.{self.sensor.kind}{'.items' if self.sensor.items else ''}"
 
 
 class Fired(Model):
@@ -96,6 +107,8 @@ class TriggerStatus(Model):
     """Which updates of assets have been dealt with."""
     object: ObjectChangeStatus | None = None
     """Which objects have been dealt with."""
+    sensor: SensorStatus | None = None
+    """How far its sensor has come."""
     conditions: Conditions = []
     """Valid: whether it can fire and, if not, what to mend."""
 

@@ -22,6 +22,7 @@ FAILURES = {
     "HttpError": "the HTTP request had no answer, or one that does not count as success",
     "Declined": "the approval was declined",
     "ApprovalTimeout": "the approval was not decided in time",
+    "SensorTimeout": "the sensor did not find what it waits for in time",
     "SubDAGFailed": "the run of the sub-DAG failed, or was cancelled",
     "SubDAGTooDeep": "sub-DAGs run within sub-DAGs, more of them than the limit allows",
 }
@@ -43,6 +44,8 @@ RUN_TIMEOUT = "RunTimeout"
 FAIL_FAST = "FailFast"
 SUPERSEDED = "Superseded"
 """It was stopped because it does not count any more: the task was cleared, or marked by hand."""
+SOFT = "SoftFailed"
+"""A sensor's time was over, and it is to be skipped then. It spends nothing, and no attempt follows."""
 STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
 """Reasons of attempts that were stopped for something outside the task. They spend nothing, and no attempt follows."""
 PERMANENT = frozenset(
@@ -53,6 +56,7 @@ PERMANENT = frozenset(
         "TotalTimeout",
         "Declined",
         "ApprovalTimeout",
+        "SensorTimeout",
         "SubDAGTooDeep",
     }
 )

@@ -12,7 +12,7 @@ from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
 from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
-from tradewind.plan import places, template
+from tradewind.plan import places, sensor, template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
@@ -114,6 +114,8 @@ def _podless(path: str, task: Task) -> Iterator[Problem]:
                     parse_time(text)
                 except ValueError as error:
                     yield Problem(f"{path}.wait.{field}", str(error))
+    if task.sensor:
+        yield from sensor.check(f"{path}.sensor", task.sensor)
     for name in task.compute:
         if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"{path}.compute.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
@@ -205,6 +207,7 @@ def expressions(definition: Definition) -> Iterator[Problem]:
         for text, field, wanted in places.conditions(task):
             scope = during if field == "when" and (names_item(text) or during.counterpart) else before
             scope = attempt if field.startswith("compute.") else scope
+            scope = definition.sensed_scope(name, upstream) if field == "sensor.until" else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
         if task.loop:
             own = definition.own_scope(name)

@@ -54,8 +54,8 @@ class Stop:
     why: str
 
 
-IN_ORDER = frozenset({"Wait", "SubDAG"})
-"""Reasons of holds that are as they should be: time passes, or another run is at work."""
+IN_ORDER = frozenset({"Wait", "SubDAG", "Sensor"})
+"""Reasons of holds that are as they should be: time passes, another run is at work, or something outside is awaited."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from tradewind.plan import places
 from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
 from tradewind.plan.graph import Graph
 from tradewind.plan.links import Links, links
+from tradewind.plan.sensor import ANSWERS
 from tradewind.plan.template import expressions, secret
 
 DEFAULT_PENDING_TIMEOUT = 600.0
@@ -140,6 +141,11 @@ class Definition:
     def attempt_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
         """What the values of an attempt may name."""
         return replace(self.scope(task, True, upstream), loops=self.tasks[task].loop is not None)
+
+    def sensed_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
+        """What decides whether a sensor has found something may name."""
+        sensor = self.tasks[task].sensor
+        return replace(self.attempt_scope(task, upstream), answer=ANSWERS.get(sensor.kind, ()) if sensor else ())
 
     def own_scope(self, task: str) -> Scope:
         """What may be named by expressions about what a task handed on (whether its loop goes on, which assets it made): nothing that

@@ -88,6 +88,8 @@ class Scope:
     """Whether there is an `iteration` and a `previous`."""
     own: tuple[tuple[str, str], ...] | None = None
     """Of what decides whether a loop goes on: the outputs that its task declares, with their types."""
+    answer: cel.Variables = ()
+    """What a sensor's poll has found."""
     fragment: bool = False
     """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
 
@@ -106,6 +108,7 @@ class Scope:
         if self.own is not None:
             found += [("iteration", "integer"), ("outputs", "object")]
             found += [(f"outputs.{name}", kind) for name, kind in self.own]
+        found += self.answer
         if self.fragment:
             known = {name for name, _ in found}
             found += [(name, "any") for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
@@ -162,6 +165,9 @@ def _explained(problem: str, scope: Scope) -> str:
         return f"there is no {root} here: only values of a task with loop know it"
     if scope.own is not None:
         return f"there is no {name!r}; loop.until and produces know outputs.NAME, iteration, params.NAME and run.name"
+    if scope.answer:
+        there = ", ".join(name for name, _ in scope.answer)
+        return f"there is no {name!r}; a sensor's until knows {there}, params.NAME, tasks.NAME.outputs.KEY and run.name"
     return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
 
 

@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tradewind.model.run import Phase
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
-from tradewind.plan.expression import Values, cel_name, evaluate
+from tradewind.plan.expression import Scope, Values, cel_name, evaluate
 from tradewind.plan.gate import Gate
 from tradewind.plan.group import Group
 from tradewind.plan.lane import Lane, LaneKey
@@ -118,14 +119,25 @@ class Ledger(ABC):
 
     def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
         """Evaluates expressions of an attempt of a task or item. It raises ExpressionError."""
+        scope, values, others = self._attempt(key, number)
+        return lambda expression: evaluate(expression, scope, values, others)
+
+    def judge(self, key: str, number: int) -> Callable[[str, Values], Any]:
+        """Evaluates what is said of the answer that a sensor got, given that. It raises ExpressionError."""
+        scope, values, others = self._attempt(key, number)
+        answer = self.definition.sensed_scope(self.units[key].task).answer
+        scope = replace(scope, answer=answer)
+        return lambda expression, found: evaluate(expression, scope, {**values, **found}, others)
+
+    def _attempt(self, key: str, number: int) -> tuple[Scope, Values, Callable[[str], Values]]:
+        """What expressions of an attempt may name, and the values."""
         unit = self.units[key]
         scope = self.definition.attempt_scope(unit.task)
         values = {**self.values(unit.task, unit.index, unit.item), "run.attempt": number}
         if scope.loops:
             done = sum(attempt.succeeded for attempt in unit.ended)
             values |= {"iteration": done + 1, "previous": self.outputs.get(key, {}) if done else {}}
-        others = self.seen_by(unit.task, unit.index)
-        return lambda expression: evaluate(expression, scope, values, others)
+        return scope, values, self.seen_by(unit.task, unit.index)
 
     def loop_ends(self, unit: Unit) -> tuple[State, str] | None:
         """How a unit whose last attempt succeeded ends; None when its loop goes on."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tradewind.model.task import Task
-from tradewind.plan import template
+from tradewind.plan import sensor, template
 from tradewind.plan.artifacts import source
 from tradewind.plan.expression import cel_name
 
@@ -28,6 +28,9 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         yield f"{path}.approval.message", task.approval.message
     if task.dag:
         yield from template.leaves(task.dag.params, f"{path}.dag.params")
+    if task.sensor:
+        for field, text in sensor.asks(task.sensor):
+            yield f"{path}.sensor.{field}", text
     for given, artifact in task.artifacts.inputs.items() if task.artifacts else ():
         # Not rendered, but read like an expression: the artifact must come from a task upstream, which has to have ended.
         if maker := source(artifact.from_)[0]:
@@ -50,6 +53,8 @@ def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield task.when, "when", ("boolean",)
     for name, text in task.compute.items():
         yield text, f"compute.{name}", ()
+    if task.sensor and task.sensor.until:
+        yield task.sensor.until, "sensor.until", ("boolean",)
     if source := task.for_each:
         lists = [("items", source.items)]
         if source.matrix:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Backoff, Retries
-from tradewind.plan.attempt import FAILURES, LOSSES, PERMANENT, STOPPED, Attempt
+from tradewind.plan.attempt import FAILURES, LOSSES, PERMANENT, SOFT, STOPPED, Attempt
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import retry_matches
 
@@ -54,7 +54,7 @@ def standing(
             count = failures if attempt.reason in FAILURES else losses
             wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
             result = Standing(wait, failures, losses, first)
-        elif left and not attempt.succeeded:
+        elif left and not attempt.succeeded and attempt.reason != SOFT:
             left -= 1
             failures = losses = done = 0
             first = position + 1
@@ -65,7 +65,7 @@ def standing(
 
 
 def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[bool, str]:
-    if last.succeeded or last.reason in STOPPED or last.reason in PERMANENT:
+    if last.succeeded or last.reason == SOFT or last.reason in STOPPED or last.reason in PERMANENT:
         return True, ""
     if last.reason in LOSSES:
         return losses > retries.infrastructure_limit, ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.model.trigger import SOURCES, TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import assets, cel, completed, event, objects, template
+from tradewind.plan import assets, cel, completed, event, objects, sensor, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
@@ -31,6 +31,9 @@ VARIABLES: Mapping[str, Variables] = {
     "completed": completed.VARIABLES,
     "assets": assets.VARIABLES,
     "object": objects.VARIABLES,
+    "sensor.": (),
+    **{f"sensor.{kind}": sensor.POLLED + answer for kind, answer in sensor.OCCASIONS.items()},
+    **{f"sensor.{kind}.items": (*sensor.POLLED, *answer, ("item", "any")) for kind, answer in sensor.OCCASIONS.items()},
 }
 """Those that a source adds."""
 REQUIRED = "required"
@@ -79,7 +82,7 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
         return None
     dates, values = _dates(firing), known(name, namespace, spec, firing)
     params = {
-        name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.source, values))
+        name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.vocabulary, values))
         for name, value in spec.params.items()
     }
     return Given(params, *dates)
@@ -90,7 +93,7 @@ def wanted(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> bool
     if not spec.when:
         return True
     values = known(name, namespace, spec, firing)
-    return bool(_evaluated("spec.when", spec.when, spec.source, values, "boolean"))
+    return bool(_evaluated("spec.when", spec.when, spec.vocabulary, values, "boolean"))
 
 
 def known(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
@@ -123,6 +126,8 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
     try:
         if spec.schedule:
             Calendar(spec.schedule)
+        if spec.sensor:
+            yield from sensor.check_trigger("spec.sensor", spec.sensor)
     except Invalid as error:
         yield from error.problems
     yield from event.check(spec)
@@ -141,7 +146,7 @@ def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
     if spec.event and spec.event.key:
         yield from compiles("spec.event.key", spec.event.key, spec.source, "string", "integer")
     if spec.when:
-        yield from compiles("spec.when", spec.when, spec.source, "boolean")
+        yield from compiles("spec.when", spec.when, spec.vocabulary, "boolean")
     for path, text in template.leaves(spec.params, "spec.params"):
         try:
             found = template.expressions(text)
@@ -149,7 +154,7 @@ def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
             yield Problem(path, str(error))
             continue
         for expression in found:
-            yield from compiles(path, expression, spec.source)
+            yield from compiles(path, expression, spec.vocabulary)
 
 
 def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator[Problem]:

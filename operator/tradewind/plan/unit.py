@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.plan.attempt import LOSSES, STOPPED, SUPERSEDED, Attempt, key
+from tradewind.plan.attempt import LOSSES, SOFT, STOPPED, SUPERSEDED, Attempt, key
 from tradewind.plan.decision import Hold, Live, Stop
 from tradewind.plan.definition import Terms
 from tradewind.plan.retry import Standing, standing
@@ -83,6 +83,8 @@ def advise(
         return None
     last = unit.ended[-1]
     if unit.spent.wait is None:
+        if last.reason == SOFT:
+            return Advice(State.SKIPPED, "its sensor did not find what it waits for in time, and softFail skips it")
         if last.reason in STOPPED:
             return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
         return Advice(State.LOST if last.reason in LOSSES else State.FAILED, unit.spent.why)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import unescape
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from tradewind.tasks.pack import CHUNK
@@ -54,6 +54,29 @@ def encoded(query: Mapping[str, str]) -> str:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
 
 
+class Listed(NamedTuple):
+    """An object, as a listing tells of it. `modified` is a point in time as the server writes it."""
+
+    key: str
+    size: int
+    etag: str
+    modified: str
+
+    @property
+    def epoch(self) -> float:
+        """When it was modified, in epoch seconds."""
+        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).timestamp()
+
+
+def listed(page: str) -> tuple[list[Listed], str]:
+    """The objects of a page of a listing, and the token of the next page, empty for none."""
+    found = [
+        Listed(tag(item, "Key"), int(tag(item, "Size") or 0), tag(item, "ETag").strip('"'), tag(item, "LastModified"))
+        for item in re.findall(r"<Contents>(.*?)</Contents>", page, re.DOTALL)
+    ]
+    return found, tag(page, "NextContinuationToken") if tag(page, "IsTruncated") == "true" else ""
+
+
 class Bucket:
     """A bucket, addressed by path. `prefix` begins every key."""
 
@@ -77,15 +100,14 @@ class Bucket:
         """By pages of a thousand."""
         removed, query = 0, {"list-type": "2", "prefix": f"{self._prefix}{prefix}"}
         while True:
-            page = self._answer("GET", "", query, EMPTY).decode()
-            for item in re.findall(r"<Contents>(.*?)</Contents>", page, re.DOTALL):
-                modified = datetime.fromisoformat(_tag(item, "LastModified").replace("Z", "+00:00"))
-                if modified.timestamp() < time.time() - age:
-                    self._answer("DELETE", _tag(item, "Key"), {}, EMPTY)
+            there, more = listed(self._answer("GET", "", query, EMPTY).decode())
+            for item in there:
+                if item.epoch < time.time() - age:
+                    self._answer("DELETE", item.key, {}, EMPTY)
                     removed += 1
-            if _tag(page, "IsTruncated") != "true":
+            if not more:
                 return removed
-            query["continuation-token"] = _tag(page, "NextContinuationToken")
+            query["continuation-token"] = more
 
     def _answer(
         self, method: str, key: str, query: Mapping[str, str], sha256: str, body: BinaryIO | None = None, size: int = 0,
@@ -140,7 +162,7 @@ class Bucket:
             connection.close()
 
     def _refused(self, status: int, body: str) -> Exception:
-        code, words = _tag(body, "Code"), _tag(body, "Message")
+        code, words = tag(body, "Code"), tag(body, "Message")
         what = f"{self._address.netloc} answers {status} {code}: {words}".rstrip(": ")
         if code == "NoSuchBucket":
             return Failed(f"there is no bucket {self._bucket!r}: {what}")
@@ -153,6 +175,7 @@ class _Busy(Exception):
     """The server may answer otherwise a moment later."""
 
 
-def _tag(text: str, name: str) -> str:
+def tag(text: str, name: str) -> str:
+    """What the first element of this name holds; empty where there is none."""
     found = re.search(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
     return unescape(found[1]) if found else ""

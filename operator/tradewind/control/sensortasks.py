@@ -1,0 +1,124 @@
+"""Tasks that are sensors: asked by the poller until they have found something, or their time is over."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tradewind import metrics
+from tradewind.control.bucketprobe import Unanswered
+from tradewind.control.http import Sender
+from tradewind.control.light import Light
+from tradewind.control.podbuild import Renderer
+from tradewind.control.poller import Poll, Poller
+from tradewind.control.sensorprobes import BUSY, Asking, Found, Probe, Probes
+from tradewind.control.variables import texts, wanted
+from tradewind.kube.client import Client
+from tradewind.model.duration import seconds
+from tradewind.model.sensor import TaskSensor
+from tradewind.model.task import Task
+from tradewind.plan.attempt import SOFT
+from tradewind.plan.board import Board
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.decision import Start
+from tradewind.plan.sensor import Evaluate, pause, share, until
+
+WAITS, ERROR = "Sensor", "SensorError"
+"""Reasons for which a sensor waits: there is nothing yet, or it can't be told."""
+SPREAD = 30.0
+"""Seconds over which the first polls of attempts that began before are spread."""
+
+
+class Listener(Protocol):
+    """Who is told of an attempt."""
+
+    def say(self, reason: str, message: str) -> None:
+        """What it waits for."""
+
+    def end(self, reason: str, message: str, outputs: dict[str, Any]) -> None:
+        """It has ended; an empty reason means success."""
+
+
+class SensorTasks:
+    """Starts them."""
+
+    def __init__(self, client: Client, sender: Sender, light: Light, clock: Callable[[], float] = time.time) -> None:
+        self.poller, self.probes = Poller(), Probes(client, sender, light)
+        self._clock = clock
+
+    def begin(self, uid: str, board: Board, start: Start, task: Task, since: int, listener: Listener) -> str:
+        """Begins an attempt that counts from `since` (epoch seconds); what it waits for, in words. Raises Unrenderable."""
+        sensor = task.sensor
+        assert sensor is not None  # noqa: S101 - the caller asked
+        renderer = Renderer(start.task, board.evaluator(start.key, start.number))
+        asking = Asking(board.run.namespace, texts(board, task, renderer), wanted(board, task))
+        probe = self.probes.probe(sensor, asking, renderer)
+        judge = board.judge(start.key, start.number)
+        sensing = _Sensing(sensor, probe, judge, since, listener, self._clock, f"{uid}/{start.key}/{start.number}")
+        begun = self._clock() - since > SPREAD  # An operator that has just started has many of these.
+        delay = share(sensing.seed) * min(seconds(sensor.interval), SPREAD) if begun else 0.0
+        self.poller.put((uid, start.key), Poll(sensor.kind, probe.host, sensing.ask), delay)
+        return sensing.usual
+
+    def drop(self, uid: str, key: str) -> None:
+        """Asks no more."""
+        self.poller.drop((uid, key))
+
+
+@dataclass(slots=True)
+class _Sensing:
+    """An attempt under way."""
+
+    sensor: TaskSensor
+    probe: Probe
+    judge: Evaluate
+    since: int
+    listener: Listener
+    clock: Callable[[], float]
+    seed: str
+    failures: int = 0
+    polls: int = 0
+
+    @property
+    def usual(self) -> str:
+        """What it waits for."""
+        return (
+            f"waits until `{until(self.sensor)[:300]}` holds for {self.probe.what}, asked every {self.sensor.interval}"
+        )
+
+    async def ask(self) -> float | None:
+        """One poll; seconds until the next."""
+        problem, kind = "", self.sensor.kind
+        try:
+            found = await self.probe.ask()
+            if self._holds(found):
+                metrics.sensor_polls.labels(kind, "found").inc()
+                self.listener.end("", "", self.probe.outputs(found))
+                return None
+            if found.get("status") in BUSY:
+                problem = f"{self.probe.what}: answered {found['status']}"
+        except (Unanswered, ExpressionError) as error:
+            problem = str(error)
+        self.polls += 1
+        self.failures = self.failures + 1 if problem else 0
+        metrics.sensor_polls.labels(kind, "error" if problem else "nothing").inc()
+        wait = pause(self.sensor, self.failures, f"{self.seed}/{self.polls}")
+        if self.sensor.timeout:
+            left = self.since + seconds(self.sensor.timeout) - self.clock()
+            if left <= 0:
+                self._give_up(problem)
+                return None
+            wait = min(wait, left)
+        self.listener.say(ERROR if problem else WAITS, f"{problem}; it is asked again" if problem else self.usual)
+        return wait
+
+    def _holds(self, found: Found) -> bool:
+        holds = self.judge(until(self.sensor), found)
+        if not isinstance(holds, bool):
+            raise ExpressionError(self.sensor.until, "sensor.until: gives neither true nor false")
+        return holds
+
+    def _give_up(self, problem: str) -> None:
+        words = f"nothing was found within {self.sensor.timeout}"
+        reason = SOFT if self.sensor.soft_fail else "SensorTimeout"
+        self.listener.end(reason, f"{words}; the last poll: {problem}" if problem else words, {})
