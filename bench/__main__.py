@@ -15,7 +15,7 @@ from cluster.provider import Unavailable, choose
 from worlds.embedded import embedded
 from worlds.world import World
 
-from bench import access, kubelet, peer, planner, sensing, shapes, sharded, standing, status
+from bench import access, kubelet, peer, planner, sensing, shapes, sharded, standing, status, ticking
 from bench.figure import Figure
 from bench.load import faked
 from bench.operator import operator
@@ -23,7 +23,7 @@ from bench.report import show
 from bench.sensing import ITEMS
 
 RESULTS = Path(__file__).parent / "results"
-OTHERS = ("kubelet", "shards", "S11", "idle", "sensors", "local", "planner", "status")
+OTHERS = ("kubelet", "shards", "S11", "idle", "sensors", "ticks", "local", "planner", "status")
 
 
 class Worlds(Protocol):
@@ -78,6 +78,8 @@ def _measured(shape: str, size: float, side: str, worlds: Worlds) -> list[Figure
                 )
             if shape == "idle":
                 return asyncio.run(standing.idle(world, max(50, round(1_000 * size))))
+            if shape == "ticks":
+                return asyncio.run(ticking.ticks(world, beside, max(20, round(1_000 * size))))
             if shape == "sensors":
                 return asyncio.run(sensing.sensors(world, beside, max(ITEMS, round(5_000 * size))))
             with operator(world.kubeconfig, world.namespace) as measured:

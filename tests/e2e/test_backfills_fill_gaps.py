@@ -1,6 +1,7 @@
 """Backfills: runs for ticks of the past, each once, also over the operator's death; retried, previewed, suspended and cancelled."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -147,6 +148,25 @@ async def test_the_command_shows_what_it_will_do_and_follows_it(operated: World)
         assert [run["spec"]["params"] for run in await runs(operated, client, "sales")] == [{"region": "south"}] * 2
         again = await asyncio.to_thread(printed, operated, *args)
         assert "2 ticks: do nothing; 2 are left as they are" in again
+
+
+async def test_the_plan_tells_what_comes_and_how_long_it_usually_takes(operated: World) -> None:
+    async with operated.client() as client:
+        await operated.create(
+            client, DAGS, operated.dag("planned", {"a": {"wait": {"duration": "2s"}}}, maxActiveRuns=1)
+        )
+        await operated.finished(client, await operated.start(client, "planned"))
+        await operated.create(client, TRIGGERS, nightly("planned"))
+        off = nightly("planned")
+        off["metadata"]["name"], off["spec"]["suspend"] = "planned-off", True
+        await operated.create(client, TRIGGERS, off)
+        said = await asyncio.to_thread(printed, operated, "plan", "--next", "49h", "--dag", "planned", "-o", "json")
+        found = json.loads(said)
+        assert [run["tick"] for run in found["runs"]] == [f"{day(-1)}T00:00:00Z", f"{day(-2)}T00:00:00Z"]
+        assert all(run["trigger"] == "planned-t" and 1 <= run["expectedSeconds"] <= 30 for run in found["runs"])
+        assert "trigger planned-off is suspended" in found["notes"]
+        table = await asyncio.to_thread(printed, operated, "plan", "--dag", "planned")
+        assert f"{day(-1)}T00:00:00Z" in table and "TAKES" in table
 
 
 async def test_what_is_wrong_or_missing_is_said_by_the_status(operated: World) -> None:

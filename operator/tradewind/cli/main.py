@@ -29,6 +29,7 @@ COMMANDS = {
     "mark": "edit:mark",
     "rerun": "rerun",
     "backfill": "backfill",
+    "plan": "plan",
     "operator": "operator",
     "webhook": "webhook",
     "events": "events",

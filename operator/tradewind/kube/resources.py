@@ -32,6 +32,7 @@ class Resource:
 PODS = Resource("/api/v1", "pods", "Pod")
 EVENTS = Resource("/api/v1", "events", "Event")
 CONFIG_MAPS = Resource("/api/v1", "configmaps", "ConfigMap")
+QUOTAS = Resource("/api/v1", "resourcequotas", "ResourceQuota")
 SECRETS = Resource("/api/v1", "secrets", "Secret")
 LEASES = Resource("/apis/coordination.k8s.io/v1", "leases", "Lease")
 REVISIONS = Resource("/apis/apps/v1", "controllerrevisions", "ControllerRevision")
