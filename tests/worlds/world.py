@@ -51,6 +51,11 @@ class World:
             process.kill()
             process.wait()
 
+    @property
+    def log(self) -> Path:
+        """What its operators write."""
+        return Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
+
     def start_operator(self, *flags: str, **env: str) -> "subprocess.Popen[bytes]":
         """The same, for tests that kill it themselves."""
         command = [
@@ -74,8 +79,7 @@ class World:
         if "identity" in env:
             command += ["--lease-name", env.pop("identity")]
         command += flags
-        log = Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
-        with log.open("ab") as output:
+        with self.log.open("ab") as output:
             return subprocess.Popen(
                 command, stdout=output, stderr=output, env={"TRADEWIND_IMAGE": IMAGE, **os.environ, **env}
             )
