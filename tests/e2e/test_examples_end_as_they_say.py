@@ -22,6 +22,7 @@ from worlds.world import World, eventually
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
 RESOURCES = {"DAG": DAGS, "Pool": POOLS, "Trigger": TRIGGERS, "Backfill": BACKFILLS, **TEMPLATES}
+pytestmark = pytest.mark.timeout(400)  # The first test of each world runs them all.
 AT_ONCE = 6
 """Examples that run at the same time: enough to be quick, few enough for a small machine."""
 Found = dict[str, Any]

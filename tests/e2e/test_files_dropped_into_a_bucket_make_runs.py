@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]  # the server is built 
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+def server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Of each world: what one has dropped is none of the other's."""
     with object_store(tmp_path_factory.mktemp("s3")) as started:
         yield started
 
