@@ -138,6 +138,21 @@ async def test_connections_go_only_where_requests_may(server: Postgres) -> None:
         await ask(server, "SELECT 1", host="db", light=Light())
 
 
+async def test_a_name_is_resolved_once_so_that_it_cannot_mean_another_address_later(server: Postgres) -> None:
+    resolved: list[str] = []
+
+    async def getaddrinfo(self: Any, host: str, port: int, **other: Any) -> list[Any]:
+        resolved.append(host)
+        if len(resolved) > 1:
+            raise OSError("asked again")
+        # One that may be asked, and one that may not.
+        return [(2, 1, 6, "", (address, port)) for address in ("169.254.169.254", "127.0.0.1")]
+
+    with patch("asyncio.base_events.BaseEventLoop.getaddrinfo", getaddrinfo):
+        assert (await ask(server, "SELECT 1", host="books.example"))["count"] == 1
+    assert resolved == ["books.example"]
+
+
 async def test_an_operator_without_the_driver_says_which_extra_to_install(server: Postgres) -> None:
     with patch.dict("sys.modules", {"psycopg": None}), pytest.raises(Unanswered, match=r"tradewind\[postgres\]"):
         await ask(server, "SELECT 1")
