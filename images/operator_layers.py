@@ -29,8 +29,9 @@ def version() -> str:
 
 
 def requirements() -> list[str]:
-    """What the package itself asks for; constraints.txt says which versions."""
-    return list(project()["project"]["dependencies"])
+    """What the package itself asks for, and its sensors; constraints.txt says which versions."""
+    asked = project()["project"]
+    return [*asked["dependencies"], *asked["optional-dependencies"]["postgres"]]
 
 
 def make_dependencies(work: Path) -> Path:

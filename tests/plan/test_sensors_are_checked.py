@@ -14,12 +14,14 @@ from tradewind.plan.cel import ExpressionError
 from tradewind.plan.problem import Invalid
 from tradewind.plan.read import read
 from tradewind.plan.sensor import ANSWERS, asked, evaluate, key, pause, remembered, until
+from tradewind.plan.sqlquery import bounded
 from tradewind.plan.trigger import check
 
 from .game import defined
 
 HTTP = {"http": {"url": "https://example.com"}}
 BUCKET = {"endpoint": "https://s3.example.com", "bucket": "b", "secretName": "s"}
+SQL = {"host": "db", "database": "d", "secretName": "s", "query": "SELECT id FROM orders"}
 JOB = {"apiVersion": "batch/v1", "kind": "Job", "name": "j"}
 
 
@@ -65,6 +67,19 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
             {"object": {**JOB, "condition": "x' || true"}},
             "spec.tasks.a.sensor.object.condition: not a type of conditions",
         ),
+        (
+            {"sql": {**SQL, "host": "db:5432"}},
+            "spec.tasks.a.sensor.sql.host: 'db:5432' is no name or address of a host",
+        ),
+        ({"sql": {**SQL, "host": "/run/postgresql"}}, "spec.tasks.a.sensor.sql.host: '/run/postgresql' is no name"),
+        (
+            {"sql": {**SQL, "query": "SELECT '$[[ run.date ]]'"}},
+            "spec.tasks.a.sensor.sql.query: `$[[ ]]` is not rendered in SQL; write $1 in its place",
+        ),
+        ({"sql": {**SQL, "query": "-- all\nDELETE FROM orders"}}, "spec.tasks.a.sensor.sql.query: not a SELECT; write"),
+        ({"sql": {**SQL, "timeout": "0s"}}, "spec.tasks.a.sensor.sql.timeout: leaves no time; write such as 10s"),
+        ({"sql": {**SQL, "parameters": ["1", "$[[ params.x ]]"]}}, "spec.tasks.a.sensor.sql.parameters[1]: "),
+        ({"sql": SQL, "until": "status == 200"}, "there is no 'status'; a sensor's until knows count, rows"),
         ({"http": {"url": "https://x"}, "until": "tasks.b.outputs.x == 1"}, "tasks.b is not upstream of this task"),
     ],
 )
@@ -77,6 +92,11 @@ def test_tasks_that_can_never_ask_are_refused(sensor: dict[str, Any], problem: s
     ("sensor", "problem"),
     [
         (HTTP, "spec.sensor.key: required; say what makes an answer a new one, such as `body.version`"),
+        (
+            {"sql": SQL},
+            "spec.sensor.key: required; say what makes an answer a new one, such as `item.id`, with `items: rows`",
+        ),
+        ({"sql": {**SQL, "parameters": ["$[[ rows ]]"]}, "key": "1"}, "spec.sensor.sql.parameters[0]: `rows`"),
         ({**HTTP, "key": "item.id"}, "spec.sensor.key: `item.id` (at character 5): there is no 'item.id'"),
         ({**HTTP, "key": "body.a", "items": "'text'"}, "spec.sensor.items: `'text'`: gives a string, not a list"),
         ({**HTTP, "key": "body.a", "cursor": "run.date"}, "there is no 'run.date'; there are trigger.name, "),
@@ -104,6 +124,16 @@ def test_what_is_right_is_taken() -> None:
     assert not problems_of_task(**HTTP, until="status == 200 && body.ready && run.date < '2027'")
     url = {"url": "https://x/?after=$[[ cursor ]]&now=$[[ now ]]"}
     more: dict[str, Any] = {"items": "body.items", "key": "[item.id, cursor]", "cursor": "body.next"}
+    for query in (
+        "select 1",
+        "(SELECT 1) UNION (SELECT 2)",
+        "/* a */ WITH a AS (SELECT 1) SELECT * FROM a;",
+        "TABLE a",
+    ):
+        poll = {**SQL, "query": query, "parameters": ["$[[ run.date ]]", "x"]}
+        assert not problems_of_task(sql=poll, until="count > 1 && rows[0].id != 2")
+    rows = {"items": "rows", "key": "item.id", "cursor": "rows[count - 1].id"}
+    assert not problems_of_trigger(sql={**SQL, "parameters": ["$[[ cursor == '' ? 0 : cursor ]]"]}, **rows)
     assert not problems_of_trigger("item.n > 1 && run.date != ''", {"p": "$[[ item.id ]]"}, http=url, **more)
 
 
@@ -162,4 +192,12 @@ def test_without_until_the_usual_has_to_hold() -> None:
         ({"found": True, "object": {"status": {"conditions": [{"type": "Failed", "status": "True"}, complete]}}}, True),
     ):
         assert evaluate(until(job), variables, found) is holds
+    assert until(read(TaskSensor, {"sql": SQL})) == "count > 0"
     assert until(read(TaskSensor, {"run": {"dag": "d"}})) == "phase == 'Succeeded'"
+
+
+def test_the_server_bounds_what_a_query_gives_whatever_it_ends_with() -> None:
+    for end in ("", ";", " ;\n", " -- and a comment"):
+        lines = bounded("SELECT 1" + end, 11, 22).splitlines()
+        assert lines[0].startswith("SELECT left(row_to_json(found)::text, 22)") and lines[-1] == ") AS found LIMIT 11"
+        assert not lines[1].rstrip().endswith(";")

@@ -130,20 +130,32 @@ class Sender:
 
     def _address(self, text: str, namespace: str, encoded: bool = False) -> URL:
         url = URL(text, encoded=encoded)
-        if not self._light.services or not url.host or url.host == "localhost" or "." in url.host or ":" in url.host:
-            return url
-        return url.with_host(f"{url.host}.{namespace}.svc")
+        host = of_namespace(url.host or "", namespace, self._light)
+        return url if host == (url.host or "") else url.with_host(host)
 
     def _socket(self, info: Any) -> socket.socket:
         """Called for every connection, redirects included, with the address that it really goes to."""
         family, kind, protocol, _, address = info
-        host = ip_address(address[0].partition("%")[0])
-        if isinstance(host, IPv6Address) and host.ipv4_mapped:
-            host = host.ipv4_mapped
-        if _within(host, FORBIDDEN) and not _within(host, self._light.allowed):
-            words = "the operator does not send requests there (its own host, the link, metadata services)"
-            raise OSError(f"{host}: {words}: set http.pod, or allow it with --http-allow")
+        if words := refusal(address[0], self._light):
+            raise OSError(f"{words}: set http.pod, or allow it with --http-allow")
         return socket.socket(family, kind, protocol)
+
+
+def refusal(address: str, light: Light) -> str:
+    """Why nothing is sent to an IP address; empty when it may be."""
+    host = ip_address(address.partition("%")[0])
+    if isinstance(host, IPv6Address) and host.ipv4_mapped:
+        host = host.ipv4_mapped
+    if _within(host, FORBIDDEN) and not _within(host, light.allowed):
+        return f"{host}: the operator does not send requests there (its own host, the link, metadata services)"
+    return ""
+
+
+def of_namespace(host: str, namespace: str, light: Light) -> str:
+    """The name to ask for a host: one without a dot is a Service of the namespace, as it is to the pods there."""
+    if not light.services or not host or host == "localhost" or "." in host or ":" in host:
+        return host
+    return f"{host}.{namespace}.svc"
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

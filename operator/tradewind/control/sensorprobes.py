@@ -11,12 +11,13 @@ from tradewind.control.clusterprobes import ObjectProbe, Resources, RunProbe, re
 from tradewind.control.http import LIMIT, Failed, Request, Sender
 from tradewind.control.light import Light
 from tradewind.control.podbuild import Renderer
+from tradewind.control.sqlprobe import Login, SqlProbe
 from tradewind.control.variables import Absent, Wanted, read
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import SECRETS
 from tradewind.model.duration import seconds
-from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor, TaskSensor
+from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor, SqlPoll, TaskSensor
 from tradewind.tasks.expansion import expand
 from tradewind.tasks.http import outputs
 
@@ -62,6 +63,9 @@ class Probes:
         """What a sensor asks. Raises Unrenderable."""
         if sensor.bucket:
             return self.bucket(sensor.bucket, asking, renderer)
+        if sensor.sql:
+            # A task's answer becomes a part of its run's status.
+            return self._sql(sensor.sql, asking, renderer, *([LIMIT] if isinstance(sensor, TaskSensor) else []))
         if isinstance(sensor, TaskSensor) and sensor.run:
             date = renderer.plain("sensor.run.logicalDate", sensor.run.logical_date)
             return RunProbe(self._client, asking.namespace, sensor.run, date)
@@ -86,6 +90,21 @@ class Probes:
             raise Unanswered(NO_REQUESTS)
         found = await secrets(self._client, self._light, namespace, wanted)
         return found[names[0]], found[names[1]]
+
+    def _sql(self, poll: SqlPoll, asking: Asking, renderer: Renderer, *limit: int) -> Probe:
+        given = enumerate(poll.parameters)
+        parameters = [renderer.tree(f"sensor.sql.parameters[{number}]", text) for number, text in given]
+        return SqlProbe(
+            self._light, poll, asking.namespace, parameters, partial(self._login, poll, asking.namespace), *limit
+        )
+
+    async def _login(self, poll: SqlPoll, namespace: str) -> Login:
+        if not self._light.requests:
+            raise Unanswered(NO_REQUESTS)
+        names = {"password": False, "ca": True, **({} if poll.user else {"username": False})}
+        wanted = [(name, SECRETS, poll.secret_name, name, optional) for name, optional in names.items()]
+        found = await secrets(self._client, self._light, namespace, wanted)
+        return Login(poll.user or found["username"], found["password"], found.get("ca", ""))
 
     def _http(self, poll: HttpPoll, asking: Asking, renderer: Renderer) -> Probe:
         request = Request(

@@ -144,9 +144,9 @@ class Sensors:
         probe = self._probes.probe(sensor, asking, renderer)
         watch.what = probe.what
         found = await probe.ask()
-        if found["status"] in NOTHING:
+        if (sensor.sql and not found["rows"]) or found.get("status") in NOTHING:
             return plan.Batch((), watch.cursor)
-        if not 200 <= found["status"] < 300:
+        if sensor.http and not 200 <= found["status"] < 300:
             raise Unanswered(f"{probe.what}: answered {found['status']}")
         return plan.asked(sensor, {**values, **found})
 
@@ -196,6 +196,8 @@ def _watch(trigger: Known, sensor: TriggerSensor, now: float) -> _Watch:
 
 def _host(sensor: TriggerSensor) -> str:
     """Who is asked, as far as that is known before: those whose address is computed count as one."""
+    if sensor.sql:
+        return f"{sensor.sql.host}:{sensor.sql.port}"
     url = sensor.http.url if sensor.http else sensor.bucket.endpoint if sensor.bucket else ""
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 

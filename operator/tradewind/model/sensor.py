@@ -7,11 +7,12 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Text, crd, rule
 from tradewind.model.duration import Duration
 
-KINDS = ("http", "bucket", "run", "object")
+KINDS = ("http", "bucket", "sql", "run", "object")
 """Fields of a sensor that say what it asks. One of them has to be there."""
-WATCHED = ("http", "bucket")
+WATCHED = ("http", "bucket", "sql")
 """Those of a trigger's."""
 CONDITION = "^[A-Za-z0-9/._-]*$"
+HOST = r"^([A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$"
 MOST_KEYS = 200
 """Keys that a trigger's status keeps."""
 
@@ -48,6 +49,31 @@ class BucketPoll(Model):
     """The region that requests are signed for."""
     secret_name: Annotated[str, Field(min_length=1, max_length=253)]
     """Secret of the namespace with the keys `accessKey` and `secretKey`, which need no more than the right to list the bucket."""
+
+
+class SqlPoll(Model):
+    """A query of a PostgreSQL database. Expressions know `rows`, each an object by the names of its columns, and `count`, how many there
+    are."""
+
+    host: Annotated[str, Field(max_length=253, json_schema_extra={"pattern": HOST})]
+    """The server, as the operator sees it: a name or an address. A name without dots is a Service of the namespace."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 5432
+    """Its port."""
+    database: Annotated[str, Field(min_length=1, max_length=63)]
+    """The database."""
+    user: Annotated[str, Field(max_length=63)] = ""
+    """Who asks; the Secret's `username` when empty. It needs no more than the right to read."""
+    secret_name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Secret of the namespace with the key `password`; with `ca` as well, that certificate authority (PEM) is trusted instead of the
+    system's."""
+    ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    """Whether the connection is encrypted, and what of the server's certificate is verified: nothing, who signed it, its name too."""
+    query: Annotated[str, Field(min_length=1, max_length=8_192)]
+    """One SELECT, in which $1, $2 stand for the parameters. Nothing is rendered in it."""
+    parameters: Annotated[list[ShortText], Field(max_length=32)] = []
+    """Values of $1, $2 and so on, bound by the driver. `$[[ ]]` is rendered: one that is a whole value keeps its type, others are texts."""
+    timeout: Duration = "10s"
+    """Limit for the statement."""
 
 
 class RunPoll(Model):
@@ -91,6 +117,8 @@ class Sensor(Model):
     """Asks an HTTP server."""
     bucket: BucketPoll | None = None
     """Looks for objects in a bucket."""
+    sql: SqlPoll | None = None
+    """Asks a PostgreSQL database."""
     interval: Duration = "1m"
     """Time between two polls, at least 1s; up to a tenth is added, so that many sensors don't ask at once. While polls come to nothing it
     doubles each time, up to 10m."""
@@ -112,7 +140,7 @@ class TaskSensor(Sensor):
     """Looks at a Kubernetes object."""
     until: Expression = ""
     """CEL over what a poll finds, besides params, tasks and run: where it is true, the task succeeds. When empty: for http, a status
-    of 2xx; for bucket, an object; for run, its success; for object, that it is there, or its `condition`."""
+    of 2xx; for bucket, an object; for sql, a row; for run, its success; for object, that it is there, or its `condition`."""
     timeout: Duration | None = None
     """How long to wait, from the end of the dependencies: it goes on while the operator is away. No limit when absent."""
     soft_fail: bool = False

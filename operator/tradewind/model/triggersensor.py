@@ -32,7 +32,7 @@ class TriggerSensor(Sensor):
     items: Expression = ""
     """CEL over what a poll finds: a list of at most 200 things, each of which is an occasion of its own, and is called `item`."""
     key: Expression = ""
-    """CEL over what a poll finds (and `item`): what makes an occasion another one. A key makes one run, ever. Required for http."""
+    """CEL over what a poll finds (and `item`): what makes an occasion another one. A key makes one run, ever. Required for http and sql."""
     cursor: Expression = ""
     """CEL over what a poll finds: a text, number or true/false, which the next poll knows as `cursor` (at first an empty text), for
     instance to ask for what is newer. It is kept in the trigger's status, once the runs are made."""

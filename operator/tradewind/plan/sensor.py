@@ -11,13 +11,14 @@ import orjson
 from tradewind.model.duration import instant, seconds
 from tradewind.model.sensor import CONDITION, KINDS, MOST_KEYS, WATCHED, Sensor, TaskSensor
 from tradewind.model.triggersensor import TriggerSensor
-from tradewind.plan import bucketobjects, cel, template
+from tradewind.plan import bucketobjects, cel, sqlquery, template
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.problem import Problem
 
 ANSWERS: Mapping[str, Variables] = {
     "http": (("status", "integer"), ("body", "any")),
     "bucket": (("count", "integer"), ("objects", "objects")),
+    "sql": (("count", "integer"), ("rows", "objects")),
     "run": (("phase", "string"), ("name", "string"), ("results", "object")),
     "object": (("found", "boolean"), ("object", "any")),
 }
@@ -30,6 +31,7 @@ OCCASIONS: Mapping[str, Variables] = {
         ("object.etag", "string"),
         ("object.lastModified", "string"),
     ),
+    "sql": ANSWERS["sql"],
 }
 """What a trigger's poll has found."""
 POLLED: Variables = (("cursor", "any"), ("now", "string"), ("today", "string"))
@@ -74,6 +76,7 @@ def until(sensor: TaskSensor) -> str:
 _USUAL = {
     "http": "status >= 200 && status < 300",
     "bucket": "count > 0",
+    "sql": "count > 0",
     "run": "phase == 'Succeeded'",
     "object": "found",
 }
@@ -90,6 +93,8 @@ def check(path: str, sensor: Sensor) -> Iterator[Problem]:
         yield Problem(f"{path}.interval", f"{sensor.interval} is too short", "1s is the shortest")
     if sensor.bucket and sensor.bucket.key and sensor.bucket.prefix:
         yield Problem(f"{path}.bucket", "key and prefix exclude each other", "write either")
+    if sensor.sql:
+        yield from sqlquery.check(f"{path}.sql", sensor.sql)
     if isinstance(sensor, TaskSensor):
         yield from _check_own(path, sensor)
 
@@ -110,6 +115,8 @@ def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
 
 def asks(sensor: Sensor) -> list[tuple[str, str]]:
     """Field and text of the values that say what to ask, as far as they have expressions."""
+    if sensor.sql:
+        return template.leaves(sensor.sql.parameters, "sql.parameters")
     kind = sensor.kind
     return template.leaves(getattr(sensor, kind).model_dump(by_alias=True), kind) if kind else []
 
@@ -126,8 +133,9 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
     for variable, source in sensor.env_from.items():
         if bool(source.secret_key_ref) == bool(source.config_map_key_ref):
             yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
-    if sensor.http and not sensor.key:
-        yield Problem(f"{path}.key", "required", "say what makes an answer a new one, such as `body.version`")
+    if not sensor.key and not sensor.bucket:
+        such = "`body.version`" if sensor.http else "`item.id`, with `items: rows`"
+        yield Problem(f"{path}.key", "required", f"say what makes an answer a new one, such as {such}")
     for field_, text in asks(sensor):
         try:
             found = template.expressions(text)

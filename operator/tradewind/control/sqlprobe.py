@@ -1,0 +1,176 @@
+"""Asking a PostgreSQL database, for sensors: one connection a poll, which only reads."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tradewind.control.bucketprobe import Unanswered
+from tradewind.control.http import of_namespace, refusal
+from tradewind.control.light import Light
+from tradewind.model.duration import seconds
+from tradewind.model.sensor import SqlPoll
+from tradewind.plan.sqlquery import bounded
+
+if TYPE_CHECKING:
+    import psycopg
+
+ROWS = 1_000
+LIMIT = 1 << 20
+"""Characters of all rows, as JSON."""
+CONNECTS = 10.0
+"""Seconds within which there is a connection."""
+GRACE = 5.0
+"""Seconds that a server has beyond the statement's time, to say that it is over."""
+SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
+"""The authorities that the system trusts; SSL_CERT_FILE says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks. `ca` is a certificate authority, PEM, or empty."""
+
+    user: str
+    password: str
+    ca: str
+
+
+class SqlProbe:
+    """Sends a query. `login` raises Unanswered. `limit` is of all rows, in characters."""
+
+    def __init__(
+        self,
+        light: Light,
+        poll: SqlPoll,
+        namespace: str,
+        parameters: Sequence[Any],
+        login: Callable[[], Awaitable[Login]],
+        limit: int = LIMIT,
+    ) -> None:
+        self._light, self._poll, self._parameters, self._login, self._limit = light, poll, parameters, login, limit
+        self._name = of_namespace(poll.host, namespace, light)
+        self.host = f"{poll.host}:{poll.port}"
+        self.what = f"the query of {self.host}/{poll.database}"
+
+    async def ask(self) -> Mapping[str, Any]:
+        """`rows` and `count`. Raises Unanswered."""
+        for number, value in enumerate(self._parameters, 1):
+            if not (value is None or isinstance(value, str | int | float)):
+                raise Unanswered(f"{self.what}: ${number} is no text, number, true/false or null")
+        driver, login = _driver(), await self._login()
+        addresses = await self._addresses()
+        time = seconds(self._poll.timeout)
+        try:
+            connection = await self._connect(driver, login, addresses)
+            try:
+                async with asyncio.timeout(time + GRACE):
+                    rows = await self._rows(driver, connection, time)
+            finally:
+                await connection.close()
+        except (TimeoutError, driver.errors.QueryCanceled):
+            raise Unanswered(f"{self.what}: no answer within {time:g} s (sql.timeout)") from None
+        except driver.Error as error:
+            said = error.diag.message_primary or str(error) or type(error).__name__
+            raise Unanswered(f"{self.what}: {' '.join(said.split())}"[:500]) from None
+        return {"count": len(rows), "rows": rows}
+
+    def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Rows and count."""
+        return dict(found)
+
+    async def _addresses(self) -> list[str]:
+        """Those of the host to which connections may be made: it is to them that they are, whatever the name means a moment later."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECTS):
+                found = await loop.getaddrinfo(self._name, self._poll.port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            raise Unanswered(f"{self._name}: its address is not told within {CONNECTS:g} s") from None
+        except (OSError, UnicodeError) as error:
+            raise Unanswered(f"{self._name}: {getattr(error, 'strerror', '') or error}") from None
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        allowed = [address for address in addresses if not refusal(address, self._light)]
+        if not allowed:
+            raise Unanswered(f"{refusal(addresses[0], self._light)}: allow it with --http-allow")
+        return allowed
+
+    async def _connect(self, driver: Any, login: Login, addresses: Sequence[str]) -> "psycopg.AsyncConnection[Any]":
+        with _authorities(login.ca) as trusted:
+            try:
+                async with asyncio.timeout(CONNECTS):
+                    return await self._connected(driver, login, addresses, trusted)
+            except TimeoutError:
+                raise Unanswered(f"{self.what}: no connection within {CONNECTS:g} s") from None
+
+    async def _connected(
+        self, driver: Any, login: Login, addresses: Sequence[str], trusted: str
+    ) -> "psycopg.AsyncConnection[Any]":
+        connection: psycopg.AsyncConnection[Any] = await driver.AsyncConnection.connect(
+            hostaddr=",".join(addresses),
+            host=",".join([self._name] * len(addresses)),
+            port=self._poll.port,
+            dbname=self._poll.database,
+            user=login.user,
+            password=login.password,
+            sslmode=self._poll.ssl_mode,
+            **({"sslrootcert": trusted} if self._poll.ssl_mode.startswith("verify") else {}),
+            gssencmode="disable",
+            connect_timeout=int(CONNECTS),
+            application_name="tradewind",
+            client_encoding="utf-8",
+            cursor_factory=driver.AsyncRawCursor,
+            prepare_threshold=None,  # Poolers between here and the server don't keep what is prepared.
+        )
+        return connection
+
+    async def _rows(self, driver: Any, connection: "psycopg.AsyncConnection[Any]", time: float) -> list[Any]:
+        await connection.set_read_only(True)
+        # In the transaction, as poolers refuse options of a connection.
+        settings = "set_config('statement_timeout', $1, true), set_config('TimeZone', 'UTC', true)"
+        await connection.execute(f"SELECT {settings}", [str(max(1, int(time * 1000)))])
+        found: list[Any] = []
+        length = 0
+        query = bounded(self._poll.query, ROWS + 1, self._limit + 1)
+        cursor = connection.cursor()
+        stream: AsyncIterator[Any] = cursor.stream(query, self._parameters)
+        async with aclosing(stream) as rows:  # type: ignore[type-var]
+            async for (text,) in rows:
+                length += len(text)
+                if length > self._limit:
+                    raise Unanswered(f"{self.what}: more than {self._limit // 1024} KiB: ask for less")
+                if len(found) == ROWS:
+                    raise Unanswered(f"{self.what}: more than {ROWS:,} rows: add a LIMIT")
+                try:
+                    found.append(orjson.loads(text))
+                except orjson.JSONDecodeError as error:
+                    raise Unanswered(f"{self.what}: a row is no JSON: {error}") from None
+        return found
+
+
+def _driver() -> Any:
+    """Loaded when it is first needed: it takes memory, and may be missing."""
+    try:
+        import psycopg
+    except ImportError as error:
+        words = "the operator has no driver for PostgreSQL: install the extra tradewind[postgres]"
+        raise Unanswered(f"{words} ({error})"[:300]) from None
+    return psycopg
+
+
+@contextmanager
+def _authorities(ca: str) -> Iterator[str]:
+    """The file with the authorities to trust."""
+    if not ca:
+        yield os.environ.get("SSL_CERT_FILE") or SYSTEM
+        return
+    with NamedTemporaryFile("w", suffix=".crt") as file:
+        file.write(ca)
+        file.flush()
+        yield str(Path(file.name))
