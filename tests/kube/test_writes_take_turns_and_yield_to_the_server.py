@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Unavailable
-from tradewind.kube.fairqueue import URGENT_IN_A_ROW, FairQueue, Lane
+from tradewind.kube.fairqueue import IN_A_ROW, FairQueue, Lane
 from tradewind.kube.resources import CONFIG_MAPS, LEASES
 from tradewind.kube.writes import LEAST, MOST, START, WINDOW, Limit, Writes, flow
 from tradewind.local.apiserver import ApiServer, Fault
@@ -59,7 +59,17 @@ def test_of_two_lanes_the_urgent_one_has_four_places_of_five() -> None:
         queue.push(Lane.URGENT, "a", 0, "urgent")
         queue.push(Lane.NORMAL, "a", 0, "normal")
     first = [queue.pop() for _ in range(10)]
-    assert first == (["urgent"] * URGENT_IN_A_ROW + ["normal"]) * 2
+    assert first == (["urgent"] * IN_A_ROW + ["normal"]) * 2
+
+
+def test_what_is_due_goes_first_and_starves_nobody() -> None:
+    queue: FairQueue[Lane] = FairQueue()
+    for lane in Lane:
+        for _ in range(50):
+            queue.push(lane, "a", 0, lane)
+    out = [queue.pop() for _ in range(50)]
+    assert out[: IN_A_ROW + 1] == [Lane.ON_TIME] * IN_A_ROW + [Lane.URGENT]
+    assert Counter(out) == {Lane.ON_TIME: 40, Lane.URGENT: 8, Lane.NORMAL: 2}
 
 
 def told(limit: Limit, count: int, latency: float = 0.01, refused: bool = False, waiting: bool = True) -> float:

@@ -67,7 +67,7 @@ async def make(client: Client, trigger: Known, firing: Firing, found: Given) -> 
     """The same, with what the run is given."""
     name = run_name(trigger.name, firing.suffix)
     try:
-        with flow(trigger.namespace, ("trigger", trigger.name), Lane.URGENT):
+        with flow(trigger.namespace, ("trigger", trigger.name), Lane.ON_TIME):
             answer = await client.create(RUNS, trigger.namespace, body(trigger, firing, found))
     except AlreadyExists:
         return Fired(name, "duplicate")

@@ -9,13 +9,15 @@ Item = TypeVar("Item")
 
 
 class Lane(IntEnum):
-    """How urgent something is. Of five places in a row four go to the urgent lane when both have something, so none starves."""
+    """How urgent something is. Of five places in a row four go to a lane when those after it have something as well, so none starves."""
 
-    URGENT = 0
-    NORMAL = 1
+    ON_TIME = 0
+    """Runs that triggers make: few, short, and due now. Behind what the runs themselves write, each tick would wait for those before it."""
+    URGENT = 1
+    NORMAL = 2
 
 
-URGENT_IN_A_ROW = 4
+IN_A_ROW = 4
 
 
 class Turns(Generic[Item]):
@@ -53,7 +55,8 @@ class FairQueue(Generic[Item]):
     def __init__(self) -> None:
         self._lanes: dict[Lane, dict[str, Turns[Item]]] = {lane: {} for lane in Lane}
         self._turns: dict[Lane, deque[str]] = {lane: deque() for lane in Lane}
-        self._row = 0
+        self._rows = dict.fromkeys(Lane, 0)
+        """How many places in a row a lane had since one after it had its turn."""
         self._size = 0
 
     def __len__(self) -> int:
@@ -70,9 +73,12 @@ class FairQueue(Generic[Item]):
 
     def pop(self) -> Item:
         """The item whose turn it is. Raises IndexError when there is none."""
-        urgent, normal = self._turns[Lane.URGENT], self._turns[Lane.NORMAL]
-        lane = Lane.URGENT if urgent and (not normal or self._row < URGENT_IN_A_ROW) else Lane.NORMAL
-        self._row = self._row + 1 if lane is Lane.URGENT else 0
+        waiting = [lane for lane in Lane if self._turns[lane]]
+        lane = next((lane for lane in waiting[:-1] if self._rows[lane] < IN_A_ROW), (waiting or [Lane.NORMAL])[-1])
+        self._rows[lane] += 1
+        for before in Lane:
+            if before < lane:
+                self._rows[before] = 0
         namespace = self._turns[lane].popleft()
         flows = self._lanes[lane][namespace]
         item = flows.pop()
