@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from tradewind import API_VERSION
@@ -16,12 +17,21 @@ from tradewind.cli.shelf import Shelf
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.pod import TRIGGER
-from tradewind.kube.resources import APPROVALS, BACKFILLS, CONFIG_MAPS, DAGS, POOLS, RUNS, TEMPLATES, TRIGGERS
+from tradewind.kube.resources import APPROVALS, BACKFILLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES, TRIGGERS
+from worlds.endpoint import endpoint
 from worlds.world import World, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-RESOURCES = {"DAG": DAGS, "Pool": POOLS, "Trigger": TRIGGERS, "Backfill": BACKFILLS, **TEMPLATES}
+RESOURCES = {
+    "DAG": DAGS,
+    "Pool": POOLS,
+    "Trigger": TRIGGERS,
+    "Backfill": BACKFILLS,
+    "ConfigMap": CONFIG_MAPS,
+    "Secret": SECRETS,
+    **TEMPLATES,
+}
 pytestmark = pytest.mark.timeout(400)  # The first test of each world runs them all.
 AT_ONCE = 6
 """Examples that run at the same time: enough to be quick, few enough for a small machine."""
@@ -54,7 +64,9 @@ async def _run_all(world: World) -> dict[str, Found]:
                     if "create" in expected:  # What makes the trigger fire; null where the clock does.
                         run = ""
                         if made := expected["create"]:
-                            await world.create(client, CONFIG_MAPS, made)
+                            await world.create(client, RESOURCES[made["kind"]], made)
+                        if event := expected.get("post"):
+                            await posted(world, name, event)
                     else:
                         run = await world.start(client, name, **params)
                     if then := expected.get("then"):
@@ -102,6 +114,19 @@ async def served(answers: dict[str, Any] | None) -> AsyncIterator[dict[str, str]
         await runner.cleanup()
 
 
+async def posted(world: World, trigger: str, event: dict[str, Any]) -> None:
+    """An event, sent until an endpoint has taken it."""
+    with endpoint(world) as here:
+        async with aiohttp.ClientSession() as session:
+
+            async def taken() -> bool:
+                who = f"Bearer {event['token']}"
+                status, _ = await here.post(session, world.namespace, trigger, event["body"], Authorization=who)
+                return status == 202
+
+            await eventually(taken, 60)
+
+
 async def triggered(world: World, client: Client, trigger: str) -> str:
     """The first run that a trigger makes."""
 
@@ -137,7 +162,7 @@ def test_there_is_an_expectation_for_each_example() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_ends_as_it_says(results: dict[str, Found], name: str) -> None:
     expected, found = json.loads((EXAMPLES / "expected" / f"{name}.json").read_text()), results[name]
-    for how in ("serve", "approve", "edits", "again", "create", "then"):
+    for how in ("serve", "approve", "edits", "again", "create", "post", "then"):
         expected.pop(how, None)
     assert found["phase"] == expected.pop("phase"), found
     assert expected.pop("message", "") in found["message"]
