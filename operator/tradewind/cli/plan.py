@@ -3,7 +3,6 @@
 import asyncio
 import heapq
 import json
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
@@ -82,7 +81,7 @@ async def _ticks(
     """The ticks, each with its time as its schedule tells it, and what is left out."""
     query = {"fieldSelector": f"spec.dag={dag}"} if dag else {}
     calendars, notes, found = Calendars(client), list[str](), list[Iterator[tuple[Tick, str]]]()
-    now = datetime.fromtimestamp(time.time(), UTC)
+    now = datetime.now(UTC)
     for body in (await client.list(TRIGGERS, namespace, **query))["items"]:
         name = body["metadata"]["name"]
         try:

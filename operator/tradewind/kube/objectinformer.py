@@ -8,16 +8,10 @@ import msgspec
 import orjson
 
 from tradewind.kube.client import Client, Object
+from tradewind.kube.pages import parse_page
 from tradewind.kube.pod import ListMetadata, Metadata, Struct
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import Resource
-
-
-class Page(Struct, frozen=True):
-    """A page of a list."""
-
-    metadata: ListMetadata
-    items: list[msgspec.Raw] = []
 
 
 class Known(Struct, frozen=True):
@@ -26,7 +20,6 @@ class Known(Struct, frozen=True):
     metadata: Metadata
 
 
-_parse_page = msgspec.json.Decoder(Page).decode
 _parse_known = msgspec.json.Decoder(Known).decode
 
 
@@ -51,7 +44,7 @@ class ObjectInformer(Reflector):
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes note of the objects of a page."""
-        page = _parse_page(raw)
+        page = parse_page(raw)
         for item in page.items:
             self._pages[namespace].add(self._put(bytes(item), False))
         return page.metadata

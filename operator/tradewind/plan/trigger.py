@@ -78,22 +78,23 @@ def occasion(*parts: str) -> str:
 
 def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given | None:
     """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
-    if not wanted(name, namespace, spec, firing):
+    values = known(name, namespace, spec, firing)
+    if not _holds(spec, values):
         return None
-    dates, values = _dates(firing), known(name, namespace, spec, firing)
     params = {
         name: template.render_tree(value, evaluator(f"spec.params.{name}", spec.vocabulary, values))
         for name, value in spec.params.items()
     }
-    return Given(params, *dates)
+    return Given(params, *_dates(firing))
 
 
 def wanted(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> bool:
     """Whether an occasion is to have a run, by `when`. Raises ExpressionError."""
-    if not spec.when:
-        return True
-    values = known(name, namespace, spec, firing)
-    return bool(_evaluated("spec.when", spec.when, spec.vocabulary, values, "boolean"))
+    return not spec.when or _holds(spec, known(name, namespace, spec, firing))
+
+
+def _holds(spec: TriggerSpec, values: Mapping[str, Any]) -> bool:
+    return not spec.when or bool(_evaluated("spec.when", spec.when, spec.vocabulary, values, "boolean"))
 
 
 def known(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
