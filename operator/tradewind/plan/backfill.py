@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from tradewind.model.backfill import Action, BackfillSpec
 from tradewind.model.schedule import Schedule
 from tradewind.model.trigger import TriggerSpec
-from tradewind.plan.calendar import ROOT, Calendar, cron_of, moment_of, zone_of
+from tradewind.plan.calendar import ROOT, Calendar, moment_of, zone_of
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.trigger import check
 
@@ -99,7 +99,8 @@ def source(spec: BackfillSpec, trigger: TriggerSpec | None) -> TriggerSpec:
     """What gives the backfill's runs what they are given: its trigger with the backfill's params over the trigger's or, without one, a
     trigger that fires at the backfill's ticks. Raises Invalid for a trigger that has no schedule, or is of another DAG."""
     if trigger is None:
-        schedule = Schedule(cron=spec.cron, dates=spec.ticks, time_zone=spec.time_zone or "UTC")
+        zone = spec.time_zone or "UTC"
+        schedule = Schedule(cron=spec.cron, dates=spec.ticks, start=spec.start, end=spec.end, time_zone=zone)
         return TriggerSpec(dag=spec.dag, schedule=schedule, params=spec.params, priority=spec.priority)
     if trigger.dag != spec.dag:
         words = f"trigger {spec.trigger} is of DAG {trigger.dag}"
@@ -154,32 +155,7 @@ def _moment(name: str, text: str, zone: object) -> datetime:
 
 def review(spec: BackfillSpec) -> list[Problem]:
     """What is wrong with a backfill, as far as it can be told without its DAG and its trigger."""
-    problems: list[Problem] = []
-    for name, read in (
-        ("timeZone", lambda: zone_of(spec.time_zone or "UTC")),
-        ("cron", lambda: cron_of(spec.cron or "@daily")),
-    ):
-        try:
-            read()
-        except ValueError as error:
-            what, _, instead = str(error).partition("; ")
-            problems.append(Problem(f"spec.{name}", what, instead))
-    if problems:
-        return problems
-    zone = zone_of(spec.time_zone or "UTC")
-    moments = {"start": spec.start, "end": spec.end, **{f"ticks[{at}]": text for at, text in enumerate(spec.ticks)}}
-    found: dict[str, datetime] = {}
-    for name, text in moments.items():
-        try:
-            if text:
-                found[name] = _moment(name, text, zone)
-        except Invalid as error:
-            problems += error.problems
-    if "end" in found and "start" in found and found["end"] < found["start"]:
-        problems.append(Problem("spec.end", f"{spec.end} is before the start", "swap them"))
-    if not problems:
-        problems += (own(problem) for problem in check(source(spec, None), None))
-    return problems
+    return [own(problem) for problem in check(source(spec, None), None)]
 
 
 def own(problem: Problem) -> Problem:
