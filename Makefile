@@ -32,10 +32,11 @@ fix: $(VENV)/.stamp ## Format and mend what a tool can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-unit: $(VENV)/.stamp ## Tests that need no cluster, with branch coverage of plan/ and model/
+unit: $(VENV)/.stamp ## Tests that need no cluster: those of plan/ and model/ with branch coverage, the others beside each other
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not e2e" tests
+	$(BIN)/coverage run -m pytest tests/plan tests/model
 	$(BIN)/coverage report
+	$(BIN)/pytest -m "not e2e" -n 3 --dist loadfile --ignore tests/plan --ignore tests/model tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
 	$(BIN)/pytest -m e2e tests

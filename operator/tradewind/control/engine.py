@@ -34,7 +34,7 @@ from tradewind.control.templates import Templates
 from tradewind.control.templatestatus import TemplateReconciler
 from tradewind.control.together import tasks
 from tradewind.control.triggers import TriggerReconciler
-from tradewind.kube.client import Client
+from tradewind.kube.client import Client, Object
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
@@ -54,6 +54,10 @@ KOPF_WORKERS = 16
 """DAGs and pools that kopf handles at once. It would make a task for each of all that there are at the start."""
 KOPF_PATIENCE = 5.0
 """Seconds that kopf has to end by itself."""
+
+
+Seen = Callable[[Object, bool], None]
+"""Takes an object, and whether it is there no more."""
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -80,17 +84,19 @@ class Engine:
         identity: str,
         owned: Owned = WHOLE,
         light: Light = USUAL,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock` tells epoch seconds."""
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
-        self.events = EventSink(client, time.time)
+        self.events = EventSink(client, clock)
         revisions = Revisions(client)
         self.templates = Templates(client, whole=not namespaces)
         self.pools = PoolReconciler(client)
-        self.history = HistoryReconciler(client)
-        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered)
-        self.template_status = TemplateReconciler(client, self.templates, self.events)
+        self.history = HistoryReconciler(client, clock)
+        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered, clock)
+        self.template_status = TemplateReconciler(client, self.templates, self.events, clock)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
-        self.triggers = TriggerReconciler(client, self.events)
+        self.triggers = TriggerReconciler(client, self.events, clock)
         self.facts = Facts(client, self.triggers.followers)
         self.runs = RunReconciler(
             client,
@@ -105,18 +111,26 @@ class Engine:
             list(namespaces) or [None],
             owned,
             light,
+            clock,
         )
         self.pools.book = self.runs.book
-        self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen)
+        self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen, clock)
         self.posted = self.triggers.sources["event"] = Posted()
         self.triggers.sources["completed"] = Completions(
-            client, self.facts, self.triggers.dags, self.triggers.run_seen, lambda name: name in (namespaces or (name,))
+            client,
+            self.facts,
+            self.triggers.dags,
+            self.triggers.run_seen,
+            lambda name: name in (namespaces or (name,)),
+            clock,
         )
-        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen)
+        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen, clock)
         self.objects = ObjectWatches(client, self.triggers.wake)
-        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen)
-        self.triggers.sources["sensor"] = Sensors(client, self.runs.sensors, self.triggers.wake, self.triggers.run_seen)
-        self.backfills = BackfillReconciler(client, self.events, self.triggers.dags, self.history.look)
+        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen, clock)
+        self.triggers.sources["sensor"] = Sensors(
+            client, self.runs.sensors, self.triggers.wake, self.triggers.run_seen, clock
+        )
+        self.backfills = BackfillReconciler(client, self.events, self.triggers.dags, self.history.look, clock)
         self.history.held = self.backfills.holds
         self.ready = asyncio.Event()
 
@@ -259,73 +273,67 @@ class Engine:
         async def login(**_: Any) -> kopf.ConnectionInfo:
             return _for_kopf(self._client.connection)
 
-        async def dag(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels("dags").set(time.time())
-            body, deleted = dict(event["object"]), event["type"] == "DELETED"
-            if not self._owned.owns(body["metadata"]["namespace"]):
-                self.triggers.dags.foreign_seen(body, deleted)
-                return
-            self.dags.seen(body, deleted)
-            self.history.dag_seen(body, deleted)
-            self.revisions.dag_seen(body, deleted)
-            self.triggers.dags.seen(body, deleted)
-            self.backfills.dag_seen(body["metadata"]["namespace"], body["metadata"]["name"])
-            meta = body["metadata"]
-            (self.runs.dag_deleted if deleted else self.runs.dag_seen)(meta["namespace"], meta["name"])
-
-        async def pool(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels("pools").set(time.time())
-            body, deleted = dict(event["object"]), event["type"] == "DELETED"
-            namespace = body["metadata"].get("namespace")
-            if namespace and not self._owned.owns(namespace):
-                return
-            self.runs.book.pool_seen(body, deleted)
-            if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
-                self.pools.seen(body, deleted)
-
-        async def approval(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels("approvals").set(time.time())
-            self.runs.approvals.seen(event["object"])
-
-        async def trigger(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels("triggers").set(time.time())
-            meta, deleted = event["object"]["metadata"], event["type"] == "DELETED"
-            owned = self._owned.owns(meta["namespace"])
-            (self.triggers.seen if owned else self.triggers.others_seen)(dict(event["object"]), deleted)
-            self.backfills.trigger_seen(meta["namespace"], meta["name"])
-
-        async def backfill(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels("backfills").set(time.time())
-            if self._owned.owns(event["object"]["metadata"]["namespace"]):
-                self.backfills.seen(dict(event["object"]), event["type"] == "DELETED")
-
-        async def template(event: Any, **_: Any) -> None:
-            body, deleted = dict(event["object"]), event["type"] == "DELETED"
-            metrics.watch_last_event.labels(TEMPLATES[body["kind"]].plural).set(time.time())
-            namespace = body["metadata"].get("namespace")
-            if namespace and not self._owned.owns(namespace):
-                return
-            for user in self.templates.seen(body, deleted):
-                if user[0] == "DAG":
-                    self.dags.template_changed(user[1:])
-                    self.runs.dag_seen(*user[1:])
-                else:
-                    self.template_status.queue.add(user)
-            if namespace or 0 in self._owned.shards:
-                self.template_status.seen(body, deleted)
-
         kopf.on.login(registry=registry)(login)
-        kopf.on.event(GROUP, VERSION, "dags", registry=registry)(dag)
-        kopf.on.event(GROUP, VERSION, "pools", registry=registry)(pool)
-        kopf.on.event(GROUP, VERSION, "approvals", registry=registry)(approval)
-        kopf.on.event(GROUP, VERSION, "triggers", registry=registry)(trigger)
-        kopf.on.event(GROUP, VERSION, "backfills", registry=registry)(backfill)
-        if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
-            kopf.on.event(GROUP, VERSION, "clusterpools", registry=registry)(pool)
-        for resource in TEMPLATES.values():
-            if resource.namespaced or not self._namespaces:
-                kopf.on.event(GROUP, VERSION, resource.plural, registry=registry)(template)
+        for plural, seen in self.heard.items():
+            kopf.on.event(GROUP, VERSION, plural, registry=registry)(_handler(plural, seen))
         return registry
+
+    @property
+    def heard(self) -> dict[str, Seen]:
+        """Who hears of objects of a kind, by plural: of every one that there is, and of every change."""
+        kinds: dict[str, Seen] = {
+            "dags": self._dag,
+            "pools": self._pool,
+            "approvals": lambda body, deleted: self.runs.approvals.seen(body),
+            "triggers": self._trigger,
+            "backfills": self._backfill,
+        }
+        if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
+            kinds["clusterpools"] = self._pool
+        templates = [item.plural for item in TEMPLATES.values() if item.namespaced or not self._namespaces]
+        return kinds | dict.fromkeys(templates, self._template)
+
+    def _dag(self, body: Object, deleted: bool) -> None:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        if not self._owned.owns(namespace):
+            self.triggers.dags.foreign_seen(body, deleted)
+            return
+        self.dags.seen(body, deleted)
+        self.history.dag_seen(body, deleted)
+        self.revisions.dag_seen(body, deleted)
+        self.triggers.dags.seen(body, deleted)
+        self.backfills.dag_seen(namespace, name)
+        (self.runs.dag_deleted if deleted else self.runs.dag_seen)(namespace, name)
+
+    def _pool(self, body: Object, deleted: bool) -> None:
+        namespace = body["metadata"].get("namespace")
+        if namespace and not self._owned.owns(namespace):
+            return
+        self.runs.book.pool_seen(body, deleted)
+        if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
+            self.pools.seen(body, deleted)
+
+    def _trigger(self, body: Object, deleted: bool) -> None:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        (self.triggers.seen if self._owned.owns(namespace) else self.triggers.others_seen)(body, deleted)
+        self.backfills.trigger_seen(namespace, name)
+
+    def _backfill(self, body: Object, deleted: bool) -> None:
+        if self._owned.owns(body["metadata"]["namespace"]):
+            self.backfills.seen(body, deleted)
+
+    def _template(self, body: Object, deleted: bool) -> None:
+        namespace = body["metadata"].get("namespace")
+        if namespace and not self._owned.owns(namespace):
+            return
+        for user in self.templates.seen(body, deleted):
+            if user[0] == "DAG":
+                self.dags.template_changed(user[1:])
+                self.runs.dag_seen(*user[1:])
+            else:
+                self.template_status.queue.add(user)
+        if namespace or 0 in self._owned.shards:
+            self.template_status.seen(body, deleted)
 
     async def _census(self) -> None:
         """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
@@ -335,6 +343,16 @@ class Engine:
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()
+
+
+def _handler(plural: str, seen: Seen) -> Callable[..., Any]:
+    """One that kopf calls."""
+
+    async def handle(event: Any, **_: Any) -> None:
+        metrics.watch_last_event.labels(plural).set(time.time())
+        seen(dict(event["object"]), event["type"] == "DELETED")
+
+    return handle
 
 
 def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:
