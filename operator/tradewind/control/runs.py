@@ -160,7 +160,7 @@ class RunReconciler:
         view = self.views.get(uid)
         name = f"{view.run.namespace}/{view.run.name}" if view else uid
         if isinstance(error, ApiError):
-            log.warning("run %s: %s", name, error)
+            log.log(logging.INFO if isinstance(error, Conflict) else logging.WARNING, "run %s: %s", name, error)
         else:
             log.error("run %s: %s", name, error, exc_info=error)
         return error.retry_after if isinstance(error, Unavailable) else None
@@ -177,13 +177,15 @@ class RunReconciler:
             try:
                 if view.stale:
                     await self._refresh(view)
-                    return
-                await self._reconcile(view, woken_at)
+                    self.queue.add(uid)
+                else:
+                    await self._reconcile(view, woken_at)
             except Conflict:
                 await self._refresh(view)
+                raise  # And once more a little later: another operator that does the same must not keep us busy, nor we it.
 
     async def _refresh(self, view: View) -> None:
-        """Our picture of the run is old: get the new one and look again."""
+        """Our picture of the run is old: get the new one."""
         try:
             run = read_run(await self._client.get(RUNS, view.run.namespace, view.run.name))
         except NotFound:
@@ -192,8 +194,8 @@ class RunReconciler:
         if run.uid != view.run.uid:
             self._forget(view.run.uid)
         view.stale = False
-        self._take(run)
-        self.queue.add(run.uid)
+        if run.version > view.run.version:
+            self._take(run)
 
     async def _reconcile(self, view: View, woken_at: float | None) -> None:
         if view.run.final:
@@ -217,6 +219,11 @@ class RunReconciler:
         decided = board.decide(now)
         if run.retried or len(run.edits) > run.edited:
             await self._rework(view, board, now)
+            return
+        if any((start.key, start.number - 1) in view.news for start in decided.starts):
+            # A new attempt starts when the end of the one before is on record: no other operator, nor the next, may make that anew.
+            await self._write(view, board, decided, now, at_once=True)
+            self.wake(run.uid)
             return
         self.subdags.look(run.uid)
         await self._remover.stop(view, decided)
@@ -266,10 +273,12 @@ class RunReconciler:
         await self._write(view, board, Plan(), now, Asked(edits, changes, problems))
         self.wake(run.uid)
 
-    async def _write(self, view: View, board: Board, decided: Plan, now: float, asked: Asked | None = None) -> None:
+    async def _write(
+        self, view: View, board: Board, decided: Plan, now: float, asked: Asked | None = None, at_once: bool = False
+    ) -> None:
         """Saves the status if it is due, and tells about what it says for the first time."""
         run, due = view.run, view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
-        early = asked is None and decided.phase == run.phase and now < due
+        early = asked is None and not at_once and decided.phase == run.phase and now < due
         if early and view.news:
             self.queue.add_at(run.uid, due)
             return  # What has ended is packed once, when it is written.
@@ -345,6 +354,8 @@ class RunReconciler:
                     self._phase_changed(run)
                     return
                 view = self.views[run.uid] = View(run)
+                # What we have not followed from its beginning may have ended since, and its pods be gone: an old event, an old list.
+                view.stale = bool(run.status.get("revision"))
                 self._of_dag[run.namespace, run.dag].add(run.uid)
                 view.changed.update(self.pods.of(run.uid))
             else:

@@ -16,7 +16,7 @@ from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.assets import UPDATES_LIMIT, NoUpdate, update, update_of_run
 from tradewind.plan.attempt import SOFT, Fixed
 from tradewind.plan.board import Board
-from tradewind.plan.decision import Plan
+from tradewind.plan.decision import Hold, Plan
 from tradewind.plan.problem import Problem, summary
 from tradewind.plan.rework import Change
 from tradewind.plan.state import FINAL, State
@@ -130,6 +130,7 @@ def current(
     failures = [*(before.get("failures") or []), *refusals(view, board), *map(_failure, filter(_is_failure, news))]
     produced, unproduced = _produced(before.get("produced") or [], board, plan, news, now)
     failures += unproduced
+    holds = _holds(run, plan, board)
     status: Status = {
         "observedGeneration": run.generation,
         "phase": plan.phase,
@@ -148,9 +149,7 @@ def current(
         "produced": produced,
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
-        "waiting": [
-            {"task": hold.task, "reason": hold.reason, "message": hold.message[:1_024]} for hold in plan.holds[:SHOWN]
-        ],
+        "waiting": [{"task": hold.task, "reason": hold.reason, "message": hold.message[:1_024]} for hold in holds],
     }
     if asked:
         _reworked(status, run, asked, now)
@@ -158,7 +157,7 @@ def current(
         status |= {"startedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
     kept = ("Started",) if asked and asked.edits else ("Started", "Edited")
     conditions = [item for item in before.get("conditions") or [] if item["type"] in kept]
-    conditions.append(_progressing(run, plan, now))
+    conditions.append(_progressing(run, plan, holds, now))
     if asked and asked.edits:
         words = summary(asked.problems) or asked.edits[-1].reason
         conditions.append(
@@ -221,12 +220,20 @@ def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
             outputs[change.key] = given[-1]
 
 
-def _progressing(run: Run, plan: Plan, now: float) -> Status:
+def _holds(run: Run, plan: Plan, board: Board) -> list[Hold]:
+    """What waits, in the order in which the status has it already: two operators must not turn it around for each other, for ever."""
+    there = {hold.task: hold for hold in plan.holds}
+    told = [item.get("task", "") for item in run.status.get("waiting") or []]
+    kept = {task: hold for task in told if (hold := there.get(task) or board.holds.get(task))}
+    return list({**kept, **there}.values())[:SHOWN]
+
+
+def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
     """Whether anything moves and, if not, why: what someone reads at 3 a.m."""
     if plan.phase in FINAL_PHASES:
         return condition("Progressing", False, plan.phase, plan.message, run, now)
-    if plan.holds and not plan.moving:
-        first = plan.holds[0]
+    if holds and not plan.moving:
+        first = holds[0]
         others = max(plan.held, len(plan.holds)) - 1
         more = f" (and {others} more tasks wait)" if others > 0 else ""
         return condition("Progressing", False, first.reason, f"{first.task}: {first.message}{more}", run, now)

@@ -35,6 +35,8 @@ class Starter:
         due, holds = self._chosen(view, plan, now)
         self._give_back(view, due[PER_PASS:])
         due = due[:PER_PASS]
+        if not due:
+            view.quota = None  # It holds nothing up any more.
         errors: list[BaseException] = []
         at = made = 0
         while at < len(due):

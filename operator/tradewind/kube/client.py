@@ -39,8 +39,9 @@ class Client:
         self._asked = float("-inf")
 
     async def __aenter__(self) -> "Client":
-        connector = aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl(), keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(connector=connector, headers={"User-Agent": f"tradewind/{__version__}"})
+        self._session = aiohttp.ClientSession(
+            connector=self._connector(), headers={"User-Agent": f"tradewind/{__version__}"}
+        )
         return self
 
     async def __aexit__(
@@ -48,6 +49,9 @@ class Client:
     ) -> None:
         if self._session:
             await self._session.close()
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        return aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl(), keepalive_timeout=60)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         """One object."""

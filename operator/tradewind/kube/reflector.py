@@ -31,6 +31,8 @@ class Reflector(ABC):
     def __init__(self, client: Client, namespaces: Sequence[str | None]) -> None:
         self._client, self._namespaces = client, namespaces
         self._unsynced = set(namespaces)
+        self._reached: dict[str | None, str] = {}
+        """How far each watch has come; missing where a list has to come first."""
         self.synced = asyncio.Event()
         """Set once everything that there was at the start is known."""
         self.heard_at = time.monotonic()
@@ -54,21 +56,20 @@ class Reflector(ABC):
 
     async def _follow(self, namespace: str | None) -> None:
         plural = self.resource.plural
-        version = ""
         errors = 0
         while True:
             try:
-                if not version:
-                    version = await self._list(namespace)
+                if namespace not in self._reached:
+                    self._reached[namespace] = await self._list(namespace)
                     self._unsynced.discard(namespace)
                     if not self._unsynced:
                         self.synced.set()
-                version = await self._watch(namespace, version)
+                await self._watch(namespace)
                 self._heard()
                 errors = 0
             except Gone:
                 log.info("the watch of %s fell behind and lists again", plural)
-                version = ""
+                self._reached.pop(namespace, None)
             except (ApiError, msgspec.MsgspecError) as error:
                 # A watch that breaks goes on where it was; only a refusal to do so (410) makes it list again.
                 errors += 1
@@ -89,7 +90,8 @@ class Reflector(ABC):
         self._heard()
         return meta.resource_version
 
-    async def _watch(self, namespace: str | None, version: str) -> str:
+    async def _watch(self, namespace: str | None) -> None:
+        version = self._reached[namespace]
         timeout = str(random.randint(280, 340))  # noqa: S311 - watches that end together would come back together
         async for line in self._client.watch(
             self.resource, namespace, resourceVersion=version, timeoutSeconds=timeout, **self.watching
@@ -101,8 +103,7 @@ class Reflector(ABC):
             if event.type == "ERROR":
                 status = msgspec.json.decode(event.object)
                 raise from_status(int(status.get("code") or 500), status)
-            version = self.event(event.type, event.object)
-        return version
+            self._reached[namespace] = self.event(event.type, event.object)
 
     def _heard(self) -> None:
         self.heard_at = time.monotonic()

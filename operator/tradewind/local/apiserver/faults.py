@@ -5,14 +5,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-What = Literal["error", "reset", "hang", "delay", "gone", "drop", "stall", "duplicate"]
+What = Literal["error", "reset", "hang", "delay", "gone", "drop", "stall", "duplicate", "stale"]
 
 
 @dataclass
 class Fault:
     """What happens to matching requests. `error` answers `code` (409, 429, 5xx, 403) and `reset` cuts the connection, each before the
     request has its effect or, with `after`, when it has had it; `hang` has the effect and never answers; `delay` waits `seconds`.
-    For watches: `gone` sends 410 in the stream, `drop` ends it, `stall` goes silent, `duplicate` sends every event twice."""
+    `stale` answers a list as it was `back` writes ago. For watches: `gone` sends 410 in the stream, `drop` ends it, `stall` goes silent,
+    `duplicate` sends every event twice, `delay` each `seconds` late."""
 
     what: What
     verb: str = ".*"
@@ -22,6 +23,7 @@ class Fault:
     after: bool = False
     seconds: float = 0.0
     retry_after: int | None = None
+    back: int = 0
     skip: int = 0
     """Matching requests that are spared first."""
     times: int | None = 1

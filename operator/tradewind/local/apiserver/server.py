@@ -62,14 +62,18 @@ class ApiServer:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listens; `url` says where."""
+        runner = await self.open()
+        await web.TCPSite(runner, host, port).start()
+        self.url = f"http://{host}:{runner.addresses[0][1]}"
+
+    async def open(self) -> web.AppRunner:
+        """Works, and listens nowhere yet."""
         app = web.Application(client_max_size=BODY_LIMIT + 1)
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
         self._collector = asyncio.create_task(self._collect())
+        return self._runner
 
     async def stop(self) -> None:
         """Ends all connections."""
@@ -129,7 +133,7 @@ class ApiServer:
             await asyncio.sleep(fault.seconds)
         if fault.what in ("error", "reset") and not fault.after:
             self._strike(request, fault)
-        response = await self._answer(request, target, verb, None)
+        response = await self._answer(request, target, verb, fault)
         if fault.what == "hang":
             await asyncio.Event().wait()
         if fault.what in ("error", "reset"):
@@ -161,7 +165,7 @@ class ApiServer:
         if verb == "watch":
             return await self._watch(request, kind, target, fault)
         if verb == "list":
-            return self._list(request, kind, target)
+            return self._list(request, kind, target, fault)
         if verb == "get":
             return self._shown(request, kind, self.operations.get(kind, target.namespace, target.name))
         return await self._write(request, kind, target, verb)
@@ -191,10 +195,14 @@ class ApiServer:
             selectors.labels(query.get("labelSelector", "")), selectors.fields(query.get("fieldSelector", ""), kind)
         )
 
-    def _list(self, request: web.Request, kind: Kind, target: Target) -> web.StreamResponse:
+    def _list(self, request: web.Request, kind: Kind, target: Target, fault: Fault | None) -> web.StreamResponse:
         match = self._selected(request, kind)
-        items = [body for body in self.store.list(kind.key, target.namespace or None) if match(body)]
-        version = str(self.store.version)
+        namespace = target.namespace or None
+        found, version = self.store.list(kind.key, namespace), str(self.store.version)
+        if fault and fault.what == "stale":
+            at = max(self.store.shelf(kind.key).dropped, self.store.version - fault.back)
+            found, version = self.store.before(kind.key, at, namespace), str(at)
+        items = [body for body in found if match(body)]
         meta: Object = {"resourceVersion": version}
         if token := request.query.get("continue"):
             version, _, after = token.partition("|")

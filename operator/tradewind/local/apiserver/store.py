@@ -56,6 +56,19 @@ class Store:
         """An object."""
         return self.shelf(key).objects.get((namespace, name))
 
+    def before(self, key: str, version: int, namespace: str | None = None) -> list[Object]:
+        """Objects of a resource as they were under an earlier version."""
+        objects = dict(self.shelf(key).objects)
+        for event in reversed(self.shelf(key).events):
+            if event.version <= version:
+                break
+            place = (event.object["metadata"].get("namespace", ""), event.object["metadata"]["name"])
+            if event.old is None:
+                objects.pop(place, None)
+            else:
+                objects[place] = event.old
+        return [objects[place] for place in sorted(objects) if namespace is None or place[0] == namespace]
+
     def list(self, key: str, namespace: str | None = None) -> list[Object]:
         """Objects of a resource, in the order of their names."""
         objects = self.shelf(key).objects

@@ -70,6 +70,8 @@ async def follow(
                     return
                 if fault and fault.what == "drop":
                     return
+                if fault and fault.what == "delay":
+                    await asyncio.sleep(fault.seconds)
                 if fault and fault.what == "stall":
                     await asyncio.Event().wait()
                 yield line

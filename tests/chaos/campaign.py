@@ -1,0 +1,88 @@
+"""Many scenarios, each by its seed: which break a promise, and what is the least of them that still does."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+from .checker import violations
+from .plants import PLANTS
+from .scenario import Scenario, generate
+from .troubles import KINDS
+from .world import simulate
+
+BATCH = 25
+
+
+@dataclass
+class Result:
+    """What came of some scenarios."""
+
+    schedules: int = 0
+    executions: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    broken: dict[int, list[str]] = field(default_factory=dict)
+    """Violations by seed."""
+
+    def add(self, other: "Result") -> None:
+        """Takes the results of others too."""
+        self.schedules += other.schedules
+        self.executions += other.executions
+        self.faults += other.faults
+        self.broken |= other.broken
+
+
+def scenario_of(seed: int) -> Scenario:
+    """The scenario that a seed stands for."""
+    return generate(seed, list(KINDS))
+
+
+def check(scenario: Scenario) -> tuple[list[str], Result]:
+    """Plays a scenario: what it violates, and what happened."""
+    history, left = simulate(scenario)
+    return violations(scenario, history, left), Result(1, len(history.executions), Counter(history.faults))
+
+
+def some(seeds: Iterable[int], plant: str = "") -> Result:
+    """Plays scenarios one after the other; with a planted bug, if one is named."""
+    logging.disable(logging.CRITICAL)
+    total = Result()
+    with PLANTS[plant]():
+        for seed in seeds:
+            found, result = check(scenario_of(seed))
+            if found:
+                result.broken[seed] = found
+            total.add(result)
+    return total
+
+
+def campaign(first: int, count: int, workers: int = 0) -> Iterator[Result]:
+    """Plays `count` scenarios on all cores; what came of them, batch by batch."""
+    seeds = iter(range(first, first + count))
+    batches = list(iter(lambda: list(islice(seeds, BATCH)), []))
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        yield from pool.map(some, batches)
+
+
+def first_found(plant: str, seeds: Iterable[int]) -> tuple[int, list[str]] | None:
+    """The first seed at which a planted bug is found, and what is said of it."""
+    for seed in seeds:
+        if broken := some([seed], plant).broken:
+            return seed, broken[seed]
+    return None
+
+
+def shrunk(scenario: Scenario) -> Scenario:
+    """The same with as few troubles as still violate something."""
+    smaller = True
+    while smaller:
+        smaller = False
+        for trouble in scenario.troubles:
+            less = scenario.without(trouble)
+            if check(less)[0]:
+                scenario, smaller = less, True
+                break
+    return scenario

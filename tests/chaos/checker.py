@@ -1,0 +1,159 @@
+"""What a history must show, whatever went wrong. The checker knows the scenario and what really happened, and nothing of the operator's
+own reasons."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from tradewind.control.run import read_run
+from tradewind.control.status import Packed, decode
+from tradewind.local.apiserver.store import Object
+from tradewind.plan.attempt import FAILURES, Attempt
+
+from .history import PODS, RUNS, Execution, History
+from .scenario import Scenario, expected
+
+FINAL = ("Succeeded", "Failed", "Cancelled")
+LATE = 45.0
+"""Seconds after the end of a run after which no container of it may start: a pod that was on its way may still."""
+
+
+def violations(scenario: Scenario, history: History, left: Mapping[str, Object]) -> list[str]:
+    """Everything that must not be, in words; empty for a history that keeps all promises."""
+    found = list(history.crashes)
+    for at in range(scenario.runs):
+        found += [f"r{at}: {words}" for words in _of_run(scenario, history, left, f"r{at}")]
+    return found
+
+
+def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
+    executions = history.of(run)
+    yield from _never_doubled(executions)
+    yield from _only_what_should(scenario, executions)
+    yield from _in_order(scenario, executions)
+    yield from _nothing_left(history, left, run)
+    body = left.get(f"{RUNS}/{run}")
+    if body is None:
+        if "deleted" not in history.touched[run]:
+            yield "the run is there no more"
+        return
+    yield from _ended_right(scenario, history, executions, body)
+    yield from _told_the_truth(history, executions, run)
+    yield from _ended_once(history, run)
+
+
+def _never_doubled(executions: Mapping[str, list[Execution]]) -> Iterator[str]:
+    """No two live attempts of a task: also not while a node can't be heard, for what runs there may be alive. A pod that somebody
+    removed by force may live on, and nobody can know: that alone is allowed to overlap."""
+    for key, items in executions.items():
+        for one, other in combinations(items, 2):
+            if one.over(other) and not (one.forced or other.forced):
+                yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
+
+
+def _only_what_should(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
+    states, _ = expected(scenario)
+    wanted = {key for name, state in states.items() if state in ("Succeeded", "Failed") for key in scenario.keys(name)}
+    for key in executions.keys() - wanted:
+        yield f"{key} ran, which was not to run"
+
+
+def _in_order(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
+    """Each container started when what it depends on had really come to its end."""
+    states, _ = expected(scenario)
+    for name, task in scenario.tasks.items():
+        for key in scenario.keys(name):
+            for item in executions.get(key, []):
+                ended = [_ended(scenario, executions, other, states[other], item.started) for other in task.above]
+                needed = any if task.rule == "OneFailed" else all
+                if task.above and not needed(ended):
+                    yield f"{item.pod} started at {item.started:.2f} before {', '.join(task.above)} had ended"
+
+
+def _ended(scenario: Scenario, executions: Mapping[str, list[Execution]], name: str, state: str, by: float) -> bool:
+    """Whether a task had its end behind it. What did not run has it whenever."""
+    if state not in ("Succeeded", "Failed"):
+        return True
+    task = scenario.tasks[name]
+    wanted = (0, 1) if state == "Succeeded" else (1, task.limit + 1)
+    code, times = wanted
+
+    def enough(key: str) -> bool:
+        done = [item for item in executions.get(key, []) if item.code == code and (item.ended or by + 1) <= by]
+        return len(done) >= times
+
+    return all(enough(key) for key in scenario.keys(name))
+
+
+def _ended_right(
+    scenario: Scenario, history: History, executions: Mapping[str, list[Execution]], body: Object
+) -> Iterator[str]:
+    name, status = body["metadata"]["name"], body.get("status") or {}
+    states, phase = expected(scenario)
+    if status.get("phase") not in FINAL:
+        yield f"never ended: {status.get('phase')} {status.get('message')}; waiting: {status.get('waiting')}"
+        return
+    if status["phase"] != phase:
+        if status["phase"] != "Cancelled" or "cancelled" not in history.touched[name]:
+            yield f"ended {status['phase']} ({status.get('message')}), and should be {phase}"
+        return
+    exempt = bool(history.touched[name])
+    for task, state in states.items():
+        if state not in ("Succeeded", "Failed"):
+            continue
+        plan = scenario.tasks[task]
+        for key in scenario.keys(task):
+            items = executions.get(key, [])
+            done = sum(item.code == 0 for item in items)
+            failed = sum(item.code == 1 for item in items)
+            mine = exempt or any(history.touched[item.pod] for item in items)
+            good, bad = (1, plan.fails) if state == "Succeeded" else (0, plan.limit + 1)
+            if done < good or failed < bad:
+                yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
+            elif (done > good or failed > bad) and not mine:
+                yield f"{key} ran once too often: {done} successes for {good}, {failed} failures for {bad}"
+
+
+def _attempts(body: Object) -> list[Attempt]:
+    return decode(Packed.of(body.get("status") or {}), read_run(body).created).attempts
+
+
+def _told_the_truth(history: History, executions: Mapping[str, list[Execution]], run: str) -> Iterator[str]:
+    """Every status that was ever stored says of attempts only what had happened by then."""
+    said: set[tuple[str, int, str]] = set()
+    for write in history.writes:
+        if write.kind != RUNS or write.name != run or write.body is None:
+            continue
+        for attempt in _attempts(write.body):
+            claim = (attempt.task, attempt.number, attempt.reason)
+            if claim in said:
+                continue
+            said.add(claim)
+            ran = [item for item in executions.get(attempt.task, []) if item.attempt == attempt.number]
+            ended = [item for item in ran if item.ended is not None and item.ended <= write.at]
+            if attempt.succeeded and not any(item.code == 0 for item in ended):
+                yield f"{attempt.task} #{attempt.number} is said to have succeeded, and no container of it had"
+            if attempt.reason in FAILURES and not any(item.code == 1 for item in ended):
+                yield f"{attempt.task} #{attempt.number} is said to be the task's failure ({attempt.reason}), and no container of it failed"
+
+
+def _ended_once(history: History, run: str) -> Iterator[str]:
+    """A run that has ended stays as it is, unless somebody gave it an older status."""
+    phases = [status.get("phase") for _, status in history.statuses(run)]
+    final = [at for at, phase in enumerate(phases) if phase in FINAL]
+    if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:
+        yield f"it had ended, and went on: {phases[final[0] :]}"
+
+
+def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
+    """No pod of a run that has ended is alive, and none starts later."""
+    for kind_and_name, body in left.items():
+        labels = body["metadata"].get("labels") or {}
+        if kind_and_name.startswith(f"{PODS}/") and labels.get("tradewind.dev/run") == run:
+            if body["status"].get("phase") not in ("Succeeded", "Failed"):
+                yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
+    ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL]
+    if ends and "rolled back" not in history.touched[run]:
+        for item in history.executions:
+            if item.run == run and item.started > ends[0] + LATE:
+                yield f"{item.pod} started {item.started - ends[0]:.0f} s after the end of the run"

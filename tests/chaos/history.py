@@ -1,0 +1,101 @@
+"""What really happened: containers that ran, and everything that was stored, in the order of its happening."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.local.apiserver.store import Object, Store
+
+RUNS = "tradewind.dev/dagruns"
+PODS = "/pods"
+
+
+@dataclass
+class Execution:
+    """A container from its start to its end, whatever the API server knows of it."""
+
+    run: str
+    key: str
+    attempt: int
+    pod: str
+    uid: str
+    node: str
+    started: float
+    ended: float | None = None
+    code: int | None = None
+    """Exit code of a container that came to its end; None of one that was killed, or still runs."""
+
+    forced: bool = False
+    """Its pod was removed by force: nobody can know that it is alive."""
+
+    def over(self, other: "Execution") -> bool:
+        """Whether both were alive at the same time."""
+        late = float("inf")
+        return self.started < (other.ended or late) and other.started < (self.ended or late)
+
+
+@dataclass(frozen=True)
+class Write:
+    """One change of what is stored; `body` is None where it was removed."""
+
+    at: float
+    turn: int
+    kind: str
+    name: str
+    body: Object | None
+
+
+@dataclass
+class History:
+    """Written by the nodes and by the store, read by the checker."""
+
+    executions: list[Execution] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    crashes: list[str] = field(default_factory=list)
+    """Operators that ended by themselves."""
+    touched: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """By name of a pod, or of a run, what somebody else did to it."""
+    faults: list[str] = field(default_factory=list)
+    """Kinds of faults that took effect."""
+
+    def record(self, store: Store, now: Callable[[], tuple[float, int]]) -> None:
+        """Notes every change of runs and pods from here on."""
+        put, remove = store.put, store.remove
+
+        def noted(kind: str, body: Object, gone: bool) -> None:
+            if kind in (RUNS, PODS):
+                self.writes.append(Write(*now(), kind, body["metadata"]["name"], None if gone else body))
+
+        def recorded_put(kind: str, body: Object) -> Object:
+            stored = put(kind, body)
+            noted(kind, stored, False)
+            return stored
+
+        def recorded_remove(kind: str, body: Object) -> Object:
+            noted(kind, body, True)
+            return remove(kind, body)
+
+        store.put, store.remove = recorded_put, recorded_remove  # type: ignore[method-assign]
+
+    def of(self, run: str) -> Mapping[str, list[Execution]]:
+        """A run's executions, by task or item."""
+        found: defaultdict[str, list[Execution]] = defaultdict(list)
+        for execution in self.executions:
+            if execution.run == run:
+                found[execution.key].append(execution)
+        return found
+
+    def statuses(self, run: str) -> list[tuple[float, Mapping[str, Any]]]:
+        """Every status that a run had, and when it was stored."""
+        return [
+            (write.at, write.body.get("status") or {})
+            for write in self.writes
+            if write.kind == RUNS and write.name == run and write.body is not None
+        ]
+
+    def digest(self) -> str:
+        """The same for the same history."""
+        lines = [f"{item.key} {item.attempt} {item.started:.6f} {item.ended} {item.code}" for item in self.executions]
+        lines += [f"{item.at:.6f} {item.kind} {item.name} {item.body is None}" for item in self.writes]
+        return "\n".join(lines)

@@ -1,0 +1,108 @@
+"""An operator process inside of the simulation: an engine with memory and connections of its own, which can be killed at any moment."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from tradewind.control.engine import Engine, Seen
+from tradewind.kube import resources
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, Gone, from_status
+from tradewind.kube.resources import Resource
+
+from .history import History
+from .wire import Network, WireClient
+
+OWNER: contextvars.ContextVar["Replica | None"] = contextvars.ContextVar("owner", default=None)
+RESOURCES = {item.plural: item for item in vars(resources).values() if isinstance(item, Resource)}
+
+
+def own_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "asyncio.Task[Any]":
+    """A task that dies with the process that made it."""
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **more)
+    if owner := OWNER.get():
+        owner.tasks.add(task)
+        task.add_done_callback(owner.tasks.discard)
+    return task
+
+
+class FedEngine(Engine):
+    """The operator's engine. What kopf tells it comes from a plain list and watch that does as kopf does: after a 410 it lists again,
+    and never tells of what vanished in between. kopf itself takes real time and real signals; it is tested on real servers."""
+
+    def __init__(self, client: Client, name: str, clock: Callable[[], float]) -> None:
+        super().__init__(client, (), "tradewind:test", name, clock=clock)
+        self._api = client
+
+    async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        watching()
+        self.ready.set()
+        await asyncio.gather(*(self._feed(RESOURCES[plural], seen) for plural, seen in self.heard.items()))
+
+    async def _feed(self, resource: Resource, seen: Seen) -> None:
+        version = ""
+        while True:
+            try:
+                if not version:
+                    listed = await self._api.list(resource)
+                    for body in listed["items"]:
+                        seen(body, False)
+                    version = listed["metadata"]["resourceVersion"]
+                async for line in self._api.watch(resource, None, resourceVersion=version, timeoutSeconds="300"):
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise from_status(int(event["object"].get("code") or 500), event["object"])
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        seen(event["object"], event["type"] == "DELETED")
+            except Gone:
+                version = ""
+            except ApiError:
+                await asyncio.sleep(1)
+
+
+class Replica:
+    """One process."""
+
+    def __init__(self, name: str, network: Network, clock: Callable[[], float], history: History) -> None:
+        self.name, self.network, self._history = name, network, history
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.dead = False
+        context = contextvars.copy_context()
+        context.run(OWNER.set, self)
+        self._loop = asyncio.get_running_loop()
+        self._main = self._loop.create_task(self._run(clock), context=context)
+
+    async def _run(self, clock: Callable[[], float]) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        self.tasks.add(me)
+        me.add_done_callback(self.tasks.discard)
+        try:
+            async with WireClient(self.network) as client:
+                await FedEngine(client, self.name, clock).run(asyncio.Event(), lambda: None, lambda: None)
+            self._history.crashes.append(f"{self.name} ended by itself")
+        except Exception as error:
+            if not self.dead:
+                self._history.crashes.append(f"{self.name}: {_story(error)}")
+
+    def kill(self) -> None:
+        """SIGKILL: nothing that it would still do reaches the server."""
+        if not self.dead:
+            self.dead = True
+            self.network.cut()
+            self._reap()
+
+    def _reap(self) -> None:
+        for task in list(self.tasks):
+            task.cancel()
+        if self.tasks:
+            self._loop.call_later(0.01, self._reap)
+
+
+def _story(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_story(item) for item in error.exceptions)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,223 @@
+"""Everything that goes wrong, by kind: each is a coroutine that begins it, waits, and ends it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from tradewind.local.apiserver import Fault
+from tradewind.local.apiserver.store import Object
+
+from .history import PODS, RUNS
+from .scenario import Trouble
+
+if TYPE_CHECKING:
+    from .world import Simulation
+
+Kind = Callable[["Simulation", Trouble], Awaitable[bool]]
+"""Whether there was anything that it could befall."""
+KINDS: dict[str, Kind] = {}
+WRITES, READS = "create|patch|update|delete", "get|list"
+OURS = "pods|dagruns|dags|controllerrevisions"
+
+
+def kind(name: str) -> Callable[[Kind], Kind]:
+    """Registers a kind of trouble."""
+
+    def named(what: Kind) -> Kind:
+        KINDS[name] = what
+        return what
+
+    return named
+
+
+def _api(name: str, **fault: Any) -> None:
+    """The API server does so for a while; watches begin anew, so that it concerns them too."""
+
+    async def strike(here: "Simulation", trouble: Trouble) -> bool:
+        chance = Random(trouble.pick)
+        made = Fault(**{"times": None, "probability": chance.choice([0.2, 0.5, 1.0]), **fault})
+        here.server.faults.add(made)
+        if made.verb == "watch":
+            here.blip()
+        await asyncio.sleep(trouble.seconds)
+        made.times = 0
+        return made.hits > 0
+
+    KINDS[name] = strike
+
+
+_api("429 with Retry-After", what="error", verb=f"{WRITES}|{READS}", code=429, retry_after=1)
+_api("409", what="error", verb="patch|update", resource=OURS, code=409)
+_api("500 before the effect", what="error", verb=f"{WRITES}|{READS}", code=500)
+_api("500 after the effect", what="error", verb=WRITES, code=500, after=True)
+_api("503", what="error", verb=f"{WRITES}|{READS}|watch", code=503)
+_api("504 after the effect", what="error", verb=WRITES, code=504, after=True)
+_api("reset before the effect", what="reset", verb=f"{WRITES}|{READS}")
+_api("reset after the effect", what="reset", verb=WRITES, after=True)
+_api("no answer, unknown outcome", what="hang", verb=WRITES, probability=0.2)
+_api("slow answers", what="delay", verb=f"{WRITES}|{READS}", seconds=2.5)
+_api("stale lists", what="stale", verb="list", resource=OURS, back=12)
+_api("410 in watches", what="gone", verb="watch", probability=0.5)
+_api("watches end", what="drop", verb="watch", probability=0.5)
+_api("silent watches", what="stall", verb="watch")
+_api("doubled events", what="duplicate", verb="watch")
+_api("late pod events", what="delay", verb="watch", resource="pods", seconds=1.5, probability=1.0)
+_api("late run events", what="delay", verb="watch", resource="dagruns", seconds=1.5, probability=1.0)
+
+
+@kind("operator killed")
+async def killed(here: "Simulation", trouble: Trouble) -> bool:
+    here.kill()
+    await asyncio.sleep(min(trouble.seconds, 5))
+    here.start()
+    return True
+
+
+@kind("operator killed between two awaits")
+async def killed_between(here: "Simulation", trouble: Trouble) -> bool:
+    """At a turn of the loop that chance says, and again, soon after its start."""
+    chance = Random(trouble.pick)
+    for _ in range(chance.randint(1, 4)):
+        await here.killed_at(here.loop.turns + chance.randint(1, 400))
+        here.start()
+    return True
+
+
+@kind("two leaders")
+async def two_leaders(here: "Simulation", trouble: Trouble) -> bool:
+    other = here.replica()
+    await asyncio.sleep(trouble.seconds)
+    other.kill()
+    return True
+
+
+@kind("API server out of reach")
+async def partition(here: "Simulation", trouble: Trouble) -> bool:
+    network = here.operator.network
+    network.cut()
+    await asyncio.sleep(trouble.seconds)
+    if not here.operator.dead:
+        network.mend()
+    return True
+
+
+@kind("history compacted")
+async def compacted(here: "Simulation", trouble: Trouble) -> bool:
+    here.server.store.compact()
+    here.blip()
+    return True
+
+
+@kind("clock set")
+async def clock(here: "Simulation", trouble: Trouble) -> bool:
+    here.shift += Random(trouble.pick).choice([-3600, -30, 30, 3600])
+    return True
+
+
+def _pod(name: str, befall: Callable[["Simulation", Object], None]) -> None:
+    """Something befalls a pod."""
+
+    async def strike(here: "Simulation", trouble: Trouble) -> bool:
+        pods = here.server.store.list(PODS)
+        if not pods:
+            return False
+        body = pods[trouble.pick % len(pods)]
+        here.history.touched[body["metadata"]["name"]].add(name)
+        befall(here, body)
+        return True
+
+    KINDS[name] = strike
+
+
+_pod("pod deleted", lambda here, body: here.nodes.delete(body))
+_pod("pod deleted by force", lambda here, body: here.nodes.remove_pod(body))
+_pod("pod evicted", lambda here, body: here.nodes.delete(body, "EvictionByEvictionAPI"))
+_pod("pod preempted", lambda here, body: here.nodes.delete(body, "PreemptionByScheduler"))
+_pod("pod evicted by its node", lambda here, body: here.nodes.refuse(body))
+
+
+def _node(here: "Simulation", trouble: Trouble) -> Any:
+    nodes = [node for node in here.nodes.nodes if node.up.is_set() and not node.gone]
+    return nodes[trouble.pick % len(nodes)] if nodes else None
+
+
+def _touch(here: "Simulation", node: Any, how: str) -> None:
+    for body in here.server.store.list(PODS):
+        if body["spec"].get("nodeName") == node.name:
+            here.history.touched[body["metadata"]["name"]].add(how)
+
+
+@kind("node lost, and back later")
+async def lost(here: "Simulation", trouble: Trouble) -> bool:
+    if not (node := _node(here, trouble)):
+        return False
+    here.nodes.lose(node)
+    await asyncio.sleep(trouble.seconds / 3)
+    if trouble.pick % 3:
+        _touch(here, node, "node lost")
+        here.nodes.taint(node)
+    await asyncio.sleep(trouble.seconds * 2 / 3)
+    node.up.set()
+    return True
+
+
+@kind("node gone for good")
+async def gone(here: "Simulation", trouble: Trouble) -> bool:
+    if not (node := _node(here, trouble)):
+        return False
+    here.nodes.lose(node)
+    await asyncio.sleep(trouble.seconds / 2)
+    _touch(here, node, "node gone")
+    here.nodes.remove(node)
+    return True
+
+
+@kind("status rolled back")
+async def rolled_back(here: "Simulation", trouble: Trouble) -> bool:
+    name = f"r{trouble.pick % here.scenario.runs}"
+    body = here.server.store.get(RUNS, "default", name)
+    before = [status for _, status in here.history.statuses(name) if status.get("phase")]
+    if body is None or len(before) < 2:
+        return False
+    here.history.touched[name].add("rolled back")
+    here.server.store.put(RUNS, {**body, "status": before[trouble.pick % (len(before) - 1)]})
+    return True
+
+
+@kind("run cancelled")
+async def cancelled(here: "Simulation", trouble: Trouble) -> bool:
+    return here.spec(trouble, "cancelled", desiredState="Cancelled")
+
+
+@kind("run deleted")
+async def deleted(here: "Simulation", trouble: Trouble) -> bool:
+    name = f"r{trouble.pick % here.scenario.runs}"
+    if here.server.store.get(RUNS, "default", name) is None:
+        return False
+    here.history.touched[name].add("deleted")
+    here.delete("dagruns", name)
+    return True
+
+
+@kind("DAG edited")
+async def edited(here: "Simulation", trouble: Trouble) -> bool:
+    return here.edit_dag(f"work-{trouble.pick}")
+
+
+@kind("DAG deleted")
+async def dag_deleted(here: "Simulation", trouble: Trouble) -> bool:
+    if any(not (here.run(at).get("status") or {}).get("revision") for at in range(here.scenario.runs)):
+        return False  # A run that has not begun waits for its DAG, for ever.
+    return here.delete("dags", "d")
+
+
+@kind("quota appears and vanishes")
+async def quota(here: "Simulation", trouble: Trouble) -> bool:
+    here.create(
+        "",
+        "resourcequotas",
+        {"metadata": {"name": f"q{trouble.pick}"}, "spec": {"hard": {"pods": str(trouble.pick % 3)}}},
+    )
+    await asyncio.sleep(trouble.seconds)
+    return here.delete("resourcequotas", f"q{trouble.pick}", group="")

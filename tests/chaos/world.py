@@ -1,0 +1,222 @@
+"""One scenario, played from its beginning to its end."""
+
+import asyncio
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from tradewind.control import engine
+from tradewind.local.apiserver import ApiServer, server, watch
+from tradewind.local.apiserver.kinds import Registry
+from tradewind.local.apiserver.operations import Operations
+from tradewind.local.apiserver.store import Object
+from tradewind.model.crd import manifests
+from tradewind.model.run import FINAL_PHASES
+
+from .clock import EPOCH, Stuck, VirtualLoop, play
+from .history import RUNS, History
+from .nodes import Nodes
+from .replica import OWNER, Replica, own_tasks
+from .scenario import Scenario, Trouble
+from .troubles import KINDS
+from .wire import Network
+
+PATIENCE = 3 * 3600.0
+"""Seconds that a run may take, whatever happens: the longest back-off is minutes."""
+SETTLE = 60.0
+"""Seconds after the end in which the operator tidies up."""
+
+
+@cache
+def _registry() -> Registry:
+    """The kinds that are served; made once, for that takes longer than a scenario."""
+    return ApiServer(crds=manifests()).operations.registry
+
+
+class Simulation:
+    """A cluster in which everything that a scenario says goes wrong."""
+
+    def __init__(self, scenario: Scenario, loop: VirtualLoop) -> None:
+        self.scenario, self.loop, self.history = scenario, loop, History()
+        self.shift = 0.0
+        """Seconds by which the operators' clock differs from the API server's."""
+        self.server = ApiServer(clock=lambda: EPOCH + loop.time())
+        self.server.operations.registry = copy.copy(_registry())
+        tasks = scenario.tasks
+        self.nodes = Nodes(
+            self.server.operations,
+            self.history,
+            lambda key: tasks[key.partition("[")[0]].fails,
+            lambda key: tasks[key.partition("[")[0]].seconds,
+            scenario.seed,
+        )
+        self.replicas: list[Replica] = []
+        self._deadly: list[tuple[int, asyncio.Event]] = []
+        loop.before_turn = self._before_turn
+
+    @property
+    def operator(self) -> Replica:
+        """The one that is started again whenever it dies."""
+        return self._operator
+
+    async def run_to_end(self) -> History:
+        """Plays the scenario."""
+        self.loop.set_task_factory(own_tasks)
+        self.runner = await self.server.open()
+        self.history.record(self.server.store, lambda: (self.loop.time(), self.loop.turns))
+        self.create("tradewind.dev", "dags", self.scenario.dag)
+        for at in range(self.scenario.runs):
+            body = {
+                "apiVersion": "tradewind.dev/v1alpha1",
+                "kind": "DAGRun",
+                "metadata": {"name": f"r{at}"},
+                "spec": {"dag": "d"},
+            }
+            self.create("tradewind.dev", "dagruns", body)
+        nodes = asyncio.ensure_future(self.nodes.run())
+        self.start()
+        troubles = [asyncio.ensure_future(self._trouble(item)) for item in self.scenario.troubles]
+        await asyncio.gather(*troubles)
+        while not self._over() and self.loop.time() < PATIENCE:
+            await asyncio.sleep(1)
+        await asyncio.sleep(SETTLE)
+        for replica in self.replicas:
+            replica.kill()
+        nodes.cancel()
+        await self.server.stop()
+        return self.history
+
+    async def _trouble(self, trouble: Trouble) -> None:
+        await asyncio.sleep(trouble.at)
+        if await KINDS[trouble.kind](self, trouble):
+            self.history.faults.append(trouble.kind)
+
+    def _over(self) -> bool:
+        """All runs have ended, and every container."""
+        runs = [self.run(at) for at in range(self.scenario.runs)]
+        ended = all(not run or (run.get("status") or {}).get("phase") in FINAL_PHASES for run in runs)
+        return ended and not self.nodes.alive
+
+    # Operators.
+
+    def replica(self) -> Replica:
+        """One more operator process."""
+        network = Network(lambda: self.runner.server())  # type: ignore[misc]
+        made = Replica(f"op-{len(self.replicas)}", network, lambda: EPOCH + self.loop.time() + self.shift, self.history)
+        self.replicas.append(made)
+        return made
+
+    def start(self) -> None:
+        """The operator starts, unless it runs."""
+        if not self.replicas or self._operator.dead:
+            self._operator = self.replica()
+
+    def kill(self) -> None:
+        """The operator dies."""
+        self._operator.kill()
+
+    async def killed_at(self, turn: int) -> None:
+        """Returns when the operator has died before a turn of the loop, between two of its awaits."""
+        died = asyncio.Event()
+        self._deadly.append((turn, died))
+        await died.wait()
+
+    def _before_turn(self, turn: int) -> None:
+        for deadly in [item for item in self._deadly if turn >= item[0]]:
+            self._deadly.remove(deadly)
+            self._operator.kill()
+            deadly[1].set()
+
+    def blip(self) -> None:
+        """Every connection breaks, and can be made again at once."""
+        for replica in self.replicas:
+            if not replica.dead:
+                up = replica.network.up
+                replica.network.cut()
+                replica.network.up = up
+
+    # What others do to objects.
+
+    @property
+    def _do(self) -> Operations:
+        return self.server.operations
+
+    def _kind(self, group: str, plural: str) -> Any:
+        return self._do.kind(group, "v1alpha1" if group else "v1", plural)
+
+    def create(self, group: str, plural: str, body: Object) -> None:
+        """Someone creates an object."""
+        self._do.create(self._kind(group, plural), "default", body)
+
+    def delete(self, plural: str, name: str, group: str = "tradewind.dev") -> bool:
+        """Someone deletes an object, if it is there."""
+        kind = self._kind(group, plural)
+        if self.server.store.get(kind.key, "default", name) is None:
+            return False
+        self._do.delete(kind, "default", name, {})
+        return True
+
+    def run(self, at: int) -> Object:
+        """A run as it is stored; empty when it is there no more."""
+        return self.server.store.get(RUNS, "default", f"r{at}") or {}
+
+    def spec(self, trouble: Trouble, how: str, **changes: Any) -> bool:
+        """Someone changes a run's spec, unless it has ended."""
+        run = self.run(at := trouble.pick % self.scenario.runs)
+        if not run or (run.get("status") or {}).get("phase") in FINAL_PHASES:
+            return False
+        self.history.touched[f"r{at}"].add(how)
+        kind = self._kind("tradewind.dev", "dagruns")
+        self._do.change(kind, "default", f"r{at}", lambda old: {**old, "spec": {**old["spec"], **changes}})
+        return True
+
+    def edit_dag(self, command: str) -> bool:
+        """Someone changes what the DAG's tasks call."""
+        kind = self._kind("tradewind.dev", "dags")
+        if self.server.store.get(kind.key, "default", "d") is None:
+            return False
+
+        def changed(old: Object) -> Object:
+            spec = copy.deepcopy(old["spec"])
+            spec["defaults"]["command"] = [command]
+            return {**old, "spec": spec}
+
+        self._do.change(kind, "default", "d", changed)
+        return True
+
+
+@contextmanager
+def _quick() -> Iterator[None]:
+    """What is periodical, less often: a simulated hour is to cost no more than what happens in it."""
+    with (
+        mock.patch.object(server, "GC_EVERY", 2.0),
+        mock.patch.object(watch, "BOOKMARK_EVERY", 55.0),
+        mock.patch.object(engine, "TRIM", 1_000_000),
+    ):
+        yield
+
+
+def simulate(scenario: Scenario) -> tuple[History, dict[str, Object]]:
+    """What happens in a scenario, and the objects that are left at the end, by kind and name."""
+    left: dict[str, Object] = {}
+    history = History()
+
+    async def main(loop: VirtualLoop) -> None:
+        nonlocal history
+        here = Simulation(scenario, loop)
+        history = here.history
+        try:
+            await here.run_to_end()
+        finally:
+            OWNER.set(None)
+            left.update({f"{kind}/{body['metadata']['name']}": body for kind, body in here.server.store.all()})
+
+    with _quick():
+        try:
+            play(main, scenario.seed)
+        except Stuck as error:
+            history.crashes.append(f"the simulation stood still: {error}")
+    return history, left
