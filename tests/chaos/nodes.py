@@ -212,7 +212,7 @@ class Nodes:
 
     def refuse(self, body: Object) -> None:
         """The kubelet is short of something and evicts a pod: it is Failed, its container killed."""
-        if body["status"].get("phase") in ("Succeeded", "Failed"):
+        if body["status"].get("phase") in ("Succeeded", "Failed") or "nodeName" not in body["spec"]:
             return
         words = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
         self._do.store.put(PODS, {**body, "status": {**body["status"], **words}})

@@ -1,7 +1,147 @@
-"""Bugs, planted on purpose: a checker that finds none of these proves nothing."""
+"""Bugs, planted on purpose: a checker that finds none of these proves nothing. Each is a change that someone could make who means well."""
 
 import contextlib
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+from unittest import mock
 
-PLANTS: dict[str, Callable[[], AbstractContextManager[object]]] = {"": contextlib.nullcontext}
+import msgspec
+from tradewind.control import launch, observe, runs, view
+from tradewind.kube.errors import Unavailable
+from tradewind.kube.informer import PodInformer
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.plan import gate
+
+Plant = Callable[[], AbstractContextManager[object]]
+PLANTS: dict[str, Plant] = {"": contextlib.nullcontext}
+"""By what they do; the empty name is for none."""
+
+
+def plant(what: str) -> Callable[[Callable[[], Iterator[None]]], None]:
+    """Registers a bug."""
+
+    def named(bug: Callable[[], Iterator[None]]) -> None:
+        PLANTS[what] = contextlib.contextmanager(bug)
+
+    return named
+
+
+def _instead(of: Any, name: str, new: Any) -> Any:
+    return mock.patch.object(of, name, new)
+
+
+@plant("pods have names that chance makes")
+def chance_names() -> Iterator[None]:
+    named = launch.pod_name
+    with _instead(launch, "pod_name", lambda *parts: f"{named(*parts)}-{random.getrandbits(24):x}"):
+        yield
+
+
+@plant("a pod that was deleted is the task's own failure")
+def loss_is_failure() -> Iterator[None]:
+    failure = observe._failure
+
+    def failed(pod: Any, terminated: Any) -> tuple[str, str]:
+        reason, words = failure(pod, terminated)
+        return ("Error", words) if reason == "PodDeleted" else (reason, words)
+
+    with _instead(observe, "_failure", failed):
+        yield
+
+
+@plant("a pod that is to be deleted counts as ended")
+def deleting_is_ended() -> Iterator[None]:
+    watched = PodInformer.put
+
+    def put(self: PodInformer, pod: Any) -> None:
+        watched(self, msgspec.structs.replace(pod, gone=True) if pod.metadata.deletion_timestamp else pod)
+
+    with _instead(PodInformer, "put", put):
+        yield
+
+
+@plant("what a list misses is thought to be there still")
+def missing_is_there() -> Iterator[None]:
+    with _instead(PodInformer, "listed", lambda self, namespace, version: None):
+        yield
+
+
+@plant("what a list does not name is gone, however old the list is")
+def missing_is_gone() -> Iterator[None]:
+    listed = PodInformer.listed
+    with _instead(PodInformer, "listed", lambda self, namespace, version: listed(self, namespace, 1 << 60)):
+        yield
+
+
+@plant("a create without an answer is taken for done")
+def no_answer_is_done() -> Iterator[None]:
+    launched = launch.Launcher.launch
+
+    async def launch_once(self: Any, start: Any, board: Any, woken_at: Any) -> Any:
+        try:
+            return await launched(self, start, board, woken_at)
+        except Unavailable as error:
+            return launch._refused(start, "PodDeleted", str(error))
+
+    with _instead(launch.Launcher, "launch", launch_once):
+        yield
+
+
+@plant("a status that could not be written is not written again")
+def lost_statuses() -> Iterator[None]:
+    saved = runs.RunReconciler._save
+
+    async def save(self: Any, *what: Any) -> None:
+        with contextlib.suppress(Unavailable):
+            await saved(self, *what)
+
+    with _instead(runs.RunReconciler, "_save", save):
+        yield
+
+
+@plant("one dependency that has ended is enough")
+def one_is_enough() -> Iterator[None]:
+    decided = gate.decide
+
+    def decide(rule: str, counts: Any) -> Any:
+        verdict = decided(rule, counts)
+        return gate.Verdict.RUN if verdict is None and counts.succeeded else verdict
+
+    with _instead(gate, "decide", decide):
+        yield
+
+
+@plant("timers are forgotten")
+def no_timers() -> Iterator[None]:
+    with _instead(WorkQueue, "add_at", lambda self, key, at: None):
+        yield
+
+
+@plant("every exit code is a success")
+def all_succeed() -> Iterator[None]:
+    observed = view.observe
+
+    def see(*facts: Any, **more: Any) -> Any:
+        found = observed(*facts, **more)
+        if isinstance(found, observe.Ended) and found.attempt.reason == "Error":
+            return replace(found, attempt=replace(found.attempt, reason="", exit_code=None))
+        return found
+
+    with _instead(view, "observe", see):
+        yield
+
+
+@plant("an old event of a run is believed")
+def old_events_of_runs() -> Iterator[None]:
+    taken = runs.RunReconciler._take
+
+    def take(self: Any, run: Any) -> None:
+        taken(self, run)
+        if known := self.views.get(run.uid):
+            known.stale = False
+
+    with _instead(runs.RunReconciler, "_take", take):
+        yield

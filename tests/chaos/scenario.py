@@ -10,6 +10,7 @@ ALWAYS = 1_000_000
 """Failures of a task that never succeeds."""
 SPAN = 40.0
 """Seconds in which faults begin."""
+BACKOFF = {"initial": "1s", "factor": 1, "max": "5s"}
 RULES = ["AllSucceeded", "AllSucceeded", "AllSucceeded", "AllDone", "NoneFailed", "OneFailed"]
 
 
@@ -60,7 +61,8 @@ class Scenario:
         """The DAG's manifest."""
         tasks: dict[str, Any] = {}
         for name, task in self.tasks.items():
-            body: dict[str, Any] = {"dependsOn": list(task.above), "retries": {"limit": task.limit}}
+            retries = {"limit": task.limit, "infrastructureLimit": 100, "backoff": BACKOFF}
+            body: dict[str, Any] = {"dependsOn": list(task.above), "retries": retries}
             if task.above:
                 body["triggerRule"] = task.rule
             if task.skipped:
@@ -68,8 +70,7 @@ class Scenario:
             if task.items:
                 body["forEach"] = {"range": {"stop": task.items}, "failFast": False}
             tasks[name] = body
-        backoff = {"initial": "1s", "factor": 1, "max": "5s"}
-        defaults = {"image": "x", "command": ["work"], "retries": {"infrastructureLimit": 100, "backoff": backoff}}
+        defaults = {"image": "x", "command": ["work"]}
         return {
             "apiVersion": "tradewind.dev/v1alpha1",
             "kind": "DAG",
@@ -98,11 +99,15 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
             chance.choice([0, 0, 0, 2, 3]),
             limit,
             chance.choice([0, 0, min(1, limit), limit, limit, ALWAYS if chance.random() < 0.4 else 0]),
-            chance.choice([0.2, 1.0, 4.0, 10.0]),
+            chance.choice([0.2, 1.0, 4.0, 10.0, 30.0]),
         )
+    worst, spread = chance.uniform(0, SPAN), chance.choice([2.0, 10.0, SPAN])  # Troubles seldom come alone.
     troubles = tuple(
         Trouble(
-            chance.choice(kinds), chance.uniform(0, SPAN), chance.choice([0.5, 3.0, 15.0, 60.0]), chance.getrandbits(32)
+            chance.choice(kinds),
+            max(0.0, chance.uniform(worst - spread, worst + spread)),
+            chance.choice([0.5, 3.0, 15.0, 60.0]),
+            chance.getrandbits(32),
         )
         for _ in range(chance.randint(1, 6))
     )

@@ -38,7 +38,11 @@ def _api(name: str, **fault: Any) -> None:
         chance = Random(trouble.pick)
         made = Fault(**{"times": None, "probability": chance.choice([0.2, 0.5, 1.0]), **fault})
         here.server.faults.add(made)
-        if made.verb == "watch":
+        if made.verb == "list":
+            here.server.faults.add(
+                Fault("gone", verb="watch", resource="pods|dagruns|dags", times=3)
+            )  # To be listed again.
+        if made.verb in ("watch", "list"):
             here.blip()
         await asyncio.sleep(trouble.seconds)
         made.times = 0
@@ -57,7 +61,7 @@ _api("reset before the effect", what="reset", verb=f"{WRITES}|{READS}")
 _api("reset after the effect", what="reset", verb=WRITES, after=True)
 _api("no answer, unknown outcome", what="hang", verb=WRITES, probability=0.2)
 _api("slow answers", what="delay", verb=f"{WRITES}|{READS}", seconds=2.5)
-_api("stale lists", what="stale", verb="list", resource=OURS, back=12)
+_api("stale lists", what="stale", verb="list", resource=OURS, back=30)
 _api("410 in watches", what="gone", verb="watch", probability=0.5)
 _api("watches end", what="drop", verb="watch", probability=0.5)
 _api("silent watches", what="stall", verb="watch")
@@ -97,6 +101,8 @@ async def partition(here: "Simulation", trouble: Trouble) -> bool:
     network = here.operator.network
     network.cut()
     await asyncio.sleep(trouble.seconds)
+    if trouble.pick % 2:
+        here.server.store.compact()
     if not here.operator.dead:
         network.mend()
     return True
@@ -153,11 +159,11 @@ async def lost(here: "Simulation", trouble: Trouble) -> bool:
     if not (node := _node(here, trouble)):
         return False
     here.nodes.lose(node)
-    await asyncio.sleep(trouble.seconds / 3)
+    await asyncio.sleep(trouble.seconds / 10)
     if trouble.pick % 3:
         _touch(here, node, "node lost")
         here.nodes.taint(node)
-    await asyncio.sleep(trouble.seconds * 2 / 3)
+    await asyncio.sleep(trouble.seconds * 9 / 10)
     node.up.set()
     return True
 

@@ -8,7 +8,7 @@ from tradewind.control.artifacts import NoArtifact
 from tradewind.control.observe import Ended, unit_of
 from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
 from tradewind.kube.client import Client
-from tradewind.kube.errors import AlreadyExists, Forbidden, Invalid
+from tradewind.kube.errors import AlreadyExists, Forbidden, Invalid, Unavailable
 from tradewind.kube.pod import Pod, parse_list, parse_pod
 from tradewind.kube.resources import PODS
 from tradewind.plan.attempt import Attempt
@@ -84,7 +84,10 @@ class Launcher:
             return parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict"))
         except AlreadyExists:
             found = await self._client.list_raw(PODS, run.namespace, fieldSelector=f"metadata.name={name}")
-        for pod in parse_list(found).items:
+        pods = parse_list(found).items
+        if not pods:  # Gone since, or the list is an old one: which pod it was nobody knows yet.
+            raise Unavailable(0, "PodUnknown", f"pod {name} is there, and is not listed")
+        for pod in pods:
             owned = any(owner.uid == run.uid for owner in pod.metadata.owner_references)
             if owned and unit_of(pod) == (start.key, start.number):
                 return pod
