@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit conformance e2e lint fix crds docs bench soak snapshots clean
+.PHONY: help setup demo test unit e2e chaos lint fix crds docs bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our
 	$(BIN)/pytest -m e2e tests
 
 test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had
+
+chaos: $(VENV)/.stamp ## Everything goes wrong, on a virtual clock: SCHEDULES=100000 for the long form, SEED=n for one of them
+	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SCHEDULES),--schedules $(SCHEDULES)) $(if $(SEED),--seed $(SEED))
 
 crds: $(VENV)/.stamp ## Generate crds/ and the chart's copy from the models
 	$(BIN)/python -m tradewind.model.write crds

@@ -3,7 +3,6 @@ own reasons."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import Any
 
 from tradewind.control.run import read_run
 from tradewind.control.status import Packed, decode
@@ -149,9 +148,9 @@ def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Ite
     """No pod of a run that has ended is alive, and none starts later."""
     for kind_and_name, body in left.items():
         labels = body["metadata"].get("labels") or {}
-        if kind_and_name.startswith(f"{PODS}/") and labels.get("tradewind.dev/run") == run:
-            if body["status"].get("phase") not in ("Succeeded", "Failed"):
-                yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
+        mine = kind_and_name.startswith(f"{PODS}/") and labels.get("tradewind.dev/run") == run
+        if mine and body["status"].get("phase") not in ("Succeeded", "Failed"):
+            yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
     ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL]
     if ends and "rolled back" not in history.touched[run]:
         for item in history.executions:

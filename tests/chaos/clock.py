@@ -83,7 +83,9 @@ def play(main: Callable[[VirtualLoop], Coroutine[Any, Any, Any]], seed: int) -> 
     finally:
         random.setstate(chance)
         for _ in range(LAST_TURNS):
-            for task in asyncio.all_tasks(loop):
+            if not (left := asyncio.all_tasks(loop)):
+                break
+            for task in left:
                 task.cancel()
             loop.call_soon(loop.stop)
             loop.run_forever()

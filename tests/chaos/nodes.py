@@ -35,6 +35,7 @@ class Node:
 class _Running:
     execution: Execution
     kill: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: "asyncio.Task[None] | None" = None
 
 
 class Nodes:
@@ -79,21 +80,24 @@ class Nodes:
 
     def _seen(self, event: Event) -> None:
         uid = event.object["metadata"]["uid"]
-        if event.type == "DELETED" or event.object["metadata"].get("deletionTimestamp"):
-            if running := self._running.get(uid):
-                asyncio.ensure_future(self._kill(running))
+        deleted = event.type == "DELETED" or event.object["metadata"].get("deletionTimestamp")
+        if deleted and (running := self._running.get(uid)):
+            self._kill(running)
         if event.type == "ADDED":
             self._pods[uid] = asyncio.ensure_future(self._live(event.object))
 
     def _node(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
 
-    async def _kill(self, running: _Running) -> None:
+    def _kill(self, running: _Running) -> None:
         """The kubelet hears of it, if it can, and ends the container."""
-        node = self._node(running.execution.node)
-        await asyncio.sleep(NOTICED / 2)
-        await node.up.wait()
-        running.kill.set()
+
+        async def kill() -> None:
+            await asyncio.sleep(NOTICED / 2)
+            await self._node(running.execution.node).up.wait()
+            running.kill.set()
+
+        running.ending = running.ending or asyncio.ensure_future(kill())
 
     def _stored(self, uid: str, name: str, namespace: str) -> Object | None:
         body = self._do.store.get(PODS, namespace, name)
@@ -145,11 +149,9 @@ class Nodes:
         self._history.executions.append(execution)
         node, began = self._node(execution.node), self._do.now()
         self._say(place, "Running", {"running": {"startedAt": began}})
-        if body := self._stored(*place):
-            if body["metadata"].get("deletionTimestamp"):
-                asyncio.ensure_future(self._kill(running))
-        else:
-            asyncio.ensure_future(self._kill(running))
+        body = self._stored(*place)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            self._kill(running)
         took = self._slow(execution.key) * chance.choice([0.1, 1.0, 1.0, 3.0])
         try:
             await asyncio.wait_for(running.kill.wait(), took)

@@ -126,7 +126,7 @@ class _Connector(aiohttp.BaseConnector):
         super().__init__(limit=0, keepalive_timeout=None)
         self._network = network
 
-    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:  # noqa: ASYNC109 - aiohttp's own signature
         try:
             return self._network.connect(self._factory)
         except OSError as error:

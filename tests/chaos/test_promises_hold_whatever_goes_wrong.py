@@ -1,0 +1,56 @@
+"""A thousand schedules of faults violate nothing, and the checker that says so finds the bugs that were planted for it."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from .campaign import scenario_of, shrunk, some
+from .checker import violations
+from .history import Execution, History
+from .plants import PLANTS
+from .world import simulate
+
+pytestmark = pytest.mark.timeout(1200)
+TESTS = Path(__file__).parents[1]
+
+
+def chaos(*flags: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "chaos", *flags], cwd=TESTS, capture_output=True, text=True)
+    print(done.stdout[-4_000:], done.stderr[-4_000:])
+    assert done.returncode == 0, done.stdout[-4_000:]
+    return done.stdout
+
+
+def test_a_thousand_schedules_violate_nothing_and_every_planted_bug_is_found() -> None:
+    said = chaos("--schedules", "1000")
+    assert re.search(r"schedules 1000, faults \d{4}, violations 0", said)
+    assert f"planted bugs found {len(PLANTS) - 1}/{len(PLANTS) - 1}" in said and len(PLANTS) > 8
+
+
+def test_a_seed_always_makes_the_same_history() -> None:
+    assert chaos("--seed", "7") == chaos("--seed", "7")
+    first, again = (simulate(scenario_of(11))[0].digest() for _ in range(2))
+    assert first == again
+
+
+def test_what_violates_something_is_shrunk_to_the_troubles_that_it_takes() -> None:
+    bug = "a pod that is to be deleted counts as ended"
+    with PLANTS[bug]():
+        seed = next(seed for seed in range(1_000) if some([seed]).broken and len(scenario_of(seed).troubles) > 2)
+        least = shrunk(scenario_of(seed))
+        assert 0 < len(least.troubles) < len(scenario_of(seed).troubles)
+
+
+def test_the_checker_sees_what_a_history_of_lies_says() -> None:
+    scenario = replace(scenario_of(3), troubles=())
+    history, left = simulate(scenario)
+    assert violations(scenario, history, left) == []
+    ran = next(item for item in history.executions if item.code == 0)
+    history.executions.append(Execution(ran.run, ran.key, 9, "another", "u", ran.node, ran.started, ran.ended, 0))
+    found = violations(scenario, history, left)
+    assert any("alive at once" in words for words in found) and any("once too often" in words for words in found)
+    assert violations(scenario, History(), left) != []
