@@ -8,9 +8,10 @@ import orjson
 import pytest
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
+from tradewind.kube.errors import Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
-from tradewind.kube.resources import PODS
+from tradewind.kube.resources import PODS, Resource
 from tradewind.local.apiserver import ApiServer, Fault
 from worlds.world import eventually
 
@@ -82,6 +83,28 @@ async def test_broken_watches_lose_nothing(what: str) -> None:
                 await client.create(PODS, "default", pod(name))
             await client.delete(PODS, "default", "c")
             await becomes(informer, {name: name == "c" for name in "abcdef"})
+
+
+class Breaking(Client):
+    """A client whose watches break after each event."""
+
+    async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
+        async for line in super().watch(resource, namespace, **query):
+            yield line
+            raise Unavailable(0, "ConnectionLost", "")
+
+
+async def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
+    async with ApiServer() as server, Breaking(Connection(server.url)) as client:
+        told: list[str] = []
+        informer = PodInformer(client, [None], lambda pod: told.append(pod.metadata.name), lambda _: True)
+        following = asyncio.create_task(informer.run())
+        for name in "ab":
+            await client.create(PODS, "default", pod(name))
+            await becomes(informer, {name: False})
+            informer.forget("u1")  # Its run has ended: an old event would bring it back.
+        following.cancel()
+        assert told == ["a", "b"]
 
 
 async def test_errors_of_the_server_are_waited_out() -> None:

@@ -1,12 +1,14 @@
 """Leader election on the embedded server."""
 
 import asyncio
+import time
 
 import pytest
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
+from tradewind.kube.errors import Unavailable
 from tradewind.kube.lease import Lease, Lost
-from tradewind.kube.resources import LEASES
+from tradewind.kube.resources import CONFIG_MAPS, LEASES
 from tradewind.local.apiserver import ApiServer, Fault
 
 
@@ -54,6 +56,26 @@ async def test_a_holder_that_can_not_renew_stops_being_one() -> None:
         with pytest.raises(Lost, match="lease default/leader"):
             await asyncio.wait_for(held.hold(lost.set), 10)
         assert lost.is_set()
+
+
+async def test_who_was_stopped_for_longer_than_the_lease_lasts_changes_nothing_when_it_wakes_up() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        held = lease(client, "one")
+        await held.acquire()
+        client.may_write = held.holds
+        body = {"metadata": {"name": "c"}}
+        await client.create(CONFIG_MAPS, "default", body)
+        time.sleep(0.7)  # SIGSTOP: nothing of this process runs, and its clock goes on.
+        for write in (
+            client.create(CONFIG_MAPS, "default", {"metadata": {"name": "d"}}),
+            client.patch(CONFIG_MAPS, "default", "c", {"data": {"a": "b"}}),
+            client.delete(CONFIG_MAPS, "default", "c"),
+        ):
+            with pytest.raises(Unavailable, match="another operator may act"):
+                await write
+        assert await client.get(CONFIG_MAPS, "default", "c")
+        await held.acquire()
+        await client.delete(CONFIG_MAPS, "default", "c")
 
 
 async def test_errors_while_acquiring_are_waited_out() -> None:

@@ -67,6 +67,7 @@ class Operator:
         if stop.is_set():
             return
         self.leading = True
+        self.client.may_write = lease.holds
         try:
             await self._work(stop, lease.hold(stop.set))
         finally:
@@ -77,6 +78,7 @@ class Operator:
         they seldom change."""
         options = self._options
         shards = Shards(self.client, options.lease_namespace, options.lease_name, options.identity, options.shards)
+        self.client.may_write = shards.holds
         async with tasks([shards.run()]) as (holding,):
             try:
                 while not stop.is_set() and not holding.done():

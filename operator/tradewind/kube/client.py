@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, cast
 
@@ -32,6 +32,9 @@ class Client:
 
     def __init__(self, connection: Connection, timeout: float = 30.0) -> None:
         self.connection = connection
+        self.may_write: Callable[[], bool] = lambda: True
+        """Whether it may change anything but Leases. Asked right before each request: a process that was stopped for a while may have
+        been succeeded by another."""
         self._writes = Writes()
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -163,6 +166,8 @@ class Client:
         query: Mapping[str, str] | None = None,
         content: str = "",
     ) -> bytes:
+        if method != "GET" and resource is not LEASES and not self.may_write():
+            raise Unavailable(0, "NotLeading", "the lease has run out: another operator may act by now")
         headers = self._headers()
         if body is not None:
             headers["Content-Type"] = content or (MERGE_PATCH if method == "PATCH" else "application/json")

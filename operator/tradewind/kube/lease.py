@@ -35,13 +35,21 @@ class Lease:
         self._client, self._namespace, self._name, self._identity = client, namespace, name, identity
         self._duration, self._renew_within, self._retry = duration, renew_within, retry
         self._seen: tuple[str, float] = ("", 0.0)
+        self._renewed = float("-inf")
+
+    def holds(self) -> bool:
+        """Whether it is certain that nobody else has the lease: no other may take it before a whole duration without a renewal."""
+        return asyncio.get_running_loop().time() < self._renewed + self._duration
 
     async def acquire(self) -> None:
         """Returns once the lease is ours."""
         said = ""
+        loop = asyncio.get_running_loop()
         while True:
             try:
+                began = loop.time()
                 if await self._try():
+                    self._renewed = began
                     _count(True)
                     log.info("leader: %s", self._identity)
                     return
@@ -54,16 +62,16 @@ class Lease:
     async def hold(self, lost: Callable[[], None]) -> None:
         """Renews until that fails for too long, then calls `lost` and raises Lost."""
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
         while True:
             await asyncio.sleep(self._retry)
             try:
+                began = loop.time()
                 if await asyncio.wait_for(self._try(), self._renew_within):
-                    renewed = loop.time()
+                    self._renewed = began
                     continue
                 reason = "another process took it"
             except (ApiError, TimeoutError) as error:
-                if loop.time() - renewed < self._renew_within:
+                if loop.time() - self._renewed < self._renew_within:
                     continue
                 reason = str(error) or "no answer in time"
             _count(False)

@@ -40,6 +40,7 @@ class Shards:
         self._count, self._duration, self._renew_within, self._retry = count, duration, renew_within, retry
         self._seen: dict[str, tuple[str, float]] = {}
         self._introduced = False
+        self._renewed = float("-inf")
         self.held: frozenset[int] = frozenset()
         self.changed = asyncio.Event()
         """Set when `held` is another than before; whoever follows it clears it."""
@@ -49,17 +50,21 @@ class Shards:
         """What this replica works on now."""
         return Owned(self._count, self.held)
 
+    def holds(self) -> bool:
+        """Whether it is certain that nobody else has taken what we hold, as for a single lease."""
+        return asyncio.get_running_loop().time() < self._renewed + self._duration
+
     async def run(self) -> None:
         """Takes, keeps and gives away, for ever. Raises Lost when the Leases could not be renewed in time."""
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
         while True:
             try:
-                await asyncio.wait_for(self._round(loop.time()), self._renew_within)
-                renewed = loop.time()
+                began = loop.time()
+                await asyncio.wait_for(self._round(began), self._renew_within)
+                self._renewed = began
             except (ApiError, TimeoutError) as error:
                 log.warning("shards: %s", error or "no answer in time")
-                if loop.time() - renewed >= self._renew_within and self.held:
+                if loop.time() - self._renewed >= self._renew_within and self.held:
                     self._hold(frozenset())
                     raise Lost(f"the shards' leases: {error or 'no answer in time'}") from None
             await asyncio.sleep(self._retry)

@@ -127,12 +127,12 @@ class ApiServer:
                 self.audit.append((verb, target.plural, target.subresource, target.namespace, target.name, code))
 
     async def _faulty(self, request: web.Request, target: Target, verb: str, fault: Fault | None) -> web.StreamResponse:
+        if fault and fault.what in ("error", "reset") and not fault.after:
+            self._strike(request, fault)
         if fault is None or verb == "watch":
             return await self._answer(request, target, verb, fault)
         if fault.what == "delay":
             await asyncio.sleep(fault.seconds)
-        if fault.what in ("error", "reset") and not fault.after:
-            self._strike(request, fault)
         response = await self._answer(request, target, verb, fault)
         if fault.what == "hang":
             await asyncio.Event().wait()
