@@ -99,7 +99,7 @@ class View:
         unsaid = before.cancelled and before.desired != run.desired
         asked = before.rounds != run.rounds or unsaid
         if not known or asked or before.status.get("revision") != run.status.get("revision"):
-            self.board = None
+            self.board = self.saving = None  # What was news is told anew, if it is news still.
             self._read_status()
             self.changed.update(pods)
         elif self.board:

@@ -200,7 +200,7 @@ class ApiServer:
         namespace = target.namespace or None
         found, version = self.store.list(kind.key, namespace), str(self.store.version)
         if fault and fault.what == "stale":
-            at = max(self.store.shelf(kind.key).dropped, self.store.version - fault.back)
+            at = max(1, self.store.shelf(kind.key).dropped, self.store.version - fault.back)
             found, version = self.store.before(kind.key, at, namespace), str(at)
         items = [body for body in found if match(body)]
         meta: Object = {"resourceVersion": version}
