@@ -24,6 +24,7 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.runstatus import Asked
 from tradewind.control.runwatch import RunInformer
+from tradewind.control.save import save
 from tradewind.control.sensortasks import SensorTasks
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
@@ -33,7 +34,6 @@ from tradewind.control.templates import Templates
 from tradewind.control.view import Key, View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
-from tradewind.kube.fairqueue import Lane
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
 from tradewind.kube.resources import RUNS
@@ -309,24 +309,15 @@ class RunReconciler:
         view.told.update(item["task"] for item in refused)
 
     async def _save(self, view: View, status: runstatus.Status) -> None:
-        """Writes the status, on condition that the run is as we know it. Raises Conflict when it is not. The whole status is sent: that
-        costs the API server less than a patch, which it has to merge."""
+        """Writes the status. Raises Conflict when the run is not as we know it."""
         run = view.run
-        wanted = runstatus.merged(run.status, status)
-        if wanted == run.status:
-            return
-        meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
-        body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": wanted}
-        lane = Lane.NORMAL if wanted["phase"] == run.phase else Lane.URGENT
-        began = asyncio.get_running_loop().time()
         try:
-            with flow(run.namespace, run.uid, lane):
-                answer = await self._client.replace(RUNS, run.namespace, run.name, body, "status")
+            if not (stored := await save(self._client, view, status)):
+                return
         except NotFound:
             self._forget(run.uid)
             return
-        view.save_took = asyncio.get_running_loop().time() - began
-        view.update(read_run(answer), self.pods.of(run.uid))
+        view.update(read_run(stored), self.pods.of(run.uid))
         if view.run.phase != run.phase:
             self._announce(view.run)
         elif len(view.run.status.get("produced") or ()) > len(run.status.get("produced") or ()):

@@ -13,7 +13,7 @@ import orjson
 import yaml
 from aiohttp import web
 
-from tradewind.local.apiserver import discovery, selectors, table, watch
+from tradewind.local.apiserver import discovery, listing, selectors, table, watch
 from tradewind.local.apiserver.errors import StatusError, bad_request
 from tradewind.local.apiserver.faults import Fault, Faults
 from tradewind.local.apiserver.identities import Identities
@@ -196,31 +196,10 @@ class ApiServer:
         )
 
     def _list(self, request: web.Request, kind: Kind, target: Target, fault: Fault | None) -> web.StreamResponse:
-        match = self._selected(request, kind)
-        namespace = target.namespace or None
-        found, version = self.store.list(kind.key, namespace), str(self.store.version)
-        if fault and fault.what == "stale":
-            at = max(1, self.store.shelf(kind.key).dropped, self.store.version - fault.back)
-            found, version = self.store.before(kind.key, at, namespace), str(at)
-        items = [body for body in found if match(body)]
-        meta: Object = {"resourceVersion": version}
-        if token := request.query.get("continue"):
-            version, _, after = token.partition("|")
-            namespace, _, name = after.partition("/")
-            items = [
-                body
-                for body in items
-                if (body["metadata"].get("namespace", ""), body["metadata"]["name"]) > (namespace, name)
-            ]
-            meta["resourceVersion"] = version
-        limit = int(request.query.get("limit") or 0)
-        if limit and len(items) > limit:
-            meta["remainingItemCount"] = len(items) - limit
-            items = items[:limit]
-            last = items[-1]["metadata"]
-            meta["continue"] = f"{version}|{last.get('namespace', '')}/{last['name']}"
+        namespace, back = target.namespace or None, fault.back if fault and fault.what == "stale" else 0
+        meta, items = listing.page(self.store, kind.key, namespace, self._selected(request, kind), request.query, back)
         if table.wanted(request.headers.get("Accept", "")):
-            shown = table.render(kind, items, self._time(), version)
+            shown = table.render(kind, items, self._time(), meta["resourceVersion"])
             shown["metadata"] = meta
             return _json(shown)
         return _json({"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": meta, "items": items})

@@ -1,0 +1,187 @@
+"""On a real cluster: the operator is killed again and again, components of the control plane and of the node are restarted, pods are
+evicted and a node is drained. Every task runs as often as it should, by its own side effects, and no retry of a user is spent."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from cluster.fixtures import Cluster
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError
+from tradewind.kube.resources import LEASES, PODS
+from worlds.real import real
+from worlds.world import Body, World, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+CHAIN, FAN = 40, 100
+COUNT = """
+import collections, json, os
+lines = open(os.environ["WORK"] + "/" + os.environ["RUN"]).read().split()
+ran = collections.Counter(lines)
+json.dump({"marks": len(ran), "often": {k: n for k, n in ran.items() if n > 1}}, open(os.environ["TRADEWIND_OUTPUTS"], "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def world(cluster: Cluster) -> Iterator[World]:
+    with real(cluster, f"faults-{secrets.token_hex(2)}") as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def deployed(world: World) -> AsyncIterator[Callable[[], None]]:
+    """An operator that is started again whenever it ends, as by a Deployment; what is yielded kills it."""
+    processes = [world.start_operator()]
+
+    async def supervise() -> None:
+        while True:
+            if processes[-1].poll() is not None:
+                processes.append(world.start_operator())
+            await asyncio.sleep(0.2)
+
+    supervisor = asyncio.create_task(supervise())
+    try:
+        yield lambda: processes[-1].kill()
+    finally:
+        supervisor.cancel()
+        processes[-1].kill()
+        processes[-1].wait()
+
+
+def marking(name: str, seconds: float, *above: str, **more: Any) -> Body:
+    """A task that leaves a mark when it has done its work."""
+    return {"dependsOn": list(above), "script": {"shell": f'sleep {seconds}; echo {name} >> "$WORK/$RUN"'}, **more}
+
+
+def marked(world: World, name: str, tasks: Body, **spec: Any) -> Body:
+    """A DAG whose last task counts the marks."""
+    leaves = [task for task in tasks if not any(task in other["dependsOn"] for other in tasks.values())]
+    counting = {"count": {"dependsOn": leaves, "script": {"python": COUNT}}}
+    env = {"WORK": world.work, "RUN": "$[[ run.name ]]"}
+    return world.dag(name, {**tasks, **counting}, defaults={"env": env, "retries": {"limit": 0}}, **spec)
+
+
+def fan(count: int, seconds: float, **more: Any) -> Body:
+    body = marking("$ITEM", seconds, **more)
+    return {**body, "env": {"ITEM": "$[[ item ]]"}, "forEach": {"items": [f"i{at}" for at in range(count)]}}
+
+
+async def test_sigkill_every_five_seconds_under_a_chain_of_forty_and_a_fan_out_of_a_hundred(world: World) -> None:
+    tasks = {f"t{at}": marking(f"t{at}", 0, *([f"t{at - 1}"] if at else [])) for at in range(CHAIN)}
+    tasks["fan"] = {**fan(FAN, 0.2), "forEach": {**fan(FAN, 0.2)["forEach"], "parallelism": 10}}
+    async with deployed(world) as kill, world.client() as client:
+        run = await world.start(client, marked(world, "killed", tasks))
+        ending, kills = asyncio.create_task(world.finished(client, run, 500)), 0
+        while not ending.done():
+            await asyncio.wait([ending], timeout=5)
+            if not ending.done():
+                kill()
+                kills += 1
+        status = await ending
+        assert kills > 5 and status["phase"] == "Succeeded", status
+        assert status["outputs"]["count"] == {"marks": CHAIN + FAN, "often": {}}
+        assert not status.get("failures") and len(status["attempts"].splitlines() or []) > 0
+        assert {pod["status"]["phase"] for pod in await world.pods(client, run)} == {"Succeeded"}
+
+
+async def running(world: World, client: Client, run: str, count: int) -> list[str]:
+    """Names of the run's pods, once so many run."""
+
+    async def enough() -> Any:
+        with contextlib.suppress(ApiError):
+            pods = await world.pods(client, run)
+            found = [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running"]
+            return found if len(found) >= count else None
+
+    return list(await eventually(enough, 120))
+
+
+async def test_a_restart_of_any_component_of_the_cluster_costs_no_attempt(world: World, cluster: Cluster) -> None:
+    tasks = {"fan": fan(8, 45), **{f"t{at}": marking(f"t{at}", 1, *([f"t{at - 1}"] if at else [])) for at in range(12)}}
+    async with deployed(world), world.client() as client:
+        run = await world.start(client, marked(world, "restarted", tasks))
+        await running(world, client, run, 8)
+        for component in (
+            "kube-apiserver",
+            "etcd",
+            "kubelet",
+            "containerd",
+            "kube-controller-manager",
+            "kube-scheduler",
+        ):
+            await asyncio.to_thread(cluster.restart, component)
+        status = await world.finished(client, run, 300)
+        assert status["phase"] == "Succeeded", status
+        assert status["outputs"]["count"] == {"marks": 20, "often": {}} and not status.get("failures")
+        assert status["progress"] == "21/21"
+
+
+async def test_an_api_server_that_is_away_for_longer_than_leases_and_time_outs_costs_no_attempt(
+    world: World, cluster: Cluster
+) -> None:
+    tasks = {"fan": fan(5, 20), "first": marking("first", 1), "second": marking("second", 1, "first")}
+    async with deployed(world), world.client() as client:
+        run = await world.start(client, marked(world, "away", tasks))
+        await running(world, client, run, 5)
+        await asyncio.to_thread(cluster.kill, "kube-apiserver")
+        # Longer than a lease (15 s), a request (30 s) and the tasks themselves: they end while nobody can be told.
+        await asyncio.sleep(50)
+        await asyncio.to_thread(cluster.restart, "kube-apiserver")
+        status = await world.finished(client, run, 200)
+        assert status["phase"] == "Succeeded" and not status.get("failures"), status
+        assert status["outputs"]["count"] == {"marks": 7, "often": {}}
+
+
+async def test_evicted_and_drained_pods_run_again_and_spend_no_retry_of_the_user(
+    world: World, cluster: Cluster
+) -> None:
+    async with deployed(world), world.client() as client:
+        run = await world.start(client, marked(world, "drained", {"fan": fan(4, 15)}))
+        evicted = (await running(world, client, run, 4))[0]
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": evicted}}
+        path = f"/api/v1/namespaces/{world.namespace}/pods/{evicted}/eviction"
+        cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction))
+        node = (await client.get(PODS, world.namespace, evicted))["spec"]["nodeName"]
+        try:
+            drain = ["drain", node, "--force", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s"]
+            uid = (await world.pods(client, run))[0]["metadata"]["labels"]["tradewind.dev/run-uid"]
+            await asyncio.to_thread(cluster.kubectl, *drain, f"--pod-selector=tradewind.dev/run-uid={uid}", timeout=90)
+        finally:
+            cluster.kubectl("uncordon", node)
+        status = await world.finished(client, run, 200)
+        assert status["phase"] == "Succeeded", status
+        assert status["outputs"]["count"] == {"marks": 4, "often": {}}
+        lost = [item["reason"] for item in status["failures"]]
+        assert len(lost) >= 4 and set(lost) <= {"Evicted", "PodDeleted"}  # losses, of which retries.limit 0 allows
+
+
+async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World) -> None:
+    first, second = (world.start_operator("--identity", name, "--lease-name", "handed") for name in ("one", "two"))
+    try:
+        async with world.client() as client:
+
+            async def holder() -> Any:
+                with contextlib.suppress(ApiError):
+                    return (await client.get(LEASES, world.namespace, "handed"))["spec"].get("holderIdentity")
+
+            leader = await eventually(holder, 60)
+            run = await world.start(client, marked(world, "handed", {"a": marking("a", 3), "b": marking("b", 1, "a")}))
+            await running(world, client, run, 1)
+            {"one": first, "two": second}[leader].kill()
+
+            async def other() -> Any:
+                return await holder() not in (None, "", leader)
+
+            await eventually(
+                other, 15 + 2 + 2 + 5
+            )  # the lease, the two looks of the one that waits, and a slow machine
+            status = await world.finished(client, run, 60)
+            assert status["phase"] == "Succeeded" and status["outputs"]["count"] == {"marks": 2, "often": {}}
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
