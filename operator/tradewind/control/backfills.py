@@ -17,6 +17,7 @@ from tradewind.control.backfillstatus import held, status_of
 from tradewind.control.backfillticks import BackfillTicks, Occasions
 from tradewind.control.dagfacts import DAGIndex
 from tradewind.control.events import EventSink
+from tradewind.control.poison import isolated
 from tradewind.control.run import Run, read_run
 from tradewind.control.runstatus import difference
 from tradewind.control.triggers import Waits
@@ -124,7 +125,8 @@ class BackfillReconciler:
         for namespace in namespaces:
             for body in (await self._client.list(BACKFILLS, namespace))["items"]:
                 if owns(body["metadata"]["namespace"]):
-                    self.seen(body, False)
+                    with isolated(self._events, "Backfill", body):
+                        self.seen(body, False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""

@@ -22,6 +22,7 @@ from tradewind.control.light import USUAL, Light
 from tradewind.control.memory import trimmer
 from tradewind.control.objects import ObjectChanges
 from tradewind.control.objectwatch import ObjectWatches
+from tradewind.control.poison import isolated
 from tradewind.control.poolstatus import PoolReconciler
 from tradewind.control.posted import Posted
 from tradewind.control.revisionhistory import RevisionHistory
@@ -275,8 +276,19 @@ class Engine:
 
         kopf.on.login(registry=registry)(login)
         for plural, seen in self.heard.items():
-            kopf.on.event(GROUP, VERSION, plural, registry=registry)(_handler(plural, seen))
+            kopf.on.event(GROUP, VERSION, plural, registry=registry)(self._handler(plural, seen))
         return registry
+
+    def _handler(self, plural: str, seen: Seen) -> Callable[..., Any]:
+        """One that kopf calls."""
+
+        async def handle(event: Any, **_: Any) -> None:
+            metrics.watch_last_event.labels(plural).set(time.time())
+            body = dict(event["object"])
+            with isolated(self.events, body.get("kind", plural), body):
+                seen(body, event["type"] == "DELETED")
+
+        return handle
 
     @property
     def heard(self) -> dict[str, Seen]:
@@ -343,16 +355,6 @@ class Engine:
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()
-
-
-def _handler(plural: str, seen: Seen) -> Callable[..., Any]:
-    """One that kopf calls."""
-
-    async def handle(event: Any, **_: Any) -> None:
-        metrics.watch_last_event.labels(plural).set(time.time())
-        seen(dict(event["object"]), event["type"] == "DELETED")
-
-    return handle
 
 
 def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:

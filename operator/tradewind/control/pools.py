@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind.control.observe import unit_of
+from tradewind.control.poison import isolated
 from tradewind.kube.client import Client, Object
 from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, RUN_UID, Pod
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS
@@ -65,7 +66,8 @@ class PoolBook:
         for resource, namespace in [*pools, *([(CLUSTER_POOLS, None)] if None in namespaces else [])]:
             for body in (await client.list(resource, namespace))["items"]:
                 if not resource.namespaced or self._owned.owns(body["metadata"]["namespace"]):
-                    self.pool_seen({**body, "kind": resource.kind}, deleted=False)
+                    with isolated(None, resource.kind, body):  # The watch tells of it too, and says so on the object.
+                        self.pool_seen({**body, "kind": resource.kind}, deleted=False)
 
     # What the watches say.
 

@@ -98,7 +98,7 @@ class RunReconciler:
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
         self._beginner = Beginner(client, revisions, templates, clock)
-        self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing)
+        self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing, events)
 
     # What the watches say.
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import orjson
 
+from tradewind.control.events import EventSink
+from tradewind.control.poison import isolated
 from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
@@ -53,10 +55,11 @@ class RunInformer(Reflector):
         known: Callable[[str], int],
         seen: Callable[[Run, bool], None],
         missing: Callable[[str | None, set[str], int], None],
+        events: EventSink | None = None,
     ) -> None:
         """`known(uid)` is the resource version that is known of a run, 0 for none."""
         super().__init__(client, namespaces)
-        self._known, self._told, self._missing = known, seen, missing
+        self._known, self._told, self._missing, self._events = known, seen, missing, events
         self._listed: defaultdict[str | None, set[str]] = defaultdict(set)
         self._look = asyncio.Event()
         """Runs that have ended are to be read: an event about one may have been missed."""
@@ -65,9 +68,8 @@ class RunInformer(Reflector):
         """Takes runs that have not ended."""
         page = parse_page(raw)
         for item in page.items:
-            run = read_run(orjson.loads(memoryview(item)))
-            self._listed[namespace].add(run.uid)
-            self._told(run, False)
+            self._listed[namespace].add(_head(item).metadata.uid)
+            self._tell(item, False)
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -79,8 +81,13 @@ class RunInformer(Reflector):
         """Takes a change; most are the operator's own, and known."""
         meta = _head(raw).metadata
         if kind == "DELETED" or (kind != "BOOKMARK" and int(meta.resource_version) > self._known(meta.uid)):
-            self._told(read_run(orjson.loads(memoryview(raw))), kind == "DELETED")
+            self._tell(raw, kind == "DELETED")
         return meta.resource_version
+
+    def _tell(self, raw: bytes, deleted: bool) -> None:
+        body = orjson.loads(memoryview(raw))
+        with isolated(self._events, "DAGRun", body):
+            self._told(read_run(body), deleted)
 
     async def read_ended(self) -> None:
         """Reads the runs that have ended, page by page, at the start and whenever something may have been missed; for ever."""
@@ -105,5 +112,5 @@ class RunInformer(Reflector):
         async for item in items(self._client, RUNS, namespace, PAGE):
             meta = _head(item).metadata
             if int(meta.resource_version) > self._known(meta.uid):
-                self._told(read_run(orjson.loads(memoryview(item))), False)
+                self._tell(item, False)
             await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from tradewind.control.dagfacts import DAGFacts, DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.firing import Known
 from tradewind.control.followers import Followers
+from tradewind.control.poison import isolated
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
 from tradewind.control.validity import Validity
@@ -131,7 +132,8 @@ class TriggerReconciler:
         """Reads the triggers: whether a run may be deleted depends on them."""
         for namespace in namespaces:
             for body in (await self._client.list(TRIGGERS, namespace))["items"]:
-                (self.seen if owns(body["metadata"]["namespace"]) else self.others_seen)(body, False)
+                with isolated(self._events, "Trigger", body):
+                    (self.seen if owns(body["metadata"]["namespace"]) else self.others_seen)(body, False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""

@@ -1,0 +1,134 @@
+"""Objects with anything in them, as a hand-edit, another version's CRDs or a bug may leave them: nothing that reads them may fall over, for
+what falls over in a watch takes everybody's runs with it."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tradewind.control.engine import Engine
+from tradewind.control.observe import observe
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.pod import RUN_UID, parse_pod
+from tradewind.kube.resources import TEMPLATES
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(max_size=20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+WORDS = st.sampled_from(
+    [
+        "phase",
+        "attempts",
+        "archive",
+        "nodes",
+        "outputs",
+        "waiting",
+        "failures",
+        "conditions",
+        "task",
+        "reason",
+        "type",
+        "status",
+        "dag",
+        "schedule",
+        "cron",
+        "tasks",
+        "params",
+        "slots",
+        "revision",
+        "progress",
+        "total",
+        "edited",
+        "history",
+        "start",
+        "end",
+        "ticks",
+        "source",
+        "every",
+        "event",
+        "completed",
+        "assets",
+        "sensor",
+        "suspend",
+        "desiredState",
+    ]
+) | st.text(max_size=8)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=12
+)
+MAPS = st.dictionaries(WORDS, JSON, max_size=6)
+KINDS = [
+    "dags",
+    "pools",
+    "clusterpools",
+    "approvals",
+    "triggers",
+    "backfills",
+    *(item.plural for item in TEMPLATES.values()),
+]
+NAMES = {"kind": {item.plural: item.kind for item in TEMPLATES.values()}}
+
+
+def played(test: Callable[[Engine], Awaitable[None]]) -> None:
+    """Runs a test with an engine that reaches no server."""
+
+    async def run() -> None:
+        async with Client(Connection("http://127.0.0.1:1")) as client:
+            await test(Engine(client, (), "x", "me"))
+
+    asyncio.run(run())
+
+
+def body_of(spec: Any, status: Any, kind: str = "", **meta: Any) -> dict[str, Any]:
+    metadata = {"name": "n", "namespace": "default", "uid": "u", "resourceVersion": "7", "generation": 1, **meta}
+    metadata["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    return {"kind": kind, "metadata": metadata, "spec": spec, "status": status}
+
+
+@pytest.mark.parametrize("plural", KINDS)
+@settings(max_examples=150, deadline=None)
+@given(spec=MAPS, status=MAPS)
+def test_what_watches_of_definitions_tell_is_taken(plural: str, spec: Any, status: Any) -> None:
+    async def see(engine: Engine) -> None:
+        body = body_of(spec, status, NAMES["kind"].get(plural, ""))
+        if plural.startswith("cluster"):
+            del body["metadata"]["namespace"]
+        for kind in ("ADDED", "DELETED"):
+            await engine._handler(plural, engine.heard[plural])(event={"type": kind, "object": body})
+
+    played(see)
+
+
+@settings(max_examples=400, deadline=None)
+@given(spec=MAPS, status=MAPS)
+def test_runs_that_can_not_be_read_are_left_alone(spec: Any, status: Any) -> None:
+    async def see(engine: Engine) -> None:
+        raw = orjson.dumps(body_of({"dag": "d", **spec}, status))
+        engine.runs.informer.event("ADDED", raw)
+        engine.runs.informer.event("DELETED", raw)
+        good = orjson.dumps(body_of({"dag": "d"}, {}, uid="good", name="good"))
+        engine.runs.informer.event("ADDED", good)
+        assert "good" in engine.runs.views
+
+    played(see)
+
+
+@settings(max_examples=400, deadline=None)
+@given(status=MAPS, labels=st.dictionaries(WORDS, st.text(max_size=9), max_size=4), message=st.text(max_size=5_000))
+def test_pods_with_any_status_labels_and_termination_message_are_understood(
+    status: Any, labels: Any, message: str
+) -> None:
+    ended = {"name": "main", "state": {"terminated": {"exitCode": 0, "message": message}}}
+    base = body_of({}, {"phase": "Succeeded", "containerStatuses": [ended]}, labels={RUN_UID: "u", **labels})
+    assert observe(parse_pod(orjson.dumps(base))) is not None
+    with contextlib.suppress(ValueError):  # what is no pod at all is refused by the parser, which the reflector expects
+        observe(parse_pod(orjson.dumps({**base, "status": status})))
