@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from .campaign import Result, campaign, check, first_found, scenario_of, shrunk
+from .checker import violations
 from .history import PODS, RUNS, History
 from .plants import PLANTS
 from .world import simulate
@@ -86,9 +87,9 @@ def _one(seed: int) -> int:
         console.print(f"  {name}: {task}", markup=False)
     for trouble in scenario.troubles:
         console.print(f"  {trouble}", markup=False)
-    history, _ = simulate(scenario)
+    history, left = simulate(scenario)
     _timeline(history)
-    found = check(scenario)[0]
+    found = violations(scenario, history, left)
     for words in found:
         console.print(words, style="red", markup=False)
     console.print(f"violations {len(found)}")

@@ -6,13 +6,14 @@ from itertools import combinations
 
 from tradewind.control.run import read_run
 from tradewind.control.status import Packed, decode
+from tradewind.kube.pod import RUN
 from tradewind.local.apiserver.store import Object
+from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import FAILURES, Attempt
 
 from .history import PODS, RUNS, Execution, History
 from .scenario import Scenario, expected
 
-FINAL = ("Succeeded", "Failed", "Cancelled")
 LATE = 45.0
 """Seconds after the end of a run after which no container of it may start: a pod that was on its way may still."""
 
@@ -74,8 +75,7 @@ def _ended(scenario: Scenario, executions: Mapping[str, list[Execution]], name: 
     if state not in ("Succeeded", "Failed"):
         return True
     task = scenario.tasks[name]
-    wanted = (0, 1) if state == "Succeeded" else (1, task.limit + 1)
-    code, times = wanted
+    code, times = (0, 1) if state == "Succeeded" else (1, task.limit + 1)
 
     def enough(key: str) -> bool:
         done = [item for item in executions.get(key, []) if item.code == code and (item.ended or by + 1) <= by]
@@ -89,7 +89,7 @@ def _ended_right(
 ) -> Iterator[str]:
     name, status = body["metadata"]["name"], body.get("status") or {}
     states, phase = expected(scenario)
-    if status.get("phase") not in FINAL:
+    if status.get("phase") not in FINAL_PHASES:
         yield f"never ended: {status.get('phase')} {status.get('message')}; waiting: {status.get('waiting')}"
         return
     if status["phase"] != phase:
@@ -139,7 +139,7 @@ def _told_the_truth(history: History, executions: Mapping[str, list[Execution]],
 def _ended_once(history: History, run: str) -> Iterator[str]:
     """A run that has ended stays as it is, unless somebody gave it an older status."""
     phases = [status.get("phase") for _, status in history.statuses(run)]
-    final = [at for at, phase in enumerate(phases) if phase in FINAL]
+    final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]
     if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:
         yield f"it had ended, and went on: {phases[final[0] :]}"
 
@@ -148,10 +148,10 @@ def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Ite
     """No pod of a run that has ended is alive, and none starts later."""
     for kind_and_name, body in left.items():
         labels = body["metadata"].get("labels") or {}
-        mine = kind_and_name.startswith(f"{PODS}/") and labels.get("tradewind.dev/run") == run
+        mine = kind_and_name.startswith(f"{PODS}/") and labels.get(RUN) == run
         if mine and body["status"].get("phase") not in ("Succeeded", "Failed"):
             yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
-    ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL]
+    ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL_PHASES]
     if ends and "rolled back" not in history.touched[run]:
         for item in history.executions:
             if item.run == run and item.started > ends[0] + LATE:

@@ -40,7 +40,6 @@ class Write:
     """One change of what is stored; `body` is None where it was removed."""
 
     at: float
-    turn: int
     kind: str
     name: str
     body: Object | None
@@ -59,13 +58,13 @@ class History:
     faults: list[str] = field(default_factory=list)
     """Kinds of faults that took effect."""
 
-    def record(self, store: Store, now: Callable[[], tuple[float, int]]) -> None:
+    def record(self, store: Store, now: Callable[[], float]) -> None:
         """Notes every change of runs and pods from here on."""
         put, remove = store.put, store.remove
 
         def noted(kind: str, body: Object, gone: bool) -> None:
             if kind in (RUNS, PODS):
-                self.writes.append(Write(*now(), kind, body["metadata"]["name"], None if gone else body))
+                self.writes.append(Write(now(), kind, body["metadata"]["name"], None if gone else body))
 
         def recorded_put(kind: str, body: Object) -> Object:
             stored = put(kind, body)

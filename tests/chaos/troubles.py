@@ -199,10 +199,9 @@ async def cancelled(here: "Simulation", trouble: Trouble) -> bool:
 @kind("run deleted")
 async def deleted(here: "Simulation", trouble: Trouble) -> bool:
     name = f"r{trouble.pick % here.scenario.runs}"
-    if here.server.store.get(RUNS, "default", name) is None:
+    if not here.delete("dagruns", name):
         return False
     here.history.touched[name].add("deleted")
-    here.delete("dagruns", name)
     return True
 
 

@@ -66,7 +66,7 @@ class Simulation:
         """Plays the scenario."""
         self.loop.set_task_factory(own_tasks)
         self.runner = await self.server.open()
-        self.history.record(self.server.store, lambda: (self.loop.time(), self.loop.turns))
+        self.history.record(self.server.store, self.loop.time)
         self.create("tradewind.dev", "dags", self.scenario.dag)
         for at in range(self.scenario.runs):
             body = {

@@ -5,13 +5,14 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cluster.fixtures import Cluster
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
+from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import LEASES, PODS
 from worlds.real import real
 from worlds.world import Body, World, eventually
@@ -31,37 +32,17 @@ def world(cluster: Cluster) -> Iterator[World]:
         yield made
 
 
-@contextlib.asynccontextmanager
-async def deployed(world: World) -> AsyncIterator[Callable[[], None]]:
-    """An operator that is started again whenever it ends, as by a Deployment; what is yielded kills it."""
-    processes = [world.start_operator()]
-
-    async def supervise() -> None:
-        while True:
-            if processes[-1].poll() is not None:
-                processes.append(world.start_operator())
-            await asyncio.sleep(0.2)
-
-    supervisor = asyncio.create_task(supervise())
-    try:
-        yield lambda: processes[-1].kill()
-    finally:
-        supervisor.cancel()
-        processes[-1].kill()
-        processes[-1].wait()
-
-
 def marking(name: str, seconds: float, *above: str, **more: Any) -> Body:
     """A task that leaves a mark when it has done its work."""
     return {"dependsOn": list(above), "script": {"shell": f'sleep {seconds}; echo {name} >> "$WORK/$RUN"'}, **more}
 
 
-def marked(world: World, name: str, tasks: Body, **spec: Any) -> Body:
+def marked(world: World, name: str, tasks: Body) -> Body:
     """A DAG whose last task counts the marks."""
     leaves = [task for task in tasks if not any(task in other["dependsOn"] for other in tasks.values())]
     counting = {"count": {"dependsOn": leaves, "script": {"python": COUNT}}}
     env = {"WORK": world.work, "RUN": "$[[ run.name ]]"}
-    return world.dag(name, {**tasks, **counting}, defaults={"env": env, "retries": {"limit": 0}}, **spec)
+    return world.dag(name, {**tasks, **counting}, defaults={"env": env, "retries": {"limit": 0}})
 
 
 def fan(count: int, seconds: float, **more: Any) -> Body:
@@ -84,24 +65,25 @@ async def running(world: World, client: Client, run: str, count: int) -> list[st
 async def test_evicted_and_drained_pods_run_again_and_spend_no_retry_of_the_user(
     world: World, cluster: Cluster
 ) -> None:
-    async with deployed(world), world.client() as client:
-        run = await world.start(client, marked(world, "drained", {"fan": fan(4, 15, gracePeriod="1s")}))
-        evicted = (await running(world, client, run, 4))[0]
-        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": evicted}}
-        path = f"/api/v1/namespaces/{world.namespace}/pods/{evicted}/eviction"
-        cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction))
-        node = (await client.get(PODS, world.namespace, evicted))["spec"]["nodeName"]
-        try:
-            drain = ["drain", node, "--force", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s"]
-            uid = (await world.pods(client, run))[0]["metadata"]["labels"]["tradewind.dev/run-uid"]
-            await asyncio.to_thread(cluster.kubectl, *drain, f"--pod-selector=tradewind.dev/run-uid={uid}", timeout=90)
-        finally:
-            cluster.kubectl("uncordon", node)
-        status = await world.finished(client, run, 200)
-        assert status["phase"] == "Succeeded", status
-        assert status["outputs"]["count"] == {"marks": 4, "often": {}}
-        lost = [item["reason"] for item in status["failures"]]
-        assert len(lost) >= 4 and set(lost) <= {"Evicted", "PodDeleted"}  # losses, of which retries.limit 0 allows
+    with world.operator():
+        async with world.client() as client:
+            run = await world.start(client, marked(world, "drained", {"fan": fan(4, 15, gracePeriod="1s")}))
+            evicted = (await running(world, client, run, 4))[0]
+            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": evicted}}
+            path = f"/api/v1/namespaces/{world.namespace}/pods/{evicted}/eviction"
+            cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction))
+            node = (await client.get(PODS, world.namespace, evicted))["spec"]["nodeName"]
+            try:
+                drain = ["drain", node, "--force", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s"]
+                uid = (await world.pods(client, run))[0]["metadata"]["labels"][RUN_UID]
+                await asyncio.to_thread(cluster.kubectl, *drain, f"--pod-selector={RUN_UID}={uid}", timeout=90)
+            finally:
+                cluster.kubectl("uncordon", node)
+            status = await world.finished(client, run, 200)
+            assert status["phase"] == "Succeeded", status
+            assert status["outputs"]["count"] == {"marks": 4, "often": {}}
+            lost = [item["reason"] for item in status["failures"]]
+            assert len(lost) >= 4 and set(lost) <= {"Evicted", "PodDeleted"}  # losses, of which retries.limit 0 allows
 
 
 async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World) -> None:
@@ -121,9 +103,8 @@ async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World)
             async def other() -> Any:
                 return await holder() not in (None, "", leader)
 
-            await eventually(
-                other, 15 + 2 + 2 + 5
-            )  # the lease, the two looks of the one that waits, and a slow machine
+            # The lease, the two looks of the one that waits, and a slow machine.
+            await eventually(other, 15 + 2 + 2 + 5)
             status = await world.finished(client, run, 60)
             assert status["phase"] == "Succeeded" and status["outputs"]["count"] == {"marks": 2, "often": {}}
     finally:

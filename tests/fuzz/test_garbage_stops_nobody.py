@@ -75,7 +75,7 @@ KINDS = [
     "backfills",
     *(item.plural for item in TEMPLATES.values()),
 ]
-NAMES = {"kind": {item.plural: item.kind for item in TEMPLATES.values()}}
+KIND_OF = {item.plural: item.kind for item in TEMPLATES.values()}
 
 
 def played(test: Callable[[Engine], Awaitable[None]]) -> None:
@@ -99,7 +99,7 @@ def body_of(spec: Any, status: Any, kind: str = "", **meta: Any) -> dict[str, An
 @given(spec=MAPS, status=MAPS)
 def test_what_watches_of_definitions_tell_is_taken(plural: str, spec: Any, status: Any) -> None:
     async def see(engine: Engine) -> None:
-        body = body_of(spec, status, NAMES["kind"].get(plural, ""))
+        body = body_of(spec, status, KIND_OF.get(plural, ""))
         if plural.startswith("cluster"):
             del body["metadata"]["namespace"]
         for kind in ("ADDED", "DELETED"):

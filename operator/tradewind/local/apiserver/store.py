@@ -67,13 +67,11 @@ class Store:
                 objects.pop(place, None)
             else:
                 objects[place] = event.old
-        return [objects[place] for place in sorted(objects) if namespace is None or place[0] == namespace]
+        return _in_order(objects, namespace)
 
     def list(self, key: str, namespace: str | None = None) -> list[Object]:
         """Objects of a resource, in the order of their names."""
-        objects = self.shelf(key).objects
-        places = sorted(place for place in objects if namespace is None or place[0] == namespace)
-        return [objects[place] for place in places]
+        return _in_order(self.shelf(key).objects, namespace)
 
     def all(self) -> Iterator[tuple[str, Object]]:
         """Every object with its resource's key."""
@@ -116,3 +114,8 @@ class Store:
             shelf.dropped = shelf.events.popleft().version
         for waiter in shelf.waiters:
             waiter.set()
+
+
+def _in_order(objects: dict[tuple[str, str], Object], namespace: str | None) -> list[Object]:
+    places = sorted(place for place in objects if namespace is None or place[0] == namespace)
+    return [objects[place] for place in places]
