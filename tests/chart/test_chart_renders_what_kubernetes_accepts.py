@@ -12,7 +12,9 @@ import pytest
 import yaml
 from cryptography import x509
 from kubernetes import client
+from tradewind.control import accounts
 from tradewind.control.admission import REVIEWERS
+from tradewind.control.webhook import REVIEWS
 from tradewind.model.crd import KINDS
 
 from chart.rendering import CHART, ROOT, needs_helm, of, rendered, template
@@ -34,7 +36,9 @@ VALUES: dict[str, dict[str, Any]] = {
             "maxBodyBytes": 1_048_576,
         },
     },
-    "webhook": {"webhook": {"enabled": True, "replicas": 1, "failurePolicy": "Fail"}},
+    "webhook": {
+        "webhook": {"enabled": True, "replicas": 1, "failurePolicy": "Ignore", "checkServiceAccounts": True},
+    },
     "everything": {
         "replicas": 2,
         "shards": 6,
@@ -234,9 +238,27 @@ def test_pods_of_webhook_and_endpoint_are_not_those_of_the_operator() -> None:
 
 
 def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:
-    [webhook] = of(rendered(VALUES["webhook"]), "ValidatingWebhookConfiguration")[0]["webhooks"]
+    validate, of_accounts = of(rendered(VALUES["webhook"]), "ValidatingWebhookConfiguration")[0]["webhooks"]
     plurals = {kind.kind: kind.plural for kind in KINDS}
-    assert webhook["rules"][0]["resources"] == [plurals[kind] for kind in REVIEWERS]
+    assert validate["rules"][0]["resources"] == [plurals[kind] for kind in REVIEWERS]
+    assert of_accounts["rules"][0]["resources"] == [plurals[kind] for kind in accounts.REVIEWERS]
+    assert [webhook["clientConfig"]["service"]["path"] for webhook in (validate, of_accounts)] == list(REVIEWS)
+
+
+def test_service_accounts_are_checked_only_on_demand_and_then_always() -> None:
+    for checks in (True, False):
+        objects = rendered(
+            {
+                "watchNamespaces": ["team"],
+                "webhook": {"enabled": True, "checkServiceAccounts": checks, "failurePolicy": "Ignore"},
+            }
+        )
+        webhooks = of(objects, "ValidatingWebhookConfiguration")[0]["webhooks"]
+        assert [webhook["failurePolicy"] for webhook in webhooks] == (["Ignore", "Fail"] if checks else ["Ignore"])
+        assert len({str(webhook["namespaceSelector"]) for webhook in webhooks}) == 1
+        rules = [rule for role in of(objects, "ClusterRole") for rule in role["rules"]]
+        asks = {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]}
+        assert (asks in rules) is checks
 
 
 def test_replicas_decide_how_upgrades_go() -> None:

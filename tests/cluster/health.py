@@ -36,8 +36,14 @@ def proxy_ready() -> bool:
     return _fetch(urllib.request.Request(f"http://{NODE_IP}:10256/healthz"), None) is not None
 
 
+def kubelet_ready() -> bool:
+    """The kubelet itself: what the API server says of the node may be from before a restart."""
+    return _fetch(urllib.request.Request(f"http://{NODE_IP}:10248/healthz"), None) is not None
+
+
 def all_ready(state: Path) -> bool:
-    return api_ready(state) and node_ready(state) and pods_possible(state) and dns_ready() and proxy_ready()
+    of_node = containerd_ready(state / "containerd.sock") and kubelet_ready() and dns_ready() and proxy_ready()
+    return of_node and api_ready(state) and node_ready(state) and pods_possible(state)
 
 
 def containerd_ready(socket: Path) -> bool:

@@ -111,6 +111,7 @@ def _kubelet(state: Path) -> dict[str, object]:
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "address": NODE_IP,
+        "healthzBindAddress": NODE_IP,
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"enabled": True},

@@ -42,7 +42,9 @@ class Cluster(Asks):
 def request(kind: str, spec: Body, old: Body | None = None, **more: Any) -> Request:
     operation = more.pop("operation", "CREATE" if old is None else "UPDATE")
     new = {"metadata": more.pop("metadata", {}), "spec": spec}
-    return Request("u", kind, operation, "ns", "x", "ada", new, None if old is None else {"spec": old}, **more)
+    return Request(
+        "u", kind, operation, "ns", "x", {"username": "ada"}, new, None if old is None else {"spec": old}, **more
+    )
 
 
 def task(**terms: Any) -> Body:
@@ -201,7 +203,7 @@ REVIEW = {
 
 
 def test_a_review_is_read() -> None:
-    assert parse(REVIEW) == Request("u", "DAG", "UPDATE", "ns", "x", "ada", {"spec": {}})
+    assert parse(REVIEW) == Request("u", "DAG", "UPDATE", "ns", "x", {"username": "ada"}, {"spec": {}})
 
 
 @pytest.mark.parametrize(

@@ -10,56 +10,20 @@ from typing import Any
 
 import pytest
 from cluster.fixtures import Cluster
-from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import LEASES, PODS
+from worlds.marks import fan, marked, marking, running
 from worlds.real import real
-from worlds.world import Body, World, eventually
+from worlds.world import World, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-COUNT = """
-import collections, json, os
-lines = open(os.environ["WORK"] + "/" + os.environ["RUN"]).read().split()
-ran = collections.Counter(lines)
-json.dump({"marks": len(ran), "often": {k: n for k, n in ran.items() if n > 1}}, open(os.environ["TRADEWIND_OUTPUTS"], "w"))
-"""
 
 
 @pytest.fixture(scope="module")
 def world(cluster: Cluster) -> Iterator[World]:
     with real(cluster, f"faults-{secrets.token_hex(2)}") as made:
         yield made
-
-
-def marking(name: str, seconds: float, *above: str, **more: Any) -> Body:
-    """A task that leaves a mark when it has done its work."""
-    return {"dependsOn": list(above), "script": {"shell": f'sleep {seconds}; echo {name} >> "$WORK/$RUN"'}, **more}
-
-
-def marked(world: World, name: str, tasks: Body) -> Body:
-    """A DAG whose last task counts the marks."""
-    leaves = [task for task in tasks if not any(task in other["dependsOn"] for other in tasks.values())]
-    counting = {"count": {"dependsOn": leaves, "script": {"python": COUNT}}}
-    env = {"WORK": world.work, "RUN": "$[[ run.name ]]"}
-    return world.dag(name, {**tasks, **counting}, defaults={"env": env, "retries": {"limit": 0}})
-
-
-def fan(count: int, seconds: float, **more: Any) -> Body:
-    body = marking("$ITEM", seconds, **more)
-    return {**body, "env": {"ITEM": "$[[ item ]]"}, "forEach": {"items": [f"i{at}" for at in range(count)]}}
-
-
-async def running(world: World, client: Client, run: str, count: int) -> list[str]:
-    """Names of the run's pods, once so many run."""
-
-    async def enough() -> Any:
-        with contextlib.suppress(ApiError):
-            pods = await world.pods(client, run)
-            found = [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running"]
-            return found if len(found) >= count else None
-
-    return list(await eventually(enough, 120))
 
 
 async def test_evicted_and_drained_pods_run_again_and_spend_no_retry_of_the_user(

@@ -254,6 +254,40 @@ def _end(address: str) -> float:
     return float(value)
 
 
+async def test_nobody_raises_his_rights_by_a_dag(installed: Installed) -> None:
+    """The check of service accounts is off by default; where it is on it also holds while the webhook is away."""
+    acting, plain = dag({"a": {"serviceAccountName": "admin"}}), dag({"a": {}})
+    as_template = document("TaskTemplate", {"task": {"serviceAccountName": "admin", "image": "x"}})
+    kinds = "--resource=dags.tradewind.dev,tasktemplates.tradewind.dev,dagruns.tradewind.dev"
+    installed.kubectl("create", "role", "writer", "--verb=get,create,update,patch", kinds)
+    installed.kubectl(
+        "create", "role", "acts", "--verb=impersonate", "--resource=serviceaccounts", "--resource-name=admin"
+    )
+    installed.kubectl("create", "role", "pods", "--verb=create", "--resource=pods")
+    for user, roles in (("ada", ["writer"]), ("bo", ["writer", "acts"]), ("cy", ["writer", "pods"])):
+        for role in roles:
+            installed.kubectl("create", "rolebinding", f"{user}-{role}", f"--role={role}", f"--user={user}")
+    assert installed.apply(acting, "--dry-run=server", "--as=ada")[0]
+    _upgrade(installed, "--set", "webhook.checkServiceAccounts=true")
+
+    def refused(body: Body, user: str) -> str:
+        done, words = installed.apply(body, "--dry-run=server", f"--as={user}")
+        return "" if done else words
+
+    await eventually(lambda: asyncio.to_thread(refused, acting, "ada"), 60)
+    words = refused(acting, "ada")
+    assert "spec.tasks.a.serviceAccountName: user 'ada' may not act as service account 'admin'" in words, words
+    assert "ask for one of the rights: `impersonate` service account 'admin', or `create` pods of namespace" in words
+    assert "spec.task.serviceAccountName: user 'ada' may not" in refused(as_template, "ada")
+    for user in ("bo", "cy"):
+        assert not refused(acting, user) and not refused(as_template, user)
+    assert not refused(plain, "ada")
+    await installed.scaled(0)
+    assert "accounts.tradewind.dev" in refused(acting, "cy"), "also who may: nobody can tell"
+    assert not refused(document("DAGRun", {"dag": "d"}, "r"), "ada"), "runs go on"
+    await installed.scaled(1)
+
+
 async def _is(installed: Installed, pod: str, ready: str) -> bool:
     path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
     return installed.kubectl("get", "pod", pod, "-o", path) == ready

@@ -2,18 +2,22 @@
 
 import asyncio
 import base64
+import dataclasses
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cluster.postgres import Postgres, postgres
 from tradewind import API_VERSION
+from tradewind.cli import manifest
 from tradewind.kube.client import Client
 from tradewind.kube.pod import TRIGGER
 from tradewind.kube.resources import DAGS, PODS, RUNS, SECRETS, TRIGGERS
 from worlds.world import Body, World, eventually
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sensors" / "new-rows.yaml"
 ALL = {"succeeded": {"limit": 1_000}}
 
 
@@ -106,6 +110,37 @@ async def test_each_row_makes_one_run_also_when_the_operator_is_killed(world: Wo
         status = (await client.get(TRIGGERS, world.namespace, "orders"))["status"]
         assert status["sensor"]["cursor"] == 120 and server.password not in json.dumps(status)
         assert (await client.list(PODS, world.namespace))["items"] == []
+
+
+async def test_a_row_added_to_a_table_makes_a_run(reading: World, server: Postgres) -> None:
+    """The example, with this server's address in it."""
+    server.run("CREATE DATABASE shop")
+    shop = dataclasses.replace(server, database="shop")
+    shop.run("CREATE TABLE orders (id bigserial PRIMARY KEY, total numeric)")
+    async with reading.client() as client:
+        await secret(reading, client, server, "shop-reader")
+        for document in manifest.load(str(EXAMPLE)):
+            if document.kind == "DAG":
+                await reading.create(client, DAGS, document.body)
+            if document.kind == "Trigger":
+                sensor = document.body["spec"]["sensor"]
+                sensor["sql"] |= {"host": "127.0.0.1", "port": server.port, "sslMode": "disable"}
+                sensor["interval"] = "1s"
+                await reading.create(client, TRIGGERS, document.body)
+
+        async def made(count: int) -> Any:
+            found = await runs(reading, client, "new-rows")
+            return found if len(found) >= count else None
+
+        await asyncio.to_thread(shop.run, "INSERT INTO orders (total) VALUES (10), (0), (2.5)")
+        await eventually(lambda: made(2), 60)
+        await asyncio.to_thread(shop.run, "INSERT INTO orders (total) VALUES (30)")
+        found = await eventually(lambda: made(3), 60)
+        ended = {
+            run["spec"]["params"]["order"]: await reading.finished(client, run["metadata"]["name"]) for run in found
+        }
+        due = {order: status["outputs"]["tax"]["due"] for order, status in ended.items()}
+        assert due == {1: 2, 3: 0.5, 4: 6}
 
 
 async def test_a_task_waits_until_a_row_is_there_and_hands_it_on(reading: World, server: Postgres) -> None:

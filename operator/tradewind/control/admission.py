@@ -37,10 +37,16 @@ class Request:
     operation: str
     namespace: str
     name: str
-    user: str
+    sender: Body
+    """`userInfo`: username, groups, uid, extra."""
     new: Body
     old: Body | None = None
     subresource: str = ""
+
+    @property
+    def user(self) -> str:
+        """The name of who sends it."""
+        return str(self.sender.get("username") or "")
 
     @property
     def spec(self) -> Any:
@@ -82,6 +88,9 @@ class Asks(Protocol):
 
     async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
         """What the API server says to the pods that the podTemplates make."""
+
+    async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
+        """Whether someone may act as a service account; `""` is any of the namespace, and of all when that is empty. Raises ApiError."""
 
 
 Reviewer = Callable[[Request, Asks], Awaitable[Verdict]]
@@ -206,12 +215,12 @@ def parse(data: Any) -> Request:
             operation=str(request["operation"]),
             namespace=str(request.get("namespace") or ""),
             name=str(request.get("name") or ""),
-            user=str((request.get("userInfo") or {}).get("username") or ""),
+            sender=dict(request.get("userInfo") or {}),
             new=new or {},
             old=old,
             subresource=str(request.get("subResource") or ""),
         )
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise Malformed("`request` is not what an AdmissionReview has") from None
 
 

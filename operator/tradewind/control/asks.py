@@ -5,7 +5,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from tradewind.control.admission import KnownDAG, Verdict
+from tradewind.control.access import may
+from tradewind.control.admission import Body, KnownDAG, Verdict
 from tradewind.control.dagfacts import allowed_from
 from tradewind.control.launch import Held, forbidden
 from tradewind.control.podbuild import Unrenderable
@@ -73,6 +74,12 @@ class ClusterAsks:
         problems = [problem for verdict in verdicts for problem in verdict.problems]
         warnings += [warning for verdict in verdicts for warning in verdict.warnings]
         return Verdict(problems, warnings)
+
+    async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
+        """Who may make pods may make some that act as any account of the namespace, by Kubernetes' own rules. Raises ApiError."""
+        as_account = {"verb": "impersonate", "group": "", "resource": "serviceaccounts", "namespace": namespace}
+        pods = {"verb": "create", "group": "", "resource": "pods", "namespace": namespace}
+        return await may(self._client, sender, **as_account, name=account) or await may(self._client, sender, **pods)
 
     async def _pod(self, namespace: str, task: str, body: bytes) -> Verdict:
         path = f"spec.tasks.{task}.podTemplate"

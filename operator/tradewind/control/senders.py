@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 
 from tradewind import GROUP
+from tradewind.control.access import may
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, NotFound, Unavailable
-from tradewind.kube.resources import ACCESS_REVIEWS, SECRETS, TOKEN_REVIEWS
+from tradewind.kube.resources import SECRETS, TOKEN_REVIEWS
 from tradewind.model.duration import seconds
 from tradewind.model.event import Authentication, KubernetesSenders, SecretKey, SignedEvents
 from tradewind.plan.bucket import Bucket
@@ -137,16 +138,7 @@ class Senders:
             "subresource": "events",
             "name": trigger,
         }
-        spec = {
-            "user": user.get("username") or "",
-            "groups": user.get("groups") or [],
-            "uid": user.get("uid") or "",
-            "extra": user.get("extra") or {},
-            "resourceAttributes": attributes,
-        }
-        body = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.kind, "spec": spec}
-        status = orjson.loads(await self._client.create(ACCESS_REVIEWS, "", body)).get("status") or {}
-        return status.get("allowed") is True and not status.get("denied")
+        return await may(self._client, user, **attributes)
 
     async def _secret(self, namespace: str, ref: SecretKey) -> bytes:
         async def read() -> bytes:

@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from ssl import SSLContext
 
 import orjson
 from aiohttp import web
 
 from tradewind import metrics
-from tradewind.control.admission import REVIEWERS, Asks, Malformed, Request, Verdict, admit, answer, parse
+from tradewind.control import accounts, admission
+from tradewind.control.admission import Asks, Malformed, Request, Reviewer, Verdict, admit, answer, parse
 
 log = logging.getLogger(__name__)
-PATH = "/validate"
+REVIEWS: Mapping[str, Mapping[str, Reviewer]] = {"/validate": admission.REVIEWERS, "/accounts": accounts.REVIEWERS}
+"""Path -> kind -> who reviews it."""
 LARGEST = 8 * 2**20
 """Bytes of a request. The API server takes 3 MiB at most, and asks with the object as it was and as it would be."""
 AT_ONCE = 16
@@ -40,11 +42,11 @@ async def serve(asks: Asks, port: int, context: SSLContext) -> AsyncIterator[Non
         except (orjson.JSONDecodeError, Malformed) as error:
             return web.Response(status=400, text=f"not an AdmissionReview: {error}")
         async with places:
-            answered = answer(request, await _timed(request, asks))
+            answered = answer(request, await _timed(request, asks, REVIEWS[http.path]))
         return web.Response(body=orjson.dumps(answered), content_type="application/json")
 
     app = web.Application(client_max_size=LARGEST)
-    app.add_routes([web.post(PATH, validate)])
+    app.add_routes([web.post(path, validate) for path in REVIEWS])
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, keepalive_timeout=IDLE, shutdown_timeout=10)
     await runner.setup()
     try:
@@ -54,13 +56,13 @@ async def serve(asks: Asks, port: int, context: SSLContext) -> AsyncIterator[Non
         await runner.cleanup()
 
 
-async def _timed(request: Request, asks: Asks) -> Verdict:
+async def _timed(request: Request, asks: Asks, reviewers: Mapping[str, Reviewer]) -> Verdict:
     """The verdict. An error of our own becomes code 500: then the failure policy decides, and not we."""
-    kind = request.kind if request.kind in REVIEWERS else "other"
+    kind = request.kind if request.kind in reviewers else "other"
     began = time.perf_counter()
     allowed = "error"
     try:
-        verdict = await admit(request, asks)
+        verdict = await admit(request, asks, reviewers)
         allowed = "false" if verdict.problems else "true"
     except Exception:
         log.exception("reviewing %s %s/%s", request.kind, request.namespace, request.name)

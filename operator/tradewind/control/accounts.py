@@ -1,0 +1,52 @@
+"""Whether whoever writes a DAG may act as the service accounts that its pods get the token of: by a DAG nobody raises his own rights."""
+
+import asyncio
+from collections.abc import Mapping
+
+from tradewind.control.admission import Asks, Request, Reviewer, Verdict
+from tradewind.control.review import review_dag
+from tradewind.plan.accounts import ANY, of_dag, of_template
+from tradewind.plan.problem import Problem
+
+
+async def _dag(request: Request, asks: Asks) -> Verdict:
+    """What a DAG without a fault asks for. One with a fault is refused: when it is mended from elsewhere nobody looks again."""
+    rendering = await asks.rendering(request.namespace, request.name, request.spec)
+    result = await asyncio.to_thread(review_dag, rendering)
+    if result.problems:
+        return Verdict(result.problems)
+    return await _allowed(request, asks, await asyncio.to_thread(of_dag, result.content))
+
+
+async def _template(request: Request, asks: Asks) -> Verdict:
+    return await _allowed(request, asks, of_template(request.spec))
+
+
+async def _allowed(request: Request, asks: Asks, used: Mapping[str, str]) -> Verdict:
+    """Raises ApiError where it can't be asked: then the answer is an error, which refuses too."""
+    allowed = await asyncio.gather(*(asks.may_use(request.sender, request.namespace, account) for account in used))
+    return Verdict(
+        [
+            _refusal(request, path, account)
+            for (account, path), may in zip(used.items(), allowed, strict=True)
+            if not may
+        ]
+    )
+
+
+def _refusal(request: Request, path: str, account: str) -> Problem:
+    where = f"of namespace {request.namespace}" if request.namespace else "of all namespaces"
+    which = f"service account {account!r}" if account != ANY else f"the service accounts {where}"
+    what = f"user {request.user!r} may not act as {which}, as pods of this would"
+    again = f"one of the rights: `impersonate` {which}, or `create` pods {where}"
+    return Problem(path, what, f"take another account, or ask for {again}")
+
+
+REVIEWERS: Mapping[str, Reviewer] = {
+    "DAG": _dag,
+    "TaskTemplate": _template,
+    "DAGTemplate": _template,
+    "ClusterTaskTemplate": _template,
+    "ClusterDAGTemplate": _template,
+}
+"""Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
