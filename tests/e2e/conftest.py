@@ -33,3 +33,8 @@ def operated(world: World) -> Iterator[World]:
     """A world with an operator."""
     with world.operator():
         yield world
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What judges the whole session comes last."""
+    items.sort(key=lambda item: item.path.name == "test_rights_are_those_that_are_used.py")

@@ -22,7 +22,8 @@ ALL = {"succeeded": {"limit": 1_000}}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
+def server(world: World) -> Iterator[Postgres]:
+    """Of each world: tables of one are none of the other's."""
     with postgres() as started:
         yield started
 

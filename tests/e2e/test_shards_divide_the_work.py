@@ -9,6 +9,7 @@ import pytest
 from tradewind import API_VERSION
 from tradewind.kube.resources import DAGS, LEASES, PODS, RUNS, TASK_TEMPLATES
 from tradewind.plan.shard import shard_of
+from worlds.accounts import admit
 from worlds.real import real
 from worlds.world import World, eventually
 
@@ -31,6 +32,7 @@ def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
     else:
         cluster = request.getfixturevalue("cluster")
         with real(cluster, names[0]) as first, real(cluster, names[1]) as second:
+            admit(cluster, second.namespace, first.namespace)
             yield [first, second]
 
 

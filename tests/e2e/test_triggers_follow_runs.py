@@ -12,6 +12,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from tradewind.plan.shard import shard_of
+from worlds.accounts import admit
 from worlds.real import real
 from worlds.world import Body, World, eventually, printed
 
@@ -160,6 +161,7 @@ def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
     else:
         cluster = request.getfixturevalue("cluster")
         with real(cluster, names[0]) as first, real(cluster, names[1]) as second:
+            admit(cluster, second.namespace, first.namespace)
             yield [first, second]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import cast
 
 import orjson
 import pytest
@@ -10,7 +11,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.pod import RUN_UID, Metadata, Pod
 from tradewind.kube.resources import PODS, Resource
 from tradewind.local.apiserver import ApiServer, Fault
 from worlds.world import eventually
@@ -139,3 +140,19 @@ async def test_pods_are_forgotten_when_they_are_gone_and_settled() -> None:
         await becomes(informer, {"a": True})
         informer.forget_gone("u1")
         assert names(informer) == {}
+
+
+async def test_the_end_of_an_older_pod_of_the_same_name_is_none_of_the_new_one() -> None:
+    """An answer to a create comes before events that are late."""
+
+    def version(number: int, uid: str, gone: bool = False) -> Pod:
+        meta = Metadata(name="a", namespace="ns", uid=uid, resource_version=str(number), labels={RUN_UID: "u1"})
+        return Pod(meta, gone=gone)
+
+    informer = PodInformer(cast(Client, None), [None], lambda _: None, lambda _: True)
+    informer.put(version(5, "old"))
+    informer.put(version(9, "new"))
+    informer.put(version(7, "old", gone=True))
+    assert names(informer) == {"a": False} and informer.of("u1")["a"].metadata.uid == "new"
+    informer.put(version(9, "new", gone=True))
+    assert names(informer) == {"a": True}

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
+from worlds import accounts
 from worlds.world import World
 
 CLAIM = {
@@ -27,7 +29,7 @@ SETTINGS = {
 
 @contextmanager
 def real(cluster: Any, namespace: str) -> Iterator[World]:
-    """A fresh namespace, deleted afterwards without waiting."""
+    """A fresh namespace, deleted afterwards without waiting. Its operators work under the chart's accounts."""
     for path in sorted((Path(__file__).parents[2] / "crds").glob("*.yaml")):
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
@@ -35,6 +37,8 @@ def real(cluster: Any, namespace: str) -> Iterator[World]:
     cluster.kubectl("create", "namespace", namespace)
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump(CLAIM))
     try:
-        yield World("real", Path(cluster.kubeconfig), namespace, "/work", SETTINGS)
+        with TemporaryDirectory() as folder:
+            operators = accounts.install(cluster, namespace, Path(folder))
+            yield World("real", Path(cluster.kubeconfig), namespace, "/work", SETTINGS, operators)
     finally:
         cluster.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")

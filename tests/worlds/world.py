@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +34,8 @@ class World:
     namespace: str
     work: str
     settings: Body = field(default_factory=dict)
+    operators: Mapping[bool, Path] = field(default_factory=dict)
+    """By whether it reads Secrets: under which kubeconfig an operator works; that of the tests if there is none."""
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -64,7 +66,7 @@ class World:
             "tradewind.cli",
             "operator",
             "--kubeconfig",
-            str(self.kubeconfig),
+            str(self.operators.get("--read-secrets" in flags, self.kubeconfig)),
             "--metrics-port",
             "0",
         ]

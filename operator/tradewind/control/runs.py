@@ -14,7 +14,6 @@ from tradewind.control.events import EventSink
 from tradewind.control.http import Sender
 from tradewind.control.launch import Launcher
 from tradewind.control.light import USUAL, Light
-from tradewind.control.observe import Ended
 from tradewind.control.origin import marked
 from tradewind.control.podless import Podless
 from tradewind.control.podlesswork import Worker
@@ -31,7 +30,7 @@ from tradewind.control.status import Packed
 from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
 from tradewind.control.templates import Templates
-from tradewind.control.view import Key, View
+from tradewind.control.view import View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
@@ -255,6 +254,9 @@ class RunReconciler:
         peers = self._of_dag[run.namespace, run.dag]
         if known := await marked(self._client, run):
             view.update(known, self.pods.of(run.uid))
+            if view.run.final or view.run.status.get("revision"):
+                self.wake(run.uid)  # What we knew was old: it has begun.
+                return False
         try:
             step = await self._beginner.begin(view, lambda: (self.views[uid] for uid in peers))
             for other in step.cancel:
@@ -282,7 +284,7 @@ class RunReconciler:
         if early and view.news:
             self.queue.add_at(run.uid, due)
             return  # What has ended is packed once, when it is written.
-        news = sorted(view.news.items(), key=_ended_at)
+        news = view.ends()
         status = runstatus.current(view, board, decided, [end for _, end in news], self._clock(), asked)
         if early:
             if runstatus.merged(run.status, status) != run.status:
@@ -392,9 +394,3 @@ class RunReconciler:
         peers = self._of_dag.get((run.namespace, run.dag), ())
         for view in self._beginner.next_in_line(run, (self.views[uid] for uid in peers)):
             self.wake(view.run.uid)
-
-
-def _ended_at(item: tuple[Key, Ended]) -> tuple[int, int]:
-    """The order of attempts in a status. Within a second, which is all that API timestamps tell, that in which their ends were seen."""
-    attempt = item[1].attempt
-    return attempt.end, attempt.start

@@ -74,7 +74,8 @@ class Starter:
 
     def _chosen(self, view: View, plan: Plan, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""
-        starts = [start for start in plan.starts if start.key not in view.blocked]
+        outlived = dict(view.outlived)
+        starts = [start for start in plan.starts if start.key not in view.blocked and start.key not in outlived]
         room = len(starts) if plan.room is None else plan.room
         claiming = [start for start in starts[:room] if start.pools]
         run = view.run
@@ -93,6 +94,9 @@ class Starter:
                 others = plan.wanting.get(start.pools, 0) - sum(item.key in granted for item in claiming)
                 more = f"; {others} tasks of this run wait" if others > 1 else ""
                 holds[start.pools] = Hold(start.key, reason, f"{words}{more}")
+        for key, number in outlived.items():
+            words = f"attempt {number} still runs although a later one has ended: the next one starts after its end"
+            holds[key] = Hold(key, "EarlierAttemptRuns", words)
         return chosen, list(holds.values())
 
     def _give_back(self, view: View, starts: Sequence[Start]) -> None:

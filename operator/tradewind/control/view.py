@@ -50,6 +50,8 @@ class View:
     """Pods of attempts that are not in the status, live or ended."""
     lingering: dict[str, Pod] = field(default_factory=dict)
     """Pods by name whose attempt is recorded and that still run something: sidecars of a container that has ended."""
+    outlived: set[Key] = field(default_factory=set)
+    """Attempts that still run although they, or later ones, are known to have ended, as after a status was set back. None starts beside."""
     settled: set[str] = field(default_factory=set)
     """Names of pods that are gone and recorded."""
     changed: set[str] = field(default_factory=set)
@@ -187,6 +189,10 @@ class View:
             self.ready[name] = max(end for end in ends if end is not None)
         return self.ready[name]
 
+    def ends(self) -> list[tuple[Key, Ended]]:
+        """What is news, in the order of a status. Within a second, which is all that API timestamps tell, as their ends were seen."""
+        return sorted(self.news.items(), key=lambda item: (item[1].attempt.end, item[1].attempt.start))
+
     def _ended_at(self, board: Board, task: str) -> int | None:
         """When the last attempt of a task, or of its items, ended; None when one has none."""
         ends = [self.ended[unit.key][-1].end for unit in board.members(task) if unit.key in self.ended]
@@ -201,7 +207,7 @@ class View:
             self.ended.setdefault(attempt.task, []).append(attempt)
         for numbered in self.ended.values():
             numbered.sort(key=lambda attempt: attempt.number)
-        self.news = {}
+        self.news, self.outlived = {}, set()
         self.told = {item["task"] for item in status.get("failures") or [] if not item["attempt"]}
         self.outputs_size = sum(len(orjson.dumps(value)) for value in (status.get("outputs") or {}).values())
 
@@ -210,10 +216,6 @@ class View:
         task, _ = parse_key(name)
         if task not in board.definition.tasks or not number:
             return
-        if (name, number) in self.recorded:
-            self._after(pod)
-            return
-        self.pods[name, number] = pod
         uid = pod.metadata.uid
         stop = self.stopped.get(uid)
         seen = observe(
@@ -222,12 +224,20 @@ class View:
             stop.why if stop else "",
             board.definition.tasks[task].outputs,
         )
+        last = self.ended.get(name)
+        if isinstance(seen, Alive) and last and last[-1].number >= number:
+            self.outlived.add((name, number))
+        else:
+            self.outlived.discard((name, number))
+        if (name, number) in self.recorded:
+            self._after(pod)
+            return
+        self.pods[name, number] = pod
         if isinstance(seen, Ended):
             if (name, number) not in self.news:
                 self._end(board, self._within_limit(seen), now)
             return
-        last = self.ended.get(name)
-        if last and last[-1].number >= number:
+        if (name, number) in self.outlived:
             return
         since = self.first_seen.setdefault(uid, now)
         board.tell_live(name, _live(seen, pod, since))
@@ -245,6 +255,8 @@ class View:
         board.tell_ended(attempt.task, self._counting(attempt.task), now)
         live = board.live(attempt.task)
         if live is None or live.number <= attempt.number:
+            if live and live.number < attempt.number and (attempt.task, live.number) in self.pods:
+                self.outlived.add((attempt.task, live.number))
             board.tell_live(attempt.task, None)
 
     def _within_limit(self, end: Ended) -> Ended:

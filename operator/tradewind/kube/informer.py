@@ -49,7 +49,7 @@ class PodInformer(Reflector):
             return
         pods = self._runs.setdefault(run_uid, {})
         known = pods.get(pod.metadata.name)
-        if known is not None and known.version >= pod.version and not (pod.gone and not known.gone):
+        if known is not None and known.version >= pod.version and not (pod.gone and known.alive_as(pod.metadata.uid)):
             return
         pods[pod.metadata.name] = pod
         self._changed(pod)

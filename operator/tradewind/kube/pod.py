@@ -128,6 +128,10 @@ class Pod(Struct, frozen=True):
         """The resource version. Comparing them as integers is allowed since Kubernetes 1.35 (KEP-5504)."""
         return int(self.metadata.resource_version)
 
+    def alive_as(self, uid: str) -> bool:
+        """Whether it is the pod with that uid, and not known to be gone. Others of its name came before it."""
+        return self.metadata.uid == uid and not self.gone
+
     @property
     def over(self) -> bool:
         """Whether it runs no more."""
