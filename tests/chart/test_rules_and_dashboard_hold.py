@@ -31,6 +31,8 @@ DASHBOARD: dict[str, Any] = json.loads((CHART / "files" / "dashboard.json").read
 QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
 VARIABLES = [variable["query"]["query"] for variable in DASHBOARD["templating"]["list"] if variable["type"] == "query"]
 DOCUMENT = (ROOT / "docs" / "monitoring.md").read_text()
+RUNBOOKS = ROOT / "docs" / "runbooks"
+DOCS = "https://github.com/tradewind-dev/tradewind/blob/main/docs"
 
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
 FAMILIES = [*metrics.REGISTRY.collect(), *metrics.ADMISSION.collect(), *metrics.EVENTS.collect()]
@@ -140,10 +142,12 @@ def test_numbers_and_names_of_the_code_are_those_of_the_rules() -> None:
 def test_an_alert_says_how_bad_it_is_what_it_means_and_where_to_read_on(name: str) -> None:
     alert = ALERTS[name]
     assert alert["labels"]["severity"] in {"critical", "warning"}
-    assert alert["annotations"].keys() == {"summary", "description", "runbook"}
+    assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
     assert "Look at" in alert["annotations"]["description"] or "look at" in alert["annotations"]["description"]
-    assert alert["annotations"]["runbook"] == f"docs/monitoring.md#{name.lower()}"
-    assert re.search(rf"^### {name}$", DOCUMENT, re.MULTILINE)
+    assert alert["annotations"]["runbook_url"] == f"{DOCS}/runbooks/{name}.md"
+    page = (RUNBOOKS / f"{name}.md").read_text()
+    assert page.startswith(f"# {name}\n") and alert["annotations"]["summary"] in page
+    assert f"Severity {alert['labels']['severity']}" in page and f"after {alert.get('for', 'it has held once')}" in page
 
 
 def test_the_document_explains_every_metric_and_no_alert_that_is_not() -> None:
@@ -151,7 +155,19 @@ def test_the_document_explains_every_metric_and_no_alert_that_is_not() -> None:
         suffix = "_total" if family.type == "counter" else ""
         if not family.name.startswith("process_"):
             assert f"`{family.name}{suffix}`" in DOCUMENT
-    assert set(re.findall(r"^### (\w+)$", DOCUMENT, re.MULTILINE)) == set(ALERTS)
+    assert re.findall(r"^\| \[(\w+)\]\(runbooks/\1\.md\) ", DOCUMENT, re.MULTILINE) == list(ALERTS)
+    assert {path.stem for path in RUNBOOKS.iterdir()} == set(ALERTS)
+
+
+@needs_helm
+def test_alerts_lead_to_the_pages_where_they_are() -> None:
+    for url in (DOCS, "https://wiki.example.com/tradewind"):
+        values = {"prometheusRule": {"enabled": True, "docsURL": url}}
+        [rules] = of(rendered(values), "PrometheusRule")
+        alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+        assert {rule["annotations"]["runbook_url"] for rule in alerts} == {
+            f"{url}/runbooks/{name}.md" for name in ALERTS
+        }
 
 
 def test_panels_have_their_own_ids_and_places() -> None:

@@ -30,6 +30,7 @@ COMMANDS = {
     "rerun": "rerun",
     "backfill": "backfill",
     "plan": "plan",
+    "doctor": "doctor.command",
     "operator": "operator",
     "webhook": "webhook",
     "events": "events",

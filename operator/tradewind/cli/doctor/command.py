@@ -1,0 +1,85 @@
+"""The command."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from tradewind.cli.doctor.bundle import Bundle, fill
+from tradewind.cli.doctor.checks import findings
+from tradewind.cli.doctor.finding import Finding, Level
+from tradewind.cli.doctor.gather import gather
+from tradewind.cli.options import OUTPUT, cluster
+from tradewind.kube.client import Client
+from tradewind.model.crd import manifests
+
+STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red", Level.UNKNOWN: "dim"}
+
+
+@click.command()
+@click.option("-A", "--all-namespaces", is_flag=True, help="Runs and rights of all namespaces.")
+@click.option(
+    "--operator-namespace", metavar="NAMESPACE", help="Where the operator is installed.  [default: it is looked for]"
+)
+@click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.tar.gz",
+    help="Write a support bundle too: objects, Events and the operator's logs, without any values of users.",
+)
+@OUTPUT
+@cluster
+async def command(
+    client: Client,
+    namespace: str,
+    all_namespaces: bool,
+    operator_namespace: str | None,
+    bundle: Path | None,
+    output: str,
+) -> None:
+    """Look whether the cluster and what is installed on it are well, and say what to do where they are not. Exit code 1 when there is a
+    problem."""
+    told = Console(stderr=True)
+    with told.status("looking at the API server …") as status:
+        facts = await gather(
+            client, namespace, all_namespaces, operator_namespace, lambda what: status.update(f"looking at {what} …")
+        )
+        found = findings(facts, manifests())
+        if bundle:
+            made = Bundle(bundle)
+            await fill(made, client, facts, found, lambda what: status.update(f"reading {what} …"))
+    if output == "json":
+        click.echo(json.dumps([finding.data() for finding in found], indent=2))
+    else:
+        _show(found)
+    if bundle:
+        _write(made, told)
+    if any(finding.level is Level.PROBLEM for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _show(found: Sequence[Finding]) -> None:
+    console, width = Console(highlight=False, soft_wrap=True), max(len(finding.check) for finding in found)
+    for finding in found:
+        head = Text(f"{finding.level:8}", style=STYLES[finding.level])
+        console.print(Text.assemble(head, f"{finding.check:{width}}  {finding.what}"))
+        if finding.do and finding.level is not Level.OK:
+            console.print(Text(f"{'':8}{'':{width}}  do: {finding.do}", style="italic"))
+    counts = [f"{sum(finding.level is level for finding in found)} {level}" for level in Level]
+    console.print(", ".join(counts))
+
+
+def _write(bundle: Bundle, console: Console) -> None:
+    try:
+        count = bundle.write()
+    except OSError as error:
+        raise click.ClickException(f"--bundle {bundle.path}: {error.strerror or error}") from None
+    console.print(
+        f"{bundle.path}: {count} files. Values of params, variables, scripts, headers and outputs are hidden; look into it"
+    )
+    console.print("before you send it: names, images and messages are in it.")
+    for note in bundle.notes:
+        console.print(f"  not in it: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,92 @@
+"""What is known of a cluster and an installation. Each part may be unknown, with the reason."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.cli.survey import Surveyed
+
+Body = Mapping[str, Any]
+NAME = "app.kubernetes.io/name"
+"""The chart's label by which its Deployments and pods are found."""
+OPERATOR, WEBHOOK, EVENTS = "tradewind", "tradewind-webhook", "tradewind-events"
+"""Its values."""
+SKEW = 5.0
+"""Seconds by which clocks may differ. Durations, ages and ticks are off by as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What can't be told, and why: a right that is missing, a server that does not answer, a kind that it does not have."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Something that someone may, or may not, do."""
+
+    verb: str
+    resource: str
+    """With its subresource: `dagruns/status`."""
+
+    group: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
+
+
+@dataclass(slots=True)
+class Facts:
+    """All that is looked at. Times are epoch seconds."""
+
+    namespace: str
+    """Whose runs and rights are looked at; empty for all namespaces."""
+
+    now: float
+    """By this machine's clock, when `server_time` was asked."""
+
+    version: Body | Unknown
+    """The server's `/version`."""
+
+    server_time: float | Unknown = Unknown("not asked")
+    crds: Sequence[Body] | Unknown = Unknown("not asked")
+    """CustomResourceDefinitions of Tradewind's group."""
+
+    deployments: Sequence[Body] | Unknown = Unknown("not asked")
+    pods: Sequence[Body] | Unknown = Unknown("not asked")
+    leases: Sequence[Body] | Unknown = Unknown("not asked")
+    """Those of the operators' namespaces."""
+
+    webhooks: Sequence[Body] | Unknown = Unknown("not asked")
+    """ValidatingWebhookConfigurations of Tradewind."""
+
+    answering: Mapping[str, int] | Unknown = Unknown("not asked")
+    """Service of a webhook, as `namespace/name` -> how many pods answer for it."""
+
+    refused: str | Unknown = Unknown("not asked")
+    """What the server says to an invalid DAG (a dry run); empty when it takes it."""
+
+    mine: Mapping[Right, bool] | Unknown = Unknown("not asked")
+    """What the user may do in the namespace."""
+
+    operators: Mapping[Right, bool] | Unknown = Unknown("not asked")
+    """What the operator's account may do there."""
+
+    runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
+    """Runs that have not ended."""
+
+    notes: list[str] = field(default_factory=list)
+
+
+MINE = (Right("list", "dags", "tradewind.dev"), Right("create", "dags", "tradewind.dev"), Right("create", "dagruns", "tradewind.dev"),
+        Right("list", "pods"), Right("get", "pods/log"))  # fmt: skip
+"""What someone needs to write DAGs, run them and read their logs."""
+OPERATORS = (
+    *(Right(verb, resource, "tradewind.dev") for resource in ("dags", "dagruns", "triggers", "pools") for verb in ("list", "watch")),
+    *(Right(verb, "dagruns", "tradewind.dev") for verb in ("create", "patch", "delete")),
+    Right("update", "dagruns/status", "tradewind.dev"), Right("patch", "dags/status", "tradewind.dev"),
+    *(Right(verb, "pods") for verb in ("list", "watch", "create", "delete")), Right("create", "events"),
+    *(Right(verb, "controllerrevisions", "apps") for verb in ("get", "list", "create")),
+)  # fmt: skip
+"""Without any of these no run goes on. The chart's roles give them, and some more."""

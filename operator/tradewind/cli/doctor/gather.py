@@ -1,0 +1,192 @@
+"""Asks a cluster for everything that the doctor looks at. What can't be had becomes Unknown."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import orjson
+
+from tradewind import API_VERSION, GROUP
+from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, WEBHOOK, Facts, Right, Unknown
+from tradewind.cli.options import explained
+from tradewind.cli.survey import Surveyed, survey
+from tradewind.control.access import may
+from tradewind.control.revisions import Revisions
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, Forbidden, Invalid, NotFound
+from tradewind.kube.resources import DAGS, LEASES, PODS, SELF, Resource
+
+T = TypeVar("T")
+VERSION = Resource("", "version", "", namespaced=False)
+CRDS = Resource(
+    "/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
+DEPLOYMENTS = Resource("/apis/apps/v1", "deployments", "Deployment")
+WEBHOOKS = Resource(
+    "/apis/admissionregistration.k8s.io/v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+SLICES = Resource("/apis/discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
+SELF_ACCESS = Resource(
+    "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
+CIRCLE = {
+    "defaults": {"image": "x"},
+    "tasks": {name: {"dependsOn": [other]} for name, other in (("a", "b"), ("b", "a"))},
+}
+"""A spec that the CRD takes and the webhook does not."""
+
+
+async def gather(
+    client: Client, namespace: str, everywhere: bool, home: str | None, told: Callable[[str], None]
+) -> Facts:
+    """Everything. `home` is where the operator is installed, when that is known; `told` hears what is asked now. Raises ApiError when
+    the server does not answer at all."""
+    told("the API server")
+    version = await client.get(VERSION, "", "")
+    facts = Facts("" if everywhere else namespace, time.time(), version)
+    facts.server_time = await _tried(_server_time(client))
+    facts.now = time.time()
+    told("what is installed")
+    where = {"labelSelector": f"{NAME} in ({OPERATOR},{WEBHOOK},{EVENTS})"}
+    facts.crds, facts.deployments, facts.pods, facts.webhooks = await asyncio.gather(
+        _tried(_crds(client)),
+        _tried(_items(client, DEPLOYMENTS, home, **where)),
+        _tried(_items(client, PODS, home, **where)),
+        _tried(_webhooks(client)),
+    )
+    homes = {home} if home else {_namespace(body) for body in _known(facts.deployments)}
+    facts.leases = await _tried(_each(client, LEASES, sorted(filter(None, homes))))
+    facts.answering = await _tried(_answering(client, _known(facts.webhooks)))
+    told("rights")
+    facts.refused = await _tried(_refused(client, namespace))
+    facts.mine = await _tried(_mine(client, facts.namespace))
+    facts.operators = await _tried(_operators(client, facts))
+    told("runs")
+    facts.runs = await _tried(_runs(client, None if everywhere else namespace))
+    return facts
+
+
+async def _tried(work: Awaitable[T]) -> T | Unknown:
+    try:
+        return await work
+    except NotFound:
+        return Unknown("this API server has no such kind")
+    except ApiError as error:
+        return Unknown(explained(error))
+    except (KeyError, TypeError, ValueError) as error:
+        return Unknown(f"the answer can't be read: {error}")
+
+
+async def _server_time(client: Client) -> float:
+    answer = orjson.loads(await client.create(SELF, "", {"apiVersion": SELF.api_version, "kind": SELF.kind}))
+    return datetime.fromisoformat(answer["metadata"]["creationTimestamp"]).timestamp()
+
+
+async def _items(client: Client, resource: Resource, namespace: str | None, **query: str) -> Sequence[Object]:
+    found = await client.list(resource, namespace, **query)
+    return list(found["items"])
+
+
+async def _each(client: Client, resource: Resource, namespaces: Sequence[str]) -> Sequence[Object]:
+    return [item for namespace in namespaces for item in await _items(client, resource, namespace)]
+
+
+async def _crds(client: Client) -> Sequence[Object]:
+    return [body for body in await _items(client, CRDS, None) if body["spec"]["group"] == GROUP]
+
+
+async def _webhooks(client: Client) -> Sequence[Object]:
+    found = await _items(client, WEBHOOKS, None)
+    return [body for body in found if any(_ours(webhook) for webhook in body.get("webhooks") or ())]
+
+
+def _ours(webhook: Mapping[str, Any]) -> bool:
+    return str(webhook.get("name")).endswith(f".{GROUP}")
+
+
+async def _answering(client: Client, webhooks: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    found = {}
+    for service in (webhook["clientConfig"].get("service") for body in webhooks for webhook in body["webhooks"]):
+        if not service:
+            continue
+        label = f"kubernetes.io/service-name={service['name']}"
+        slices = await _items(client, SLICES, service["namespace"], labelSelector=label)
+        ready = [
+            end for body in slices for end in body.get("endpoints") or () if (end.get("conditions") or {}).get("ready")
+        ]
+        found[f"{service['namespace']}/{service['name']}"] = len(ready)
+    return found
+
+
+async def _refused(client: Client, namespace: str) -> str:
+    body = {"apiVersion": API_VERSION, "kind": DAGS.kind, "metadata": {"generateName": "doctor-"}, "spec": CIRCLE}
+    try:
+        await client.create(DAGS, namespace, body, dryRun="All")
+    except Invalid as error:
+        return error.message
+    return ""
+
+
+async def _mine(client: Client, namespace: str) -> Mapping[Right, bool]:
+    async def ask(right: Right) -> bool:
+        spec = {"resourceAttributes": _attributes(right, namespace)}
+        body = {"apiVersion": SELF_ACCESS.api_version, "kind": SELF_ACCESS.kind, "spec": spec}
+        status = orjson.loads(await client.create(SELF_ACCESS, "", body)).get("status") or {}
+        return status.get("allowed") is True
+
+    return dict(zip(MINE, await asyncio.gather(*map(ask, MINE)), strict=True))
+
+
+async def _operators(client: Client, facts: Facts) -> Mapping[Right, bool]:
+    """Of the operator that works in the namespace looked at; there may be several, each for some namespaces."""
+    accounts = [body for body in _known(facts.deployments) if body["metadata"]["labels"].get(NAME) == OPERATOR]
+    answers: list[dict[Right, bool]] = []
+    for body in accounts:
+        account = body["spec"]["template"]["spec"].get("serviceAccountName") or "default"
+        user = {"username": f"system:serviceaccount:{_namespace(body)}:{account}", "groups": ["system:serviceaccounts"]}
+        allowed = dict.fromkeys(OPERATORS, True)
+        for namespace in [facts.namespace] if facts.namespace else _watched(body) or [""]:
+            asked = [may(client, user, **_attributes(right, namespace)) for right in OPERATORS]
+            for right, answer in zip(OPERATORS, await asyncio.gather(*asked), strict=True):
+                allowed[right] = allowed[right] and answer
+        answers.append(allowed)
+    return max(answers, key=lambda answer: sum(answer.values()), default={})
+
+
+def _watched(deployment: Mapping[str, Any]) -> list[str]:
+    """The namespaces in which an operator works; none for all."""
+    args = deployment["spec"]["template"]["spec"]["containers"][0].get("args") or []
+    return [arg.partition("=")[2] for arg in args if arg.startswith("--namespace=")]
+
+
+def _attributes(right: Right, namespace: str) -> dict[str, str]:
+    resource, _, subresource = right.resource.partition("/")
+    return {
+        "namespace": namespace,
+        "verb": right.verb,
+        "group": right.group,
+        "resource": resource,
+        "subresource": subresource,
+    }
+
+
+async def _runs(client: Client, where: str | None) -> Sequence[Surveyed]:
+    try:
+        return await survey(client, where, None, Revisions(client), time.time())
+    except Forbidden:
+        raise
+    except NotFound:
+        return []  # There are no CRDs, which is told elsewhere.
+
+
+def _namespace(body: Mapping[str, Any]) -> str:
+    return str(body["metadata"].get("namespace") or "")
+
+
+def _known(found: Sequence[Any] | Unknown) -> Sequence[Any]:
+    return () if isinstance(found, Unknown) else found

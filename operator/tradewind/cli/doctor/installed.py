@@ -1,0 +1,139 @@
+"""Of what is installed: the CRDs, the Deployments and their pods, the Lease."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from tradewind import GROUP, __version__
+from tradewind.cli.doctor.facts import NAME, OPERATOR, SKEW, Body, Facts, Unknown
+from tradewind.cli.doctor.finding import Found, Level, unknown
+
+
+def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
+    """Those that are there, beside those of this version."""
+    if isinstance(facts.crds, Unknown):
+        yield unknown(facts.crds, "CustomResourceDefinitions")
+        return
+    there = {body["metadata"]["name"]: body for body in facts.crds}
+    names = {body["metadata"]["name"]: body for body in wanted}
+    mend = "`helm upgrade` with the chart of this version, or `kubectl apply --server-side -f crds/`"
+    if missing := [name.removesuffix(f".{GROUP}") for name in names if name not in there]:
+        yield Level.PROBLEM, f"not installed: {', '.join(missing)}", f"{mend} (docs/upgrading.md)"
+    for name, body in there.items():
+        conditions = {item["type"]: item for item in (body.get("status") or {}).get("conditions") or ()}
+        if conditions and (conditions.get("Established") or {}).get("status") != "True":
+            words = (conditions.get("NamesAccepted") or {}).get("message") or "the API server does not serve it yet"
+            yield Level.PROBLEM, f"{name} is not established: {words}", f"`kubectl describe crd {name}`"
+    other = [
+        name.removesuffix(f".{GROUP}")
+        for name in names
+        if name in there and _schema(names[name]) != _schema(there[name])
+    ]
+    if other:
+        words = f"of another version than this command ({__version__}): {', '.join(other)}"
+        yield Level.WARNING, words, f"{mend}; or use the command of the version that is installed"
+    if not missing and not other:
+        yield Level.OK, f"all {len(names)} are there, of this version", ""
+
+
+def _schema(crd: Body) -> Any:
+    return [
+        (version["name"], version["schema"]["openAPIV3Schema"].get("properties")) for version in crd["spec"]["versions"]
+    ]
+
+
+def _of(found: Sequence[Body], name: str) -> list[Body]:
+    return [body for body in found if (body["metadata"].get("labels") or {}).get(NAME) == name]
+
+
+def operator(facts: Facts) -> Found:
+    """The Deployments of the chart, and their pods."""
+    if isinstance(facts.deployments, Unknown):
+        yield unknown(facts.deployments, "its Deployment")
+        return
+    if not _of(facts.deployments, OPERATOR):
+        install = "helm upgrade --install tradewind charts/tradewind --namespace tradewind --create-namespace"
+        yield (
+            Level.PROBLEM,
+            "no Deployment of the chart is found: no run will begin",
+            f"`{install}`; or --operator-namespace",
+        )
+    for body in facts.deployments:
+        meta, status = body["metadata"], body.get("status") or {}
+        name, wanted, ready = (
+            f"{meta['namespace']}/{meta['name']}",
+            body["spec"].get("replicas", 1),
+            status.get("readyReplicas", 0),
+        )
+        version = (meta.get("labels") or {}).get("app.kubernetes.io/version", "")
+        look = f"`kubectl -n {meta['namespace']} describe pods -l {NAME}={meta['labels'][NAME]}`"
+        if ready < wanted:
+            level = Level.WARNING if ready else Level.PROBLEM
+            yield level, f"{name}: {ready} of {wanted} pods ready{_why(facts, body)}", look
+        elif version and version != __version__:
+            words = f"{name} is of version {version}, this command of {__version__}"
+            yield Level.WARNING, words, "use the same version of both: what one writes the other may not know"
+        else:
+            yield Level.OK, f"{name}: {ready} of {wanted} pods ready, version {version or 'not told'}", ""
+    yield from _restarts(facts)
+
+
+def _pods(facts: Facts) -> Sequence[Body]:
+    return () if isinstance(facts.pods, Unknown) else facts.pods
+
+
+def _why(facts: Facts, deployment: Body) -> str:
+    """Of the pods that are not ready: what holds up the first one."""
+    label = deployment["metadata"]["labels"][NAME]
+    for pod in _of(_pods(facts), label):
+        if pod["metadata"]["namespace"] != deployment["metadata"]["namespace"]:
+            continue
+        for container in (pod.get("status") or {}).get("containerStatuses") or ():
+            if waiting := (container.get("state") or {}).get("waiting"):
+                return f": {waiting.get('reason')}"
+        for condition in (pod.get("status") or {}).get("conditions") or ():
+            if condition.get("status") == "False" and condition.get("message"):
+                return f": {condition['message']}"
+    return ""
+
+
+def _restarts(facts: Facts) -> Found:
+    for pod in _pods(facts):
+        for container in (pod.get("status") or {}).get("containerStatuses") or ():
+            count = container.get("restartCount", 0)
+            if count >= 3:
+                last = ((container.get("lastState") or {}).get("terminated") or {}).get("reason") or "unknown"
+                name = pod["metadata"]["name"]
+                words = f"pod {name} was restarted {count} times, the last time because of {last}"
+                mend = "raise resources.limits.memory" if last == "OOMKilled" else "read why"
+                log = f"`kubectl -n {pod['metadata']['namespace']} logs {name} --previous`"
+                yield Level.WARNING, words, f"{mend}: {log}"
+
+
+def leader(facts: Facts) -> Found:
+    """Who leads, and whether he is alive."""
+    if isinstance(facts.leases, Unknown):
+        yield unknown(facts.leases, "its Leases")
+        return
+    if isinstance(facts.deployments, Unknown) or not _of(facts.deployments, OPERATOR):
+        return
+    held = [lease for lease in facts.leases if (lease.get("spec") or {}).get("holderIdentity")]
+    if not held:
+        yield (
+            Level.PROBLEM,
+            "nobody holds the operator's Lease: nothing moves",
+            'look at the operator\'s log for "lease"',
+        )
+        return
+    now = facts.now if isinstance(facts.server_time, Unknown) else facts.server_time
+    for lease in held:
+        spec, name = lease["spec"], f"{lease['metadata']['namespace']}/{lease['metadata']['name']}"
+        age = now - datetime.fromisoformat(spec["renewTime"]).timestamp()
+        if age > 2 * spec.get("leaseDurationSeconds", 15):
+            words = f"Lease {name} is {spec['holderIdentity']}'s, who has not renewed it for {age:.0f} s"
+            yield Level.PROBLEM, words, 'is that pod alive, does its node\'s clock go right? See its log for "lease"'
+        elif age < -SKEW:
+            words = f"Lease {name} was renewed {-age:.0f} s in the future"
+            yield Level.WARNING, words, f"set the clock of the node of {spec['holderIdentity']} by NTP"
+        else:
+            yield Level.OK, f"{spec['holderIdentity']} holds {name}", ""

@@ -1,0 +1,64 @@
+"""Of the admission webhook: is it there, does anyone answer, does it refuse what it has to?"""
+
+from tradewind.cli.doctor.facts import NAME, WEBHOOK, Body, Facts, Unknown
+from tradewind.cli.doctor.finding import Found, Level, unknown
+
+
+def webhook(facts: Facts) -> Found:
+    """All of it."""
+    if isinstance(facts.webhooks, Unknown):
+        yield unknown(facts.webhooks, "its configuration")
+        return
+    if not facts.webhooks:
+        yield Level.OK, "not installed: mistakes are told in the status of objects (docs/admission.md)", ""
+        return
+    for body in facts.webhooks:
+        yield from _configured(facts, body)
+    if facts.namespace and not any(
+        _is_asked(webhook, facts.namespace) for body in facts.webhooks for webhook in body["webhooks"]
+    ):
+        yield Level.OK, f"it is not asked about namespace {facts.namespace}", ""
+        return
+    if isinstance(facts.refused, Unknown):
+        yield unknown(facts.refused, "whether it refuses an invalid DAG")
+    elif "circle" in facts.refused:
+        yield Level.OK, "it refuses an invalid DAG", ""
+    else:
+        words = f"an invalid DAG is not refused by it{': ' + facts.refused if facts.refused else ''}"
+        yield (
+            Level.PROBLEM,
+            words,
+            "is the namespace among the chart's watchNamespaces? Does the API server reach the webhook's pods?",
+        )
+
+
+def _is_asked(webhook: Body, namespace: str) -> bool:
+    """As far as the chart's own selector tells, which is by the names of namespaces."""
+    named = [item["values"] for item in (webhook.get("namespaceSelector") or {}).get("matchExpressions") or ()
+             if item["key"] == "kubernetes.io/metadata.name" and item["operator"] == "In"]  # fmt: skip
+    return all(namespace in values for values in named)
+
+
+def _configured(facts: Facts, body: Body) -> Found:
+    for webhook in body["webhooks"]:
+        config = webhook["clientConfig"]
+        if not config.get("caBundle"):
+            words = f"{body['metadata']['name']} has no caBundle: the API server can't trust it"
+            yield (
+                Level.PROBLEM,
+                words,
+                "with cert-manager, is its cainjector there? Otherwise `helm upgrade` (docs/admission.md#certificates)",
+            )
+        service = config.get("service")
+        if not service or isinstance(facts.answering, Unknown):
+            continue
+        name = f"{service['namespace']}/{service['name']}"
+        if facts.answering.get(name) == 0:
+            closed = webhook.get("failurePolicy") == "Fail"
+            effect = "nothing it is asked about is taken" if closed else "objects are taken unchecked"
+            look = f"`kubectl -n {service['namespace']} describe pods -l {NAME}={WEBHOOK}`"
+            yield (
+                Level.PROBLEM if closed else Level.WARNING,
+                f"no pod answers for {name} ({webhook['name']}): {effect}",
+                look,
+            )
