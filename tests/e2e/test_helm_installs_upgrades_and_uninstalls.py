@@ -15,6 +15,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.pod import TRIGGER
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, LEASES, RUNS, TRIGGERS
 from tradewind.kube.shards import SHARD
+from worlds.marks import chain, fan, marked
 from worlds.real import real
 from worlds.world import World, eventually
 
@@ -36,6 +37,7 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
             for replicas in (2, 1):
                 await asyncio.to_thread(helm, cluster, world, "upgrade", "--set", f"replicas={replicas}")
                 assert _replicas(cluster, world) == replicas
+            await _upgraded_under_load(cluster, world)
             await _sharded(cluster, world)
         finally:
             cluster.helm("uninstall", "tradewind", "-n", world.namespace, "--wait")
@@ -209,6 +211,21 @@ async def _sharded(cluster: Any, world: World) -> None:
         await eventually(shared, 60)
         name = await world.start(client, world.dag("sharded", {"a": {"command": ["true"]}}))
         assert (await world.finished(client, name))["phase"] == "Succeeded"
+
+
+async def _upgraded_under_load(cluster: Any, world: World) -> None:
+    """Two replicas that are replaced one by one, again and again, while tasks start and end."""
+    tasks = {**chain(15, 1), "fan": fan(20, 3, parallelism=4)}
+    async with world.client() as client:
+        run = await world.start(client, marked(world, "load", tasks))
+        ending, turn = asyncio.create_task(world.finished(client, run, 200)), 0
+        while not ending.done():
+            turn += 1
+            annotation = f"podAnnotations.turn=t{turn}"
+            await asyncio.to_thread(helm, cluster, world, "upgrade", "--set", "replicas=2", "--set", annotation)
+        status = await ending
+        assert turn > 1 and status["phase"] == "Succeeded", status
+        assert status["outputs"]["count"] == {"marks": 35, "often": {}} and not status.get("failures")
 
 
 async def _upgrade(cluster: Any, world: World) -> None:

@@ -14,19 +14,19 @@ from tradewind.local.apiserver import ApiServer
 from tradewind.local.kubelet import Kubelet
 from tradewind.model.crd import manifests
 
-from worlds.world import World
+from worlds.world import Body, World
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[Callable[[str], World]]:
-    """Makes worlds: one a namespace, all on one server."""
+def embedded(folder: Path, crds: list[Body] | None = None) -> Iterator[Callable[[str], World]]:
+    """Makes worlds: one a namespace, all on one server, with the CRDs of this version unless others are given."""
     started = threading.Event()
     runner = asyncio.Runner()
     stop = asyncio.Event()
     url: list[str] = []
 
     async def serve() -> None:
-        server = ApiServer(crds=manifests(), token="test")
+        server = ApiServer(crds=crds or manifests(), token="test")
         await server.start()
         url.append(server.url)
         async with Client(Connection(server.url, authorization=lambda: "Bearer test")) as client:

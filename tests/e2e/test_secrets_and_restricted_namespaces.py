@@ -1,0 +1,107 @@
+"""In a namespace that enforces the Pod Security level `restricted` everything works as it is, and the value of a Secret stays in it."""
+
+import asyncio
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cluster.fixtures import Cluster
+from e2e.test_helm_installs_upgrades_and_uninstalls import helm
+from tradewind.kube.resources import DAGS, SECRETS
+from worlds.real import real
+from worlds.world import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+VALUES = "http.readSecrets=true,webhook.enabled=true,webhook.replicas=1,events.enabled=true,events.replicas=1"
+CANARY = secrets.token_hex(12)
+TOKEN = {"TOKEN": {"secretKeyRef": {"name": "canary", "key": "token"}}}
+SENT = {"url": "https://kubernetes.default.svc/x", "headers": {"Authorization": "Bearer $(TOKEN)"}, "timeout": "5s"}
+"""The answer is none that the operator trusts: the request fails, with the header in hand."""
+
+
+@pytest.fixture(scope="module")
+def world(cluster: Cluster) -> Iterator[World]:
+    cluster.load_image("operator")
+    with real(cluster, f"restricted-{secrets.token_hex(2)}") as made:
+        level = "pod-security.kubernetes.io/enforce=restricted"
+        cluster.kubectl("label", "namespace", made.namespace, level)
+        helm(cluster, made, "install", "--take-ownership", "--set", VALUES)
+        try:
+            yield made
+        finally:
+            cluster.helm("uninstall", "tradewind", "-n", made.namespace, "--wait")
+
+
+async def test_no_value_of_a_secret_leaves_it(world: World, cluster: Cluster) -> None:
+    tasks: dict[str, Any] = {
+        "uses": {"envFrom": TOKEN, "script": {"shell": 'test ${#TOKEN} = 24 && echo "{\\"n\\": ${#TOKEN}}" > "$TRADEWIND_OUTPUTS"'}},
+        "fails": {"envFrom": TOKEN, "script": {"shell": "exit 3"}, "allowFailure": True},
+        "asks": {"envFrom": TOKEN, "http": SENT, "allowFailure": True},
+        "waits": {"envFrom": TOKEN, "sensor": {"http": SENT, "interval": "1s", "timeout": "4s", "softFail": True}},
+    }  # fmt: skip
+    for task in tasks.values():
+        task["retries"] = {"limit": 1, "backoff": {"initial": "100ms"}}
+    async with world.client() as client:
+        data = {"token": base64.b64encode(CANARY.encode()).decode()}
+        await client.create(SECRETS, world.namespace, {"metadata": {"name": "canary"}, "data": data})
+        run = await world.start(client, world.dag("canary", tasks))
+        status = await world.finished(client, run, 120)
+        assert status["phase"] == "Succeeded", status
+        assert status["outputs"]["uses"] == {"n": 24}
+        failed = {item["task"] for item in status["failures"]}
+        assert {"fails", "asks"} <= failed
+        pods = await world.pods(client, run)
+        assert pods and {pod["metadata"]["namespace"] for pod in pods} == {world.namespace}
+        told = await asyncio.to_thread(everything, cluster, world.namespace)
+        assert (
+            run in told["dagruns.tradewind.dev"]
+            and "canary" in told["controllerrevisions"]
+            and "tradewind_runs" in told["metrics"]
+        )
+        assert told["log of operator"]
+        leaks = [where for where, words in told.items() if CANARY in words or data["token"] in words]
+        assert leaks == []
+
+
+def everything(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """All that others may see: objects, Events, logs, metrics."""
+    kinds = [
+        "pods",
+        "events",
+        "controllerrevisions",
+        "configmaps",
+        "leases",
+        "dags.tradewind.dev",
+        "dagruns.tradewind.dev",
+    ]
+    found = {kind: cluster.kubectl("get", kind, "-n", namespace, "-o", "json") for kind in kinds}
+    pods = json.loads(found["pods"])["items"]
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        for container in pod["spec"]["containers"]:
+            log = cluster.kubectl("logs", name, "-n", namespace, "-c", container["name"])
+            found[f"log of {container['name']}"] = found.get(f"log of {container['name']}", "") + log
+        if pod["metadata"]["labels"].get("app.kubernetes.io/name") == "tradewind":
+            path = f"/api/v1/namespaces/{namespace}/pods/{name}:8080/proxy/metrics"
+            found["metrics"] = cluster.kubectl("get", "--raw", path)
+    return found
+
+
+async def test_every_pod_is_restricted(world: World, cluster: Cluster) -> None:
+    """Those of the chart, and those of tasks: the level let them in, and warned of none."""
+    async with world.client() as client:
+        await world.create(client, DAGS, world.dag("plain", {"a": {"command": ["true"]}}))
+        run = await world.start(client, "plain")
+        assert (await world.finished(client, run))["phase"] == "Succeeded"
+    level = "pod-security.kubernetes.io/enforce=restricted"
+    again = cluster.kubectl("label", "namespace", world.namespace, level, "--overwrite", "--dry-run=server")
+    assert "violate" not in again
+    pods = json.loads(cluster.kubectl("get", "pods", "-n", world.namespace, "-o", "json"))["items"]
+    assert len(pods) >= 4
+    for pod in pods:
+        for container in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]:
+            context = container["securityContext"]
+            assert context["capabilities"] == {"drop": ["ALL"]} and context["allowPrivilegeEscalation"] is False
