@@ -49,26 +49,29 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5),
     max_leaves=12,
 )
+DATES = st.sampled_from(["2026-01-31T06:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999+14:00"])
 MAPS = st.dictionaries(WORDS, JSON, max_size=6)
 NEST = st.integers(1, 3_000).map(lambda deep: b"[" * deep + b"]" * deep)
 """JSON that is nested, more or less deeply."""
 
 
-def shapes(schema: Any, depth: int = 0) -> st.SearchStrategy[Any]:
+def shapes(schema: Any, depth: int = 0, right_only: bool = False) -> st.SearchStrategy[Any]:
     """Values that a schema describes, nearly: each part may be something else."""
     if not isinstance(schema, dict) or depth > 9:
         return JSON
     match schema.get("type"):
         case "object" if "properties" in schema:
-            parts = {name: shapes(inner, depth + 1) for name, inner in schema["properties"].items()}
+            parts = {name: shapes(inner, depth + 1, right_only) for name, inner in schema["properties"].items()}
             needed = {name: parts.pop(name) for name in schema.get("required") or ()}
             right: st.SearchStrategy[Any] = st.fixed_dictionaries(needed, optional=parts)
         case "object":
             right = st.dictionaries(
-                st.sampled_from(["a", "b", "c"]), shapes(schema.get("additionalProperties"), depth + 1), max_size=3
+                st.sampled_from(["a", "b", "c"]),
+                shapes(schema.get("additionalProperties"), depth + 1, right_only),
+                max_size=3,
             )
         case "array":
-            right = st.lists(shapes(schema.get("items"), depth + 1), max_size=3)
+            right = st.lists(shapes(schema.get("items"), depth + 1, right_only), max_size=3)
         case "integer":
             right = st.integers(-2, 4) | st.integers(-(2**63), 2**63 - 1)
         case "boolean":
@@ -76,12 +79,17 @@ def shapes(schema: Any, depth: int = 0) -> st.SearchStrategy[Any]:
         case "string" if "enum" in schema:
             right = st.sampled_from(schema["enum"])
         case _:
-            right = TELLING
-    return st.one_of(*[right] * 15, JSON)
+            right = DATES if schema.get("format") == "date-time" else TELLING
+    return right if right_only else st.one_of(*[right] * 15, JSON)
+
+
+def valid(kind: str, part: str) -> st.SearchStrategy[Any]:
+    """Values for `spec` or `status` of a kind that have the types of its schema."""
+    return nearly(kind, part, True)
 
 
 @lru_cache
-def nearly(kind: str, part: str) -> st.SearchStrategy[Any]:
+def nearly(kind: str, part: str, right_only: bool = False) -> st.SearchStrategy[Any]:
     """Values for `spec` or `status` of a kind that are nearly what its schema says."""
     crd = next(crd for crd in CRDS if crd["spec"]["names"]["kind"] == kind)
-    return shapes(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part])
+    return shapes(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part], right_only=right_only)

@@ -14,7 +14,6 @@ from tradewind.control.events import EventSink
 from tradewind.control.http import Sender
 from tradewind.control.launch import Launcher
 from tradewind.control.light import USUAL, Light
-from tradewind.control.observe import Ended
 from tradewind.control.origin import marked
 from tradewind.control.podless import Podless
 from tradewind.control.podlesswork import Worker
@@ -31,11 +30,13 @@ from tradewind.control.status import Packed
 from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
 from tradewind.control.templates import Templates
-from tradewind.control.view import Key, View
+from tradewind.control.unreadable import Unreadable
+from tradewind.control.view import View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.reflector import UNREADABLE
 from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
@@ -82,6 +83,7 @@ class RunReconciler:
         self._run_deleted, self._foreign = run_deleted, foreign
         self._phase_changed, self._clock = phase_changed, clock
         self._teller = Teller(events)
+        self.unreadable = Unreadable(client, clock)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
         self.views: dict[str, View] = {}
         self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -163,6 +165,8 @@ class RunReconciler:
             log.log(logging.INFO if isinstance(error, Conflict) else logging.WARNING, "run %s: %s", name, error)
         else:
             log.error("run %s: %s", name, error, exc_info=error)
+            if view and isinstance(error, UNREADABLE):
+                self.unreadable.add(view.run, f"the run can't go on: {type(error).__name__}: {error}"[:1_024])
         return error.retry_after if isinstance(error, Unavailable) else None
 
     # One pass.
@@ -282,7 +286,7 @@ class RunReconciler:
         if early and view.news:
             self.queue.add_at(run.uid, due)
             return  # What has ended is packed once, when it is written.
-        news = sorted(view.news.items(), key=_ended_at)
+        news = view.news_in_order()
         status = runstatus.current(view, board, decided, [end for _, end in news], self._clock(), asked)
         if early:
             if runstatus.merged(run.status, status) != run.status:
@@ -358,6 +362,7 @@ class RunReconciler:
         except ValueError as error:
             log.error("run %s/%s: %s; left alone", run.namespace, run.name, error)
             self._teller.unreadable(run, error)
+            self.unreadable.add(run, f"{error}; the run is left alone until its status is mended")
             self._forget(run.uid)
             return
         self._phase_changed(run)
@@ -392,9 +397,3 @@ class RunReconciler:
         peers = self._of_dag.get((run.namespace, run.dag), ())
         for view in self._beginner.next_in_line(run, (self.views[uid] for uid in peers)):
             self.wake(view.run.uid)
-
-
-def _ended_at(item: tuple[Key, Ended]) -> tuple[int, int]:
-    """The order of attempts in a status. Within a second, which is all that API timestamps tell, that in which their ends were seen."""
-    attempt = item[1].attempt
-    return attempt.end, attempt.start

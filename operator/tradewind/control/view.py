@@ -173,6 +173,10 @@ class View:
         assert self.board is not None  # noqa: S101 - it was planned
         self._end(self.board, self._within_limit(end), now)
 
+    def news_in_order(self) -> list[tuple[Key, Ended]]:
+        """The news as a status lists them. Within a second, which is all that API timestamps tell, in the order in which they were seen."""
+        return sorted(self.news.items(), key=lambda item: (item[1].attempt.end, item[1].attempt.start))
+
     def ready_at(self, board: Board, attempt: Attempt) -> int | None:
         """When (epoch seconds) the last dependency of a first attempt ended; None where that is not plain."""
         name = parse_key(attempt.task)[0]
@@ -194,6 +198,9 @@ class View:
 
     def _read_status(self) -> None:
         status = self.run.status
+        for name in ("outputs", "params"):
+            if not isinstance(status.get(name) or {}, Mapping):
+                raise ValueError(f"status.{name} has to be an object")
         attempts, self.cleared, self.fixed = decode(self.run.packed, self.run.created)
         self.recorded = {(attempt.task, attempt.number) for attempt in attempts}
         self.ended = {}
