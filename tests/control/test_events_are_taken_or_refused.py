@@ -103,7 +103,7 @@ async def at(limits: Limits, context: Any = None) -> AsyncIterator[Scene]:
         endpoint = Endpoint(Reception(client, triggers, Senders(client, True)), outcomes, limits)
         async with (
             tasks([informer.run() for informer in triggers.informers]),
-            serve(endpoint, limits.size, port, context),
+            serve(endpoint, port, context),
         ):
             yield Scene(
                 server, client, triggers, outcomes, session, f"{'https' if context else 'http'}://127.0.0.1:{port}"

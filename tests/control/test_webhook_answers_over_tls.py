@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ import yaml
 from tradewind.cli.dev import kubeconfig
 from tradewind.control import webhook
 from tradewind.control.admission import Asks
+from tradewind.control.door import Bounds
 from tradewind.control.webhook import serve
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
@@ -141,13 +143,13 @@ async def test_an_expired_certificate_is_told_by_readiness_metric_and_log(tmp_pa
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
+async def serving(folder: Path, bounds: Bounds = webhook.BOUNDS) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
     """The server in this process, with nothing to ask, and what a client trusts."""
     cert, key = write(folder / "tls", timedelta(days=1))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
     port = free_port()
-    async with serve(cast(Asks, None), port, context):
+    async with serve(cast(Asks, None), port, context, bounds):
         yield port, ssl.create_default_context(cafile=str(cert))
 
 
@@ -173,9 +175,8 @@ async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monke
         assert b" 408 " in await exchange(port, context, HEAD + b'Content-Length: 100\r\n\r\n{"kind":')
 
 
-async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(webhook, "IDLE", 0.1)
-    async with serving(tmp_path) as (port, context):
+async def test_a_head_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    async with serving(tmp_path, replace(webhook.BOUNDS, idle=0.1)) as (port, context):
         assert await exchange(port, context, b"POST /valid") == b""
 
 

@@ -81,7 +81,8 @@ async def test_what_went_while_the_watch_was_behind_is_told_as_deleted_and_what_
     informer.page(None, page(8, stays=1))
     informer.listed(None, 8)
     assert set(told.there) == {"stays", "new"} and told.calls == 4
-    assert informer.event("BOOKMARK", orjson.dumps({"metadata": {"resourceVersion": "12"}})) == "12"
+    informer.take(None, orjson.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "12"}}}))
+    assert informer._reached[None] == "12"
 
 
 async def test_an_event_that_comes_twice_is_told_once() -> None:

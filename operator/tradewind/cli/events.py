@@ -116,7 +116,7 @@ async def _run(connection: Connection, options: Options) -> None:
             probes.serve(options.metrics_port, lambda: "", ready, metrics.EVENTS),
         ):
             await first(_synced(triggers), stop.wait())
-            async with serve(endpoint, options.limits.size, options.port, certificate.context if certificate else None):
+            async with serve(endpoint, options.port, certificate.context if certificate else None):
                 log.info("listening on port %d", options.port)
                 await first(stop.wait(), *map(asyncio.shield, running))
             for task in running:

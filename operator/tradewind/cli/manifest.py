@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tradewind import API_VERSION
+from tradewind.cli.yamlnodes import JSONConstructor, Unfit, check, refuse_deep
 
 SIZE_LIMIT = 1_500_000
 """Bytes. etcd takes no larger object."""
@@ -26,6 +27,8 @@ KINDS = {
     "Secret": "v1",
 }
 """What `run -f` and `apply` understand."""
+EXPLAINED = 200_000
+"""Characters of a text that is parsed once more for better words about what is wrong: that parser takes a second for as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,8 @@ class BadManifest(Exception):
         super().__init__("\n".join(map(str, refusals)))
 
 
-class Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: dates are strings, a key may not come twice."""
+class Loader(JSONConstructor, yaml.SafeLoader):
+    """YAML as Kubernetes reads it: dates are strings, and there is nothing that JSON has no word for."""
 
 
 class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -109,7 +112,8 @@ class Document:
 def _steps(path: str) -> Iterator[str | int]:
     for part in path.replace("[", ".[").split("."):
         if part.startswith("["):
-            yield int(part[1:-1]) if part[1:-1].isdigit() else part[1:-1]
+            index = part[1:-1]
+            yield int(index) if index.isdecimal() and len(index) < 10 else index
         elif part:
             yield part
 
@@ -138,22 +142,29 @@ def parse(path: str) -> list[Document]:
     text = _text(path)
     try:
         return _parsed(path, text, _FastLoader)
-    except yaml.YAMLError:
+    except yaml.YAMLError as error:
+        wrong = error
+    if not isinstance(wrong, Unfit) and len(text) <= EXPLAINED:
         try:
             return _parsed(path, text, Loader)
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            what = getattr(error, "problem", None) or str(error)
-            raise BadManifest(Refusal(path, line, column, f"not YAML: {what}")) from None
+            wrong = error
+        except ValueError:
+            pass  # It trips over the number of a character that there is not.
+    mark = getattr(wrong, "problem_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    what = getattr(wrong, "problem", None) or str(wrong)
+    words = what if isinstance(wrong, Unfit) else f"not YAML: {what}"
+    raise BadManifest(Refusal(path, line, column, words))
 
 
 def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
+    refuse_deep(text, loader)
     documents = []
     for node in yaml.compose_all(text, loader):
         if node is None:
             continue
-        _refuse_duplicates(path, node)
+        check(node)
         body = Loader("").construct_document(node)
         if body is not None:
             documents.append(Document(path, body, node))
@@ -170,35 +181,24 @@ def _text(path: str) -> str:
         line = error.object[: error.start].count(b"\n") + 1
         words = f"not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
         raise BadManifest(Refusal(path, line, 1, words)) from None
-    if len(data) > SIZE_LIMIT:
-        size, limit = len(data) / 1e6, SIZE_LIMIT / 1e6
-        words = f"{size:.1f} MB; a Kubernetes object has at most {limit} MB: move data out of the manifest"
-        raise BadManifest(Refusal(path, 0, 0, words))
     return text
 
 
 def _read(path: str) -> bytes:
+    """The bytes of a file, of which no more is read than could be used."""
     if path == "-":
         import sys
 
-        return sys.stdin.buffer.read()
-    return Path(path).read_bytes()
-
-
-def _refuse_duplicates(path: str, node: yaml.Node) -> None:
-    stack = [node]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in current.value:
-                if key.value in seen:
-                    mark, words = key.start_mark, f"{key.value!r} is there twice: remove one"
-                    raise BadManifest(Refusal(path, mark.line + 1, mark.column + 1, words))
-                seen.add(key.value)
-                stack.append(value)
-        elif isinstance(current, yaml.SequenceNode):
-            stack.extend(current.value)
+        data = sys.stdin.buffer.read(SIZE_LIMIT + 1)
+    else:
+        with Path(path).open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    if len(data) > SIZE_LIMIT:
+        size = Path(path).stat().st_size if path != "-" else 0
+        told = f"{size / 1e6:.1f} MB" if size else f"over {SIZE_LIMIT / 1e6} MB"
+        words = f"{told}; a Kubernetes object has at most {SIZE_LIMIT / 1e6} MB: move data out of the manifest"
+        raise BadManifest(Refusal(path, 0, 0, words))
+    return data
 
 
 def refused(document: Document) -> Refusal | None:

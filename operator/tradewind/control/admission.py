@@ -54,9 +54,9 @@ class Request:
         return self.new.get("spec") or {}
 
     @property
-    def before(self) -> Any:
-        """The spec as it is; empty for an object that is new."""
-        return (self.old or {}).get("spec") or {}
+    def before(self) -> Body:
+        """The spec as it is; empty for an object that is new, or whose spec is none."""
+        return _fields((self.old or {}).get("spec"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,8 @@ async def _run(request: Request, asks: Asks) -> Verdict:
     spec = result.content
     if not isinstance(spec, DAGRunSpec):
         return Verdict(result.problems)
-    if wrong := [
-        *forged("spec.edits", request.spec.get("edits") or [], request.before.get("edits") or [], request.user)
-    ]:
+    edits, known = request.spec.get("edits") or [], request.before.get("edits")
+    if wrong := [*forged("spec.edits", edits, known if isinstance(known, list) else [], request.user)]:
         return Verdict(wrong)
     if request.old is not None and request.spec.get("params") == request.before.get("params"):
         return Verdict()  # They were read when the run began; it can be cancelled whatever became of its DAG since.
@@ -124,7 +123,8 @@ async def _run(request: Request, asks: Asks) -> Verdict:
 
 async def _approval(request: Request, asks: Asks) -> Verdict:
     """Who decides says so himself."""
-    by, decided = request.spec.get("by"), request.spec.get("decision") != request.before.get("decision")
+    spec = _fields(request.spec)
+    by, decided = spec.get("by"), spec.get("decision") != request.before.get("decision")
     if decided and by != request.user:
         words = f"{str(by)[:80]!r} is not who sends this"
         return Verdict([Problem("spec.by", words, f"write {request.user!r}")])
@@ -230,7 +230,7 @@ async def admit(request: Request, asks: Asks, reviewers: Mapping[str, Reviewer] 
     ending = isinstance(meta := request.new.get("metadata"), dict) and meta.get("deletionTimestamp")
     if reviewer is None or request.operation not in ("CREATE", "UPDATE") or request.subresource or ending:
         return Verdict()
-    if request.old is not None and request.spec == request.before:
+    if request.old is not None and request.spec == (request.old.get("spec") or {}):
         return Verdict()
     return await reviewer(request, asks)
 
@@ -255,6 +255,11 @@ def answer(request: Request, verdict: Verdict) -> dict[str, Any]:
             "details": {"group": GROUP, "kind": request.kind, "name": request.name, "causes": causes},
         }
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+
+
+def _fields(spec: Any) -> Body:
+    """A spec, or what stands in its place, which has none of its fields."""
+    return spec if isinstance(spec, Mapping) else {}
 
 
 def _words(problem: Problem) -> str:

@@ -1,6 +1,5 @@
 """The HTTP endpoint for events: requests of bounded size and time, as many at once as the process bears, each answered in JSON."""
 
-import asyncio
 import contextlib
 import logging
 import math
@@ -14,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from tradewind import metrics
+from tradewind.control.door import Bounds, Door
 from tradewind.control.outcome import Outcome, Outcomes
 from tradewind.control.reception import Received, Reception
 from tradewind.control.senders import Refused
@@ -25,8 +25,7 @@ PATH = "/v1/events/{namespace:[a-z0-9-]{1,63}}/{trigger:[a-z0-9.-]{1,253}}"
 """Nothing that is no name gets further: not into a log either."""
 READING = 10.0
 """Seconds for a body to arrive."""
-IDLE = 30.0
-"""Seconds that a connection may be without a request, or take to send the head of one."""
+BOUNDS = Bounds(connections=320, held=32 * 2**20, idle=30.0)
 AT_ONCE = 256
 """Requests in work at the same time. Others are told to come again."""
 SIZE, RATE = 256 * 1024, 500
@@ -47,7 +46,8 @@ class Limits:
 class Endpoint:
     """Answers requests."""
 
-    def __init__(self, reception: Reception, outcomes: Outcomes, limits: Limits) -> None:
+    def __init__(self, reception: Reception, outcomes: Outcomes, limits: Limits, bounds: Bounds = BOUNDS) -> None:
+        self.door = Door(bounds)
         self._reception, self._outcomes, self._limits = reception, outcomes, limits
         self._bucket = Bucket(limits.rate, limits.rate * 2)
         self._busy = 0
@@ -59,8 +59,6 @@ class Endpoint:
             received = await self._received(http)
         except Refused as error:
             return _refusal(error)
-        except web.HTTPRequestEntityTooLarge:
-            return _refusal(self._too_large())
         except Exception:
             log.exception("an event to %r", http.path)
             return _refusal(Refused(500, "error", "an error of the endpoint: send the event again, with the same key"))
@@ -74,16 +72,17 @@ class Endpoint:
     async def _received(self, http: web.Request) -> Received:
         if wait := self._bucket.take(time.monotonic()):
             raise Refused(429, "limited", "too many requests: send it again later", wait)
+        headers = {name.lower(): _text(value) for name, value in http.headers.items()}
+        data = await self._body(http)
         if self._busy >= AT_ONCE:
             raise Refused(503, "busy", "too many requests at once: send it again a little later", 1.0)
         self._busy += 1
         metrics.events_in_flight.set(self._busy)
         try:
-            headers = {name.lower(): _text(value) for name, value in http.headers.items()}
-            data = await self._body(http)
-            return await self._reception.receive(
-                http.match_info["namespace"], http.match_info["trigger"], headers, data
-            )
+            with self.door.working(http):
+                return await self._reception.receive(
+                    http.match_info["namespace"], http.match_info["trigger"], headers, data
+                )
         finally:
             self._busy -= 1
             metrics.events_in_flight.set(self._busy)
@@ -91,11 +90,10 @@ class Endpoint:
     async def _body(self, http: web.Request) -> bytes:
         if http.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "malformed", "the body is compressed: send it as it is, without Content-Encoding")
-        if (http.content_length or 0) > self._limits.size:
-            raise self._too_large()
         try:
-            async with asyncio.timeout(READING):
-                return await http.read()
+            return await self.door.body(http, self._limits.size, READING)
+        except web.HTTPRequestEntityTooLarge:
+            raise self._too_large() from None
         except TimeoutError:
             raise Refused(408, "slow", f"the body did not arrive within {READING:.0f} s") from None
 
@@ -118,24 +116,12 @@ class Endpoint:
 
 
 @contextlib.asynccontextmanager
-async def serve(endpoint: Endpoint, size: int, port: int, context: SSLContext | None) -> AsyncIterator[None]:
+async def serve(endpoint: Endpoint, port: int, context: SSLContext | None) -> AsyncIterator[None]:
     """Serves while the context is open, without TLS where there is no `context`. Requests under way are answered before it closes."""
-    app = web.Application(client_max_size=size)
+    app = web.Application()
     app.add_routes([web.post(PATH, endpoint.post)])
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handler_cancellation=True,
-        keepalive_timeout=IDLE,
-        shutdown_timeout=10,
-        auto_decompress=False,
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, port=port, ssl_context=context).start()
+    async with endpoint.door.opened(app, port, context):
         yield
-    finally:
-        await runner.cleanup()
 
 
 def _wait(text: str) -> float:

@@ -196,6 +196,8 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
+            unreadable = self.runs.unreadable
+            group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
             for _ in range(DAG_WORKERS):
                 group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))

@@ -41,7 +41,8 @@ class ObjectInformer(Reflector):
         """Takes the objects of a page."""
         page = parse_page(raw)
         for item in page.items:
-            self._put(self._listed, orjson.loads(memoryview(item)))
+            with self._alone(item):
+                self._put(self._listed, orjson.loads(memoryview(item)))
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -49,16 +50,14 @@ class ObjectInformer(Reflector):
         self.objects, self._listed = self._listed, {}
         self._changed()
 
-    def event(self, kind: str, raw: bytes) -> str:
+    def event(self, kind: str, raw: bytes) -> None:
         """Takes a change."""
         body = orjson.loads(memoryview(raw))
         if kind == "DELETED":
             self.objects.pop(body["metadata"]["name"], None)
-        elif kind != "BOOKMARK":
+        else:
             self._put(self.objects, body)
-        if kind != "BOOKMARK":
-            self._changed()
-        return str(body["metadata"]["resourceVersion"])
+        self._changed()
 
     def _heard(self) -> None:
         """No metric says when: it would stand for the watch of the runs' own pods, where these are pods."""

@@ -19,10 +19,13 @@ def isolated(events: EventSink | None, kind: str, body: Mapping[str, Any]) -> It
     except ApiError:
         raise
     except Exception as error:
-        meta = body["metadata"]
-        namespace, name = meta.get("namespace", ""), meta["name"]
+        meta = body.get("metadata")
+        meta = meta if isinstance(meta, Mapping) else {}
+        namespace, name = str(meta.get("namespace") or ""), str(meta.get("name") or "")
         log.error("%s %s/%s can't be read and is left alone", kind, namespace, name, exc_info=error)
-        if events:
+        if events and name:
             words = f"can't be read ({type(error).__name__}: {error}) and is left alone until it is changed"
             version = str(meta.get("resourceVersion", ""))
-            events.post(kind, namespace, name, meta.get("uid", ""), "Unreadable", words, warning=True, key=version)
+            events.post(
+                kind, namespace, name, str(meta.get("uid") or ""), "Unreadable", words, warning=True, key=version
+            )

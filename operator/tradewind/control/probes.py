@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from tradewind.control.door import Bounds, Door
+
 Readiness = tuple[bool, str]
+BOUNDS = Bounds(connections=64, held=2**20, idle=75.0)
+"""Prometheus asks once a minute over the same connection."""
 
 
 @contextlib.asynccontextmanager
@@ -28,10 +32,5 @@ async def serve(
 
     app = web.Application()
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, port=port).start()
+    async with Door(BOUNDS).opened(app, port):
         yield
-    finally:
-        await runner.cleanup()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tradewind.control.status import Packed
+from tradewind.control.tidy import tidied
 from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
@@ -129,7 +130,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
         dag=spec.get("dag", ""),
         params=spec.get("params") or {},
         desired=spec.get("desiredState") or "Running",
-        status=body.get("status") or {},
+        status=tidied(body.get("status") or {}),
         priority=spec.get("priority"),
         rounds=int(spec.get("retryFailed") or 0),
         edits=spec.get("edits") or (),

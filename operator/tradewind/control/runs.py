@@ -30,11 +30,13 @@ from tradewind.control.status import Packed
 from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
 from tradewind.control.templates import Templates
+from tradewind.control.unreadable import Unreadable
 from tradewind.control.view import View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.reflector import UNREADABLE
 from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
@@ -81,6 +83,7 @@ class RunReconciler:
         self._run_deleted, self._foreign = run_deleted, foreign
         self._phase_changed, self._clock = phase_changed, clock
         self._teller = Teller(events)
+        self.unreadable = Unreadable(client, clock)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
         self.views: dict[str, View] = {}
         self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -162,6 +165,8 @@ class RunReconciler:
             log.log(logging.INFO if isinstance(error, Conflict) else logging.WARNING, "run %s: %s", name, error)
         else:
             log.error("run %s: %s", name, error, exc_info=error)
+            if view and isinstance(error, UNREADABLE):
+                self.unreadable.add(view.run, f"the run can't go on: {type(error).__name__}: {error}"[:1_024])
         return error.retry_after if isinstance(error, Unavailable) else None
 
     # One pass.
@@ -337,8 +342,6 @@ class RunReconciler:
         await self._remover.clean(view)
         self._forget(run.uid)
 
-    # Memory and news.
-
     def _take(self, run: Run) -> None:
         view = self.views.get(run.uid)
         try:
@@ -358,8 +361,8 @@ class RunReconciler:
                 if before.final != run.final or before.deleting != run.deleting:
                     self._make_room(run)
         except ValueError as error:
-            log.error("run %s/%s: %s; left alone", run.namespace, run.name, error)
             self._teller.unreadable(run, error)
+            self.unreadable.add(run, f"{error}; the run is left alone until its status is mended")
             self._forget(run.uid)
             return
         self._phase_changed(run)

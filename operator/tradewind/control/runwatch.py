@@ -5,7 +5,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
 import orjson
 
 from tradewind.control.events import EventSink
@@ -14,8 +13,8 @@ from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.pages import items, parse_page
-from tradewind.kube.pod import ListMetadata, Struct
-from tradewind.kube.reflector import Reflector
+from tradewind.kube.pod import ListMetadata
+from tradewind.kube.reflector import Reflector, parse_head
 from tradewind.kube.resources import RUNS
 
 log = logging.getLogger(__name__)
@@ -24,20 +23,6 @@ PAGE = 100
 """Runs read at once: the largest are 250 KB."""
 ROUND_AGAIN = 3600.0
 """Seconds after which the runs that have ended are read again, in case something was missed."""
-
-
-class _Meta(Struct, frozen=True):
-    uid: str = ""
-    resource_version: str = "0"
-
-
-class _Head(Struct, frozen=True):
-    """What tells whether an event is news."""
-
-    metadata: _Meta
-
-
-_head = msgspec.json.Decoder(_Head).decode
 
 
 class RunInformer(Reflector):
@@ -68,8 +53,9 @@ class RunInformer(Reflector):
         """Takes runs that have not ended."""
         page = parse_page(raw)
         for item in page.items:
-            self._listed[namespace].add(_head(item).metadata.uid)
-            self._tell(item, False)
+            with self._alone(item):
+                self._listed[namespace].add(parse_head(item).metadata.uid)
+                self._tell(item, False)
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -77,12 +63,11 @@ class RunInformer(Reflector):
         self._missing(namespace, self._listed.pop(namespace, set()), version)
         self._look.set()
 
-    def event(self, kind: str, raw: bytes) -> str:
+    def event(self, kind: str, raw: bytes) -> None:
         """Takes a change; most are the operator's own, and known."""
-        meta = _head(raw).metadata
-        if kind == "DELETED" or (kind != "BOOKMARK" and int(meta.resource_version) > self._known(meta.uid)):
+        meta = parse_head(raw).metadata
+        if kind == "DELETED" or int(meta.resource_version) > self._known(meta.uid):
             self._tell(raw, kind == "DELETED")
-        return meta.resource_version
 
     def _tell(self, raw: bytes, deleted: bool) -> None:
         body = orjson.loads(memoryview(raw))
@@ -110,7 +95,6 @@ class RunInformer(Reflector):
 
     async def _read(self, namespace: str | None) -> None:
         async for item in items(self._client, RUNS, namespace, PAGE):
-            meta = _head(item).metadata
-            if int(meta.resource_version) > self._known(meta.uid):
-                self._tell(item, False)
+            with self._alone(item):
+                self.event("ADDED", item)
             await asyncio.sleep(0)

@@ -38,8 +38,13 @@ class Packed(NamedTuple):
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> "Packed":
-        """Those of a run's status."""
-        return cls(status.get("attempts") or "", status.get("archive") or "", tuple(status.get("nodes") or ()))
+        """Those of a run's status. Raises ValueError where it has something else in their place."""
+        text, archive, nodes = status.get("attempts") or "", status.get("archive") or "", status.get("nodes") or ()
+        if not isinstance(text, str) or not isinstance(archive, str):
+            raise ValueError("status.attempts and status.archive have to be texts")
+        if not isinstance(nodes, list | tuple) or not all(isinstance(node, str) for node in nodes):
+            raise ValueError("status.nodes has to be a list of names")
+        return cls(text, archive, tuple(nodes))
 
 
 class Log(NamedTuple):

@@ -200,6 +200,9 @@ class View:
 
     def _read_status(self) -> None:
         status = self.run.status
+        for name in ("outputs", "params"):
+            if not isinstance(status.get(name) or {}, Mapping):
+                raise ValueError(f"status.{name} has to be an object")
         attempts, self.cleared, self.fixed = decode(self.run.packed, self.run.created)
         self.recorded = {(attempt.task, attempt.number) for attempt in attempts}
         self.ended = {}

@@ -13,6 +13,7 @@ from aiohttp import web
 from tradewind import metrics
 from tradewind.control import accounts, admission
 from tradewind.control.admission import Asks, Malformed, Request, Reviewer, Verdict, admit, answer, parse
+from tradewind.control.door import Bounds, Door
 
 log = logging.getLogger(__name__)
 REVIEWS: Mapping[str, Mapping[str, Reviewer]] = {"/validate": admission.REVIEWERS, "/accounts": accounts.REVIEWERS}
@@ -23,37 +24,31 @@ AT_ONCE = 16
 """Requests reviewed at the same time. Others wait, at most for as long as their API server does."""
 READING = 5.0
 """Seconds for a body to arrive."""
-IDLE = 60.0
-"""Seconds that a connection may be without a request, or take to send the head of one."""
+BOUNDS = Bounds(connections=128, held=64 * 2**20, idle=60.0)
+"""API servers keep one or two connections each."""
 
 
 @contextlib.asynccontextmanager
-async def serve(asks: Asks, port: int, context: SSLContext) -> AsyncIterator[None]:
+async def serve(asks: Asks, port: int, context: SSLContext, bounds: Bounds = BOUNDS) -> AsyncIterator[None]:
     """Serves while the context is open. Requests under way are answered before it closes."""
-    places = asyncio.Semaphore(AT_ONCE)
+    places, door = asyncio.Semaphore(AT_ONCE), Door(bounds)
 
     async def validate(http: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(READING):
-                data = orjson.loads(await http.read())
-            request = parse(data)
+            request = parse(orjson.loads(await door.body(http, LARGEST, READING)))
         except TimeoutError:
             return web.Response(status=408, text=f"the body did not arrive within {READING:.0f} s")
         except (orjson.JSONDecodeError, Malformed) as error:
             return web.Response(status=400, text=f"not an AdmissionReview: {error}")
-        async with places:
-            answered = answer(request, await _timed(request, asks, REVIEWS[http.path]))
+        with door.working(http):
+            async with places:
+                answered = answer(request, await _timed(request, asks, REVIEWS[http.path]))
         return web.Response(body=orjson.dumps(answered), content_type="application/json")
 
-    app = web.Application(client_max_size=LARGEST)
+    app = web.Application()
     app.add_routes([web.post(path, validate) for path in REVIEWS])
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, keepalive_timeout=IDLE, shutdown_timeout=10)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, port=port, ssl_context=context).start()
+    async with door.opened(app, port, context):
         yield
-    finally:
-        await runner.cleanup()
 
 
 async def _timed(request: Request, asks: Asks, reviewers: Mapping[str, Reviewer]) -> Verdict:

@@ -4,14 +4,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import orjson
 
 from tradewind import __version__, metrics
 from tradewind.kube.connection import Connection
-from tradewind.kube.errors import Unavailable, from_status
+from tradewind.kube.errors import Garbled, Unavailable, from_status
 from tradewind.kube.resources import LEASES, PODS, Resource
 from tradewind.kube.writes import Writes
 
@@ -23,6 +23,12 @@ MANAGER = "tradewind-cli"
 SILENCE = 100.0
 """Seconds without an event or a bookmark (one a minute) after which a watch counts as dead."""
 
+LINE = 16 * 2**20
+"""Bytes of an event. etcd takes objects of 1.5 MB, or as many as its operator allows; 8 MiB are the most."""
+PIECE = 2**20
+"""Bytes of a line of a log that are handed on at once."""
+ANSWER = 256 * 2**20
+"""Bytes of any other answer: five hundred pods at a time, of half a megabyte each."""
 AUTHORIZED = 1.0
 """Seconds for which credentials are taken as they were. Asking for them reads a file, or a kubeconfig's plug-in."""
 
@@ -120,41 +126,58 @@ class Client:
             return await self._json("DELETE", "delete", resource, resource.path(namespace, name), body=body)
 
     async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
-        """Lines of a watch, one event each, until the server ends it. Silence raises Unavailable."""
+        """Lines of a watch, one event each, until the server ends it. Silence raises Unavailable, a line without end Garbled."""
         query = {"watch": "true", "allowWatchBookmarks": "true", **query}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE)
-        async for line in self._lines(resource.path(namespace), query, timeout, "watch", resource.plural):
+        async for line, whole in self._lines(resource.path(namespace), query, timeout, "watch", resource.plural, LINE):
+            if not whole:
+                raise Garbled(f"an event of more than {LINE // 2**20} MiB")
             yield line
 
     async def logs(self, namespace: str, pod: str, **query: str) -> AsyncIterator[bytes]:
-        """Log lines of a pod's `main` container, with `follow="true"` until it ends."""
+        """Log lines of a pod's `main` container, with `follow="true"` until it ends; very long ones in pieces."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-        async for line in self._lines(path, {"container": "main", **query}, timeout, "get", "pods/log"):
+        async for line, _ in self._lines(path, {"container": "main", **query}, timeout, "get", "pods/log", PIECE):
             yield line
 
     async def _lines(
-        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, verb: str, resource: str
-    ) -> AsyncIterator[bytes]:
+        self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, verb: str, resource: str, most: int
+    ) -> AsyncIterator[tuple[bytes, bool]]:
+        """Lines, and whether each is whole: one of more than about `most` bytes comes in pieces."""
         try:
             async with self._http().get(
                 self.connection.server + path, params=query, headers=self._headers(), timeout=limits
             ) as response:
                 metrics.api_requests.labels(verb, resource, response.status).inc()
                 if response.status >= 400:
-                    raise _error(response, await response.read())
-                rest = b""
+                    raise _error(response, await _whole(response))
+                held: list[bytes] = []
+                size = 0
                 async for chunk in response.content.iter_any():
-                    *lines, rest = (rest + chunk).split(b"\n")
+                    *lines, rest = chunk.split(b"\n")
                     for line in lines:
-                        yield line
-                if rest:
-                    yield rest
+                        yield b"".join((*held, line)), True
+                        held, size = [], 0
+                    held.append(rest)
+                    size += len(rest)
+                    if size > most:
+                        yield b"".join(held), False
+                        held, size = [], 0
+                if rest := b"".join(held):
+                    yield rest, True
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Unavailable(0, "ConnectionLost", _words(error)) from None
 
     async def _json(self, method: str, verb: str, resource: Resource, path: str, **rest: Any) -> Object:
-        return cast(Object, orjson.loads(await self._request(method, verb, resource, path, **rest)))
+        answer = await self._request(method, verb, resource, path, **rest)
+        try:
+            body = orjson.loads(answer)
+        except orjson.JSONDecodeError as error:
+            raise Garbled(f"{method} {path}: an answer that is no JSON: {error}") from None
+        if not isinstance(body, dict):
+            raise Garbled(f"{method} {path}: an answer that is no object")
+        return body
 
     async def _request(
         self,
@@ -184,7 +207,7 @@ class Client:
                 timeout=self._timeout,
             ) as response:
                 code = response.status
-                answer = await response.read()
+                answer = await _whole(response)
                 if code >= 400:
                     raise _error(response, answer)
                 return answer
@@ -204,6 +227,17 @@ class Client:
         if now >= self._asked + AUTHORIZED:
             self._authorization, self._asked = self.connection.authorization(), now
         return {"Authorization": self._authorization} if self._authorization else {}
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises Garbled for one without end."""
+    pieces, size = [], 0
+    async for chunk in response.content.iter_any():
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > ANSWER:
+            raise Garbled(f"an answer of more than {ANSWER // 2**20} MiB")
+    return b"".join(pieces)
 
 
 def _error(response: aiohttp.ClientResponse, answer: bytes) -> Exception:

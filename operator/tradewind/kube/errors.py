@@ -47,6 +47,13 @@ class Unavailable(ApiError):
         self.retry_after = retry_after
 
 
+class Garbled(Unavailable):
+    """An answer that can't be read, or that has no end."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, "Garbled", message)
+
+
 def from_status(code: int, body: dict[str, Any], retry_after: str | None = None) -> ApiError:
     """The error that a Status object describes."""
     reason = str(body.get("reason") or "")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from tradewind.kube.client import Client
+from tradewind.kube.pages import parse_page
 from tradewind.kube.pod import RUN_UID, ListMetadata, Pod, parse_list, parse_pod
-from tradewind.kube.reflector import Reflector
+from tradewind.kube.reflector import Reflector, parse_head
 from tradewind.kube.resources import PODS
 
 NO_PODS: Mapping[str, Pod] = {}
@@ -72,10 +73,22 @@ class PodInformer(Reflector):
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes note of the pods of a page."""
-        page = parse_list(raw)
+        try:
+            page = parse_list(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            return self._one_by_one(namespace, raw)
         for pod in page.items:
             self._seen[namespace].add(pod.metadata.uid)
             self.put(pod)
+        return page.metadata
+
+    def _one_by_one(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """A page with a pod that can't be read: it is there all the same, and nobody's end."""
+        page = parse_page(raw)
+        for item in page.items:
+            with self._alone(item):
+                self._seen[namespace].add(parse_head(item).metadata.uid)
+                self.put(parse_pod(item))
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -88,11 +101,7 @@ class PodInformer(Reflector):
                 if in_scope and not pod.gone and pod.metadata.uid not in seen and pod.version <= version:
                     self.put(msgspec.structs.replace(pod, gone=True))
 
-    def event(self, kind: str, raw: bytes) -> str:
+    def event(self, kind: str, raw: bytes) -> None:
         """Takes note of a change."""
         pod = parse_pod(raw)
-        if kind == "DELETED":
-            pod = msgspec.structs.replace(pod, gone=True)
-        if kind != "BOOKMARK":
-            self.put(pod)
-        return pod.metadata.resource_version
+        self.put(msgspec.structs.replace(pod, gone=True) if kind == "DELETED" else pod)

@@ -46,7 +46,10 @@ class ObjectInformer(Reflector):
         """Takes note of the objects of a page."""
         page = parse_page(raw)
         for item in page.items:
-            self._pages[namespace].add(self._put(bytes(item), False))
+            with self._alone(item):
+                meta = _parse_known(item).metadata
+                self._pages[namespace].add((meta.namespace, meta.name))
+                self._put(bytes(item), False)
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -57,21 +60,18 @@ class ObjectInformer(Reflector):
                 del self._versions[key]
                 self._seen({"metadata": {"namespace": key[0], "name": key[1]}}, True)
 
-    def event(self, kind: str, raw: bytes) -> str:
+    def event(self, kind: str, raw: bytes) -> None:
         """Takes note of a change."""
-        if kind != "BOOKMARK":
-            self._put(bytes(raw), kind == "DELETED")
-        return _parse_known(raw).metadata.resource_version
+        self._put(bytes(raw), kind == "DELETED")
 
-    def _put(self, raw: bytes, deleted: bool) -> tuple[str, str]:
+    def _put(self, raw: bytes, deleted: bool) -> None:
         meta = _parse_known(raw).metadata
         key = (meta.namespace, meta.name)
+        body: dict[str, Any] = orjson.loads(raw)
         if deleted:
             self._versions.pop(key, None)
         elif self._versions.get(key, 0) >= int(meta.resource_version):
-            return key
+            return
         else:
             self._versions[key] = int(meta.resource_version)
-        body: dict[str, Any] = orjson.loads(raw)
         self._seen(body, deleted)
-        return key

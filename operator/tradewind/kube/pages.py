@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from tradewind.kube.client import Client
+from tradewind.kube.errors import Garbled
 from tradewind.kube.pod import ListMetadata, Struct
 from tradewind.kube.resources import Resource
 
@@ -19,7 +20,15 @@ class Page(Struct, frozen=True):
     items: list[msgspec.Raw] = []
 
 
-parse_page = msgspec.json.Decoder(Page).decode
+_parse = msgspec.json.Decoder(Page).decode
+
+
+def parse_page(raw: bytes) -> Page:
+    """A page. Raises Garbled."""
+    try:
+        return _parse(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Garbled(f"a list that can't be read: {error}") from None
 
 
 async def walk(
@@ -46,4 +55,6 @@ async def items(
             yield item
         if not page.metadata.continue_:
             return
+        if query.get("continue") == page.metadata.continue_:
+            raise Garbled("a list that goes on where it was")
         query["continue"] = page.metadata.continue_

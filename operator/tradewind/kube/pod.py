@@ -173,6 +173,20 @@ class ListMetadata(Struct, frozen=True):
     continue_: str = msgspec.field(name="continue", default="")
 
 
+class HeadMetadata(Struct, frozen=True):
+    """What tells an object from others, and from itself at another time."""
+
+    uid: str = ""
+    resource_version: str = ""
+
+
+class Head(Struct, frozen=True):
+    """What an object is."""
+
+    kind: str = ""
+    metadata: HeadMetadata = HeadMetadata()
+
+
 class Event(Struct, frozen=True):
     """A watch event; the object is read in a second step, since its form depends on the type."""
 

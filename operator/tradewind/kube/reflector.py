@@ -5,18 +5,27 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
 from tradewind import metrics
 from tradewind.kube.client import Client
-from tradewind.kube.errors import ApiError, Gone, NotFound, from_status
-from tradewind.kube.pod import Event, ListMetadata
+from tradewind.kube.errors import ApiError, Garbled, Gone, NotFound, Unavailable, from_status
+from tradewind.kube.pod import Event, Head, ListMetadata
 from tradewind.kube.resources import Resource
 
 log = logging.getLogger(__name__)
 parse_event = msgspec.json.Decoder(Event).decode
+parse_head = msgspec.json.Decoder(Head).decode
+KINDS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What goes wrong where an object is not what it should be."""
+ENOUGH = 3
+"""So often in a row a watch may say what can't be read before a list has to say where things are, or fall behind without a pause."""
+SHORT = 1.0
+"""Seconds. A watch that ends sooner and has said nothing is not asked for again at once."""
 
 
 class Reflector(ABC):
@@ -33,6 +42,8 @@ class Reflector(ABC):
         self._unsynced = set(namespaces)
         self._reached: dict[str | None, str] = {}
         """How far each watch has come; missing where a list has to come first."""
+        self._errors: dict[str | None, int] = dict.fromkeys(namespaces, 0)
+        """How often in a row each went wrong."""
         self.synced = asyncio.Event()
         """Set once everything that there was at the start is known."""
         self.heard_at = time.monotonic()
@@ -47,8 +58,8 @@ class Reflector(ABC):
         """A list is complete: what is known, is older than `version` and was on none of its pages, is there no more."""
 
     @abstractmethod
-    def event(self, kind: str, raw: bytes) -> str:
-        """Takes an event, a BOOKMARK included; the object's resource version."""
+    def event(self, kind: str, raw: bytes) -> None:
+        """Takes a change: ADDED, MODIFIED or DELETED."""
 
     async def run(self) -> None:
         """Lists and watches, for ever."""
@@ -56,7 +67,6 @@ class Reflector(ABC):
 
     async def _follow(self, namespace: str | None) -> None:
         plural = self.resource.plural
-        errors = 0
         while True:
             try:
                 if namespace not in self._reached:
@@ -65,19 +75,24 @@ class Reflector(ABC):
                     if not self._unsynced:
                         self.synced.set()
                 await self._watch(namespace)
-                self._heard()
-                errors = 0
+                continue
             except Gone:
                 log.info("the watch of %s fell behind and lists again", plural)
                 self._reached.pop(namespace, None)
-            except (ApiError, msgspec.MsgspecError) as error:
-                # A watch that breaks goes on where it was; only a refusal to do so (410) makes it list again.
-                errors += 1
+                self._errors[namespace] += 1
+                if self._errors[namespace] <= ENOUGH:
+                    continue
+            except ApiError as error:
+                # A watch that breaks goes on where it was; only a refusal to do so (410), or what can't be read, makes it list again.
+                self._errors[namespace] += 1
                 words = str(error)
                 if isinstance(error, NotFound):
                     words = f"the API server knows no {plural}: install the CRDs, by the chart or from crds/"
+                if isinstance(error, Garbled) and self._errors[namespace] % ENOUGH == 0:
+                    self._reached.pop(namespace, None)
                 log.warning("watching %s: %s", plural, words)
-                await asyncio.sleep(min(0.1 * 2 ** min(errors, 8), 15) * random.uniform(0.75, 1.25))  # noqa: S311
+            pause = min(0.1 * 2 ** min(self._errors[namespace], 8), 15)
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
 
     async def _list(self, namespace: str | None) -> str:
         query = dict(self.listing)
@@ -85,7 +100,11 @@ class Reflector(ABC):
             meta = self.page(namespace, await self._client.list_raw(self.resource, namespace, **query))
             if not meta.continue_:
                 break
+            if query.get("continue") == meta.continue_:
+                raise Garbled("a list that goes on where it was")
             query["continue"] = meta.continue_
+        if not is_version(meta.resource_version, least=0):
+            raise Garbled(f"a list of the resource version {meta.resource_version[:80]!r}")
         self.listed(namespace, int(meta.resource_version))
         self._heard()
         return meta.resource_version
@@ -93,18 +112,59 @@ class Reflector(ABC):
     async def _watch(self, namespace: str | None) -> None:
         version = self._reached[namespace]
         timeout = str(random.randint(280, 340))  # noqa: S311 - watches that end together would come back together
+        clock = asyncio.get_running_loop().time
+        began, silent = clock(), True
         async for line in self._client.watch(
             self.resource, namespace, resourceVersion=version, timeoutSeconds=timeout, **self.watching
         ):
-            if not line:
-                continue
+            if line:
+                self.take(namespace, line)
+                self._errors[namespace], silent = 0, False
+        if silent and clock() < began + SHORT:
+            raise Unavailable(0, "Ended", "the watch ended at once")
+        self._heard()
+
+    def take(self, namespace: str | None, line: bytes) -> None:
+        """Takes a line of a watch. Raises what an ERROR says, and Garbled; an object that can't be read is left alone."""
+        try:
             event = parse_event(line)
-            self._heard()
             if event.type == "ERROR":
-                status = msgspec.json.decode(event.object)
-                raise from_status(int(status.get("code") or 500), status)
-            self._reached[namespace] = self.event(event.type, event.object)
+                raise _told(event.object)
+            head = parse_head(event.object)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise Garbled(f"an event that can't be read: {error}") from None
+        version = head.metadata.resource_version
+        if event.type not in KINDS or head.kind not in ("", self.resource.kind) or not is_version(version):
+            log.warning("watching %s: passed over %.20r of %.80r", self.resource.plural, event.type, head)
+            return
+        self._heard()
+        if event.type != "BOOKMARK":
+            with self._alone(event.object):
+                self.event(event.type, event.object)
+        self._reached[namespace] = version
+
+    @contextmanager
+    def _alone(self, raw: bytes) -> Iterator[None]:
+        """An object that can't be read stops no other."""
+        try:
+            yield
+        except UNREADABLE as error:
+            shown = bytes(memoryview(raw)[:200])
+            log.error("of %s one can't be read and is left alone: %r", self.resource.plural, shown, exc_info=error)
 
     def _heard(self) -> None:
         self.heard_at = time.monotonic()
         metrics.watch_last_event.labels(self.resource.plural).set(time.time())
+
+
+def is_version(text: str, least: int = 1) -> bool:
+    """Whether a text is a resource version that can be gone on from. That of an object is never 0."""
+    return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) >= least
+
+
+def _told(raw: bytes) -> ApiError:
+    """The error in a stream."""
+    status = msgspec.json.decode(raw)
+    status = status if isinstance(status, dict) else {}
+    code = status.get("code")
+    return from_status(code if isinstance(code, int) else 500, status)

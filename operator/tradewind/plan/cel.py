@@ -1,7 +1,7 @@
 """CEL: compiled once against declared variables, evaluated within a budget, explained when it fails.
 
-The engine is the CEL project's own. It bounds the work of one evaluation itself, and compiles regular expressions without
-backtracking (RE2).
+The engine is the CEL project's own. It bounds the steps of one evaluation itself, and compiles regular expressions without
+backtracking (RE2); how large values become, `growth` bounds.
 """
 
 import re
@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from cel_expr_python import cel
+
+from tradewind.plan import growth
 
 MAX_LENGTH = 4_096
 STRING, INT, DOUBLE, BOOL, DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.DYN
@@ -88,6 +90,8 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
     result may have, any when there are none. Raises ExpressionError with the position."""
     if len(expression) > MAX_LENGTH:
         raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters: compute the value in a task")
+    if not expression.isascii() and not _encodable(expression):
+        raise ExpressionError(ascii(expression), "half of a surrogate pair, which is no text")
     try:
         program = _compile(expression, variables)
     except RuntimeError as error:
@@ -99,6 +103,14 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
     if wanted and result.name() != "DYN" and not any(_same(TYPES[kind], result) for kind in wanted):
         raise ExpressionError(expression, f"gives {_word(result.name())}, not {' or '.join(map(_article, wanted))}")
     return program
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def undeclared(problem: str) -> str:
@@ -123,9 +135,11 @@ def _word(kind: str) -> str:
 
 def run(expression: str, program: Any, values: Mapping[str, Any]) -> Any:
     """The value as plain data. Raises ExpressionError."""
+    if growth.bound(expression, values) > growth.LARGEST:
+        raise ExpressionError(expression, "may make too large a value: compute it in a task")
     try:
         value = program.eval(data=dict(values))
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (RuntimeError, KeyError, TypeError, ValueError, OverflowError) as error:
         if "budget" in str(error):
             raise ExpressionError(expression, "too much work for an expression: compute the value in a task") from None
         raise ExpressionError(expression, _cleaned(str(error))) from None

@@ -1,0 +1,68 @@
+"""Runs that can't be brought on for what their status says, by a hand-edit or another version's hand: each says so in a condition."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tradewind.control.run import Run
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.resources import RUNS
+from tradewind.kube.workqueue import WorkQueue
+from tradewind.model.condition import Condition
+from tradewind.model.duration import stamp
+
+log = logging.getLogger(__name__)
+TYPE = "Readable"
+"""The condition. It goes when the status is written anew."""
+NEEDED = frozenset({"type", "status", "reason"})
+
+
+class Unreadable:
+    """Writes the condition `Readable=False`."""
+
+    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
+        self._client, self._clock = client, clock
+        self._found: dict[str, tuple[Run, str]] = {}
+        self.queue: WorkQueue[str] = WorkQueue("unreadable")
+
+    def add(self, run: Run, words: str) -> None:
+        """A run can't be read, and why; said once for each reason."""
+        log.error("run %s/%s: %s", run.namespace, run.name, words)
+        if not any(item["type"] == TYPE and item.get("message") == words for item in _conditions(run.status)):
+            self._found[run.uid] = (run, words)
+            self.queue.add(run.uid)
+
+    async def say(self, uid: str) -> None:
+        """Writes it into the run. One that has changed since is looked at anew by whoever found it."""
+        run, words = self._found[uid]
+        said: dict[str, Any] = Condition(
+            type=TYPE,
+            status="False",
+            reason="StatusUnreadable",
+            message=words,
+            last_transition_time=stamp(self._clock()),
+            observed_generation=run.generation,
+        ).model_dump(by_alias=True)
+        conditions = [*(item for item in _conditions(run.status) if item["type"] != TYPE), said]
+        meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
+        status = {**run.status, "conditions": conditions}
+        body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": status}
+        try:
+            await self._client.replace(RUNS, run.namespace, run.name, body, "status")
+        except (Conflict, NotFound):
+            log.info("run %s/%s has changed", run.namespace, run.name)
+        self._found.pop(uid, None)
+
+    def failed(self, uid: str, error: Exception) -> float | None:
+        """It could not be written: once more, a little later."""
+        log.warning("saying that run %s can't be read: %s", uid, error)
+        return getattr(error, "retry_after", None) if isinstance(error, ApiError) else None
+
+
+def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Those that are conditions."""
+    found = status.get("conditions")
+    return (
+        [item for item in found if isinstance(item, dict) and item.keys() >= NEEDED] if isinstance(found, list) else []
+    )

@@ -1,0 +1,42 @@
+"""A run with a status of any content, and what the planner and the status's writer make of it."""
+
+from typing import Any
+
+from tradewind.control import runstatus
+from tradewind.control.run import read_run
+from tradewind.control.view import View
+from tradewind.plan.define import define
+
+SPEC = {
+    "defaults": {"image": "x"},
+    "params": {"a": {"default": "x"}},
+    "tasks": {
+        "a": {"outputs": {"rows": {"type": "integer"}}, "retries": {"limit": 2}},
+        "b": {"dependsOn": ["a"], "forEach": {"items": "$[[ tasks.a.outputs.files ]]"}},
+        "c": {"dependsOn": ["b"], "loop": {"until": "outputs.done", "maxIterations": 3}, "when": "tasks.b.outputs.size() > 0"},
+        "d": {"dependsOn": ["c"], "triggerRule": "AllDone", "env": {"A": "$[[ tasks.c.outputs.done ]]"}},
+    },
+}  # fmt: skip
+DEFINITION = define(SPEC)
+META = {
+    "name": "r",
+    "namespace": "default",
+    "uid": "u",
+    "resourceVersion": "7",
+    "generation": 1,
+    "creationTimestamp": "2026-01-01T00:00:00Z",
+}
+
+
+def planned(status: Any, **spec: Any) -> runstatus.Status:
+    """What the operator would write over this status. Raises ValueError where it can't be read."""
+    run = read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": status})
+    view = View(run)
+    board = view.bind(DEFINITION, {}, 0.0, 0.0, None)
+    view.absorb({}, 0.0)
+    written = runstatus.current(view, board, board.decide(0.0), [], 1_767_300_000.0)
+    again = View(
+        read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": runstatus.merged(run.status, written)})
+    )
+    again.bind(DEFINITION, {}, 0.0, 0.0, None).decide(0.0)
+    return written
