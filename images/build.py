@@ -79,12 +79,12 @@ class Builder:
 
     def _dependencies(self) -> Layer:
         recipe = HERE / "operator_layers.py"
-        key = archive.key_of(operator_layers.CONSTRAINTS, recipe, *operator_layers.requirements())
+        key = archive.key_of(operator_layers.REQUIREMENTS, recipe)
         return archive.layer(self.cache, "dependencies", key, operator_layers.make_dependencies)
 
     def _package(self) -> Layer:
         recipe = HERE / "operator_layers.py"
-        key = archive.key_of(operator_layers.PACKAGE, operator_layers.PROJECT, recipe)
+        key = archive.key_of(operator_layers.PACKAGE, operator_layers.PROJECT, operator_layers.SBOM, recipe)
         tools = self.cache.parent / "tools"
         return archive.layer(self.cache, "package", key, lambda work: operator_layers.make_package(work, tools))
 

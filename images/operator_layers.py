@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from typing import Any
 
 REPO = Path(__file__).resolve().parents[1]
 PROJECT, CONSTRAINTS, PACKAGE = REPO / "pyproject.toml", REPO / "constraints.txt", REPO / "operator"
+REQUIREMENTS, SBOM = REPO / "images/requirements.txt", REPO / "images/sbom.cdx.json"
 HOME = "opt/tradewind"
 PYTHON = "3.11"
 # Every C library up to the one of the image's Debian.
@@ -28,19 +30,26 @@ def version() -> str:
     return str(project()["project"]["version"])
 
 
-def requirements() -> list[str]:
-    """What the package itself asks for, and its sensors; constraints.txt says which versions."""
-    asked = project()["project"]
-    return [*asked["dependencies"], *asked["optional-dependencies"]["postgres"]]
+def asked() -> list[str]:
+    """What the package itself asks for, and its sensors; requirements.txt has the files that come of it."""
+    said = project()["project"]
+    return [*said["dependencies"], *said["optional-dependencies"]["postgres"]]
+
+
+def for_machine(machine: str) -> list[str]:
+    """pip's options for wheels of the image's Python, and not of this one."""
+    return [
+        "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}",
+        *(f"--platform={name}_{machine}" for name in PLATFORMS),
+    ]  # fmt: skip
 
 
 def make_dependencies(work: Path) -> Path:
-    """Every dependency, of the pinned versions, as wheels for the image's Python and not for this one."""
+    """Every dependency: the files whose hashes requirements.txt has, and no others."""
     target = work / "root" / HOME
     _pip(
-        "install", "--target", str(target), "--constraint", str(CONSTRAINTS), "--only-binary=:all:", "--no-compile",
-        "--implementation=cp", f"--python-version={PYTHON}",
-        *(f"--platform={name}_{platform.machine()}" for name in PLATFORMS), *requirements(),
+        "install", "--target", str(target), "--require-hashes", "--requirement", str(REQUIREMENTS), "--no-compile",
+        *for_machine(platform.machine()),
     )  # fmt: skip
     _compile(target)
     return work / "root"
@@ -62,6 +71,7 @@ def make_package(work: Path, tools: Path) -> Path:
             f"#!/usr/local/bin/python3\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
         )
         script.chmod(0o755)
+    shutil.copy(SBOM, target / SBOM.name)
     _compile(target)
     return work / "root"
 

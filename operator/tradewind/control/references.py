@@ -22,8 +22,8 @@ def references(ended: Terminated | None) -> tuple[str, str, dict[str, Any]]:
     found = said.get(KEY)
     if ended and ended.exit_code == 0 and isinstance(found, dict):
         return "", "", found
-    reason = said.get("reason") if said.get("reason") in REASONS else "ArtifactError"
-    return str(reason), str(said.get("message") or _silent(ended)), {}
+    reason = str(said.get("reason"))
+    return reason if reason in REASONS else "ArtifactError", str(said.get("message") or _silent(ended)), {}
 
 
 def _silent(ended: Terminated | None) -> str:

@@ -32,4 +32,10 @@ def tidied(status: Any) -> Mapping[str, Any]:
 
 
 def _right(items: Any, needed: frozenset[str]) -> bool:
-    return isinstance(items, list) and all(isinstance(item, Mapping) and item.keys() >= needed for item in items)
+    return isinstance(items, list) and all(_fits(item, needed) for item in items)
+
+
+def _fits(item: Any, needed: frozenset[str]) -> bool:
+    if not isinstance(item, Mapping) or not item.keys() >= needed:
+        return False
+    return all(isinstance(value, int if name == "attempt" else str) for name, value in item.items() if name in needed)
