@@ -32,6 +32,8 @@ VALUES: dict[str, Any] = {
 )
 def test_what_people_write_about_ten_thousand_items_passes(expression: str) -> None:
     assert bound(expression, VALUES) <= LARGEST
+    dotted = {"params": VALUES["params"], "tasks.list.outputs": VALUES["tasks"]["list"]["outputs"], "item": "one"}
+    assert bound(expression, dotted) <= LARGEST, "variables have names with dots"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """How much memory an expression may take. The engine counts its steps, and not how long the texts and lists become that `+` makes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 LARGEST = 128 * 2**20
@@ -13,6 +13,7 @@ ELEMENT = 16
 _TEXT = re.compile(r"""[rR]?("{3}|'{3}).*?\1|[rR]?"(?:\\.|[^"\\])*"|[rR]?'(?:\\.|[^'\\])*'""", re.DOTALL)
 _SCALAR = re.compile(r"\b(?:string|int|uint|double|size)\([^()]*\)|\.size\(\)")
 _LIST = re.compile(r"(?<![\w)\]])\[[^\[\]]*\]")
+_MADE = re.compile(r"(?<![\w)\]])\[[^\]]*[A-Za-z_]")
 _LOOP = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne)\s*\(\s*(\w*)")
 _BEFORE = re.compile(r"([\w.]+)\s*$")
 _AFTER = re.compile(r"\s*([\w.]+)\s*(?![\w.(\[])")
@@ -21,34 +22,48 @@ _AFTER = re.compile(r"\s*([\w.]+)\s*(?![\w.(\[])")
 def bound(expression: str, values: Mapping[str, Any]) -> float:
     """Bytes of texts and lists that evaluating may make, at most: what each `+` joins, in every turn of every loop. An operand is
     looked up where it is a name; one that is worked out counts as the longest that there is."""
-    words = _LIST.sub("0", _SCALAR.sub("0", _TEXT.sub("0", expression)))
+    plain = _SCALAR.sub("0", _TEXT.sub("0", expression))
+    words = _LIST.sub("0", plain)
     joins = [match.start() for match in re.finditer(r"\+", words)]
     if not joins:
         return 0
     loops = _LOOP.findall(words)
     longest, inner, elements = _measured(values)
     worked_out = max(longest, len(expression)) * (len(loops) + 1)
+    # What a loop goes over may be what the loops before it have joined already.
+    grown = max(longest if _MADE.search(plain) else inner, len(expression)) * _grown(len(joins), len(loops))
 
-    def size(operand: re.Match[str] | None) -> int:
-        root, *path = operand[1].strip(".").split(".") if operand else [""]
-        if root.isdecimal():
+    def size(operand: re.Match[str] | None) -> float:
+        path = operand[1].strip(".").split(".") if operand else [""]
+        if path[0].isdecimal():
             return len(expression)
-        if root in loops:
-            return inner
-        value: Any = values
-        for name in (root, *path):
-            if not isinstance(value, Mapping) or name not in value:
-                return worked_out
-            value = value[name]
-        return _size(value)
+        return grown if path[0] in loops else _size(_found(values, path), worked_out)
 
     joined = sum(size(_BEFORE.search(words[:at])) + size(_AFTER.match(words[at + 1 :])) for at in joins)
     turns = min(float(TURNS), float(elements + expression.count(",") + 1) ** len(loops))
     return joined * len(joins) * turns
 
 
-def _size(value: Any) -> int:
+def _grown(joins: int, loops: int) -> float:
+    return (joins / loops + 1.0) ** (loops - 1) if loops else 1.0
+
+
+def _found(values: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """What a name with dots stands for, the first of which may be a part of a variable's name; None where that is not plain."""
+    for at in range(len(path), 0, -1):
+        value: Any = values.get(".".join(path[:at]))
+        if value is None:
+            continue
+        for name in path[at:]:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+    return None
+
+
+def _size(value: Any, unknown: int = ELEMENT) -> int:
     match value:
+        case None:
+            return unknown
         case str():
             return len(value) * (1 if value.isascii() else 4)
         case list():
