@@ -41,19 +41,19 @@ def tried(status: Any) -> None:
         assert str(error).startswith("status"), repr(error)
 
 
-@tries(300)
+@tries(120)
 @given(valid("DAGRun", "status"))
 def test_whatever_its_schema_lets_in_is_repaired_or_refused(status: Any) -> None:
     tried({**status, "revision": "r", "phase": "Running"})
 
 
-@tries(300)
+@tries(120)
 @given(attempts=TEXT, archive=ARCHIVES, nodes=st.lists(st.text(max_size=5), max_size=2), outputs=OUTPUTS)
 def test_attempts_of_any_content_are_repaired_or_refused(attempts: str, archive: str, nodes: Any, outputs: Any) -> None:
     tried({"attempts": attempts, "archive": archive, "nodes": nodes, "outputs": outputs, "phase": "Running"})
 
 
-@tries(300)
+@tries(120)
 @given(nearly("DAGRun", "status"))
 def test_what_another_versions_schema_lets_in_is_repaired_or_refused(status: Any) -> None:
     tried(status)

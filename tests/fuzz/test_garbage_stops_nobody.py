@@ -95,7 +95,7 @@ def body_of(spec: Any, status: Any, kind: str = "", **meta: Any) -> dict[str, An
 
 
 @pytest.mark.parametrize("plural", KINDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(spec=MAPS, status=MAPS)
 def test_what_watches_of_definitions_tell_is_taken(plural: str, spec: Any, status: Any) -> None:
     async def see(engine: Engine) -> None:
@@ -108,7 +108,7 @@ def test_what_watches_of_definitions_tell_is_taken(plural: str, spec: Any, statu
     played(see)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(spec=MAPS, status=MAPS)
 def test_runs_that_can_not_be_read_are_left_alone(spec: Any, status: Any) -> None:
     async def see(engine: Engine) -> None:
@@ -122,7 +122,7 @@ def test_runs_that_can_not_be_read_are_left_alone(spec: Any, status: Any) -> Non
     played(see)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(status=MAPS, labels=st.dictionaries(WORDS, st.text(max_size=9), max_size=4), message=st.text(max_size=5_000))
 def test_pods_with_any_status_labels_and_termination_message_are_understood(
     status: Any, labels: Any, message: str

@@ -13,13 +13,13 @@ BYTES = st.binary(max_size=200) | NEST | st.integers(4_000, 5_000).map(lambda si
 NUMBERS = st.sampled_from([b"NaN", b"Infinity", b"-0", b"1e400", b"9" * 400, b"1.0e-999", b'"\\ud800"', b'"\\u0000"'])
 
 
-@tries(800)
+@tries(300)
 @given(BYTES)
 def test_any_bytes_end_the_attempt(data: bytes) -> None:
     outputs(data)
 
 
-@tries(500)
+@tries(150)
 @given(MAPS | JSON)
 def test_any_json_ends_the_attempt(value: Any) -> None:
     outputs(orjson.dumps(value))

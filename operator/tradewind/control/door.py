@@ -126,9 +126,10 @@ class Door:
     async def _greet(self, connection: socket.socket, server: Any, context: SSLContext | None) -> None:
         """The handshake, of which aiohttp knows nothing: it comes to nothing often, and for many reasons."""
         loop = asyncio.get_running_loop()
+        protocol = server()  # uvloop hands back that of TLS
         limits = {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": HANDSHAKE} if context else {}
         try:
-            _, protocol = await loop.connect_accepted_socket(server, connection, ssl=context, **limits)
+            await loop.connect_accepted_socket(lambda: protocol, connection, ssl=context, **limits)
         except Exception as error:
             log.debug("a connection came to nothing: %s", error)
             connection.close()
