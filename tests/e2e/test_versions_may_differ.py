@@ -92,7 +92,7 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
     """A rehearsal of v1alpha1 -> v1alpha2 on a group of its own: docs/design/2026-11-26-upgrades.md."""
     group, name = f"r{secrets.token_hex(3)}.{GROUP}", f"rehearsal-{secrets.token_hex(2)}"
     [source] = [crd for crd in manifests() if crd["metadata"]["name"] == f"dags.{GROUP}"]
-    names = {**source["spec"]["names"], "shortNames": [], "categories": []}
+    names = {"kind": "Rehearsal", "listKind": "RehearsalList", "plural": "rehearsals", "singular": "rehearsal"}
     first, second = copy.deepcopy(source["spec"]["versions"][0]), copy.deepcopy(source["spec"]["versions"][0])
     second["name"] = "v1alpha2"
     second["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["invented"] = {**NEWER, "default": "new"}
@@ -102,7 +102,7 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
         crd = {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"dags.{group}"},
+            "metadata": {"name": f"rehearsals.{group}"},
             "spec": spec,
         }
         await kubectl("apply", "--server-side", "-f", "-", input=json.dumps(crd))
@@ -111,7 +111,7 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
         return await asyncio.to_thread(cluster.kubectl, *words, **more)
 
     async def read(version: str, field: str = "tasks") -> Body:
-        path = f"/apis/{group}/{version}/namespaces/{name}/dags/flow"
+        path = f"/apis/{group}/{version}/namespaces/{name}/rehearsals/flow"
 
         async def served() -> Body | None:
             with contextlib.suppress(ClusterError):
@@ -135,7 +135,7 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
         await serve({**first, "storage": True})
         dag = {
             "apiVersion": f"{group}/v1alpha1",
-            "kind": "DAG",
+            "kind": "Rehearsal",
             "metadata": {"name": "flow"},
             "spec": {"tasks": {"a": {"image": "x"}}},
         }
@@ -143,18 +143,18 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
         before = await read("v1alpha1")
         # Both are served: old clients go on, new ones see what is there. Defaults of the new version come when an object is stored again.
         await serve({**first, "storage": False}, {**second, "storage": True})
-        crd = json.loads(await kubectl("get", "crd", f"dags.{group}", "-o", "json"))
+        crd = json.loads(await kubectl("get", "crd", f"rehearsals.{group}", "-o", "json"))
         assert crd["status"]["storedVersions"] == ["v1alpha1", "v1alpha2"]
         seen = await read("v1alpha2")
         assert "invented" not in seen["spec"] and seen["metadata"]["uid"] == before["metadata"]["uid"]
         # Storing each object once is the migration; then the old version may go.
         await kubectl("replace", "-f", "-", input=json.dumps(seen))
         merge = ("--subresource=status", "--type=merge", "-p", '{"status":{"storedVersions":["v1alpha2"]}}')
-        await kubectl("patch", "crd", f"dags.{group}", *merge)
+        await kubectl("patch", "crd", f"rehearsals.{group}", *merge)
         await serve({**second, "storage": True})
         after = await read("v1alpha2", "invented")
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
         assert after["spec"] == {**before["spec"], "invented": "new"}
     finally:
-        await kubectl("delete", "crd", f"dags.{group}", "--ignore-not-found")
+        await kubectl("delete", "crd", f"rehearsals.{group}", "--ignore-not-found")
         await kubectl("delete", "namespace", name, "--wait=false")

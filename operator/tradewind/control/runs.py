@@ -302,7 +302,9 @@ class RunReconciler:
             await self._save(view, status)
         finally:
             view.saving = None
-        view.saved_at = now
+            view.saved_at = (
+                now  # Also when it was refused: two operators that disagree must not answer each other at once.
+            )
         for name in view.settled:
             self.pods.forget(run.uid, name)
         view.settled.clear()

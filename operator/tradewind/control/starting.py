@@ -94,8 +94,10 @@ class Starter:
                 others = plan.wanting.get(start.pools, 0) - sum(item.key in granted for item in claiming)
                 more = f"; {others} tasks of this run wait" if others > 1 else ""
                 holds[start.pools] = Hold(start.key, reason, f"{words}{more}")
-        for key, number in outlived.items():
-            words = f"attempt {number} still runs although a later one has ended: the next one starts after its end"
+        for key in (start.key for start in plan.starts if start.key in outlived):
+            words = (
+                f"attempt {outlived[key]} still runs although a later one has ended: the next one starts after its end"
+            )
             holds[key] = Hold(key, "EarlierAttemptRuns", words)
         return chosen, list(holds.values())
 
