@@ -4,7 +4,9 @@ import asyncio
 import base64
 import json
 import secrets
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from cluster.fixtures import Cluster
 from e2e.test_helm_installs_upgrades_and_uninstalls import helm
 from tradewind.kube.resources import DAGS, SECRETS
 from worlds.real import real
-from worlds.world import World
+from worlds.world import World, printed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 VALUES = "http.readSecrets=true,webhook.enabled=true,webhook.replicas=1,events.enabled=true,events.replicas=1"
@@ -64,6 +66,29 @@ async def test_no_value_of_a_secret_leaves_it(world: World, cluster: Cluster) ->
         assert told["log of operator"]
         leaks = [where for where, words in told.items() if CANARY in words or data["token"] in words]
         assert leaks == []
+
+
+async def test_the_doctor_finds_all_well_and_its_bundle_has_no_secret(world: World, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.tar.gz"
+    said = await asyncio.to_thread(printed, world, "doctor", "--bundle", str(bundle))
+    assert "0 warning, 0 problem" in said, said
+    for words in (
+        "it refuses an invalid DAG",
+        f"holds {world.namespace}/tradewind",
+        "all 11 are there",
+        "tradewind-events: 1 of 1",
+    ):
+        assert words in said, said
+    with tarfile.open(bundle) as archive:
+        found = {entry.name.partition("/")[2]: archive.extractfile(entry) for entry in archive}
+        files = {name: file.read().decode() for name, file in found.items() if file}
+    assert [
+        name
+        for name in files
+        if name.startswith(f"logs/{world.namespace}/tradewind-") and name.endswith("/operator.log")
+    ]
+    assert '"canary"' in files["objects/dags.json"]
+    assert [name for name, words in files.items() if CANARY in words] == []
 
 
 def everything(cluster: Cluster, namespace: str) -> dict[str, str]:
