@@ -45,11 +45,11 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
 def _never_doubled(history: History, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
     """No two live attempts of a task: also not while a node can't be heard, for what runs there may be alive. A pod that somebody
     removed by force may live on, and nobody can know. Beside that only one thing is allowed to overlap: a pod that one of two leaders made
-    in the place of such a one, under its name, which the other one, that hears of the removal later, can't tell from it."""
+    in the place of one that somebody removed, under its name, while the other, that hears of both later, counts it as lost."""
     both = "two leaders" in history.faults
     for key, items in executions.items():
         for one, other in combinations(items, 2):
-            replaced = both and any(item.forced and item.pod in (one.pod, other.pod) for item in items)
+            replaced = both and (history.touched[one.pod] or history.touched[other.pod])
             if one.over(other) and not (one.forced or other.forced or replaced):
                 yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
 
