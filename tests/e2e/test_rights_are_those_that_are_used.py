@@ -39,6 +39,23 @@ Right = tuple[str, str, str, str]
 """Of whom, the API group, the resource with its subresource, and the verb."""
 
 
+RARE: set[Right] = {
+    ("events", "", "events", "create"),  # its certificate comes to its end
+    ("events", "tradewind.dev", "dags", "get"),  # a DAG with templates
+    ("operator", "apps", "controllerrevisions", "update"),  # two revisions were given one number in the same moment
+    *(
+        (who, "tradewind.dev", resource, verb)  # templates of the whole cluster, for operators of all namespaces
+        for resource in ("clustertasktemplates", "clusterdagtemplates")
+        for who, resource, verb in (
+            ("operator", resource, "get"),
+            ("operator", f"{resource}/status", "patch"),
+            ("webhook", resource, "get"),
+        )
+    ),
+}
+"""Rights that the code uses where these tests, on a real server, don't come: each with its occasion."""
+
+
 def granted(objects: Iterable[dict[str, Any]]) -> set[Right]:
     """What the chart's roles allow its accounts."""
     found = list(filter(None, objects))
@@ -88,5 +105,5 @@ def test_rights_are_those_that_are_used(cluster: Cluster, request: pytest.Fixtur
     files = {item.path for item in request.session.items}
     if not files >= set(Path(__file__).parent.glob("test_*.py")):
         pytest.skip("which rights are superfluous only all end-to-end tests together can tell")
-    superfluous = rights - set(used[True])
+    superfluous = rights - set(used[True]) - RARE
     assert not superfluous, f"no end-to-end test needed {sorted(superfluous)}"

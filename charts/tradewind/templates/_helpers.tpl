@@ -25,8 +25,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- /* What the operator may do: each verb is one that its code uses. */ -}}
 {{- define "tradewind.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [dags, dagruns, triggers, backfills, approvals, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
+  resources: [dags, dagruns, triggers, approvals]
   verbs: [get, list, watch]
+- apiGroups: [tradewind.dev]
+  resources: [backfills, pools{{ if not .Values.watchNamespaces }}, clusterpools{{ end }}]
+  verbs: [list, watch]
 - apiGroups: [tradewind.dev]
   resources: [tasktemplates, dagtemplates{{ if not .Values.watchNamespaces }}, clustertasktemplates, clusterdagtemplates{{ end }}]
   verbs: [get, list, watch]
@@ -165,8 +168,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "tradewind.events.rules" -}}
 - apiGroups: [tradewind.dev]
-  resources: [triggers, dags] # dags: for their params
+  resources: [dags] # for their params
   verbs: [get, list, watch]
+- apiGroups: [tradewind.dev]
+  resources: [triggers]
+  verbs: [list, watch]
 - apiGroups: [tradewind.dev]
   resources: [dagruns] # get: for senders who wait for the outcome
   verbs: [create, get]
