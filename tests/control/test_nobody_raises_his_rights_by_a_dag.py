@@ -27,6 +27,9 @@ class Rights(Cluster):
             raise self._error
         return account in self._accounts
 
+    async def may_make_pods(self, sender: Mapping[str, Any], namespace: str) -> bool:
+        return False
+
 
 async def said(asks: Asks, kind: str, spec: Body, old: Body | None = None) -> Verdict:
     return await admit(request(kind, spec, old), asks, REVIEWERS)

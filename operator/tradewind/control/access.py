@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from tradewind.kube.client import Client
-from tradewind.kube.resources import ACCESS_REVIEWS
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import ACCESS_REVIEWS, SELF_ACCESS_REVIEWS, Resource
 
 
 async def may(client: Client, user: Mapping[str, Any], **attributes: str) -> bool:
@@ -19,6 +19,15 @@ async def may(client: Client, user: Mapping[str, Any], **attributes: str) -> boo
         "extra": user.get("extra") or {},
         "resourceAttributes": attributes,
     }
-    body = {"apiVersion": ACCESS_REVIEWS.api_version, "kind": ACCESS_REVIEWS.kind, "spec": spec}
-    status = orjson.loads(await client.create(ACCESS_REVIEWS, "", body)).get("status") or {}
+    return await _allowed(client, ACCESS_REVIEWS, spec)
+
+
+async def i_may(client: Client, **attributes: str) -> bool:
+    """The same of whoever asks. Raises ApiError."""
+    return await _allowed(client, SELF_ACCESS_REVIEWS, {"resourceAttributes": attributes})
+
+
+async def _allowed(client: Client, resource: Resource, spec: Object) -> bool:
+    body = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
+    status = orjson.loads(await client.create(resource, "", body)).get("status") or {}
     return status.get("allowed") is True and not status.get("denied")

@@ -25,6 +25,8 @@ async def _template(request: Request, asks: Asks) -> Verdict:
 async def _allowed(request: Request, asks: Asks, used: Mapping[str, str]) -> Verdict:
     """Raises ApiError where it can't be asked: then the answer is an error, which refuses too."""
     allowed = await asyncio.gather(*(asks.may_use(request.sender, request.namespace, account) for account in used))
+    if all(allowed) or await asks.may_make_pods(request.sender, request.namespace):
+        return Verdict([])
     return Verdict(
         [
             _refusal(request, path, account)

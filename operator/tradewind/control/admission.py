@@ -92,6 +92,9 @@ class Asks(Protocol):
     async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
         """Whether someone may act as a service account; `""` is any of the namespace, and of all when that is empty. Raises ApiError."""
 
+    async def may_make_pods(self, sender: Body, namespace: str) -> bool:
+        """Whether someone may make pods there, and by Kubernetes' own rules some that act as any account. Raises ApiError."""
+
 
 Reviewer = Callable[[Request, Asks], Awaitable[Verdict]]
 

@@ -76,10 +76,13 @@ class ClusterAsks:
         return Verdict(problems, warnings)
 
     async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
-        """Who may make pods may make some that act as any account of the namespace, by Kubernetes' own rules. Raises ApiError."""
-        as_account = {"verb": "impersonate", "group": "", "resource": "serviceaccounts", "namespace": namespace}
-        pods = {"verb": "create", "group": "", "resource": "pods", "namespace": namespace}
-        return await may(self._client, sender, **as_account, name=account) or await may(self._client, sender, **pods)
+        """Whether someone may act as an account of the namespace. Raises ApiError."""
+        what = {"verb": "impersonate", "group": "", "resource": "serviceaccounts", "namespace": namespace}
+        return await may(self._client, sender, **what, name=account)
+
+    async def may_make_pods(self, sender: Body, namespace: str) -> bool:
+        """Whether someone may create pods there. Raises ApiError."""
+        return await may(self._client, sender, verb="create", group="", resource="pods", namespace=namespace)
 
     async def _pod(self, namespace: str, task: str, body: bytes) -> Verdict:
         path = f"spec.tasks.{task}.podTemplate"

@@ -1,7 +1,10 @@
 """Writing the status of a run."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
+from tradewind.control.run import Run
 from tradewind.control.runstatus import Status, merged
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
@@ -17,11 +20,16 @@ async def save(client: Client, view: View, status: Status) -> Object | None:
     wanted = merged(run.status, status)
     if wanted == run.status:
         return None
-    meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
-    body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": wanted}
     lane = Lane.NORMAL if wanted["phase"] == run.phase else Lane.URGENT
     began = asyncio.get_running_loop().time()
     with flow(run.namespace, run.uid, lane):
-        stored = await client.replace(RUNS, run.namespace, run.name, body, "status")
+        stored = await replaced(client, run, wanted)
     view.save_took = asyncio.get_running_loop().time() - began
     return stored
+
+
+async def replaced(client: Client, run: Run, status: Mapping[str, Any]) -> Object:
+    """The stored run with this status. Raises Conflict when it is not as we know it, NotFound."""
+    meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
+    body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": status}
+    return await client.replace(RUNS, run.namespace, run.name, body, "status")

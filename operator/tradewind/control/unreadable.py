@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tradewind.control.run import Run
+from tradewind.control.save import replaced
 from tradewind.kube.client import Client
-from tradewind.kube.errors import ApiError, Conflict, NotFound
-from tradewind.kube.resources import RUNS
+from tradewind.kube.errors import Conflict, NotFound, Unavailable
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.condition import Condition
 from tradewind.model.duration import stamp
@@ -45,11 +45,8 @@ class Unreadable:
             observed_generation=run.generation,
         ).model_dump(by_alias=True)
         conditions = [*(item for item in _conditions(run.status) if item["type"] != TYPE), said]
-        meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
-        status = {**run.status, "conditions": conditions}
-        body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": status}
         try:
-            await self._client.replace(RUNS, run.namespace, run.name, body, "status")
+            await replaced(self._client, run, {**run.status, "conditions": conditions})
         except (Conflict, NotFound):
             log.info("run %s/%s has changed", run.namespace, run.name)
         self._found.pop(uid, None)
@@ -57,7 +54,7 @@ class Unreadable:
     def failed(self, uid: str, error: Exception) -> float | None:
         """It could not be written: once more, a little later."""
         log.warning("saying that run %s can't be read: %s", uid, error)
-        return getattr(error, "retry_after", None) if isinstance(error, ApiError) else None
+        return error.retry_after if isinstance(error, Unavailable) else None
 
 
 def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -219,6 +219,10 @@ class View:
         task, _ = parse_key(name)
         if task not in board.definition.tasks or not number:
             return
+        if pod.over and (name, number) in self.recorded:
+            self.outlived.discard((name, number))
+            self._after(pod)
+            return
         uid = pod.metadata.uid
         stop = self.stopped.get(uid)
         seen = observe(

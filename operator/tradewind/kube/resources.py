@@ -44,6 +44,9 @@ TOKEN_REVIEWS = Resource("/apis/authentication.k8s.io/v1", "tokenreviews", "Toke
 ACCESS_REVIEWS = Resource(
     "/apis/authorization.k8s.io/v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
 )
+SELF_ACCESS_REVIEWS = Resource(
+    "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
 TRIGGERS = Resource(f"/apis/{GROUP}/{VERSION}", "triggers", "Trigger")
 BACKFILLS = Resource(f"/apis/{GROUP}/{VERSION}", "backfills", "Backfill")
 APPROVALS = Resource(f"/apis/{GROUP}/{VERSION}", "approvals", "Approval")

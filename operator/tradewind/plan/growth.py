@@ -28,18 +28,24 @@ def bound(expression: str, values: Mapping[str, Any]) -> float:
     if not joins:
         return 0
     loops = _LOOP.findall(words)
+    operands = [match for at in joins for match in (_BEFORE.search(words[:at]), _AFTER.match(words[at + 1 :]))]
+    paths = [match[1].strip(".").split(".") if match else [""] for match in operands]
+    sizes = [
+        len(expression) if path[0].isdecimal() else None if path[0] in loops else _size(_found(values, path))
+        for path in paths
+    ]
+    if not loops and None not in sizes:
+        return float(
+            sum(filter(None, sizes)) * len(joins)
+        )  # Nothing has to be searched: mostly so, and for each item of a fan-out.
     longest, inner, elements = _measured(values)
     worked_out = max(longest, len(expression)) * (len(loops) + 1)
     # What a loop goes over may be what the loops before it have joined already.
     grown = max(longest if _MADE.search(plain) else inner, len(expression)) * _grown(len(joins), len(loops))
-
-    def size(operand: re.Match[str] | None) -> float:
-        path = operand[1].strip(".").split(".") if operand else [""]
-        if path[0].isdecimal():
-            return len(expression)
-        return grown if path[0] in loops else _size(_found(values, path), worked_out)
-
-    joined = sum(size(_BEFORE.search(words[:at])) + size(_AFTER.match(words[at + 1 :])) for at in joins)
+    joined = sum(
+        size if size is not None else grown if path[0] in loops else worked_out
+        for size, path in zip(sizes, paths, strict=True)
+    )
     turns = min(float(TURNS), float(elements + expression.count(",") + 1) ** len(loops))
     return joined * len(joins) * turns
 
@@ -60,10 +66,11 @@ def _found(values: Mapping[str, Any], path: Sequence[str]) -> Any:
     return None
 
 
-def _size(value: Any, unknown: int = ELEMENT) -> int:
+def _size(value: Any) -> int | None:
+    """Bytes of a value; None where there is none."""
     match value:
         case None:
-            return unknown
+            return None
         case str():
             return len(value) * (1 if value.isascii() else 4)
         case list():
@@ -78,8 +85,10 @@ def _measured(values: Mapping[str, Any]) -> tuple[int, int, int]:
     stack: list[tuple[Any, bool]] = [(value, False) for value in values.values()]
     while stack:
         value, within = stack.pop()
-        longest = max(longest, _size(value))
-        inner = max(inner, _size(value)) if within else inner
+        found = _size(value)
+        size = ELEMENT if found is None else found
+        longest = max(longest, size)
+        inner = max(inner, size) if within else inner
         if isinstance(value, Mapping):
             elements += len(value)
             stack.extend((item, within) for item in value.values())

@@ -1,7 +1,7 @@
 """What is known of a cluster and an installation. Each part may be unknown, with the reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tradewind.cli.survey import Surveyed
@@ -75,8 +75,6 @@ class Facts:
 
     runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
     """Runs that have not ended."""
-
-    notes: list[str] = field(default_factory=list)
 
 
 MINE = (Right("list", "dags", "tradewind.dev"), Right("create", "dags", "tradewind.dev"), Right("create", "dagruns", "tradewind.dev"),
