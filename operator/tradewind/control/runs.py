@@ -79,9 +79,8 @@ class RunReconciler:
         light: Light = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._revisions = client, revisions
-        self._run_deleted, self._foreign = run_deleted, foreign
-        self._phase_changed, self._clock = phase_changed, clock
+        self._client, self._revisions, self._clock = client, revisions, clock
+        self._run_deleted, self._foreign, self._phase_changed = run_deleted, foreign, phase_changed
         self._teller = Teller(events)
         self.unreadable = Unreadable(client, clock)
         self.queue: WorkQueue[str] = WorkQueue("dagrun")
@@ -135,10 +134,9 @@ class RunReconciler:
 
     def dag_deleted(self, namespace: str, name: str) -> None:
         """A DAG was deleted: its runs go on, and say so."""
-        for view in list(self.views.values()):
-            run = view.run
-            if (run.namespace, run.dag) == (namespace, name) and run.phase == "Running":
-                self._teller.dag_deleted(run)
+        for uid in self._of_dag.get((namespace, name), ()):
+            if self.views[uid].run.phase == "Running":
+                self._teller.dag_deleted(self.views[uid].run)
 
     def _pod_seen(self, pod: Pod) -> None:
         self.book.pod_seen(pod)
@@ -214,24 +212,24 @@ class RunReconciler:
             definition = await self._revisions.load(run.namespace, run.status["revision"])
         except NotFound:
             words = f"revision {run.status['revision']} was deleted: the run can't go on without its DAG's spec"
-            await self._save(view, runstatus.stillborn(run, "Failed", "RevisionLost", words, self._clock()))
+            await self._save(view, run, runstatus.stillborn(run, "Failed", "RevisionLost", words, self._clock()))
             return
         now = asyncio.get_running_loop().time()
-        board = self._bound(view, definition, now)
+        board, run = self._bound(view, definition, now), view.run
         view.absorb(self.pods.of(run.uid), now)
         self.podless.tell(view, board, now)
         decided = board.decide(now)
         if run.retried or len(run.edits) > run.edited:
-            await self._rework(view, board, now)
+            await self._rework(view, run, board)
             return
         if any((start.key, start.number - 1) in view.news for start in decided.starts):
             # A new attempt starts when the end of the one before is on record: no other operator, nor the next, may make that anew.
-            await self._write(view, board, decided, now, at_once=True)
+            await self._write(view, run, board, decided, at_once=True)
             self.wake(run.uid)
             return
         self.subdags.look(run.uid)
         await self._remover.stop(view, decided)
-        if decided.phase == "Running":
+        if decided.phase == "Running" and view.run is run:
             ended = self.podless.start(view, board, decided, now)
             known = len(view.news)
             held, started = await self._starter.start(view, board, decided, now, woken_at)
@@ -243,7 +241,7 @@ class RunReconciler:
         for at in (decided.wake_at, *(block.until for block in blocked)):
             if at is not None:
                 self.queue.add_at(run.uid, at)
-        await self._write(view, board, decided, now)
+        await self._write(view, run, board, decided)
 
     def _bound(self, view: View, definition: Definition, now: float) -> Board:
         """The run's planner. Its timeout counts from when the run began, by this machine's clock, and goes on by the loop's."""
@@ -262,29 +260,34 @@ class RunReconciler:
             if view.run.final or view.run.status.get("revision"):
                 self.wake(run.uid)  # What we knew was old: it has begun.
                 return False
+        run = view.run
         try:
             step = await self._beginner.begin(view, lambda: (self.views[uid] for uid in peers))
-            for other in step.cancel:
+            for other in step.cancel if view.run is run else ():
                 await cancel(self._client, other)
-            await self._save(view, step.status)
+            await self._save(view, run, step.status)
         finally:
             view.admitted = False
         return view.run.phase == "Running"
 
-    async def _rework(self, view: View, board: Board, now: float) -> None:
+    async def _rework(self, view: View, run: Run, board: Board) -> None:
         """Does what people asked for: notes what is to be forgotten and what is said by hand. The next pass goes on from there."""
-        run = view.run
         edits = [read(Edit, edit, f"spec.edits[{at}]") for at, edit in enumerate(run.edits)][run.edited :]
         changes, problems = rework(board, edits, run.edited, run.retried)
         self._teller.reworked(run, edits, problems)
-        await self._write(view, board, Plan(), now, Asked(edits, changes, problems))
+        await self._write(view, run, board, Plan(), Asked(edits, changes, problems))
         self.wake(run.uid)
 
     async def _write(
-        self, view: View, board: Board, decided: Plan, now: float, asked: Asked | None = None, at_once: bool = False
+        self, view: View, run: Run, board: Board, decided: Plan, asked: Asked | None = None, at_once: bool = False
     ) -> None:
-        """Saves the status if it is due, and tells about what it says for the first time."""
-        run, due = view.run, view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
+        """Saves the status if it is due, and tells about what it says for the first time. What was decided about `run` is not said of
+        what has become of it meanwhile."""
+        if view.run is not run:
+            self.wake(run.uid)
+            return
+        now = asyncio.get_running_loop().time()
+        due = view.saved_at + min(MOST_COALESCE, max(COALESCE, SHARE * view.save_took))
         early = asked is None and not at_once and decided.phase == run.phase and now < due
         if early and view.news:
             self.queue.add_at(run.uid, due)
@@ -299,29 +302,26 @@ class RunReconciler:
         if asked is None:
             view.saving = (Packed.of(status), [key for key, _ in news])
         try:
-            await self._save(view, status)
+            await self._save(view, run, status)
         finally:
             view.saving = None
-            view.saved_at = (
-                now  # Also when it was refused: two operators that disagree must not answer each other at once.
-            )
+            # Also when it was refused: two operators that disagree must not answer each other at once.
+            view.saved_at = now
         for name in view.settled:
             self.pods.forget(run.uid, name)
         view.settled.clear()
         for key, end in news:
             self._teller.attempt(run, end)
             latency.observe(end, pods[key], view.ready_at(board, end.attempt))
-        before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}
-        self._teller.waiting(run, [item for item in status["waiting"] if (item["task"], item["reason"]) not in before])
+        self._teller.waiting(run, status["waiting"])
         refused = runstatus.refusals(view, board)
         self._teller.refused(run, refused)
         view.told.update(item["task"] for item in refused)
 
-    async def _save(self, view: View, status: runstatus.Status) -> None:
-        """Writes the status. Raises Conflict when the run is not as we know it."""
-        run = view.run
+    async def _save(self, view: View, run: Run, status: runstatus.Status) -> None:
+        """Writes a status that was worked out of `run`. Raises Conflict when the run is not so any more."""
         try:
-            if not (stored := await save(self._client, view, status)):
+            if not (stored := await save(self._client, view, run, status)):
                 return
         except NotFound:
             self._forget(run.uid)
@@ -335,13 +335,11 @@ class RunReconciler:
     async def _clean(self, view: View) -> None:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""
         run = view.run
-        if not self.pods.of(run.uid):
-            self._forget(run.uid)
-            return
-        if view.saved_at > float("-inf") and asyncio.get_running_loop().time() < view.saved_at + CLEAN_DELAY:
-            self.queue.add_at(run.uid, view.saved_at + CLEAN_DELAY)
-            return
-        await self._remover.clean(view)
+        if self.pods.of(run.uid):
+            if view.saved_at > float("-inf") and asyncio.get_running_loop().time() < view.saved_at + CLEAN_DELAY:
+                self.queue.add_at(run.uid, view.saved_at + CLEAN_DELAY)
+                return
+            await self._remover.clean(view)
         self._forget(run.uid)
 
     def _take(self, run: Run) -> None:

@@ -13,10 +13,9 @@ from tradewind.kube.resources import RUNS
 from tradewind.kube.writes import flow
 
 
-async def save(client: Client, view: View, status: Status) -> Object | None:
-    """Writes the status, on condition that the run is as we know it; the stored run, or None where there is nothing to change. Raises
+async def save(client: Client, view: View, run: Run, status: Status) -> Object | None:
+    """Writes a status that was worked out of `run`, on condition that the run is still so; the stored run, or None where there is nothing to change. Raises
     Conflict when it is not, NotFound. The whole status is sent: that costs the API server less than a patch, which it has to merge."""
-    run = view.run
     wanted = merged(run.status, status)
     if wanted == run.status:
         return None

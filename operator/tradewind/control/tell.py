@@ -47,9 +47,17 @@ class Teller:
             self._event(run, "TaskFailed", words, warning=True, key=f"{item['task']}/0")
 
     def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
-        """Tasks wait for something that a person may have to mend."""
+        """Tasks wait for something that a person may have to mend, and did not while the run was as it is given."""
+        before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}
         for item in items:
-            if item["reason"] not in ("BackOff", "Parallelism", "PoolFull", "Wait", "Sensor", "Suspended"):
+            if (item["task"], item["reason"]) not in before and item["reason"] not in (
+                "BackOff",
+                "Parallelism",
+                "PoolFull",
+                "Wait",
+                "Sensor",
+                "Suspended",
+            ):
                 key = f"{item['task']}/{item['reason']}"
                 self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
 
