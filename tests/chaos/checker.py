@@ -11,6 +11,7 @@ from tradewind.local.apiserver.store import Object
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import FAILURES, Attempt
 
+from .bounds import broken_bounds
 from .history import PODS, RUNS, Execution, History
 from .scenario import Scenario, expected
 
@@ -20,9 +21,9 @@ LATE = 45.0
 
 def violations(scenario: Scenario, history: History, left: Mapping[str, Object]) -> list[str]:
     """Everything that must not be, in words; empty for a history that keeps all promises."""
-    found = list(history.crashes)
-    for at in range(scenario.runs):
-        found += [f"r{at}: {words}" for words in _of_run(scenario, history, left, f"r{at}")]
+    found = [*history.crashes, *broken_bounds(scenario, history, left)]
+    for run in scenario.names:
+        found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
     return found
 
 
@@ -38,25 +39,27 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
             yield "the run is there no more"
         return
     yield from _ended_right(scenario, history, executions, body)
-    yield from _told_the_truth(history, executions, run)
+    yield from _told_the_truth(scenario, history, executions, run)
     yield from _ended_once(history, run)
 
 
 def _never_doubled(history: History, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
     """No two live attempts of a task: also not while a node can't be heard, for what runs there may be alive. A pod that somebody
     removed by force may live on, and nobody can know. Beside that only one thing is allowed to overlap: a pod that one of two leaders made
-    in the place of one that somebody removed, under its name, while the other, that hears of both later, counts it as lost."""
+    in the place of one that somebody removed, under its name, while the other, that hears of both later, counts it as lost. A run that was
+    made anew after somebody deleted it is another one."""
     both = "two leaders" in history.faults
     for key, items in executions.items():
         for one, other in combinations(items, 2):
             replaced = both and (history.touched[one.pod] or history.touched[other.pod])
-            if one.over(other) and not (one.forced or other.forced or replaced):
+            if one.run_uid == other.run_uid and one.over(other) and not (one.forced or other.forced or replaced):
                 yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
 
 
 def _only_what_should(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
     states, _ = expected(scenario)
-    wanted = {key for name, state in states.items() if state in ("Succeeded", "Failed") for key in scenario.keys(name)}
+    ran = [name for name, state in states.items() if state in ("Succeeded", "Failed")]
+    wanted = {key for name in ran if not scenario.tasks[name].podless for key in scenario.keys(name)}
     for key in executions.keys() - wanted:
         yield f"{key} ran, which was not to run"
 
@@ -67,17 +70,27 @@ def _in_order(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> 
     for name, task in scenario.tasks.items():
         for key in scenario.keys(name):
             for item in executions.get(key, []):
-                ended = [_ended(scenario, executions, other, states[other], item.started) for other in task.above]
-                needed = any if task.rule == "OneFailed" else all
-                if task.above and not needed(ended):
+                if not _ready(scenario, executions, states, name, item.started):
                     yield f"{item.pod} started at {item.started:.2f} before {', '.join(task.above)} had ended"
 
 
-def _ended(scenario: Scenario, executions: Mapping[str, list[Execution]], name: str, state: str, by: float) -> bool:
+Executions = Mapping[str, list[Execution]]
+
+
+def _ready(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
+    """Whether what a task depends on had come to its end."""
+    task = scenario.tasks[name]
+    needed = any if task.rule == "OneFailed" else all
+    return not task.above or needed(_ended(scenario, executions, states, other, by) for other in task.above)
+
+
+def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
     """Whether a task had its end behind it. What did not run has it whenever."""
+    task, state = scenario.tasks[name], states[name]
     if state not in ("Succeeded", "Failed"):
         return True
-    task = scenario.tasks[name]
+    if task.podless:
+        return _ready(scenario, executions, states, name, by)
     code, times = (0, 1) if state == "Succeeded" else (1, task.limit + 1)
 
     def enough(key: str) -> bool:
@@ -101,9 +114,9 @@ def _ended_right(
         return
     exempt = bool(history.touched[name])
     for task, state in states.items():
-        if state not in ("Succeeded", "Failed"):
-            continue
         plan = scenario.tasks[task]
+        if plan.podless or state not in ("Succeeded", "Failed"):
+            continue
         for key in scenario.keys(task):
             items = executions.get(key, [])
             done = sum(item.code == 0 for item in items)
@@ -120,7 +133,7 @@ def _attempts(body: Object) -> list[Attempt]:
     return decode(Packed.of(body.get("status") or {}), read_run(body).created).attempts
 
 
-def _told_the_truth(history: History, executions: Mapping[str, list[Execution]], run: str) -> Iterator[str]:
+def _told_the_truth(scenario: Scenario, history: History, executions: Executions, run: str) -> Iterator[str]:
     """Every status that was ever stored says of attempts only what had happened by then."""
     said: set[tuple[str, int, str]] = set()
     for write in history.writes:
@@ -128,7 +141,7 @@ def _told_the_truth(history: History, executions: Mapping[str, list[Execution]],
             continue
         for attempt in _attempts(write.body):
             claim = (attempt.task, attempt.number, attempt.reason)
-            if claim in said:
+            if claim in said or scenario.tasks[attempt.task.partition("[")[0]].podless:
                 continue
             said.add(claim)
             ran = [item for item in executions.get(attempt.task, []) if item.attempt == attempt.number]
@@ -141,6 +154,8 @@ def _told_the_truth(history: History, executions: Mapping[str, list[Execution]],
 
 def _ended_once(history: History, run: str) -> Iterator[str]:
     """A run that has ended stays as it is, unless somebody gave it an older status."""
+    if "deleted" in history.touched[run]:
+        return  # It may have been made anew.
     phases = [status.get("phase") for _, status in history.statuses(run)]
     final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]
     if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:

@@ -16,6 +16,7 @@ class Execution:
     """A container from its start to its end, whatever the API server knows of it."""
 
     run: str
+    run_uid: str
     key: str
     attempt: int
     pod: str
@@ -76,6 +77,11 @@ class History:
             return remove(kind, body)
 
         store.put, store.remove = recorded_put, recorded_remove  # type: ignore[method-assign]
+
+    @property
+    def deleted(self) -> set[str]:
+        """Runs that somebody deleted."""
+        return {name for name, how in self.touched.items() if "deleted" in how}
 
     def of(self, run: str) -> Mapping[str, list[Execution]]:
         """A run's executions, by task or item."""

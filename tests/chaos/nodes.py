@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tradewind.kube.pod import ATTEMPT, ITEM, RUN, TASK
+from tradewind.kube.pod import ATTEMPT, ITEM, RUN, RUN_UID, TASK
 from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.store import Event, Object
 from tradewind.plan.attempt import key
@@ -55,9 +55,9 @@ class Nodes:
         self.nodes = [Node(f"node-{at}") for at in range(count)]
         self._pods: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, _Running] = {}
-        self._ends: Counter[tuple[str, str]] = Counter()
-        """Containers that came to their end, by run and task or item."""
-        self._tries: Counter[tuple[str, str]] = Counter()
+        self._ends: Counter[tuple[str, str, str]] = Counter()
+        """Containers that came to their end, by run, its uid, and task or item."""
+        self._tries: Counter[tuple[str, str, str]] = Counter()
 
     async def run(self) -> None:
         """Follows the pods, for ever."""
@@ -106,7 +106,7 @@ class Nodes:
     async def _live(self, pod: Object) -> None:
         meta, labels = pod["metadata"], pod["metadata"]["labels"]
         unit = key(labels[TASK], int(labels[ITEM]) if ITEM in labels else None)
-        who = (labels[RUN], unit)
+        who = (labels[RUN], labels[RUN_UID], unit)
         self._tries[who] += 1
         chance = Random(f"{self._seed}/{labels[RUN]}/{unit}/{self._tries[who]}")
         place = (meta["uid"], meta["name"], meta["namespace"])
@@ -156,7 +156,7 @@ class Nodes:
         try:
             await asyncio.wait_for(running.kill.wait(), took)
         except TimeoutError:
-            who = (execution.run, execution.key)
+            who = (execution.run, execution.run_uid, execution.key)
             self._ends[who] += 1
             execution.code = 1 if self._ends[who] <= self._fails(execution.key) else 0
         execution.ended = loop.time()

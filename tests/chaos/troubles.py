@@ -181,7 +181,7 @@ async def gone(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("status rolled back")
 async def rolled_back(here: "Simulation", trouble: Trouble) -> bool:
-    name = f"r{trouble.pick % here.scenario.runs}"
+    name = here.some_run(trouble)
     body = here.server.store.get(RUNS, "default", name)
     before = [status for _, status in here.history.statuses(name) if status.get("phase")]
     if body is None or len(before) < 2:
@@ -198,7 +198,7 @@ async def cancelled(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("run deleted")
 async def deleted(here: "Simulation", trouble: Trouble) -> bool:
-    name = f"r{trouble.pick % here.scenario.runs}"
+    name = here.some_run(trouble)
     if not here.delete("dagruns", name):
         return False
     here.history.touched[name].add("deleted")
@@ -212,9 +212,29 @@ async def edited(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("DAG deleted")
 async def dag_deleted(here: "Simulation", trouble: Trouble) -> bool:
-    if any(not (here.run(at).get("status") or {}).get("revision") for at in range(here.scenario.runs)):
+    if any(not (here.run(name).get("status") or {}).get("revision") for name in here.scenario.names):
         return False  # A run that has not begun waits for its DAG, for ever.
     return here.delete("dags", "d")
+
+
+@kind("pool closed and opened")
+async def pool_closed(here: "Simulation", trouble: Trouble) -> bool:
+    if not here.scenario.pool:
+        return False
+    here.resize_pool(0)
+    await asyncio.sleep(trouble.seconds)
+    here.resize_pool(here.scenario.pool)
+    return True
+
+
+@kind("trigger or backfill set back")
+async def maker_set_back(here: "Simulation", trouble: Trouble) -> bool:
+    """As by a restored backup: it is as if it had done nothing."""
+    for key in ("tradewind.dev/triggers", "tradewind.dev/backfills"):
+        for body in here.server.store.list(key):
+            here.server.store.put(key, {**body, "status": {}})
+            return True
+    return False
 
 
 @kind("quota appears and vanishes")

@@ -67,15 +67,8 @@ class Simulation:
         self.loop.set_task_factory(own_tasks)
         self.runner = await self.server.open()
         self.history.record(self.server.store, self.loop.time)
-        self.create("tradewind.dev", "dags", self.scenario.dag)
-        for at in range(self.scenario.runs):
-            body = {
-                "apiVersion": "tradewind.dev/v1alpha1",
-                "kind": "DAGRun",
-                "metadata": {"name": f"r{at}"},
-                "spec": {"dag": "d"},
-            }
-            self.create("tradewind.dev", "dagruns", body)
+        for plural, body in self.scenario.objects:
+            self.create("tradewind.dev", plural, body)
         nodes = asyncio.ensure_future(self.nodes.run())
         self.start()
         troubles = [asyncio.ensure_future(self._trouble(item)) for item in self.scenario.troubles]
@@ -96,9 +89,11 @@ class Simulation:
 
     def _over(self) -> bool:
         """All runs have ended, and every container."""
-        runs = [self.run(at) for at in range(self.scenario.runs)]
-        ended = all(not run or (run.get("status") or {}).get("phase") in FINAL_PHASES for run in runs)
-        return ended and not self.nodes.alive
+        return all(self._ended(name) for name in self.scenario.names) and not self.nodes.alive
+
+    def _ended(self, name: str) -> bool:
+        run = self.run(name)
+        return (run.get("status") or {}).get("phase") in FINAL_PHASES if run else name in self.history.deleted
 
     # Operators.
 
@@ -159,19 +154,29 @@ class Simulation:
         self._do.delete(kind, "default", name, {})
         return True
 
-    def run(self, at: int) -> Object:
-        """A run as it is stored; empty when it is there no more."""
-        return self.server.store.get(RUNS, "default", f"r{at}") or {}
+    def run(self, name: str) -> Object:
+        """A run as it is stored; empty when it is not there."""
+        return self.server.store.get(RUNS, "default", name) or {}
+
+    def some_run(self, trouble: Trouble) -> str:
+        """The name of the run that a trouble befalls."""
+        names = self.scenario.names
+        return names[trouble.pick % len(names)]
 
     def spec(self, trouble: Trouble, how: str, **changes: Any) -> bool:
         """Someone changes a run's spec, unless it has ended."""
-        run = self.run(at := trouble.pick % self.scenario.runs)
+        run = self.run(name := self.some_run(trouble))
         if not run or (run.get("status") or {}).get("phase") in FINAL_PHASES:
             return False
-        self.history.touched[f"r{at}"].add(how)
+        self.history.touched[name].add(how)
         kind = self._kind("tradewind.dev", "dagruns")
-        self._do.change(kind, "default", f"r{at}", lambda old: {**old, "spec": {**old["spec"], **changes}})
+        self._do.change(kind, "default", name, lambda old: {**old, "spec": {**old["spec"], **changes}})
         return True
+
+    def resize_pool(self, slots: int) -> None:
+        """Someone says how many slots the pool has."""
+        kind = self._kind("tradewind.dev", "pools")
+        self._do.change(kind, "default", "p", lambda old: {**old, "spec": {"slots": slots}})
 
     def edit_dag(self, command: str) -> bool:
         """Someone changes what the DAG's tasks call."""

@@ -59,6 +59,7 @@ class Known:
     name: str
     uid: str
     generation: int
+    version: int
     created: float
     spec: BackfillSpec | Invalid
     status: Mapping[str, Any]
@@ -115,10 +116,12 @@ class BackfillReconciler:
         except Invalid as error:
             spec = error
         created, generation = instant(meta["creationTimestamp"]), int(meta.get("generation") or 0)
-        known = Known(*key, meta["uid"], generation, created, spec, body.get("status") or {})
+        version = int(meta["resourceVersion"])
+        if before and before.uid == meta["uid"] and version <= before.version:
+            return  # Our own writes, which are known.
+        known = Known(*key, meta["uid"], generation, version, created, spec, body.get("status") or {})
         self._take(key, known)
-        if before is None or (before.uid, before.generation) != (known.uid, known.generation):
-            self.queue.add(key)
+        self.queue.add(key)  # Whatever it is that was changed: a status that somebody set back is written anew.
 
     async def prime(self, namespaces: Sequence[str | None], owns: Callable[[str], bool]) -> None:
         """Reads the backfills: whether a run may be deleted depends on them."""
@@ -290,7 +293,8 @@ class BackfillReconciler:
         except NotFound:
             return
         if (current := self._known.get(known.key)) and current.uid == known.uid:
-            self._take(known.key, replace(current, status=answer.get("status") or {}))
+            version = int(answer["metadata"]["resourceVersion"])
+            self._take(known.key, replace(current, version=version, status=answer.get("status") or {}))
         if "phase" in patch and status["phase"] in TOLD:
             warning = status["phase"] != "Succeeded"
             reason = {"Waiting": "BackfillWaits"}.get(status["phase"], status["phase"])

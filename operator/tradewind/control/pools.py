@@ -58,6 +58,8 @@ class PoolBook:
         self.waiting: dict[str, Waiting] = {}
         self._since: dict[tuple[str, str], float] = {}
         self._served: dict[str, float] = {}
+        self._unsure: defaultdict[str, set[str]] = defaultdict(set)
+        """By run, tasks and items that hold slots for a pod of which nobody knows whether it was made."""
         self._checking: asyncio.Handle | None = None
 
     async def prime(self, client: Client, namespaces: Sequence[str | None]) -> None:
@@ -99,7 +101,7 @@ class PoolBook:
             if slots:
                 labels_ = pod.metadata.labels
                 user = User(pod.metadata.namespace, labels_.get(RUN, ""), labels_.get(RUN_UID, ""), unit_of(pod)[0])
-                self._drop(_pending(user.uid, user.key))
+                self._settled(user.uid, user.key)
                 self._hold(name, user, slots)
 
     # What runs ask.
@@ -108,14 +110,19 @@ class PoolBook:
         self, user: User, starts: Sequence[Start], total: Mapping[tuple[PoolClaim, ...], int], now: float
     ) -> set[str]:
         """Which of a run's starts get their slots now. They hold them from here on, until their pods end or `give_back`."""
-        claims = []
+        claims, unsure = [], self._unsure.get(user.uid, set())
+        holding = {start.key for start in starts if start.key in unsure}
+        for key in unsure - holding:
+            self.give_back(user.uid, key)
         for start in starts:
+            if start.key in holding:
+                continue
             slots = {pool_id(item, user.namespace): item.slots for item in start.pools}
             since = self._since.setdefault((user.uid, start.key), now)
             claims.append(Claim(user.uid, start.key, slots, start.priority, since))
         if not claims:
-            self.forget(user.uid)
-            return set()
+            self.wants_none(user.uid)
+            return holding
         counts: Counter[PoolId] = Counter()
         for pools, number in total.items():
             for item in pools:
@@ -132,15 +139,37 @@ class PoolBook:
         if not left:
             del self.waiting[user.uid]
         self._touch(counts)
-        return set(granted)
+        return holding | set(granted)
+
+    def launched(self, uid: str, key: str) -> None:
+        """A start has its pod, which was told by `pod_seen` and holds the slots from here on; unless it was there before, and is over."""
+        self._settled(uid, key)
+
+    def unsure(self, uid: str, key: str) -> None:
+        """A start that got its slots may have become a pod or not. It holds them until its run, which asks for it again, knows more."""
+        self.waiting.pop(uid, None)
+        self._unsure[uid].add(key)
 
     def give_back(self, uid: str, key: str) -> None:
         """A start that got its slots did not become a pod. Its run is not in the way of others until it asks again."""
         self.waiting.pop(uid, None)
-        self._drop(_pending(uid, key))
+        self._settled(uid, key)
 
     def forget(self, uid: str) -> None:
         """A run wants no slots any more."""
+        for key in list(self._unsure.get(uid, ())):
+            self._settled(uid, key)
+        self.wants_none(uid)
+
+    def _settled(self, uid: str, key: str) -> None:
+        """Nothing stands for a pod any more: it holds its slots itself, or there is none."""
+        self._drop(_pending(uid, key))
+        self._unsure[uid].discard(key)
+        if not self._unsure[uid]:
+            del self._unsure[uid]
+
+    def wants_none(self, uid: str) -> None:
+        """A run asks for nothing now. What it may have asked for before stays as it is."""
         waiting = self.waiting.pop(uid, None)
         if waiting:
             for claim in waiting.claims:

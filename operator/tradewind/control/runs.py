@@ -191,10 +191,10 @@ class RunReconciler:
         try:
             run = read_run(await self._client.get(RUNS, view.run.namespace, view.run.name))
         except NotFound:
-            self._forget(view.run.uid)
+            self.seen(view.run, deleted=True)
             return
         if run.uid != view.run.uid:
-            self._forget(view.run.uid)
+            self.seen(view.run, deleted=True)
         view.stale = False
         if run.version > view.run.version:
             self._take(run)
@@ -324,7 +324,7 @@ class RunReconciler:
             if not (stored := await save(self._client, view, run, status)):
                 return
         except NotFound:
-            self._forget(run.uid)
+            self.seen(run, deleted=True)
             return
         view.update(read_run(stored), self.pods.of(run.uid))
         if view.run.phase != run.phase:

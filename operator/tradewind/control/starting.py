@@ -30,7 +30,7 @@ class Starter:
         """Creates pods; how many, beside the holds. Raises what the API raised for some of them, after trying all."""
         view.blocked = {key: block for key, block in view.blocked.items() if block.until > now}
         if view.quota and view.quota.until > now:
-            self._pools.forget(view.run.uid)
+            self._pools.wants_none(view.run.uid)
             return [view.quota.hold, *(block.hold for block in view.blocked.values())], 0
         due, holds = self._chosen(view, plan, now)
         self._give_back(view, due[PER_PASS:])
@@ -51,6 +51,7 @@ class Starter:
                 match answer:
                     case Launched(pod):
                         self._pods.put(pod)
+                        self._pools.launched(view.run.uid, start.key)
                         made += 1
                         continue
                     case Refused(end):
@@ -61,6 +62,9 @@ class Starter:
                         view.blocked[start.key] = Blocked(now + RETRY_BLOCKED, hold)
                     case _:
                         errors.append(answer)
+                        if start.pools:
+                            self._pools.unsure(view.run.uid, start.key)
+                        continue
                 self._pools.give_back(view.run.uid, start.key)
             view.quota = full
             if full:

@@ -99,6 +99,8 @@ class TriggerReconciler:
             before = None
         self._written(key, body)
         if before and before.generation == meta.get("generation"):
+            if difference(self._saved[key], dict(before.status)):
+                self.queue.add(key)  # Somebody wrote something else, or our own is on its way.
             return
         status = before.status if before else self._saved[key]
         try:

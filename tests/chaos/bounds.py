@@ -1,0 +1,75 @@
+"""What a history must show of limits, and of who makes runs by itself."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from tradewind.local.apiserver.store import Object
+from tradewind.model.backfill import FINISHED
+
+from .history import RUNS, Execution, History
+from .scenario import Scenario
+
+
+def broken_bounds(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:
+    """Limits that were passed, runs that nobody asked for, and triggers and backfills that did not come to their end."""
+    if "two leaders" not in history.faults:  # Each counts what it has heard of.
+        yield from _pool(scenario, history)
+        yield from _parallelism(scenario, history)
+        yield from _runs_at_once(scenario, history)
+    for name in {write.name for write in history.writes if write.kind == RUNS}.difference(scenario.names):
+        yield f"nobody asked for run {name}"
+    if "DAG deleted" in history.faults:
+        return  # They wait for it.
+    if scenario.maker == "schedule":
+        status = left["tradewind.dev/triggers/schedule"].get("status") or {}
+        if status.get("phase") != "Done":
+            yield f"the trigger is not done: {status}"
+    elif scenario.maker == "backfill":
+        status = left["tradewind.dev/backfills/backfill"].get("status") or {}
+        phases = {(left.get(f"{RUNS}/{name}") or {}).get("status", {}).get("phase") for name in scenario.names}
+        right = "Succeeded" if phases == {"Succeeded"} else "Failed"
+        touched = any(history.touched[name] for name in scenario.names)
+        if status.get("phase") not in (FINISHED if touched else {right}):
+            yield f"the backfill should be {right}: {status}"
+
+
+def _most(items: Iterable[tuple[Execution, int]]) -> int:
+    """The most that was held at once, by containers whose existence anybody could know of."""
+    changes: list[tuple[float, int]] = []
+    for item, slots in items:
+        if not item.forced:
+            changes += [(item.started, slots), (item.ended or float("inf"), -slots)]
+    most = now = 0
+    for _, change in sorted(changes):
+        now += change
+        most = max(most, now)
+    return most
+
+
+def _pool(scenario: Scenario, history: History) -> Iterator[str]:
+    if scenario.pool:
+        slots = {key: task.slots for name, task in scenario.tasks.items() for key in scenario.keys(name)}
+        most = _most((item, slots[item.key]) for item in history.executions)
+        if most > scenario.pool:
+            yield f"{most} of {scenario.pool} slots of the pool were held at once"
+
+
+def _parallelism(scenario: Scenario, history: History) -> Iterator[str]:
+    of_run: defaultdict[str, list[tuple[Execution, int]]] = defaultdict(list)
+    for item in history.executions:
+        of_run[item.run_uid].append((item, 1))
+    for items in of_run.values() if scenario.parallelism else ():
+        if (most := _most(items)) > scenario.parallelism:
+            yield f"{most} pods of {items[0][0].run} at once, and parallelism is {scenario.parallelism}"
+
+
+def _runs_at_once(scenario: Scenario, history: History) -> Iterator[str]:
+    limit = 1 if scenario.enqueue else scenario.at_once
+    running: set[str] = set()
+    for write in history.writes if limit else ():
+        if write.kind == RUNS and "rolled back" not in history.touched[write.name]:
+            phase = ((write.body or {}).get("status") or {}).get("phase")
+            (running.add if phase == "Running" else running.discard)(write.name)
+            if len(running) > limit:
+                yield f"{', '.join(sorted(running))} ran at once, and at most {limit} may"
+                return
