@@ -170,7 +170,7 @@ def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Ite
         if mine and body["status"].get("phase") not in ("Succeeded", "Failed"):
             yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
     ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL_PHASES]
-    if ends and "rolled back" not in history.touched[run]:
+    if ends and history.touched[run].isdisjoint({"rolled back", "deleted"}):
         for item in history.executions:
             if item.run == run and item.started > ends[0] + LATE:
                 yield f"{item.pod} started {item.started - ends[0]:.0f} s after the end of the run"

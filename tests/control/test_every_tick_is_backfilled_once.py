@@ -15,6 +15,7 @@ from tradewind.control.run import read_run
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.pod import BACKFILL
 from tradewind.kube.resources import BACKFILLS, RUNS
+from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.duration import stamp
 
 from .triggerworld import Body, Server, server
@@ -171,3 +172,23 @@ def test_runs_that_a_backfill_counts_on_are_held_until_it_is_over() -> None:
         return held
 
     assert asyncio.run(play()) == [True, True, True, False, False]
+
+
+def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_second_run() -> None:
+    async def play() -> None:
+        history = Backfilled(["Missing"] * 6)
+        await history.play([])
+        before, made = history.status["phase"], list(history.server.log)
+        body = history.server.put(BACKFILLS, {**history.server.objects[BACKFILLS.plural, "b"], "status": {}})
+        history.operator.queue = WorkQueue("empty")
+        history.operator.seen(orjson.loads(orjson.dumps(body)), False)
+        working = asyncio.ensure_future(
+            history.operator.queue.work(history.operator.reconcile, history.operator.failed)
+        )
+        async with asyncio.timeout(5):
+            while history.status.get("phase") != before:
+                await asyncio.sleep(0)
+        working.cancel()
+        assert before == "Succeeded" and history.server.log == made
+
+    asyncio.run(play())

@@ -1,15 +1,18 @@
 """Histories of restarts, faults and clocks: at most one run a tick, none lost that the policy wants."""
 
 import asyncio
+import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.schedules import suffix
 from tradewind.kube.resources import DAGS, TRIGGERS
+from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.schedule import Schedule
 from tradewind.plan.calendar import Calendar
 
@@ -230,3 +233,26 @@ async def test_a_run_is_not_given_to_be_deleted_before_it_is_written_down_that_i
     assert told == []
     await operator.save("t")
     assert told == [run]
+
+
+async def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_second_run() -> None:
+    there = server(START, "t", every="60s", end=datetime.fromtimestamp(START + 90, UTC).isoformat())
+    operator = Operator(there)
+    there.now += 100
+    assert await operator.look("t") and await operator.save("t")
+    before = copy.deepcopy(there.objects[TRIGGERS.plural, "t"]["status"])
+    assert before["phase"] == "Done" and len(there.log) == 1
+    body = there.put(TRIGGERS, {**there.objects[TRIGGERS.plural, "t"], "status": {}})
+    triggers = operator.triggers
+    triggers.queue, triggers.saving = WorkQueue("empty"), WorkQueue("empty")
+    triggers.seen(orjson.loads(orjson.dumps(body)), False)
+    working = [
+        asyncio.ensure_future(triggers.queue.work(triggers.reconcile, triggers.failed)),
+        asyncio.ensure_future(triggers.saving.work(triggers.save, triggers.failed)),
+    ]
+    async with asyncio.timeout(5):
+        while there.objects[TRIGGERS.plural, "t"]["status"] != before:
+            await asyncio.sleep(0)
+    for task in working:
+        task.cancel()
+    assert len(there.log) == 1

@@ -1,0 +1,120 @@
+"""What the operator was told of a run, or has decided about it, may be older than the run: nothing is written over what has become of
+it, and whoever counted on it hears that it is gone."""
+
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from tradewind.control.events import EventSink
+from tradewind.control.launch import Launcher
+from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run, read_run
+from tradewind.control.runs import RunReconciler
+from tradewind.control.templates import Templates
+from tradewind.kube.errors import Conflict
+from tradewind.kube.pod import HOW
+from tradewind.kube.resources import DAGS, RUNS, Resource
+
+from .triggerworld import Body, Server
+
+
+class Api(Server):
+    """Calls `while_reading` when a DAG is read, and replaces only what has the version that is named."""
+
+    while_reading: Callable[[], None] = staticmethod(lambda: None)
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Body:
+        if resource is DAGS:
+            self.while_reading()
+        return copy.deepcopy(await super().get(resource, namespace, name))
+
+    async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
+        return orjson.dumps(await self.get(resource, namespace, name))
+
+    async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
+        return orjson.dumps(self.put(resource, body))
+
+    async def replace(self, resource: Resource, namespace: str, name: str, body: Body, subresource: str = "") -> Body:
+        stored = self.objects[resource.plural, name]
+        if body["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", name)
+        return self.put(resource, {**copy.deepcopy(stored), "status": body["status"]})
+
+
+class Operated:
+    """An operator, and a run as it was when somebody had created it."""
+
+    def __init__(self) -> None:
+        self.api, self.gone = Api(0.0), list[Run]()
+        self.api.put(DAGS, {"metadata": {"name": "d"}, "spec": {"tasks": {"a": {"image": "x"}}}})
+        self.new = self.api.put(RUNS, {"metadata": {"name": "r", "labels": {HOW: "manual"}}, "spec": {"dag": "d"}})
+        self.runs = RunReconciler(
+            self.api,
+            Revisions(self.api),
+            Templates(self.api),
+            Launcher(self.api, "image"),
+            EventSink(self.api, lambda: 0.0),
+            lambda run: None,
+            self.gone.append,
+            lambda pool: None,
+            lambda run, deleted: None,
+        )
+
+    def becomes(self, **status: Any) -> Run:
+        """The run gets a status, of which nobody has told yet."""
+        body = {**copy.deepcopy(self.new), "status": {"revision": "d-1", **status}}
+        return read_run(copy.deepcopy(self.api.put(RUNS, body)))
+
+    async def passes(self) -> None:
+        with contextlib.suppress(Conflict):
+            await self.runs.reconcile(self.new["metadata"]["uid"])
+
+    @property
+    def phase(self) -> str:
+        """What is stored of the run."""
+        return str(self.api.objects[RUNS.plural, "r"]["status"]["phase"])
+
+
+@pytest.fixture
+async def operated() -> Operated:
+    return Operated()
+
+
+async def test_a_run_that_has_ended_is_not_begun_by_an_old_list(operated: Operated) -> None:
+    old = read_run(copy.deepcopy(operated.new))
+    operated.becomes(phase="Succeeded")
+    operated.runs.seen(old, False)
+    await operated.passes()
+    assert operated.phase == "Succeeded"
+
+
+async def test_nor_when_its_end_is_told_while_its_dag_is_read(operated: Operated) -> None:
+    old = read_run(copy.deepcopy(operated.new))
+    ended = operated.becomes(phase="Succeeded")
+    operated.runs.seen(old, False)
+    operated.api.while_reading = lambda: operated.runs.seen(ended, False)
+    await operated.passes()
+    await operated.passes()
+    assert operated.phase == "Succeeded"
+
+
+async def test_a_run_that_was_deleted_while_nobody_watched_is_told_to_be_gone(operated: Operated) -> None:
+    run = operated.becomes(phase="Running")
+    operated.runs.seen(run, False)
+    del operated.api.objects[RUNS.plural, "r"]
+    operated.runs.missing(None, set(), run.version)
+    await operated.passes()
+    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(run.uid) == 0
+
+
+async def test_so_is_one_in_whose_place_there_is_another(operated: Operated) -> None:
+    run = operated.becomes(phase="Running")
+    operated.runs.seen(run, False)
+    again = {"metadata": {"name": "r", "uid": "another", "labels": {HOW: "manual"}}, "spec": {"dag": "d"}}
+    other = read_run(copy.deepcopy(operated.api.put(RUNS, again)))
+    operated.runs.missing(None, {other.uid}, run.version)
+    await operated.passes()
+    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(other.uid) == other.version

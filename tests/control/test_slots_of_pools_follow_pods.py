@@ -1,0 +1,91 @@
+"""Slots of a pool are held by live pods, and by what may have become one: never by nothing, nor by nobody."""
+
+from typing import Any, cast
+
+import pytest
+from tradewind.control.launch import Launched, Launcher
+from tradewind.control.pools import PoolBook, User
+from tradewind.control.run import read_run
+from tradewind.control.starting import Starter
+from tradewind.control.view import View
+from tradewind.kube.errors import Unavailable
+from tradewind.kube.informer import PodInformer
+from tradewind.kube.pod import Pod
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Start
+from tradewind.plan.define import define
+
+from control.pods import pod, terminated
+
+DAG = define({"tasks": {"a": {"image": "x", "pools": [{"name": "p"}]}}})
+POOL = ("Pool", "ns", "p")
+
+
+class Answers(Launcher):
+    """Answers every launch with a pod, or with an error."""
+
+    def __init__(self) -> None:
+        self.answer: Pod | Exception = Unavailable(504, "Timeout", "nobody knows")
+
+    async def launch(self, start: Start, board: Board, woken_at: float | None) -> Launched:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Launched(self.answer)
+
+
+class Runs:
+    """Two runs of a task that needs the only slot there is."""
+
+    def __init__(self) -> None:
+        self.book = PoolBook(lambda _: None, lambda _: None)
+        self.book.pool_seen({"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": 1}}, False)
+        self.pods = PodInformer(cast(Any, None), [None], self.book.pod_seen, lambda _: True)
+        self.launcher = Answers()
+        self.views = {uid: View(_run(uid)) for uid in ("run-uid", "other")}
+
+    async def start(self, uid: str) -> list[str]:
+        """A pass of a run: the reasons of what waits."""
+        view = self.views[uid]
+        board = view.bind(DAG, [], 0.0, 0.0, None)
+        starter = Starter(self.launcher, self.book, self.pods)
+        holds, _ = await starter.start(view, board, board.decide(0.0), 0.0, None)
+        return [hold.reason for hold in holds]
+
+
+def _run(uid: str) -> Any:
+    meta = {"name": uid, "namespace": "ns", "uid": uid, "resourceVersion": "1"}
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    return read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}})
+
+
+@pytest.fixture
+async def runs() -> Runs:
+    return Runs()
+
+
+async def test_a_pod_that_may_have_been_made_holds_its_slots_until_that_is_known(runs: Runs) -> None:
+    with pytest.raises(Unavailable):
+        await runs.start("run-uid")
+    assert runs.book.used(POOL) == 1 and await runs.start("other") == ["PoolFull"]
+    runs.launcher.answer = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    assert await runs.start("run-uid") == []  # It asks again, and has its slot.
+    assert runs.book.used(POOL) == 0 and await runs.start("other") == []
+
+
+async def test_a_pod_that_was_there_and_is_over_holds_no_slot(runs: Runs) -> None:
+    """As after a status was set back: the informer knows the pod that the start finds."""
+    over = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    runs.pods.put(over)
+    runs.launcher.answer = over
+    assert await runs.start("run-uid") == []
+    assert runs.book.used(POOL) == 0 and await runs.start("other") == []
+
+
+async def test_a_run_that_asks_for_something_else_or_is_gone_holds_nothing_that_nobody_knows(runs: Runs) -> None:
+    with pytest.raises(Unavailable):
+        await runs.start("run-uid")
+    assert runs.book.ask(User("ns", "run-uid", "run-uid", ""), [], {}, 0.0) == set() and runs.book.used(POOL) == 0
+    with pytest.raises(Unavailable):
+        await runs.start("run-uid")
+    runs.book.forget("run-uid")
+    assert runs.book.used(POOL) == 0
