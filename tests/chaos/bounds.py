@@ -17,7 +17,9 @@ def broken_bounds(scenario: Scenario, history: History, left: Mapping[str, Objec
         yield from _parallelism(scenario, history)
         yield from _runs_at_once(scenario, history)
     for name in {write.name for write in history.writes if write.kind == RUNS}.difference(scenario.names):
-        yield f"nobody asked for run {name}"
+        caller = history.callers.get(name)
+        if caller is None or scenario.tasks[caller.key.partition("[")[0]].does != "dag":
+            yield f"nobody asked for run {name}"
     if "DAG deleted" in history.faults:
         return  # They wait for it.
     if scenario.maker == "schedule":
@@ -48,8 +50,7 @@ def _most(items: Iterable[tuple[Execution, int]]) -> int:
 
 def _pool(scenario: Scenario, history: History) -> Iterator[str]:
     if scenario.pool:
-        slots = {key: task.slots for name, task in scenario.tasks.items() for key in scenario.keys(name)}
-        most = _most((item, slots[item.key]) for item in history.executions)
+        most = _most((item, scenario.tasks[item.key.partition("[")[0]].slots) for item in history.executions)
         if most > scenario.pool:
             yield f"{most} of {scenario.pool} slots of the pool were held at once"
 
@@ -57,7 +58,8 @@ def _pool(scenario: Scenario, history: History) -> Iterator[str]:
 def _parallelism(scenario: Scenario, history: History) -> Iterator[str]:
     of_run: defaultdict[str, list[tuple[Execution, int]]] = defaultdict(list)
     for item in history.executions:
-        of_run[item.run_uid].append((item, 1))
+        if item.run in scenario.names:
+            of_run[item.run_uid].append((item, 1))
     for items in of_run.values() if scenario.parallelism else ():
         if (most := _most(items)) > scenario.parallelism:
             yield f"{most} pods of {items[0][0].run} at once, and parallelism is {scenario.parallelism}"
@@ -67,7 +69,7 @@ def _runs_at_once(scenario: Scenario, history: History) -> Iterator[str]:
     limit = 1 if scenario.enqueue else scenario.at_once
     running: set[str] = set()
     for write in history.writes if limit else ():
-        if write.kind == RUNS and "rolled back" not in history.touched[write.name]:
+        if write.kind == RUNS and write.name in scenario.names and "rolled back" not in history.touched[write.name]:
             phase = ((write.body or {}).get("status") or {}).get("phase")
             (running.add if phase == "Running" else running.discard)(write.name)
             if len(running) > limit:

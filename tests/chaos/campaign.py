@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from .checker import violations
+from .generation import generate
 from .plants import PLANTS
-from .scenario import Scenario, generate
+from .scenario import Scenario
 from .troubles import KINDS
 from .world import simulate
 

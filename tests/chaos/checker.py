@@ -12,8 +12,9 @@ from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import FAILURES, Attempt
 
 from .bounds import broken_bounds
+from .expectation import expected
 from .history import PODS, RUNS, Execution, History
-from .scenario import Scenario, expected
+from .scenario import Scenario
 
 LATE = 45.0
 """Seconds after the end of a run after which no container of it may start: a pod that was on its way may still."""
@@ -24,6 +25,10 @@ def violations(scenario: Scenario, history: History, left: Mapping[str, Object])
     found = [*history.crashes, *broken_bounds(scenario, history, left)]
     for run in scenario.names:
         found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
+    for run, caller in history.callers.items():
+        if caller.run in history.deleted:
+            continue  # It may have been made anew with its run.
+        found += [f"{run}: {words}" for words in _of_any(scenario, history, left, run)]
     return found
 
 
@@ -32,14 +37,19 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _never_doubled(history, executions)
     yield from _only_what_should(scenario, executions)
     yield from _in_order(scenario, executions)
-    yield from _nothing_left(history, left, run)
+    yield from _of_any(scenario, history, left, run)
     body = left.get(f"{RUNS}/{run}")
     if body is None:
         if "deleted" not in history.touched[run]:
             yield "the run is there no more"
         return
     yield from _ended_right(scenario, history, executions, body)
-    yield from _told_the_truth(scenario, history, executions, run)
+
+
+def _of_any(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
+    """What holds of runs that are a task of another one, too."""
+    yield from _nothing_left(history, left, run)
+    yield from _told_the_truth(scenario, history, run)
     yield from _ended_once(history, run)
 
 
@@ -59,7 +69,7 @@ def _never_doubled(history: History, executions: Mapping[str, list[Execution]]) 
 def _only_what_should(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
     states, _ = expected(scenario)
     ran = [name for name, state in states.items() if state in ("Succeeded", "Failed")]
-    wanted = {key for name in ran if not scenario.tasks[name].podless for key in scenario.keys(name)}
+    wanted = {key for name in ran if not scenario.tasks[name].silent for key in scenario.keys(name)}
     for key in executions.keys() - wanted:
         yield f"{key} ran, which was not to run"
 
@@ -89,7 +99,7 @@ def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str]
     task, state = scenario.tasks[name], states[name]
     if state not in ("Succeeded", "Failed"):
         return True
-    if task.podless:
+    if task.silent:
         return _ready(scenario, executions, states, name, by)
     code, times = (0, 1) if state == "Succeeded" else (1, task.limit + 1)
 
@@ -115,7 +125,7 @@ def _ended_right(
     exempt = bool(history.touched[name])
     for task, state in states.items():
         plan = scenario.tasks[task]
-        if plan.podless or state not in ("Succeeded", "Failed"):
+        if plan.silent or state not in ("Succeeded", "Failed"):
             continue
         for key in scenario.keys(task):
             items = executions.get(key, [])
@@ -133,18 +143,20 @@ def _attempts(body: Object) -> list[Attempt]:
     return decode(Packed.of(body.get("status") or {}), read_run(body).created).attempts
 
 
-def _told_the_truth(scenario: Scenario, history: History, executions: Executions, run: str) -> Iterator[str]:
+def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[str]:
     """Every status that was ever stored says of attempts only what had happened by then."""
+    executions = [item for item in history.executions if item.run == run]
+    podless = {name for name, task in scenario.tasks.items() if task.does != "pod"} if run in scenario.names else set()
     said: set[tuple[str, int, str]] = set()
     for write in history.writes:
         if write.kind != RUNS or write.name != run or write.body is None:
             continue
         for attempt in _attempts(write.body):
             claim = (attempt.task, attempt.number, attempt.reason)
-            if claim in said or scenario.tasks[attempt.task.partition("[")[0]].podless:
+            if claim in said or attempt.task.partition("[")[0] in podless:
                 continue
             said.add(claim)
-            ran = [item for item in executions.get(attempt.task, []) if item.attempt == attempt.number]
+            ran = [item for item in executions if (item.key, item.attempt) == (attempt.task, attempt.number)]
             ended = [item for item in ran if item.ended is not None and item.ended <= write.at]
             if attempt.succeeded and not any(item.code == 0 for item in ended):
                 yield f"{attempt.task} #{attempt.number} is said to have succeeded, and no container of it had"

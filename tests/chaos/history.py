@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+from tradewind.kube.pod import HOW, ITEM, RUN, RUN_UID, TASK
 from tradewind.local.apiserver.store import Object, Store
+from tradewind.plan.attempt import key
 
 RUNS = "tradewind.dev/dagruns"
 PODS = "/pods"
@@ -34,6 +37,15 @@ class Execution:
         """Whether both were alive at the same time."""
         late = float("inf")
         return self.started < (other.ended or late) and other.started < (self.ended or late)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What a run is: a task or item of another one."""
+
+    run: str
+    uid: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -84,11 +96,26 @@ class History:
         return {name for name, how in self.touched.items() if "deleted" in how}
 
     def of(self, run: str) -> Mapping[str, list[Execution]]:
-        """A run's executions, by task or item."""
+        """A run's executions, by task or item. Those of a run that is a task of it are that task's."""
         found: defaultdict[str, list[Execution]] = defaultdict(list)
+        callers = self.callers
         for execution in self.executions:
+            if caller := callers.get(execution.run):
+                execution = replace(execution, run=caller.run, run_uid=caller.uid, key=caller.key)
             if execution.run == run:
                 found[execution.key].append(execution)
+        return found
+
+    @cached_property
+    def callers(self) -> Mapping[str, Caller]:
+        """By name of a run, what it is a task of; asked for when all is over."""
+        found = {}
+        for write in self.writes:
+            if write.kind == RUNS and write.body is not None:
+                labels = write.body["metadata"].get("labels") or {}
+                if labels.get(HOW) == "parent":
+                    unit = key(labels[TASK], int(labels[ITEM]) if ITEM in labels else None)
+                    found[write.name] = Caller(labels[RUN], labels[RUN_UID], unit)
         return found
 
     def statuses(self, run: str) -> list[tuple[float, Mapping[str, Any]]]:

@@ -9,7 +9,10 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from tradewind.control import launch, observe, runs, view
+from tradewind.control import launch, observe, runs, schedules, subdag, view
+from tradewind.control.begin import Beginner
+from tradewind.control.firing import Fired
+from tradewind.control.pools import PoolBook
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.workqueue import WorkQueue
@@ -144,4 +147,42 @@ def old_events_of_runs() -> Iterator[None]:
             known.stale = False
 
     with _instead(runs.RunReconciler, "_take", take):
+        yield
+
+
+@plant("what may be a pod holds no slots")
+def unsure_holds_nothing() -> Iterator[None]:
+    with _instead(PoolBook, "unsure", PoolBook.give_back):
+        yield
+
+
+@plant("a tick whose run could not be made has been dealt with")
+def lost_ticks() -> Iterator[None]:
+    fired = schedules.fire
+
+    async def fire(client: Any, trigger: Any, firing: Any) -> Any:
+        try:
+            return await fired(client, trigger, firing)
+        except Unavailable:
+            return Fired("", "filtered")
+
+    with _instead(schedules, "fire", fire):
+        yield
+
+
+@plant("runs that have begun don't count as active")
+def forgotten_peers() -> Iterator[None]:
+    begins = Beginner.begin
+
+    async def begin(self: Any, view: Any, peers: Any) -> Any:
+        return await begins(self, view, lambda: [peer for peer in peers() if not peer.run.status.get("revision")])
+
+    with _instead(Beginner, "begin", begin):
+        yield
+
+
+@plant("a run of a sub-DAG has a name that chance makes")
+def chance_names_of_runs() -> Iterator[None]:
+    named = subdag.pod_name
+    with _instead(subdag, "pod_name", lambda *parts: f"{named(*parts)}-{random.getrandbits(24):x}"):
         yield

@@ -1,23 +1,16 @@
-"""What a seed stands for: a DAG, what its tasks do, and what goes wrong when. And, worked out from the documents alone, what must come
-of it."""
+"""What is played: a DAG, what its tasks do, who makes its runs, and what goes wrong when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 
 from .clock import EPOCH
 
-ALWAYS = 1_000_000
-"""Failures of a task that never succeeds."""
-SPAN = 40.0
-"""Seconds in which faults begin."""
 BACKOFF = {"initial": "1s", "factor": 1, "max": "5s"}
 EVERY = 20
 """Seconds between ticks."""
 DAY = 86_400
-RULES = ["AllSucceeded", "AllSucceeded", "AllSucceeded", "AllDone", "NoneFailed", "OneFailed"]
 
 
 @dataclass(frozen=True)
@@ -34,19 +27,20 @@ class Task:
     """Executions of it, or of each item, that exit with 1 before one succeeds."""
     seconds: float = 1.0
     does: str = "pod"
-    """pod, or what the operator does itself: wait (for `seconds`), compute (which fails when `fails`)."""
+    """pod; or dag: its pods are those of another DAG's only task, whose name is the same; or what the operator does by itself: wait (for
+    `seconds`) and compute (which fails when `fails`)."""
     slots: int = 0
     """Of the pool."""
 
     @property
-    def podless(self) -> bool:
+    def silent(self) -> bool:
         """Whether no container shows that it ran."""
-        return self.does != "pod"
+        return self.does in ("wait", "compute")
 
     @property
     def state(self) -> str:
         """How it ends when it runs."""
-        most = 0 if self.podless else self.limit
+        most = 0 if self.silent else self.limit
         return "Succeeded" if self.does == "wait" or self.fails <= most else "Failed"
 
 
@@ -104,6 +98,9 @@ class Scenario:
     def objects(self) -> list[tuple[str, dict[str, Any]]]:
         """What somebody applies, by plural: the DAG, its pool, and what makes its runs."""
         found = [("pools", _object("Pool", "p", {"slots": self.pool}))] if self.pool else []
+        for name, task in self.tasks.items():
+            if task.does == "dag":
+                found.append(("dags", _object("DAG", f"sub-{name}", self._spec({name: _retried(task)}))))
         found.append(("dags", self.dag))
         if self.maker == "hand":
             found += [("dagruns", _object("DAGRun", name, {"dag": "d"})) for name in self.names]
@@ -126,14 +123,15 @@ class Scenario:
         """The DAG's manifest."""
         tasks: dict[str, Any] = {}
         for name, task in self.tasks.items():
-            retries = {"limit": task.limit, "infrastructureLimit": 100, "backoff": BACKOFF}
             body: dict[str, Any] = {"dependsOn": list(task.above)}
             if task.does == "wait":
                 body["wait"] = {"duration": f"{task.seconds:.0f}s"}
             elif task.does == "compute":
                 body["compute"] = {"x": "1 / 0" if task.fails else "1"}
+            elif task.does == "dag":
+                body["dag"] = {"name": f"sub-{name}"}
             else:
-                body["retries"] = retries
+                body |= _retried(task)
             if task.slots:
                 body["pools"] = [{"name": "p", "slots": task.slots}]
             if task.above:
@@ -143,13 +141,16 @@ class Scenario:
             if task.items:
                 body["forEach"] = {"range": {"stop": task.items}, "failFast": False}
             tasks[name] = body
-        defaults = {"image": "x", "command": ["work"]}
-        spec: dict[str, Any] = {"podRetention": self.retention, "defaults": defaults, "tasks": tasks}
+        spec = self._spec(tasks)
         if self.parallelism:
             spec["parallelism"] = self.parallelism
         if self.at_once and self.maker != "backfill":
             spec["maxActiveRuns"] = self.at_once
         return _object("DAG", "d", spec)
+
+    def _spec(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
+        defaults = {"image": "x", "command": ["work"]}
+        return {"podRetention": self.retention, "defaults": defaults, "tasks": tasks}
 
     def keys(self, name: str) -> list[str]:
         """What a task runs as: itself, or its items."""
@@ -161,79 +162,5 @@ def _object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def generate(seed: int, kinds: list[str]) -> Scenario:
-    """A scenario with troubles of these kinds."""
-    chance = Random(seed)
-    names = [f"t{at}" for at in range(chance.randint(1, 6))]
-    tasks: dict[str, Task] = {}
-    for at, name in enumerate(names):
-        above = tuple(sorted(chance.sample(names[:at], min(at, chance.choice([0, 1, 1, 2])))))
-        limit = chance.choice([0, 0, 1, 2])
-        tasks[name] = Task(
-            above,
-            chance.choice(RULES),
-            chance.random() < 0.08,
-            chance.choice([0, 0, 0, 2, 3]),
-            limit,
-            chance.choice([0, 0, min(1, limit), limit, limit, ALWAYS if chance.random() < 0.4 else 0]),
-            chance.choice([0.2, 1.0, 4.0, 10.0, 30.0]),
-        )
-    worst, spread = chance.uniform(0, SPAN), chance.choice([2.0, 10.0, SPAN])  # Troubles seldom come alone.
-    troubles = tuple(
-        Trouble(
-            chance.choice(kinds),
-            max(0.0, chance.uniform(worst - spread, worst + spread)),
-            chance.choice([0.5, 3.0, 15.0, 60.0]),
-            chance.getrandbits(32),
-        )
-        for _ in range(chance.randint(1, 6))
-    )
-    runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
-    return _varied(Scenario(seed, tasks, runs, retention, troubles), chance)
-
-
-def _varied(plain: Scenario, chance: Random) -> Scenario:
-    """The same with tasks that have no pod, limits, and runs that nobody made by hand: each of them in some scenarios."""
-    changed = plain
-    if chance.random() < 0.3:
-        does = {name: chance.choice(["pod", "pod", "wait", "compute"]) for name in plain.tasks}
-        changed = replace(changed, tasks={name: replace(task, does=does[name]) for name, task in changed.tasks.items()})
-    if chance.random() < 0.3:
-        pool = chance.choice([1, 2, 3])
-        slots = {name: chance.choice([0, 1, 1, pool]) for name in plain.tasks}
-        tasks = {
-            name: task if task.podless else replace(task, slots=slots[name]) for name, task in changed.tasks.items()
-        }
-        changed = replace(changed, tasks=tasks, pool=pool)
-    if chance.random() < 0.2:
-        changed = replace(changed, parallelism=chance.choice([1, 2]))
-    if chance.random() < 0.3:
-        changed = replace(changed, maker=chance.choice(["schedule", "backfill"]), runs=chance.choice([1, 2, 3]))
-    if changed.maker == "backfill" or chance.random() < 0.2:
-        changed = replace(changed, at_once=chance.choice([1, 2]))
-    return replace(changed, enqueue=changed.maker == "schedule" and chance.random() < 0.5)
-
-
-def expected(scenario: Scenario) -> tuple[dict[str, str], str]:
-    """How each task, and the run, must end: by docs/trigger-rules.md, whatever goes wrong."""
-    states: dict[str, str] = {}
-    for name, task in scenario.tasks.items():
-        above = {states[other] for other in task.above}
-        verdict = _verdict(task.rule, above) if task.above else "run"
-        if verdict == "run":
-            verdict = "Skipped" if task.skipped else task.state
-        states[name] = verdict
-    last = [name for name in states if not any(name in task.above for task in scenario.tasks.values())]
-    bad = any(states[name] in ("Failed", "UpstreamFailed") for name in last)
-    return states, "Failed" if bad else "Succeeded"
-
-
-def _verdict(rule: str, above: set[str]) -> str:
-    failed = bool(above & {"Failed", "UpstreamFailed"})
-    if rule == "AllDone":
-        return "run"
-    if rule == "OneFailed":
-        return "run" if failed else "Skipped"
-    if failed:
-        return "UpstreamFailed"
-    return "Skipped" if rule == "AllSucceeded" and "Skipped" in above else "run"
+def _retried(task: Task) -> dict[str, Any]:
+    return {"retries": {"limit": task.limit, "infrastructureLimit": 100, "backoff": BACKOFF}}

@@ -1,0 +1,66 @@
+"""What a seed stands for."""
+
+from dataclasses import replace
+from random import Random
+
+from .scenario import Scenario, Task, Trouble
+
+ALWAYS = 1_000_000
+"""Failures of a task that never succeeds."""
+SPAN = 40.0
+"""Seconds in which faults begin."""
+RULES = ["AllSucceeded", "AllSucceeded", "AllSucceeded", "AllDone", "NoneFailed", "OneFailed"]
+
+
+def generate(seed: int, kinds: list[str]) -> Scenario:
+    """A scenario with troubles of these kinds."""
+    chance = Random(seed)
+    names = [f"t{at}" for at in range(chance.randint(1, 6))]
+    tasks: dict[str, Task] = {}
+    for at, name in enumerate(names):
+        above = tuple(sorted(chance.sample(names[:at], min(at, chance.choice([0, 1, 1, 2])))))
+        limit = chance.choice([0, 0, 1, 2])
+        tasks[name] = Task(
+            above,
+            chance.choice(RULES),
+            chance.random() < 0.08,
+            chance.choice([0, 0, 0, 2, 3]),
+            limit,
+            chance.choice([0, 0, min(1, limit), limit, limit, ALWAYS if chance.random() < 0.4 else 0]),
+            chance.choice([0.2, 1.0, 4.0, 10.0, 30.0]),
+        )
+    worst, spread = chance.uniform(0, SPAN), chance.choice([2.0, 10.0, SPAN])  # Troubles seldom come alone.
+    troubles = tuple(
+        Trouble(
+            chance.choice(kinds),
+            max(0.0, chance.uniform(worst - spread, worst + spread)),
+            chance.choice([0.5, 3.0, 15.0, 60.0]),
+            chance.getrandbits(32),
+        )
+        for _ in range(chance.randint(1, 6))
+    )
+    runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
+    return _varied(Scenario(seed, tasks, runs, retention, troubles), chance)
+
+
+def _varied(plain: Scenario, chance: Random) -> Scenario:
+    """The same with tasks that have no pod, limits, and runs that nobody made by hand: each of them in some scenarios."""
+    changed = plain
+    if chance.random() < 0.3:
+        does = {name: chance.choice(["pod", "pod", "wait", "compute", "dag"]) for name in plain.tasks}
+        changed = replace(changed, tasks={name: replace(task, does=does[name]) for name, task in changed.tasks.items()})
+    if chance.random() < 0.3:
+        pool = chance.choice([1, 2, 3])
+        slots = {name: chance.choice([0, 1, 1, pool]) for name in plain.tasks}
+        tasks = {
+            name: replace(task, slots=slots[name]) if task.does == "pod" else task
+            for name, task in changed.tasks.items()
+        }
+        changed = replace(changed, tasks=tasks, pool=pool)
+    if chance.random() < 0.2:
+        changed = replace(changed, parallelism=chance.choice([1, 2]))
+    if chance.random() < 0.3:
+        changed = replace(changed, maker=chance.choice(["schedule", "backfill"]), runs=chance.choice([1, 2, 3]))
+    if changed.maker == "backfill" or chance.random() < 0.2:
+        changed = replace(changed, at_once=chance.choice([1, 2]))
+    return replace(changed, enqueue=changed.maker == "schedule" and chance.random() < 0.5)
