@@ -252,7 +252,7 @@ async def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_seco
     ]
     async with asyncio.timeout(5):
         while there.objects[TRIGGERS.plural, "t"]["status"] != before:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
     for task in working:
         task.cancel()
     assert len(there.log) == 1

@@ -100,7 +100,9 @@ class TriggerReconciler:
         self._written(key, body)
         if before and before.generation == meta.get("generation"):
             if difference(self._saved[key], dict(before.status)):
-                self.queue.add(key)  # Somebody wrote something else, or our own is on its way.
+                self.queue.add_after(
+                    key, SAVE
+                )  # Our own is on its way, or somebody wrote something else: maybe another leader.
             return
         status = before.status if before else self._saved[key]
         try:
