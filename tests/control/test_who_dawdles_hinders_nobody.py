@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import uvloop
 from aiohttp import web
 from tradewind.control import door as doors
 from tradewind.control.door import Bounds, Door
@@ -19,12 +18,6 @@ from control.certificates import write
 
 SHORT = Bounds(connections=20, held=2**20, idle=0.2)
 PATIENT = replace(SHORT, idle=600.0)
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """That of Python, and that of the processes."""
-    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
