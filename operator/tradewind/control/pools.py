@@ -101,7 +101,7 @@ class PoolBook:
             if slots:
                 labels_ = pod.metadata.labels
                 user = User(pod.metadata.namespace, labels_.get(RUN, ""), labels_.get(RUN_UID, ""), unit_of(pod)[0])
-                self._settled(user.uid, user.key)
+                self.settled(user.uid, user.key)
                 self._hold(name, user, slots)
 
     # What runs ask.
@@ -141,9 +141,12 @@ class PoolBook:
         self._touch(counts)
         return holding | set(granted)
 
-    def launched(self, uid: str, key: str) -> None:
-        """A start has its pod, which was told by `pod_seen` and holds the slots from here on; unless it was there before, and is over."""
-        self._settled(uid, key)
+    def settled(self, uid: str, key: str) -> None:
+        """Nothing stands for a start's pod any more: it holds its slots itself, as `pod_seen` was told, or it is over, or there is none."""
+        self._drop(_pending(uid, key))
+        self._unsure[uid].discard(key)
+        if not self._unsure[uid]:
+            del self._unsure[uid]
 
     def unsure(self, uid: str, key: str) -> None:
         """A start that got its slots may have become a pod or not. It holds them until its run, which asks for it again, knows more."""
@@ -153,20 +156,13 @@ class PoolBook:
     def give_back(self, uid: str, key: str) -> None:
         """A start that got its slots did not become a pod. Its run is not in the way of others until it asks again."""
         self.waiting.pop(uid, None)
-        self._settled(uid, key)
+        self.settled(uid, key)
 
     def forget(self, uid: str) -> None:
         """A run wants no slots any more."""
         for key in list(self._unsure.get(uid, ())):
-            self._settled(uid, key)
+            self.settled(uid, key)
         self.wants_none(uid)
-
-    def _settled(self, uid: str, key: str) -> None:
-        """Nothing stands for a pod any more: it holds its slots itself, or there is none."""
-        self._drop(_pending(uid, key))
-        self._unsure[uid].discard(key)
-        if not self._unsure[uid]:
-            del self._unsure[uid]
 
     def wants_none(self, uid: str) -> None:
         """A run asks for nothing now. What it may have asked for before stays as it is."""

@@ -51,7 +51,7 @@ class Starter:
                 match answer:
                     case Launched(pod):
                         self._pods.put(pod)
-                        self._pools.launched(view.run.uid, start.key)
+                        self._pools.settled(view.run.uid, start.key)
                         made += 1
                         continue
                     case Refused(end):
