@@ -139,8 +139,9 @@ async def _operators(client: Client, facts: Facts) -> Mapping[Right, bool]:
     accounts = [body for body in _known(facts.deployments) if body["metadata"]["labels"].get(NAME) == OPERATOR]
     answers: list[dict[Right, bool]] = []
     for body in accounts:
-        account = body["spec"]["template"]["spec"].get("serviceAccountName") or "default"
-        user = {"username": f"system:serviceaccount:{_namespace(body)}:{account}", "groups": ["system:serviceaccounts"]}
+        account, home = body["spec"]["template"]["spec"].get("serviceAccountName") or "default", _namespace(body)
+        groups = ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"]
+        user = {"username": f"system:serviceaccount:{home}:{account}", "groups": groups}
         allowed = dict.fromkeys(OPERATORS, True)
         for namespace in [facts.namespace] if facts.namespace else _watched(body) or [""]:
             asked = [may(client, user, **_attributes(right, namespace)) for right in OPERATORS]
