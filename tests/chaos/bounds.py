@@ -16,10 +16,10 @@ def broken_bounds(scenario: Scenario, history: History, left: Mapping[str, Objec
         yield from _pool(scenario, history)
         yield from _parallelism(scenario, history)
         yield from _runs_at_once(scenario, history)
-    for name in {write.name for write in history.writes if write.kind == RUNS}.difference(scenario.names):
-        caller = history.callers.get(name)
-        if caller is None or scenario.tasks[caller.key.partition("[")[0]].does != "dag":
-            yield f"nobody asked for run {name}"
+    callers = history.callers.values()
+    called = {item.name for item in callers if scenario.tasks[item.key.partition("[")[0]].does == "dag"}
+    for name in {write.name for write in history.writes if write.kind == RUNS}.difference(scenario.names, called):
+        yield f"nobody asked for run {name}"
     if "DAG deleted" in history.faults:
         return  # They wait for it.
     if scenario.maker == "schedule":

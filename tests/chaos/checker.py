@@ -25,10 +25,9 @@ def violations(scenario: Scenario, history: History, left: Mapping[str, Object])
     found = [*history.crashes, *broken_bounds(scenario, history, left)]
     for run in scenario.names:
         found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
-    for run, caller in history.callers.items():
-        if caller.run in history.deleted:
-            continue  # It may have been made anew with its run.
-        found += [f"{run}: {words}" for words in _of_any(scenario, history, left, run)]
+    for caller in history.callers.values():
+        if caller.run not in history.deleted:  # Else it may have been made anew with its run.
+            found += [f"{caller.name}: {words}" for words in _of_any(scenario, history, left, caller.name)]
     return found
 
 
@@ -115,6 +114,8 @@ def _ended_right(
 ) -> Iterator[str]:
     name, status = body["metadata"]["name"], body.get("status") or {}
     states, phase = expected(scenario)
+    if status.get("phase") == "Queued" and name in history.deleted and "DAG deleted" in history.faults:
+        return  # Made anew, and waits for its DAG.
     if status.get("phase") not in FINAL_PHASES:
         yield f"never ended: {status.get('phase')} {status.get('message')}; waiting: {status.get('waiting')}"
         return

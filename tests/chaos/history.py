@@ -43,6 +43,8 @@ class Execution:
 class Caller:
     """What a run is: a task or item of another one."""
 
+    name: str
+    """The run's own."""
     run: str
     uid: str
     key: str
@@ -100,7 +102,7 @@ class History:
         found: defaultdict[str, list[Execution]] = defaultdict(list)
         callers = self.callers
         for execution in self.executions:
-            if caller := callers.get(execution.run):
+            if caller := callers.get(execution.run_uid):
                 execution = replace(execution, run=caller.run, run_uid=caller.uid, key=caller.key)
             if execution.run == run:
                 found[execution.key].append(execution)
@@ -108,14 +110,15 @@ class History:
 
     @cached_property
     def callers(self) -> Mapping[str, Caller]:
-        """By name of a run, what it is a task of; asked for when all is over."""
+        """By uid of a run, what it is a task of; asked for when all is over."""
         found = {}
         for write in self.writes:
             if write.kind == RUNS and write.body is not None:
-                labels = write.body["metadata"].get("labels") or {}
+                meta = write.body["metadata"]
+                labels = meta.get("labels") or {}
                 if labels.get(HOW) == "parent":
                     unit = key(labels[TASK], int(labels[ITEM]) if ITEM in labels else None)
-                    found[write.name] = Caller(labels[RUN], labels[RUN_UID], unit)
+                    found[meta["uid"]] = Caller(write.name, labels[RUN], labels[RUN_UID], unit)
         return found
 
     def statuses(self, run: str) -> list[tuple[float, Mapping[str, Any]]]:

@@ -27,9 +27,9 @@ LOOK = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `name` is the object's; `timeout` is seconds."""
+    """What is asked. `names` are that of the object, and the one that it gets where another run's has that; `timeout` is seconds."""
 
-    name: str
+    names: tuple[str, str]
     task: str
     message: str
     questions: Mapping[str, Param]
@@ -57,15 +57,17 @@ class Approvals:
         if waiting := self._waiting.get((meta["namespace"], meta["name"])):
             waiting.set()
 
-    async def decide(self, run: RunFacts, question: Question) -> Decision:
-        """Asks, unless that has been done, and waits for the decision. A question that someone deletes is asked again. Raises what
-        the API raises."""
-        key = (run.namespace, question.name)
-        changed = self._waiting[key] = asyncio.Event()
+    async def decide(self, run: RunFacts, question: Question, told: Callable[[str], None]) -> Decision:
+        """Asks, unless that has been done, and waits for the decision; `told` is told the object's name. A question that someone deletes
+        is asked again. Raises what the API raises."""
+        changed = asyncio.Event()
+        keys = [(run.namespace, name) for name in question.names]
+        self._waiting.update(dict.fromkeys(keys, changed))
         try:
             while True:
                 changed.clear()
                 body = await self._asked(run, question)
+                told(body["metadata"]["name"])
                 left = self._left(body, question.timeout)
                 if decision := await self._settled(body, question, late=left is not None and left <= 0):
                     return decision
@@ -75,14 +77,16 @@ class Approvals:
                 except TimeoutError:
                     continue
         finally:
-            del self._waiting[key]
+            for key in keys:
+                if self._waiting.get(key) is changed:
+                    del self._waiting[key]
 
     async def _asked(self, run: RunFacts, question: Question) -> Object:
-        """The object, made if it is not there."""
-        try:
-            return await self._client.get(APPROVALS, run.namespace, question.name)
-        except NotFound:
-            pass
+        """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for one whose name begins
+        alike, is none of it."""
+        for name in question.names:
+            if found := await self._own(run, name):
+                return found
         deadline = "" if question.timeout is None else stamp(self._clock() + question.timeout)
         spec = {
             "run": run.name,
@@ -92,17 +96,28 @@ class Approvals:
             "deadline": deadline,
         }
         labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: question.task.partition("[")[0]}
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "Approval",
-            "metadata": {"name": question.name, "labels": labels, "ownerReferences": [owner(run)]},
-            "spec": {name: value for name, value in spec.items() if value},
-        }
+        for name in question.names:
+            body = {
+                "apiVersion": API_VERSION,
+                "kind": "Approval",
+                "metadata": {"name": name, "labels": labels, "ownerReferences": [owner(run)]},
+                "spec": {field: value for field, value in spec.items() if value},
+            }
+            try:
+                made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
+                return made
+            except AlreadyExists:
+                if found := await self._own(run, name):
+                    return found
+        raise AlreadyExists(409, "AlreadyExists", f"there is an approval {question.names[0]} already, of another run")
+
+    async def _own(self, run: RunFacts, name: str) -> Object | None:
         try:
-            made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
-        except AlreadyExists:
-            return await self._client.get(APPROVALS, run.namespace, question.name)
-        return made
+            found = await self._client.get(APPROVALS, run.namespace, name)
+        except NotFound:
+            return None
+        owners = found["metadata"].get("ownerReferences") or ()
+        return found if any(item.get("uid") == run.uid for item in owners) else None
 
     def _left(self, body: Object, timeout: float | None) -> float | None:
         """Seconds until it is too late."""
@@ -127,7 +142,7 @@ class Approvals:
             try:
                 await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
             except (Conflict, Invalid, NotFound):
-                self._waiting[meta["namespace"], meta["name"]].set()  # It has changed meanwhile: look again.
+                self.seen(body)  # It has changed meanwhile: look again.
                 return None
         if not outcome:
             return None

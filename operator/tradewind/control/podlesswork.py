@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.control.approvals import Approvals, Question
 from tradewind.control.http import Failed, Request, Sender
-from tradewind.control.podbuild import Renderer, Unrenderable, pod_name
+from tradewind.control.podbuild import Renderer, Unrenderable, other_pod_name, pod_name
 from tradewind.control.subdag import Call, Say, SubDAGs
 from tradewind.control.variables import Absent, read, texts, wanted
 from tradewind.kube.client import Client
@@ -95,15 +95,18 @@ class Worker:
         approval = task.approval
         assert approval is not None  # noqa: S101 - the caller asked
         question = Question(
-            pod_name(board.run.name, start.task, start.number, start.index),
+            (pod_name(board.run.name, start.task, start.number, start.index), other_pod_name(board.run, start)),
             start.key,
             renderer.plain("approval.message", approval.message)[:LONGEST_MESSAGE],
             approval.questions,
             seconds(approval.timeout) if approval.timeout else None,
         )
 
-        async def ask(_: Say) -> Outputs:
-            decision = await self._approvals.decide(board.run, question)
+        def words(name: str) -> str:
+            return f"waits for approval {name}: `tradewind approve {board.run.name} {start.key}`, or reject"
+
+        async def ask(say: Say) -> Outputs:
+            decision = await self._approvals.decide(board.run, question, lambda name: say(words(name)))
             who = f" by {decision.outputs['by']}" if decision.outputs["by"] else ""
             why = f": {decision.outputs['comment']}" if decision.outputs["comment"] else ""
             if decision.outcome == "Rejected" and approval.on_reject == "Fail":
@@ -112,8 +115,7 @@ class Worker:
                 raise Unsuccessful("ApprovalTimeout", f"not decided within {approval.timeout}")
             return decision.outputs
 
-        words = f"waits for approval {question.name}: `tradewind approve {board.run.name} {start.key}`, or reject"
-        return Work(ask, "Approval", words)
+        return Work(ask, "Approval", words(question.names[0]))
 
     def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = board.units[start.key].ended

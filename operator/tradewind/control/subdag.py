@@ -128,22 +128,26 @@ class SubDAGs:
         return _outcome(run)
 
     async def _made(self, run: RunFacts, call: Call) -> Run:
-        """The run, made if it is not there."""
+        """The run, made if it is not there. It has its other name where a run of a deleted one had the usual name, which may be free by now."""
         start = call.start
-        usual = pod_name(run.name, start.task, start.number, start.index)
-        reuse: str | None = None
-        for name in (usual, other_pod_name(run, start)):
-            if (found := await self._found(run.namespace, name)) is None:
-                if reuse is None:
-                    reuse = await self._previous(run, call)
-                try:
-                    body = _body(name, run, call, reuse)
-                    return read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
-                except AlreadyExists:
-                    found = await self._found(run.namespace, name)
-            if found and found.caller and found.caller.uid == run.uid:
+        names = (pod_name(run.name, start.task, start.number, start.index), other_pod_name(run, start))
+        for name in names:
+            if found := await self._own(run, name):
                 return found
-        raise AlreadyExists(409, "AlreadyExists", f"there is a run {usual} already, and it is none of this run's")
+        reuse = await self._previous(run, call)
+        for name in names:
+            try:
+                body = _body(name, run, call, reuse)
+                return read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
+            except AlreadyExists:
+                if found := await self._own(run, name):
+                    return found
+        raise AlreadyExists(409, "AlreadyExists", f"there is a run {names[0]} already, and it is none of this run's")
+
+    async def _own(self, run: RunFacts, name: str) -> Run | None:
+        """The run of this name, if it is a part of this one."""
+        found = await self._found(run.namespace, name)
+        return found if found and found.caller and found.caller.uid == run.uid else None
 
     async def _found(self, namespace: str, name: str) -> Run | None:
         try:
@@ -158,8 +162,8 @@ class SubDAGs:
         task, index = parse_key(call.start.key)
         before = Start(task, index, call.previous, "")
         for name in (pod_name(run.name, task, call.previous, index), other_pod_name(run, before)):
-            found = await self._found(run.namespace, name)
-            if found and found.caller and found.caller.uid == run.uid and found.dag == call.dag:
+            found = await self._own(run, name)
+            if found and found.dag == call.dag:
                 return name if found.status.get("revision") else ""
         return ""
 
