@@ -13,6 +13,7 @@ from tradewind.local.apiserver import ApiServer, server, watch
 from tradewind.local.apiserver.kinds import Registry
 from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.store import Object
+from tradewind.model.backfill import FINISHED
 from tradewind.model.crd import manifests
 from tradewind.model.run import FINAL_PHASES
 
@@ -88,8 +89,19 @@ class Simulation:
             self.history.faults.append(trouble.kind)
 
     def _over(self) -> bool:
-        """All runs have ended, and every container."""
-        return all(self._ended(name) for name in self.scenario.names) and not self.nodes.alive
+        """All runs have ended, every container, and who made the runs."""
+        runs = all(self._ended(name) for name in self.scenario.names)
+        return runs and not self.nodes.alive and self._maker_done()
+
+    def _maker_done(self) -> bool:
+        bodies = [
+            body for plural in ("triggers", "backfills") for body in self.server.store.list(f"tradewind.dev/{plural}")
+        ]
+        done = {"Done", *FINISHED}
+        return (
+            all((body.get("status") or {}).get("phase") in done for body in bodies)
+            or "DAG deleted" in self.history.faults
+        )
 
     def _ended(self, name: str) -> bool:
         run = self.run(name)

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+import msgspec
 import pytest
 from tradewind.control.launch import Launched, Launcher
 from tradewind.control.pools import PoolBook, User
@@ -89,3 +90,15 @@ async def test_a_run_that_asks_for_something_else_or_is_gone_holds_nothing_that_
         await runs.start("run-uid")
     runs.book.forget("run-uid")
     assert runs.book.used(POOL) == 0
+
+
+async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_tells(runs: Runs) -> None:
+    alive = pod({"phase": "Running"})
+    labels = {**alive.metadata.labels, "pool.tradewind.dev/p": "1"}
+    runs.pods.put(msgspec.structs.replace(alive, metadata=msgspec.structs.replace(alive.metadata, labels=labels)))
+    runs.pods.forget_over("run-uid")
+    assert runs.book.used(POOL) == 1
+    runs.pods.listed(None, 9)  # It was deleted while nobody watched.
+    assert runs.book.used(POOL) == 0
+    runs.pods.forget_over("run-uid")
+    assert runs.pods.of("run-uid") == {}

@@ -130,15 +130,16 @@ async def test_an_answer_to_a_create_is_not_undone_by_an_older_event() -> None:
         assert informer.of("u1")["a"].status.phase == "Running"
 
 
-async def test_pods_are_forgotten_when_they_are_gone_and_settled() -> None:
+async def test_pods_are_forgotten_when_they_are_over_and_settled() -> None:
     async with ApiServer() as server, following(server) as (client, informer, _):
         await client.create(PODS, "default", pod("a"))
         await becomes(informer, {"a": False})
         informer.forget("u1", "a")
-        assert names(informer) == {"a": False}, "it still exists"
+        informer.forget_over("u1")
+        assert names(informer) == {"a": False}, "it still runs"
         await client.delete(PODS, "default", "a")
         await becomes(informer, {"a": True})
-        informer.forget_gone("u1")
+        informer.forget_over("u1")
         assert names(informer) == {}
 
 

@@ -149,7 +149,7 @@ class RunReconciler:
         """Something about a run may have changed."""
         view = self.views.get(uid)
         if view is None:
-            self.pods.forget_gone(uid)
+            self.pods.forget_over(uid)
             return
         if view.woken_at is None:
             view.woken_at = time.perf_counter()
@@ -371,7 +371,7 @@ class RunReconciler:
     def _forget(self, uid: str) -> None:
         view = self.views.pop(uid, None)
         self.queue.forget(uid)
-        self.pods.forget(uid)
+        self.pods.forget_over(uid)
         self.podless.forget(uid)
         self.book.forget(uid)
         if view is not None:

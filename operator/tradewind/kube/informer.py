@@ -55,21 +55,22 @@ class PodInformer(Reflector):
         pods[pod.metadata.name] = pod
         self._changed(pod)
 
-    def forget(self, run_uid: str, name: str | None = None) -> None:
-        """Drops a pod that is gone, or everything known of a run."""
+    def forget(self, run_uid: str, name: str) -> None:
+        """Drops a pod that is gone."""
+        pod = self.of(run_uid).get(name)
+        if pod is not None and pod.gone:
+            self._drop(run_uid, [name])
+
+    def forget_over(self, run_uid: str) -> None:
+        """Drops the pods of a run that nobody reconciles any more. Those that are alive are followed to their end: they hold slots."""
+        self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.over])
+
+    def _drop(self, run_uid: str, names: Sequence[str]) -> None:
         pods = self._runs.get(run_uid, {})
-        if name is not None:
-            if name in pods and pods[name].gone:
-                del pods[name]
-        else:
-            pods.clear()
+        for name in names:
+            del pods[name]
         if not pods:
             self._runs.pop(run_uid, None)
-
-    def forget_gone(self, run_uid: str) -> None:
-        """Drops the pods of a run that nobody reconciles, once they are deleted."""
-        for name in [name for name, pod in self.of(run_uid).items() if pod.gone]:
-            self.forget(run_uid, name)
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes note of the pods of a page."""
