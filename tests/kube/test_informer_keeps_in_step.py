@@ -103,9 +103,15 @@ async def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
         for name in "ab":
             await client.create(PODS, "default", pod(name))
             await becomes(informer, {name: False})
-            informer.forget("u1")  # Its run has ended: an old event would bring it back.
+            await client.patch(PODS, "default", name, {"status": {"phase": "Succeeded"}}, "status")
+
+            async def over(name: str = name) -> bool:
+                return told.count(name) == 2
+
+            await eventually(over, 10)
+            informer.forget_over("u1")  # Its run has ended: an old event would bring it back.
         following.cancel()
-        assert told == ["a", "b"]
+        assert told == ["a", "a", "b", "b"]
 
 
 async def test_errors_of_the_server_are_waited_out() -> None:
