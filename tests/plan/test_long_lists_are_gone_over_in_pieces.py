@@ -1,0 +1,95 @@
+"""`map` and `filter` over a long list are done piece by piece, since the engine keeps what they have made at every turn: with the same
+result, and in little memory. What would take too much all the same is refused."""
+
+import subprocess
+import sys
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tradewind.plan import cel
+from tradewind.plan.cel import ExpressionError, Variables, compiled, run
+from tradewind.plan.pieces import chains
+
+VARIABLES: Variables = (("params.skip", "integer"), ("tasks.a.outputs", "object"), ("tasks.b.outputs.rows", "list"))
+EXPRESSIONS = [
+    "tasks.a.outputs.list.map(x, x + 1)",
+    "tasks.a.outputs.list.filter(x, x != params.skip).map(y, {'n': [y], 'text': '.map(' + string(y)})",
+    "tasks.a.outputs.list.map(x, x > params.skip, x * 2).size() + 1",
+    "size(tasks.a.outputs.list.filter(x, x in tasks.b.outputs.rows.map(r, r.n)))",
+    "tasks.b.outputs.rows.map(r, r.tags.map(t, t + '!')) + tasks.a.outputs.list.map(x, [string(x)])",
+    "tasks.a.outputs.list.size() > 3 ? tasks.b.outputs.rows.filter(r, r.n > 1) : []",
+    "tasks.b.outputs.rows.all(r, tasks.a.outputs.list.filter(x, x == r.n).size() < 2)",
+    "tasks . b . outputs . rows . map ( r , r.n == 0 ? dyn(null) : dyn(1.5) )",
+    "tasks.b.outputs.rows.map(r, tasks.b.outputs.rows.size() + r.n)",
+    "tasks.b.outputs.rows.map(r, 10 / r.n)",
+    "tasks.b.outputs.rows.filter(r, r.missing == 1)",
+]
+
+
+def outcome(expression: str, values: dict[str, Any], piece: int) -> Any:
+    program = compiled(expression, VARIABLES, str)
+    with mock.patch.object(cel, "PIECE", piece):
+        try:
+            return run(expression, program, values)
+        except ExpressionError as error:
+            return str(error)
+
+
+@given(st.sampled_from(EXPRESSIONS), st.lists(st.integers(0, 9), max_size=12), st.integers(1, 4))
+def test_the_result_is_the_same_in_pieces_and_errors_quote_what_was_written(
+    expression: str, numbers: list[int], piece: int
+) -> None:
+    rows = [{"n": number, "tags": ["a", "b"][: number % 3]} for number in numbers]
+    values = {"params.skip": 3, "tasks.a.outputs": {"list": numbers}, "tasks.b.outputs.rows": rows}
+    assert outcome(expression, values, piece) == outcome(expression, values, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        (
+            "a.b.filter(x, x.ok && 'map(' != x.n).map(y, [y]).size()",
+            ["a.b.filter(x, x.ok && 'map(' != x.n).map(y, [y])"],
+        ),
+        ("a.map(x, b.map(y, y)) + b.map(z, z)", ["a.map(x, b.map(y, y))", "b.map(z, z)"]),
+        ("(a + b).map(x, c.filter(r, r == x))", []),
+        ("a.all(x, b.map(y, y == x).size() > 0) && c.map(q, q)[0]", ["c.map(q, q)"]),
+        ("a.size() > 1 && x['a'].map(y, y) == f(b).map(y, y)", []),
+        ("a.map(", ["a.map("]),
+    ],
+)
+def test_a_loop_that_depends_on_no_other_is_found(expression: str, found: list[str]) -> None:
+    assert [expression[chain.start : chain.end] for chain in chains(expression)] == found
+
+
+TEN_THOUSAND = """
+import resource, sys
+from tradewind.plan.cel import compiled, run
+rows = [{"n": number, "name": f"row-{number}", "tags": ["a", "b"]} for number in range(10_000)]
+program = compiled(sys.argv[1], (("tasks.b.outputs.rows", "list"), ("params.big", "string")), str)
+try:
+    run(sys.argv[1], program, {"tasks.b.outputs.rows": rows, "params.big": "x" * 400_000})
+except ValueError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "refused"),
+    [
+        ("tasks.b.outputs.rows.filter(r, r.n % 2 == 0).map(r, r.name + '.csv')", ""),
+        ("tasks.b.outputs.rows.map(r, r.tags.map(t, t + r.name)).size() > 3", ""),
+        ("tasks.b.outputs.rows.map(r, params.big)", "gives too large a value"),
+        ("[params.big, params.big].map(x, tasks.b.outputs.rows.map(r, r.n))", "goes over too long a list"),
+    ],
+)
+def test_ten_thousand_elements_take_some_megabytes_or_are_refused(expression: str, refused: str) -> None:
+    done = subprocess.run([sys.executable, "-c", TEN_THOUSAND, expression], capture_output=True, text=True, check=True)
+    *said, peak = done.stdout.splitlines()
+    assert refused in "".join(said) and bool(said) == bool(refused)
+    unit = 1 if sys.platform == "darwin" else 1_024
+    assert int(peak) * unit < 400 * 2**20, "in one piece it takes 1.6 GB"
