@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from tradewind.control.events import EventSink
@@ -15,9 +16,10 @@ from tradewind.control.run import Run, read_run
 from tradewind.control.runs import RunReconciler
 from tradewind.control.templates import Templates
 from tradewind.kube.errors import Conflict
-from tradewind.kube.pod import HOW
+from tradewind.kube.pod import HOW, RUN_UID
 from tradewind.kube.resources import DAGS, RUNS, Resource
 
+from .pods import pod, terminated
 from .triggerworld import Body, Server
 
 
@@ -118,3 +120,21 @@ async def test_so_is_one_in_whose_place_there_is_another(operated: Operated) -> 
     operated.runs.missing(None, {other.uid}, run.version)
     await operated.passes()
     assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(other.uid) == other.version
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Operated, unreadable: bool) -> None:
+    """At the start pods are listed first; and a status that can't be read may be mended."""
+    if unreadable:
+        operated.runs.seen(operated.becomes(phase="Running"), False)
+    over = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    uid = operated.new["metadata"]["uid"]
+    labels = {**over.metadata.labels, RUN_UID: uid}
+    operated.runs.pods.put(
+        msgspec.structs.replace(over, metadata=msgspec.structs.replace(over.metadata, labels=labels))
+    )
+    if unreadable:
+        operated.runs.seen(operated.becomes(phase="Running", attempts="garbage"), False)
+        assert operated.runs.known(uid) == 0
+    operated.runs.seen(operated.becomes(phase="Running"), False)
+    assert list(operated.runs.pods.of(uid)) == ["r-a-1"] and operated.runs.views[uid].changed == {"r-a-1"}

@@ -149,7 +149,7 @@ class RunReconciler:
         """Something about a run may have changed."""
         view = self.views.get(uid)
         if view is None:
-            self.pods.forget_over(uid)
+            self.pods.forget_gone(uid)
             return
         if view.woken_at is None:
             view.woken_at = time.perf_counter()
@@ -363,15 +363,16 @@ class RunReconciler:
         except ValueError as error:
             self._teller.unreadable(run, error)
             self.unreadable.add(run, f"{error}; the run is left alone until its status is mended")
-            self._forget(run.uid)
+            self._forget(run.uid, for_now=True)
             return
         self._phase_changed(run)
         self.wake(run.uid)
 
-    def _forget(self, uid: str) -> None:
+    def _forget(self, uid: str, for_now: bool = False) -> None:
         view = self.views.pop(uid, None)
         self.queue.forget(uid)
-        self.pods.forget_over(uid)
+        if not for_now:
+            self.pods.forget_over(uid)
         self.podless.forget(uid)
         self.book.forget(uid)
         if view is not None:

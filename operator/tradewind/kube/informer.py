@@ -61,6 +61,10 @@ class PodInformer(Reflector):
         if pod is not None and pod.gone:
             self._drop(run_uid, [name])
 
+    def forget_gone(self, run_uid: str) -> None:
+        """Drops the pods of a run that nobody knows, or not yet, once they are deleted."""
+        self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.gone])
+
     def forget_over(self, run_uid: str) -> None:
         """Drops the pods of a run that nobody reconciles any more. Those that are alive are followed to their end: they hold slots."""
         self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.over])
