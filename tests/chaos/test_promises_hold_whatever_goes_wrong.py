@@ -10,7 +10,7 @@ import pytest
 
 from .campaign import scenario_of, shrunk, some
 from .checker import violations
-from .history import Execution, History
+from .history import History
 from .plants import PLANTS
 from .world import simulate
 
@@ -50,7 +50,7 @@ def test_the_checker_sees_what_a_history_of_lies_says() -> None:
     history, left = simulate(scenario)
     assert violations(scenario, history, left) == []
     ran = next(item for item in history.executions if item.code == 0)
-    history.executions.append(Execution(ran.run, ran.key, 9, "another", "u", ran.node, ran.started, ran.ended, 0))
+    history.executions.append(replace(ran, attempt=9, pod="another", uid="u"))
     found = violations(scenario, history, left)
     assert any("alive at once" in words for words in found) and any("once too often" in words for words in found)
     assert violations(scenario, History(), left) != []

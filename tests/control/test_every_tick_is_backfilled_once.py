@@ -55,7 +55,8 @@ class Backfilled:
     def start(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
         dags = DAGIndex(self.server, lambda *_: None)
-        self.operator = BackfillReconciler(self.server, EventSink(self.server, clock), dags, lambda *_: None, clock)
+        nobody = lambda *_: None  # noqa: E731
+        self.operator = BackfillReconciler(self.server, EventSink(self.server, clock), dags, nobody, nobody, clock)
         self.operator.seen(orjson.loads(orjson.dumps(self.server.objects[BACKFILLS.plural, "b"])), False)
 
     def runs(self) -> list[Body]:

@@ -81,7 +81,8 @@ class Known:
 
 
 class BackfillReconciler:
-    """Brings backfills on. `over(namespace, dag)` is told when runs of a DAG need not be kept for their sake any longer."""
+    """Brings backfills on. `over(namespace, dag)` is told when runs of a DAG need not be kept for their sake any longer, `made(run)` of
+    each run that is made."""
 
     def __init__(
         self,
@@ -89,9 +90,11 @@ class BackfillReconciler:
         events: EventSink,
         dags: DAGIndex,
         over: Callable[[str, str], None],
+        made: Callable[[Run], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._events, self._dags, self._over, self._clock = client, events, dags, over, clock
+        self._client, self._events, self._dags, self._clock = client, events, dags, clock
+        self._over, self._made = over, made
         self.queue: WorkQueue[Key] = WorkQueue("backfill")
         self._ticks, self._runs = BackfillTicks(client), RunIndex(client)
         self._known: dict[Key, Known] = {}
@@ -256,6 +259,7 @@ class BackfillReconciler:
                 raise Waits(f"{words}: delete that run, or give the backfill another name") from None
         metrics.occasions.labels("backfill", result).inc()
         self._runs.seen(run)
+        self._made(run)
 
     async def _retry(self, known: Known, run: Entry) -> None:
         """What failed in a run gets a fresh budget. Who else has changed the run meanwhile is looked at again first."""

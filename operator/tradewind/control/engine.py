@@ -115,23 +115,23 @@ class Engine:
             clock,
         )
         self.pools.book = self.runs.book
-        self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self.triggers.run_seen, clock)
+        self.triggers.sources["schedule"] = Schedules(client, self.triggers.unfinished, self._made, clock)
         self.posted = self.triggers.sources["event"] = Posted()
         self.triggers.sources["completed"] = Completions(
             client,
             self.facts,
             self.triggers.dags,
-            self.triggers.run_seen,
+            self._made,
             lambda name: name in (namespaces or (name,)),
             clock,
         )
-        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self.triggers.run_seen, clock)
+        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self._made, clock)
         self.objects = ObjectWatches(client, self.triggers.wake)
-        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self.triggers.run_seen, clock)
-        self.triggers.sources["sensor"] = Sensors(
-            client, self.runs.sensors, self.triggers.wake, self.triggers.run_seen, clock
+        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self._made, clock)
+        self.triggers.sources["sensor"] = Sensors(client, self.runs.sensors, self.triggers.wake, self._made, clock)
+        self.backfills = BackfillReconciler(
+            client, self.events, self.triggers.dags, self.history.look, self._made, clock
         )
-        self.backfills = BackfillReconciler(client, self.events, self.triggers.dags, self.history.look, clock)
         self.history.held = self.backfills.holds
         self.ready = asyncio.Event()
 
@@ -169,6 +169,11 @@ class Engine:
         self.revisions.spec_seen(namespace, dag, spec)
         self.triggers.dags.spec_seen(namespace, dag, spec)
         self.backfills.dag_seen(namespace, dag)
+
+    def _made(self, run: Run) -> None:
+        """A trigger or a backfill has made a run, and counts it as unfinished. From here on it is known, whatever the watch tells: that it
+        was deleted before the watch came to it, too."""
+        self.runs.seen(run, deleted=False)
 
     def _phase_changed(self, run: Run) -> None:
         self.runs.subdags.seen(run)
