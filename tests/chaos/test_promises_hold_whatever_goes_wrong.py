@@ -12,6 +12,7 @@ from .campaign import scenario_of, shrunk, some
 from .checker import violations
 from .history import History
 from .plants import PLANTS
+from .scenario import Scenario, Task
 from .world import simulate
 
 pytestmark = pytest.mark.timeout(1200)
@@ -46,7 +47,7 @@ def test_what_violates_something_is_shrunk_to_the_troubles_that_it_takes() -> No
 
 
 def test_the_checker_sees_what_a_history_of_lies_says() -> None:
-    scenario = replace(scenario_of(3), troubles=())
+    scenario = Scenario(3, {"t0": Task()}, runs=1, retention="Always", troubles=())
     history, left = simulate(scenario)
     assert violations(scenario, history, left) == []
     ran = next(item for item in history.executions if item.code == 0)

@@ -47,6 +47,8 @@ VALUES = {
     "resource": {item.plural for item in vars(resources).values() if isinstance(item, resources.Resource)},
 }
 """Labels whose values are known beforehand."""
+# The first use may download promtool or build Helm, or wait for another that does.
+pytestmark = pytest.mark.timeout(600)
 
 
 def check(*arguments: str | Path) -> None:
@@ -75,12 +77,10 @@ def labels_of(name: str) -> set[str]:
     return set()  # of the process collector
 
 
-@pytest.mark.timeout(300)  # the first use may download promtool
 def test_prometheus_accepts_the_rules() -> None:
     check("check", "rules", RULES)
 
 
-@pytest.mark.timeout(300)
 def test_alerts_fire_when_they_should_and_only_then() -> None:
     check("test", "rules", TESTS)
 
@@ -89,7 +89,6 @@ def test_every_alert_is_seen_to_fire() -> None:
     assert set(re.findall(r'ALERTS\{alertname="(\w+)",alertstate="firing"', TESTS.read_text())) == set(ALERTS)
 
 
-@pytest.mark.timeout(300)
 def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> None:
     queries = [query.replace("$__rate_interval", "5m") for query in QUERIES]
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
@@ -189,7 +188,6 @@ def test_panels_ask_the_data_source_that_was_chosen_and_say_what_they_show() -> 
 
 
 @needs_helm
-@pytest.mark.timeout(600)
 def test_the_chart_carries_both_files_unchanged_and_only_when_asked() -> None:
     assert not of(rendered({}), "ConfigMap") and not of(rendered({}), "PrometheusRule")
     objects = rendered({"dashboards": {"enabled": True}, "prometheusRule": {"enabled": True}})
