@@ -16,6 +16,8 @@ from .expectation import expected
 from .history import PODS, RUNS, Execution, History
 from .scenario import Scenario
 
+Executions = Mapping[str, list[Execution]]
+"""Of a run, by task or item."""
 LATE = 45.0
 """Seconds after the end of a run after which no container of it may start: a pod that was on its way may still."""
 
@@ -52,7 +54,7 @@ def _of_any(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _ended_once(history, run)
 
 
-def _never_doubled(history: History, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
+def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
     """No two live attempts of a task: also not while a node can't be heard, for what runs there may be alive. A pod that somebody
     removed by force may live on, and nobody can know. Beside that only one thing is allowed to overlap: a pod that one of two leaders made
     in the place of one that somebody removed, under its name, while the other, that hears of both later, counts it as lost. A run that was
@@ -65,7 +67,7 @@ def _never_doubled(history: History, executions: Mapping[str, list[Execution]]) 
                 yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
 
 
-def _only_what_should(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
+def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[str]:
     states, _ = expected(scenario)
     ran = [name for name, state in states.items() if state in ("Succeeded", "Failed")]
     wanted = {key for name in ran if not scenario.tasks[name].silent for key in scenario.keys(name)}
@@ -73,7 +75,7 @@ def _only_what_should(scenario: Scenario, executions: Mapping[str, list[Executio
         yield f"{key} ran, which was not to run"
 
 
-def _in_order(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> Iterator[str]:
+def _in_order(scenario: Scenario, executions: Executions) -> Iterator[str]:
     """Each container started when what it depends on had really come to its end."""
     states, _ = expected(scenario)
     for name, task in scenario.tasks.items():
@@ -81,9 +83,6 @@ def _in_order(scenario: Scenario, executions: Mapping[str, list[Execution]]) -> 
             for item in executions.get(key, []):
                 if not _ready(scenario, executions, states, name, item.started):
                     yield f"{item.pod} started at {item.started:.2f} before {', '.join(task.above)} had ended"
-
-
-Executions = Mapping[str, list[Execution]]
 
 
 def _ready(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
@@ -109,9 +108,7 @@ def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str]
     return all(enough(key) for key in scenario.keys(name))
 
 
-def _ended_right(
-    scenario: Scenario, history: History, executions: Mapping[str, list[Execution]], body: Object
-) -> Iterator[str]:
+def _ended_right(scenario: Scenario, history: History, executions: Executions, body: Object) -> Iterator[str]:
     name, status = body["metadata"]["name"], body.get("status") or {}
     states, phase = expected(scenario)
     if status.get("phase") == "Queued" and name in history.deleted and "DAG deleted" in history.faults:

@@ -54,6 +54,11 @@ def other_pod_name(run: RunFacts, start: Start) -> str:
     return _hashed(name, f"{run.uid}/{start.key}", start.number)
 
 
+def both_names(run: RunFacts, start: Start) -> tuple[str, str]:
+    """The usual name of what an attempt makes, and its other one."""
+    return pod_name(run.name, start.task, start.number, start.index), other_pod_name(run, start)
+
+
 def _hashed(name: str, what: str, attempt: int) -> str:
     tail = f"-{hashlib.sha256(what.encode()).hexdigest()[:10]}-{attempt}"
     return f"{name[: NAME_LIMIT - len(tail)].rstrip('-')}{tail}"

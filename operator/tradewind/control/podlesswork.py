@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.control.approvals import Approvals, Question
 from tradewind.control.http import Failed, Request, Sender
-from tradewind.control.podbuild import Renderer, Unrenderable, other_pod_name, pod_name
+from tradewind.control.podbuild import Renderer, Unrenderable, both_names
 from tradewind.control.subdag import Call, Say, SubDAGs
 from tradewind.control.variables import Absent, read, texts, wanted
 from tradewind.kube.client import Client
@@ -95,7 +95,7 @@ class Worker:
         approval = task.approval
         assert approval is not None  # noqa: S101 - the caller asked
         question = Question(
-            (pod_name(board.run.name, start.task, start.number, start.index), other_pod_name(board.run, start)),
+            both_names(board.run, start),
             start.key,
             renderer.plain("approval.message", approval.message)[:LONGEST_MESSAGE],
             approval.questions,

@@ -11,7 +11,7 @@ import orjson
 from tradewind import API_VERSION
 from tradewind.control.belonging import labels, owner
 from tradewind.control.cancel import cancel
-from tradewind.control.podbuild import other_pod_name, pod_name
+from tradewind.control.podbuild import both_names
 from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
@@ -129,8 +129,7 @@ class SubDAGs:
 
     async def _made(self, run: RunFacts, call: Call) -> Run:
         """The run, made if it is not there. It has its other name where a run of a deleted one had the usual name, which may be free by now."""
-        start = call.start
-        names = (pod_name(run.name, start.task, start.number, start.index), other_pod_name(run, start))
+        names = both_names(run, call.start)
         for name in names:
             if found := await self._own(run, name):
                 return found
@@ -161,7 +160,7 @@ class SubDAGs:
             return ""
         task, index = parse_key(call.start.key)
         before = Start(task, index, call.previous, "")
-        for name in (pod_name(run.name, task, call.previous, index), other_pod_name(run, before)):
+        for name in both_names(run, before):
             found = await self._own(run, name)
             if found and found.dag == call.dag:
                 return name if found.status.get("revision") else ""

@@ -16,7 +16,6 @@ ELEMENT = 16
 _SCALAR = re.compile(r"\b(?:string|int|uint|double|size)\([^()]*\)|\.size\(\)")
 _LIST = re.compile(r"(?<![\w)\]])\[[^\[\]]*\]")
 _MADE = re.compile(r"(?<![\w)\]])\[[^\]]*[A-Za-z_]")
-_LOOP = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne)\s*\(\s*(\w*)")
 _MAKER = re.compile(r"([\w.]*)\s*\.\s*(?:map|filter)\s*\(")
 _BEFORE = re.compile(r"([\w.]+)\s*$")
 _AFTER = re.compile(r"\s*([\w.]+)\s*(?![\w.(\[])")
@@ -30,7 +29,7 @@ def bound(expression: str, values: Mapping[str, Any]) -> float:
     joins = [match.start() for match in re.finditer(r"\+", words)]
     if not joins:
         return 0
-    loops = _LOOP.findall(words)
+    loops = LOOP.findall(words)
     operands = [match for at in joins for match in (_BEFORE.search(words[:at]), _AFTER.match(words[at + 1 :]))]
     paths = [match[1].strip(".").split(".") if match else [""] for match in operands]
     sizes = [
@@ -70,7 +69,7 @@ def copied(expression: str, values: Mapping[str, Any]) -> float:
             del makers[plain.index("(", start) + 1]
     if not makers:
         return total
-    variables = set(_LOOP.findall(plain))
+    variables = set(LOOP.findall(plain))
     around = [(match.end(), closed(plain, match.end())) for match in LOOP.finditer(plain)]
     inner, elements = _lengths(values)
     elements = min(TURNS, elements + expression.count(","))

@@ -13,7 +13,8 @@ _NAME = r"[A-Za-z_]\w*"
 _WORD = re.compile(_NAME)
 _LINK = re.compile(r"\s*\.\s*(?:map|filter)\s*\(")
 _PATH = re.compile(rf"(?<![\w.)\]}}]){_NAME}(?:\s*\.\s*(?!(?:map|filter)\s*\(){_NAME})*")
-LOOP = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne)\s*\(")
+LOOP = re.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne)\s*\(\s*(\w*)")
+"""Where a loop begins, and its variable."""
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
 
 
