@@ -183,6 +183,10 @@ def forgotten_peers() -> Iterator[None]:
 
 @plant("a run of a sub-DAG has a name that chance makes")
 def chance_names_of_runs() -> Iterator[None]:
-    named = subdag.pod_name
-    with _instead(subdag, "pod_name", lambda *parts: f"{named(*parts)}-{random.getrandbits(24):x}"):
+    named = subdag.both_names
+
+    def chance(*parts: Any) -> list[str]:
+        return [f"{name}-{random.getrandbits(24):x}" for name in named(*parts)]
+
+    with _instead(subdag, "both_names", chance):
         yield
