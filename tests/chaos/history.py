@@ -121,12 +121,15 @@ class History:
                     found[meta["uid"]] = Caller(write.name, labels[RUN], labels[RUN_UID], unit)
         return found
 
-    def statuses(self, run: str) -> list[tuple[float, Mapping[str, Any]]]:
-        """Every status that a run had, and when it was stored."""
+    def statuses(self, run: str, uid: str = "") -> list[tuple[float, Mapping[str, Any]]]:
+        """Every status that a run had, and when it was stored; with a uid, those of no other run that had its name."""
         return [
             (write.at, write.body.get("status") or {})
             for write in self.writes
-            if write.kind == RUNS and write.name == run and write.body is not None
+            if write.kind == RUNS
+            and write.name == run
+            and write.body is not None
+            and uid in ("", write.body["metadata"]["uid"])
         ]
 
     def digest(self) -> str:

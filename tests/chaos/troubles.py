@@ -183,8 +183,10 @@ async def gone(here: "Simulation", trouble: Trouble) -> bool:
 async def rolled_back(here: "Simulation", trouble: Trouble) -> bool:
     name = here.some_run(trouble)
     body = here.server.store.get(RUNS, "default", name)
-    before = [status for _, status in here.history.statuses(name) if status.get("phase")]
-    if body is None or len(before) < 2:
+    if body is None:
+        return False
+    before = [status for _, status in here.history.statuses(name, body["metadata"]["uid"]) if status.get("phase")]
+    if len(before) < 2:
         return False
     here.history.touched[name].add("rolled back")
     here.server.store.put(RUNS, {**body, "status": before[trouble.pick % (len(before) - 1)]})
