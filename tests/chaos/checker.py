@@ -14,6 +14,7 @@ from tradewind.plan.attempt import FAILURES, Attempt
 from .bounds import broken_bounds
 from .expectation import expected
 from .history import PODS, RUNS, Execution, History
+from .makers import broken_makers, made_anew, replaced, without
 from .scenario import Scenario
 
 Executions = Mapping[str, list[Execution]]
@@ -24,7 +25,7 @@ LATE = 45.0
 
 def violations(scenario: Scenario, history: History, left: Mapping[str, Object]) -> list[str]:
     """Everything that must not be, in words; empty for a history that keeps all promises."""
-    found = [*history.crashes, *broken_bounds(scenario, history, left)]
+    found = [*history.crashes, *broken_bounds(scenario, history), *broken_makers(scenario, history, left)]
     for run in scenario.names:
         found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
     for caller in history.callers.values():
@@ -40,11 +41,12 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _in_order(scenario, executions)
     yield from _of_any(scenario, history, left, run)
     body = left.get(f"{RUNS}/{run}")
-    if body is None:
-        if "deleted" not in history.touched[run]:
-            yield "the run is there no more"
-        return
-    yield from _ended_right(scenario, history, executions, body)
+    if body is None and "deleted" not in history.touched[run] and scenario.kept is not None:
+        body = history.last(run)  # It has gone because of its DAG's history: then it had ended.
+    if body is not None:
+        yield from _ended_right(scenario, history, executions, body)
+    elif "deleted" not in history.touched[run] and not without(scenario, history, run):
+        yield "the run is there no more"
 
 
 def _of_any(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str]
         return True
     if task.silent:
         return _ready(scenario, executions, states, name, by)
-    code, times = (0, 1) if state == "Succeeded" else (1, task.limit + 1)
+    code, times = (0, 1) if state == "Succeeded" else (1, task.most + 1)
 
     def enough(key: str) -> bool:
         done = [item for item in executions.get(key, []) if item.code == code and (item.ended or by + 1) <= by]
@@ -117,10 +119,11 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
         yield f"never ended: {status.get('phase')} {status.get('message')}; waiting: {status.get('waiting')}"
         return
     if status["phase"] != phase:
-        if status["phase"] != "Cancelled" or "cancelled" not in history.touched[name]:
+        mine = "cancelled" in history.touched[name] or replaced(scenario, history, name)
+        if status["phase"] != "Cancelled" or not mine:
             yield f"ended {status['phase']} ({status.get('message')}), and should be {phase}"
         return
-    exempt = bool(history.touched[name])
+    exempt = bool(history.touched[name]) or made_anew(scenario, history)
     for task, state in states.items():
         plan = scenario.tasks[task]
         if plan.silent or state not in ("Succeeded", "Failed"):
@@ -130,7 +133,7 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
             done = sum(item.code == 0 for item in items)
             failed = sum(item.code == 1 for item in items)
             mine = exempt or any(history.touched[item.pod] for item in items)
-            good, bad = (1, plan.fails) if state == "Succeeded" else (0, plan.limit + 1)
+            good, bad = (1, plan.fails) if state == "Succeeded" else (0, plan.most + 1)
             if done < good or failed < bad:
                 yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
             elif (done > good or failed > bad) and not mine:
@@ -164,12 +167,11 @@ def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[
 
 def _ended_once(history: History, run: str) -> Iterator[str]:
     """A run that has ended stays as it is, unless somebody gave it an older status."""
-    if "deleted" in history.touched[run]:
-        return  # It may have been made anew.
-    phases = [status.get("phase") for _, status in history.statuses(run)]
-    final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]
-    if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:
-        yield f"it had ended, and went on: {phases[final[0] :]}"
+    for uid in history.uids(run):
+        phases = [status.get("phase") for _, status in history.statuses(run, uid)]
+        final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]
+        if final and len(set(phases[final[0] :])) > 1 and "rolled back" not in history.touched[run]:
+            yield f"it had ended, and went on: {phases[final[0] :]}"
 
 
 def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
@@ -180,7 +182,7 @@ def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Ite
         if mine and body["status"].get("phase") not in ("Succeeded", "Failed"):
             yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
     ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL_PHASES]
-    if ends and history.touched[run].isdisjoint({"rolled back", "deleted"}):
+    if ends and history.touched[run].isdisjoint({"rolled back", "deleted"}) and len(history.uids(run)) == 1:
         for item in history.executions:
             if item.run == run and item.started > ends[0] + LATE:
                 yield f"{item.pod} started {item.started - ends[0]:.0f} s after the end of the run"

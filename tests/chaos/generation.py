@@ -47,7 +47,7 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
     """The same with tasks that have no pod, limits, and runs that nobody made by hand: each of them in some scenarios."""
     changed = plain
     if chance.random() < 0.3:
-        does = {name: chance.choice(["pod", "pod", "wait", "compute", "dag"]) for name in plain.tasks}
+        does = {name: chance.choice(["pod", "pod", "wait", "compute", "dag", "approval"]) for name in plain.tasks}
         changed = replace(changed, tasks={name: replace(task, does=does[name]) for name, task in changed.tasks.items()})
     if chance.random() < 0.3:
         pool = chance.choice([1, 2, 3])
@@ -63,4 +63,15 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
         changed = replace(changed, maker=chance.choice(["schedule", "backfill"]), runs=chance.choice([1, 2, 3]))
     if changed.maker == "backfill" or chance.random() < 0.2:
         changed = replace(changed, at_once=chance.choice([1, 2]))
-    return replace(changed, enqueue=changed.maker == "schedule" and chance.random() < 0.5)
+    if changed.maker == "schedule":
+        changed = replace(changed, concurrency=chance.choice(["Allow", "Enqueue", "Forbid", "Replace"]))
+    if chance.random() < 0.2:
+        changed = replace(changed, kept=chance.choice([0, 1]))
+    tasks = {name: _called_again(task, chance) if task.does == "dag" else task for name, task in changed.tasks.items()}
+    return replace(changed, tasks=tasks)
+
+
+def _called_again(task: Task, chance: Random) -> Task:
+    """A sub-DAG that has retries of its own, and now and then needs them."""
+    more = replace(task, calls=chance.choice([0, 1, 2]))
+    return replace(more, fails=chance.choice([task.fails, more.most]))

@@ -3,15 +3,16 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from tradewind.kube.pod import HOW, ITEM, RUN, RUN_UID, TASK
 from tradewind.local.apiserver.store import Object, Store
+from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import key
 
 RUNS = "tradewind.dev/dagruns"
 PODS = "/pods"
+APPROVALS = "tradewind.dev/approvals"
 
 
 @dataclass
@@ -72,6 +73,8 @@ class History:
     """By name of a pod, or of a run, what somebody else did to it."""
     faults: list[str] = field(default_factory=list)
     """Kinds of faults that took effect."""
+    callers: dict[str, Caller] = field(default_factory=dict)
+    """By uid of a run, what it is a task of."""
 
     def record(self, store: Store, now: Callable[[], float]) -> None:
         """Notes every change of runs and pods from here on."""
@@ -80,6 +83,8 @@ class History:
         def noted(kind: str, body: Object, gone: bool) -> None:
             if kind in (RUNS, PODS):
                 self.writes.append(Write(now(), kind, body["metadata"]["name"], None if gone else body))
+            if kind == RUNS:
+                self._called(body["metadata"])
 
         def recorded_put(kind: str, body: Object) -> Object:
             stored = put(kind, body)
@@ -100,26 +105,45 @@ class History:
     def of(self, run: str) -> Mapping[str, list[Execution]]:
         """A run's executions, by task or item. Those of a run that is a task of it are that task's."""
         found: defaultdict[str, list[Execution]] = defaultdict(list)
-        callers = self.callers
-        for execution in self.executions:
-            if caller := callers.get(execution.run_uid):
-                execution = replace(execution, run=caller.run, run_uid=caller.uid, key=caller.key)
+        for execution in map(self.whose, self.executions):
             if execution.run == run:
                 found[execution.key].append(execution)
         return found
 
-    @cached_property
-    def callers(self) -> Mapping[str, Caller]:
-        """By uid of a run, what it is a task of; asked for when all is over."""
-        found = {}
-        for write in self.writes:
-            if write.kind == RUNS and write.body is not None:
-                meta = write.body["metadata"]
-                labels = meta.get("labels") or {}
-                if labels.get(HOW) == "parent":
-                    unit = key(labels[TASK], int(labels[ITEM]) if ITEM in labels else None)
-                    found[meta["uid"]] = Caller(write.name, labels[RUN], labels[RUN_UID], unit)
+    def _called(self, meta: Mapping[str, Any]) -> None:
+        labels = meta.get("labels") or {}
+        if labels.get(HOW) == "parent":
+            unit = key(labels[TASK], int(labels[ITEM]) if ITEM in labels else None)
+            self.callers[meta["uid"]] = Caller(meta["name"], labels[RUN], labels[RUN_UID], unit)
+
+    def whose(self, execution: Execution) -> Execution:
+        """An execution of a run that is a task of another one, as that task's; others as they are."""
+        if caller := self.callers.get(execution.run_uid):
+            return replace(execution, run=caller.run, run_uid=caller.uid, key=caller.key)
+        return execution
+
+    def last(self, run: str) -> Object | None:
+        """A run as it was when it was seen last, also when it is gone."""
+        bodies = (write.body for write in reversed(self.writes) if write.kind == RUNS and write.name == run)
+        return next((body for body in bodies if body is not None), None)
+
+    def until(self, run: str) -> float | None:
+        """When a run ended, for the last time; infinite of one that never did, None where there was none."""
+        found: float | None = None
+        for at, status in self.statuses(run):
+            if status.get("phase") not in FINAL_PHASES:
+                found = float("inf")
+            elif found in (None, float("inf")):
+                found = at
         return found
+
+    def uids(self, run: str) -> set[str]:
+        """Of all the runs that had this name."""
+        return {
+            write.body["metadata"]["uid"]
+            for write in self.writes
+            if write.kind == RUNS and write.name == run and write.body
+        }
 
     def statuses(self, run: str, uid: str = "") -> list[tuple[float, Mapping[str, Any]]]:
         """Every status that a run had, and when it was stored; with a uid, those of no other run that had its name."""

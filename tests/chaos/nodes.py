@@ -156,7 +156,8 @@ class Nodes:
         try:
             await asyncio.wait_for(running.kill.wait(), took)
         except TimeoutError:
-            who = (execution.run, execution.run_uid, execution.key)
+            whose = self._history.whose(execution)
+            who = (whose.run, whose.run_uid, whose.key)
             self._ends[who] += 1
             execution.code = 1 if self._ends[who] <= self._fails(execution.key) else 0
         execution.ended = loop.time()

@@ -12,11 +12,12 @@ import msgspec
 from tradewind.control import launch, observe, runs, schedules, subdag, view
 from tradewind.control.begin import Beginner
 from tradewind.control.firing import Fired
+from tradewind.control.history import HistoryReconciler
 from tradewind.control.pools import PoolBook
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan import gate
+from tradewind.plan import gate, history
 
 Plant = Callable[[], AbstractContextManager[object]]
 PLANTS: dict[str, Plant] = {"": contextlib.nullcontext}
@@ -178,6 +179,32 @@ def forgotten_peers() -> Iterator[None]:
         return await begins(self, view, lambda: [peer for peer in peers() if not peer.run.status.get("revision")])
 
     with _instead(Beginner, "begin", begin):
+        yield
+
+
+@plant("what a trigger or a backfill still counts on is deleted as old")
+def nothing_is_held() -> Iterator[None]:
+    reconciled = HistoryReconciler.reconcile
+
+    async def reconcile(self: Any, key: Any) -> None:
+        self.held = lambda namespace, dag, run: False
+        await reconciled(self, key)
+
+    with _instead(HistoryReconciler, "reconcile", reconcile):
+        yield
+
+
+@plant("one run too few is kept")
+def one_too_few() -> Iterator[None]:
+    due = history._due
+    with _instead(history, "_due", lambda place, past, rule: due(place + 1, past, rule)):
+        yield
+
+
+@plant("a tick that a run forbids gets one")
+def forbidden_ticks() -> Iterator[None]:
+    decided = schedules.due
+    with _instead(schedules, "due", lambda *said: decided(*said[:-1], 0)):
         yield
 
 

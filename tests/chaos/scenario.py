@@ -28,20 +28,26 @@ class Task:
     seconds: float = 1.0
     does: str = "pod"
     """pod; or dag: its pods are those of another DAG's only task, whose name is the same; or what the operator does by itself: wait (for
-    `seconds`) and compute (which fails when `fails`)."""
+    `seconds`), compute (which fails when `fails`) and approval (which somebody gives after `seconds`, or, when `fails`, refuses)."""
     slots: int = 0
     """Of the pool."""
+    calls: int = 0
+    """Retries of a sub-DAG, beside those of the task within."""
 
     @property
     def silent(self) -> bool:
         """Whether no container shows that it ran."""
-        return self.does in ("wait", "compute")
+        return self.does in ("wait", "compute", "approval")
+
+    @property
+    def most(self) -> int:
+        """Failures after which it can still succeed."""
+        return 0 if self.silent else (self.limit + 1) * (self.calls + 1) - 1
 
     @property
     def state(self) -> str:
         """How it ends when it runs."""
-        most = 0 if self.silent else self.limit
-        return "Succeeded" if self.does == "wait" or self.fails <= most else "Failed"
+        return "Succeeded" if self.does == "wait" or self.fails <= self.most else "Failed"
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,10 @@ class Scenario:
     troubles: tuple[Trouble, ...]
     maker: str = "hand"
     """Who makes the runs: hand, a schedule, or a backfill."""
-    enqueue: bool = False
-    """Whether the schedule lets one run follow the other."""
+    concurrency: str = "Allow"
+    """What becomes of the schedule's tick while a run of it has not ended."""
+    kept: int | None = None
+    """Runs of each outcome that the DAG keeps after their end. None for all."""
     at_once: int = 0
     """Runs at once: maxActiveRuns, or a backfill's parallelism. 0 for no limit."""
     parallelism: int = 0
@@ -100,7 +108,7 @@ class Scenario:
         found = [("pools", _object("Pool", "p", {"slots": self.pool}))] if self.pool else []
         for name, task in self.tasks.items():
             if task.does == "dag":
-                found.append(("dags", _object("DAG", f"sub-{name}", self._spec({name: _retried(task)}))))
+                found.append(("dags", _object("DAG", f"sub-{name}", self._spec({name: _retried(task.limit)}))))
         found.append(("dags", self.dag))
         if self.maker == "hand":
             found += [("dagruns", _object("DAGRun", name, {"dag": "d"})) for name in self.names]
@@ -109,7 +117,7 @@ class Scenario:
                 "every": f"{EVERY}s",
                 "end": self.ticks[-1].isoformat(),
                 "missed": {"policy": "All"},
-                "concurrency": "Enqueue" if self.enqueue else "Allow",
+                "concurrency": self.concurrency,
             }
             found.append(("triggers", _object("Trigger", "schedule", {"dag": "d", "schedule": schedule})))
         else:
@@ -129,9 +137,11 @@ class Scenario:
             elif task.does == "compute":
                 body["compute"] = {"x": "1 / 0" if task.fails else "1"}
             elif task.does == "dag":
-                body["dag"] = {"name": f"sub-{name}"}
+                body |= {"dag": {"name": f"sub-{name}"}, **_retried(task.calls)}
+            elif task.does == "approval":
+                body["approval"] = {}
             else:
-                body |= _retried(task)
+                body |= _retried(task.limit)
             if task.slots:
                 body["pools"] = [{"name": "p", "slots": task.slots}]
             if task.above:
@@ -150,7 +160,10 @@ class Scenario:
 
     def _spec(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
         defaults = {"image": "x", "command": ["work"]}
-        return {"podRetention": self.retention, "defaults": defaults, "tasks": tasks}
+        spec = {"podRetention": self.retention, "defaults": defaults, "tasks": tasks}
+        if self.kept is not None:
+            spec["history"] = {"succeeded": {"limit": self.kept}, "failed": {"limit": self.kept}}
+        return spec
 
     def keys(self, name: str) -> list[str]:
         """What a task runs as: itself, or its items."""
@@ -162,5 +175,5 @@ def _object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def _retried(task: Task) -> dict[str, Any]:
-    return {"retries": {"limit": task.limit, "infrastructureLimit": 100, "backoff": BACKOFF}}
+def _retried(limit: int) -> dict[str, Any]:
+    return {"retries": {"limit": limit, "infrastructureLimit": 100, "backoff": BACKOFF}}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tradewind.local.apiserver import Fault
 from tradewind.local.apiserver.store import Object
 
-from .history import PODS, RUNS
+from .history import APPROVALS, PODS, RUNS
 from .scenario import Trouble
 
 if TYPE_CHECKING:
@@ -205,6 +205,13 @@ async def deleted(here: "Simulation", trouble: Trouble) -> bool:
         return False
     here.history.touched[name].add("deleted")
     return True
+
+
+@kind("approval deleted")
+async def approval_deleted(here: "Simulation", trouble: Trouble) -> bool:
+    """It is asked again."""
+    there = [body["metadata"]["name"] for body in here.server.store.list(APPROVALS)]
+    return bool(there) and here.delete("approvals", there[trouble.pick % len(there)])
 
 
 @kind("DAG edited")

@@ -16,9 +16,10 @@ from tradewind.local.apiserver.store import Object
 from tradewind.model.backfill import FINISHED
 from tradewind.model.crd import manifests
 from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.attempt import parse_key
 
 from .clock import EPOCH, Stuck, VirtualLoop, play
-from .history import RUNS, History
+from .history import APPROVALS, RUNS, History
 from .nodes import Nodes
 from .replica import OWNER, Replica, own_tasks
 from .scenario import Scenario, Trouble
@@ -73,6 +74,7 @@ class Simulation:
         nodes = asyncio.ensure_future(self.nodes.run())
         self.start()
         troubles = [asyncio.ensure_future(self._trouble(item)) for item in self.scenario.troubles]
+        person = asyncio.ensure_future(self._decide())
         await asyncio.gather(*troubles)
         while not self._over() and self.loop.time() < PATIENCE:
             await asyncio.sleep(1)
@@ -80,6 +82,7 @@ class Simulation:
         for replica in self.replicas:
             replica.kill()
         nodes.cancel()
+        person.cancel()
         await self.server.stop()
         return self.history
 
@@ -87,6 +90,18 @@ class Simulation:
         await asyncio.sleep(trouble.at)
         if await KINDS[trouble.kind](self, trouble):
             self.history.faults.append(trouble.kind)
+
+    async def _decide(self) -> None:
+        """Somebody decides what is asked, some time after it was."""
+        asked: dict[str, float] = {}
+        while any(task.does == "approval" for task in self.scenario.tasks.values()):
+            await asyncio.sleep(1)
+            for body in self.server.store.list(APPROVALS):
+                task = self.scenario.tasks[parse_key(body["spec"]["task"])[0]]
+                since = asked.setdefault(body["metadata"]["uid"], self.loop.time())
+                if not body["spec"].get("decision") and self.loop.time() >= since + task.seconds:
+                    said = {"decision": "Rejected" if task.fails else "Approved", "by": "somebody"}
+                    self._change("approvals", body["metadata"]["name"], **said)
 
     def _over(self) -> bool:
         """All runs have ended, every container, and who made the runs."""
@@ -104,8 +119,12 @@ class Simulation:
         )
 
     def _ended(self, name: str) -> bool:
-        run = self.run(name)
-        return (run.get("status") or {}).get("phase") in FINAL_PHASES if run else name in self.history.deleted
+        """Whether a run has ended, was deleted by somebody or by its DAG's history, or there is none of a tick."""
+        if run := self.run(name):
+            return (run.get("status") or {}).get("phase") in FINAL_PHASES
+        if self.history.last(name) is None:
+            return self.scenario.concurrency in ("Forbid", "Replace")
+        return name in self.history.deleted or self.scenario.kept is not None
 
     # Operators.
 
@@ -181,14 +200,16 @@ class Simulation:
         if not run or (run.get("status") or {}).get("phase") in FINAL_PHASES:
             return False
         self.history.touched[name].add(how)
-        kind = self._kind("tradewind.dev", "dagruns")
-        self._do.change(kind, "default", name, lambda old: {**old, "spec": {**old["spec"], **changes}})
+        self._change("dagruns", name, **changes)
         return True
+
+    def _change(self, plural: str, name: str, **changes: Any) -> None:
+        kind = self._kind("tradewind.dev", plural)
+        self._do.change(kind, "default", name, lambda old: {**old, "spec": {**old["spec"], **changes}})
 
     def resize_pool(self, slots: int) -> None:
         """Someone says how many slots the pool has."""
-        kind = self._kind("tradewind.dev", "pools")
-        self._do.change(kind, "default", "p", lambda old: {**old, "spec": {"slots": slots}})
+        self._change("pools", "p", slots=slots)
 
     def edit_dag(self, command: str) -> bool:
         """Someone changes what the DAG's tasks call."""

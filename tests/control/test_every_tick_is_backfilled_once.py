@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tradewind.control.backfills import BackfillReconciler
+from tradewind.control import backfillruns, backfills
+from tradewind.control.backfills import COALESCE, BackfillReconciler
 from tradewind.control.dagfacts import DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.run import read_run
@@ -191,5 +193,54 @@ def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_second_run
                 await asyncio.sleep(0)
         working.cancel()
         assert before == "Succeeded" and history.server.log == made
+
+    asyncio.run(play())
+
+
+class Asked(WorkQueue[tuple[str, str]]):
+    """A queue that only remembers after which pauses it was to hand out its key."""
+
+    def __init__(self) -> None:
+        super().__init__("asked")
+        self.pauses: list[float] = []
+
+    def add(self, key: tuple[str, str]) -> None:
+        self.pauses.append(0)
+
+    def add_after(self, key: tuple[str, str], delay: float) -> None:
+        self.pauses.append(delay)
+
+
+def test_two_operators_that_see_things_otherwise_answer_each_other_after_a_pause() -> None:
+    async def play() -> list[float]:
+        history = Backfilled(["Running"] * 6)
+        await history.look()
+        mine = history.server.objects[BACKFILLS.plural, "b"]
+        body = history.server.put(BACKFILLS, {**mine, "status": {**mine["status"], "phase": "Waiting"}})
+        queue = history.operator.queue = Asked()
+        history.operator.seen(orjson.loads(orjson.dumps(body)), False)
+        return queue.pauses
+
+    assert asyncio.run(play()) == [COALESCE]
+
+
+def test_a_run_that_was_deleted_and_nobody_told_is_made_again_once_the_runs_are_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (backfills, backfillruns):
+        monkeypatch.setattr(module, "STALE", 0.01)
+
+    async def play() -> None:
+        history = Backfilled(["Missing", *["Succeeded"] * 5])
+        operator = history.operator
+        working = asyncio.ensure_future(operator.queue.work(operator.reconcile, operator.failed))
+        async with asyncio.timeout(5):
+            while not history.server.log:
+                await asyncio.sleep(0)
+            del history.server.objects[RUNS.plural, history.server.log[0]]
+            while len(history.server.log) < 2:
+                await asyncio.sleep(0)
+        working.cancel()
+        assert history.server.log == ["t-20260501-0000"] * 2
 
     asyncio.run(play())

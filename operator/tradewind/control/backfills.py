@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from tradewind import metrics
-from tradewind.control.backfillruns import Entry, RunIndex, pasts
+from tradewind.control.backfillruns import STALE, Entry, RunIndex, pasts
 from tradewind.control.backfillstatus import held, status_of
 from tradewind.control.backfillticks import BackfillTicks, Occasions
 from tradewind.control.dagfacts import DAGIndex
@@ -124,7 +124,11 @@ class BackfillReconciler:
             return  # Our own writes, which are known.
         known = Known(*key, meta["uid"], generation, version, created, spec, body.get("status") or {})
         self._take(key, known)
-        self.queue.add(key)  # Whatever it is that was changed: a status that somebody set back is written anew.
+        if before and (before.uid, before.generation) == (known.uid, generation):
+            # A status that somebody set back is written anew, but not at once: it may be another operator, that sees things otherwise.
+            self.queue.add_after(key, COALESCE)
+        else:
+            self.queue.add(key)
 
     async def prime(self, namespaces: Sequence[str | None], owns: Callable[[str], bool]) -> None:
         """Reads the backfills: whether a run may be deleted depends on them."""
@@ -210,6 +214,10 @@ class BackfillReconciler:
             status = {"phase": "Waiting", "message": str(error)}
             self.queue.add_after(key, LOOK_AGAIN)
         await self._write(known, {**valid.status(known.status, known.generation, self._clock()), **status})
+        if status["phase"] not in FINISHED:
+            self.queue.add_after(
+                key, STALE + SOON
+            )  # What it has missed of the runs, it finds when they are read again.
 
     async def _advance(self, known: Known) -> dict[str, Any]:
         """Raises Invalid and Waits."""

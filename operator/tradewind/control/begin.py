@@ -107,6 +107,8 @@ class Beginner:
                 raise Invalid([Problem("spec.reuse.run", words, f"name a run of {run.dag}")])
             revision = await self._revisions.load(run.namespace, other.status.get("revision") or "")
         except NotFound:
+            if run.caller:
+                return (), {}  # Somebody deleted what the attempt before had done: all of it is done again.
             words = f"there is no run {reuse.run!r} that has begun, or its revision is gone"
             raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
         board = picture(other, revision, {}).board

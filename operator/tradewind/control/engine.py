@@ -133,6 +133,7 @@ class Engine:
             client, self.events, self.triggers.dags, self.history.look, self._made, clock
         )
         self.history.held = self.backfills.holds
+        self.history.unfinished = self.runs.views.__contains__
         self.ready = asyncio.Event()
 
     @property

@@ -27,6 +27,8 @@ USUAL = History()
 """What a DAG keeps that says nothing of it. One for all of them."""
 BATCH = 20
 """Runs deleted at once."""
+LOOK = 60.0
+"""Seconds until it is looked again whether the runs have ended of which others are parts."""
 SOON = 1.0
 """Seconds until a DAG is looked at after one of its runs has ended: they end in bursts."""
 
@@ -41,6 +43,8 @@ class HistoryReconciler:
         self._rules: dict[Key, History] = {}
         self.held: Callable[[str, str, str], bool] = lambda namespace, dag, run: False
         """Whether a run has to be kept whatever its DAG says, since it is still counted on."""
+        self.unfinished: Callable[[str], bool] = lambda uid: False
+        """Whether a run, by its uid, has not ended: its parts are kept. It reads how they ended, and its retries take over what they did."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -65,9 +69,8 @@ class HistoryReconciler:
         """A run was created, changed or deleted."""
         key = (run.namespace, run.dag)
         if run.final and not deleted and not run.deleting:
-            self._past[key][run.name] = Past(
-                _ended(run), run.version, run.phase == "Succeeded", REPEATS if run.how == "event" else GRACE
-            )
+            grace, caller = REPEATS if run.how == "event" else GRACE, run.caller.uid if run.caller else ""
+            self._past[key][run.name] = Past(_ended(run), run.version, run.phase == "Succeeded", grace, caller)
             if key in self._rules:
                 self.queue.add_after(key, SOON)
         elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
@@ -88,7 +91,8 @@ class HistoryReconciler:
         if rule is None or not past:
             return
         now = int(self._clock())
-        free = {name: ended for name, ended in past.items() if not self.held(*key, name)}
+        parts = {name for name, ended in past.items() if ended.caller and self.unfinished(ended.caller)}
+        free = {name: ended for name, ended in past.items() if name not in parts and not self.held(*key, name)}
         found, again = surplus(free, rule, now)
         with flow(key[0], "history"):
             answers = await asyncio.gather(
@@ -101,6 +105,8 @@ class HistoryReconciler:
             self.queue.add(key)
         elif again is not None:
             self.queue.add_after(key, again - now)
+        if parts:
+            self.queue.add_after(key, LOOK)
 
     async def _delete(self, key: Key, past: dict[str, Past], item: Surplus) -> None:
         try:

@@ -23,6 +23,8 @@ class Past(NamedTuple):
     succeeded: bool
     grace: int = GRACE
     """Seconds for which it is kept in any case."""
+    caller: str = ""
+    """The uid of the run that it is a part of, if it is one's."""
 
 
 class Surplus(NamedTuple):

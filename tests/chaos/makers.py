@@ -1,0 +1,74 @@
+"""What a history must show of who makes runs by itself, and of who deletes them."""
+
+from collections.abc import Iterator, Mapping
+
+from tradewind.local.apiserver.store import Object
+from tradewind.model.backfill import FINISHED
+from tradewind.model.run import FINAL_PHASES
+
+from .clock import EPOCH
+from .history import RUNS, History
+from .scenario import Scenario
+
+SETTING_BACK = "trigger or backfill set back"
+
+
+def made_anew(scenario: Scenario, history: History) -> bool:
+    """Whether runs may be made once more: a trigger or backfill forgot them, and their DAG's history had deleted them."""
+    return scenario.kept is not None and SETTING_BACK in history.faults
+
+
+def replaced(scenario: Scenario, history: History, run: str) -> bool:
+    """Whether a run may have been cancelled because of a later tick."""
+    later = scenario.names[scenario.names.index(run) + 1 :]
+    return scenario.concurrency == "Replace" and any(history.last(name) for name in later)
+
+
+def without(scenario: Scenario, history: History, run: str) -> bool:
+    """Whether a tick may have no run: when it was due, that of another one had not ended, or a later one replaced it at once."""
+    if scenario.concurrency != "Forbid":
+        return replaced(scenario, history, run)
+    due = scenario.ticks[scenario.names.index(run)].timestamp() - EPOCH
+    others = (history.until(name) for name in scenario.names if name != run)
+    return any(until is not None and (until >= due or "clock set" in history.faults) for until in others)
+
+
+def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:
+    """Runs that nobody asked for, or that were made twice; triggers and backfills that did not come to their end; ended runs that should
+    have been kept, or deleted."""
+    called = {item.name for item in history.callers.values()}
+    for name in {write.name for write in history.writes if write.kind == RUNS}.difference(scenario.names, called):
+        yield f"nobody asked for run {name}"
+    for name in scenario.names:
+        if len(history.uids(name)) > 1 and "deleted" not in history.touched[name] and not made_anew(scenario, history):
+            yield f"{name} was made twice"
+    yield from _kept(scenario, history, left)
+    if "DAG deleted" in history.faults:
+        return  # They wait for it.
+    if scenario.maker == "schedule":
+        status = left["tradewind.dev/triggers/schedule"].get("status") or {}
+        if status.get("phase") != "Done":
+            yield f"the trigger is not done: {status}"
+    elif scenario.maker == "backfill":
+        status = left["tradewind.dev/backfills/backfill"].get("status") or {}
+        right = "Succeeded" if {_phase(history, name) for name in scenario.names} == {"Succeeded"} else "Failed"
+        touched = any(history.touched[name] for name in scenario.names)
+        if status.get("phase") not in (FINISHED if touched else {right}):
+            yield f"the backfill should be {right}: {status}"
+
+
+def _phase(history: History, run: str) -> str:
+    return str(((history.last(run) or {}).get("status") or {}).get("phase"))
+
+
+def _kept(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:
+    if scenario.kept is None or history.deleted:
+        return
+    for succeeded in (True, False):
+        phases = {name: _phase(history, name) for name in scenario.names}
+        ours = [name for name, phase in phases.items() if phase in FINAL_PHASES and (phase == "Succeeded") is succeeded]
+        there = sum(f"{RUNS}/{name}" in left for name in ours)
+        least = min(scenario.kept, len(ours))
+        late = not {"DAG deleted", "clock set"}.isdisjoint(history.faults)  # It may not be time yet.
+        if there < least or (there > least and not late):
+            yield f"{there} of {len(ours)} runs that {'succeeded' if succeeded else 'failed'} are there, and {scenario.kept} are kept"
