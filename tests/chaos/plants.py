@@ -12,7 +12,6 @@ import msgspec
 from tradewind.control import launch, observe, runs, schedules, subdag, view
 from tradewind.control.begin import Beginner
 from tradewind.control.firing import Fired
-from tradewind.control.history import HistoryReconciler
 from tradewind.control.pools import PoolBook
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.informer import PodInformer
@@ -179,18 +178,6 @@ def forgotten_peers() -> Iterator[None]:
         return await begins(self, view, lambda: [peer for peer in peers() if not peer.run.status.get("revision")])
 
     with _instead(Beginner, "begin", begin):
-        yield
-
-
-@plant("what a trigger or a backfill still counts on is deleted as old")
-def nothing_is_held() -> Iterator[None]:
-    reconciled = HistoryReconciler.reconcile
-
-    async def reconcile(self: Any, key: Any) -> None:
-        self.held = lambda namespace, dag, run: False
-        await reconciled(self, key)
-
-    with _instead(HistoryReconciler, "reconcile", reconcile):
         yield
 
 
