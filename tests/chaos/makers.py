@@ -62,8 +62,8 @@ def _phase(history: History, run: str) -> str:
 
 
 def _kept(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:
-    if scenario.kept is None or history.deleted:
-        return
+    if scenario.kept is None or any({"deleted", "rolled back"} & how for how in history.touched.values()):
+        return  # How many ended, and how, can't be told by what is there.
     for succeeded in (True, False):
         phases = {name: _phase(history, name) for name in scenario.names}
         ours = [name for name, phase in phases.items() if phase in FINAL_PHASES and (phase == "Succeeded") is succeeded]

@@ -196,11 +196,11 @@ class SubDAGs:
 
 
 def _awaited(board: Board, caller: Caller) -> bool:
-    """Whether an attempt lives, or is to be made."""
+    """Whether an attempt lives, is to be made, or comes later: another operator has made it, or the run forgot it with its status."""
     unit = board.units.get(caller.task)
     if unit is None:
         return parse_key(caller.task)[0] in board.groups and board.states[parse_key(caller.task)[0]] not in FINAL
-    return unit.state not in FINAL and caller.number == (unit.live.number if unit.live else unit.next)
+    return unit.state not in FINAL and caller.number >= (unit.live.number if unit.live else unit.next)
 
 
 def _words(run: Run) -> str:

@@ -171,9 +171,13 @@ class View:
         self.changed.clear()
 
     def finish(self, end: Ended, now: float) -> None:
-        """Takes note of the end of an attempt that has no pod."""
+        """Takes note of the end of an attempt that has no pod, unless another operator has done so."""
         assert self.board is not None  # noqa: S101 - it was planned
-        self._end(self.board, self._within_limit(end), now)
+        attempt = end.attempt
+        if (attempt.task, attempt.number) not in self.recorded:
+            self._end(self.board, self._within_limit(end), now)
+        elif (live := self.board.live(attempt.task)) and live.number == attempt.number:
+            self.board.tell_live(attempt.task, None)
 
     def ready_at(self, board: Board, attempt: Attempt) -> int | None:
         """When (epoch seconds) the last dependency of a first attempt ended; None where that is not plain."""
