@@ -38,7 +38,7 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     executions = history.of(run)
     yield from _never_doubled(history, executions)
     yield from _only_what_should(scenario, executions)
-    yield from _in_order(scenario, executions)
+    yield from _in_order(scenario, history, executions)
     yield from _of_any(scenario, history, left, run)
     body = left.get(f"{RUNS}/{run}")
     if body is None and "deleted" not in history.touched[run] and scenario.kept is not None:
@@ -77,8 +77,10 @@ def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[st
         yield f"{key} ran, which was not to run"
 
 
-def _in_order(scenario: Scenario, executions: Executions) -> Iterator[str]:
-    """Each container started when what it depends on had really come to its end."""
+def _in_order(scenario: Scenario, history: History, executions: Executions) -> Iterator[str]:
+    """Each container started when what it depends on had really come to its end, or was cancelled, as another operator may know."""
+    if history.cut_off and any("cancelled" in how for how in history.touched.values()):
+        return
     states, _ = expected(scenario)
     for name, task in scenario.tasks.items():
         for key in scenario.keys(name):
@@ -182,7 +184,8 @@ def _nothing_left(history: History, left: Mapping[str, Object], run: str) -> Ite
         if mine and body["status"].get("phase") not in ("Succeeded", "Failed"):
             yield f"{kind_and_name} is still {body['status'].get('phase', 'new')}"
     ends = [at for at, status in history.statuses(run) if status.get("phase") in FINAL_PHASES]
-    if ends and history.touched[run].isdisjoint({"rolled back", "deleted"}) and len(history.uids(run)) == 1:
+    touched = not history.touched[run].isdisjoint({"rolled back", "deleted"})
+    if ends and not touched and len(history.uids(run)) == 1 and not history.cut_off:
         for item in history.executions:
             if item.run == run and item.started > ends[0] + LATE:
                 yield f"{item.pod} started {item.started - ends[0]:.0f} s after the end of the run"

@@ -122,6 +122,12 @@ class History:
             return replace(execution, run=caller.run, run_uid=caller.uid, key=caller.key)
         return execution
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether one of two operators may have been out of reach while the other went on, and done late what it had decided before. A
+        Lease rules that out."""
+        return {"two leaders", "API server out of reach"} <= set(self.faults)
+
     def last(self, run: str) -> Object | None:
         """A run as it was when it was seen last, also when it is gone."""
         bodies = (write.body for write in reversed(self.writes) if write.kind == RUNS and write.name == run)

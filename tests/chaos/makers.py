@@ -8,14 +8,15 @@ from tradewind.model.run import FINAL_PHASES
 
 from .clock import EPOCH
 from .history import RUNS, History
-from .scenario import Scenario
+from .scenario import EVERY, Scenario
 
 SETTING_BACK = "trigger or backfill set back"
 
 
 def made_anew(scenario: Scenario, history: History) -> bool:
-    """Whether runs may be made once more: a trigger or backfill forgot them, and their DAG's history had deleted them."""
-    return scenario.kept is not None and SETTING_BACK in history.faults
+    """Whether runs may be made once more: their DAG's history had deleted them, and a trigger or backfill forgot them, or an operator that
+    was cut off comes back to what another one has done since."""
+    return scenario.kept is not None and (SETTING_BACK in history.faults or history.cut_off)
 
 
 def replaced(scenario: Scenario, history: History, run: str) -> bool:
@@ -25,12 +26,13 @@ def replaced(scenario: Scenario, history: History, run: str) -> bool:
 
 
 def without(scenario: Scenario, history: History, run: str) -> bool:
-    """Whether a tick may have no run: when it was due, that of another one had not ended, or a later one replaced it at once."""
+    """Whether a tick may have no run: that of another one had not ended, or a later one replaced it at once. The tick before counts from
+    when it was due: where the API server keeps them waiting, both are dealt with together."""
     if scenario.concurrency != "Forbid":
         return replaced(scenario, history, run)
-    due = scenario.ticks[scenario.names.index(run)].timestamp() - EPOCH
+    before = scenario.ticks[scenario.names.index(run)].timestamp() - EPOCH - EVERY
     others = (history.until(name) for name in scenario.names if name != run)
-    return any(until is not None and (until >= due or "clock set" in history.faults) for until in others)
+    return any(until is not None and (until >= before or "clock set" in history.faults) for until in others)
 
 
 def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:

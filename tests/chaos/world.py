@@ -30,6 +30,8 @@ PATIENCE = 3 * 3600.0
 """Seconds that a run may take, whatever happens: the longest back-off is minutes."""
 SETTLE = 60.0
 """Seconds after the end in which the operator tidies up."""
+TIDY = 300.0
+"""The same where it deletes runs: if the API server did not let it, it tries again with growing pauses."""
 
 
 @cache
@@ -78,7 +80,7 @@ class Simulation:
         await asyncio.gather(*troubles)
         while not self._over() and self.loop.time() < PATIENCE:
             await asyncio.sleep(1)
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(SETTLE if self.scenario.kept is None else TIDY)
         for replica in self.replicas:
             replica.kill()
         nodes.cancel()

@@ -175,6 +175,16 @@ async def test_other_edits_keep_the_ticks_that_are_due() -> None:
     assert names(there) == ["2210", "2220"]
 
 
+async def test_a_run_whose_making_nobody_answered_forbids_the_next_tick() -> None:
+    there = server(START, "t", cron="*/10 * * * *", concurrency="Forbid")
+    operator = await settle(there, 5)
+    there.now, there.faults = at(11), ["after"]
+    assert not await operator.look("t") and names(there) == ["2210"]
+    await settle(there, 12, operator)
+    await settle(there, 21, operator)
+    assert names(there) == ["2210"]
+
+
 @pytest.mark.parametrize("whose", ["trigger", "dag"])
 async def test_what_a_suspension_kept_from_running_is_not_made_up_for(whose: str) -> None:
     there = server(START, "t", cron="*/10 * * * *", missed={"policy": "All"})

@@ -13,9 +13,11 @@ from tradewind import metrics
 from tradewind.control.calendars import Calendars
 from tradewind.control.cancel import cancel
 from tradewind.control.firing import Fired, Known, fire, run_name
-from tradewind.control.run import Run
+from tradewind.control.run import Run, read_run
 from tradewind.control.triggers import Key, Look
 from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import RUNS
 from tradewind.model.duration import instant, stamp
 from tradewind.model.schedule import Schedule
 from tradewind.plan.calendar import Calendar, what_ticks
@@ -64,8 +66,9 @@ class Schedules:
             except ExpressionError as error:
                 decided.skipped.append((tick, str(error)))
                 continue
+            if run := fired.run or await self._there(trigger, fired):
+                self._seen(run)
             if fired.run:
-                self._seen(fired.run)
                 late = self._clock() - (tick + at).timestamp()
                 if late < LATE.total_seconds():
                     metrics.trigger_latency.labels("schedule").observe(max(0.0, late))
@@ -87,6 +90,15 @@ class Schedules:
         if decided.again is None:
             status |= {"phase": "Done", "message": "there is no tick left"}
         return Look(status, decided.again.timestamp() if decided.again else None)
+
+    async def _there(self, trigger: Known, fired: Fired) -> Run | None:
+        """The run that a tick has already, which may be news: nobody answered when it was made."""
+        if fired.result != "duplicate":
+            return None
+        try:
+            return read_run(await self._client.get(RUNS, trigger.namespace, fired.name))
+        except NotFound:
+            return None
 
     def forget(self, key: Key) -> None:
         """Nothing is kept of a trigger."""
