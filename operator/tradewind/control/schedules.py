@@ -66,8 +66,8 @@ class Schedules:
             except ExpressionError as error:
                 decided.skipped.append((tick, str(error)))
                 continue
-            if run := fired.run or await self._there(trigger, fired):
-                self._seen(run)
+            if there := fired.run or await self._there(trigger, fired):
+                self._seen(there)
             if fired.run:
                 late = self._clock() - (tick + at).timestamp()
                 if late < LATE.total_seconds():
