@@ -1,7 +1,7 @@
 """The runs of DAGs that are backfilled: also those that have ended, which nobody else keeps in memory."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -71,14 +71,14 @@ class _Shelf:
 class RunIndex:
     """Runs by DAG, of those DAGs that were asked for."""
 
-    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client, self._clock = client, clock
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._shelves: dict[Key, _Shelf] = {}
 
     async def of(self, key: Key) -> dict[str, Entry]:
         """The runs of a DAG, by name. Raises what the API raises."""
         shelf = self._shelves.get(key)
-        if shelf is None or shelf.read_at is None or self._clock() - shelf.read_at > STALE:
+        if shelf is None or shelf.read_at is None or time.monotonic() - shelf.read_at > STALE:
             shelf = await self._read(key)
         return shelf.runs
 
@@ -113,7 +113,7 @@ class RunIndex:
             known = shelf.runs.get(run.name)
             if run.uid not in shelf.gone and not run.deleting and (known is None or known.version < run.version):
                 shelf.runs[run.name] = entry(run)
-        shelf.read_at = self._clock()
+        shelf.read_at = time.monotonic()
         shelf.gone.clear()
         return shelf
 
