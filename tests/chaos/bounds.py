@@ -12,9 +12,7 @@ def broken_bounds(scenario: Scenario, history: History) -> Iterator[str]:
     if "two leaders" in history.faults:
         return  # Each counts what it has heard of.
     yield from _runs_at_once(scenario, history)
-    # An operator that begins with an old list of pods can't count others. API servers don't give such to who asks for the newest.
-    killed = any(fault.startswith("operator killed") for fault in history.faults)
-    if not (killed and "stale lists" in history.faults):
+    if not history.misled:  # It can't count the pods that it has not heard of.
         yield from _pool(scenario, history)
         yield from _parallelism(scenario, history)
 

@@ -128,6 +128,11 @@ class History:
         Lease rules that out."""
         return {"two leaders", "API server out of reach"} <= set(self.faults)
 
+    @property
+    def misled(self) -> bool:
+        """Whether an operator may have begun with lists that were old. API servers give the newest to who begins."""
+        return "stale lists" in self.faults and any(fault.startswith("operator killed") for fault in self.faults)
+
     def last(self, run: str) -> Object | None:
         """A run as it was when it was seen last, also when it is gone."""
         bodies = (write.body for write in reversed(self.writes) if write.kind == RUNS and write.name == run)

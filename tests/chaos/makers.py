@@ -71,6 +71,7 @@ def _kept(scenario: Scenario, history: History, left: Mapping[str, Object]) -> I
         ours = [name for name, phase in phases.items() if phase in FINAL_PHASES and (phase == "Succeeded") is succeeded]
         there = sum(f"{RUNS}/{name}" in left for name in ours)
         least = min(scenario.kept, len(ours))
-        late = not {"DAG deleted", "clock set"}.isdisjoint(history.faults)  # It may not be time yet.
+        # It may not be time yet, and runs that had ended and were not on the list are looked for within the hour.
+        late = history.misled or not {"DAG deleted", "clock set"}.isdisjoint(history.faults)
         if there < least or (there > least and not late):
             yield f"{there} of {len(ours)} runs that {'succeeded' if succeeded else 'failed'} are there, and {scenario.kept} are kept"
