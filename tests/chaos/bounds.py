@@ -41,7 +41,7 @@ def _parallelism(scenario: Scenario, history: History) -> Iterator[str]:
     of_run: defaultdict[str, list[tuple[Execution, int]]] = defaultdict(list)
     for item in history.executions:
         # What a run forgot with its status, it does not count until it comes to it again.
-        if item.run in scenario.names and "rolled back" not in history.touched[item.run]:
+        if not item.asked and item.run in scenario.names and "rolled back" not in history.touched[item.run]:
             of_run[item.run_uid].append((item, 1))
     for items in of_run.values() if scenario.parallelism else ():
         if (most := _most(items)) > scenario.parallelism:

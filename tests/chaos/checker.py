@@ -1,7 +1,7 @@
 """What a history must show, whatever went wrong. The checker knows the scenario and what really happened, and nothing of the operator's
 own reasons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from tradewind.control.run import read_run
@@ -65,6 +65,8 @@ def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
     for key, items in executions.items():
         for one, other in combinations(items, 2):
             replaced = both and (history.touched[one.pod] or history.touched[other.pod])
+            if one.asked and history.repeating:
+                continue
             if one.run_uid == other.run_uid and one.over(other) and not (one.forced or other.forced or replaced):
                 yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
 
@@ -107,7 +109,7 @@ def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str]
 
     def enough(key: str) -> bool:
         done = [item for item in executions.get(key, []) if item.code == code and (item.ended or by + 1) <= by]
-        return len(done) >= times
+        return _times(done) >= times
 
     return all(enough(key) for key in scenario.keys(name))
 
@@ -132,14 +134,19 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
             continue
         for key in scenario.keys(task):
             items = executions.get(key, [])
-            done = sum(item.code == 0 for item in items)
-            failed = sum(item.code == 1 for item in items)
+            done = _times([item for item in items if item.code == 0])
+            failed = _times([item for item in items if item.code == 1])
             mine = exempt or any(history.touched[item.pod] for item in items)
             good, bad = (1, plan.fails) if state == "Succeeded" else (0, plan.most + 1)
             if done < good or failed < bad:
                 yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
             elif (done > good or failed > bad) and not mine:
                 yield f"{key} ran once too often: {done} successes for {good}, {failed} failures for {bad}"
+
+
+def _times(items: Sequence[Execution]) -> int:
+    """How often something was done; a request that was sent again counts once."""
+    return len({(item.run_uid, item.attempt) if item.asked else id(item) for item in items})
 
 
 def _attempts(body: Object) -> list[Attempt]:
@@ -149,7 +156,8 @@ def _attempts(body: Object) -> list[Attempt]:
 def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[str]:
     """Every status that was ever stored says of attempts only what had happened by then."""
     executions = [item for item in history.executions if item.run == run]
-    podless = {name for name, task in scenario.tasks.items() if task.does != "pod"} if run in scenario.names else set()
+    shown = {name for name, task in scenario.tasks.items() if not task.silent and task.does != "dag"}
+    podless = set(scenario.tasks) - shown if run in scenario.names else set()
     said: set[tuple[str, int, str]] = set()
     for write in history.writes:
         if write.kind != RUNS or write.name != run or write.body is None:

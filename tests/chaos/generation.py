@@ -47,7 +47,10 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
     """The same with tasks that have no pod, limits, and runs that nobody made by hand: each of them in some scenarios."""
     changed = plain
     if chance.random() < 0.3:
-        does = {name: chance.choice(["pod", "pod", "wait", "compute", "dag", "approval"]) for name in plain.tasks}
+        does = {
+            name: chance.choice(["pod", "pod", "wait", "compute", "dag", "approval", "http", "sensor"])
+            for name in plain.tasks
+        }
         changed = replace(changed, tasks={name: replace(task, does=does[name]) for name, task in changed.tasks.items()})
     if chance.random() < 0.3:
         pool = chance.choice([1, 2, 3])
@@ -60,7 +63,9 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
     if chance.random() < 0.2:
         changed = replace(changed, parallelism=chance.choice([1, 2]))
     if chance.random() < 0.3:
-        changed = replace(changed, maker=chance.choice(["schedule", "backfill"]), runs=chance.choice([1, 2, 3]))
+        changed = replace(
+            changed, maker=chance.choice(["schedule", "sensor", "backfill"]), runs=chance.choice([1, 2, 3])
+        )
     if changed.maker == "backfill" or chance.random() < 0.2:
         changed = replace(changed, at_once=chance.choice([1, 2]))
     if changed.maker == "schedule":

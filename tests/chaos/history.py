@@ -29,10 +29,15 @@ class Execution:
     started: float
     ended: float | None = None
     code: int | None = None
-    """Exit code of a container that came to its end; None of one that was killed, or still runs."""
+    """Exit code of a container that came to its end; None of one that was killed, or still runs. 0 or 1 of a request."""
 
     forced: bool = False
     """Its pod was removed by force: nobody can know that it is alive."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is what a server did that was asked, and no container."""
+        return self.node == "outside"
 
     def over(self, other: "Execution") -> bool:
         """Whether both were alive at the same time."""
@@ -127,6 +132,12 @@ class History:
         """Whether one of two operators may have been out of reach while the other went on, and done late what it had decided before. A
         Lease rules that out."""
         return {"two leaders", "API server out of reach"} <= set(self.faults)
+
+    @property
+    def repeating(self) -> bool:
+        """Whether a request may be sent again under its number: what an operator had heard died with it, or another one did not hear."""
+        rolled_back = any("rolled back" in how for how in self.touched.values())
+        return rolled_back or any(fault.startswith(("operator killed", "two leaders")) for fault in self.faults)
 
     @property
     def misled(self) -> bool:

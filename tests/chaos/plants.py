@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from tradewind.control import launch, observe, runs, schedules, subdag, view
+from tradewind.control import http, launch, observe, runs, schedules, sensors, sensortasks, subdag, view
 from tradewind.control.begin import Beginner
 from tradewind.control.firing import Fired
 from tradewind.control.pools import PoolBook
@@ -192,6 +192,32 @@ def one_too_few() -> Iterator[None]:
 def forbidden_ticks() -> Iterator[None]:
     decided = schedules.due
     with _instead(schedules, "due", lambda *said: decided(*said[:-1], 0)):
+        yield
+
+
+@plant("whatever a server answers is a success")
+def any_answer() -> Iterator[None]:
+    with _instead(http, "expected", lambda status, wanted: True):
+        yield
+
+
+@plant("a sensor has found what it waits for when it is answered")
+def any_is_found() -> Iterator[None]:
+    with _instead(sensortasks._Sensing, "_holds", lambda self, found: True):
+        yield
+
+
+@plant("what a sensor could not make a run of is not looked for again")
+def passed_by() -> Iterator[None]:
+    fired = sensors.fire
+
+    async def fire(*facts: Any) -> Any:
+        try:
+            return await fired(*facts)
+        except Unavailable:
+            return Fired("", "filtered")
+
+    with _instead(sensors, "fire", fire):
         yield
 
 

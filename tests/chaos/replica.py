@@ -5,6 +5,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import orjson
 from tradewind.control.engine import Engine, Seen
 from tradewind.kube import resources
@@ -13,10 +14,17 @@ from tradewind.kube.errors import ApiError, Gone, from_status
 from tradewind.kube.resources import Resource
 
 from .history import History
-from .wire import Network, WireClient
+from .wire import Network, WireClient, WireConnector
 
 OWNER: contextvars.ContextVar["Replica | None"] = contextvars.ContextVar("owner", default=None)
 RESOURCES = {item.plural: item for item in vars(resources).values() if isinstance(item, Resource)}
+
+
+def to_outside(**_: Any) -> aiohttp.BaseConnector:
+    """Connections of the process that asks to servers that are not the API server."""
+    owner = OWNER.get()
+    assert owner is not None
+    return WireConnector(owner.outside)
 
 
 def own_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "asyncio.Task[Any]":
@@ -66,8 +74,11 @@ class FedEngine(Engine):
 class Replica:
     """One process."""
 
-    def __init__(self, name: str, network: Network, clock: Callable[[], float], history: History) -> None:
-        self.name, self.network, self._history = name, network, history
+    def __init__(
+        self, name: str, network: Network, outside: Network, clock: Callable[[], float], history: History
+    ) -> None:
+        """`network` is its way to the API server, `outside` that to others."""
+        self.name, self.network, self.outside, self._history = name, network, outside, history
         self.tasks: set[asyncio.Task[Any]] = set()
         self.dead = False
         context = contextvars.copy_context()
@@ -93,6 +104,7 @@ class Replica:
         if not self.dead:
             self.dead = True
             self.network.cut()
+            self.outside.cut()
             self._reap()
 
     def _reap(self) -> None:

@@ -1,9 +1,12 @@
 """What is played: a DAG, what its tasks do, who makes its runs, and what goes wrong when."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from tradewind.plan.trigger import occasion
 
 from .clock import EPOCH
 
@@ -11,6 +14,10 @@ BACKOFF = {"initial": "1s", "factor": 1, "max": "5s"}
 EVERY = 20
 """Seconds between ticks."""
 DAY = 86_400
+OUTSIDE = "http://outside.test/$[[ run.name ]]/$[[ run.uid ]]/{name}/{index}/$[[ run.attempt ]]"
+"""What tasks ask a server for."""
+THINGS = "http://outside.test/things?after=$[[ cursor ]]"
+"""What a trigger asks it for."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,9 @@ class Task:
     """Executions of it, or of each item, that exit with 1 before one succeeds."""
     seconds: float = 1.0
     does: str = "pod"
-    """pod; or dag: its pods are those of another DAG's only task, whose name is the same; or what the operator does by itself: wait (for
-    `seconds`), compute (which fails when `fails`) and approval (which somebody gives after `seconds`, or, when `fails`, refuses)."""
+    """pod; or dag: its pods are those of another DAG's only task, whose name is the same; or what the operator does by itself: http (a
+    request, which takes `seconds`), sensor (which finds something after `seconds`, or nothing in time when `fails`), wait (for `seconds`),
+    compute (which fails when `fails`) and approval (which somebody gives after `seconds`, or, when `fails`, refuses)."""
     slots: int = 0
     """Of the pool."""
     calls: int = 0
@@ -36,13 +44,13 @@ class Task:
 
     @property
     def silent(self) -> bool:
-        """Whether no container shows that it ran."""
-        return self.does in ("wait", "compute", "approval")
+        """Whether neither a container nor a request shows that it ran."""
+        return self.does in ("wait", "compute", "approval") or (self.does == "sensor" and self.fails > 0)
 
     @property
     def most(self) -> int:
         """Failures after which it can still succeed."""
-        return 0 if self.silent else (self.limit + 1) * (self.calls + 1) - 1
+        return 0 if self.silent or self.does == "sensor" else (self.limit + 1) * (self.calls + 1) - 1
 
     @property
     def state(self) -> str:
@@ -73,7 +81,8 @@ class Scenario:
     retention: str
     troubles: tuple[Trouble, ...]
     maker: str = "hand"
-    """Who makes the runs: hand, a schedule, or a backfill."""
+    """Who makes the runs: hand, a schedule, a sensor (one for each thing that a server has, of which there is one more at each tick), or
+    a backfill."""
     concurrency: str = "Allow"
     """What becomes of the schedule's tick while a run of it has not ended."""
     kept: int | None = None
@@ -94,12 +103,14 @@ class Scenario:
         """The runs that there are to be."""
         if self.maker == "hand":
             return [f"r{at}" for at in range(self.runs)]
+        if self.maker == "sensor":
+            return [f"sensor-{occasion(json.dumps(str(at)))}" for at in range(self.runs)]
         return [f"{self.maker}-{tick.strftime('%Y%m%d-%H%M%S').removesuffix('00')}" for tick in self.ticks]
 
     @property
     def ticks(self) -> list[datetime]:
         """What a schedule's, or a backfill's runs are about."""
-        step = EVERY if self.maker == "schedule" else -DAY
+        step = -DAY if self.maker == "backfill" else EVERY
         return [datetime.fromtimestamp(EPOCH + step * (at + 1), UTC) for at in range(self.runs)]
 
     @property
@@ -120,6 +131,10 @@ class Scenario:
                 "concurrency": self.concurrency,
             }
             found.append(("triggers", _object("Trigger", "schedule", {"dag": "d", "schedule": schedule})))
+        elif self.maker == "sensor":
+            asked = {"url": THINGS, "timeout": "10s"}
+            sensor = {"http": asked, "items": "body.things", "key": "item", "cursor": "body.last", "interval": "4s"}
+            found.append(("triggers", _object("Trigger", "sensor", {"dag": "d", "sensor": sensor})))
         else:
             ticks = [tick.isoformat() for tick in self.ticks]
             spec = {"dag": "d", "ticks": ticks, "parallelism": self.at_once}
@@ -140,6 +155,16 @@ class Scenario:
                 body |= {"dag": {"name": f"sub-{name}"}, **_retried(task.calls)}
             elif task.does == "approval":
                 body["approval"] = {}
+            elif task.does in ("http", "sensor"):
+                url = OUTSIDE.format(name=name, index="$[[ index ]]" if task.items else "-")
+                if task.does == "http":
+                    body |= {"http": {"url": url, "method": "POST", "timeout": "2m"}, **_retried(task.limit)}
+                else:
+                    body["sensor"] = {
+                        "http": {"url": url},
+                        "interval": "3s",
+                        **({"timeout": "20s"} if task.fails else {}),
+                    }
             else:
                 body |= _retried(task.limit)
             if task.slots:

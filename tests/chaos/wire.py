@@ -86,7 +86,7 @@ class _End(asyncio.Transport):
 
 
 class Network:
-    """The way from one process to the API server."""
+    """The way from one process to a server."""
 
     def __init__(self, accept: Callable[[], Any]) -> None:
         """`accept` makes the server's protocol of a new connection."""
@@ -97,7 +97,7 @@ class Network:
     def connect(self, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
         """A new connection. Raises ConnectionRefusedError while there is no way."""
         if not self.up:
-            raise ConnectionRefusedError("no way to the API server")
+            raise ConnectionRefusedError("no way to the server")
         loop = asyncio.get_running_loop()
         client, server = factory(), self._accept()
         elsewhere = contextvars.Context()
@@ -121,7 +121,9 @@ class Network:
         self.up = True
 
 
-class _Connector(aiohttp.BaseConnector):
+class WireConnector(aiohttp.BaseConnector):
+    """Connections of aiohttp over a network of the test's."""
+
     def __init__(self, network: Network) -> None:
         super().__init__(limit=0, keepalive_timeout=None)
         self._network = network
@@ -141,4 +143,4 @@ class WireClient(Client):
         self._network = network
 
     def _connector(self) -> aiohttp.BaseConnector:
-        return _Connector(self._network)
+        return WireConnector(self._network)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from unittest import mock
 
-from tradewind.control import engine
+from tradewind.control import engine, http
 from tradewind.local.apiserver import ApiServer, server, watch
 from tradewind.local.apiserver.kinds import Registry
 from tradewind.local.apiserver.operations import Operations
@@ -21,7 +21,8 @@ from tradewind.plan.attempt import parse_key
 from .clock import EPOCH, Stuck, VirtualLoop, play
 from .history import APPROVALS, RUNS, History
 from .nodes import Nodes
-from .replica import OWNER, Replica, own_tasks
+from .outside import Outside
+from .replica import OWNER, Replica, own_tasks, to_outside
 from .scenario import Scenario, Trouble
 from .troubles import KINDS
 from .wire import Network
@@ -70,6 +71,7 @@ class Simulation:
         """Plays the scenario."""
         self.loop.set_task_factory(own_tasks)
         self.runner = await self.server.open()
+        self.outside = Outside(self.history, self.scenario).open()
         self.history.record(self.server.store, self.loop.time)
         for plural, body in self.scenario.objects:
             self.create("tradewind.dev", plural, body)
@@ -114,6 +116,8 @@ class Simulation:
         bodies = [
             body for plural in ("triggers", "backfills") for body in self.server.store.list(f"tradewind.dev/{plural}")
         ]
+        if self.scenario.maker == "sensor":  # It asks for ever.
+            return all(self.history.last(name) for name in self.scenario.names)
         done = {"Done", *FINISHED}
         return (
             all((body.get("status") or {}).get("phase") in done for body in bodies)
@@ -133,7 +137,9 @@ class Simulation:
     def replica(self) -> Replica:
         """One more operator process."""
         network = Network(lambda: self.runner.server())  # type: ignore[misc]
-        made = Replica(f"op-{len(self.replicas)}", network, lambda: EPOCH + self.loop.time() + self.shift, self.history)
+        outside = Network(self.outside)
+        name, clock = f"op-{len(self.replicas)}", lambda: EPOCH + self.loop.time() + self.shift
+        made = Replica(name, network, outside, clock, self.history)
         self.replicas.append(made)
         return made
 
@@ -235,6 +241,7 @@ def _quick() -> Iterator[None]:
         mock.patch.object(server, "GC_EVERY", 2.0),
         mock.patch.object(watch, "BOOKMARK_EVERY", 55.0),
         mock.patch.object(engine, "TRIM", 1_000_000),
+        mock.patch.object(http.aiohttp, "TCPConnector", to_outside),
     ):
         yield
 
