@@ -18,18 +18,32 @@ from tradewind.kube.informer import PodInformer
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.plan import gate, history
 
+from .scenario import Scenario
+
 Plant = Callable[[], AbstractContextManager[object]]
 PLANTS: dict[str, Plant] = {"": contextlib.nullcontext}
 """By what they do; the empty name is for none."""
+Reach = Callable[[Scenario], bool]
+REACH: dict[str, Reach] = {}
+"""In which scenarios a bug can show at all: others need not be played to find it."""
 
 
-def plant(what: str) -> Callable[[Callable[[], Iterator[None]]], None]:
+def plant(what: str, reach: Reach = lambda scenario: True) -> Callable[[Callable[[], Iterator[None]]], None]:
     """Registers a bug."""
 
     def named(bug: Callable[[], Iterator[None]]) -> None:
-        PLANTS[what] = contextlib.contextmanager(bug)
+        PLANTS[what], REACH[what] = contextlib.contextmanager(bug), reach
 
     return named
+
+
+def _with(*kinds: str) -> Reach:
+    """Scenarios in which one of these things goes wrong."""
+    return lambda scenario: any(trouble.kind in kinds for trouble in scenario.troubles)
+
+
+def _any_does(scenario: Scenario, what: str) -> bool:
+    return any(task.does == what for task in scenario.tasks.values())
 
 
 def _instead(of: Any, name: str, new: Any) -> Any:
@@ -72,7 +86,7 @@ def missing_is_there() -> Iterator[None]:
         yield
 
 
-@plant("what a list does not name is gone, however old the list is")
+@plant("what a list does not name is gone, however old the list is", _with("stale lists"))
 def missing_is_gone() -> Iterator[None]:
     listed = PodInformer.listed
     with _instead(PodInformer, "listed", lambda self, namespace, version: listed(self, namespace, 1 << 60)):
@@ -137,7 +151,7 @@ def all_succeed() -> Iterator[None]:
         yield
 
 
-@plant("an old event of a run is believed")
+@plant("an old event of a run is believed", _with("late run events", "doubled events", "stale lists"))
 def old_events_of_runs() -> Iterator[None]:
     taken = runs.RunReconciler._take
 
@@ -150,13 +164,13 @@ def old_events_of_runs() -> Iterator[None]:
         yield
 
 
-@plant("what may be a pod holds no slots")
+@plant("what may be a pod holds no slots", lambda scenario: scenario.pool > 0)
 def unsure_holds_nothing() -> Iterator[None]:
     with _instead(PoolBook, "unsure", PoolBook.give_back):
         yield
 
 
-@plant("a tick whose run could not be made has been dealt with")
+@plant("a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule")
 def lost_ticks() -> Iterator[None]:
     fired = schedules.fire
 
@@ -170,7 +184,7 @@ def lost_ticks() -> Iterator[None]:
         yield
 
 
-@plant("runs that have begun don't count as active")
+@plant("runs that have begun don't count as active", lambda scenario: scenario.runs > 1)
 def forgotten_peers() -> Iterator[None]:
     begins = Beginner.begin
 
@@ -181,33 +195,33 @@ def forgotten_peers() -> Iterator[None]:
         yield
 
 
-@plant("one run too few is kept")
+@plant("one run too few is kept", lambda scenario: scenario.kept is not None)
 def one_too_few() -> Iterator[None]:
     due = history._due
     with _instead(history, "_due", lambda place, past, rule: due(place + 1, past, rule)):
         yield
 
 
-@plant("a tick that a run forbids gets one")
+@plant("a tick that a run forbids gets one", lambda scenario: scenario.concurrency == "Forbid")
 def forbidden_ticks() -> Iterator[None]:
     decided = schedules.due
     with _instead(schedules, "due", lambda *said: decided(*said[:-1], 0)):
         yield
 
 
-@plant("whatever a server answers is a success")
+@plant("whatever a server answers is a success", lambda scenario: _any_does(scenario, "http"))
 def any_answer() -> Iterator[None]:
     with _instead(http, "expected", lambda status, wanted: True):
         yield
 
 
-@plant("a sensor has found what it waits for when it is answered")
+@plant("a sensor has found what it waits for when it is answered", lambda scenario: _any_does(scenario, "sensor"))
 def any_is_found() -> Iterator[None]:
     with _instead(sensortasks._Sensing, "_holds", lambda self, found: True):
         yield
 
 
-@plant("what a sensor could not make a run of is not looked for again")
+@plant("what a sensor could not make a run of is not looked for again", lambda scenario: scenario.maker == "sensor")
 def passed_by() -> Iterator[None]:
     fired = sensors.fire
 
@@ -221,7 +235,7 @@ def passed_by() -> Iterator[None]:
         yield
 
 
-@plant("a run of a sub-DAG has a name that chance makes")
+@plant("a run of a sub-DAG has a name that chance makes", lambda scenario: _any_does(scenario, "dag"))
 def chance_names_of_runs() -> Iterator[None]:
     named = subdag.both_names
 
