@@ -129,9 +129,10 @@ class History:
 
     @property
     def cut_off(self) -> bool:
-        """Whether one of two operators may have been out of reach while the other went on, and done late what it had decided before. A
-        Lease rules that out."""
-        return {"two leaders", "API server out of reach"} <= set(self.faults)
+        """Whether one of two operators may have heard nothing while the other went on, and done late what it had decided before. A Lease
+        rules that out."""
+        faults = set(self.faults)
+        return "two leaders" in faults and not faults.isdisjoint({"API server out of reach", "silent watches"})
 
     @property
     def repeating(self) -> bool:

@@ -63,7 +63,7 @@ class Nodes:
         """Follows the pods, for ever."""
         shelf = self._do.store.shelf(PODS)
         wake = asyncio.Event()
-        shelf.waiters.add(wake)
+        shelf.waiters[wake] = None
         version = 0
         while True:
             wake.clear()

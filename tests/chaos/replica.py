@@ -31,8 +31,7 @@ def own_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "
     """A task that dies with the process that made it."""
     task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **more)
     if owner := OWNER.get():
-        owner.tasks.add(task)
-        task.add_done_callback(owner.tasks.discard)
+        owner.own(task)
     return task
 
 
@@ -79,7 +78,8 @@ class Replica:
     ) -> None:
         """`network` is its way to the API server, `outside` that to others."""
         self.name, self.network, self.outside, self._history = name, network, outside, history
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        """In the order of their making, in which they die: that of a set would be another one in each process."""
         self.dead = False
         context = contextvars.copy_context()
         context.run(OWNER.set, self)
@@ -89,8 +89,7 @@ class Replica:
     async def _run(self, clock: Callable[[], float]) -> None:
         me = asyncio.current_task()
         assert me is not None
-        self.tasks.add(me)
-        me.add_done_callback(self.tasks.discard)
+        self.own(me)
         try:
             async with WireClient(self.network) as client:
                 await FedEngine(client, self.name, clock).run(asyncio.Event(), lambda: None, lambda: None)
@@ -98,6 +97,11 @@ class Replica:
         except Exception as error:
             if not self.dead:
                 self._history.crashes.append(f"{self.name}: {_story(error)}")
+
+    def own(self, task: "asyncio.Task[Any]") -> None:
+        """A task that this process has begun."""
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     def kill(self) -> None:
         """SIGKILL: nothing that it would still do reaches the server."""
@@ -108,9 +112,9 @@ class Replica:
             self._reap()
 
     def _reap(self) -> None:
-        for task in list(self.tasks):
+        for task in list(self._tasks):
             task.cancel()
-        if self.tasks:
+        if self._tasks:
             self._loop.call_later(0.01, self._reap)
 
 

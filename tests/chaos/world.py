@@ -261,6 +261,7 @@ def simulate(scenario: Scenario) -> tuple[History, dict[str, Object]]:
             OWNER.set(None)
             left.update({f"{kind}/{body['metadata']['name']}": body for kind, body in here.server.store.all()})
 
+    _registry()  # Its making is not to take what chance has for the scenario.
     with _quick():
         try:
             play(main, scenario.seed)

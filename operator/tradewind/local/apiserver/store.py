@@ -38,7 +38,7 @@ class Shelf:
     events: deque[Event] = field(default_factory=deque)
     dropped: int = 0
     """Version of the youngest event that is no longer kept."""
-    waiters: set[asyncio.Event] = field(default_factory=set)
+    waiters: dict[asyncio.Event, None] = field(default_factory=dict)
 
 
 class Store:

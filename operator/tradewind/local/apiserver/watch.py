@@ -52,7 +52,7 @@ async def follow(
     """Events after `version`, for ever. Ends early, or worse, when a fault says so."""
     shelf = store.shelf(kind.key)
     wake = asyncio.Event()
-    shelf.waiters.add(wake)
+    shelf.waiters[wake] = None
     try:
         while True:
             wake.clear()
@@ -86,7 +86,7 @@ async def follow(
                 if bookmarks:
                     yield bookmark(kind, version)
     finally:
-        shelf.waiters.discard(wake)
+        shelf.waiters.pop(wake, None)
 
 
 def _since(events: Any, version: int) -> list[Event]:
