@@ -65,9 +65,8 @@ def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
     for key, items in executions.items():
         for one, other in combinations(items, 2):
             replaced = both and (history.touched[one.pod] or history.touched[other.pod])
-            if one.asked and history.repeating:
-                continue
-            if one.run_uid == other.run_uid and one.over(other) and not (one.forced or other.forced or replaced):
+            excused = one.forced or other.forced or replaced or (one.asked and history.repeating)
+            if one.run_uid == other.run_uid and one.over(other) and not excused:
                 yield f"two attempts of {key} alive at once: {one.pod} and {other.pod}"
 
 
@@ -156,15 +155,15 @@ def _attempts(body: Object) -> list[Attempt]:
 def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[str]:
     """Every status that was ever stored says of attempts only what had happened by then."""
     executions = [item for item in history.executions if item.run == run]
-    shown = {name for name, task in scenario.tasks.items() if not task.silent and task.does != "dag"}
-    podless = set(scenario.tasks) - shown if run in scenario.names else set()
+    mine = scenario.tasks.items() if run in scenario.names else ()
+    unseen = {name for name, task in mine if task.silent or task.does == "dag"}
     said: set[tuple[str, int, str]] = set()
     for write in history.writes:
         if write.kind != RUNS or write.name != run or write.body is None:
             continue
         for attempt in _attempts(write.body):
             claim = (attempt.task, attempt.number, attempt.reason)
-            if claim in said or attempt.task.partition("[")[0] in podless:
+            if claim in said or attempt.task.partition("[")[0] in unseen:
                 continue
             said.add(claim)
             ran = [item for item in executions if (item.key, item.attempt) == (attempt.task, attempt.number)]

@@ -13,6 +13,8 @@ from tradewind.plan.attempt import key
 RUNS = "tradewind.dev/dagruns"
 PODS = "/pods"
 APPROVALS = "tradewind.dev/approvals"
+SERVER = "outside"
+"""The node of what no node of the cluster did."""
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Execution:
     @property
     def asked(self) -> bool:
         """Whether it is what a server did that was asked, and no container."""
-        return self.node == "outside"
+        return self.node == SERVER
 
     def over(self, other: "Execution") -> bool:
         """Whether both were alive at the same time."""
@@ -128,6 +130,11 @@ class History:
         return execution
 
     @property
+    def killed(self) -> bool:
+        """Whether an operator died."""
+        return any(fault.startswith("operator killed") for fault in self.faults)
+
+    @property
     def cut_off(self) -> bool:
         """Whether one of two operators may have heard nothing while the other went on, and done late what it had decided before. A Lease
         rules that out."""
@@ -138,12 +145,12 @@ class History:
     def repeating(self) -> bool:
         """Whether a request may be sent again under its number: what an operator had heard died with it, or another one did not hear."""
         rolled_back = any("rolled back" in how for how in self.touched.values())
-        return rolled_back or any(fault.startswith(("operator killed", "two leaders")) for fault in self.faults)
+        return rolled_back or self.killed or "two leaders" in self.faults
 
     @property
     def misled(self) -> bool:
         """Whether an operator may have begun with lists that were old. API servers give the newest to who begins."""
-        return "stale lists" in self.faults and any(fault.startswith("operator killed") for fault in self.faults)
+        return "stale lists" in self.faults and self.killed
 
     def last(self, run: str) -> Object | None:
         """A run as it was when it was seen last, also when it is gone."""

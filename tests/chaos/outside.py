@@ -6,7 +6,7 @@ import asyncio
 from aiohttp import web
 from tradewind.plan.attempt import key
 
-from .history import Execution, History
+from .history import SERVER, Execution, History
 from .scenario import EVERY, Scenario
 
 
@@ -32,11 +32,11 @@ class Outside:
             since = self._asked.setdefault((uid, unit), clock())
             if task.fails or clock() < since + task.seconds:
                 return web.Response(status=404)
-        ran = Execution(run, uid, unit, int(attempt), f"request of {unit} #{attempt}", "", "outside", clock())
+        ran = Execution(run, uid, unit, int(attempt), f"request of {unit} #{attempt}", "", SERVER, clock())
         self._history.executions.append(ran)
         if task.does == "http":
             await asyncio.sleep(task.seconds)
-        ran.code = 1 if task.does == "http" and ran.attempt <= task.fails else 0
+        ran.code = 1 if ran.attempt <= task.fails else 0
         ran.ended = clock()
         return web.json_response({"key": unit}, status=500 if ran.code else 200)
 

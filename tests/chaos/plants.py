@@ -42,12 +42,26 @@ def _with(*kinds: str) -> Reach:
     return lambda scenario: any(trouble.kind in kinds for trouble in scenario.troubles)
 
 
-def _any_does(scenario: Scenario, what: str) -> bool:
-    return any(task.does == what for task in scenario.tasks.values())
+def _does(what: str) -> Reach:
+    """Scenarios in which a task does this."""
+    return lambda scenario: any(task.does == what for task in scenario.tasks.values())
 
 
 def _instead(of: Any, name: str, new: Any) -> Any:
     return mock.patch.object(of, name, new)
+
+
+def _fires_once(source: Any) -> Any:
+    """A source of triggers that takes an occasion for dealt with when its run could not be made."""
+    fired = source.fire
+
+    async def fire(*facts: Any) -> Any:
+        try:
+            return await fired(*facts)
+        except Unavailable:
+            return Fired("", "filtered")
+
+    return _instead(source, "fire", fire)
 
 
 @plant("pods have names that chance makes")
@@ -172,15 +186,7 @@ def unsure_holds_nothing() -> Iterator[None]:
 
 @plant("a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule")
 def lost_ticks() -> Iterator[None]:
-    fired = schedules.fire
-
-    async def fire(client: Any, trigger: Any, firing: Any) -> Any:
-        try:
-            return await fired(client, trigger, firing)
-        except Unavailable:
-            return Fired("", "filtered")
-
-    with _instead(schedules, "fire", fire):
+    with _fires_once(schedules):
         yield
 
 
@@ -209,13 +215,13 @@ def forbidden_ticks() -> Iterator[None]:
         yield
 
 
-@plant("whatever a server answers is a success", lambda scenario: _any_does(scenario, "http"))
+@plant("whatever a server answers is a success", _does("http"))
 def any_answer() -> Iterator[None]:
     with _instead(http, "expected", lambda status, wanted: True):
         yield
 
 
-@plant("a sensor has found what it waits for when it is answered", lambda scenario: _any_does(scenario, "sensor"))
+@plant("a sensor has found what it waits for when it is answered", _does("sensor"))
 def any_is_found() -> Iterator[None]:
     with _instead(sensortasks._Sensing, "_holds", lambda self, found: True):
         yield
@@ -223,19 +229,11 @@ def any_is_found() -> Iterator[None]:
 
 @plant("what a sensor could not make a run of is not looked for again", lambda scenario: scenario.maker == "sensor")
 def passed_by() -> Iterator[None]:
-    fired = sensors.fire
-
-    async def fire(*facts: Any) -> Any:
-        try:
-            return await fired(*facts)
-        except Unavailable:
-            return Fired("", "filtered")
-
-    with _instead(sensors, "fire", fire):
+    with _fires_once(sensors):
         yield
 
 
-@plant("a run of a sub-DAG has a name that chance makes", lambda scenario: _any_does(scenario, "dag"))
+@plant("a run of a sub-DAG has a name that chance makes", _does("dag"))
 def chance_names_of_runs() -> Iterator[None]:
     named = subdag.both_names
 

@@ -155,16 +155,11 @@ class Scenario:
                 body |= {"dag": {"name": f"sub-{name}"}, **_retried(task.calls)}
             elif task.does == "approval":
                 body["approval"] = {}
-            elif task.does in ("http", "sensor"):
-                url = OUTSIDE.format(name=name, index="$[[ index ]]" if task.items else "-")
-                if task.does == "http":
-                    body |= {"http": {"url": url, "method": "POST", "timeout": "2m"}, **_retried(task.limit)}
-                else:
-                    body["sensor"] = {
-                        "http": {"url": url},
-                        "interval": "3s",
-                        **({"timeout": "20s"} if task.fails else {}),
-                    }
+            elif task.does == "http":
+                body |= {"http": {"url": _url(name, task), "method": "POST", "timeout": "2m"}, **_retried(task.limit)}
+            elif task.does == "sensor":
+                body["sensor"] = {"http": {"url": _url(name, task)}, "interval": "3s"}
+                body["sensor"] |= {"timeout": "20s"} if task.fails else {}
             else:
                 body |= _retried(task.limit)
             if task.slots:
@@ -198,6 +193,10 @@ class Scenario:
 
 def _object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _url(name: str, task: Task) -> str:
+    return OUTSIDE.format(name=name, index="$[[ index ]]" if task.items else "-")
 
 
 def _retried(limit: int) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Shelf:
     dropped: int = 0
     """Version of the youngest event that is no longer kept."""
     waiters: dict[asyncio.Event, None] = field(default_factory=dict)
+    """Set in the order of their coming: that of a set would be another one in each process."""
 
 
 class Store:
