@@ -1,0 +1,185 @@
+"""Foreign data within bounds: JSON that somebody else wrote, values that an expression gave, documents.
+
+What passes can be written again by every part of the product, whatever reader or writer it uses."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 64
+"""Levels of lists and objects within each other."""
+MAX_VALUES = 1_000_000
+"""Values in one document. One that names the same list again and again (YAML has anchors) can be far larger than it looks."""
+SHOWN = 80
+"""Characters of foreign content that a message quotes at most."""
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class OutOfBounds(ValueError):
+    """Foreign data that is not taken. `path` says where in the document (`body.items[3].n`), `problem` what is wrong; the text of the
+    error is both."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path or 'the value'} {problem}")
+        self.path, self.problem = path, problem
+
+
+def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
+    """Plain data from strict JSON of at most `limit` bytes in UTF-8. `name` is what the document is called in messages.
+
+    Raises OutOfBounds, and nothing else, for anything that is not JSON, or is beyond the bounds of `checked`."""
+    data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
+    if len(data) > limit:
+        raise OutOfBounds(name, f"is {_size(len(data))} long, more than the {_size(limit)} that are taken")
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if "depth limit" in str(error) or "ecursion" in str(error):
+            raise OutOfBounds(name, _too_deep()) from None
+        raise OutOfBounds(name, f"is not JSON ({error})") from None
+    deep = data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH
+    if not deep and _LONG_NUMBER.search(data):
+        value = json.loads(data)  # The faster parser makes fractions of integers beyond 64 bits.
+        return checked(value, name=name)
+    return checked(value, name=name) if deep else value
+
+
+def checked(value: Any, *, name: str = "", nul: bool = True) -> Any:
+    """A copy of the value as plain data: objects with text keys, lists, texts, booleans, integers of 64 bits, finite fractions and null,
+    at most MAX_DEPTH levels and MAX_VALUES values. Points in time become RFC 3339 text, durations text such as `1h30m0s`.
+
+    `nul` says whether texts may contain the character U+0000. Raises OutOfBounds, and nothing else."""
+    try:
+        return _Walk(nul).plain(value, 0)
+    except _Found as found:
+        raise OutOfBounds(_path(name, found.steps), found.problem) from None
+
+
+class _Found(Exception):
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.steps: list[str | int] = []
+        """From the inside out."""
+
+
+class _Walk:
+    """One pass over one value."""
+
+    def __init__(self, nul: bool) -> None:
+        self._nul, self._left = nul, MAX_VALUES
+
+    def plain(self, value: Any, depth: int) -> Any:
+        match value:
+            case None | bool():
+                return value
+            case str():
+                return self._text(value)
+            case int():
+                if not _LEAST <= value <= _MOST:
+                    raise _Found("is an integer beyond 64 bits: send it as text")
+                return int(value)
+            case float():
+                if not math.isfinite(value):
+                    raise _Found("is no finite number")
+                return float(value)
+            case dict() | list():
+                return self._container(value, depth)
+            case datetime():
+                return _instant(value)
+            case timedelta():
+                return _duration(value)
+            case bytes() | bytearray() | memoryview():
+                raise _Found("is bytes, not text: encode it, for example as base64")
+        raise _Found(f"is of the type {type(value).__name__}, which JSON does not have"[:200])
+
+    def _container(self, value: dict[Any, Any] | list[Any], depth: int) -> Any:
+        if depth >= MAX_DEPTH:
+            raise _Found(_too_deep())
+        self._left -= len(value)
+        if self._left < 0:
+            raise _Found(f"has more than {MAX_VALUES:,} values in it")
+        if isinstance(value, list):
+            return [self._at(index, item, depth) for index, item in enumerate(value)]
+        return {self._key(key): self._at(key, item, depth) for key, item in value.items()}
+
+    def _at(self, step: str | int, item: Any, depth: int) -> Any:
+        try:
+            return self.plain(item, depth + 1)
+        except _Found as found:
+            found.steps.append(step)
+            raise
+
+    def _key(self, key: Any) -> str:
+        if not isinstance(key, str):
+            raise _Found("has a key that is no text")
+        return self._text(key, "has a key that ")
+
+    def _text(self, value: str, subject: str = "") -> str:
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise _Found(f"{subject}is no valid Unicode: it has half a surrogate pair") from None
+        if not self._nul and "\0" in value:
+            raise _Found(f"{subject}contains the character U+0000, which is not possible here")
+        return str(value)
+
+
+def _depth(data: bytes) -> int:
+    """The depth of valid JSON."""
+    steps = _TEXTS.sub(b"", data).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
+
+
+def _too_deep() -> str:
+    return f"is nested more than {MAX_DEPTH} levels deep"
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 10_240 else f"{count // 1024} KiB"
+
+
+def _path(name: str, steps: list[str | int]) -> str:
+    """Where something is. The middle of a long path is left out."""
+    parts = "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" if _WORD.fullmatch(step) else f"[{json.dumps(step)}]"
+        for step in reversed(steps)
+    )
+    if len(parts) > SHOWN:
+        parts = f"{parts[: SHOWN // 2 - 1]}…{parts[-SHOWN // 2 :]}"
+    return name + parts if name else parts.removeprefix(".")
+
+
+def _instant(value: datetime) -> str:
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise _Found("is a point in time outside of the years 1 to 9999") from None
+
+
+def _duration(value: timedelta) -> str:
+    """As Go writes durations: `1h30m0s`, `1.5s`, `20ms`."""
+    micros = value // timedelta(microseconds=1)
+    sign, micros = ("-", -micros) if micros < 0 else ("", micros)
+    if micros == 0:
+        return "0s"
+    if micros < 1_000_000:
+        number, unit = (micros / 1000, "ms") if micros >= 1000 else (micros, "µs")
+        return f"{sign}{number:g}{unit}"
+    whole, fraction = divmod(micros, 1_000_000)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    text = f"{rest}.{fraction:06}".rstrip("0").rstrip(".") if fraction else str(rest)
+    larger = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{larger}{text}s"
