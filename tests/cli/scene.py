@@ -94,9 +94,10 @@ class Scene:
         await self.client.create(PODS, "default", body)
         await self.client.patch(PODS, "default", name, {"status": status}, "status")
 
-    async def start(self, *arguments: str, **files: Any) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, config: bool = True, **files: Any) -> asyncio.subprocess.Process:
         """Starts `tradewind` with this server's kubeconfig."""
-        command = [sys.executable, "-m", "tradewind.cli", *arguments, "--kubeconfig", str(self.config)]
+        where = ("--kubeconfig", str(self.config)) if config else ()
+        command = [sys.executable, "-m", "tradewind.cli", *arguments, *where]
         env = {**os.environ, "COLUMNS": "200", "LINES": "50"}
         pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, **files}
         return await asyncio.create_subprocess_exec(*command, env=env, preexec_fn=_heed_interrupts, **pipes)

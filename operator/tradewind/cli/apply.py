@@ -6,6 +6,7 @@ from tradewind.cli import manifest
 from tradewind.cli.options import cluster
 from tradewind.cli.run import RESOURCES
 from tradewind.cli.shelf import Shelf
+from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 
 
@@ -20,7 +21,7 @@ async def command(client: Client, namespace: str, files: tuple[str, ...]) -> Non
     shelf = Shelf(documents)
     for document in documents:
         for note in shelf.check(document):
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
     for document in documents:
         target = document.body["metadata"].get("namespace") or namespace
         resource = RESOURCES[document.kind]
@@ -28,4 +29,4 @@ async def command(client: Client, namespace: str, files: tuple[str, ...]) -> Non
             await client.apply(resource, target, document.name, document.body)
         else:
             await client.create(resource, target, document.body, fieldValidation="Strict")
-        click.echo(f"{document.kind.lower()}/{document.name} applied")
+        say(f"{document.kind.lower()}/{document.name} applied")

@@ -6,6 +6,7 @@ import click
 
 from tradewind.cli.options import cluster, pairs
 from tradewind.cli.run import values
+from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import APPROVALS
@@ -73,4 +74,4 @@ async def _decide(client: Client, namespace: str, found: Object, answer: dict[st
     name, spec = found["metadata"]["name"], found["spec"]
     wanted = {key: value for key, value in {**answer, "by": await whoami(client)}.items() if value}
     await client.patch(APPROVALS, namespace, name, {"spec": wanted})
-    click.echo(f"{spec['task']} of dagrun/{spec['run']}: {answer['decision'].lower()} by {wanted['by']}")
+    say(f"{spec['task']} of dagrun/{spec['run']}: {answer['decision'].lower()} by {wanted['by']}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tradewind.model.shown import shown
 from tradewind.model.value import Param
 from tradewind.plan.params import from_text, needed, problem_with, resolve
 
@@ -28,7 +29,8 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
 def _asked(name: str, param: Param) -> Any:
     """Asks until the answer fits."""
     words = f"{name} ({param.description})" if param.description else name
-    kind = click.Choice([str(value) for value in param.enum]) if param.enum else None
+    choices = [str(value) for value in param.enum or ()]
+    kind = click.Choice(choices) if choices else None
 
     def read(text: Any) -> Any:
         if text is param.default and text is not None:
@@ -40,5 +42,8 @@ def _asked(name: str, param: Param) -> Any:
             raise click.UsageError(f"{problem.what}; {problem.instead}")
         return value
 
-    hint = "" if param.enum else f" [{needed(param)}]"
-    return click.prompt(words + hint, default=param.default, value_proc=read, err=True)
+    hint = f" ({', '.join(choices)})" if choices else f" [{needed(param)}]"
+    usual = "" if param.default is None else f" [{param.default}]"
+    return click.prompt(
+        shown(words + hint + usual), default=param.default, value_proc=read, show_default=False, err=True
+    )

@@ -1,16 +1,14 @@
 """`tradewind get assets`: when each asset was updated last, as the runs that are there say."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from tradewind.cli.age import age
+from tradewind.cli.terminal import Console, say, say_json
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS
@@ -56,10 +54,10 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
             runs.append(run)
     updates = [update for update in latest(runs) if name in (None, update.name)]
     if output == "json":
-        click.echo(json.dumps([asdict(update) for update in updates], indent=2, ensure_ascii=False))
+        say_json([asdict(update) for update in updates])
         return
     if not updates:
-        click.echo(f"no assets in {'any namespace' if namespace is None else f'namespace {namespace}'}", err=True)
+        say(f"no assets in {'any namespace' if namespace is None else f'namespace {namespace}'}", err=True)
         return
     heads = ["ASSET", "PARTITION", "UPDATED", "DAG", "RUN", "TASK"]
     table = Table(*(["NAMESPACE"] if namespace is None else []), *heads, box=None, pad_edge=False, header_style="bold")

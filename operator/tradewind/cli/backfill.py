@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from tradewind import API_VERSION
 from tradewind.cli.options import PARAM, cluster, pairs
 from tradewind.cli.run import values
+from tradewind.cli.terminal import Console, say
 from tradewind.cli.whoami import signed
 from tradewind.control.backfillruns import RunIndex, pasts
 from tradewind.control.backfillstatus import in_words
@@ -121,7 +121,7 @@ async def command(
     body = {"apiVersion": API_VERSION, "kind": "Backfill", "metadata": metadata, "spec": spec}
     metadata |= {"annotations": await signed(client, "")}
     made = orjson.loads(await client.create(BACKFILLS, namespace, body, fieldValidation="Strict"))["metadata"]["name"]
-    click.echo(f"backfill/{made}: {in_words(decided.steps)}, {parallelism} at once")
+    say(f"backfill/{made}: {in_words(decided.steps)}, {parallelism} at once")
     if watch:
         await _follow(client, namespace, made)
 
@@ -163,9 +163,9 @@ def _show(about: Occasions, decided: Decided) -> None:
     if decided.steps:
         console.print(table)
     if (more := len(decided.steps) - SHOWN) > 0:
-        console.print(f"and {more} more", style="dim", highlight=False)
+        console.print(f"and {more} more", style="dim")
     kept = f"; {decided.kept} are left as they are" if decided.kept else ""
-    console.print(f"{len(about.ticks)} ticks: {in_words(decided.steps)}{kept}", highlight=False)
+    console.print(f"{len(about.ticks)} ticks: {in_words(decided.steps)}{kept}")
 
 
 async def _follow(client: Client, namespace: str, name: str) -> None:
@@ -175,7 +175,7 @@ async def _follow(client: Client, namespace: str, name: str) -> None:
         status: Object = (await client.get(BACKFILLS, namespace, name)).get("status") or {}
         words = (status.get("phase") or "", status.get("progress") or "", status.get("message") or "")
         if words != said and words[0]:
-            click.echo(f"{words[0]} {words[1]}: {words[2]}")
+            say(f"{words[0]} {words[1]}: {words[2]}")
             said = words
         if words[0] in FINISHED:
             raise click.exceptions.Exit(0 if words[0] == "Succeeded" else 1)

@@ -3,6 +3,7 @@
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, RUNS
 from tradewind.model.backfill import FINISHED
@@ -24,4 +25,4 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], termin
         desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
         found = await client.patch(resource, namespace, rest, {"spec": {"desiredState": desired}})
         phase = (found.get("status") or {}).get("phase")
-        click.echo(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")
+        say(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from tradewind.cli.follow import look
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, rows
+from tradewind.cli.terminal import Console, say_json
 from tradewind.cli.waits import waits
 from tradewind.cli.whoami import BY, REASON
 from tradewind.control.firing import CAUSE
@@ -50,7 +50,7 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
         for key, made in parts.items():
             data["tasks"].get(key, {})["runs"] = [part.name for part in made]
         data["criticalPath"] = path_data(path)
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        say_json(data)
         return
     console = Console()
     said = {key: words for key, wait in waiting.items() if (words := wait.words(now))}
@@ -62,7 +62,7 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
     ]
     meta = (await client.get(RUNS, namespace, name))["metadata"]
     for label, value in [*_facts(run), *_origin(run, meta.get("annotations") or {}), *made_of]:
-        console.print(f"{label + ':':12} {value}", markup=False, highlight=False)
+        console.print(f"{label + ':':12} {value}")
     if any(row.attempts for row in found):
         console.print()
         console.print(_attempts(found))

@@ -7,6 +7,7 @@ import click
 import yaml
 
 from tradewind.cli.options import settled
+from tradewind.cli.terminal import say
 
 
 @click.command()
@@ -31,10 +32,8 @@ async def _dev(port: int, path: Path) -> None:
         async with session(stop.set, port) as here:
             path.touch(mode=0o600)
             path.write_text(yaml.safe_dump(kubeconfig(here.connection.server, here.token), sort_keys=False))
-            click.echo(f"export KUBECONFIG={path}")
-            click.echo(
-                f"API server at {here.connection.server}; try: kubectl get dags,dagruns. Ctrl-C ends it.", err=True
-            )
+            say(f"export KUBECONFIG={path}")
+            say(f"API server at {here.connection.server}; try: kubectl get dags,dagruns. Ctrl-C ends it.", err=True)
             await stop.wait()
     finally:
         path.unlink(missing_ok=True)

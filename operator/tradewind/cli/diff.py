@@ -10,6 +10,7 @@ from tradewind.cli.options import cluster, connects
 from tradewind.cli.recorded import Past, Recorded, living, past
 from tradewind.cli.run import RESOURCES
 from tradewind.cli.shelf import Shelf
+from tradewind.cli.terminal import say
 from tradewind.cli.unified import show, unified
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
@@ -73,7 +74,7 @@ def _print(before: Any, after: Any, old: str, new: str) -> None:
     if difference := list(unified(before, after, old, new)):
         show(difference)
     else:
-        click.echo(f"no difference between {old} and {new}", err=True)
+        say(f"no difference between {old} and {new}", err=True)
 
 
 def label(found: Past, item: Recorded | None) -> str:

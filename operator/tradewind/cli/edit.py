@@ -8,6 +8,7 @@ import click
 
 from tradewind.cli.follow import look
 from tradewind.cli.options import REASON, cluster, pairs
+from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
@@ -87,10 +88,10 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     edits = [*run.edits, {**edit, **{key: value for key, value in known.items() if value}}]
     version = {"metadata": {"resourceVersion": str(run.version)}}
     await client.patch(RUNS, namespace, name, {**version, "spec": {"edits": edits}})
-    click.echo(f"dagrun/{name} is changed, and goes on (spec.edits[{len(edits) - 1}])")
+    say(f"dagrun/{name} is changed, and goes on (spec.edits[{len(edits) - 1}])")
 
 
 def show(rows: Sequence[tuple[str, str]]) -> None:
     """What becomes of which task."""
     for key, words in rows:
-        click.echo(f"{key}: {words}")
+        say(f"{key}: {words}")

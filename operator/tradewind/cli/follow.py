@@ -5,10 +5,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from rich.console import Console
 from rich.live import Live
 
 from tradewind.cli.picture import Row, drawn, rows
+from tradewind.cli.terminal import Console
 from tradewind.control.podbuild import pod_name
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
@@ -18,6 +18,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID, parse_list
 from tradewind.kube.resources import PODS, RUNS
 from tradewind.model import duration
+from tradewind.model.shown import shown
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.state import FINAL
 
@@ -70,7 +71,7 @@ async def follow(
         with Live(console=console, refresh_per_second=8, transient=True) as live:
             async for last in looks(client, namespace, name):
                 live.update(drawn(*last))
-                live.console.set_window_title(note() or f"tradewind: {name}")
+                live.console.set_window_title(shown(note() or f"tradewind: {name}"))
         if last:
             console.print(drawn(*last))
     if last is None:
@@ -84,12 +85,12 @@ def _say(console: Console, look: tuple[Run, Sequence[Row]], said: dict[str, str]
         if said.get(row.task) != row.state and (row.state in FINAL or row.message or row.live):
             took = f" ({duration.text(row.seconds)})" if row.state in FINAL and row.seconds is not None else ""
             words = f": {row.message}" if row.message else ""
-            console.print(f"{row.task}: {row.state}{took}{words}", highlight=False, soft_wrap=True)
+            console.print(f"{row.task}: {row.state}{took}{words}", soft_wrap=True)
         said[row.task] = row.state
     phase = run.phase or "Queued"
     if said.get("") != phase:
         message = f": {run.status.get('message')}" if run.status.get("message") else ""
-        console.print(f"run {run.name}: {phase}{message}", highlight=False, soft_wrap=True)
+        console.print(f"run {run.name}: {phase}{message}", soft_wrap=True)
         said[""] = phase
 
 
@@ -97,11 +98,11 @@ async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Co
     """The last lines that failed tasks have printed."""
     told = [row for row in found if row.attempts]
     if len(told) > LOGS:
-        console.print(f"{len(told)} tasks failed; the logs of the first {LOGS}:", style="dim", highlight=False)
+        console.print(f"{len(told)} tasks failed; the logs of the first {LOGS}:", style="dim")
     for row in told[:LOGS]:
         task, index = parse_key(row.task)
         pod = pod_name(run.name, task, row.attempts[-1].number, index)
         console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")
         with contextlib.suppress(Exception):
             async for line in client.logs(run.namespace, pod, tailLines=str(lines)):
-                console.print(line.decode(errors="replace"), markup=False, highlight=False, soft_wrap=True)
+                console.log(line.decode(errors="replace"))

@@ -1,17 +1,15 @@
 """`tradewind get`: DAGs, runs, triggers, backfills, assets, approvals or pools in a table."""
 
-import json
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from tradewind.cli import assets
 from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
+from tradewind.cli.terminal import Console, Text, say, say_json
 from tradewind.kube.client import Client, Object
 from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import (
@@ -85,10 +83,10 @@ async def command(
         query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource in (RUNS, TRIGGERS, BACKFILLS) else {}
         items = (await client.list(resource, where, **query))["items"]
     if output == "json":
-        click.echo(json.dumps(items, indent=2, ensure_ascii=False))
+        say_json(items)
         return
     if not items:
-        click.echo(f"no {kind} in {'any namespace' if where is None else f'namespace {namespace}'}", err=True)
+        say(f"no {kind} in {'any namespace' if where is None else f'namespace {namespace}'}", err=True)
         return
     items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
     Console().print(_table(items, resource, all_namespaces and resource.namespaced))

@@ -1,6 +1,5 @@
 """`tradewind lint`: everything that is wrong with manifests, without a cluster."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from tradewind import API_VERSION, GROUP
 from tradewind.cli.manifest import KINDS, BadManifest, Document, Refusal, parse, refused
 from tradewind.cli.options import OUTPUT
 from tradewind.cli.review import review
+from tradewind.cli.terminal import say, say_json
 
 ENDINGS = (".yaml", ".yml", ".json")
 
@@ -45,13 +45,13 @@ def command(paths: tuple[str, ...], output: str) -> None:
             "problems": [_data(item) for item in found],
             "notes": [_data(item) for item in notes],
         }
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        say_json(data)
     else:
         for item in found:
-            click.echo(f"{_shown(item)}: {item.message}")
+            say(f"{_shown(item)}: {item.message}")
         for item in notes:
-            click.echo(f"{_shown(item)}: note: {item.message}", err=True)
-        click.echo(_conclusion(len(documents), found), err=True)
+            say(f"{_shown(item)}: note: {item.message}", err=True)
+        say(_conclusion(len(documents), found), err=True)
     sys.exit(1 if found else 0)
 
 

@@ -3,8 +3,7 @@
 import asyncio
 import getpass
 
-from rich.console import Console
-
+from tradewind.cli.terminal import Console
 from tradewind.control.run import Run
 from tradewind.kube.client import Client
 from tradewind.kube.resources import APPROVALS
@@ -26,8 +25,8 @@ async def approvals(client: Client, run: Run, approve: bool, console: Console) -
             if approve:
                 spec = {"decision": "Approved", "by": getpass.getuser(), "comment": "run -f --approve"}
                 await client.patch(APPROVALS, run.namespace, name, {"spec": spec})
-                console.print(f"{task}: approved{message}", highlight=False, markup=False)
+                console.print(f"{task}: approved{message}")
             else:
                 words = "Ctrl-C and run with --approve, or use `tradewind dev` and `tradewind approve`"
-                console.print(f"{task} waits for approval{message} ({words})", highlight=False, markup=False)
+                console.print(f"{task} waits for approval{message} ({words})")
         await asyncio.sleep(LOOK)

@@ -1,11 +1,11 @@
 """`tradewind logs`: what tasks have printed."""
 
 import asyncio
-import sys
 
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.cli.terminal import say, say_log
 from tradewind.control.observe import unit_of
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Invalid, NotFound
@@ -64,9 +64,8 @@ async def _print(client: Client, pod: Pod, prefix: bool, follow: bool, query: di
     try:
         async for line in client.logs(pod.metadata.namespace, pod.metadata.name, **options):
             if line or not prefix:
-                sys.stdout.write(f"{label}{line.decode(errors='replace')}\n")
-                sys.stdout.flush()
+                say_log(f"{label}{line.decode(errors='replace')}")
     except (NotFound, Invalid):
         return
     except ApiError as error:
-        click.echo(f"{label}{error.message}", err=True)
+        say(f"{label}{error.message}", err=True)

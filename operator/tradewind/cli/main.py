@@ -1,10 +1,12 @@
 """The command `tradewind`, also found by kubectl as `kubectl tradewind`."""
 
 import importlib
+from typing import Any
 
 import click
 
 from tradewind import __version__
+from tradewind.model.shown import shown
 
 COMMANDS = {
     "run": "run",
@@ -48,6 +50,14 @@ class _Lazy(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(f"tradewind.cli.{module}"), name or "command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. What it says when it fails may quote anything."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = shown(error.message)  # type: ignore[misc]
+            raise
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

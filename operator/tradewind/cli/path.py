@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from tradewind.cli.terminal import Text
 from tradewind.cli.waits import began_at
 from tradewind.control.run import Run
 from tradewind.control.view import View

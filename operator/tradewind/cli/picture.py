@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from tradewind.cli.terminal import Text
 from tradewind.control.run import Run
 from tradewind.control.view import View
 from tradewind.kube.pod import Pod
@@ -122,7 +122,7 @@ def _telling(found: Sequence[Row], limit: int) -> list[Row]:
     return ranked[:limit]
 
 
-def headline(run: Run) -> Text:
+def headline(run: Run) -> RenderableType:
     """One line about the run."""
     phase = run.phase or "Queued"
     text = Text.assemble(

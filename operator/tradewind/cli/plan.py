@@ -2,7 +2,6 @@
 
 import asyncio
 import heapq
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
@@ -11,10 +10,10 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.terminal import Console, say, say_json
 from tradewind.control.calendars import Calendars
 from tradewind.control.runstatus import between
 from tradewind.control.templates import rendered
@@ -59,7 +58,7 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
     coming = foresee((tick for tick, _ in ticks), shapes, await _limits(client, namespace, notes))
     if output == "json":
         data = [_data(item, zones[item.tick.trigger, item.tick.at], shapes) for item in coming]
-        click.echo(json.dumps({"runs": data, "notes": notes}, indent=2, ensure_ascii=False))
+        say_json({"runs": data, "notes": notes})
         return
     table = Table("TIME", "DAG", "TRIGGER", "TAKES", "NOTES", box=None, pad_edge=False, header_style="bold")
     for item in coming[:limit]:
@@ -70,9 +69,9 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
     if coming:
         Console().print(table)
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     more = f", the first {limit} are shown (--limit)" if len(coming) > limit else ""
-    click.echo(f"{len(coming)} runs by schedule in the next {ahead}{more}", err=True)
+    say(f"{len(coming)} runs by schedule in the next {ahead}{more}", err=True)
 
 
 async def _ticks(

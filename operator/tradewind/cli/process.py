@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.terminal import ShownFormatter
 from tradewind.control.events import EventSink
 
 OPTIONS = (
@@ -45,4 +46,6 @@ def about_own_pod(events: EventSink, namespace: str) -> Callable[[str, str], Non
 
 def start_logging(level: str) -> None:
     """Logs to stderr from a level on."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -1,6 +1,5 @@
 """`tradewind render`: what a DAG is once its templates are filled in."""
 
-import json
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ from tradewind.cli.manifest import BadManifest, Refusal, parse, refused
 from tradewind.cli.options import OUTPUT, cluster, connects, settled
 from tradewind.cli.readable import Readable
 from tradewind.cli.shelf import Shelf, problems
+from tradewind.cli.terminal import say_document, say_json
 from tradewind.control.templates import rendered
 from tradewind.kube.client import Client
 from tradewind.plan.define import defined
@@ -47,9 +47,9 @@ def command(ctx: click.Context, /, dag: str | None, sources: tuple[str, ...], ou
     else:
         raise click.UsageError("name a DAG of the cluster, or give manifests with -f")
     if output == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        say_json(found)
     else:
-        click.echo(yaml.dump_all(found, Dumper=Readable, sort_keys=False, allow_unicode=True, width=120), nl=False)
+        say_document(yaml.dump_all(found, Dumper=Readable, sort_keys=False, allow_unicode=True, width=120))
 
 
 command = connects("Namespace on the cluster.")(command)

@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 
 from tradewind.cli.edit import show
 from tradewind.cli.follow import follow, look
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
 from tradewind.cli.run import conclude, run_body, values
+from tradewind.cli.terminal import Console, say
 from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import read_run
@@ -79,7 +79,7 @@ async def command(
     if not everything:
         body["spec"]["reuse"] = reuse.model_dump(exclude_defaults=True)
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
-    click.echo(f"dagrun/{created.name} started")
+    say(f"dagrun/{created.name} started")
     if watch:
         console = Console()
         ended, rows = await follow(client, namespace, created.name, console, lambda: "")

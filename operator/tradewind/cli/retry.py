@@ -4,6 +4,7 @@ import click
 
 from tradewind.cli.follow import picture
 from tradewind.cli.options import REASON, cluster
+from tradewind.cli.terminal import say
 from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
@@ -28,7 +29,7 @@ async def command(client: Client, namespace: str, run: str, reason: str, dry_run
     groups = {row.task.partition("[")[0] for row in rows if "[" in row.task}
     again = [row for row in rows if row.state in AGAIN and row.task not in groups]
     for row in again:
-        click.echo(f"{row.task}: {row.state}")
+        say(f"{row.task}: {row.state}")
     if not again:
         raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
     if dry_run:
@@ -36,4 +37,4 @@ async def command(client: Client, namespace: str, run: str, reason: str, dry_run
     annotations = await signed(client, reason)
     body = {"metadata": {"annotations": annotations}, "spec": {"retryFailed": found.rounds + 1}}
     await client.patch(RUNS, namespace, run, body)
-    click.echo(f"dagrun/{run} tries again what failed (spec.retryFailed: {found.rounds + 1})")
+    say(f"dagrun/{run} tries again what failed (spec.retryFailed: {found.rounds + 1})")

@@ -1,16 +1,14 @@
 """`tradewind revisions`: the specs that a DAG has had."""
 
-import json
 from collections import Counter
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.recorded import Past, past
+from tradewind.cli.terminal import Console, Text, say, say_json
 from tradewind.control.revisionhistory import uses
 from tradewind.kube.client import Client
 
@@ -24,18 +22,16 @@ async def command(client: Client, namespace: str, dag: str, output: str) -> None
     found = await past(client, namespace, dag)
     runs = await uses(client, namespace, dag)
     if output == "json":
-        click.echo(json.dumps(_data(found, runs), indent=2, ensure_ascii=False))
+        say_json(_data(found, runs))
         return
     if not found.revisions:
-        click.echo(f"dag/{dag} has no revisions; {found.told()}", err=True)
+        say(f"dag/{dag} has no revisions; {found.told()}", err=True)
         return
     Console().print(_table(found, runs))
     if found.dag is None:
-        click.echo(f"DAG {dag!r} was deleted: its revisions go with the last runs that use them", err=True)
+        say(f"DAG {dag!r} was deleted: its revisions go with the last runs that use them", err=True)
     elif found.current is None:
-        click.echo(
-            f"the spec of dag/{dag} is not recorded: it is invalid, or the operator has not seen it yet", err=True
-        )
+        say(f"the spec of dag/{dag} is not recorded: it is invalid, or the operator has not seen it yet", err=True)
 
 
 def _table(found: Past, runs: Counter[str]) -> Table:

@@ -6,6 +6,7 @@ import orjson
 from tradewind.cli.diff import LAST_APPLIED, label
 from tradewind.cli.options import cluster
 from tradewind.cli.recorded import Recorded, living
+from tradewind.cli.terminal import say
 from tradewind.cli.unified import show, unified
 from tradewind.control.review import sound
 from tradewind.control.revisions import CAUSE, ROLLBACK
@@ -28,14 +29,14 @@ async def command(client: Client, namespace: str, dag: str, to: int | None, dry_
     if target is None:
         raise click.ClickException(f"dag/{dag} has no revision before the current one; {found.told()}")
     if target is found.current or target.spec == found.spec:
-        click.echo(f"nothing to do: revision {target.number} is the current one")
+        say(f"nothing to do: revision {target.number} is the current one")
         return
     _check(target)
     show(list(unified(found.spec, target.spec, label(found, found.current), label(found, target))))
     if dry_run or found.dag is None:
         return
     await replace(client, namespace, found.dag, target)
-    click.echo(f"dag/{dag} rolled back to revision {target.number}")
+    say(f"dag/{dag} rolled back to revision {target.number}")
 
 
 def _check(target: Recorded) -> None:

@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import json
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 
 from tradewind import API_VERSION
 from tradewind.cli import manifest
@@ -22,6 +20,7 @@ from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.cli.shelf import Shelf
+from tradewind.cli.terminal import Console, say, say_json
 from tradewind.cli.whoami import signed
 from tradewind.control.origin import MANUAL
 from tradewind.control.run import Run, read_run
@@ -136,7 +135,7 @@ async def _run_there(
     body["metadata"]["annotations"] = await signed(client, reason)
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     if not watch:
-        print(created.name if output == "text" else json.dumps({"run": created.name, "namespace": namespace}))
+        say(created.name if output == "text" else json.dumps({"run": created.name, "namespace": namespace}))
         return True
     console = Console(stderr=output == "json")
     run, found_rows = await follow(client, namespace, created.name, console, lambda: "")
@@ -195,7 +194,7 @@ async def run_here(
                     await here.client.apply(RESOURCES[document.kind], "default", document.name, _plain(document.body))
             created = read_run(orjson.loads(await here.client.create(RUNS, "default", body, fieldValidation="Strict")))
             for words in ignored(plain):
-                console.print(f"note: {words}", style="dim", highlight=False)
+                console.print(f"note: {words}", style="dim")
             beside = [_cancel_when(cancelled, here.client, created), approvals(here.client, created, approve, console)]
             async with tasks(beside):
                 run, rows = await follow(here.client, "default", created.name, console, lambda: "")
@@ -206,29 +205,27 @@ async def run_here(
 
 async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run) -> None:
     await cancelled.wait()
-    print("\ncancelling (Ctrl-C again: end at once)", file=sys.stderr)
+    say("\ncancelling (Ctrl-C again: end at once)", err=True)
     await client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
 
 
 async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, console: Console) -> bool:
     """Shows outputs or logs; whether the run succeeded."""
     if output == "json":
-        print(json.dumps(as_data(run, rows), indent=2, ensure_ascii=False))
+        say_json(as_data(run, rows))
     elif run.phase == "Succeeded":
         outputs = run.status.get("outputs") or {}
         for task, values_ in list(outputs.items())[:SHOWN]:
             text = json.dumps(values_, ensure_ascii=False)
             console.print(
                 f"{task}: {text if len(text) <= 300 else text[:297] + '...'}",
-                markup=False,
-                highlight=False,
                 soft_wrap=True,
             )
         if len(outputs) > SHOWN:
-            console.print(f"and outputs of {len(outputs) - SHOWN} more: see -o json", style="dim", highlight=False)
+            console.print(f"and outputs of {len(outputs) - SHOWN} more: see -o json", style="dim")
         if results := run.status.get("results"):
             words = f"results: {json.dumps(results, ensure_ascii=False)}"
-            console.print(words, markup=False, highlight=False, soft_wrap=True)
+            console.print(words, soft_wrap=True)
     if run.phase == "Failed":
         with contextlib.suppress(BrokenPipeError):
             await print_logs(client, run, failed(rows), console)

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from tradewind.cli.survey import Surveyed
+from tradewind.cli.terminal import Text
 from tradewind.cli.wait import WORK, Cause, Wait
 from tradewind.control.run import Run
 from tradewind.model import duration

@@ -3,6 +3,7 @@
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.model.backfill import FINISHED
@@ -39,7 +40,7 @@ async def _set(client: Client, namespace: str, name: str, suspended: bool) -> No
         raise click.ClickException(f"{name}: write a run's name, dag/NAME, trigger/NAME or backfill/NAME")
     if kind in SWITCHED:
         await client.patch(SWITCHED[kind], namespace, rest, {"spec": {"suspend": suspended}})
-        click.echo(f"{kind}/{rest} {words}")
+        say(f"{kind}/{rest} {words}")
         return
     resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
     found = await client.get(resource, namespace, rest)
@@ -50,4 +51,4 @@ async def _set(client: Client, namespace: str, name: str, suspended: bool) -> No
     if desired in ("Cancelled", "Terminated"):
         raise click.ClickException(f"{kind}/{rest} is being stopped (spec.desiredState: {desired})")
     await client.patch(resource, namespace, rest, {"spec": {"desiredState": "Suspended" if suspended else "Running"}})
-    click.echo(f"{kind}/{rest} {words}")
+    say(f"{kind}/{rest} {words}")

@@ -1,18 +1,17 @@
 """`tradewind top`: where waiting time goes now."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from tradewind.cli.options import OUTPUT, cluster, explained
 from tradewind.cli.summary import as_data, drawn
 from tradewind.cli.survey import survey
+from tradewind.cli.terminal import Console, Text, say_json
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Unavailable
@@ -46,14 +45,14 @@ async def command(
         await _watch(look)
     elif output == "json":
         now = time.time()
-        click.echo(json.dumps(as_data(await survey(client, where, dag, revisions, now), now), indent=2))
+        say_json(as_data(await survey(client, where, dag, revisions, now), now))
     else:
-        Console(highlight=False).print(await look())
+        Console().print(await look())
 
 
 async def _watch(look: Callable[[], Awaitable[RenderableType]]) -> None:
     """Shows one look after another until it is interrupted; the last one stays on the screen."""
-    console = Console(highlight=False)
+    console = Console()
     last: RenderableType = Text()
     try:
         with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:

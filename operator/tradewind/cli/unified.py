@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from rich.console import Console
-from rich.text import Text
 
 from tradewind.cli.readable import Readable
+from tradewind.cli.terminal import Console, Text
 
 LOOKS = {"+": "green", "-": "red", "@": "cyan"}
 

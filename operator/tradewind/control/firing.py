@@ -14,6 +14,7 @@ from tradewind.kube.fairqueue import Lane
 from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import RUNS
 from tradewind.kube.writes import flow
+from tradewind.model.shown import shown
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan.params import resolve
@@ -90,7 +91,7 @@ def body(trigger: Known, firing: Firing, found: Given) -> Object:
         "priority": trigger.spec.priority,
         "queue": firing.queue,
     }
-    annotations = {CAUSE: firing.cause[:1_024]} if firing.cause else {}
+    annotations = {CAUSE: shown(firing.cause[:1_024])} if firing.cause else {}
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",

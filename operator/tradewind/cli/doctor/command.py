@@ -1,18 +1,16 @@
 """The command."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from tradewind.cli.doctor.bundle import Bundle, fill
 from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.finding import Finding, Level
 from tradewind.cli.doctor.gather import gather
 from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.terminal import Console, Text, say_json
 from tradewind.kube.client import Client
 from tradewind.model.crd import manifests
 
@@ -43,16 +41,20 @@ async def command(
     """Look whether the cluster and what is installed on it are well, and say what to do where they are not. Exit code 1 when there is a
     problem."""
     told = Console(stderr=True)
-    with told.status("looking at the API server …") as status:
+    with told.status(Text("looking at the API server …")) as status:
         facts = await gather(
-            client, namespace, all_namespaces, operator_namespace, lambda what: status.update(f"looking at {what} …")
+            client,
+            namespace,
+            all_namespaces,
+            operator_namespace,
+            lambda what: status.update(Text(f"looking at {what} …")),
         )
         found = findings(facts, manifests())
         if bundle:
             made = Bundle(bundle)
-            await fill(made, client, facts, found, lambda what: status.update(f"reading {what} …"))
+            await fill(made, client, facts, found, lambda what: status.update(Text(f"reading {what} …")))
     if output == "json":
-        click.echo(json.dumps([finding.data() for finding in found], indent=2))
+        say_json([finding.data() for finding in found])
     else:
         _show(found)
     if bundle:
@@ -62,7 +64,7 @@ async def command(
 
 
 def _show(found: Sequence[Finding]) -> None:
-    console, width = Console(highlight=False, soft_wrap=True), max(len(finding.check) for finding in found)
+    console, width = Console(soft_wrap=True), max(len(finding.check) for finding in found)
     for finding in found:
         head = Text(f"{finding.level:8}", style=STYLES[finding.level])
         console.print(Text.assemble(head, f"{finding.check:{width}}  {finding.what}"))
@@ -82,4 +84,4 @@ def _write(bundle: Bundle, console: Console) -> None:
     )
     console.print("before you send it: names, images and messages are in it.")
     for note in bundle.notes:
-        console.print(f"  not in it: {note}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  not in it: {note}", soft_wrap=True)

@@ -1,0 +1,28 @@
+"""Foreign text for people: control characters as what they are, so that a terminal obeys none of them."""
+
+import re
+
+_CONTROLS = [
+    *range(0x20),
+    *range(0x7F, 0xA0),  # DEL and the C1 controls: U+009B begins a sequence as ESC [ does
+    0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A),  # turn the direction of writing
+    *range(0xD800, 0xE000),  # halves of surrogate pairs, which no terminal can be sent
+]  # fmt: skip
+_ESCAPES = {
+    code: f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}" for code in _CONTROLS if code not in (0x09, 0x0A)
+}
+_COLOURS = re.compile(r"(\x1b\[[0-9;]*m)")
+_PLAIN = "\x1b[0m"
+
+
+def shown(text: str) -> str:
+    """The text with `\\x1b` for the character ESC, `\\u202e` for one that turns the direction, and so on; newlines and tabs stay. Since
+    JSON writes what is below U+0020 as escapes anyway, a JSON document means the same afterwards."""
+    return text.translate(_ESCAPES)
+
+
+def coloured(text: str) -> str:
+    """The same for a line of a log, whose colours stay and end with it: they hide nothing but that line, and move no cursor."""
+    parts = _COLOURS.split(text)
+    found = "".join(part if at % 2 else shown(part) for at, part in enumerate(parts))
+    return found + _PLAIN if len(parts) > 1 else found
