@@ -192,6 +192,28 @@ async def test_who_edits_a_run_or_decides_an_approval_can_not_be_someone_else(by
     assert await admit(request("Approval", {**mine, "comment": "x"}, old=mine), Cluster()) == Verdict()
 
 
+EDIT = {"action": "Skip", "tasks": ["a"], "by": "ada"}
+EVES = {**EDIT, "by": "eve"}
+OTHERS = {"run": "r", "task": "a", "decision": "Approved", "by": "eve", "answers": {"n": "none"}}
+FORGED: dict[str, tuple[str, Body, Body | None, str]] = {
+    "an edit in the place of another": ("DAGRun", {"edits": [EDIT]}, {"edits": [EVES]}, "spec.edits[0]"),
+    "an edit of another, repeated": ("DAGRun", {"edits": [EVES, EVES]}, {"edits": [EVES]}, "spec.edits[1].by"),
+    "another's edit before one's own": ("DAGRun", {"edits": [EVES, EDIT]}, {"edits": [EDIT]}, "spec.edits[0]"),
+    "a run that comes with an edit": ("DAGRun", {"edits": [EVES]}, None, "spec.edits[0].by"),
+    "answers that fit another's decision": ("Approval", {**OTHERS, "answers": {"n": 1}}, OTHERS, "spec.by"),
+    "a decision handed to another": ("Approval", OTHERS, {**OTHERS, "by": "ada"}, "spec.by"),
+    "an approval that comes with a decision": ("Approval", {**OTHERS, "by": "ada"}, None, "spec.decision"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_nobody_writes_in_anothers_name_by_a_detour(name: str) -> None:
+    kind, spec, old, path = FORGED[name]
+    dag = {"dag": "d"} if kind == "DAGRun" else {}
+    made = request(kind, {**dag, **spec}, old=None if old is None else {**dag, **old})
+    assert [problem.path for problem in (await admit(made, Cluster(d=GOOD))).problems] == [path]
+
+
 REVIEW = {
     "apiVersion": "admission.k8s.io/v1",
     "kind": "AdmissionReview",

@@ -5,6 +5,7 @@ import asyncio
 from typing import Any
 
 import orjson
+import pytest
 from tradewind.control.approvals import Approvals, Question
 from tradewind.control.podbuild import other_pod_name
 from tradewind.control.subdag import Call, SubDAGs
@@ -39,6 +40,43 @@ class Api(Server):
         return {name for plural, name in self.objects if plural == resource.plural}
 
 
+def change(body: Body, **spec: str) -> None:
+    """Somebody changes an object, which an API server counts."""
+    body["spec"] |= spec
+    body["metadata"]["generation"] += 1
+
+
+QUESTION = Question(("r-ask-1", OTHER), "ask", "Release 2?", {}, None)
+ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({**ASKED, "decision": "Approved", "by": "alice"}, "it was made with a decision"),
+        ({**ASKED, "message": "Tidy up?"}, "it asks something else"),
+        ({**ASKED, "task": "another"}, "it asks something else"),
+    ],
+)
+async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: Body, words: str) -> None:
+    """Whoever may create approvals knows the name that the operator will ask for. What he made is sealed, so that no later change turns it
+    into a decision, and another object asks."""
+    api = Api(0.0)
+    forged = api.of("ours", APPROVALS, "r-ask-1", spec=made)
+    approvals = Approvals(api, lambda: 0.0)
+    names: list[str] = []
+    asked = asyncio.ensure_future(approvals.decide(RUN, QUESTION, names.append))
+    async with asyncio.timeout(5):
+        while not names:
+            await asyncio.sleep(0)
+    assert names == [OTHER] and forged["status"]["outcome"] == "Invalid" and words in forged["status"]["message"]
+    change(forged, comment="who made this?", decision="Approved", by="alice")
+    approvals.seen(forged)
+    change(api.objects[APPROVALS.plural, OTHER], decision="Rejected", by="bob")
+    approvals.seen(api.objects[APPROVALS.plural, OTHER])
+    assert (await asked).outcome == "Rejected"
+
+
 async def test_a_decision_about_another_run_is_none_about_this_one() -> None:
     api = Api(0.0)
     api.of("another", APPROVALS, "r-ask-1", spec={"decision": "Approved", "by": "somebody"})
@@ -49,7 +87,7 @@ async def test_a_decision_about_another_run_is_none_about_this_one() -> None:
         while len(api.names(APPROVALS)) < 2:
             await asyncio.sleep(0)
     ours = api.objects[APPROVALS.plural, OTHER]
-    ours["spec"]["decision"] = "Rejected"
+    change(ours, decision="Rejected")
     approvals.seen(ours)
     assert (await asked).outcome == "Rejected" and set(names) == {OTHER}
     # The other run's is gone: the question is still the one that was asked.

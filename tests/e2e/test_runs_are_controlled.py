@@ -305,3 +305,74 @@ async def test_a_new_run_takes_over_what_another_has_done(operated: World) -> No
         await operated.create(client, RUNS, body)
         status = await operated.finished(client, "again-bad")
         assert status["phase"] == "Failed" and "spec.reuse.run: there is no run 'nowhere'" in status["message"]
+
+
+GUARDED = {
+    "ok": {"approval": {}},
+    "gate": {"dependsOn": ["ok"], "compute": {"by": "tasks.ok.outputs.by"}},
+    "deploy": {"dependsOn": ["gate"], "compute": {"by": "tasks.gate.outputs.by"}},
+}
+FORGED = {"approved": True, "by": "alice"}
+
+
+@pytest.mark.parametrize("task", ["ok", "gate"])
+async def test_no_edit_passes_an_approval(operated: World, task: str) -> None:
+    """Neither by the command line, nor past it, nor in a run that is made with it."""
+    edit = {"action": "Succeed", "tasks": [task], "by": "mallory", "outputs": {"ok": FORGED, "gate": FORGED}}
+    async with operated.client() as client:
+        run = await started(operated, client, f"guarded-{task}", GUARDED)
+        await asked(operated, client, run)
+        refused = tradewind(operated, "mark", run, "succeeded", task)
+        assert refused.returncode == 1 and "`tradewind approve`" in refused.stderr
+        await client.patch(RUNS, operated.namespace, run, {"spec": {"edits": [edit]}})
+        made = {
+            "apiVersion": "tradewind.dev/v1alpha1", "kind": "DAGRun", "metadata": {"name": f"made-{task}"},
+            "spec": {"dag": f"guarded-{task}", "edits": [edit]},
+        }  # fmt: skip
+        await operated.create(client, RUNS, made)
+        for name in (run, f"made-{task}"):
+            status = (await operated.until(client, name, lambda status: status.get("edited") == 1))["status"]
+            told = {item["type"]: item for item in status["conditions"]}["Edited"]
+            assert told["status"] == "False" and "spec.edits[0].tasks[0]" in told["message"]
+            await asked(operated, client, name)
+            assert tradewind(operated, "approve", name).returncode == 0
+            status = await operated.finished(client, name)
+            assert outputs(status)["deploy"] == {"by": outputs(status)["ok"]["by"]} != {"by": "alice"}
+        with pytest.raises(Invalid, match="edits that are there can't be changed"):
+            changed = [{**edit, "by": "alice"}, edit]
+            await client.patch(RUNS, operated.namespace, run, {"spec": {"edits": changed}})
+
+
+async def test_a_decision_is_taken_over_by_runs_about_the_same_alone(operated: World) -> None:
+    async with operated.client() as client:
+        params = {"version": {"default": "1"}}
+        run = await started(operated, client, "released", GUARDED, params=params)
+        await asked(operated, client, run)
+        only = tradewind(operated, "rerun", run, "--only", "deploy", "--no-watch")
+        assert only.returncode == 1 and "approval ok is needed, and was not given to run" in only.stderr
+        assert tradewind(operated, "approve", run).returncode == 0
+        await operated.finished(client, run)
+        for more, first in (((), "ok: Succeeded, decided in run"), (("--param", "version=2"), "ok: runs")):
+            shown = tradewind(operated, "rerun", run, "--from", "deploy", *more, "--dry-run")
+            assert shown.stdout.startswith(first), (shown.stdout, shown.stderr)
+        body = {
+            "apiVersion": "tradewind.dev/v1alpha1", "kind": "DAGRun", "metadata": {"name": "released-2"},
+            "spec": {"dag": "released", "params": {"version": "2"}, "reuse": {"run": run, "only": ["deploy"]}},
+        }  # fmt: skip
+        await operated.create(client, RUNS, body)
+        status = await operated.finished(client, "released-2")
+        assert status["phase"] == "Failed" and "spec.reuse.only: approval ok is needed" in status["message"]
+
+
+async def test_a_task_whose_own_run_asks_is_not_marked(operated: World) -> None:
+    async with operated.client() as client:
+        for name, tasks in (("inner", GUARDED), ("middle", {"in": {"dag": {"name": "inner"}}})):
+            await client.create(DAGS, operated.namespace, operated.dag(name, tasks))
+        run = await started(
+            operated, client, "outer", {"release": {"dag": {"name": "middle"}}, "free": {"wait": {"duration": "1h"}}}
+        )
+        await operated.until(client, run, lambda status: status.get("waiting"))
+        refused = tradewind(operated, "mark", run, "succeeded", "release")
+        assert "release makes a run of DAG middle, which asks for approvals: only a decision ends it" in refused.stderr
+        assert tradewind(operated, "mark", run, "succeeded", "free").returncode == 0
+        assert tradewind(operated, "cancel", run).returncode == 0

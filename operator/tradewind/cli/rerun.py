@@ -11,6 +11,7 @@ from tradewind.cli.options import PARAM, REASON, cluster, pairs
 from tradewind.cli.run import conclude, run_body, values
 from tradewind.cli.terminal import Console, say
 from tradewind.cli.whoami import signed
+from tradewind.control.asking import asking
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import read_run
 from tradewind.control.templates import rendered
@@ -62,14 +63,19 @@ async def command(
     except Invalid as error:
         raise click.ClickException(f"dag/{other.dag} is invalid: {error}") from None
     given = {**other.params, **values(definition.spec.params, pairs(params))}
-    if problems := resolve(definition.spec.params, given)[1]:
+    in_force, problems = resolve(definition.spec.params, given)
+    if problems:
         raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
     body = run_body(other.dag, given)
     body["spec"] |= other.dates  # It is about the same data.
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
     if wrong := [*reuse_problems(reuse, definition)]:
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
-    taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse)
+    within = await asking(client, namespace, definition)
+    try:
+        taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse, in_force, within)
+    except Invalid as error:
+        raise click.ClickException(str(error)) from None
     keys = {item.key for item in taken}
     show([(item.key, f"{item.state}, {item.why}") for item in taken])
     show([(name, "runs") for name in definition.graph.order if name not in keys and f"{name}[0]" not in keys])

@@ -125,9 +125,12 @@ async def _run(request: Request, asks: Asks) -> Verdict:
 
 
 async def _approval(request: Request, asks: Asks) -> Verdict:
-    """Who decides says so himself."""
+    """Who decides says so himself, and whoever changes a decision takes it over. One that comes with its object is nobody's."""
     spec = _fields(request.spec)
-    by, decided = spec.get("by"), spec.get("decision") != request.before.get("decision")
+    by, decided = spec.get("by"), bool(spec.get("decision"))
+    if decided and request.old is None:
+        words, instead = "an approval is not made with a decision", "create it without, and change it"
+        return Verdict([Problem("spec.decision", words, instead)])
     if decided and by != request.user:
         words = f"{str(by)[:80]!r} is not who sends this"
         return Verdict([Problem("spec.by", words, f"write {request.user!r}")])
@@ -194,9 +197,13 @@ REVIEWERS: Mapping[str, Reviewer] = {
 
 
 def forged(path: str, new: Sequence[Body], old: Sequence[Body], user: str) -> Iterator[Problem]:
-    """Entries of a list that are new in a request and say, in `by`, that they are someone else's than the one who sends it."""
+    """Entries of a list that only grows which say, in `by`, that they are someone else's than the one who sends it; and those that were
+    there and are changed."""
     for index, entry in enumerate(new):
-        if entry not in old and entry.get("by") != user:
+        if index < len(old):
+            if entry != old[index]:
+                yield Problem(f"{path}[{index}]", "was there before and can't be changed", "add another at the end")
+        elif entry.get("by") != user:
             words = f"{str(entry.get('by'))[:80]!r} is not who sends this"
             yield Problem(f"{path}[{index}].by", words, f"write {user!r}")
 

@@ -85,7 +85,7 @@ class Approvals:
         """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for one whose name begins
         alike, is none of it."""
         for name in question.names:
-            if found := await self._own(run, name):
+            if found := await self._own(run, question, name):
                 return found
         deadline = "" if question.timeout is None else stamp(self._clock() + question.timeout)
         spec = {
@@ -107,17 +107,25 @@ class Approvals:
                 made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
                 return made
             except AlreadyExists:
-                if found := await self._own(run, name):
+                if found := await self._own(run, question, name):
                     return found
-        raise AlreadyExists(409, "AlreadyExists", f"there is an approval {question.names[0]} already, of another run")
+        words = f"there is an approval {question.names[0]} already, of another run or made by somebody: delete it"
+        raise AlreadyExists(409, "AlreadyExists", words)
 
-    async def _own(self, run: RunFacts, name: str) -> Object | None:
+    async def _own(self, run: RunFacts, question: Question, name: str) -> Object | None:
+        """The object of this name, if it asks this question for this run and nobody made it with its decision."""
         try:
             found = await self._client.get(APPROVALS, run.namespace, name)
         except NotFound:
             return None
         owners = found["metadata"].get("ownerReferences") or ()
-        return found if any(item.get("uid") == run.uid for item in owners) else None
+        if not any(item.get("uid") == run.uid for item in owners):
+            return None
+        if not (wrong := _forged(found, run, question)):
+            return found
+        if (found.get("status") or {}).get("outcome") != "Invalid":
+            await self._write(found, {"outcome": "Invalid", "message": wrong})
+        return None
 
     def _left(self, body: Object, timeout: float | None) -> float | None:
         """Seconds until it is too late."""
@@ -136,15 +144,34 @@ class Approvals:
         if status.get("outcome") == "Expired" or (not outcome and late):
             outcome = "Expired"
         wanted = {"outcome": outcome or "Pending", "message": message}
-        if any(status.get(name, "") != value for name, value in wanted.items()):
-            meta = body["metadata"]
-            patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": wanted}
-            try:
-                await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
-            except (Conflict, Invalid, NotFound):
-                self.seen(body)  # It has changed meanwhile: look again.
-                return None
+        if any(status.get(name, "") != value for name, value in wanted.items()) and not await self._write(body, wanted):
+            self.seen(body)  # It has changed meanwhile: look again.
+            return None
         if not outcome:
             return None
         who = {"by": spec.get("by", ""), "comment": spec.get("comment", ""), "answers": answers}
         return Decision(outcome, {"approved": outcome == "Approved", **who})
+
+    async def _write(self, body: Object, status: dict[str, str]) -> bool:
+        """Writes the status, unless the object has changed; whether it did."""
+        meta = body["metadata"]
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": status}
+        try:
+            await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
+        except (Conflict, Invalid, NotFound):
+            return False
+        return True
+
+
+def _forged(body: Object, run: RunFacts, question: Question) -> str:
+    """What is wrong with an Approval that bears the right name; empty when it is what the operator made."""
+    spec, status = body["spec"], body.get("status") or {}
+    if status.get("outcome") == "Invalid":
+        return str(status.get("message"))
+    asked = (spec.get("run"), spec.get("task"), spec.get("message") or "")
+    if asked != (run.name, question.task, question.message):
+        return "it asks something else than the run: somebody made it, and no decision about it counts"
+    # The API server counts changes of the spec from 1, whatever a creator writes.
+    if spec.get("decision") and body["metadata"].get("generation") == 1:
+        return "it was made with a decision: only who changes an Approval decides"
+    return ""

@@ -6,6 +6,7 @@ from heapq import nsmallest
 from typing import Any
 
 from tradewind.control import runstatus
+from tradewind.control.asking import asking
 from tradewind.control.concurrency import NEXT, Peer, age, in_queue, key_of, key_of_peer, turn, verdict
 from tradewind.control.fresh import Fresh
 from tradewind.control.revisions import Revisions, change_cause
@@ -83,7 +84,7 @@ class Beginner:
         if held := self._held(view, definition, params, peers()):
             return held
         try:
-            taken, outputs = await self._taken_over(run, definition)
+            taken, outputs = await self._taken_over(run, definition, params)
         except Invalid as error:
             view.admitted = False
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidReuse", str(error), now))
@@ -93,7 +94,9 @@ class Beginner:
         begun = runstatus.begun(run, revision, params, len(definition.tasks), self._clock(), taken, outputs)
         return Beginning(begun)
 
-    async def _taken_over(self, run: Run, definition: Definition) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
+    async def _taken_over(
+        self, run: Run, definition: Definition, params: Mapping[str, Any]
+    ) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
         """What the run takes over from another one, with the outputs of that. Raises Invalid."""
         if run.reuse is None:
             return (), {}
@@ -113,7 +116,8 @@ class Beginner:
             raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
         board = picture(other, revision, {}).board
         assert board is not None  # noqa: S101 - the picture has bound it
-        return taken_over(board, definition, reuse), other.status.get("outputs") or {}
+        within = await asking(self._client, run.namespace, definition)
+        return taken_over(board, definition, reuse, params, within), other.status.get("outputs") or {}
 
     def forget(self, namespace: str, dag: str) -> None:
         """A DAG has no runs under way any more."""

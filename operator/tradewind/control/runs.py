@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from tradewind.control import latency, runstatus
 from tradewind.control.approvals import Approvals
+from tradewind.control.asking import reworked
 from tradewind.control.begin import Beginner
 from tradewind.control.cancel import cancel
 from tradewind.control.events import EventSink
@@ -41,13 +42,10 @@ from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.duration import seconds, stamp
-from tradewind.model.run import Edit
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
 from tradewind.plan.definition import Definition
 from tradewind.plan.pool import PoolId
-from tradewind.plan.read import read
-from tradewind.plan.rework import rework
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -272,10 +270,9 @@ class RunReconciler:
 
     async def _rework(self, view: View, run: Run, board: Board) -> None:
         """Does what people asked for: notes what is to be forgotten and what is said by hand. The next pass goes on from there."""
-        edits = [read(Edit, edit, f"spec.edits[{at}]") for at, edit in enumerate(run.edits)][run.edited :]
-        changes, problems = rework(board, edits, run.edited, run.retried)
-        self._teller.reworked(run, edits, problems)
-        await self._write(view, run, board, Plan(), Asked(edits, changes, problems))
+        asked = await reworked(self._client, run, board)
+        self._teller.reworked(run, asked.edits, asked.problems)
+        await self._write(view, run, board, Plan(), asked)
         self.wake(run.uid)
 
     async def _write(

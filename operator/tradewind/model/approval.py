@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import Anything, Model, Name, ShortText, Text, crd, rule
 from tradewind.model.value import Param
 
-Outcome = Literal["Pending", "Approved", "Rejected", "Expired"]
+Outcome = Literal["Pending", "Approved", "Rejected", "Expired", "Invalid"]
 
 
 class ApprovalSpec(Model):
@@ -54,9 +54,10 @@ class ApprovalStatus(Model):
     """What became of it."""
 
     outcome: Outcome = "Pending"
-    """Pending until there is a decision that can be accepted, or it is too late."""
+    """Pending until there is a decision that can be accepted, or it is too late. Invalid: the operator did not ask this, or nobody decided
+    it, and the run waits for another Approval."""
     message: ShortText = ""
-    """What is wrong with the answers, if something is."""
+    """What is wrong, if something is."""
 
 
 class Approval(Model):

@@ -10,6 +10,7 @@ from tradewind.model.condition import Conditions
 
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
 DateTime = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
+MOST_EDITS = 200
 FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 
@@ -52,6 +53,13 @@ class DAGRunSpec(Model):
                     "edits are added at the end, never removed: Clear undoes a mark",
                     fieldPath=".edits",
                 ),
+                rule(
+                    f"!has(oldSelf.edits) || !has(self.edits) || {list(range(0, MOST_EDITS, 20))}.all(i, {list(range(20))}"
+                    ".all(j, i + j >= oldSelf.edits.size() || i + j >= self.edits.size()"
+                    " || self.edits[i + j] == oldSelf.edits[i + j]))",
+                    "edits that are there can't be changed: add another at the end",
+                    fieldPath=".edits",
+                ),
                 rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
                 *(
                     rule(
@@ -83,7 +91,7 @@ class DAGRunSpec(Model):
     retry_failed: Annotated[int, Field(ge=0, le=1_000)] = 0
     """Raise it by one to give every task and item that failed for good a fresh budget of retries. What succeeded is kept; a run that
     has ended goes on."""
-    edits: Annotated[list[Edit], Field(max_length=200)] = []
+    edits: Annotated[list[Edit], Field(max_length=MOST_EDITS)] = []
     """What people changed about this run, in order; add to it at the end. Each is done once. A run that has ended goes on."""
     reuse: Reuse | None = None
     """Takes over results of another run of the same DAG."""

@@ -1,13 +1,15 @@
 """Working on a run: what is to be forgotten, and what is said by hand, for what someone asks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from tradewind.model.run import Edit, Reuse
+from tradewind.plan.approved import DECIDED, Approvals, decided, given, same
 from tradewind.plan.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import reach
-from tradewind.plan.problem import Problem
+from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.state import BAD, FINAL, State
 
 Change = Cleared | Fixed
@@ -15,21 +17,28 @@ MARKS = {"Succeed": State.SUCCEEDED, "Fail": State.FAILED, "Skip": State.SKIPPED
 
 
 def rework(
-    board: Board, edits: Sequence[Edit], first: int = 0, retried: bool = False
+    board: Board, edits: Sequence[Edit], first: int = 0, retried: bool = False, within: Collection[str] = ()
 ) -> tuple[list[Change], list[Problem]]:
     """What edits (the first of which has the number `first`) and a retry of what failed come to, given the board as it stands, and
-    what is wrong with edits, which then do nothing. Each key is there once, with what was asked for last."""
+    what is wrong with edits, which then do nothing. Each key is there once, with what was asked for last. Runs of the DAGs in `within`
+    ask for approvals."""
     changes: dict[str, Change] = {}
     problems: list[Problem] = []
+    approvals = Approvals(board.definition, within)
     if retried:
-        changes |= _again(board, {task for task, state in board.states.items() if state in (*BAD, State.CANCELLED)})
+        failed = {task for task, state in board.states.items() if state in (*BAD, State.CANCELLED)}
+        changes |= _again(board, failed)
+        below = reach(failed, board.definition.graph.downstream)
+        asked = [name for name in approvals.asking if name in below and _ran(board, name)]
+        changes |= _clear(board, asked)
     for number, edit in enumerate(edits, first):
-        found = list(_wrong(board, edit, f"spec.edits[{number}]"))
+        path = f"spec.edits[{number}]"
+        found = [*_wrong(board, edit, path)] or [*_passing(board, edit, path, approvals, changes)]
         problems += found
         if found:
             continue
         if edit.action == "Clear":
-            changes |= _clear(board, edit)
+            changes |= _clear(board, edit.tasks, edit.downstream)
         else:
             why = f"marked by hand{f' by {edit.by}' if edit.by else ''}{f': {edit.reason}' if edit.reason else ''}"
             changes |= {key: Fixed(key, MARKS[edit.action], why) for key in edit.tasks}
@@ -47,18 +56,45 @@ def _wrong(board: Board, edit: Edit, path: str) -> Iterator[Problem]:
             yield Problem(where, f"there is no item {key!r}", f"{task} has {count} items, counted from 0")
         elif edit.action == "Clear" and item is not None and board.fixed(task):
             yield Problem(where, f"{task} was marked as a whole", f"clear {task}")
-        elif edit.action == "Clear" and not any(_past(board, name) for name in _keys(board, key)):
+        elif edit.action == "Clear" and not _ran(board, key):
             state = board.units[key].state if key in board.units else board.states[task]
             yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear what came before it")
 
 
-def _clear(board: Board, edit: Edit) -> dict[str, Change]:
+def _passing(
+    board: Board, edit: Edit, path: str, approvals: Approvals, changes: Mapping[str, Change]
+) -> Iterator[Problem]:
+    """How an edit would pass an approval: `changes` are what the edits before it come to."""
+    for index, key in enumerate(edit.tasks):
+        where, task = f"{path}.tasks[{index}]", parse_key(key)[0]
+        approval = approvals.sealed.get(task)
+        if edit.action == "Clear":
+            if approval and not edit.downstream:
+                what = f"approval {approval} is about {key}" if approval != task else f"{key} is an approval"
+                yield Problem(where, f"{what}: it does not run again alone", "clear what depends on it too")
+        elif approval == task:
+            what = f"{key} {_asks(board, task)}: only a decision ends it"
+            yield Problem(where, what, "use `tradewind approve` or `tradewind reject`")
+        elif approval:
+            yield Problem(where, f"approval {approval} is about what {key} really does", "use `tradewind clear`")
+        elif missing := approvals.open(board, task, changes):
+            yield Problem(
+                where, f"{key} waits for approval {missing[0]}, which was not given", "use `tradewind approve`"
+            )
+
+
+def _asks(board: Board, task: str) -> str:
+    dag = board.definition.tasks[task].dag
+    return f"makes a run of DAG {dag.name}, which asks for approvals" if dag else "is an approval"
+
+
+def _clear(board: Board, keys: Sequence[str], downstream: bool = True) -> dict[str, Change]:
     found: dict[str, Change] = {}
     tasks: set[str] = set()
-    for key in edit.tasks:
+    for key in keys:
         found |= _cleared(board, key)
         tasks.add(parse_key(key)[0])
-    below = reach(tasks, board.definition.graph.downstream) if edit.downstream else set()
+    below = reach(tasks, board.definition.graph.downstream) if downstream else set()
     for task in below - tasks:
         found |= _cleared(board, task)
     return found | _again(board, tasks | below)
@@ -71,7 +107,7 @@ def _again(board: Board, tasks: set[str]) -> dict[str, Change]:
     for name in definition.protected:
         task = definition.tasks[name]
         concerned = task.on_exit or not tasks.isdisjoint((name, *definition.graph.upstream[name]))
-        if concerned and any(_past(board, key) for key in _keys(board, name)):
+        if concerned and _ran(board, name):
             found |= _cleared(board, name)
             for setup in task.teardown.of if task.teardown else ():
                 found |= _cleared(board, setup)
@@ -86,6 +122,10 @@ def _keys(board: Board, key: str) -> list[str]:
     """A task or item; of a fan-out, its items too."""
     group = board.groups.get(key)
     return [key] if group is None else [key, *(unit.key for unit in group.units or ())]
+
+
+def _ran(board: Board, key: str) -> bool:
+    return any(_past(board, name) for name in _keys(board, key))
 
 
 def _past(board: Board, key: str) -> int:
@@ -128,34 +168,83 @@ def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
                 yield Problem(f"spec.reuse.{field}[{index}]", f"there is no task {task!r}", f"there are: {there}")
 
 
-def taken_over(board: Board, definition: Definition, reuse: Reuse) -> list[Fixed]:
-    """What a new run of `definition` need not do, given the other run's board."""
-    names, graph = set(definition.tasks), definition.graph
-    rerun = {*reuse.rerun, *reach(reuse.rerun, graph.downstream)}
+def taken_over(
+    board: Board, definition: Definition, reuse: Reuse, params: Mapping[str, Any], within: Collection[str] = ()
+) -> list[Fixed]:
+    """What a new run of `definition` with `params` need not do, given the other run's board. Runs of the DAGs in `within` ask for
+    approvals. A decision is taken over by a run of the same DAG with the same params; else it is asked for again, and what depends on it
+    runs again. Raises Invalid where `reuse.only` leaves out one that is needed."""
+    approvals = Approvals(definition, within)
+    unchanged = same(board, definition, params)
+    done = _done(board, definition, reuse)
     if reuse.only:
-        rerun = set(reuse.only)
-    done = {name for name in names - rerun if board.states.get(name) is State.SUCCEEDED} - set(definition.exits)
+        _require(board, approvals, reuse, done if unchanged else done - set(approvals.asking))
+        return [*_taken(board, definition, reuse, done, approvals), *_left_out(definition, reuse, done)]
+    skipped = {name for name in definition.tasks if board.states.get(name) is State.SKIPPED and not board.fixed(name)}
+    skipped -= {*reuse.rerun, *approvals.after(*reuse.rerun)}
+    while True:
+        before = len(done)
+        _undo_torn_down(definition, done)
+        for name in approvals.asking:
+            anew = not unchanged or approvals.before(name) - done - skipped
+            if anew or not (name in skipped or (name in done and decided(board, name))):
+                done -= {name, *approvals.after(name)}
+        if len(done) == before:
+            return _taken(board, definition, reuse, done, approvals)
+
+
+def _done(board: Board, definition: Definition, reuse: Reuse) -> set[str]:
+    """What succeeded and need not run again."""
+    rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
+    names = definition.tasks.keys() - rerun - set(definition.exits)
+    return {name for name in names if board.states.get(name) is State.SUCCEEDED}
+
+
+def _undo_torn_down(definition: Definition, done: set[str]) -> None:
+    """What a teardown removed has to be made again for those that run."""
     for name, task in definition.tasks.items():
-        # What a teardown removed has to be made again for those that run.
-        again = names - done - set(definition.exits)
-        if task.teardown and not reuse.only and not again.isdisjoint({name, *graph.upstream[name]}):
+        again = definition.tasks.keys() - done - set(definition.exits)
+        if task.teardown and not again.isdisjoint({name, *definition.graph.upstream[name]}):
             done -= {name, *task.teardown.of}
-    found = [
-        Fixed(unit.key, unit.state, f"taken over from run {reuse.run}")
-        for name in graph.order
-        if name in done
-        for unit in board.members(name)
-        if unit.state in FINAL
-    ]
-    found += [
-        Fixed(name, State.SUCCEEDED, f"taken over from run {reuse.run}")
-        for name in graph.order
-        if name in done and name in board.groups
-    ]
-    if reuse.only:
-        needed = reach(reuse.only, graph.upstream)
-        for name in graph.order:
-            if name not in done and name not in rerun:
-                state = State.SUCCEEDED if name in needed else State.SKIPPED
-                found.append(Fixed(name, state, "left out: it is not in spec.reuse.only"))
+
+
+def _require(board: Board, approvals: Approvals, reuse: Reuse, done: Collection[str]) -> None:
+    """Raises Invalid for approvals that `reuse.only` would pass."""
+    only = set(reuse.only)
+    needed = only | reach(only, approvals.definition.graph.upstream)
+    problems = []
+    for name in approvals.asking:
+        before = approvals.before(name)
+        if name not in needed or (name in done and given(board, name) and before <= set(done)):
+            continue
+        if name not in only:
+            what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG and params"
+            problems.append(Problem("spec.reuse.only", what, f"name {name} too, or use rerun"))
+        elif missing := sorted(((before - set(done)) | (approvals.after(name) & needed)) - only):
+            what = f"{missing[0]} comes before or after approval {name}, which is to be given again"
+            problems.append(Problem("spec.reuse.only", what, f"name {missing[0]} too, or use rerun"))
+    if problems:
+        raise Invalid(problems)
+
+
+def _taken(
+    board: Board, definition: Definition, reuse: Reuse, done: Collection[str], approvals: Approvals
+) -> list[Fixed]:
+    found = []
+    for name in (name for name in definition.graph.order if name in done):
+        usual = f"{DECIDED if name in approvals.asking else 'taken over from run '}{reuse.run}"
+        units = [unit for unit in board.members(name) if unit.state in FINAL]
+        found += [Fixed(unit.key, unit.state, unit.why if unit.why.startswith(DECIDED) else usual) for unit in units]
+        if name in board.groups:
+            found.append(Fixed(name, State.SUCCEEDED, usual))
     return found
+
+
+def _left_out(definition: Definition, reuse: Reuse, done: Collection[str]) -> list[Fixed]:
+    """What `reuse.only` does not name, and the other run had not done."""
+    needed, left = reach(reuse.only, definition.graph.upstream), definition.tasks.keys() - set(done) - set(reuse.only)
+    return [
+        Fixed(name, State.SUCCEEDED if name in needed else State.SKIPPED, "left out: it is not in spec.reuse.only")
+        for name in definition.graph.order
+        if name in left
+    ]

@@ -1,0 +1,93 @@
+"""What an approval stands for: only its own decision ends it, and it is about what came before it.
+
+So what comes before an approval is not said to have ended by hand, nor run again alone, and what comes after it is neither said to have
+ended nor taken over from another run while that decision is not there. Otherwise who may edit or make runs would pass approvals.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tradewind.plan.attempt import parse_key
+from tradewind.plan.board import Board
+from tradewind.plan.definition import Definition
+from tradewind.plan.graph import reach
+from tradewind.plan.state import State
+
+DECIDED = "decided in run "
+"""How the explanation of a decision begins that was taken over. What is said by hand begins otherwise, whatever people write."""
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`."""
+
+    definition: Definition
+    within: Collection[str] = ()
+
+    @cached_property
+    def asking(self) -> tuple[str, ...]:
+        """These tasks, in order."""
+        tasks = self.definition.tasks
+
+        def asks(name: str) -> bool:
+            dag = tasks[name].dag
+            return tasks[name].approval is not None or (dag is not None and dag.name in self.within)
+
+        return tuple(name for name in self.definition.graph.order if asks(name))
+
+    @cached_property
+    def sealed(self) -> Mapping[str, str]:
+        """Tasks that are an approval or come before one -> that approval."""
+        found: dict[str, str] = {}
+        for name in self.asking:
+            found |= dict.fromkeys(self.before(name) - found.keys(), name) | {name: name}
+        return found
+
+    def before(self, *tasks: str) -> set[str]:
+        """What tasks wait for, directly or not."""
+        return reach(tasks, self.definition.graph.upstream)
+
+    def after(self, *tasks: str) -> set[str]:
+        """What waits for tasks, directly or not."""
+        return reach(tasks, self.definition.graph.downstream)
+
+    def open(self, board: Board, task: str, undone: Collection[str] = ()) -> list[str]:
+        """Approvals that a task waits for and that were not given. What was decided about the keys in `undone` does not
+        count any more."""
+        again, before = {parse_key(key)[0] for key in undone}, self.before(task)
+        return [
+            name
+            for name in self.asking
+            if name in before
+            and not (
+                (given(board, name) or board.states[name] is State.SKIPPED)
+                and again.isdisjoint({name, *self.before(name)})
+            )
+        ]
+
+
+def decided(board: Board, task: str) -> bool:
+    """Whether an approval, or a run that asks for some, ended by itself, here or in a run whose decisions this one has."""
+    units = board.members(task) if board.states.get(task) is State.SUCCEEDED else ()
+    return bool(units) and all(
+        unit.state is not State.SUCCEEDED
+        or unit.why.startswith(DECIDED)
+        or not (board.fixed(unit.key) or board.fixed(task))
+        for unit in units
+    )
+
+
+def given(board: Board, task: str) -> bool:
+    """Whether the decision is there, and is yes."""
+    asks = board.definition.tasks[task].approval is not None
+    return decided(board, task) and all(
+        not asks or unit.state is not State.SUCCEEDED or board.outputs.get(unit.key, {}).get("approved") is True
+        for unit in board.members(task)
+    )
+
+
+def same(board: Board, definition: Definition, params: Mapping[str, Any]) -> bool:
+    """Whether a run was of this very DAG, with these params: else its decisions were about something else."""
+    return board.definition.spec == definition.spec and dict(board.run.params) == dict(params)
