@@ -37,6 +37,22 @@ async def test_defaults(api: Api) -> None:
             "spec.containers[0].volumeMounts[0].name",
         ),
         ({"containers": [{"name": "a", "image": "x", "env": [{"value": "1"}]}]}, "spec.containers[0].env[0].name"),
+        *(
+            (
+                {
+                    "containers": [
+                        {
+                            "name": "a",
+                            "image": "x",
+                            "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": sub_path}],
+                        }
+                    ],
+                    "volumes": [{"name": "v", "emptyDir": {}}],
+                },
+                "spec.containers[0].volumeMounts[0].subPath",
+            )
+            for sub_path in ("../x", "a/../../x", "/x")
+        ),
         ({"restartPolicy": "Sometimes"}, "spec.restartPolicy"),
     ],
 )

@@ -11,6 +11,7 @@ from tradewind.cli.manifest import BadManifest
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
+from tradewind.local.folder import CannotStart
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -52,7 +53,7 @@ def settled(work: Coroutine[Any, Any, T]) -> T:
     """Runs `work` to its end; what can go wrong becomes a message and exit code 1, an interruption 130."""
     try:
         return asyncio.run(work)
-    except (BadManifest, NoCluster) as error:
+    except (BadManifest, CannotStart, NoCluster) as error:
         raise click.ClickException(str(error)) from None
     except ApiError as error:
         raise click.ClickException(explained(error)) from None

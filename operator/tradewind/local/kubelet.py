@@ -51,11 +51,13 @@ class Kubelet:
                     await self._follow()
                 await asyncio.sleep(0.1)
         finally:
-            for process in self._processes.values():
+            processes = list(self._processes.values())
+            for process in processes:
                 process.kill()
             for task in [*self._pods.values(), *self._stopping]:
                 task.cancel()
             await asyncio.gather(*self._pods.values(), *self._stopping, return_exceptions=True)
+            await asyncio.gather(*(process.wait() for process in processes))
 
     async def _follow(self) -> None:
         listed = await self._client.list(PODS)
@@ -152,10 +154,10 @@ class Kubelet:
     async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
         meta = pod["metadata"]
         argv = [expand(text, env) for text in [*main.get("command", []), *main.get("args", [])]]
-        env, message = self._here(pod, main, env)
         began = _now()
         cwd = main.get("workingDir") or self._cwd
         try:
+            env, message = self._here(pod, main, env)
             if not argv:
                 raise NotStarted(
                     "the container has no command: in local mode the image's own entrypoint is not known; write `command`"

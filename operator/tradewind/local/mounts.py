@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tradewind.kube.client import Object
+from tradewind.local.process import NotStarted
 
 
 def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str, Path]:
     """Folders by mount path, made when they are not there: of the pod's own (emptyDir) below `own`, of claims below `claims`, which
-    other pods see too. Other volumes are not mounted here."""
+    other pods see too. Other volumes are not mounted here. Raises NotStarted for one that would lie elsewhere."""
     found: dict[str, Path] = {}
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
     for mount in container.get("volumeMounts") or []:
@@ -17,12 +18,20 @@ def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str
         if "emptyDir" in volume:
             folder = own / mount["name"]
         elif claim := volume.get("persistentVolumeClaim"):
-            folder = claims / pod["metadata"]["namespace"] / claim["claimName"]
+            folder = _below(claims / pod["metadata"]["namespace"], claim["claimName"], "claimName")
         else:
             continue
-        folder /= mount.get("subPath", "")
+        folder = _below(folder, mount.get("subPath") or "", "subPath")
         folder.mkdir(parents=True, exist_ok=True)
         found[mount["mountPath"].rstrip("/")] = folder
+    return found
+
+
+def _below(folder: Path, name: str, field: str) -> Path:
+    """A folder in another one, links that a task has made there included."""
+    found = folder / name
+    if ".." in Path(name).parts or not found.resolve().is_relative_to(folder.resolve()):
+        raise NotStarted(f"{field} {name!r} leaves its volume: name a folder in it, without `..`")
     return found
 
 

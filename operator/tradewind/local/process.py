@@ -1,11 +1,13 @@
-"""A container's process on this machine: started in its own group, ended with everything that it started."""
+"""A container's process on this machine, ended with everything that it started. See `minder`."""
 
 import asyncio
 import contextlib
-import os
-import signal
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tradewind.local import minder
 
 MESSAGE_LIMIT = 4_096
 """The kubelet keeps the last bytes of a termination message, up to this many."""
@@ -25,39 +27,44 @@ class Process:
     async def start(cls, argv: Sequence[str], env: Mapping[str, str], cwd: str, log: Path, message: Path) -> "Process":
         """Starts `argv` with stdout and stderr in `log`. Raises NotStarted."""
         message.touch()
-        with log.open("ab") as output:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *argv,
-                    env=dict(env),
-                    cwd=cwd,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=asyncio.subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except FileNotFoundError:
-                raise NotStarted(f'exec: "{argv[0]}": executable file not found in $PATH') from None
-            except (OSError, ValueError) as error:
-                raise NotStarted(f'exec: "{argv[0]}": {error}') from None
-        return cls(process, message)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", minder.__file__),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        order = {"argv": list(argv), "env": dict(env), "cwd": cwd, "log": str(log)}
+        running = cls(process, message)
+        try:
+            running._send(json.dumps(order).encode() + b"\n")
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            answer = (await process.stdout.readline()).decode(errors="replace")
+        except asyncio.CancelledError:
+            running.kill()
+            raise
+        if answer != "\n":
+            await running.wait()
+            raise NotStarted(f'exec: "{argv[0]}": {answer.strip() or "it ended before it began"}')
+        return running
 
     async def wait(self) -> int:
-        """The exit code, as a shell gives it: 128 + n for signal n. What the program left running is killed."""
+        """The exit code, as a shell gives it: 128 + n for signal n. What the program left running is killed by then."""
         code = await self._process.wait()
         self.kill()
         return 128 - code if code < 0 else code
 
     async def stop(self, grace: float) -> None:
         """Asks the group to end, and kills it after `grace` seconds."""
-        self._signal(signal.SIGTERM)
+        self._send(b"t")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._process.wait()), grace)
         self.kill()
 
     def kill(self) -> None:
-        """Ends the whole group at once."""
-        self._signal(signal.SIGKILL)
+        """Ends all of it at once."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        self._process.stdin.close()
 
     def message(self) -> str:
         """What the program wrote as its termination message."""
@@ -65,6 +72,8 @@ class Process:
             return self._message_path.read_bytes()[-MESSAGE_LIMIT:].decode(errors="replace")
         return ""
 
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+    def _send(self, data: bytes) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        if not stdin.is_closing():
+            stdin.write(data)

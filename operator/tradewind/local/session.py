@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -14,6 +15,7 @@ from tradewind.control.light import Light
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.local.apiserver import ApiServer
+from tradewind.local.folder import CannotStart, session_folder
 from tradewind.local.kubelet import Kubelet
 from tradewind.model.crd import manifests
 
@@ -35,12 +37,12 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None = None) -> AsyncIterator[Session]:
-    """A local cluster. SIGINT and SIGTERM call `on_signal`. Leaving the context ends every process that a task started."""
+    """A local cluster. SIGINT and SIGTERM call `on_signal`. Leaving the context ends every process that a task started, and so
+    does the end of this process, whatever its reason. Raises CannotStart."""
     token = secrets.token_urlsafe(24)
-    with tempfile.TemporaryDirectory(prefix="tradewind-") as name:
-        folder = Path(name)
+    with session_folder() as folder:
         server = ApiServer(crds=manifests(), token=token)
-        await server.start(port=port)
+        await _listening(server, port)
         connection = Connection(server.url, authorization=lambda: f"Bearer {token}")
         stop = asyncio.Event()
         try:
@@ -61,6 +63,15 @@ async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None 
                     await asyncio.gather(*running, return_exceptions=True)
         finally:
             await server.stop()
+
+
+async def _listening(server: ApiServer, port: int) -> None:
+    try:
+        await server.start(port=port)
+    except OSError as error:
+        await server.stop()
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({os.strerror(error.errno or 0)})"
+        raise CannotStart(f"port {port} {why}: name another one with --port, or none for a free one") from None
 
 
 async def _ready(operator: Operator, running: list[asyncio.Task[None]]) -> None:

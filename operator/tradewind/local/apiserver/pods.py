@@ -95,6 +95,12 @@ def _container(item: Object, path: str, volumes: set[Any]) -> Iterator[Cause]:
     for index, mount in enumerate(item.get("volumeMounts") or []):
         if mount.get("name") not in volumes:
             yield Cause("FieldValueNotFound", f"{path}.volumeMounts[{index}].name", f'Not found: "{mount.get("name")}"')
+        for field in ("subPath", "subPathExpr"):
+            where, path_in = f"{path}.volumeMounts[{index}].{field}", str(mount.get(field) or "")
+            if path_in.startswith("/"):
+                yield Cause.invalid(where, f'"{path_in}"', "must be a relative path")
+            if ".." in path_in.split("/"):
+                yield Cause.invalid(where, f'"{path_in}"', "must not contain '..'")
 
 
 MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
