@@ -22,16 +22,29 @@ def values(namespace: str, reads_secrets: bool) -> Mapping[str, Any]:
         "http": {"readSecrets": reads_secrets},
         "objectTriggers": {"rules": FOLLOWED},
         "rbac": {"aggregateUserRoles": False},
+        "policies": {"enabled": True},
     }
 
 
+def policy(namespace: str, name: str) -> str:
+    """The policy for an operator's account."""
+    return f"{namespace}-{name if 'tradewind' in name else f'{name}-tradewind'}-operator"
+
+
+def _rendered(cluster: Any, name: str, namespace: str, reads: bool, file: str) -> str:
+    command = ("template", name, str(CHART), "-n", namespace, "--show-only", f"templates/{file}.yaml", "-f", "-")
+    return str(cluster.helm(*command, input=yaml.safe_dump(dict(values(namespace, reads)))))
+
+
 def install(cluster: Any, namespace: str, folder: Path) -> dict[bool, Path]:
-    """Makes both accounts in a namespace; the kubeconfig of each, by whether it reads Secrets."""
+    """Makes both accounts in a namespace, with the policy for each; the kubeconfig of each, by whether it reads Secrets."""
     found = {}
     for name, reads in ((OPERATOR, False), (READING, True)):
-        command = ("template", name, str(CHART), "-n", namespace, "--show-only", "templates/rbac.yaml", "-f", "-")
-        rendered = cluster.helm(*command, input=yaml.safe_dump(dict(values(namespace, reads))))
-        cluster.kubectl("apply", "-n", namespace, "-f", "-", input=rendered)
+        cluster.kubectl("apply", "-n", namespace, "-f", "-", input=_rendered(cluster, name, namespace, reads, "rbac"))
+        # Of the policies the one about the account alone: tests write edits and decisions in all sorts of names.
+        policies = yaml.safe_load_all(_rendered(cluster, name, namespace, reads, "policies"))
+        own = [body for body in policies if body["metadata"]["name"] == policy(namespace, name)]
+        cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(own))
         config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
         token = cluster.kubectl("create", "token", name, "-n", namespace, f"--duration={LASTS}").strip()
         for user in config["users"]:
@@ -39,6 +52,13 @@ def install(cluster: Any, namespace: str, folder: Path) -> dict[bool, Path]:
         found[reads] = folder / f"{name}.yaml"
         found[reads].write_text(yaml.safe_dump(config))
     return found
+
+
+def remove(cluster: Any, namespace: str) -> None:
+    """What `install` made beside what goes with the namespace."""
+    names = [policy(namespace, name) for name in (OPERATOR, READING)]
+    for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+        cluster.kubectl("delete", kind, *names, "--ignore-not-found")
 
 
 def admit(cluster: Any, namespace: str, other: str) -> None:

@@ -41,4 +41,5 @@ def real(cluster: Any, namespace: str) -> Iterator[World]:
             operators = accounts.install(cluster, namespace, Path(folder))
             yield World("real", Path(cluster.kubeconfig), namespace, "/work", SETTINGS, operators)
     finally:
+        accounts.remove(cluster, namespace)
         cluster.kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")

@@ -22,6 +22,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
+{{- /* Whether there are ValidatingAdmissionPolicies. They are cluster-wide: who installs an operator of some namespaces may not be allowed to. */ -}}
+{{- define "tradewind.policies" -}}
+{{- $known := and (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1") (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- $wide := or (not .Values.watchNamespaces) .Values.webhook.enabled -}}
+{{- if or (eq (toString .Values.policies.enabled) "true") (and (eq (toString .Values.policies.enabled) "auto") $known $wide) -}}true{{- end -}}
+{{- end }}
+
 {{- /* What the operator may do: each verb is one that its code uses. */ -}}
 {{- define "tradewind.rules" -}}
 - apiGroups: [tradewind.dev]
