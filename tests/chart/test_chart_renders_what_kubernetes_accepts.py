@@ -70,6 +70,8 @@ MODELS = {
     "ConfigMap": client.V1ConfigMap,
     "Secret": client.V1Secret,
     "ValidatingWebhookConfiguration": client.V1ValidatingWebhookConfiguration,
+    "ValidatingAdmissionPolicy": client.V1ValidatingAdmissionPolicy,
+    "ValidatingAdmissionPolicyBinding": client.V1ValidatingAdmissionPolicyBinding,
 }
 OTHERS = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule", "Issuer", "Certificate"}
 """Kinds without a model here."""
@@ -131,6 +133,7 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
         ({"logLevel": "loud"}, "logLevel"),
         ({"resources": {"request": {"cpu": 1}}}, "request"),
         ({"webhook": {"failurePolicy": "Warn"}}, "failurePolicy"),
+        ({"policies": {"enabled": "perhaps"}}, "enabled"),
         ({"webhook": {"enabled": True, "existingSecret": "ours"}}, "existingSecret needs webhook.caBundle"),
         ({"events": {"secrets": [{"namespace": "shop"}]}}, "names"),
         ({"events": {"maxBodyBytes": 1}}, "minimum"),
@@ -154,6 +157,32 @@ def test_watched_namespaces_need_no_cluster_role() -> None:
     assert {role["metadata"]["namespace"] for role in of(objects, "Role")} == {"team-a", "team-b", "tradewind-system"}
     args = of(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"]
     assert [arg for arg in args if arg.startswith("--namespace")] == ["--namespace=team-a", "--namespace=team-b"]
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ({}, ["approvals", "edits", "operator"]),
+        (
+            {"webhook": {"enabled": True}, "events": {"enabled": True}},
+            ["approvals", "edits", "operator", "webhook", "events"],
+        ),
+        ({"watchNamespaces": ["team"]}, []),
+        ({"watchNamespaces": ["team"], "webhook": {"enabled": True}}, ["approvals", "edits", "operator", "webhook"]),
+        ({"watchNamespaces": ["team"], "policies": {"enabled": True}}, ["approvals", "edits", "operator"]),
+        ({"policies": {"enabled": False}}, []),
+    ],
+)
+def test_policies_are_there_where_who_installs_may_make_some(values: dict[str, Any], names: list[str]) -> None:
+    objects = rendered(values)
+    policies, bindings = (of(objects, f"ValidatingAdmissionPolicy{kind}") for kind in ("", "Binding"))
+    wanted = [f"tradewind-system-release-tradewind-{name}" for name in names]
+    assert [body["metadata"]["name"] for body in policies] == wanted
+    assert [body["spec"]["policyName"] for body in bindings] == wanted
+    assert all(body["spec"]["failurePolicy"] == "Fail" for body in policies)
+    assert all(body["spec"]["validationActions"] == ["Deny"] for body in bindings)
+    confined = ["matchResources" in body["spec"] for body in bindings]
+    assert confined == [name in ("approvals", "edits") and "watchNamespaces" in values for name in names]
 
 
 def test_no_rule_is_wider_than_it_must_be() -> None:
