@@ -67,7 +67,7 @@ def expression(data: bytes) -> None:
     """An expression: it gives a value, or an error that says what is wrong."""
     text = data.decode(errors="surrogateescape")
     try:
-        cel.run(text, cel.compiled(text, VARIABLES, str), VALUES)
+        cel.run(cel.compiled(text, VARIABLES, str), VALUES)
     except cel.ExpressionError as error:
         assert error.problem
 

@@ -141,7 +141,7 @@ def test_expressions_are_found_wherever_the_models_have_them() -> None:
 )
 def test_a_value_makes_no_expression_together_with_the_text_around_it(text: str, wanted: str) -> None:
     found = one(text, "env", "X")
-    shown = template.render(found, lambda inner: cel.run(inner, cel.compiled(inner, (), str), {}), template.written)
+    shown = template.render(found, lambda inner: cel.run(cel.compiled(inner, (), str), {}), template.written)
     assert shown == wanted
 
 
@@ -195,7 +195,7 @@ BESIDE = st.text("$[] x", max_size=4).filter(lambda text: "$[[" not in text)
 def test_a_value_written_as_cel_evaluates_to_itself(value: Any) -> None:
     text = literal(value)
     assert template.whole(f"$[[ {text} ]]") == text.strip()
-    assert cel.run(text, cel.compiled(text, (), str), {}) == value
+    assert cel.run(cel.compiled(text, (), str), {}) == value
     assert list(references(text)) == []
 
 
@@ -205,5 +205,5 @@ def test_a_value_in_a_text_is_there_as_it_is_written(value: Any, before: str, af
     """Whatever stands beside it: what is left to be rendered for the pod gives the same text."""
     made = Substitution(Inputs({"v": value}), Place("spec.task"))
     text = made.body(Task, {"env": {"X": f"{before}$[[ inputs.v ]]{after}!"}})["env"]["X"]
-    shown = template.render(text, lambda inner: cel.run(inner, cel.compiled(inner, (), str), {}), template.written)
+    shown = template.render(text, lambda inner: cel.run(cel.compiled(inner, (), str), {}), template.written)
     assert not made.problems and shown == f"{before}{template.written(value)}{after}!"

@@ -184,7 +184,7 @@ class Board(Ledger):
     def outcome(self) -> tuple[Phase, str]:
         """How the run ends, exit tasks aside, and why."""
         if self._outcome is None:
-            phase, message = conclusion(self, self._timed_out)
+            phase, message = conclusion(self, self._timed_out and not self._cancelled)
             self._results = {}
             if phase == "Succeeded":
                 try:

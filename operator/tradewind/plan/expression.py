@@ -138,7 +138,7 @@ def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[s
     for task in scope.tasks(expression):
         given |= of_task(task.name)
     try:
-        return cel.run(expression, program, given)
+        return cel.run(program, given)
     except ExpressionError as error:
         problem = _missing(error.problem, expression, given)
         raise ExpressionError(expression, problem) from None
@@ -244,7 +244,7 @@ def trigger_holds(rule: str, dependencies: tuple[str, ...], ended: Mapping[str, 
     `||` and `&&` know their result without them. Raises ExpressionError."""
     program = trigger(rule, dependencies)
     try:
-        return bool(cel.run(rule, program, {cel_name(name): state for name, state in ended.items()}))
+        return bool(cel.run(program, {cel_name(name): state for name, state in ended.items()}))
     except ExpressionError:
         if len(ended) < len(dependencies):
             return None
@@ -269,7 +269,7 @@ def retry_matches(rule: str, attempt: Attempt) -> bool:
         "attempt": attempt.number,
         "seconds": attempt.end - attempt.start,
     }
-    return bool(cel.run(rule, retry_rule(rule), values))
+    return bool(cel.run(retry_rule(rule), values))
 
 
 def search(pattern: str, text: str) -> bool:
@@ -277,4 +277,7 @@ def search(pattern: str, text: str) -> bool:
     if not pattern:
         return True
     program = cel.compiled("text.matches(pattern)", (("pattern", "string"), ("text", "string")), str)
-    return bool(cel.run(pattern, program, {"text": text, "pattern": pattern}))
+    try:
+        return bool(cel.run(program, {"text": text, "pattern": pattern}))
+    except ExpressionError as error:
+        raise ExpressionError(pattern, error.problem) from None

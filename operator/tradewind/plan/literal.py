@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.plan.cel import ExpressionError
+from tradewind.plan.cel import MAX_LENGTH, ExpressionError
 
-EXPRESSION = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+OPEN, CLOSE = "$[[", "]]"
 _TOKEN = re.compile(
     r"""(?P<gap>\s+|//[^\n]*)
     |(?P<string>(?:[rR][bB]?|[bB][rR])(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
@@ -29,8 +29,23 @@ class Reference:
     end: int
 
 
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """From where to where each `$[[ expression ]]` of a text goes. One that is never closed is left out."""
+    at = 0
+    while (start := text.find(OPEN, at)) >= 0 and (end := text.find(CLOSE, start)) >= 0:
+        at = end + len(CLOSE)
+        yield start, at
+
+
+def inner(text: str, span: tuple[int, int]) -> str:
+    """The expression at a span."""
+    return text[span[0] + len(OPEN) : span[1] - len(CLOSE)].strip()
+
+
 def references(expression: str) -> Iterator[Reference]:
     """What an expression says of `inputs`. Strings and comments are not looked into."""
+    if len(expression) > MAX_LENGTH:
+        return  # It does not compile, and how long the search takes grows with its square.
     tokens = [match for match in _TOKEN.finditer(expression) if match.lastgroup != "gap"]
     for index, token in enumerate(tokens):
         if token.lastgroup != "name" or token[0] != "inputs" or (index and tokens[index - 1][0] == "."):
@@ -73,11 +88,11 @@ def literal(value: Any) -> str:
 def _text(text: str) -> str:
     parts = []
     end = 0
-    for match in EXPRESSION.finditer(text):
-        if match.start() > end:
-            parts.append(_string(text[end : match.start()]))
-        parts.append(_grouped(match[1].strip()))
-        end = match.end()
+    for span in spans(text):
+        if span[0] > end:
+            parts.append(_string(text[end : span[0]]))
+        parts.append(_grouped(inner(text, span)))
+        end = span[1]
     if not parts:
         return _string(text)
     if len(parts) == 1 and end == len(text):

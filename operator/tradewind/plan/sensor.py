@@ -181,7 +181,7 @@ def compiled(expression: str, variables: Variables, *wanted: str) -> Any:
 
 def evaluate(expression: str, variables: Variables, values: Values, *wanted: str) -> Any:
     """Its value as plain data. Raises ExpressionError."""
-    return cel.run(expression, compiled(expression, variables, *wanted), values)
+    return cel.run(compiled(expression, variables, *wanted), values)
 
 
 @dataclass(frozen=True, slots=True)

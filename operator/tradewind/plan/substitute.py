@@ -16,7 +16,7 @@ from tradewind.model.base import Model, Role
 from tradewind.plan import cel, template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.inputs import Inputs, Secret
-from tradewind.plan.literal import EXPRESSION, alone, literal, references
+from tradewind.plan.literal import OPEN, alone, inner, literal, references, spans
 from tradewind.plan.overlay import overlaid
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Problem
@@ -122,16 +122,15 @@ class Substitution:
             program = cel.compiled(text, (), str)
         except ExpressionError:
             return _Code(text)  # It names something else too; or it is wrong, and that is told where all else is known.
-        value = cel.run(text, program, {})
-        return value if _plain(value) else _Code(text)
+        return cel.run(program, {}) if program.plain_result else _Code(text)
 
     def _inside(self, text: str) -> str:
         """A text with expressions in it, those that are known written out."""
         parts: list[tuple[str, Any]] = []
         end = 0
-        for match in EXPRESSION.finditer(text):
-            parts += [("text", text[end : match.start()]), ("value", self._evaluated(match[1].strip()))]
-            end = match.end()
+        for span in spans(text):
+            parts += [("text", text[end : span[0]]), ("value", self._evaluated(inner(text, span)))]
+            end = span[1]
         parts.append(("text", text[end:]))
         written = self._assembled(parts, _written)
         if written is None:  # A value must not make an expression together with the text around it.
@@ -149,10 +148,11 @@ class Substitution:
             else:
                 piece = write(part)
             if sort == "value":
-                expressions += [(len(found) + m.start(), len(found) + m.end()) for m in EXPRESSION.finditer(piece)]
+                expressions += [(len(found) + start, len(found) + end) for start, end in spans(piece)]
             found += piece
-        meant = [match.span() for match in EXPRESSION.finditer(found)] == expressions
-        return found if meant and "$[[" not in EXPRESSION.sub(" ", found) else None
+        if [*spans(found)] != expressions:
+            return None
+        return None if OPEN in found[expressions[-1][1] if expressions else 0 :] else found
 
     def _replaced(self, expression: str) -> str:
         found, end = "", 0

@@ -1,30 +1,30 @@
 """`$[[ CEL ]]` in values: found, checked, rendered."""
 
 import json
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import Scope, compile_in
+from tradewind.plan.literal import OPEN, inner, spans
 
-_TEMPLATE = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+LONGEST = 2**20
+"""Characters of a value, once its expressions are written out: more would not go into a pod or a status."""
 Evaluate = Callable[[str], Any]
 """An expression's value as plain data. Raises ExpressionError."""
 
 
 def expressions(text: str) -> list[str]:
     """The expressions inside a value. Raises ExpressionError for a `$[[` that is never closed."""
-    rest = _TEMPLATE.sub(" ", text)
-    if "$[[" in rest:
-        raise ExpressionError(text, "`$[[` without `]]`: close the expression; a `]]` inside one is written `] ]`")
-    return [match.strip() for match in _TEMPLATE.findall(text)]
+    return [expression for _, expression in _parts(text) if expression is not None]
 
 
 def whole(text: str) -> str:
     """The expression of a value that is nothing but one; empty for others."""
-    match = _TEMPLATE.fullmatch(text.strip())
-    return match[1].strip() if match and "$[[" not in match[1] else ""
+    stripped = text.strip()
+    span = next(spans(stripped), None)
+    found = inner(stripped, span) if span == (0, len(stripped)) else ""
+    return "" if OPEN in found else found
 
 
 def secret(text: str, secrets: Collection[str]) -> str:
@@ -41,8 +41,27 @@ def check(text: str, scope: Scope) -> None:
 
 def render(text: str, evaluate: Evaluate, write: Callable[[Any], str]) -> str:
     """`text` with each expression replaced by its value, written by `write`. Raises ExpressionError."""
-    expressions(text)
-    return _TEMPLATE.sub(lambda match: write(evaluate(match[1].strip())), text)
+    parts, length = [], 0
+    for before, expression in [*_parts(text)]:
+        parts.append(before)
+        if expression is not None:
+            parts.append(write(evaluate(expression)))
+            length += len(parts[-1])
+        if length > LONGEST:
+            words = f"the values in it make more than {LONGEST // 1024} KiB of text: write it to a file in a task"
+            raise ExpressionError(text, words)
+    return "".join(parts)
+
+
+def _parts(text: str) -> Iterator[tuple[str, str | None]]:
+    """Each expression, with the text before it; last the text after all of them, with None. Raises ExpressionError."""
+    at = 0
+    for span in spans(text):
+        yield text[at : span[0]], inner(text, span)
+        at = span[1]
+    if OPEN in text[at:]:
+        raise ExpressionError(text, "`$[[` without `]]`: close the expression; a `]]` inside one is written `] ]`")
+    yield text[at:], None
 
 
 def render_tree(value: Any, evaluate: Evaluate) -> Any:

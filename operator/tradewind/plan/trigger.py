@@ -194,7 +194,7 @@ def _compiled(expression: str, source: str, *wanted: str) -> Any:
 
 def _evaluated(path: str, expression: str, source: str, values: Mapping[str, Any], *wanted: str) -> Any:
     try:
-        return cel.run(expression, _compiled(expression, source, *wanted), values)
+        return cel.run(_compiled(expression, source, *wanted), values)
     except ExpressionError as error:
         raise ExpressionError(error.expression, f"{path}: {error.problem}") from None
 

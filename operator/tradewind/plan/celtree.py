@@ -1,0 +1,281 @@
+"""The checked tree that the CEL engine has made of an expression: read for its bounds, and rewritten to be evaluated in pieces.
+
+The engine hands the tree out as a `cel.expr.CheckedExpr` in protobuf's wire format, within a `google.protobuf.Any`. Field numbers are
+those of `cel/expr/syntax.proto` and `cel/expr/checked.proto`. Comments, layout and kinds of quotes are gone from it, so that nothing that
+is said about a tree can be fooled by how the expression was written.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from struct import unpack
+from typing import Any
+
+_ID, _CONST, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _LOOP = 2, 3, 4, 5, 6, 7, 8, 9
+_CHILDREN = {_SELECT: {1}, _CALL: {1, 3}, _LIST: {1}, _LOOP: {2, 4, 5, 6, 7}}
+"""The fields of each kind of node that hold nodes; entries of a struct hold two each."""
+_ENTRY = {3, 4}
+_CHECKED_REFERENCES, _CHECKED_EXPR = 2, 4
+Fields = list[tuple[int, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A literal. `size` is its bytes; `text` says that it is one."""
+
+    id: int
+    size: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ident:
+    """A variable, by its whole dotted name, or that of a loop."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """`operand.field`, or `has(operand.field)` for a `test`."""
+
+    id: int
+    operand: "Node"
+    field: str
+    test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function or operator (`_+_`) with its arguments; what a method is called on comes first."""
+
+    id: int
+    function: str
+    args: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A list, or a map with its keys and values in turn."""
+
+    id: int
+    items: tuple["Node", ...]
+    is_map: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A comprehension, which macros like `map` and `all` become: `step` makes a new `accumulator` for each element `variable`."""
+
+    id: int
+    variables: tuple[str, ...]
+    over: "Node"
+    accumulator: str
+    begin: "Node"
+    condition: "Node"
+    step: "Node"
+    result: "Node"
+
+
+Node = Const | Ident | Select | Call | Literal | Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A checked expression: its root, and the message that the engine has made of it."""
+
+    root: Node
+    checked: bytes
+
+
+def read(serialized: bytes) -> Tree:
+    """The tree of what `Expression.serialize()` gives. The engine parses no more than 32 levels."""
+    checked = bytes(dict(_fields(serialized))[2])
+    names: dict[int, str] = {}
+    root = b""
+    for number, value in _fields(checked):
+        if number == _CHECKED_REFERENCES:
+            entry = dict(_fields(value))
+            names[entry[1]] = dict(_fields(entry[2])).get(1, b"").decode()
+        elif number == _CHECKED_EXPR:
+            root = value
+    return Tree(_node(root, names), checked)
+
+
+def nodes(root: Node) -> Iterator[Node]:
+    """All nodes of a tree, parents first."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes right below one."""
+    match node:
+        case Select():
+            return (node.operand,)
+        case Call():
+            return node.args
+        case Literal():
+            return node.items
+        case Loop():
+            return node.over, node.begin, node.condition, node.step, node.result
+    return ()
+
+
+def rewritten(tree: Tree, names: Mapping[int, str], root: int | None = None) -> bytes:
+    """What the engine can make an expression of: the tree, or the part of it below `root`, with each of the nodes in `names` (by id)
+    replaced by a variable of that name."""
+    out = bytearray()
+    for number, value in _fields(tree.checked):
+        if number == _CHECKED_EXPR:
+            out += _bytes(number, _replaced(value if root is None else _found(value, root), names))
+        elif number != _CHECKED_REFERENCES or dict(_fields(value))[1] not in names:
+            out += _bytes(number, value) if isinstance(value, bytes) else _integer(number, value)
+    for id_, name in names.items():
+        out += _bytes(_CHECKED_REFERENCES, _integer(1, id_) + _bytes(2, _bytes(1, name.encode())))
+    return _bytes(1, b"type.googleapis.com/cel.expr.CheckedExpr") + _bytes(2, bytes(out))
+
+
+def _node(raw: bytes, names: Mapping[int, str]) -> Node:
+    id_, kind, fields = 0, _CONST, Fields()
+    for number, value in _fields(raw):
+        if number == _ID:
+            id_ = value
+        else:
+            kind, fields = number, _fields(value)
+    first = dict(reversed(fields))
+
+    def node(number: int) -> Node:
+        return _node(first[number], names)
+
+    if id_ in names and kind in (_IDENT, _SELECT) and names[id_]:
+        return Ident(id_, names[id_])
+    match kind:
+        case 4:
+            return Ident(id_, first[1].decode())
+        case 5:
+            return Select(id_, node(1), first[2].decode(), bool(first.get(3)))
+        case 6:
+            args = [value for number, value in fields if number == 1] + [v for number, v in fields if number == 3]
+            return Call(id_, first[2].decode(), tuple(_node(arg, names) for arg in args))
+        case 7:
+            return Literal(id_, tuple(_node(v, names) for number, v in fields if number == 1), False)
+        case 8:
+            entries = [v for number, v in fields if number == 2]
+            items = [part for entry in entries for number, part in _fields(entry) if number in _ENTRY]
+            return Literal(id_, tuple(_node(item, names) for item in items), True)
+        case 9:
+            variables = tuple(first[number].decode() for number in (1, 8) if first.get(number))
+            return Loop(id_, variables, node(2), first[3].decode(), node(4), node(5), node(6), node(7))
+    return _const(id_, fields)
+
+
+def _const(id_: int, fields: Fields) -> Const:
+    kinds = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", 6: "text", 7: "bytes"}
+    number, value = fields[0] if fields else (1, b"")
+    return Const(id_, len(value) if number in (6, 7) else 8, kinds.get(number, "other"))
+
+
+def _found(raw: bytes, root: int) -> bytes:
+    """The message of the node with an id."""
+    stack = [raw]
+    while stack:
+        raw = stack.pop()
+        fields = _fields(raw)
+        if (_ID, root) in fields:
+            return raw
+        for kind, value in fields:
+            if kind in _CHILDREN:
+                stack += [part for number, part in _fields(value) if number in _CHILDREN[kind]]
+            elif kind == _STRUCT:
+                entries = [part for number, part in _fields(value) if number == 2]
+                stack += [part for entry in entries for number, part in _fields(entry) if number in _ENTRY]
+    raise KeyError(root)
+
+
+def _replaced(raw: bytes, names: Mapping[int, str]) -> bytes:
+    """A node's message, with those in `names` replaced."""
+    fields = _fields(raw)
+    id_ = next((value for number, value in fields if number == _ID), 0)
+    if id_ in names:
+        return _integer(_ID, id_) + _bytes(_IDENT, _bytes(1, names[id_].encode()))
+    out = b""
+    for kind, value in fields:
+        if kind in _CHILDREN:
+            out += _bytes(kind, _mapped(value, _CHILDREN[kind], names))
+        elif kind == _STRUCT:
+            out += _bytes(kind, b"".join(_entry(number, part, names) for number, part in _fields(value)))
+        else:
+            out += _bytes(kind, value) if isinstance(value, bytes) else _integer(kind, value)
+    return out
+
+
+def _entry(number: int, value: Any, names: Mapping[int, str]) -> bytes:
+    if number != 2:
+        return _bytes(number, value) if isinstance(value, bytes) else _integer(number, value)
+    return _bytes(number, _mapped(value, _ENTRY, names))
+
+
+def _mapped(raw: bytes, numbers: set[int], names: Mapping[int, str]) -> bytes:
+    """A message with what is in the fields of these numbers, which are nodes, replaced."""
+    out = b""
+    for number, value in _fields(raw):
+        if number in numbers:
+            value = _replaced(value, names)
+        out += _bytes(number, value) if isinstance(value, bytes) else _integer(number, value)
+    return out
+
+
+# Protobuf's wire format, as far as these messages use it.
+
+
+def _fields(raw: bytes) -> Fields:
+    """The fields of a message: integers of varints, bytes of all else."""
+    at, found = 0, Fields()
+    while at < len(raw):
+        key, at = _varint(raw, at)
+        match key & 7:
+            case 0:
+                value, at = _varint(raw, at)
+                found.append((key >> 3, value))
+            case 1:
+                found.append((key >> 3, unpack("<d", raw[at : at + 8])[0]))
+                at += 8
+            case 2:
+                size, at = _varint(raw, at)
+                found.append((key >> 3, raw[at : at + size]))
+                at += size
+            case wire:
+                raise ValueError(f"wire type {wire}")
+    return found
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = raw[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
+
+
+def _bytes(number: int, value: bytes) -> bytes:
+    return _written(number << 3 | 2) + _written(len(value)) + value
+
+
+def _integer(number: int, value: int) -> bytes:
+    return _written(number << 3) + _written(value)
+
+
+def _written(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
