@@ -6,5 +6,8 @@ from tradewind.model import duration
 
 
 def age(created: str) -> str:
-    """Time since an API timestamp. The API server's clock may be ahead of ours."""
-    return duration.text(max(0.0, round(time.time() - duration.instant(created))))
+    """Time since an API timestamp; `?` where it is none. The API server's clock may be ahead of ours."""
+    try:
+        return duration.text(max(0.0, round(time.time() - duration.instant(created))))
+    except (TypeError, ValueError, OverflowError):
+        return "?"

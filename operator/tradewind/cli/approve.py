@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tradewind.cli.options import cluster, pairs
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.run import values
 from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
@@ -56,7 +57,7 @@ async def _pending(client: Client, namespace: str, run: str, task: str | None) -
     """The approval that waits."""
     every: list[Object] = (await client.list(APPROVALS, namespace, fieldSelector=f"spec.run={run}"))["items"]
     mine = [item for item in every if task in (None, item["spec"]["task"])]
-    waiting = [item for item in mine if (item.get("status") or {}).get("outcome", "Pending") == "Pending"]
+    waiting = [item for item in mine if status_of(item).get("outcome", "Pending") == "Pending"]
     if len(waiting) == 1:
         return waiting[0]
     if waiting:

@@ -8,7 +8,9 @@ import orjson
 from rich.table import Table
 
 from tradewind.cli.age import age
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import Console, say, say_json
+from tradewind.control.tidy import tidied
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS
@@ -36,13 +38,19 @@ def latest(runs: Iterable[Mapping[str, Any]]) -> list[Latest]:
     found: dict[tuple[str, str, str], Latest] = {}
     for run in runs:
         meta = run["metadata"]
-        for item in (run.get("status") or {}).get("produced") or ():
-            key = (meta["namespace"], item["name"], item.get("partition", ""))
-            if key not in found or found[key].at < item["at"]:
+        for item in tidied(status_of(run)).get("produced") or ():
+            key = (meta["namespace"], item["name"], str(item.get("partition", "")))
+            if key not in found or found[key].at < _at(item):
                 metadata = item.get("metadata") or {}
-                found[key] = Latest(*key, item["at"], run["spec"]["dag"], meta["name"], item.get("task", ""), metadata)
+                found[key] = Latest(
+                    *key, _at(item), run["spec"]["dag"], meta["name"], str(item.get("task", "")), metadata
+                )
     fresh = sorted(found.values(), key=lambda update: (update.at, update.partition), reverse=True)
     return sorted(fresh, key=lambda update: (update.namespace, update.name))
+
+
+def _at(item: Mapping[str, Any]) -> str:
+    return str(item.get("at", ""))
 
 
 async def show(client: Client, namespace: str | None, name: str | None, output: str) -> None:
@@ -50,7 +58,7 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
     runs = []
     async for item in items(client, RUNS, namespace, PAGE):
         run = orjson.loads(memoryview(item))
-        if (run.get("status") or {}).get("produced"):
+        if status_of(run).get("produced"):
             runs.append(run)
     updates = [update for update in latest(runs) if name in (None, update.name)]
     if output == "json":

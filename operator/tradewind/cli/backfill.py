@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tradewind import API_VERSION
 from tradewind.cli.options import PARAM, cluster, pairs
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.run import values
 from tradewind.cli.terminal import Console, say
 from tradewind.cli.whoami import signed
@@ -18,7 +19,7 @@ from tradewind.control.backfillstatus import in_words
 from tradewind.control.backfillticks import BackfillTicks, Occasions
 from tradewind.control.templates import rendered
 from tradewind.control.triggers import Waits
-from tradewind.kube.client import Client, Object
+from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, TRIGGERS
 from tradewind.model.backfill import FINISHED, BackfillSpec
 from tradewind.model.value import Param
@@ -172,7 +173,7 @@ async def _follow(client: Client, namespace: str, name: str) -> None:
     """Says how far it has come, until it is over."""
     said = None
     while True:
-        status: Object = (await client.get(BACKFILLS, namespace, name)).get("status") or {}
+        status = status_of(await client.get(BACKFILLS, namespace, name))
         words = (status.get("phase") or "", status.get("progress") or "", status.get("message") or "")
         if words != said and words[0]:
             say(f"{words[0]} {words[1]}: {words[2]}")

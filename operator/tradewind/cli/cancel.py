@@ -3,6 +3,7 @@
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, RUNS
@@ -24,5 +25,5 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], termin
         resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
         desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
         found = await client.patch(resource, namespace, rest, {"spec": {"desiredState": desired}})
-        phase = (found.get("status") or {}).get("phase")
+        phase = status_of(found).get("phase")
         say(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")

@@ -2,17 +2,21 @@
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import click
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from tradewind.cli.follow import look
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, rows
-from tradewind.cli.terminal import Console, say_json
+from tradewind.cli.reading import StatusUnreadable, of_kind, reading
+from tradewind.cli.terminal import Console, Text, say_json
+from tradewind.cli.wait import Wait
 from tradewind.cli.waits import waits
 from tradewind.cli.whoami import BY, REASON
 from tradewind.control.firing import CAUSE
@@ -24,6 +28,7 @@ from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import RUNS
 from tradewind.model import duration
 from tradewind.model.duration import stamp
+from tradewind.plan.critical import Step
 
 
 @click.group()
@@ -37,38 +42,68 @@ def command() -> None:
 @cluster
 async def describe_run(client: Client, namespace: str, name: str, output: str) -> None:
     """Show a run: its tasks, every attempt, why anything waits or failed, and the tasks that determined how long it took."""
-    run, view = await look(client, namespace, name, Revisions(client))
     now = time.time()
-    found = rows(view) if view else []
-    waiting = {wait.task: wait for wait in waits(view, now)} if view and not run.final else {}
-    path = path_of(view, now) if view else []
-    parts = await _parts(client, run) if view and _calls(view) else {}
+    meta = (await client.get(RUNS, namespace, name))["metadata"]
+    try:
+        run, view = await look(client, namespace, name, Revisions(client))
+        with reading(f"dagrun/{name}"):
+            seen = _Seen.of(run, view, now)
+            parts = await _parts(client, run) if view and _calls(view) else {}
+            text, data = _text(seen, parts, meta, now), _data(seen, parts, now)
+    except StatusUnreadable as error:
+        run = read_run(await client.get(RUNS, namespace, name))
+        seen = _Seen(run, problem=str(error))
+        text, data = _text(seen, {}, meta, now), _data(seen, {}, now)
     if output == "json":
-        data = as_data(run, found)
-        for key, wait in waiting.items():
-            data["tasks"][key]["wait"] = wait.data(now)
-        for key, made in parts.items():
-            data["tasks"].get(key, {})["runs"] = [part.name for part in made]
-        data["criticalPath"] = path_data(path)
         say_json(data)
-        return
-    console = Console()
-    said = {key: words for key, wait in waiting.items() if (words := wait.words(now))}
-    told = [replace(row, message=said.get(row.task, row.message)) for row in found]
-    console.print(drawn(run, told, limit=1_000))
-    console.print()
+    else:
+        Console().print(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A run, and what its status says; or why that can't be read."""
+
+    run: Run
+    rows: Sequence[Row] = ()
+    waiting: Mapping[str, Wait] = field(default_factory=dict)
+    path: Sequence[Step] = ()
+    problem: str = ""
+
+    @classmethod
+    def of(cls, run: Run, view: View | None, now: float) -> "_Seen":
+        if view is None:
+            return cls(run)
+        waiting = {} if run.final else {wait.task: wait for wait in waits(view, now)}
+        return cls(run, rows(view), waiting, path_of(view, now))
+
+
+def _data(seen: _Seen, parts: Mapping[str, list[Run]], now: float) -> dict[str, Any]:
+    data = as_data(seen.run, seen.rows)
+    for key, wait in seen.waiting.items():
+        data["tasks"][key]["wait"] = wait.data(now)
+    for key, made in parts.items():
+        data["tasks"].get(key, {})["runs"] = [part.name for part in made]
+    data["criticalPath"] = path_data(seen.path)
+    if seen.problem:
+        data["problem"] = seen.problem
+    return data
+
+
+def _text(seen: _Seen, parts: Mapping[str, list[Run]], meta: Mapping[str, Any], now: float) -> RenderableType:
+    said = {key: words for key, wait in seen.waiting.items() if (words := wait.words(now))}
+    told = [replace(row, message=said.get(row.task, row.message)) for row in seen.rows]
     made_of = [
         ("Sub-DAG", f"{key}: {part.name} ({part.phase or 'Queued'})") for key, made in parts.items() for part in made
     ]
-    meta = (await client.get(RUNS, namespace, name))["metadata"]
-    for label, value in [*_facts(run), *_origin(run, meta.get("annotations") or {}), *made_of]:
-        console.print(f"{label + ':':12} {value}")
-    if any(row.attempts for row in found):
-        console.print()
-        console.print(_attempts(found))
-    if path:
-        console.print()
-        console.print(drawn_path(path, run))
+    facts = [*_facts(seen.run), *_origin(seen.run, of_kind(dict, meta.get("annotations"))), *made_of]
+    lines: list[RenderableType] = [Text(f"{label + ':':12} {value}") for label, value in facts]
+    found = [drawn(seen.run, told, limit=1_000), Text(seen.problem, style="red"), *lines]
+    if any(row.attempts for row in seen.rows):
+        found += [Text(), _attempts(seen.rows)]
+    if seen.path:
+        found += [Text(), drawn_path(seen.path, seen.run)]
+    return Group(*found)
 
 
 def _calls(view: View) -> bool:
@@ -91,7 +126,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     if number := status.get("revisionNumber"):
         revision = f"{number} ({revision})"
     facts = [("DAG", run.dag), ("Revision", revision)]
-    if params := status.get("params") or run.params:
+    if params := of_kind(dict, status.get("params") or run.params):
         facts.append(("Params", ", ".join(f"{name}={value}" for name, value in params.items())))
     if results := status.get("results"):
         facts.append(("Results", json.dumps(results, ensure_ascii=False)))
@@ -99,7 +134,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         facts.append(("Part of", f"{run.caller.run}, as attempt {run.caller.number} of {run.caller.task}"))
     facts += [("Began", status.get("startedAt") or "not yet"), ("Ended", status.get("finishedAt") or "not yet")]
     for condition in status.get("conditions") or []:
-        words = f"{condition['status']} ({condition['reason']})"
+        words = f"{condition['status']} ({condition.get('reason')})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
     return facts
 
@@ -116,7 +151,7 @@ def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(label, value) for label, value in found if value]
 
 
-def _attempts(rows: list[Row]) -> Table:
+def _attempts(rows: Sequence[Row]) -> Table:
     table = Table(
         "TASK", "ATTEMPT", "ENDED AS", "EXIT", "STARTED", "TOOK", "NODE", box=None, pad_edge=False, header_style="bold"
     )

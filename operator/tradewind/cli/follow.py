@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from rich.live import Live
 
 from tradewind.cli.picture import Row, drawn, rows
+from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.terminal import Console
 from tradewind.control.podbuild import pod_name
 from tradewind.control.revisions import Revisions
@@ -29,20 +30,23 @@ INTERVAL = 0.2
 
 
 async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, View | None]:
-    """The run now, and the planner's picture of it once it has begun."""
+    """The run now, and the planner's picture of it once it has begun. Raises StatusUnreadable."""
     run = read_run(await client.get(RUNS, namespace, name))
     revision = run.status.get("revision")
     if not revision:
         return run, None
-    definition = await revisions.load(namespace, revision)
+    with reading(f"dagrun/{name}"):
+        definition = await revisions.load(namespace, revision)
     raw = await client.list_raw(PODS, namespace, labelSelector=f"{RUN_UID}={run.uid}")
-    return run, pictured(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
+    with reading(f"dagrun/{name}"):
+        return run, pictured(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
 
 
 async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
-    """The run now. No rows before it has begun."""
+    """The run now. No rows before it has begun. Raises StatusUnreadable."""
     run, found = await look(client, namespace, name, revisions)
-    return run, rows(found) if found else []
+    with reading(f"dagrun/{name}"):
+        return run, rows(found) if found else []
 
 
 async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:
@@ -50,7 +54,10 @@ async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tupl
     revisions = Revisions(client)
     while True:
         began = time.monotonic()
-        run, found = await picture(client, namespace, name, revisions)
+        try:
+            run, found = await picture(client, namespace, name, revisions)
+        except StatusUnreadable:  # It is followed by its phase, and may be mended.
+            run, found = read_run(await client.get(RUNS, namespace, name)), []
         yield run, found
         if run.final:
             return

@@ -1,5 +1,6 @@
 """`tradewind get`: DAGs, runs, triggers, backfills, assets, approvals or pools in a table."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,6 +10,8 @@ from tradewind.cli import assets
 from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
+from tradewind.cli.reading import StatusUnreadable, reading
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import Console, Text, say, say_json
 from tradewind.kube.client import Client, Object
 from tradewind.kube.pod import HOW, TRIGGER
@@ -98,12 +101,22 @@ def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
     by_kind = {RUNS: _run, DAGS: _dag, APPROVALS: _approval, TRIGGERS: _trigger, BACKFILLS: _backfill}
     cells = _template if resource.kind in TEMPLATES else by_kind.get(resource, _pool)
     for item in items:
-        table.add_row(*([item["metadata"]["namespace"]] if namespaces else []), *cells(item))
+        where = [item["metadata"]["namespace"]] if namespaces else []
+        table.add_row(*where, *_row(item, cells, len(HEADS[resource])))
     return table
 
 
+def _row(item: Object, cells: Callable[[Object], list[Any]], width: int) -> list[str | Text]:
+    """The cells of an object; of one that can't be read the name, and that it can't."""
+    try:
+        with reading(item["metadata"]["name"]):
+            return [cell if isinstance(cell, Text) else str(cell) for cell in cells(item)]
+    except StatusUnreadable:
+        return [item["metadata"]["name"], Text("can't be read", style="red"), *[""] * (width - 2)]
+
+
 def _run(item: Object) -> list[str | Text]:
-    status, labels = item.get("status") or {}, item["metadata"].get("labels") or {}
+    status, labels = status_of(item), item["metadata"].get("labels") or {}
     return [
         item["metadata"]["name"],
         item["spec"]["dag"],
@@ -118,7 +131,7 @@ def _run(item: Object) -> list[str | Text]:
 
 
 def _dag(item: Object) -> list[str | Text]:
-    status = item.get("status") or {}
+    status = status_of(item)
     last: dict[str, Any] = status.get("lastRun") or {}
     phase = status.get("phase") or ""
     return [
@@ -133,7 +146,7 @@ def _dag(item: Object) -> list[str | Text]:
 
 
 def _trigger(item: Object) -> list[str | Text]:
-    status = item.get("status") or {}
+    status = status_of(item)
     last, phase = status.get("lastRun") or {}, status.get("phase") or ""
     style = {"Invalid": "red", "Waiting": "yellow", "Suspended": "dim"}.get(phase, "")
     return [
@@ -149,7 +162,7 @@ def _trigger(item: Object) -> list[str | Text]:
 
 
 def _backfill(item: Object) -> list[str | Text]:
-    status = item.get("status") or {}
+    status = status_of(item)
     phase = status.get("phase") or ""
     style = {"Invalid": "red", "Waiting": "yellow", "Suspended": "dim"}.get(phase, PHASES.get(phase, ""))
     return [
@@ -165,18 +178,18 @@ def _backfill(item: Object) -> list[str | Text]:
 
 
 def _approval(item: Object) -> list[str | Text]:
-    spec, outcome = item["spec"], (item.get("status") or {}).get("outcome") or "Pending"
+    spec, outcome = item["spec"], status_of(item).get("outcome") or "Pending"
     return [spec["run"], spec["task"], outcome, spec.get("by", ""), _age(item), Text(spec.get("message", ""))]
 
 
 def _pool(item: Object) -> list[str | Text]:
-    status = item.get("status") or {}
+    status = status_of(item)
     used, waiting = str(status.get("used") or 0), str(status.get("waiting") or 0)
     return [item["metadata"]["name"], str(item["spec"]["slots"]), used, waiting, _age(item)]
 
 
 def _template(item: Object) -> list[str | Text]:
-    status = item.get("status") or {}
+    status = status_of(item)
     phase = status.get("phase") or ""
     return [
         item["metadata"]["name"],

@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import say, say_log
 from tradewind.control.observe import unit_of
 from tradewind.kube.client import Client
@@ -28,7 +29,7 @@ async def command(client: Client, namespace: str, run: str, task: str | None, fo
     prefix = task is None
     while True:
         found = await client.get(RUNS, namespace, run)
-        over = (found.get("status") or {}).get("phase") in FINAL_PHASES
+        over = status_of(found).get("phase") in FINAL_PHASES
         for pod in await _pods(client, namespace, found["metadata"]["uid"], task):
             started = pod.status.phase != "Pending"
             if started and pod.metadata.name not in printing:

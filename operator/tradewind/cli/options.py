@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tradewind.cli.manifest import BadManifest
+from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
@@ -53,10 +55,12 @@ def settled(work: Coroutine[Any, Any, T]) -> T:
     """Runs `work` to its end; what can go wrong becomes a message and exit code 1, an interruption 130."""
     try:
         return asyncio.run(work)
-    except (BadManifest, CannotStart, NoCluster) as error:
+    except (BadManifest, CannotStart, NoCluster, StatusUnreadable) as error:
         raise click.ClickException(str(error)) from None
     except ApiError as error:
         raise click.ClickException(explained(error)) from None
+    except json.JSONDecodeError as error:
+        raise click.ClickException(f"the API server has answered with what is not JSON: {error}") from None
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
 

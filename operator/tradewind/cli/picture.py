@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from tradewind.cli.reading import of_kind
 from tradewind.cli.terminal import Text
 from tradewind.control.run import Run
 from tradewind.control.view import View
@@ -54,10 +55,10 @@ def rows(view: View) -> list[Row]:
     run, board = view.run, view.board
     assert board is not None  # noqa: S101 - picture has bound it
     graph, decided = board.definition.graph, board.decide(0.0)
-    messages = {item["task"]: item["message"] for item in run.status.get("failures") or []}
+    messages = {item["task"]: _said(item) for item in run.status.get("failures") or []}
     messages |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
     messages |= {hold.task: hold.message for hold in decided.holds}
-    messages |= {item["task"]: item["message"] for item in run.status.get("waiting") or []}
+    messages |= {item["task"]: _said(item) for item in run.status.get("waiting") or []}
     result = []
     depths: dict[str, int] = {}
     for task in graph.order:
@@ -67,6 +68,10 @@ def rows(view: View) -> list[Row]:
             result.append(Row(task, state, depth, (), None, None, group.why or messages.get(task, "")))
         result.extend(_row(unit, board, view, messages, depth + (group is not None)) for unit in board.members(task))
     return result
+
+
+def _said(item: Mapping[str, Any]) -> str:
+    return str(item.get("message") or "")
 
 
 def _row(unit: Unit, board: Board, view: View, messages: Mapping[str, str], depth: int) -> Row:
@@ -145,12 +150,12 @@ def as_data(run: Run, found: Sequence[Row]) -> dict[str, Any]:
         "dag": run.dag,
         "phase": run.phase or "Queued",
         "message": status.get("message") or "",
-        "params": dict(status.get("params") or run.params),
+        "params": of_kind(dict, status.get("params") or run.params),
         "revision": status.get("revision") or "",
         "revisionNumber": status.get("revisionNumber") or None,
         "startedAt": status.get("startedAt"),
         "finishedAt": status.get("finishedAt"),
-        "results": dict(status.get("results") or {}),
+        "results": of_kind(dict, status.get("results")),
         "tasks": {row.task: _task_data(row, status) for row in found},
     }
 
@@ -173,7 +178,7 @@ def _task_data(row: Row, status: Mapping[str, Any]) -> dict[str, Any]:
     }
     if row.item:
         data["item"] = row.item
-    if outputs := (status.get("outputs") or {}).get(row.task):
+    if outputs := of_kind(dict, status.get("outputs")).get(row.task):
         data["outputs"] = outputs
     return data
 

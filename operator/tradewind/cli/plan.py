@@ -13,6 +13,7 @@ import orjson
 from rich.table import Table
 
 from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import Console, say, say_json
 from tradewind.control.calendars import Calendars
 from tradewind.control.runstatus import between
@@ -129,7 +130,7 @@ async def _usual(client: Client, namespace: str, dag: str) -> float | None:
     took: list[tuple[str, float]] = []
     selector = f"spec.dag={dag},status.phase=Succeeded"
     async for raw in items(client, RUNS, namespace, PAGE, fieldSelector=selector):
-        status = orjson.loads(memoryview(raw)).get("status") or {}
+        status = status_of(orjson.loads(memoryview(raw)))
         started, finished = status.get("startedAt"), status.get("finishedAt")
         if started and finished:
             took.append((finished, between(started, finished)))

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from tradewind.cli.reading import status as status_of
 from tradewind.control.revisions import CAUSE, PAGE, written
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
@@ -50,7 +51,7 @@ class Past:
     def current(self) -> Recorded | None:
         """The revision that holds the DAG's spec. None where no operator has recorded it: it is not valid, or too new."""
         same = [item for item in self.revisions if self.dag and item.spec == self.spec]
-        told = ((self.dag or {}).get("status") or {}).get("revision")
+        told = status_of(self.dag).get("revision")
         return next((item for item in same if item.number == told), same[-1] if same else None)
 
     @property

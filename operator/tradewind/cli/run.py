@@ -19,6 +19,7 @@ from tradewind.cli.localapprovals import approvals
 from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
+from tradewind.cli.reading import of_kind
 from tradewind.cli.shelf import Shelf
 from tradewind.cli.terminal import Console, say, say_json
 from tradewind.cli.whoami import signed
@@ -214,7 +215,7 @@ async def conclude(client: Client, run: Run, rows: Sequence[Row], output: str, c
     if output == "json":
         say_json(as_data(run, rows))
     elif run.phase == "Succeeded":
-        outputs = run.status.get("outputs") or {}
+        outputs = of_kind(dict, run.status.get("outputs"))
         for task, values_ in list(outputs.items())[:SHOWN]:
             text = json.dumps(values_, ensure_ascii=False)
             console.print(

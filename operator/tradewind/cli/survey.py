@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.wait import Cause, Wait, queued
 from tradewind.cli.waits import waits
 from tradewind.control.revisions import Revisions
@@ -62,8 +63,9 @@ def _waits(run: Run, definition: Definition | None, pods: dict[str, Pod], now: f
         words = f"revision {run.status['revision']} can't be read"
         return [Wait("", Cause.OPERATOR, "RevisionLost", words, run.created)]
     try:
-        return list(waits(picture(run, definition, pods), now))
-    except ValueError as error:
+        with reading(f"dagrun/{run.name}"):
+            return list(waits(picture(run, definition, pods), now))
+    except StatusUnreadable as error:
         return [Wait("", Cause.OPERATOR, "StatusUnreadable", str(error), run.created)]
 
 

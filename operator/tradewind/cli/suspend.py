@@ -3,6 +3,7 @@
 import click
 
 from tradewind.cli.options import cluster
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
@@ -45,7 +46,7 @@ async def _set(client: Client, namespace: str, name: str, suspended: bool) -> No
     resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
     found = await client.get(resource, namespace, rest)
     desired = (found.get("spec") or {}).get("desiredState")
-    phase = (found.get("status") or {}).get("phase")
+    phase = status_of(found).get("phase")
     if phase in ends:
         raise click.ClickException(f"{kind}/{rest} has ended: {phase}")
     if desired in ("Cancelled", "Terminated"):

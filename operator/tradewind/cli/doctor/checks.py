@@ -7,6 +7,7 @@ from tradewind.cli.doctor.facts import SKEW, Body, Facts, Right, Unknown
 from tradewind.cli.doctor.finding import Finding, Found, Level, unknown
 from tradewind.cli.doctor.held import held_up
 from tradewind.cli.doctor.webhook import webhook
+from tradewind.cli.reading import StatusUnreadable, reading
 
 SHOWN = 5
 """Rights that are named."""
@@ -27,7 +28,16 @@ def findings(facts: Facts, crds: Sequence[Body]) -> list[Finding]:
         "your rights": lambda: _my_rights(facts),
         "runs": lambda: held_up(facts),
     }
-    return [Finding(name, level, what, do) for name, check in checks.items() for level, what, do in check()]
+    return [Finding(name, level, what, do) for name, check in checks.items() for level, what, do in _whole(check)]
+
+
+def _whole(check: Callable[[], Found]) -> list[tuple[Level, str, str]]:
+    """What a check finds; that it found what it can't read, where that is so."""
+    try:
+        with reading("what it looks at"):
+            return list(check())
+    except StatusUnreadable as error:
+        return [(Level.UNKNOWN, str(error), "")]
 
 
 def _kubernetes(facts: Facts) -> Found:

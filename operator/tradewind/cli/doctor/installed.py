@@ -7,6 +7,7 @@ from typing import Any
 from tradewind import GROUP, __version__
 from tradewind.cli.doctor.facts import NAME, OPERATOR, SKEW, Body, Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level, unknown
+from tradewind.cli.reading import status as status_of
 
 
 def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
@@ -20,7 +21,7 @@ def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
     if missing := [name.removesuffix(f".{GROUP}") for name in names if name not in there]:
         yield Level.PROBLEM, f"not installed: {', '.join(missing)}", f"{mend} (docs/upgrading.md)"
     for name, body in there.items():
-        conditions = {item["type"]: item for item in (body.get("status") or {}).get("conditions") or ()}
+        conditions = {item["type"]: item for item in status_of(body).get("conditions") or ()}
         if conditions and (conditions.get("Established") or {}).get("status") != "True":
             words = (conditions.get("NamesAccepted") or {}).get("message") or "the API server does not serve it yet"
             yield Level.PROBLEM, f"{name} is not established: {words}", f"`kubectl describe crd {name}`"
@@ -59,7 +60,7 @@ def operator(facts: Facts) -> Found:
             f"`{install}`; or --operator-namespace",
         )
     for body in facts.deployments:
-        meta, status = body["metadata"], body.get("status") or {}
+        meta, status = body["metadata"], status_of(body)
         name, wanted, ready = (
             f"{meta['namespace']}/{meta['name']}",
             body["spec"].get("replicas", 1),
@@ -88,10 +89,10 @@ def _why(facts: Facts, deployment: Body) -> str:
     for pod in _of(_pods(facts), label):
         if pod["metadata"]["namespace"] != deployment["metadata"]["namespace"]:
             continue
-        for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        for container in status_of(pod).get("containerStatuses") or ():
             if waiting := (container.get("state") or {}).get("waiting"):
                 return f": {waiting.get('reason')}"
-        for condition in (pod.get("status") or {}).get("conditions") or ():
+        for condition in status_of(pod).get("conditions") or ():
             if condition.get("status") == "False" and condition.get("message"):
                 return f": {condition['message']}"
     return ""
@@ -99,7 +100,7 @@ def _why(facts: Facts, deployment: Body) -> str:
 
 def _restarts(facts: Facts) -> Found:
     for pod in _pods(facts):
-        for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        for container in status_of(pod).get("containerStatuses") or ():
             count = container.get("restartCount", 0)
             if count >= 3:
                 last = ((container.get("lastState") or {}).get("terminated") or {}).get("reason") or "unknown"
