@@ -1,13 +1,15 @@
 """The committed CRDs are the ones that the models make, and say what an API server can enforce."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tradewind.model.crd import manifests
-from tradewind.model.reference import text
+from tradewind.model.reference import rows, text
 from tradewind.model.write import main as write
+from worlds.hostile import NAMES
 
 CRDS = Path(__file__).parents[2] / "crds"
 
@@ -69,3 +71,31 @@ def test_rules_about_tasks_hold_for_a_dag_that_has_them_from_a_template() -> Non
     spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     rules = [rule["rule"] for rule in spec["x-kubernetes-validations"] if "self.tasks" in rule["rule"]]
     assert rules and [rule for rule in rules if "has(self.tasks)" not in rule] == []
+
+
+NAMING = {
+    "name",
+    "namespace",
+    "secretName",
+    "claimName",
+    "serviceAccountName",
+    "dag",
+    "run",
+    "trigger",
+    "apiVersion",
+    "kind",
+    "bucket",
+}
+"""Fields that name something which the API server, or a bucket's server, is asked for."""
+TEXTS = {"spec.tasks.*.forEach.name", "spec.defaults.forEach.name"}
+"""Those that are called so, and are words for people."""
+
+
+@pytest.mark.parametrize("made", manifests(), ids=lambda made: made["metadata"]["name"])
+def test_every_name_has_the_pattern_of_names(made: dict[str, Any]) -> None:
+    schema = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    for path, node, _ in rows(schema, "spec"):
+        if path.rpartition(".")[2] not in NAMING or node.get("type") != "string" or path in TEXTS or "enum" in node:
+            continue
+        assert "pattern" in node, path
+        assert not any(re.search(node["pattern"], name) for name in NAMES), path

@@ -74,7 +74,7 @@ def test_each_mistake_is_named_with_its_field(spec: dict[str, Any], words: str) 
     [
         ({}, "spec.tasks.a.pools[0].name: required"),
         ({"name": "p", "slots": 0}, "spec.tasks.a.pools[0].slots: input should be greater than or equal to 1"),
-        ({"name": "P!"}, "spec.tasks.a.pools[0].name: string should match pattern"),
+        ({"name": "P!"}, "spec.tasks.a.pools[0].name: 'P!' is not valid here; use at most 63"),
         ({"name": "p", "kind": "Queue"}, "spec.tasks.a.pools[0].kind: input should be 'Pool' or 'ClusterPool'"),
     ],
 )

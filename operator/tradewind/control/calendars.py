@@ -38,14 +38,14 @@ class Calendars:
     async def _days(self, namespace: str, path: str, ref: CalendarRef) -> Days:
         data = await self._data(namespace, path, ref.name)
         if ref.key and ref.key not in data:
-            there = ", ".join(sorted(data)) or "none"
-            raise Waits(f"{path}.key: ConfigMap {ref.name} has no key {ref.key!r}; it has: {there}")
+            raise Waits(f"{path}.key: ConfigMap {ref.name} has no key {ref.key!r}")
         found = Days()
-        for key in [ref.key] if ref.key else sorted(data):
+        for number, key in enumerate([ref.key] if ref.key else sorted(data), 1):
             try:
                 found |= read_calendar(str(data[key]))
             except ValueError as error:
-                raise Waits(f"{path}: ConfigMap {ref.name}, key {key}, {error}") from None
+                which = f"key {key}" if ref.key else f"key {number} of {len(data)} in alphabetical order"
+                raise Waits(f"{path}: ConfigMap {ref.name}, {which}, {error}") from None
         return found
 
     async def _data(self, namespace: str, path: str, name: str) -> Data:

@@ -6,7 +6,7 @@ from typing import Any
 from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
-from tradewind.kube.errors import ApiError, Forbidden, NotFound
+from tradewind.kube.errors import ApiError, BadName, Forbidden, NotFound
 from tradewind.kube.resources import RUNS, Resource
 from tradewind.model.duration import instant
 from tradewind.model.sensor import ObjectPoll, RunPoll
@@ -61,8 +61,8 @@ class Resources:
         if (known := self._known.get((api_version, kind))) is not None:
             return known
         group, _, version = api_version.rpartition("/")
-        listing = Resource(f"/apis/{group}" if group else "/api", version, "APIResourceList", namespaced=False)
         try:
+            listing = Resource(f"/apis/{group}" if group else "/api", version, "APIResourceList", namespaced=False)
             found = (await self._client.list(listing)).get("resources") or []
         except NotFound:
             found = []
@@ -92,6 +92,8 @@ class ObjectProbe:
             raise Unanswered(error.message) from None
         try:
             found = await self._client.get(resource, self._namespace, self._name)
+        except BadName as error:
+            raise Unanswered(f"sensor.object.name: {error.message}") from None
         except NotFound:
             return {"found": False, "object": None}
         except ApiError as error:

@@ -139,8 +139,8 @@ class ObjectWatches:
         """Where a kind lives, as the API server says."""
         if kind not in self._resources:
             group, _, version = kind[0].rpartition("/")
-            where = Resource(f"/apis/{group}" if group else "/api", version, "APIResourceList", namespaced=False)
             try:
+                where = Resource(f"/apis/{group}" if group else "/api", version, "APIResourceList", namespaced=False)
                 listed: Sequence[Any] = (await self._client.list(where))["resources"]
             except NotFound:
                 raise Waits(f"spec.object.apiVersion: the API server knows no {kind[0]}") from None

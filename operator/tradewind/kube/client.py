@@ -63,8 +63,11 @@ class Client:
         return aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl(), keepalive_timeout=60)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """One object."""
-        return await self._json("GET", "get", resource, resource.path(namespace, name))
+        """One object. Raises Garbled when the answer is another one."""
+        found = await self._json("GET", "get", resource, resource.path(namespace, name))
+        if not _is(found, resource, namespace, name):
+            raise Garbled(f"GET {resource.path(namespace, name)}: the answer is another object")
+        return found
 
     async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
         """As `get`, unparsed."""
@@ -137,7 +140,7 @@ class Client:
     async def logs(self, namespace: str, pod: str, **query: str) -> AsyncIterator[bytes]:
         """Log lines of a pod's `main` container, with `follow="true"` until it ends; very long ones in pieces."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        path = PODS.path(namespace, pod, "log")
         async for line, _ in self._lines(path, {"container": "main", **query}, timeout, "get", "pods/log", PIECE):
             yield line
 
@@ -238,6 +241,14 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
         if size > ANSWER:
             raise Garbled(f"an answer of more than {ANSWER // 2**20} MiB")
     return b"".join(pieces)
+
+
+def _is(body: Object, resource: Resource, namespace: str, name: str) -> bool:
+    """Whether a body is the object that was asked for."""
+    meta = body.get("metadata")
+    if body.get("kind") != resource.kind or not isinstance(meta, dict) or meta.get("name") != name:
+        return False
+    return not resource.namespaced or meta.get("namespace") == namespace
 
 
 def _error(response: aiohttp.ClientResponse, answer: bytes) -> Exception:

@@ -23,6 +23,13 @@ class NotFound(ApiError):
     """404."""
 
 
+class BadName(NotFound):
+    """A name that can't be part of a URL, so that nothing was sent: there is no object of this name, and there can't be one."""
+
+    def __init__(self, what: str, text: str) -> None:
+        super().__init__(404, "BadName", f"{text[:80]!r} is not a {what}: no object can have this name")
+
+
 class Conflict(ApiError):
     """409: the object has changed since it was read."""
 

@@ -1,18 +1,36 @@
 """Where the resources that Tradewind uses live in the API."""
 
+import re
 from dataclasses import dataclass
 
 from tradewind import GROUP, VERSION
+from tradewind.kube.errors import BadName
+
+_SEGMENT = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+
+
+def segment(text: str, what: str) -> str:
+    """The text, which is one segment of a URL's path and needs no quoting. Raises BadName for any other."""
+    if text in (".", "..") or not _SEGMENT.fullmatch(text):
+        raise BadName(what, text)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource: the prefix of its group and version, and its plural name."""
+    """A resource: the prefix of its group and version, and its plural name. Raises BadName for parts that are not segments of a path."""
 
     prefix: str
     plural: str
     kind: str
     namespaced: bool = True
+
+    def __post_init__(self) -> None:
+        _, *prefix = self.prefix.split("/")
+        if len(prefix) > 3:  # apis, group and version
+            raise BadName("group and version", self.prefix)
+        for part in (*prefix, self.plural):
+            segment(part, "part of an API path")
 
     @property
     def api_version(self) -> str:
@@ -20,12 +38,15 @@ class Resource:
         return self.prefix.removeprefix("/apis/").removeprefix("/api/")
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
-        """URL path of a collection or, with a name, of an object."""
+        """URL path of a collection or, with a name, of an object. Raises BadName, so that no name leads out of its namespace."""
         parts = [self.prefix]
         if namespace is not None and self.namespaced:
-            parts += ["namespaces", namespace]
+            parts += ["namespaces", segment(namespace, "namespace")]
         parts.append(self.plural)
-        parts += [part for part in (name, subresource) if part]
+        if name is not None:
+            parts.append(segment(name, f"name of a {self.kind}"))
+        if subresource:
+            parts.append(segment(subresource, "subresource"))
         return "/".join(parts)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Model, crd, rule
+from tradewind.model.base import BUCKET, REGION, Model, ObjectName, crd, rule
 from tradewind.model.duration import Duration
 
 PATH = r"^[A-Za-z0-9_][A-Za-z0-9_. -]*(/[A-Za-z0-9_][A-Za-z0-9_. -]*)*$"
@@ -17,7 +17,7 @@ MAX_OUTPUTS = 8
 class VolumeStore(Model):
     """A volume of the run's namespace."""
 
-    claim_name: Annotated[str, Field(min_length=1, max_length=253)]
+    claim_name: ObjectName
     """The PersistentVolumeClaim. Tasks on several nodes at once need one that is ReadWriteMany."""
     path: Annotated[str, Field(max_length=256, json_schema_extra={"pattern": rf"^$|{PATH}"})] = ""
     """The folder on it; its root when empty."""
@@ -28,13 +28,13 @@ class ObjectStore(Model):
 
     endpoint: Annotated[str, Field(max_length=512, json_schema_extra={"pattern": "^https?://[^/?#]+/?$"})]
     """Address of the server, as pods see it, e.g. https://s3.eu-central-1.amazonaws.com. The bucket is part of the path, not of the host."""
-    bucket: Annotated[str, Field(min_length=1, max_length=63)]
+    bucket: Annotated[str, Field(min_length=1, max_length=63, pattern=BUCKET)]
     """The bucket. It must exist."""
     prefix: Annotated[str, Field(max_length=256, json_schema_extra={"pattern": rf"^$|{PATH}"})] = ""
     """What the keys of all objects begin with."""
-    region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
+    region: Annotated[str, Field(min_length=1, max_length=63, pattern=REGION)] = "us-east-1"
     """The region that requests are signed for."""
-    secret_name: Annotated[str, Field(min_length=1, max_length=253)]
+    secret_name: ObjectName
     """Secret in the run's namespace with the keys `accessKey` and `secretKey`. The task's own container never sees them."""
 
 

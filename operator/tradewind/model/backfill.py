@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Model, Name, ShortText, Timestamp, crd, rule
+from tradewind.model.base import DNS_SUBDOMAIN, Anything, Model, Name, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.schedule import Moment
 
@@ -48,7 +48,7 @@ class BackfillSpec(Model):
     """Name of the DAG, in the same namespace."""
     description: ShortText = ""
     """What it is for."""
-    trigger: Annotated[str, Field(max_length=63)] = ""
+    trigger: Annotated[str, Field(max_length=63, pattern=rf"^$|{DNS_SUBDOMAIN}")] = ""
     """A Trigger of the DAG with a schedule: its ticks, its params, its `when`. A tick's run has the name that the schedule gives it, so
     that no tick has two."""
     cron: Annotated[str, Field(max_length=256)] = ""

@@ -7,6 +7,30 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+API_VERSION = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?v[a-z0-9]+$"
+KIND = r"^[A-Za-z][A-Za-z0-9]*$"
+DATA_KEY = r"^[-._a-zA-Z0-9]+$"
+SEGMENT = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
+"""Names of objects of any kind: those of RBAC may have colons."""
+LABEL_KEY = rf"^({DNS_SUBDOMAIN[1:-1]}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+BUCKET = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+REGION = r"^[A-Za-z0-9-]+$"
+TEMPLATED = r"\$\[\["
+"""Where an expression begins: what a field holds is known, and checked, only when that is rendered."""
+NAMED = {
+    DNS_LABEL: "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
+    DNS_SUBDOMAIN: "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
+    API_VERSION: "write one such as v1 or batch/v1",
+    KIND: "write one such as Job",
+    DATA_KEY: "use letters, digits, '-', '_' and '.'",
+    SEGMENT: "use letters, digits, '-', '_', '.' and ':', with a letter or digit first",
+    LABEL_KEY: "write the key of a label, such as app or example.com/app",
+    LABEL_VALUE: "write the value of a label: letters, digits, '-', '_' and '.', with a letter or digit at both ends",
+    BUCKET: "use letters, digits, '-', '_' and '.', with a letter or digit first",
+}
+"""Patterns of names, and what to write."""
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 """Names that CEL can say without quotes."""
 MAX_TASKS = 10_000
@@ -46,6 +70,14 @@ def rule(cel: str, message: str, **more: str) -> dict[str, str]:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
+"""The name of an object of most kinds."""
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=DATA_KEY)]
+"""A key of a Secret or ConfigMap."""
+LabelKey = Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
+ApiVersion = Annotated[str, Field(min_length=1, max_length=317, pattern=API_VERSION)]
+KindName = Annotated[str, Field(min_length=1, max_length=63, pattern=KIND)]
 EnvName = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(max_length=32_768)]
 ShortText = Annotated[str, Field(max_length=1_024)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Expression, Model, Name, crd, rule
+from tradewind.model.base import DNS_LABEL, Expression, Model, Name, crd, rule
 from tradewind.model.duration import Duration
 
 
@@ -13,7 +13,7 @@ class FollowedDAG(Model):
 
     name: Name
     """Its name."""
-    namespace: Annotated[str, Field(max_length=63)] = ""
+    namespace: Annotated[str, Field(max_length=63, pattern=rf"^$|{DNS_LABEL}")] = ""
     """Its namespace; the trigger's own when empty. A DAG of another one has to name this one in its spec.allowTriggersFrom."""
     outcomes: Annotated[
         list[Literal["Succeeded", "Failed", "Cancelled"]],

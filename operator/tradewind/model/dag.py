@@ -94,7 +94,7 @@ class DAGSpec(Model):
     produces: Annotated[list[Produces], Field(max_length=16)] = []
     """Assets of which a run makes a new version when it succeeds. Triggers can wait for them."""
     allow_triggers_from: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=63)]],
+        list[Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^\*$|{DNS_LABEL}")]],
         Field(max_length=100, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ] = []
     """Namespaces whose triggers may follow this DAG: know when its runs end, with which params and outputs. `"*"` for all. Those of its

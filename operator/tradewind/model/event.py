@@ -4,16 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Expression, Model, crd, rule
+from tradewind.model.base import DataKey, Expression, Model, ObjectName, crd, rule
 from tradewind.model.duration import Duration
 
 
 class SecretKey(Model):
     """A value in a Secret."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)]
+    name: ObjectName
     """Name of the Secret, in the trigger's namespace."""
-    key: Annotated[str, Field(min_length=1, max_length=253)]
+    key: DataKey
     """The key in its data. The value has to have at least 16 bytes; white space at its end does not count."""
 
 

@@ -4,10 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Model, Timestamp, crd, rule
-
-Label = Annotated[str, Field(max_length=63)]
-LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
+from tradewind.model.base import Anything, ApiVersion, KindName, LabelKey, LabelValue, Model, Timestamp, crd, rule
 
 
 class LabelRequirement(Model):
@@ -17,14 +14,14 @@ class LabelRequirement(Model):
     """The label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
     """How it is compared with `values`."""
-    values: Annotated[list[Label], Field(max_length=64)] = []
+    values: Annotated[list[LabelValue], Field(max_length=64)] = []
     """For In and NotIn."""
 
 
 class LabelSelector(Model):
     """Objects by their labels, as Kubernetes defines it; all of it has to hold."""
 
-    match_labels: Annotated[dict[LabelKey, Label], Field(max_length=32)] = {}
+    match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] = {}
     """Labels and their values."""
     match_expressions: Annotated[list[LabelRequirement], Field(max_length=32)] = []
     """What else labels have to be."""
@@ -54,9 +51,9 @@ class ObjectChange(Model):
         )
     )
 
-    api_version: Annotated[str, Field(min_length=1, max_length=317)]
+    api_version: ApiVersion
     """Of the kind, e.g. v1 or batch/v1."""
-    kind: Annotated[str, Field(min_length=1, max_length=63)]
+    kind: KindName
     """The kind, which has to be namespaced. The operator needs the right to read it: the chart's objectTriggers.rules."""
     label_selector: LabelSelector = LabelSelector()
     """Which of them; all when empty."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Model, Timestamp, crd, rule
+from tradewind.model.base import DATA_KEY, Model, ObjectName, Timestamp, crd, rule
 from tradewind.model.duration import Duration
 
 Moment = Annotated[str, Field(min_length=1, max_length=64)]
@@ -16,9 +16,9 @@ Day = Annotated[str, Field(max_length=21, pattern=DAY)]
 class CalendarRef(Model):
     """Days in a ConfigMap."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)]
+    name: ObjectName
     """Name of the ConfigMap, in the trigger's namespace."""
-    key: Annotated[str, Field(max_length=253)] = ""
+    key: Annotated[str, Field(max_length=253, pattern=rf"^$|{DATA_KEY}")] = ""
     """The key in its data; all of them when empty."""
 
 

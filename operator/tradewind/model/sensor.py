@@ -4,7 +4,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Text, crd, rule
+from tradewind.model.base import (
+    BUCKET,
+    REGION,
+    SEGMENT,
+    TEMPLATED,
+    Anything,
+    ApiVersion,
+    Expression,
+    KindName,
+    LabelKey,
+    LabelValue,
+    Model,
+    Name,
+    ObjectName,
+    ShortText,
+    Text,
+    crd,
+    rule,
+)
 from tradewind.model.duration import Duration
 
 KINDS = ("http", "bucket", "sql", "run", "object")
@@ -36,18 +54,18 @@ class BucketPoll(Model):
     """A look into a bucket of an S3-compatible server. Expressions know `objects`, the first 100 that there are, each with key, size,
     etag and lastModified, and `count`, how many there are, up to 1,000."""
 
-    endpoint: Annotated[str, Field(max_length=512, json_schema_extra={"pattern": "^https?://[^/?#]+/?$"})]
+    endpoint: Annotated[str, Field(max_length=512, pattern="^https?://[^/?#]+/?$")]
     """Address of the server, as the operator sees it, e.g. https://s3.eu-central-1.amazonaws.com. The bucket is part of the path, not of the
     host."""
-    bucket: Annotated[str, Field(min_length=1, max_length=63)]
+    bucket: Annotated[str, Field(min_length=1, max_length=63, pattern=BUCKET)]
     """The bucket."""
     key: Annotated[str, Field(max_length=1_024)] = ""
     """The key of the object; `$[[ ]]` is rendered."""
     prefix: Annotated[str, Field(max_length=1_024)] = ""
     """What the keys of the objects begin with, instead of `key`; `$[[ ]]` is rendered. With neither, all objects are meant."""
-    region: Annotated[str, Field(min_length=1, max_length=63)] = "us-east-1"
+    region: Annotated[str, Field(min_length=1, max_length=63, pattern=REGION)] = "us-east-1"
     """The region that requests are signed for."""
-    secret_name: Annotated[str, Field(min_length=1, max_length=253)]
+    secret_name: ObjectName
     """Secret of the namespace with the keys `accessKey` and `secretKey`, which need no more than the right to list the bucket."""
 
 
@@ -63,7 +81,7 @@ class SqlPoll(Model):
     """The database."""
     user: Annotated[str, Field(max_length=63)] = ""
     """Who asks; the Secret's `username` when empty. It needs no more than the right to read."""
-    secret_name: Annotated[str, Field(min_length=1, max_length=253)]
+    secret_name: ObjectName
     """Secret of the namespace with the key `password`; with `ca` as well, that certificate authority (PEM) is trusted instead of the
     system's."""
     ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
@@ -84,7 +102,7 @@ class RunPoll(Model):
     """Name of the other DAG."""
     logical_date: ShortText = "$[[ run.logicalDate ]]"
     """The run's logical date, a point in time with its zone; `$[[ ]]` is rendered. Empty for whatever date."""
-    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)] = {}
+    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=16)] = {}
     """Labels that the run must have."""
 
 
@@ -92,11 +110,11 @@ class ObjectPoll(Model):
     """A look at a Kubernetes object of the namespace, or one without a namespace, that the operator may read. Expressions know `found`, and
     `object`."""
 
-    api_version: Annotated[str, Field(min_length=1, max_length=253)]
+    api_version: ApiVersion
     """E.g. batch/v1."""
-    kind: Annotated[str, Field(min_length=1, max_length=63, json_schema_extra={"pattern": "^[A-Z][A-Za-z0-9]*$"})]
+    kind: KindName
     """E.g. Job. No Secrets: what is found stands in the run's status."""
-    name: Annotated[str, Field(min_length=1, max_length=1_024)]
+    name: Annotated[str, Field(min_length=1, max_length=1_024, pattern=rf"{SEGMENT}|{TEMPLATED}")]
     """Its name; `$[[ ]]` is rendered."""
     condition: Annotated[str, Field(max_length=316, json_schema_extra={"pattern": CONDITION})] = ""
     """A condition of its status that has to be True, where `until` is empty."""

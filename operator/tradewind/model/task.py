@@ -8,12 +8,15 @@ from pydantic import ConfigDict, Field
 from tradewind.model.artifact import TaskArtifacts
 from tradewind.model.asset import Produces
 from tradewind.model.base import (
+    DNS_SUBDOMAIN,
     IDENTIFIER,
     MAX_DEPENDENCIES,
+    DataKey,
     EnvName,
     Expression,
     Model,
     Name,
+    ObjectName,
     Opaque,
     Quantity,
     Script,
@@ -54,9 +57,9 @@ class Resources(Model):
 class KeyRef(Model):
     """One key of a Secret or ConfigMap in the run's namespace."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)]
+    name: ObjectName
     """Name of the Secret or ConfigMap."""
-    key: Annotated[str, Field(min_length=1, max_length=253)]
+    key: DataKey
     """The key in its data."""
     optional: bool = False
     """When true, a missing object or key leaves the variable unset instead of holding the task back."""
@@ -106,7 +109,7 @@ class PodSettings(Model):
     """Environment variables taken from Secrets and ConfigMaps, by variable name. Merged with those of spec.defaults."""
     resources: Resources | None = None
     """CPU and memory."""
-    service_account_name: Annotated[str, Field(max_length=253)] = ""
+    service_account_name: Annotated[str, Field(max_length=253, pattern=rf"^$|{DNS_SUBDOMAIN}")] = ""
     """Service account of the pod; the namespace's `default` when empty. Its token is mounted only when this is set."""
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = {}
     """Labels that the node must have; `$[[ ]]` is rendered."""

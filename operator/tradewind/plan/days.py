@@ -33,7 +33,7 @@ class Days:
 
 def read_days(text: str) -> Days:
     """A day or a range of days. Raises ValueError."""
-    if not _DAY.match(text):
+    if not _DAY.fullmatch(text):
         raise ValueError(f"{text[:80]!r} is not a day: write 2026-12-25, 12-25 for every year, or first/last")
     first, _, last = text.partition("/")
     last = last or first
@@ -53,12 +53,14 @@ def read_days(text: str) -> Days:
 
 
 def read_calendar(text: str) -> Days:
-    """The days of a calendar, one a line. Raises ValueError, with the line's number."""
+    """The days of a calendar, one a line. Raises ValueError, with the line's number and none of its content: who reads the error need
+    not have the right to read the calendar."""
     found = Days()
     for number, line in enumerate(text.splitlines(), 1):
         if day := line.partition("#")[0].strip():
             try:
                 found |= read_days(day)
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None
+            except ValueError:
+                words = "write 2026-12-25, 12-25 for every year, or first/last"
+                raise ValueError(f"line {number}: neither a day nor a range of days: {words}") from None
     return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
 from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan.cel import ExpressionError
@@ -44,13 +45,20 @@ def fits(kind: str, value: Any) -> bool:
         case "object":
             return isinstance(value, dict)
         case "secret":
-            return isinstance(value, dict) and value.keys() == {"name", "key"} and all(map(_name, value.values()))
+            return _is_reference(value)
         case _:
             return isinstance(value, str) and _parsed(kind, value) is not None
 
 
-def _name(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value) is not None
+def _is_reference(value: Any) -> bool:
+    """Whether a value names a key of a Secret."""
+    if not isinstance(value, dict) or value.keys() != {"name", "key"} or not all(map(_is_short, value.values())):
+        return False
+    return bool(re.fullmatch(DNS_SUBDOMAIN, value["name"]) and re.fullmatch(DATA_KEY, value["key"]))
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 253
 
 
 def _parsed(kind: str, value: str) -> float | date | None:

@@ -109,7 +109,7 @@ def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
     if sensor.object:
         if sensor.object.kind == "Secret":
             yield Problem(f"{path}.object.kind", "its values would stand in the run's status", "name another kind")
-        if not re.match(CONDITION, sensor.object.condition):
+        if not re.fullmatch(CONDITION, sensor.object.condition):
             yield Problem(f"{path}.object.condition", "not a type of conditions", "use letters, digits and '/._-'")
 
 

@@ -44,7 +44,7 @@ async def gather(
     """Everything. `home` is where the operator is installed, when that is known; `told` hears what is asked now. Raises ApiError when
     the server does not answer at all."""
     told("the API server")
-    version = await client.get(VERSION, "", "")
+    version = await client.list(VERSION)
     facts = Facts("" if everywhere else namespace, time.time(), version)
     facts.server_time = await _tried(_server_time(client))
     facts.now = time.time()
