@@ -1,14 +1,17 @@
 """`tradewind doctor --bundle`: what is needed to help, and no value of a user."""
 
 import json
+import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scene import scene
 from tradewind import API_VERSION
-from tradewind.cli.doctor.redact import HIDDEN, body, text
+from tradewind.cli.doctor.redact import HIDDEN, OPEN, body, text
 from tradewind.kube.resources import DAGS, RUNS, SECRETS, TRIGGERS
+from tradewind.model.crd import manifests
 
 CANARY = "c4n4ry"
 
@@ -66,7 +69,7 @@ async def test_a_bundle_has_shapes_and_states_and_no_values(tmp_path: Path) -> N
         [dag] = json.loads(files["objects/dags.json"])
         assert dag["spec"]["tasks"]["a"]["env"] == {"TOKEN": HIDDEN} and dag["spec"]["defaults"] == {"image": "busybox"}
         [found] = json.loads(files["objects/dagruns.json"])
-        assert found["status"]["phase"] == "Failed" and found["status"]["message"].startswith("HTTP 401 for password=")
+        assert found["status"] == {"phase": "Failed", "outputs": {"a": HIDDEN}, "message": HIDDEN}
 
 
 async def test_a_bundle_that_can_t_be_written_is_said(tmp_path: Path) -> None:
@@ -92,5 +95,120 @@ def test_texts_without_credentials_are_left_alone() -> None:
     assert text(words) == words
 
 
-def test_an_address_that_is_none_is_hidden() -> None:
-    assert body({"url": "http://[x"}) == {"url": HIDDEN} and body({"url": "$[[ params.url ]]"}) == {"url": HIDDEN}
+def test_of_an_address_only_the_host_is_shown() -> None:
+    def shown(url: str) -> str:
+        found: str = of("DAG", tasks={"a": {"http": {"url": url}}})["spec"]["tasks"]["a"]["http"]["url"]
+        return found
+
+    assert shown("http://[x") == shown("$[[ params.url ]]") == shown("c4n4ry") == HIDDEN
+    assert shown(f"https://u:{CANARY}@x.example/{CANARY}?a={CANARY}") == f"https://x.example/{HIDDEN}"
+
+
+def of(kind: str, status: Any = None, **spec: Any) -> Any:
+    return body({"apiVersion": API_VERSION, "kind": kind, "spec": spec, "status": status or {}})
+
+
+NAMES = {"name", "task", "revision", "latestRun", "image", "serviceAccountName"}
+"""Free texts in which there are names: they are shown."""
+
+
+def planted(schema: Any, field: str) -> Any:
+    """A value in every place of a schema, with the canary wherever a text of one's own choice fits."""
+    if schema.get("x-kubernetes-preserve-unknown-fields") or not (
+        schema.keys() & {"type", "x-kubernetes-int-or-string", "enum"}
+    ):
+        return {CANARY: [CANARY, {"x": CANARY}]}
+    if "properties" in schema:
+        return {key: planted(inner, key) for key, inner in schema["properties"].items()}
+    match schema.get("type"):
+        case "object":
+            return {"key": planted(schema.get("additionalProperties") or {}, field)}
+        case "array":
+            return [planted(schema["items"], field)]
+        case "integer" | "number":
+            return 1
+        case "boolean":
+            return True
+    if "enum" in schema:
+        return schema["enum"][0]
+    fits = schema.get("type") != "string" or re.search(schema.get("pattern", ""), CANARY)
+    return "" if field in NAMES or not fits or ("pattern" in schema and field not in OPEN) else CANARY
+
+
+@pytest.mark.parametrize("crd", manifests(), ids=lambda crd: crd["spec"]["names"]["kind"])
+def test_no_free_text_of_any_kind_is_shown(crd: Any) -> None:
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    found = {part: planted(schema[part], part) for part in ("spec", "status") if part in schema}
+    meta = {"name": "x", "annotations": {"a": CANARY}, "labels": {"team": CANARY}, "managedFields": [{"x": CANARY}]}
+    shown = body({"apiVersion": API_VERSION, "kind": crd["spec"]["names"]["kind"], "metadata": meta, **found})
+    assert CANARY in json.dumps(found) and CANARY not in json.dumps(shown)
+    assert shown["metadata"]["name"] == "x" and set(shown) >= set(found)
+
+
+def test_no_text_of_a_pod_or_an_event_is_shown() -> None:
+    state = {"terminated": {"exitCode": 1, "reason": "Error", "message": CANARY}}
+    container = {
+        "name": "main",
+        "image": "busybox",
+        "args": [CANARY],
+        "command": [CANARY],
+        "env": [
+            {"name": "TOKEN", "value": CANARY},
+            {"name": "X", "valueFrom": {"secretKeyRef": {"name": CANARY, "key": CANARY}}},
+        ],
+    }
+    conditions = [{"type": "Ready", "status": "False", "reason": "No", "message": CANARY}]
+    pod = {
+        "metadata": {"name": "p", "annotations": {"x": CANARY}},
+        "spec": {
+            "containers": [container],
+            "nodeSelector": {"x": CANARY},
+            "volumes": [{"name": "v", "hostPath": {"path": CANARY}}],
+        },
+        "status": {
+            "phase": "Failed",
+            "message": CANARY,
+            "conditions": conditions,
+            "containerStatuses": [{"name": "main", "state": state}],
+        },
+    }
+    shown = body(pod)
+    assert CANARY not in json.dumps(shown)
+    assert shown["status"]["containerStatuses"] == [
+        {"name": "main", "state": {"terminated": {**state["terminated"], "message": HIDDEN}}}
+    ]
+    assert [item["name"] for item in shown["spec"]["containers"][0]["env"]] == ["TOKEN", "X"]
+    assert body({"kind": "Event", "reason": "Failed", "message": CANARY}) == {
+        "kind": "Event",
+        "reason": "Failed",
+        "message": HIDDEN,
+    }
+
+
+def test_what_helps_is_shown() -> None:
+    said = {"task": "a[3]", "reason": "PoolFull", "message": CANARY}
+    attempts = f"a 0+1\nb 2+3 #2 @1 =137 OOMKilled\nb ^2\nc ~Skipped {CANARY}\n{CANARY}"
+    found = of(
+        "DAGRun",
+        {"phase": "Running", "progress": "1/4", "waiting": [said], "attempts": attempts, "done": 1},
+        dag="d",
+        edits=[{"action": "Retry", "reason": "Word"}],
+    )
+    assert found["status"] == {
+        "phase": "Running",
+        "progress": "1/4",
+        "waiting": [{"task": "a[3]", "reason": "PoolFull", "message": HIDDEN}],
+        "attempts": f"a 0+1\nb 2+3 #2 @1 =137 OOMKilled\nb ^2\nc ~Skipped\n{HIDDEN}",
+        "done": 1,
+    }
+    assert found["spec"]["dag"] == "d" and found["spec"]["edits"][0]["reason"] == HIDDEN
+
+
+async def test_a_finding_quotes_nothing_of_runs(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        said = {"task": "a", "reason": "Approval", "message": CANARY}
+        await here.run("d-1", {"a": {}}, {"startedAt": "2020-01-01T00:00:00Z", "waiting": [said]})
+        process = await here.start("doctor", "--bundle", str(tmp_path / "b.tar.gz"))
+        out, _ = await process.communicate()
+        assert CANARY.encode() in out, "for people at the terminal"
+        assert not [name for name, data in read(tmp_path / "b.tar.gz").items() if CANARY in data]

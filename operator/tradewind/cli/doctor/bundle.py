@@ -66,7 +66,7 @@ async def fill(
     bundle: Bundle, client: Client, facts: Facts, findings: Sequence[Finding], told: Callable[[str], None]
 ) -> None:
     """Reads what belongs into it. What may not be read becomes a note. Secrets and ConfigMaps are never asked for."""
-    bundle.add("doctor.json", [finding.data() for finding in findings])
+    bundle.add("doctor.json", [_shared(finding) for finding in findings])
     bundle.add("versions.json", {"tradewind": __version__, "server": facts.version})
     for name in ("deployments", "pods", "leases", "webhooks"):
         found: Any = getattr(facts, name)
@@ -83,6 +83,15 @@ async def fill(
             await _noted(bundle, f"logs/{pod['metadata']['name']}", _log(bundle, client, pod, container["name"]))
 
 
+def _shared(finding: Finding) -> dict[str, Any]:
+    """A finding, without what it quotes of runs."""
+    words = {
+        "what": redact.HIDDEN if finding.check == "runs" else redact.text(finding.what),
+        "do": redact.text(finding.do),
+    }
+    return finding.data() | words
+
+
 async def _noted(bundle: Bundle, name: str, work: Any) -> None:
     try:
         await work
@@ -95,7 +104,8 @@ async def _objects(bundle: Bundle, client: Client, resource: Resource, namespace
     found = await client.list(resource, namespace, limit=str(OBJECTS), **query)
     if found["metadata"].get("continue"):
         bundle.notes.append(f"objects/{resource.plural}: only the first {OBJECTS}")
-    bundle.add(f"objects/{resource.plural}.json", [redact.body(item) for item in found["items"]])
+    kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+    bundle.add(f"objects/{resource.plural}.json", [redact.body(item | kind) for item in found["items"]])
 
 
 async def _log(bundle: Bundle, client: Client, pod: Mapping[str, Any], container: str) -> None:

@@ -80,8 +80,8 @@ def _write(bundle: Bundle, console: Console) -> None:
     except OSError as error:
         raise click.ClickException(f"--bundle {bundle.path}: {error.strerror or error}") from None
     console.print(
-        f"{bundle.path}: {count} files. Values of params, variables, scripts, headers and outputs are hidden; look into it"
+        f"{bundle.path}: {count} files. What users have written is hidden but for names, images and labels of Tradewind's; look into it"
     )
-    console.print("before you send it: names, images and messages are in it.")
+    console.print("before you send it: the operator's logs are in it, without what looks like a credential.")
     for note in bundle.notes:
         console.print(f"  not in it: {note}", soft_wrap=True)

@@ -1,17 +1,60 @@
-"""What of an object may leave the cluster: its shape, names and states, and nothing that a user has put into it as a value."""
+"""What of an object may leave the cluster: a list of what is shown. What it does not name is hidden, so that a new field is hidden too.
+
+Of Tradewind's kinds the schema is the list: shown is what can only be a number, a moment, a duration, one of some words or a name. Of
+Kubernetes' kinds it is the names of fields below.
+"""
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from tradewind.model.crd import manifests
+
 HIDDEN = "<hidden>"
-VALUES = frozenset({
-    "env", "args", "command", "script", "headers", "body", "parameters", "params", "outputs", "results", "compute", "annotations",
-    "default", "enum", "query", "cursor", "keys", "items", "last-applied-configuration",
+_NAME = re.compile(r"[a-zA-Z0-9_]([-\w.]{0,251}\w)?-?(\[\d{1,9}\])?")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{5,15}(Z|[+-]\d\d:\d\d)")
+_WORD = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+_ANY_OF = {
+    "image": re.compile(r"[\w.\-/:@]{1,255}"),
+    "progress": re.compile(r"\d+/\d+"),
+    "duration": re.compile(r"([\d.]+(ms|s|m|h|d)){1,5}"),
+}
+WRITTEN: Mapping[str, re.Pattern[str]] = {
+    **dict.fromkeys(("type", "reason", "phase"), _WORD),
+    **dict.fromkeys(("name", "task", "revision", "latestRun"), _NAME),
+    **_ANY_OF,
+}
+"""Free texts in a status of ours: the operator's words and names, each with what it must look like."""
+GIVEN: Mapping[str, re.Pattern[str]] = {"image": _ANY_OF["image"], "serviceAccountName": _NAME}
+"""Free texts in a spec."""
+OPEN = frozenset({"prefix", "path", "host", "endpoint", "header", "condition"})
+"""Fields with a pattern that has room for more than a name."""
+_ATTEMPT = re.compile(r"(\S+ (?:-?\d+\+\d+(?: [#@=]\d+)*(?: [A-Z]\w*)?|\^\d+|~[A-Z]\w*)).*")
+"""A line of status.attempts up to what it quotes."""
+
+SHOWN = frozenset({
+    "apiVersion", "kind", "name", "namespace", "generateName", "uid", "resourceVersion", "generation", "creationTimestamp",
+    "deletionTimestamp", "deletionGracePeriodSeconds", "controller", "blockOwnerDeletion", "phase", "reason", "type", "status",
+    "lastTransitionTime", "startTime", "startedAt", "finishedAt", "exitCode", "signal", "ready", "started", "restartCount", "image",
+    "imagePullPolicy", "nodeName", "serviceAccountName", "restartPolicy", "schedulerName", "priority", "qosClass",
+    "terminationGracePeriodSeconds", "activeDeadlineSeconds", "replicas", "readyReplicas", "availableReplicas", "updatedReplicas",
+    "unavailableReplicas", "observedGeneration", "holderIdentity", "leaseDurationSeconds", "renewTime", "acquireTime", "leaseTransitions",
+    "count", "firstTimestamp", "lastTimestamp", "eventTime", "failurePolicy", "sideEffects", "timeoutSeconds", "matchPolicy", "operations",
+    "apiGroups", "apiVersions", "scope", "cpu", "memory", "ephemeral-storage",
 })  # fmt: skip
-"""Fields in which there are a user's values. Of those with names the names are kept."""
-DROPPED = frozenset({"managedFields"})
+"""Fields of Kubernetes' kinds whose values are shown, where they look like names, words, moments or quantities."""
+INSIDE = frozenset({
+    "metadata", "spec", "status", "ownerReferences", "containers", "initContainers", "containerStatuses", "initContainerStatuses", "state",
+    "lastState", "terminated", "running", "waiting", "conditions", "requests", "limits", "env", "template", "involvedObject", "source",
+    "webhooks", "rules",
+})  # fmt: skip
+"""Those that are looked into. `resources` is one too, where it is no list of names."""
+_PLAIN = re.compile(r"[\w.\-:/@+*]{1,255}")
+LABELS = ("tradewind.dev/", "app.kubernetes.io/")
+"""Labels that are shown."""
+
 _TOLD = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w\-.~+/=]+"), rf"\1 {HIDDEN}"),
     (
@@ -26,37 +69,96 @@ _TOLD = (
 
 
 def text(words: str) -> str:
-    """A text, such as a line of a log, without what looks like a credential."""
+    """A line of a log, without what looks like a credential."""
     for pattern, instead in _TOLD:
         words = pattern.sub(instead, words)
     return words
 
 
-def body(value: Any, key: str = "") -> Any:
-    """An object, or a part of one that stands under `key`."""
-    if key in VALUES:
-        return _hidden(value)
-    if isinstance(value, Mapping):
-        return {name: body(inner, str(name)) for name, inner in value.items() if name not in DROPPED}
-    if isinstance(value, list):
-        return [body(inner) for inner in value]
-    if isinstance(value, str):
-        return _address(value) if key == "url" else text(value)
-    return value
+def body(found: Any) -> Any:
+    """An object, or a list of them."""
+    if isinstance(found, list):
+        return [body(item) for item in found]
+    schema = _schemas().get(str(found.get("kind"))) if isinstance(found, Mapping) else None
+    if schema is None or not str(found.get("apiVersion")).startswith("tradewind.dev/"):
+        return _of_kubernetes(found)
+    parts = {part: _of_ours(found[part], schema[part], part, part == "status") for part in schema.keys() & found.keys()}
+    return _of_kubernetes({key: value for key, value in found.items() if key not in parts}) | parts
 
 
-def _hidden(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict.fromkeys(value, HIDDEN)
+@cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    """The schemas of spec and status of Tradewind's kinds."""
+    found = {}
+    for crd in manifests():
+        parts = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+        found[crd["spec"]["names"]["kind"]] = {part: parts[part] for part in ("spec", "status") if part in parts}
+    return found
+
+
+def _of_ours(value: Any, schema: Mapping[str, Any], field: str, written: bool) -> Any:
+    """A part of an object. `written`: the operator has written it."""
+    inner = schema.get("additionalProperties")
     if isinstance(value, list):
-        return [HIDDEN] * len(value)
-    return value if value is None or isinstance(value, bool) else HIDDEN
+        return [_of_ours(item, schema.get("items") or {}, field, written) for item in value]
+    if isinstance(value, Mapping) and "properties" in schema:
+        known = schema["properties"]
+        return {key: _of_ours(item, known[key], key, written) for key, item in value.items() if key in known}
+    if isinstance(value, Mapping) and isinstance(inner, Mapping):
+        named = (key if _NAME.fullmatch(key) else HIDDEN for key in value)
+        return {key: _of_ours(item, inner, field, written) for key, item in zip(named, value.values(), strict=True)}
+    return value if _closed(value, schema, field) else _open(value, field, written)
+
+
+def _closed(value: Any, schema: Mapping[str, Any], field: str) -> bool:
+    """Whether nothing can be in it that someone has thought up."""
+    if value is None or schema.get("type") in ("integer", "number", "boolean"):
+        return not isinstance(value, str)
+    if schema.get("x-kubernetes-int-or-string") and isinstance(value, int):
+        return True
+    if "enum" in schema:
+        return value in schema["enum"]
+    if not isinstance(value, str) or schema.get("type") != "string":
+        return False
+    if schema.get("format") == "date-time":
+        return bool(_MOMENT.fullmatch(value))
+    return "pattern" in schema and field not in OPEN and bool(re.search(schema["pattern"], value))
+
+
+def _open(value: Any, field: str, written: bool) -> Any:
+    if not isinstance(value, str):
+        return HIDDEN
+    if field == "url":
+        return _address(value)
+    if written and field == "attempts":
+        return "\n".join(match[1] if (match := _ATTEMPT.fullmatch(line)) else HIDDEN for line in value.splitlines())
+    pattern = (WRITTEN if written else GIVEN).get(field)
+    return value if pattern and pattern.fullmatch(value) else HIDDEN
+
+
+def _of_kubernetes(value: Any, field: str = "") -> Any:
+    """An object of Kubernetes', or a part of it."""
+    if isinstance(value, list):
+        return [_of_kubernetes(item, field) for item in value]
+    if field == "labels" and isinstance(value, Mapping):
+        return {key: item for key, item in value.items() if key.startswith(LABELS)}
+    if isinstance(value, Mapping):
+        whole = not field or field in INSIDE or field == "resources"
+        return (
+            {key: _of_kubernetes(item, key) for key, item in value.items() if key != "managedFields"}
+            if whole
+            else HIDDEN
+        )
+    if value is None or (field in (*SHOWN, "resources") and (not isinstance(value, str) or _PLAIN.fullmatch(value))):
+        return value
+    return HIDDEN
 
 
 def _address(url: str) -> str:
     """Where it is, and not what is asked."""
     try:
         parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.hostname}/{HIDDEN}" if parts.hostname else HIDDEN
+        known = parts.hostname and re.fullmatch(r"[\w.\-:]+", parts.hostname)
+        return f"{parts.scheme}://{parts.hostname}/{HIDDEN}" if known else HIDDEN
     except ValueError:
         return HIDDEN
