@@ -13,7 +13,7 @@ import yaml
 from cryptography import x509
 from kubernetes import client
 from tradewind.control import accounts
-from tradewind.control.admission import REVIEWERS
+from tradewind.control.admission import NAMES, REVIEWERS
 from tradewind.control.webhook import REVIEWS
 from tradewind.model.crd import KINDS
 
@@ -267,11 +267,22 @@ def test_pods_of_webhook_and_endpoint_are_not_those_of_the_operator() -> None:
 
 
 def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:
-    validate, of_accounts = of(rendered(VALUES["webhook"]), "ValidatingWebhookConfiguration")[0]["webhooks"]
+    values = {**VALUES["webhook"], "policies": {"enabled": False}}
+    webhooks = of(rendered(values), "ValidatingWebhookConfiguration")[0]["webhooks"]
+    validate, of_names, of_accounts = webhooks
     plurals = {kind.kind: kind.plural for kind in KINDS}
     assert validate["rules"][0]["resources"] == [plurals[kind] for kind in REVIEWERS]
     assert of_accounts["rules"][0]["resources"] == [plurals[kind] for kind in accounts.REVIEWERS]
-    assert [webhook["clientConfig"]["service"]["path"] for webhook in (validate, of_accounts)] == list(REVIEWS)
+    assert of_names["rules"][0]["resources"] == [plurals[kind] for kind in NAMES]
+    assert {webhook["clientConfig"]["service"]["path"] for webhook in webhooks} == set(REVIEWS)
+
+
+def test_whose_name_it_is_is_asked_where_there_is_no_policy_for_it_and_then_always() -> None:
+    for policies in (True, False):
+        values = {"webhook": {"enabled": True}, "policies": {"enabled": policies}}
+        webhooks = of(rendered(values), "ValidatingWebhookConfiguration")[0]["webhooks"]
+        found = {webhook["name"]: webhook["failurePolicy"] for webhook in webhooks}
+        assert found == {"validate.tradewind.dev": "Ignore", **({} if policies else {"names.tradewind.dev": "Fail"})}
 
 
 def test_service_accounts_are_checked_only_on_demand_and_then_always() -> None:

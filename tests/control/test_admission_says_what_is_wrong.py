@@ -1,15 +1,29 @@
 """Admission: what is refused, in which words, and what passes whatever it says."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import pytest
-from tradewind.control.admission import Asks, KnownDAG, Malformed, Request, Verdict, admit, answer, forged, parse
+from tradewind.control.admission import (
+    NAMES,
+    REVIEWERS,
+    Asks,
+    KnownDAG,
+    Malformed,
+    Request,
+    Verdict,
+    admit,
+    answer,
+    parse,
+)
+from tradewind.control.judge import Judged, judge
+from tradewind.control.names import forged
 from tradewind.control.review import review
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
-from tradewind.plan.render import Rendering, nowhere, render
 
+T = TypeVar("T")
 Body = dict[str, Any]
 GOOD = {"params": {"n": {"type": "integer"}}, "tasks": {"a": {"image": "x"}}}
 
@@ -32,10 +46,11 @@ class Cluster(Asks):
             else KnownDAG(result.content.spec.params, "", allowed)
         )
 
-    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
-        return render(spec, nowhere)
+    async def judged(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
+        judged = judge(spec, {}, of)
+        return judge(spec, dict.fromkeys(judged.asked), of)
 
-    async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
+    async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> Verdict:
         return self._pods
 
 
@@ -211,7 +226,16 @@ async def test_nobody_writes_in_anothers_name_by_a_detour(name: str) -> None:
     kind, spec, old, path = FORGED[name]
     dag = {"dag": "d"} if kind == "DAGRun" else {}
     made = request(kind, {**dag, **spec}, old=None if old is None else {**dag, **old})
-    assert [problem.path for problem in (await admit(made, Cluster(d=GOOD))).problems] == [path]
+    for reviewers in (REVIEWERS, NAMES):
+        assert [problem.path for problem in (await admit(made, Cluster(d=GOOD), reviewers)).problems] == [path]
+
+
+async def test_whose_name_it_is_needs_nothing_of_the_cluster() -> None:
+    """And nothing else is judged: a webhook that must answer has no other reason to refuse."""
+    nowhere: Any = None
+    for kind, spec in (("DAGRun", {"dag": 7, "edits": [EDIT]}), ("DAGRun", {}), ("Approval", {"by": "eve"})):
+        assert await admit(request(kind, spec), nowhere, NAMES) == Verdict([])
+    assert await admit(request("DAG", BAD["cycle"][1]), nowhere, NAMES) == Verdict()
 
 
 REVIEW = {

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import pytest_asyncio
 from tradewind.control import asks
-from tradewind.control.admission import Verdict
+from tradewind.control.admission import Request, Verdict, admit
 from tradewind.control.asks import ClusterAsks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
@@ -16,7 +16,6 @@ from tradewind.kube.errors import Forbidden, NotFound, Unavailable
 from tradewind.kube.resources import DAGS, PODS, Resource
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
-from tradewind.plan.define import define
 
 QUOTAS = Resource("/api/v1", "resourcequotas", "ResourceQuota")
 Body = dict[str, Any]
@@ -40,7 +39,9 @@ def mounts(volume: str) -> Body:
 
 
 async def said(client: Client, spec: Body, **options: Any) -> Verdict:
-    return await ClusterAsks(client, **{"dry_run": True, **options}).pods("default", "some-uid", define(spec))
+    made = {"metadata": {"namespace": "default", "name": "d"}, "spec": spec}
+    request = Request("some-uid", "DAG", "CREATE", "default", "d", {}, made)
+    return await admit(request, ClusterAsks(client, **{"dry_run": True, **options}))
 
 
 async def test_what_the_server_refuses_is_told_with_the_task_and_the_field(client: Client) -> None:
@@ -56,7 +57,7 @@ async def test_a_dry_run_makes_no_pod(client: Client) -> None:
 
 
 async def test_nothing_is_asked_without_the_right_to(client: Client) -> None:
-    assert await said(client, tasks(a=mounts("nowhere")), dry_run=False) == Verdict()
+    assert await said(client, tasks(a=mounts("nowhere")), dry_run=False) == Verdict([], [])
 
 
 async def test_a_pod_that_only_a_run_can_tell_is_not_tried(client: Client) -> None:

@@ -12,16 +12,18 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 import pytest_asyncio
 import yaml
 from tradewind.cli.dev import kubeconfig
 from tradewind.control import webhook
-from tradewind.control.admission import Asks
+from tradewind.control.admission import Asks, Verdict
 from tradewind.control.door import Bounds
+from tradewind.control.judge import Judged
 from tradewind.control.webhook import serve
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
@@ -143,13 +145,15 @@ async def test_an_expired_certificate_is_told_by_readiness_metric_and_log(tmp_pa
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, bounds: Bounds = webhook.BOUNDS) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
-    """The server in this process, with nothing to ask, and what a client trusts."""
+async def serving(
+    folder: Path, bounds: Bounds = webhook.BOUNDS, asks: Any = None
+) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
+    """The server in this process, and what a client trusts."""
     cert, key = write(folder / "tls", timedelta(days=1))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
     port = free_port()
-    async with serve(cast(Asks, None), port, context, bounds):
+    async with serve(asks, port, context, bounds):
         yield port, ssl.create_default_context(cafile=str(cert))
 
 
@@ -198,3 +202,84 @@ async def test_an_error_of_our_own_is_left_to_the_failure_policy(tmp_path: Path,
         session.post(f"https://localhost:{port}/validate", json=review({}), ssl=context) as answer,
     ):
         assert answer.status == 500 and "a bug" not in await answer.text()
+
+
+class Slow(Asks):
+    """A cluster in which DAGs are judged when a test says so."""
+
+    def __init__(self) -> None:
+        self.begun, self.goes_on = list[str](), asyncio.Event()
+
+    async def judged(self, namespace: str, spec: Any, of: Any) -> Judged[Any]:
+        self.begun.append(namespace)
+        await self.goes_on.wait()
+        return Judged(content={})
+
+    async def pods(self, namespace: str, pods: Any) -> Verdict:
+        return Verdict()
+
+
+async def posted(port: int, context: ssl.SSLContext, path: str, body: Body | bytes, namespace: str = "default") -> Any:
+    """The status, and whether it was allowed."""
+    if isinstance(body, dict):
+        body = orjson.dumps({**body, "request": {**body["request"], "namespace": namespace}})
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"https://localhost:{port}{path}", data=body, ssl=context) as answer,
+    ):
+        return answer.status, (await answer.json())["response"] if answer.status == 200 else await answer.text()
+
+
+LARGE = review({"tasks": {"a": {"image": "x", "args": ["x" * webhook.LIGHT]}}})
+DECIDED = review({"run": "r", "task": "a", "decision": "Approved", "by": "eve"}, "Approval")
+
+
+async def test_small_reviews_are_answered_while_large_ones_wait(tmp_path: Path) -> None:
+    """Forty large DAGs of one namespace; whose decision it is, and a large DAG of another namespace."""
+    asks = Slow()
+    async with serving(tmp_path, asks=asks) as (port, context):
+        loud = [asyncio.create_task(posted(port, context, "/validate", LARGE, "loud")) for _ in range(40)]
+        await eventually(lambda: _is(len(asks.begun) == webhook.LARGE_AT_ONCE))
+        for path in ("/names", "/validate"):
+            status, response = await posted(port, context, path, DECIDED)
+            assert (status, response["allowed"]) == (200, False)
+        assert not any(task.done() for task in loud), "all of them still wait"
+        quiet = asyncio.create_task(posted(port, context, "/validate", LARGE, "quiet"))
+        await asyncio.sleep(0.3)  # until it waits, too
+        asks.goes_on.set()
+        assert (await quiet)[0] == 200 and [status for status, _ in await asyncio.gather(*loud)] == [200] * 40
+        assert asks.begun.index("quiet") <= webhook.LARGE_AT_ONCE + 1, "it was its turn next"
+
+
+async def _is(value: bool) -> bool:
+    return value
+
+
+async def test_a_review_ends_before_the_api_server_gives_up(tmp_path: Path) -> None:
+    asks = Slow()
+    async with serving(tmp_path, asks=asks) as (port, context):
+        assert (await posted(port, context, "/validate?timeout=1s", LARGE))[0] == 503
+        asks.goes_on.set()
+        assert (await posted(port, context, "/validate?timeout=1s", LARGE))[0] == 200, "its place is free again"
+
+
+async def test_what_one_namespace_may_have_waiting_is_limited(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(webhook, "LARGE_WAITING", 100_000)
+    asks = Slow()
+    async with serving(tmp_path, asks=asks) as (port, context):
+        first = asyncio.create_task(posted(port, context, "/validate", LARGE, "loud"))
+        await eventually(lambda: _is(bool(asks.begun)))
+        assert (await posted(port, context, "/validate", LARGE, "loud"))[0] == 503
+        asks.goes_on.set()
+        assert (await posted(port, context, "/validate", LARGE, "quiet"))[0] == 200 == (await first)[0]
+
+
+@pytest.mark.parametrize("levels", [100, 1_200, 9_000])
+async def test_an_object_that_is_nested_too_deep_is_refused(tmp_path: Path, levels: int) -> None:
+    """Not answered with an error, by which the failure policy would let it pass."""
+    deep = orjson.dumps(review({"tasks": {}, "params": {"p": {"default": "HERE"}}}))
+    deep = deep.replace(b'"HERE"', b"[" * levels + b"]" * levels)
+    async with serving(tmp_path) as (port, context):
+        status, response = await posted(port, context, "/validate", deep)
+    assert status == 200 and response["uid"] == "u" and not response["allowed"]
+    assert "64 levels" in response["status"]["message"]

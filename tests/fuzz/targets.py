@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 from click.testing import CliRunner
 from tradewind.cli import lint
-from tradewind.control.admission import KnownDAG, Malformed, Verdict, admit, answer, parse
+from tradewind.control.admission import Asks, KnownDAG, Malformed, Verdict, admit, answer, parse
+from tradewind.control.judge import Judged, judge
 from tradewind.control.objectwatch import ObjectInformer as Followed
 from tradewind.control.observe import Ended, observe
 from tradewind.control.runwatch import RunInformer
@@ -31,7 +32,6 @@ from tradewind.plan import cel
 from tradewind.plan.attempt import FAILURES
 from tradewind.plan.event import Unreadable, key_of
 from tradewind.plan.event import read as read_event
-from tradewind.plan.render import Rendering, nowhere, render
 
 from fuzz.runs import planned
 
@@ -110,14 +110,15 @@ def outputs(data: bytes) -> None:
             orjson.dumps(seen.outputs)
 
 
-class _Nothing:
+class _Nothing(Asks):
     """A cluster that has nothing."""
 
     async def dag(self, namespace: str, name: str) -> KnownDAG:
         raise NotFound(404, "NotFound", "")
 
-    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
-        return render(spec, nowhere)
+    async def judged(self, namespace: str, spec: Any, of: Any) -> Judged[Any]:
+        judged = judge(spec, {}, of)
+        return judge(spec, dict.fromkeys(judged.asked), of)
 
     async def pods(self, *_: Any) -> Verdict:
         return Verdict()

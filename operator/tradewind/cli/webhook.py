@@ -18,12 +18,15 @@ from tradewind.control.certificate import Certificate, Unusable
 from tradewind.control.events import EventSink
 from tradewind.control.together import first, tasks
 from tradewind.control.webhook import serve
+from tradewind.control.workers import Workers
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection, NoCluster, connect
 
 log = logging.getLogger("tradewind")
 REVIEWS = 2
-"""Documents reviewed at once. Each takes a core, and a large DAG some fifty megabytes."""
+"""Large documents reviewed at once, each in a process of its own. Each takes a core, and a large DAG some fifty megabytes."""
+THREADS = 4
+"""Small ones reviewed at once."""
 PATIENCE = 3.0
 """Seconds for a request to the API server, which itself waits for five."""
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -57,7 +60,7 @@ def command(
 
 async def _run(connection: Connection, cert: Path, key: Path, port: int, metrics_port: int, dry_run: bool) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(REVIEWS))
+    loop.set_default_executor(ThreadPoolExecutor(THREADS))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Client(connection, PATIENCE) as client:
@@ -68,7 +71,8 @@ async def _run(connection: Connection, cert: Path, key: Path, port: int, metrics
             return not certificate.expired, certificate.trouble() or "ok"
 
         async with (
-            serve(ClusterAsks(client, dry_run), port, certificate.context),
+            Workers(REVIEWS).running() as workers,
+            serve(ClusterAsks(client, dry_run, workers), port, certificate.context),
             probes.serve(metrics_port, lambda: "", ready, metrics.ADMISSION),
             tasks([events.run(), certificate.watch()]) as running,
         ):

@@ -4,22 +4,18 @@ import asyncio
 from collections.abc import Mapping
 
 from tradewind.control.admission import Asks, Request, Reviewer, Verdict
-from tradewind.control.review import review_dag
 from tradewind.plan.accounts import ANY, of_dag, of_template
 from tradewind.plan.problem import Problem
 
 
 async def _dag(request: Request, asks: Asks) -> Verdict:
     """What a DAG without a fault asks for. One with a fault is refused: when it is mended from elsewhere nobody looks again."""
-    rendering = await asks.rendering(request.namespace, request.name, request.spec)
-    result = await asyncio.to_thread(review_dag, rendering)
-    if result.problems:
-        return Verdict(result.problems)
-    return await _allowed(request, asks, await asyncio.to_thread(of_dag, result.content))
+    judged = await asks.judged(request.namespace, request.spec, of_dag)
+    return Verdict(judged.problems) if judged.problems else await _allowed(request, asks, judged.content or {})
 
 
 async def _template(request: Request, asks: Asks) -> Verdict:
-    return await _allowed(request, asks, of_template(request.spec))
+    return await _allowed(request, asks, await asks.work(request, of_template, request.spec))
 
 
 async def _allowed(request: Request, asks: Asks, used: Mapping[str, str]) -> Verdict:

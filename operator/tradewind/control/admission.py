@@ -1,12 +1,15 @@
 """Whether the API server may take an object: from an AdmissionReview to its answer. Everything that has to be asked, `Asks` asks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from tradewind import GROUP
-from tradewind.control.review import Reviewed, User, against, review, review_dag
+from tradewind.control import judge, names
+from tradewind.control.judge import Judged
+from tradewind.control.review import Reviewed, User, against, review
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.trigger import TriggerSpec
@@ -14,8 +17,8 @@ from tradewind.model.value import Param
 from tradewind.plan import completed
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem, summary
-from tradewind.plan.render import Rendering
 
+T = TypeVar("T")
 Body = Mapping[str, Any]
 WARNING = 250
 """Characters of a warning. The API server cuts longer ones. Source: the Kubernetes documentation, "Dynamic Admission Control"."""
@@ -42,6 +45,8 @@ class Request:
     new: Body
     old: Body | None = None
     subresource: str = ""
+    size: int = 0
+    """Bytes of the request."""
 
     @property
     def user(self) -> str:
@@ -80,14 +85,21 @@ class KnownDAG:
 class Asks(Protocol):
     """What a reviewer may ask the cluster."""
 
+    tries_pods: bool = True
+    """Whether the API server is asked about pods."""
+
     async def dag(self, namespace: str, name: str) -> KnownDAG:
         """A DAG. Raises ApiError."""
 
-    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
-        """A DAG with the templates that it uses. Raises ApiError."""
+    async def judged(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
+        """A DAG judged with the templates that it uses, and `of` its definition. Raises ApiError."""
 
-    async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
-        """What the API server says to the pods that the podTemplates make."""
+    async def work(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
+        """What a function gives that takes longer the larger the request is."""
+        return await asyncio.to_thread(function, *arguments)
+
+    async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> Verdict:
+        """What the API server says to pods, each of which is of a task."""
 
     async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
         """Whether someone may act as a service account; `""` is any of the namespace, and of all when that is empty. Raises ApiError."""
@@ -100,24 +112,21 @@ Reviewer = Callable[[Request, Asks], Awaitable[Verdict]]
 
 
 async def _dag(request: Request, asks: Asks) -> Verdict:
+    tried = f"tradewind-dry-run-{request.uid[:8].lower()}"
+    of = partial(judge.pods, tried, request.namespace) if asks.tries_pods else judge.no_pods
     try:
-        rendering = await asks.rendering(request.namespace, request.name, request.spec)
+        judged = await asks.judged(request.namespace, request.spec, of)
     except ApiError as error:
         return Verdict((), [f"spec is not checked, for its templates can't be read: {error.message}"])
-    # A DAG of ten thousand tasks takes a second or two: probes and other requests go on meanwhile.
-    result = await asyncio.to_thread(review_dag, rendering)
-    if result.problems:
-        return Verdict(result.problems)
-    return await asks.pods(request.namespace, request.uid, result.content)
+    return Verdict(judged.problems) if judged.problems else await asks.pods(request.namespace, judged.content or {})
 
 
 async def _run(request: Request, asks: Asks) -> Verdict:
-    result = await _reviewed(request)
+    result = await _reviewed(request, asks)
     spec = result.content
     if not isinstance(spec, DAGRunSpec):
         return Verdict(result.problems)
-    edits, known = request.spec.get("edits") or [], request.before.get("edits")
-    if wrong := [*forged("spec.edits", edits, known if isinstance(known, list) else [], request.user)]:
+    if wrong := names.of_run(request):
         return Verdict(wrong)
     if request.old is not None and request.spec.get("params") == request.before.get("params"):
         return Verdict()  # They were read when the run began; it can be cancelled whatever became of its DAG since.
@@ -125,20 +134,19 @@ async def _run(request: Request, asks: Asks) -> Verdict:
 
 
 async def _approval(request: Request, asks: Asks) -> Verdict:
-    """Who decides says so himself, and whoever changes a decision takes it over. One that comes with its object is nobody's."""
-    spec = _fields(request.spec)
-    by, decided = spec.get("by"), bool(spec.get("decision"))
-    if decided and request.old is None:
-        words, instead = "an approval is not made with a decision", "create it without, and change it"
-        return Verdict([Problem("spec.decision", words, instead)])
-    if decided and by != request.user:
-        words = f"{str(by)[:80]!r} is not who sends this"
-        return Verdict([Problem("spec.by", words, f"write {request.user!r}")])
-    return await _alone(request, asks)
+    return Verdict(wrong) if (wrong := names.of_approval(request)) else await _alone(request, asks)
+
+
+async def _names_of_run(request: Request, _: Asks) -> Verdict:
+    return Verdict(names.of_run(request))
+
+
+async def _names_of_approval(request: Request, _: Asks) -> Verdict:
+    return Verdict(names.of_approval(request))
 
 
 async def _maker(request: Request, asks: Asks) -> Verdict:
-    result = await _reviewed(request)
+    result = await _reviewed(request, asks)
     if result.problems:
         return Verdict(result.problems)
     verdict = await _against(request, asks, result.content, f"the {request.kind.lower()}", "runs")
@@ -177,11 +185,11 @@ async def _against(request: Request, asks: Asks, user: User, waits: str, fails: 
 
 async def _alone(request: Request, asks: Asks) -> Verdict:
     """Of a kind about which there is nothing to ask."""
-    return Verdict((await _reviewed(request)).problems)
+    return Verdict((await _reviewed(request, asks)).problems)
 
 
-async def _reviewed(request: Request) -> Reviewed:
-    return await asyncio.to_thread(review, request.kind, request.spec)
+async def _reviewed(request: Request, asks: Asks) -> Reviewed:
+    return await asks.work(request, review, request.kind, request.spec)
 
 
 REVIEWERS: Mapping[str, Reviewer] = {
@@ -196,20 +204,12 @@ REVIEWERS: Mapping[str, Reviewer] = {
 """Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
 
 
-def forged(path: str, new: Sequence[Body], old: Sequence[Body], user: str) -> Iterator[Problem]:
-    """Entries of a list that only grows which say, in `by`, that they are someone else's than the one who sends it; and those that were
-    there and are changed."""
-    for index, entry in enumerate(new):
-        if index < len(old):
-            if entry != old[index]:
-                yield Problem(f"{path}[{index}]", "was there before and can't be changed", "add another at the end")
-        elif entry.get("by") != user:
-            words = f"{str(entry.get('by'))[:80]!r} is not who sends this"
-            yield Problem(f"{path}[{index}].by", words, f"write {user!r}")
+NAMES: Mapping[str, Reviewer] = {"DAGRun": _names_of_run, "Approval": _names_of_approval}
+"""The same for whose name stands under what. It is asked about alone where the API server has no policy for it."""
 
 
-def parse(data: Any) -> Request:
-    """The request of an AdmissionReview. Raises Malformed."""
+def parse(data: Any, size: int = 0) -> Request:
+    """The request of an AdmissionReview of so many bytes. Raises Malformed."""
     if not isinstance(data, dict) or data.get("kind") != "AdmissionReview":
         raise Malformed("not an AdmissionReview")
     if data.get("apiVersion") != "admission.k8s.io/v1":
@@ -229,6 +229,7 @@ def parse(data: Any) -> Request:
             new=new or {},
             old=old,
             subresource=str(request.get("subResource") or ""),
+            size=size,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Malformed("`request` is not what an AdmissionReview has") from None

@@ -2,25 +2,26 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from tradewind.control.access import may
-from tradewind.control.admission import Body, KnownDAG, Verdict
+from tradewind.control.admission import Asks, Body, KnownDAG, Request, Verdict
 from tradewind.control.dagfacts import allowed_from
+from tradewind.control.judge import Judged, judge, params
 from tradewind.control.launch import Held, forbidden
-from tradewind.control.podbuild import Unrenderable
-from tradewind.control.review import bare_pod, review_dag, templated
-from tradewind.control.templates import Templates
+from tradewind.control.workers import Workers
 from tradewind.kube.client import Client
-from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid
-from tradewind.kube.resources import DAGS, PODS
-from tradewind.plan.cel import ExpressionError
+from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
+from tradewind.kube.resources import DAGS, PODS, TEMPLATES
 from tradewind.plan.decision import Start
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
-from tradewind.plan.render import Rendering, nowhere, render, uses_templates
+from tradewind.plan.render import Ref, uses_templates
 
+T = TypeVar("T")
+LIGHT = 64 * 2**10
+"""Bytes of a request that is reviewed in this process."""
 PODS_ASKED = 5
 """Pods tried in one review: tasks with the same template count once."""
 CACHED = 1_024
@@ -29,37 +30,59 @@ PATIENCE = 2.0
 """Seconds for all of them: well below the time that the API server gives the webhook."""
 
 
-class ClusterAsks:
-    """Asks an API server. Without `dry_run` it is not asked about pods."""
+class ClusterAsks(Asks):
+    """Asks an API server. Without `dry_run` it is not asked about pods; without `workers` all is done in threads."""
 
-    def __init__(self, client: Client, dry_run: bool) -> None:
-        self._client, self._dry_run = client, dry_run
+    def __init__(self, client: Client, dry_run: bool, workers: Workers | None = None) -> None:
+        self._client, self.tries_pods, self._workers = client, dry_run, workers
         self._dags: OrderedDict[tuple[str, int], KnownDAG] = OrderedDict()
 
     async def dag(self, namespace: str, name: str) -> KnownDAG:
         """A DAG. Raises ApiError. Runs come in bursts: a DAG that has not changed is reviewed once."""
         body = await self._client.get(DAGS, namespace, name)
-        if uses_templates(body.get("spec") or {}):
-            return await asyncio.to_thread(_known, await self.rendering(namespace, name, body["spec"]), body["spec"])
+        spec = body.get("spec") or {}
         version = (body["metadata"]["uid"], int(body["metadata"].get("generation") or 0))
-        if version not in self._dags:
-            self._dags[version] = await asyncio.to_thread(
-                _known, render(body.get("spec") or {}, nowhere), body.get("spec") or {}
-            )
+        if version in self._dags:
+            return self._dags[version]
+        judged = await self.judged(namespace, spec, params)
+        wrong = str(judged.problems[0]) if judged.problems else ""
+        known = KnownDAG(judged.content or {}, wrong, allowed_from(spec))
+        if not uses_templates(spec):
+            self._dags[version] = known
             if len(self._dags) > CACHED:
                 self._dags.popitem(last=False)
-        return self._dags[version]
+        return known
 
-    async def rendering(self, namespace: str, name: str, spec: Any) -> Rendering:
-        """A DAG with the templates that it uses, read only if it uses some. Raises ApiError."""
-        found = await Templates(self._client).resolved(("DAG", namespace, name), lambda find: render(spec, find))
-        return found.result
+    async def judged(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
+        """A DAG judged with the templates that it uses, read only if it uses some. Raises ApiError, Busy and WorkerDied."""
+        templates: dict[Ref, Any] = {}
+        while True:
+            judged = await self._work(namespace, judge, spec, templates, of)
+            if not judged.asked:
+                return judged
+            for ref in judged.asked:
+                templates[ref] = await self._template(ref, namespace)
 
-    async def pods(self, namespace: str, uid: str, definition: Definition) -> Verdict:
+    async def work(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
+        """What a function gives: of a large request beside this process. Raises Busy and WorkerDied."""
+        if request.size > LIGHT:
+            return await self._work(request.namespace, function, *arguments)
+        return await asyncio.to_thread(function, *arguments)
+
+    async def _work(self, namespace: str, function: Callable[..., T], *arguments: Any) -> T:
+        if self._workers is None:
+            return await asyncio.to_thread(function, *arguments)
+        return await self._workers.call(namespace, function, *arguments)
+
+    async def _template(self, ref: Ref, namespace: str) -> Any:
+        try:
+            found = await self._client.get(TEMPLATES[ref.kind], "" if ref.cluster else namespace, ref.name)
+        except NotFound:
+            return None
+        return found.get("spec") or {}
+
+    async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> Verdict:
         """Problems for what would be refused for ever; warnings for what may be mended, or is not known."""
-        if not self._dry_run:
-            return Verdict()
-        pods = await asyncio.to_thread(_distinct, f"tradewind-dry-run-{uid[:8].lower()}", namespace, definition)
         chosen = list(pods.items())[:PODS_ASKED]
         warnings = []
         if len(pods) > PODS_ASKED:
@@ -99,28 +122,6 @@ class ClusterAsks:
         except ApiError as error:
             return Verdict((), [f"{path}: not tried: {error.message}"])
         return Verdict()
-
-
-def _known(rendering: Rendering, spec: Any) -> KnownDAG:
-    result, allowed = review_dag(rendering), allowed_from(spec)
-    if result.problems:
-        return KnownDAG({}, str(result.problems[0]), allowed)
-    return KnownDAG(result.content.spec.params, "", allowed)
-
-
-def _distinct(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
-    """Pods that can be built before there is a run -> the first task that makes each."""
-    found: dict[bytes, str] = {}
-    for task, bare in templated(definition).items():
-        try:
-            found.setdefault(bare_pod(name, namespace, bare, _unknown), task)
-        except Unrenderable:
-            continue
-    return found
-
-
-def _unknown(expression: str) -> NoReturn:
-    raise ExpressionError(expression, "known in a run only")
 
 
 def _refusals(path: str, error: Invalid) -> Iterator[Problem]:

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from ssl import SSLContext
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -13,42 +15,102 @@ from aiohttp import web
 from tradewind import metrics
 from tradewind.control import accounts, admission
 from tradewind.control.admission import Asks, Malformed, Request, Reviewer, Verdict, admit, answer, parse
+from tradewind.control.asks import LIGHT
 from tradewind.control.door import Bounds, Door
+from tradewind.control.places import Busy, Places
+from tradewind.model.bounded import OutOfBounds, read_json
+from tradewind.model.duration import seconds
+from tradewind.plan.problem import Problem
 
 log = logging.getLogger(__name__)
-REVIEWS: Mapping[str, Mapping[str, Reviewer]] = {"/validate": admission.REVIEWERS, "/accounts": accounts.REVIEWERS}
+NAMES = "/names"
+"""It has nothing to ask or to work out, so it is answered at once."""
+REVIEWS: Mapping[str, Mapping[str, Reviewer]] = {
+    "/validate": admission.REVIEWERS,
+    "/accounts": accounts.REVIEWERS,
+    NAMES: admission.NAMES,
+}
 """Path -> kind -> who reviews it."""
 LARGEST = 8 * 2**20
 """Bytes of a request. The API server takes 3 MiB at most, and asks with the object as it was and as it would be."""
-AT_ONCE = 16
-"""Requests reviewed at the same time. Others wait, at most for as long as their API server does."""
+LARGE_AT_ONCE = 3
+"""Large requests read and reviewed at the same time, by turns between namespaces. Small ones wait for none of them."""
+LARGE_WAITING = 24 * 2**20
+"""Bytes of one namespace's large requests that wait or are reviewed. More are not answered, so that the failure policy decides."""
 READING = 5.0
 """Seconds for a body to arrive."""
+USUAL_TIMEOUT = 10.0
+"""Seconds that an API server waits unless it says otherwise."""
+MARGIN = 0.5
+"""Seconds before the end of its patience from which an answer would come too late."""
 BOUNDS = Bounds(connections=128, held=64 * 2**20, idle=60.0)
 """API servers keep one or two connections each."""
+_UID = re.compile(rb'"request":\s*\{\s*"uid":\s*"([^"\\]{1,128})"')
+_NAMESPACE = re.compile(rb'"namespace":\s*"([a-z0-9-]{1,63})"')
+_HEAD = 4_096
+"""Bytes in which an API server has said what its request is about."""
 
 
 @contextlib.asynccontextmanager
 async def serve(asks: Asks, port: int, context: SSLContext, bounds: Bounds = BOUNDS) -> AsyncIterator[None]:
     """Serves while the context is open. Requests under way are answered before it closes."""
-    places, door = asyncio.Semaphore(AT_ONCE), Door(bounds)
+    large, door = Places(LARGE_AT_ONCE, LARGE_WAITING), Door(bounds)
 
     async def validate(http: web.Request) -> web.Response:
         try:
-            request = parse(orjson.loads(await door.body(http, LARGEST, READING)))
+            raw = await door.body(http, LARGEST, READING)
         except TimeoutError:
             return web.Response(status=408, text=f"the body did not arrive within {READING:.0f} s")
-        except (orjson.JSONDecodeError, Malformed) as error:
-            return web.Response(status=400, text=f"not an AdmissionReview: {error}")
         with door.working(http):
-            async with places:
-                answered = answer(request, await _timed(request, asks, REVIEWS[http.path]))
-        return web.Response(body=orjson.dumps(answered), content_type="application/json")
+            try:
+                async with asyncio.timeout(_patience(http.query.get("timeout", ""))):
+                    if len(raw) <= LIGHT or http.path == NAMES:
+                        return await _answered(raw, asks, http.path)
+                    async with large.one(_namespace(raw), len(raw)):
+                        return await _answered(raw, asks, http.path)
+            except Malformed as error:
+                return web.Response(status=400, text=f"not an AdmissionReview: {error}")
+            except (TimeoutError, Busy):
+                return web.Response(status=503, text="too much to review: no answer in time")
 
     app = web.Application()
     app.add_routes([web.post(path, validate) for path in REVIEWS])
     async with door.opened(app, port, context):
         yield
+
+
+async def _answered(raw: bytes, asks: Asks, path: str) -> web.Response:
+    """The answer to a body. Raises Malformed."""
+    try:
+        request = parse(read_json(raw, limit=LARGEST, name="request"), len(raw))
+    except OutOfBounds as error:
+        said = _unreadable(raw, error)
+    else:
+        said = answer(request, await _timed(request, asks, REVIEWS[path]))
+    return web.Response(body=orjson.dumps(said), content_type="application/json")
+
+
+def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
+    """The refusal of an object that is beyond the bounds of what can be read. Raises Malformed where no request can be made out."""
+    if not (uid := _UID.search(raw, 0, _HEAD)):
+        raise Malformed(str(error)) from None
+    request = Request(uid[1].decode(errors="replace"), "", "", "", "", {}, {})
+    return answer(request, Verdict([Problem(error.path.replace("request.object.", "", 1) or "spec", error.problem)]))
+
+
+def _namespace(raw: bytes) -> str:
+    """Whose request it is, as far as turns go."""
+    found = _NAMESPACE.search(raw, 0, _HEAD)
+    return found[1].decode() if found else ""
+
+
+def _patience(timeout: str) -> float:
+    """Seconds for an answer: API servers say how long they wait."""
+    try:
+        told = seconds(timeout)
+    except ValueError:
+        told = USUAL_TIMEOUT
+    return max(MARGIN, min(told, 3 * USUAL_TIMEOUT) - MARGIN)
 
 
 async def _timed(request: Request, asks: Asks, reviewers: Mapping[str, Reviewer]) -> Verdict:

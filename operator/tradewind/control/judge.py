@@ -1,0 +1,77 @@
+"""What is done about a DAG beside the event loop: everything that its size decides, with what its reviewers want to know of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NoReturn, TypeVar
+
+from tradewind.control.podbuild import Unrenderable
+from tradewind.control.review import bare_pod, review_dag, templated
+from tradewind.model.bounded import OutOfBounds, checked
+from tradewind.model.value import Param
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.definition import Definition
+from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.render import Ref, render
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged(Generic[T]):
+    """What is wrong with a DAG or, where nothing is, what was wanted of it. While `asked` names templates, neither."""
+
+    problems: Sequence[Problem] = ()
+    content: T | None = None
+    asked: frozenset[Ref] = frozenset()
+
+
+def judge(spec: Any, templates: Mapping[Ref, Any], of: Callable[[Definition], T]) -> Judged[T]:
+    """Judges a DAG's spec, given the specs of templates; None is one that is not there."""
+    asked = set[Ref]()
+
+    def find(ref: Ref) -> Any:
+        if ref not in templates:
+            asked.add(ref)
+        return templates.get(ref)
+
+    try:
+        rendering = render(bounded(spec), find)
+    except Invalid as error:
+        return Judged(asked=frozenset(asked)) if asked else Judged(error.problems)
+    if asked:
+        return Judged(asked=frozenset(asked))
+    result = review_dag(rendering)
+    return Judged(result.problems) if result.problems else Judged(content=of(result.content))
+
+
+def bounded(spec: Any) -> Any:
+    """A spec that every part of the product can read. Raises Invalid for one that is nested too deep, and the like."""
+    try:
+        return checked(spec, name="spec")
+    except OutOfBounds as error:
+        raise Invalid([Problem(error.path, error.problem)]) from None
+
+
+def params(definition: Definition) -> Mapping[str, Param]:
+    """The params that runs are given."""
+    return dict(definition.spec.params)
+
+
+def pods(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
+    """Pods that can be built before there is a run -> the first task that makes each."""
+    found: dict[bytes, str] = {}
+    for task, bare in templated(definition).items():
+        try:
+            found.setdefault(bare_pod(name, namespace, bare, _unknown), task)
+        except Unrenderable:
+            continue
+    return found
+
+
+def no_pods(_: Definition) -> dict[bytes, str]:
+    """Where none are tried."""
+    return {}
+
+
+def _unknown(expression: str) -> NoReturn:
+    raise ExpressionError(expression, "known in a run only")

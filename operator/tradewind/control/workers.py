@@ -1,0 +1,111 @@
+"""Processes for work whose size somebody else decides: the event loop goes on beside it, and what takes too long is killed."""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import resource
+import struct
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from typing import Any, BinaryIO, TypeVar
+
+from tradewind.control.places import Places
+
+T = TypeVar("T")
+MEMORY = 256 * 2**20
+"""Bytes of address space of each process, so that one that needs more fails, and not the container."""
+WAITING = 64
+"""Calls of one key that wait or are under way; more raise Busy."""
+_SIZE = struct.Struct(">Q")
+
+
+class WorkerDied(Exception):
+    """A process ended before it had answered: by a signal, or for want of memory."""
+
+
+class Workers:
+    """Does calls in `count` processes, by turns between keys. A call that is cancelled ends the process that does it."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._places = count, Places(count, WAITING)
+        self._idle: list[Process] = []
+
+    async def call(self, key: str, function: Callable[..., T], *arguments: Any) -> T:
+        """What a function of a module gives for the arguments, all of which pickle. Raises what it raises, Busy and WorkerDied."""
+        asked = pickle.dumps((function, arguments))
+        async with self._places.one(key):
+            process = self._idle.pop() if self._idle else await _started()
+            try:
+                done, result = await _asked(process, asked)
+            except BaseException:
+                _kill(process)
+                raise
+            self._idle.append(process)
+        if done:
+            answer: T = result
+            return answer
+        raise result
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Workers"]:
+        """Starts the processes, and ends them at the end."""
+        self._idle += await asyncio.gather(*(_started() for _ in range(self._count)))
+        try:
+            yield self
+        finally:
+            for process in self._idle:
+                _kill(process)
+            await asyncio.gather(*(process.wait() for process in self._idle))
+
+
+async def _started() -> Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, stdin=PIPE, stdout=PIPE)
+
+
+async def _asked(process: Process, asked: bytes) -> tuple[bool, Any]:
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
+    try:
+        process.stdin.writelines((_SIZE.pack(len(asked)), asked))
+        await process.stdin.drain()
+        (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
+        answered: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - our own process
+        return answered
+    except (asyncio.IncompleteReadError, ConnectionError) as error:
+        raise WorkerDied("a process that was at work has died") from error
+
+
+def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+
+
+def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
+    """Answers calls until there are no more."""
+    while len(head := asked.read(_SIZE.size)) == _SIZE.size:
+        function, arguments = pickle.loads(asked.read(*_SIZE.unpack(head)))  # noqa: S301 - from the process that started this one
+        try:
+            answer = pickle.dumps((True, function(*arguments)))
+        except Exception as error:
+            answer = pickle.dumps((False, _portable(error)))
+        answers.write(_SIZE.pack(len(answer)) + answer)
+        answers.flush()
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or its words where it can't be sent as it is."""
+    try:
+        same = str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+    except Exception:
+        same = False
+    return error if same else RuntimeError(f"{type(error).__name__}: {error}"[:1_000])
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    _answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # What anything prints goes to the log.
+    import tradewind.control.judge  # noqa: F401 - so that the first call need not wait for it
+
+    _serve(sys.stdin.buffer, _answers)
