@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 import orjson
-from tradewind.control.podbuild import build, pod_name
+from tradewind.control.belonging import pod_name
+from tradewind.control.podbuild import build
 from tradewind.kube.client import Client
 from tradewind.kube.resources import PODS
 from tradewind.plan.decision import RunFacts, Start

@@ -66,8 +66,12 @@ def _fires_once(source: Any) -> Any:
 
 @plant("pods have names that chance makes")
 def chance_names() -> Iterator[None]:
-    named = launch.pod_name
-    with _instead(launch, "pod_name", lambda *parts: f"{named(*parts)}-{random.getrandbits(24):x}"):
+    named = launch.both_names
+
+    def chance(*parts: Any) -> list[str]:
+        return [f"{name}-{random.getrandbits(24):x}" for name in named(*parts)]
+
+    with _instead(launch, "both_names", chance), _instead(view, "consistent", lambda *said: True):
         yield
 
 
@@ -100,10 +104,12 @@ def missing_is_there() -> Iterator[None]:
         yield
 
 
-@plant("what a list does not name is gone, however old the list is", _with("stale lists"))
-def missing_is_gone() -> Iterator[None]:
-    listed = PodInformer.listed
-    with _instead(PodInformer, "listed", lambda self, namespace, version: listed(self, namespace, 1 << 60)):
+@plant("a pod is gone when the watch says so", _with("labels taken off a pod"))
+def said_is_gone() -> Iterator[None]:
+    def missed(self: PodInformer, pod: Any) -> None:
+        self.put(msgspec.structs.replace(pod, gone=True))
+
+    with _instead(PodInformer, "_missed", missed):
         yield
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from tradewind.kube.pod import ATTEMPT, RUN_UID, TASK
 from tradewind.local.apiserver import Fault
 from tradewind.local.apiserver.store import Object
 
@@ -141,6 +142,23 @@ _pod("pod deleted by force", lambda here, body: here.nodes.remove_pod(body))
 _pod("pod evicted", lambda here, body: here.nodes.delete(body, "EvictionByEvictionAPI"))
 _pod("pod preempted", lambda here, body: here.nodes.delete(body, "PreemptionByScheduler"))
 _pod("pod evicted by its node", lambda here, body: here.nodes.refuse(body))
+
+
+@kind("labels taken off a pod")
+async def unlabelled(here: "Simulation", trouble: Trouble) -> bool:
+    """It costs nothing, and so counts as no touch. An operator that starts later can't know all that such a pod was, only whose."""
+    pods = here.server.store.list(PODS)
+    if not pods:
+        return False
+    body, chance = pods[trouble.pick % len(pods)], Random(trouble.pick)
+    labels = dict(body["metadata"]["labels"])
+    if any(other.kind.startswith("operator killed") or other.kind == "two leaders" for other in here.scenario.troubles):
+        labels[RUN_UID] = "another"
+    else:
+        for label in chance.choice([(RUN_UID,), (RUN_UID, TASK), (TASK,), (ATTEMPT,), tuple(labels)]):
+            labels.pop(label, None)
+    here.server.store.put(PODS, {**body, "metadata": {**body["metadata"], "labels": labels}})
+    return True
 
 
 def _node(here: "Simulation", trouble: Trouble) -> Any:

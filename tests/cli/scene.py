@@ -15,7 +15,7 @@ import orjson
 import yaml
 from tradewind import API_VERSION
 from tradewind.cli.dev import kubeconfig
-from tradewind.control.podbuild import pod_name
+from tradewind.control.belonging import pod_name
 from tradewind.control.revisions import revision_name
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
+from tradewind.control.belonging import both_names, pod_name
+from tradewind.control.podbuild import Unrenderable, build
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import define
@@ -172,9 +173,9 @@ def test_items_have_pods_of_their_own_with_their_index_and_name() -> None:
 
 
 def test_a_name_that_another_pod_has_gives_way_to_one_made_of_the_runs_uid() -> None:
-    other = other_pod_name(RUN, Start("a-3", None, 1, ""))
+    other = both_names(RUN, Start("a-3", None, 1, ""))[1]
     assert other != pod_name("r1", "a-3", 1) and other.startswith("r1-a-3-1-") and other.endswith("-1")
-    assert other != other_pod_name(RUN, Start("a", 3, 1, ""))
+    assert other != both_names(RUN, Start("a", 3, 1, ""))[1]
 
 
 def test_a_secret_param_is_a_reference_and_never_a_value() -> None:

@@ -60,6 +60,12 @@ class Stream:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 asked = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+                if "/pods/" in asked and "/log" not in asked:  # Of none that is asked for by name is there anything.
+                    writer.write(
+                        b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+                    )
+                    await writer.drain()
+                    continue
                 if "watch=true" not in asked:
                     self.listed += 1
                     await send(writer, self.lists.pop(0) if self.lists else self.rest)

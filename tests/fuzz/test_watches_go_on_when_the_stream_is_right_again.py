@@ -71,7 +71,8 @@ GARBAGE = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses are counted, not waited for."""
+    """Pauses are counted, not waited for, and nothing is listed beside the watch."""
+    monkeypatch.setattr(reflector.Reflector, "lists_again", False)
     sleep = asyncio.sleep
 
     async def short(_: float, *rest: Any) -> None:
@@ -167,7 +168,11 @@ async def test_a_pod_that_can_not_be_read_stops_no_other_and_is_not_taken_for_go
     stream = Stream(page("20", bad, pod("c", 15)), [anew, stays], lists=[page("10", pod("a", 9))])
     async with informed(stream) as informer:
         await eventually(known(informer, "a", "c", "good"), 20)
-        assert informer.of("u")["b"].gone
+
+        async def gone() -> bool:
+            return informer.of("u")["b"].gone
+
+        await eventually(gone, 20)
 
 
 async def test_what_is_no_pod_and_what_has_no_version_moves_nothing() -> None:

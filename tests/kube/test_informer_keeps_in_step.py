@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import pytest
+from tradewind.kube import informer as informer_module
+from tradewind.kube import reflector
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Unavailable
@@ -163,3 +165,38 @@ async def test_the_end_of_an_older_pod_of_the_same_name_is_none_of_the_new_one()
     assert names(informer) == {"a": False} and informer.of("u1")["a"].metadata.uid == "new"
     informer.put(version(9, "new", gone=True))
     assert names(informer) == {"a": True}
+
+
+@pytest.mark.parametrize("taken", [{RUN_UID: None}, {RUN_UID: "another"}, {RUN_UID: None, "tradewind.dev/task": None}])
+async def test_a_pod_that_lost_its_labels_lives_on_until_it_is_gone(
+    taken: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch says DELETED of a pod that its selector no longer covers, and nothing after that."""
+    monkeypatch.setattr(informer_module, "AGAIN", 0.05)
+    async with ApiServer() as server, following(server) as (client, informer, _):
+        body = pod("a")
+        cast(dict[str, Any], body["metadata"])["labels"]["tradewind.dev/task"] = "t"
+        await client.create(PODS, "default", body)
+        await becomes(informer, {"a": False})
+        labels = informer.of("u1")["a"].metadata.labels
+        await client.patch(PODS, "default", "a", {"metadata": {"labels": taken}})
+        await client.patch(PODS, "default", "a", {"status": {"phase": "Running"}}, "status")
+
+        async def running() -> bool:
+            return informer.of("u1")["a"].status.phase == "Running"
+
+        await eventually(running, 10)
+        assert names(informer) == {"a": False} and informer.of("u1")["a"].metadata.labels == labels
+        await client.delete(PODS, "default", "a")
+        await becomes(informer, {"a": True})
+
+
+async def test_a_list_now_and_then_finds_what_the_watch_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector, "RESYNC", 0.2)
+    async with ApiServer() as server, following(server) as (client, informer, _):
+        await client.create(PODS, "default", pod("a"))
+        await becomes(informer, {"a": False})
+        server.faults.add(Fault("stall", verb="watch", resource="pods", times=None))
+        await client.create(PODS, "default", pod("b"))
+        await client.delete(PODS, "default", "a")
+        await becomes(informer, {"a": True, "b": False})

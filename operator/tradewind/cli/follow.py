@@ -10,7 +10,7 @@ from rich.live import Live
 from tradewind.cli.picture import Row, drawn, rows
 from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.terminal import Console
-from tradewind.control.podbuild import pod_name
+from tradewind.control.belonging import pod_name
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.view import View

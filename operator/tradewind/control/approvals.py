@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +10,14 @@ from typing import Any
 import orjson
 
 from tradewind import API_VERSION
-from tradewind.control.belonging import owner
+from tradewind.control.belonging import both_names, labels, owner
 from tradewind.control.runstatus import between
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
-from tradewind.kube.pod import DAG, RUN, RUN_UID, TASK
 from tradewind.kube.resources import APPROVALS
 from tradewind.model.duration import stamp
 from tradewind.model.value import Param
-from tradewind.plan.decision import RunFacts
+from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import summary
 
@@ -27,10 +27,9 @@ LOOK = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `names` are that of the object, and the one that it gets where another run's has that; `timeout` is seconds."""
+    """What is asked, and for which attempt. `timeout` is seconds."""
 
-    names: tuple[str, str]
-    task: str
+    start: Start
     message: str
     questions: Mapping[str, Param]
     timeout: float | None
@@ -49,20 +48,21 @@ class Approvals:
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
         self._client, self._clock = client, clock
-        self._waiting: dict[tuple[str, str], asyncio.Event] = {}
+        self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
 
     def seen(self, body: Object) -> None:
         """An approval was created, changed or deleted."""
         meta = body["metadata"]
-        if waiting := self._waiting.get((meta["namespace"], meta["name"])):
+        for waiting in self._waiting.get((meta["namespace"], meta["name"]), ()):
             waiting.set()
 
     async def decide(self, run: RunFacts, question: Question, told: Callable[[str], None]) -> Decision:
         """Asks, unless that has been done, and waits for the decision; `told` is told the object's name. A question that someone deletes
         is asked again. Raises what the API raises."""
         changed = asyncio.Event()
-        keys = [(run.namespace, name) for name in question.names]
-        self._waiting.update(dict.fromkeys(keys, changed))
+        keys = [(run.namespace, name) for name in both_names(run, question.start)]
+        for key in keys:
+            self._waiting[key].add(changed)
         try:
             while True:
                 changed.clear()
@@ -78,29 +78,30 @@ class Approvals:
                     continue
         finally:
             for key in keys:
-                if self._waiting.get(key) is changed:
+                self._waiting[key].discard(changed)
+                if not self._waiting[key]:
                     del self._waiting[key]
 
     async def _asked(self, run: RunFacts, question: Question) -> Object:
-        """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for one whose name begins
-        alike, is none of it."""
-        for name in question.names:
+        """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for an attempt whose name
+        comes to the same, is none of it."""
+        start, names = question.start, both_names(run, question.start)
+        for name in names:
             if found := await self._own(run, question, name):
                 return found
         deadline = "" if question.timeout is None else stamp(self._clock() + question.timeout)
         spec = {
             "run": run.name,
-            "task": question.task,
+            "task": start.key,
             "message": question.message,
             "questions": {name: param.model_dump(exclude_defaults=True) for name, param in question.questions.items()},
             "deadline": deadline,
         }
-        labels = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: question.task.partition("[")[0]}
-        for name in question.names:
+        for name in names:
             body = {
                 "apiVersion": API_VERSION,
                 "kind": "Approval",
-                "metadata": {"name": name, "labels": labels, "ownerReferences": [owner(run)]},
+                "metadata": {"name": name, "labels": labels(run, start), "ownerReferences": [owner(run)]},
                 "spec": {field: value for field, value in spec.items() if value},
             }
             try:
@@ -109,17 +110,19 @@ class Approvals:
             except AlreadyExists:
                 if found := await self._own(run, question, name):
                     return found
-        words = f"there is an approval {question.names[0]} already, of another run or made by somebody: delete it"
+        words = f"there is an approval {names[0]} already, of another attempt or made by somebody: delete it"
         raise AlreadyExists(409, "AlreadyExists", words)
 
     async def _own(self, run: RunFacts, question: Question, name: str) -> Object | None:
-        """The object of this name, if it asks this question for this run and nobody made it with its decision."""
+        """The object of this name, if it asks this question for this attempt and nobody made it with its decision. Its spec says the task,
+        which can't be changed, and its name tells which attempt: labels are not needed."""
         try:
             found = await self._client.get(APPROVALS, run.namespace, name)
         except NotFound:
             return None
         owners = found["metadata"].get("ownerReferences") or ()
-        if not any(item.get("uid") == run.uid for item in owners):
+        task = found["spec"].get("task")
+        if not any(item.get("uid") == run.uid for item in owners) or task != question.start.key:
             return None
         if not (wrong := _forged(found, run, question)):
             return found
@@ -168,8 +171,7 @@ def _forged(body: Object, run: RunFacts, question: Question) -> str:
     spec, status = body["spec"], body.get("status") or {}
     if status.get("outcome") == "Invalid":
         return str(status.get("message"))
-    asked = (spec.get("run"), spec.get("task"), spec.get("message") or "")
-    if asked != (run.name, question.task, question.message):
+    if (spec.get("run"), spec.get("message") or "") != (run.name, question.message):
         return "it asks something else than the run: somebody made it, and no decision about it counts"
     # The API server counts changes of the spec from 1, whatever a creator writes.
     if spec.get("decision") and body["metadata"].get("generation") == 1:

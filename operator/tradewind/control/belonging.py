@@ -1,10 +1,20 @@
-"""How objects say which run, and which attempt of it, they belong to."""
+"""How objects say which run, and which attempt of it, they belong to, and whether that can be believed.
 
+An object belongs to an attempt when its owner is the run and its task, item and attempt are those of the attempt. Names alone don't
+tell: attempt 1 of task `a-1` and attempt 1 of item 1 of task `a` have the same name. A name tells that labels were tampered with: an
+object has one of the two names that its labels stand for, or its labels are not its own any more.
+"""
+
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from tradewind import API_VERSION
-from tradewind.kube.pod import ATTEMPT, DAG, ITEM, RUN, RUN_UID, TASK
+from tradewind.kube.pod import ATTEMPT, DAG, ITEM, RUN, RUN_UID, TASK, Metadata
+from tradewind.plan.attempt import key, parse_key
 from tradewind.plan.decision import RunFacts, Start
+
+NAME_LIMIT = 63
 
 
 def owner(run: RunFacts) -> dict[str, Any]:
@@ -23,3 +33,45 @@ def labels(run: RunFacts, start: Start) -> dict[str, str]:
     """The labels of what is made for an attempt."""
     found = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: start.task, ATTEMPT: str(start.number)}
     return found if start.index is None else {**found, ITEM: str(start.index)}
+
+
+def attempt_of(labels: Mapping[str, str]) -> tuple[str, int]:
+    """The task or item, and the number of the attempt, that labels name; the number is 0 where they name none."""
+    attempt, item = labels.get(ATTEMPT, ""), labels.get(ITEM, "")
+    number = int(attempt) if attempt.isdecimal() and len(attempt) < 10 else 0
+    if item and not (item.isdecimal() and len(item) < 10):
+        number = 0
+    return key(labels.get(TASK, ""), int(item) if item and number else None), number
+
+
+def owned(meta: Metadata, uid: str) -> bool:
+    """Whether the run with that uid is an owner."""
+    return any(reference.uid == uid for reference in meta.owner_references)
+
+
+def consistent(meta: Metadata, run: str, uid: str) -> bool:
+    """Whether an object of a run has a name that its labels stand for."""
+    unit, number = attempt_of(meta.labels)
+    if not number:
+        return False
+    task, index = parse_key(unit)
+    usual = pod_name(run, task, number, index)
+    return meta.name == usual or meta.name == _hashed(usual, f"{uid}/{unit}", number)
+
+
+def pod_name(run: str, task: str, attempt: int, index: int | None = None) -> str:
+    """`<run>-<task>-<attempt>`, of an item `<run>-<task>-<index>-<attempt>`; hashed in the middle when that is too long for a host
+    name."""
+    name = f"{run}-{task}-{attempt}" if index is None else f"{run}-{task}-{index}-{attempt}"
+    return name if len(name) <= NAME_LIMIT else _hashed(name, f"{run}/{key(task, index)}", attempt)
+
+
+def both_names(run: RunFacts, start: Start) -> tuple[str, str]:
+    """The usual name of what an attempt makes, and the one it gets where something else has that."""
+    usual = pod_name(run.name, start.task, start.number, start.index)
+    return usual, _hashed(usual, f"{run.uid}/{start.key}", start.number)
+
+
+def _hashed(name: str, what: str, attempt: int) -> str:
+    tail = f"-{hashlib.sha256(what.encode()).hexdigest()[:10]}-{attempt}"
+    return f"{name[: NAME_LIMIT - len(tail)].rstrip('-')}{tail}"

@@ -3,24 +3,29 @@
 import time
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from tradewind import metrics
 from tradewind.control.artifacts import NoArtifact
+from tradewind.control.belonging import both_names, consistent, labels, owned
 from tradewind.control.observe import Ended, unit_of
-from tradewind.control.podbuild import Unrenderable, build, other_pod_name, pod_name
+from tradewind.control.podbuild import Unrenderable, build
+from tradewind.control.pools import labels as pool_labels
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, Forbidden, Invalid, Unavailable
-from tradewind.kube.pod import Pod, parse_list, parse_pod
+from tradewind.kube.pod import RUN_UID, Owner, Pod, parse_list, parse_pod
 from tradewind.kube.resources import PODS
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
-from tradewind.plan.decision import Hold, Start
+from tradewind.plan.decision import Hold, RunFacts, Start
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The pod exists."""
+    """The pod exists. `found` when it was there, and no longer says of itself that it is the attempt's."""
 
     pod: Pod
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,9 @@ class Launcher:
     async def launch(self, start: Start, board: Board, woken_at: float | None) -> Launched | Refused | Held:
         """Creates the attempt's pod. Raises Unavailable when the outcome is unknown: ask again, under the same name."""
         run = board.run
-        name = pod_name(run.name, start.task, start.number, start.index)
+        usual, name = both_names(run, start)
         try:
-            answer = await self._create(name, start, board)
-            if answer is None:
-                name = other_pod_name(run, start)
-                answer = await self._create(name, start, board)
+            answer = await self._create(usual, start, board) or await self._create(name, start, board)
         except Unrenderable as error:
             return _refused(start, "ExpressionError", str(error))
         except NoArtifact as error:
@@ -65,9 +67,9 @@ class Launcher:
             return Held(Hold(start.key, "NameTaken", words))
         if woken_at is not None:
             metrics.READY_TO_CREATED.observe(time.perf_counter() - woken_at)
-        return Launched(answer)
+        return answer
 
-    async def _create(self, name: str, start: Start, board: Board) -> Pod | None:
+    async def _create(self, name: str, start: Start, board: Board) -> Launched | None:
         """The pod of that name, made or found; None when it is another one's."""
         run, definition = board.run, board.definition
         body = build(
@@ -81,17 +83,30 @@ class Launcher:
             definition.spec.artifacts,
         )
         try:
-            return parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict"))
+            return Launched(parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict")))
         except AlreadyExists:
-            found = await self._client.list_raw(PODS, run.namespace, fieldSelector=f"metadata.name={name}")
-        pods = parse_list(found).items
+            listed = await self._client.list_raw(PODS, run.namespace, fieldSelector=f"metadata.name={name}")
+        pods = parse_list(listed).items
         if not pods:  # Gone since, or the list is an old one: which pod it was nobody knows yet.
             raise Unavailable(0, "PodUnknown", f"pod {name} is there, and is not listed")
-        for pod in pods:
-            owned = any(owner.uid == run.uid for owner in pod.metadata.owner_references)
-            if owned and unit_of(pod) == (start.key, start.number):
-                return pod
+        return next((found for pod in pods if (found := _own(pod, run, start))), None)
+
+
+def _own(pod: Pod, run: RunFacts, start: Start) -> Launched | None:
+    """The pod, if it is that of the attempt whose name it has. Labels that don't fit the name were changed by somebody: then it is told
+    what it was made with. Labels that fit it, of another attempt, are those of another pod."""
+    meta, told = pod.metadata, labels(run, start)
+    if not owned(meta, run.uid) and meta.labels.get(RUN_UID) != run.uid:
         return None
+    ours = unit_of(pod) == (start.key, start.number)
+    if not ours and consistent(meta, run.name, run.uid):
+        return None
+    if ours and owned(meta, run.uid) and told.items() <= meta.labels.items():
+        return Launched(pod)
+    own = {**meta.labels, **pool_labels(start.pools), **told}
+    return Launched(
+        replace(pod, metadata=replace(meta, labels=own, owner_references=[Owner(run.uid, True, run.name)])), True
+    )
 
 
 def _refused(start: Start, reason: str, message: str) -> Refused:

@@ -29,6 +29,7 @@ class ObjectInformer(Reflector):
 
     listing: Mapping[str, str] = {"limit": "200"}
     watching: Mapping[str, str] = {}
+    lists_again = False  # What a list says takes the place of all that is known: it must not come beside the watch.
 
     def __init__(self, client: Client, resource: Resource, namespace: str, changed: Callable[[], None]) -> None:
         super().__init__(client, [namespace])
@@ -36,6 +37,10 @@ class ObjectInformer(Reflector):
         self.objects: dict[str, Body] = {}
         self._listed: dict[str, Body] = {}
         self._changed = changed
+
+    def begin(self, namespace: str | None) -> None:
+        """Nothing is listed yet."""
+        self._listed = {}
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes the objects of a page."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 
+from tradewind.control.belonging import attempt_of
 from tradewind.control.references import references
-from tradewind.kube.pod import ATTEMPT, FETCH, ITEM, STORE, TASK, ContainerState, Pod, Terminated
+from tradewind.kube.pod import FETCH, STORE, ContainerState, Pod, Terminated
 from tradewind.model.value import Output
 from tradewind.plan.artifacts import KEY
-from tradewind.plan.attempt import Attempt, key
+from tradewind.plan.attempt import Attempt
 from tradewind.plan.params import outputs_problem
 
 OUTPUTS_LIMIT = 4_096
@@ -46,12 +47,7 @@ class Alive:
 
 def unit_of(pod: Pod) -> tuple[str, int]:
     """Which task or item the pod is of, and which attempt; 0 when a label was tampered with."""
-    labels = pod.metadata.labels
-    attempt, item = labels.get(ATTEMPT, ""), labels.get(ITEM, "")
-    number = int(attempt) if attempt.isdecimal() and len(attempt) < 10 else 0
-    if item and not (item.isdecimal() and len(item) < 10):
-        number = 0
-    return key(labels.get(TASK, ""), int(item) if item and number else None), number
+    return attempt_of(pod.metadata.labels)
 
 
 def observe(pod: Pod, stopped: str = "", why: str = "", declared: Mapping[str, Output] | None = None) -> Ended | Alive:

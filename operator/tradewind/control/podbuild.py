@@ -1,6 +1,5 @@
 """The pod of one attempt: one container, nothing injected (but for artifacts), restricted by default."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from decimal import ROUND_CEILING
@@ -17,14 +16,12 @@ from tradewind.model.artifact import Artifacts
 from tradewind.model.duration import seconds
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
-from tradewind.plan.attempt import key
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.template import Evaluate, render, render_tree, secret, written
 
 OUTPUTS_PATH = "/dev/termination-log"
 USER = 65532
-NAME_LIMIT = 63
 ITEM_NAME = "tradewind.dev/item-name"
 """Annotation: what people call the item."""
 SPOT_LABELS = {
@@ -39,29 +36,6 @@ SPOT_LABELS = {
 
 class Unrenderable(ValueError):
     """A value of the task can't be computed. The message names the field, the expression and the problem."""
-
-
-def pod_name(run: str, task: str, attempt: int, index: int | None = None) -> str:
-    """`<run>-<task>-<attempt>`, of an item `<run>-<task>-<index>-<attempt>`; hashed in the middle when that is too long for a host
-    name."""
-    name = f"{run}-{task}-{attempt}" if index is None else f"{run}-{task}-{index}-{attempt}"
-    return name if len(name) <= NAME_LIMIT else _hashed(name, f"{run}/{key(task, index)}", attempt)
-
-
-def other_pod_name(run: RunFacts, start: Start) -> str:
-    """The name when another pod has the usual one: that of a run or task whose name begins alike."""
-    name = pod_name(run.name, start.task, start.number, start.index)
-    return _hashed(name, f"{run.uid}/{start.key}", start.number)
-
-
-def both_names(run: RunFacts, start: Start) -> tuple[str, str]:
-    """The usual name of what an attempt makes, and its other one."""
-    return pod_name(run.name, start.task, start.number, start.index), other_pod_name(run, start)
-
-
-def _hashed(name: str, what: str, attempt: int) -> str:
-    tail = f"-{hashlib.sha256(what.encode()).hexdigest()[:10]}-{attempt}"
-    return f"{name[: NAME_LIMIT - len(tail)].rstrip('-')}{tail}"
 
 
 def _literal(text: str) -> str:

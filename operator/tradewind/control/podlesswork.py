@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from tradewind.control.approvals import Approvals, Question
+from tradewind.control.belonging import both_names
 from tradewind.control.http import Failed, Request, Sender
-from tradewind.control.podbuild import Renderer, Unrenderable, both_names
+from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.subdag import Call, Say, SubDAGs
 from tradewind.control.variables import Absent, read, texts, wanted
 from tradewind.kube.client import Client
@@ -95,8 +96,7 @@ class Worker:
         approval = task.approval
         assert approval is not None  # noqa: S101 - the caller asked
         question = Question(
-            both_names(board.run, start),
-            start.key,
+            start,
             renderer.plain("approval.message", approval.message)[:LONGEST_MESSAGE],
             approval.questions,
             seconds(approval.timeout) if approval.timeout else None,
@@ -115,7 +115,7 @@ class Worker:
                 raise Unsuccessful("ApprovalTimeout", f"not decided within {approval.timeout}")
             return decision.outputs
 
-        return Work(ask, "Approval", words(question.names[0]))
+        return Work(ask, "Approval", words(both_names(board.run, start)[0]))
 
     def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = board.units[start.key].ended

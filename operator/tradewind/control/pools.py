@@ -9,7 +9,7 @@ from typing import Any
 from tradewind.control.observe import unit_of
 from tradewind.control.poison import isolated
 from tradewind.kube.client import Client, Object
-from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, RUN_UID, Pod
+from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, Pod
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.decision import Start
@@ -100,7 +100,7 @@ class PoolBook:
             slots = _slots(pod)
             if slots:
                 labels_ = pod.metadata.labels
-                user = User(pod.metadata.namespace, labels_.get(RUN, ""), labels_.get(RUN_UID, ""), unit_of(pod)[0])
+                user = User(pod.metadata.namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
                 self.settled(user.uid, user.key)
                 self._hold(name, user, slots)
 

@@ -9,7 +9,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import Conflict, NotFound
 from tradewind.kube.fairqueue import Lane
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.pod import Pod
 from tradewind.kube.resources import PODS
 from tradewind.kube.writes import flow
 from tradewind.model.duration import seconds
@@ -48,7 +48,7 @@ class Remover:
     async def _delete(self, pod: Pod, lane: Lane = Lane.URGENT, grace: int | None = None) -> None:
         meta = pod.metadata
         options: dict[str, Any] = {} if grace is None else {"gracePeriodSeconds": grace}
-        with flow(meta.namespace, meta.labels[RUN_UID], lane), contextlib.suppress(NotFound, Conflict):
+        with flow(meta.namespace, meta.run_uid, lane), contextlib.suppress(NotFound, Conflict):
             await self._client.delete(PODS, meta.namespace, meta.name, uid=meta.uid, **options)
 
 

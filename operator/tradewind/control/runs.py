@@ -36,7 +36,7 @@ from tradewind.control.view import View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.pod import Pod
 from tradewind.kube.reflector import UNREADABLE
 from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
@@ -89,7 +89,7 @@ class RunReconciler:
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = Starter(launcher, self.book, self.pods)
         self.approvals = Approvals(client, clock)
-        self.subdags = SubDAGs(client, self.views, self.wake)
+        self.subdags = SubDAGs(client, self.views, self.wake, self._teller.not_own)
         sender = Sender(light)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
         self.sensors = SensorTasks(client, sender, light, clock)
@@ -138,7 +138,7 @@ class RunReconciler:
 
     def _pod_seen(self, pod: Pod) -> None:
         self.book.pod_seen(pod)
-        uid = pod.metadata.labels[RUN_UID]
+        uid = pod.metadata.run_uid
         if view := self.views.get(uid):
             view.changed.add(pod.metadata.name)
         self.wake(uid)

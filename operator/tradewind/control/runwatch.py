@@ -49,13 +49,17 @@ class RunInformer(Reflector):
         self._look = asyncio.Event()
         """Runs that have ended are to be read: an event about one may have been missed."""
 
+    def begin(self, namespace: str | None) -> None:
+        """Nothing is listed yet."""
+        self._listed.pop(namespace, None)
+
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
-        """Takes runs that have not ended."""
+        """Takes runs that have not ended; those that are known in this version are looked at no more."""
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
                 self._listed[namespace].add(parse_head(item).metadata.uid)
-                self._tell(item, False)
+                self.event("ADDED", item)
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:

@@ -49,8 +49,8 @@ class Starter:
             full = None
             for start, answer in zip(chunk, answers, strict=True):
                 match answer:
-                    case Launched(pod):
-                        self._pods.put(pod)
+                    case Launched(pod, found):
+                        (self._pods.claim if found else self._pods.put)(pod)
                         self._pools.settled(view.run.uid, start.key)
                         made += 1
                         continue

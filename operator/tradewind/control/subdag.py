@@ -3,15 +3,14 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from tradewind import API_VERSION
-from tradewind.control.belonging import labels, owner
+from tradewind.control.belonging import both_names, labels, owner
 from tradewind.control.cancel import cancel
-from tradewind.control.podbuild import both_names
 from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
@@ -58,14 +57,38 @@ class Outcome:
 class _Waiting:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     run: Run | None = None
+    """None until it is known which one it is."""
     deleted: bool = False
+    heard: dict[str, tuple[Run, bool]] = field(default_factory=dict)
+    """By uid, what was heard until then of runs that say they are it, and whether they were deleted."""
+
+    def take(self, run: Run, deleted: bool) -> None:
+        """Something is known of a run that says it is the one."""
+        if self.run is None:
+            self.heard[run.uid] = (run, deleted)
+        elif self.run.uid == run.uid and run.version >= self.run.version:
+            self.run, self.deleted = run, deleted
+            self.changed.set()
+
+    def found(self, run: Run) -> None:
+        """This is the one."""
+        self.run = run
+        self.take(*self.heard.pop(run.uid, (run, False)))
+        self.heard.clear()
 
 
 class SubDAGs:
-    """The runs that other runs wait for. `views` are the runs that have not ended, by uid; `wake(uid)` lets one look again."""
+    """The runs that other runs wait for. `views` are the runs that have not ended, by uid; `wake(uid)` lets one look again;
+    `refused(caller, name, why)` is told of a run that says it is the caller's, and is not."""
 
-    def __init__(self, client: Client, views: Mapping[str, View], wake: Callable[[str], None]) -> None:
-        self._client, self._views, self._wake = client, views, wake
+    def __init__(
+        self,
+        client: Client,
+        views: Mapping[str, View],
+        wake: Callable[[str], None],
+        refused: Callable[[RunFacts, str, str], None] = lambda caller, name, why: None,
+    ) -> None:
+        self._client, self._views, self._wake, self._refused = client, views, wake, refused
         self._waiting: dict[_Place, _Waiting] = {}
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
         """Unfinished runs by the uid of the run that they are a part of."""
@@ -84,10 +107,8 @@ class SubDAGs:
                 del self._parts[caller.uid]
         else:
             self._parts[caller.uid].add(run.uid)
-        waiting = self._waiting.get((caller.uid, caller.task, caller.number))
-        if waiting and (waiting.run is None or waiting.run.uid == run.uid):
-            waiting.run, waiting.deleted = run, deleted
-            waiting.changed.set()
+        if waiting := self._waiting.get((caller.uid, caller.task, caller.number)):
+            waiting.take(run, deleted)
 
     # Calling.
 
@@ -101,17 +122,19 @@ class SubDAGs:
         waiting = self._waiting[place] = _Waiting()
         try:
             try:
-                there = await self._made(run, call)
+                waiting.found(await self._made(run, call))
             except Invalid as error:
                 return Outcome("SubDAGFailed", f"the run of DAG {call.dag} was refused: {error.message}")
-            if waiting.run is None:
-                waiting.run = there
-            return await self._ended(waiting, waiting.run, say)
+            return await self._ended(waiting, say)
         finally:
             del self._waiting[place]
 
-    async def _ended(self, waiting: _Waiting, run: Run, say: Say) -> Outcome:
-        while not run.final:
+    async def _ended(self, waiting: _Waiting, say: Say) -> Outcome:
+        while True:
+            run = waiting.run
+            assert run is not None  # noqa: S101 - it was found
+            if run.final:
+                return _outcome(run)
             if waiting.deleted:
                 return Outcome("SubDAGDeleted", f"run {run.name} of DAG {run.dag} was deleted before it ended")
             say(_words(run))
@@ -120,18 +143,15 @@ class SubDAGs:
                 async with asyncio.timeout(LOOK):
                     await waiting.changed.wait()
             except TimeoutError:
-                try:
-                    waiting.run = read_run(await self._client.get(RUNS, run.namespace, run.name))
-                except NotFound:
-                    waiting.deleted = True
-            run = waiting.run or run
-        return _outcome(run)
+                found = await self._found(run.namespace, run.name)
+                gone = found is None or found.uid != run.uid
+                waiting.take(run if found is None or gone else found, gone)
 
     async def _made(self, run: RunFacts, call: Call) -> Run:
         """The run, made if it is not there. It has its other name where a run of a deleted one had the usual name, which may be free by now."""
         names = both_names(run, call.start)
         for name in names:
-            if found := await self._own(run, name):
+            if found := await self._own(run, call, name):
                 return found
         reuse = await self._previous(run, call)
         for name in names:
@@ -139,14 +159,21 @@ class SubDAGs:
                 body = _body(name, run, call, reuse)
                 return read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
             except AlreadyExists:
-                if found := await self._own(run, name):
+                if found := await self._own(run, call, name):
                     return found
-        raise AlreadyExists(409, "AlreadyExists", f"there is a run {names[0]} already, and it is none of this run's")
+        words = f"runs {names[0]} and {names[1]} are there, and none is that of {call.start.key}, attempt {call.start.number}"
+        raise AlreadyExists(409, "AlreadyExists", f"{words}: delete them")
 
-    async def _own(self, run: RunFacts, name: str) -> Run | None:
-        """The run of this name, if it is a part of this one."""
+    async def _own(self, run: RunFacts, call: Call, name: str) -> Run | None:
+        """The run of this name, if it is that of the call: it says so, and is what the call would have made of it. Anybody who may create
+        runs can write the labels and the owner of one."""
         found = await self._found(run.namespace, name)
-        return found if found and found.caller and found.caller.uid == run.uid else None
+        if found is None or not _is_of(found, run, call.start):
+            return None
+        if why := _differs(found, run, call):
+            self._refused(run, name, why)
+            return None
+        return found
 
     async def _found(self, namespace: str, name: str) -> Run | None:
         try:
@@ -158,11 +185,10 @@ class SubDAGs:
         """The run of the attempt before, if it can be taken over."""
         if not call.previous:
             return ""
-        task, index = parse_key(call.start.key)
-        before = Start(task, index, call.previous, "")
+        before = _before(call)
         for name in both_names(run, before):
-            found = await self._own(run, name)
-            if found and found.dag == call.dag:
+            found = await self._found(run.namespace, name)
+            if found and _is_of(found, run, before) and found.dag == call.dag:
                 return name if found.status.get("revision") else ""
         return ""
 
@@ -203,6 +229,40 @@ def _awaited(board: Board, caller: Caller) -> bool:
     return unit.state not in FINAL and caller.number >= (unit.live.number if unit.live else unit.next)
 
 
+def _before(call: Call) -> Start:
+    """The attempt before."""
+    return replace(call.start, number=call.previous)
+
+
+def _is_of(found: Run, run: RunFacts, start: Start) -> bool:
+    """Whether a run says that it is this attempt."""
+    caller = found.caller
+    return caller is not None and (caller.uid, caller.task, caller.number) == (run.uid, start.key, start.number)
+
+
+def _differs(found: Run, run: RunFacts, call: Call) -> str:
+    """In what a run is not what a call makes; empty where it is. What people change later, its priority and state, does not count; nor
+    do edits, unless it was created with them."""
+    if found.dag != call.dag:
+        return f"it is of DAG {found.dag}"
+    if found.params != orjson.loads(orjson.dumps(dict(call.params))):
+        return "its params are others"
+    if dict(found.dates) != _dates(run) or found.queue:
+        return "its dates or its queue are others"
+    taken = found.reuse or {}
+    if taken.get("rerun") or taken.get("only") or (taken and taken.get("run") not in both_names(run, _before(call))):
+        return "it takes over results that are not those of the attempt before"
+    return "it was created with edits" if found.edits and found.generation <= 1 else ""
+
+
+def _dates(run: RunFacts) -> dict[str, str]:
+    return {
+        "logicalDate": run.logical_date,
+        "intervalStart": run.interval_start,
+        "intervalEnd": run.interval_end,
+    }
+
+
 def _words(run: Run) -> str:
     if run.phase == "Running":
         return f"waits for run {run.name} of DAG {run.dag}"
@@ -233,9 +293,7 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
         },
         "spec": {
             "dag": call.dag,
-            "logicalDate": run.logical_date,
-            "intervalStart": run.interval_start,
-            "intervalEnd": run.interval_end,
+            **_dates(run),
             **({"params": dict(call.params)} if call.params else {}),
             **({"reuse": {"run": reuse}} if reuse else {}),
         },

@@ -10,6 +10,7 @@ from tradewind.control.observe import Ended
 from tradewind.control.run import Run
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.attempt import SOFT, STOPPED
+from tradewind.plan.decision import RunFacts
 from tradewind.plan.problem import Problem, summary
 
 
@@ -74,6 +75,13 @@ class Teller:
         """The DAG of a run that goes on was deleted."""
         words = f"DAG {run.dag} was deleted; this run goes on with revision {run.status.get('revision')}"
         self._event(run, "DAGDeleted", words, warning=True)
+
+    def not_own(self, caller: RunFacts, name: str, why: str) -> None:
+        """A run says that it is a task of another one, and is not."""
+        words = f"run {name} says that it is a task of this run, but {why}: another run is made"
+        self._events.post(
+            "DAGRun", caller.namespace, caller.name, caller.uid, "RunNotOwn", words, warning=True, key=name
+        )
 
     def unreadable(self, run: Run, error: ValueError) -> None:
         """The status of a run is not ours."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from tradewind.control.belonging import consistent, owned
 from tradewind.control.light import USUAL, Light
 from tradewind.control.observe import Alive, Ended, observe, unit_of
 from tradewind.control.run import Run
 from tradewind.control.status import Packed, decode
-from tradewind.kube.pod import Pod
+from tradewind.kube.pod import Metadata, Pod
 from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Live, Stop
@@ -166,7 +167,7 @@ class View:
         assert board is not None  # noqa: S101 - the caller has bound it
         for name in self.changed:
             pod = pods.get(name)
-            if pod is not None and any(owner.uid == self.run.uid for owner in pod.metadata.owner_references):
+            if pod is not None and belongs(pod.metadata, self.run):
                 self._look(board, pod, now)
         self.changed.clear()
 
@@ -311,6 +312,11 @@ def _live(alive: Alive, pod: Pod, since: float) -> Live:
         since,
         int(created.timestamp()) if created else 0,
     )
+
+
+def belongs(meta: Metadata, run: Run) -> bool:
+    """Whether a pod is one of the run's attempts. One that is not what it says is left alone, until the run finds it by its name."""
+    return owned(meta, run.uid) and consistent(meta, run.name, run.uid)
 
 
 def _cancelled(pod: Pod, run: Run) -> str:

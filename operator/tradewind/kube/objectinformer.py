@@ -40,7 +40,11 @@ class ObjectInformer(Reflector):
         super().__init__(client, namespaces)
         self.resource, self._seen = resource, seen
         self._versions: dict[tuple[str, str], int] = {}
-        self._pages: defaultdict[str | None, set[tuple[str, str]]] = defaultdict(set)
+        self._there: defaultdict[str | None, set[tuple[str, str]]] = defaultdict(set)
+
+    def begin(self, namespace: str | None) -> None:
+        """Nothing is listed yet."""
+        self._there.pop(namespace, None)
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes note of the objects of a page."""
@@ -48,13 +52,13 @@ class ObjectInformer(Reflector):
         for item in page.items:
             with self._alone(item):
                 meta = _parse_known(item).metadata
-                self._pages[namespace].add((meta.namespace, meta.name))
+                self._there[namespace].add((meta.namespace, meta.name))
                 self._put(bytes(item), False)
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
         """What was on no page is gone."""
-        there = self._pages.pop(namespace, set())
+        there = self._there.pop(namespace, set())
         for key, known in list(self._versions.items()):
             if namespace in (None, key[0]) and key not in there and known <= version:
                 del self._versions[key]

@@ -35,6 +35,7 @@ class Owner(Struct, frozen=True):
 
     uid: str = ""
     controller: bool = False
+    name: str = ""
 
 
 class Metadata(Struct, frozen=True):
@@ -48,6 +49,14 @@ class Metadata(Struct, frozen=True):
     owner_references: list[Owner] = []
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+
+    @property
+    def run_uid(self) -> str:
+        """Uid of the run that controls it or, where nothing controls it, of the one that its label names; empty where none does."""
+        for owner in self.owner_references:
+            if owner.controller:
+                return owner.uid
+        return self.labels.get(RUN_UID, "")
 
 
 class Terminated(Struct, frozen=True):

@@ -24,6 +24,10 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, Attribut
 """What goes wrong where an object is not what it should be."""
 ENOUGH = 3
 """So often in a row a watch may say what can't be read before a list has to say where things are, or fall behind without a pause."""
+RESYNC = 600.0
+"""Seconds, about, after which everything is listed once more: it finds what a watch has missed, should one have."""
+PAUSE = 0.25
+"""Seconds between two pages of such a list: it is to be in nobody's way."""
 SHORT = 1.0
 """Seconds. A watch that ends sooner and has said nothing is not asked for again at once."""
 
@@ -36,18 +40,25 @@ class Reflector(ABC):
     """Query of the list, with the size of its pages."""
     watching: Mapping[str, str]
     """Query of the watch, which may cover more than the list."""
+    lists_again = True
+    """Whether everything is listed now and then, beside the watch."""
 
     def __init__(self, client: Client, namespaces: Sequence[str | None]) -> None:
         self._client, self._namespaces = client, namespaces
         self._unsynced = set(namespaces)
         self._reached: dict[str | None, str] = {}
         """How far each watch has come; missing where a list has to come first."""
+        self._listing = {namespace: asyncio.Lock() for namespace in namespaces}
         self._errors: dict[str | None, int] = dict.fromkeys(namespaces, 0)
         """How often in a row each went wrong."""
         self.synced = asyncio.Event()
         """Set once everything that there was at the start is known."""
         self.heard_at = time.monotonic()
         """When the watch last said something, in monotonic seconds."""
+
+    @abstractmethod
+    def begin(self, namespace: str | None) -> None:
+        """A list begins. One before it may not have come to its end."""
 
     @abstractmethod
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
@@ -63,7 +74,7 @@ class Reflector(ABC):
 
     async def run(self) -> None:
         """Lists and watches, for ever."""
-        await asyncio.gather(*(self._follow(namespace) for namespace in self._namespaces))
+        await asyncio.gather(*(self._follow(namespace) for namespace in self._namespaces), self._resync())
 
     async def _follow(self, namespace: str | None) -> None:
         plural = self.resource.plural
@@ -94,7 +105,23 @@ class Reflector(ABC):
             pause = min(0.1 * 2 ** min(self._errors[namespace], 8), 15)
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
 
-    async def _list(self, namespace: str | None) -> str:
+    async def _resync(self) -> None:
+        """Lists everything now and then, beside the watch."""
+        await self.synced.wait()
+        while self.lists_again:
+            await asyncio.sleep(RESYNC * random.uniform(0.75, 1.25))  # noqa: S311 - operators that started together are not to list together
+            for namespace in self._namespaces:
+                try:
+                    await self._list(namespace, PAUSE)
+                except ApiError as error:
+                    log.info("listing %s once more: %s", self.resource.plural, error)
+
+    async def _list(self, namespace: str | None, pause: float = 0.0) -> str:
+        async with self._listing[namespace]:
+            self.begin(namespace)
+            return await self._pages(namespace, pause)
+
+    async def _pages(self, namespace: str | None, pause: float) -> str:
         query = dict(self.listing)
         while True:
             meta = self.page(namespace, await self._client.list_raw(self.resource, namespace, **query))
@@ -103,6 +130,7 @@ class Reflector(ABC):
             if query.get("continue") == meta.continue_:
                 raise Garbled("a list that goes on where it was")
             query["continue"] = meta.continue_
+            await asyncio.sleep(pause)
         if not is_version(meta.resource_version, least=0):
             raise Garbled(f"a list of the resource version {meta.resource_version[:80]!r}")
         self.listed(namespace, int(meta.resource_version))
