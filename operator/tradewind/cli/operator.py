@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import socket
 import time
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import click
@@ -41,6 +43,14 @@ log = logging.getLogger("tradewind")
     type=ip_network,
     help="Network to which http tasks may send requests although it is the operator's host, its link or a metadata service.",
 )
+@click.option(
+    "--http-deny",
+    "denied",
+    multiple=True,
+    metavar="CIDR",
+    type=ip_network,
+    help="Network to which the operator sends no request for a tenant, whatever else is allowed.",
+)
 @click.option("--http-in-pods", is_flag=True, help="Send no requests of http tasks: they run in pods.")
 @click.option(
     "--read-secrets",
@@ -55,6 +65,7 @@ def command(
     shards: int,
     identity: str | None,
     allowed: tuple[IPv4Network | IPv6Network, ...],
+    denied: tuple[IPv4Network | IPv6Network, ...],
     http_in_pods: bool,
     read_secrets: bool,
     metrics_port: int,
@@ -74,7 +85,9 @@ def command(
         lease_name=lease_name,
         identity=identity or socket.gethostname(),
         shards=shards,
-        light=Light(requests=not http_in_pods, allowed=allowed, secrets=read_secrets),
+        light=Light(
+            requests=not http_in_pods, allowed=allowed, denied=denied, own=_addresses(os.environ), secrets=read_secrets
+        ),
     )
 
     async def run() -> None:
@@ -92,3 +105,9 @@ def command(
         uvloop.run(run())
     except Lost as error:
         raise click.ClickException(f"no longer the leader ({error}): ending, so that nothing is done twice") from None
+
+
+def _addresses(environment: Mapping[str, str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Those of this pod and its node, as the chart has the kubelet tell them."""
+    told = ",".join(environment.get(name, "") for name in ("TRADEWIND_POD_IPS", "TRADEWIND_HOST_IPS"))
+    return tuple(ip_network(address) for address in told.split(",") if address)

@@ -78,7 +78,7 @@ class BucketProbe:
         path = quote(f"{address.path.rstrip('/')}/{self._poll.bucket}")
         headers = signed("GET", address.netloc, path, query, EMPTY, access, secret, self._poll.region, now)
         url = f"{address.scheme}://{address.netloc}{path}?{encoded(query)}"
-        request = Request(url, "GET", headers, "", (), TIMEOUT, encoded=True)
+        request = Request(url, "GET", headers, "", (), TIMEOUT, signed=True)
         try:
             answer = await self._sender.answer(request, headers, self._namespace, LIMIT)
         except Failed as error:

@@ -5,20 +5,20 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from tradewind.control.light import Light, Network
-from tradewind.tasks.http import expected, outputs
+from tradewind.tasks.headers import first_unfit, secret
+from tradewind.tasks.http import MOVED, REDIRECTS, expected, outputs
 
 AT_ONCE = 64
 """Requests under way at the same time; more wait."""
 LIMIT = 64 * 1024
 """Bytes of a response's body: it becomes a part of the run's status."""
-REDIRECTS = 5
 FORBIDDEN: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -33,11 +33,20 @@ FORBIDDEN: tuple[Network, ...] = tuple(
             "::1/128",
             "fe80::/10",
             "ff00::/8",
-            "fd00:ec2::254/128",
+            "192.0.0.192/32",
+            "240.0.0.0/4",
+            "64:ff9b:1::/48",
+            "fd00:42::42/128",
+            "fd00:c1::a9fe:a9fe/128",
+            "fd00:ec2::/32",
+            "fd20:ce::254/128",
         ),
     )
 )
-"""The host itself, its neighbours on the link, and the metadata services of clouds: they trust whoever can reach them."""
+"""The host itself, its neighbours on the link, and the metadata services of clouds: they trust whoever can reach them. Of the addresses that
+a site translates for itself (64:ff9b:1::/48) nobody else knows what they stand for."""
+NAT64 = ip_network("64:ff9b::/96")
+COMPATIBLE = ip_network("::/96")
 
 
 class Failed(Exception):
@@ -54,8 +63,13 @@ class Request:
     body: str
     expect_status: Sequence[int]
     timeout: float
-    encoded: bool = False
-    """Whether the URL is to be sent as it is, since it is signed."""
+    signed: bool = False
+    """Whether the URL and the headers are the operator's own, and signed: they are sent as they are."""
+
+    @property
+    def redirected(self) -> bool:
+        """Whether it may go on to where an answer points: not when it would take secrets along."""
+        return not self.signed and not secret(self.headers)
 
     @property
     def what(self) -> str:
@@ -87,6 +101,8 @@ class Sender:
         if not expected(status, request.expect_status):
             wanted = ", ".join(map(str, request.expect_status)) or "2xx"
             words = f"{request.what}: answered {status}, wanted {wanted}"
+            if status in MOVED and not request.redirected:
+                words += " (a redirect is not followed by a request whose headers hold $(NAME): write the address that it leads to)"
             raise Failed(f"{words}: {body[:300].decode(errors='replace')}")
         if len(body) > LIMIT:
             words = f"{request.what}: the response has more than {LIMIT // 1024} KiB"
@@ -97,6 +113,8 @@ class Sender:
         """The answer, whatever it is; of a body that has more bytes than `limit`, a few more than that. Raises Failed for none."""
         if not request.url.startswith(("http://", "https://")):
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
+        if not request.signed and (words := first_unfit(headers)):
+            raise Failed(f"http.headers: {words}")
         what = request.what
         async with self._room:
             try:
@@ -116,13 +134,15 @@ class Sender:
 
     async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int) -> Answer:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=AT_ONCE, socket_factory=self._socket)
+            # A connection serves one request: what is left on one by a tenant never meets the request of another.
+            connector = aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=self._socket)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         async with self._session.request(
             request.method,
-            self._address(request.url, namespace, request.encoded),
+            self._address(request.url, namespace, request.signed),
             headers=headers,
             data=request.body.encode() or None,
+            allow_redirects=request.redirected,
             max_redirects=REDIRECTS,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as response:
@@ -144,11 +164,24 @@ class Sender:
 def refusal(address: str, light: Light) -> str:
     """Why nothing is sent to an IP address; empty when it may be."""
     host = ip_address(address.partition("%")[0])
-    if isinstance(host, IPv6Address) and host.ipv4_mapped:
-        host = host.ipv4_mapped
-    if _within(host, FORBIDDEN) and not _within(host, light.allowed):
+    meant = _meant(host)
+    if any(_within(one, light.denied) for one in meant):
+        return f"{host}: requests to this network are denied (http.deny)"
+    forbidden = (one for one in meant if _within(one, (*FORBIDDEN, *light.own)))
+    if not _within(host, light.allowed) and any(not _within(one, light.allowed) for one in forbidden):
         return f"{host}: the operator does not send requests there (its own host, the link, metadata services)"
     return ""
+
+
+def _meant(host: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """An address, and those that it may be translated to on the way."""
+    if isinstance(host, IPv4Address):
+        return [host]
+    last = IPv4Address(int(host) & 0xFFFF_FFFF)
+    inner = [host.ipv4_mapped, host.sixtofour, *(host.teredo or ())]
+    if host in NAT64 or host in COMPATIBLE:
+        inner.append(last)
+    return [host, *(one for one in inner if one is not None)]
 
 
 def of_namespace(host: str, namespace: str, light: Light) -> str:

@@ -15,6 +15,10 @@ class Light:
     services: bool = True
     """Whether a host without a dot is a Service of the run's namespace, as it is to the pods there."""
     allowed: tuple[Network, ...] = ()
+    denied: tuple[Network, ...] = ()
+    """Networks to which nothing is sent, not even where they are `allowed` too."""
+    own: tuple[Network, ...] = ()
+    """Addresses of the operator's pod and node, forbidden like its loopback."""
     secrets: bool = False
 
 

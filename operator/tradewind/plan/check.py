@@ -114,6 +114,8 @@ def _podless(path: str, task: Task) -> Iterator[Problem]:
                     parse_time(text)
                 except ValueError as error:
                     yield Problem(f"{path}.wait.{field}", str(error))
+    if task.http:
+        yield from sensor.check_headers(f"{path}.http.headers", task.http.headers)
     if task.sensor:
         yield from sensor.check(f"{path}.sensor", task.sensor)
     for name in task.compute:

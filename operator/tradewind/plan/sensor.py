@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from tradewind.model.triggersensor import TriggerSensor
 from tradewind.plan import bucketobjects, cel, sqlquery, template
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.problem import Problem
+from tradewind.tasks import headers
 
 ANSWERS: Mapping[str, Variables] = {
     "http": (("status", "integer"), ("body", "any")),
@@ -95,8 +96,17 @@ def check(path: str, sensor: Sensor) -> Iterator[Problem]:
         yield Problem(f"{path}.bucket", "key and prefix exclude each other", "write either")
     if sensor.sql:
         yield from sqlquery.check(f"{path}.sql", sensor.sql)
+    if sensor.http:
+        yield from check_headers(f"{path}.http.headers", sensor.http.headers)
     if isinstance(sensor, TaskSensor):
         yield from _check_own(path, sensor)
+
+
+def check_headers(path: str, given: Iterable[str]) -> Iterator[Problem]:
+    """Headers that a request can't have."""
+    for name in given:
+        if words := headers.unfit(name):
+            yield Problem(f"{path}.{name[:80]}", words, "remove it")
 
 
 def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
