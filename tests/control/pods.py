@@ -16,7 +16,7 @@ def pod(
         "uid": "pod-uid",
         "resourceVersion": "7",
         "labels": {"tradewind.dev/run-uid": "run-uid", "tradewind.dev/task": "a", "tradewind.dev/attempt": "1"},
-        "ownerReferences": [{"uid": "run-uid"}],
+        "ownerReferences": [{"uid": "run-uid", "name": "r", "controller": True}],
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
     if deleted:

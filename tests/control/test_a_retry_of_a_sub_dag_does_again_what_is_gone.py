@@ -33,7 +33,7 @@ async def begun(caller: Caller | None) -> dict[str, Any]:
     api.put(DAGS, {"metadata": {"name": "d"}, "spec": SPEC})
     body = api.put(RUNS, {"metadata": {"name": "r"}, "spec": {"dag": "d", "reuse": {"run": "gone"}}})
     run = replace(read_run(body), caller=caller)
-    begin = Beginner(api, Revisions(api), Templates(api, whole=True), lambda: 0.0)
+    begin = Beginner(api, Revisions(api), Templates(api, whole=True), lambda run: False, lambda: 0.0)
     found = await begin.begin(View(run), lambda: [])
     return dict(found.status)
 

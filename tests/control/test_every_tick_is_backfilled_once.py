@@ -15,7 +15,7 @@ from tradewind.control.dagfacts import DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.run import read_run
 from tradewind.kube.errors import Unavailable
-from tradewind.kube.pod import BACKFILL
+from tradewind.kube.pod import BACKFILL, HOW
 from tradewind.kube.resources import BACKFILLS, RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.duration import stamp
@@ -244,3 +244,28 @@ def test_a_run_that_was_deleted_and_nobody_told_is_made_again_once_the_runs_are_
         assert history.server.log == ["t-20260501-0000"] * 2
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("t-20260501-0000", True),
+        ("b-20260501-0000", True),
+        ("mine", False),
+        ("t-20260502-0000", False),
+    ],
+)
+def test_a_run_is_a_backfills_when_it_has_the_name_of_its_tick(name: str, made: bool) -> None:
+    """A backfill's runs pass maxActiveRuns, and whoever creates a run writes its labels."""
+    history = Backfilled(["Missing"] * 6)
+    asyncio.run(history.look())
+    meta = {"name": name, "labels": {HOW: "backfill", f"{BACKFILL}b": "true"}}
+    spec = {"dag": "d", "logicalDate": TICKS[0].isoformat()}
+    assert history.operator.made(read_run(history.server.put(RUNS, {"metadata": meta, "spec": spec}))) is made
+
+
+def test_no_run_is_that_of_a_backfill_that_there_is_not() -> None:
+    history = Backfilled(["Missing"] * 6)
+    meta = {"name": "t-20260501-0000", "labels": {HOW: "backfill", f"{BACKFILL}another": "true"}}
+    spec = {"dag": "d", "logicalDate": TICKS[0].isoformat()}
+    assert not history.operator.made(read_run(history.server.put(RUNS, {"metadata": meta, "spec": spec})))

@@ -10,8 +10,10 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tradewind.control.run import read_run
 from tradewind.control.schedules import suffix
-from tradewind.kube.resources import DAGS, TRIGGERS
+from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.schedule import Schedule
 from tradewind.plan.calendar import Calendar
@@ -266,3 +268,15 @@ async def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_seco
     for task in working:
         task.cancel()
     assert len(there.log) == 1
+
+
+@pytest.mark.parametrize("name", ["mine", "t-20261024-2300"])
+async def test_a_run_with_a_triggers_labels_does_not_hold_up_its_ticks(name: str) -> None:
+    """Whoever creates a run writes its labels. Only the run of a tick, which has its name, forbids the next one."""
+    world = server(START, "t", cron="*/10 * * * *", concurrency="Forbid")
+    operator = Operator(world)
+    meta = {"name": name, "labels": {HOW: "schedule", TRIGGER: "t"}}
+    operator.triggers.run_seen(read_run(world.put(RUNS, {"metadata": meta, "spec": {"dag": "d"}})))
+    world.now += 700
+    await operator.look("t")
+    assert len(world.log) == 1

@@ -16,7 +16,7 @@ from tradewind.control.run import Run, read_run
 from tradewind.control.runs import RunReconciler
 from tradewind.control.templates import Templates
 from tradewind.kube.errors import Conflict
-from tradewind.kube.pod import HOW, RUN_UID
+from tradewind.kube.pod import HOW, RUN_UID, Owner
 from tradewind.kube.resources import DAGS, RUNS, Resource
 
 from .pods import pod, terminated
@@ -63,6 +63,7 @@ class Operated:
             self.gone.append,
             lambda pool: None,
             lambda run, deleted: None,
+            lambda run: False,
         )
 
     def becomes(self, **status: Any) -> Run:
@@ -131,7 +132,10 @@ async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Oper
     uid = operated.new["metadata"]["uid"]
     labels = {**over.metadata.labels, RUN_UID: uid}
     operated.runs.pods.put(
-        msgspec.structs.replace(over, metadata=msgspec.structs.replace(over.metadata, labels=labels))
+        msgspec.structs.replace(
+            over,
+            metadata=msgspec.structs.replace(over.metadata, labels=labels, owner_references=[Owner(uid, True, "r")]),
+        )
     )
     if unreadable:
         operated.runs.seen(operated.becomes(phase="Running", attempts="garbage"), False)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from tradewind.control.holders import Holders
 from tradewind.control.launch import Launched, Launcher
 from tradewind.control.pools import PoolBook, User
 from tradewind.control.run import read_run
@@ -12,7 +13,7 @@ from tradewind.control.starting import Starter
 from tradewind.control.view import View
 from tradewind.kube.errors import NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.pod import Pod
+from tradewind.kube.pod import Owner, Pod
 from tradewind.kube.resources import Resource
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Start
@@ -118,3 +119,41 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
     asking.cancel()
     runs.pods.forget_over("run-uid")
     assert runs.pods.of("run-uid") == {}
+
+
+class OneRun(Empty):
+    """A server that knows a run."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        if name != "r":
+            raise NotFound(404, "NotFound", name)
+        return {"metadata": {"uid": "run-uid"}}
+
+
+def _holding(uid: str, name: str) -> Pod:
+    alive = pod({"phase": "Running"})
+    labels = {**alive.metadata.labels, "pool.tradewind.dev/p": "1"}
+    owners = [Owner(uid, True, name)] if uid else []
+    meta = msgspec.structs.replace(alive.metadata, labels=labels, owner_references=owners)
+    return msgspec.structs.replace(alive, metadata=meta)
+
+
+@pytest.mark.parametrize(
+    ("uid", "name", "used"), [("run-uid", "r", 1), ("run-uid", "another", 0), ("made-up", "r", 0), ("", "", 0)]
+)
+async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: str, name: str, used: int) -> None:
+    """Whoever may create pods can give one the labels of a pool, and any owner."""
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: False)
+    holders.seen(_holding(uid, name))
+    for run in list(holders.queue._dirty):
+        await holders.check(run)
+    holders.seen(_holding(uid, name))
+    assert runs.book.used(POOL) == used
+
+
+async def test_a_pod_holds_its_slots_until_it_is_known_whether_there_is_its_run(runs: Runs) -> None:
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: False)
+    holders.seen(_holding("made-up", "r"))
+    assert runs.book.used(POOL) == 1
+    await holders.check(("ns", "r", "made-up"))
+    assert runs.book.used(POOL) == 0

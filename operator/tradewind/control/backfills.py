@@ -94,7 +94,7 @@ class BackfillReconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._events, self._dags, self._clock = client, events, dags, clock
-        self._over, self._made = over, made
+        self._over, self._told = over, made
         self.queue: WorkQueue[Key] = WorkQueue("backfill")
         self._ticks, self._runs = BackfillTicks(client), RunIndex(client)
         self._known: dict[Key, Known] = {}
@@ -162,6 +162,18 @@ class BackfillReconciler:
         backfills = self._of_dag.get(key, ())
         runs = self._runs.known(key)
         return any(self._counts(backfill, runs.get(name) if runs else None) for backfill in backfills)
+
+    def made(self, run: Run) -> bool:
+        """Whether a backfill that is under way made a run: it has the name that the backfill gives to the run of that tick. Labels alone
+        are what whoever created the run wrote. Until the ticks are known, as after a restart, they are believed."""
+        return run.how == "backfill" and any(self._made_by((run.namespace, name), run) for name in run.backfills)
+
+    def _made_by(self, key: Key, run: Run) -> bool:
+        known = self._known.get(key)
+        if known is None or known.dag != (run.namespace, run.dag):
+            return False
+        about = self._about.get(key)
+        return about is None or run.name in about[2].names(moment(run.moment))
 
     def _counts(self, key: Key, run: Entry | None) -> bool:
         about = self._about.get(key)
@@ -267,7 +279,7 @@ class BackfillReconciler:
                 raise Waits(f"{words}: delete that run, or give the backfill another name") from None
         metrics.occasions.labels("backfill", result).inc()
         self._runs.seen(run)
-        self._made(run)
+        self._told(run)
 
     async def _retry(self, known: Known, run: Entry) -> None:
         """What failed in a run gets a fresh budget. Who else has changed the run meanwhile is looked at again first."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from tradewind.control.calendars import Calendars
 from tradewind.control.firing import Known, body, run_name
 from tradewind.control.fresh import Fresh
-from tradewind.control.schedules import firing
+from tradewind.control.schedules import firing, suffix
 from tradewind.control.triggers import Waits
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
@@ -52,6 +52,12 @@ class Occasions:
         if step.action == "Rerun":
             meta["name"] = run_name(self.backfill, firing_.suffix)
         return made
+
+    def names(self, tick: datetime) -> tuple[str, ...]:
+        """The names that the runs of a tick have; none where it is not one of these."""
+        if tick not in self.moments:
+            return ()
+        return run_name(self.maker.name, suffix(tick)), run_name(self.backfill, suffix(tick))
 
     def wanted(self) -> Iterator[datetime]:
         """The ticks for which `when` is true. Raises ExpressionError."""

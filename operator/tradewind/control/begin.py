@@ -51,8 +51,16 @@ class Defined:
 class Beginner:
     """Binds runs to their DAG's spec."""
 
-    def __init__(self, client: Client, revisions: Revisions, templates: Templates, clock: Callable[[], float]) -> None:
-        self._client, self._fresh, self._clock = client, Fresh(client), clock
+    def __init__(
+        self,
+        client: Client,
+        revisions: Revisions,
+        templates: Templates,
+        backfilled: Callable[[Run], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """`backfilled` says whether a backfill made a run. Labels don't: whoever creates a run writes them."""
+        self._client, self._fresh, self._backfilled, self._clock = client, Fresh(client), backfilled, clock
         self._revisions, self._templates = revisions, templates
         self._defined: dict[tuple[str, str], Defined] = {}
 
@@ -133,7 +141,7 @@ class Beginner:
         others = [other for other in others if other is not view and not other.run.final and not other.run.deleting]
         if not (queued := in_queue(run, (other.run for other in others))).begin:
             return Beginning(runstatus.queued(run, "Queue", queued.message, now))
-        if definition.spec.max_active_runs is None or run.how == "backfill":
+        if definition.spec.max_active_runs is None or self._backfilled(run):
             return None  # A backfill has a parallelism of its own.
         try:
             key = key_of(definition, run, params)
@@ -142,7 +150,7 @@ class Beginner:
         peers = [
             Peer(other.run, other.admitted or other.run.phase == "Running", self._key(definition, other))
             for other in others
-            if other.run.how != "backfill"
+            if not self._backfilled(other.run)
         ]
         decided = verdict(definition, run, key, peers)
         if decided.begin:

@@ -109,6 +109,7 @@ class Engine:
             self._run_deleted,
             self.pools.changed,
             self.facts.seen,
+            lambda run: self.backfills.made(run),
             list(namespaces) or [None],
             owned,
             light,
@@ -202,6 +203,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
+            group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
             unreadable = self.runs.unreadable
             group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
             for _ in range(DAG_WORKERS):

@@ -55,6 +55,8 @@ class PoolBook:
         self.held: dict[PoolId, dict[str, tuple[User, int]]] = defaultdict(dict)
         """By pool and pod (namespace/name), or by what is about to become one."""
         self._pods: dict[str, list[PoolId]] = {}
+        self._nobodys: set[str] = set()
+        """Pods (namespace/name) that say they hold slots, and are of no run."""
         self.waiting: dict[str, Waiting] = {}
         self._since: dict[tuple[str, str], float] = {}
         self._served: dict[str, float] = {}
@@ -91,18 +93,28 @@ class PoolBook:
             if any(pool in claim.slots for claim in waiting.claims):
                 self._wake(uid)  # At least what it is told to wait for may be something else now.
 
-    def pod_seen(self, pod: Pod) -> None:
-        """A pod was created, changed or deleted."""
+    def pod_seen(self, pod: Pod) -> bool:
+        """A pod was created, changed or deleted; whether it holds slots since now."""
         name = f"{pod.metadata.namespace}/{pod.metadata.name}"
         if pod.over:
             self._drop(name)
-        elif name not in self._pods:
+            self._nobodys.discard(name)
+        elif name not in self._pods and name not in self._nobodys:
             slots = _slots(pod)
             if slots:
                 labels_ = pod.metadata.labels
                 user = User(pod.metadata.namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
                 self.settled(user.uid, user.key)
                 self._hold(name, user, slots)
+                return True
+        return False
+
+    def nobodys(self, uid: str) -> None:
+        """There is no such run: its pods hold nothing."""
+        names = {name for held in self.held.values() for name, (user, _) in held.items() if user.uid == uid}
+        for name in names:
+            self._drop(name)
+        self._nobodys |= names
 
     # What runs ask.
 

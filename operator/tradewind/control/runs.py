@@ -12,6 +12,7 @@ from tradewind.control.asking import reworked
 from tradewind.control.begin import Beginner
 from tradewind.control.cancel import cancel
 from tradewind.control.events import EventSink
+from tradewind.control.holders import Holders
 from tradewind.control.http import Sender
 from tradewind.control.launch import Launcher
 from tradewind.control.light import USUAL, Light
@@ -58,8 +59,8 @@ CLEAN_DELAY = 5.0
 
 
 class RunReconciler:
-    """Brings every run on. `phase_changed(run)` and `run_deleted(run)` are called for the DAG's status and history,
-    `pool_changed` for a pool's status, `foreign(run, deleted)` for the runs of other shards."""
+    """Brings every run on. `phase_changed(run)` and `run_deleted(run)` are called for the DAG's status and history, `pool_changed` for a
+    pool's status, `foreign(run, deleted)` for the runs of other shards; `backfilled(run)` says whether a backfill made a run."""
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class RunReconciler:
         run_deleted: Callable[[Run], None],
         pool_changed: Callable[[PoolId], None],
         foreign: Callable[[Run, bool], None],
+        backfilled: Callable[[Run], bool],
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
         light: Light = USUAL,
@@ -86,6 +88,7 @@ class RunReconciler:
         self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._owned = owned
         self.book = PoolBook(self.wake, pool_changed, owned)
+        self.holders = Holders(client, self.book, self.views.__contains__, owned)
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = Starter(launcher, self.book, self.pods)
         self.approvals = Approvals(client, clock)
@@ -96,7 +99,7 @@ class RunReconciler:
         self.podless = Podless(worker, self.sensors, self.wake, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
-        self._beginner = Beginner(client, revisions, templates, clock)
+        self._beginner = Beginner(client, revisions, templates, backfilled, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing, events)
 
     # What the watches say.
@@ -137,7 +140,7 @@ class RunReconciler:
                 self._teller.dag_deleted(self.views[uid].run)
 
     def _pod_seen(self, pod: Pod) -> None:
-        self.book.pod_seen(pod)
+        self.holders.seen(pod)
         uid = pod.metadata.run_uid
         if view := self.views.get(uid):
             view.changed.add(pod.metadata.name)

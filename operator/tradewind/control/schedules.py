@@ -51,7 +51,7 @@ class Schedules:
         calendar = await self._calendars.of(trigger.namespace, schedule)
         before, digest = trigger.status.get("schedule") or {}, _digest(schedule)
         now = datetime.fromtimestamp(self._clock(), UTC)
-        active = self._unfinished(trigger.key)
+        active = [run for run in self._unfinished(trigger.key) if _made(trigger, run)]
         decided = due(schedule, calendar, trigger.uid, self._up_to(trigger, digest, now), now, len(active))
         if schedule.concurrency == "Replace" and decided.run:
             made = {run_name(trigger.name, suffix(tick)) for tick in decided.run}  # If it was cut off last time.
@@ -126,6 +126,12 @@ def firing(trigger: Known, calendar: Calendar, tick: datetime) -> Firing:
         cause=f"Trigger {trigger.name}, tick {told(calendar.local(tick))}",
         queue=f"trigger-{trigger.name}" if schedule and schedule.concurrency == "Enqueue" else "",
     )
+
+
+def _made(trigger: Known, run: Run) -> bool:
+    """Whether a run is that of a tick. Labels alone are what whoever created the run wrote."""
+    tick = datetime.fromtimestamp(run.moment, UTC)
+    return run.dag == trigger.spec.dag and run.name == run_name(trigger.name, suffix(tick))
 
 
 def suffix(tick: datetime) -> str:
