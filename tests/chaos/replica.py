@@ -6,18 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-import orjson
-from tradewind.control.engine import Engine, Seen
-from tradewind.kube import resources
-from tradewind.kube.client import Client
-from tradewind.kube.errors import ApiError, Gone, from_status
-from tradewind.kube.resources import Resource
+from tradewind.control.engine import Engine
 
 from .history import History
 from .wire import Network, WireClient, WireConnector
 
 OWNER: contextvars.ContextVar["Replica | None"] = contextvars.ContextVar("owner", default=None)
-RESOURCES = {item.plural: item for item in vars(resources).values() if isinstance(item, Resource)}
 
 
 def to_outside(**_: Any) -> aiohttp.BaseConnector:
@@ -35,39 +29,13 @@ def own_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "
     return task
 
 
-class FedEngine(Engine):
-    """The operator's engine. What kopf tells it comes from a plain list and watch that does as kopf does: after a 410 it lists again,
-    and never tells of what vanished in between. kopf itself takes real time and real signals; it is tested on real servers."""
-
-    def __init__(self, client: Client, name: str, clock: Callable[[], float]) -> None:
-        super().__init__(client, (), "tradewind:test", name, clock=clock)
-        self._api = client
+class OwnEngine(Engine):
+    """The operator's engine without kopf, which looks after signals and credentials of a real process, in real time."""
 
     async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         watching()
         self.ready.set()
-        await asyncio.gather(*(self._feed(RESOURCES[plural], seen) for plural, seen in self.heard.items()))
-
-    async def _feed(self, resource: Resource, seen: Seen) -> None:
-        version = ""
-        while True:
-            try:
-                if not version:
-                    listed = await self._api.list(resource)
-                    for body in listed["items"]:
-                        seen(body, False)
-                    version = listed["metadata"]["resourceVersion"]
-                async for line in self._api.watch(resource, None, resourceVersion=version, timeoutSeconds="300"):
-                    event = orjson.loads(line)
-                    if event["type"] == "ERROR":
-                        raise from_status(int(event["object"].get("code") or 500), event["object"])
-                    version = event["object"]["metadata"]["resourceVersion"]
-                    if event["type"] != "BOOKMARK":
-                        seen(event["object"], event["type"] == "DELETED")
-            except Gone:
-                version = ""
-            except ApiError:
-                await asyncio.sleep(1)
+        await asyncio.Event().wait()
 
 
 class Replica:
@@ -92,7 +60,9 @@ class Replica:
         self.own(me)
         try:
             async with WireClient(self.network) as client:
-                await FedEngine(client, self.name, clock).run(asyncio.Event(), lambda: None, lambda: None)
+                await OwnEngine(client, (), "tradewind:test", self.name, clock=clock).run(
+                    asyncio.Event(), lambda: None, lambda: None
+                )
             self._history.crashes.append(f"{self.name} ended by itself")
         except Exception as error:
             if not self.dead:

@@ -15,7 +15,7 @@ from tradewind.control.observe import observe
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.pod import RUN_UID, parse_pod
-from tradewind.kube.resources import TEMPLATES
+from tradewind.kube.resources import APPROVALS, BACKFILLS, CLUSTER_POOLS, DAGS, POOLS, TEMPLATES, TRIGGERS, Resource
 
 LEAVES = (
     st.none()
@@ -66,16 +66,7 @@ JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=12
 )
 MAPS = st.dictionaries(WORDS, JSON, max_size=6)
-KINDS = [
-    "dags",
-    "pools",
-    "clusterpools",
-    "approvals",
-    "triggers",
-    "backfills",
-    *(item.plural for item in TEMPLATES.values()),
-]
-KIND_OF = {item.plural: item.kind for item in TEMPLATES.values()}
+KINDS = [DAGS, POOLS, CLUSTER_POOLS, APPROVALS, TRIGGERS, BACKFILLS, *TEMPLATES.values()]
 
 
 def played(test: Callable[[Engine], Awaitable[None]]) -> None:
@@ -94,16 +85,16 @@ def body_of(spec: Any, status: Any, kind: str = "", **meta: Any) -> dict[str, An
     return {"kind": kind, "metadata": metadata, "spec": spec, "status": status}
 
 
-@pytest.mark.parametrize("plural", KINDS)
+@pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.plural)
 @settings(max_examples=75, deadline=None)
 @given(spec=MAPS, status=MAPS)
-def test_what_watches_of_definitions_tell_is_taken(plural: str, spec: Any, status: Any) -> None:
+def test_what_watches_of_definitions_tell_is_taken(resource: Resource, spec: Any, status: Any) -> None:
     async def see(engine: Engine) -> None:
-        body = body_of(spec, status, KIND_OF.get(plural, ""))
-        if plural.startswith("cluster"):
+        body = body_of(spec, status, resource.kind)
+        if not resource.namespaced:
             del body["metadata"]["namespace"]
         for kind in ("ADDED", "DELETED"):
-            await engine._handler(plural, engine.heard[plural])(event={"type": kind, "object": body})
+            engine.definitions[resource].take(None, orjson.dumps({"type": kind, "object": body}))
 
     played(see)
 

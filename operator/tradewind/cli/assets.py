@@ -57,7 +57,7 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
     """Prints the assets of a namespace, or of all, or only the one of that name."""
     runs = []
     async for item in items(client, RUNS, namespace, PAGE):
-        run = orjson.loads(memoryview(item))
+        run = orjson.loads(item)
         if status_of(run).get("produced"):
             runs.append(run)
     updates = [update for update in latest(runs) if name in (None, update.name)]

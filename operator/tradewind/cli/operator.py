@@ -12,7 +12,7 @@ import click
 import uvloop
 
 from tradewind import metrics
-from tradewind.cli.process import process, start_logging
+from tradewind.cli.process import end_within, process, start_logging
 from tradewind.control.app import Operator, Options
 from tradewind.control.health import illness, readiness
 from tradewind.control.light import Light
@@ -21,6 +21,8 @@ from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost
 
 log = logging.getLogger("tradewind")
+GRACE, REST = 20.0, 5.0
+"""Seconds in which the process ends after a signal, and after its work has ended. Kubernetes kills after 30."""
 
 
 @click.command()
@@ -98,8 +100,19 @@ def command(
             lambda: readiness(operator),
             metrics.REGISTRY,
         )
+        stop = asyncio.Event()
+
+        def end() -> None:
+            end_within(GRACE, 0)
+            stop.set()
+
         async with probes:
-            await operator.run(asyncio.Event())
+            try:
+                await operator.run(stop, end)
+            except BaseException:
+                end_within(REST, 1)
+                raise
+            end_within(REST, 0)
 
     try:
         uvloop.run(run())

@@ -130,7 +130,7 @@ async def _usual(client: Client, namespace: str, dag: str) -> float | None:
     took: list[tuple[str, float]] = []
     selector = f"spec.dag={dag},status.phase=Succeeded"
     async for raw in items(client, RUNS, namespace, PAGE, fieldSelector=selector):
-        status = status_of(orjson.loads(memoryview(raw)))
+        status = status_of(orjson.loads(raw))
         started, finished = status.get("startedAt"), status.get("finishedAt")
         if started and finished:
             took.append((finished, between(started, finished)))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,14 @@ def about_own_pod(events: EventSink, namespace: str) -> Callable[[str, str], Non
             events.post("Pod", namespace, name, uid, reason, words, warning=True, key=hour, api_version="v1")
 
     return tell
+
+
+def end_within(seconds: float, code: int) -> None:
+    """Ends the process after so many seconds, should it still be there then: closing a loop waits for every task of it, and one that does
+    not let itself be cancelled would keep a process that does nothing any more."""
+    timer = threading.Timer(seconds, os._exit, [code])
+    timer.daemon = True
+    timer.start()
 
 
 def start_logging(level: str) -> None:

@@ -71,7 +71,7 @@ def _waits(run: Run, definition: Definition | None, pods: dict[str, Pod], now: f
 
 async def _runs(client: Client, where: str | None, selector: str) -> AsyncIterator[Run]:
     async for item in items(client, RUNS, where, PAGE, fieldSelector=selector):
-        yield read_run(orjson.loads(memoryview(item)))
+        yield read_run(orjson.loads(item))
 
 
 async def _definitions(

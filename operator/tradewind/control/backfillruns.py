@@ -109,7 +109,7 @@ class RunIndex:
         shelf = self._shelves[key] = _Shelf()  # What the watch tells from now on is newer than the list, or told again.
         namespace, dag = key
         async for raw in items(self._client, RUNS, namespace, PAGE, fieldSelector=f"spec.dag={dag}"):
-            run = read_run(orjson.loads(memoryview(raw)))
+            run = read_run(orjson.loads(raw))
             known = shelf.runs.get(run.name)
             if run.uid not in shelf.gone and not run.deleting and (known is None or known.version < run.version):
                 shelf.runs[run.name] = entry(run)

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,6 @@ from tradewind.control.backfillstatus import held, status_of
 from tradewind.control.backfillticks import BackfillTicks, Occasions
 from tradewind.control.dagfacts import DAGIndex
 from tradewind.control.events import EventSink
-from tradewind.control.poison import isolated
 from tradewind.control.run import Run, read_run
 from tradewind.control.runstatus import difference
 from tradewind.control.triggers import Waits
@@ -129,14 +128,6 @@ class BackfillReconciler:
             self.queue.add_after(key, COALESCE)
         else:
             self.queue.add(key)
-
-    async def prime(self, namespaces: Sequence[str | None], owns: Callable[[str], bool]) -> None:
-        """Reads the backfills: whether a run may be deleted depends on them."""
-        for namespace in namespaces:
-            for body in (await self._client.list(BACKFILLS, namespace))["items"]:
-                if owns(body["metadata"]["namespace"]):
-                    with isolated(self._events, "Backfill", body):
-                        self.seen(body, False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""

@@ -1,4 +1,4 @@
-"""What an operator does while it leads: kopf watches DAGs, templates and pools, informers watch runs and pods, reconcilers do the rest."""
+"""What an operator does while it leads: informers watch, reconcilers do the rest, and kopf looks after the process."""
 
 import asyncio
 import itertools
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from tradewind import GROUP, VERSION, metrics
+from tradewind import metrics
 from tradewind.control.assetupdates import AssetUpdates
 from tradewind.control.backfills import BackfillReconciler
 from tradewind.control.census import count
@@ -37,9 +37,9 @@ from tradewind.control.together import tasks
 from tradewind.control.triggers import TriggerReconciler
 from tradewind.kube.client import Client, Object
 from tradewind.kube.connection import Connection
-from tradewind.kube.errors import ApiError
 from tradewind.kube.informer import PodInformer
-from tradewind.kube.resources import TEMPLATES
+from tradewind.kube.objectinformer import ObjectInformer
+from tradewind.kube.resources import APPROVALS, BACKFILLS, CLUSTER_POOLS, DAGS, POOLS, TEMPLATES, TRIGGERS, Resource
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -51,27 +51,14 @@ TRIGGER_WORKERS = 32
 """Triggers that fire at the same time: they do on the hour."""
 DAG_WORKERS = 4
 """DAGs whose specs are recorded at the same time."""
-KOPF_WORKERS = 16
-"""DAGs and pools that kopf handles at once. It would make a task for each of all that there are at the start."""
+FIRST = (POOLS, CLUSTER_POOLS, TRIGGERS, BACKFILLS)
+"""What has to be known before anything is reconciled: what may start depends on pools, what may be deleted on the others."""
 KOPF_PATIENCE = 5.0
 """Seconds that kopf has to end by itself."""
 
 
 Seen = Callable[[Object, bool], None]
 """Takes an object, and whether it is there no more."""
-
-
-class _NoDiffBase(kopf.DiffBaseStorage):
-    """kopf's own storage copies every body on every event, for handlers that are not used here."""
-
-    def build(self, **_: Any) -> Any:
-        return {}
-
-    def fetch(self, **_: Any) -> None:
-        return None
-
-    def store(self, **_: Any) -> None:
-        return None
 
 
 class Engine:
@@ -135,6 +122,7 @@ class Engine:
         )
         self.history.held = self.backfills.holds
         self.history.unfinished = self.runs.views.__contains__
+        self.definitions = {resource: self._informer(resource, seen) for resource, seen in self.heard.items()}
         self.ready = asyncio.Event()
 
     @property
@@ -148,6 +136,7 @@ class Engine:
         work = [
             self.pods.run(),
             self.runs.informer.run(),
+            *(informer.run() for informer in self.definitions.values()),
             self.events.run(),
             self.runs.sensors.poller.run(),
             self._census(),
@@ -197,9 +186,9 @@ class Engine:
 
     async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
-        await self.pods.synced.wait()
-        await self.runs.informer.synced.wait()
-        await self._prime()
+        first = [self.definitions[resource] for resource in FIRST if resource in self.definitions]
+        for informer in (self.pods, self.runs.informer, *first):
+            await informer.synced.wait()
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
@@ -223,20 +212,6 @@ class Engine:
             group.create_task(status.queue.work(status.reconcile, status.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
-
-    async def _prime(self) -> None:
-        """What may start depends on the pools, what may be deleted on triggers and backfills: read them first, as often as it takes."""
-        delay = 0.1
-        while True:
-            try:
-                await self.runs.book.prime(self._client, list(self._namespaces) or [None])
-                await self.triggers.prime(list(self._namespaces) or [None], self._owned.owns)
-                await self.backfills.prime(list(self._namespaces) or [None], self._owned.owns)
-                return
-            except ApiError as error:
-                log.warning("reading pools, triggers and backfills: %s", error)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 15)
 
     async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """kopf's own `operator()` ends every task of the loop that is younger than itself, whoever made it: its tasks are kept here."""
@@ -269,11 +244,8 @@ class Engine:
 
     def _settings(self) -> kopf.OperatorSettings:
         settings = kopf.OperatorSettings()
-        settings.persistence.diffbase_storage = _NoDiffBase()
         settings.posting.enabled = False
         settings.scanning.disabled = True
-        settings.queueing.idle_timeout = 0.2
-        settings.queueing.worker_limit = KOPF_WORKERS
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)
         logging.getLogger("kopf.activities").setLevel(logging.WARNING)
         return settings
@@ -285,34 +257,29 @@ class Engine:
             return _for_kopf(self._client.connection)
 
         kopf.on.login(registry=registry)(login)
-        for plural, seen in self.heard.items():
-            kopf.on.event(GROUP, VERSION, plural, registry=registry)(self._handler(plural, seen))
         return registry
 
-    def _handler(self, plural: str, seen: Seen) -> Callable[..., Any]:
-        """One that kopf calls."""
+    def _informer(self, resource: Resource, seen: Seen) -> ObjectInformer:
+        def isolate(body: Object, deleted: bool) -> None:
+            with isolated(self.events, resource.kind, body):
+                seen({"kind": resource.kind, **body}, deleted)
 
-        async def handle(event: Any, **_: Any) -> None:
-            metrics.watch_last_event.labels(plural).set(time.time())
-            body = dict(event["object"])
-            with isolated(self.events, body.get("kind", plural), body):
-                seen(body, event["type"] == "DELETED")
-
-        return handle
+        namespaces = self._namespaces if resource.namespaced and self._namespaces else (None,)
+        return ObjectInformer(self._client, namespaces, resource, isolate)
 
     @property
-    def heard(self) -> dict[str, Seen]:
-        """Who hears of objects of a kind, by plural: of every one that there is, and of every change."""
-        kinds: dict[str, Seen] = {
-            "dags": self._dag,
-            "pools": self._pool,
-            "approvals": lambda body, deleted: self.runs.approvals.seen(body),
-            "triggers": self._trigger,
-            "backfills": self._backfill,
+    def heard(self) -> dict[Resource, Seen]:
+        """Who hears of objects of a kind: of every one that there is, and of every change."""
+        kinds: dict[Resource, Seen] = {
+            DAGS: self._dag,
+            POOLS: self._pool,
+            APPROVALS: lambda body, deleted: self.runs.approvals.seen(body),
+            TRIGGERS: self._trigger,
+            BACKFILLS: self._backfill,
         }
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
-            kinds["clusterpools"] = self._pool
-        templates = [item.plural for item in TEMPLATES.values() if item.namespaced or not self._namespaces]
+            kinds[CLUSTER_POOLS] = self._pool
+        templates = [resource for resource in TEMPLATES.values() if resource.namespaced or not self._namespaces]
         return kinds | dict.fromkeys(templates, self._template)
 
     def _dag(self, body: Object, deleted: bool) -> None:

@@ -106,7 +106,7 @@ class Facts:
             self._facts.setdefault(topic, {})
         query = {"fieldSelector": f"spec.dag={dag}"} if dag else {}
         async for item in items(self._client, RUNS, namespace, PAGE, **query):
-            for other, fact in facts_of(read_run(orjson.loads(memoryview(item)))):
+            for other, fact in facts_of(read_run(orjson.loads(item))):
                 topic = (other, fact.namespace, fact.source)
                 if topic in topics and topic in self._facts:
                     self._facts[topic][fact.id] = fact

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from tradewind.control.triggers import Key, Waits
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden, NotFound
+from tradewind.kube.nested import load
 from tradewind.kube.pages import parse_page
 from tradewind.kube.pod import RUN_UID, ListMetadata
 from tradewind.kube.reflector import Reflector
@@ -47,7 +46,7 @@ class ObjectInformer(Reflector):
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
-                self._put(self._listed, orjson.loads(memoryview(item)))
+                self._put(self._listed, load(bytes(item)))
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -57,7 +56,7 @@ class ObjectInformer(Reflector):
 
     def event(self, kind: str, raw: bytes) -> None:
         """Takes a change."""
-        body = orjson.loads(memoryview(raw))
+        body = load(bytes(raw))
         if kind == "DELETED":
             self.objects.pop(body["metadata"]["name"], None)
         else:

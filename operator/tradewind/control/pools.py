@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind.control.observe import unit_of
-from tradewind.control.poison import isolated
-from tradewind.kube.client import Client, Object
+from tradewind.kube.client import Object
 from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, Pod
-from tradewind.kube.resources import CLUSTER_POOLS, POOLS
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.decision import Start
 from tradewind.plan.pool import Claim, PoolId, allot
@@ -63,15 +61,6 @@ class PoolBook:
         self._unsure: defaultdict[str, set[str]] = defaultdict(set)
         """By run, tasks and items that hold slots for a pod of which nobody knows whether it was made."""
         self._checking: asyncio.Handle | None = None
-
-    async def prime(self, client: Client, namespaces: Sequence[str | None]) -> None:
-        """Reads the pools: what may start depends on them. Only who watches all namespaces (None) may read ClusterPools."""
-        pools = [(POOLS, namespace) for namespace in namespaces]
-        for resource, namespace in [*pools, *([(CLUSTER_POOLS, None)] if None in namespaces else [])]:
-            for body in (await client.list(resource, namespace))["items"]:
-                if not resource.namespaced or self._owned.owns(body["metadata"]["namespace"]):
-                    with isolated(None, resource.kind, body):  # The watch tells of it too, and says so on the object.
-                        self.pool_seen({**body, "kind": resource.kind}, deleted=False)
 
     # What the watches say.
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
@@ -12,6 +13,7 @@ import orjson
 
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, NotFound
+from tradewind.kube.nested import decoded
 from tradewind.kube.pages import walk
 from tradewind.kube.pod import DAG, Struct
 from tradewind.kube.resources import REVISIONS
@@ -60,6 +62,7 @@ class Head(Struct, frozen=True):
 
 
 HEAD = msgspec.json.Decoder(Head)
+_head = partial(decoded, HEAD.decode)
 
 
 def revision_name(dag: str, spec: Any, source: Any = None) -> str:
@@ -160,7 +163,7 @@ class Revisions:
 
     async def _find(self, key: Key) -> int | None:
         try:
-            return HEAD.decode(await self._client.get_raw(REVISIONS, *key)).revision
+            return _head(await self._client.get_raw(REVISIONS, *key)).revision
         except NotFound:
             return None
 
@@ -179,9 +182,9 @@ class Revisions:
             "data": data,
         }
         try:
-            head = HEAD.decode(await self._client.create(REVISIONS, namespace, body))
+            head = _head(await self._client.create(REVISIONS, namespace, body))
         except AlreadyExists:  # Another operator was first.
-            return HEAD.decode(await self._client.get_raw(REVISIONS, namespace, name)).revision
+            return _head(await self._client.get_raw(REVISIONS, namespace, name)).revision
         return await self._alone(dag, body, head)
 
     async def _alone(self, dag: str, body: Object, head: Head) -> int:

@@ -5,13 +5,12 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-import orjson
-
 from tradewind.control.events import EventSink
 from tradewind.control.poison import isolated
 from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
+from tradewind.kube.nested import load
 from tradewind.kube.pages import items, parse_page
 from tradewind.kube.pod import ListMetadata
 from tradewind.kube.reflector import Reflector, parse_head
@@ -74,7 +73,7 @@ class RunInformer(Reflector):
             self._tell(raw, kind == "DELETED")
 
     def _tell(self, raw: bytes, deleted: bool) -> None:
-        body = orjson.loads(memoryview(raw))
+        body = load(bytes(raw))
         with isolated(self._events, "DAGRun", body):
             self._told(read_run(body), deleted)
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,7 +14,6 @@ from tradewind.control.dagfacts import DAGFacts, DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.firing import Known
 from tradewind.control.followers import Followers
-from tradewind.control.poison import isolated
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
 from tradewind.control.validity import Validity
@@ -131,13 +130,6 @@ class TriggerReconciler:
                 created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
                 self.followers.seen(key, read(TriggerSpec, body.get("spec") or {}), created, body.get("status") or {})
         self._settled(key)
-
-    async def prime(self, namespaces: Sequence[str | None], owns: Callable[[str], bool]) -> None:
-        """Reads the triggers: whether a run may be deleted depends on them."""
-        for namespace in namespaces:
-            for body in (await self._client.list(TRIGGERS, namespace))["items"]:
-                with isolated(self._events, "Trigger", body):
-                    (self.seen if owns(body["metadata"]["namespace"]) else self.others_seen)(body, False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""

@@ -12,6 +12,7 @@ import orjson
 from tradewind import __version__, metrics
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Garbled, Unavailable, from_status
+from tradewind.kube.nested import load
 from tradewind.kube.resources import LEASES, PODS, Resource
 from tradewind.kube.writes import Writes
 
@@ -175,8 +176,8 @@ class Client:
     async def _json(self, method: str, verb: str, resource: Resource, path: str, **rest: Any) -> Object:
         answer = await self._request(method, verb, resource, path, **rest)
         try:
-            body = orjson.loads(answer)
-        except orjson.JSONDecodeError as error:
+            body = load(answer)
+        except ValueError as error:
             raise Garbled(f"{method} {path}: an answer that is no JSON: {error}") from None
         if not isinstance(body, dict):
             raise Garbled(f"{method} {path}: an answer that is no object")

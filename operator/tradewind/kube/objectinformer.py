@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import orjson
 
 from tradewind.kube.client import Client, Object
+from tradewind.kube.nested import pruned
 from tradewind.kube.pages import parse_page
 from tradewind.kube.pod import ListMetadata, Metadata, Struct
 from tradewind.kube.reflector import Reflector
@@ -51,9 +51,10 @@ class ObjectInformer(Reflector):
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
-                meta = _parse_known(item).metadata
+                raw = pruned(bytes(item))
+                meta = _parse_known(raw).metadata
                 self._there[namespace].add((meta.namespace, meta.name))
-                self._put(bytes(item), False)
+                self._put(raw, False)
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -66,12 +67,12 @@ class ObjectInformer(Reflector):
 
     def event(self, kind: str, raw: bytes) -> None:
         """Takes note of a change."""
-        self._put(bytes(raw), kind == "DELETED")
+        self._put(pruned(bytes(raw)), kind == "DELETED")
 
     def _put(self, raw: bytes, deleted: bool) -> None:
         meta = _parse_known(raw).metadata
         key = (meta.namespace, meta.name)
-        body: dict[str, Any] = orjson.loads(raw)
+        body: Object = orjson.loads(raw)
         if deleted:
             self._versions.pop(key, None)
         elif self._versions.get(key, 0) >= int(meta.resource_version):

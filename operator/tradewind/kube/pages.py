@@ -1,12 +1,14 @@
 """Walking the pages of a list, without reading more of the objects than one wants."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Garbled
+from tradewind.kube.nested import decoded, pruned
 from tradewind.kube.pod import ListMetadata, Struct
 from tradewind.kube.resources import Resource
 
@@ -20,14 +22,14 @@ class Page(Struct, frozen=True):
     items: list[msgspec.Raw] = []
 
 
-_parse = msgspec.json.Decoder(Page).decode
+_parse = partial(decoded, msgspec.json.Decoder(Page).decode)
 
 
 def parse_page(raw: bytes) -> Page:
     """A page. Raises Garbled."""
     try:
         return _parse(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except msgspec.MsgspecError as error:
         raise Garbled(f"a list that can't be read: {error}") from None
 
 
@@ -46,13 +48,13 @@ async def walk(
 
 async def items(
     client: Client, resource: Resource, namespace: str | None, limit: int, **query: str
-) -> AsyncIterator[msgspec.Raw]:
-    """Each object as the API server sends it, `limit` objects at once."""
+) -> AsyncIterator[bytes]:
+    """Each object as the API server sends it, but for what is nested too deep; `limit` objects at once."""
     query = {"limit": str(limit), **query}
     while True:
         page = parse_page(await client.list_raw(resource, namespace, **query))
         for item in page.items:
-            yield item
+            yield pruned(bytes(item))
         if not page.metadata.continue_:
             return
         if query.get("continue") == page.metadata.continue_:

@@ -7,18 +7,20 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 
 from tradewind import metrics
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Garbled, Gone, NotFound, Unavailable, from_status
+from tradewind.kube.nested import decoded
 from tradewind.kube.pod import Event, Head, ListMetadata
 from tradewind.kube.resources import Resource
 
 log = logging.getLogger(__name__)
-parse_event = msgspec.json.Decoder(Event).decode
-parse_head = msgspec.json.Decoder(Head).decode
+parse_event = partial(decoded, msgspec.json.Decoder(Event).decode)
+parse_head = partial(decoded, msgspec.json.Decoder(Head).decode)
 KINDS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What goes wrong where an object is not what it should be."""
@@ -102,6 +104,10 @@ class Reflector(ABC):
                 if isinstance(error, Garbled) and self._errors[namespace] % ENOUGH == 0:
                     self._reached.pop(namespace, None)
                 log.warning("watching %s: %s", plural, words)
+            except Exception as error:  # A fault of ours ends neither this watch nor, with it, everybody's work.
+                self._errors[namespace] += 1
+                self._reached.pop(namespace, None)
+                log.error("watching %s", plural, exc_info=error)
             pause = min(0.1 * 2 ** min(self._errors[namespace], 8), 15)
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
 
@@ -159,7 +165,7 @@ class Reflector(ABC):
             if event.type == "ERROR":
                 raise _told(event.object)
             head = parse_head(event.object)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except msgspec.MsgspecError as error:
             raise Garbled(f"an event that can't be read: {error}") from None
         version = head.metadata.resource_version
         if event.type not in KINDS or head.kind not in ("", self.resource.kind) or not is_version(version):
@@ -176,7 +182,9 @@ class Reflector(ABC):
         """An object that can't be read stops no other."""
         try:
             yield
-        except UNREADABLE as error:
+        except ApiError:
+            raise
+        except Exception as error:
             shown = bytes(memoryview(raw)[:200])
             log.error("of %s one can't be read and is left alone: %r", self.resource.plural, shown, exc_info=error)
 

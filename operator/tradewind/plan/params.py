@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
+from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan.cel import ExpressionError
@@ -151,6 +152,10 @@ def resolve(
     """The values in force, and what is wrong with those given. `root` is the path of these, `there_are` begins the words that say
     which there could be."""
     problems: list[Problem] = []
+    try:
+        given = checked(dict(given), name=root)
+    except OutOfBounds as error:
+        return {}, [Problem(error.path, error.problem)]
     for name in given:
         if name not in declared:
             there = ", ".join(sorted(declared)) or "none"

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from tradewind.model.base import NAMED, TEMPLATED, Model
+from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.plan.problem import Invalid, Problem
 
 M = TypeVar("M", bound=Model)
@@ -13,7 +14,9 @@ M = TypeVar("M", bound=Model)
 def read(kind: type[M], data: Any, root: str = "spec") -> M:
     """A document from plain data. Raises Invalid with a problem per field."""
     try:
-        return kind.model_validate(data)
+        return kind.model_validate(checked(data, name=root))
+    except OutOfBounds as error:
+        raise Invalid([Problem(error.path, error.problem)]) from None
     except ValidationError as error:
         raise Invalid([_problem(detail, root) for detail in error.errors(include_url=False)]) from None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.model.base import Model
+from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
 from tradewind.model.template import DAGTemplateSpec, TaskTemplateSpec, TemplateSpec, TemplateUse
@@ -112,7 +113,12 @@ def _tasks(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def render(spec: Any, find: Find = nowhere) -> Rendering:
     """The DAG's spec, rendered as far as that goes."""
-    return Renderer(find).dag(spec, Place("spec")) if uses_templates(spec) else Rendering(spec)
+    if not uses_templates(spec):
+        return Rendering(spec)
+    try:
+        return Renderer(find).dag(checked(spec, name="spec"), Place("spec"))
+    except OutOfBounds as error:
+        return Rendering(spec, [Problem(error.path, error.problem)])
 
 
 class Renderer:

@@ -19,6 +19,7 @@ from tradewind.local.apiserver.errors import (
 )
 from tradewind.local.apiserver.kinds import BUILT_IN, Kind, Registry, custom
 from tradewind.local.apiserver.store import Object, Store
+from tradewind.local.apiserver.text import write
 
 SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 OBJECT_LIMIT = 1_572_864
@@ -279,7 +280,5 @@ class Operations:
 
 
 def _fits(body: Object) -> None:
-    import orjson
-
-    if len(orjson.dumps(body)) > OBJECT_LIMIT:
+    if len(write(body)) > OBJECT_LIMIT:
         raise StatusError(413, "RequestEntityTooLarge", "etcdserver: request is too large")

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-import orjson
 import yaml
 from aiohttp import web
 
@@ -21,6 +20,7 @@ from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.patch import applied, json_patch, merge_patch, strategic
 from tradewind.local.apiserver.store import Object, Store
+from tradewind.local.apiserver.text import read, write
 from tradewind.local.apiserver.url import Target, parse, verb_of
 
 LogSource = Callable[..., AsyncIterator[bytes]]
@@ -232,12 +232,12 @@ class ApiServer:
         def told(line: bytes, first: bool = False) -> bytes:
             if not as_table:
                 return line
-            event = orjson.loads(line)
+            event = read(line)
             if event["type"] not in ("BOOKMARK", "ERROR"):
                 event["object"] = table.render(
                     kind, [event["object"]], self._time(), str(self.store.version), headers=first
                 )
-            return orjson.dumps(event) + b"\n"
+            return write(event) + b"\n"
 
         await response.prepare(request)
         deadline = float(query.get("timeoutSeconds") or 1800)
@@ -249,9 +249,7 @@ class ApiServer:
                 if initial or not asked or asked == "0":
                     for body in self.store.list(kind.key, namespace):
                         if match(body):
-                            await response.write(
-                                told(orjson.dumps({"type": "ADDED", "object": body}) + b"\n", first=True)
-                            )
+                            await response.write(told(write({"type": "ADDED", "object": body}) + b"\n", first=True))
                 if initial:
                     await response.write(watch.bookmark(kind, start, initial=True))
                 bookmarks = query.get("allowWatchBookmarks") == "true"
@@ -372,10 +370,10 @@ async def _body(request: web.Request) -> Any:
     if not data:
         return None
     try:
-        return yaml.safe_load(data) if "yaml" in request.content_type and data[:1] != b"{" else orjson.loads(data)
-    except (orjson.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.safe_load(data) if "yaml" in request.content_type and data[:1] != b"{" else read(data)
+    except (yaml.YAMLError, ValueError) as error:
         raise bad_request(f"the body can't be read: {error}") from None
 
 
 def _json(body: Object, code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=code, content_type="application/json", headers=headers)
+    return web.Response(body=write(body), status=code, content_type="application/json", headers=headers)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
+from tradewind.local.apiserver.text import write
 
 Object = dict[str, Any]
 HISTORY = 20_000
@@ -26,7 +26,7 @@ class Event:
     def line(self, kind: str) -> bytes:
         """The event as a line of a watch; serialised once for all watchers."""
         if kind not in self._lines:
-            self._lines[kind] = orjson.dumps({"type": kind, "object": self.object}) + b"\n"
+            self._lines[kind] = write({"type": kind, "object": self.object}) + b"\n"
         return self._lines[kind]
 
 

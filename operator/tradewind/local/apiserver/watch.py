@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import orjson
-
 from tradewind.local.apiserver.errors import StatusError
 from tradewind.local.apiserver.faults import Fault
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.selectors import Match
 from tradewind.local.apiserver.store import Event, Store
+from tradewind.local.apiserver.text import write
 
 BOOKMARK_EVERY = 10.0
 """Seconds between bookmarks. A real server sends them about once a minute; nobody may depend on when."""
@@ -38,12 +37,12 @@ def bookmark(kind: Kind, version: int, initial: bool = False) -> bytes:
     if initial:
         meta["annotations"] = {"k8s.io/initial-events-end": "true"}
     body = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": meta}
-    return orjson.dumps({"type": "BOOKMARK", "object": body}) + b"\n"
+    return write({"type": "BOOKMARK", "object": body}) + b"\n"
 
 
 def error(status: StatusError) -> bytes:
     """An error in the stream."""
-    return orjson.dumps({"type": "ERROR", "object": status.body()}) + b"\n"
+    return write({"type": "ERROR", "object": status.body()}) + b"\n"
 
 
 async def follow(
