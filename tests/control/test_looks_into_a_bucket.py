@@ -1,5 +1,6 @@
 """What a listing of a bucket is asked for and taken for, and what a trigger makes of it. (A real server has tests of its own.)"""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,6 @@ from tradewind.control.bucketwatch import watched
 from tradewind.control.http import Answer
 from tradewind.model.duration import stamp
 from tradewind.model.triggersensor import BucketWatch
-from tradewind.tasks.s3 import listed
 
 NOW = 1_780_000_000
 WHERE: dict[str, Any] = {"endpoint": "https://s3.example.com", "bucket": "b", "secretName": "s"}
@@ -98,5 +98,17 @@ async def test_in_order_one_that_has_just_come_holds_those_after_it_back(monkeyp
     assert found.cursor == "in/b" and not found.more
 
 
-def test_a_page_without_objects_is_one() -> None:
-    assert listed(page()) == ([], "")
+async def test_a_listing_is_read_while_the_loop_goes_on() -> None:
+    """The whole answer is read in one step of another thread."""
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    await probe(Answers(page(*(item(f"in/{n:04}", 1) for n in range(1_000))))).ask()
+    beside.cancel()
+    assert turns > 10

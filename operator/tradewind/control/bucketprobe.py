@@ -1,5 +1,6 @@
 """Looking into a bucket, for sensors."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,14 +10,11 @@ from urllib.parse import quote, urlsplit
 from tradewind.control.http import Failed, Request, Sender
 from tradewind.model.sensor import BucketPoll
 from tradewind.plan.bucketobjects import Object
-from tradewind.tasks.s3 import EMPTY, encoded, listed, signed, tag
+from tradewind.tasks.listing import PAGE, Malformed, listed, told
+from tradewind.tasks.s3 import EMPTY, LISTING, encoded, signed
 
-PAGE = 1_000
-"""Objects of one request."""
 PAGES = 10
 """Requests of one poll, at most."""
-LIMIT = 4 << 20
-"""Bytes of a page: a thousand keys of the greatest length, and what is said of them."""
 SHOWN = 100
 TIMEOUT = 30.0
 
@@ -80,26 +78,24 @@ class BucketProbe:
         url = f"{address.scheme}://{address.netloc}{path}?{encoded(query)}"
         request = Request(url, "GET", headers, "", (), TIMEOUT, signed=True)
         try:
-            answer = await self._sender.answer(request, headers, self._namespace, LIMIT)
+            answer = await self._sender.answer(request, headers, self._namespace, LISTING)
         except Failed as error:
             raise Unanswered(str(error)) from None
-        text = answer.body.decode(errors="replace")
         if answer.status != 200:
-            why = f"{tag(text, 'Code')}: {tag(text, 'Message')}".strip(": ")
+            why = ": ".join(filter(None, await asyncio.to_thread(told, answer.body)))
             raise Unanswered(f"{self.what}: {address.netloc} answers {answer.status} {why}"[:500].rstrip())
         try:
-            found, token = listed(text)
-            objects = [Object(*item) for item in found if not self._key or item.key == self._key]
-            known = all(item.mark for item in objects) and "<ListBucketResult" in text
-        except ValueError:
-            known = False
-        if not known or len(answer.body) > LIMIT:
-            raise Unanswered(f"{self.what}: what {address.netloc} answers is no list of objects")
+            if len(answer.body) > LISTING:
+                raise Malformed("it is too long")
+            found, token = await asyncio.to_thread(listed, answer.body)
+        except Malformed as error:
+            raise Unanswered(f"{self.what}: what {address.netloc} answers is no list of objects: {error}") from None
+        objects = [Object(*item) for item in found if not self._key or item.key == self._key]
         return objects, token, _epoch(answer.date) or now.timestamp()
 
 
 def _epoch(date: str) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

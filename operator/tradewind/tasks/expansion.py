@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+# The bound keeps the search from growing with the square of a text that opens many and closes none.
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]{0,1024})\)")
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:

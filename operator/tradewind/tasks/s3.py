@@ -3,21 +3,22 @@
 import hashlib
 import hmac
 import http.client
-import re
 import shutil
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from html import unescape
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
+from tradewind.tasks.listing import ERROR, Listed, Malformed, listed, told
 from tradewind.tasks.pack import CHUNK
 from tradewind.tasks.stores import Failed, Missing
 
 EMPTY = hashlib.sha256().hexdigest()
 LARGEST = 5 << 30
 """Bytes that S3 takes in one request."""
+LISTING = 4 << 20
+"""Bytes of a page of a listing: a thousand keys of the greatest length, and what is said of them."""
 TRIES = 5
 TIMEOUT = 60
 
@@ -54,29 +55,6 @@ def encoded(query: Mapping[str, str]) -> str:
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
 
 
-class Listed(NamedTuple):
-    """An object, as a listing tells of it. `modified` is a point in time as the server writes it."""
-
-    key: str
-    size: int
-    etag: str
-    modified: str
-
-    @property
-    def epoch(self) -> float:
-        """When it was modified, in epoch seconds."""
-        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).timestamp()
-
-
-def listed(page: str) -> tuple[list[Listed], str]:
-    """The objects of a page of a listing, and the token of the next page, empty for none."""
-    found = [
-        Listed(tag(item, "Key"), int(tag(item, "Size") or 0), tag(item, "ETag").strip('"'), tag(item, "LastModified"))
-        for item in re.findall(r"<Contents>(.*?)</Contents>", page, re.DOTALL)
-    ]
-    return found, tag(page, "NextContinuationToken") if tag(page, "IsTruncated") == "true" else ""
-
-
 class Bucket:
     """A bucket, addressed by path. `prefix` begins every key."""
 
@@ -100,7 +78,7 @@ class Bucket:
         """By pages of a thousand."""
         removed, query = 0, {"list-type": "2", "prefix": f"{self._prefix}{prefix}"}
         while True:
-            there, more = listed(self._answer("GET", "", query, EMPTY).decode())
+            there, more = self._page(query)
             for item in there:
                 if item.epoch < time.time() - age:
                     self._answer("DELETE", item.key, {}, EMPTY)
@@ -108,6 +86,12 @@ class Bucket:
             if not more:
                 return removed
             query["continuation-token"] = more
+
+    def _page(self, query: Mapping[str, str]) -> tuple[list[Listed], str]:
+        try:
+            return listed(self._answer("GET", "", query, EMPTY))
+        except Malformed as error:
+            raise Failed(f"what {self._address.netloc} answers is no list of objects: {error}") from None
 
     def _answer(
         self, method: str, key: str, query: Mapping[str, str], sha256: str, body: BinaryIO | None = None, size: int = 0,
@@ -151,9 +135,9 @@ class Bucket:
             connection.request(method, f"{path}?{encoded(query)}" if query else path, body, headers)
             with connection.getresponse() as answer:
                 if answer.status >= 300:
-                    raise self._refused(answer.status, answer.read(CHUNK).decode(errors="replace"))
+                    raise self._refused(answer.status, answer.read(ERROR))
                 if into is None:
-                    return answer.read()
+                    return answer.read(LISTING)
                 into.seek(0)
                 into.truncate()
                 shutil.copyfileobj(answer, into, CHUNK)
@@ -161,8 +145,8 @@ class Bucket:
         finally:
             connection.close()
 
-    def _refused(self, status: int, body: str) -> Exception:
-        code, words = tag(body, "Code"), tag(body, "Message")
+    def _refused(self, status: int, body: bytes) -> Exception:
+        code, words = told(body)
         what = f"{self._address.netloc} answers {status} {code}: {words}".rstrip(": ")
         if code == "NoSuchBucket":
             return Failed(f"there is no bucket {self._bucket!r}: {what}")
@@ -173,9 +157,3 @@ class Bucket:
 
 class _Busy(Exception):
     """The server may answer otherwise a moment later."""
-
-
-def tag(text: str, name: str) -> str:
-    """What the first element of this name holds; empty where there is none."""
-    found = re.search(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
-    return unescape(found[1]) if found else ""

@@ -1,0 +1,108 @@
+"""What S3-compatible servers answer in XML, read in one pass and within bounds. Servers are not trusted: whoever writes a DAG chooses
+them."""
+
+import contextlib
+from datetime import datetime
+from typing import Any, NamedTuple
+from xml.parsers import expat
+
+PAGE = 1_000
+"""Objects of one page of a listing, which are as many as a server gives."""
+DEPTH = 8
+ELEMENTS = 32 * PAGE
+ERROR = 64 * 1024
+"""Bytes of an error that are read."""
+
+
+class Malformed(ValueError):
+    """An answer that is no list of objects."""
+
+
+class Listed(NamedTuple):
+    """An object, as a listing tells of it. `modified` is a point in time as the server writes it."""
+
+    key: str
+    size: int
+    etag: str
+    modified: str
+
+    @property
+    def epoch(self) -> float:
+        """When it was modified, in epoch seconds."""
+        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).timestamp()
+
+
+def listed(page: bytes) -> tuple[list[Listed], str]:
+    """The objects of a page of a listing, and the token of the next page, empty for none. Raises Malformed."""
+    found = _Reader("ListBucketResult", "Contents")
+    try:
+        found.read(page)
+        items = [_listed(item) for item in found.items]
+    except (expat.ExpatError, ValueError, OverflowError) as error:
+        raise Malformed(str(error)[:200]) from None
+    token = found.texts.get("NextContinuationToken", "") if found.texts.get("IsTruncated") == "true" else ""
+    return items, token
+
+
+def told(answer: bytes) -> tuple[str, str]:
+    """Code and message of an error, as far as they can be read."""
+    found = _Reader("Error", "")
+    with contextlib.suppress(expat.ExpatError, ValueError):  # What came before a fault is better than nothing.
+        found.read(answer[:ERROR])
+    return found.texts.get("Code", ""), found.texts.get("Message", "")
+
+
+def _listed(item: dict[str, str]) -> Listed:
+    size = int(item.get("Size", "0")[:20])
+    if not 0 <= size < 2**63:
+        raise Malformed("a size that is none")
+    found = Listed(item.get("Key", ""), size, item.get("ETag", "").strip('"'), item.get("LastModified", ""))
+    found.epoch  # noqa: B018 - raises ValueError
+    return found
+
+
+class _Reader:
+    """The texts of a document's elements: of those below its `root`, and of those below each `record` there."""
+
+    def __init__(self, root: str, record: str) -> None:
+        self._root, self._record = root, record
+        self.texts: dict[str, str] = {}
+        self.items: list[dict[str, str]] = []
+        self._open: list[str] = []
+        self._text: list[str] = []
+        self._elements = 0
+
+    def read(self, document: bytes) -> None:
+        """Reads it. Raises ExpatError for what is no XML, ValueError for what is another document or too large a one."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text.append
+        parser.Parse(document, True)
+
+    def _doctype(self, *_: Any) -> None:
+        raise Malformed("a document type: such documents are not read")
+
+    def _start(self, name: str, _: Any) -> None:
+        self._open.append(name)
+        self._elements += 1
+        self._text.clear()
+        if self._open[0] != self._root:
+            raise Malformed(f"the document is no {self._root}")
+        if len(self._open) > DEPTH or self._elements > ELEMENTS:
+            raise Malformed("more elements than a page has")
+        if self._open[1:] == [self._record]:
+            if len(self.items) == PAGE:
+                raise Malformed(f"more than {PAGE} objects on a page")
+            self.items.append({})
+
+    def _end(self, name: str) -> None:
+        path = self._open[1:]
+        if len(path) == 1:
+            self.texts.setdefault(name, "".join(self._text))
+        elif len(path) == 2 and path[0] == self._record:
+            self.items[-1].setdefault(name, "".join(self._text))
+        self._text.clear()
+        self._open.pop()
