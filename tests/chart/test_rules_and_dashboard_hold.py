@@ -13,7 +13,7 @@ from cluster.promtool import promtool
 from tradewind import metrics
 from tradewind.kube import resources, writes
 from tradewind.model.run import Phase
-from tradewind.plan.attempt import FAILURES, LOSSES, STOPPED
+from tradewind.plan.attempt import FAILURES, LOSSES, PREEMPTIONS, STOPPED
 from tradewind.plan.state import State
 
 from chart.rendering import CHART, ROOT, needs_helm, of, rendered
@@ -43,7 +43,7 @@ VALUES = {
     "stage": set(re.findall(r'labels\("(\w+)"\)', Path(metrics.__file__).read_text())),
     "phase": set(get_args(Phase)),
     "state": set(State),
-    "outcome": {"Succeeded", *FAILURES, *LOSSES, *STOPPED},
+    "outcome": {"Succeeded", *FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED},
     "resource": {item.plural for item in vars(resources).values() if isinstance(item, resources.Resource)},
 }
 """Labels whose values are known beforehand."""

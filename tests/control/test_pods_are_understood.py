@@ -1,10 +1,14 @@
 """How an attempt ended, from its pod; and the words that a user reads."""
 
+import json
 from typing import Any
 
 import pytest
 from tradewind.control.observe import Alive, Ended, observe
-from tradewind.kube.pod import Pod
+from tradewind.control.run import read_run
+from tradewind.control.view import View
+from tradewind.kube.pod import Pod, parse_pod
+from tradewind.plan.define import define
 
 from control.pods import pod, terminated
 
@@ -98,6 +102,26 @@ def test_outputs_that_are_not_one_object_fail_the_attempt(text: str, words: str)
         ),
         (
             pod(
+                {
+                    "phase": "Failed",
+                    "conditions": [
+                        {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"},
+                        {
+                            "type": "TerminationTarget",
+                            "status": "True",
+                            "reason": "StoppedByKueue",
+                            "message": "Preempted to accommodate a workload",
+                        },
+                    ],
+                },
+                deleted=True,
+                terminated=terminated(143),
+            ),
+            "Preempted",
+            "StoppedByKueue): Preempted to accommodate a workload",
+        ),
+        (
+            pod(
                 {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]},
                 gone=True,
             ),
@@ -170,3 +194,31 @@ def test_labels_that_were_tampered_with_do_no_harm() -> None:
     found = pod({"phase": "Succeeded"}, terminated=terminated(0))
     meta: Any = msgspec.structs.replace(found.metadata, labels={"tradewind.dev/attempt": "many"})
     assert ended(msgspec.structs.replace(found, metadata=meta)).attempt.number == 0
+
+
+GATED = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}
+
+
+def test_pending_timeout_counts_from_when_the_last_scheduling_gate_is_gone() -> None:
+    meta = {"name": "r", "namespace": "ns", "uid": "run-uid", "resourceVersion": "1"}
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    view = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
+    board = view.bind(define({"tasks": {"a": {"image": "x", "pendingTimeout": "30s"}}}), [], 0.0, 0.0, None)
+
+    def stops(found: Pod, now: float) -> list[str]:
+        view.changed.add("r-a-1")
+        view.absorb({"r-a-1": found}, now)
+        return [stop.reason for stop in board.decide(now).stops]
+
+    assert stops(pod(GATED), 0.0) == [] and stops(pod(GATED), 1_000.0) == []
+    assert board.holds["a"].reason == "SchedulingGated"
+    assert stops(pod(), 5_000.0) == [] and stops(pod(), 5_029.0) == []
+    assert stops(pod(), 5_030.0) == ["PendingTimeout"]
+
+
+def test_a_gate_is_called_by_its_name() -> None:
+    gated = parse_pod(
+        json.dumps({"metadata": {"name": "p"}, "spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}})
+    )
+    seen = observe(gated)
+    assert isinstance(seen, Alive) and "waits behind kueue.x-k8s.io/admission" in seen.message

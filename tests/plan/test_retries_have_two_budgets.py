@@ -130,7 +130,7 @@ def test_only_the_last_attempt_that_losses_allow_avoids_spot_nodes() -> None:
         game.now += 10
         seen.append(game.plan().starts[0].avoid_spot)
         game.start(game.plan().starts[0])
-        game.end("a", "Preempted")
+        game.end("a", "Evicted")
     game.now += 10
     assert seen == [False, False, True]
     assert game.plan().phase == "Failed" and game.states() == {"a": "Lost"}
@@ -176,3 +176,30 @@ def test_each_mistake_is_named_with_its_field(task: dict[str, Any], words: str) 
     with pytest.raises(Invalid) as caught:
         defined({"a": task})
     assert words in str(caught.value)
+
+
+def test_preemption_spends_no_budget_and_only_a_time_limit_ends_it() -> None:
+    retries = {"limit": 0, "infrastructureLimit": 0, **FAST}
+    game = Game(defined({"a": {"retries": retries, "totalTimeout": "4h"}}))
+    for number in range(1, 31):
+        start = game.plan().starts[0]
+        assert start.number == number
+        game.start(start, created=int(game.now))
+        game.end("a", "Preempted")
+        game.plan()
+        game.now += 400
+    game.now += 4 * 3_600
+    game.start(game.plan().starts[0], created=int(game.now))
+    assert game.plan().stops[0].reason == "TotalTimeout"
+
+
+def test_a_preemption_between_failures_leaves_their_budgets_alone() -> None:
+    game = Game(defined({"a": {"retries": {"limit": 1, "infrastructureLimit": 1, **FAST}}}))
+    for reason in ("Error", "Preempted", "NodeLost", "Preempted", "Preempted"):
+        game.now += 10
+        game.start(game.plan().starts[0])
+        game.end("a", reason)
+    game.now += 10
+    game.start(game.plan().starts[0])
+    game.end("a", "Error")
+    assert game.plan().phase == "Failed"

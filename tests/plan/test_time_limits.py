@@ -14,7 +14,6 @@ from .game import Game, defined
         ("ErrImagePull", "ImagePullFailed", "check the image's name"),
         ("ImagePullBackOff", "ImagePullFailed", "imagePullSecrets"),
         ("ErrImageNeverPull", "ImagePullFailed", "its registry"),
-        ("SchedulingGated", "Unschedulable", "nodeSelector and tolerations"),
         ("CreateContainerConfigError", "ConfigError", "mend env and envFrom"),
         ("", "PendingTimeout", "kubectl describe pod"),
     ],
@@ -26,6 +25,22 @@ def test_what_does_not_start_is_given_up_for_what_holds_it(held: str, reason: st
     game.now = 30.0
     stop = game.plan().stops[0]
     assert stop.reason == reason and advice in stop.why and "not started after 30 s: words" in stop.why
+
+
+def test_a_pod_behind_a_scheduling_gate_waits_for_ever_and_the_run_says_so() -> None:
+    game = Game(defined({"a": {"pendingTimeout": "30s"}}))
+    game.start(game.plan().starts[0], pending=True, reason="SchedulingGated", message="words")
+    game.now = 1_000_000.0
+    plan = game.plan()
+    assert plan.stops == [] and plan.wake_at is None and [hold.message for hold in plan.holds] == ["words"]
+
+
+def test_all_attempts_together_have_a_limit_behind_a_gate_too() -> None:
+    game = Game(defined({"a": {"totalTimeout": "100s"}}))
+    game.start(game.plan().starts[0], pending=True, reason="SchedulingGated", created=0)
+    assert game.plan().wake_at == 100.0
+    game.now = 100.0
+    assert game.plan().stops[0].reason == "TotalTimeout"
 
 
 def test_an_image_name_that_is_none_is_given_up_at_once() -> None:

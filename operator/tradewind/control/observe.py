@@ -14,6 +14,7 @@ from tradewind.kube.pod import FETCH, STORE, ContainerState, Pod, Terminated
 from tradewind.model.value import Output
 from tradewind.plan.artifacts import KEY
 from tradewind.plan.attempt import Attempt
+from tradewind.plan.decision import GATED
 from tradewind.plan.params import outputs_problem
 
 OUTPUTS_LIMIT = 4_096
@@ -158,6 +159,9 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
         if reason == "DeadlineExceeded":
             return reason, "the attempt took longer than the task's timeout: raise `timeout`, or make the task faster"
         return reason, words
+    target = pod.condition("TerminationTarget")
+    if target and target.status == "True":
+        return "Preempted", f"a queue stopped the pod ({target.reason}): {target.message or 'it does not say why'}"
     disruption = pod.condition("DisruptionTarget")
     if disruption and disruption.status == "True" and disruption.reason in _DISRUPTIONS:
         return _DISRUPTIONS[disruption.reason], disruption.message or ""
@@ -189,6 +193,13 @@ _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNever
 
 def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
     """What keeps a pod from starting, if it is something a person should know."""
+    if gates := ", ".join(gate.name for gate in pod.spec.scheduling_gates):
+        return (
+            GATED,
+            f"the pod waits behind {gates}: it is scheduled when whoever put that there, as a queue, takes it away"[
+                :500
+            ],
+        )
     waiting = main.waiting if main else None
     if waiting and waiting.reason == "PodInitializing":
         # The kubelet says nothing else of a container whose turn it is not yet.

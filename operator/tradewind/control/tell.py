@@ -10,7 +10,7 @@ from tradewind.control.observe import Ended
 from tradewind.control.run import Run
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.attempt import SOFT, STOPPED
-from tradewind.plan.decision import RunFacts
+from tradewind.plan.decision import GATED, RunFacts
 from tradewind.plan.problem import Problem, summary
 
 
@@ -55,6 +55,7 @@ class Teller:
                 "BackOff",
                 "Parallelism",
                 "PoolFull",
+                GATED,
                 "Wait",
                 "Sensor",
                 "Suspended",

@@ -13,7 +13,7 @@ from tradewind.control.status import Packed, decode
 from tradewind.kube.pod import Metadata, Pod
 from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
-from tradewind.plan.decision import Hold, Live, Stop
+from tradewind.plan.decision import GATED, Hold, Live, Stop
 from tradewind.plan.definition import Definition
 from tradewind.plan.results import OUTPUTS_LIMIT
 from tradewind.plan.state import State
@@ -65,6 +65,8 @@ class View:
     """Pods (by uid) that we deleted, and why."""
     first_seen: dict[str, float] = field(default_factory=dict)
     """When (monotonic seconds) a pod (by uid) was first seen."""
+    ungated: dict[str, float | None] = field(default_factory=dict)
+    """When (the same) the last scheduling gate of a pod was seen to be gone; None before. Of pods that had one."""
     saving: tuple[Packed, list[Key]] | None = None
     """The attempts of a status that is on its way to the API server, and which of them are news."""
     ready: dict[str, int] = field(default_factory=dict)
@@ -252,7 +254,11 @@ class View:
         if (name, number) in self.outlived:
             return
         since = self.first_seen.setdefault(uid, now)
-        board.tell_live(name, _live(seen, pod, since))
+        if seen.reason == GATED:
+            self.ungated[uid] = None
+        elif uid in self.ungated and self.ungated[uid] is None:
+            self.ungated[uid] = now
+        board.tell_live(name, _live(seen, pod, since, self.ungated.get(uid) or since))
 
     def _end(self, board: Board, end: Ended, now: float) -> None:
         attempt = end.attempt
@@ -293,6 +299,7 @@ class View:
         """A pod whose attempt is recorded: it is watched only until nothing of it runs."""
         name, uid = pod.metadata.name, pod.metadata.uid
         self.first_seen.pop(uid, None)
+        self.ungated.pop(uid, None)
         self.lingering.pop(name, None)
         if pod.gone:
             self.settled.add(name)
@@ -301,11 +308,11 @@ class View:
             self.lingering[name] = pod
 
 
-def _live(alive: Alive, pod: Pod, since: float) -> Live:
+def _live(alive: Alive, pod: Pod, since: float, pending_since: float) -> Live:
     created = pod.metadata.creation_timestamp
     return Live(
         alive.number,
-        None if alive.started else since,
+        None if alive.started else pending_since,
         alive.stopping,
         alive.reason,
         alive.message,

@@ -107,10 +107,17 @@ class Condition(Struct, frozen=True):
     last_transition_time: datetime | None = None
 
 
+class Gate(Struct, frozen=True):
+    """What keeps the scheduler from looking at a pod."""
+
+    name: str = ""
+
+
 class PodSpec(Struct, frozen=True):
-    """Where it runs."""
+    """Where it runs, and whether it may."""
 
     node_name: str = ""
+    scheduling_gates: list[Gate] = []
 
 
 class PodStatus(Struct, frozen=True):

@@ -36,7 +36,7 @@ class Retries(Model):
     limit: Annotated[int, Field(ge=0, le=100)] = 0
     """Further attempts after the task itself failed: an exit code other than 0, a timeout, outputs that can't be read."""
     infrastructure_limit: Annotated[int, Field(ge=0, le=100)] = 5
-    """Further attempts after the infrastructure lost one: evicted, preempted, node gone, pod deleted, image not pulled."""
+    """Further attempts after the infrastructure lost one: evicted, node gone, pod deleted, image not pulled. Preemption spends nothing."""
     backoff: Backoff = Backoff()
     """Waiting time between attempts."""
     retry_on: Expression = ""

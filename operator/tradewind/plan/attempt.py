@@ -30,7 +30,6 @@ FAILURES = {
 LOSSES = {
     "PodDeleted": "the pod was deleted before it ended",
     "Evicted": "the node evicted the pod",
-    "Preempted": "a pod of higher priority took its place",
     "NodeLost": "the node is gone",
     "Unschedulable": "no node took the pod in time",
     "ImagePullFailed": "the image could not be pulled in time",
@@ -39,6 +38,12 @@ LOSSES = {
     "SubDAGDeleted": "the run of the sub-DAG was deleted before it ended",
 }
 """Reasons that spend the infrastructure's budget (`retries.infrastructureLimit`)."""
+PREEMPTIONS = {
+    "Preempted": "something more important took its place: the scheduler, or a queue like Kueue, stopped the pod",
+}
+"""Reasons that spend no budget: the attempt is made again, as often as it takes. Only time limits end that."""
+LOST = frozenset({*LOSSES, *PREEMPTIONS})
+"""Reasons for which neither the task nor anybody who works on the run is responsible."""
 CANCELLED = "Cancelled"
 RUN_TIMEOUT = "RunTimeout"
 FAIL_FAST = "FailFast"

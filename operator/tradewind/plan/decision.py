@@ -54,7 +54,9 @@ class Stop:
     why: str
 
 
-IN_ORDER = frozenset({"Wait", "SubDAG", "Sensor"})
+GATED = "SchedulingGated"
+"""Why a pod has not started: somebody, as a queue like Kueue, has put a gate before the scheduler, and takes it away in time."""
+IN_ORDER = frozenset({"Wait", "SubDAG", "Sensor", GATED})
 """Reasons of holds that are as they should be: time passes, another run is at work, or something outside is awaited."""
 
 

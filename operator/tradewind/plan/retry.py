@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Backoff, Retries
-from tradewind.plan.attempt import FAILURES, LOSSES, PERMANENT, SOFT, STOPPED, Attempt
+from tradewind.plan.attempt import FAILURES, LOSSES, PERMANENT, PREEMPTIONS, SOFT, STOPPED, Attempt
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import retry_matches
 
@@ -36,7 +36,7 @@ def standing(
     differ between tasks and the same after a restart. A loop has so many `iterations`, with a budget each, and `delay` seconds between
     them."""
     left = rounds
-    failures = losses = first = done = 0
+    failures = losses = preempted = first = done = 0
     result = Standing(None)
     for position, attempt in enumerate(attempts):
         if attempt.succeeded and iterations:
@@ -49,9 +49,10 @@ def standing(
             continue
         failures += attempt.reason in FAILURES
         losses += attempt.reason in LOSSES
+        preempted = preempted + 1 if attempt.reason in PREEMPTIONS else 0
         over, why = _over(retries, attempt, failures, losses)
         if not over:
-            count = failures if attempt.reason in FAILURES else losses
+            count = preempted or (failures if attempt.reason in FAILURES else losses)
             wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
             result = Standing(wait, failures, losses, first)
         elif left and not attempt.succeeded and attempt.reason != SOFT:
@@ -67,6 +68,8 @@ def standing(
 def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[bool, str]:
     if last.succeeded or last.reason == SOFT or last.reason in STOPPED or last.reason in PERMANENT:
         return True, ""
+    if last.reason in PREEMPTIONS:
+        return False, ""
     if last.reason in LOSSES:
         return losses > retries.infrastructure_limit, ""
     if failures > retries.limit:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.plan.attempt import LOSSES, SOFT, STOPPED, SUPERSEDED, Attempt, key
-from tradewind.plan.decision import Hold, Live, Stop
+from tradewind.plan.attempt import LOST, SOFT, STOPPED, SUPERSEDED, Attempt, key
+from tradewind.plan.decision import GATED, Hold, Live, Stop
 from tradewind.plan.definition import Terms
 from tradewind.plan.retry import Standing, standing
 from tradewind.plan.state import State
@@ -87,11 +87,11 @@ def advise(
             return Advice(State.SKIPPED, "its sensor did not find what it waits for in time, and softFail skips it")
         if last.reason in STOPPED:
             return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
-        return Advice(State.LOST if last.reason in LOSSES else State.FAILED, unit.spent.why)
+        return Advice(State.LOST if last.reason in LOST else State.FAILED, unit.spent.why)
     if terms.total_timeout is not None and _spent(unit, last.end) + unit.spent.wait >= terms.total_timeout:
         # This follows from the attempts alone: it stays so, whatever stops the run later.
         why = f"no time for another attempt within totalTimeout ({terms.total_timeout:g} s)"
-        return Advice(State.LOST if last.reason in LOSSES else State.FAILED, why)
+        return Advice(State.LOST if last.reason in LOST else State.FAILED, why)
     if stop:
         return Advice(State.CANCELLED, stop[1])
     return _again(unit, last, unit.spent.wait, now)
@@ -138,7 +138,7 @@ def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, n
 def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, str]:
     """When the attempt is to be stopped at the latest, and as what."""
     deadline, reason, why = None, "", ""
-    if live.pending_since is not None:
+    if live.pending_since is not None and live.reason != GATED:
         deadline = live.pending_since + terms.pending_timeout
         reason = _pending_reason(live.reason)
         what = live.message or "it has not started"
@@ -157,7 +157,7 @@ def _pending_reason(reason: str) -> str:
         return "ImagePullFailed"
     if reason in _CONFIG:
         return "ConfigError"
-    return "Unschedulable" if reason in ("Unschedulable", "SchedulingGated") else "PendingTimeout"
+    return "Unschedulable" if reason == "Unschedulable" else "PendingTimeout"
 
 
 def _again(unit: Unit, last: Attempt, wait: float, now: float) -> Advice:
