@@ -45,8 +45,21 @@ VALUES: dict[str, dict[str, Any]] = {
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
         "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
         "dashboards": {"enabled": True, "labels": {"folder": "batch"}},
-        "networkPolicy": {"enabled": True},
-        "webhook": {"enabled": True, "certManager": {"enabled": True}},
+        "networkPolicy": {
+            "enabled": True,
+            "apiServerTo": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
+            "httpTo": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            "webhookFrom": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
+            "eventsFrom": [{"podSelector": {"matchLabels": {"app": "ingress"}}}],
+        },
+        "webhook": {
+            "enabled": True,
+            "certManager": {"enabled": True},
+            "clientCA": "-----BEGIN CERTIFICATE-----",
+            "clientNames": ["kube-apiserver"],
+        },
+        "tls": {"minVersion": "1.3", "ciphers": "ECDHE+AESGCM"},
         "events": {"enabled": True},
         "podAnnotations": {"a": "b"},
         "nodeSelector": {"disk": "ssd"},
@@ -90,7 +103,9 @@ def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
         if body["kind"] in MODELS:
             MODELS[body["kind"]].model_validate(body)
         _without_what_is_made_anew(body)
-        if body["kind"] in FILES:  # Whole files of the chart: other tests look into them.
+        if body["kind"] in FILES and not body["metadata"]["name"].endswith(
+            "-clients"
+        ):  # Whole files of the chart: other tests look into them.
             field, file = FILES[body["kind"]]
             body[field] = f"files/{file}"
     text = yaml.safe_dump_all(
@@ -134,6 +149,8 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
         ({"resources": {"request": {"cpu": 1}}}, "request"),
         ({"webhook": {"failurePolicy": "Warn"}}, "failurePolicy"),
         ({"policies": {"enabled": "perhaps"}}, "enabled"),
+        ({"http": {"readSecrets": True, "readSecretsIn": ["shop"]}}, "exclude each other"),
+        ({"tls": {"minVersion": "1.1"}}, "minVersion"),
         ({"webhook": {"enabled": True, "existingSecret": "ours"}}, "existingSecret needs webhook.caBundle"),
         ({"events": {"secrets": [{"namespace": "shop"}]}}, "names"),
         ({"events": {"maxBodyBytes": 1}}, "minimum"),
@@ -193,7 +210,18 @@ def test_no_rule_is_wider_than_it_must_be() -> None:
                 assert "secrets" not in rule["resources"] or rule["resourceNames"], "named ones, or none"
 
 
-@pytest.mark.parametrize("deployment", ["release-tradewind", "release-tradewind-webhook", "release-tradewind-events"])
+PROCESSES = ["release-tradewind", "release-tradewind-webhook", "release-tradewind-events"]
+
+
+@pytest.mark.parametrize("deployment", PROCESSES)
+def test_a_token_is_where_it_is_needed_and_nowhere_else(deployment: str) -> None:
+    objects = rendered(VALUES["everything"])
+    assert not any(account["automountServiceAccountToken"] for account in of(objects, "ServiceAccount"))
+    pods = {body["metadata"]["name"]: body["spec"]["template"]["spec"] for body in of(objects, "Deployment")}
+    assert pods[deployment]["automountServiceAccountToken"] and pods[deployment]["serviceAccountName"] != "default"
+
+
+@pytest.mark.parametrize("deployment", PROCESSES)
 def test_its_processes_are_confined(deployment: str) -> None:
     [pod] = [
         body["spec"]["template"]["spec"]
@@ -209,6 +237,27 @@ def test_its_processes_are_confined(deployment: str) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_network_policies_name_from_where_and_whereto() -> None:
+    for body in of(rendered(VALUES["everything"]), "NetworkPolicy"):
+        assert all("from" in rule for rule in body["spec"]["ingress"]) and len(body["spec"]["egress"]) >= 2
+        assert all("to" in rule for rule in body["spec"]["egress"])
+    [usual] = of(rendered({"networkPolicy": {"enabled": True}}), "NetworkPolicy")
+    dns, api_server = usual["spec"]["egress"]
+    assert dns["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}} and "to" not in api_server
+
+
+def test_secrets_are_read_in_named_namespaces_alone() -> None:
+    objects = rendered({"http": {"readSecretsIn": ["shop", "till"]}, "rbac": {"readConfigMaps": False}})
+    roles = [role for role in of(objects, "Role") if any("secrets" in rule["resources"] for rule in role["rules"])]
+    assert [role["metadata"]["namespace"] for role in roles] == ["shop", "till"]
+    [wide] = [
+        role for role in of(objects, "ClusterRole") if role["metadata"]["name"] == "tradewind-system-release-tradewind"
+    ]
+    assert not {"secrets", "configmaps"} & {resource for rule in wide["rules"] for resource in rule["resources"]}
+    args = of(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert {"--read-secrets-in=shop", "--read-secrets-in=till"} <= set(args) and "--read-secrets" not in args
 
 
 def test_the_certificate_that_helm_makes_is_for_the_service_and_of_the_authority_that_the_api_server_is_told() -> None:

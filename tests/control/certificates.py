@@ -9,10 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 
-def write(folder: Path, ends_in: timedelta, *names: str, kind: str = "ec") -> tuple[Path, Path]:
+def write(
+    folder: Path, ends_in: timedelta, *names: str, kind: str = "ec", common_name: str = "webhook"
+) -> tuple[Path, Path]:
     """A self-signed certificate and its key, as files."""
     key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65_537, 2_048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "webhook")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     end = datetime.now(UTC) + ends_in
     built = (
         x509.CertificateBuilder()

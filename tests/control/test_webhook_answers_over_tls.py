@@ -22,6 +22,7 @@ import yaml
 from tradewind.cli.dev import kubeconfig
 from tradewind.control import webhook
 from tradewind.control.admission import Asks, Verdict
+from tradewind.control.certificate import Certificate, Terms, Unusable
 from tradewind.control.door import Bounds
 from tradewind.control.judge import Judged
 from tradewind.control.webhook import serve
@@ -32,6 +33,9 @@ from worlds.world import eventually
 from control.certificates import write
 
 Body = dict[str, Any]
+
+
+USUAL = Terms()
 
 
 def review(spec: Body, kind: str = "DAG") -> Body:
@@ -146,14 +150,12 @@ async def test_an_expired_certificate_is_told_by_readiness_metric_and_log(tmp_pa
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, bounds: Bounds = webhook.BOUNDS, asks: Any = None
+    folder: Path, bounds: Bounds = webhook.BOUNDS, asks: Any = None, terms: Terms = USUAL, clients: tuple[str, ...] = ()
 ) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
     """The server in this process, and what a client trusts."""
     cert, key = write(folder / "tls", timedelta(days=1))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    port = free_port()
-    async with serve(asks, port, context, bounds):
+    context, port = Certificate(cert, key, lambda *_: None, terms=terms).context, free_port()
+    async with serve(asks, port, context, bounds, clients):
         yield port, ssl.create_default_context(cafile=str(cert))
 
 
@@ -283,3 +285,48 @@ async def test_an_object_that_is_nested_too_deep_is_refused(tmp_path: Path, leve
         status, response = await posted(port, context, "/validate", deep)
     assert status == 200 and response["uid"] == "u" and not response["allowed"]
     assert "64 levels" in response["status"]["message"]
+
+
+async def test_only_api_servers_are_answered_where_they_show_certificates(tmp_path: Path) -> None:
+    known = write(tmp_path / "known", timedelta(days=1), common_name="kube-apiserver")
+    other = write(tmp_path / "other", timedelta(days=1), common_name="kubelet")
+    stranger = write(tmp_path / "stranger", timedelta(days=1), common_name="kube-apiserver")
+    authorities = tmp_path / "clients.pem"
+    authorities.write_bytes(known[0].read_bytes() + other[0].read_bytes())
+
+    async with serving(tmp_path, terms=Terms(clients=authorities), clients=("kube-apiserver",)) as (port, context):
+        for pair in (None, stranger):
+            if pair:
+                context.load_cert_chain(*pair)
+            with pytest.raises((aiohttp.ClientError, ConnectionError)):
+                await posted(port, context, "/accounts", DECIDED)
+        context.load_cert_chain(*other)
+        assert (await posted(port, context, "/accounts", DECIDED))[0] == 403
+        context.load_cert_chain(*known)
+        assert (await posted(port, context, "/names", DECIDED))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("terms", "maximum", "ciphers"),
+    [
+        (Terms(ssl.TLSVersion.TLSv1_3), ssl.TLSVersion.TLSv1_2, ""),
+        (Terms(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384"), ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ],
+)
+async def test_no_older_tls_is_spoken_than_asked_for(
+    tmp_path: Path, terms: Terms, maximum: ssl.TLSVersion, ciphers: str
+) -> None:
+    async with serving(tmp_path, terms=terms) as (port, context):
+        assert (await posted(port, context, "/names", DECIDED))[0] == 200
+        context.maximum_version = maximum
+        if ciphers:
+            context.set_ciphers(ciphers)
+        with pytest.raises(aiohttp.ClientError):
+            await posted(port, context, "/names", DECIDED)
+
+
+def test_terms_that_are_none_are_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(Unusable):
+        Terms(ciphers="ROT13").context()
+    with pytest.raises(Unusable):
+        Terms(clients=tmp_path / "absent").context()

@@ -58,9 +58,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [tradewind.dev]
   resources: [approvals/status]
   verbs: [patch]
+{{- if and .Values.http.readSecrets .Values.http.readSecretsIn }}{{ fail "http.readSecrets and http.readSecretsIn exclude each other" }}{{ end }}
+{{- if or .Values.rbac.readConfigMaps .Values.http.readSecrets }}
 - apiGroups: [""]
   resources: [configmaps{{ if .Values.http.readSecrets }}, secrets{{ end }}] # calendars{{ if .Values.http.readSecrets }}, and what http tasks refer to{{ end }}
   verbs: [get]
+{{- end }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, delete]
@@ -102,10 +105,31 @@ securityContext:
 {{- /* To DNS and the API server. */ -}}
 {{- define "tradewind.egress" -}}
 - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+  {{- with .Values.networkPolicy.dnsTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
 - ports:
     {{- range .Values.networkPolicy.apiServerPorts }}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
+  {{- with .Values.networkPolicy.apiServerTo }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{- /* From whom /metrics is asked for. Probes come from the node, which network plugins let through. */ -}}
+{{- define "tradewind.ingress.metrics" -}}
+- ports: [{port: http, protocol: TCP}]
+  {{- with .Values.networkPolicy.metricsFrom }}
+  from: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{- define "tradewind.tls" -}}
+- --tls-minimum={{ .Values.tls.minVersion }}
+{{- with .Values.tls.ciphers }}
+- --tls-ciphers={{ . }}
+{{- end }}
 {{- end }}
 
 {{- define "tradewind.webhook" -}}

@@ -11,9 +11,9 @@ import click
 import uvloop
 
 from tradewind import metrics
-from tradewind.cli.process import about_own_pod, process, start_logging
+from tradewind.cli.process import VERSIONS, about_own_pod, process, start_logging, tls
 from tradewind.control import probes
-from tradewind.control.certificate import EVENTS, Certificate, Unusable
+from tradewind.control.certificate import EVENTS, Certificate, Terms, Unusable
 from tradewind.control.endpoint import RATE, SIZE, Endpoint, Limits, serve
 from tradewind.control.events import EventSink
 from tradewind.control.eventtriggers import EventTriggers
@@ -41,6 +41,7 @@ class Options:
     key: Path | None
     kubernetes: bool
     limits: Limits
+    terms: Terms
 
 
 @click.command()
@@ -59,6 +60,7 @@ class Options:
 )
 @click.option("--max-body", default=SIZE, show_default=True, help="Largest body, in bytes.")
 @click.option("--rate", default=RATE, show_default=True, help="Requests a second that this process takes.")
+@tls
 @process
 def command(
     namespaces: tuple[str, ...],
@@ -68,6 +70,8 @@ def command(
     kubernetes: bool,
     max_body: int,
     rate: int,
+    tls_minimum: str,
+    tls_ciphers: str,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -77,7 +81,8 @@ def command(
     start_logging(log_level)
     if (cert is None) != (key is None):
         raise click.UsageError("give both --cert and --key, or neither")
-    options = Options(namespaces, port, metrics_port, cert, key, kubernetes, Limits(max_body, rate))
+    terms = Terms(VERSIONS[tls_minimum], tls_ciphers)
+    options = Options(namespaces, port, metrics_port, cert, key, kubernetes, Limits(max_body, rate), terms)
     try:
         uvloop.run(_run(connect(kubeconfig, context), options))
     except (NoCluster, Unusable) as error:
@@ -89,7 +94,9 @@ async def _run(connection: Connection, options: Options) -> None:
     async with Client(connection, PATIENCE) as client:
         sink = EventSink(client, time.time)
         certificate = (
-            Certificate(options.cert, options.key, about_own_pod(sink, connection.namespace), use=EVENTS)
+            Certificate(
+                options.cert, options.key, about_own_pod(sink, connection.namespace), use=EVENTS, terms=options.terms
+            )
             if options.cert and options.key
             else None
         )

@@ -59,6 +59,13 @@ GRACE, REST = 20.0, 5.0
     is_flag=True,
     help="Read Secrets and ConfigMaps that http tasks refer to. Without it those tasks run in pods.",
 )
+@click.option(
+    "--read-secrets-in",
+    "within",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="The same in this namespace; repeat for more.",
+)
 @process
 def command(
     namespaces: tuple[str, ...],
@@ -70,6 +77,7 @@ def command(
     denied: tuple[IPv4Network | IPv6Network, ...],
     http_in_pods: bool,
     read_secrets: bool,
+    within: tuple[str, ...],
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -88,7 +96,12 @@ def command(
         identity=identity or socket.gethostname(),
         shards=shards,
         light=Light(
-            requests=not http_in_pods, allowed=allowed, denied=denied, own=_addresses(os.environ), secrets=read_secrets
+            requests=not http_in_pods,
+            allowed=allowed,
+            denied=denied,
+            own=_addresses(os.environ),
+            secrets=read_secrets,
+            within=frozenset(within),
         ),
     )
 

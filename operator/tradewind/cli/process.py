@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from ssl import TLSVersion
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from tradewind.cli.terminal import ShownFormatter
 from tradewind.control.events import EventSink
 
+VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 OPTIONS = (
     click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz."),
     click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]"),
@@ -31,6 +33,19 @@ def process(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         function = option(function)
     return function
+
+
+def tls(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `tls_minimum` and `tls_ciphers`."""
+    minimum = click.option(
+        "--tls-minimum",
+        type=click.Choice(list(VERSIONS)),
+        default="1.2",
+        show_default=True,
+        help="Oldest version of TLS that is spoken.",
+    )
+    ciphers = click.option("--tls-ciphers", default="", help="Ciphers for TLS 1.2, as OpenSSL writes them.")
+    return minimum(ciphers(function))
 
 
 def about_own_pod(events: EventSink, namespace: str) -> Callable[[str, str], None]:

@@ -5,16 +5,17 @@ import logging
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import uvloop
 
 from tradewind import metrics
-from tradewind.cli.process import about_own_pod, process, start_logging
+from tradewind.cli.process import VERSIONS, about_own_pod, process, start_logging, tls
 from tradewind.control import probes
 from tradewind.control.asks import ClusterAsks
-from tradewind.control.certificate import Certificate, Unusable
+from tradewind.control.certificate import Certificate, Terms, Unusable
 from tradewind.control.events import EventSink
 from tradewind.control.together import first, tasks
 from tradewind.control.webhook import serve
@@ -32,6 +33,19 @@ PATIENCE = 3.0
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What it is told."""
+
+    cert: Path
+    key: Path
+    port: int
+    metrics_port: int
+    dry_run: bool
+    terms: Terms
+    clients: tuple[str, ...]
+
+
 @click.command()
 @click.option("--cert", type=FILE, required=True, help="The server's certificate (PEM), read again when it changes.")
 @click.option("--key", type=FILE, required=True, help="Its key (PEM).")
@@ -39,12 +53,26 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--dry-run-pods/--no-dry-run-pods", default=True, show_default=True, help="Try podTemplates on the API server."
 )
+@click.option(
+    "--client-ca", type=FILE, help="Authorities (PEM) of API servers' certificates; nobody else is answered then."
+)
+@click.option(
+    "--client-name",
+    "clients",
+    multiple=True,
+    help="Common name of such a certificate; repeat for more. Any when absent.",
+)
+@tls
 @process
 def command(
     cert: Path,
     key: Path,
     port: int,
     dry_run_pods: bool,
+    client_ca: Path | None,
+    clients: tuple[str, ...],
+    tls_minimum: str,
+    tls_ciphers: str,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -52,31 +80,41 @@ def command(
 ) -> None:
     """Answer an API server's AdmissionReviews of DAGs, runs and pools."""
     start_logging(log_level)
+    if clients and not client_ca:
+        raise click.UsageError("--client-name needs --client-ca")
+    terms = Terms(VERSIONS[tls_minimum], tls_ciphers, client_ca)
+    options = Options(cert, key, port, metrics_port, dry_run_pods, terms, clients)
     try:
-        uvloop.run(_run(connect(kubeconfig, context), cert, key, port, metrics_port, dry_run_pods))
+        uvloop.run(_run(connect(kubeconfig, context), options))
     except (NoCluster, Unusable) as error:
         raise click.ClickException(str(error)) from None
 
 
-async def _run(connection: Connection, cert: Path, key: Path, port: int, metrics_port: int, dry_run: bool) -> None:
+async def _run(connection: Connection, options: Options) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Client(connection, PATIENCE) as client:
         events = EventSink(client, time.time)
-        certificate = Certificate(cert, key, about_own_pod(events, connection.namespace))
+        tell = about_own_pod(events, connection.namespace)
+        certificate = Certificate(options.cert, options.key, tell, terms=options.terms)
 
         def ready() -> probes.Readiness:
             return not certificate.expired, certificate.trouble() or "ok"
 
         async with (
             Workers(REVIEWS).running() as workers,
-            serve(ClusterAsks(client, dry_run, workers), port, certificate.context),
-            probes.serve(metrics_port, lambda: "", ready, metrics.ADMISSION),
+            serve(
+                ClusterAsks(client, options.dry_run, workers),
+                options.port,
+                certificate.context,
+                clients=options.clients,
+            ),
+            probes.serve(options.metrics_port, lambda: "", ready, metrics.ADMISSION),
             tasks([events.run(), certificate.watch()]) as running,
         ):
-            log.info("listening on port %d", port)
+            log.info("listening on port %d", options.port)
             await first(stop.wait(), *map(asyncio.shield, running))
             for task in running:
                 if task.done():

@@ -42,6 +42,30 @@ ADMISSION = Use("the webhook's", "nothing is checked at admission", "docs/admiss
 EVENTS = Use("the endpoint's", "no sender connects", "docs/events.md", metrics.events_certificate_expiry)
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a server speaks TLS. `ciphers` is OpenSSL's list for TLS 1.2; those of 1.3 are fixed."""
+
+    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    ciphers: str = ""
+    clients: Path | None = None
+    """Authorities (PEM): every client has to show a certificate of one of them."""
+
+    def context(self) -> ssl.SSLContext:
+        """A context without a certificate. Raises Unusable."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = self.minimum
+        try:
+            if self.ciphers:
+                context.set_ciphers(self.ciphers)
+            if self.clients:
+                context.load_verify_locations(self.clients)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except OSError as error:  # ssl.SSLError is one
+            raise Unusable(f"TLS as asked for is not possible ({error})") from None
+        return context
+
+
 class Certificate:
     """A certificate and its key, in two files. `context` serves the last ones that could be used."""
 
@@ -52,10 +76,12 @@ class Certificate:
         tell: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
         use: Use = ADMISSION,
+        terms: Terms | None = None,
     ):
         """`tell` is given a reason in one word and a sentence. Raises Unusable."""
         self._cert, self._key, self._tell, self._clock, self._use = cert, key, tell, clock, use
-        self.context = _server_context()
+        self._terms = terms or Terms()
+        self.context = self._terms.context()
         # A context keeps a certificate of each type of key, and would go on serving one of another type than the new one's: every
         # connection is handed to the context that was made last.
         self.context.sni_callback = self._hand_over
@@ -104,17 +130,18 @@ class Certificate:
     def _load(self) -> None:
         try:
             cert, key = self._cert.read_bytes(), self._key.read_bytes()
+            read = cert + key + (self._terms.clients.read_bytes() if self._terms.clients else b"")
         except OSError as error:
             raise Unusable(str(error)) from None
-        if cert + key == self._read:
+        if read == self._read:
             return
+        newest = self._terms.context()
         try:
-            newest = _server_context()
             newest.load_cert_chain(self._cert, self._key)
             expires = min(item.not_valid_after_utc for item in x509.load_pem_x509_certificates(cert))
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             raise Unusable(f"{self._cert} and {self._key} are no certificate and its key ({error})") from None
-        self._newest, self._read, self.expires = newest, cert + key, expires.timestamp()
+        self._newest, self._read, self.expires = newest, read, expires.timestamp()
         self._use.expiry.set(self.expires)
         log.info("certificate of %s, until %s", self._cert, expires)
 
@@ -129,7 +156,3 @@ class Certificate:
         self._told = (reason, self._clock())
         log.warning("%s", words)
         self._tell(reason, words)
-
-
-def _server_context() -> ssl.SSLContext:
-    return ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -20,6 +20,12 @@ class Light:
     own: tuple[Network, ...] = ()
     """Addresses of the operator's pod and node, forbidden like its loopback."""
     secrets: bool = False
+    within: frozenset[str] = frozenset()
+    """Namespaces in which it may read them though it may not everywhere."""
+
+    def reads(self, namespace: str) -> bool:
+        """Whether it may read the Secrets and ConfigMaps of a namespace."""
+        return self.secrets or namespace in self.within
 
 
 USUAL = Light()

@@ -154,7 +154,7 @@ async def secrets(client: Client, light: Light, namespace: str, wanted: Sequence
     """Values from Secrets and ConfigMaps. Raises Unanswered."""
     if not wanted:
         return {}
-    if not light.secrets:
+    if not light.reads(namespace):
         raise Unanswered("the operator may not read Secrets and ConfigMaps: install it with http.readSecrets=true")
     try:
         return await read(client, namespace, wanted)

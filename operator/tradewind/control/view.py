@@ -144,7 +144,7 @@ class View:
                 rounds=run.rounds,
                 began=began,
                 timeout=timeout,
-                podless=definition.podless(light.secrets, light.requests),
+                podless=definition.podless(light.reads(run.namespace), light.requests),
             )
             self._desire(self.board)
             for name, number in self.cleared.items():

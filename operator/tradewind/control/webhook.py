@@ -5,7 +5,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from ssl import SSLContext
 from typing import Any
 
@@ -52,11 +52,16 @@ _HEAD = 4_096
 
 
 @contextlib.asynccontextmanager
-async def serve(asks: Asks, port: int, context: SSLContext, bounds: Bounds = BOUNDS) -> AsyncIterator[None]:
-    """Serves while the context is open. Requests under way are answered before it closes."""
+async def serve(
+    asks: Asks, port: int, context: SSLContext, bounds: Bounds = BOUNDS, clients: Collection[str] = ()
+) -> AsyncIterator[None]:
+    """Serves while the context is open. Requests under way are answered before it closes. Where there are `clients`, only those whose
+    certificate has one of these common names are answered."""
     large, door = Places(LARGE_AT_ONCE, LARGE_WAITING), Door(bounds)
 
     async def validate(http: web.Request) -> web.Response:
+        if clients and _common_name(http) not in clients:
+            return web.Response(status=403, text="this certificate is none of an API server")
         try:
             raw = await door.body(http, LARGEST, READING)
         except TimeoutError:
@@ -96,6 +101,12 @@ def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
         raise Malformed(str(error)) from None
     request = Request(uid[1].decode(errors="replace"), "", "", "", "", {}, {})
     return answer(request, Verdict([Problem(error.path.replace("request.object.", "", 1) or "spec", error.problem)]))
+
+
+def _common_name(http: web.Request) -> str | None:
+    certificate = http.transport.get_extra_info("peercert") if http.transport else None
+    fields = (field for part in (certificate or {}).get("subject", ()) for field in part)
+    return next((value for name, value in fields if name == "commonName"), None)
 
 
 def _namespace(raw: bytes) -> str:
