@@ -47,6 +47,32 @@ def test_every_field_is_described_and_every_spec_field_bounded(made: dict[str, A
         assert "$ref" not in node and "anyOf" not in node, f"{path} is not structural"
 
 
+FORBIDDEN = {
+    "$ref",
+    "definitions",
+    "dependencies",
+    "patternProperties",
+    "propertyNames",
+    "additionalItems",
+    "const",
+    "uniqueItems",
+}
+"""Words of JSON Schema that an API server refuses in a CRD."""
+
+
+@pytest.mark.parametrize("made", manifests(), ids=lambda made: made["spec"]["names"]["kind"])
+def test_no_schema_says_what_api_servers_refuse(made: dict[str, Any]) -> None:
+    def words(node: Any, names: bool = False) -> set[str]:
+        if isinstance(node, list):
+            return set().union(*(words(item) for item in node))
+        if not isinstance(node, dict):
+            return set()
+        found = set() if names else set(node)
+        return found.union(*(words(item, key == "properties" and not names) for key, item in node.items()))
+
+    assert not FORBIDDEN & words(made["spec"]["versions"][0]["schema"])
+
+
 def test_the_committed_reference_is_the_generated_one() -> None:
     assert (CRDS.parent / "docs" / "reference.md").read_text() == text(), "run `make docs`"
 

@@ -73,7 +73,9 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
     if "anyOf" in node:  # unions of literals
         values = [value for option in node["anyOf"] for value in option.get("enum", [option.get("const")])]
         node = {**node, "type": "string", "enum": values}
-    dropped = {"$defs", "title", "const", "anyOf", "propertyNames"}
+    if patterns := node.get("patternProperties"):  # The API server knows none: the model checks the keys.
+        node = {**node, "additionalProperties": next(iter(patterns.values()))}
+    dropped = {"patternProperties", "$defs", "title", "const", "anyOf", "propertyNames"}
     result: dict[str, Any] = {}
     for key, value in node.items():
         if key in dropped or (key == "additionalProperties" and value is False):
