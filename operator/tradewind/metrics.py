@@ -132,6 +132,18 @@ admission_requests = Counter(
     ["kind", "allowed"],
     registry=ADMISSION,
 )
+evaluations = Counter(
+    "tradewind_evaluations",
+    "Expressions that were evaluated by the worker process, since they may take long: value, error (too long and too large among them),"
+    " ended (the kernel ended the worker).",
+    ["result"],
+    registry=REGISTRY,
+)
+put_aside = Counter(
+    "tradewind_runs_put_aside",
+    "Passes that ended because a run's expressions had used up the computing time of one pass. The run goes on in the next one.",
+    registry=REGISTRY,
+)
 admission_duration = Histogram(
     "tradewind_admission_request_duration_seconds",
     "How long the admission webhook took for an answer.",

@@ -1,0 +1,147 @@
+"""Evaluating in a process of its own, which the kernel ends when it computes for too long or takes too much memory."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tradewind import metrics
+from tradewind.control.evaluation.child import LENGTH
+from tradewind.kube.fairqueue import Turns
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.pace import Evaluation
+
+log = logging.getLogger(__name__)
+DEADLINE = 0.1
+"""Seconds of computing that one evaluation may take."""
+PATIENCE = 20.0
+"""Seconds after which an evaluation is given up that has not even had its time of computing: on a machine that is overloaded."""
+IDLE = 60.0
+"""Seconds after which a worker without work ends."""
+LARGEST_ANSWER = 16 * 2**20
+_COMMAND = (sys.executable, "-m", "tradewind.control.evaluation.child")
+
+
+class Evaluator:
+    """Evaluates expressions one after the other, in turns between namespaces."""
+
+    def __init__(self, deadline: float = DEADLINE, command: Sequence[str] = _COMMAND) -> None:
+        """`deadline` is seconds of computing."""
+        self.deadline, self._command = deadline, command
+        self._waiting: Turns[asyncio.Future[None]] = Turns()
+        self._busy = False
+        self._process: asyncio.subprocess.Process | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._decode = msgspec.msgpack.Decoder(tuple[str, Any, float]).decode
+
+    async def evaluate(self, namespace: str, evaluation: Evaluation) -> tuple[Any, float]:
+        """The value as plain data, and the seconds that computing it took. Raises ExpressionError."""
+        await self._acquire(namespace)
+        try:
+            what, value, took = await self._ask(evaluation)
+        finally:
+            self._release()
+        metrics.evaluations.labels("value" if what == "value" else "error").inc()
+        if what != "value":
+            raise ExpressionError(evaluation.expression, value)
+        return value, took
+
+    async def close(self) -> None:
+        """Ends the worker."""
+        if self._idle:
+            self._idle.cancel()
+        await self._end()
+
+    async def _ask(self, evaluation: Evaluation) -> tuple[str, Any, float]:
+        try:
+            message = msgspec.msgpack.encode((evaluation.expression, evaluation.variables, evaluation.values))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            return "error", f"has an input that can't be computed with: {error}", 0.0
+        try:
+            async with asyncio.timeout(PATIENCE):
+                process = await self._started()
+                assert process.stdin is not None and process.stdout is not None  # noqa: S101 - they are pipes
+                process.stdin.write(LENGTH.pack(len(message)) + message)
+                await process.stdin.drain()
+                (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+                if length > LARGEST_ANSWER:
+                    await self._end()
+                    return "error", "gives too large a value: compute it in a task", 0.0
+                return self._decode(await process.stdout.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError, BrokenPipeError):
+            return "error", await self._why(), self.deadline
+        except TimeoutError:
+            await self._end()
+            return "error", self._too_long(), self.deadline
+        except BaseException:
+            await asyncio.shield(self._end())  # Its answer would be taken for that to the next question.
+            raise
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                str(self.deadline),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        return self._process
+
+    async def _why(self) -> str:
+        """Why the worker has ended."""
+        process, self._process = self._process, None
+        code = await process.wait() if process else 0
+        metrics.evaluations.labels("ended").inc()
+        if code == -signal.SIGPROF:
+            return self._too_long()
+        log.warning("an evaluation has ended its worker: exit code %s", code)
+        return "takes too much memory: compute it in a task"
+
+    def _too_long(self) -> str:
+        return f"takes more than {self.deadline * 1_000:g} ms of computing: compute the value in a task"
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+    async def _acquire(self, namespace: str) -> None:
+        if not self._busy:
+            self._busy = True
+        else:
+            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.push(namespace, place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled():
+                    self._release()
+                raise
+        if self._idle:
+            self._idle.cancel()
+            self._idle = None
+
+    def _release(self) -> None:
+        while self._waiting:
+            place = self._waiting.pop()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._busy = False
+        self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire)
+
+    def _retire(self) -> None:
+        """Closes the worker's input: it ends by itself."""
+        process = self._process
+        if not self._busy and process and process.stdin:
+            process.stdin.close()
+            self._process = None

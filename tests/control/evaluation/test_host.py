@@ -1,0 +1,145 @@
+"""Pure work runs in slices: others go on meanwhile, namespaces take turns, and what may take long is evaluated elsewhere."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from tradewind.control.evaluation.host import FREE, SLICE, Host
+from tradewind.control.evaluation.workers import Evaluator
+from tradewind.plan import cel, pace
+from tradewind.plan.cel import ExpressionError
+
+
+class Clock:
+    """Goes on as work is done."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    host = Host(Evaluator(deadline=0.3))
+    yield host
+    await host.close()
+
+
+def evaluate(expression: str, **values: Any) -> Callable[[], Any]:
+    program = cel.compiled(expression, tuple((name, "any") for name in values), str)
+    return lambda: cel.run(program, values)
+
+
+def work(clock: Clock, name: str, turns: int, log: list[str]) -> Callable[[], str]:
+    def do() -> str:
+        for _ in range(turns):
+            clock.now += SLICE + FREE
+            log.append(name)
+            pace.pause()
+        return name
+
+    return do
+
+
+async def test_work_gives_what_it_gives_and_raises_what_it_raises() -> None:
+    host = Host(Evaluator())
+    assert await host.run("a", lambda: 3) == 3
+    with pytest.raises(KeyError):
+        await host.run("a", lambda: {}["x"])  # type: ignore[index]
+
+
+async def test_other_tasks_run_between_two_slices() -> None:
+    clock, log = Clock(), list[str]()
+    host = Host(Evaluator(), clock)
+
+    async def other() -> None:
+        for _ in range(3):
+            log.append("other")
+            await asyncio.sleep(0)
+
+    await asyncio.gather(host.run("a", work(clock, "work", 3, log)), other())
+    assert log.index("other") < 2 and log.count("other") == 3
+
+
+async def test_namespaces_take_turns_however_many_pieces_one_of_them_has() -> None:
+    clock, log = Clock(), list[str]()
+    host = Host(Evaluator(), clock)
+    loud = [host.run("loud", work(clock, "loud", 20, log)) for _ in range(10)]
+    await asyncio.gather(*loud, host.run("calm", work(clock, "calm", 5, log)))
+    assert log[: log.index("calm") + 1].count("loud") <= 12, "the first slice of each is free"
+    end = len(log) - log[::-1].index("calm")
+    assert end < 40, "it has every second turn"
+
+
+async def test_work_is_asked_to_stop_when_its_budget_is_used_up() -> None:
+    clock = Clock()
+    host = Host(Evaluator(), clock)
+
+    def endless() -> int:
+        for turn in range(1_000):
+            clock.now += 0.1
+            pace.pause()
+            if pace.spent():
+                return turn
+        return -1
+
+    assert 8 <= await host.run("a", endless, budget=1.0) <= 10
+
+
+async def test_work_that_is_cancelled_ends_where_it_waits() -> None:
+    clock, log = Clock(), list[str]()
+    host = Host(Evaluator(), clock)
+    task = asyncio.ensure_future(host.run("a", work(clock, "a", 10_000, log)))
+    while len(log) < 5:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(log) < 100
+    assert await host.run("b", work(clock, "b", 3, log)) == "b", "and holds nobody up"
+
+
+async def test_what_may_take_long_is_evaluated_by_the_worker(host: Host) -> None:
+    assert await host.run("a", evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 200_000)) is True
+    assert await host.run("a", evaluate("xs.map(x, text).size()", xs=list(range(900)), text="y" * 2_000)) == 900
+
+
+async def test_an_evaluation_that_takes_too_long_is_ended_and_others_go_on(host: Host) -> None:
+    slow = evaluate("xs.all(x, xs.all(y, !text.matches('(x+x+)+y')))", xs=list(range(99)), text="a" * 700_000)
+    with pytest.raises(ExpressionError, match="takes more than 300 ms of computing: compute the value in a task"):
+        await host.run("a", slow)
+    assert await host.run("b", evaluate("xs.all(x, text.size() > x)", xs=[1] * 50, text="y" * 100_000)) is True
+
+
+async def test_an_error_is_the_same_here_and_there(host: Host) -> None:
+    broken = evaluate("xs.map(x, text + x.missing).size()", xs=[{"a": 1}] * 300, text="y" * 90_000)
+    with pytest.raises(ExpressionError) as here:
+        broken()
+    with pytest.raises(ExpressionError) as there:
+        await host.run("a", broken)
+    assert str(here.value) == str(there.value)
+
+
+async def test_a_worker_that_dies_is_replaced(host: Host) -> None:
+    heavy = evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 200_000)
+    assert await host.run("a", heavy)
+    process = host.evaluator._process
+    assert process
+    process.kill()
+    with pytest.raises(ExpressionError):
+        await host.run("a", heavy)
+    assert await host.run("a", heavy)
+
+
+async def test_namespaces_take_turns_at_the_worker(host: Host) -> None:
+    log: list[str] = []
+
+    async def ask(name: str) -> None:
+        await host.run(name, evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 100_000))
+        log.append(name)
+
+    await asyncio.gather(*(ask("loud") for _ in range(20)), ask("calm"))
+    assert log.index("calm") <= 2
