@@ -46,29 +46,29 @@ def work(clock: Clock, name: str, turns: int, log: list[str]) -> Callable[[], st
 
 async def test_work_gives_what_it_gives_and_raises_what_it_raises() -> None:
     host = Host(Evaluator())
-    assert await host.run("a", lambda: 3) == 3
+    assert await host.call("a", lambda: 3) == 3
     with pytest.raises(KeyError):
-        await host.run("a", lambda: {}["x"])  # type: ignore[index]
+        await host.call("a", lambda: {}["x"])  # type: ignore[index]
 
 
 async def test_other_tasks_run_between_two_slices() -> None:
     clock, log = Clock(), list[str]()
-    host = Host(Evaluator(), clock)
+    host = Host(Evaluator(), clock=clock)
 
     async def other() -> None:
         for _ in range(3):
             log.append("other")
             await asyncio.sleep(0)
 
-    await asyncio.gather(host.run("a", work(clock, "work", 3, log)), other())
+    await asyncio.gather(host.call("a", work(clock, "work", 3, log)), other())
     assert log.index("other") < 2 and log.count("other") == 3
 
 
 async def test_namespaces_take_turns_however_many_pieces_one_of_them_has() -> None:
     clock, log = Clock(), list[str]()
-    host = Host(Evaluator(), clock)
-    loud = [host.run("loud", work(clock, "loud", 20, log)) for _ in range(10)]
-    await asyncio.gather(*loud, host.run("calm", work(clock, "calm", 5, log)))
+    host = Host(Evaluator(), clock=clock)
+    loud = [host.call("loud", work(clock, "loud", 20, log)) for _ in range(10)]
+    await asyncio.gather(*loud, host.call("calm", work(clock, "calm", 5, log)))
     assert log[: log.index("calm") + 1].count("loud") <= 12, "the first slice of each is free"
     end = len(log) - log[::-1].index("calm")
     assert end < 40, "it has every second turn"
@@ -76,7 +76,7 @@ async def test_namespaces_take_turns_however_many_pieces_one_of_them_has() -> No
 
 async def test_work_is_asked_to_stop_when_its_budget_is_used_up() -> None:
     clock = Clock()
-    host = Host(Evaluator(), clock)
+    host = Host(Evaluator(), budget=1.0, clock=clock)
 
     def endless() -> int:
         for turn in range(1_000):
@@ -86,32 +86,32 @@ async def test_work_is_asked_to_stop_when_its_budget_is_used_up() -> None:
                 return turn
         return -1
 
-    assert 8 <= await host.run("a", endless, budget=1.0) <= 10
+    assert 8 <= await host.call("a", endless) <= 10
 
 
 async def test_work_that_is_cancelled_ends_where_it_waits() -> None:
     clock, log = Clock(), list[str]()
-    host = Host(Evaluator(), clock)
-    task = asyncio.ensure_future(host.run("a", work(clock, "a", 10_000, log)))
+    host = Host(Evaluator(), clock=clock)
+    task = asyncio.ensure_future(host.call("a", work(clock, "a", 10_000, log)))
     while len(log) < 5:
         await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(log) < 100
-    assert await host.run("b", work(clock, "b", 3, log)) == "b", "and holds nobody up"
+    assert await host.call("b", work(clock, "b", 3, log)) == "b", "and holds nobody up"
 
 
 async def test_what_may_take_long_is_evaluated_by_the_worker(host: Host) -> None:
-    assert await host.run("a", evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 200_000)) is True
-    assert await host.run("a", evaluate("xs.map(x, text).size()", xs=list(range(900)), text="y" * 2_000)) == 900
+    assert await host.call("a", evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 200_000)) is True
+    assert await host.call("a", evaluate("xs.map(x, text).size()", xs=list(range(900)), text="y" * 2_000)) == 900
 
 
 async def test_an_evaluation_that_takes_too_long_is_ended_and_others_go_on(host: Host) -> None:
     slow = evaluate("xs.all(x, xs.all(y, !text.matches('(x+x+)+y')))", xs=list(range(99)), text="a" * 700_000)
     with pytest.raises(ExpressionError, match="takes more than 300 ms of computing: compute the value in a task"):
-        await host.run("a", slow)
-    assert await host.run("b", evaluate("xs.all(x, text.size() > x)", xs=[1] * 50, text="y" * 100_000)) is True
+        await host.call("a", slow)
+    assert await host.call("b", evaluate("xs.all(x, text.size() > x)", xs=[1] * 50, text="y" * 100_000)) is True
 
 
 async def test_an_error_is_the_same_here_and_there(host: Host) -> None:
@@ -119,27 +119,75 @@ async def test_an_error_is_the_same_here_and_there(host: Host) -> None:
     with pytest.raises(ExpressionError) as here:
         broken()
     with pytest.raises(ExpressionError) as there:
-        await host.run("a", broken)
+        await host.call("a", broken)
     assert str(here.value) == str(there.value)
 
 
 async def test_a_worker_that_dies_is_replaced(host: Host) -> None:
     heavy = evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 200_000)
-    assert await host.run("a", heavy)
+    assert await host.call("a", heavy)
     process = host.evaluator._process
     assert process
     process.kill()
     with pytest.raises(ExpressionError):
-        await host.run("a", heavy)
-    assert await host.run("a", heavy)
+        await host.call("a", heavy)
+    assert await host.call("a", heavy)
 
 
 async def test_namespaces_take_turns_at_the_worker(host: Host) -> None:
     log: list[str] = []
 
     async def ask(name: str) -> None:
-        await host.run(name, evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 100_000))
+        await host.call(name, evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 100_000))
         log.append(name)
 
     await asyncio.gather(*(ask("loud") for _ in range(20)), ask("calm"))
     assert log.index("calm") <= 2
+
+
+async def test_coroutines_wait_and_fail_as_ever(host: Host) -> None:
+    from contextvars import ContextVar
+
+    where: ContextVar[str] = ContextVar("where", default="outside")
+
+    async def inner() -> list[str]:
+        token, found = where.set("inside"), []
+        await asyncio.sleep(0)
+        found.append(where.get())
+        where.reset(token)
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0.001))
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.sleep(5)
+        except TimeoutError:
+            found.append("timeout")
+        found.append(str(evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 200_000)()))
+        await asyncio.sleep(0)
+        return [*found, where.get()]
+
+    assert await host.run("a", inner()) == ["inside", "timeout", "True", "outside"]
+    waiting = asyncio.ensure_future(host.run("a", asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_waiting_is_not_counted_as_computing() -> None:
+    clock = Clock()
+    host = Host(Evaluator(), budget=1.0, clock=clock)
+
+    async def waits() -> bool:
+        for _ in range(10):
+            await asyncio.sleep(0)
+            clock.now += 0.01
+        return pace.spent()
+
+    async def time_passes() -> None:
+        for _ in range(30):
+            await asyncio.sleep(0)
+            clock.now += 1.0  # Others compute.
+
+    spent, _ = await asyncio.gather(host.run("a", waits()), time_passes())
+    assert not spent

@@ -1,14 +1,15 @@
-"""Runs pure work on the event loop in slices: other work goes on between them, and namespaces take turns.
+"""Runs reconciles in slices: where their plain functions `pause`, other work goes on, and namespaces take turns.
 
-The planner and what renders, checks and converts are plain functions. They run in a greenlet each, which gives the loop back where they
-`pause` (see `tradewind.plan.pace`): as if they had an `await` there, without being coroutines all the way down.
+The planner and what renders, checks and converts are plain functions, called by coroutines. Each coroutine that a host runs is driven in a
+greenlet: a plain function deep inside it can give the event loop back (see `tradewind.plan.pace`), as if it had an `await` there, without
+being a coroutine itself. Nothing changes but what may happen meanwhile: code that must not be interrupted does not pause.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -19,42 +20,35 @@ from tradewind.plan.cel import ExpressionError
 from tradewind.plan.pace import Evaluation
 
 FREE = 0.002
-"""Seconds that a piece of work may take before it has to wait for its turn: nearly all are shorter."""
+"""Seconds that a step of a coroutine may take before it has to wait for its turn: nearly all are shorter."""
 SLICE = 0.010
-"""Seconds that one piece of work may take at a stretch, once it has its turn. One at a time has."""
+"""Seconds that one coroutine may take at a stretch, once it has its turn. One at a time has."""
+BUDGET = 1.0
+"""Seconds of computing after which a pass is asked to stop and go on in the next one."""
 T = TypeVar("T")
 
 
 class Host:
-    """Runs pieces of work. One for each event loop."""
+    """Runs coroutines whose steps tenants size. One for each event loop."""
 
-    def __init__(self, evaluator: Evaluator, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.evaluator, self._clock = evaluator, clock
+    def __init__(
+        self, evaluator: Evaluator, budget: float = BUDGET, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.evaluator, self.budget, self.clock = evaluator, budget, clock
         self._waiting: Turns[asyncio.Future[None]] = Turns()
         self._holder: object | None = None
 
-    async def run(self, namespace: str, work: Callable[[], T], budget: float = float("inf")) -> T:
-        """What `work()` gives or raises. After `budget` seconds of computing it is asked to stop (`pace.spent`)."""
-        section = _Section(self, namespace, budget, self._clock)
+    async def run(self, namespace: str, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine gives or raises. After `budget` seconds of computing it is asked to stop (`pace.spent`)."""
+        return await _Driven(work, _Section(self, namespace))
 
-        def paced() -> T:
-            with pace.at(section):
-                return work()
+    async def call(self, namespace: str, work: Callable[[], T]) -> T:
+        """The same of a function."""
 
-        child = greenlet(paced)
-        child.gr_context = copy_context()
-        try:
-            answer = child.switch()
-            while not child.dead:
-                try:
-                    value = await cast(Awaitable[Any], answer)
-                except BaseException as error:
-                    answer = child.throw(error)
-                else:
-                    answer = child.switch(value)
-        finally:
-            self.release(section)
-        return cast(T, answer)
+        async def called() -> T:
+            return work()
+
+        return await self.run(namespace, called())
 
     async def turn(self, section: object, namespace: str) -> None:
         """Returns when it is a section's turn. Whatever else is ready has run meanwhile."""
@@ -90,12 +84,21 @@ class Host:
 
 
 class _Section(pace.Pace):
-    """A piece of work under way."""
+    """A coroutine under way. It computes between `resume` and `suspend`."""
 
-    def __init__(self, host: Host, namespace: str, budget: float, clock: Callable[[], float]) -> None:
-        self._host, self._namespace, self._budget, self._clock = host, namespace, budget, clock
-        self._outside = getcurrent()
-        self._used, self._since, self._room = 0.0, clock(), FREE
+    def __init__(self, host: Host, namespace: str) -> None:
+        self._host, self._namespace, self._clock = host, namespace, host.clock
+        self._used, self._since, self._room = 0.0, 0.0, FREE
+        self.outside: greenlet | None = None
+
+    def resume(self) -> None:
+        """It goes on."""
+        self._since, self._room = self._clock(), FREE
+
+    def suspend(self) -> None:
+        """It waits."""
+        self._used += self._clock() - self._since
+        self._host.release(self)
 
     def pause(self) -> None:
         """Waits for a turn when this one is over."""
@@ -103,33 +106,103 @@ class _Section(pace.Pace):
         if now - self._since < self._room:
             return
         self._used += now - self._since
-        self._await(self._host.turn(self, self._namespace))
+        self._wait_for(self._host.turn(self, self._namespace))
         self._since, self._room = self._clock(), SLICE
 
     @property
     def spent(self) -> bool:
         """Whether the budget is used up."""
-        return self._used + self._clock() - self._since > self._budget
+        return self._used + self._clock() - self._since > self._host.budget
 
     def evaluate(self, evaluation: Evaluation) -> Any:
         """The value, from the worker."""
-        began = self._clock()
-        self._used += began - self._since
-        self._host.release(self)
+        evaluator = self._host.evaluator
+        self.suspend()
         try:
-            value, took = self._await(self._host.evaluator.evaluate(self._namespace, evaluation))
-            self._used += took
+            value, took = self._wait_for(evaluator.evaluate(self._namespace, evaluation))
         except ExpressionError:
-            self._used += self._host.evaluator.deadline
+            self._used += evaluator.deadline
             raise
         finally:
-            self._since, self._room = self._clock(), FREE
+            self.resume()
+        self._used += took
         return value
 
-    def _await(self, awaitable: Awaitable[T]) -> T:
-        return cast(T, self._outside.switch(awaitable))
+    def _wait_for(self, awaitable: Awaitable[T]) -> T:
+        assert self.outside is not None  # noqa: S101 - it is driven
+        return cast(T, self.outside.switch(_Nested(awaitable)))
 
 
-async def in_place(_: str, work: Callable[[], T], budget: float = float("inf")) -> T:
-    """As `Host.run`, all at once: where nobody else is hindered."""
-    return work()
+class _Nested(NamedTuple):
+    """What a plain function waits for."""
+
+    awaitable: Awaitable[Any]
+
+
+class _Driven(Generic[T]):
+    """Drives a coroutine in a greenlet. What the coroutine waits for goes to the event loop as ever."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], section: _Section) -> None:
+        self._work, self._section = work, section
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        section = self._section
+        inside = greenlet(self._steps)
+        inside.gr_context = copy_context()
+        send: Callable[[], Any] = inside.switch
+        while True:
+            section.outside = getcurrent()
+            waits_for = send()
+            if inside.dead:
+                return cast(T, waits_for)
+            try:
+                if isinstance(waits_for, _Nested):
+                    answer = yield from waits_for.awaitable.__await__()
+                else:
+                    answer = yield waits_for
+            except BaseException as error:
+                send = _throwing(inside, error)
+            else:
+                send = _sending(inside, answer)
+
+    def _steps(self) -> T:
+        """Runs in the greenlet."""
+        section, work = self._section, self._work
+        assert section.outside is not None  # noqa: S101 - `__await__` has set it
+        answer: Any = None
+        error: BaseException | None = None
+        with pace.at(section):
+            while True:
+                section.resume()
+                try:
+                    waits_for = work.send(answer) if error is None else work.throw(error)
+                except StopIteration as end:
+                    return cast(T, end.value)
+                finally:
+                    section.suspend()
+                answer = error = None
+                try:
+                    answer = section.outside.switch(waits_for)
+                except BaseException as raised:
+                    error = raised
+
+
+def _throwing(inside: greenlet, error: BaseException) -> Callable[[], Any]:
+    return lambda: inside.throw(error)
+
+
+def _sending(inside: greenlet, answer: Any) -> Callable[[], Any]:
+    return lambda: inside.switch(answer)
+
+
+class Refusing(pace.Pace):
+    """Outside of what a host runs nothing may take long."""
+
+    spent = False
+
+    def pause(self) -> None:
+        """Goes on."""
+
+    def evaluate(self, evaluation: Evaluation) -> Any:
+        """Raises ExpressionError."""
+        raise ExpressionError(evaluation.expression, "may take too long here: compute the value in a task")
