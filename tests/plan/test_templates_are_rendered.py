@@ -267,7 +267,7 @@ def test_what_is_too_large_with_its_templates_filled_in_is_refused() -> None:
     big = {"task": {"image": "x", "env": {"X": "x" * 30_000}}}
     spec = {"tasks": {f"t{n}": {"template": {"name": "big"}} for n in range(60)}}
     with pytest.raises(
-        Invalid, match=r"spec: 1\.8 MB with its templates filled in; a Kubernetes object has at most 1\.5 MB"
+        Invalid, match=r"spec: more than 1\.4 MB with its templates filled in; a Kubernetes object has at most 1\.5 MB"
     ):
         define(spec, lambda _: big)
 

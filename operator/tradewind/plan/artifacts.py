@@ -7,6 +7,7 @@ from tradewind.model.artifact import PATH, TaskArtifacts
 from tradewind.model.base import IDENTIFIER
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
+from tradewind.plan import pace
 from tradewind.plan.problem import Problem
 
 KEY = "artifacts"
@@ -33,7 +34,7 @@ def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
         ):
             if path:
                 yield from _path(f"spec.artifacts.store.{field}", path)
-    for name, task in tasks.items():
+    for name, task in pace.each(tasks.items()):
         if artifacts := task.artifacts:
             yield from _of_task(f"spec.tasks.{name}", task, artifacts, tasks)
             if not spec.artifacts and (artifacts.outputs or artifacts.inputs):

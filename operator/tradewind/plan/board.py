@@ -12,6 +12,7 @@ from typing import Any
 
 from tradewind.model.fanout import MAX_ITEMS
 from tradewind.model.run import Phase
+from tradewind.plan import pace
 from tradewind.plan.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
 from tradewind.plan.conclude import conclusion, exit_story
 from tradewind.plan.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
@@ -54,6 +55,8 @@ class Board(Ledger):
         self._ended: dict[str, Sequence[Attempt]] = {}
         self._seen: dict[str, float] = {}
         self._live: dict[str, Live] = {}
+        self._tried: set[str] = set()
+        """Tasks that have an attempt, or of which an item has."""
         self._links = definition.links
         super().__init__(definition, run)
 
@@ -92,6 +95,7 @@ class Board(Ledger):
         """All attempts of a task or item that have ended, in order; `seen` is when the last of them was first seen so."""
         self._outcome = None
         self._ended[key], self._seen[key] = ended, seen
+        self._tried.add(parse_key(key)[0])
         if unit := self.units.get(key):
             unit.ended, unit.seen = ended, seen
             self._mark(key)
@@ -104,6 +108,7 @@ class Board(Ledger):
             self._live.pop(key, None)
         else:
             self._live[key] = live
+            self._tried.add(parse_key(key)[0])
         if unit := self.units.get(key):
             unit.live = live
             self._mark(key)
@@ -163,14 +168,14 @@ class Board(Ledger):
             self._timed_out = True
             self._mark_all()
             self._settle(now)
-        plan = Plan(stops=list(self.stops.values()), held=len(self.holds))
+        plan = Plan(stops=list(self.stops.values()), held=len(self.holds), unsettled=bool(self._heap))
         plan.holds = list(islice(self.holds.values(), SHOWN))
         plan.moving = sum(self.tally[state] for state in LIVE) > len(self._stuck)
         pick(self, plan)
         plan.wake_at = self._timers[0][0] if self._timers else None
         if self._deadline is not None and not self._timed_out:
             plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
-        if not self._open and not self._live:
+        if not self._open and not self._live and not plan.unsettled:
             plan.phase, plan.message = self.outcome()
             plan.message += exit_story(self)
             plan.results = self._results
@@ -210,6 +215,9 @@ class Board(Ledger):
     def _settle(self, now: float) -> None:
         anew = False
         while self._heap:
+            pace.pause()
+            if pace.spent():
+                return  # What is left is settled in the next pass: what others have settled holds.
             key = heappop(self._heap)[2]
             self._marked.discard(key)
             if key in self.groups:
@@ -243,11 +251,9 @@ class Board(Ledger):
             terms = self.definition.terms[unit.task]
             advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
         if advice is None:
-            state, why = self._admit(unit)
+            state, why = self._admit(unit, stop)
             if state is State.FAILED:
                 self.refused[key] = why
-            elif state is State.READY and stop:
-                state, why = State.CANCELLED, stop[1]
         else:
             state, why = advice.state, advice.why
             if state is State.FAILED and unit.ended and unit.ended[-1].succeeded and not fixed:
@@ -320,7 +326,22 @@ class Board(Ledger):
         self._changed(group.task, state)
 
     def _expand(self, group: Group) -> Ruling:
-        """Finds the items and makes units of them, if it is time."""
+        """Finds the items and makes units of them, if it is time. Where nothing more may run, and nothing has, items that take long to
+        find are not looked for."""
+        stop = None if self._was_tried(group.task) else self._stopping(group.task, None)
+        if stop is None:
+            return self._expanded(group)
+        try:
+            with pace.hurried():
+                return self._expanded(group)
+        except pace.TooLong:
+            return State.CANCELLED, stop[1]
+
+    def _was_tried(self, task: str) -> bool:
+        """Whether a fan-out, or one that is chained to it, has an attempt."""
+        return task in self._tried or any(self._was_tried(child) for child in self._links.chained.get(task, ()))
+
+    def _expanded(self, group: Group) -> Ruling:
         name, parent = group.task, group.source.items_of
         task = self.definition.tasks[name]
         if parent and self.groups[parent].units is None and self.states[parent] not in FINAL:
@@ -383,8 +404,8 @@ class Board(Ledger):
             else:
                 self._mark(name)
 
-    def _admit(self, unit: Unit) -> Ruling:
-        """Whether a unit without attempts may run."""
+    def _admit(self, unit: Unit, stop: tuple[str, str] | None) -> Ruling:
+        """Whether a unit without attempts may run. Where nothing more may, a condition that takes long is not looked at."""
         task = self.definition.tasks[unit.task]
         parent = task.for_each.items_of if task.for_each else None
         if unit.index is None or parent:
@@ -394,6 +415,13 @@ class Board(Ledger):
         else:
             ruled = State.READY, "its dependencies are done"
             if not names_item(task.when):
-                return ruled  # The fan-out's own gate has asked.
+                return ruled if stop is None else (State.CANCELLED, stop[1])  # The fan-out's own gate has asked.
         values = self.values(unit.task, unit.index, unit.item)
-        return condition(task, self.definition.scope(unit.task), values, self.seen_by(unit.task, unit.index)) or ruled
+        scope, others = self.definition.scope(unit.task), self.seen_by(unit.task, unit.index)
+        if stop is None:
+            return condition(task, scope, values, others) or ruled
+        try:
+            with pace.hurried():
+                return condition(task, scope, values, others) or (State.CANCELLED, stop[1])
+        except pace.TooLong:
+            return State.CANCELLED, stop[1]

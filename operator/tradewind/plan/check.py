@@ -12,7 +12,7 @@ from tradewind.model.fanout import ForEach
 from tradewind.model.quantity import parse
 from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
-from tradewind.plan import places, sensor, template
+from tradewind.plan import pace, places, sensor, template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
@@ -41,7 +41,7 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     """References to tasks that are not there."""
-    for name, task in tasks.items():
+    for name, task in pace.each(tasks.items()):
         for index, dependency in enumerate(task.depends_on):
             if dependency not in tasks:
                 there = ", ".join(sorted(tasks)[:20])
@@ -53,7 +53,7 @@ def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 def params(spec: DAGSpec) -> Iterator[Problem]:
     """Params and outputs whose bounds or defaults don't fit their types."""
     yield from declared(spec.params, lambda param: problem_with(param, param.default, ""))
-    for name, task in spec.tasks.items():
+    for name, task in pace.each(spec.tasks.items()):
         for key, output in task.outputs.items():
             path = f"spec.tasks.{name}.outputs.{key}"
             if not re.fullmatch(IDENTIFIER, key):
@@ -64,7 +64,7 @@ def params(spec: DAGSpec) -> Iterator[Problem]:
 
 def declared(params: Mapping[str, Param], unfit: Callable[[Param], Problem | None]) -> Iterator[Problem]:
     """Params whose bounds don't fit their types, or whose defaults are `unfit`."""
-    for name, param in params.items():
+    for name, param in pace.each(params.items()):
         path = f"spec.params.{name}"
         if problem := problem_with_bounds(param, path):
             yield problem
@@ -74,7 +74,7 @@ def declared(params: Mapping[str, Param], unfit: Callable[[Param], Problem | Non
 
 def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterator[Problem]:
     """Fields of a task that don't go together. Of the `unknown` ones not all fields are known."""
-    for name, task in tasks.items():
+    for name, task in pace.each(tasks.items()):
         path = f"spec.tasks.{name}"
         ways = [way for way in WAYS if getattr(task, way)]
         if task.command or task.args:
@@ -193,7 +193,7 @@ def expressions(definition: Definition) -> Iterator[Problem]:
     graph = definition.graph
     order = {task: place for place, task in enumerate(graph.order)}
     ancestry: dict[str, int] = {}
-    for name, task in definition.tasks.items():
+    for name, task in pace.each(definition.tasks.items()):
         direct = graph.upstream[name]
 
         def upstream(other: str, name: str = name, direct: tuple[str, ...] = direct) -> bool:
@@ -219,7 +219,7 @@ def expressions(definition: Definition) -> Iterator[Problem]:
             if "$[[" in text:
                 yield from _renders(path, text, attempt)
     yield from _produced("spec", definition.spec.produces, definition.final_scope)
-    for name, text in definition.spec.outputs.items():
+    for name, text in pace.each(definition.spec.outputs.items()):
         yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, ())
     if key := definition.spec.concurrency_key:
         yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), ())

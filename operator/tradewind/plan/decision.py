@@ -85,6 +85,8 @@ class Plan:
     holds: list[Hold] = field(default_factory=list)
     held: int = 0
     """How many tasks and items wait, also those that `holds` does not list."""
+    unsettled: bool = False
+    """Whether the time of one pass was not enough to look at all that has changed: the next pass goes on."""
     moving: bool = False
     """Whether a pod lives that nothing holds up."""
     phase: Phase = "Running"

@@ -1,21 +1,20 @@
 """From plain data to a definition: rendered, read, merged with the defaults, checked and put in order."""
 
-import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
+from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
-from tradewind.model.task import merged
-from tradewind.plan import artifacts, check, lifecycle
+from tradewind.model.task import Task, merged
+from tradewind.plan import artifacts, check, lifecycle, pace
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, graph
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
-from tradewind.plan.render import Find, Ref, Rendering, nowhere, render
-
-SIZE_LIMIT = 1_400_000
-"""Bytes of what a run is bound to, which has to fit into an object with room for the object's own fields."""
+from tradewind.plan.render import SIZE_LIMIT, Find, Ref, Rendering, nowhere, render, too_large
+from tradewind.plan.walk import size_of
 
 
 class TemplateNotFound(Invalid):
@@ -38,9 +37,8 @@ def defined(rendering: Rendering) -> Definition:
         raise Invalid(rendering.problems)
     if rendering.missing:
         raise TemplateNotFound(rendering.missing)
-    if rendering.origins and (size := len(json.dumps(rendering.spec, ensure_ascii=False).encode())) > SIZE_LIMIT:
-        what = f"{size / 1e6:.1f} MB with its templates filled in; a Kubernetes object has at most 1.5 MB"
-        raise Invalid([Problem("spec", what, "use one task for many items (forEach), or several DAGs")])
+    if rendering.origins and size_of(rendering.spec, SIZE_LIMIT) > SIZE_LIMIT:
+        raise Invalid([too_large()])
     definition = checked(rendering)
     assert definition is not None  # noqa: S101 (nothing is sampled)
     return definition
@@ -58,11 +56,35 @@ def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
         return None
 
 
+def read_spec(data: Any) -> DAGSpec:
+    """A DAG's spec, its tasks one by one. Raises Invalid with everything that is wrong."""
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    if not isinstance(tasks, dict) or not 0 < len(tasks) <= MAX_TASKS:
+        return read(DAGSpec, data)
+    problems: list[Problem] = []
+    found: dict[str, Task] = {}
+    some = dict(islice(tasks.items(), 1))
+    try:
+        spec: DAGSpec | None = read(DAGSpec, {**data, "tasks": some})
+    except Invalid as error:
+        spec, problems = None, [problem for problem in error.problems if not problem.path.startswith("spec.tasks.")]
+    for name, body in pace.each(tasks.items()):
+        try:
+            found[name] = read(Task, body, f"spec.tasks.{name}")
+        except Invalid as error:
+            problems += error.problems
+    if spec is None or problems:
+        raise Invalid(problems)
+    return spec.model_copy(update={"tasks": found})
+
+
 def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> Definition:
-    spec = read(DAGSpec, data)
+    spec = read_spec(data)
     if not spec.tasks:
         raise Invalid([Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")])
-    tasks = {name: merged(spec.defaults, task) for name, task in spec.tasks.items()}
+    tasks = {name: merged(spec.defaults, task) for name, task in pace.each(spec.tasks.items())}
+    if found := lifecycle.too_many(tasks):
+        raise Invalid([found])
     problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown)]
     problems += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
     try:

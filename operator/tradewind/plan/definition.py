@@ -8,7 +8,7 @@ from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Retries
 from tradewind.model.task import Task
-from tradewind.plan import places
+from tradewind.plan import pace, places
 from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
 from tradewind.plan.graph import Graph
 from tradewind.plan.links import Links, links
@@ -58,7 +58,7 @@ class Definition:
                 iterations=task.loop.max_iterations if task.loop else 0,
                 delay=seconds(task.loop.delay) if task.loop and task.loop.delay else 0.0,
             )
-            for name, task in self.tasks.items()
+            for name, task in pace.each(self.tasks.items())
         }
 
     @cached_property
@@ -73,7 +73,7 @@ class Definition:
                     tuple((key, output.type) for key, output in task.outputs.items()),
                     name in self.unknown,
                 )
-                for name, task in self.tasks.items()
+                for name, task in pace.each(self.tasks.items())
             },
         )
 
@@ -164,7 +164,7 @@ class Definition:
         """The tasks that a task's expressions name: it starts when they have ended, whatever its trigger rule says. Tasks without
         such expressions are left out."""
         found: dict[str, tuple[str, ...]] = {}
-        for name, task in self.tasks.items():
+        for name, task in pace.each(self.tasks.items()):
             texts = [text for text, _, _ in places.conditions(task) if text]
             texts += [inner for _, text in places.templated(name, task) if "$[[" in text for inner in expressions(text)]
             scope = self.scope(name)
@@ -178,7 +178,7 @@ class Definition:
     def _setups(self) -> dict[str, set[str]]:
         """The setups of each task that needs some: they may run again after what lies between has succeeded."""
         found: dict[str, set[str]] = {}
-        for name, task in self.tasks.items():
+        for name, task in pace.each(self.tasks.items()):
             setups = set(task.teardown.of) if task.teardown else set()
             for other in set(self.graph.upstream[name]) - setups if setups else ():
                 found.setdefault(other, set()).update(setups)

@@ -69,7 +69,7 @@ def run(program: Program, values: Values) -> Any:
     found = _bound(program.tree.root, given)
     host = pace.current()
     if host and (found.time > LIGHT_TIME or found.memory > LIGHT_MEMORY):
-        return host.evaluate(pace.Evaluation(program.expression, program.variables, given))
+        return host.evaluate(pace.Evaluation(program.expression, program.variables, given, found.time))
     return in_place(program, given, found)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from tradewind.plan import pace
+
 
 class Cycle(ValueError):
     """Tasks depend on each other in a circle. `tasks` names them in order, first and last the same."""
@@ -31,7 +33,7 @@ class Graph:
         """For each task the set of tasks that end before it starts, as bits at their places in `order`."""
         bits = {task: 1 << place for place, task in enumerate(self.order)}
         found: dict[str, int] = {}
-        for task in self.order:
+        for task in pace.each(self.order):
             above = 0
             for dependency in self.upstream[task]:
                 above |= found[dependency] | bits[dependency]
@@ -55,14 +57,14 @@ def graph(dependencies: Mapping[str, Iterable[str]]) -> Graph:
     """The graph of `{task: its dependencies}`. Raises Cycle; dependencies on nothing are the validator's business."""
     upstream = {
         task: tuple(sorted(name for name in set(dependencies[task]) if name in dependencies))
-        for task in sorted(dependencies)
+        for task in pace.each(sorted(dependencies))
     }
     try:
-        order = tuple(TopologicalSorter(upstream).static_order())
+        order = tuple(pace.each(TopologicalSorter(upstream).static_order()))
     except CycleError as error:
         raise Cycle(list(reversed(error.args[1]))) from None
     downstream: dict[str, list[str]] = {task: [] for task in order}
-    for task in order:
+    for task in pace.each(order):
         for dependency in upstream[task]:
             downstream[dependency].append(task)
     return Graph(order, upstream, {task: tuple(names) for task, names in downstream.items()})

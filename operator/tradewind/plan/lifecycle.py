@@ -3,8 +3,23 @@
 from collections.abc import Iterator, Mapping
 
 from tradewind.model.task import Task
+from tradewind.plan import pace
 from tradewind.plan.graph import reach
 from tradewind.plan.problem import Problem
+
+PAIRS = 1_000_000
+"""Teardowns and exit tasks, times all tasks: each of the former may depend on each of the latter."""
+
+
+def too_many(tasks: Mapping[str, Task]) -> Problem | None:
+    """What is wrong with the number of teardowns and exit tasks, which depend on very many others."""
+    found = sum(bool(task.teardown or task.on_exit) for task in tasks.values())
+    if found * len(tasks) <= PAIRS:
+        return None
+    most = (
+        f"a DAG of {len(tasks)} tasks may have {PAIRS // len(tasks)} teardowns and exit tasks, and this one has {found}"
+    )
+    return Problem("spec.tasks", most, "let one of them do the work of several")
 
 
 def dependencies(tasks: Mapping[str, Task]) -> dict[str, set[str]]:
@@ -15,15 +30,15 @@ def dependencies(tasks: Mapping[str, Task]) -> dict[str, set[str]]:
         for other in above:
             downstream.setdefault(other, []).append(name)
     teardowns = {name: frozenset(task.teardown.of) for name, task in tasks.items() if task.teardown}
-    after = {name: reach([name], downstream) for name in teardowns}
-    for name, setups in teardowns.items():
+    after = {name: reach([name], downstream) for name in pace.each(teardowns)}
+    for name, setups in pace.each(teardowns.items()):
         needing = reach(setups, downstream)
         others = {other for other, of in teardowns.items() if of & setups}
         # What comes after this teardown, or after another one of the same setups, is not what needs them.
         beyond = others.union(*(after[other] for other in others))
         found[name] |= {other for other in needing - beyond if not tasks[other].on_exit}
     rest = [name for name, task in tasks.items() if not task.on_exit]
-    for name, task in tasks.items():
+    for name, task in pace.each(tasks.items()):
         if task.on_exit:
             found[name] |= set(rest)
     return found
@@ -34,7 +49,7 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     exits = {name for name, task in tasks.items() if task.on_exit}
     if len(exits) == len(tasks):
         yield Problem("spec.tasks", "all tasks are exit tasks", "leave out onExit of those that do the work")
-    for name, task in tasks.items():
+    for name, task in pace.each(tasks.items()):
         path = f"spec.tasks.{name}"
         if task.teardown and task.on_exit:
             yield Problem(f"{path}.onExit", "a teardown runs at its own time", "leave out onExit or teardown")

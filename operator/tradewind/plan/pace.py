@@ -5,20 +5,24 @@ lets other work have its turn there. Expressions that may take long are handed t
 a pace, as in the CLI and in tests, all is done at once and in place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """An expression, the variables that it was compiled against (dotted names and types), and the values of those that it names."""
+    """An expression, the variables that it was compiled against (dotted names and types), the values of those that it names, and how many
+    microseconds evaluating it takes at most."""
 
     expression: str
     variables: tuple[tuple[str, str], ...]
     values: Mapping[str, Any]
+    time: float = float("inf")
 
 
 class Pace(Protocol):
@@ -49,10 +53,46 @@ def pause() -> None:
         pace.pause()
 
 
+def each(items: Iterable[T]) -> Iterator[T]:
+    """The items, with a pause before each."""
+    for item in items:
+        pause()
+        yield item
+
+
 def spent() -> bool:
     """Whether to stop, after a `pause`: for work that can be taken up again."""
     pace = _current.get()
     return pace is not None and pace.spent
+
+
+class TooLong(Exception):
+    """An expression may take long, and there is no time for that."""
+
+
+class _Hurried:
+    """Has no time for what may take long."""
+
+    def __init__(self, pace: Pace | None) -> None:
+        self._pace = pace
+
+    def pause(self) -> None:
+        if self._pace:
+            self._pace.pause()
+
+    @property
+    def spent(self) -> bool:
+        return self._pace is not None and self._pace.spent
+
+    def evaluate(self, evaluation: Evaluation) -> Any:
+        raise TooLong(evaluation.expression)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """What is inside evaluates nothing that may take long. Raises TooLong."""
+    with at(_Hurried(_current.get())):
+        yield
 
 
 @contextmanager

@@ -12,12 +12,14 @@ from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
 from tradewind.model.template import DAGTemplateSpec, TaskTemplateSpec, TemplateSpec, TemplateUse
+from tradewind.plan import pace
 from tradewind.plan.inputs import Inputs, given
 from tradewind.plan.overlay import BY_NAME, overlaid
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.substitute import Substitution, with_references
+from tradewind.plan.walk import size_of
 
 DEPTH = 8
 """Templates that use each other in a row."""
@@ -62,6 +64,16 @@ class Sort:
 TASK = Sort("TaskTemplate", "task", Task, TaskTemplateSpec)
 DAG = Sort("DAGTemplate", "dag", DAGSpec, DAGTemplateSpec)
 SORTS = {"TaskTemplate": TASK, "ClusterTaskTemplate": TASK, "DAGTemplate": DAG, "ClusterDAGTemplate": DAG}
+
+
+SIZE_LIMIT = 1_400_000
+"""Bytes of what a run is bound to, which has to fit into an object with room for the object's own fields."""
+
+
+def too_large() -> Problem:
+    """What is wrong with a DAG whose templates make it too large."""
+    what = f"more than {SIZE_LIMIT / 1e6:.1f} MB with its templates filled in; a Kubernetes object has at most 1.5 MB"
+    return Problem("spec", what, "use one task for many items (forEach), or several DAGs")
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,8 @@ class Renderer:
     def __init__(self, find: Find) -> None:
         self._find = find
         self._problems: list[Problem] = []
+        self._read: dict[Ref, Any] = {}
+        """Templates that were used before."""
         self._missing: dict[Ref, Place] = {}
         self._unknown: set[str] = set()
         self._origins: dict[str, Place] = {}
@@ -176,10 +190,16 @@ class Renderer:
         )
 
     def _rendered_tasks(self, spec: Any, chain: tuple[Ref, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name, task in _tasks(spec):
+        left = float(SIZE_LIMIT)
+        for name, task in pace.each(_tasks(spec)):
             if "template" in task:
                 base = f"spec.tasks.{name}"
-                yield name, self._task(name, task, base, _place(self._origins, base), chain)
+                found = self._task(name, task, base, _place(self._origins, base), chain)
+                left -= size_of(found, left)
+                if left < 0:  # Ten thousand tasks can use a template of a megabyte.
+                    self._problems.append(too_large())
+                    return
+                yield name, found
 
     def _task(self, name: str, task: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]) -> dict[str, Any]:
         """A task, which stands at `place` and will be found at `base`."""
@@ -234,7 +254,7 @@ class Renderer:
             self._missing.setdefault(ref, place)
             return None
         try:
-            template = read(sort.spec, spec)
+            template = self._read.get(ref) or self._read.setdefault(ref, read(sort.spec, spec))
         except Invalid as error:
             there = Place("", str(ref), place)
             self._problems += [

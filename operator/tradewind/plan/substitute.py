@@ -21,7 +21,7 @@ from tradewind.plan.overlay import overlaid
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
-from tradewind.plan.walk import OMIT, bare, walked
+from tradewind.plan.walk import OMIT, bare, size_of, walked
 
 _IN_SCRIPT = re.compile(r"\$\[\[\s*inputs\.")
 
@@ -132,10 +132,20 @@ class Substitution:
             parts += [("text", text[end : span[0]]), ("value", self._evaluated(inner(text, span)))]
             end = span[1]
         parts.append(("text", text[end:]))
+        self._check_size(parts)
         written = self._assembled(parts, _written)
         if written is None:  # A value must not make an expression together with the text around it.
             written = self._assembled(parts, lambda value: _quoted(literal(value)))
         return text if written is None else written
+
+    def _check_size(self, parts: list[tuple[str, Any]]) -> None:
+        """Raises ExpressionError for a text that would be too long with the inputs in it."""
+        left = float(template.LONGEST)
+        for _, part in parts:
+            left -= size_of(part, left)
+            if left < 0:
+                words = f"with its inputs it is longer than {template.LONGEST // 1024} KiB"
+                raise ExpressionError("inputs", words)
 
     def _assembled(self, parts: list[tuple[str, Any]], write: Callable[[Any], str]) -> str | None:
         """The text; None when it would have other expressions than those meant."""

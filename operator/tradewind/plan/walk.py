@@ -54,3 +54,20 @@ def _member(kind: Any, name: str) -> Any:
                 return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
         return Any
     return get_args(kind)[1] if get_origin(kind) is dict else Any
+
+
+def size_of(value: Any, enough: float) -> float:
+    """About how many bytes a value is as JSON; no more than `enough` of it is looked at, and what stands in several places counts in each."""
+    total = 0.0
+    stack = [value]
+    while stack and total <= enough:
+        item = stack.pop()
+        total += 2
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, dict):
+            total += sum(len(key) + 3 for key in item if isinstance(key, str))
+            stack += item.values()
+        elif isinstance(item, list | tuple):
+            stack += item
+    return total
