@@ -24,7 +24,8 @@ from worlds.world import Body, World, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 WEBHOOK = "tradewind-webhook"
-VALUES = "webhook.enabled=true,webhook.replicas=1"
+VALUES = "webhook.enabled=true,webhook.replicas=1,policies.enabled=false"
+"""Without policies the webhook answers for whose name it is, too."""
 
 
 @dataclass
@@ -148,6 +149,15 @@ def test_nobody_can_write_anothers_name_under_an_edit(installed: Installed) -> N
     assert not allowed and "spec.edits[0].by: 'ada' is not who sends this" in told
 
 
+def test_nobody_decides_in_anothers_name_nor_by_creating(installed: Installed) -> None:
+    asked = {"run": "r", "task": "ok"}
+    allowed, told = installed.tried(document("Approval", {**asked, "decision": "Approved", "by": "ada"}, "forged"))
+    assert not allowed and "spec.decision: an approval is not made with a decision" in told
+    assert installed.apply(document("Approval", asked, "asked"))[0]
+    allowed, told = installed.tried(document("Approval", {**asked, "decision": "Approved", "by": "ada"}, "asked"))
+    assert not allowed and "spec.by: 'ada' is not who sends this" in told
+
+
 def test_what_can_be_mended_beside_the_dag_is_a_warning(installed: Installed) -> None:
     allowed, told = installed.tried(templated(serviceAccountName="absent"))
     assert allowed and "Warning: spec.tasks.a.podTemplate: not tried:" in told and '"absent" not found' in told
@@ -186,6 +196,10 @@ async def test_without_it_the_operator_says_what_is_wrong_and_old_mistakes_can_b
             return "in a circle" in installed.kubectl("get", "dag", "old", "-o", path)
 
         await eventually(judged)
+        edits = [{"action": "Skip", "tasks": ["a"], "by": "ada"}]
+        allowed, told = installed.tried(document("DAGRun", {"dag": "later", "edits": edits}, "r"))
+        assert not allowed and "names.tradewind.dev" in told, "nobody could tell whose it is"
+        assert installed.tried(document("DAGRun", {"dag": "later"}, "r"))[0], "whatever bears no name is taken"
     finally:
         await installed.scaled(1)
     await installed.answering()
