@@ -15,7 +15,7 @@ from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import LEASES, PODS
 from worlds.marks import fan, marked, marking, running
 from worlds.real import real
-from worlds.world import World, eventually
+from worlds.world import LEASE, World, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -51,13 +51,15 @@ async def test_evicted_and_drained_pods_run_again_and_spend_no_retry_of_the_user
 
 
 async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World) -> None:
-    first, second = (world.start_operator("--identity", name, "--lease-name", "handed") for name in ("one", "two"))
+    first, second = (
+        world.start_operator("--identity", name, "--lease-name", f"{LEASE}-handed") for name in ("one", "two")
+    )
     try:
         async with world.client() as client:
 
             async def holder() -> Any:
                 with contextlib.suppress(ApiError):
-                    return (await client.get(LEASES, world.namespace, "handed"))["spec"].get("holderIdentity")
+                    return (await client.get(LEASES, world.namespace, f"{LEASE}-handed"))["spec"].get("holderIdentity")
 
             leader = await eventually(holder, 60)
             run = await world.start(client, marked(world, "handed", {"a": marking("a", 3), "b": marking("b", 1, "a")}))

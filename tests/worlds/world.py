@@ -24,6 +24,9 @@ Body = dict[str, Any]
 IMAGE = f"ghcr.io/tradewind-dev/tradewind:{metadata.version('tradewind')}"
 """Tradewind's own image, as `cluster.load_image("operator")` brings it to a cluster."""
 
+LEASE = "tests-tradewind-reading"
+"""The name of their Lease, which the policies for both accounts let them write (worlds/accounts.py)."""
+
 
 @dataclass
 class World:
@@ -78,8 +81,8 @@ class World:
             "--lease-namespace",
             self.namespace,
         ]  # flags can say otherwise
-        if "identity" in env:
-            command += ["--lease-name", env.pop("identity")]
+        identity = env.pop("identity", "")
+        command += ["--lease-name", f"{LEASE}-{identity}" if identity else LEASE]
         command += flags
         with self.log.open("ab") as output:
             return subprocess.Popen(
