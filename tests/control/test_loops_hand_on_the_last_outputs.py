@@ -24,7 +24,7 @@ def view(**status: Any) -> View:
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
     made = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", **status}}))
-    made.bind(LOOP, (), 0.0, 0.0, None)
+    made.bind(LOOP, (), 0.0, 0.0)
     return made
 
 

@@ -59,7 +59,7 @@ class World:
     async def sees(self, *pods: Pod) -> tuple[list[int], list[str]]:
         """Which attempts start now, and the reasons of what holds others up."""
         known = {pod.metadata.name: pod for pod in pods}
-        board = self.view.bind(DAG, known, 0.0, 0.0, None)
+        board = self.view.bind(DAG, known, 0.0, 0.0)
         self.view.changed.update(known)
         self.view.absorb(known, 0.0)
         self.launcher.numbers = []

@@ -100,6 +100,6 @@ def test_a_run_takes_no_pod_for_an_attempt_whose_name_it_does_not_have(changed: 
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     view = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
     pods = {"r-a-1": parse_pod(orjson.dumps(Api(0.0).pod("r-a-1", RUN, START, **changed)))}
-    board = view.bind(DAG, pods, 0.0, 0.0, None)
+    board = view.bind(DAG, pods, 0.0, 0.0)
     view.absorb(pods, 0.0)
     assert {"a", "b"} <= {start.key for start in board.decide(0.0).starts} and not view.pods

@@ -58,7 +58,7 @@ class Runs:
     async def start(self, uid: str) -> list[str]:
         """A pass of a run: the reasons of what waits."""
         view = self.views[uid]
-        board = view.bind(DAG, [], 0.0, 0.0, None)
+        board = view.bind(DAG, [], 0.0, 0.0)
         starter = Starter(self.launcher, self.book, self.pods)
         holds, _ = await starter.start(view, board, board.decide(0.0), 0.0, None)
         return [hold.reason for hold in holds]

@@ -27,7 +27,7 @@ def caller(attempts: str) -> tuple[View, Board]:
     view = View(
         read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", "attempts": attempts}})
     )
-    board = view.bind(DAG, [], 0.0, 0.0, None)
+    board = view.bind(DAG, [], 0.0, 0.0)
     board.decide(0.0)
     return view, board
 

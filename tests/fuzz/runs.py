@@ -32,11 +32,11 @@ def planned(status: Any, **spec: Any) -> runstatus.Status:
     """What the operator would write over this status. Raises ValueError where it can't be read."""
     run = read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": status})
     view = View(run)
-    board = view.bind(DEFINITION, {}, 0.0, 0.0, None)
+    board = view.bind(DEFINITION, {}, 0.0, 0.0)
     view.absorb({}, 0.0)
     written = runstatus.current(view, board, board.decide(0.0), [], 1_767_300_000.0)
     again = View(
         read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": runstatus.merged(run.status, written)})
     )
-    again.bind(DEFINITION, {}, 0.0, 0.0, None).decide(0.0)
+    again.bind(DEFINITION, {}, 0.0, 0.0).decide(0.0)
     return written

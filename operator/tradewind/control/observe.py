@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from tradewind.control.belonging import attempt_of
 from tradewind.control.references import references
 from tradewind.kube.pod import FETCH, STORE, ContainerState, Pod, Terminated
+from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.value import Output
 from tradewind.plan.artifacts import KEY
 from tradewind.plan.attempt import Attempt
@@ -100,12 +99,13 @@ def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output
             return Ended(_attempt(pod, terminated, "OutputInvalid"), f"{problem}; write it to $TRADEWIND_OUTPUTS")
         return Ended(_attempt(pod, terminated))
     try:
-        outputs = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return _unreadable(pod, terminated, f"not JSON ({error})")
+        outputs = read_json(text, limit=OUTPUTS_LIMIT)
+    except OutOfBounds as error:
+        what = f"{error.path} {error.problem}" if error.path else f"are{error.problem.removeprefix('is')}"
+        return _unreadable(pod, terminated, what)
     if not isinstance(outputs, dict):
         kind = {list: "a list", str: "a string", bool: "a boolean", type(None): "null"}.get(type(outputs), "a number")
-        return _unreadable(pod, terminated, kind)
+        return _unreadable(pod, terminated, f"are {kind}")
     if problem := outputs_problem(declared, outputs):
         return Ended(_attempt(pod, terminated, "OutputInvalid"), problem)
     return Ended(_attempt(pod, terminated), outputs=outputs)
@@ -129,7 +129,7 @@ def _stored(end: Ended, store: Terminated | None) -> Ended:
 
 def _unreadable(pod: Pod, terminated: Terminated | None, what: str) -> Ended:
     example = json.dumps({"rows": 42})
-    message = f"the outputs must be one JSON object, but are {what}: write e.g. {example} to $TRADEWIND_OUTPUTS, once"
+    message = f"the outputs must be one JSON object, but {what}: write e.g. {example} to $TRADEWIND_OUTPUTS, once"
     return Ended(_attempt(pod, terminated, "OutputInvalid"), message)
 
 

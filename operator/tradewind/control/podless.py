@@ -24,7 +24,7 @@ from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Live, Plan, Start
-from tradewind.plan.params import outputs_problem
+from tradewind.plan.params import accepted
 
 log = logging.getLogger(__name__)
 AGAIN = 5.0
@@ -191,11 +191,12 @@ class Podless:
         self._wake(uid)
 
     def _done(self, doing: Doing, start: Start, since: int, task: Task, outputs: dict[str, Any]) -> None:
-        if problem := outputs_problem(task.outputs, outputs):
+        plain, problem = accepted(task.outputs, outputs)
+        if problem:
             doing.ended.append(self._failure(start, since, "OutputInvalid", problem))
         else:
             attempt = Attempt(start.key, start.number, since, max(since, int(self._clock())))
-            doing.ended.append(Ended(attempt, "", outputs))
+            doing.ended.append(Ended(attempt, "", plain))
 
     def _failure(self, start: Start, since: int, reason: str, message: str) -> Ended:
         return Ended(Attempt(start.key, start.number, since, max(since, int(self._clock())), reason), message)
@@ -216,8 +217,9 @@ class _Listener:
         self.podless.say(self.uid, self.doing, self.key, replace(live, reason=reason, message=message))
 
     def end(self, reason: str, message: str, outputs: dict[str, Any]) -> None:
-        if not reason and (problem := outputs_problem(self.declared, outputs)):
-            reason, message, outputs = "OutputInvalid", problem, {}
+        outputs, problem = accepted(self.declared, outputs) if not reason else ({}, "")
+        if problem:
+            reason, message = "OutputInvalid", problem
         self.podless.end(self.uid, self.doing, self.key, reason, message, outputs)
 
 

@@ -2,20 +2,22 @@
 
 from typing import Any
 
-import orjson
-
 from tradewind.kube.pod import Terminated
+from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.plan.artifacts import KEY
 
 REASONS = frozenset({"ArtifactMissing", "ArtifactMismatch", "ArtifactError"})
+
+MESSAGE_LIMIT = 12_288
+"""Bytes of the termination messages of a pod's containers together, Kubernetes' own limit."""
 
 
 def references(ended: Terminated | None) -> tuple[str, str, dict[str, Any]]:
     """Reason and message when the attempt fails for them, else the references."""
     said: Any = None
     try:
-        said = orjson.loads(ended.message) if ended else None
-    except orjson.JSONDecodeError:
+        said = read_json(ended.message, limit=MESSAGE_LIMIT) if ended else None
+    except OutOfBounds:
         said = None
     if not isinstance(said, dict):
         return "ArtifactError", _silent(ended), {}

@@ -4,7 +4,7 @@ import contextlib
 from typing import Any
 
 from tradewind.control.revisions import Revisions
-from tradewind.control.view import View
+from tradewind.control.view import View, belongs
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Conflict, NotFound
 from tradewind.kube.fairqueue import Lane
@@ -32,6 +32,12 @@ class Remover:
                 await self._delete(pod, grace=_grace(view, stop))
         for pod in view.lingering.values():
             await self._delete(pod)
+
+    async def stop_all(self, view: View) -> None:
+        """Ends everything that a run has under way."""
+        for pod in list(self._pods.of(view.run.uid).values()):
+            if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, view.run):
+                await self._delete(pod)
 
     async def clean(self, view: View) -> None:
         """Deletes the pods that the DAG of a run that has ended does not keep."""

@@ -11,6 +11,7 @@ from tradewind.control.approvals import Approvals
 from tradewind.control.asking import reworked
 from tradewind.control.begin import Beginner
 from tradewind.control.cancel import cancel
+from tradewind.control.ending import End, Ender, breaks
 from tradewind.control.events import EventSink
 from tradewind.control.holders import Holders
 from tradewind.control.http import Sender
@@ -25,7 +26,7 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.runstatus import Asked
 from tradewind.control.runwatch import RunInformer
-from tradewind.control.save import save
+from tradewind.control.save import StatusTooLarge, save
 from tradewind.control.sensortasks import SensorTasks
 from tradewind.control.starting import PER_PASS, Starter
 from tradewind.control.status import Packed
@@ -38,14 +39,11 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import Pod
-from tradewind.kube.reflector import UNREADABLE
 from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
-from tradewind.model.duration import seconds, stamp
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
-from tradewind.plan.definition import Definition
 from tradewind.plan.pool import PoolId
 from tradewind.plan.shard import WHOLE, Owned
 
@@ -99,6 +97,7 @@ class RunReconciler:
         self.podless = Podless(worker, self.sensors, self.wake, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
+        self._ender = Ender(client, revisions, self._remover, self.podless, self._save, self.queue.add_at, clock)
         self._beginner = Beginner(client, revisions, templates, backfilled, clock)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing, events)
 
@@ -164,7 +163,7 @@ class RunReconciler:
             log.log(logging.INFO if isinstance(error, Conflict) else logging.WARNING, "run %s: %s", name, error)
         else:
             log.error("run %s: %s", name, error, exc_info=error)
-            if view and isinstance(error, UNREADABLE):
+            if view:
                 self.unreadable.add(view.run, f"the run can't go on: {type(error).__name__}: {error}"[:1_024])
         return error.retry_after if isinstance(error, Unavailable) else None
 
@@ -183,9 +182,15 @@ class RunReconciler:
                     self.queue.add(uid)
                 else:
                     await self._reconcile(view, woken_at)
+                view.broken = 0
             except Conflict:
                 await self._refresh(view)
                 raise  # And once more a little later: another operator that does the same must not keep us busy, nor we it.
+            except StatusTooLarge as error:
+                await self._ender.end(view, End("Failed", "StatusTooLarge", str(error)))
+            except Exception as error:
+                if not breaks(error) or not await self._ender.ended(view, error):
+                    raise
 
     async def _refresh(self, view: View) -> None:
         """Our picture of the run is old: get the new one."""
@@ -215,8 +220,9 @@ class RunReconciler:
             words = f"revision {run.status['revision']} was deleted: the run can't go on without its DAG's spec"
             await self._save(view, run, runstatus.stillborn(run, "Failed", "RevisionLost", words, self._clock()))
             return
-        now = asyncio.get_running_loop().time()
-        board, run = self._bound(view, definition, now), view.run
+        now, run = asyncio.get_running_loop().time(), view.run
+        elapsed = runstatus.elapsed(run, self._clock())  # From here on the loop's clock counts.
+        board = view.bind(definition, self.pods.of(run.uid), now, elapsed, self._light)
         view.absorb(self.pods.of(run.uid), now)
         self.podless.tell(view, board, now)
         decided = board.decide(now)
@@ -243,14 +249,6 @@ class RunReconciler:
             if at is not None:
                 self.queue.add_at(run.uid, at)
         await self._write(view, run, board, decided)
-
-    def _bound(self, view: View, definition: Definition, now: float) -> Board:
-        """The run's planner. Its timeout counts from when the run began, by this machine's clock, and goes on by the loop's."""
-        timeout = definition.spec.timeout
-        limit = seconds(timeout) if timeout else None
-        elapsed = runstatus.between(view.run.status.get("startedAt") or "", stamp(self._clock()))
-        began = now if view.run.reopened else now - elapsed
-        return view.bind(definition, self.pods.of(view.run.uid), now, began, limit, self._light)
 
     async def _begin(self, view: View) -> bool:
         """Binds a new run to its DAG's spec. False when it can't begin (now)."""

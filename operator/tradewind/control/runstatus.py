@@ -31,6 +31,11 @@ def between(start: str, end: str) -> float:
     return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
 
 
+def elapsed(run: Run, now: float) -> float:
+    """Seconds since a run began, as its status tells it."""
+    return between(str(run.status.get("startedAt") or duration.stamp(now)), duration.stamp(now))
+
+
 def condition(kind: str, holds: bool | None, reason: str, message: str, run: Run, now: float) -> Status:
     """A condition; its transition time changes only with its status."""
     status = "Unknown" if holds is None else str(holds)
@@ -67,6 +72,29 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
         "duration": "0s",
         "conditions": [
             condition("Started", False, reason, message, run, now),
+            condition("Progressing", False, phase, message, run, now),
+            condition("Succeeded", False, reason, message, run, now),
+        ],
+    }
+
+
+def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> Status:
+    """A run that ends without its planner. What its status says of its tasks stays."""
+    started = run.status.get("startedAt") or duration.stamp(now)
+    lasted = between(started, duration.stamp(now))
+    kept = [item for item in run.status.get("conditions") or [] if item.get("type") in ("Started", "Edited")]
+    return {
+        "observedGeneration": run.generation,
+        "phase": phase,
+        "message": message[:4_096],
+        "startedAt": started,
+        "finishedAt": duration.stamp(now),
+        "duration": duration.text(lasted),
+        "waiting": [],
+        "edited": len(run.edits),
+        "retried": run.rounds,
+        "conditions": [
+            *kept,
             condition("Progressing", False, phase, message, run, now),
             condition("Succeeded", False, reason, message, run, now),
         ],

@@ -4,25 +4,63 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from tradewind.control.run import Run
 from tradewind.control.runstatus import Status, merged
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import Invalid
 from tradewind.kube.fairqueue import Lane
 from tradewind.kube.resources import RUNS
 from tradewind.kube.writes import flow
 
+OBJECT_LIMIT = 1_572_864
+"""Bytes of an object: etcd's limit of a request, unless it was set otherwise."""
+MARGIN = 128 * 1024
+"""Bytes for metadata, with their managed fields, and for what else the spec says."""
+REQUEST_TOO_LARGE = 413
+SMALL = 64 * 1024
+"""Bytes of a status for which the API server has room in any object that it has stored."""
+
+
+class StatusTooLarge(Exception):
+    """A status that the API server would not store."""
+
+
+def stored_size(status: Mapping[str, Any]) -> int:
+    """Bytes that a status takes in the API server's store, whose writer escapes some characters that ours does not."""
+    raw = orjson.dumps(status)
+    longer = 5 * sum(map(raw.count, (b"<", b">", b"&"))) + 4 * sum(map(raw.count, (b"\\b", b"\\f")))
+    return len(raw) + longer + 3 * sum(map(raw.count, ("\u2028".encode(), "\u2029".encode())))
+
+
+def _check_size(run: Run, status: Mapping[str, Any]) -> None:
+    spec = {"params": dict(run.params), "edits": list(run.edits), "reuse": run.reuse}
+    room = OBJECT_LIMIT - MARGIN - stored_size(spec)
+    if (size := stored_size(status)) > max(room, SMALL):
+        raise StatusTooLarge(
+            f"the run's status would be {size // 1024} KiB large, and its object has room for {room // 1024} KiB: hand on the path, size "
+            "and checksum of big results, or divide the DAG"
+        )
+
 
 async def save(client: Client, view: View, run: Run, status: Status) -> Object | None:
     """Writes a status that was worked out of `run`, on condition that the run is still so; the stored run, or None where there is nothing to change. Raises
-    Conflict when it is not, NotFound. The whole status is sent: that costs the API server less than a patch, which it has to merge."""
+    Conflict when it is not, NotFound, StatusTooLarge. The whole status is sent: that costs the API server less than a patch, which it has to merge."""
     wanted = merged(run.status, status)
     if wanted == run.status:
         return None
+    _check_size(run, wanted)
     lane = Lane.NORMAL if wanted["phase"] == run.phase else Lane.URGENT
     began = asyncio.get_running_loop().time()
     with flow(run.namespace, run.uid, lane):
-        stored = await replaced(client, run, wanted)
+        try:
+            stored = await replaced(client, run, wanted)
+        except Invalid as error:
+            if error.status != REQUEST_TOO_LARGE:
+                raise
+            raise StatusTooLarge(f"the API server has no room for the run's status: {error.message}") from None
     view.save_took = asyncio.get_running_loop().time() - began
     return stored
 

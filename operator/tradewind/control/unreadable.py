@@ -35,7 +35,9 @@ class Unreadable:
 
     async def say(self, uid: str) -> None:
         """Writes it into the run. One that has changed since is looked at anew by whoever found it."""
-        run, words = self._found[uid]
+        if uid not in self._found:
+            return  # It was said meanwhile.
+        run, words = found = self._found[uid]
         said: dict[str, Any] = Condition(
             type=TYPE,
             status="False",
@@ -49,7 +51,8 @@ class Unreadable:
             await replaced(self._client, run, {**run.status, "conditions": conditions})
         except (Conflict, NotFound):
             log.info("run %s/%s has changed", run.namespace, run.name)
-        self._found.pop(uid, None)
+        if self._found.get(uid) is found:  # Else there is more to say.
+            del self._found[uid]
 
     def failed(self, uid: str, error: Exception) -> float | None:
         """It could not be written: once more, a little later."""

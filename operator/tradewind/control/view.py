@@ -1,5 +1,6 @@
 """What the operator holds in memory of one run. All of it can be made again from the API server."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from tradewind.control.observe import Alive, Ended, observe, unit_of
 from tradewind.control.run import Run
 from tradewind.control.status import Packed, decode
 from tradewind.kube.pod import Metadata, Pod
+from tradewind.model.bounded import checked
+from tradewind.model.duration import seconds
 from tradewind.plan.attempt import CANCELLED, Attempt, Fixed, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import GATED, Hold, Live, Stop
@@ -18,6 +21,7 @@ from tradewind.plan.definition import Definition
 from tradewind.plan.results import OUTPUTS_LIMIT
 from tradewind.plan.state import State
 
+log = logging.getLogger(__name__)
 Key = tuple[str, int]
 """A task or item, and the number of an attempt."""
 
@@ -77,6 +81,8 @@ class View:
     """Whether it is about to begin, and counts as active."""
     stale: bool = False
     """A list did not have it: it has to be asked for."""
+    broken: int = 0
+    """Passes in a row that failed for what the run is."""
     outputs_size: int = 0
     saved_at: float = float("-inf")
     save_took: float = 0.0
@@ -130,20 +136,19 @@ class View:
         definition: Definition,
         pods: Iterable[str],
         now: float,
-        began: float,
-        timeout: float | None,
+        elapsed: float,
         light: Light = USUAL,
     ) -> Board:
-        """The planner of the run, told all that is known. `now` and `began` are monotonic seconds, `timeout` is seconds; `light` is what
-        the operator may do without a pod."""
+        """The planner of the run, told all that is known. `now` is monotonic seconds, `elapsed` the seconds since the run began; `light`
+        is what the operator may do without a pod."""
         if self.board is None:
-            run = self.run
+            run, timeout = self.run, definition.spec.timeout
             self.board = Board(
                 definition,
                 run.facts,
                 rounds=run.rounds,
-                began=began,
-                timeout=timeout,
+                began=now if run.reopened else now - elapsed,
+                timeout=seconds(timeout) if timeout else None,
                 podless=definition.podless(light.reads(run.namespace), light.requests),
             )
             self._desire(self.board)
@@ -170,8 +175,24 @@ class View:
         for name in self.changed:
             pod = pods.get(name)
             if pod is not None and belongs(pod.metadata, self.run):
-                self._look(board, pod, now)
+                self._look_safely(board, pod, now)
         self.changed.clear()
+
+    def _look_safely(self, board: Board, pod: Pod, now: float) -> None:
+        """What a pod says that nobody expected ends its attempt, and not the pass."""
+        try:
+            self._look(board, pod, now)
+        except Exception as error:
+            log.exception("pod %s/%s of run %s", pod.metadata.namespace, pod.metadata.name, self.run.name)
+            name, number = unit_of(pod)
+            if pod.over and not {(name, number)} & (self.recorded | self.news.keys()):
+                at = (
+                    int(pod.metadata.creation_timestamp.timestamp())
+                    if pod.metadata.creation_timestamp
+                    else self.run.created
+                )
+                words = f"the operator can't take what the pod says ({type(error).__name__}: {error})"
+                self._end(board, Ended(Attempt(name, number, at, at, "OutputInvalid"), words[:1_024]), now)
 
     def finish(self, end: Ended, now: float) -> None:
         """Takes note of the end of an attempt that has no pod, unless another operator has done so."""
@@ -219,7 +240,9 @@ class View:
             numbered.sort(key=lambda attempt: attempt.number)
         self.news, self.outlived = {}, set()
         self.told = {item["task"] for item in status.get("failures") or [] if not item["attempt"]}
-        self.outputs_size = sum(len(orjson.dumps(value)) for value in (status.get("outputs") or {}).values())
+        outputs = checked(status.get("outputs") or {}, name="status.outputs")
+        checked(status.get("params") or {}, name="status.params")
+        self.outputs_size = sum(len(orjson.dumps(value)) for value in outputs.values())
 
     def _look(self, board: Board, pod: Pod, now: float) -> None:
         name, number = unit_of(pod)
@@ -333,7 +356,7 @@ def _cancelled(pod: Pod, run: Run) -> str:
 def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> View:
     """A run as it stands, for people: a view with everything absorbed, whose planner has decided."""
     view = View(run)
-    board = view.bind(definition, pods, 0.0, 0.0, None)
+    board = view.bind(definition, pods, 0.0, 0.0)
     view.absorb(pods, 0.0)
     board.decide(0.0)
     if not run.final and run.desired != "Suspended":

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import DNS_SUBDOMAIN, Anything, Model, Name, ShortText, Timestamp, crd, rule
+from tradewind.model.base import DNS_SUBDOMAIN, Model, Name, Params, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.schedule import Moment
 
@@ -70,7 +70,7 @@ class BackfillSpec(Model):
     """How many of its runs there are at once. The DAG's maxActiveRuns neither counts them nor holds them back."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = -1_000
     """Of the runs that it makes: low, so that other runs get the slots of pools first."""
-    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    params: Params = {}
     """Values for the DAG's params, over those of the trigger; `$[[ ]]` as there."""
     desired_state: Literal["Running", "Suspended", "Cancelled"] = "Running"
     """Suspended: no more runs are made, those that there are go on. Cancelled: they are cancelled too."""

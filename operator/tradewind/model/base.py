@@ -3,8 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from tradewind.model.bounded import params_problem
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -88,6 +90,16 @@ Expression = Annotated[str, Field(max_length=4_096), Role.EXPRESSION]
 """CEL, without `$[[ ]]` around it."""
 
 Anything = Annotated[Any, Field(json_schema_extra=crd(x_kubernetes_preserve_unknown_fields=True))]
+
+
+def _not_too_large(params: dict[str, Any]) -> dict[str, Any]:
+    if problem := params_problem(params):
+        raise ValueError(problem)
+    return params
+
+
+Params = Annotated[dict[str, Anything], Field(max_length=100), AfterValidator(_not_too_large)]
+"""Values for params."""
 Opaque = Annotated[
     dict[str, Any], Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
 ]

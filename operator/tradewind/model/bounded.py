@@ -15,6 +15,8 @@ MAX_DEPTH = 64
 """Levels of lists and objects within each other."""
 MAX_VALUES = 1_000_000
 """Values in one document. One that names the same list again and again (YAML has anchors) can be far larger than it looks."""
+PARAMS_LIMIT = 256 * 1024
+"""Bytes of the params of a run. Its object holds them twice, as they were given and as they are in force, beside all that it tells."""
 SHOWN = 80
 """Characters of foreign content that a message quotes at most."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -134,6 +136,17 @@ class _Walk:
         if not self._nul and "\0" in value:
             raise _Found(f"{subject}contains the character U+0000, which is not possible here")
         return str(value)
+
+
+def params_problem(params: dict[str, Any]) -> str:
+    """What is wrong with the size of params, which are plain data; empty when nothing is."""
+    size = len(orjson.dumps(params))
+    if size <= PARAMS_LIMIT:
+        return ""
+    return (
+        f"are {_size(size)} large together, and a run takes {_size(PARAMS_LIMIT)}: keep large data in a volume or an object store, and give "
+        "the path"
+    )
 
 
 def depth(data: bytes) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Anything, Model, Name, ShortText, Text, crd, rule
+from tradewind.model.base import Model, Name, Params, ShortText, Text, crd, rule
 from tradewind.model.duration import Duration
 from tradewind.model.value import Param
 
@@ -65,5 +65,5 @@ class SubDAG(Model):
 
     name: Name
     """Name of the other DAG, in the same namespace."""
-    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    params: Params = {}
     """Values for its params. `$[[ ]]` is rendered; where it is the whole value, its type is kept."""

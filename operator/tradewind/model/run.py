@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.asset import AssetUpdate
-from tradewind.model.base import Anything, Model, Name, Opaque, ShortText, Timestamp, crd, rule
+from tradewind.model.base import Anything, Model, Name, Opaque, Params, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
 
 Phase = Literal["Queued", "Running", "Succeeded", "Failed", "Cancelled"]
@@ -75,7 +75,7 @@ class DAGRunSpec(Model):
 
     dag: Name
     """Name of the DAG, in the same namespace."""
-    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    params: Params = {}
     """Values for the DAG's params. They are read once, when the run begins: later changes have no effect."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     """Overrides the DAG's priority."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tradewind.model.base import IDENTIFIER, Anything, Model, Name, Opaque, ShortText, crd, rule
+from tradewind.model.base import IDENTIFIER, Model, Name, Opaque, Params, ShortText, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.value import Param
 
@@ -16,7 +16,7 @@ class TemplateUse(Model):
     """Name of the template."""
     cluster: bool = False
     """When true the template is one of the whole cluster; otherwise one in the same namespace."""
-    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    params: Params = {}
     """Values for the template's params: plain, or with `$[[ CEL ]]` that is evaluated when the task starts."""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.asset import Assets
-from tradewind.model.base import Anything, Expression, Model, Name, ShortText, Timestamp, crd, rule
+from tradewind.model.base import Expression, Model, Name, Params, ShortText, Timestamp, crd, rule
 from tradewind.model.completed import Completed
 from tradewind.model.condition import Conditions
 from tradewind.model.event import EventSource
@@ -40,7 +40,7 @@ class TriggerSpec(Model):
     """Name of the DAG, in the same namespace."""
     description: ShortText = ""
     """What it is for."""
-    params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
+    params: Params = {}
     """Values for the DAG's params. `$[[ ]]` is rendered; where it is the whole value, its type is kept. All expressions know
     `run.logicalDate`, `run.date`, `run.intervalStart`, `run.intervalEnd`, and what the source gives besides."""
     when: Expression = ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from tradewind.model.asset import Produces
 from tradewind.model.base import DNS_LABEL, IDENTIFIER
+from tradewind.model.bounded import params_problem
 from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
@@ -53,6 +54,8 @@ def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 def params(spec: DAGSpec) -> Iterator[Problem]:
     """Params and outputs whose bounds or defaults don't fit their types."""
     yield from declared(spec.params, lambda param: problem_with(param, param.default, ""))
+    if words := params_problem({name: param.default for name, param in spec.params.items()}):
+        yield Problem("spec.params", f"their defaults {words}")
     for name, task in pace.each(spec.tasks.items()):
         for key, output in task.outputs.items():
             path = f"spec.tasks.{name}.outputs.{key}"

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
-from tradewind.model.bounded import OutOfBounds, checked
+from tradewind.model.bounded import OutOfBounds, checked, params_problem
 from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan.cel import ExpressionError
@@ -172,7 +172,19 @@ def resolve(
             problems.append(Problem(f"{root}.{name}", "required", f"give {_ARTICLE[param.type]}"))
             continue
         values[name] = float(value) if param.type == "number" and fits("number", value) else value
+    if not problems and (words := params_problem(values)):
+        problems.append(Problem(root, words))
     return values, problems
+
+
+def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a task without a pod handed on, as plain data, and what is wrong with it; that is empty when nothing is."""
+    try:
+        plain = checked(dict(outputs))
+    except OutOfBounds as error:
+        return {}, f"output {error}"
+    problem = outputs_problem(declared, plain)
+    return {} if problem else plain, problem
 
 
 def outputs_problem(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import evaluate
 from tradewind.plan.ledger import Ledger
@@ -21,10 +22,11 @@ def results(ledger: Ledger) -> dict[str, Any]:
     for name, expression in definition.spec.outputs.items():
         try:
             value = evaluate(expression, definition.final_scope, ledger.run.values(), ledger.of_task)
-            # As the API server will have it: nothing that JSON has no word for.
-            found[name] = json.loads(json.dumps(value, allow_nan=False, default=str))
-        except (ExpressionError, ValueError) as error:
+            found[name] = checked(value, name=f"spec.outputs.{name}")
+        except ExpressionError as error:
             raise NoResult(f"spec.outputs.{name}: {error}") from None
+        except OutOfBounds as error:
+            raise NoResult(f"{error.path}: {error.problem}") from None
     if found and _size(found) + sum(map(_size, ledger.outputs.values())) > OUTPUTS_LIMIT:
         raise NoResult(
             f"spec.outputs: with them the run would hold more than {OUTPUTS_LIMIT // 1024} KiB of outputs: hand on the path, size and "
