@@ -139,8 +139,11 @@ class _Walk:
 
 
 def params_problem(params: dict[str, Any]) -> str:
-    """What is wrong with the size of params, which are plain data; empty when nothing is."""
-    size = len(orjson.dumps(params))
+    """What is wrong with the size of params; empty when nothing is."""
+    try:
+        size = len(orjson.dumps(params))
+    except orjson.JSONEncodeError as error:
+        return f"can't be written as JSON: {error}"
     if size <= PARAMS_LIMIT:
         return ""
     return (
