@@ -203,7 +203,7 @@ def test_pending_timeout_counts_from_when_the_last_scheduling_gate_is_gone() -> 
     meta = {"name": "r", "namespace": "ns", "uid": "run-uid", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     view = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
-    board = view.bind(define({"tasks": {"a": {"image": "x", "pendingTimeout": "30s"}}}), [], 0.0, 0.0, None)
+    board = view.bind(define({"tasks": {"a": {"image": "x", "pendingTimeout": "30s"}}}), [], 0.0, 0.0)
 
     def stops(found: Pod, now: float) -> list[str]:
         view.changed.add("r-a-1")
