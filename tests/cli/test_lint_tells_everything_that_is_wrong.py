@@ -106,3 +106,26 @@ def test_objects_of_others_are_passed_over(tmp_path: Path) -> None:
 def test_standard_input_is_a_file_too() -> None:
     done = lint("-", input=document("DAG", "d", "{tasks: {}}"))
     assert done.exit_code == 1 and done.stdout.startswith("-:4:8: spec.tasks")
+
+
+def of(namespace: str, text: str) -> str:
+    return text.replace("metadata: {", f"metadata: {{namespace: {namespace}, ")
+
+
+@pytest.mark.parametrize(
+    ("namespace", "allow", "refused"),
+    [
+        ("a", "{namespaces: [a]}", False),
+        ("b", "{namespaces: [a]}", True),
+        ("b", "{namespaceSelector: {matchLabels: {x: y}}}", False),
+        ("", "{namespaces: [a]}", False),
+    ],
+)
+def test_a_claim_is_refused_that_a_cluster_pool_beside_it_does_not_allow(
+    namespace: str, allow: str, refused: bool
+) -> None:
+    dag = document("DAG", "d", "{tasks: {t: {image: x, pools: [{kind: ClusterPool, name: lic}]}}}")
+    pool = document("ClusterPool", "lic", f"{{slots: 1, allow: {allow}}}")
+    done = lint("-", input=f"{of(namespace, dag) if namespace else dag}---\n{pool}")
+    words = "spec.tasks.t.pools[0].name: ClusterPool 'lic' takes no claims of namespace b"
+    assert (done.exit_code == 1 and words in done.stdout) if refused else done.exit_code == 0

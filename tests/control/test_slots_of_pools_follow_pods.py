@@ -1,10 +1,13 @@
 """Slots of a pool are held by live pods, and by what may have become one: never by nothing, nor by nobody."""
 
 import asyncio
+from collections import Counter
 from typing import Any, cast
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tradewind.control.holders import Holders
 from tradewind.control.launch import Launched, Launcher
 from tradewind.control.pools import PoolBook, User
@@ -15,9 +18,11 @@ from tradewind.kube.errors import NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.pod import Owner, Pod
 from tradewind.kube.resources import Resource
+from tradewind.model.pool import PoolClaim
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Start
 from tradewind.plan.define import define
+from tradewind.plan.problem import Invalid
 from worlds.world import eventually
 
 from control.pods import pod, terminated
@@ -157,3 +162,107 @@ async def test_a_pod_holds_its_slots_until_it_is_known_whether_there_is_its_run(
     assert runs.book.used(POOL) == 1
     await holders.check(("ns", "r", "made-up"))
     assert runs.book.used(POOL) == 0
+
+
+# ClusterPools.
+
+LICENCES = ("ClusterPool", "", "lic")
+SHARED = PoolClaim(name="lic", kind="ClusterPool")
+
+
+class Shared:
+    """A ClusterPool of two slots, and who asks for them."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.woken: list[str] = []
+        self.book = PoolBook(self.woken.append, lambda _: None)
+        self.pool(**spec)
+
+    def pool(self, **spec: Any) -> None:
+        body = {"kind": "ClusterPool", "metadata": {"name": "lic"}, "spec": {"slots": 2, **spec}}
+        self.book.pool_seen(body, False)
+
+    def ask(self, namespace: str, run: str, number: int = 1, priority: int = 0, now: float = 0.0) -> int:
+        starts = [Start("a", at, 1, "", priority, (SHARED,)) for at in range(number)]
+        return len(self.book.ask(User(namespace, run, run, ""), starts, {(SHARED,): number}, now))
+
+    def labelled(self, **labels: str) -> None:
+        self.book.namespace_seen({"metadata": {"name": "b", "labels": labels}}, False)
+
+
+async def test_slots_go_by_namespace_first_whoever_has_asked_and_how_urgently() -> None:
+    shared = Shared()
+    assert shared.ask("a", "a0", 2) == 2
+    assert [shared.ask("a", f"a{at}", priority=1_000_000) for at in range(1, 50)] == [0] * 49
+    assert shared.ask("b", "b0", now=1.0) == 0
+    shared.book.give_back("a0", "a[0]")
+    await asyncio.sleep(0)
+    assert shared.woken == ["b0"]
+    assert shared.ask("a", "a1", priority=1_000_000, now=2.0) == 0, "it is the turn of the other namespace"
+    assert shared.ask("b", "b0", now=2.0) == 1
+    shared.book.give_back("a0", "a[1]")
+    assert shared.ask("b", "b1", now=3.0) == 0 and shared.ask("a", "a1", priority=1_000_000, now=3.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("allow", "reason"),
+    [
+        (None, "PoolFull"),
+        ({"namespaces": ["a"]}, "PoolNotAllowed"),
+        ({"namespaces": ["a", "b"]}, "PoolFull"),
+        ({"namespaceSelector": {"matchLabels": {"licensed": "yes"}}}, "PoolFull"),
+        ({"namespaceSelector": {"matchLabels": {"licensed": "no"}}}, "PoolNotAllowed"),
+        ({"namespaceSelector": {}}, "PoolFull"),
+        ({}, "PoolNotAllowed"),
+    ],
+)
+async def test_a_cluster_pool_says_which_namespaces_may_claim_it(allow: dict[str, Any] | None, reason: str) -> None:
+    shared = Shared(**({} if allow is None else {"allow": allow}))
+    shared.labelled(licensed="yes")
+    assert shared.ask("b", "b0") == (reason == "PoolFull")
+    assert shared.book.why((SHARED,), "b")[0] == reason
+
+
+async def test_who_waits_looks_again_when_it_is_allowed_and_is_in_nobodys_way_before() -> None:
+    shared = Shared(allow={"namespaces": ["a"], "namespaceSelector": {"matchLabels": {"licensed": "yes"}}})
+    assert shared.ask("b", "b0", 2) == 0 and shared.ask("a", "a0", now=1.0) == 1
+    shared.labelled(licensed="yes")
+    assert shared.woken[-1] == "b0" and shared.ask("b", "b0", 2, now=2.0) == 1
+    shared.woken.clear()
+    shared.pool(slots=3)
+    assert "b0" in shared.woken
+
+
+async def test_an_allow_that_can_not_be_read_opens_nothing() -> None:
+    shared = Shared(allow={"namespaces": ["a"]})
+    with pytest.raises(Invalid):
+        shared.pool(allow={"namespaces": 7})
+    assert shared.book.why((SHARED,), "b")[0] == "PoolNotAllowed"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.sampled_from(["ask", "ask", "back", "forget"])))
+)
+def test_what_is_summed_up_is_what_pods_hold(steps: list[tuple[str, int, str]]) -> None:
+    async def play() -> None:
+        shared = Shared(slots=4)
+        for now, (namespace, at, what) in enumerate(steps):
+            run = f"{namespace}{at}"
+            if what == "ask":
+                shared.ask(namespace, run, at + 1, now=float(now))
+            elif what == "back":
+                shared.book.give_back(run, "a[0]")
+            else:
+                shared.book.forget(run)
+            holders = list(shared.book.held[LICENCES].values())
+            assert shared.book.used(LICENCES) == sum(slots for _, slots in holders) <= 4
+            sums = {namespace: pools[LICENCES] for namespace, pools in shared.book._by_namespace.items()}
+            assert sums == Counter(user.namespace for user, _ in holders)
+            assert dict(shared.book._by_run) == Counter(user.uid for user, _ in holders)
+            waiting = {
+                claim.run for line in shared.book._lines.of(lambda _: True) for claim in line.claims[line.turns[0][3]]
+            }
+            assert waiting <= shared.book.waiting.keys()
+
+    asyncio.run(play())

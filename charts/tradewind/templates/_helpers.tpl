@@ -65,8 +65,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   verbs: [get]
 {{- end }}
 - apiGroups: [""]
-  resources: [pods]
-  verbs: [list, watch, create, delete]
+  resources: [pods] # get: a pod of which a watch says that it is gone is asked for by name
+  verbs: [get, list, watch, create, delete]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [""]
+  resources: [namespaces] # their labels decide who may claim a ClusterPool (spec.allow)
+  verbs: [list, watch]
+{{- end }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tradewind.cli.beside import not_allowed
 from tradewind.cli.manifest import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control.review import User, against, pod_problems
@@ -49,6 +50,8 @@ def review(documents: Sequence[Document]) -> Review:
             if isinstance(result.content, User) and not result.problems:
                 users.append((document, result.content))
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
+    for document, problem in not_allowed(documents, known):
+        found.refusals.append(document.refusal(problem.path, str(problem)))
     for document, spec in users:
         dag = known.get((document.namespace, spec.dag))
         for problem in against(dag.spec.params, spec) if dag else ():

@@ -39,7 +39,17 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.connection import Connection
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.objectinformer import ObjectInformer
-from tradewind.kube.resources import APPROVALS, BACKFILLS, CLUSTER_POOLS, DAGS, POOLS, TEMPLATES, TRIGGERS, Resource
+from tradewind.kube.resources import (
+    APPROVALS,
+    BACKFILLS,
+    CLUSTER_POOLS,
+    DAGS,
+    NAMESPACES,
+    POOLS,
+    TEMPLATES,
+    TRIGGERS,
+    Resource,
+)
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
@@ -279,6 +289,7 @@ class Engine:
         }
         if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
             kinds[CLUSTER_POOLS] = self._pool
+            kinds[NAMESPACES] = self.runs.book.namespace_seen
         templates = [resource for resource in TEMPLATES.values() if resource.namespaced or not self._namespaces]
         return kinds | dict.fromkeys(templates, self._template)
 

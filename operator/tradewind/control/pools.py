@@ -9,10 +9,16 @@ from typing import Any
 from tradewind.control.observe import unit_of
 from tradewind.kube.client import Object
 from tradewind.kube.pod import CLUSTER_POOL, POOL, RUN, Pod
-from tradewind.model.pool import PoolClaim
+from tradewind.model.pool import PoolAllow, PoolClaim
+from tradewind.plan.allow import admits, refusal
 from tradewind.plan.decision import Start
+from tradewind.plan.lines import Lines
 from tradewind.plan.pool import Claim, PoolId, allot
+from tradewind.plan.read import read
 from tradewind.plan.shard import WHOLE, Owned
+
+SERVED = 10_000
+"""Namespaces of which is remembered when they last got slots."""
 
 
 def pool_id(claim: PoolClaim, namespace: str) -> PoolId:
@@ -55,9 +61,20 @@ class PoolBook:
         self._pods: dict[str, list[PoolId]] = {}
         self._nobodys: set[str] = set()
         """Pods (namespace/name) that say they hold slots, and are of no run."""
+        self._used: Counter[PoolId] = Counter()
+        self._by_namespace: defaultdict[str, Counter[PoolId]] = defaultdict(Counter)
+        self._by_run: Counter[str] = Counter()
+        """Sums over `held`: of pools and of namespaces those of this shard only."""
         self.waiting: dict[str, Waiting] = {}
+        self._lines = Lines()
+        self._allow: dict[PoolId, PoolAllow] = {}
+        """Who may claim a ClusterPool, of those that not everybody may."""
+        self._labels: dict[str, Mapping[str, str]] = {}
+        """Of namespaces."""
         self._since: dict[tuple[str, str], float] = {}
         self._served: dict[str, float] = {}
+        """When (monotonic seconds) each run, and each namespace, last got slots."""
+        self._served_namespace: dict[str, float] = {}
         self._unsure: defaultdict[str, set[str]] = defaultdict(set)
         """By run, tasks and items that hold slots for a pod of which nobody knows whether it was made."""
         self._checking: asyncio.Handle | None = None
@@ -68,19 +85,38 @@ class PoolBook:
         """A Pool or ClusterPool was created, changed or deleted."""
         meta = body["metadata"]
         pool = (body["kind"], meta.get("namespace", ""), meta["name"])
+        before = self.capacity.get(pool), self._allow.get(pool)
         if deleted:
             self.capacity.pop(pool, None)
+            self._allow.pop(pool, None)
         else:
-            slots = int(body["spec"]["slots"])
+            slots, allow = int(body["spec"]["slots"]), None
             if body["kind"] == "ClusterPool":
-                slots = self._owned.portion(slots)
-            if self.capacity.get(pool) == slots:
+                slots, said = self._owned.portion(slots), body["spec"].get("allow")
+                allow = None if said is None else read(PoolAllow, said, "spec.allow")
+            if before == (slots, allow):
                 return
             self.capacity[pool] = slots
+            self._allow.pop(pool, None)
+            if allow:
+                self._allow[pool] = allow
         self._touch([pool])
+        self._wake_those(lambda waiting: any(pool in claim.slots for claim in waiting.claims))
+
+    def namespace_seen(self, body: Object, deleted: bool) -> None:
+        """A namespace was created, changed or deleted."""
+        name, found = body["metadata"]["name"], body["metadata"].get("labels") or {}
+        if deleted:
+            self._labels.pop(name, None)
+        elif self._labels.get(name) != found:
+            self._labels[name] = found
+            self._wake_those(lambda waiting: waiting.user.namespace == name)
+
+    def _wake_those(self, wanted: Callable[[Waiting], bool]) -> None:
+        """At least what these runs are told to wait for may be something else now."""
         for uid, waiting in list(self.waiting.items()):
-            if any(pool in claim.slots for claim in waiting.claims):
-                self._wake(uid)  # At least what it is told to wait for may be something else now.
+            if wanted(waiting):
+                self._wake(uid)
 
     def pod_seen(self, pod: Pod) -> bool:
         """A pod was created, changed or deleted; whether it holds slots since now."""
@@ -120,7 +156,7 @@ class PoolBook:
                 continue
             slots = {pool_id(item, user.namespace): item.slots for item in start.pools}
             since = self._since.setdefault((user.uid, start.key), now)
-            claims.append(Claim(user.uid, start.key, slots, start.priority, since))
+            claims.append(Claim(user.namespace, user.uid, start.key, slots, start.priority, since))
         if not claims:
             self.wants_none(user.uid)
             return holding
@@ -128,19 +164,27 @@ class PoolBook:
         for pools, number in total.items():
             for item in pools:
                 counts[pool_id(item, user.namespace)] += number
-        self.waiting[user.uid] = Waiting(user, claims, counts)
+        self._line_up(user.uid, claims)
         granted = {claim.key: claim for claim in self._allot(now) if claim.run == user.uid}
         for key, claim in granted.items():
-            self._served[user.uid] = now
+            self._serve(claim, now)
             self._since.pop((user.uid, key), None)
             counts.subtract(dict.fromkeys(claim.slots, 1))
             self._hold(_pending(user.uid, key), User(user.namespace, user.run, user.uid, key), dict(claim.slots))
-        left = [claim for claim in claims if claim.key not in granted]
-        self.waiting[user.uid].claims = left
-        if not left:
-            del self.waiting[user.uid]
+        self.waiting.pop(user.uid, None)
+        if left := [claim for claim in claims if claim.key not in granted]:
+            self.waiting[user.uid] = Waiting(user, left, counts)
+        if granted:
+            self._line_up(user.uid, left)
         self._touch(counts)
         return holding | set(granted)
+
+    def _serve(self, claim: Claim, now: float) -> None:
+        self._served[claim.run] = now
+        self._served_namespace.pop(claim.namespace, None)
+        self._served_namespace[claim.namespace] = now
+        if len(self._served_namespace) > SERVED:
+            del self._served_namespace[next(iter(self._served_namespace))]
 
     def settled(self, uid: str, key: str) -> None:
         """Nothing stands for a start's pod any more: it holds its slots itself, as `pod_seen` was told, or it is over, or there is none."""
@@ -151,12 +195,12 @@ class PoolBook:
 
     def unsure(self, uid: str, key: str) -> None:
         """A start that got its slots may have become a pod or not. It holds them until its run, which asks for it again, knows more."""
-        self.waiting.pop(uid, None)
+        self._waits_no_more(uid)
         self._unsure[uid].add(key)
 
     def give_back(self, uid: str, key: str) -> None:
         """A start that got its slots did not become a pod. Its run is not in the way of others until it asks again."""
-        self.waiting.pop(uid, None)
+        self._waits_no_more(uid)
         self.settled(uid, key)
 
     def forget(self, uid: str) -> None:
@@ -167,13 +211,19 @@ class PoolBook:
 
     def wants_none(self, uid: str) -> None:
         """A run asks for nothing now. What it may have asked for before stays as it is."""
-        waiting = self.waiting.pop(uid, None)
+        waiting = self._waits_no_more(uid)
         if waiting:
             for claim in waiting.claims:
                 self._since.pop((uid, claim.key), None)
             self._touch(waiting.total)
-        if not any(user.uid == uid for held in self.held.values() for user, _ in held.values()):
+        if uid not in self._by_run:
             self._served.pop(uid, None)
+
+    def _waits_no_more(self, uid: str) -> Waiting | None:
+        waiting = self.waiting.pop(uid, None)
+        if waiting:
+            self._line_up(uid, [])
+        return waiting
 
     def why(self, claims: Sequence[PoolClaim], namespace: str) -> tuple[str, str]:
         """Reason and message for a task that waits for slots."""
@@ -182,6 +232,8 @@ class PoolBook:
             where = f" in namespace {namespace}" if item.kind == "Pool" else ""
             if pool not in self.capacity:
                 return "PoolNotFound", f"there is no {item.kind} {item.name!r}{where}: create it, or mend `pools`"
+            if not self._may(pool, namespace):
+                return "PoolNotAllowed", refusal(item.name, namespace)
             size = self.capacity[pool]
             if item.slots > size:
                 return "PoolTooSmall", f"needs {item.slots} slots, {item.kind} {item.name!r} has {size}{self._of(item)}"
@@ -199,31 +251,62 @@ class PoolBook:
 
     def used(self, pool: PoolId) -> int:
         """How many slots are held by those of this shard."""
-        return sum(slots for user, slots in self.held.get(pool, {}).values() if self._owned.owns(user.namespace))
+        return self._used.get(pool, 0)
 
     # Inside.
 
+    def _may(self, pool: PoolId, namespace: str) -> bool:
+        allow = self._allow.get(pool)
+        return allow is None or admits(allow, namespace, self._labels.get(namespace))
+
+    def _line_up(self, uid: str, claims: Sequence[Claim]) -> None:
+        """Puts a run in line, with those of its claims that can be met at all: others are in nobody's way."""
+        possible = [claim for claim in claims if self._possible(claim)]
+        self._lines.put(uid, possible, self._by_run.get(uid, 0), self._served.get(uid, float("-inf")))
+
+    def _possible(self, claim: Claim) -> bool:
+        return all(
+            slots <= self.capacity.get(pool, 0) and self._may(pool, claim.namespace)
+            for pool, slots in claim.slots.items()
+        )
+
     def _allot(self, now: float) -> list[Claim]:
-        used = {pool: self.used(pool) for pool in self.capacity}
-        held: Counter[str] = Counter()
-        for holders in self.held.values():
-            for user, slots in holders.values():
-                held[user.uid] += slots
-        claims = {uid: waiting.claims for uid, waiting in self.waiting.items()}
-        return allot(self.capacity, used, held, claims, self._served, now)
+        lines = self._lines.of(lambda pool: self._used.get(pool, 0) < self.capacity.get(pool, 0))
+        if not lines:
+            return []
+        return allot(self.capacity, self._used, lines, self._by_namespace, self._by_run, self._served_namespace, now)
 
     def _hold(self, name: str, user: User, slots: Mapping[PoolId, int]) -> None:
+        self._drop(name)
         self._pods[name] = list(slots)
         for pool, number in slots.items():
             self.held[pool][name] = (user, number)
+            self._count(user, pool, number)
+        self._moved(user.uid)
         self._touch(slots)
 
     def _drop(self, name: str) -> None:
         pools = self._pods.pop(name, None)
         if pools:
             for pool in pools:
-                self.held[pool].pop(name, None)
+                user, number = self.held[pool].pop(name)
+                self._count(user, pool, -number)
+            self._moved(user.uid)
             self._touch(pools)
+
+    def _count(self, user: User, pool: PoolId, number: int) -> None:
+        sums: list[tuple[Counter[Any], Any]] = [(self._by_run, user.uid)]
+        if self._owned.owns(user.namespace):
+            sums += [(self._used, pool), (self._by_namespace[user.namespace], pool)]
+        for counter, key in sums:
+            counter[key] += number
+            if not counter[key]:
+                del counter[key]
+        if not self._by_namespace.get(user.namespace):
+            self._by_namespace.pop(user.namespace, None)
+
+    def _moved(self, uid: str) -> None:
+        self._lines.moved(uid, self._by_run.get(uid, 0), self._served.get(uid, float("-inf")))
 
     def _touch(self, pools: Iterable[PoolId]) -> None:
         for pool in pools:

@@ -13,7 +13,7 @@ from tradewind.model.approval import ApprovalSpec
 from tradewind.model.backfill import BackfillSpec
 from tradewind.model.base import Model
 from tradewind.model.crd import KINDS, manifest
-from tradewind.model.pool import PoolSpec
+from tradewind.model.pool import ClusterPoolSpec, PoolSpec
 from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
@@ -117,7 +117,7 @@ REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
     "DAG": lambda spec: review_dag(render(spec, nowhere)),
     "DAGRun": _reads(DAGRunSpec),
     "Pool": _reads(PoolSpec),
-    "ClusterPool": _reads(PoolSpec),
+    "ClusterPool": _reads(ClusterPoolSpec),
     "Approval": _reads(ApprovalSpec),
     "Trigger": _reads(TriggerSpec, _trigger),
     "Backfill": _reads(BackfillSpec, review_backfill),

@@ -52,6 +52,7 @@ class Resource:
 
 PODS = Resource("/api/v1", "pods", "Pod")
 EVENTS = Resource("/api/v1", "events", "Event")
+NAMESPACES = Resource("/api/v1", "namespaces", "Namespace", namespaced=False)
 CONFIG_MAPS = Resource("/api/v1", "configmaps", "ConfigMap")
 QUOTAS = Resource("/api/v1", "resourcequotas", "ResourceQuota")
 SECRETS = Resource("/api/v1", "secrets", "Secret")

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from tradewind.model.base import Model, Name, ShortText
+from tradewind.model.base import Model, Name, ShortText, crd, rule
+from tradewind.model.kubeobject import LabelSelector
 
 PoolKind = Literal["Pool", "ClusterPool"]
 
@@ -27,6 +28,33 @@ class PoolSpec(Model):
     """What is limited, and why."""
     slots: Annotated[int, Field(ge=0, le=100_000)]
     """How many slots there are. 0 lets nothing start."""
+
+
+class PoolAllow(Model):
+    """Namespaces that are named, or that have the labels."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            x_kubernetes_validations=[
+                rule(
+                    "has(self.namespaces) || has(self.namespaceSelector)",
+                    "write namespaces, namespaceSelector or both; leave allow out to allow all",
+                )
+            ]
+        )
+    )
+
+    namespaces: Annotated[list[Name], Field(max_length=1_000)] = []
+    """Names of namespaces."""
+    namespace_selector: LabelSelector | None = None
+    """Labels of namespaces; an empty selector stands for all of them."""
+
+
+class ClusterPoolSpec(PoolSpec):
+    """A limit that namespaces share."""
+
+    allow: PoolAllow | None = None
+    """Which namespaces may claim slots; all when absent. A task of another one waits, and says why."""
 
 
 class PoolUser(Model):
@@ -83,3 +111,6 @@ class ClusterPool(Pool):
     kind: ClassVar = "ClusterPool"
     plural: ClassVar = "clusterpools"
     scope: ClassVar = "Cluster"
+
+    spec: ClusterPoolSpec
+    """The limit."""
