@@ -18,6 +18,8 @@ from tradewind import API_VERSION
 from tradewind.control import endpoint as served
 from tradewind.control.certificate import EVENTS, Certificate
 from tradewind.control.endpoint import Endpoint, Limits, serve
+from tradewind.control.evaluation.host import Host
+from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.eventtriggers import EventTriggers
 from tradewind.control.outcome import Outcomes
 from tradewind.control.reception import Reception
@@ -100,7 +102,7 @@ async def at(limits: Limits, context: Any = None) -> AsyncIterator[Scene]:
         }
         await client.create(SECRETS, "default", secret)
         port = free_port()
-        endpoint = Endpoint(Reception(client, triggers, Senders(client, True)), outcomes, limits)
+        endpoint = Endpoint(Reception(client, triggers, Senders(client, True)), outcomes, limits, Host(Evaluator()))
         async with (
             tasks([informer.run() for informer in triggers.informers]),
             serve(endpoint, port, context),

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tradewind.control.launch import Launched, Launcher
+from tradewind.control.launch import Launched, Launcher, Prepared
 from tradewind.control.pools import PoolBook
 from tradewind.control.run import read_run
 from tradewind.control.starting import Starter
@@ -34,9 +34,12 @@ class Made(Launcher):
     def __init__(self) -> None:
         self.numbers: list[int] = []
 
-    async def launch(self, start: Start, board: Board, woken_at: float | None) -> Launched:
-        self.numbers.append(start.number)
-        return Launched(attempt(start.number, **RUNS))
+    def prepare(self, start: Start, board: Board) -> Prepared:
+        return Prepared(start, board.run, "", b"", "", lambda _: b"")
+
+    async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
+        self.numbers.append(pod.start.number)
+        return Launched(attempt(pod.start.number, **RUNS))
 
 
 class World:
@@ -63,7 +66,7 @@ class World:
         self.view.changed.update(known)
         self.view.absorb(known, 0.0)
         self.launcher.numbers = []
-        holds, _ = await self.starter.start(self.view, board, board.decide(0.0), 0.0, None)
+        holds, _, _ = await self.starter.start(self.view, board, board.decide(0.0), 0.0, None)
         return self.launcher.numbers, [hold.reason for hold in holds]
 
 

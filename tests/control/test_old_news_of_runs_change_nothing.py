@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
+from tradewind.control.evaluation.host import Host
+from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.events import EventSink
 from tradewind.control.launch import Launcher
 from tradewind.control.revisions import Revisions
@@ -64,6 +66,7 @@ class Operated:
             lambda pool: None,
             lambda run, deleted: None,
             lambda run: False,
+            Host(Evaluator()),
         )
 
     def becomes(self, **status: Any) -> Run:

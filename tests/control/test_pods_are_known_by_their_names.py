@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from tradewind.control.belonging import both_names, labels, owner
-from tradewind.control.launch import Held, Launched, Launcher
+from tradewind.control.launch import Held, Launched, Launcher, Prepared
 from tradewind.control.run import read_run
 from tradewind.control.view import View
 from tradewind.kube.errors import AlreadyExists
@@ -56,11 +56,18 @@ CHANGES: list[dict[str, str | None]] = [
 ]
 
 
+async def launch(api: Api, start: Start) -> Any:
+    launcher = Launcher(api, "")
+    prepared = launcher.prepare(start, BOARD)
+    assert isinstance(prepared, Prepared)
+    return await launcher.launch(prepared, None)
+
+
 @pytest.mark.parametrize("changed", CHANGES)
 async def test_a_pod_whose_labels_were_changed_is_still_that_of_its_attempt(changed: dict[str, str | None]) -> None:
     api = Api(0.0)
     api.pod("r-a-1", RUN, START, **changed)
-    launched = await Launcher(api, "").launch(START, BOARD, None)
+    launched = await launch(api, START)
     assert isinstance(launched, Launched) and launched.pod.metadata.name == "r-a-1" and launched.found
     assert (
         labels(RUN, START).items() <= launched.pod.metadata.labels.items() and launched.pod.metadata.run_uid == "ours"
@@ -71,7 +78,7 @@ async def test_a_pod_whose_labels_were_changed_is_still_that_of_its_attempt(chan
 async def test_a_pod_that_lost_its_owner_is_still_that_of_its_attempt() -> None:
     api = Api(0.0)
     api.pod("r-a-1", RUN, START)["metadata"]["ownerReferences"] = []
-    launched = await Launcher(api, "").launch(START, BOARD, None)
+    launched = await launch(api, START)
     assert isinstance(launched, Launched) and launched.found and launched.pod.metadata.run_uid == "ours"
 
 
@@ -80,17 +87,17 @@ async def test_a_pod_of_another_attempt_whose_name_comes_to_the_same_is_left_to_
     api = Api(0.0)
     wanted = Start("c-1", None, 1, "") if of.index else Start("c", 1, 1, "")
     api.pod("r-c-1-1", RUN, of)
-    launched = await Launcher(api, "").launch(wanted, BOARD, None)
+    launched = await launch(api, wanted)
     assert isinstance(launched, Launched) and launched.pod.metadata.name == both_names(RUN, wanted)[1]
 
 
 async def test_a_pod_of_a_run_that_had_the_same_name_is_left_to_it() -> None:
     api, before = Api(0.0), RunFacts(name="r", namespace="ns", uid="theirs", dag="d")
     api.pod("r-a-1", before, START)
-    launched = await Launcher(api, "").launch(START, BOARD, None)
+    launched = await launch(api, START)
     assert isinstance(launched, Launched) and launched.pod.metadata.name == both_names(RUN, START)[1]
     api.pod(both_names(RUN, START)[1], before, START)
-    assert isinstance(await Launcher(api, "").launch(START, BOARD, None), Held)
+    assert isinstance(await launch(api, START), Held)
 
 
 @pytest.mark.parametrize("changed", CHANGES[2:])

@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tradewind.control.evaluation.host import Host
+from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.poller import Poll
 from tradewind.control.sensors import Sensors
 from tradewind.kube.errors import Forbidden, Invalid
@@ -57,13 +59,14 @@ class HandPoller:
 class Tasks:
     poller: HandPoller
     probes: Feed
+    host: Host
 
 
 class SensorOperator(Operator):
     def __init__(self, server: Server, feed: Feed) -> None:
         super().__init__(server)
         self.poller = HandPoller()
-        tasks: Any = Tasks(self.poller, feed)
+        tasks: Any = Tasks(self.poller, feed, Host(Evaluator()))
         self.triggers.sources["sensor"] = Sensors(
             server, tasks, self.triggers.wake, self.triggers.run_seen, lambda: server.now
         )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.holders import Holders
-from tradewind.control.launch import Launched, Launcher
+from tradewind.control.launch import Launched, Launcher, Prepared
 from tradewind.control.pools import PoolBook, User
 from tradewind.control.run import read_run
 from tradewind.control.starting import Starter
@@ -37,7 +37,10 @@ class Answers(Launcher):
     def __init__(self) -> None:
         self.answer: Pod | Exception = Unavailable(504, "Timeout", "nobody knows")
 
-    async def launch(self, start: Start, board: Board, woken_at: float | None) -> Launched:
+    def prepare(self, start: Start, board: Board) -> Prepared:
+        return Prepared(start, board.run, "", b"", "", lambda _: b"")
+
+    async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
         if isinstance(self.answer, Exception):
             raise self.answer
         return Launched(self.answer)
@@ -65,7 +68,7 @@ class Runs:
         view = self.views[uid]
         board = view.bind(DAG, [], 0.0, 0.0)
         starter = Starter(self.launcher, self.book, self.pods)
-        holds, _ = await starter.start(view, board, board.decide(0.0), 0.0, None)
+        holds, _, _ = await starter.start(view, board, board.decide(0.0), 0.0, None)
         return [hold.reason for hold in holds]
 
 

@@ -15,6 +15,8 @@ from tradewind.cli.process import VERSIONS, about_own_pod, process, start_loggin
 from tradewind.control import probes
 from tradewind.control.certificate import EVENTS, Certificate, Terms, Unusable
 from tradewind.control.endpoint import RATE, SIZE, Endpoint, Limits, serve
+from tradewind.control.evaluation.host import Host
+from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.events import EventSink
 from tradewind.control.eventtriggers import EventTriggers
 from tradewind.control.outcome import Outcomes
@@ -102,7 +104,9 @@ async def _run(connection: Connection, options: Options) -> None:
         )
         triggers = EventTriggers(client, list(options.namespaces) or [None])
         outcomes = Outcomes(client)
-        endpoint = Endpoint(Reception(client, triggers, Senders(client, options.kubernetes)), outcomes, options.limits)
+        host = Host(Evaluator())
+        reception = Reception(client, triggers, Senders(client, options.kubernetes))
+        endpoint = Endpoint(reception, outcomes, options.limits, host)
 
         def leave() -> None:
             outcomes.closing.set()
@@ -126,6 +130,7 @@ async def _run(connection: Connection, options: Options) -> None:
             async with serve(endpoint, options.port, certificate.context if certificate else None):
                 log.info("listening on port %d", options.port)
                 await first(stop.wait(), *map(asyncio.shield, running))
+            await host.close()
             for task in running:
                 if task.done():
                     task.result()

@@ -12,6 +12,7 @@ import click
 import uvloop
 
 from tradewind import metrics
+from tradewind.cli.options import DURATION
 from tradewind.cli.process import end_within, process, start_logging
 from tradewind.control.app import Operator, Options
 from tradewind.control.health import illness, readiness
@@ -66,6 +67,22 @@ GRACE, REST = 20.0, 5.0
     metavar="NAMESPACE",
     help="The same in this namespace; repeat for more.",
 )
+@click.option(
+    "--expression-deadline",
+    "evaluation",
+    type=DURATION,
+    default="100ms",
+    show_default=True,
+    help="Computing time that one expression may take: one that takes more fails.",
+)
+@click.option(
+    "--pass-budget",
+    "budget",
+    type=DURATION,
+    default="1s",
+    show_default=True,
+    help="Computing time that one pass of a run may take: a run that needs more goes on in turns with others.",
+)
 @process
 def command(
     namespaces: tuple[str, ...],
@@ -78,6 +95,8 @@ def command(
     http_in_pods: bool,
     read_secrets: bool,
     within: tuple[str, ...],
+    evaluation: float,
+    budget: float,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -95,6 +114,8 @@ def command(
         lease_name=lease_name,
         identity=identity or socket.gethostname(),
         shards=shards,
+        evaluation=evaluation,
+        budget=budget,
         light=Light(
             requests=not http_in_pods,
             allowed=allowed,

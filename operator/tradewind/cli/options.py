@@ -14,6 +14,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
 from tradewind.local.folder import CannotStart
+from tradewind.model.duration import seconds
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -103,3 +104,24 @@ OUTPUT = click.option(
     show_default=True,
     help="For people or for programs.",
 )
+
+
+class Duration(click.ParamType[float]):
+    """Seconds of a duration such as `100ms` or `1m30s`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds. Fails for what is no duration, and for none."""
+        if isinstance(value, float):
+            return value
+        try:
+            found = seconds(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if found <= 0:
+            self.fail("it has to be longer than 0s", param, ctx)
+        return found
+
+
+DURATION = Duration()

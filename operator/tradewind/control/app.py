@@ -14,6 +14,8 @@ from typing import Any
 
 from tradewind import metrics
 from tradewind.control.engine import Engine
+from tradewind.control.evaluation.host import BUDGET, Host
+from tradewind.control.evaluation.workers import DEADLINE, Evaluator
 from tradewind.control.light import Light
 from tradewind.control.together import first, tasks
 from tradewind.kube.client import Client
@@ -37,6 +39,10 @@ class Options:
     shards: int = 1
     """Into how many parts the namespaces are divided among replicas. With one, one replica leads and the others wait."""
     light: Light = Light()
+    evaluation: float = DEADLINE
+    """Seconds of computing that one expression may take, where it is not a matter of microseconds."""
+    budget: float = BUDGET
+    """Seconds of computing that one pass of a run may take before others go first."""
     image: str = field(default_factory=lambda: os.environ.get("TRADEWIND_IMAGE", "tradewind"))
 
 
@@ -117,7 +123,10 @@ class Operator:
 
     def _engine(self, owned: Owned) -> Engine:
         options = self._options
-        return Engine(self.client, options.namespaces, options.image, options.identity, owned, options.light)
+        host = Host(Evaluator(options.evaluation), options.budget)
+        return Engine(
+            self.client, options.namespaces, options.image, options.identity, owned, options.light, time.time, host
+        )
 
     def _listen(self) -> None:
         if threading.current_thread() is threading.main_thread():

@@ -12,11 +12,12 @@ from tradewind.control.fresh import Fresh
 from tradewind.control.revisions import Revisions, change_cause
 from tradewind.control.run import Run, read_run
 from tradewind.control.templates import Templates
-from tradewind.control.view import View, picture
+from tradewind.control.view import Line, View, picture
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model.run import Reuse
+from tradewind.plan import pace
 from tradewind.plan.attempt import CANCELLED, Fixed
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.define import TemplateNotFound, define, defined
@@ -89,7 +90,13 @@ class Beginner:
         if definition.spec.suspend or run.desired == "Suspended":
             what = f"DAG {run.dag} is" if definition.spec.suspend else "the run is"
             return Beginning(runstatus.queued(run, "Suspended", f"{what} suspended: `tradewind resume`", now))
-        if held := self._held(view, definition, params, peers()):
+        if definition.spec.max_active_runs is not None:
+            try:
+                view.line = (definition, key_of(definition, run, params))
+            except ExpressionError as error:
+                return Beginning(runstatus.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now))
+            self._work_out_keys(definition, peers)
+        if held := self._held(view, definition, peers()):
             return held
         try:
             taken, outputs = await self._taken_over(run, definition, params)
@@ -131,10 +138,14 @@ class Beginner:
         """A DAG has no runs under way any more."""
         self._defined.pop((namespace, dag), None)
 
-    def _held(
-        self, view: View, definition: Definition, params: dict[str, object], others: Iterable[View]
-    ) -> Beginning | None:
-        """What holds the run back, if anything."""
+    def _work_out_keys(self, definition: Definition, peers: Callable[[], Iterable[View]]) -> None:
+        """Works out the concurrency keys of all peers. That may take a while, and others may come meanwhile."""
+        while unknown := [view for view in peers() if view.line is None or view.line[0] is not definition]:
+            for view in pace.each(unknown):
+                view.line = (definition, key_of_peer(definition, view.run))
+
+    def _held(self, view: View, definition: Definition, others: Iterable[View]) -> Beginning | None:
+        """What holds the run back, if anything. It does not pause: of two runs that ask, one is admitted before the other asks."""
         run, now = view.run, self._clock()
         if definition.spec.max_active_runs is None and not run.queue:
             return None
@@ -143,16 +154,13 @@ class Beginner:
             return Beginning(runstatus.queued(run, "Queue", queued.message, now))
         if definition.spec.max_active_runs is None or self._backfilled(run):
             return None  # A backfill has a parallelism of its own.
-        try:
-            key = key_of(definition, run, params)
-        except ExpressionError as error:
-            return Beginning(runstatus.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now))
+        assert view.line is not None  # noqa: S101 - it has just been worked out
         peers = [
-            Peer(other.run, other.admitted or other.run.phase == "Running", self._key(definition, other))
+            Peer(other.run, other.admitted or other.run.phase == "Running", other.line and other.line[1])
             for other in others
             if not self._backfilled(other.run)
         ]
-        decided = verdict(definition, run, key, peers)
+        decided = verdict(definition, run, view.line[1] or "", peers)
         if decided.begin:
             view.admitted = True
             return None
@@ -162,8 +170,9 @@ class Beginner:
             status = runstatus.queued(run, "ConcurrencyLimit", decided.message, now)
         return Beginning(status, decided.cancel)
 
-    def next_in_line(self, run: Run, peers: Iterable[View]) -> list[View]:
-        """Of the runs of the same DAG those that look again when `run` has begun, ended or gone."""
+    def next_in_line(self, run: Run, line: Line, peers: Iterable[View]) -> list[View]:
+        """Of the runs of the same DAG those that look again when `run`, which was in `line`, has begun, ended or gone. Those whose key is
+        not known have not asked yet, and ask by themselves."""
         known = self._defined.get((run.namespace, run.dag))
         if known is None:
             return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
@@ -173,16 +182,9 @@ class Beginner:
         if run.queue and (queued := [view for view in waiting if view.run.queue == run.queue]):
             found.append(min(queued, key=lambda view: age(view.run)))
         if definition.spec.max_active_runs is not None:
-            key = key_of_peer(definition, run)
-            rivals = (view for view in waiting if self._key(definition, view) == key)
+            rivals = [view for view in waiting if view.line and (line is None or view.line == line)]
             found += nsmallest(NEXT, rivals, key=lambda view: turn(definition, view.run))
         return found
-
-    def _key(self, definition: Definition, view: View) -> str | None:
-        """The concurrency key of a run, told once for each definition: lines can be thousands of runs long."""
-        if view.line is None or view.line[0] is not definition:
-            view.line = (definition, key_of_peer(definition, view.run))
-        return view.line[1]
 
     async def _define(self, run: Run, dag: Object) -> Defined:
         """The DAG's definition, rendered with the templates that there are now. The last one is kept, since runs come in bursts. Raises

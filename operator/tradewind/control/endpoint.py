@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from tradewind import metrics
 from tradewind.control.door import Bounds, Door
+from tradewind.control.evaluation.host import Host
 from tradewind.control.outcome import Outcome, Outcomes
 from tradewind.control.reception import Received, Reception
 from tradewind.control.senders import Refused
@@ -28,6 +30,8 @@ READING = 10.0
 BOUNDS = Bounds(connections=320, held=32 * 2**20, idle=30.0)
 AT_ONCE = 256
 """Requests in work at the same time. Others are told to come again."""
+SHARE = AT_ONCE // 4
+"""Of one namespace."""
 SIZE, RATE = 256 * 1024, 500
 LONGEST_WAIT = 300.0
 """Seconds that a sender may wait for a run."""
@@ -46,11 +50,14 @@ class Limits:
 class Endpoint:
     """Answers requests."""
 
-    def __init__(self, reception: Reception, outcomes: Outcomes, limits: Limits, bounds: Bounds = BOUNDS) -> None:
-        self.door = Door(bounds)
+    def __init__(
+        self, reception: Reception, outcomes: Outcomes, limits: Limits, host: Host, bounds: Bounds = BOUNDS
+    ) -> None:
+        """`host` runs what the senders and authors of triggers size."""
+        self.door, self._host = Door(bounds), host
         self._reception, self._outcomes, self._limits = reception, outcomes, limits
         self._bucket = Bucket(limits.rate, limits.rate * 2)
-        self._busy = 0
+        self._busy: Counter[str] = Counter()
 
     async def post(self, http: web.Request) -> web.Response:
         """One event."""
@@ -74,18 +81,19 @@ class Endpoint:
             raise Refused(429, "limited", "too many requests: send it again later", wait)
         headers = {name.lower(): _text(value) for name, value in http.headers.items()}
         data = await self._body(http)
-        if self._busy >= AT_ONCE:
+        namespace, trigger = http.match_info["namespace"], http.match_info["trigger"]
+        if self._busy.total() >= AT_ONCE or self._busy[namespace] >= SHARE:
             raise Refused(503, "busy", "too many requests at once: send it again a little later", 1.0)
-        self._busy += 1
-        metrics.events_in_flight.set(self._busy)
+        self._busy[namespace] += 1
+        metrics.events_in_flight.set(self._busy.total())
         try:
             with self.door.working(http):
-                return await self._reception.receive(
-                    http.match_info["namespace"], http.match_info["trigger"], headers, data
-                )
+                return await self._host.run(namespace, self._reception.receive(namespace, trigger, headers, data))
         finally:
-            self._busy -= 1
-            metrics.events_in_flight.set(self._busy)
+            self._busy[namespace] -= 1
+            if not self._busy[namespace]:
+                del self._busy[namespace]
+            metrics.events_in_flight.set(self._busy.total())
 
     async def _body(self, http: web.Request) -> bytes:
         if http.headers.get("Content-Encoding", "identity").lower() != "identity":

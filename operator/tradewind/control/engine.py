@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from tradewind import metrics
 from tradewind.control.assetupdates import AssetUpdates
@@ -13,6 +13,8 @@ from tradewind.control.backfills import BackfillReconciler
 from tradewind.control.census import count
 from tradewind.control.completions import Completions
 from tradewind.control.dags import DAGReconciler
+from tradewind.control.evaluation.host import Host, Refusing
+from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.events import EventSink
 from tradewind.control.facts import Facts
 from tradewind.control.history import HistoryReconciler
@@ -50,9 +52,11 @@ from tradewind.kube.resources import (
     TRIGGERS,
     Resource,
 )
+from tradewind.plan import pace
 from tradewind.plan.shard import WHOLE, Owned
 
 log = logging.getLogger(__name__)
+K = TypeVar("K")
 WORKERS = 32
 """Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
 TRIM = 6
@@ -83,8 +87,10 @@ class Engine:
         owned: Owned = WHOLE,
         light: Light = USUAL,
         clock: Callable[[], float] = time.time,
+        host: Host | None = None,
     ) -> None:
-        """`clock` tells epoch seconds."""
+        """`clock` tells epoch seconds. `host` runs what tenants size, by default one of the engine's own."""
+        self.host = host or Host(Evaluator())
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, clock)
         revisions = Revisions(client)
@@ -107,6 +113,7 @@ class Engine:
             self.pools.changed,
             self.facts.seen,
             lambda run: self.backfills.made(run),
+            self.host,
             list(namespaces) or [None],
             owned,
             light,
@@ -152,12 +159,17 @@ class Engine:
             self._census(),
             self._work(watching, interrupted),
         ]
+        with pace.at(Refusing()):  # What no host runs has no time for long evaluations.
+            await self._together(work, stop)
+
+    async def _together(self, work: list[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
         async with tasks(work) as running:
             try:
                 await asyncio.wait([*running, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 self.ready.clear()
                 await self.runs.podless.close()
+                await self.host.close()
                 await self.objects.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
@@ -201,27 +213,40 @@ class Engine:
             await informer.synced.wait()
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
-                group.create_task(self.runs.queue.work(self.runs.reconcile, self.runs.failed))
+                group.create_task(self.runs.queue.work(self._run, self.runs.failed))
             group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
             unreadable = self.runs.unreadable
             group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
             for _ in range(DAG_WORKERS):
-                group.create_task(self.dags.queue.work(self.dags.reconcile, self.dags.failed))
+                group.create_task(self.dags.queue.work(self._hosted(self.dags.reconcile), self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
-            group.create_task(self.revisions.queue.work(self.revisions.reconcile, self.revisions.failed))
+            group.create_task(self.revisions.queue.work(self._hosted(self.revisions.reconcile), self.revisions.failed))
             group.create_task(self.revisions.watch())
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
             for _ in range(TRIGGER_WORKERS):
-                group.create_task(self.triggers.queue.work(self.triggers.reconcile, self.triggers.failed))
+                group.create_task(self.triggers.queue.work(self._hosted(self.triggers.reconcile), self.triggers.failed))
             for _ in range(DAG_WORKERS):
                 group.create_task(self.triggers.saving.work(self.triggers.save, self.triggers.failed))
             group.create_task(self.triggers.watch_clock())
             for _ in range(DAG_WORKERS):
-                group.create_task(self.backfills.queue.work(self.backfills.reconcile, self.backfills.failed))
+                group.create_task(
+                    self.backfills.queue.work(self._hosted(self.backfills.reconcile), self.backfills.failed)
+                )
             status = self.template_status
-            group.create_task(status.queue.work(status.reconcile, status.failed))
+            group.create_task(status.queue.work(self._hosted(status.reconcile, 1), status.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
+
+    async def _run(self, uid: str) -> None:
+        """One pass of a run."""
+        if view := self.runs.views.get(uid):
+            await self.host.run(view.run.namespace, self.runs.reconcile(uid))
+
+    def _hosted(
+        self, reconcile: Callable[[K], Coroutine[Any, Any, None]], at: int = 0
+    ) -> Callable[[K], Awaitable[None]]:
+        """The same, run by the host. The namespace is at that place of the keys."""
+        return lambda key: self.host.run(str(cast(Any, key)[at]), reconcile(key))
 
     async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """kopf's own `operator()` ends every task of the loop that is younger than itself, whoever made it: its tasks are kept here."""

@@ -1,7 +1,9 @@
 """Creating the pod of an attempt, and making sense of a refusal."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -42,22 +44,54 @@ class Held:
     hold: Hold
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pod that can be created: `body` of `name`, or what `make` makes of the `other` name where that one is taken."""
+
+    start: Start
+    run: RunFacts
+    name: str
+    body: bytes
+    other: str
+    make: Callable[[str], bytes]
+
+
 class Launcher:
     """Creates pods. Idempotent: a name that is taken by the same run is the pod that was meant."""
 
     def __init__(self, client: Client, operator_image: str) -> None:
         self._client, self._operator_image = client, operator_image
 
-    async def launch(self, start: Start, board: Board, woken_at: float | None) -> Launched | Refused | Held:
-        """Creates the attempt's pod. Raises Unavailable when the outcome is unknown: ask again, under the same name."""
-        run = board.run
-        usual, name = both_names(run, start)
+    def prepare(self, start: Start, board: Board) -> Prepared | Refused:
+        """Renders the attempt's pod. What its expressions give is worked out once, whatever its name turns out to be."""
+        name, other = both_names(board.run, start)
+        definition = board.definition
+        evaluate = cache(board.evaluator(start.key, start.number))
+
+        def make(name: str) -> bytes:
+            return build(
+                name,
+                start,
+                definition.tasks[start.task],
+                board.run,
+                evaluate,
+                self._operator_image,
+                definition.secrets,
+                definition.spec.artifacts,
+            )
+
         try:
-            answer = await self._create(usual, start, board) or await self._create(name, start, board)
+            return Prepared(start, board.run, name, make(name), other, make)
         except Unrenderable as error:
             return _refused(start, "ExpressionError", str(error))
         except NoArtifact as error:
             return _refused(start, "ArtifactMissing", str(error))
+
+    async def launch(self, pod: Prepared, woken_at: float | None) -> Launched | Refused | Held:
+        """Creates the attempt's pod. Raises Unavailable when the outcome is unknown: ask again, under the same name."""
+        start, name = pod.start, pod.other
+        try:
+            answer = await self._create(pod.name, pod.body, pod) or await self._create(name, pod.make(name), pod)
         except Invalid as error:
             return _refused(start, "PodRefused", f"the API server refused the pod: {error.message}")
         except Forbidden as error:
@@ -69,19 +103,9 @@ class Launcher:
             metrics.READY_TO_CREATED.observe(time.perf_counter() - woken_at)
         return answer
 
-    async def _create(self, name: str, start: Start, board: Board) -> Launched | None:
+    async def _create(self, name: str, body: bytes, wanted: Prepared) -> Launched | None:
         """The pod of that name, made or found; None when it is another one's."""
-        run, definition = board.run, board.definition
-        body = build(
-            name,
-            start,
-            definition.tasks[start.task],
-            run,
-            board.evaluator(start.key, start.number),
-            self._operator_image,
-            definition.secrets,
-            definition.spec.artifacts,
-        )
+        run, start = wanted.run, wanted.start
         try:
             return Launched(parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict")))
         except AlreadyExists:

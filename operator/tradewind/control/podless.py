@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tradewind.control.evaluation.host import Host
 from tradewind.control.observe import Ended
 from tradewind.control.podbuild import Unrenderable
 from tradewind.control.podlesswork import Unsuccessful, Work, Worker
@@ -20,6 +21,7 @@ from tradewind.kube.errors import ApiError, Forbidden
 from tradewind.model.duration import instant
 from tradewind.model.task import Task
 from tradewind.model.value import Output
+from tradewind.plan import pace
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
@@ -58,9 +60,14 @@ class Podless:
     """Does tasks without pods. `wake(run uid)` is called when one has ended."""
 
     def __init__(
-        self, worker: Worker, sensors: SensorTasks, wake: Callable[[str], None], clock: Callable[[], float] = time.time
+        self,
+        worker: Worker,
+        sensors: SensorTasks,
+        wake: Callable[[str], None],
+        host: Host,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._worker, self._sensors, self._wake, self._clock = worker, sensors, wake, clock
+        self._host, self._worker, self._sensors, self._wake, self._clock = host, worker, sensors, wake, clock
         self._runs: dict[str, Doing] = {}
 
     def tell(self, view: View, board: Board, now: float) -> None:
@@ -93,7 +100,9 @@ class Podless:
             else:
                 self._sensors.drop(view.run.uid, stop.task)
                 _Listener(self, view.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
-        for start in plan.podless:
+        for start in pace.each(plan.podless):
+            if pace.spent() or self._runs.get(view.run.uid) is not doing:
+                break  # The next pass goes on, unless the run is gone.
             if start.key not in doing.under_way:
                 self._begin(doing, view, board, start, now)
         return bool(plan.podless)
@@ -129,16 +138,23 @@ class Podless:
         if task.compute:
             self._done(doing, start, since, task, work.outputs)
             return
+        if self._runs.get(view.run.uid) is not doing:
+            return  # Working out what to do can take a while.
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
         attempt = doing.under_way[start.key] = UnderWay(since, live)
         doing.changed.add(start.key)
-        attempt.doing = asyncio.create_task(self._do(view.run.uid, doing, start, task, work, attempt))
+        attempt.doing = asyncio.create_task(
+            self._host.run(view.run.namespace, self._do(view.run.uid, doing, start, task, work, attempt))
+        )
 
     def _sense(self, doing: Doing, view: View, board: Board, start: Start, task: Task, since: int, now: float) -> None:
         uid = view.run.uid
         words = self._sensors.begin(
             uid, board, start, task, since, _Listener(self, uid, doing, start.key, task.outputs)
         )
+        if self._runs.get(uid) is not doing:
+            self._sensors.drop(uid, start.key)
+            return
         doing.under_way[start.key] = UnderWay(
             since, Live(start.number, reason=WAITS, message=words, seen=now, created=since)
         )

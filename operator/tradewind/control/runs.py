@@ -4,14 +4,17 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from tradewind import metrics
 from tradewind.control import latency, runstatus
 from tradewind.control.approvals import Approvals
 from tradewind.control.asking import reworked
 from tradewind.control.begin import Beginner
 from tradewind.control.cancel import cancel
 from tradewind.control.ending import End, Ender, breaks
+from tradewind.control.evaluation.host import Host
 from tradewind.control.events import EventSink
 from tradewind.control.holders import Holders
 from tradewind.control.http import Sender
@@ -28,13 +31,13 @@ from tradewind.control.runstatus import Asked
 from tradewind.control.runwatch import RunInformer
 from tradewind.control.save import StatusTooLarge, save
 from tradewind.control.sensortasks import SensorTasks
-from tradewind.control.starting import PER_PASS, Starter
+from tradewind.control.starting import Starter
 from tradewind.control.status import Packed
 from tradewind.control.subdag import SubDAGs
 from tradewind.control.tell import Teller
 from tradewind.control.templates import Templates
 from tradewind.control.unreadable import Unreadable
-from tradewind.control.view import View
+from tradewind.control.view import Line, View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
@@ -42,6 +45,7 @@ from tradewind.kube.pod import Pod
 from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
+from tradewind.plan import pace
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
 from tradewind.plan.pool import PoolId
@@ -52,6 +56,8 @@ COALESCE, MOST_COALESCE = 0.25, 5.0
 """Seconds between two writes of a run's status, unless its phase changes."""
 SHARE = 10.0
 """A run waits so many times as long as its last write took: a server that is slow, or a large run, is written to less often."""
+ASIDE = 2.0
+"""Seconds until a run goes on whose pass has used up its time of computing."""
 CLEAN_DELAY = 5.0
 """Seconds between a run's end and the removal of its pods: by then every operator has seen the end."""
 
@@ -72,6 +78,7 @@ class RunReconciler:
         pool_changed: Callable[[PoolId], None],
         foreign: Callable[[Run, bool], None],
         backfilled: Callable[[Run], bool],
+        host: Host,
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
         light: Light = USUAL,
@@ -93,8 +100,8 @@ class RunReconciler:
         self.subdags = SubDAGs(client, self.views, self.wake, self._teller.not_own)
         sender = Sender(light)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
-        self.sensors = SensorTasks(client, sender, light, clock)
-        self.podless = Podless(worker, self.sensors, self.wake, clock)
+        self.sensors = SensorTasks(client, sender, light, host, clock)
+        self.podless = Podless(worker, self.sensors, self.wake, host, clock)
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
         self._ender = Ender(client, revisions, self._remover, self.podless, self._save, self.queue.add_at, clock)
@@ -223,9 +230,13 @@ class RunReconciler:
         now, run = asyncio.get_running_loop().time(), view.run
         elapsed = runstatus.elapsed(run, self._clock())  # From here on the loop's clock counts.
         board = view.bind(definition, self.pods.of(run.uid), now, elapsed, self._light)
-        view.absorb(self.pods.of(run.uid), now)
-        self.podless.tell(view, board, now)
-        decided = board.decide(now)
+        with self._planning(view):
+            view.absorb(self.pods.of(run.uid), now)
+            self.podless.tell(view, board, now)
+            decided = board.decide(now)
+        if view.run is not run or self.views.get(run.uid) is not view:
+            self.wake(run.uid)  # It has changed meanwhile.
+            return
         if run.retried or len(run.edits) > run.edited:
             await self._rework(view, run, board)
             return
@@ -239,11 +250,15 @@ class RunReconciler:
         if decided.phase == "Running" and view.run is run:
             ended = self.podless.start(view, board, decided, now)
             known = len(view.news)
-            held, started = await self._starter.start(view, board, decided, now, woken_at)
+            held, started, more = await self._starter.start(view, board, decided, now, woken_at)
             decided.holds += held
             decided.moving = decided.moving or started > 0
-            if len(view.news) > known or started >= PER_PASS or ended:
+            decided.unsettled = decided.unsettled or pace.spent()
+            if (len(view.news) > known or more or ended) and not decided.unsettled:
                 self.wake(run.uid)  # A pod that could not be made has ended an attempt, or more are to be made.
+        if decided.unsettled:
+            metrics.put_aside.inc()
+            self.queue.add_at(run.uid, now + ASIDE)  # Others go first for a while; the status says why it is slow.
         blocked = [*view.blocked.values(), *([view.quota] if view.quota else [])]
         for at in (decided.wake_at, *(block.until for block in blocked)):
             if at is not None:
@@ -340,8 +355,23 @@ class RunReconciler:
             await self._remover.clean(view)
         self._forget(run.uid)
 
+    @contextmanager
+    def _planning(self, view: View) -> Iterator[None]:
+        """The planner may pause inside. What the watch tells of the run meanwhile is taken after."""
+        view.planning, view.incoming = True, None
+        try:
+            yield
+        finally:
+            view.planning = False
+            if view.incoming and self.views.get(view.run.uid) is view:
+                self._take(view.incoming)
+
     def _take(self, run: Run) -> None:
         view = self.views.get(run.uid)
+        if view and view.planning:
+            if view.incoming is None or view.incoming.version < run.version:
+                view.incoming = run
+            return
         try:
             if view is None:
                 if run.final and not self.pods.of(run.uid):
@@ -380,7 +410,7 @@ class RunReconciler:
                 del self._of_dag[key]
                 self._beginner.forget(*key)
             elif not view.run.final:
-                self._make_room(view.run)
+                self._make_room(view.run, view.line)
 
     def _announce(self, run: Run) -> None:
         self._phase_changed(run)
@@ -391,8 +421,10 @@ class RunReconciler:
         if run.phase != "Queued":
             self._make_room(run)
 
-    def _make_room(self, run: Run) -> None:
+    def _make_room(self, run: Run, line: Line = None) -> None:
         """A run has begun, ended or gone: those that are next look again."""
+        if own := self.views.get(run.uid):
+            line = own.line
         peers = self._of_dag.get((run.namespace, run.dag), ())
-        for view in self._beginner.next_in_line(run, (self.views[uid] for uid in peers)):
+        for view in self._beginner.next_in_line(run, line, (self.views[uid] for uid in peers)):
             self.wake(view.run.uid)

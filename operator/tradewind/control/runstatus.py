@@ -260,6 +260,9 @@ def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
     """Whether anything moves and, if not, why: what someone reads at 3 a.m."""
     if plan.phase in FINAL_PHASES:
         return condition("Progressing", False, plan.phase, plan.message, run, now)
+    if plan.unsettled and not run.cancelled:
+        words = "the run's expressions take more computing time than one pass has: it goes on in turns with other runs"
+        return condition("Progressing", True, "PutAside", f"{words}; compute large values in tasks", run, now)
     if holds and not plan.moving:
         first = holds[0]
         others = max(plan.held, len(plan.holds)) - 1

@@ -64,7 +64,7 @@ class Sensors:
         seen: Callable[[Run], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._poller, self._probes = client, tasks.poller, tasks.probes
+        self._client, self._poller, self._probes, self._host = client, tasks.poller, tasks.probes, tasks.host
         self._wake, self._seen, self._clock = wake, seen, clock
         self._watches: dict[Key, _Watch] = {}
 
@@ -103,7 +103,7 @@ class Sensors:
 
     def _put(self, watch: _Watch, delay: float) -> None:
         async def ask() -> float | None:
-            return await self._ask(watch)
+            return await self._host.run(watch.trigger.namespace, self._ask(watch))
 
         self._poller.put(watch.trigger.key, Poll(watch.sensor.kind, _host(watch.sensor), ask), delay)
 

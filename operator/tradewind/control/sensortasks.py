@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tradewind import metrics
 from tradewind.control.bucketprobe import Unanswered
+from tradewind.control.evaluation.host import Host
 from tradewind.control.http import Sender
 from tradewind.control.light import Light
 from tradewind.control.podbuild import Renderer
@@ -42,7 +43,10 @@ class Listener(Protocol):
 class SensorTasks:
     """Starts them."""
 
-    def __init__(self, client: Client, sender: Sender, light: Light, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, client: Client, sender: Sender, light: Light, host: Host, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.host = host
         self.poller, self.probes = Poller(), Probes(client, sender, light)
         self._clock = clock
 
@@ -57,7 +61,11 @@ class SensorTasks:
         sensing = _Sensing(sensor, probe, judge, since, listener, self._clock, f"{uid}/{start.key}/{start.number}")
         begun = self._clock() - since > SPREAD  # An operator that has just started has many of these.
         delay = share(sensing.seed) * min(seconds(sensor.interval), SPREAD) if begun else 0.0
-        self.poller.put((uid, start.key), Poll(sensor.kind, probe.host, sensing.ask), delay)
+        self.poller.put(
+            (uid, start.key),
+            Poll(sensor.kind, probe.host, lambda: self.host.run(board.run.namespace, sensing.ask())),
+            delay,
+        )
         return sensing.usual
 
     def drop(self, uid: str, key: str) -> None:

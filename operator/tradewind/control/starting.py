@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from tradewind.control.launch import Held, Launched, Launcher, Refused
+from tradewind.control.launch import Held, Launched, Launcher, Prepared, Refused
 from tradewind.control.pools import PoolBook, User
 from tradewind.control.view import Blocked, View
 from tradewind.kube.informer import PodInformer
+from tradewind.plan import pace
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Hold, Plan, Start
 
@@ -26,13 +27,15 @@ class Starter:
 
     async def start(
         self, view: View, board: Board, plan: Plan, now: float, woken_at: float | None
-    ) -> tuple[list[Hold], int]:
-        """Creates pods; how many, beside the holds. Raises what the API raised for some of them, after trying all."""
+    ) -> tuple[list[Hold], int, bool]:
+        """Creates pods; how many, beside the holds, and whether the next pass goes on with more. Raises what the API raised for some of
+        them, after trying all."""
         view.blocked = {key: block for key, block in view.blocked.items() if block.until > now}
         if view.quota and view.quota.until > now:
             self._pools.wants_none(view.run.uid)
-            return [view.quota.hold, *(block.hold for block in view.blocked.values())], 0
+            return [view.quota.hold, *(block.hold for block in view.blocked.values())], 0, False
         due, holds = self._chosen(view, plan, now)
+        more = len(due) >= PER_PASS
         self._give_back(view, due[PER_PASS:])
         due = due[:PER_PASS]
         if not due:
@@ -41,13 +44,10 @@ class Starter:
         at = made = 0
         while at < len(due):
             # After a quota was used up, one pod shows whether it has room again.
-            chunk = due[at : at + (1 if view.quota else CHUNK)]
-            at += len(chunk)
-            answers = await asyncio.gather(
-                *(self._launcher.launch(start, board, woken_at) for start in chunk), return_exceptions=True
-            )
+            chunk = self._prepared(due[at : at + (1 if view.quota else CHUNK)], board)
+            answers = await asyncio.gather(*(self._launch(pod, woken_at) for pod in chunk), return_exceptions=True)
             full = None
-            for start, answer in zip(chunk, answers, strict=True):
+            for start, answer in zip(due[at : at + len(chunk)], answers, strict=True):
                 match answer:
                     case Launched(pod, found):
                         (self._pods.claim if found else self._pods.put)(pod)
@@ -67,14 +67,28 @@ class Starter:
                         continue
                 self._pools.give_back(view.run.uid, start.key)
             view.quota = full
-            if full:
+            at += len(chunk)
+            if full or (pace.spent() and at < len(due)):
+                more = more or not full
                 self._give_back(view, due[at:])
                 break
         if errors:
             raise errors[0]
         if view.quota:
             holds.append(view.quota.hold)
-        return [*holds, *(block.hold for block in view.blocked.values())], made
+        return [*holds, *(block.hold for block in view.blocked.values())], made, more
+
+    def _prepared(self, starts: Sequence[Start], board: Board) -> list[Prepared | Refused]:
+        """The pods of the first starts: of all, or of as many as there is time for, and of one at least."""
+        found: list[Prepared | Refused] = []
+        for start in pace.each(starts):
+            found.append(self._launcher.prepare(start, board))
+            if pace.spent():
+                break
+        return found
+
+    async def _launch(self, pod: Prepared | Refused, woken_at: float | None) -> Launched | Refused | Held:
+        return pod if isinstance(pod, Refused) else await self._launcher.launch(pod, woken_at)
 
     def _chosen(self, view: View, plan: Plan, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""

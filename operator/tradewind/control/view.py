@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 Key = tuple[str, int]
 """A task or item, and the number of an attempt."""
 
+Line = tuple[Definition, str | None] | None
+"""A run's concurrency key, and the definition that gave it."""
+
 
 @dataclass(slots=True)
 class Blocked:
@@ -77,6 +80,10 @@ class View:
     """When (epoch seconds) the last dependency of a task ended, once all have. It is the same for all items of a fan-out."""
     told: set[str] = field(default_factory=set)
     """Tasks and items that failed without an attempt, and of which the status has said so."""
+    planning: bool = False
+    """Whether the planner is at work, which can pause: the run, and what is known of it, stays as it is until then."""
+    incoming: Run | None = None
+    """What the watch has told of the run meanwhile."""
     admitted: bool = False
     """Whether it is about to begin, and counts as active."""
     stale: bool = False
@@ -87,8 +94,8 @@ class View:
     saved_at: float = float("-inf")
     save_took: float = 0.0
     """How long (seconds) the last write of the status took, its wait for a place included."""
-    line: tuple[Definition, str | None] | None = None
-    """Which runs it waits with: its concurrency key, and the definition that gave it."""
+    line: Line = None
+    """Which runs it waits with, as far as that has been worked out."""
     woken_at: float | None = None
     """When (perf_counter) the first event came that this pass reacts to."""
 
@@ -172,11 +179,11 @@ class View:
         """Looks at the pods that changed, and tells the planner. `now` is monotonic seconds."""
         board = self.board
         assert board is not None  # noqa: S101 - the caller has bound it
-        for name in self.changed:
+        while self.changed:
+            name = self.changed.pop()
             pod = pods.get(name)
             if pod is not None and belongs(pod.metadata, self.run):
                 self._look_safely(board, pod, now)
-        self.changed.clear()
 
     def _look_safely(self, board: Board, pod: Pod, now: float) -> None:
         """What a pod says that nobody expected ends its attempt, and not the pass."""

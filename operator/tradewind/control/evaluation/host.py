@@ -16,15 +16,20 @@ from greenlet import getcurrent, greenlet
 from tradewind.control.evaluation.workers import Evaluator
 from tradewind.kube.fairqueue import Turns
 from tradewind.plan import pace
-from tradewind.plan.cel import ExpressionError
+from tradewind.plan.cel import ExpressionError, recompiled
+from tradewind.plan.evaluation import in_place
 from tradewind.plan.pace import Evaluation
 
 FREE = 0.002
 """Seconds that a step of a coroutine may take before it has to wait for its turn: nearly all are shorter."""
 SLICE = 0.010
 """Seconds that one coroutine may take at a stretch, once it has its turn. One at a time has."""
+PATIENCE = 50_000.0
+"""Microseconds that an evaluation may take at most outside of what a host runs."""
 BUDGET = 1.0
 """Seconds of computing after which a pass is asked to stop and go on in the next one."""
+MOST = 10
+"""Budgets after which an expression is refused, where a piece of work can't stop before that."""
 T = TypeVar("T")
 
 
@@ -90,6 +95,7 @@ class _Section(pace.Pace):
         self._host, self._namespace, self._clock = host, namespace, host.clock
         self._used, self._since, self._room = 0.0, 0.0, FREE
         self.outside: greenlet | None = None
+        self.inside: greenlet | None = None
 
     def resume(self) -> None:
         """It goes on."""
@@ -103,7 +109,7 @@ class _Section(pace.Pace):
     def pause(self) -> None:
         """Waits for a turn when this one is over."""
         now = self._clock()
-        if now - self._since < self._room:
+        if now - self._since < self._room or getcurrent() is not self.inside:
             return
         self._used += now - self._since
         self._wait_for(self._host.turn(self, self._namespace))
@@ -116,6 +122,11 @@ class _Section(pace.Pace):
 
     def evaluate(self, evaluation: Evaluation) -> Any:
         """The value, from the worker."""
+        if getcurrent() is not self.inside:
+            return Refusing().evaluate(evaluation)  # A task that was begun in here, and is not driven.
+        if self._used > MOST * self._host.budget:
+            words = f"and others before it take more than {MOST * self._host.budget:g} s of computing together"
+            raise ExpressionError(evaluation.expression, f"{words}: compute the values in a task")
         evaluator = self._host.evaluator
         self.suspend()
         try:
@@ -149,6 +160,7 @@ class _Driven(Generic[T]):
         section = self._section
         inside = greenlet(self._steps)
         inside.gr_context = copy_context()
+        section.inside = inside
         send: Callable[[], Any] = inside.switch
         while True:
             section.outside = getcurrent()
@@ -204,5 +216,7 @@ class Refusing(pace.Pace):
         """Goes on."""
 
     def evaluate(self, evaluation: Evaluation) -> Any:
-        """Raises ExpressionError."""
-        raise ExpressionError(evaluation.expression, "may take too long here: compute the value in a task")
+        """The value. Raises ExpressionError, also for what may take longer than a slice of many."""
+        if evaluation.time > PATIENCE:
+            raise ExpressionError(evaluation.expression, "may take too long here: compute the value in a task")
+        return in_place(recompiled(evaluation), evaluation.values)
