@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 from tradewind.control.engine import Engine
+from tradewind.control.evaluation.host import Host
 
 from .history import History
 from .wire import Network, WireClient, WireConnector
@@ -42,9 +43,10 @@ class Replica:
     """One process."""
 
     def __init__(
-        self, name: str, network: Network, outside: Network, clock: Callable[[], float], history: History
+        self, name: str, network: Network, outside: Network, clock: Callable[[], float], history: History, host: Host
     ) -> None:
-        """`network` is its way to the API server, `outside` that to others."""
+        """`network` is its way to the API server, `outside` that to others; `host` is where its passes pause."""
+        self._host = host
         self.name, self.network, self.outside, self._history = name, network, outside, history
         self._tasks: dict[asyncio.Task[Any], None] = {}
         """In the order of their making, in which they die: that of a set would be another one in each process."""
@@ -60,7 +62,7 @@ class Replica:
         self.own(me)
         try:
             async with WireClient(self.network) as client:
-                await OwnEngine(client, (), "tradewind:test", self.name, clock=clock).run(
+                await OwnEngine(client, (), "tradewind:test", self.name, clock=clock, host=self._host).run(
                     asyncio.Event(), lambda: None, lambda: None
                 )
             self._history.crashes.append(f"{self.name} ended by itself")

@@ -22,6 +22,7 @@ from .clock import EPOCH, Stuck, VirtualLoop, play
 from .history import APPROVALS, RUNS, History
 from .nodes import Nodes
 from .outside import Outside
+from .pacing import paced
 from .replica import OWNER, Replica, own_tasks, to_outside
 from .scenario import Scenario, Trouble
 from .troubles import KINDS
@@ -139,7 +140,7 @@ class Simulation:
         network = Network(lambda: self.runner.server())  # type: ignore[misc]
         outside = Network(self.outside)
         name, clock = f"op-{len(self.replicas)}", lambda: EPOCH + self.loop.time() + self.shift
-        made = Replica(name, network, outside, clock, self.history)
+        made = Replica(name, network, outside, clock, self.history, paced(f"{self.scenario.seed}/{len(self.replicas)}"))
         self.replicas.append(made)
         return made
 
