@@ -142,9 +142,9 @@ class Operator:
         self.facts = Facts(self.server, self.triggers.followers)
         seen = self.triggers.run_seen
         self.triggers.sources["completed"] = Completions(
-            self.server, self.facts, self.triggers.dags, seen, self.watches, clock
+            self.server, self.facts, self.triggers.dags, seen, self.watches, self.triggers.pace.wait, clock
         )
-        self.triggers.sources["assets"] = AssetUpdates(self.server, self.facts, seen, clock)
+        self.triggers.sources["assets"] = AssetUpdates(self.server, self.facts, seen, self.triggers.pace.wait, clock)
         for (plural, _, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.trigger_seen(body)

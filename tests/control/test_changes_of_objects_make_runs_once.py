@@ -57,7 +57,7 @@ class Watches(ObjectWatches):
 
 def operator(there: Server) -> Operator:
     made = Operator(there)
-    changes = ObjectChanges(there, Watches(there), made.triggers.run_seen, lambda: there.now)
+    changes = ObjectChanges(there, Watches(there), made.triggers.run_seen, made.triggers.pace.wait, lambda: there.now)
     made.triggers.sources["object"] = changes
     return made
 

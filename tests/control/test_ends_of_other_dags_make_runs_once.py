@@ -264,7 +264,7 @@ async def test_a_filter_that_fails_is_told_and_the_run_does_not_count() -> None:
 
 
 async def test_more_ends_at_once_than_are_remembered_one_by_one_each_make_their_run() -> None:
-    there = server(completed={"dags": [{"name": "a"}]})
+    there = server(completed={"dags": [{"name": "a"}]}, maxPerMinute=1_000)
     operator = await Operator(there).settle()
     for at in range(450):
         operator.hear(there.ended("a", f"a-{at}"))

@@ -68,7 +68,12 @@ class SensorOperator(Operator):
         self.poller = HandPoller()
         tasks: Any = Tasks(self.poller, feed, Host(Evaluator()))
         self.triggers.sources["sensor"] = Sensors(
-            server, tasks, self.triggers.wake, self.triggers.run_seen, lambda: server.now
+            server,
+            tasks,
+            self.triggers.wake,
+            self.triggers.run_seen,
+            self.triggers.pace.wait,
+            lambda: server.now,
         )
 
 

@@ -40,6 +40,7 @@ class AssetUpdates(Gathering):
             suffix=found.suffix,
             how=self.how,
             at=moment(found.facts[-1]),
+            depth=found.depth,
             cause=", ".join(
                 f"asset {fact.source}{f' {fact.partition}' if fact.partition else ''} of DAGRun {fact.run}"
                 + (f", task {fact.task}" if fact.task else "")

@@ -32,10 +32,11 @@ class Completions(Gathering):
         dags: DAGIndex,
         seen: Callable[[Run], None],
         watched: Callable[[str], bool],
+        wait: Callable[[Known], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`watched` says of which namespaces the operator knows the runs."""
-        super().__init__(client, facts, seen, clock)
+        super().__init__(client, facts, seen, wait, clock)
         self._dags, self._watched = dags, watched
 
     async def followed(self, trigger: Known) -> Followed:
@@ -90,6 +91,7 @@ class Completions(Gathering):
             suffix=found.suffix,
             how=self.how,
             at=moment(found.facts[-1]),
+            depth=found.depth,
             cause=", ".join(f"DAGRun {fact.namespace}/{fact.run} {fact.outcome}" for fact in reversed(found.facts)),
             values=completed.values(told[-1][1], {_name(fact, trigger): said for fact, said in told}),
         )

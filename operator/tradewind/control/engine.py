@@ -101,6 +101,7 @@ class Engine:
         self.template_status = TemplateReconciler(client, self.templates, self.events, clock)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
         self.triggers = TriggerReconciler(client, self.events, clock)
+        wait = self.triggers.pace.wait
         self.facts = Facts(client, self.triggers.followers)
         self.runs = RunReconciler(
             client,
@@ -128,12 +129,15 @@ class Engine:
             self.triggers.dags,
             self._made,
             lambda name: name in (namespaces or (name,)),
+            wait,
             clock,
         )
-        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self._made, clock)
+        self.triggers.sources["assets"] = AssetUpdates(client, self.facts, self._made, wait, clock)
         self.objects = ObjectWatches(client, self.triggers.wake)
-        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self._made, clock)
-        self.triggers.sources["sensor"] = Sensors(client, self.runs.sensors, self.triggers.wake, self._made, clock)
+        self.triggers.sources["object"] = ObjectChanges(client, self.objects, self._made, wait, clock)
+        self.triggers.sources["sensor"] = Sensors(
+            client, self.runs.sensors, self.triggers.wake, self._made, wait, clock
+        )
         self.backfills = BackfillReconciler(
             client, self.events, self.triggers.dags, self.history.look, self._made, clock
         )

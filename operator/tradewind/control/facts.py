@@ -23,7 +23,10 @@ def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
     if run.final:
         ended = _seconds(run.status.get("finishedAt"), run)
         source = f"{run.namespace}/{run.dag}"
-        yield "completed", Fact(source, ended, run.namespace, run.name, run.uid, run.phase)
+        yield (
+            "completed",
+            Fact(source, ended, run.namespace, run.name, run.uid, run.phase, depth=run.trigger_depth),
+        )
     for item in run.status.get("produced") or ():
         of, partition = item.get("task", ""), item.get("partition", "")
         yield (
@@ -36,6 +39,7 @@ def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
                 run.uid,
                 task=of,
                 partition=partition,
+                depth=run.trigger_depth,
             ),
         )
 

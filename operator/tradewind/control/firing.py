@@ -11,7 +11,7 @@ from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists
 from tradewind.kube.fairqueue import Lane
-from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.pod import HOW, TRIGGER, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.kube.writes import flow
 from tradewind.model.shown import shown
@@ -91,13 +91,14 @@ def body(trigger: Known, firing: Firing, found: Given) -> Object:
         "priority": trigger.spec.priority,
         "queue": firing.queue,
     }
+    depth = {TRIGGER_DEPTH: str(firing.depth)} if firing.depth else {}
     annotations = {CAUSE: shown(firing.cause[:1_024])} if firing.cause else {}
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",
         "metadata": {
             "name": run_name(trigger.name, firing.suffix),
-            "labels": {HOW: firing.how, TRIGGER: trigger.name},
+            "labels": {HOW: firing.how, TRIGGER: trigger.name, **depth},
             "annotations": annotations,
         },
         "spec": {name: value for name, value in spec.items() if value not in (None, "", {})},

@@ -13,6 +13,7 @@ from tradewind import metrics
 from tradewind.control.facts import Facts, Topic
 from tradewind.control.firing import Fired, Known, fire, run_name
 from tradewind.control.followers import relevant
+from tradewind.control.pace import too_fast
 from tradewind.control.run import Run, read_run
 from tradewind.control.triggers import Key, Look
 from tradewind.kube.client import Client
@@ -26,6 +27,8 @@ from tradewind.plan.trigger import Firing
 
 BATCH = 100
 """Facts that are looked at in one pass."""
+MOST_DEEP = 16
+"""Runs that may lead to each other, by triggers that follow runs. It ends what goes in a circle."""
 AGAIN = 10.0
 """Seconds until a source that is refused is asked for again."""
 
@@ -53,9 +56,11 @@ class Gathering(ABC):
         client: Client,
         facts: Facts,
         seen: Callable[[Run], None],
+        wait: Callable[[Known], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._facts, self._seen, self._clock = client, facts, seen, clock
+        """`wait` says how many seconds a trigger has to wait until it may make another run."""
+        self._client, self._facts, self._seen, self._wait, self._clock = client, facts, seen, wait, clock
 
     @abstractmethod
     async def followed(self, trigger: Known) -> Followed:
@@ -84,14 +89,19 @@ class Gathering(ABC):
         """Makes the runs that are due, as far as that is written down, then looks at what is new."""
         said = trigger.status.get(self.kind)
         now, status, own = gathered(said), dict[str, Any](), {"skipped": (said or {}).get("skipped", "")}
-        for found in now.due:
+        due = list(now.due)
+        while due and not (wait := self._wait(trigger)):
+            found = due.pop(0)
             fired, skipped = await self._fire(trigger, found)
             if fired and fired.result != "filtered":
                 status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
             own["skipped"] = skipped or own["skipped"]
-        now = replace(now, due=())
+        now = replace(now, due=tuple(due))
         if trigger.status.get("phase") == "Suspended":
             now = Gathered()
+        elif due:  # What is new is looked at when these have their runs: a status has a limit.
+            status |= {self.kind: {**now.written(), **own}, "message": too_fast(trigger, len(due))}
+            return Look(status, self._clock() + wait)
         followed = await self.followed(trigger)
         since = int(trigger.created if said is None and trigger.status.get("phase") != "Suspended" else self._clock())
         now = now.following({name: None if name in followed.refused else since for name in followed.topics})
@@ -116,6 +126,12 @@ class Gathering(ABC):
 
     async def _fire(self, trigger: Known, found: Occasion) -> tuple[Fired | None, str]:
         """What became of an occasion; why, where it got no run."""
+        if found.depth > MOST_DEEP:
+            metrics.occasions.labels(self.how, "skipped").inc()
+            words = (
+                f"{MOST_DEEP} runs led to it, each by a trigger, and no more are made: do the triggers go in a circle?"
+            )
+            return None, f"{run_name(trigger.name, found.suffix)}: {words}"
         try:
             fired = await fire(self._client, trigger, await self.firing(trigger, found))
         except ExpressionError as error:

@@ -12,6 +12,7 @@ import orjson
 from tradewind import metrics
 from tradewind.control.firing import Fired, Known, make
 from tradewind.control.objectwatch import Body, ObjectWatches
+from tradewind.control.pace import too_fast
 from tradewind.control.run import Run
 from tradewind.control.triggers import Key, Look
 from tradewind.kube.client import Client
@@ -38,9 +39,11 @@ class ObjectChanges:
         client: Client,
         watches: ObjectWatches,
         seen: Callable[[Run], None],
+        wait: Callable[[Known], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._watches, self._seen, self._clock = client, watches, seen, clock
+        """`wait` says how many seconds a trigger has to wait until it may make another run."""
+        self._client, self._watches, self._seen, self._wait, self._clock = client, watches, seen, wait, clock
         self._before: dict[Key, dict[str, Body]] = {}
         """Objects as they were looked at last."""
 
@@ -55,9 +58,13 @@ class ObjectChanges:
         assert spec is not None  # noqa: S101 - the source of the trigger
         there = await self._watches.of(trigger.key, (spec.api_version, spec.kind))
         said, status = trigger.status.get("object") or {}, dict[str, Any]()
-        for due in said.get("due") or ():
-            fired = await self._fire(trigger, due)
+        waiting = list(said.get("due") or ())
+        while waiting and not (wait := self._wait(trigger)):
+            fired = await self._fire(trigger, waiting.pop(0))
             status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
+        if waiting:
+            words = too_fast(trigger, len(waiting))
+            return Look({**status, "object": {**said, "due": waiting}, "message": words}, self._clock() + wait)
         own: dict[str, Any] = {**said, "due": []}
         if there is None:
             return Look({**status, "object": own} if said else status)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind.control.status import Packed
 from tradewind.control.tidy import tidied
-from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER
+from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER, TRIGGER_DEPTH
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import key
@@ -64,6 +64,8 @@ class Run:
     how: str = ""
     """What made it, and where that was a Trigger, or a Backfill of its ticks, the trigger's name."""
     maker: str = ""
+    trigger_depth: int = 0
+    """How many runs led to it, by triggers that follow runs."""
     backfills: frozenset[str] = NO_BACKFILLS
     """Names of those that made it, or tried it again."""
 
@@ -109,9 +111,11 @@ class Run:
         """What expressions know of it."""
         depth = self.caller.depth if self.caller else 0
         at = self.dates.get("logicalDate") or stamp(self.created)
-        interval = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
+        start, end = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
         params = self.status.get("params") or {}
-        return RunFacts(self.name, self.namespace, self.uid, self.dag, params, depth, at, *interval)
+        return RunFacts(
+            self.name, self.namespace, self.uid, self.dag, params, depth, at, start, end, self.trigger_depth
+        )
 
 
 def read_run(body: Mapping[str, Any]) -> Run:
@@ -141,8 +145,14 @@ def read_run(body: Mapping[str, Any]) -> Run:
         queue=spec.get("queue") or "",
         how=(meta.get("labels") or {}).get(HOW, ""),
         maker=(meta.get("labels") or {}).get(TRIGGER, ""),
+        trigger_depth=_number((meta.get("labels") or {}).get(TRIGGER_DEPTH)),
         backfills=_backfills(meta.get("labels") or {}),
     )
+
+
+def _number(text: object) -> int:
+    """A small number that a label has; 0 where it has none."""
+    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 4 else 0
 
 
 def _backfills(labels: Mapping[str, str]) -> frozenset[str]:

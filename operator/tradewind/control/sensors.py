@@ -1,8 +1,8 @@
 """Triggers that are sensors: each thing that a poll finds gets its run, once."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from tradewind import metrics
 from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.bucketwatch import watched
 from tradewind.control.firing import Fired, Known, fire
+from tradewind.control.pace import too_fast
 from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.poller import Poll
 from tradewind.control.run import Run
@@ -62,10 +63,12 @@ class Sensors:
         tasks: SensorTasks,
         wake: Callable[[Key], None],
         seen: Callable[[Run], None],
+        wait: Callable[[Known], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`wait` says how many seconds a trigger has to wait until it may make another run."""
         self._client, self._poller, self._probes, self._host = client, tasks.poller, tasks.probes, tasks.host
-        self._wake, self._seen, self._clock = wake, seen, clock
+        self._wake, self._seen, self._wait, self._clock = wake, seen, wait, clock
         self._watches: dict[Key, _Watch] = {}
 
     async def look(self, trigger: Known) -> Look:
@@ -83,7 +86,16 @@ class Sensors:
         watch.trigger = trigger
         status: dict[str, Any] = {}
         if (batch := watch.batch) is not None:
-            last, dealt, untold = await self._fire(watch, batch)
+            last, dealt, untold, left = await self._fire(watch, batch)
+            if left:
+                watch.keys = tuple(plan.remembered(watch.keys, dealt))
+                watch.batch = replace(batch, found=left)
+                own = {"cursor": watch.cursor, "keys": list(watch.keys)}
+                status = {"lastRun": {"name": last.name, "at": stamp(self._clock())}} if last else {}
+                words = too_fast(trigger, len(left))
+                return Look(
+                    {"next": None, "message": words, "sensor": own, **status}, self._clock() + self._wait(trigger)
+                )
             watch.keys = tuple(plan.remembered(watch.keys, dealt) if batch.keys is None else batch.keys)
             watch.problem, watch.batch, watch.cursor = "; ".join(untold[:SHOWN]), None, batch.cursor
             own = {"cursor": watch.cursor, "keys": list(watch.keys)}
@@ -150,13 +162,17 @@ class Sensors:
             raise Unanswered(f"{probe.what}: answered {found['status']}")
         return plan.asked(sensor, {**values, **found})
 
-    async def _fire(self, watch: _Watch, batch: plan.Batch) -> tuple[Fired | None, list[str], list[str]]:
-        """Makes runs of what is new. The latest run, the digests of the keys that have one, and why others have none."""
+    async def _fire(
+        self, watch: _Watch, batch: plan.Batch
+    ) -> tuple[Fired | None, list[str], list[str], Sequence[plan.Values]]:
+        """Makes runs of what is new. The latest run, the digests of the keys that have one, why others have none, and what has to wait."""
         trigger, spec, known = watch.trigger, watch.trigger.spec, frozenset(watch.keys)
         last: Fired | None = None
         dealt: list[str] = []
         untold: list[str] = []
-        for values in batch.found:
+        for at, values in enumerate(batch.found):
+            if self._wait(trigger):
+                return last, dealt, untold, batch.found[at:]
             try:
                 if not wanted(trigger.name, trigger.namespace, spec, self._firing(watch, "", values)):
                     continue
@@ -176,7 +192,7 @@ class Sensors:
             except Forbidden as error:
                 raise Waits(error.message) from None
             dealt.append(digest)
-        return last, dealt, untold
+        return last, dealt, untold, ()
 
     def _firing(self, watch: _Watch, key: str, values: plan.Values) -> Firing:
         return Firing(

@@ -15,7 +15,7 @@ from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
-from tradewind.kube.pod import DEPTH, HOW
+from tradewind.kube.pod import DEPTH, HOW, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -282,13 +282,13 @@ def _outcome(run: Run) -> Outcome:
 
 
 def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
-    start = call.start
+    start, led_to = call.start, {TRIGGER_DEPTH: str(run.trigger_depth)} if run.trigger_depth else {}
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",
         "metadata": {
             "name": name,
-            "labels": {**labels(run, start), DEPTH: str(run.depth + 1), HOW: "parent"},
+            "labels": {**labels(run, start), DEPTH: str(run.depth + 1), HOW: "parent", **led_to},
             "ownerReferences": [owner(run)],
         },
         "spec": {

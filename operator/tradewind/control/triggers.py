@@ -14,6 +14,7 @@ from tradewind.control.dagfacts import DAGFacts, DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.firing import Known
 from tradewind.control.followers import Followers
+from tradewind.control.pace import Pace
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
 from tradewind.control.validity import Validity
@@ -70,6 +71,7 @@ class TriggerReconciler:
         self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
         self.dags = DAGIndex(client, self._dag_changed)
         self.followers = Followers(self.wake)
+        self.pace = Pace(clock)
         self.sources: dict[str, Source] = {}
         """By the field of a spec that names them."""
         self._known: dict[Key, Known] = {}
@@ -135,6 +137,8 @@ class TriggerReconciler:
         """A run was created, has changed or is gone."""
         if not run.maker or run.how == "backfill":
             return  # A schedule does not wait for those of the past.
+        if not deleted:
+            self.pace.seen(run)
         key = (run.namespace, run.maker)
         if run.final or deleted:
             self._unfinished[key].pop(run.uid, None)
@@ -194,6 +198,7 @@ class TriggerReconciler:
         self._saved.pop(key, None)
         self._versions.pop(key, None)
         self._writing.pop(key, None)
+        self.pace.forget(key)
         self._settled(key)
         self.queue.forget(key)
         self.saving.forget(key)

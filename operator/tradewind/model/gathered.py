@@ -26,6 +26,8 @@ class Fact(Model):
     """The task or item that made the asset."""
     partition: str = ""
     """Of the asset."""
+    depth: int = 0
+    """How many runs led to that run, by triggers that follow runs."""
 
 
 class Standing(Model):

@@ -47,6 +47,9 @@ class TriggerSpec(Model):
     """CEL: where it is false, nothing is run."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     """Of its runs; the DAG's when absent."""
+    max_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 300
+    """How many runs it makes within a minute; what is over it waits. Of schedules, which go by their ticks, and of events, which have
+    spec.event.maxPerSecond, it limits nothing."""
     suspend: bool = False
     """When true it makes no runs. What happens meanwhile is not made up for."""
     schedule: Schedule | None = None

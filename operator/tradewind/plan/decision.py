@@ -110,6 +110,8 @@ class RunFacts:
     logical_date: str = ""
     interval_start: str = ""
     interval_end: str = ""
+    trigger_depth: int = 0
+    """How many runs led to it, by triggers that follow runs. Expressions don't know it."""
 
     def values(self) -> dict[str, object]:
         """By the names that expressions use."""

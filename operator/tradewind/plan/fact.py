@@ -20,6 +20,8 @@ class Fact:
     outcome: str = ""
     task: str = ""
     partition: str = ""
+    depth: int = 0
+    """How many runs led to that run, by triggers that follow runs."""
 
     @property
     def id(self) -> str:

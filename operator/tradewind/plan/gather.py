@@ -52,6 +52,11 @@ class Occasion:
     suffix: str
     facts: tuple[Fact, ...]
 
+    @property
+    def depth(self) -> int:
+        """How many runs lead to the one that is made of it."""
+        return 1 + max(fact.depth for fact in self.facts)
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:

@@ -58,6 +58,8 @@ class Firing:
     """By the dotted names of VARIABLES."""
     queue: str = ""
     """Runs of the same queue run one after the other."""
+    depth: int = 0
+    """How many runs led to the run."""
 
 
 @dataclass(frozen=True, slots=True)
