@@ -129,3 +129,26 @@ def test_a_claim_is_refused_that_a_cluster_pool_beside_it_does_not_allow(
     done = lint("-", input=f"{of(namespace, dag) if namespace else dag}---\n{pool}")
     words = "spec.tasks.t.pools[0].name: ClusterPool 'lic' takes no claims of namespace b"
     assert (done.exit_code == 1 and words in done.stdout) if refused else done.exit_code == 0
+
+
+def circling(**when: str) -> str:
+    """Two DAGs whose triggers lead to each other."""
+    more = "".join(f", {name}: {text}" for name, text in when.items())
+    parts = [
+        document("DAG", "load", "{tasks: {t: {image: x, produces: [{name: orders}]}}}"),
+        document("DAG", "clean", "{tasks: {t: {image: x}}}"),
+        document("Trigger", "after-orders", "{dag: clean, assets: {anyOf: [{name: orders}]}}"),
+        document("Trigger", "after-clean", f"{{dag: load, completed: {{dags: [{{name: clean}}]}}{more}}}"),
+    ]
+    return "---\n".join(parts)
+
+
+def test_triggers_that_lead_to_each_other_in_a_circle_are_told_once() -> None:
+    done = lint("-", input=circling())
+    words = "DAG clean -> its end, trigger after-clean -> DAG load -> asset orders, trigger after-orders -> DAG clean"
+    assert done.exit_code == 1 and done.stdout.count(words) == 1 and "in a circle" in done.stdout
+
+
+def test_a_circle_that_a_condition_may_end_is_no_mistake() -> None:
+    done = lint("-", input=circling(when="source.outcome == 'Failed'"))
+    assert done.exit_code == 0 and "in a circle" in done.output

@@ -4,7 +4,7 @@ import pytest
 from tradewind.control.gathering import MOST_DEEP
 from tradewind.control.run import read_run
 from tradewind.kube.pod import TRIGGER_DEPTH
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import DAGS, RUNS
 
 from .factworld import START, Body, Operator, Server, server
 
@@ -118,3 +118,26 @@ async def test_a_clock_that_is_set_stops_no_trigger_for_longer_than_a_minute() -
     there.now += 61
     await operator.settle()
     assert len(there.made()) == 2
+
+
+def circular(there: Server, trigger: str) -> str:
+    """What the condition of a trigger says."""
+    conditions = there.status(trigger)["conditions"]
+    return next((item["message"] for item in conditions if item["type"] == "Circular"), "")
+
+
+async def test_a_trigger_in_a_circle_says_so_in_a_condition_as_long_as_it_is() -> None:
+    there = server(assets=ORDERS)
+    there.trigger("back", dag="a", completed={"dags": [{"name": "d"}]})
+    task = {"image": "x", "produces": [{"name": "orders"}]}
+    dag = there.put(DAGS, {"metadata": {"name": "a"}, "spec": {"tasks": {"t": task}}})
+    operator = Operator(there)
+    for name in ("a", "d"):
+        operator.triggers.dags.seen(there.objects[DAGS.plural, "ns", name], False)
+    for name in ("t", "back"):
+        await operator.settle(name)
+        assert "in a circle" in circular(there, name)
+    assert "DAG ns/d -> its end, trigger ns/back -> DAG ns/a -> asset orders, trigger ns/t" in circular(there, "t")
+    operator.triggers.dags.seen(there.put(DAGS, {**dag, "spec": {"tasks": {}}}), False)
+    await operator.settle("t")
+    assert circular(there, "t") == ""

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tradewind.cli.beside import not_allowed
+from tradewind.cli.beside import circles, not_allowed
 from tradewind.cli.manifest import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control.review import User, against, pod_problems
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
+from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
 
@@ -52,6 +53,9 @@ def review(documents: Sequence[Document]) -> Review:
         found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, problem in not_allowed(documents, known):
         found.refusals.append(document.refusal(problem.path, str(problem)))
+    triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
+    for document, problem, ends in circles(triggers, known):
+        (found.notes if ends else found.refusals).append(document.refusal(problem.path, str(problem)))
     for document, spec in users:
         dag = known.get((document.namespace, spec.dag))
         for problem in against(dag.spec.params, spec) if dag else ():

@@ -10,6 +10,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.model.value import Param
+from tradewind.plan.circles import assets_of, called_by
 
 Key = tuple[str, str]
 """Namespace and name of a DAG."""
@@ -21,6 +22,13 @@ class DAGFacts:
 
     params: Mapping[str, Param] | None = None
     suspended: bool = False
+    produces: frozenset[str] = frozenset()
+    """Assets of which its runs, and their tasks, make new versions."""
+    calls: frozenset[str] = frozenset()
+    """DAGs that are its tasks."""
+
+
+NOTHING = DAGFacts()
 
 
 class DAGIndex:
@@ -76,6 +84,10 @@ class DAGIndex:
             return ()
         return self._allowed.get((namespace, name), ())
 
+    def known(self, key: Key) -> DAGFacts:
+        """What is known of a DAG now."""
+        return self._known.get(key, NOTHING)
+
     def _take(self, key: Key, facts: DAGFacts) -> None:
         if self._known.get(key) != facts:
             self._known[key] = facts
@@ -87,7 +99,7 @@ def _facts(spec: Any) -> DAGFacts:
         params = {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
     except (ValidationError, AttributeError):
         return DAGFacts()  # The DAG's own condition says what is wrong with it.
-    return DAGFacts(params, spec.get("suspend") is True)
+    return DAGFacts(params, spec.get("suspend") is True, assets_of(spec), called_by(spec))
 
 
 def allowed_from(spec: Any) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from tradewind.control.dagfacts import DAGIndex
 from tradewind.control.facts import Topic, facts_of
 from tradewind.control.run import Run
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan import assets, completed
+from tradewind.plan.circles import Graph
 from tradewind.plan.fact import Fact
 from tradewind.plan.gather import Gathered, gathered, needed
 
@@ -39,7 +41,7 @@ class Followers:
 
     def seen(self, key: Key, spec: TriggerSpec, created: float, status: Mapping[str, Any]) -> None:
         """What a trigger says. `created` is epoch seconds, `status` what is written down."""
-        topics = frozenset(_topics(spec, key[0]))
+        topics = frozenset(topics_of(spec, key[0]))
         before = self._known.get(key)
         if before and before.topics != topics:
             self.gone(key)
@@ -65,9 +67,29 @@ class Followers:
         if follower := self._known.get(key):
             self.seen(key, follower.spec, follower.created, status)
 
+    def knows(self, key: Key) -> bool:
+        """Whether a trigger follows anything."""
+        return key in self._known
+
     def followed(self, topic: Topic) -> bool:
         """Whether anyone follows it."""
         return topic in self._of
+
+    def graph(self, dags: DAGIndex) -> Graph:
+        """Who leads to whom, as far as is known here."""
+
+        def makes(dag: Key) -> Iterator[Topic]:
+            yield "completed", dag[0], "/".join(dag)
+            for asset in dags.known(dag).produces:
+                yield "assets", dag[0], asset
+
+        return Graph(
+            dag=lambda key: (key[0], self._known[key].spec.dag),
+            follows=lambda key: self._known[key].topics,
+            followers=lambda topic: self._of.get(topic, NONE),
+            makes=makes,
+            calls=lambda dag: [(dag[0], name) for name in dags.known(dag).calls],
+        )
 
     def heard(self, topic: Topic) -> None:
         """There is news for those who follow it."""
@@ -98,7 +120,8 @@ def relevant(spec: TriggerSpec, namespace: str, fact: Fact) -> bool:
     return dag is not None and fact.outcome in dag.outcomes
 
 
-def _topics(spec: TriggerSpec, namespace: str) -> Iterator[Topic]:
+def topics_of(spec: TriggerSpec, namespace: str) -> Iterator[Topic]:
+    """What a trigger of a namespace follows."""
     if spec.completed:
         for source in completed.follows(spec.completed, namespace):
             yield "completed", source.partition("/")[0], source

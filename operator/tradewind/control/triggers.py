@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from tradewind.control.dagfacts import DAGFacts, DAGIndex
 from tradewind.control.events import EventSink
 from tradewind.control.firing import Known
-from tradewind.control.followers import Followers
+from tradewind.control.followers import Followers, topics_of
 from tradewind.control.pace import Pace
 from tradewind.control.run import Run
 from tradewind.control.runstatus import difference
@@ -23,6 +23,7 @@ from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.resources import TRIGGERS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.circles import circle
 from tradewind.plan.problem import Invalid, Problem, summary
 from tradewind.plan.read import read
 from tradewind.plan.trigger import check
@@ -72,6 +73,10 @@ class TriggerReconciler:
         self.dags = DAGIndex(client, self._dag_changed)
         self.followers = Followers(self.wake)
         self.pace = Pace(clock)
+        self._circles: dict[Key, tuple[int, str]] = {}
+        """What was said of circles, and what `_links` was then."""
+        self._links = 0
+        """Grows whenever a trigger or a DAG has become another."""
         self.sources: dict[str, Source] = {}
         """By the field of a spec that names them."""
         self._known: dict[Key, Known] = {}
@@ -112,6 +117,7 @@ class TriggerReconciler:
             self._wrong[key] = (body, error)
             self._unknown(key)
         else:
+            self._links += 1
             self._wrong.pop(key, None)
             if before and before.spec.source != spec.source:
                 self._stop(key, before)
@@ -127,6 +133,7 @@ class TriggerReconciler:
         meta = body["metadata"]
         key = (meta["namespace"], meta["name"])
         self.followers.gone(key)
+        self._links += 1
         if not deleted:
             with contextlib.suppress(Invalid):
                 created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
@@ -181,11 +188,13 @@ class TriggerReconciler:
             self.queue.add(key)
 
     def _dag_changed(self, namespace: str, name: str) -> None:
+        self._links += 1
         for key in self._of_dag.get((namespace, name), ()):
             self.queue.add(key)
         self.followers.heard(("completed", namespace, f"{namespace}/{name}"))
 
     def _unknown(self, key: Key) -> None:
+        self._links += 1
         self.followers.gone(key)
         if known := self._known.pop(key, None):
             self._stop(key, known)
@@ -197,6 +206,7 @@ class TriggerReconciler:
         self._wrong.pop(key, None)
         self._saved.pop(key, None)
         self._versions.pop(key, None)
+        self._circles.pop(key, None)
         self._writing.pop(key, None)
         self.pace.forget(key)
         self._settled(key)
@@ -272,12 +282,25 @@ class TriggerReconciler:
         if current is None or current.uid != known.uid:
             return
         valid = found.status(known.status, known.generation, self._clock())
+        if words := self._circle(known):
+            circular = Validity(True, "CircleFound", words[:4_096])
+            valid["conditions"].append(circular.condition("Circular", known.status, known.generation, self._clock()))
         wanted = {**known.status, **valid, "source": known.spec.source, **status}
         if wanted != known.status:
             self._known[known.key] = replace(current, status=wanted)
         if difference(self._saved.get(known.key, {}), wanted):
             urgent = wanted["phase"] != (self._saved.get(known.key) or {}).get("phase")
             self.saving.add_after(known.key, 0.0 if urgent else SAVE)
+
+    def _circle(self, known: Known) -> str:
+        """The circle that the trigger is part of, if it is; looked for again when a trigger or a DAG is another."""
+        if not any(topics_of(known.spec, known.namespace)):
+            return ""
+        looked = self._circles.get(known.key)
+        if looked is None or looked[0] != self._links:
+            found = circle(self.followers.graph(self.dags), known.key) if self.followers.knows(known.key) else None
+            looked = self._circles[known.key] = (self._links, str(found or ""))
+        return looked[1]
 
     async def save(self, key: Key) -> None:
         """Writes a status down."""

@@ -23,19 +23,21 @@ class Validity:
 
     def status(self, before: Any, generation: int, now: float) -> dict[str, Any]:
         """The fields of a status that say so."""
-        holds = str(self.holds)
-        old = next((item for item in before.get("conditions") or [] if item.get("type") == "Valid"), None)
         return {
             "observedGeneration": generation,
             "phase": "Valid" if self.holds else "Invalid",
-            "conditions": [
-                {
-                    "type": "Valid",
-                    "status": holds,
-                    "reason": self.reason,
-                    "message": self.message,
-                    "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == holds else stamp(now),
-                    "observedGeneration": generation,
-                }
-            ],
+            "conditions": [self.condition("Valid", before, generation, now)],
+        }
+
+    def condition(self, kind: str, before: Any, generation: int, now: float) -> dict[str, Any]:
+        """A condition of a status that says so."""
+        holds = str(self.holds)
+        old = next((item for item in before.get("conditions") or [] if item.get("type") == kind), None)
+        return {
+            "type": kind,
+            "status": holds,
+            "reason": self.reason,
+            "message": self.message,
+            "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == holds else stamp(now),
+            "observedGeneration": generation,
         }
