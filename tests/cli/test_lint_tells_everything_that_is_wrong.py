@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tradewind.cli import review
 from tradewind.cli.lint import command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -52,6 +53,31 @@ def test_all_examples_are_without_mistakes() -> None:
             "4:16",
             "spec.cron: '61 * * * *'",
         ),
+        (document("DAG", "d", "{tasks: {a: {wait: {duration: 999999999d}}}}"), "4:27", "longer than ten years"),
+        (document("DAG", "d", "{tasks: {a: {image: x, timeout: 4000d}}}"), "4:30", "write at most 3650d"),
+        (
+            document("Trigger", "t", "{dag: d, schedule: {cron: '@daily', jitter: 999999999d}}"),
+            "4:43",
+            "longer than ten years",
+        ),
+        (
+            document("Trigger", "t", "{dag: d, schedule: {cron: '@daily', startingDeadline: 999999999d}}"),
+            "4:43",
+            "longer than ten years",
+        ),
+        (
+            document("Trigger", "t", "{dag: d, schedule: {cron: '@daily', start: '0001-01-01T00:00+14:00'}}"),
+            "4:43",
+            "is in none of the years 1970 to 9000",
+        ),
+        (document("DAGRun", "r", "{dag: d, logicalDate: '9999-12-31T23:59:59-12:00'}"), "4:16", "1970 to 9000"),
+        (document("DAGRun", "r", f"{{dag: d, params: {{a: {'x' * 300_000}}}}}"), "4:16", "takes 256 KiB"),
+        (
+            document("DAG", "d", f"{{params: {{a: {{default: {'x' * 300_000}}}}}, tasks: {{a: {{image: x}}}}}}"),
+            "4:8",
+            "takes 256 KiB",
+        ),
+        (document("DAG", "d", f"{{params: {{a: {{default: {'[' * 100}{']' * 100}}}}}}}"), "4:37", "64 levels deep"),
         (document("DAGG", "d", "{}"), "2:1", "kind 'DAGG' is not one of DAG"),
         ("kind: DAG\nmetadata: [x]\n", "1:1", "apiVersion None: a DAG has tradewind.dev/v1alpha1"),
         ("a: 1\n b: 2", "2:3", "not YAML"),
@@ -63,6 +89,23 @@ def test_a_mistake_is_told_with_its_line_and_column(tmp_path: Path, text: str, p
     path.write_text(text)
     done = lint(path)
     assert done.exit_code == 1 and done.stdout.startswith(f"{path}:{place}: ") and words in done.stdout
+
+
+def test_a_schedule_that_never_ticks_is_no_fault_of_lint() -> None:
+    never = "{dag: d, schedule: {cron: '0 0 29 2 *', exclude: [{weekdays: [Mon, Tue, Wed, Thu, Fri, Sat, Sun]}]}}"
+    assert lint("-", input=document("Trigger", "t", never)).exit_code == 0
+
+
+def test_a_check_that_breaks_is_said_of_its_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(kind: str, spec: object) -> None:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr(review, "reviewed", broken)
+    (tmp_path / "pool.yaml").write_text(document("Pool", "p", "{slots: 1}"))
+    (tmp_path / "wrong.yaml").write_text(document("DAG", "d", "{}"))
+    done = lint(tmp_path)
+    assert done.exit_code == 1 and not isinstance(done.exception, OverflowError)
+    assert "can't be checked" in done.stdout and "OverflowError" in done.stdout and "spec.tasks" in done.stdout
 
 
 def test_the_params_of_a_run_are_checked_against_a_dag_that_is_there_too(tmp_path: Path) -> None:

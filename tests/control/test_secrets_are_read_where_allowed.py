@@ -30,5 +30,5 @@ def test_a_request_with_a_secret_needs_a_pod_where_the_operator_may_not_read_it(
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
     view = View(read_run({"metadata": meta, "spec": {"dag": "d"}}))
-    board = view.bind(define({"tasks": {"ask": ASKING}}), (), 0.0, 0.0, None, light)
+    board = view.bind(define({"tasks": {"ask": ASKING}}), (), 0.0, 0.0, light)
     assert ("ask" in board.podless) is podless

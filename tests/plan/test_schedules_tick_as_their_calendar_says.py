@@ -168,6 +168,32 @@ def test_a_schedule_that_excludes_every_day_has_no_tick_and_says_so_in_time() ->
     assert list(islice(found.after(at("2026-01-01T00:00Z")), 1)) == []
 
 
+EVERY_WEEKDAY = [{"weekdays": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]}]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"cron": "0 0 29 2 *", "exclude": EVERY_WEEKDAY},
+        {"cron": "* * * * *", "exclude": EVERY_WEEKDAY, "timeZone": "Pacific/Kiritimati"},
+        {"every": "3650d", "exclude": EVERY_WEEKDAY, "timeZone": "Etc/GMT+12"},
+        {"every": "3650d", "start": "9000-12-31T23:59:59-12:00"},
+        {"dates": ["1970-01-01T00:00+14:00", "9000-12-31T23:59:59-12:00"], "exclude": EVERY_WEEKDAY},
+        {"cron": "@yearly", "end": "1970-01-01T00:00+14:00"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("moment", ["1970-01-02T00:00Z", "2026-01-01T00:00Z", "8999-12-31T00:00Z"])
+def test_what_ticks_seldom_or_never_is_looked_for_within_the_years_there_are(
+    spec: dict[str, Any], zone: str, moment: str
+) -> None:
+    calendar = Calendar(Schedule.model_validate({"timeZone": zone, **spec}))
+    at = datetime.fromisoformat(moment)
+    for tick in [*islice(calendar.after(at), 3), *islice(calendar.before(at), 3)]:
+        assert 1969 <= calendar.local(tick).year <= 9001 and calendar.interval(tick)
+
+
 def test_the_data_interval_ends_with_the_tick_and_begins_with_the_one_before() -> None:
     found = calendar(cron="0 6 * * *", start="2026-01-02", exclude=[{"weekdays": ["Sun"]}])
     assert found.interval(at("2026-01-02T06:00Z")) == (at("2026-01-01T06:00Z"), at("2026-01-02T06:00Z"))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tradewind.cli.beside import circles, not_allowed
@@ -36,21 +37,22 @@ def review(documents: Sequence[Document]) -> Review:
     known: dict[Key, Definition] = {}
     users: list[tuple[Document, User]] = []
     for document in documents:
-        problems = list(_metadata(document))
-        if document.kind == "DAG" or document.kind in TEMPLATES:
-            looked = shelf.look(document)
-            found.notes += unknown(document, looked.rendering)
-            problems += looked.problems
-            if looked.definition:
-                problems += map(looked.rendering.told, pod_problems(looked.definition))
-                if document.kind == "DAG" and not looked.rendering.missing:
-                    known[document.namespace, document.name] = looked.definition
-        else:
-            result = reviewed(document.kind, document.spec)
-            problems += result.problems
-            if isinstance(result.content, User) and not result.problems:
-                users.append((document, result.content))
-        found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
+        with _checked(document, found):
+            problems = list(_metadata(document))
+            if document.kind == "DAG" or document.kind in TEMPLATES:
+                looked = shelf.look(document)
+                found.notes += unknown(document, looked.rendering)
+                problems += looked.problems
+                if looked.definition:
+                    problems += map(looked.rendering.told, pod_problems(looked.definition))
+                    if document.kind == "DAG" and not looked.rendering.missing:
+                        known[document.namespace, document.name] = looked.definition
+            else:
+                result = reviewed(document.kind, document.spec)
+                problems += result.problems
+                if isinstance(result.content, User) and not result.problems:
+                    users.append((document, result.content))
+            found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
     for document, problem in not_allowed(documents, known):
         found.refusals.append(document.refusal(problem.path, str(problem)))
     triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
@@ -58,9 +60,20 @@ def review(documents: Sequence[Document]) -> Review:
         (found.notes if ends else found.refusals).append(document.refusal(problem.path, str(problem)))
     for document, spec in users:
         dag = known.get((document.namespace, spec.dag))
-        for problem in against(dag.spec.params, spec) if dag else ():
-            found.refusals.append(document.refusal(problem.path, str(problem)))
+        with _checked(document, found):
+            for problem in against(dag.spec.params, spec) if dag else ():
+                found.refusals.append(document.refusal(problem.path, str(problem)))
     return found
+
+
+@contextmanager
+def _checked(document: Document, found: Review) -> Iterator[None]:
+    """A document on which a check breaks is refused as well, and those after it are checked."""
+    try:
+        yield
+    except Exception as error:
+        words = f"can't be checked, which is a fault of Tradewind's own ({type(error).__name__}: {error})"
+        found.refusals.append(document.refusal("", words[:1_024]))
 
 
 def _metadata(document: Document) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from tradewind.control.view import Line, View, picture
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model.duration import instant
 from tradewind.model.run import Reuse
 from tradewind.plan import pace
 from tradewind.plan.attempt import CANCELLED, Fixed
@@ -70,6 +71,8 @@ class Beginner:
         run, now = view.run, self._clock()
         if run.cancelled:
             return Beginning(runstatus.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
+        if problem := _wrong_date(run):
+            return Beginning(runstatus.stillborn(run, "Failed", "InvalidRun", problem, now))
         try:
             dag = await self._fresh.get(DAGS, run.namespace, run.dag)
         except NotFound:
@@ -203,3 +206,13 @@ class Beginner:
             known = Defined(version, define(spec))
         self._defined[key] = known
         return known
+
+
+def _wrong_date(run: Run) -> str:
+    """What is wrong with the dates that a run is about, if anything."""
+    for name, text in run.dates.items():
+        try:
+            instant(str(text))
+        except ValueError as error:
+            return f"spec.{name}: {error}"
+    return ""

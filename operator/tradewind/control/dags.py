@@ -147,6 +147,9 @@ class DAGReconciler:
             sound(rendering)
         except Invalid as error:
             return len(rendering.spec.get("tasks") or {}), Validity.of(error), None
+        except Exception as error:
+            log.error("DAG %s/%s", *key, exc_info=error)
+            return 0, Validity.unchecked(error), None
         if body["templates"]:
             self._rendered(*key, rendering.spec)
         source = spec if body["templates"] else None

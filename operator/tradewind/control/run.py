@@ -141,7 +141,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
         reuse=spec.get("reuse"),
         caller=_caller(meta),
         dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,
-        moment=instant(spec["logicalDate"]) if dated else created,
+        moment=_moment(spec["logicalDate"], created) if dated else created,
         queue=spec.get("queue") or "",
         how=(meta.get("labels") or {}).get(HOW, ""),
         maker=(meta.get("labels") or {}).get(TRIGGER, ""),
@@ -153,6 +153,14 @@ def read_run(body: Mapping[str, Any]) -> Run:
 def _number(text: object) -> int:
     """A small number that a label has; 0 where it has none."""
     return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 4 else 0
+
+
+def _moment(text: Any, created: int) -> float:
+    """A run whose date is none has to be known all the same: it does not begin, and says why."""
+    try:
+        return instant(str(text))
+    except ValueError:
+        return created
 
 
 def _backfills(labels: Mapping[str, str]) -> frozenset[str]:

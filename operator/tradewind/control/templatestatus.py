@@ -59,6 +59,11 @@ class TemplateReconciler:
             found = Validity(True, "Valid", "it can be used")
         except Invalid as error:
             found = Validity.of(error)
+        except ApiError:
+            raise
+        except Exception as error:
+            log.error("%s %s/%s", *key, exc_info=error)
+            found = Validity.unchecked(error)
         status: dict[str, Any] = {**found.status(before, generation, self._clock()), "params": params}
         if patch := difference(before, status):
             await self._client.patch(TEMPLATES[kind], namespace, name, {"status": patch}, "status")

@@ -220,7 +220,13 @@ class TriggerReconciler:
 
     def failed(self, key: Key, error: Exception) -> float | None:
         """A reconcile raised."""
-        log.warning("trigger %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        known = self._known.get(key)
+        if isinstance(error, ApiError) or known is None:
+            log.warning("trigger %s/%s: %s", *key, error)
+        else:
+            log.error("trigger %s/%s", *key, exc_info=error)
+            words = f"it can't fire: {type(error).__name__}: {error}"[:1_024]
+            self._note(known, Validity(True, "Valid", "it can be read"), {"phase": "Waiting", "message": words})
         return None
 
     async def reconcile(self, key: Key) -> None:

@@ -21,6 +21,11 @@ class Validity:
         """Of a check that found something."""
         return cls(False, "TemplateNotFound" if isinstance(error, TemplateNotFound) else "Invalid", str(error))
 
+    @classmethod
+    def unchecked(cls, error: Exception) -> "Validity":
+        """Of a check that broke: a fault of the product, but nothing can be made of such a document."""
+        return cls(False, "Invalid", f"it can't be checked: {type(error).__name__}: {error}"[:1_024])
+
     def status(self, before: Any, generation: int, now: float) -> dict[str, Any]:
         """The fields of a status that say so."""
         return {

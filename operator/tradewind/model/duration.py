@@ -6,27 +6,45 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-PATTERN = r"^([0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h|d)){1,5}$"
+_FRACTION = r"(\.[0-9]{1,3})?"
+PATTERN = rf"^([0-9]{{1,9}}{_FRACTION}(ms|s)|[0-9]{{1,7}}{_FRACTION}m|[0-9]{{1,5}}{_FRACTION}h|[0-9]{{1,4}}{_FRACTION}d){{1,5}}$"
+LONGEST = 3_650 * 86_400
+"""Seconds of the longest duration: ten years."""
+YEARS = r"^(19[7-9][0-9]|[2-8][0-9]{3}|9000)"
+"""How the text of a point in time begins: 1970 to 9000. Clocks, calendars and their arithmetic hold there."""
+_WRITTEN = re.compile(r"([0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h|d)){1,5}\Z")
+"""So that one that is too long is called so."""
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def seconds(text: str) -> float:
-    """Seconds in a duration such as `1h30m`. Raises ValueError for anything else."""
-    if not re.match(PATTERN, text):
-        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 10m, 1h30m or 2d")
-    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    """Seconds in a duration such as `1h30m`, at most LONGEST. Raises ValueError for anything else."""
+    if not _WRITTEN.match(text):
+        raise ValueError(f"{text[:80]!r} is not a duration: write a number and a unit, such as 30s, 10m, 1h30m or 2d")
+    found = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    if found > LONGEST:
+        raise ValueError(f"{text!r} is longer than ten years: write at most {LONGEST // 86_400}d")
+    return found
 
 
 def instant(text: str) -> float:
-    """Epoch seconds of a point in time such as `2026-01-31T06:00:00Z`. Raises ValueError for anything else."""
+    """Epoch seconds of a point in time such as `2026-01-31T06:00:00Z`, of the years in YEARS. Raises ValueError for anything else."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a point in time: write one such as 2026-01-31T06:00:00Z") from None
+        raise ValueError(f"{text[:80]!r} is not a point in time: write one such as 2026-01-31T06:00:00Z") from None
     if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: add Z, or an offset such as +01:00")
+    check_year(text)
     return found.timestamp()
+
+
+def check_year(text: str) -> str:
+    """The text of a point in time. Raises ValueError for years that are not in YEARS."""
+    if text[:4].isdecimal() and not re.match(YEARS, text):
+        raise ValueError(f"{text[:80]!r} is in none of the years 1970 to 9000: write one of those")
+    return text
 
 
 def stamp(epoch: float) -> str:

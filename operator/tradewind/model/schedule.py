@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from tradewind.model.base import DATA_KEY, Model, ObjectName, Timestamp, crd, rule
-from tradewind.model.duration import Duration
+from tradewind.model.duration import YEARS, Duration, check_year
 
-Moment = Annotated[str, Field(min_length=1, max_length=64)]
+Moment = Annotated[
+    str, Field(min_length=1, max_length=64, json_schema_extra={"pattern": YEARS}), AfterValidator(check_year)
+]
 """A point in time: with an offset or Z, or local to the schedule's time zone."""
 DAY = r"^([0-9]{4}-)?[0-9]{2}-[0-9]{2}(/([0-9]{4}-)?[0-9]{2}-[0-9]{2})?$"
 Day = Annotated[str, Field(max_length=21, pattern=DAY)]

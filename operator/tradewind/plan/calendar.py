@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from itertools import count, dropwhile, takewhile
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from tradewind.model.duration import seconds
+from tradewind.model.duration import check_year, seconds
 from tradewind.model.schedule import Schedule
 from tradewind.plan.days import WEEKDAYS, Days, read_days
 from tradewind.plan.problem import Invalid, Problem
@@ -31,6 +31,8 @@ MACROS = {
 }
 NEAR = timedelta(hours=3)
 """Clocks are set by less than this at the start and the end of daylight saving."""
+FIRST, LAST = date(1969, 12, 1), date(9001, 1, 31)
+"""No tick is before or after these days."""
 FRUITLESS = 4_000
 """Excluded days that are passed over in the search for a tick, about ten years."""
 
@@ -90,6 +92,8 @@ class Calendar:
         for _ in range(FRUITLESS):
             for tick in self._all(moment, back):
                 day = self.local(tick).date()
+                if not FIRST < day < LAST:
+                    return
                 if day in self._excluded:
                     break
                 yield tick
@@ -159,7 +163,8 @@ def moment_of(text: str, zone: tzinfo) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a point in time; write 2026-01-31T06:00, or with an offset") from None
+        raise ValueError(f"{text[:80]!r} is not a point in time; write 2026-01-31T06:00, or with an offset") from None
+    check_year(text)
     return (found if found.tzinfo else found.replace(tzinfo=zone)).replace(microsecond=0).astimezone(UTC)
 
 
