@@ -1,9 +1,11 @@
 """What a listing of a bucket is asked for and taken for, and what a trigger makes of it. (A real server has tests of its own.)"""
 
-import asyncio
+import contextlib
+import threading
 from typing import Any
 
 import pytest
+from tradewind.control import bucketprobe
 from tradewind.control.bucketprobe import BucketProbe, Unanswered
 from tradewind.control.bucketwatch import watched
 from tradewind.control.http import Answer
@@ -98,17 +100,19 @@ async def test_in_order_one_that_has_just_come_holds_those_after_it_back(monkeyp
     assert found.cursor == "in/b" and not found.more
 
 
-async def test_a_listing_is_read_while_the_loop_goes_on() -> None:
-    """The whole answer is read in one step of another thread."""
-    turns = 0
+@pytest.mark.parametrize("status", [200, 403])
+async def test_the_event_loop_reads_no_listing(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = set()
 
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
+    def noting(read: Any) -> Any:
+        def noted(answer: bytes) -> Any:
+            readers.add(threading.current_thread())
+            return read(answer)
 
-    beside = asyncio.create_task(others())
-    await probe(Answers(page(*(item(f"in/{n:04}", 1) for n in range(1_000))))).ask()
-    beside.cancel()
-    assert turns > 10
+        return noted
+
+    for name in ("listed", "told"):
+        monkeypatch.setattr(bucketprobe, name, noting(getattr(bucketprobe, name)))
+    with contextlib.suppress(Unanswered):
+        await probe(Answers(page(item("in/a", 1)), status=status)).ask()
+    assert readers and threading.current_thread() not in readers

@@ -40,7 +40,7 @@ def waiting() -> float:
 
 
 async def test_it_asks_many_but_only_so_many_at_once_and_of_one_host() -> None:
-    poller, server = Poller(at_once=6, per_host=4), Server()
+    poller, server = Poller(at_once=6, per_host=8), Server()
     for number in range(30):
         host = "h0" if number < 15 else f"h{number % 3}"
 
@@ -105,4 +105,65 @@ async def test_what_is_dropped_while_it_is_asked_is_cancelled_and_gives_its_plac
     poller.put("next", Poll("test", "h", next_), 0)
     poller.drop("hang")
     await until(lambda: server.asked == ["hang", "next"])
+    running.cancel()
+
+
+async def test_a_namespace_that_asks_slow_servers_leaves_places_to_others() -> None:
+    poller, slow, fast = Poller(), Server(), Server()
+    for number in range(100):
+
+        async def tarpit(name: str = f"h{number}") -> float | None:
+            await slow.ask(name, name)
+            return None
+
+        poller.put(number, Poll("test", f"h{number}", tarpit, "loud"), 0)
+    running = asyncio.create_task(poller.run())
+    await until(lambda: slow.now["all"] == 16)
+
+    async def quick() -> float | None:
+        fast.asked.append("quick")
+        return None
+
+    poller.put("quick", Poll("test", "h1", quick, "quiet"), 0)
+    await until(lambda: fast.asked == ["quick"])
+    assert slow.now["all"] == 16
+    running.cancel()
+
+
+async def test_a_host_that_one_namespace_fills_is_asked_for_others() -> None:
+    poller, server = Poller(), Server()
+    for namespace in ("loud", "quiet"):
+        for number in range(20):
+
+            async def ask(name: str = namespace) -> float | None:
+                await server.ask("shared", name)
+                return None
+
+            poller.put((namespace, number), Poll("test", "shared", ask, namespace), 0 if namespace == "loud" else 0.01)
+    running = asyncio.create_task(poller.run())
+    await until(lambda: server.now["shared"] == 16)
+    assert Counter(server.asked) == {"loud": 8, "quiet": 8}
+    running.cancel()
+
+
+async def test_what_waits_for_its_turn_says_so_and_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradewind.control.poller.PATIENCE", 0.01)
+    monkeypatch.setattr("tradewind.control.poller.GRACE", 0.01)
+    poller, server, told = Poller(at_once=1), Server(), list[str]()
+
+    async def hang() -> float | None:
+        await server.ask("h", "hang")
+        return None
+
+    poller.put("hang", Poll("test", "h", hang), 0)
+    running = asyncio.create_task(poller.run())
+    await until(lambda: server.asked == ["hang"])
+    limited = Poll("test", "h", hang, limit=0.05, busy=lambda: told.append("busy"), late=lambda: told.append("late"))
+    poller.put("limited", limited, 0)
+    poller.put("patient", Poll("test", "h", hang, busy=lambda: told.append("patient")), 0)
+    await until(lambda: "late" in told)
+    assert told == ["busy", "patient", "late"] and waiting() == 2, "the one that is late is gone, and was never asked"
+    server.let.set()
+    await until(lambda: not waiting())
+    assert server.asked == ["hang", "hang"]
     running.cancel()

@@ -31,6 +31,9 @@ class Feed:
         self.after = renderer.plain("url", sensor.http.url).partition("?after=")[2]
         return self
 
+    def server(self, url: str, namespace: str) -> str:
+        return self.host
+
     async def ask(self) -> dict[str, Any]:
         first = max(0, int(self.after or 0) - 1)  # The last one is told again.
         page = list(range(first, min(self.things, first + PAGE)))

@@ -20,8 +20,20 @@ from tradewind.control.light import Light
 from tradewind.control.probes import serve
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost
+from tradewind.model import duration
+from tradewind.model.light import LONGEST
 
 log = logging.getLogger("tradewind")
+
+
+def _duration(text: str | float) -> float:
+    """Seconds. Raises BadParameter."""
+    try:
+        return min(LONGEST, duration.seconds(text)) if isinstance(text, str) else text
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 GRACE, REST = 20.0, 5.0
 """Seconds in which the process ends after a signal, and after its work has ended. Kubernetes kills after 30."""
 
@@ -53,6 +65,14 @@ GRACE, REST = 20.0, 5.0
     metavar="CIDR",
     type=ip_network,
     help="Network to which the operator sends no request for a tenant, whatever else is allowed.",
+)
+@click.option(
+    "--http-timeout",
+    "longest",
+    metavar="DURATION",
+    type=_duration,
+    default=LONGEST,
+    help="How long a request or a query may take at most.  [default: 5m, which is also the longest]",
 )
 @click.option("--http-in-pods", is_flag=True, help="Send no requests of http tasks: they run in pods.")
 @click.option(
@@ -92,6 +112,7 @@ def command(
     identity: str | None,
     allowed: tuple[IPv4Network | IPv6Network, ...],
     denied: tuple[IPv4Network | IPv6Network, ...],
+    longest: float,
     http_in_pods: bool,
     read_secrets: bool,
     within: tuple[str, ...],
@@ -121,6 +142,7 @@ def command(
             allowed=allowed,
             denied=denied,
             own=_addresses(os.environ),
+            longest=longest,
             secrets=read_secrets,
             within=frozenset(within),
         ),

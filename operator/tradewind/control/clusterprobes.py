@@ -8,6 +8,7 @@ from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, BadName, Forbidden, NotFound
 from tradewind.kube.resources import RUNS, Resource
+from tradewind.model.bounded import checked
 from tradewind.model.duration import instant
 from tradewind.model.sensor import ObjectPoll, RunPoll
 
@@ -84,7 +85,7 @@ class ObjectProbe:
         self.what = f"{poll.kind} {name}"
 
     async def ask(self) -> Mapping[str, Any]:
-        """`found`, and `object`, None where there is none. Raises Unanswered."""
+        """`found`, and `object`, None where there is none. Raises Unanswered and OutOfBounds."""
         poll = self._poll
         try:
             resource = await self._resources.of(poll.api_version, poll.kind)
@@ -98,7 +99,7 @@ class ObjectProbe:
             return {"found": False, "object": None}
         except ApiError as error:
             raise Unanswered(refused(error, resource, "get")) from None
-        return {"found": True, "object": found}
+        return {"found": True, "object": checked(found, name="object")}
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Which object it was, and its status."""

@@ -1,9 +1,10 @@
 """HTTP requests sent by the operator itself: bounded in number, time and size, and not to where only the operator's host may go."""
 
 import asyncio
+import contextlib
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -12,11 +13,16 @@ import aiohttp
 from yarl import URL
 
 from tradewind.control.light import Light, Network
+from tradewind.control.turns import Turns
+from tradewind.model.bounded import NotJson, read_json
+from tradewind.plan.seats import Seats
 from tradewind.tasks.headers import first_unfit, secret
-from tradewind.tasks.http import MOVED, REDIRECTS, expected, outputs
+from tradewind.tasks.http import MOVED, REDIRECTS, expected
 
 AT_ONCE = 64
-"""Requests under way at the same time; more wait."""
+"""Requests of tasks under way at the same time; more wait. Polls of sensors have room besides."""
+SHARE = 16
+"""Of one namespace."""
 LIMIT = 64 * 1024
 """Bytes of a response's body: it becomes a part of the run's status."""
 FORBIDDEN: tuple[Network, ...] = tuple(
@@ -91,12 +97,16 @@ class Sender:
 
     def __init__(self, light: Light) -> None:
         self._light = light
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(Seats(AT_ONCE, SHARE))
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: Request, headers: Mapping[str, str], namespace: str) -> dict[str, Any]:
-        """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Raises Failed."""
-        answer = await self.answer(request, headers, namespace)
+    async def send(
+        self, request: Request, headers: Mapping[str, str], namespace: str, say: Callable[[str], None] = lambda _: None
+    ) -> dict[str, Any]:
+        """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Namespaces take turns: `say` is
+        told what a request waits for, and an empty text when it waits no more. Raises Failed, and OutOfBounds for what can't be an output."""
+        async with self._turns.seat(namespace, say):
+            answer = await self.answer(request, headers, namespace)
         status, body = answer.status, answer.body
         if not expected(status, request.expect_status):
             wanted = ", ".join(map(str, request.expect_status)) or "2xx"
@@ -107,7 +117,7 @@ class Sender:
         if len(body) > LIMIT:
             words = f"{request.what}: the response has more than {LIMIT // 1024} KiB"
             raise Failed(f"{words}: ask for less, or fetch it in a script that writes it to a volume")
-        return outputs(status, body)
+        return content(answer)
 
     async def answer(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int = LIMIT) -> Answer:
         """The answer, whatever it is; of a body that has more bytes than `limit`, a few more than that. Raises Failed for none."""
@@ -115,17 +125,19 @@ class Sender:
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
         if not request.signed and (words := first_unfit(headers)):
             raise Failed(f"http.headers: {words}")
-        what = request.what
-        async with self._room:
-            try:
-                async with asyncio.timeout(request.timeout):
-                    return await self._ask(request, headers, namespace, limit)
-            except TimeoutError:
-                raise Failed(f"{what}: no answer within {request.timeout:g} s (http.timeout)") from None
-            except aiohttp.ClientConnectorError as error:
-                raise Failed(f"{what}: {error.host}: {error.os_error.strerror or error.os_error}") from None
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise Failed(f"{what}: {str(error) or type(error).__name__}") from None
+        what, timeout = request.what, min(request.timeout, self._light.longest)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._ask(request, headers, namespace, limit)
+        except TimeoutError:
+            whose = (
+                "http.timeout" if timeout == request.timeout else "the longest that the operator waits for any server"
+            )
+            raise Failed(f"{what}: no answer within {timeout:g} s ({whose})") from None
+        except aiohttp.ClientConnectorError as error:
+            raise Failed(f"{what}: {error.host}: {error.os_error.strerror or error.os_error}") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Failed(f"{what}: {str(error) or type(error).__name__}") from None
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -189,6 +201,30 @@ def of_namespace(host: str, namespace: str, light: Light) -> str:
     if not light.services or not host or host == "localhost" or "." in host or ":" in host:
         return host
     return f"{host}.{namespace}.svc"
+
+
+def content(answer: Answer) -> dict[str, Any]:
+    """The outputs of an answer: its status, and its body, parsed when it is JSON, else as text. Raises OutOfBounds."""
+    status, body = answer.status, answer.body
+    try:
+        return {"status": status, "body": read_json(body, limit=LIMIT, name="body") if body.strip() else None}
+    except NotJson:
+        return {"status": status, "body": body.decode(errors="replace")}
+
+
+def server(url: str, namespace: str, light: Light) -> str:
+    """Whom a request is for, however the URL spells it: host and port. A text that is no URL is for nobody."""
+    try:
+        parts = URL(url)
+        host = of_namespace((parts.host or "").lower().rstrip("."), namespace, light)
+        port = parts.port
+    except ValueError:
+        return ""
+    with contextlib.suppress(OSError):
+        host = socket.inet_ntoa(socket.inet_aton(host))
+    with contextlib.suppress(ValueError):
+        host = str(_meant(ip_address(host))[-1])
+    return f"{host}:{port}"
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from tradewind.model.light import LONGEST
+
 Network = IPv4Network | IPv6Network
 
 
@@ -19,6 +21,8 @@ class Light:
     """Networks to which nothing is sent, not even where they are `allowed` too."""
     own: tuple[Network, ...] = ()
     """Addresses of the operator's pod and node, forbidden like its loopback."""
+    longest: float = LONGEST
+    """Seconds that a request, or a query, may take at most, whatever it says itself."""
     secrets: bool = False
     within: frozenset[str] = frozenset()
     """Namespaces in which it may read them though it may not everywhere."""

@@ -18,7 +18,7 @@ from tradewind.control.podlesswork import Unsuccessful, Work, Worker
 from tradewind.control.sensortasks import WAITS, SensorTasks
 from tradewind.control.view import View
 from tradewind.kube.errors import ApiError, Forbidden
-from tradewind.model.duration import instant
+from tradewind.model.duration import instant, seconds
 from tradewind.model.task import Task
 from tradewind.model.value import Output
 from tradewind.plan import pace
@@ -162,7 +162,13 @@ class Podless:
 
     async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
         try:
-            self._done(doing, start, attempt.since, task, await self._patiently(uid, doing, start.key, work))
+            limit = seconds(task.timeout) if task.http and task.timeout else None
+            async with asyncio.timeout(limit):
+                outputs = await self._patiently(uid, doing, start.key, work)
+            self._done(doing, start, attempt.since, task, outputs)
+        except TimeoutError:
+            words = f"took longer than its timeout ({task.timeout}), with the waiting for its turn"
+            doing.ended.append(self._failure(start, attempt.since, "DeadlineExceeded", words))
         except Unsuccessful as error:
             doing.ended.append(self._failure(start, attempt.since, error.reason, str(error)))
         except asyncio.CancelledError:
@@ -183,9 +189,13 @@ class Podless:
         def now(live: Live) -> None:
             self.say(uid, doing, key, live)
 
+        def told(words: str) -> None:
+            reason = (work.queue if words else "") or usual.reason
+            now(replace(usual, reason=reason, message=words or usual.message))
+
         while True:
             try:
-                return await work.begin(lambda words: now(replace(usual, message=words)))
+                return await work.begin(told)
             except ApiError as error:
                 reason = "NoPermission" if isinstance(error, Forbidden) else "APIUnavailable"
                 now(replace(usual, reason=reason, message=error.message))

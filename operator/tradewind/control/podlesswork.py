@@ -14,6 +14,7 @@ from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.subdag import Call, Say, SubDAGs
 from tradewind.control.variables import Absent, read, texts, wanted
 from tradewind.kube.client import Client
+from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import instant, seconds, stamp
 from tradewind.model.light import HttpRequest, SubDAG, Wait
 from tradewind.model.task import Task
@@ -27,6 +28,8 @@ LONGEST_MESSAGE = 32_768
 """Characters of what is asked; the object takes no more."""
 LONGEST_SLEEP = 60.0
 """Seconds after which a wait looks at the clock again: clocks are set."""
+BUSY = "RequestsBusy"
+"""Reason for which an attempt waits: others have all the places that there are for requests, or its namespace has as many as it may."""
 Outputs = dict[str, Any]
 
 
@@ -50,6 +53,8 @@ class Work:
     """Is told how to say what it waits for. Raises Unsuccessful, and what the API raises; may be called again then."""
     reason: str = ""
     message: str = ""
+    queue: str = ""
+    """The reason while it waits for what it says, where that is not `reason`."""
     outputs: Outputs = field(default_factory=dict)
     """Of a computation, which is done already."""
 
@@ -78,7 +83,7 @@ class Worker:
             return self._approval(board, start, task, renderer)
         if task.http:
             request = partial(self._request, board, task, _rendered(task.http, renderer), texts(board, task, renderer))
-            return Work(lambda _: request())
+            return Work(request, queue=BUSY)
         if task.dag:
             return self._subdag(board, start, task.dag, renderer)
         return Work(outputs=_computed(board, start, task))
@@ -135,7 +140,7 @@ class Worker:
 
         return Work(run, "SubDAG", f"makes a run of DAG {dag.name}")
 
-    async def _request(self, board: Board, task: Task, request: Request, texts: Mapping[str, str]) -> Outputs:
+    async def _request(self, board: Board, task: Task, request: Request, texts: Mapping[str, str], say: Say) -> Outputs:
         variables = dict(texts)
         if any("$(" in text for text in request.headers.values()):
             try:
@@ -145,9 +150,11 @@ class Worker:
 
         headers = {name: expand(text, variables) for name, text in request.headers.items()}
         try:
-            return await self._sender.send(request, headers, board.run.namespace)
+            return await self._sender.send(request, headers, board.run.namespace, say)
         except Failed as error:
             raise Unsuccessful("HttpError", str(error)) from None
+        except OutOfBounds as error:
+            raise Unsuccessful("OutputInvalid", f"{request.what}: {error}") from None
 
 
 def _computed(board: Board, start: Start, task: Task) -> Outputs:

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from tradewind.control.bucketprobe import BucketProbe, Unanswered
 from tradewind.control.clusterprobes import ObjectProbe, Resources, RunProbe, refused
-from tradewind.control.http import LIMIT, Failed, Request, Sender
+from tradewind.control.http import LIMIT, Failed, Request, Sender, content, server
 from tradewind.control.light import Light
 from tradewind.control.podbuild import Renderer
 from tradewind.control.sqlprobe import Login, SqlProbe
@@ -19,7 +18,6 @@ from tradewind.kube.resources import SECRETS
 from tradewind.model.duration import seconds
 from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor, SqlPoll, TaskSensor
 from tradewind.tasks.expansion import expand
-from tradewind.tasks.http import outputs
 
 Found = Mapping[str, Any]
 """What a poll has found, by the dotted names of plan.sensor.ANSWERS."""
@@ -37,7 +35,7 @@ class Probe(Protocol):
     what: str
 
     async def ask(self) -> Found:
-        """What there is. Raises Unanswered."""
+        """What there is. Raises Unanswered, and OutOfBounds for what no output can be."""
 
     def outputs(self, found: Found) -> dict[str, Any]:
         """What a task hands on of it."""
@@ -59,6 +57,10 @@ class Probes:
         self._client, self._sender, self._light = client, sender, light
         self._resources = Resources(client)
 
+    def server(self, url: str, namespace: str) -> str:
+        """Whom a question is for, however its URL spells it."""
+        return server(url, namespace, self._light)
+
     def probe(self, sensor: Sensor, asking: Asking, renderer: Renderer) -> Probe:
         """What a sensor asks. Raises Unrenderable."""
         if sensor.bucket:
@@ -79,9 +81,11 @@ class Probes:
         """A look into a bucket. Raises Unrenderable."""
         prefix = renderer.plain("sensor.bucket.prefix", poll.prefix)
         key = renderer.plain("sensor.bucket.key", poll.key)
-        return BucketProbe(
+        probe = BucketProbe(
             self._sender, poll, asking.namespace, prefix, key, partial(self._keys, poll, asking.namespace)
         )
+        probe.host = self.server(poll.endpoint, asking.namespace)
+        return probe
 
     async def _keys(self, poll: BucketPoll, namespace: str) -> tuple[str, str]:
         names = ("accessKey", "secretKey")
@@ -94,9 +98,11 @@ class Probes:
     def _sql(self, poll: SqlPoll, asking: Asking, renderer: Renderer, *limit: int) -> Probe:
         given = enumerate(poll.parameters)
         parameters = [renderer.tree(f"sensor.sql.parameters[{number}]", text) for number, text in given]
-        return SqlProbe(
+        probe = SqlProbe(
             self._light, poll, asking.namespace, parameters, partial(self._login, poll, asking.namespace), *limit
         )
+        probe.host = self.server(sql_url(poll), asking.namespace)
+        return probe
 
     async def _login(self, poll: SqlPoll, namespace: str) -> Login:
         if not self._light.requests:
@@ -126,11 +132,11 @@ class HttpProbe:
     def __init__(self, client: Client, sender: Sender, light: Light, request: Request, asking: Asking) -> None:
         self._client, self._sender, self._light = client, sender, light
         self._request, self._asking = request, asking
-        self.host = urlsplit(request.url).netloc.rpartition("@")[2]
+        self.host = server(request.url, asking.namespace, light)
         self.what = request.what
 
     async def ask(self) -> Found:
-        """Status and body, whatever they are."""
+        """Status and body, whatever they are. Raises Unanswered and OutOfBounds."""
         if not self._light.requests:
             raise Unanswered(NO_REQUESTS)
         variables = dict(self._asking.texts)
@@ -143,11 +149,16 @@ class HttpProbe:
             raise Unanswered(str(error)) from None
         if len(answer.body) > LIMIT:
             raise Unanswered(f"{self.what}: the response has more than {LIMIT // 1024} KiB: ask for less")
-        return outputs(answer.status, answer.body)
+        return content(answer)
 
     def outputs(self, found: Found) -> dict[str, Any]:
         """Status and body."""
         return dict(found)
+
+
+def sql_url(poll: SqlPoll) -> str:
+    """The address of a database, as a URL."""
+    return f"postgresql://{f'[{poll.host}]' if ':' in poll.host else poll.host}:{poll.port}"
 
 
 async def secrets(client: Client, light: Light, namespace: str, wanted: Sequence[Wanted]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Triggers that are sensors: each thing that a poll finds gets its run, once."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +15,13 @@ from tradewind.control.pace import too_fast
 from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.poller import Poll
 from tradewind.control.run import Run
-from tradewind.control.sensorprobes import Asking
+from tradewind.control.sensorprobes import Asking, sql_url
 from tradewind.control.sensortasks import SPREAD, SensorTasks
 from tradewind.control.triggers import Key, Look, Waits
 from tradewind.control.variables import referred
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, Invalid
+from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds, stamp
 from tradewind.model.triggersensor import TriggerSensor
 from tradewind.plan import bucketobjects
@@ -27,6 +29,7 @@ from tradewind.plan import sensor as plan
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.trigger import Firing, occasion, wanted
 
+log = logging.getLogger(__name__)
 NOTHING = frozenset({304, 404, 410})
 """Status codes that say that there is nothing."""
 SHOWN = 3
@@ -117,7 +120,9 @@ class Sensors:
         async def ask() -> float | None:
             return await self._host.run(watch.trigger.namespace, self._ask(watch))
 
-        self._poller.put(watch.trigger.key, Poll(watch.sensor.kind, _host(watch.sensor), ask), delay)
+        namespace = watch.trigger.namespace
+        poll = Poll(watch.sensor.kind, self._probes.server(_url(watch.sensor), namespace), ask, namespace)
+        self._poller.put(watch.trigger.key, poll, delay)
 
     async def _ask(self, watch: _Watch) -> float | None:
         """One poll. After one that came to something the trigger's next look goes on."""
@@ -132,8 +137,12 @@ class Sensors:
         }
         try:
             watch.batch = await self._found(watch, values)
-        except (Unanswered, Unrenderable, ExpressionError) as error:
-            watch.problem, watch.failures = str(error), watch.failures + 1
+        except Exception as error:
+            words = str(error)
+            if not isinstance(error, Unanswered | Unrenderable | ExpressionError | OutOfBounds):
+                log.exception("a poll of trigger %s/%s", *trigger.key)
+                words = f"the operator could not ask: {type(error).__name__}: {error}"
+            watch.problem, watch.failures = words, watch.failures + 1
             metrics.sensor_polls.labels(watch.sensor.kind, "error").inc()
             if watch.problem != before:
                 self._wake(trigger.key)
@@ -210,12 +219,11 @@ def _watch(trigger: Known, sensor: TriggerSensor, now: float) -> _Watch:
     return _Watch(trigger, sensor, own.get("cursor", ""), tuple(own.get("keys") or ()), begun)
 
 
-def _host(sensor: TriggerSensor) -> str:
+def _url(sensor: TriggerSensor) -> str:
     """Who is asked, as far as that is known before: those whose address is computed count as one."""
     if sensor.sql:
-        return f"{sensor.sql.host}:{sensor.sql.port}"
-    url = sensor.http.url if sensor.http else sensor.bucket.endpoint if sensor.bucket else ""
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        return sql_url(sensor.sql)
+    return sensor.http.url if sensor.http else sensor.bucket.endpoint if sensor.bucket else ""
 
 
 def _phase(trigger: Known) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Tasks that are sensors: asked by the poller until they have found something, or their time is over."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from tradewind.control.poller import Poll, Poller
 from tradewind.control.sensorprobes import BUSY, Asking, Found, Probe, Probes
 from tradewind.control.variables import texts, wanted
 from tradewind.kube.client import Client
+from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds
 from tradewind.model.sensor import TaskSensor
 from tradewind.model.task import Task
@@ -24,8 +27,11 @@ from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Start
 from tradewind.plan.sensor import Evaluate, pause, share, until
 
-WAITS, ERROR = "Sensor", "SensorError"
-"""Reasons for which a sensor waits: there is nothing yet, or it can't be told."""
+log = logging.getLogger(__name__)
+WAITS, ERROR, QUEUED = "Sensor", "SensorError", "RequestsBusy"
+"""Reasons for which a sensor waits: there is nothing yet, it can't be told, or it is not its turn to ask."""
+LAST = 2.0
+"""Seconds that the last poll has at least."""
 SPREAD = 30.0
 """Seconds over which the first polls of attempts that began before are spread."""
 
@@ -61,11 +67,13 @@ class SensorTasks:
         sensing = _Sensing(sensor, probe, judge, since, listener, self._clock, f"{uid}/{start.key}/{start.number}")
         begun = self._clock() - since > SPREAD  # An operator that has just started has many of these.
         delay = share(sensing.seed) * min(seconds(sensor.interval), SPREAD) if begun else 0.0
-        self.poller.put(
-            (uid, start.key),
-            Poll(sensor.kind, probe.host, lambda: self.host.run(board.run.namespace, sensing.ask())),
-            delay,
-        )
+        namespace = board.run.namespace
+
+        async def ask() -> float | None:
+            return await self.host.run(namespace, sensing.ask())
+
+        poll = Poll(sensor.kind, probe.host, ask, namespace, sensing.left(), sensing.busy, sensing.too_late)
+        self.poller.put((uid, start.key), poll, delay)
         return sensing.usual
 
     def drop(self, uid: str, key: str) -> None:
@@ -98,27 +106,51 @@ class _Sensing:
         """One poll; seconds until the next."""
         problem, kind = "", self.sensor.kind
         try:
-            found = await self.probe.ask()
+            async with asyncio.timeout(self._patience()):
+                found = await self.probe.ask()
             if self._holds(found):
                 metrics.sensor_polls.labels(kind, "found").inc()
                 self.listener.end("", "", self.probe.outputs(found))
                 return None
             if found.get("status") in BUSY:
                 problem = f"{self.probe.what}: answered {found['status']}"
-        except (Unanswered, ExpressionError) as error:
+        except (Unanswered, ExpressionError, OutOfBounds) as error:
             problem = str(error)
+        except TimeoutError:
+            problem = f"{self.probe.what}: no answer before the time was over"
+        except Exception as error:  # Whatever it is, the time goes on.
+            log.exception("a poll of %s", self.probe.what)
+            problem = f"the operator could not ask {self.probe.what}: {type(error).__name__}: {error}"
         self.polls += 1
         self.failures = self.failures + 1 if problem else 0
         metrics.sensor_polls.labels(kind, "error" if problem else "nothing").inc()
         wait = pause(self.sensor, self.failures, f"{self.seed}/{self.polls}")
-        if self.sensor.timeout:
-            left = self.since + seconds(self.sensor.timeout) - self.clock()
+        left = self.left()
+        if left is not None:
             if left <= 0:
                 self._give_up(problem)
                 return None
             wait = min(wait, left)
         self.listener.say(ERROR if problem else WAITS, f"{problem}; it is asked again" if problem else self.usual)
         return wait
+
+    def left(self) -> float | None:
+        """Seconds of its timeout that are left; None when it has none."""
+        return self.since + seconds(self.sensor.timeout) - self.clock() if self.sensor.timeout else None
+
+    def _patience(self) -> float | None:
+        """Seconds that a poll may take: what is left, and a little, since an operator that was away has to ask once."""
+        left = self.left()
+        return None if left is None else max(left, LAST)
+
+    def busy(self) -> None:
+        """It has waited for its turn for a while."""
+        words = "other polls of this namespace, or of its server, are under way, as many as may be at once"
+        self.listener.say(QUEUED, f"waits for its turn to ask for {self.probe.what}: {words}")
+
+    def too_late(self) -> None:
+        """Its time was over before it had its turn."""
+        self._give_up("it had no turn to ask again")
 
     def _holds(self, found: Found) -> bool:
         holds = self.judge(until(self.sensor), found)

@@ -10,11 +10,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.http import of_namespace, refusal
 from tradewind.control.light import Light
+from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.duration import seconds
 from tradewind.model.sensor import SqlPoll
 from tradewind.plan.sqlquery import bounded
@@ -66,7 +65,7 @@ class SqlProbe:
                 raise Unanswered(f"{self.what}: ${number} is no text, number, true/false or null")
         driver, login = _driver(), await self._login()
         addresses = await self._addresses()
-        time = seconds(self._poll.timeout)
+        time = min(seconds(self._poll.timeout), self._light.longest)
         try:
             connection = await self._connect(driver, login, addresses)
             try:
@@ -148,9 +147,9 @@ class SqlProbe:
                 if len(found) == ROWS:
                     raise Unanswered(f"{self.what}: more than {ROWS:,} rows: add a LIMIT")
                 try:
-                    found.append(orjson.loads(text))
-                except orjson.JSONDecodeError as error:
-                    raise Unanswered(f"{self.what}: a row is no JSON: {error}") from None
+                    found.append(read_json(text, limit=4 * self._limit, name=f"rows[{len(found)}]"))
+                except OutOfBounds as error:
+                    raise Unanswered(f"{self.what}: {error}") from None
         return found
 
 

@@ -36,10 +36,14 @@ class OutOfBounds(ValueError):
         self.path, self.problem = path, problem
 
 
+class NotJson(OutOfBounds):
+    """Foreign data that was to be JSON, and is something else."""
+
+
 def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
     """Plain data from strict JSON of at most `limit` bytes in UTF-8. `name` is what the document is called in messages.
 
-    Raises OutOfBounds, and nothing else, for anything that is not JSON, or is beyond the bounds of `checked`."""
+    Raises OutOfBounds, and nothing else, for what is beyond the bounds of `checked`, and NotJson for what is not JSON at all."""
     data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
     if len(data) > limit:
         raise OutOfBounds(name, f"is {_size(len(data))} long, more than the {_size(limit)} that are taken")
@@ -48,7 +52,7 @@ def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
     except orjson.JSONDecodeError as error:
         if "depth limit" in str(error) or "ecursion" in str(error):
             raise OutOfBounds(name, _too_deep()) from None
-        raise OutOfBounds(name, f"is not JSON ({error})") from None
+        raise NotJson(name, f"is not JSON ({error})") from None
     deep = data.count(b"[") + data.count(b"{") > MAX_DEPTH and depth(data) > MAX_DEPTH
     if not deep and _LONG_NUMBER.search(data):
         value = json.loads(data)  # The faster parser makes fractions of integers beyond 64 bits.

@@ -8,6 +8,9 @@ from tradewind.model.base import Model, Name, Params, ShortText, Text, crd, rule
 from tradewind.model.duration import Duration
 from tradewind.model.value import Param
 
+LONGEST = 300.0
+"""Seconds that the operator waits for a server at most: a place among its requests is not one tenant's for long."""
+
 
 class HttpRequest(Model):
     """An HTTP request. The response becomes the outputs `status` and `body` (parsed when it is JSON). The operator sends it, without a
@@ -24,7 +27,7 @@ class HttpRequest(Model):
     expect_status: Annotated[list[Annotated[int, Field(ge=100, le=599)]], Field(max_length=20)] = []
     """Status codes that count as success; every 2xx when empty."""
     timeout: Duration = "30s"
-    """Limit for the whole request."""
+    """Limit for the whole request, up to 5m where the operator sends it."""
     pod: bool = False
     """When true the request is sent from a pod of its own, with the network and the identity that the task's settings give it."""
 

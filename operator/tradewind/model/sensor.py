@@ -47,7 +47,7 @@ class HttpPoll(Model):
     body: Text = ""
     """Request body; `$[[ ]]` is rendered."""
     timeout: Duration = "30s"
-    """Limit for one request."""
+    """Limit for one request, up to 5m."""
 
 
 class BucketPoll(Model):
@@ -91,7 +91,7 @@ class SqlPoll(Model):
     parameters: Annotated[list[ShortText], Field(max_length=32)] = []
     """Values of $1, $2 and so on, bound by the driver. `$[[ ]]` is rendered: one that is a whole value keeps its type, others are texts."""
     timeout: Duration = "10s"
-    """Limit for the statement."""
+    """Limit for the statement, up to 5m."""
 
 
 class RunPoll(Model):

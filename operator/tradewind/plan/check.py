@@ -119,6 +119,8 @@ def _podless(path: str, task: Task) -> Iterator[Problem]:
                     yield Problem(f"{path}.wait.{field}", str(error))
     if task.http:
         yield from sensor.check_headers(f"{path}.http.headers", task.http.headers)
+        if not task.http.pod and not task.pools:
+            yield from sensor.check_timeout(f"{path}.http.timeout", task.http.timeout, "set http.pod for longer ones")
     if task.sensor:
         yield from sensor.check(f"{path}.sensor", task.sensor)
     for name in task.compute:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from tradewind.model.duration import instant, seconds
+from tradewind.model.light import LONGEST
 from tradewind.model.sensor import CONDITION, KINDS, MOST_KEYS, WATCHED, Sensor, TaskSensor
 from tradewind.model.triggersensor import TriggerSensor
 from tradewind.plan import bucketobjects, cel, sqlquery, template
@@ -96,8 +97,10 @@ def check(path: str, sensor: Sensor) -> Iterator[Problem]:
         yield Problem(f"{path}.bucket", "key and prefix exclude each other", "write either")
     if sensor.sql:
         yield from sqlquery.check(f"{path}.sql", sensor.sql)
+        yield from check_timeout(f"{path}.sql.timeout", sensor.sql.timeout)
     if sensor.http:
         yield from check_headers(f"{path}.http.headers", sensor.http.headers)
+        yield from check_timeout(f"{path}.http.timeout", sensor.http.timeout)
     if isinstance(sensor, TaskSensor):
         yield from _check_own(path, sensor)
 
@@ -107,6 +110,14 @@ def check_headers(path: str, given: Iterable[str]) -> Iterator[Problem]:
     for name in given:
         if words := headers.unfit(name):
             yield Problem(f"{path}.{name[:80]}", words, "remove it")
+
+
+def check_timeout(path: str, timeout: str, instead: str = "ask for less") -> Iterator[Problem]:
+    """A timeout that is longer than the operator waits."""
+    if seconds(timeout) > LONGEST:
+        yield Problem(
+            path, f"{timeout} is longer than the {LONGEST / 60:g}m that the operator waits for a server", instead
+        )
 
 
 def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:

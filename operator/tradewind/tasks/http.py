@@ -73,7 +73,7 @@ def outputs(status: int, body: bytes) -> dict[str, Any]:
     """The task's outputs: the body parsed when it is JSON, else as text."""
     try:
         content: Any = json.loads(body) if body.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         content = body.decode(errors="replace")
     return {"status": status, "body": content}
 
