@@ -139,3 +139,10 @@ def test_in_no_span_more_is_taken_than_the_rate_and_what_fits_at_once(
 def test_a_clock_that_goes_back_gives_nothing_and_takes_nothing() -> None:
     bucket = Bucket(1, 1)
     assert bucket.take(10) == 0 and bucket.take(5) > 0 and bucket.take(6.0) == 0
+
+
+def test_headers_that_are_no_utf_8_are_shown_with_what_is_readable() -> None:
+    """A server hands on bytes that are none as halves of surrogate pairs, which nobody can write."""
+    event = read({"x-name": "J\udcfcrgen", "idempotency-key": "a\udcff"}, b"")
+    shown = event.values(event.usual_key)
+    assert shown["event.headers"]["x-name"] == "J\ufffdrgen" and shown["event.key"] == "a\ufffd"

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
-
+from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.duration import seconds
 from tradewind.model.event import EventSource, SignedEvents
 from tradewind.model.trigger import TriggerSpec
@@ -85,6 +84,7 @@ class Event:
 
 def read(headers: Mapping[str, str], data: bytes, sender: str = "", signed: str = "", bare: bool = False) -> Event:
     """The event of a request. Raises Unreadable."""
+    headers = {name: value.encode(errors="surrogateescape").decode(errors="replace") for name, value in headers.items()}
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == BATCH:
         raise Unreadable("CloudEvents come one by one: send each by itself, as application/cloudevents+json")
@@ -107,9 +107,10 @@ def _json(data: bytes) -> Any:
     if not data.strip():
         return None
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Unreadable(f"the body is not JSON ({error}): send JSON, or nothing") from None
+        return read_json(data, limit=len(data), name="body")
+    except OutOfBounds as error:
+        instead = ": send JSON, or nothing" if "not JSON" in error.problem else ""
+        raise Unreadable(f"the {error}{instead}") from None
 
 
 def _attributes(said: Mapping[str, Any], where: str) -> dict[str, str]:
