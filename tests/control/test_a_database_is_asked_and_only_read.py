@@ -171,12 +171,80 @@ async def test_certificates_are_verified_by_the_name_of_the_host(server: Postgre
 
         assert await over_tls("verify-full", "localhost", certificate) == 1
         assert await over_tls("verify-ca", "127.0.0.1", certificate) == 1
-        assert await over_tls("require", "127.0.0.1", other) == 1
-        for mode, host, ca in (("verify-full", "127.0.0.1", certificate), ("verify-ca", "localhost", other)):
-            with pytest.raises(Unanswered, match="certificate"):
+        assert await over_tls("require", "127.0.0.1", certificate) == 1
+        for mode, host, ca in (
+            ("verify-full", "127.0.0.1", certificate),
+            ("verify-ca", "localhost", other),
+            ("require", "localhost", other),  # An authority that is given is asked.
+        ):
+            with pytest.raises(Unanswered, match=r"certificate.*; name the authority in the Secret's `ca`"):
                 await over_tls(mode, host, ca)
+        assert (await ask(server, "SELECT 1", host="127.0.0.1", port=port, ssl_mode="require"))["count"] == 1
         with pytest.raises(Unanswered, match="certificate"):  # None is given: those of the system are trusted.
             await ask(server, "SELECT 1", host="localhost", port=port, ssl_mode="verify-full")
+
+
+def test_who_answers_is_verified_unless_said_otherwise() -> None:
+    assert SqlPoll(secret_name="s", query="SELECT 1", host="db", database="d").ssl_mode == "verify-full"
+
+
+async def test_a_server_that_asks_for_the_password_itself_does_not_get_it() -> None:
+    """It says that it wants the password in clear text."""
+    got = b""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal got
+        await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
+        writer.write(b"R" + (8).to_bytes(4) + (3).to_bytes(4))
+        got += await reader.read(1_000)
+        writer.close()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    there = Postgres(listening.sockets[0].getsockname()[1], "tester", "s3cret-password")
+    try:
+        with pytest.raises(Unanswered, match=r"the server does not use SCRAM: let it, or set sql.auth to Any"):
+            await ask(there, "SELECT 1")
+        assert got == b""
+        with pytest.raises(Unanswered):
+            await ask(there, "SELECT 1", auth="Any")
+        assert b"s3cret-password" in got
+    finally:
+        listening.close()
+
+
+PARTS = [
+    {"database": "postgresql://127.0.0.1:1/x"},
+    {"database": "host=127.0.0.1 port=1"},
+    {"user": "u host=127.0.0.1"},
+    {"host": "/tmp"},
+    {"host": "a,b"},
+    {"host": "127.0.0.2 hostaddr=127.0.0.1"},
+]
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=str)
+async def test_no_part_of_a_login_names_another_server(parts: dict[str, str]) -> None:
+    """What a database, a user or a host is called means nothing but that; the server is not there."""
+    there = Postgres(1, "tester", "pass' host='127.0.0.1' port='1")
+    with pytest.raises(Unanswered) as refused:
+        await ask(
+            there,
+            "SELECT 1",
+            light=Light(services=False),
+            host=parts.get("host", "127.0.0.1"),
+            **{k: v for k, v in parts.items() if k != "host"},
+        )
+    said = str(refused.value)
+    assert "does not send requests there" in said or "not known" in said or "no address" in said.lower(), said
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["DELETE FROM kept; SELECT 1", "SELECT 1; DELETE FROM kept", "COPY kept FROM PROGRAM 'id'", "DO $$ BEGIN END $$"],
+)
+async def test_only_one_statement_that_gives_rows_is_sent(server: Postgres, query: str) -> None:
+    with pytest.raises(Unanswered, match="syntax error"):
+        await ask(server, query)
 
 
 @asynccontextmanager

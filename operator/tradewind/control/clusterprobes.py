@@ -11,6 +11,7 @@ from tradewind.kube.resources import RUNS, Resource
 from tradewind.model.bounded import checked
 from tradewind.model.duration import instant
 from tradewind.model.sensor import ObjectPoll, RunPoll
+from tradewind.plan.objects import public
 
 MOST_RUNS = 500
 """Runs of a DAG that are looked at: its history keeps fewer."""
@@ -99,7 +100,7 @@ class ObjectProbe:
             return {"found": False, "object": None}
         except ApiError as error:
             raise Unanswered(refused(error, resource, "get")) from None
-        return {"found": True, "object": checked(found, name="object")}
+        return {"found": True, "object": checked(public(found), name="object")}
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """Which object it was, and its status."""

@@ -77,7 +77,7 @@ class SqlProbe:
             raise Unanswered(f"{self.what}: no answer within {time:g} s (sql.timeout)") from None
         except driver.Error as error:
             said = error.diag.message_primary or str(error) or type(error).__name__
-            raise Unanswered(f"{self.what}: {' '.join(said.split())}"[:500]) from None
+            raise Unanswered(f"{self.what}: {' '.join(said.split())}"[:500] + _advice(said)) from None
         return {"count": len(rows), "rows": rows}
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +111,8 @@ class SqlProbe:
     async def _connected(
         self, driver: Any, login: Login, addresses: Sequence[str], trusted: str
     ) -> "psycopg.AsyncConnection[Any]":
+        # Whoever gives an authority wants it to be asked.
+        mode = "verify-ca" if login.ca and self._poll.ssl_mode == "require" else self._poll.ssl_mode
         connection: psycopg.AsyncConnection[Any] = await driver.AsyncConnection.connect(
             hostaddr=",".join(addresses),
             host=",".join([self._name] * len(addresses)),
@@ -118,8 +120,9 @@ class SqlProbe:
             dbname=self._poll.database,
             user=login.user,
             password=login.password,
-            sslmode=self._poll.ssl_mode,
-            **({"sslrootcert": trusted} if self._poll.ssl_mode.startswith("verify") else {}),
+            sslmode=mode,
+            **({"sslrootcert": trusted} if mode.startswith("verify") else {}),
+            **({"require_auth": "scram-sha-256"} if self._poll.auth == "SCRAM" else {}),
             gssencmode="disable",
             connect_timeout=int(CONNECTS),
             application_name="tradewind",
@@ -151,6 +154,15 @@ class SqlProbe:
                 except OutOfBounds as error:
                     raise Unanswered(f"{self.what}: {error}") from None
         return found
+
+
+def _advice(said: str) -> str:
+    """What to do about a refusal that comes from how the connection is secured."""
+    if "authentication method requirement" in said:
+        return "; the server does not use SCRAM: let it, or set sql.auth to Any"
+    if "certificate" in said:
+        return "; name the authority in the Secret's `ca`, and the server as its certificate does, or set sql.sslMode"
+    return ""
 
 
 def _driver() -> Any:

@@ -84,8 +84,11 @@ class SqlPoll(Model):
     secret_name: ObjectName
     """Secret of the namespace with the key `password`; with `ca` as well, that certificate authority (PEM) is trusted instead of the
     system's."""
-    ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
-    """Whether the connection is encrypted, and what of the server's certificate is verified: nothing, who signed it, its name too."""
+    ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
+    """Whether the connection is encrypted, and what of the server's certificate is verified: nothing (where the Secret has no `ca`), who
+    signed it, its name too."""
+    auth: Literal["SCRAM", "Any"] = "SCRAM"
+    """How the server may ask for the password. SCRAM: so that it never learns it. Any: in clear text or as MD5 too, or not at all."""
     query: Annotated[str, Field(min_length=1, max_length=8_192)]
     """One SELECT, in which $1, $2 stand for the parameters. Nothing is rendered in it."""
     parameters: Annotated[list[ShortText], Field(max_length=32)] = []

@@ -16,6 +16,10 @@ VARIABLES: Variables = (("object", "object"), ("old", "object"), ("change", "str
 OBJECTS_LIMIT = 500
 """Objects that a trigger follows: its status holds a line for each."""
 _NONE: Body = {}
+_OF_SECRETS = frozenset({"apiVersion", "kind", "type", "metadata"})
+_NAMING = frozenset({"name", "namespace", "labels", "resourceVersion"})
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which `kubectl apply` keeps what was applied, of Secrets their values too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +157,21 @@ def check(spec: ObjectChange) -> Iterator[Problem]:
 
 
 def values(change: Change) -> dict[str, Any]:
-    """By the names of VARIABLES. What a Secret holds is not told."""
-    return {"object": _told(change.object), "old": _told(change.old), "change": change.kind}
+    """By the names of VARIABLES, as `public` shows objects."""
+    return {"object": public(change.object), "old": public(change.old), "change": change.kind}
 
 
-def _told(body: Body) -> dict[str, Any]:
-    hidden = ("data", "stringData") if body.get("kind") == "Secret" else ()
-    found = {name: value for name, value in body.items() if name not in hidden}
-    if "uidDigest" in (meta := found.get("metadata") or {}):
-        found["metadata"] = {name: value for name, value in meta.items() if name != "uidDigest"}
+def public(body: Body) -> dict[str, Any]:
+    """An object as expressions see it: of a Secret no more than what names and describes it, and of none the copy of itself that
+    `kubectl apply` keeps in an annotation."""
+    found = {name: value for name, value in body.items() if body.get("kind") != "Secret" or name in _OF_SECRETS}
+    if (meta := found.get("metadata")) and isinstance(meta, Mapping):
+        known = _NAMING if body.get("kind") == "Secret" else meta.keys() - {"uidDigest"}
+        found["metadata"] = {name: _without_copy(name, value) for name, value in meta.items() if name in known}
     return found
+
+
+def _without_copy(name: str, value: Any) -> Any:
+    if name != "annotations" or not isinstance(value, Mapping):
+        return value
+    return {key: text for key, text in value.items() if key != LAST_APPLIED}
