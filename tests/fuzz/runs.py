@@ -4,7 +4,9 @@ from typing import Any
 
 from tradewind.control import runstatus
 from tradewind.control.run import read_run
+from tradewind.control.save import stored_size
 from tradewind.control.view import View
+from tradewind.kube.pod import parse_pod
 from tradewind.plan.define import define
 
 SPEC = {
@@ -26,6 +28,28 @@ META = {
     "generation": 1,
     "creationTimestamp": "2026-01-01T00:00:00Z",
 }
+
+
+OF_RUN = {
+    "name": "r-a-1",
+    "namespace": "default",
+    "uid": "p",
+    "resourceVersion": "8",
+    "creationTimestamp": "2026-01-01T00:00:00Z",
+    "ownerReferences": [{"uid": "u", "controller": True, "kind": "DAGRun", "name": "r"}],
+}
+"""Metadata of a pod of the run."""
+
+
+def recorded(raw: bytes) -> None:
+    """What the operator would write of a pod: it can be written, whatever the pod says."""
+    view = View(read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"startedAt": "2026-01-01T00:00:00Z"}}))
+    pod = parse_pod(raw)
+    view.bind(DEFINITION, [pod.metadata.name], 0.0, 0.0)
+    view.absorb({pod.metadata.name: pod}, 0.0)
+    assert view.board and view.news
+    plan = view.board.decide(0.0)
+    stored_size(runstatus.current(view, view.board, plan, [end for _, end in view.ends()], 1_767_300_000.0))
 
 
 def planned(status: Any, **spec: Any) -> runstatus.Status:

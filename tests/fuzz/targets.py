@@ -13,6 +13,7 @@ import orjson
 from click.testing import CliRunner
 from tradewind.cli import lint
 from tradewind.control.admission import Asks, KnownDAG, Malformed, Verdict, admit, answer, parse
+from tradewind.control.engine import Engine
 from tradewind.control.judge import Judged, judge
 from tradewind.control.objectwatch import ObjectInformer as Followed
 from tradewind.control.observe import Ended, observe
@@ -25,7 +26,7 @@ from tradewind.kube.informer import PodInformer
 from tradewind.kube.objectinformer import ObjectInformer
 from tradewind.kube.pod import ATTEMPT, RUN_UID, STORE, TASK, parse_pod
 from tradewind.kube.reflector import Reflector
-from tradewind.kube.resources import DAGS, PODS
+from tradewind.kube.resources import DAGS, PODS, Resource
 from tradewind.model.event import Authentication, EventSource
 from tradewind.model.value import Output
 from tradewind.plan import cel
@@ -33,7 +34,7 @@ from tradewind.plan.attempt import FAILURES
 from tradewind.plan.event import Unreadable, key_of
 from tradewind.plan.event import read as read_event
 
-from fuzz.runs import planned
+from fuzz.runs import OF_RUN, planned, recorded
 
 SOURCE = EventSource(authentication=Authentication())
 
@@ -92,6 +93,33 @@ def told(line: bytes) -> None:
     assert runs[-1] == "good"
 
 
+def definitions(data: bytes) -> None:
+    """An object on a page of a list, and in a watch, of every kind that the whole engine follows: those beside it are told."""
+
+    def whole(resource: Resource, name: str, version: int) -> bytes:
+        home = {"namespace": "default"} if resource.namespaced else {}
+        meta = {"name": name, "uid": name, "resourceVersion": str(version), "generation": 1, **home}
+        body = {"kind": resource.kind, "metadata": {**meta, "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {}}
+        return orjson.dumps(body)
+
+    async def follow() -> None:
+        async with Client(Connection("http://127.0.0.1:1")) as client:
+            engine = Engine(client, (), "x", "me")
+            for resource, informer in engine.definitions.items():
+                odd = whole(resource, "odd", 7).replace(b'"spec":{}', b'"spec":' + data)
+                with contextlib.suppress(ApiError):  # What is no JSON makes none of a page, either.
+                    page = b'{"metadata":{"resourceVersion":"9"},"items":[%s,%s]}'
+                    informer.page(None, page % (odd, whole(resource, "beside", 8)))
+                    informer.listed(None, 9)
+                    assert "beside" in {name for _, name in informer._versions}
+                with contextlib.suppress(ApiError):
+                    informer.take(None, b'{"type":"MODIFIED","object":%s}' % odd.replace(b'"7"', b'"10"'))
+                informer.take(None, b'{"type":"ADDED","object":%s}' % whole(resource, "after", 11))
+                assert "after" in {name for _, name in informer._versions}
+
+    asyncio.run(follow())
+
+
 DECLARED = {"rows": Output(type="integer"), "name": Output(type="string")}
 
 
@@ -103,11 +131,12 @@ def outputs(data: bytes) -> None:
     for declared in ({}, DECLARED):
         for helper in ([], [{"name": STORE, "state": {"terminated": ended}}]):
             status = {"phase": "Succeeded", "containerStatuses": [main], "initContainerStatuses": helper}
-            meta = {"name": "p", "labels": {RUN_UID: "u", TASK: "t", ATTEMPT: "1"}}
+            meta = {"name": "p", "labels": {RUN_UID: "u", TASK: "a", ATTEMPT: "1"}}
             seen = observe(parse_pod(orjson.dumps({"metadata": meta, "status": status})), declared=declared)
             assert isinstance(seen, Ended)
             assert not seen.attempt.reason or (seen.attempt.reason in FAILURES and seen.message and not seen.outputs)
             orjson.dumps(seen.outputs)
+    recorded(orjson.dumps({"metadata": {**meta, **OF_RUN}, "status": status}))
 
 
 class _Nothing(Asks):
@@ -167,6 +196,7 @@ TARGETS: dict[str, Target] = {
     "manifest": manifest,
     "expression": expression,
     "watch": told,
+    "definitions": definitions,
     "outputs": outputs,
     "admission": admission,
     "event": event,

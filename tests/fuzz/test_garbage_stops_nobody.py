@@ -17,6 +17,9 @@ from tradewind.kube.connection import Connection
 from tradewind.kube.pod import RUN_UID, parse_pod
 from tradewind.kube.resources import APPROVALS, BACKFILLS, CLUSTER_POOLS, DAGS, POOLS, TEMPLATES, TRIGGERS, Resource
 
+from fuzz.garbage import NEST, tries
+from fuzz.targets import definitions
+
 LEAVES = (
     st.none()
     | st.booleans()
@@ -97,6 +100,12 @@ def test_what_watches_of_definitions_tell_is_taken(resource: Resource, spec: Any
             engine.definitions[resource].take(None, orjson.dumps({"type": kind, "object": body}))
 
     played(see)
+
+
+@tries(30)
+@given(NEST | (JSON | MAPS).map(orjson.dumps) | st.binary(max_size=20))
+def test_one_object_hides_none_beside_it_from_the_engine(spec: bytes) -> None:
+    definitions(spec)
 
 
 @settings(max_examples=200, deadline=None)
