@@ -1,6 +1,8 @@
 """What one tenant's request leaves behind meets no other request, and what is secret in one goes to its server alone."""
 
 import asyncio
+import contextlib
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -143,3 +145,47 @@ async def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("http_proxy", proxy.url)
         await sender.send(request(server.url), {}, "team-a")
         assert len(server.connections) == 1 and not proxy.connections
+
+
+async def test_a_body_is_read_no_further_than_it_may_be_kept() -> None:
+    """It is small on the wire."""
+    bomb = gzip.compress(b"0" * 64 * 2**20)
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            for at in range(0, len(bomb), 1_024):
+                piece = bomb[at : at + 1_024]
+                writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                await writer.drain()
+                sent += 1
+                await asyncio.sleep(0.002)
+        except ConnectionError:
+            pass
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with sending() as sender:
+        with pytest.raises(Failed, match="the response has more than 64 KiB"):
+            await sender.send(request(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"), {}, "team-a")
+    server.close()
+    assert sent < len(bomb) // 1_024, "the connection was closed before"
+
+
+async def test_an_answer_that_drips_is_ended_by_the_timeout() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with sending() as sender:
+        with pytest.raises(Failed, match=r"no answer within 0.2 s \(http.timeout\)"):
+            await sender.send(Request(url, "GET", {}, "", (), 0.2), {}, "team-a")
+    server.close()

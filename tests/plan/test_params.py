@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from tradewind.model.value import Output, Param
 from tradewind.plan.define import define
-from tradewind.plan.params import from_text, outputs_problem, resolve
+from tradewind.plan.params import fits, from_text, outputs_problem, resolve
 from tradewind.plan.problem import Invalid
+from worlds.hostile import NAMES
 
 DECLARED = {
     "region": Param(type="string", enum=["north", "south"], default="north"),
@@ -155,3 +156,12 @@ def test_secrets_are_whole_values_of_variables_and_nothing_else() -> None:
     ):
         with pytest.raises(Invalid, match=r"params\.t is a secret"):
             define({**spec, "tasks": {"a": {"image": "x", field: value}}})
+
+
+@pytest.mark.parametrize("part", ["name", "key"])
+@pytest.mark.parametrize("text", [*NAMES, "A", "", "x" * 254, "a\n", 7, None, ["a"]])
+def test_a_secret_is_named_by_what_can_be_one(part: str, text: object) -> None:
+    if part == "key" and text in ("..", "A"):
+        return
+    assert not fits("secret", {"name": "db", "key": "password", part: text})
+    assert fits("secret", {"name": "db.main", "key": "_Pass.word-1"})

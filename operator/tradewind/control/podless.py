@@ -161,14 +161,11 @@ class Podless:
         doing.changed.add(start.key)
 
     async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
+        limit = asyncio.timeout(seconds(task.timeout) if task.http and task.timeout else None)
         try:
-            limit = seconds(task.timeout) if task.http and task.timeout else None
-            async with asyncio.timeout(limit):
+            async with limit:
                 outputs = await self._patiently(uid, doing, start.key, work)
             self._done(doing, start, attempt.since, task, outputs)
-        except TimeoutError:
-            words = f"took longer than its timeout ({task.timeout}), with the waiting for its turn"
-            doing.ended.append(self._failure(start, attempt.since, "DeadlineExceeded", words))
         except Unsuccessful as error:
             doing.ended.append(self._failure(start, attempt.since, error.reason, str(error)))
         except asyncio.CancelledError:
@@ -176,9 +173,13 @@ class Podless:
                 raise
             doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
         except Exception as error:
-            log.exception("%s of run %s", start.key, uid)
-            words = f"the operator could not do this: {type(error).__name__}: {error}"
-            doing.ended.append(self._failure(start, attempt.since, "Error", words))
+            if limit.expired():
+                words = f"took longer than its timeout ({task.timeout}), with the waiting for its turn"
+                doing.ended.append(self._failure(start, attempt.since, "DeadlineExceeded", words))
+            else:
+                log.exception("%s of run %s", start.key, uid)
+                words = f"the operator could not do this: {type(error).__name__}: {error}"
+                doing.ended.append(self._failure(start, attempt.since, "Error", words))
         del doing.under_way[start.key]
         self._wake(uid)
 
