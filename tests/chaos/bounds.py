@@ -32,7 +32,7 @@ def _most(items: Iterable[tuple[Execution, int]]) -> int:
 
 def _pool(scenario: Scenario, history: History) -> Iterator[str]:
     if scenario.pool:
-        most = _most((item, scenario.tasks[item.key.partition("[")[0]].slots) for item in history.executions)
+        most = _most((item, scenario.work(item.key).slots) for item in history.executions)
         if most > scenario.pool:
             yield f"{most} of {scenario.pool} slots of the pool were held at once"
 

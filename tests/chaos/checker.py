@@ -28,6 +28,8 @@ def violations(scenario: Scenario, history: History, left: Mapping[str, Object])
     found = [*history.crashes, *broken_bounds(scenario, history), *broken_makers(scenario, history, left)]
     for run in scenario.names:
         found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
+    for run in scenario.neighbours:
+        found += [f"{run}, next door: {words}" for words in _next_door(scenario, history, left, run)]
     for caller in history.callers.values():
         if caller.run not in history.deleted:  # Else it may have been made anew with its run.
             found += [f"{caller.name}: {words}" for words in _of_any(scenario, history, left, caller.name)]
@@ -47,6 +49,15 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
         yield from _ended_right(scenario, history, executions, body)
     elif "deleted" not in history.touched[run] and not without(scenario, history, run):
         yield "the run is there no more"
+
+
+def _next_door(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
+    """Whatever goes on in one namespace, the runs of another one succeed."""
+    yield from _never_doubled(history, history.of(run))
+    yield from _of_any(scenario, history, left, run)
+    body = history.last(run) or {}
+    if (phase := (body.get("status") or {}).get("phase")) != "Succeeded":
+        yield f"is {phase}, and should have succeeded: {(body.get('status') or {}).get('waiting')}"
 
 
 def _of_any(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:

@@ -73,7 +73,22 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
     if chance.random() < 0.2:
         changed = replace(changed, kept=chance.choice([0, 1]))
     tasks = {name: _called_again(task, chance) if task.does == "dag" else task for name, task in changed.tasks.items()}
-    return replace(changed, tasks=tasks)
+    return _beside(replace(changed, tasks=tasks), chance)
+
+
+def _beside(plain: Scenario, chance: Random) -> Scenario:
+    """The same with another namespace that shares the pool, in some of the scenarios that have one."""
+    if not plain.pool or chance.random() < 0.5:
+        return plain
+    limit = chance.choice([0, 1])
+    neighbour = Task(
+        items=chance.choice([0, 2, 3]),
+        limit=limit,
+        fails=chance.choice([0, limit]),
+        seconds=chance.choice([0.2, 1.0, 10.0]),
+        slots=chance.choice([1, 1, plain.pool]),
+    )
+    return replace(plain, neighbour=neighbour, neighbours=tuple(f"n{at}" for at in range(chance.choice([1, 2]))))
 
 
 def _called_again(task: Task, chance: Random) -> Task:

@@ -39,7 +39,9 @@ def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Objec
     """Runs that nobody asked for, or that were made twice; triggers and backfills that did not come to their end; ended runs that should
     have been kept, or deleted."""
     called = {item.name for item in history.callers.values()}
-    for name in {write.name for write in history.writes if write.kind == RUNS}.difference(scenario.names, called):
+    for name in {write.name for write in history.writes if write.kind == RUNS}.difference(
+        scenario.names, scenario.neighbours, called
+    ):
         yield f"nobody asked for run {name}"
     for name in scenario.names:
         if len(history.uids(name)) > 1 and "deleted" not in history.touched[name] and not made_anew(scenario, history):

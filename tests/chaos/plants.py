@@ -248,3 +248,15 @@ def chance_names_of_runs() -> Iterator[None]:
 
     with _instead(subdag, "both_names", chance):
         yield
+
+
+@plant("pods of another namespace hold no slots of a ClusterPool", lambda scenario: scenario.neighbour is not None)
+def only_ours_hold() -> Iterator[None]:
+    counted = PoolBook._count
+
+    def count(self: Any, user: Any, pool: Any, number: int) -> None:
+        if user.namespace == "default":
+            counted(self, user, pool, number)
+
+    with _instead(PoolBook, "_count", count):
+        yield

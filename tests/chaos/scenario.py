@@ -14,6 +14,8 @@ BACKOFF = {"initial": "1s", "factor": 1, "max": "5s"}
 EVERY = 20
 """Seconds between ticks."""
 DAY = 86_400
+NEXT_DOOR = "next-door"
+"""Another namespace, and the only task there."""
 OUTSIDE = "http://outside.test/$[[ run.name ]]/$[[ run.uid ]]/{name}/{index}/$[[ run.attempt ]]"
 """What tasks ask a server for."""
 THINGS = "http://outside.test/things?after=$[[ cursor ]]"
@@ -93,10 +95,24 @@ class Scenario:
     """Pods of a run at once. 0 for no limit."""
     pool: int = 0
     """Slots of the pool. 0 where no task needs it."""
+    neighbour: Task | None = None
+    """The task of another namespace, which shares the pool. What goes wrong befalls its pods too, and nobody's hand its runs."""
+    neighbours: tuple[str, ...] = ()
+    """The runs there."""
 
     def without(self, trouble: Trouble) -> "Scenario":
         """The same with one trouble less."""
         return replace(self, troubles=tuple(item for item in self.troubles if item is not trouble))
+
+    @property
+    def pool_kind(self) -> str:
+        """A pool that another namespace shares is a ClusterPool."""
+        return "ClusterPool" if self.neighbour else "Pool"
+
+    def work(self, key: str) -> Task:
+        """The task of which something is an execution."""
+        name = key.partition("[")[0]
+        return self.neighbour if self.neighbour and name == NEXT_DOOR else self.tasks[name]
 
     @property
     def names(self) -> list[str]:
@@ -116,7 +132,11 @@ class Scenario:
     @property
     def objects(self) -> list[tuple[str, dict[str, Any]]]:
         """What somebody applies, by plural: the DAG, its pool, and what makes its runs."""
-        found = [("pools", _object("Pool", "p", {"slots": self.pool}))] if self.pool else []
+        plural = "clusterpools" if self.neighbour else "pools"
+        found = [(plural, _object(self.pool_kind, "p", {"slots": self.pool}))] if self.pool else []
+        if self.neighbour:
+            found.append(("dags", _next_door(_object("DAG", "d", self._spec({NEXT_DOOR: self._body(self.neighbour)})))))
+            found += [("dagruns", _next_door(_object("DAGRun", name, {"dag": "d"}))) for name in self.neighbours]
         for name, task in self.tasks.items():
             if task.does == "dag":
                 found.append(("dags", _object("DAG", f"sub-{name}", self._spec({name: _retried(task.limit)}))))
@@ -161,15 +181,13 @@ class Scenario:
                 body["sensor"] = {"http": {"url": _url(name, task)}, "interval": "3s"}
                 body["sensor"] |= {"timeout": "20s"} if task.fails else {}
             else:
-                body |= _retried(task.limit)
-            if task.slots:
-                body["pools"] = [{"name": "p", "slots": task.slots}]
+                body |= self._body(task)
             if task.above:
                 body["triggerRule"] = task.rule
             if task.skipped:
                 body["when"] = "false"
             if task.items:
-                body["forEach"] = {"range": {"stop": task.items}, "failFast": False}
+                body["forEach"] = _items(task)
             tasks[name] = body
         spec = self._spec(tasks)
         if self.parallelism:
@@ -177,6 +195,15 @@ class Scenario:
         if self.at_once and self.maker != "backfill":
             spec["maxActiveRuns"] = self.at_once
         return _object("DAG", "d", spec)
+
+    def _body(self, task: Task) -> dict[str, Any]:
+        """A task that has pods."""
+        body = _retried(task.limit)
+        if task.slots:
+            body["pools"] = [{"name": "p", "kind": self.pool_kind, "slots": task.slots}]
+        if task.items:
+            body["forEach"] = _items(task)
+        return body
 
     def _spec(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
         defaults = {"image": "x", "command": ["work"]}
@@ -193,6 +220,14 @@ class Scenario:
 
 def _object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "tradewind.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _next_door(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "metadata": {**body["metadata"], "namespace": NEXT_DOOR}}
+
+
+def _items(task: Task) -> dict[str, Any]:
+    return {"range": {"stop": task.items}, "failFast": False}
 
 
 def _url(name: str, task: Task) -> str:

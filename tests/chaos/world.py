@@ -24,7 +24,7 @@ from .nodes import Nodes
 from .outside import Outside
 from .pacing import paced
 from .replica import OWNER, Replica, own_tasks, to_outside
-from .scenario import Scenario, Trouble
+from .scenario import NEXT_DOOR, Scenario, Trouble
 from .troubles import KINDS
 from .wire import Network
 
@@ -51,12 +51,11 @@ class Simulation:
         """Seconds by which the operators' clock differs from the API server's."""
         self.server = ApiServer(clock=lambda: EPOCH + loop.time())
         self.server.operations.registry = copy.copy(_registry())
-        tasks = scenario.tasks
         self.nodes = Nodes(
             self.server.operations,
             self.history,
-            lambda key: tasks[key.partition("[")[0]].fails,
-            lambda key: tasks[key.partition("[")[0]].seconds,
+            lambda key: scenario.work(key).fails,
+            lambda key: scenario.work(key).seconds,
             scenario.seed,
         )
         self.replicas: list[Replica] = []
@@ -74,6 +73,8 @@ class Simulation:
         self.runner = await self.server.open()
         self.outside = Outside(self.history, self.scenario).open()
         self.history.record(self.server.store, self.loop.time)
+        if self.scenario.neighbour:
+            self.create("", "namespaces", {"metadata": {"name": NEXT_DOOR}})
         for plural, body in self.scenario.objects:
             self.create("tradewind.dev", plural, body)
         nodes = asyncio.ensure_future(self.nodes.run())
@@ -111,6 +112,8 @@ class Simulation:
     def _over(self) -> bool:
         """All runs have ended, every container, and who made the runs."""
         runs = all(self._ended(name) for name in self.scenario.names)
+        beside = (self.server.store.get(RUNS, NEXT_DOOR, name) or {} for name in self.scenario.neighbours)
+        runs = runs and all((run.get("status") or {}).get("phase") in FINAL_PHASES for run in beside)
         return runs and not self.nodes.alive and self._maker_done()
 
     def _maker_done(self) -> bool:
@@ -184,7 +187,8 @@ class Simulation:
 
     def create(self, group: str, plural: str, body: Object) -> None:
         """Someone creates an object."""
-        self._do.create(self._kind(group, plural), "default", body)
+        kind = self._kind(group, plural)
+        self._do.create(kind, body["metadata"].get("namespace", "default") if kind.namespaced else "", body)
 
     def delete(self, plural: str, name: str, group: str = "tradewind.dev") -> bool:
         """Someone deletes an object, if it is there."""
@@ -214,11 +218,12 @@ class Simulation:
 
     def _change(self, plural: str, name: str, **changes: Any) -> None:
         kind = self._kind("tradewind.dev", plural)
-        self._do.change(kind, "default", name, lambda old: {**old, "spec": {**old["spec"], **changes}})
+        namespace = "default" if kind.namespaced else ""
+        self._do.change(kind, namespace, name, lambda old: {**old, "spec": {**old["spec"], **changes}})
 
     def resize_pool(self, slots: int) -> None:
         """Someone says how many slots the pool has."""
-        self._change("pools", "p", slots=slots)
+        self._change("clusterpools" if self.scenario.neighbour else "pools", "p", slots=slots)
 
     def edit_dag(self, command: str) -> bool:
         """Someone changes what the DAG's tasks call."""
