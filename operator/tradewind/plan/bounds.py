@@ -5,9 +5,11 @@ The engine bounds the turns of all loops (10,000) and nothing else: neither how 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+import orjson
 
 from tradewind.plan.celtree import Call, Const, Ident, Literal, Loop, Node, Select
 
@@ -25,11 +27,12 @@ _STEP, _CONVERTED, _REGEX = 0.3, 0.15, 5_000.0
 """Microseconds: of a node in a turn; of an element or key that the engine is given; of a regular expression that has to be compiled."""
 _COPIED, _SEARCHED, _MATCHED, _COMPARED = 0.003, 0.004, 0.05, 0.002
 """Microseconds per byte: that `+` copies; that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
-KEPT, LARGE = 64, 256
-"""Sizes that are kept, of values with more elements than that: params are looked at by many expressions."""
+KEPT, LARGE, FEW = 64, 4_096, 16
+"""Sizes that are kept, of values with more bytes than that, since many expressions look at params; elements that are measured one by one."""
 
 
-class Size(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Size:
     """How large a value is at most. `bytes` counts all that is in it, `length` its elements, or the bytes of a text."""
 
     bytes: float
@@ -37,9 +40,17 @@ class Size(NamedTuple):
     item: "Size | None" = None
     """Of the largest of its elements."""
     text: bool = False
+    loose: bool = False
+    """Whether all that is known is that everything in it is no larger than itself."""
+
+    @property
+    def inside(self) -> "Size":
+        """What its elements are at most."""
+        return self if self.loose else self.item or NUMBER
 
 
 NUMBER = Size(SCALAR)
+_SCALARS = {int, float, bool, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +74,69 @@ class Sizes:
         """The size of plain data."""
         match value:
             case str():
-                size = float(len(value) if value.isascii() else 4 * len(value))
-                return Size(SCALAR + size, size, None, True)
+                return _text(len(value) if value.isascii() else 4 * len(value))
             case list() | tuple() | Mapping():
                 return self._of_many(value)
             case bytes() | bytearray():
-                return Size(SCALAR + float(len(value)), float(len(value)), None, True)
+                return _text(len(value))
         return NUMBER
 
     def _of_many(self, value: Any) -> Size:
         known = self._kept.get(id(value))
         if known and known[0] is value:
             return known[1]
-        total, largest = float(SCALAR), None
-        is_map = isinstance(value, Mapping)
-        for item in value.values() if is_map else value:
-            size = self.of(item)
-            total += ELEMENT + size.bytes
-            largest = size if largest is None else _larger(largest, size)
-        if is_map:
-            keys = [self.of(key) for key in value]
-            total += sum(ELEMENT + key.bytes for key in keys)
-            for key in keys:  # A loop over a map goes over its keys.
-                largest = key if largest is None else _larger(largest, key)
-        size = Size(total, float(len(value)), largest)
-        if total > LARGE * ELEMENT:
+        size = self._of_map(value) if isinstance(value, Mapping) else self._of_list(value)
+        if size.bytes > LARGE:
             self._kept[id(value)] = (value, size)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return size
 
+    def _of_map(self, value: Mapping[Any, Any]) -> Size:
+        if len(value) > FEW:
+            return _of_many([_json(value)], len(value))
+        sizes = [self.of(part) for pair in value.items() for part in pair]  # A loop over a map goes over its keys.
+        return _of_many(sizes, len(value))
+
+    def _of_list(self, value: Sequence[Any]) -> Size:
+        kinds = set(map(type, value))
+        if kinds <= _SCALARS:
+            return Size(SCALAR + (ELEMENT + SCALAR) * float(len(value)), float(len(value)), NUMBER)
+        if kinds == {str}:
+            width = 1 if all(map(str.isascii, value)) else 4
+            total = (ELEMENT + SCALAR) * len(value) + width * sum(map(len, value))
+            return Size(float(total), float(len(value)), _text(width * max(map(len, value))))
+        return _of_many([self.of(item) for item in value] if len(value) <= FEW else [*map(_json, value)], len(value))
+
+
+def _text(length: int) -> Size:
+    return Size(SCALAR + float(length), float(length), None, True)
+
+
+def _of_many(items: list[Size], length: int) -> Size:
+    """The size of a value with so many elements, of which all that is in them is measured."""
+    if not items:
+        return Size(SCALAR)
+    total, largest = float(SCALAR), items[0]
+    for item in items:
+        total += ELEMENT + item.bytes
+        largest = item if item.bytes > largest.bytes and item.loose else _larger(largest, item)
+    return Size(total, float(length), largest)
+
+
+def _json(value: Any) -> Size:
+    """The size of anything in any of its parts, by how long it is as JSON: quickly, and not exactly."""
+    try:
+        raw = orjson.dumps(value)
+    except (TypeError, ValueError):
+        return Size(2.0 * LARGEST, 2.0 * LARGEST, None, True, True)
+    size = float(len(raw))
+    return Size(size + ELEMENT * (raw.count(b",") + 1), size, None, True, True)
+
 
 def _larger(one: Size, other: Size) -> Size:
+    if one.loose or other.loose:
+        return Size(max(one.bytes, other.bytes), max(one.length, other.length), None, True, True)
     item = one.item if other.item is None else other.item if one.item is None else _larger(one.item, other.item)
     return Size(max(one.bytes, other.bytes), max(one.length, other.length), item, one.text or other.text)
 
@@ -145,7 +187,7 @@ class _Counting:
             path.append(root.field)
             root = root.operand
         exact = isinstance(root, Ident) and root.name not in scope and self._size_of(root.name, tuple(reversed(path)))
-        return exact or operand.item or NUMBER
+        return exact or operand.inside
 
     def _variable(self, name: str) -> Size:
         if name not in self._seen:
@@ -168,14 +210,14 @@ class _Counting:
         begin = self.of(node.begin, scope, turns)
         length = min(over.length, float(TURNS))
         inner = min(turns * max(length, 1.0), float(TURNS))
-        within = {**scope, **dict.fromkeys(node.variables, over.item or NUMBER)}
+        within = {**scope, **dict.fromkeys(node.variables, over.inside)}
         makes_list = isinstance(node.begin, Literal)
         # An accumulator that is a list gets one element more at each turn, whatever it is: its elements are measured where they are added.
         step = self.of(node.step, {**within, node.accumulator: Size(SCALAR, 0.0) if makes_list else begin}, inner)
         self.of(node.condition, {**within, node.accumulator: begin}, inner)
         result = begin
         if makes_list:
-            item = step.item or NUMBER
+            item = step.inside
             result = Size(SCALAR + length * (ELEMENT + item.bytes), length, item)
             # The engine makes the list anew at every turn, and keeps all of them.
             copies = ELEMENT * length * inner
@@ -217,9 +259,9 @@ def _texts(one: Size, other: Size) -> float:
 
 
 def _either(one: Size, other: Size) -> Size | None:
-    if one.item is None or other.item is None:
-        return one.item or other.item
-    return _larger(one.item, other.item)
+    if one.loose or other.loose:
+        return _larger(one.inside, other.inside)
+    return _larger(one.item, other.item) if one.item and other.item else one.item or other.item
 
 
 def _read(_: Call, args: list[Size]) -> _Counted:
@@ -253,12 +295,12 @@ def _compared(_: Call, args: list[Size]) -> _Counted:
 
 def _within(_: Call, args: list[Size]) -> _Counted:
     one, many = args
-    each = min(one.bytes, many.item.bytes if many.item else 0.0)
+    each = min(one.bytes, many.inside.bytes)
     return many.length * (_STEP + each * _COMPARED), 0.0, NUMBER
 
 
 def _indexed(_: Call, args: list[Size]) -> _Counted:
-    return 0.0, 0.0, args[0].item or NUMBER
+    return 0.0, 0.0, args[0].inside
 
 
 def _chosen(_: Call, args: list[Size]) -> _Counted:
@@ -274,10 +316,10 @@ def _of_time(_: Call, __: list[Size]) -> _Counted:
     return 20.0, 0.0, NUMBER
 
 
-_SCALARS = "_&&_ _||_ !_ -_ _-_ _*_ _/_ _%_ @not_strictly_false type Succeeded Failed Lost Skipped UpstreamFailed Done"
+_PLAIN = "_&&_ _||_ !_ -_ _-_ _*_ _/_ _%_ @not_strictly_false type Succeeded Failed Lost Skipped UpstreamFailed Done"
 _TIMES = "getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds"
 _FUNCTIONS: dict[str, Callable[[Call, list[Size]], _Counted]] = {
-    **dict.fromkeys(_SCALARS.split(), _scalar),
+    **dict.fromkeys(_PLAIN.split(), _scalar),
     **dict.fromkeys(_TIMES.split(), _of_time),
     **dict.fromkeys(("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "startsWith", "endsWith"), _compared),
     **dict.fromkeys(("string", "bytes", "int", "uint", "double", "bool", "timestamp", "duration"), _converted),

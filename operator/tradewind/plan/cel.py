@@ -11,9 +11,10 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from tradewind.plan.evaluation import Program, run
+from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.pace import Evaluation
+from tradewind.plan.program import Program
 
 __all__ = ["ExpressionError", "Program", "run"]
 

@@ -20,11 +20,12 @@ Fields = list[tuple[int, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """A literal. `size` is its bytes; `text` says that it is one."""
+    """A literal. `size` is its bytes; `value` is that of a text or of an integer that is not negative."""
 
     id: int
     size: int
     kind: str
+    value: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,14 @@ def _node(raw: bytes, names: Mapping[int, str]) -> Node:
 def _const(id_: int, fields: Fields) -> Const:
     kinds = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", 6: "text", 7: "bytes"}
     number, value = fields[0] if fields else (1, b"")
-    return Const(id_, len(value) if number in (6, 7) else 8, kinds.get(number, "other"))
+    if number == 6:
+        return Const(id_, len(value), "text", value.decode())
+    return Const(
+        id_,
+        len(value) if number == 7 else 8,
+        kinds.get(number, "other"),
+        value if isinstance(value, int) and number == 3 else None,
+    )
 
 
 def _found(raw: bytes, root: int) -> bytes:

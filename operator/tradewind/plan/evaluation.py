@@ -1,64 +1,26 @@
 """Evaluating a compiled expression: refused before it may take too much memory, long lists in pieces, and what may take long elsewhere."""
 
-import re
-from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.plan import pace
 from tradewind.plan.bounds import LARGEST, Bound, Size, Sizes, bound
-from tradewind.plan.celtree import Call, Ident, Literal, Loop, Node, Select, Tree, children, nodes, read, rewritten
+from tradewind.plan.celtree import Ident, Node, Select
 from tradewind.plan.expressionerror import ExpressionError
+from tradewind.plan.program import Program, named, pruned
 
 LIGHT_TIME, LIGHT_MEMORY = 2_000.0, 8 * 2**20
 """Microseconds and bytes that an evaluation may take where it is asked for: others may take long."""
-FEW_BYTES, FEW_NODES = 4_096, 100
-"""An expression without loops, about values that are smaller: it takes microseconds."""
-PIECE = 500
+FEW_BYTES = 4_096
+"""An expression without loops, about values that are smaller, takes microseconds."""
+PIECE = 100
 """Elements of a list that `map` and `filter` go over at once: the engine makes the list that they give anew at every turn, and keeps all
 of them, which for ten thousand elements comes to more than a gigabyte."""
 _sizes = Sizes()
 Values = Mapping[str, Any]
-
-
-class Program:
-    """A compiled expression: what the engine has made of it, and the variables that it was compiled against."""
-
-    def __init__(self, expression: str, variables: tuple[tuple[str, str], ...], environment: Any, engine: Any) -> None:
-        self.expression, self.variables, self.engine = expression, variables, engine
-        self._environment = environment
-
-    @cached_property
-    def tree(self) -> Tree:
-        """What the engine has made of the expression."""
-        return read(self.engine.serialize())
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The variables that it names."""
-        return _named(self.tree.root)
-
-    @cached_property
-    def loops(self) -> tuple[Loop, ...]:
-        """The loops that make lists and are in no other loop, those that others go over first."""
-        return tuple(_outer(self.tree.root))
-
-    @cached_property
-    def plain(self) -> bool:
-        """Whether it has no loops, and few nodes."""
-        found = [*nodes(self.tree.root)]
-        return len(found) <= FEW_NODES and not any(isinstance(node, Loop) for node in found)
-
-    @cached_property
-    def plain_result(self) -> bool:
-        """Whether it gives no times, durations or bytes, which plain data has as texts or not at all."""
-        return not re.search("TIMESTAMP|DURATION|BYTES", self.engine.return_type().name())
-
-    @lru_cache(maxsize=64)  # noqa: B019 - programs are few, and are themselves in a cache of such a size
-    def part(self, names: tuple[tuple[int, str], ...], root: int | None = None) -> Any:
-        """The expression, or the part below a node, with nodes replaced by variables, for the engine."""
-        return self._environment.deserialize(rewritten(self.tree, dict(names), root))
 
 
 def run(program: Program, values: Values) -> Any:
@@ -66,11 +28,42 @@ def run(program: Program, values: Values) -> Any:
     given = {name: values[name] for name in program.names if name in values}
     if program.plain and sum(_sizes.of(value).bytes for value in given.values()) <= FEW_BYTES:
         return _evaluated(program, program.engine, given)
-    found = _bound(program.tree.root, given)
+    narrow = _narrowed(program, given) if program.paths else None
+    found = _bound(program.tree.root if narrow is None else program.narrowed[0], given if narrow is None else narrow)
     host = pace.current()
     if host and (found.time > LIGHT_TIME or found.memory > LIGHT_MEMORY):
         return host.evaluate(pace.Evaluation(program.expression, program.variables, given, found.time))
-    return in_place(program, given, found)
+    if narrow is not None and found.memory <= LIGHT_MEMORY:
+        return _evaluated(program, program.narrowed[1], narrow)
+    return in_place(program, given)
+
+
+_NOWHERE = object()
+
+
+def _leads(value: Any, key: Any) -> bool:
+    """Whether a key is one that the engine takes for a value."""
+    return (isinstance(value, Mapping) and isinstance(key, str)) or (
+        isinstance(value, list) and isinstance(key, int) and not isinstance(key, bool) and key >= 0
+    )
+
+
+def _narrowed(program: Program, given: Values) -> Values | None:
+    """What the expression's paths lead to, and the variables that it names besides: less than `given`, where the engine would have to be
+    given a large list anew for each element of it. None where a path leads nowhere: the engine says what is wrong then."""
+    found: dict[str, Any] = {}
+    for path in program.paths:
+        value: Any = given.get(path.root)
+        for step in path.steps:
+            key: Any = given.get(step.name) if isinstance(step, Ident) else step
+            try:
+                value = value[key] if _leads(value, key) else _NOWHERE
+            except (KeyError, IndexError):
+                value = _NOWHERE
+            if value is _NOWHERE:
+                return None
+        found[f"tradewind_path_{path.node}"] = value
+    return {**found, **{name: given[name] for name in named(program.narrowed[0]) if name in given}}
 
 
 def in_place(program: Program, given: Values, found: Bound | None = None) -> Any:
@@ -82,8 +75,10 @@ def in_place(program: Program, given: Values, found: Bound | None = None) -> Any
     return _evaluated(program, program.engine, given, _Room() if found.result.bytes > LARGEST else None)
 
 
-def _bound(root: Node, given: Values) -> Bound:
+def _bound(root: Node, given: Values, sizes: Mapping[str, Size] = MappingProxyType({})) -> Bound:
     def size_of(name: str, path: tuple[str, ...]) -> Size | None:
+        if name in sizes:
+            return None if path else sizes[name]
         value = given.get(name)
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -111,10 +106,14 @@ def _in_pieces(program: Program, given: Values) -> Any:
             made = []
             names = {**replaced, loop.over.id: "tradewind_piece"}
             engine = program.part(tuple(names.items()), loop.id)
+            piece = replace(_sizes.of(elements), length=float(PIECE))
+            bound_ = _bound(pruned(loop, names), {**known, "tradewind_piece": []}, {"tradewind_piece": piece})
+            _check(program, bound_)
             for start in range(0, len(elements), PIECE):
                 pace.pause()
-                piece = {**known, "tradewind_piece": elements[start : start + PIECE]}
-                made += _part(program, engine, piece, loop, names, room)
+                made += _evaluated(
+                    program, engine, {**known, "tradewind_piece": elements[start : start + PIECE]}, room.part(bound_)
+                )
             known[f"tradewind_list_{loop.id}"] = made
         except ExpressionError as error:
             failure = (
@@ -128,8 +127,9 @@ def _in_pieces(program: Program, given: Values) -> Any:
 
 
 def _part(program: Program, engine: Any, known: Values, root: Node, replaced: Mapping[int, str], room: "_Room") -> Any:
-    _check(program, _bound(_pruned(root, replaced), known))
-    return _evaluated(program, engine, known, room)
+    found = _bound(pruned(root, replaced), known)
+    _check(program, found)
+    return _evaluated(program, engine, known, room.part(found))
 
 
 def _elements(program: Program, over: Node, known: Values, replaced: Mapping[int, str], room: "_Room") -> Any:
@@ -149,28 +149,6 @@ def _elements(program: Program, over: Node, known: Values, replaced: Mapping[int
     if value is not None:
         return value
     return _part(program, program.part(tuple(replaced.items()), over.id), known, over, replaced, room)
-
-
-def _pruned(node: Node, replaced: Mapping[int, str]) -> Node:
-    """The tree with the replaced nodes as the variables that they are now."""
-    if node.id in replaced:
-        return Ident(node.id, replaced[node.id])
-    match node:
-        case Select():
-            return Select(node.id, _pruned(node.operand, replaced), node.field, node.test)
-        case Call():
-            return Call(node.id, node.function, tuple(_pruned(arg, replaced) for arg in node.args))
-        case Literal():
-            return Literal(node.id, tuple(_pruned(item, replaced) for item in node.items), node.is_map)
-        case Loop():
-            return Loop(
-                node.id,
-                node.variables,
-                _pruned(node.over, replaced),
-                node.accumulator,
-                *(_pruned(part, replaced) for part in (node.begin, node.condition, node.step, node.result)),
-            )
-    return node
 
 
 def _evaluated(program: Program, engine: Any, given: Values, room: "_Room | None" = None) -> Any:
@@ -204,7 +182,14 @@ class _Room:
     them takes its own memory."""
 
     def __init__(self) -> None:
-        self._left = LARGEST
+        self._left = float(LARGEST)
+
+    def part(self, found: Bound) -> "_Room | None":
+        """Where to take a value from that is not larger than it is found to be; None where it need not be counted."""
+        if found.result.bytes > self._left:
+            return self
+        self._left -= found.result.bytes
+        return None
 
     def take(self, value: Any) -> Any:
         """A value as plain data. Raises _TooLarge."""
@@ -221,33 +206,6 @@ class _Room:
         if self._left < 0:
             raise _TooLarge
         return value
-
-
-def _named(root: Node) -> tuple[str, ...]:
-    """The variables that a tree names, those of its loops aside."""
-    found: dict[str, None] = {}
-    stack: list[tuple[Node, frozenset[str]]] = [(root, frozenset())]
-    while stack:
-        node, own = stack.pop()
-        if isinstance(node, Ident) and node.name not in own:
-            found[node.name] = None
-        if isinstance(node, Loop):
-            stack += [(node.over, own), (node.begin, own)]
-            within = own | {*node.variables, node.accumulator}
-            stack += [(part, within) for part in (node.condition, node.step, node.result)]
-        else:
-            stack += [(child, own) for child in children(node)]
-    return tuple(found)
-
-
-def _outer(node: Node) -> Iterator[Loop]:
-    if isinstance(node, Loop):
-        yield from _outer(node.over)
-        if isinstance(node.begin, Literal):
-            yield node
-        return
-    for child in children(node):
-        yield from _outer(child)
 
 
 def _cleaned(problem: str) -> str:

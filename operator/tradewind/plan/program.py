@@ -1,0 +1,162 @@
+"""A compiled expression, and what can be read off its tree: which variables it names, which paths into them, which loops make lists."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from tradewind.plan.celtree import (
+    Call,
+    Const,
+    Ident,
+    Literal,
+    Loop,
+    Node,
+    Select,
+    Tree,
+    children,
+    nodes,
+    read,
+    rewritten,
+)
+
+FEW_NODES = 100
+"""Nodes of an expression that takes microseconds, if it has no loops."""
+
+
+class Path(NamedTuple):
+    """Where a node leads: into a variable by keys and indexes, which are known or are variables themselves."""
+
+    node: int
+    root: str
+    steps: tuple[str | int | Ident, ...]
+
+
+class Program:
+    """A compiled expression: what the engine has made of it, and the variables that it was compiled against."""
+
+    def __init__(self, expression: str, variables: tuple[tuple[str, str], ...], environment: Any, engine: Any) -> None:
+        self.expression, self.variables, self.engine = expression, variables, engine
+        self._environment = environment
+
+    @cached_property
+    def tree(self) -> Tree:
+        """What the engine has made of the expression."""
+        return read(self.engine.serialize())
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The variables that it names."""
+        return named(self.tree.root)
+
+    @cached_property
+    def loops(self) -> tuple[Loop, ...]:
+        """The loops that make lists and are in no other loop, those that others go over first."""
+        return tuple(_outer(self.tree.root))
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it has no loops, and few nodes."""
+        found = [*nodes(self.tree.root)]
+        return len(found) <= FEW_NODES and not any(isinstance(node, Loop) for node in found)
+
+    @cached_property
+    def plain_result(self) -> bool:
+        """Whether it gives no times, durations or bytes, which plain data has as texts or not at all."""
+        return not re.search("TIMESTAMP|DURATION|BYTES", self.engine.return_type().name())
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The longest paths into its variables, such as `params.files[index].name`."""
+        return tuple(_paths(self.tree.root, frozenset()))
+
+    @cached_property
+    def narrowed(self) -> tuple[Node, Any]:
+        """The expression with a variable of its own for each of those, as a tree and for the engine."""
+        replaced = {path.node: f"tradewind_path_{path.node}" for path in self.paths}
+        return pruned(self.tree.root, replaced), self.part(tuple(replaced.items()))
+
+    @lru_cache(maxsize=64)  # noqa: B019 - programs are few, and are themselves in a cache of such a size
+    def part(self, names: tuple[tuple[int, str], ...], root: int | None = None) -> Any:
+        """The expression, or the part below a node, with nodes replaced by variables, for the engine."""
+        return self._environment.deserialize(rewritten(self.tree, dict(names), root))
+
+
+def pruned(node: Node, replaced: Mapping[int, str]) -> Node:
+    """The tree with the replaced nodes as the variables that they are now."""
+    if node.id in replaced:
+        return Ident(node.id, replaced[node.id])
+    match node:
+        case Select():
+            return Select(node.id, pruned(node.operand, replaced), node.field, node.test)
+        case Call():
+            return Call(node.id, node.function, tuple(pruned(arg, replaced) for arg in node.args))
+        case Literal():
+            return Literal(node.id, tuple(pruned(item, replaced) for item in node.items), node.is_map)
+        case Loop():
+            return Loop(
+                node.id,
+                node.variables,
+                pruned(node.over, replaced),
+                node.accumulator,
+                *(pruned(part, replaced) for part in (node.begin, node.condition, node.step, node.result)),
+            )
+    return node
+
+
+def named(root: Node) -> tuple[str, ...]:
+    """The variables that a tree names, those of its loops aside."""
+    found: dict[str, None] = {}
+    stack: list[tuple[Node, frozenset[str]]] = [(root, frozenset())]
+    while stack:
+        node, own = stack.pop()
+        if isinstance(node, Ident) and node.name not in own:
+            found[node.name] = None
+        if isinstance(node, Loop):
+            stack += [(node.over, own), (node.begin, own)]
+            within = own | {*node.variables, node.accumulator}
+            stack += [(part, within) for part in (node.condition, node.step, node.result)]
+        else:
+            stack += [(child, own) for child in children(node)]
+    return tuple(found)
+
+
+def _paths(node: Node, own: frozenset[str]) -> Iterator[Path]:
+    """The longest paths in a tree, of whose loops `own` are the variables."""
+    steps: list[str | int | Ident] = []
+    at = node
+    while True:
+        match at:
+            case Select(test=False):
+                steps.append(at.field)
+                at = at.operand
+            case Call(function="_[_]", args=(operand, Const(value=str() | int() as key))):
+                steps.append(key)
+                at = operand
+            case Call(function="_[_]", args=(operand, Ident() as key)) if key.name not in own:
+                steps.append(key)
+                at = operand
+            case _:
+                break
+    if steps and isinstance(at, Ident) and at.name not in own:
+        yield Path(node.id, at.name, tuple(reversed(steps)))
+        return
+    if isinstance(node, Loop):
+        yield from _paths(node.over, own)
+        yield from _paths(node.begin, own)
+        own = own | {*node.variables, node.accumulator}
+        for part in (node.condition, node.step, node.result):
+            yield from _paths(part, own)
+        return
+    for child in children(node):
+        yield from _paths(child, own)
+
+
+def _outer(node: Node) -> Iterator[Loop]:
+    if isinstance(node, Loop):
+        yield from _outer(node.over)
+        if isinstance(node.begin, Literal):
+            yield node
+        return
+    for child in children(node):
+        yield from _outer(child)
