@@ -33,6 +33,8 @@ NEAR = timedelta(hours=3)
 """Clocks are set by less than this at the start and the end of daylight saving."""
 FIRST, LAST = date(1969, 12, 1), date(9001, 1, 31)
 """No tick is before or after these days."""
+DAY = timedelta(days=1)
+"""Ticks that are further apart than this leave none out where clocks are set."""
 FRUITLESS = 4_000
 """Excluded days that are passed over in the search for a tick, about ten years."""
 
@@ -121,8 +123,19 @@ class Calendar:
         for found in CronSim(self._cron, self.local(begin), reverse=back):
             tick = found.astimezone(UTC)
             if tick < edge if back else tick > edge:
+                yield from self._left_out(edge, tick, back)
                 edge = tick
                 yield tick
+
+    def _left_out(self, edge: datetime, tick: datetime, back: bool) -> Iterator[datetime]:
+        """The ticks between two where clocks are set. The library leaves some out in one direction where they are set by half an hour, and
+        none in the other."""
+        if self.local(edge).utcoffset() == self.local(tick).utcoffset() or abs(tick - edge) > DAY:
+            return
+        other = (found.astimezone(UTC) for found in CronSim(self._cron, self.local(tick), reverse=not back))
+        between = takewhile(lambda found: found < edge if back else found > edge, other)
+        low, high = min(edge, tick), max(edge, tick)
+        yield from sorted({found for found in between if low < found < high}, reverse=back)
 
     def _by_step(self, moment: datetime, back: bool) -> Iterator[datetime]:
         anchor = self._first or EPOCH
