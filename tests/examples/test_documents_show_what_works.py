@@ -18,6 +18,7 @@ PAGES = {
         document
         for block in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL)
         for document in yaml.load_all(block, Loader)
+        if str(document.get("apiVersion")).startswith("tradewind.dev/")
     ]
     for path in [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md"]
 }
