@@ -191,3 +191,17 @@ async def test_waiting_is_not_counted_as_computing() -> None:
 
     spent, _ = await asyncio.gather(host.run("a", waits()), time_passes())
     assert not spent
+
+
+async def test_what_the_worker_computes_counts_for_the_budget(host: Host) -> None:
+    host.budget = 0.05
+    heavy = evaluate("xs.all(x, text.size() > x)", xs=list(range(100)), text="y" * 400_000)
+
+    def work() -> list[bool]:
+        found = []
+        while not pace.spent():
+            heavy()
+            found.append(pace.spent())
+        return found
+
+    assert (await host.call("a", work))[-1]
