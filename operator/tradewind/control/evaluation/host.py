@@ -5,7 +5,6 @@ greenlet: a plain function deep inside it can give the event loop back (see `tra
 being a coroutine itself. Nothing changes but what may happen meanwhile: code that must not be interrupted does not pause.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
@@ -13,8 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
 
+from tradewind.control.evaluation.fairlock import FairLock
 from tradewind.control.evaluation.workers import Evaluator
-from tradewind.kube.fairqueue import Turns
 from tradewind.plan import pace
 from tradewind.plan.cel import ExpressionError, recompiled
 from tradewind.plan.evaluation import in_place
@@ -40,52 +39,15 @@ class Host:
         self, evaluator: Evaluator, budget: float = BUDGET, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self.evaluator, self.budget, self.clock = evaluator, budget, clock
-        self._waiting: Turns[asyncio.Future[None]] = Turns()
-        self._holder: object | None = None
+        self.turns = FairLock()
 
     async def run(self, namespace: str, work: Coroutine[Any, Any, T]) -> T:
         """What a coroutine gives or raises. After `budget` seconds of computing it is asked to stop (`pace.spent`)."""
         return await _Driven(work, _Section(self, namespace))
 
-    async def call(self, namespace: str, work: Callable[[], T]) -> T:
-        """The same of a function."""
-
-        async def called() -> T:
-            return work()
-
-        return await self.run(namespace, called())
-
-    async def turn(self, section: object, namespace: str) -> None:
-        """Returns when it is a section's turn. Whatever else is ready has run meanwhile."""
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.push(namespace, place)
-        self.release(section)
-        self._grant()
-        try:
-            await asyncio.sleep(0)
-            await place
-        except asyncio.CancelledError:
-            place.cancel()
-            self.release(place)
-            raise
-        self._holder = section
-
-    def release(self, section: object) -> None:
-        """A section has come to its end, or waits for something else."""
-        if self._holder is section:
-            self._holder = None
-            self._grant()
-
     async def close(self) -> None:
         """Ends the evaluator."""
         await self.evaluator.close()
-
-    def _grant(self) -> None:
-        while self._holder is None and self._waiting:
-            place = self._waiting.pop()
-            if not place.done():
-                self._holder = place
-                place.set_result(None)
 
 
 class _Section(pace.Pace):
@@ -94,6 +56,7 @@ class _Section(pace.Pace):
     def __init__(self, host: Host, namespace: str) -> None:
         self._host, self._namespace, self._clock = host, namespace, host.clock
         self._used, self._since, self._room = 0.0, 0.0, FREE
+        self._has_turn = False
         self.outside: greenlet | None = None
         self.inside: greenlet | None = None
 
@@ -104,7 +67,7 @@ class _Section(pace.Pace):
     def suspend(self) -> None:
         """It waits."""
         self._used += self._clock() - self._since
-        self._host.release(self)
+        self._give_way()
 
     def pause(self) -> None:
         """Waits for a turn when this one is over."""
@@ -112,8 +75,16 @@ class _Section(pace.Pace):
         if now - self._since < self._room or getcurrent() is not self.inside:
             return
         self._used += now - self._since
-        self._wait_for(self._host.turn(self, self._namespace))
+        place = self._host.turns.queue(self._namespace)
+        self._give_way()
+        self._wait_for(self._host.turns.wait(place))
+        self._has_turn = True
         self._since, self._room = self._clock(), SLICE
+
+    def _give_way(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._host.turns.release()
 
     @property
     def spent(self) -> bool:

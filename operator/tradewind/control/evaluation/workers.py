@@ -12,7 +12,7 @@ import msgspec
 
 from tradewind import metrics
 from tradewind.control.evaluation.child import LENGTH
-from tradewind.kube.fairqueue import Turns
+from tradewind.control.evaluation.fairlock import FairLock
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.pace import Evaluation
 
@@ -33,19 +33,21 @@ class Evaluator:
     def __init__(self, deadline: float = DEADLINE, command: Sequence[str] = _COMMAND) -> None:
         """`deadline` is seconds of computing."""
         self.deadline, self._command = deadline, command
-        self._waiting: Turns[asyncio.Future[None]] = Turns()
-        self._busy = False
+        self._turns = FairLock()
         self._process: asyncio.subprocess.Process | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._decode = msgspec.msgpack.Decoder(tuple[str, Any, float]).decode
 
     async def evaluate(self, namespace: str, evaluation: Evaluation) -> tuple[Any, float]:
         """The value as plain data, and the seconds that computing it took. Raises ExpressionError."""
-        await self._acquire(namespace)
+        await self._turns.wait(self._turns.queue(namespace))
+        if self._idle:
+            self._idle.cancel()
         try:
             what, value, took = await self._ask(evaluation)
         finally:
-            self._release()
+            self._turns.release()
+            self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire)
         metrics.evaluations.labels("value" if what == "value" else "error").inc()
         if what != "value":
             raise ExpressionError(evaluation.expression, value)
@@ -114,34 +116,9 @@ class Evaluator:
             process.kill()
         await process.wait()
 
-    async def _acquire(self, namespace: str) -> None:
-        if not self._busy:
-            self._busy = True
-        else:
-            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.push(namespace, place)
-            try:
-                await place
-            except asyncio.CancelledError:
-                if place.done() and not place.cancelled():
-                    self._release()
-                raise
-        if self._idle:
-            self._idle.cancel()
-            self._idle = None
-
-    def _release(self) -> None:
-        while self._waiting:
-            place = self._waiting.pop()
-            if not place.done():
-                place.set_result(None)
-                return
-        self._busy = False
-        self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire)
-
     def _retire(self) -> None:
         """Closes the worker's input: it ends by itself."""
         process = self._process
-        if not self._busy and process and process.stdin:
+        if self._turns.idle and process and process.stdin:
             process.stdin.close()
             self._process = None
