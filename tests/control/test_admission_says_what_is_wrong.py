@@ -16,10 +16,13 @@ from tradewind.control.admission import (
     answer,
     parse,
 )
+from tradewind.control.asks import ClusterAsks
 from tradewind.control.judge import Judged, judge
 from tradewind.control.names import forged
 from tradewind.control.review import review
+from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
+from tradewind.kube.resources import Resource
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
 
@@ -285,3 +288,37 @@ async def test_a_dag_that_allows_it_is_followed_without_a_word(allowed: str) -> 
     spec = {"dag": "d", "params": {"n": 1}, "completed": {"dags": [{"name": "load", "namespace": "other"}]}}
     verdict = await admit(request("Trigger", spec), Cluster(d=GOOD, load={**GOOD, "allowTriggersFrom": [allowed]}))
     assert [*verdict.problems, *verdict.warnings] == []
+
+
+class Pools(Client):
+    """A server with a ClusterPool, and a namespace that has a label."""
+
+    def __init__(self, allow: Body | None) -> None:
+        self._spec = {"slots": 1} if allow is None else {"slots": 1, "allow": allow}
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Body:
+        match resource.plural, name:
+            case "clusterpools", "lic":
+                return {"spec": self._spec}
+            case "namespaces", "ns":
+                return {"metadata": {"labels": {"licensed": "yes"}}}
+        raise NotFound(404, "NotFound", name)
+
+
+@pytest.mark.parametrize(
+    ("allow", "refused"),
+    [
+        (None, False),
+        ({"namespaces": ["ns"]}, False),
+        ({"namespaces": ["another"]}, True),
+        ({"namespaceSelector": {"matchLabels": {"licensed": "yes"}}}, False),
+        ({"namespaceSelector": {"matchLabels": {"licensed": "no"}}}, True),
+        ({"namespaces": 7}, False),
+    ],
+)
+async def test_a_dag_is_refused_whose_claim_a_cluster_pool_does_not_allow(allow: Body | None, refused: bool) -> None:
+    claims = [{"name": "gone", "kind": "ClusterPool"}, {"name": "lic", "kind": "ClusterPool"}, {"name": "own"}]
+    spec = {"tasks": {"a": {"image": "x", "pools": claims}}}
+    verdict = await admit(request("DAG", spec), ClusterAsks(Pools(allow), dry_run=False))
+    told = [problem.path for problem in verdict.problems]
+    assert told == (["spec.tasks.a.pools[1].name"] if refused else [])

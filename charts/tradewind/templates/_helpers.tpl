@@ -169,6 +169,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   # The DAG of a run, for its params, and what DAGs are made of.
   resources: [dags, tasktemplates, dagtemplates{{ if not .Values.watchNamespaces }}, clustertasktemplates, clusterdagtemplates{{ end }}]
   verbs: [get]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [tradewind.dev]
+  resources: [clusterpools] # whom they allow
+  verbs: [get]
+- apiGroups: [""]
+  resources: [namespaces] # whose labels a ClusterPool may ask for
+  verbs: [get]
+{{- end }}
 {{- if .Values.webhook.dryRunPods }}
 # To let the API server itself judge the pods that podTemplates make (dryRun=All, so that none is made). RBAC knows no right to a
 # dry run alone: whoever holds this account's token could create pods. webhook.dryRunPods: false does without.

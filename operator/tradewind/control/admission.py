@@ -98,6 +98,10 @@ class Asks(Protocol):
         """What a function gives that takes longer the larger the request is."""
         return await asyncio.to_thread(function, *arguments)
 
+    async def not_allowed(self, namespace: str, claims: Mapping[str, str]) -> Sequence[Problem]:
+        """Claims of ClusterPools, each with its field, that these don't allow the namespace, as far as that can be told."""
+        return ()
+
     async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> Verdict:
         """What the API server says to pods, each of which is of a task."""
 
@@ -112,13 +116,18 @@ Reviewer = Callable[[Request, Asks], Awaitable[Verdict]]
 
 
 async def _dag(request: Request, asks: Asks) -> Verdict:
-    tried = f"tradewind-dry-run-{request.uid[:8].lower()}"
-    of = partial(judge.pods, tried, request.namespace) if asks.tries_pods else judge.no_pods
+    tried = f"tradewind-dry-run-{request.uid[:8].lower()}" if asks.tries_pods else ""
+    of = partial(judge.about, tried, request.namespace)
     try:
         judged = await asks.judged(request.namespace, request.spec, of)
     except ApiError as error:
         return Verdict((), [f"spec is not checked, for its templates can't be read: {error.message}"])
-    return Verdict(judged.problems) if judged.problems else await asks.pods(request.namespace, judged.content or {})
+    if judged.problems:
+        return Verdict(judged.problems)
+    about = judged.content or judge.About()
+    if refused := await asks.not_allowed(request.namespace, about.claims):
+        return Verdict(refused)
+    return await asks.pods(request.namespace, about.pods)
 
 
 async def _run(request: Request, asks: Asks) -> Verdict:

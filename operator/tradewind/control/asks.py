@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tradewind.control.access import may
@@ -13,10 +13,14 @@ from tradewind.control.launch import Held, forbidden
 from tradewind.control.workers import Workers
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
-from tradewind.kube.resources import DAGS, PODS, TEMPLATES
+from tradewind.kube.resources import CLUSTER_POOLS, DAGS, NAMESPACES, PODS, TEMPLATES
+from tradewind.model.pool import PoolAllow
+from tradewind.plan.allow import admits, refusal
 from tradewind.plan.decision import Start
 from tradewind.plan.definition import Definition
+from tradewind.plan.problem import Invalid as Unfit
 from tradewind.plan.problem import Problem
+from tradewind.plan.read import read
 from tradewind.plan.render import Ref, uses_templates
 
 T = TypeVar("T")
@@ -24,6 +28,8 @@ LIGHT = 64 * 2**10
 """Bytes of a request that is reviewed in this process."""
 PODS_ASKED = 5
 """Pods tried in one review: tasks with the same template count once."""
+POOLS_ASKED = 16
+"""ClusterPools that are asked for in one review."""
 CACHED = 1_024
 """Of so many DAGs it is kept in memory what runs have to do with."""
 PATIENCE = 2.0
@@ -80,6 +86,29 @@ class ClusterAsks(Asks):
         except NotFound:
             return None
         return found.get("spec") or {}
+
+    async def not_allowed(self, namespace: str, claims: Mapping[str, str]) -> Sequence[Problem]:
+        """Claims that ClusterPools don't allow the namespace. What can't be told now the run will say."""
+        names = list(claims)[:POOLS_ASKED]
+        allowed = await asyncio.gather(*(self._allows(name, namespace) for name in names))
+        return [
+            Problem(claims[name], *refusal(name, namespace).split(": ", 1))
+            for name, allows in zip(names, allowed, strict=True)
+            if not allows
+        ]
+
+    async def _allows(self, pool: str, namespace: str) -> bool:
+        labels: Mapping[str, str] = {}
+        try:
+            said = (await self._client.get(CLUSTER_POOLS, "", pool))["spec"].get("allow")
+            if said is None:
+                return True
+            allow = read(PoolAllow, said, "spec.allow")
+            if allow.namespace_selector and namespace not in allow.namespaces:
+                labels = (await self._client.get(NAMESPACES, "", namespace))["metadata"].get("labels") or {}
+        except (ApiError, Unfit):
+            return True
+        return admits(allow, namespace, labels)
 
     async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> Verdict:
         """Problems for what would be refused for ever; warnings for what may be mended, or is not known."""

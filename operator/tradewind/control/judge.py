@@ -1,7 +1,7 @@
 """What is done about a DAG beside the event loop: everything that its size decides, with what its reviewers want to know of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 
 from tradewind.control.podbuild import Unrenderable
@@ -68,9 +68,24 @@ def pods(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
     return found
 
 
-def no_pods(_: Definition) -> dict[bytes, str]:
-    """Where none are tried."""
-    return {}
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a DAG asks of the cluster."""
+
+    pods: Mapping[bytes, str] = field(default_factory=dict)
+    """Pods that can be tried -> the first task that makes each."""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    """ClusterPools -> the field that first claims each."""
+
+
+def about(tried: str, namespace: str, definition: Definition) -> About:
+    """What it asks; pods of the name `tried`, none where that is empty."""
+    claims: dict[str, str] = {}
+    for name, task in definition.tasks.items():
+        for index, claim in enumerate(task.pools):
+            if claim.kind == "ClusterPool":
+                claims.setdefault(claim.name, f"spec.tasks.{name}.pools[{index}].name")
+    return About(pods(tried, namespace, definition) if tried else {}, claims)
 
 
 def _unknown(expression: str) -> NoReturn:
