@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import orjson
+import pytest
 from tradewind.kube.client import Client, Object
 from tradewind.kube.connection import Connection
 from tradewind.kube.objectinformer import ObjectInformer
-from tradewind.kube.resources import CONFIG_MAPS
+from tradewind.kube.resources import CONFIG_MAPS, Resource
 from tradewind.local.apiserver import ApiServer, Fault
 from worlds.world import eventually
 
@@ -93,3 +94,57 @@ async def test_an_event_that_comes_twice_is_told_once() -> None:
             await client.create(CONFIG_MAPS, "default", config("b"))
             await told.becomes({"a": {}, "b": {}})
             assert told.calls == 2
+
+
+class Scripted(Client):
+    """A list, and watches of so many lines each."""
+
+    def __init__(self, *watches: list[bytes]) -> None:
+        super().__init__(Connection("http://nowhere"))
+        self.lists, self._watches = 0, list(watches)
+
+    async def list_raw(self, resource: Resource, namespace: str | None = None, **query: str) -> bytes:
+        self.lists += 1
+        return page(5, a=1)
+
+    async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
+        for line in self._watches.pop(0) if self._watches else []:
+            yield line
+        await asyncio.sleep(0.01)
+
+
+def error(code: int) -> bytes:
+    status = {"kind": "Status", "status": "Failure", "code": code, "reason": "InternalError", "message": "etcd"}
+    return orjson.dumps({"type": "ERROR", "object": status})
+
+
+def made(name: str, version: int) -> bytes:
+    meta = {"namespace": "n", "name": name, "resourceVersion": str(version)}
+    return orjson.dumps({"type": "ADDED", "object": {"metadata": meta}})
+
+
+@pytest.mark.parametrize("code", [0, 400, 403, 404, 410, 429, 500, 504])
+async def test_an_error_in_a_watch_ends_nothing(code: int) -> None:
+    told = Told()
+    informer = ObjectInformer(Scripted([error(code)], [made("b", 9)]), [None], CONFIG_MAPS, told.seen)
+    task = asyncio.create_task(informer.run())
+    await told.becomes({"a": {}, "b": {}})
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_fault_of_whoever_hears_of_a_list_ends_nothing() -> None:
+    told, faults = Told(), ["a fault"]
+    client = Scripted([made("b", 9)])
+
+    class Faulty(ObjectInformer):
+        def listed(self, namespace: str | None, version: int) -> None:
+            if faults:
+                raise KeyError(faults.pop())
+            super().listed(namespace, version)
+
+    task = asyncio.create_task(Faulty(client, [None], CONFIG_MAPS, told.seen).run())
+    await told.becomes({"a": {}, "b": {}})
+    assert client.lists == 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

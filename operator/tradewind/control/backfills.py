@@ -216,6 +216,12 @@ class BackfillReconciler:
         except (Waits, ExpressionError) as error:
             status = {"phase": "Waiting", "message": str(error)}
             self.queue.add_after(key, LOOK_AGAIN)
+        except ApiError:
+            raise
+        except Exception as error:
+            log.error("backfill %s/%s", *key, exc_info=error)
+            status = {"phase": "Waiting", "message": f"it can't go on: {type(error).__name__}: {error}"[:1_024]}
+            self.queue.add_after(key, LOOK_AGAIN)
         await self._write(known, {**valid.status(known.status, known.generation, self._clock()), **status})
         if status["phase"] not in FINISHED:
             self.queue.add_after(

@@ -61,10 +61,13 @@ def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
 
 
 def checked(value: Any, *, name: str = "", nul: bool = True) -> Any:
-    """A copy of the value as plain data: objects with text keys, lists, texts, booleans, integers of 64 bits, finite fractions and null,
+    """The value as plain data: objects with text keys, lists, texts, booleans, integers of 64 bits, finite fractions and null,
     at most MAX_DEPTH levels and MAX_VALUES values. Points in time become RFC 3339 text, durations text such as `1h30m0s`.
 
-    `nul` says whether texts may contain the character U+0000. Raises OutOfBounds, and nothing else."""
+    What is plain data already is not copied. `nul` says whether texts may contain the character U+0000. Raises OutOfBounds, and nothing
+    else."""
+    if nul and _fits(value):
+        return value
     try:
         return _Walk(nul).plain(value, 0)
     except _Found as found:
@@ -79,8 +82,43 @@ class _Found(Exception):
         """From the inside out."""
 
 
+def _fits(value: Any) -> bool:
+    """Whether a list or an object is plain data already, as nearly all are: large ones are gone over on an event loop."""
+    if type(value) is not dict and type(value) is not list:
+        return False
+    stack: list[tuple[Any, int]] = [(value, 0)]
+    left = MAX_VALUES
+    while stack:
+        container, depth = stack.pop()
+        left -= len(container)
+        if depth >= MAX_DEPTH or left < 0:
+            return False
+        items = container
+        if type(container) is dict:
+            if not all(type(key) is str and key.isascii() for key in container):
+                return False
+            items = container.values()
+        for item in items:
+            kind = type(item)
+            if kind is str:
+                if not item.isascii() and not _unicode(item):
+                    return False
+            elif kind is int:
+                if not _LEAST <= item <= _MOST:
+                    return False
+            elif kind is dict or kind is list:
+                if item or depth + 1 >= MAX_DEPTH:
+                    stack.append((item, depth + 1))
+            elif kind is float:
+                if not math.isfinite(item):
+                    return False
+            elif kind is not bool and item is not None:
+                return False
+    return True
+
+
 class _Walk:
-    """One pass over one value."""
+    """One pass over one value, which makes plain data of it."""
 
     def __init__(self, nul: bool) -> None:
         self._nul, self._left = nul, MAX_VALUES
@@ -132,11 +170,8 @@ class _Walk:
         return self._text(key, "has a key that ")
 
     def _text(self, value: str, subject: str = "") -> str:
-        if not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise _Found(f"{subject}is no valid Unicode: it has half a surrogate pair") from None
+        if not value.isascii() and not _unicode(value):
+            raise _Found(f"{subject}is no valid Unicode: it has half a surrogate pair")
         if not self._nul and "\0" in value:
             raise _Found(f"{subject}contains the character U+0000, which is not possible here")
         return str(value)
@@ -154,6 +189,14 @@ def params_problem(params: dict[str, Any]) -> str:
         f"are {_size(size)} large together, and a run takes {_size(PARAMS_LIMIT)}: keep large data in a volume or an object store, and give "
         "the path"
     )
+
+
+def _unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def depth(data: bytes) -> int:
