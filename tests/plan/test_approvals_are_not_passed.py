@@ -129,6 +129,22 @@ def test_a_retry_of_what_was_approved_asks_again() -> None:
     assert [key for key, _ in game.started] == ["build", "ok", "deploy"]
 
 
+def test_a_setup_that_is_made_again_is_approved_again() -> None:
+    tasks = {
+        "make": {},
+        "ok": {"dependsOn": ["make"], "approval": {}},
+        "deploy": {"dependsOn": ["ok"]},
+        "work": {"dependsOn": ["make"]},
+        "remove": {"teardown": {"of": ["make"]}},
+    }
+    game = Game(defined(tasks))
+    game.play(outputs=lambda _: YES)
+    game.started = []
+    game.change(rework(game.board, [edit("Clear", "work")])[0])
+    game.play(outputs=lambda _: YES)
+    assert {key for key, _ in game.started} == {"make", "ok", "deploy", "work", "remove"}
+
+
 def test_a_task_whose_own_run_asks_is_an_approval_too() -> None:
     tasks = {
         "release": {"dag": {"name": "release"}},

@@ -95,6 +95,11 @@ class Run:
         return self.rounds > int(self.status.get("retried") or 0) and self.phase != "Succeeded"
 
     @property
+    def budgets(self) -> int:
+        """How many fresh budgets its failed tasks have been given: the one that is asked for comes with all else that a retry does."""
+        return int(self.status.get("retried") or 0) if self.retried else self.rounds
+
+    @property
     def reopened(self) -> bool:
         """Whether it had ended and is asked to go on."""
         if self.phase not in FINAL_PHASES or self.cancelled or not self.status.get("revision"):

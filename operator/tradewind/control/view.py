@@ -115,7 +115,7 @@ class View:
         before, self.run = self.run, run
         known = before.packed == run.packed
         unsaid = before.cancelled and before.desired != run.desired
-        asked = before.rounds != run.rounds or unsaid
+        asked = before.budgets != run.budgets or unsaid
         if not known or asked or before.status.get("revision") != run.status.get("revision"):
             self.board = self.saving = None  # What was news is told anew, if it is news still.
             self._read_status()
@@ -153,7 +153,7 @@ class View:
             self.board = Board(
                 definition,
                 run.facts,
-                rounds=run.rounds,
+                rounds=run.budgets,
                 began=now if run.reopened else now - elapsed,
                 timeout=seconds(timeout) if timeout else None,
                 podless=definition.podless(light.reads(run.namespace), light.requests),

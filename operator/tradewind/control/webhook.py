@@ -132,6 +132,8 @@ async def _timed(request: Request, asks: Asks, reviewers: Mapping[str, Reviewer]
     try:
         verdict = await admit(request, asks, reviewers)
         allowed = "false" if verdict.problems else "true"
+    except Busy:
+        raise
     except Exception:
         log.exception("reviewing %s %s/%s", request.kind, request.namespace, request.name)
         raise

@@ -27,10 +27,9 @@ def rework(
     approvals = Approvals(board.definition, within)
     if retried:
         failed = {task for task, state in board.states.items() if state in (*BAD, State.CANCELLED)}
-        changes |= _again(board, failed)
-        below = reach(failed, board.definition.graph.downstream)
-        asked = [name for name in approvals.asking if name in below and _ran(board, name)]
-        changes |= _clear(board, asked)
+        asked = [name for name in approvals.asking if name in failed and _ran(board, name)]
+        again = _clear(board, [name for name in asked if board.definition.tasks[name].approval])
+        changes |= _asked_again(board, approvals, failed, again | _again(board, failed))
     for number, edit in enumerate(edits, first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(board, edit, path)] or [*_passing(board, edit, path, approvals, changes)]
@@ -38,7 +37,7 @@ def rework(
         if found:
             continue
         if edit.action == "Clear":
-            changes |= _clear(board, edit.tasks, edit.downstream)
+            changes |= _asked_again(board, approvals, set(), _clear(board, edit.tasks, edit.downstream))
         else:
             why = f"marked by hand{f' by {edit.by}' if edit.by else ''}{f': {edit.reason}' if edit.reason else ''}"
             changes |= {key: Fixed(key, MARKS[edit.action], why) for key in edit.tasks}
@@ -98,6 +97,22 @@ def _clear(board: Board, keys: Sequence[str], downstream: bool = True) -> dict[s
     for task in below - tasks:
         found |= _cleared(board, task)
     return found | _again(board, tasks | below)
+
+
+def _asked_again(
+    board: Board, approvals: Approvals, tasks: Collection[str], changes: dict[str, Change]
+) -> dict[str, Change]:
+    """The changes, with the approvals that were about something of them, or of `tasks`, and all that depends on these."""
+    while True:
+        anew = {*tasks, *(parse_key(key)[0] for key in changes)}
+        asked = [
+            name
+            for name in approvals.asking
+            if name not in anew and _ran(board, name) and not approvals.before(name).isdisjoint(anew)
+        ]
+        if not asked:
+            return changes
+        changes = changes | _clear(board, asked)
 
 
 def _again(board: Board, tasks: set[str]) -> dict[str, Change]:
