@@ -39,7 +39,9 @@ async def test_an_operator_that_is_killed_takes_up_the_run_it_waited_for_and_can
     try:
         async with world.client() as client:
             child = world.dag(
-                "survivor", {"hold": {"approval": {}}, "n": {"compute": {"n": "3"}}}, outputs={"n": "tasks.n.outputs.n"}
+                "survivor",
+                {"hold": {"wait": {"duration": "1h"}}, "n": {"compute": {"n": "3"}}},
+                outputs={"n": "tasks.n.outputs.n"},
             )
             await world.create(client, DAGS, child)
             run = await world.start(client, world.dag("killed", {"sub": call("survivor")}))
