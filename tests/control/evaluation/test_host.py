@@ -73,7 +73,7 @@ async def test_other_tasks_run_between_two_slices() -> None:
     assert log.index("other") < 2 and log.count("other") == 3
 
 
-async def test_namespaces_take_turns_however_many_pieces_one_of_them_has() -> None:
+async def test_namespaces_take_turns_whatever_each_has_to_do() -> None:
     clock, log = Clock(), list[str]()
     host = Host(Evaluator(), clock=clock)
     loud = [call(host, "loud", work(clock, "loud", 20, log)) for _ in range(10)]
