@@ -259,6 +259,26 @@ async def test_people_clear_and_mark_tasks_of_a_run_that_has_ended(operated: Wor
             await client.patch(RUNS, operated.namespace, run, {"spec": {"edits": []}})
 
 
+async def test_a_retry_makes_again_what_was_torn_down_and_asks_again(operated: World) -> None:
+    tasks = {
+        "make": SH,
+        "ok": {"dependsOn": ["make"], "approval": {}},
+        "work": {"dependsOn": ["ok"], "script": {"shell": "exit 3"}},
+        "remove": {"teardown": {"of": ["make"]}, **SH},
+    }
+    async with operated.client() as client:
+        run = await started(operated, client, "torn", tasks)
+        await asked(operated, client, run)
+        assert tradewind(operated, "approve", run).returncode == 0
+        assert (await operated.finished(client, run))["phase"] == "Failed"
+        assert tradewind(operated, "retry", run).returncode == 0
+        assert (await asked(operated, client, run))["metadata"]["name"].endswith("-ok-2")
+        assert tradewind(operated, "approve", run).returncode == 0
+        status = await operated.finished(client, run)
+        made = [line.split()[0] for line in status["attempts"].splitlines() if " ^" not in line]
+        assert made[:4] == ["make", "ok", "work", "remove"] and made[4:6] == ["make", "ok"] and made[-1] == "remove"
+
+
 async def test_an_edit_that_makes_no_sense_is_refused_in_a_condition(operated: World) -> None:
     async with operated.client() as client:
         run = await started(operated, client, "odd", {"a": {"compute": {"n": "1"}}})
