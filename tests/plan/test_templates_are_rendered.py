@@ -72,6 +72,7 @@ dag:
             "params: {n: {type: integer}}\ntask: {image: x, colour: red, timeout: soon, when: params.x, priority: '$[[ inputs.n ]]'}",
         ),
         ("TaskTemplate", "broken", "parameters: {}"),
+        ("TaskTemplate", "bounded", "params: {n: {type: integer, min: x}}\ntask: {image: x}"),
         *(("TaskTemplate", f"t{n}", f"task: {{template: {{name: t{n + 1}}}}}") for n in range(20)),
     ]
 }
@@ -202,6 +203,10 @@ def test_a_dag_without_templates_is_what_it_was() -> None:
         ),
         ("{tasks: {a: {template: {name: load, colour: red}}}}", "spec.tasks.a.template.colour: unknown field"),
         ("{tasks: {a: {template: {}}}}", "spec.tasks.a.template.name: required"),
+        (
+            "{tasks: {a: {template: {name: bounded, params: {n: 3}}}}}",
+            "spec.tasks.a.template.params.n: its own bounds don't fit (min: 'x' is not an integer); write an integer",
+        ),
         (
             "{tasks: {a: {template: {name: mixed, cluster: true}}}}",
             "spec.tasks.a.template: a template of the whole cluster can't use TaskTemplate load, which each namespace may have or not; use one"

@@ -7,7 +7,7 @@ from typing import Any
 from tradewind.model.template import TemplateSpec, TemplateUse
 from tradewind.model.value import Param
 from tradewind.plan import template
-from tradewind.plan.params import fits, needed, problem_with
+from tradewind.plan.params import fits, needed, problem_with, problem_with_bounds
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Problem
 
@@ -79,6 +79,8 @@ def unfit(param: Param, value: Any) -> Problem | None:
         param.type == "string" or (isinstance(value, str) and template.whole(value)) or fits(param.type, value)
     ):
         return None
+    if wrong := problem_with_bounds(param, ""):
+        return Problem("", f"its own bounds don't fit ({wrong.path.lstrip('.')}: {wrong.what})", wrong.instead)
     return problem_with(param, value, "")
 
 

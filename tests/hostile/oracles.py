@@ -1,0 +1,97 @@
+"""What is looked at while inputs are played, and what was seen."""
+
+import contextlib
+import re
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .inputs import Input
+
+LIMITS = {"bystander": 5.0, "lag": 1.0, "late": 5.0}
+"""Seconds: in which a run of another namespace ends, that the event loop may stand still, that a run may end after its timeout."""
+MEMORY, WHOLE = 256, 512
+"""MiB of the operator, and with the processes in which it has expressions evaluated; what they share is counted once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What others saw of the inputs; `input` where it is known of which."""
+
+    oracle: str
+    words: str
+    input: Input | None = None
+
+    def __str__(self) -> str:
+        return f"{self.oracle}: {self.words}" + (f" [{self.input.generator}: {self.input.what}]" if self.input else "")
+
+
+@dataclass
+class Outcome:
+    """Of a batch."""
+
+    violations: list[Violation] = field(default_factory=list)
+    stored: int = 0
+    """Objects that the API server took."""
+    refused: int = 0
+    runs: Counter[str] = field(default_factory=Counter)
+    """Mallory's, by phase."""
+    others: list[float] = field(default_factory=list)
+    """Seconds that runs of the bystander took."""
+    lag: float = 0.0
+    memory: int = 0
+    whole: int = 0
+
+
+class Machine:
+    """How much slower than at its best this machine is now: others may work on it. Limits are stretched by it, but not for ever."""
+
+    def __init__(self) -> None:
+        self._best, self._recent = float("inf"), [0.0] * 5
+
+    def look(self) -> None:
+        began = time.perf_counter()
+        sum(range(100_000))
+        took = time.perf_counter() - began
+        self._best = min(self._best, took)
+        self._recent = [*self._recent[1:], took]
+
+    @property
+    def burden(self) -> float:
+        """1 for none."""
+        return min(4.0, max(1.0, max(self._recent) / self._best))
+
+
+def memory(pid: int, children: bool = True) -> int:
+    """MiB of a process, and of its children."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) // 1_024
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            total += memory(int(child)) if children else 0
+    return total
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+_TRACE = re.compile(r"^Traceback [^\n]*\n(?:[ \n][^\n]*\n)+(\S[^\n]*)", re.MULTILINE)
+_NAMED = re.compile(r"\b(i[0-9]+)\b")
+
+
+def exceptions(log: str, by_name: Mapping[str, Input]) -> list[Violation]:
+    """Exceptions that the operator has logged, each once: nobody has thought of what brought them about."""
+    found: dict[str, Violation] = {}
+    for trace in _TRACE.finditer(log):
+        before = " ".join(log[: trace.start()].rsplit("\n", 2)[-2:])
+        named = _NAMED.search(before)
+        found.setdefault(trace[1], Violation("exception", trace[1][:200], by_name.get(named[1]) if named else None))
+    return list(found.values())

@@ -1,0 +1,221 @@
+"""Faults that were there, put back: a suite that finds none of these proves nothing. They are put into the process of the operator, and
+of the API server where its schemas would stop the input."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+VARIABLE = "HOSTILE_PLANT"
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A fault, and which inputs can find it."""
+
+    what: str
+    generators: tuple[str, ...]
+    put: Callable[[], None]
+    oracles: tuple[str, ...]
+    """Which of the oracles may see it."""
+    only: str = ""
+    """What the inputs have in their words, where only some of a generator's can find it."""
+    lax: bool = False
+    """Schemas of the API server have no patterns."""
+
+
+PLANTS: dict[str, Plant] = {}
+
+
+def plant(
+    name: str, what: str, *generators: str, oracles: tuple[str, ...], only: str = "", lax: bool = False
+) -> Callable[[Callable[[], None]], None]:
+    """Registers one."""
+
+    def registered(put: Callable[[], None]) -> None:
+        PLANTS[name] = Plant(what, generators, put, oracles, only, lax)
+
+    return registered
+
+
+def put_back() -> str:
+    """Puts the fault back that the environment names."""
+    name = os.environ.get(VARIABLE, "")
+    if name:
+        PLANTS[name].put()
+    return name
+
+
+def crds(manifests: list[Any]) -> list[Any]:
+    """The CRDs of the API server."""
+    name = os.environ.get(VARIABLE, "")
+    return [_without_patterns(each) for each in manifests] if name and PLANTS[name].lax else manifests
+
+
+def _without_patterns(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_patterns(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    dropped = {"pattern", "x-kubernetes-validations", "maxLength"}
+    return {
+        key: _without_patterns(value)
+        for key, value in node.items()
+        if key not in dropped or not isinstance(value, str | int | list)
+    }
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Looks at nothing."""
+
+
+@plant("F1", "names lead out of their namespace", "names", oracles=("request", "secret"), lax=True)
+def _paths() -> None:
+    import pydantic
+
+    field = pydantic.Field
+    pydantic.Field = lambda *rest, pattern=None, **more: field(*rest, **more)  # type: ignore[assignment]
+    from tradewind.kube import client, resources
+
+    resources.segment = lambda text, what: text
+    client._is = lambda *_: True
+
+
+@plant("F2", "an object nested deeply ends the process", "depth", oracles=("restart",))
+def _deep() -> None:
+    import json
+
+    from tradewind.kube import nested
+
+    def read(raw: bytes) -> bytes:
+        try:
+            json.loads(raw)
+        except RecursionError:
+            os._exit(1)  # As kopf's watcher did with the process.
+        return raw
+
+    nested.pruned = read
+
+
+@plant(
+    "F3",
+    "expressions are evaluated on the event loop, as long as they take",
+    "expressions",
+    "regexes",
+    oracles=("lag", "bystander", "restart"),
+)
+def _on_the_loop() -> None:
+    from tradewind.plan import pace
+
+    pace.current = lambda: None
+
+
+@plant("F4", "nothing bounds what an expression takes", "expressions", oracles=("memory", "restart"))
+def _unbounded() -> None:
+    from tradewind.plan import evaluation, pace
+
+    pace.current = lambda: None
+    evaluation._check = _nothing
+
+
+@plant(
+    "F5",
+    "requests share connections, and their authors frame them",
+    "headers",
+    oracles=("smuggled",),
+    only="POST",
+    lax=True,
+)
+def _framing() -> None:
+    import aiohttp
+    from tradewind.tasks import headers
+
+    headers.unfit = lambda name: ""
+    headers.first_unfit = lambda names: ""
+    connector = aiohttp.TCPConnector
+    aiohttp.TCPConnector = lambda *rest, force_close=False, **more: connector(*rest, **more)  # type: ignore[assignment,misc]
+
+
+@plant("F6", "listings are searched with regular expressions", "listings", oracles=("lag", "bystander", "restart"))
+def _listings() -> None:
+    import re
+
+    from tradewind.tasks import listing
+
+    def listed(page: bytes) -> Any:
+        text = page.decode(errors="replace")
+        return [
+            re.findall("<Key>(.*?)</Key>", each) for each in re.findall("<Contents>(.*?)</Contents>", text, re.DOTALL)
+        ][:0], ""
+
+    listing.listed = listed
+
+
+@plant("F7", "an edit, or reuse, passes an approval", "forged", oracles=("approval",), only="approved by")
+def _approvals() -> None:
+    from tradewind.plan import approved
+
+    approved.Approvals.asking = property(lambda self: ())  # type: ignore[assignment]
+    approved.decided = lambda *_: True
+    approved.given = lambda *_: True
+
+
+@plant("F8", "requests and polls of all namespaces stand in one line", "crowds", oracles=("bystander",))
+def _one_line() -> None:
+    from tradewind.plan.seats import Seats
+
+    made, wait, leave = Seats.__init__, Seats.wait, Seats.leave
+    Seats.__init__ = lambda self, total, *_: made(self, total, total)  # type: ignore[method-assign,assignment]
+    Seats.wait = lambda self, namespace, host, item: wait(self, "", host, item)  # type: ignore[method-assign,assignment]
+    Seats.leave = lambda self, namespace, host: leave(self, "", host)  # type: ignore[method-assign,assignment]
+
+
+@plant(
+    "F9",
+    "results that can't be written stay with the run, and come before its timeout",
+    "outputs",
+    oracles=("timeout", "terminate"),
+)
+def _results() -> None:
+    import json
+
+    from tradewind.control import ending
+    from tradewind.model import bounded
+
+    def read(raw: Any, *, limit: int, name: str = "") -> Any:
+        try:
+            return json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise bounded.OutOfBounds(name, str(error)) from None
+
+    bounded.read_json = read
+    from tradewind.control import view
+
+    view.View._look_safely = view.View._look  # type: ignore[method-assign,assignment]
+    view.checked = lambda value, **_: value
+    _no_net(ending)
+
+
+@plant("F10", "runs that triggers make know no end", "runaways", oracles=("runaway", "memory"))
+def _runaways() -> None:
+    from tradewind.control import gathering, pace
+
+    gathering.MOST_DEEP = 10**9
+    pace.Pace.wait = lambda self, trigger: 0.0  # type: ignore[method-assign]
+
+
+@plant("F11", "a status is written whatever its size", "sums", oracles=("timeout", "terminate"))
+def _statuses() -> None:
+    from tradewind.control import ending, save
+
+    save._check_size = _nothing
+    _no_net(ending)
+
+
+def _no_net(ending: Any) -> None:
+    """No run is ended without its planner."""
+
+    async def ended(*_: Any) -> bool:
+        return False
+
+    ending.Ender.ended = ending.Ender.end = ended
