@@ -3,12 +3,14 @@ reads requests as RFC 9112 says and Go does (`Transfer-Encoding` outdoes `Conten
 
 import asyncio
 import contextlib
+import gzip
 import json
 import random
 import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
 KEPT = 50_000
@@ -64,6 +66,19 @@ JSONS: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
+@cache
+def body(name: str) -> bytes:
+    """An answer, made once: the bystander asks this server too."""
+    return JSONS.get(name, JSONS["small"])()
+
+
+@cache
+def zipped() -> bytes:
+    """Two hundred megabytes, packed."""
+    return gzip.compress(b" " * 200_000_000, 1)
+
+
+@cache
 def listing(kind: str) -> bytes:
     """What a bucket may say."""
     begin = b'<?xml version="1.0"?><ListBucketResult>'
@@ -98,7 +113,7 @@ async def _answer(request: Request, writer: asyncio.StreamWriter) -> bool:
         case "fast":
             return _whole(writer, b'{"ok": true}')
         case "json":
-            return _whole(writer, JSONS.get(more, JSONS["small"])())
+            return _whole(writer, body(more))
         case "status":
             status = int(more) if more.isdigit() else 500
             return _whole(writer, b"\x1b]0;pwned\x07\x1b[2J" + b"no" * 40_000, status=status)
@@ -134,9 +149,7 @@ async def _answer(request: Request, writer: asyncio.StreamWriter) -> bool:
             writer.write(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n")
             return True
         case "zip":
-            import gzip
-
-            return _whole(writer, gzip.compress(b"[" + b"1," * 50_000_000 + b"1]", 1), encoding="gzip")
+            return _whole(writer, zipped(), encoding="gzip")
         case "chunks":
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n{}")
         case "two":
@@ -203,6 +216,7 @@ async def _control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def _serve() -> None:
+    zipped()
     first = await asyncio.start_server(_connection, HOSTS[0], 0, limit=64 * 2**20)
     port = first.sockets[0].getsockname()[1]
     for host in HOSTS[1:]:
