@@ -107,3 +107,38 @@ async def test_a_forgotten_key_does_not_come_back() -> None:
     async with working(queue, handle):
         await asyncio.wait_for(done.wait(), 5)
     assert handled == ["b"]
+
+
+async def test_a_namespace_with_many_keys_keeps_no_other_waiting() -> None:
+    queue: WorkQueue[tuple[str, int]] = WorkQueue("test")
+    handled: list[tuple[str, int]] = []
+
+    async def handle(key: tuple[str, int]) -> None:
+        handled.append(key)
+
+    for number in range(1_000):
+        queue.add(("many", number))
+    queue.add(("few", 1))
+    queue.add(("few", 2))
+    async with working(queue, handle, 1):  # type: ignore[arg-type]
+        async with asyncio.timeout(5):
+            while len(handled) < 1_002:
+                await asyncio.sleep(0)
+    assert handled.index(("few", 1)) <= 1 and handled.index(("few", 2)) <= 3
+    assert [number for name, number in handled if name == "many"] == list(range(1_000)), "in order"
+
+
+async def test_it_is_said_by_whom_it_is_worked_for() -> None:
+    queue: WorkQueue[str] = WorkQueue("test", lambda key: key[0])
+    handled: list[str] = []
+
+    async def handle(key: str) -> None:
+        handled.append(key)
+
+    for key in ("a1", "a2", "a3", "b1"):
+        queue.add(key)
+    async with working(queue, handle, 1):
+        async with asyncio.timeout(5):
+            while len(handled) < 4:
+                await asyncio.sleep(0)
+    assert handled == ["a1", "b1", "a2", "a3"]

@@ -88,7 +88,7 @@ class RunReconciler:
         self._run_deleted, self._foreign, self._phase_changed = run_deleted, foreign, phase_changed
         self._teller = Teller(events)
         self.unreadable = Unreadable(client, clock)
-        self.queue: WorkQueue[str] = WorkQueue("dagrun")
+        self.queue: WorkQueue[str] = WorkQueue("dagrun", self._namespace)
         self.views: dict[str, View] = {}
         self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._owned = owned
@@ -151,6 +151,10 @@ class RunReconciler:
         if view := self.views.get(uid):
             view.changed.add(pod.metadata.name)
         self.wake(uid)
+
+    def _namespace(self, uid: str) -> str:
+        view = self.views.get(uid)
+        return view.run.namespace if view else ""
 
     def wake(self, uid: str) -> None:
         """Something about a run may have changed."""

@@ -3,19 +3,36 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from tradewind import metrics
+from tradewind.kube.fairqueue import Turns
 
 Key = TypeVar("Key")
 
 
-class WorkQueue(Generic[Key]):
-    """Keys to reconcile. Added while waiting, a key stays queued once; added while handled, it is queued again after."""
+def first_of(key: object) -> Hashable:
+    """The namespace of a key that begins with it; of others all are one."""
+    return key[0] if isinstance(key, tuple) else ""
 
-    def __init__(self, name: str, first_delay: float = 0.05, longest_delay: float = 60.0) -> None:
-        self._ready: asyncio.Queue[Key] = asyncio.Queue()
+
+class WorkQueue(Generic[Key]):
+    """Keys to reconcile. Added while waiting, a key stays queued once; added while handled, it is queued again after. Namespaces take
+    turns, so that one with a thousand keys keeps no other waiting; `namespace` tells that of a key."""
+
+    def __init__(
+        self,
+        name: str,
+        namespace: Callable[[Key], Hashable] = first_of,
+        first_delay: float = 0.05,
+        longest_delay: float = 60.0,
+    ) -> None:
+        self._namespace = namespace
+        self._ready: Turns[Key] = Turns()
+        self._there = asyncio.Semaphore(0)
+        """As many as there are keys in it."""
+        self._size = 0
         self._dirty: dict[Key, float] = {}
         self._busy: set[Key] = set()
         self._errors: dict[Key, int] = {}
@@ -34,8 +51,7 @@ class WorkQueue(Generic[Key]):
         self._adds.inc()
         self._dirty[key] = time.perf_counter()
         if key not in self._busy:
-            self._ready.put_nowait(key)
-            self._depth.set(self._ready.qsize())
+            self._put(key)
 
     def add_at(self, key: Key, at: float) -> None:
         """Queues a key at a time of the loop's clock (monotonic seconds), or earlier if one was asked for already."""
@@ -64,8 +80,10 @@ class WorkQueue(Generic[Key]):
         says."""
         while True:
             await asyncio.sleep(0)  # Passes that never wait must not keep the watches from being read.
-            key = await self._ready.get()
-            self._depth.set(self._ready.qsize())
+            await self._there.acquire()
+            key = self._ready.pop()
+            self._size -= 1
+            self._depth.set(self._size)
             began = time.perf_counter()
             self._wait.observe(began - self._dirty.pop(key, began))
             self._busy.add(key)
@@ -83,7 +101,13 @@ class WorkQueue(Generic[Key]):
                 self._busy.discard(key)
                 self._work.observe(time.perf_counter() - began)
                 if key in self._dirty:
-                    self._ready.put_nowait(key)
+                    self._put(key)
+
+    def _put(self, key: Key) -> None:
+        self._ready.push(self._namespace(key), key)
+        self._size += 1
+        self._depth.set(self._size)
+        self._there.release()
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
