@@ -51,12 +51,14 @@ def owned(meta: Metadata, uid: str) -> bool:
 
 def consistent(meta: Metadata, run: str, uid: str) -> bool:
     """Whether an object of a run has a name that its labels stand for."""
-    unit, number = attempt_of(meta.labels)
-    if not number:
-        return False
+    told = meta.labels
+    parts = (told.get(part) for part in (TASK, ITEM, ATTEMPT))
+    if meta.name == f"{run}-{'-'.join(part for part in parts if part is not None)}":
+        return True
+    unit, number = attempt_of(told)
     task, index = parse_key(unit)
     usual = pod_name(run, task, number, index)
-    return meta.name == usual or meta.name == _hashed(usual, f"{uid}/{unit}", number)
+    return number > 0 and meta.name in (usual, _hashed(usual, f"{uid}/{unit}", number))
 
 
 def pod_name(run: str, task: str, attempt: int, index: int | None = None) -> str:

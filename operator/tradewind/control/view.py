@@ -182,7 +182,7 @@ class View:
         while self.changed:
             name = self.changed.pop()
             pod = pods.get(name)
-            if pod is not None and belongs(pod.metadata, self.run):
+            if pod is not None and (pod.metadata.uid in self.first_seen or belongs(pod.metadata, self.run)):
                 self._look_safely(board, pod, now)
 
     def _look_safely(self, board: Board, pod: Pod, now: float) -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.pages import parse_page
-from tradewind.kube.pod import RUN_UID, ListMetadata, Pod, parse_list, parse_pod
+from tradewind.kube.pod import RUN_UID, ListMetadata, Metadata, Pod, parse_list, parse_pod
 from tradewind.kube.reflector import UNREADABLE, Reflector, parse_head
 from tradewind.kube.resources import PODS
 
@@ -48,8 +48,8 @@ class PodInformer(Reflector):
         super().__init__(client, namespaces)
         self._changed, self._owns = changed, owns
         self._runs: dict[str, dict[str, Pod]] = {}
-        self._home: dict[str, tuple[str, str]] = {}
-        """Run uid and name of each pod, by its uid."""
+        self._known: dict[str, Pod] = {}
+        """The same by the pods' own uids."""
         self._seen: defaultdict[str | None, set[str]] = defaultdict(set)
         """Uids on the pages of a list under way."""
         self._doubtful: dict[str, Pod] = {}
@@ -62,7 +62,9 @@ class PodInformer(Reflector):
 
     def put(self, pod: Pod) -> None:
         """Takes note of a pod, from a watch or from an answer. An older version never replaces a newer one."""
-        if earlier := self._known(pod.metadata.uid):
+        meta = pod.metadata
+        earlier = self._known.get(meta.uid)
+        if earlier is not None and not _same_identity(earlier.metadata, meta):
             pod = _as_known(pod, earlier)
         run_uid = pod.metadata.run_uid
         if not run_uid:
@@ -74,20 +76,21 @@ class PodInformer(Reflector):
         known = pods.get(pod.metadata.name)
         if known is not None and known.version >= pod.version and not (pod.gone and known.alive_as(pod.metadata.uid)):
             return
-        self._keep(run_uid, pods, pod)
+        self._keep(pods, pod)
 
     def claim(self, pod: Pod) -> None:
         """Takes note of a pod that a run found by its name: whatever it said of itself, from here on it is what this version says."""
-        if known := self._known(pod.metadata.uid):
+        if known := self._known.get(pod.metadata.uid):
             self._drop(known.metadata.run_uid, [known.metadata.name])
         self.put(pod)
         self._doubt(pod)
 
-    def _keep(self, run_uid: str, pods: dict[str, Pod], pod: Pod) -> None:
+    def _keep(self, pods: dict[str, Pod], pod: Pod) -> None:
         if (before := pods.get(pod.metadata.name)) and before.metadata.uid != pod.metadata.uid:
-            self._home.pop(before.metadata.uid, None)
+            self._known.pop(before.metadata.uid, None)
         pods[pod.metadata.name] = pod
-        self._home[pod.metadata.uid] = (run_uid, pod.metadata.name)
+        if pod.metadata.uid:
+            self._known[pod.metadata.uid] = pod
         self._changed(pod)
 
     def forget(self, run_uid: str, name: str) -> None:
@@ -107,7 +110,7 @@ class PodInformer(Reflector):
     def _drop(self, run_uid: str, names: Sequence[str]) -> None:
         pods = self._runs.get(run_uid, {})
         for name in names:
-            self._home.pop(pods.pop(name).metadata.uid, None)
+            self._known.pop(pods.pop(name).metadata.uid, None)
         if not pods:
             self._runs.pop(run_uid, None)
 
@@ -157,16 +160,12 @@ class PodInformer(Reflector):
 
     def _missed(self, pod: Pod) -> None:
         """A list does not have it, or the watch says that it was deleted. Of one that has ended it makes no difference whether that is so."""
-        known = self._known(pod.metadata.uid)
+        known = self._known.get(pod.metadata.uid)
         if pod.over or known is None or known.over:
             self.put(replace(pod, gone=True))
             return
         self.put(pod)
         self._doubt(pod)
-
-    def _known(self, uid: str) -> Pod | None:
-        run_uid, name = self._home.get(uid, ("", "")) if uid else ("", "")
-        return self.of(run_uid).get(name)
 
     def _doubt(self, pod: Pod) -> None:
         self._doubtful[pod.metadata.uid] = pod
@@ -191,7 +190,7 @@ class PodInformer(Reflector):
     async def _ask(self, doubted: Pod) -> None:
         """Asks for a pod by its name. One that is there without the label is asked for again and again: the watch does not tell of it."""
         meta = doubted.metadata
-        known = self._known(meta.uid)
+        known = self._known.get(meta.uid)
         if known is None or known.over:
             self._doubtful.pop(meta.uid, None)
             return
@@ -204,23 +203,18 @@ class PodInformer(Reflector):
             return
         if found is None or found.metadata.uid != meta.uid:
             self._doubtful.pop(meta.uid, None)
-            self.put(replace(self._known(meta.uid) or known, gone=True))
+            self.put(replace(self._known.get(meta.uid) or known, gone=True))
             return
         if RUN_UID in found.metadata.labels:
             self._doubtful.pop(meta.uid, None)
         self.put(found)
 
 
-def _same_identity(one: Pod, other: Pod) -> bool:
-    return (
-        one.metadata.labels == other.metadata.labels
-        and one.metadata.owner_references == other.metadata.owner_references
-    )
+def _same_identity(one: Metadata, other: Metadata) -> bool:
+    return one.labels == other.labels and one.owner_references == other.owner_references
 
 
-def _as_known(pod: Pod, known: Pod) -> Pod:
+def _as_known(pod: Pod, earlier: Pod) -> Pod:
     """The pod with the labels and owners of its earlier version."""
-    if _same_identity(pod, known):
-        return pod
-    before = known.metadata
-    return replace(pod, metadata=replace(pod.metadata, labels=before.labels, owner_references=before.owner_references))
+    known = earlier.metadata
+    return replace(pod, metadata=replace(pod.metadata, labels=known.labels, owner_references=known.owner_references))
