@@ -212,3 +212,9 @@ async def test_a_finding_quotes_nothing_of_runs(tmp_path: Path) -> None:
         out, _ = await process.communicate()
         assert CANARY.encode() in out, "for people at the terminal"
         assert not [name for name, data in read(tmp_path / "b.tar.gz").items() if CANARY in data]
+
+
+def test_a_long_line_takes_no_longer_than_a_line_of_its_length_has_to() -> None:
+    """With a search that goes back over the line these would take hours."""
+    assert text("a-" * 200_000) == "a-" * 200_000
+    assert text("x" * 300 + "-password_of_it = hunter2") == "x" * 300 + f"-password_of_it = {HIDDEN}"

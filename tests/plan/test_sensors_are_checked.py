@@ -91,6 +91,15 @@ def test_tasks_that_can_never_ask_are_refused(sensor: dict[str, Any], problem: s
 @pytest.mark.parametrize(
     ("sensor", "problem"),
     [
+        (
+            {"http": {**HTTP["http"], "headers": {"Transfer-Encoding": "chunked"}}, "key": "body"},
+            "spec.sensor.http.headers.Transfer-Encoding: Transfer-Encoding is set by the sender itself",
+        ),
+        (
+            {"http": {**HTTP["http"], "timeout": "6m"}, "key": "body"},
+            "spec.sensor.http.timeout: 6m is longer than the 5m that the operator waits for a server; ask for less",
+        ),
+        ({"sql": {**SQL, "timeout": "1h"}, "key": "rows"}, "spec.sensor.sql.timeout: 1h is longer than the 5m"),
         (HTTP, "spec.sensor.key: required; say what makes an answer a new one, such as `body.version`"),
         (
             {"sql": SQL},

@@ -7,7 +7,7 @@ from tradewind.model.duration import seconds
 from tradewind.model.sensor import HOST, SqlPoll
 from tradewind.plan.problem import Problem
 
-_BEFORE = re.compile(r"(\s+|--[^\n]*(\n|$)|/\*.*?\*/|\()*", re.DOTALL)
+_BEFORE = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*+", re.DOTALL)
 """What may stand before the first word of a statement."""
 _READS = ("select", "with", "values", "table")
 
