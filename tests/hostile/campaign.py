@@ -10,7 +10,7 @@ from .generators import GENERATORS, inputs
 from .inputs import Input
 from .oracles import Outcome, Violation
 
-BATCH = 200
+BATCH = 300
 WORTH = {"runaways": 20, "crowds": 8, "listings": 4, "sums": 8, "size": 2}
 """How many usual inputs one of a generator is worth, where it is more work: as many fewer are in a batch."""
 
