@@ -42,6 +42,8 @@ Right = tuple[str, str, str, str]
 RARE: set[Right] = {
     ("events", "", "events", "create"),  # its certificate comes to its end
     ("events", "tradewind.dev", "dags", "get"),  # a DAG with templates
+    ("webhook", "tradewind.dev", "clusterpools", "get"),  # a DAG that claims a ClusterPool
+    ("webhook", "", "namespaces", "get"),  # one whose ClusterPool asks for labels
     ("operator", "apps", "controllerrevisions", "update"),  # two revisions were given one number in the same moment
     *(
         (who, "tradewind.dev", resource, verb)  # templates of the whole cluster, for operators of all namespaces
