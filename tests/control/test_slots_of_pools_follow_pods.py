@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.holders import Holders
 from tradewind.control.launch import Launched, Launcher, Prepared
-from tradewind.control.pools import PoolBook, User
+from tradewind.control.pools import PoolBook, User, status
 from tradewind.control.run import read_run
 from tradewind.control.starting import Starter
 from tradewind.control.view import View
@@ -205,6 +205,17 @@ async def test_slots_go_by_namespace_first_whoever_has_asked_and_how_urgently() 
     assert shared.ask("b", "b0", now=2.0) == 1
     shared.book.give_back("a0", "a[1]")
     assert shared.ask("b", "b1", now=3.0) == 0 and shared.ask("a", "a1", priority=1_000_000, now=3.0) == 1
+
+
+async def test_the_status_of_a_pool_names_those_that_wait_in_their_turn() -> None:
+    shared = Shared(slots=1)
+    assert shared.ask("a", "a0") == 1
+    assert [shared.ask("a", run, now=1.0) for run in ("a1", "a2")] == [0, 0]
+    assert shared.ask("b", "b0", 2, now=2.0) == 0
+    said = status(shared.book, LICENCES, shown=3)
+    told = [(item["namespace"], item["run"], item["task"]) for item in said["waiters"]]
+    assert told == [("b", "b0", "a[0]"), ("a", "a1", "a[0]"), ("b", "b0", "a[1]")]
+    assert said["used"] == 1 and said["waiting"] == 4
 
 
 @pytest.mark.parametrize(

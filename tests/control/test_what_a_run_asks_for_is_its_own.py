@@ -204,3 +204,10 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
             read_run(api.put(RUNS, {**real, "status": {"phase": "Succeeded", "results": {"verdict": "real"}}}))
         )
         assert (await asked).outputs == {"verdict": "real"}
+
+
+async def test_a_run_of_a_sub_dag_is_as_deep_as_its_caller() -> None:
+    """Else triggers that lead to each other through sub-DAGs would begin at zero again and again."""
+    api = Api(0.0)
+    made = await SubDAGs(api, {}, lambda uid: None)._made(replace(RUN, trigger_depth=5), Call(START, "child", {}, 0))
+    assert made.trigger_depth == 5 and made.facts.trigger_depth == 5

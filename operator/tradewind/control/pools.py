@@ -17,6 +17,8 @@ from tradewind.plan.pool import Claim, PoolId, allot
 from tradewind.plan.read import read
 from tradewind.plan.shard import WHOLE, Owned
 
+PLENTY = 10**9
+"""Slots that are enough for all."""
 SERVED = 10_000
 """Namespaces of which is remembered when they last got slots."""
 
@@ -249,6 +251,15 @@ class PoolBook:
         shared = item.kind == "ClusterPool" and self._owned.count > 1
         return f" for the namespaces of this shard (of {self._owned.count})" if shared else ""
 
+    def next_in_turn(self, pool: PoolId, most: int) -> list[tuple[Claim, User]]:
+        """Who gets slots of a pool when some are free, in order."""
+        lines = self._lines.of(lambda other: other == pool)
+        room = {other: self._used.get(other, 0) + PLENTY for line in lines for other in line.pools}
+        now = asyncio.get_running_loop().time()
+        served = self._served_namespace
+        found = allot(room, self._used, lines, self._by_namespace, self._by_run, served, now, most)
+        return [(claim, self.waiting[claim.run].user) for claim in found]
+
     def used(self, pool: PoolId) -> int:
         """How many slots are held by those of this shard."""
         return self._used.get(pool, 0)
@@ -339,15 +350,11 @@ def _slots(pod: Pod) -> dict[PoolId, int]:
 def status(book: PoolBook, pool: PoolId, shown: int = 20) -> dict[str, Any]:
     """The status of a pool."""
     held = sorted(book.held.get(pool, {}).values(), key=lambda item: (item[0].namespace, item[0].run, item[0].key))
-    waiting = sorted(
-        ((claim, waiting.user) for waiting in book.waiting.values() for claim in waiting.claims if pool in claim.slots),
-        key=lambda pair: (-pair[0].priority, pair[0].since),
-    )
     return {
         "used": sum(slots for _, slots in held),
         "waiting": sum(waiting.total[pool] for waiting in book.waiting.values()),
         "holders": [_user(user, user.key, slots) for user, slots in held[:shown]],
-        "waiters": [_user(user, claim.key, claim.slots[pool]) for claim, user in waiting[:shown]],
+        "waiters": [_user(user, claim.key, claim.slots[pool]) for claim, user in book.next_in_turn(pool, shown)],
     }
 
 

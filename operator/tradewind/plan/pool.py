@@ -74,9 +74,10 @@ def allot(
     holding: Mapping[str, int],
     served: Mapping[str, float],
     now: float,
+    most: int | None = None,
 ) -> list[Claim]:
-    """The claims that get their slots now, in order. `held` are the slots that each namespace holds, `holding` how many each run does;
-    `served` is when each namespace last got slots."""
+    """The claims that get their slots now, in order, at most so many. `held` are the slots that each namespace holds, `holding` how many
+    each run does; `served` is when each namespace last got slots."""
     taken: Counter[PoolId] = Counter()
     gained: defaultdict[str, Counter[PoolId]] = defaultdict(Counter)
     more: Counter[str] = Counter()
@@ -99,7 +100,7 @@ def allot(
 
     heap = [(rank(queue), at, queue) for at, queue in enumerate(_queues(lines)) if queue.there]
     heapify(heap)
-    while heap:
+    while heap and len(granted) != most:
         ranked, at, queue = heappop(heap)
         if not any(free(pool) > 0 and pool not in kept for pool in queue.pools):
             continue
