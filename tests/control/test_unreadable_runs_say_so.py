@@ -6,7 +6,6 @@ from unittest import mock
 import pytest
 from tradewind.control import unreadable
 from tradewind.control.run import Run, read_run
-from tradewind.control.save import stored_size
 from tradewind.control.unreadable import Unreadable
 
 META = {"name": "r", "namespace": "n", "uid": "u", "resourceVersion": "7", "creationTimestamp": "2026-01-01T00:00:00Z"}
@@ -34,9 +33,3 @@ async def test_what_is_found_while_it_is_written_is_said_as_well(monkeypatch: py
     await found.say(RUN.uid)
     await found.say(RUN.uid)
     assert written.words == ["first", "second"]
-
-
-@pytest.mark.parametrize(("text", "size"), [("ab", 2), ("<>&", 18), ("\u2028", 6), ("ü", 2), ("\b\f", 12)])
-def test_the_size_of_a_status_is_that_in_the_store_of_the_api_server(text: str, size: int) -> None:
-    """Go's writer escapes what HTML would take for its own."""
-    assert stored_size({"m": text}) == len('{"m":""}') + size

@@ -4,9 +4,9 @@ from typing import Any
 
 from tradewind.control import runstatus
 from tradewind.control.run import read_run
-from tradewind.control.save import stored_size
 from tradewind.control.view import View
 from tradewind.kube.pod import parse_pod
+from tradewind.kube.size import stored_size
 from tradewind.plan.define import define
 
 SPEC = {

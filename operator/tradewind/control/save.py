@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from tradewind.control.run import Run
 from tradewind.control.runstatus import Status, merged
 from tradewind.control.view import View
@@ -13,10 +11,9 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Invalid
 from tradewind.kube.fairqueue import Lane
 from tradewind.kube.resources import RUNS
+from tradewind.kube.size import OBJECT_LIMIT, stored_size
 from tradewind.kube.writes import flow
 
-OBJECT_LIMIT = 1_572_864
-"""Bytes of an object: etcd's limit of a request, unless it was set otherwise."""
 MARGIN = 128 * 1024
 """Bytes for metadata, with their managed fields, and for what else the spec says."""
 REQUEST_TOO_LARGE = 413
@@ -26,13 +23,6 @@ SMALL = 64 * 1024
 
 class StatusTooLarge(Exception):
     """A status that the API server would not store."""
-
-
-def stored_size(status: Mapping[str, Any]) -> int:
-    """Bytes that a status takes in the API server's store, whose writer escapes some characters that ours does not."""
-    raw = orjson.dumps(status)
-    longer = 5 * sum(map(raw.count, (b"<", b">", b"&"))) + 4 * sum(map(raw.count, (b"\\b", b"\\f")))
-    return len(raw) + longer + 3 * sum(map(raw.count, ("\u2028".encode(), "\u2029".encode())))
 
 
 def _check_size(run: Run, status: Mapping[str, Any]) -> None:

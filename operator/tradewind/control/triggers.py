@@ -20,6 +20,7 @@ from tradewind.control.runstatus import difference
 from tradewind.control.validity import Validity
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.errors import Invalid as Unacceptable
 from tradewind.kube.resources import TRIGGERS
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.trigger import TriggerSpec
@@ -221,7 +222,7 @@ class TriggerReconciler:
     def failed(self, key: Key, error: Exception) -> float | None:
         """A reconcile raised."""
         known = self._known.get(key)
-        if isinstance(error, ApiError) or known is None:
+        if known is None or (isinstance(error, ApiError) and not isinstance(error, Unacceptable)):
             log.warning("trigger %s/%s: %s", *key, error)
         else:
             log.error("trigger %s/%s", *key, exc_info=error)

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+TOO_LARGE = ("request is too large", "larger than max")
+"""What etcd says of an object that it has no room for, and its client of a larger one. The API server hands it on as a 500, as though it
+passed."""
+
 
 class ApiError(Exception):
     """A refusal. `reason` and `message` are the server's own words; `status` is the HTTP code."""
@@ -66,6 +70,8 @@ def from_status(code: int, body: dict[str, Any], retry_after: str | None = None)
     reason = str(body.get("reason") or "")
     message = str(body.get("message") or "")
     details = body.get("details") if isinstance(body.get("details"), dict) else None
+    if code >= 500 and any(words in message for words in TOO_LARGE):
+        return Invalid(413, reason or "RequestEntityTooLarge", message, details)
     if code == 429 or code >= 500:
         return Unavailable(code, reason, message, _seconds(retry_after))
     kinds: dict[int, type[ApiError]] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from tradewind.kube.size import OBJECT_LIMIT, escaped_size
 from tradewind.local.apiserver import admission, gc, quota
 from tradewind.local.apiserver.errors import (
     Cause,
@@ -22,8 +23,6 @@ from tradewind.local.apiserver.store import Object, Store
 from tradewind.local.apiserver.text import write
 
 SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-OBJECT_LIMIT = 1_572_864
-"""Bytes: etcd's limit of a request."""
 SERVER_FIELDS = (
     "uid",
     "creationTimestamp",
@@ -280,5 +279,5 @@ class Operations:
 
 
 def _fits(body: Object) -> None:
-    if len(write(body)) > OBJECT_LIMIT:
-        raise StatusError(413, "RequestEntityTooLarge", "etcdserver: request is too large")
+    if escaped_size(write(body)) > OBJECT_LIMIT:
+        raise StatusError(500, "", "etcdserver: request is too large")
