@@ -271,6 +271,10 @@ def sums(rng: random.Random) -> Iterator[Input]:
                 params={"xs": {"type": "list", "default": []}},
             ),
         )
+    for count in (100, 300):
+        loops = {n: " && ".join([f"params.xs.all(x, x > {n})"] * 120) for n in range(count)}
+        tasks = {f"t{n}": {"when": text, "compute": {"n": "1"}} for n, text in loops.items()}
+        yield Input("sums", f"{count} long expressions", runs(tasks, params={"xs": {"type": "list", "default": [1]}}))
     wide = {f"k{k}": "params.xs[index]" for k in range(64)}
     yield Input(
         "sums",

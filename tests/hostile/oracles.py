@@ -13,6 +13,8 @@ from .inputs import Input
 
 LIMITS = {"bystander": 5.0, "lag": 1.0, "late": 5.0}
 """Seconds: in which a run of another namespace ends, that the event loop may stand still, that a run may end after its timeout."""
+MOST = 8.0
+"""How much slower than at its best a machine may be taken to be."""
 MEMORY, WHOLE = 256, 512
 """MiB of the operator, and with the processes in which it has expressions evaluated; what they share is counted once."""
 
@@ -62,7 +64,7 @@ class Machine:
     @property
     def burden(self) -> float:
         """1 for none."""
-        return min(4.0, max(1.0, max(self._recent) / self._best))
+        return min(MOST, max(1.0, max(self._recent) / self._best))
 
 
 def memory(pid: int, children: bool = True) -> int:

@@ -15,10 +15,13 @@ from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.pace import Evaluation
 from tradewind.plan.program import Program
+from tradewind.plan.programs import Programs, Variables
 
-__all__ = ["ExpressionError", "Program", "run"]
+__all__ = ["ExpressionError", "Program", "Variables", "programs", "run"]
 
 MAX_LENGTH = 4_096
+KEPT = 96 * 2**20
+"""Bytes of compiled programs that are kept."""
 STRING, INT, DOUBLE, BOOL, DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.DYN
 TYPES = {
     "string": STRING,
@@ -34,8 +37,6 @@ TYPES = {
     "objects": cel.Type.List(DYN),
 }
 """How values are typed in expressions. Durations and dates stay as they are written: `duration(params.wait)` computes with one."""
-Variables = tuple[tuple[str, str], ...]
-"""Dotted names and their types, as keys of TYPES."""
 _POSITION = re.compile(r"<input>:\d+:(-?\d+): (.*)")
 
 
@@ -70,15 +71,11 @@ def _functions() -> list[Any]:
     ]
 
 
-@lru_cache(maxsize=512)
 def _environment(variables: Variables) -> Any:
     return cel.NewEnv(variables={name: TYPES[kind] for name, kind in variables}, functions=_functions())
 
 
-@lru_cache(maxsize=8192)
-def _compile(expression: str, variables: Variables) -> Program:
-    environment = _environment(variables)
-    return Program(expression, variables, environment, environment.compile(expression))
+programs = Programs(KEPT, _environment)
 
 
 def compiled(expression: str, variables: Variables, explain: Callable[[str], str], *wanted: str) -> Program:
@@ -89,7 +86,7 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
     if not expression.isascii() and not _encodable(expression):
         raise ExpressionError(ascii(expression), "half of a surrogate pair, which is no text")
     try:
-        program = _compile(expression, variables)
+        program = programs.get(expression, variables)
     except RuntimeError as error:
         match = _POSITION.search(str(error))
         column, problem = (int(match[1]), match[2]) if match else (None, str(error))
@@ -131,4 +128,4 @@ def _word(kind: str) -> str:
 
 def recompiled(evaluation: Evaluation) -> Program:
     """The program of an expression that has been compiled before, elsewhere."""
-    return _compile(evaluation.expression, evaluation.variables)
+    return programs.get(evaluation.expression, evaluation.variables)

@@ -1,0 +1,66 @@
+"""Compiled programs that are kept for the next time: by what they take and not by their number, as tenants decide how long expressions are."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+from tradewind.plan.program import Program
+
+PER_CHARACTER, PER_PROGRAM, PER_ENVIRONMENT = 256, 8 * 1024, 112 * 1024
+"""Bytes that a program takes, with its tree, and what it was compiled against. Measured: loops over and over come to 240 a character."""
+Variables = tuple[tuple[str, str], ...]
+"""Dotted names and their types."""
+
+
+class Programs:
+    """At most `room` bytes of programs, those that were asked for last. `environment` makes what programs with the same variables share."""
+
+    def __init__(self, room: int, environment: Callable[[Variables], Any]) -> None:
+        self.room, self._make = room, environment
+        self._kept: OrderedDict[tuple[str, Variables], Program] = OrderedDict()
+        self._environments: dict[Variables, Any] = {}
+        self._users: Counter[Variables] = Counter()
+        self._lock = Lock()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, expression: str, variables: Variables) -> Program:
+        """The program of an expression. Raises what the compiler raises."""
+        key = (expression, variables)
+        with self._lock:
+            if found := self._kept.get(key):
+                self._kept.move_to_end(key)
+                return found
+            environment = self._environments.get(variables)
+        environment = environment or self._make(variables)
+        program = Program(expression, variables, environment, environment.compile(expression))
+        with self._lock:
+            if key not in self._kept:
+                self._keep(key, program, environment)
+        return program
+
+    def _keep(self, key: tuple[str, Variables], program: Program, environment: Any) -> None:
+        expression, variables = key
+        self._kept[key] = program
+        self.size += _weight(expression)
+        self._users[variables] += 1
+        if self._users[variables] == 1:
+            self._environments[variables] = environment
+            self.size += PER_ENVIRONMENT
+        while self.size > self.room and len(self._kept) > 1:
+            self._drop()
+
+    def _drop(self) -> None:
+        (expression, variables), _ = self._kept.popitem(last=False)
+        self.size -= _weight(expression)
+        self._users[variables] -= 1
+        if not self._users[variables]:
+            del self._users[variables], self._environments[variables]
+            self.size -= PER_ENVIRONMENT
+
+
+def _weight(expression: str) -> int:
+    return PER_PROGRAM + PER_CHARACTER * len(expression)
