@@ -161,3 +161,25 @@ async def test_a_pod_that_nobody_understands_ends_its_attempt_only(
     status = await ended(here)
     assert [(item["task"], item["reason"]) for item in status["failures"]] == [("odd", "OutputInvalid")]
     assert "OverflowError" in status["failures"][0]["message"] and status["done"] == 2
+
+
+async def test_a_run_whose_status_can_not_be_read_ends_when_someone_says_so(here: Session) -> None:
+    await start(here, SLEEP)
+    await eventually(lambda: alive(here))
+    run = await here.client.get(RUNS, "default", "r")
+    run["status"] |= {"attempts": "no attempts at all", "startedAt": "yesterday"}
+    await here.client.replace(RUNS, "default", "r", run, "status")
+    await eventually(lambda: condition(here, "Readable"))
+    await here.client.patch(RUNS, "default", "r", {"spec": {"desiredState": "Terminated"}})
+    status = await ended(here)
+    assert status["phase"] == "Cancelled" and "its status could not be read" in status["message"]
+    await eventually(lambda: stopped(here))
+
+
+async def alive(here: Session) -> bool:
+    return bool((await here.client.list(PODS, "default"))["items"])
+
+
+async def condition(here: Session, kind: str) -> bool:
+    status = (await here.client.get(RUNS, "default", "r")).get("status") or {}
+    return any(item["type"] == kind for item in status.get("conditions") or [])

@@ -40,8 +40,9 @@ class Remover:
                 await self._delete(pod)
 
     async def clean(self, view: View) -> None:
-        """Deletes the pods that the DAG of a run that has ended does not keep."""
+        """Ends what is left of a run that has ended, and deletes the pods that its DAG does not keep."""
         run = view.run
+        await self.stop_all(view)
         try:
             retention = (await self._revisions.load(run.namespace, run.status.get("revision", ""))).spec.pod_retention
         except (NotFound, Invalid):

@@ -33,7 +33,17 @@ def between(start: str, end: str) -> float:
 
 def elapsed(run: Run, now: float) -> float:
     """Seconds since a run began, as its status tells it."""
-    return between(str(run.status.get("startedAt") or duration.stamp(now)), duration.stamp(now))
+    return between(_started(run, now), duration.stamp(now))
+
+
+def _started(run: Run, now: float) -> str:
+    """When a run began; its creation where its status says what is no point in time."""
+    text = str(run.status.get("startedAt") or duration.stamp(now))
+    try:
+        duration.instant(text)
+    except ValueError:
+        return duration.stamp(run.created)
+    return text
 
 
 def condition(kind: str, holds: bool | None, reason: str, message: str, run: Run, now: float) -> Status:
@@ -80,7 +90,7 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
 
 def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> Status:
     """A run that ends without its planner. What its status says of its tasks stays."""
-    started = run.status.get("startedAt") or duration.stamp(now)
+    started = _started(run, now)
     lasted = between(started, duration.stamp(now))
     kept = [item for item in run.status.get("conditions") or [] if item.get("type") in ("Started", "Edited")]
     return {

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from tradewind.control import runstatus
 from tradewind.control.run import Run
 from tradewind.control.save import replaced
 from tradewind.kube.client import Client
@@ -11,6 +13,7 @@ from tradewind.kube.errors import Conflict, NotFound, Unavailable
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.model.condition import Condition
 from tradewind.model.duration import stamp
+from tradewind.plan.attempt import CANCELLED
 
 log = logging.getLogger(__name__)
 TYPE = "Readable"
@@ -27,9 +30,11 @@ class Unreadable:
         self.queue: WorkQueue[str] = WorkQueue("unreadable")
 
     def add(self, run: Run, words: str) -> None:
-        """A run can't be read, and why; said once for each reason."""
+        """A run can't be read, and why; said once for each reason. One that is cancelled or terminated ends."""
         log.error("run %s/%s: %s", run.namespace, run.name, words)
-        if not any(item["type"] == TYPE and item.get("message") == words for item in _conditions(run.status)):
+        if run.cancelled or not any(
+            item["type"] == TYPE and item.get("message") == words for item in _conditions(run.status)
+        ):
             self._found[run.uid] = (run, words)
             self.queue.add(run.uid)
 
@@ -47,12 +52,20 @@ class Unreadable:
             observed_generation=run.generation,
         ).model_dump(by_alias=True)
         conditions = [*(item for item in _conditions(run.status) if item["type"] != TYPE), said]
+        status = self._end(run, words) if run.cancelled else {**run.status, "conditions": conditions}
         try:
-            await replaced(self._client, run, {**run.status, "conditions": conditions})
+            await replaced(self._client, run, status)
         except (Conflict, NotFound):
             log.info("run %s/%s has changed", run.namespace, run.name)
         if self._found.get(uid) is found:  # Else there is more to say.
             del self._found[uid]
+
+    def _end(self, run: Run, words: str) -> runstatus.Status:
+        """A status that ends a run, with what can be told of the one that can't be read."""
+        kept = {name: run.status[name] for name in ("revision", "startedAt") if isinstance(run.status.get(name), str)}
+        bare = replace(run, status=kept)
+        message = f"cancelled; its status could not be read: {words}"
+        return kept | runstatus.broken_off(bare, "Cancelled", CANCELLED, message, self._clock())
 
     def failed(self, uid: str, error: Exception) -> float | None:
         """It could not be written: once more, a little later."""
