@@ -122,6 +122,13 @@ async def test_a_task_and_an_item_whose_names_come_to_the_same_have_a_run_each()
     assert api.names(RUNS) == {"r-a-1-1", both_names(RUN, ITEM)[1]}
 
 
+async def test_they_have_a_run_each_also_when_both_ask_for_the_same() -> None:
+    api = Api(0.0)
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    made = [await sub_dags._made(RUN, Call(start, "child", {}, 0)) for start in (TASK, ITEM)]
+    assert len({run.uid for run in made}) == 2
+
+
 async def test_a_decision_for_a_task_is_none_for_an_item_of_the_same_name() -> None:
     api = Api(0.0)
     approvals = Approvals(api, lambda: 0.0)

@@ -203,3 +203,12 @@ def test_a_preemption_between_failures_leaves_their_budgets_alone() -> None:
     game.start(game.plan().starts[0])
     game.end("a", "Error")
     assert game.plan().phase == "Failed"
+
+
+def test_conditions_of_retries_are_not_asked_about_preemption() -> None:
+    game = Game(defined({"a": {"retries": {"limit": 1, "retryOn": "exitCode == 75", **FAST}}}))
+    game.start(game.plan().starts[0])
+    game.end("a", "Preempted")
+    game.plan()
+    game.now += 10
+    assert [start.number for start in game.plan().starts] == [2]
