@@ -259,8 +259,9 @@ async def test_what_only_lint_and_operator_know_is_told_with_its_field(operated:
 
 async def token(world: World, client: Client, account: str, audience: str) -> str:
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [audience]}}
-    resource = Resource("/api/v1", f"namespaces/{world.namespace}/serviceaccounts/{account}/token", "", False)
-    made = await world.create(client, resource, body)
+    accounts = Resource("/api/v1", "serviceaccounts", "ServiceAccount")
+    path = accounts.path(world.namespace, account, "token")
+    made = await client._json("POST", "create", accounts, path, body=body)
     return str(made["status"]["token"])
 
 
