@@ -29,7 +29,13 @@ def _at(sort: str, field: Field, value: Any) -> Input:
         or field.name in UNTIMED
         or (body["spec"].get("dag") != NAME and field.kind == "DAGRun")
     )
-    return Input(sort, f"{field}: {str(value)[:80]!r}", (*others, body, *more), None if lasts else 5.0)
+    return Input(
+        sort,
+        f"{field}: {str(value)[:80]!r}",
+        (*others, body, *more),
+        None if lasts else 5.0,
+        most=4_000 if field.kind == "Backfill" else 40,
+    )
 
 
 def _spread(sort: str, rng: random.Random, of: Callable[[Field], Iterator[Any]]) -> Iterator[Input]:
