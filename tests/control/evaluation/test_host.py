@@ -216,3 +216,18 @@ async def test_what_the_worker_computes_counts_for_the_budget(host: Host) -> Non
         return found
 
     assert (await call(host, "a", work))[-1]
+
+
+async def test_each_piece_of_work_of_a_worker_has_a_budget_of_its_own() -> None:
+    clock, found = Clock(), list[bool]()
+    host = Host(Evaluator(), budget=1.0, clock=clock)
+
+    async def worker() -> None:
+        for _ in range(3):
+            host.begin("a")
+            clock.now += 0.8
+            pace.pause()
+            found.append(pace.spent())
+
+    await host.run("", worker())
+    assert found == [False] * 3

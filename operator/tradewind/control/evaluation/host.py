@@ -45,6 +45,12 @@ class Host:
         """What a coroutine gives or raises. After `budget` seconds of computing it is asked to stop (`pace.spent`)."""
         return await _Driven(work, _Section(self, namespace))
 
+    def begin(self, namespace: str) -> None:
+        """To be called by a coroutine that goes on for ever, at each piece of work: it is for a namespace, and has a budget of its own."""
+        section = pace.current()
+        assert isinstance(section, _Section)  # noqa: S101 - it runs in a host
+        section.begin(namespace)
+
     async def close(self) -> None:
         """Ends the evaluator."""
         await self.evaluator.close()
@@ -59,6 +65,10 @@ class _Section(pace.Pace):
         self._has_turn = False
         self.outside: greenlet | None = None
         self.inside: greenlet | None = None
+
+    def begin(self, namespace: str) -> None:
+        """Another piece of work."""
+        self._namespace, self._used, self._since = namespace, 0.0, self._clock()
 
     def resume(self) -> None:
         """It goes on."""
