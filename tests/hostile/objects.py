@@ -163,7 +163,7 @@ def forged(rng: random.Random) -> Iterator[Input]:
         yield Input("forged", f"a pod that holds pool {pool}", (pod, *runs(work)), timeout=None)
 
 
-DEEP, FAST = 60, 400
+DEEP, FAST = 25, 400
 """Runs that may come of what makes one run after the other, and of a trigger that may make 300 in a minute."""
 
 
