@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tradewind.plan import cel
+from tradewind.plan import cel, pace
 from tradewind.plan.cel import ExpressionError
+from tradewind.plan.expression import search
 
 FILES = [f"s3://bucket/a/path/that/is/not/short/file-{number}.csv" for number in range(10_000)]
 ROWS = [{"name": f"n{number}", "kind": "k" * 50, "n": number, "tags": ["a", "b"]} for number in range(10_000)]
@@ -69,3 +70,50 @@ def test_what_joins_something_long_in_every_turn_does_not(expression: str) -> No
         match=r"(may make|gives) too large a value|gives what can|too much work",
     ):
         run(expression)
+
+
+class Elsewhere:
+    """Takes note of what is handed on."""
+
+    spent = False
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def pause(self) -> None:
+        pass
+
+    def evaluate(self, asked: pace.Evaluation) -> Any:
+        self.asked.append(asked.expression)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("pattern", "long"),
+    [
+        ("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", False),
+        ("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", False),
+        ("(?i)error|warning", False),
+        (r"(?i)\\pL{400}", True),
+        (r"(\\pL?){400}", True),
+        (r"(?i)(\\pL|\\pN){300}", True),
+        ("((a{1,100}){1,100}){1,100}", True),
+    ],
+)
+def test_a_pattern_that_is_dear_to_compile_is_not_compiled_in_place(pattern: str, long: bool) -> None:
+    there = Elsewhere()
+    with pace.at(there):
+        run(f"'a'.matches('{pattern}')")
+        run("||".join(f"params.prefix.matches('{pattern}{number}')" for number in range(3)))
+        search(pattern.replace("\\\\", "\\"), "x")
+    assert len(there.asked) == (3 if long else 0)
+
+
+@pytest.mark.parametrize("zone", ["'/dev/stdout'", "params.prefix + '/../zone'"])
+def test_a_time_zone_is_no_file(zone: str) -> None:
+    with pytest.raises(ExpressionError, match="there is no time zone"):
+        run(f"timestamp('2026-01-01T00:00:00Z').getHours({zone})")
+    with pytest.raises(ExpressionError, match="in a loop needs its time zone written out"):
+        run("params.xs.map(x, timestamp('2026-01-01T00:00:00Z').getHours('/dev/' + string(x)))")
+    assert run("timestamp('2026-01-01T00:00:00Z').getHours('Europe/' + 'Paris')") == 1
+    assert run("timestamp('2026-01-01T00:00:00Z').getHours('-03:30')") == 20

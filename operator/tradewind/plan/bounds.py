@@ -4,6 +4,7 @@ The engine bounds the turns of all loops (10,000) and nothing else: neither how 
 `filter` make, nor how long a turn takes. The figures of time are measured with the pinned engine, and rounded up.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ JOINED = 40
 """Bytes of an element of a list that `+` makes of two."""
 SCALAR = 16
 """Bytes of a number, and of the text of one."""
-_STEP, _CONVERTED, _REGEX = 0.3, 0.15, 5_000.0
+_STEP, _CONVERTED, _REGEX = 0.3, 0.15, 300_000.0
 """Microseconds: of a node in a turn; of an element or key that the engine is given; of a regular expression that has to be compiled."""
 _COPIED, _SEARCHED, _MATCHED, _COMPARED = 0.003, 0.004, 0.05, 0.002
 """Microseconds per byte: that `+` copies; that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
@@ -282,10 +283,22 @@ def _contains(_: Call, args: list[Size]) -> _Counted:
 
 
 def _matches(node: Call, args: list[Size]) -> _Counted:
-    text, pattern = args[0], args[-1]
-    given = isinstance(node.args[-1], Const) and pattern.length < 64
-    compiling = 2.0 * pattern.length if given else _REGEX
-    return compiling + text.length * _MATCHED, 0.0 if given else 2**20, NUMBER
+    pattern = node.args[-1].value if isinstance(node.args[-1], Const) else None
+    compiling = _REGEX if not isinstance(pattern, str) else _compiling(pattern)
+    return compiling + args[0].length * _MATCHED, 0.0, NUMBER
+
+
+def _compiling(pattern: str) -> float:
+    """Microseconds of compiling a regular expression, which the engine does for each text. Its size is that of what is repeated; a class
+    of Unicode is as large as a thousand letters."""
+    counts = [(head, min(int(count), 1_000)) for head, count in _COUNTS.findall(pattern)]
+    repeated = max([count for head, count in counts if head != ")"], default=1)
+    for head, count in counts:
+        repeated *= count if head == ")" else 1
+    large = pattern.count("\\p") + pattern.count("\\P")
+    if "(?i" in pattern and (not pattern.isascii() or "[^" in pattern or "\\W" in pattern):
+        large += 1
+    return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + 1_500.0 * large * repeated
 
 
 def _compared(_: Call, args: list[Size]) -> _Counted:
@@ -311,16 +324,17 @@ def _itself(_: Call, args: list[Size]) -> _Counted:
     return 0.0, 0.0, args[0]
 
 
-def _of_time(_: Call, __: list[Size]) -> _Counted:
-    """A zone may have to be looked up."""
-    return 20.0, 0.0, NUMBER
+def _of_time(node: Call, __: list[Size]) -> _Counted:
+    """A zone has to be read from a file the first time."""
+    return (1_000.0 if len(node.args) > 1 else 1.0), 0.0, NUMBER
 
 
+_COUNTS = re.compile(r"(.)\{(?:\d*,)?(\d+),?\}", re.DOTALL)
 _PLAIN = "_&&_ _||_ !_ -_ _-_ _*_ _/_ _%_ @not_strictly_false type Succeeded Failed Lost Skipped UpstreamFailed Done"
-_TIMES = "getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds"
+TIMES = "getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds"
 _FUNCTIONS: dict[str, Callable[[Call, list[Size]], _Counted]] = {
     **dict.fromkeys(_PLAIN.split(), _scalar),
-    **dict.fromkeys(_TIMES.split(), _of_time),
+    **dict.fromkeys(TIMES.split(), _of_time),
     **dict.fromkeys(("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "startsWith", "endsWith"), _compared),
     **dict.fromkeys(("string", "bytes", "int", "uint", "double", "bool", "timestamp", "duration"), _converted),
     "_+_": _sum,

@@ -92,6 +92,8 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
         column, problem = (int(match[1]), match[2]) if match else (None, str(error))
         problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
         raise ExpressionError(expression, explain(problem), column) from None
+    if ".get" in expression:
+        program.zones  # noqa: B018 - raises for a time zone that there is not
     result = program.engine.return_type()
     if wanted and result.name() != "DYN" and not any(_same(TYPES[kind], result) for kind in wanted):
         raise ExpressionError(expression, f"gives {_word(result.name())}, not {' or '.join(map(_article, wanted))}")

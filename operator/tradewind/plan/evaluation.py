@@ -10,7 +10,7 @@ from tradewind.plan import pace
 from tradewind.plan.bounds import LARGEST, Bound, Size, Sizes, bound
 from tradewind.plan.celtree import Ident, Node, Select
 from tradewind.plan.expressionerror import ExpressionError
-from tradewind.plan.program import Program, named, pruned
+from tradewind.plan.program import Program, check_zone, named, pruned
 
 LIGHT_TIME, LIGHT_MEMORY = 2_000.0, 8 * 2**20
 """Microseconds and bytes that an evaluation may take where it is asked for: others may take long."""
@@ -28,6 +28,8 @@ def run(program: Program, values: Values) -> Any:
     given = {name: values[name] for name in program.names if name in values}
     if program.plain and sum(_sizes.of(value).bytes for value in given.values()) <= FEW_BYTES:
         return _evaluated(program, program.engine, given)
+    for zone in program.zones:
+        check_zone(program.expression, _zone(program, zone, given))
     narrow = _narrowed(program, given) if program.paths else None
     found = _bound(program.tree.root if narrow is None else program.narrowed[0], given if narrow is None else narrow)
     host = pace.current()
@@ -36,6 +38,12 @@ def run(program: Program, values: Values) -> Any:
     if narrow is not None and found.memory <= LIGHT_MEMORY:
         return _evaluated(program, program.narrowed[1], narrow)
     return in_place(program, given)
+
+
+def _zone(program: Program, zone: Node, given: Values) -> Any:
+    """The name of a time zone, worked out before the engine is asked for it. Raises ExpressionError."""
+    _check(program, _bound(zone, given))
+    return _evaluated(program, program.part((), zone.id), given)
 
 
 _NOWHERE = object()

@@ -4,6 +4,7 @@ Variables are declared by their dotted names (`params.region`, `tasks.erp.output
 don't exist and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _RUN = (
 )
 _ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
+LONG_PATTERN = 1_000
 Values = Mapping[str, Any]
 """Plain data by dotted name."""
 
@@ -276,7 +278,11 @@ def search(pattern: str, text: str) -> bool:
     """Whether a regular expression (RE2) matches somewhere in a text. Raises ExpressionError for one that is none."""
     if not pattern:
         return True
-    program = cel.compiled("text.matches(pattern)", (("pattern", "string"), ("text", "string")), str)
+    written = json.dumps(pattern)
+    short = len(written) < LONG_PATTERN  # What it takes to compile is known of one that is written out.
+    program = cel.compiled(
+        f"text.matches({written if short else 'pattern'})", (("pattern", "string"), ("text", "string")), str
+    )
     try:
         return bool(cel.run(program, {"text": text, "pattern": pattern}))
     except ExpressionError as error:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
+from zoneinfo import available_timezones
 
+from tradewind.plan.bounds import TIMES
 from tradewind.plan.celtree import (
     Call,
     Const,
@@ -19,7 +21,11 @@ from tradewind.plan.celtree import (
     read,
     rewritten,
 )
+from tradewind.plan.expressionerror import ExpressionError
 
+_TIMES = frozenset(TIMES.split())
+_DEAR = _TIMES | {"matches"}
+_OFFSET = re.compile(r"[+-]?\d{1,2}:\d{2}")
 FEW_NODES = 100
 """Nodes of an expression that takes microseconds, if it has no loops."""
 
@@ -56,9 +62,16 @@ class Program:
 
     @cached_property
     def plain(self) -> bool:
-        """Whether it has no loops, and few nodes."""
+        """Whether it has few nodes, no loops, and calls no function that takes long for its own reasons."""
         found = [*nodes(self.tree.root)]
-        return len(found) <= FEW_NODES and not any(isinstance(node, Loop) for node in found)
+        return len(found) <= FEW_NODES and not any(
+            isinstance(node, Loop) or (isinstance(node, Call) and node.function in _DEAR) for node in found
+        )
+
+    @cached_property
+    def zones(self) -> tuple[Node, ...]:
+        """What names time zones, the inner ones first. Raises ExpressionError for one that is not known, or that a loop works out."""
+        return tuple(_zones(self.expression, self.tree.root, False))
 
     @cached_property
     def plain_result(self) -> bool:
@@ -150,6 +163,32 @@ def _paths(node: Node, own: frozenset[str]) -> Iterator[Path]:
         return
     for child in children(node):
         yield from _paths(child, own)
+
+
+def _zones(expression: str, node: Node, in_loop: bool) -> Iterator[Node]:
+    for child in children(node):
+        yield from _zones(expression, child, in_loop or (isinstance(node, Loop) and child is not node.over))
+    if not (isinstance(node, Call) and node.function in _TIMES and len(node.args) > 1):
+        return
+    zone = node.args[1]
+    if isinstance(zone, Const):
+        check_zone(expression, zone.value)
+    elif in_loop:
+        raise ExpressionError(expression, f"{node.function} in a loop needs its time zone written out")
+    else:
+        yield zone
+
+
+def check_zone(expression: str, zone: Any) -> None:
+    """Raises ExpressionError for a text that is no time zone: the engine would look for a file of that name."""
+    if zone not in _known_zones() and not (isinstance(zone, str) and _OFFSET.fullmatch(zone)):
+        words = "write one of the IANA database such as Europe/Paris, or an offset such as +02:00"
+        raise ExpressionError(expression, f"there is no time zone {str(zone)[:80]!r}; {words}")
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _outer(node: Node) -> Iterator[Loop]:

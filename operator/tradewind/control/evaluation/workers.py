@@ -19,7 +19,7 @@ from tradewind.plan.pace import Evaluation
 log = logging.getLogger(__name__)
 DEADLINE = 0.1
 """Seconds of computing that one evaluation may take."""
-PATIENCE = 20.0
+PATIENCE = 5.0
 """Seconds after which an evaluation is given up that has not even had its time of computing: on a machine that is overloaded."""
 IDLE = 60.0
 """Seconds after which a worker without work ends."""
@@ -45,6 +45,8 @@ class Evaluator:
             self._idle.cancel()
         try:
             what, value, took = await self._ask(evaluation)
+            if what == "killed":  # By somebody else, or for somebody else's memory: once more.
+                what, value, took = await self._ask(evaluation)
         finally:
             self._turns.release()
             self._idle = asyncio.get_running_loop().call_later(IDLE, self._retire)
@@ -76,7 +78,7 @@ class Evaluator:
                     return "error", "gives too large a value: compute it in a task", 0.0
                 return self._decode(await process.stdout.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError, BrokenPipeError):
-            return "error", await self._why(), self.deadline
+            return await self._why()
         except TimeoutError:
             await self._end()
             return "error", self._too_long(), self.deadline
@@ -95,15 +97,16 @@ class Evaluator:
             )
         return self._process
 
-    async def _why(self) -> str:
-        """Why the worker has ended."""
+    async def _why(self) -> tuple[str, str, float]:
+        """Why the worker has ended: `error`, or `killed` where it may not be the expression's fault."""
         process, self._process = self._process, None
         code = await process.wait() if process else 0
         metrics.evaluations.labels("ended").inc()
         if code == -signal.SIGPROF:
-            return self._too_long()
-        log.warning("an evaluation has ended its worker: exit code %s", code)
-        return "takes too much memory: compute it in a task"
+            return "error", self._too_long(), self.deadline
+        log.warning("the worker for expressions has ended: exit code %s", code)
+        what = "killed" if code == -signal.SIGKILL else "error"
+        return what, "takes too much memory: compute it in a task", self.deadline
 
     def _too_long(self) -> str:
         return f"takes more than {self.deadline * 1_000:g} ms of computing: compute the value in a task"
