@@ -1,10 +1,12 @@
 """Who may edit runs, or make some that take over results, passes no approval: only its own decision ends one, and it is about what came
 before it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tradewind.model.run import Edit, Reuse
+from tradewind.plan.approved import same
 from tradewind.plan.attempt import Fixed
 from tradewind.plan.decision import Start
 from tradewind.plan.problem import Invalid
@@ -161,11 +163,11 @@ def test_a_task_whose_own_run_asks_is_an_approval_too() -> None:
 
 
 def taken(
-    other: Game, definition: Any = None, within: tuple[str, ...] = (), params: Any = None, **reuse: Any
+    other: Game, definition: Any = None, within: tuple[str, ...] = (), facts: Any = None, **reuse: Any
 ) -> set[str]:
     made = Reuse.model_validate({"run": "r", **reuse})
     definition = definition or other.definition
-    found = taken_over(other.board, definition, made, other.params if params is None else params, within)
+    found = taken_over(other.board, definition, made, replace(other.board.run, **facts or {}), within)
     return {item.key for item in found if item.state is State.SUCCEEDED}
 
 
@@ -180,11 +182,31 @@ def test_a_decision_is_taken_over_with_what_it_was_about() -> None:
 def test_a_decision_about_something_else_is_none() -> None:
     other = until("after", version="1")
     assert taken(other) == {"check", "ok", "gate", "deploy", "beside"}
-    assert taken(other, params={"version": "2"}) == {"check", "beside"}
+    assert taken(other, facts={"params": {"version": "2"}}) == {"check", "beside"}
     changed = defined({**TASKS, "deploy": {"dependsOn": ["gate"], "image": "another"}}, params={"version": {}})
     assert taken(other, changed) == {"check", "beside"}
-    with pytest.raises(Invalid, match="approval ok is needed, and was not given to run r for the same DAG and params"):
+    with pytest.raises(
+        Invalid, match="approval ok is needed, and was not given to run r for the same DAG, params and dates"
+    ):
         taken(other, changed, only=["deploy"])
+
+
+@pytest.mark.parametrize("date", ["logical_date", "interval_start", "interval_end"])
+def test_a_decision_about_another_date_is_none(date: str) -> None:
+    other = until("after")
+    assert taken(other, facts={date: "2026-12-24T00:00:00Z"}) == {"check", "beside"}
+    with pytest.raises(Invalid, match="approval ok is needed"):
+        taken(other, facts={date: "2026-12-24T00:00:00Z"}, only=["deploy"])
+
+
+@pytest.mark.parametrize("value", [False, 0.0, "0"])
+def test_a_decision_about_a_like_value_is_none(value: Any) -> None:
+    """To Python, false and 0 are equal; to who reads the question, they are not."""
+    other = until("after", mode={"force": 0})
+    assert taken(other, facts={"params": {"mode": {"force": value}}}) == {"check", "beside"}
+    changed = defined(TASKS, params={"mode": {"type": "object", "default": {"force": value}}})
+    like = defined(TASKS, params={"mode": {"type": "object", "default": {"force": 0}}})
+    assert not same(Game(like).board, changed, Game(like).board.run)
 
 
 @pytest.mark.parametrize("decision", [YES, NO])
@@ -208,7 +230,7 @@ def _marks(*tasks: str) -> list[Fixed]:
 def test_a_real_decision_goes_on_from_run_to_run() -> None:
     other = until("deploy")
     for run in ("r", "s"):
-        fixed = taken_over(other.board, other.definition, Reuse(run=run), {})
+        fixed = taken_over(other.board, other.definition, Reuse(run=run), other.board.run)
         assert {item.key: item.why for item in fixed}["ok"] == "decided in run r"
         other = Game(other.definition, outputs={"ok": YES, "check": {"risky": False}})
         other.change(fixed)

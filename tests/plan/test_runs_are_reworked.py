@@ -160,7 +160,7 @@ def test_the_affected_tasks_are_listed_with_what_becomes_of_them() -> None:
 )
 def test_a_run_takes_over_what_it_need_not_do(failing: list[str], reuse: dict[str, Any], run: set[str]) -> None:
     other = played(SCOPED, *failing)
-    taken = taken_over(other.board, other.definition, Reuse.model_validate({"run": "r", **reuse}), {})
+    taken = taken_over(other.board, other.definition, Reuse.model_validate({"run": "r", **reuse}), other.board.run)
     game = Game(other.definition)
     game.outputs = {item.key: other.outputs[item.key] for item in taken if item.key in other.outputs}
     game.change(taken)
@@ -171,7 +171,7 @@ def test_a_run_takes_over_what_it_need_not_do(failing: list[str], reuse: dict[st
 
 def test_items_of_a_fan_out_are_taken_over_with_their_outputs() -> None:
     other = played(FAN)
-    taken = taken_over(other.board, other.definition, Reuse(run="r", rerun=["y"]), {})
+    taken = taken_over(other.board, other.definition, Reuse(run="r", rerun=["y"]), other.board.run)
     game = Game(other.definition)
     game.outputs = {item.key: other.outputs[item.key] for item in taken if item.key in other.outputs}
     game.change(taken)

@@ -1,5 +1,6 @@
 """`tradewind rerun`: a new run that takes over results of another."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -67,13 +68,15 @@ async def command(
     if problems:
         raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
     body = run_body(other.dag, given)
-    body["spec"] |= other.dates  # It is about the same data.
+    # It is about the same data. What is taken over from a run that says no date is about the time when that was created.
+    body["spec"] |= other.dates if everything else other.facts.dates
+    facts = replace(other.facts, params=in_force)
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
     if wrong := [*reuse_problems(reuse, definition)]:
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
     within = await asking(client, namespace, definition)
     try:
-        taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse, in_force, within)
+        taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse, facts, within)
     except Invalid as error:
         raise click.ClickException(str(error)) from None
     keys = {item.key for item in taken}

@@ -1,7 +1,7 @@
 """Whether a run may begin, and bound to what."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from typing import Any
 
@@ -135,7 +135,8 @@ class Beginner:
         board = picture(other, revision, {}).board
         assert board is not None  # noqa: S101 - the picture has bound it
         within = await asking(self._client, run.namespace, definition)
-        return taken_over(board, definition, reuse, params, within), other.status.get("outputs") or {}
+        facts = replace(run.facts, params=params)
+        return taken_over(board, definition, reuse, facts, within), other.status.get("outputs") or {}
 
     def forget(self, namespace: str, dag: str) -> None:
         """A DAG has no runs under way any more."""

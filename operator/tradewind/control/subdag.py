@@ -247,20 +247,12 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
         return f"it is of DAG {found.dag}"
     if found.params != orjson.loads(orjson.dumps(dict(call.params))):
         return "its params are others"
-    if dict(found.dates) != _dates(run) or found.queue:
+    if dict(found.dates) != run.dates or found.queue:
         return "its dates or its queue are others"
     taken = found.reuse or {}
     if taken.get("rerun") or taken.get("only") or (taken and taken.get("run") not in both_names(run, _before(call))):
         return "it takes over results that are not those of the attempt before"
     return "it was created with edits" if found.edits and found.generation <= 1 else ""
-
-
-def _dates(run: RunFacts) -> dict[str, str]:
-    return {
-        "logicalDate": run.logical_date,
-        "intervalStart": run.interval_start,
-        "intervalEnd": run.interval_end,
-    }
 
 
 def _words(run: Run) -> str:
@@ -293,7 +285,7 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
         },
         "spec": {
             "dag": call.dag,
-            **_dates(run),
+            **run.dates,
             **({"params": dict(call.params)} if call.params else {}),
             **({"reuse": {"run": reuse}} if reuse else {}),
         },

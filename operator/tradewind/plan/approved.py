@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
+from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import reach
 from tradewind.plan.state import State
@@ -88,6 +91,17 @@ def given(board: Board, task: str) -> bool:
     )
 
 
-def same(board: Board, definition: Definition, params: Mapping[str, Any]) -> bool:
-    """Whether a run was of this very DAG, with these params: else its decisions were about something else."""
-    return board.definition.spec == definition.spec and dict(board.run.params) == dict(params)
+def same(board: Board, definition: Definition, run: RunFacts) -> bool:
+    """Whether a run was of this very DAG, with the params and dates of `run`: else its decisions were about something else."""
+    return (
+        board.run.dates == run.dates
+        and _canonical(dict(board.run.params)) == _canonical(dict(run.params))
+        and board.definition.spec == definition.spec
+        and _canonical(board.definition.spec.model_dump(mode="json"))
+        == _canonical(definition.spec.model_dump(mode="json"))
+    )
+
+
+def _canonical(value: Any) -> bytes:
+    """As JSON: false is not 0 there, as it is to Python."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -113,6 +113,15 @@ class RunFacts:
     trigger_depth: int = 0
     """How many runs led to it, by triggers that follow runs. Expressions don't know it."""
 
+    @property
+    def dates(self) -> dict[str, str]:
+        """By their names in a run's spec."""
+        return {
+            "logicalDate": self.logical_date,
+            "intervalStart": self.interval_start,
+            "intervalEnd": self.interval_end,
+        }
+
     def values(self) -> dict[str, object]:
         """By the names that expressions use."""
         return {

@@ -1,12 +1,12 @@
 """Working on a run: what is to be forgotten, and what is said by hand, for what someone asks."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 from tradewind.model.run import Edit, Reuse
 from tradewind.plan.approved import DECIDED, Approvals, decided, given, same
 from tradewind.plan.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.board import Board
+from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import reach
 from tradewind.plan.problem import Invalid, Problem
@@ -184,13 +184,13 @@ def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
 
 
 def taken_over(
-    board: Board, definition: Definition, reuse: Reuse, params: Mapping[str, Any], within: Collection[str] = ()
+    board: Board, definition: Definition, reuse: Reuse, run: RunFacts, within: Collection[str] = ()
 ) -> list[Fixed]:
-    """What a new run of `definition` with `params` need not do, given the other run's board. Runs of the DAGs in `within` ask for
-    approvals. A decision is taken over by a run of the same DAG with the same params; else it is asked for again, and what depends on it
-    runs again. Raises Invalid where `reuse.only` leaves out one that is needed."""
+    """What a new run of `definition`, of which `run` are the facts, need not do, given the other run's board. Runs of the DAGs in
+    `within` ask for approvals. A decision is taken over by a run of the same DAG with the same params and dates; else it is asked for
+    again, and what depends on it runs again. Raises Invalid where `reuse.only` leaves out one that is needed."""
     approvals = Approvals(definition, within)
-    unchanged = same(board, definition, params)
+    unchanged = same(board, definition, run)
     done = _done(board, definition, reuse)
     if reuse.only:
         _require(board, approvals, reuse, done if unchanged else done - set(approvals.asking))
@@ -233,7 +233,7 @@ def _require(board: Board, approvals: Approvals, reuse: Reuse, done: Collection[
         if name not in needed or (name in done and given(board, name) and before <= set(done)):
             continue
         if name not in only:
-            what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG and params"
+            what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG, params and dates"
             problems.append(Problem("spec.reuse.only", what, f"name {name} too, or use rerun"))
         elif missing := sorted(((before - set(done)) | (approvals.after(name) & needed)) - only):
             what = f"{missing[0]} comes before or after approval {name}, which is to be given again"
