@@ -1,6 +1,5 @@
 """`tradewind clear` and `tradewind mark`: run tasks again, or say how they have ended."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +13,12 @@ from tradewind.control.asking import asking
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
+from tradewind.model.bounded import NotJson, OutOfBounds, read_json
 from tradewind.model.run import Edit
 from tradewind.plan.rework import affected, rework
 
+LONGEST = 64 * 1024
+"""Bytes of an output that is given by hand."""
 ACTIONS = {"succeeded": "Succeed", "failed": "Fail", "skipped": "Skip"}
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what becomes of which task.")
 
@@ -61,15 +63,18 @@ async def mark(
     if outputs:
         if len(tasks) > 1 or state != "succeeded":
             raise click.UsageError("--output is for one task that is marked as succeeded")
-        edit["outputs"] = {tasks[0]: {name: _value(text) for name, text in pairs(outputs).items()}}
+        edit["outputs"] = {tasks[0]: {name: _value(name, text) for name, text in pairs(outputs).items()}}
     await _edit(client, namespace, run, edit, reason, dry_run)
 
 
-def _value(text: str) -> Any:
+def _value(name: str, text: str) -> Any:
+    """JSON, or else the text itself. Fails for what no run could hold."""
     try:
-        return json.loads(text)
-    except ValueError:
+        return read_json(text, limit=LONGEST, name=name)
+    except NotJson:
         return text
+    except OutOfBounds as error:
+        raise click.UsageError(f"--output: {error}") from None
 
 
 async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any], reason: str, dry_run: bool) -> None:

@@ -1,6 +1,7 @@
 """The command `tradewind`, also found by kubectl as `kubectl tradewind`."""
 
 import importlib
+import sys
 from typing import Any
 
 import click
@@ -53,6 +54,8 @@ class _Lazy(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command. What it says when it fails may quote anything."""
+        if any("\udc80" <= char <= "\udcff" for argument in sys.argv for char in argument):
+            raise click.UsageError("an argument is not valid UTF-8: write it in UTF-8")
         try:
             return super().invoke(ctx)
         except click.ClickException as error:

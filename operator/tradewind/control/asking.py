@@ -11,7 +11,7 @@ from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.model.run import Edit
 from tradewind.plan.board import Board
 from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Invalid
+from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.rework import rework
 
@@ -21,9 +21,16 @@ MOST = 64
 
 async def reworked(client: Client, run: Run, board: Board) -> Asked:
     """What people asked for of a run, and what it comes to. Raises what the API raises."""
-    edits = [read(Edit, edit, f"spec.edits[{at}]") for at, edit in enumerate(run.edits)][run.edited :]
+    edits, unread = list[Edit](), list[Problem]()
+    for at, edit in enumerate(run.edits[run.edited :], run.edited):
+        try:
+            edits.append(read(Edit, edit, f"spec.edits[{at}]"))
+        except Invalid as error:  # It does nothing, and can't be taken back: it is not in the way of those after it.
+            unread += error.problems
+            edits.append(Edit.model_construct(action="Clear", tasks=[]))
     within = await asking(client, run.namespace, board.definition)
-    return Asked(edits, *rework(board, edits, run.edited, run.retried, within))
+    changes, problems = rework(board, edits, run.edited, run.retried, within)
+    return Asked(edits, changes, [*unread, *problems])
 
 
 async def asking(client: Client, namespace: str, definition: Definition) -> Collection[str]:

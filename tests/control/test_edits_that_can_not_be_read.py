@@ -1,0 +1,30 @@
+"""An edit that can't be read does nothing and says so, and is not in the way of those after it: nobody can take it back."""
+
+from typing import Any, cast
+
+from tradewind.control.asking import reworked
+from tradewind.control.run import read_run
+from tradewind.plan.board import Board
+from tradewind.plan.define import define
+
+DEEP: Any = 1
+for _ in range(100):
+    DEEP = [DEEP]
+
+
+async def test_those_after_it_are_done() -> None:
+    bad = {"action": "Succeed", "tasks": ["a"], "outputs": {"a": {"rows": DEEP}}}
+    meta = {
+        "name": "r",
+        "namespace": "ns",
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    spec = {"dag": "d", "edits": [bad, {"action": "Skip", "tasks": ["a"]}]}
+    run = read_run({"metadata": meta, "spec": spec, "status": {"phase": "Running"}})
+    board = Board(define({"tasks": {"a": {"image": "x"}}}), run.facts)
+    board.decide(0.0)
+    asked = await reworked(cast(Any, None), run, board)
+    assert [change.key for change in asked.changes] == ["a"] and len(asked.edits) == 2
+    assert ["spec.edits[0]" in problem.path for problem in asked.problems] == [True]
