@@ -25,5 +25,5 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], termin
         resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
         desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
         found = await client.patch(resource, namespace, rest, {"spec": {"desiredState": desired}})
-        phase = status_of(found).get("phase")
+        phase = str(status_of(found).get("phase") or "")
         say(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")

@@ -46,7 +46,7 @@ async def _set(client: Client, namespace: str, name: str, suspended: bool) -> No
     resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
     found = await client.get(resource, namespace, rest)
     desired = (found.get("spec") or {}).get("desiredState")
-    phase = status_of(found).get("phase")
+    phase = str(status_of(found).get("phase") or "")
     if phase in ends:
         raise click.ClickException(f"{kind}/{rest} has ended: {phase}")
     if desired in ("Cancelled", "Terminated"):
