@@ -29,7 +29,7 @@ async def command(client: Client, namespace: str, run: str, task: str | None, fo
     prefix = task is None
     while True:
         found = await client.get(RUNS, namespace, run)
-        over = status_of(found).get("phase") in FINAL_PHASES
+        over = str(status_of(found).get("phase") or "") in FINAL_PHASES
         for pod in await _pods(client, namespace, found["metadata"]["uid"], task):
             started = pod.status.phase != "Pending"
             if started and pod.metadata.name not in printing:
