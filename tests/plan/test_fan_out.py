@@ -3,6 +3,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tradewind.model.fanout import ForEach
+from tradewind.plan import fanout, pace
 from tradewind.plan.problem import Invalid
 
 from .game import Game, defined
@@ -44,6 +48,54 @@ def items(game: Game) -> list[Any]:
 )
 def test_items_come_from(for_each: dict[str, Any], params: dict[str, Any], expected: list[Any]) -> None:
     assert items(fan(for_each, params)) == expected
+
+
+_AXES = st.dictionaries(st.sampled_from("abc"), st.lists(st.sampled_from([0, 1, True, "x", [1], {"k": 1}]), max_size=3))
+
+
+@given(_AXES.filter(bool), st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from([0, 1, "x", [1]]))))
+def test_combinations_that_have_all_values_of_a_pattern_are_left_out(
+    axes: dict[str, Any], exclude: list[dict[str, Any]]
+) -> None:
+    def found(**more: Any) -> list[Any]:
+        return fanout.items(ForEach.model_validate({"matrix": {"axes": axes, **more}}), lambda text: text)
+
+    def left_out(item: dict[str, Any]) -> bool:
+        return any(
+            pattern and all(name in item and item[name] == value for name, value in pattern.items())
+            for pattern in exclude
+        )
+
+    assert found(exclude=exclude) == [item for item in found() if not left_out(item)]
+
+
+def test_large_values_are_compared_once_and_with_pauses() -> None:
+    class Large:
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Large.compared += 1
+            return False
+
+        __hash__ = None  # type: ignore[assignment]
+
+    class Counting:
+        pauses, spent = 0, False
+
+        def pause(self) -> None:
+            self.pauses += 1
+
+        def evaluate(self, asked: pace.Evaluation) -> Any:
+            raise AssertionError(asked.expression)
+
+    source = ForEach.model_validate({"matrix": {"axes": {"a": "$[[ l ]]", "b": list(range(500))}}})
+    assert source.matrix is not None
+    matrix = source.matrix.model_copy(update={"exclude": [{"a": at} for at in range(40)]})
+    counting = Counting()
+    with pace.at(counting):
+        kept = fanout.items(source.model_copy(update={"matrix": matrix}), lambda _: [Large()])
+    assert len(kept) == 500 and Large.compared == 40
+    assert counting.pauses >= 540
 
 
 @pytest.mark.parametrize("for_each", [{"items": []}, {"range": {"stop": 0}}, {"matrix": {"axes": {"a": [], "b": [1]}}}])

@@ -251,11 +251,11 @@ def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
     """What changes beside the log: outputs go with what is cleared, and come with what is marked."""
     status["edited"] = len(run.edits)
     outputs: dict[str, Any] = status["outputs"]
+    given = {key: value for edit in asked.edits for key, value in edit.outputs.items()}
     for change in asked.changes:
         outputs.pop(change.key, None)
-        given = [edit.outputs[change.key] for edit in asked.edits if change.key in edit.outputs]
-        if given and isinstance(change, Fixed) and change.state is State.SUCCEEDED:
-            outputs[change.key] = given[-1]
+        if change.key in given and isinstance(change, Fixed) and change.state is State.SUCCEEDED:
+            outputs[change.key] = given[change.key]
 
 
 def _holds(run: Run, plan: Plan, board: Board) -> list[Hold]:

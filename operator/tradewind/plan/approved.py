@@ -4,13 +4,14 @@ So what comes before an approval is not said to have ended by hand, nor run agai
 ended nor taken over from another run while that decision is not there. Otherwise who may edit or make runs would pass approvals.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import orjson
 
+from tradewind.plan import pace
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import RunFacts
@@ -24,7 +25,8 @@ DECIDED = "decided in run "
 
 @dataclass(frozen=True)
 class Approvals:
-    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`."""
+    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`. Sets of tasks are bits here,
+    at the places of the tasks in the order of the graph, where whole DAGs are compared."""
 
     definition: Definition
     within: Collection[str] = ()
@@ -38,15 +40,42 @@ class Approvals:
             dag = tasks[name].dag
             return tasks[name].approval is not None or (dag is not None and dag.name in self.within)
 
-        return tuple(name for name in self.definition.graph.order if asks(name))
+        return tuple(name for name in pace.each(self.definition.graph.order) if asks(name))
 
     @cached_property
     def sealed(self) -> Mapping[str, str]:
-        """Tasks that are an approval or come before one -> that approval."""
-        found: dict[str, str] = {}
-        for name in self.asking:
-            found |= dict.fromkeys(self.before(name) - found.keys(), name) | {name: name}
+        """Tasks that are an approval or come before one -> that approval, the first one in order."""
+        graph, asking, found = self.definition.graph, set(self.asking), dict[str, str]()
+        for task in pace.each(reversed(graph.order)):
+            after = {found[name] for name in graph.downstream[task] if name in found}
+            if task in asking or after:
+                found[task] = task if task in asking else min(after, key=self._place.__getitem__)
         return found
+
+    @cached_property
+    def _place(self) -> Mapping[str, int]:
+        return {task: place for place, task in enumerate(self.definition.graph.order)}
+
+    @cached_property
+    def _above(self) -> Mapping[str, int]:
+        """What each task waits for, directly or not. Not kept with the definition: it is large."""
+        return self.definition.graph.ancestry()
+
+    def bits(self, tasks: Iterable[str]) -> int:
+        """Tasks, as bits."""
+        found = 0
+        for task in pace.each(tasks):
+            found |= 1 << self._place[task]
+        return found
+
+    def waits(self, task: str, others: int) -> bool:
+        """Whether a task waits for one of the others, directly or not."""
+        return bool(others and self._above[task] & others)
+
+    def first(self, task: str, others: int) -> str | None:
+        """The first of the others that a task waits for, directly or not."""
+        found = others and self._above[task] & others
+        return self.definition.graph.order[(found & -found).bit_length() - 1] if found else None
 
     def before(self, *tasks: str) -> set[str]:
         """What tasks wait for, directly or not."""
@@ -56,19 +85,17 @@ class Approvals:
         """What waits for tasks, directly or not."""
         return reach(tasks, self.definition.graph.downstream)
 
-    def open(self, board: Board, task: str, undone: Collection[str] = ()) -> list[str]:
-        """Approvals that a task waits for and that were not given. What was decided about the keys in `undone` does not
-        count any more."""
-        again, before = {parse_key(key)[0] for key in undone}, self.before(task)
-        return [
-            name
-            for name in self.asking
-            if name in before
-            and not (
-                (given(board, name) or board.states[name] is State.SKIPPED)
-                and again.isdisjoint({name, *self.before(name)})
-            )
-        ]
+    def open(self, board: Board) -> int:
+        """Approvals that were not given, nor skipped."""
+        return self.bits(
+            name for name in self.asking if not (board.states[name] is State.SKIPPED or given(board, name))
+        )
+
+    def anew(self, undone: Iterable[str]) -> int:
+        """Approvals that are among the tasks and items in `undone`, or were about some: what was decided does not count any more."""
+        again = {parse_key(key)[0] for key in pace.each(undone)} if self.asking else set()
+        bits = self.bits(again)
+        return self.bits(name for name in self.asking if name in again or self.waits(name, bits))
 
 
 def decided(board: Board, task: str) -> bool:

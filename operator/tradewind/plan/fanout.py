@@ -1,10 +1,13 @@
 """The items of a fan-out, and what becomes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import product
+from operator import and_
 from typing import Any
 
 from tradewind.model.fanout import MAX_ITEMS, ForEach, Matrix, Range
+from tradewind.plan import pace
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.state import State
 from tradewind.plan.template import Evaluate, render_tree, whole
@@ -75,13 +78,19 @@ def _combinations(matrix: Matrix, evaluate: Evaluate) -> list[Any]:
         size *= len(values)
     if size > MAX_ITEMS:
         raise FanOutError(f"forEach.matrix: {size} combinations are over the limit of {MAX_ITEMS}: shorten an axis")
-    combined = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    kept = [item for item in combined if not any(_covers(item, pattern) for pattern in matrix.exclude)]
+    patterns = [pattern for pattern in matrix.exclude if size and pattern and pattern.keys() <= axes.keys()]
+    fitting = [_fitting(name, values, patterns) for name, values in axes.items()]
+    combined = zip(product(*axes.values()), product(*fitting), strict=True)
+    kept = [dict(zip(axes, values, strict=True)) for values, fits in pace.each(combined) if not reduce(and_, fits)]
     return kept + [dict(item) for item in matrix.include]
 
 
-def _covers(item: Mapping[str, Any], pattern: Mapping[str, Any]) -> bool:
-    return bool(pattern) and all(name in item and item[name] == value for name, value in pattern.items())
+def _fitting(axis: str, values: Sequence[Any], patterns: Sequence[Mapping[str, Any]]) -> list[int]:
+    """For each value of an axis the patterns that leave out none but such, or whatever value the axis has, as bits. Values may be large:
+    each is compared once with each pattern, not in each combination."""
+    free = sum(1 << place for place, pattern in enumerate(patterns) if axis not in pattern)
+    wanted = [(1 << place, pattern[axis]) for place, pattern in enumerate(patterns) if axis in pattern]
+    return [free | sum(bit for bit, value in pace.each(wanted) if value == found) for found in pace.each(values)]
 
 
 def outcome(states: Mapping[State, int], total: int, ratio: float) -> State | None:

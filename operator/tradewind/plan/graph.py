@@ -46,6 +46,7 @@ def reach(tasks: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[s
     found: set[str] = set()
     stack = list(tasks)
     while stack:
+        pace.pause()
         for name in following.get(stack.pop(), ()):
             if name not in found:
                 found.add(name)

@@ -1,8 +1,9 @@
 """Working on a run: what is to be forgotten, and what is said by hand, for what someone asks."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from tradewind.model.run import Edit, Reuse
+from tradewind.plan import pace
 from tradewind.plan.approved import DECIDED, Approvals, decided, given, same
 from tradewind.plan.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.board import Board
@@ -25,14 +26,15 @@ def rework(
     changes: dict[str, Change] = {}
     problems: list[Problem] = []
     approvals = Approvals(board.definition, within)
+    pending = approvals.open(board) if any(edit.action != "Clear" for edit in edits) else 0
     if retried:
         failed = {task for task, state in board.states.items() if state in (*BAD, State.CANCELLED)}
         asked = [name for name in approvals.asking if name in failed and _ran(board, name)]
         again = _clear(board, [name for name in asked if board.definition.tasks[name].approval])
         changes |= _asked_again(board, approvals, failed, again | _again(board, failed))
-    for number, edit in enumerate(edits, first):
+    for number, edit in enumerate(pace.each(edits), first):
         path = f"spec.edits[{number}]"
-        found = [*_wrong(board, edit, path)] or [*_passing(board, edit, path, approvals, changes)]
+        found = [*_wrong(board, edit, path)] or [*_passing(board, edit, path, approvals, pending, changes)]
         problems += found
         if found:
             continue
@@ -44,11 +46,21 @@ def rework(
     return list(changes.values()), problems
 
 
+def _named(edit: Edit, path: str) -> Iterator[tuple[str, str]]:
+    """The paths and keys of what an edit names, each once."""
+    seen = set[str]()
+    for index, key in enumerate(pace.each(edit.tasks)):
+        if key not in seen:
+            seen.add(key)
+            yield f"{path}.tasks[{index}]", key
+
+
 def _wrong(board: Board, edit: Edit, path: str) -> Iterator[Problem]:
-    for index, key in enumerate(edit.tasks):
-        where, (task, item) = f"{path}.tasks[{index}]", parse_key(key)
+    there = ""
+    for where, key in _named(edit, path):
+        task, item = parse_key(key)
         if task not in board.states:
-            there = ", ".join(sorted(board.states)[:20])
+            there = there or ", ".join(sorted(board.states)[:20])
             yield Problem(where, f"there is no task {task!r}", f"there are: {there}")
         elif item is not None and key not in board.units:
             count = len(board.members(task)) if task in board.groups else 0
@@ -61,11 +73,13 @@ def _wrong(board: Board, edit: Edit, path: str) -> Iterator[Problem]:
 
 
 def _passing(
-    board: Board, edit: Edit, path: str, approvals: Approvals, changes: Mapping[str, Change]
+    board: Board, edit: Edit, path: str, approvals: Approvals, pending: int, changes: Mapping[str, Change]
 ) -> Iterator[Problem]:
-    """How an edit would pass an approval: `changes` are what the edits before it come to."""
-    for index, key in enumerate(edit.tasks):
-        where, task = f"{path}.tasks[{index}]", parse_key(key)[0]
+    """How an edit would pass an approval: those in `pending` were not given, and `changes` are what the edits before it come to."""
+    if edit.action != "Clear":
+        pending |= approvals.anew(changes)
+    for where, key in _named(edit, path):
+        task = parse_key(key)[0]
         approval = approvals.sealed.get(task)
         if edit.action == "Clear":
             if approval and not edit.downstream:
@@ -76,10 +90,8 @@ def _passing(
             yield Problem(where, what, "use `tradewind approve` or `tradewind reject`")
         elif approval:
             yield Problem(where, f"approval {approval} is about what {key} really does", "use `tradewind clear`")
-        elif missing := approvals.open(board, task, changes):
-            yield Problem(
-                where, f"{key} waits for approval {missing[0]}, which was not given", "use `tradewind approve`"
-            )
+        elif missing := approvals.first(task, pending):
+            yield Problem(where, f"{key} waits for approval {missing}, which was not given", "use `tradewind approve`")
 
 
 def _asks(board: Board, task: str) -> str:
@@ -88,15 +100,9 @@ def _asks(board: Board, task: str) -> str:
 
 
 def _clear(board: Board, keys: Sequence[str], downstream: bool = True) -> dict[str, Change]:
-    found: dict[str, Change] = {}
-    tasks: set[str] = set()
-    for key in keys:
-        found |= _cleared(board, key)
-        tasks.add(parse_key(key)[0])
+    tasks = {parse_key(key)[0] for key in keys}
     below = reach(tasks, board.definition.graph.downstream) if downstream else set()
-    for task in below - tasks:
-        found |= _cleared(board, task)
-    return found | _again(board, tasks | below)
+    return _cleared(board, dict.fromkeys((*keys, *(below - tasks)))) | _again(board, tasks | below)
 
 
 def _asked_again(
@@ -104,11 +110,12 @@ def _asked_again(
 ) -> dict[str, Change]:
     """The changes, with the approvals that were about something of them, or of `tasks`, and all that depends on these."""
     while True:
-        anew = {*tasks, *(parse_key(key)[0] for key in changes)}
+        anew = {*tasks, *(parse_key(key)[0] for key in pace.each(changes))} if approvals.asking else set()
+        bits = approvals.bits(anew)
         asked = [
             name
-            for name in approvals.asking
-            if name not in anew and _ran(board, name) and not approvals.before(name).isdisjoint(anew)
+            for name in pace.each(approvals.asking)
+            if name not in anew and approvals.waits(name, bits) and _ran(board, name)
         ]
         if not asked:
             return changes
@@ -117,20 +124,19 @@ def _asked_again(
 
 def _again(board: Board, tasks: set[str]) -> dict[str, Change]:
     """What runs once more beside tasks that do: teardowns that have run, with their setups, and exit tasks."""
-    found: dict[str, Change] = {}
+    found: dict[str, None] = {}
     definition = board.definition
-    for name in definition.protected:
+    for name in pace.each(definition.protected):
         task = definition.tasks[name]
         concerned = task.on_exit or not tasks.isdisjoint((name, *definition.graph.upstream[name]))
         if concerned and _ran(board, name):
-            found |= _cleared(board, name)
-            for setup in task.teardown.of if task.teardown else ():
-                found |= _cleared(board, setup)
-    return found
+            found |= dict.fromkeys((name, *(task.teardown.of if task.teardown else ())))
+    return _cleared(board, found)
 
 
-def _cleared(board: Board, key: str) -> dict[str, Change]:
-    return {name: Cleared(name, _past(board, name)) for name in _keys(board, key) if _past(board, name)}
+def _cleared(board: Board, keys: Iterable[str]) -> dict[str, Change]:
+    names = (name for key in pace.each(keys) for name in pace.each(_keys(board, key)))
+    return {name: Cleared(name, past) for name in names if (past := _past(board, name))}
 
 
 def _keys(board: Board, key: str) -> list[str]:
@@ -140,7 +146,7 @@ def _keys(board: Board, key: str) -> list[str]:
 
 
 def _ran(board: Board, key: str) -> bool:
-    return any(_past(board, name) for name in _keys(board, key))
+    return any(_past(board, name) for name in pace.each(_keys(board, key)))
 
 
 def _past(board: Board, key: str) -> int:
@@ -200,10 +206,7 @@ def taken_over(
     while True:
         before = len(done)
         _undo_torn_down(definition, done)
-        for name in approvals.asking:
-            anew = not unchanged or approvals.before(name) - done - skipped
-            if anew or not (name in skipped or (name in done and decided(board, name))):
-                done -= {name, *approvals.after(name)}
+        _ask_again(approvals, board if unchanged else None, done, skipped)
         if len(done) == before:
             return _taken(board, definition, reuse, done, approvals)
 
@@ -217,10 +220,29 @@ def _done(board: Board, definition: Definition, reuse: Reuse) -> set[str]:
 
 def _undo_torn_down(definition: Definition, done: set[str]) -> None:
     """What a teardown removed has to be made again for those that run."""
-    for name, task in definition.tasks.items():
-        again = definition.tasks.keys() - done - set(definition.exits)
-        if task.teardown and not again.isdisjoint({name, *definition.graph.upstream[name]}):
+    for name, task in pace.each(definition.tasks.items()):
+        if task.teardown and any(
+            other not in done and not definition.tasks[other].on_exit
+            for other in (name, *definition.graph.upstream[name])
+        ):
             done -= {name, *task.teardown.of}
+
+
+def _ask_again(approvals: Approvals, board: Board | None, done: set[str], skipped: Collection[str]) -> None:
+    """What approvals decide about is not done where they are asked for again: they were not decided on the board, or something before
+    them is neither done nor skipped. Without a board all are."""
+    graph, asking = approvals.definition.graph, set(approvals.asking)
+    unsure, asked = set[str](), set[str]()
+    for name in pace.each(graph.order if asking else ()):
+        above = graph.upstream[name]
+        if any(other in unsure or not (other in done or other in skipped) for other in above):
+            unsure.add(name)
+        if not asked.isdisjoint(above) or (
+            name in asking
+            and (board is None or name in unsure or not (name in skipped or (name in done and decided(board, name))))
+        ):
+            asked.add(name)
+            done.discard(name)
 
 
 def _require(board: Board, approvals: Approvals, reuse: Reuse, done: Collection[str]) -> None:
@@ -228,14 +250,14 @@ def _require(board: Board, approvals: Approvals, reuse: Reuse, done: Collection[
     only = set(reuse.only)
     needed = only | reach(only, approvals.definition.graph.upstream)
     problems = []
-    for name in approvals.asking:
-        before = approvals.before(name)
-        if name not in needed or (name in done and given(board, name) and before <= set(done)):
+    undone = approvals.bits(approvals.definition.tasks.keys() - set(done))
+    for name in pace.each(approvals.asking):
+        if name not in needed or (name in done and given(board, name) and not approvals.waits(name, undone)):
             continue
         if name not in only:
             what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG, params and dates"
             problems.append(Problem("spec.reuse.only", what, f"name {name} too, or use rerun"))
-        elif missing := sorted(((before - set(done)) | (approvals.after(name) & needed)) - only):
+        elif missing := sorted(((approvals.before(name) - set(done)) | (approvals.after(name) & needed)) - only):
             what = f"{missing[0]} comes before or after approval {name}, which is to be given again"
             problems.append(Problem("spec.reuse.only", what, f"name {missing[0]} too, or use rerun"))
     if problems:
