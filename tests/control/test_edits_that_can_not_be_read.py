@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from tradewind.control.asking import reworked
+from tradewind.control.bound import reworked
 from tradewind.control.run import read_run
 from tradewind.plan.board import Board
 from tradewind.plan.define import define

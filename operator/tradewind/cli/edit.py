@@ -9,7 +9,7 @@ from tradewind.cli.follow import look
 from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
-from tradewind.control.asking import asking
+from tradewind.control.bound import asking_now
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
@@ -84,7 +84,7 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     if run.cancelled:
         words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
         raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that takes over its results")
-    within = await asking(client, namespace, view.board.definition)
+    within = await asking_now(client, run, view.board)
     changes, problems = rework(view.board, [Edit.model_validate(edit)], len(run.edits), within=within)
     if problems:
         raise click.ClickException("\n".join(str(problem).partition(": ")[2] for problem in problems))

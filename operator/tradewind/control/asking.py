@@ -1,36 +1,16 @@
-"""Which DAGs ask for approvals in their runs, and what edits of a run come to for it."""
+"""Which DAGs ask for approvals in their runs."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from tradewind.control.run import Run
-from tradewind.control.runstatus import Asked
 from tradewind.control.templates import rendered
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound
-from tradewind.model.run import Edit
-from tradewind.plan.board import Board
 from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Invalid, Problem
-from tradewind.plan.read import read
-from tradewind.plan.rework import rework
+from tradewind.plan.problem import Invalid
 
 MOST = 64
 """DAGs that are read for one edit. What runs more of them counts as though it asked."""
-
-
-async def reworked(client: Client, run: Run, board: Board) -> Asked:
-    """What people asked for of a run, and what it comes to. Raises what the API raises."""
-    edits, unread = list[Edit](), list[Problem]()
-    for at, edit in enumerate(run.edits[run.edited :], run.edited):
-        try:
-            edits.append(read(Edit, edit, f"spec.edits[{at}]"))
-        except Invalid as error:  # It does nothing, and can't be taken back: it is not in the way of those after it.
-            unread += error.problems
-            edits.append(Edit.model_construct(action="Clear", tasks=[]))
-    within = await asking(client, run.namespace, board.definition)
-    changes, problems = rework(board, edits, run.edited, run.retried, within)
-    return Asked(edits, changes, [*unread, *problems])
 
 
 async def asking(client: Client, namespace: str, definition: Definition) -> Collection[str]:

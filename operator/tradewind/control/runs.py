@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from tradewind import metrics
 from tradewind.control import latency, runstatus
 from tradewind.control.approvals import Approvals
-from tradewind.control.asking import reworked
 from tradewind.control.begin import Beginner
+from tradewind.control.bound import reworked
 from tradewind.control.cancel import cancel
 from tradewind.control.ending import End, Ender, breaks
 from tradewind.control.evaluation.host import Host
