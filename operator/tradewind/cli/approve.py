@@ -10,7 +10,8 @@ from tradewind.cli.run import values
 from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
 from tradewind.kube.client import Client, Object
-from tradewind.kube.resources import APPROVALS
+from tradewind.kube.resources import APPROVALS, RUNS
+from tradewind.model.run import FINAL_PHASES
 from tradewind.model.value import Param
 from tradewind.plan.params import resolve
 
@@ -58,10 +59,13 @@ async def _pending(client: Client, namespace: str, run: str, task: str | None) -
     every: list[Object] = (await client.list(APPROVALS, namespace, fieldSelector=f"spec.run={run}"))["items"]
     mine = [item for item in every if task in (None, item["spec"]["task"])]
     waiting = [item for item in mine if status_of(item).get("outcome", "Pending") == "Pending"]
-    if len(waiting) == 1:
-        return waiting[0]
+    owner = await client.get(RUNS, namespace, run) if waiting else {}
+    if waiting and (phase := str(status_of(owner).get("phase") or "")) in FINAL_PHASES:
+        raise click.ClickException(f"dagrun/{run} has ended ({phase}): it waits for no approval any more")
+    if len(asked := _asked_by(owner, waiting)) == 1:
+        return asked[0]
     if waiting:
-        names = ", ".join(item["spec"]["task"] for item in waiting)
+        names = ", ".join(sorted({item["spec"]["task"] for item in waiting}))
         raise click.ClickException(f"several tasks of dagrun/{run} wait for approval: name one of {names}")
     if mine:
         spec, outcome = mine[-1]["spec"], mine[-1]["status"]["outcome"]
@@ -69,6 +73,18 @@ async def _pending(client: Client, namespace: str, run: str, task: str | None) -
         raise click.ClickException(f"too late: {spec['task']} of dagrun/{run} is {outcome}{by}")
     of = f"{task} of dagrun/{run}" if task else f"dagrun/{run}"
     raise click.ClickException(f"{of} waits for no approval: see `tradewind describe run {run}`")
+
+
+def _asked_by(run: Object, waiting: list[Object]) -> list[Object]:
+    """Those that a run says it waits for: anybody can make others beside them."""
+    told = status_of(run).get("waiting")
+    words = (
+        {word.rstrip(":") for item in told if isinstance(item, dict) for word in str(item.get("message")).split()}
+        if isinstance(told, list)
+        else set()
+    )
+    named = [item for item in waiting if item["metadata"]["name"] in words]
+    return named or waiting
 
 
 async def _decide(client: Client, namespace: str, found: Object, answer: dict[str, Any]) -> None:
