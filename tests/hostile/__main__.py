@@ -26,7 +26,7 @@ console = Console(width=None if sys.stdout.isatty() else 160, markup=False, high
 )
 @click.option("--seed", default=0, show_default=True, help="Of what chance makes.")
 @click.option("--only", multiple=True, metavar="GENERATOR", help="Only inputs of this generator; repeat for more.")
-@click.option("--plants/--no-plants", default=True, help="Look for put-back faults too.")
+@click.option("--plants/--no-plants", default=True, help="Look for put-back faults too, unless --only is given.")
 @click.option(
     "--plant",
     multiple=True,
@@ -41,7 +41,7 @@ def main(count: int, seed: int, only: tuple[str, ...], plants: bool, plant: tupl
     broken = 0
     if not plant:
         broken = asyncio.run(_inputs(folder, count, seed, only))
-    if plants or plant:
+    if plant or (plants and not only):  # Of one generator, most of them can't be seen.
         broken += asyncio.run(_plants(folder, seed, plant))
     sys.exit(1 if broken else 0)
 
