@@ -199,7 +199,6 @@ def _results() -> None:
 @plant("F10", "runs that triggers make know no end", "runaways", oracles=("runaway", "memory"))
 def _runaways() -> None:
     from tradewind.control import gathering, pace
-
     from tradewind.control.triggers import TriggerReconciler
 
     gathering.MOST_DEEP = 10**9
