@@ -196,7 +196,7 @@ def _results() -> None:
     _no_net(ending)
 
 
-@plant("F10", "runs that triggers make know no end", "runaways", oracles=("runaway", "memory"))
+@plant("F10", "runs that triggers make know no end", "runaways", oracles=("runaway", "memory"), only="asset")
 def _runaways() -> None:
     from tradewind.control import gathering, pace
     from tradewind.control.triggers import TriggerReconciler
