@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.model.run import Edit, Reuse
 from tradewind.plan import pace
-from tradewind.plan.approved import Approvals, decided
+from tradewind.plan.approved import Approvals, decided, same
 from tradewind.plan.approved import given as is_given
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -153,6 +153,14 @@ def test_clearing_large_runs_pauses(approval: bool) -> None:
         )
     assert len(changes) == SIZE and not problems
     assert 20 * SIZE <= pauses.pauses <= 20 * SIZE * 10
+
+
+def test_whether_large_dags_are_the_same_is_found_with_pauses() -> None:
+    one, other, pauses = _large(False), _large(False), Counting()
+    with pace.at(pauses):
+        assert same(one.board, other.definition, one.board.run)
+    assert pauses.pauses >= SIZE
+    assert not same(one.board, _large(True).definition, one.board.run)
 
 
 def test_taking_over_from_large_runs_pauses_but_walks_once() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from tradewind.model.base import Model
+from tradewind.model.dag import DAGSpec
 from tradewind.plan import pace
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -123,9 +125,20 @@ def same(board: Board, definition: Definition, run: RunFacts) -> bool:
     return (
         board.run.dates == run.dates
         and _canonical(dict(board.run.params)) == _canonical(dict(run.params))
-        and board.definition.spec == definition.spec
-        and _canonical(board.definition.spec.model_dump(mode="json"))
-        == _canonical(definition.spec.model_dump(mode="json"))
+        and _same_spec(board.definition.spec, definition.spec)
+    )
+
+
+def _same_spec(one: DAGSpec, other: DAGSpec) -> bool:
+    """Task by task: there may be thousands."""
+
+    def equal(this: Model, that: Model) -> bool:
+        return this == that and _canonical(this.model_dump(mode="json")) == _canonical(that.model_dump(mode="json"))
+
+    return (
+        one.tasks.keys() == other.tasks.keys()
+        and all(equal(one.tasks[name], other.tasks[name]) for name in pace.each(one.tasks))
+        and equal(one.model_copy(update={"tasks": {}}), other.model_copy(update={"tasks": {}}))
     )
 
 
