@@ -81,7 +81,15 @@ class Podless:
         if doing.told is not board:
             doing.told, doing.changed = board, set(doing.under_way)
         for key in doing.changed:
-            if attempt := doing.under_way.get(key):
+            attempt = doing.under_way.get(key)
+            if attempt is None:
+                continue
+            if (told := view.ended.get(key)) and told[-1].number >= attempt.live.number:
+                # Another operator has seen it end, or somebody wrote so. What the status says holds: nobody waits for it any more.
+                self._drop(view.run.uid, key, doing.under_way.pop(key))
+                if board.live(key):
+                    board.tell_live(key, None)
+            else:
                 board.tell_live(key, attempt.live)
         doing.changed.clear()
 
@@ -111,10 +119,14 @@ class Podless:
         """A run has ended, or is no longer ours."""
         doing = self._runs.pop(uid, None)
         for key, attempt in doing.under_way.items() if doing else ():
-            if attempt.doing:
-                attempt.doing.cancel()
-            else:
-                self._sensors.drop(uid, key)
+            self._drop(uid, key, attempt)
+
+    def _drop(self, uid: str, key: str, attempt: UnderWay) -> None:
+        """Stops an attempt of whose end nothing is to be said."""
+        if attempt.doing:
+            attempt.doing.cancel()
+        else:
+            self._sensors.drop(uid, key)
 
     async def close(self) -> None:
         """Ends everything."""
@@ -180,7 +192,8 @@ class Podless:
                 log.exception("%s of run %s", start.key, uid)
                 words = f"the operator could not do this: {type(error).__name__}: {error}"
                 doing.ended.append(self._failure(start, attempt.since, "Error", words))
-        del doing.under_way[start.key]
+        if doing.under_way.get(start.key) is attempt:
+            del doing.under_way[start.key]
         self._wake(uid)
 
     async def _patiently(self, uid: str, doing: Doing, key: str, work: Work) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""What the status says has ended is not under way: the operator stops doing it, and the run goes on to its end."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from plan.game import defined
+from tradewind.control.evaluation.host import Host
+from tradewind.control.evaluation.workers import Evaluator
+from tradewind.control.podless import Podless
+from tradewind.control.podlesswork import Work
+from tradewind.control.run import Run, read_run
+from tradewind.control.view import View
+
+META = {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
+STATUS = {"phase": "Running", "revision": "d-1", "startedAt": "2026-01-01T00:00:00Z"}
+
+
+class Endless:
+    """Work that ends when it is stopped. Also what is asked of the poller of sensors."""
+
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+
+    def work(self, board: Any, start: Any, task: Any, since: int) -> Work:
+        async def wait(say: Any) -> dict[str, Any]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.stopped.append(start.key)
+            return {}
+
+        return Work(wait, "Wait", "waits")
+
+    def begin(self, *_: Any) -> str:
+        return "waits"
+
+    def drop(self, uid: str, key: str) -> None:
+        self.stopped.append(key)
+
+
+def run(**status: Any) -> Run:
+    return read_run({"metadata": META, "spec": {"dag": "d"}, "status": {**STATUS, **status}})
+
+
+SENSOR = {"http": {"url": "http://x"}}
+
+
+@pytest.mark.parametrize(
+    "task", [{"wait": {"duration": "1h"}}, {"http": {"url": "http://x"}}, {"approval": {}}, {"sensor": SENSOR}]
+)
+@pytest.mark.parametrize("attempts", ["t 0+0", "t 0+0 Error", "t 0+0\nt 0+0 Error\nt 0+0 Error"])
+async def test_an_attempt_that_the_status_says_has_ended_is_stopped(task: Any, attempts: str) -> None:
+    endless: Any = Endless()
+    podless = Podless(endless, endless, lambda uid: None, Host(Evaluator()))
+    definition = defined({"t": task, "u": {"dependsOn": ["t"], "wait": {"duration": "1h"}}})
+    view = View(run())
+
+    def plan() -> Any:
+        board = view.bind(definition, (), 0.0, 0.0)
+        podless.tell(view, board, 0.0)
+        return board, board.decide(0.0)
+
+    podless.start(view, *plan(), 0.0)
+    await asyncio.sleep(0)
+    assert plan()[0].live("t") is not None
+    view.update(replace(run(attempts=attempts), version=2, desired="Terminated"))
+    board, decided = plan()
+    await asyncio.sleep(0)
+    assert endless.stopped == ["t"] and board.live("t") is None
+    assert decided.phase in ("Cancelled", "Failed")
+    podless.forget("u")
