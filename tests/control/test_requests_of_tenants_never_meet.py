@@ -24,6 +24,10 @@ class Wire:
     url: str = ""
     location: str = ""
     """Where it sends everybody else."""
+    status: str = "302 Found"
+    """How it does."""
+    once: bool = False
+    """Whether it answers from then on."""
     connections: list[bytes] = field(default_factory=list)
 
 
@@ -38,7 +42,9 @@ async def wire() -> AsyncIterator[Wire]:
             there.connections[place] += data
             if b"\r\n\r\n" in data:
                 more = f"Location: {there.location}\r\n" if there.location else ""
-                status = "302 Found" if there.location else "200 OK"
+                status = there.status if there.location else "200 OK"
+                if there.once:
+                    there.location = ""
                 writer.write(f"HTTP/1.1 {status}\r\n{more}Content-Length: 2\r\n\r\n{{}}".encode())
         writer.close()
 
@@ -123,9 +129,40 @@ async def test_headers_with_secrets_go_to_their_server_alone() -> None:
             await sender.send(request(first.url, **{"X-Api-Key": "$(TOKEN)"}), {"X-Api-Key": "s3cret"}, "team-a")
         answer = await sender.answer(request(first.url, **{"X-Api-Key": "$(TOKEN)"}), {"X-Api-Key": "s3cret"}, "team-a")
         assert answer.status == 302 and second.connections == []
-        found = await sender.send(request(first.url, **{"X-A": "b"}), {"X-A": "b", "Authorization": "typed"}, "team-a")
-        assert found["status"] == 200 and b"x-a: b" in second.connections[0].lower()
-        assert b"typed" in first.connections[-1] and b"typed" not in second.connections[0]
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+async def test_another_server_gets_no_header_and_no_body_by_a_redirect(status: str) -> None:
+    headers = {"X-Api-Key": "k3y", "Authorization": "typed"}
+    async with wire() as first, wire() as second, sending() as sender:
+        first.location, first.status = f"{second.url}/elsewhere", status
+        assert (await sender.send(request(first.url, **headers), headers, "team-a"))["status"] == 200
+        assert b"k3y" in first.connections[-1] and b"GET /elsewhere" in second.connections[-1]
+        if status[:3] in ("307", "308"):
+            with pytest.raises(Failed, match=rf"answered {status[:3]}, .*\(a body is not sent on to another server"):
+                await sender.send(request(first.url, "b0dy", **headers), headers, "team-a")
+        else:
+            await sender.send(request(first.url, "b0dy", **headers), headers, "team-a")
+        for text in (b"k3y", b"typed", b"b0dy"):
+            assert text not in b"".join(second.connections)
+
+
+@pytest.mark.parametrize(("status", "method"), [("302 Found", b"GET"), ("307 Temporary", b"POST")])
+async def test_the_same_server_gets_all_of_it_by_a_redirect(status: str, method: bytes) -> None:
+    headers = {"X-Api-Key": "k3y"}
+    async with wire() as first, sending() as sender:
+        first.location, first.status, first.once = "/elsewhere", status, True
+        await sender.send(request(first.url, "b0dy", **headers), headers, "team-a")
+        assert b"k3y" in first.connections[-1] and first.connections[-1].startswith(method + b" /elsewhere")
+        assert (b"b0dy" in first.connections[-1]) is (method == b"POST")
+
+
+async def test_a_redirect_without_end_is_not_followed_for_ever() -> None:
+    async with wire() as first, sending() as sender:
+        first.location = "/again"
+        with pytest.raises(Failed, match="more than 5 redirects"):
+            await sender.send(request(first.url), {}, "team-a")
+        assert len(first.connections) == 6
 
 
 @pytest.mark.parametrize(

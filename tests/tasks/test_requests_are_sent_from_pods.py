@@ -20,14 +20,25 @@ async def test_headers_with_secrets_go_to_their_server_alone(monkeypatch: pytest
         assert status == 302 and b"Bearer s3cret" in first.connections[0] and second.connections == []
 
 
-async def test_other_redirects_are_followed_without_credentials() -> None:
+async def test_another_server_gets_no_header_and_no_body_by_a_redirect() -> None:
     async with wire() as first, wire() as second:
         first.location = f"{second.url}/elsewhere"
-        status, _ = await asyncio.to_thread(
-            fetch, request(first.url, Authorization="typed", Cookie="c=1", **{"X-A": "b"})
-        )
-        assert status == 200 and b"x-a: b" in second.connections[0].lower()
-        assert b"typed" not in second.connections[0] and b"c=1" not in second.connections[0]
+        headers = {"Authorization": "typed", "Cookie": "c=1", "X-Api-Key": "k3y"}
+        sent = {**request(first.url, **headers), "body": "b0dy"}
+        status, _ = await asyncio.to_thread(fetch, sent)
+        assert status == 200 and b"k3y" in first.connections[0].lower()
+        for text in (b"typed", b"c=1", b"k3y", b"b0dy"):
+            assert text not in second.connections[0]
+        first.status = "307 Temporary Redirect"
+        assert (await asyncio.to_thread(fetch, {**sent, "method": "POST"}))[0] == 307
+        assert len(second.connections) == 1
+
+
+async def test_the_same_server_gets_the_headers_by_a_redirect() -> None:
+    async with wire() as first:
+        first.location, first.once = "/elsewhere", True
+        assert (await asyncio.to_thread(fetch, request(first.url, **{"X-Api-Key": "k3y"})))[0] == 200
+        assert b"k3y" in first.connections[-1] and b"/elsewhere" in first.connections[-1]
 
 
 @pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://127.0.0.1/x"])

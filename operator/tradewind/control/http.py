@@ -5,7 +5,7 @@ import contextlib
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -92,6 +92,31 @@ class Answer:
     date: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    """What is sent to one server of those that redirects lead to."""
+
+    url: URL
+    method: str
+    headers: Mapping[str, str]
+    body: str
+
+    def after(self, response: aiohttp.ClientResponse) -> "_Hop | None":
+        """Where an answer leads to; None for nowhere. Another server gets nothing of what the author wrote for this one. Raises
+        ValueError for no address."""
+        if response.status not in MOVED or not (location := response.headers.get("Location")):
+            return None
+        url = self.url.join(URL(location))
+        if url.scheme not in ("http", "https"):
+            return None
+        method, body = self.method, self.body
+        if (response.status == 303 and method != "HEAD") or (response.status in (301, 302) and method == "POST"):
+            method, body = "GET", ""
+        if url.origin() == self.url.origin():
+            return _Hop(url, method, self.headers, body)
+        return None if body else _Hop(url, method, {}, "")
+
+
 class Sender:
     """Sends requests."""
 
@@ -113,6 +138,8 @@ class Sender:
             words = f"{request.what}: answered {status}, wanted {wanted}"
             if status in MOVED and not request.redirected:
                 words += " (a redirect is not followed by a request whose headers hold $(NAME): write the address that it leads to)"
+            elif status in MOVED and request.body:
+                words += " (a body is not sent on to another server: write the address that it leads to)"
             raise Failed(f"{words}: {body[:300].decode(errors='replace')}")
         if len(body) > LIMIT:
             words = f"{request.what}: the response has more than {LIMIT // 1024} KiB"
@@ -149,16 +176,21 @@ class Sender:
             # A connection serves one request: what is left on one by a tenant never meets the request of another.
             connector = aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=self._socket)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        async with self._session.request(
-            request.method,
-            self._address(request.url, namespace, request.signed),
-            headers=headers,
-            data=request.body.encode() or None,
-            allow_redirects=request.redirected,
-            max_redirects=REDIRECTS,
-            timeout=aiohttp.ClientTimeout(total=None),
-        ) as response:
-            return Answer(response.status, await _read(response, limit), response.headers.get("Date", ""))
+        hop = _Hop(self._address(request.url, namespace, request.signed), request.method, headers, request.body)
+        for _ in range(REDIRECTS + 1):
+            async with self._session.request(
+                hop.method,
+                hop.url,
+                headers=hop.headers,
+                data=hop.body.encode() or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None),
+            ) as response:
+                after = hop.after(response) if request.redirected else None
+                if after is None:
+                    return Answer(response.status, await _read(response, limit), response.headers.get("Date", ""))
+            hop = replace(after, url=self._address(str(after.url), namespace))
+        raise Failed(f"{request.what}: more than {REDIRECTS} redirects")
 
     def _address(self, text: str, namespace: str, encoded: bool = False) -> URL:
         url = URL(text, encoded=encoded)

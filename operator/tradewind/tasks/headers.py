@@ -9,8 +9,6 @@ FRAMING = frozenset({
 })  # fmt: skip
 """Headers that say where a message ends, or are about the connection: they are the sender's own. With them one request could be made to
 look like two. Source: RFC 9110, section 7.6.1, and RFC 9112, section 6."""
-CREDENTIALS = frozenset({"authorization", "cookie"})
-"""Headers that are for one server alone."""
 
 
 def unfit(name: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request
 
 from tradewind.tasks.expansion import expand
-from tradewind.tasks.headers import CREDENTIALS, first_unfit, secret
+from tradewind.tasks.headers import first_unfit, secret
 
 LIMIT = 4_095
 """Bytes of outputs that Kubernetes carries."""
@@ -47,7 +47,8 @@ def fetch(request: dict[str, Any]) -> tuple[int, bytes]:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects as the operator does: not at all when secrets would go along, and without what is for one server alone."""
+    """Follows redirects as the operator does: not at all when secrets would go along, and to another server without the headers, which
+    the author wrote for the first. No body is sent again."""
 
     max_redirections = REDIRECTS
 
@@ -59,8 +60,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             return None
         again = super().redirect_request(req, fp, code, msg, headers, newurl)
         if again and _origin(newurl) != _origin(req.full_url):
-            for name in [name for name in again.headers if name.lower() in CREDENTIALS]:
-                again.remove_header(name)
+            again.headers.clear()
         return again
 
 
