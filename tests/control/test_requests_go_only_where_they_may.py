@@ -34,7 +34,7 @@ OWN = """127.0.0.1 127.1 2130706433 0x7f000001 0177.0.0.1 0 0.0.0.0 169.254.169.
     [::] [::1] [fe80::1] [ff02::1] [::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:169.254.169.254] [::a9fe:a9fe] [::7f00:1]
     [64:ff9b::a9fe:a9fe] [64:ff9b::127.0.0.1] [64:ff9b:1::a9fe:a9fe] [64:ff9b:1:a9fe:a9:fe00::] [2002:a9fe:a9fe::1] [2002:7f00:1::]
     [2001:0:a9fe:a9fe::] [2001:0:5db8:d822:0:0:5601:5601] [fd20:ce::254] [fd00:ec2::254] [fd00:ec2::23] [fd00:42::42]
-    [fd00:c1::a9fe:a9fe] 10.9.8.7 [fd12::7] [::ffff:10.9.8.7]"""
+    [fd00:c1::a9fe:a9fe] 10.9.8.7 [fd12::7] [::ffff:10.9.8.7] [::ffff:0:a9fe:a9fe] [::ffff:0:127.0.0.1] [::ffff:0:10.9.8.7]"""
 """The operator's host, the link and metadata services, in all spellings; 10.9.8.7 and fd12::7 are its pod's and node's."""
 
 
@@ -61,6 +61,8 @@ async def test_the_operators_own_host_the_link_and_metadata_services_are_refused
         ("127.0.0.9", "denied"),
         ("::ffff:192.168.0.9", "denied"),
         ("64:ff9b::192.168.0.9", "denied"),
+        ("::ffff:0:192.168.0.9", "denied"),
+        ("::ffff:0:808:808", ""),
         ("2002:c0a8:9::", "denied"),
     ],
 )

@@ -51,8 +51,8 @@ FORBIDDEN: tuple[Network, ...] = tuple(
 )
 """The host itself, its neighbours on the link, and the metadata services of clouds: they trust whoever can reach them. Of the addresses that
 a site translates for itself (64:ff9b:1::/48) nobody else knows what they stand for."""
-NAT64 = ip_network("64:ff9b::/96")
-COMPATIBLE = ip_network("::/96")
+EMBEDDING: tuple[Network, ...] = tuple(map(ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""IPv6 networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052), compatible (RFC 4291) and SIIT (RFC 2765) addresses."""
 
 
 class Failed(Exception):
@@ -223,7 +223,7 @@ def _meant(host: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
         return [host]
     last = IPv4Address(int(host) & 0xFFFF_FFFF)
     inner = [host.ipv4_mapped, host.sixtofour, *(host.teredo or ())]
-    if host in NAT64 or host in COMPATIBLE:
+    if _within(host, EMBEDDING):
         inner.append(last)
     return [host, *(one for one in inner if one is not None)]
 
