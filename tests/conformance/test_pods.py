@@ -49,7 +49,7 @@ async def test_defaults(api: Api) -> None:
                     ],
                     "volumes": [{"name": "v", "emptyDir": {}}],
                 },
-                "spec.containers[0].volumeMounts[0].subPath",
+                "spec.containers[0].volumeMounts.subPath",
             )
             for sub_path in ("../x", "a/../../x", "/x")
         ),

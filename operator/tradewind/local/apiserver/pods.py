@@ -96,7 +96,7 @@ def _container(item: Object, path: str, volumes: set[Any]) -> Iterator[Cause]:
         if mount.get("name") not in volumes:
             yield Cause("FieldValueNotFound", f"{path}.volumeMounts[{index}].name", f'Not found: "{mount.get("name")}"')
         for field in ("subPath", "subPathExpr"):
-            where, path_in = f"{path}.volumeMounts[{index}].{field}", str(mount.get(field) or "")
+            where, path_in = f"{path}.volumeMounts.{field}", str(mount.get(field) or "")  # Kubernetes says no index
             if path_in.startswith("/"):
                 yield Cause.invalid(where, f'"{path_in}"', "must be a relative path")
             if ".." in path_in.split("/"):
