@@ -76,10 +76,6 @@ Seen = Callable[[Object, bool], None]
 """Takes an object, and whether it is there no more."""
 
 
-def _first(key: tuple[str, str]) -> str:
-    return key[0]
-
-
 class Engine:
     """Brings on what is `owned`, from a standing start: everything that it knows it has read from the API server."""
 
@@ -222,31 +218,25 @@ class Engine:
             await informer.synced.wait()
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
-                group.create_task(self._worker(self.runs.queue, self.runs.reconcile, self.runs.failed, self._namespace))
+                group.create_task(self._worker(self.runs.queue, self.runs.reconcile, self.runs.failed))
             group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
             unreadable = self.runs.unreadable
             group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
             for _ in range(DAG_WORKERS):
-                group.create_task(self._worker(self.dags.queue, self.dags.reconcile, self.dags.failed, _first))
+                group.create_task(self._worker(self.dags.queue, self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
-            group.create_task(
-                self._worker(self.revisions.queue, self.revisions.reconcile, self.revisions.failed, _first)
-            )
+            group.create_task(self._worker(self.revisions.queue, self.revisions.reconcile, self.revisions.failed))
             group.create_task(self.revisions.watch())
             group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
             for _ in range(TRIGGER_WORKERS):
-                group.create_task(
-                    self._worker(self.triggers.queue, self.triggers.reconcile, self.triggers.failed, _first)
-                )
+                group.create_task(self._worker(self.triggers.queue, self.triggers.reconcile, self.triggers.failed))
             for _ in range(DAG_WORKERS):
                 group.create_task(self.triggers.saving.work(self.triggers.save, self.triggers.failed))
             group.create_task(self.triggers.watch_clock())
             for _ in range(DAG_WORKERS):
-                group.create_task(
-                    self._worker(self.backfills.queue, self.backfills.reconcile, self.backfills.failed, _first)
-                )
+                group.create_task(self._worker(self.backfills.queue, self.backfills.reconcile, self.backfills.failed))
             status = self.template_status
-            group.create_task(self._worker(status.queue, status.reconcile, status.failed, lambda key: key[1]))
+            group.create_task(self._worker(status.queue, status.reconcile, status.failed))
             group.create_task(self.runs.informer.read_ended())
             group.create_task(self._kopf(watching, interrupted))
 
@@ -255,19 +245,14 @@ class Engine:
         queue: WorkQueue[K],
         reconcile: Callable[[K], Awaitable[None]],
         failed: Callable[[K, Exception], float | None],
-        namespace: Callable[[K], str],
     ) -> None:
         """Handles keys for ever. The host runs it, so that what a tenant sizes pauses, and takes turns with that of others."""
 
         async def handle(key: K) -> None:
-            self.host.begin(namespace(key))
+            self.host.begin(queue.namespace(key))
             await reconcile(key)
 
         await self.host.run("", queue.work(handle, failed))
-
-    def _namespace(self, uid: str) -> str:
-        view = self.runs.views.get(uid)
-        return view.run.namespace if view else ""
 
     async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """kopf's own `operator()` ends every task of the loop that is younger than itself, whoever made it: its tasks are kept here."""

@@ -22,7 +22,7 @@ class PoolReconciler:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.book: PoolBook | None = None
-        self.queue: WorkQueue[PoolId] = WorkQueue("pool")
+        self.queue: WorkQueue[PoolId] = WorkQueue("pool", lambda pool: pool[1])
         self._known: dict[PoolId, dict[str, Any]] = {}
         self._saved_at: dict[PoolId, float] = {}
 

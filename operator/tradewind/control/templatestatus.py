@@ -28,7 +28,7 @@ class TemplateReconciler:
         self, client: Client, templates: Templates, events: EventSink, clock: Callable[[], float] = time.time
     ) -> None:
         self._client, self._templates, self._events, self._clock = client, templates, events, clock
-        self.queue: WorkQueue[Key] = WorkQueue("template")
+        self.queue: WorkQueue[Key] = WorkQueue("template", lambda key: key[1])
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A template was created, changed or deleted."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from tradewind import metrics
@@ -12,9 +12,9 @@ from tradewind.kube.fairqueue import Turns
 Key = TypeVar("Key")
 
 
-def first_of(key: object) -> Hashable:
+def first_of(key: object) -> str:
     """The namespace of a key that begins with it; of others all are one."""
-    return key[0] if isinstance(key, tuple) else ""
+    return str(key[0]) if isinstance(key, tuple) else ""
 
 
 class WorkQueue(Generic[Key]):
@@ -24,11 +24,11 @@ class WorkQueue(Generic[Key]):
     def __init__(
         self,
         name: str,
-        namespace: Callable[[Key], Hashable] = first_of,
+        namespace: Callable[[Key], str] = first_of,
         first_delay: float = 0.05,
         longest_delay: float = 60.0,
     ) -> None:
-        self._namespace = namespace
+        self.namespace = namespace
         self._ready: Turns[Key] = Turns()
         self._there = asyncio.Semaphore(0)
         """As many as there are keys in it."""
@@ -104,7 +104,7 @@ class WorkQueue(Generic[Key]):
                     self._put(key)
 
     def _put(self, key: Key) -> None:
-        self._ready.push(self._namespace(key), key)
+        self._ready.push(self.namespace(key), key)
         self._size += 1
         self._depth.set(self._size)
         self._there.release()

@@ -37,7 +37,7 @@ def run(program: Program, values: Values) -> Any:
         return host.evaluate(pace.Evaluation(program.expression, program.variables, given, found.time))
     if narrow is not None and found.memory <= LIGHT_MEMORY:
         return _evaluated(program, program.narrowed[1], narrow)
-    return in_place(program, given)
+    return in_place(program, given, found if narrow is None else None)
 
 
 def _zone(program: Program, zone: Node, given: Values) -> Any:
