@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind.control.status import Packed
 from tradewind.control.tidy import tidied
-from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, RUN, TASK, TRIGGER, TRIGGER_DEPTH
+from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import key
@@ -55,6 +55,8 @@ class Run:
     reuse: Mapping[str, Any] | None = None
     caller: Caller | None = None
     """What it is a part of, if it is."""
+    root: str = ""
+    """Uid of the outermost run that it is within, if it is a part of one."""
     dates: Mapping[str, str] = field(default_factory=dict)
     """logicalDate, intervalStart and intervalEnd, as far as its spec says them."""
     moment: float = 0.0
@@ -119,7 +121,7 @@ class Run:
         start, end = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
         params = self.status.get("params") or {}
         return RunFacts(
-            self.name, self.namespace, self.uid, self.dag, params, depth, at, start, end, self.trigger_depth
+            self.name, self.namespace, self.uid, self.dag, params, depth, at, start, end, self.trigger_depth, self.root
         )
 
 
@@ -128,6 +130,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
     meta, spec = body["metadata"], body.get("spec") or {}
     created = int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp())
     dated = "logicalDate" in spec
+    caller = _caller(meta)
     return Run(
         name=meta["name"],
         namespace=meta["namespace"],
@@ -144,7 +147,8 @@ def read_run(body: Mapping[str, Any]) -> Run:
         rounds=int(spec.get("retryFailed") or 0),
         edits=spec.get("edits") or (),
         reuse=spec.get("reuse"),
-        caller=_caller(meta),
+        caller=caller,
+        root=(meta.get("labels") or {}).get(ROOT, "") if caller else "",
         dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,
         moment=_moment(spec["logicalDate"], created) if dated else created,
         queue=spec.get("queue") or "",

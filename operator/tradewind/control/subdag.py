@@ -11,11 +11,12 @@ import orjson
 from tradewind import API_VERSION
 from tradewind.control.belonging import both_names, labels, owner
 from tradewind.control.cancel import cancel
+from tradewind.control.descendants import TOO_DEEP, TOO_MANY, Descendants
 from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
-from tradewind.kube.pod import DEPTH, HOW, TRIGGER_DEPTH
+from tradewind.kube.pod import DEPTH, HOW, ROOT, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -24,9 +25,6 @@ from tradewind.plan.state import FINAL
 
 LOOK = 60.0
 """Seconds after which a run is looked at again, should an event have been missed."""
-MOST_DEEP = 8
-"""Runs within runs. It also ends a DAG that runs itself."""
-TOO_DEEP = "SubDAGTooDeep"
 Say = Callable[[str], None]
 """What an attempt waits for, in words."""
 _Place = tuple[str, str, int]
@@ -90,6 +88,7 @@ class SubDAGs:
     ) -> None:
         self._client, self._views, self._wake, self._refused = client, views, wake, refused
         self._waiting: dict[_Place, _Waiting] = {}
+        self._descendants = Descendants(views)
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
         """Unfinished runs by the uid of the run that they are a part of."""
 
@@ -97,6 +96,7 @@ class SubDAGs:
 
     def seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone, and what is known of it has been brought up to date."""
+        self._descendants.seen(run, deleted)
         if run.final or deleted:
             self.look(run.uid)
         if (caller := run.caller) is None:
@@ -115,14 +115,15 @@ class SubDAGs:
     async def outcome(self, run: RunFacts, call: Call, say: Say) -> Outcome:
         """Makes the run, unless that has been done, and waits for its end. Raises what the API raises."""
         start = call.start
-        if run.depth >= MOST_DEEP:
-            words = f"this would be the {MOST_DEEP + 1}th run within a run: at most {MOST_DEEP} are allowed. Does {call.dag} run itself?"
-            return Outcome(TOO_DEEP, words)
+        reason, words = self._descendants.refusal(run, call.dag)
+        if reason:
+            return Outcome(reason, words)
         place = (run.uid, start.key, start.number)
         waiting = self._waiting[place] = _Waiting()
         try:
             try:
-                waiting.found(await self._made(run, call))
+                with self._descendants.making(run):
+                    waiting.found(await self._made(run, call))
             except Invalid as error:
                 return Outcome("SubDAGFailed", f"the run of DAG {call.dag} was refused: {error.message}")
             return await self._ended(waiting, say)
@@ -157,7 +158,9 @@ class SubDAGs:
         for name in names:
             try:
                 body = _body(name, run, call, reuse)
-                return read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
+                made = read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
+                self._descendants.seen(made)  # Before the watch tells of it: many are made at once.
+                return made
             except AlreadyExists:
                 if found := await self._own(run, call, name):
                     return found
@@ -267,8 +270,8 @@ def _outcome(run: Run) -> Outcome:
     if run.phase == "Succeeded":
         return Outcome("", message, dict(run.status.get("results") or {}))
     for failure in run.status.get("failures") or ():
-        if failure["reason"] == TOO_DEEP:  # It stays so, however often those above try again.
-            return Outcome(TOO_DEEP, failure["message"])
+        if failure["reason"] in (TOO_DEEP, TOO_MANY):  # It stays so, however often those above try again.
+            return Outcome(failure["reason"], failure["message"])
     words = "was cancelled" if run.phase == "Cancelled" else "failed"
     return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")
 
@@ -280,7 +283,13 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
         "kind": "DAGRun",
         "metadata": {
             "name": name,
-            "labels": {**labels(run, start), DEPTH: str(run.depth + 1), HOW: "parent", **led_to},
+            "labels": {
+                **labels(run, start),
+                DEPTH: str(run.depth + 1),
+                ROOT: run.root or run.uid,
+                HOW: "parent",
+                **led_to,
+            },
             "ownerReferences": [owner(run)],
         },
         "spec": {

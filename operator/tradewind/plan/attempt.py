@@ -25,6 +25,7 @@ FAILURES = {
     "SensorTimeout": "the sensor did not find what it waits for in time",
     "SubDAGFailed": "the run of the sub-DAG failed, or was cancelled",
     "SubDAGTooDeep": "sub-DAGs run within sub-DAGs, more of them than the limit allows",
+    "SubDAGTooMany": "more runs have come of one run than the limit allows",
 }
 """Reasons that spend the user's budget (`retries.limit`)."""
 LOSSES = {
@@ -63,6 +64,7 @@ PERMANENT = frozenset(
         "ApprovalTimeout",
         "SensorTimeout",
         "SubDAGTooDeep",
+        "SubDAGTooMany",
     }
 )
 """Failures that the next attempt would only repeat."""

@@ -112,6 +112,8 @@ class RunFacts:
     interval_end: str = ""
     trigger_depth: int = 0
     """How many runs led to it, by triggers that follow runs. Expressions don't know it."""
+    root: str = ""
+    """Uid of the outermost run that it is within; empty where it is that. Expressions don't know it."""
 
     @property
     def dates(self) -> dict[str, str]:
