@@ -39,7 +39,11 @@ def test_all_examples_are_without_mistakes() -> None:
         (document("DAG", "No_Name", "{tasks: {a: {image: x}}}"), "3:12", "metadata.name: not a name"),
         (document("DAG", "n" * 64, "{tasks: {a: {image: x}}}"), "3:12", "64 characters; use at most 63"),
         (document("DAGRun", "r", "{}"), "4:1", "spec.dag: required"),
-        (document("Pool", "p", "{slots: many}"), "4:8", "spec.slots: input should be a valid integer"),
+        (
+            document("Pool", "p", "{slots: many}"),
+            "4:8",
+            "spec.slots: 'many' is not a whole number; write one such as 3",
+        ),
         (document("ClusterPool", "p", "{slots: 1}") + "specs: {}\n", "5:1", "specs: unknown field"),
         (document("Trigger", "t", "{dag: d}"), "4:1", "spec: write one of schedule, "),
         (
@@ -189,9 +193,9 @@ def circling(**when: str) -> str:
 def test_triggers_that_lead_to_each_other_in_a_circle_are_told_once() -> None:
     done = lint("-", input=circling())
     words = "DAG clean -> its end, trigger after-clean -> DAG load -> asset orders, trigger after-orders -> DAG clean"
-    assert done.exit_code == 1 and done.stdout.count(words) == 1 and "in a circle" in done.stdout
+    assert done.exit_code == 1 and done.stdout.count(words) == 1 and "in a cycle" in done.stdout
 
 
 def test_a_circle_that_a_condition_may_end_is_no_mistake() -> None:
     done = lint("-", input=circling(when="source.outcome == 'Failed'"))
-    assert done.exit_code == 0 and "in a circle" in done.output
+    assert done.exit_code == 0 and "in a cycle" in done.output

@@ -47,7 +47,10 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
             HEAD + "spec:\n  tasks:\n    a:\n      image: x\n      dependsOn:\n        - b",
             "f.yaml:9: spec.tasks.a.dependsOn[0]: there is no task 'b'",
         ),
-        (HEAD + "spec:\n  tasks:\n    a: {command: [true]}", "spec.tasks.a.command[0]: input should be a valid string"),
+        (
+            HEAD + "spec:\n  tasks:\n    a: {command: [true]}",
+            'spec.tasks.a.command[0]: true without quotes is a boolean, not text; write "true"',
+        ),
         (HEAD + "spec:\n  tasks:\n    a: {script: {shell: x}}", "f.yaml:6: spec.tasks.a.image: required"),
         (HEAD + "# " + "x" * 2_000_000, "f.yaml: 2.0 MB; a Kubernetes object has at most 1.5 MB"),
     ],

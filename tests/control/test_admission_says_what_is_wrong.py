@@ -73,7 +73,7 @@ BAD: dict[str, tuple[str, Body, str]] = {
     "cycle": (
         "DAG",
         {"tasks": {"a": {"image": "x", "dependsOn": ["b"]}, "b": {"image": "x", "dependsOn": ["a"]}}},
-        "spec.tasks.a.dependsOn: tasks depend on each other in a circle: a -> b -> a; remove one of these dependencies",
+        "spec.tasks.a.dependsOn: tasks depend on each other in a cycle: a -> b -> a; remove one of these dependencies",
     ),
     "not-upstream": ("DAG", task(when="tasks.b.state == 'Failed'"), "spec.tasks.a.when: "),
     "no-cel": ("DAG", task(when="1 +"), "spec.tasks.a.when: `1 +`"),
@@ -87,7 +87,7 @@ BAD: dict[str, tuple[str, Body, str]] = {
     "missing-param": ("DAGRun", {"dag": "d"}, "spec.params.n: required; give an integer"),
     "more-params": ("DAGRun", {"dag": "d", "params": {"n": 1, "m": 2}}, "spec.params.m: no such param"),
     "no-dag": ("DAGRun", {}, "spec.dag: required"),
-    "pool": ("Pool", {"slots": -1}, "spec.slots: input should be greater than or equal to 0"),
+    "pool": ("Pool", {"slots": -1}, "spec.slots: -1 is too small; write at least 0"),
     "cluster-pool": ("ClusterPool", {"slot": 1}, "spec.slot: unknown field"),
 }  # fmt: skip
 

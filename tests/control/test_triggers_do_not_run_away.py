@@ -136,7 +136,7 @@ async def test_a_trigger_in_a_circle_says_so_in_a_condition_as_long_as_it_is() -
         operator.triggers.dags.seen(there.objects[DAGS.plural, "ns", name], False)
     for name in ("t", "back"):
         await operator.settle(name)
-        assert "in a circle" in circular(there, name)
+        assert "in a cycle" in circular(there, name)
     assert "DAG ns/d -> its end, trigger ns/back -> DAG ns/a -> asset orders, trigger ns/t" in circular(there, "t")
     operator.triggers.dags.seen(there.put(DAGS, {**dag, "spec": {"tasks": {}}}), False)
     await operator.settle("t")

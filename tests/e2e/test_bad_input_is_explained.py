@@ -61,7 +61,7 @@ async def test_a_cycle_makes_the_dag_invalid_and_its_runs_fail(operated: World, 
         name = f"cycle-{size}"
         await operated.create(client, DAGS, operated.dag(name, tasks))
         condition = await valid(operated, client, name)
-        assert condition["status"] == "False" and "tasks depend on each other in a circle: t" in condition["message"]
+        assert condition["status"] == "False" and "tasks depend on each other in a cycle: t" in condition["message"]
         assert ("(200 tasks)" in condition["message"]) == (size == 200)
         status = await operated.result(client, name)
         assert status["phase"] == "Failed" and status["message"].startswith(f"DAG {name} is invalid: spec.tasks.t")

@@ -93,7 +93,7 @@ def templated(**pod: Any) -> Body:
 BROKEN = dag({"a": {"dependsOn": ["b"]}, "b": {"dependsOn": ["a"]}})
 UNMOUNTED = {"containers": [{"name": "main", "volumeMounts": [{"name": "nowhere", "mountPath": "/v"}]}]}
 REFUSED: dict[str, tuple[Body, str]] = {
-    "a cycle": (BROKEN, "spec.tasks.a.dependsOn: tasks depend on each other in a circle: a -> b -> a"),
+    "a cycle": (BROKEN, "spec.tasks.a.dependsOn: tasks depend on each other in a cycle: a -> b -> a"),
     "an expression that does not compile": (dag({"a": {"when": "1 +"}}), "spec.tasks.a.when: `1 +`"),
     "a task that is not upstream": (
         dag({"a": {"env": {"X": "$[[ tasks.b.state ]]"}}, "b": {}}), "spec.tasks.a.env.X: `tasks.b.state`"
@@ -193,7 +193,7 @@ async def test_without_it_the_operator_says_what_is_wrong_and_old_mistakes_can_b
 
         async def judged() -> bool:
             path = "jsonpath={.status.conditions[?(@.type=='Valid')].message}"
-            return "in a circle" in installed.kubectl("get", "dag", "old", "-o", path)
+            return "in a cycle" in installed.kubectl("get", "dag", "old", "-o", path)
 
         await eventually(judged)
         edits = [{"action": "Skip", "tasks": ["a"], "by": "ada"}]
@@ -207,7 +207,7 @@ async def test_without_it_the_operator_says_what_is_wrong_and_old_mistakes_can_b
     installed.kubectl("apply", "-f", "-", input=json.dumps(_named("old", BROKEN)))
     changed = _named("old", dag({**BROKEN["spec"]["tasks"], "c": {}}))
     allowed, told = installed.tried(changed)
-    assert not allowed and "in a circle" in told
+    assert not allowed and "in a cycle" in told
     installed.kubectl("delete", "dag", "old")
 
 

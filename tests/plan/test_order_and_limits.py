@@ -51,16 +51,19 @@ def test_a_plan_lists_a_window_of_what_is_ready_and_the_next_one_what_comes_then
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"parallelism": 0}, "spec.parallelism: input should be greater than or equal to 1"),
-        ({"maxActiveRuns": "one"}, "spec.maxActiveRuns: input should be a valid integer"),
-        ({"concurrencyPolicy": "Forbid"}, "spec.concurrencyPolicy: input should be 'Queue', 'Skip' or 'Replace'"),
+        ({"parallelism": 0}, "spec.parallelism: 0 is too small; write at least 1"),
+        ({"maxActiveRuns": "one"}, "spec.maxActiveRuns: 'one' is not a whole number; write one such as 3"),
+        (
+            {"concurrencyPolicy": "Forbid"},
+            "spec.concurrencyPolicy: 'Forbid' is not known; write one of Queue, Skip, Replace",
+        ),
         (
             {"concurrencyKey": "params.nope"},
             "spec.concurrencyKey: `params.nope` (at character 7): there is no params.nope",
         ),
         ({"concurrencyKey": "tasks.a.state"}, "spec.concurrencyKey: `tasks.a.state`"),
         ({"timeout": "soon"}, "spec.timeout: 'soon' is not a duration"),
-        ({"priority": 10**9}, "spec.priority: input should be less than or equal to 1000000"),
+        ({"priority": 10**9}, "spec.priority: 1000000000 is too large; write at most 1000000"),
     ],
 )
 def test_each_mistake_is_named_with_its_field(spec: dict[str, Any], words: str) -> None:
@@ -73,9 +76,12 @@ def test_each_mistake_is_named_with_its_field(spec: dict[str, Any], words: str) 
     ("pool", "words"),
     [
         ({}, "spec.tasks.a.pools[0].name: required"),
-        ({"name": "p", "slots": 0}, "spec.tasks.a.pools[0].slots: input should be greater than or equal to 1"),
+        ({"name": "p", "slots": 0}, "spec.tasks.a.pools[0].slots: 0 is too small; write at least 1"),
         ({"name": "P!"}, "spec.tasks.a.pools[0].name: 'P!' is not valid here; use at most 63"),
-        ({"name": "p", "kind": "Queue"}, "spec.tasks.a.pools[0].kind: input should be 'Pool' or 'ClusterPool'"),
+        (
+            {"name": "p", "kind": "Queue"},
+            "spec.tasks.a.pools[0].kind: 'Queue' is not known; write one of Pool, ClusterPool",
+        ),
     ],
 )
 def test_each_mistake_about_pools_is_named_with_its_field(pool: dict[str, Any], words: str) -> None:

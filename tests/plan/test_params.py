@@ -85,7 +85,7 @@ def test_a_pattern_that_would_take_for_ever_elsewhere_is_matched_at_once() -> No
         ({"type": "integer", "pattern": "x"}, "spec.params.p.pattern: a pattern is for strings"),
         ({"pattern": "("}, "spec.params.p.pattern: "),
         ({"pattern": "a", "default": "b"}, "spec.params.p.default: 'b' does not match 'a'"),
-        ({"type": "text"}, "spec.params.p.type: input should be 'string', 'integer'"),
+        ({"type": "text"}, "spec.params.p.type: 'text' is not known; write one of string, integer"),
         ({"required": True}, "spec.params.p.required: unknown field"),
     ],
 )
@@ -135,7 +135,7 @@ def test_declared_outputs_are_checked_and_others_allowed(outputs: dict[str, Any]
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ({"rows": {"type": "int"}}, "spec.tasks.a.outputs.rows.type: input should be"),
+        ({"rows": {"type": "int"}}, "spec.tasks.a.outputs.rows.type: 'int' is not known; did you mean integer?"),
         ({"a-b": {}}, "spec.tasks.a.outputs.a-b: not an output name"),
         ({"rows": {"type": "integer", "min": "x"}}, "spec.tasks.a.outputs.rows.min: 'x' is not an integer"),
     ],

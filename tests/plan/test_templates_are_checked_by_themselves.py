@@ -78,7 +78,7 @@ def test_a_template_that_can_be_used_is_valid(ref: Ref, text: str) -> None:
         (
             TASK,
             "{params: {n: {default: many}}, task: {priority: '$[[ inputs.n ]]'}}",
-            "spec.task.priority: input should be a valid integer",
+            "spec.task.priority: 'many' is not a whole number; write one such as 3",
         ),
         (
             TASK,
@@ -96,11 +96,11 @@ def test_a_template_that_can_be_used_is_valid(ref: Ref, text: str) -> None:
         (TASK, "{task: {when: x +}}", "spec.task.when: `x +`"),
         (TASK, "{task: {retries: {retryOn: nonsense}}}", "spec.task.retries.retryOn: `nonsense`"),
         (TASK, "{task: {triggerRule: Sometimes}}", "spec.task.triggerRule: there is no rule 'Sometimes'"),
-        (TASK, "{task: {template: {name: me}}}", "spec.task.template: templates use each other in a circle: me -> me"),
+        (TASK, "{task: {template: {name: me}}}", "spec.task.template: templates use each other in a cycle: me -> me"),
         (
             TASK,
             "{task: {template: {name: back}}}",
-            "spec.task.template: templates use each other in a circle: me -> back -> me; remove one of these uses (TaskTemplate back, spec.task.template)",
+            "spec.task.template: templates use each other in a cycle: me -> back -> me; remove one of these uses (TaskTemplate back, spec.task.template)",
         ),
         (
             TASK,
@@ -111,7 +111,7 @@ def test_a_template_that_can_be_used_is_valid(ref: Ref, text: str) -> None:
         (
             DAG,
             "{dag: {tasks: {a: {image: x, dependsOn: [b]}, b: {image: x, dependsOn: [a]}}}}",
-            "spec.dag.tasks.a.dependsOn: tasks depend on each other in a circle: a -> b -> a",
+            "spec.dag.tasks.a.dependsOn: tasks depend on each other in a cycle: a -> b -> a",
         ),
         (
             DAG,

@@ -195,7 +195,7 @@ def test_a_dag_without_templates_is_what_it_was() -> None:
         ),
         (
             "{tasks: {a: {template: {name: a}}}}",
-            "templates use each other in a circle: b -> c -> b; remove one of these uses (TaskTemplate c",
+            "templates use each other in a cycle: b -> c -> b; remove one of these uses (TaskTemplate c",
         ),
         (
             "{tasks: {a: {template: {name: t0}}}}",
@@ -232,7 +232,7 @@ def test_a_dag_without_templates_is_what_it_was() -> None:
         ),
         (
             "{tasks: {a: {template: {name: typo, params: {n: 1}}}}}",
-            "spec.tasks.a.template: unknown field; remove it, or see `kubectl explain` for the fields there are (TaskTemplate typo, spec.task.colour)",
+            "spec.tasks.a.template: unknown field; remove it; there are: allowFailure, approval, args, artifacts, command, compute, dag",
         ),
         (
             "{tasks: {a: {image: x, env: {X: '$[[ inputs.x ]]'}}}}",

@@ -44,7 +44,7 @@ def _allowed(documents: Sequence[Document]) -> Iterator[tuple[str, PoolAllow]]:
 def circles(
     triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
 ) -> Iterator[tuple[Document, Problem, bool]]:
-    """Triggers that lead to each other in a circle, each circle once; and whether a condition may end it."""
+    """Triggers that lead to each other in a cycle, each circle once; and whether a condition may end it."""
     specs = {(document.namespace, document.name): spec for document, spec in triggers}
     graph = _graph(specs, dags)
     told: set[frozenset[Key]] = set()

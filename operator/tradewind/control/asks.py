@@ -91,11 +91,9 @@ class ClusterAsks(Asks):
         """Claims that ClusterPools don't allow the namespace. What can't be told now the run will say."""
         names = list(claims)[:POOLS_ASKED]
         allowed = await asyncio.gather(*(self._allows(name, namespace) for name in names))
-        return [
-            Problem(claims[name], *refusal(name, namespace).split(": ", 1))
-            for name, allows in zip(names, allowed, strict=True)
-            if not allows
-        ]
+        refused = [name for name, allows in zip(names, allowed, strict=True) if not allows]
+        told = ((name, refusal(name, namespace).partition(": ")) for name in refused)
+        return [Problem(claims[name], what, instead) for name, (what, _, instead) in told]
 
     async def _allows(self, pool: str, namespace: str) -> bool:
         labels: Mapping[str, str] = {}

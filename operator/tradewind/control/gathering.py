@@ -28,7 +28,7 @@ from tradewind.plan.trigger import Firing
 BATCH = 100
 """Facts that are looked at in one pass."""
 MOST_DEEP = 16
-"""Runs that may lead to each other, by triggers that follow runs. It ends what goes in a circle."""
+"""Runs that may lead to each other, by triggers that follow runs. It ends what goes in a cycle."""
 AGAIN = 10.0
 """Seconds until a source that is refused is asked for again."""
 
@@ -129,7 +129,7 @@ class Gathering(ABC):
         if found.depth > MOST_DEEP:
             metrics.occasions.labels(self.how, "skipped").inc()
             words = (
-                f"{MOST_DEEP} runs led to it, each by a trigger, and no more are made: do the triggers go in a circle?"
+                f"{MOST_DEEP} runs led to it, each by a trigger, and no more are made: do the triggers go in a cycle?"
             )
             return None, f"{run_name(trigger.name, found.suffix)}: {words}"
         try:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -68,4 +68,10 @@ def _check(value: str) -> str:
     return value
 
 
-Duration = Annotated[str, Field(max_length=32, json_schema_extra={"pattern": PATTERN}), AfterValidator(_check)]
+def is_duration(kind: Any) -> bool:
+    """Whether an annotation is Duration or one of its kind, perhaps among others."""
+    return _CHECK in getattr(kind, "__metadata__", ()) or any(map(is_duration, getattr(kind, "__args__", ())))
+
+
+_CHECK = AfterValidator(_check)
+Duration = Annotated[str, Field(max_length=32, json_schema_extra={"pattern": PATTERN}), _CHECK]

@@ -18,6 +18,7 @@ from tradewind.plan.cel import ExpressionError
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
 from tradewind.plan.fanout import FanOutError, items
+from tradewind.plan.nearest import choose
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.rule import RULES
@@ -45,10 +46,9 @@ def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     for name, task in pace.each(tasks.items()):
         for index, dependency in enumerate(task.depends_on):
             if dependency not in tasks:
-                there = ", ".join(sorted(tasks)[:20])
-                yield Problem(
-                    f"spec.tasks.{name}.dependsOn[{index}]", f"there is no task {dependency!r}", f"there are: {there}"
-                )
+                there = f"there are: {', '.join(sorted(tasks)[:20])}"
+                what, instead = f"there is no task {dependency!r}", choose(dependency, tasks, there)
+                yield Problem(f"spec.tasks.{name}.dependsOn[{index}]", what, instead)
 
 
 def params(spec: DAGSpec) -> Iterator[Problem]:
@@ -208,7 +208,7 @@ def expressions(definition: Definition) -> Iterator[Problem]:
                 ancestry.update(graph.ancestry())
             return bool(ancestry[name] >> order[other] & 1)
 
-        yield from _rules(name, task, direct, definition.fragment and not direct)
+        yield from _rules(name, task, direct, (definition.fragment or name in definition.vague) and not direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
         attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in places.conditions(task):

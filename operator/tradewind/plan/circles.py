@@ -1,4 +1,4 @@
-"""Triggers that lead to each other in a circle: a DAG's run ends or updates an asset, a trigger makes a run of another DAG of that, and so
+"""Triggers that lead to each other in a cycle: a DAG's run ends or updates an asset, a trigger makes a run of another DAG of that, and so
 on, until a run of the first DAG is made."""
 
 from collections import deque
@@ -39,7 +39,7 @@ class Circle:
 
     def __str__(self) -> str:
         way = " -> ".join([*self.steps, self.steps[0]])
-        return f"its runs lead to each other in a circle, and no more than 16 follow each other: {way}"
+        return f"its runs lead to each other in a cycle, and no more than 16 follow each other: {way}"
 
 
 def circle(graph: Graph, trigger: Trigger) -> Circle | None:

@@ -1,20 +1,23 @@
 """From plain data to a definition: rendered, read, merged with the defaults, checked and put in order."""
 
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task, merged
-from tradewind.plan import artifacts, check, lifecycle, pace
+from tradewind.plan import artifacts, check, knock_on, lifecycle, pace
 from tradewind.plan.definition import Definition
-from tradewind.plan.graph import Cycle, graph
+from tradewind.plan.graph import Cycle, Graph, graph
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Invalid, Problem
-from tradewind.plan.read import read
+from tradewind.plan.read import read_partly
 from tradewind.plan.render import SIZE_LIMIT, Find, Ref, Rendering, nowhere, render, too_large
 from tradewind.plan.walk import size_of
+
+CYCLES = 10
+"""Cycles that are told of one DAG."""
 
 
 class TemplateNotFound(Invalid):
@@ -47,55 +50,99 @@ def defined(rendering: Rendering) -> Definition:
 def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
     """The definition of what is known; None when samples are all that keeps it from being one. Of a `fragment`, expressions may name
     what is not there. Raises Invalid."""
-    try:
-        return _defined(rendering.spec, rendering.unknown, fragment)
-    except Invalid as error:
-        found = [p for p in error.problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
-        if found:
-            raise Invalid([rendering.told(problem) for problem in found]) from None
-        return None
+    found = examined(rendering, fragment)
+    if found.problems:
+        raise Invalid(found.problems)
+    return found.definition if found.sound else None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of looking at a DAG."""
+
+    definition: Definition | None
+    """Of what could be read. None where there is too little."""
+    problems: Sequence[Problem] = ()
+    sound: bool = True
+    """Whether it can be relied on: also samples were good enough."""
+
+
+def examined(rendering: Rendering, fragment: bool = False) -> Examined:
+    """Everything that is wrong with a DAG, and what there is of it."""
+    definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
+    real = [p for p in problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
+    return Examined(definition, [rendering.told(problem) for problem in real], not problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    """A DAG's spec as far as it could be read."""
+
+    spec: DAGSpec | None
+    problems: list[Problem]
+    left_out: list[str]
 
 
 def read_spec(data: Any) -> DAGSpec:
     """A DAG's spec, its tasks one by one. Raises Invalid with everything that is wrong."""
+    found = _read_spec(data)
+    if found.spec is None or found.problems:
+        raise Invalid(found.problems)
+    return found.spec
+
+
+def _read_spec(data: Any) -> _Spec:
     tasks = data.get("tasks") if isinstance(data, dict) else None
     if not isinstance(tasks, dict) or not 0 < len(tasks) <= MAX_TASKS:
-        return read(DAGSpec, data)
-    problems: list[Problem] = []
+        whole = read_partly(DAGSpec, data)
+        return _Spec(whole.value, [*whole.problems], [*whole.left_out])
+    rest = read_partly(DAGSpec, {key: value for key, value in data.items() if key != "tasks"})
+    problems, left_out = [*rest.problems], [*rest.left_out]
     found: dict[str, Task] = {}
-    some = dict(islice(tasks.items(), 1))
-    try:
-        spec: DAGSpec | None = read(DAGSpec, {**data, "tasks": some})
-    except Invalid as error:
-        spec, problems = None, [problem for problem in error.problems if not problem.path.startswith("spec.tasks.")]
     for name, body in pace.each(tasks.items()):
-        try:
-            found[name] = read(Task, body, f"spec.tasks.{name}")
-        except Invalid as error:
-            problems += error.problems
-    if spec is None or problems:
-        raise Invalid(problems)
-    return spec.model_copy(update={"tasks": found})
+        reading = read_partly(Task, body, f"spec.tasks.{name}")
+        problems += reading.problems
+        left_out += reading.left_out if reading.value else [f"spec.tasks.{name}"]
+        found[name] = reading.value or Task()
+    return _Spec(rest.value and rest.value.model_copy(update={"tasks": found}), problems, left_out)
 
 
-def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> Definition:
-    spec = read_spec(data)
+def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Definition | None, list[Problem]]:
+    reading = _read_spec(data)
+    spec, problems = reading.spec, reading.problems
+    if spec is None:
+        return None, problems
     if not spec.tasks:
-        raise Invalid([Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")])
+        missing = Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")
+        return None, problems if knock_on.hides(reading.left_out, "spec.tasks") else [*problems, missing]
+    vague = knock_on.vague(reading.left_out)
     tasks = {name: merged(spec.defaults, task) for name, task in pace.each(spec.tasks.items())}
     if found := lifecycle.too_many(tasks):
-        raise Invalid([found])
-    problems = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown)]
-    problems += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
-    try:
-        order = graph(lifecycle.dependencies(tasks))
-    except Cycle as cycle:
-        first = cycle.tasks[0]
-        raise Invalid(
-            [*problems, Problem(f"spec.tasks.{first}.dependsOn", str(cycle), "remove one of these dependencies")]
-        ) from None
-    definition = Definition(spec, tasks, order, unknown, fragment)
-    problems.extend(check.expressions(definition))
-    if problems:
-        raise Invalid(problems)
-    return definition
+        return None, [*problems, found]
+    more = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown | vague)]
+    more += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
+    order, cycles = _ordered(lifecycle.dependencies(tasks))
+    vague = vague.union(*(cycle.tasks for cycle in cycles))
+    fragment = fragment or knock_on.hides(reading.left_out, "spec.params")
+    definition = Definition(spec, tasks, order, unknown | vague, fragment, vague)
+    more += [*map(_told, cycles), *check.expressions(definition)]
+    return definition, knock_on.without(problems, more, reading.left_out, tasks)
+
+
+def _ordered(dependencies: Mapping[str, set[str]]) -> tuple[Graph, list[Cycle]]:
+    """The graph, and the cycles that had to be broken for there to be one."""
+    cycles: list[Cycle] = []
+    kept = dependencies
+    while True:
+        try:
+            return graph(kept), cycles
+        except Cycle as cycle:
+            cycles.append(cycle)
+            if len(cycles) == CYCLES:
+                return graph({name: set() for name in kept}), cycles
+            members = set(cycle.tasks)
+            kept = {name: above - members if name in members else above for name, above in kept.items()}
+
+
+def _told(cycle: Cycle) -> Problem:
+    return Problem(f"spec.tasks.{cycle.tasks[0]}.dependsOn", str(cycle), "remove one of these dependencies")

@@ -46,6 +46,8 @@ class Definition:
     """Tasks of which little is known: their template is not at hand."""
     fragment: bool = False
     """Whether it is a part of a DAG that is not at hand: expressions may name more than there is."""
+    vague: frozenset[str] = frozenset()
+    """Tasks of which not all could be read: their expressions may name more than there is."""
 
     @cached_property
     def terms(self) -> dict[str, Terms]:
@@ -127,8 +129,9 @@ class Definition:
     def scope(self, task: str, item: bool = True, upstream: Callable[[str], bool] = _everything) -> Scope:
         """What the task's expressions may name; `item` is False for those that are evaluated before there are items."""
         for_each = self.tasks[task].for_each
+        vague = task in self.vague
         if for_each is None or not item:
-            return Scope(self.names, upstream, ends=bool(self.tasks[task].on_exit), fragment=self.fragment)
+            return Scope(self.names, upstream, ends=bool(self.tasks[task].on_exit), fragment=self.fragment, vague=vague)
         return Scope(
             self.names,
             upstream,
@@ -136,6 +139,7 @@ class Definition:
             counterpart=for_each.items_of or "",
             ends=bool(self.tasks[task].on_exit),
             fragment=self.fragment,
+            vague=vague,
         )
 
     def attempt_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
@@ -152,7 +156,14 @@ class Definition:
         could change later, for a task that has ended stays so."""
         body = self.tasks[task]
         declared = tuple((name, output.type) for name, output in body.outputs.items())
-        return Scope(self.names, lambda _: False, item=body.for_each is not None, own=declared, fragment=self.fragment)
+        return Scope(
+            self.names,
+            lambda _: False,
+            item=body.for_each is not None,
+            own=declared,
+            fragment=self.fragment,
+            vague=task in self.vague,
+        )
 
     @cached_property
     def final_scope(self) -> Scope:

@@ -94,6 +94,8 @@ class Scope:
     """What a sensor's poll has found."""
     fragment: bool = False
     """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
+    vague: bool = False
+    """Whether expressions may name tasks and items that are not known, since not all of the task could be read."""
 
     def variables(self, expression: str) -> cel.Variables:
         """The variables that an expression can mean: those of tasks it does not name are left out."""
@@ -101,7 +103,7 @@ class Scope:
         found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
         for task in self.tasks(expression):
             found += task.variables(task.name == self.counterpart)
-        if self.item or (self.fragment and names_item(expression)):
+        if self.item or ((self.fragment or self.vague) and names_item(expression)):
             found += [("item", "any"), ("index", "integer")]
         if self.ends:
             found += _ENDS
@@ -111,9 +113,10 @@ class Scope:
             found += [("iteration", "integer"), ("outputs", "object")]
             found += [(f"outputs.{name}", kind) for name, kind in self.own]
         found += self.answer
-        if self.fragment:
+        if self.fragment or self.vague:
             known = {name for name, _ in found}
-            found += [(name, "any") for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
+            named = [name for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
+            found += [(name, "any") for name in named if self.fragment or name.startswith("tasks.")]
         return tuple(found)
 
     def tasks(self, expression: str) -> list[TaskNames]:

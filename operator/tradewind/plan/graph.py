@@ -8,14 +8,14 @@ from tradewind.plan import pace
 
 
 class Cycle(ValueError):
-    """Tasks depend on each other in a circle. `tasks` names them in order, first and last the same."""
+    """Tasks depend on each other in a cycle. `tasks` names them in order, first and last the same."""
 
     def __init__(self, tasks: Sequence[str]) -> None:
         self.tasks = list(tasks)
-        super().__init__(f"tasks depend on each other in a circle: {self.shown()}")
+        super().__init__(f"tasks depend on each other in a cycle: {self.shown()}")
 
     def shown(self) -> str:
-        """The circle for people: `a -> b -> a`; long ones are cut in the middle."""
+        """The cycle for people: `a -> b -> a`; long ones are cut in the middle."""
         names = self.tasks if len(self.tasks) <= 12 else [*self.tasks[:6], "...", *self.tasks[-5:]]
         text = " -> ".join(names)
         return text if len(self.tasks) <= 12 else f"{text} ({len(self.tasks) - 1} tasks)"

@@ -13,6 +13,8 @@ class Problem:
     instead: str = ""
     source: str = ""
     """Where in a template it is, when `path` only says where that is used."""
+    unquoted: bool = False
+    """Whether it would be right in quotes; who knows how it is written can say so."""
 
     def __str__(self) -> str:
         more = f" ({self.source})" if self.source else ""

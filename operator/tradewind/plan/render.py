@@ -307,7 +307,7 @@ def _bad_link(ref: Ref, chain: tuple[Ref, ...], place: Place) -> Problem | None:
         return place.problem(what, f"use one of the whole cluster (cluster: true, a Cluster{ref.kind})")
     if ref in chain:
         circle = " -> ".join([known.name for known in chain[chain.index(ref) :]] + [ref.name])
-        return place.problem(f"templates use each other in a circle: {circle}", "remove one of these uses")
+        return place.problem(f"templates use each other in a cycle: {circle}", "remove one of these uses")
     if len(chain) >= DEPTH:
         shown = " -> ".join([known.name for known in chain] + [ref.name])
         return place.problem(f"more than {DEPTH} templates use each other: {shown}", "shorten the chain")
