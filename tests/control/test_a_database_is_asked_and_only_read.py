@@ -1,6 +1,7 @@
 """Sensors that ask a database: a real PostgreSQL server, where connections may go, and what is told when it refuses."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import pytest
 from cluster.postgres import Postgres, postgres
 from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.light import Light
+from tradewind.control.lookups import Lookups
 from tradewind.control.sqlprobe import LIMIT, Login, SqlProbe
 from tradewind.model.sensor import SqlPoll
 
@@ -42,7 +44,7 @@ async def ask(
 
     where = {"host": "127.0.0.1", "port": server.port, "database": server.database, "ssl_mode": "disable", **more}
     poll = SqlPoll(secret_name="s", query=query, **where)
-    return await SqlProbe(light, poll, "ns", parameters, login, LIMIT).ask()
+    return await SqlProbe(light, Lookups(), poll, "ns", parameters, login, LIMIT).ask()
 
 
 async def test_rows_are_objects_of_json_types(server: Postgres) -> None:
@@ -141,14 +143,16 @@ async def test_connections_go_only_where_requests_may(server: Postgres) -> None:
 async def test_a_name_is_resolved_once_so_that_it_cannot_mean_another_address_later(server: Postgres) -> None:
     resolved: list[str] = []
 
-    async def getaddrinfo(self: Any, host: str, port: int, **other: Any) -> list[Any]:
+    def getaddrinfo(host: str, port: int, *rest: Any, flags: int = 0) -> list[Any]:
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror("a name")
         resolved.append(host)
         if len(resolved) > 1:
             raise OSError("asked again")
         # One that may be asked, and one that may not.
         return [(2, 1, 6, "", (address, port)) for address in ("169.254.169.254", "127.0.0.1")]
 
-    with patch("asyncio.base_events.BaseEventLoop.getaddrinfo", getaddrinfo):
+    with patch("socket.getaddrinfo", getaddrinfo):
         assert (await ask(server, "SELECT 1", host="books.example"))["count"] == 1
     assert resolved == ["books.example"]
 

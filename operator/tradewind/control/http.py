@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from tradewind.control.light import Light, Network
+from tradewind.control.lookups import NAMESPACE, Lookups, Resolver
 from tradewind.control.turns import Turns
 from tradewind.model.bounded import NotJson, read_json
 from tradewind.plan.seats import Seats
@@ -122,6 +123,7 @@ class Sender:
 
     def __init__(self, light: Light) -> None:
         self._light = light
+        self.lookups = Lookups()
         self._turns = Turns(Seats(AT_ONCE, SHARE))
         self._session: aiohttp.ClientSession | None = None
 
@@ -173,9 +175,17 @@ class Sender:
 
     async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int) -> Answer:
         if self._session is None:
-            # A connection serves one request: what is left on one by a tenant never meets the request of another.
-            connector = aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=self._socket)
+            # A connection serves one request: what is left on one by a tenant never meets the request of another. Nor does anybody wait for
+            # a look-up of another namespace, which the connector's cache would have them do.
+            connector = aiohttp.TCPConnector(
+                limit=0,
+                force_close=True,
+                use_dns_cache=False,
+                resolver=Resolver(self.lookups),
+                socket_factory=self._socket,
+            )
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        NAMESPACE.set(namespace)
         hop = _Hop(self._address(request.url, namespace, request.signed), request.method, headers, request.body)
         for _ in range(REDIRECTS + 1):
             async with self._session.request(

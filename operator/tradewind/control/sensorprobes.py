@@ -99,7 +99,13 @@ class Probes:
         given = enumerate(poll.parameters)
         parameters = [renderer.tree(f"sensor.sql.parameters[{number}]", text) for number, text in given]
         probe = SqlProbe(
-            self._light, poll, asking.namespace, parameters, partial(self._login, poll, asking.namespace), *limit
+            self._light,
+            self._sender.lookups,
+            poll,
+            asking.namespace,
+            parameters,
+            partial(self._login, poll, asking.namespace),
+            *limit,
         )
         probe.host = self.server(sql_url(poll), asking.namespace)
         return probe

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.http import of_namespace, refusal
 from tradewind.control.light import Light
+from tradewind.control.lookups import Lookups
 from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.duration import seconds
 from tradewind.model.sensor import SqlPoll
@@ -47,13 +47,15 @@ class SqlProbe:
     def __init__(
         self,
         light: Light,
+        lookups: Lookups,
         poll: SqlPoll,
         namespace: str,
         parameters: Sequence[Any],
         login: Callable[[], Awaitable[Login]],
         limit: int = LIMIT,
     ) -> None:
-        self._light, self._poll, self._parameters, self._login, self._limit = light, poll, parameters, login, limit
+        self._light, self._lookups, self._namespace = light, lookups, namespace
+        self._poll, self._parameters, self._login, self._limit = poll, parameters, login, limit
         self._name = of_namespace(poll.host, namespace, light)
         self.host = f"{poll.host}:{poll.port}"
         self.what = f"the query of {self.host}/{poll.database}"
@@ -86,14 +88,10 @@ class SqlProbe:
 
     async def _addresses(self) -> list[str]:
         """Those of the host to which connections may be made: it is to them that they are, whatever the name means a moment later."""
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECTS):
-                found = await loop.getaddrinfo(self._name, self._poll.port, type=socket.SOCK_STREAM)
-        except TimeoutError:
-            raise Unanswered(f"{self._name}: its address is not told within {CONNECTS:g} s") from None
-        except (OSError, UnicodeError) as error:
-            raise Unanswered(f"{self._name}: {getattr(error, 'strerror', '') or error}") from None
+            found = await self._lookups.addresses(self._name, self._poll.port, self._namespace)
+        except OSError as error:
+            raise Unanswered(f"{self._name}: {error.strerror or error}") from None
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
         allowed = [address for address in addresses if not refusal(address, self._light)]
         if not allowed:
