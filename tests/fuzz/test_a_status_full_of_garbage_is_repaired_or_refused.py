@@ -77,7 +77,11 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
         good = (await see("good"))["metadata"]["uid"]
         assert set(runs.views) == {good}
         await runs.unreadable.say(uid)
-        (said,) = (await see("bad"))["status"]["conditions"]
+        said, ready, stalled = (await see("bad"))["status"]["conditions"]
+        assert [(item["type"], item["status"]) for item in (ready, stalled)] == [
+            ("Ready", "False"),
+            ("Stalled", "True"),
+        ]
         assert (said["type"], said["status"], said["reason"]) == ("Readable", "False", "StatusUnreadable")
         assert said["message"].startswith("status.attempts has a line that can't be read: 'by hand'")
         assert not runs.unreadable._found, "it is said once"

@@ -29,7 +29,7 @@ from tradewind.control.templates import rendered
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Forbidden
-from tradewind.kube.pod import HOW
+from tradewind.kube.pod import DAG, HOW
 from tradewind.kube.resources import (
     BACKFILLS,
     CLUSTER_POOLS,
@@ -278,7 +278,7 @@ def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str,
 def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
     """A DAGRun."""
     metadata: Object = {"name": name} if name else {"generateName": f"{dag[:57]}-"}
-    metadata["labels"] = {HOW: MANUAL}
+    metadata["labels"] = {DAG: dag, HOW: MANUAL}
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",

@@ -11,6 +11,7 @@ import orjson
 
 from tradewind import API_VERSION
 from tradewind.control.belonging import both_names, labels, owner
+from tradewind.control.conditions import readiness
 from tradewind.control.runstatus import between
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -127,7 +128,7 @@ class Approvals:
         if not (wrong := _forged(found, run, question)):
             return found
         if (found.get("status") or {}).get("outcome") != "Invalid":
-            await self._write(found, {"outcome": "Invalid", "message": wrong})
+            await self._write(found, "Invalid", wrong)
         return None
 
     def _left(self, body: Object, timeout: float | None) -> float | None:
@@ -146,8 +147,9 @@ class Approvals:
             outcome, message = "", summary(problems)[:1_024]
         if status.get("outcome") == "Expired" or (not outcome and late):
             outcome = "Expired"
-        wanted = {"outcome": outcome or "Pending", "message": message}
-        if any(status.get(name, "") != value for name, value in wanted.items()) and not await self._write(body, wanted):
+        said = (status.get("outcome"), status.get("message", ""), status.get("observedGeneration"))
+        wanted = (outcome or "Pending", message)
+        if said != (*wanted, body["metadata"].get("generation")) and not await self._write(body, *wanted):
             self.seen(body)  # It has changed meanwhile: look again.
             return None
         if not outcome:
@@ -155,9 +157,12 @@ class Approvals:
         who = {"by": spec.get("by", ""), "comment": spec.get("comment", ""), "answers": answers}
         return Decision(outcome, {"approved": outcome == "Approved", **who})
 
-    async def _write(self, body: Object, status: dict[str, str]) -> bool:
+    async def _write(self, body: Object, outcome: str, message: str) -> bool:
         """Writes the status, unless the object has changed; whether it did."""
         meta = body["metadata"]
+        generation = int(meta.get("generation") or 0)
+        ready = readiness(outcome, outcome, message, body.get("status") or {}, generation, self._clock())
+        status = {"outcome": outcome, "message": message, "observedGeneration": generation, "conditions": ready}
         patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": status}
         try:
             await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")

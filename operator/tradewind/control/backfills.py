@@ -207,14 +207,14 @@ class BackfillReconciler:
         known = self._known.get(key)
         if known is None or known.finished:
             return
-        valid = Validity(True, "Valid", "it can be done")
+        valid, reason = Validity(True, "Valid", "it can be done"), ""
         try:
             with flow(known.namespace, ("backfill", known.name)):
                 status = await self._advance(known)
         except Invalid as error:
             valid, status = Validity.of(error), {"phase": "Invalid", "message": str(error)}
         except (Waits, ExpressionError) as error:
-            status = {"phase": "Waiting", "message": str(error)}
+            status, reason = {"phase": "Waiting", "message": str(error)}, getattr(error, "reason", "")
             self.queue.add_after(key, LOOK_AGAIN)
         except ApiError:
             raise
@@ -222,7 +222,8 @@ class BackfillReconciler:
             log.error("backfill %s/%s", *key, exc_info=error)
             status = {"phase": "Waiting", "message": f"it can't go on: {type(error).__name__}: {error}"[:1_024]}
             self.queue.add_after(key, LOOK_AGAIN)
-        await self._write(known, {**valid.status(known.status, known.generation, self._clock()), **status})
+        told = (status["phase"], reason, status["message"])
+        await self._write(known, {**valid.status(known.status, known.generation, self._clock(), *told), **status})
         if status["phase"] not in FINISHED:
             self.queue.add_after(
                 key, STALE + SOON
@@ -235,7 +236,8 @@ class BackfillReconciler:
             raise spec
         facts = await self._dags.of(known.namespace, spec.dag)
         if facts is None:
-            raise Waits(f"there is no DAG {spec.dag!r} in namespace {known.namespace}: it goes on when that is applied")
+            words = f"there is no DAG {spec.dag!r} in namespace {known.namespace}: it goes on when that is applied"
+            raise Waits(words, "DAGNotFound")
         about = await self._occasions(known, spec)
         if problems := check(about.maker.spec, facts.params):
             raise Invalid(problems)

@@ -96,7 +96,7 @@ class Engine:
         self.events = EventSink(client, clock)
         revisions = Revisions(client)
         self.templates = Templates(client, whole=not namespaces)
-        self.pools = PoolReconciler(client)
+        self.pools = PoolReconciler(client, clock)
         self.history = HistoryReconciler(client, clock)
         self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered, clock)
         self.template_status = TemplateReconciler(client, self.templates, self.events, clock)

@@ -11,7 +11,7 @@ from tradewind.control.run import Run, read_run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists
 from tradewind.kube.fairqueue import Lane
-from tradewind.kube.pod import HOW, TRIGGER, TRIGGER_DEPTH
+from tradewind.kube.pod import DAG, HOW, TRIGGER, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.kube.writes import flow
 from tradewind.model.shown import shown
@@ -98,7 +98,7 @@ def body(trigger: Known, firing: Firing, found: Given) -> Object:
         "kind": "DAGRun",
         "metadata": {
             "name": run_name(trigger.name, firing.suffix),
-            "labels": {HOW: firing.how, TRIGGER: trigger.name, **depth},
+            "labels": {DAG: trigger.spec.dag, HOW: firing.how, TRIGGER: trigger.name, **depth},
             "annotations": annotations,
         },
         "spec": {name: value for name, value in spec.items() if value not in (None, "", {})},

@@ -2,9 +2,13 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
+from tradewind.control.conditions import readiness
 from tradewind.control.pools import PoolBook, status
+from tradewind.control.runstatus import difference
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS
@@ -19,11 +23,12 @@ COALESCE = 1.0
 class PoolReconciler:
     """Writes what the book says into the status of pools."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._clock = client, clock
         self.book: PoolBook | None = None
         self.queue: WorkQueue[PoolId] = WorkQueue("pool", lambda pool: pool[1])
-        self._known: dict[PoolId, dict[str, Any]] = {}
+        self._known: dict[PoolId, tuple[int, dict[str, Any]]] = {}
+        """Generation and status."""
         self._saved_at: dict[PoolId, float] = {}
 
     def seen(self, body: Object, deleted: bool) -> None:
@@ -35,7 +40,7 @@ class PoolReconciler:
             self._saved_at.pop(pool, None)
             self.queue.forget(pool)
         else:
-            self._known[pool] = body.get("status") or {}
+            self._known[pool] = _read(body)
             self.queue.add(pool)
 
     def changed(self, pool: PoolId) -> None:
@@ -50,22 +55,27 @@ class PoolReconciler:
 
     async def reconcile(self, pool: PoolId) -> None:
         """Writes the status if it says something new."""
-        before = self._known.get(pool)
-        if before is None or self.book is None:
+        if pool not in self._known or self.book is None:
             return
         now = asyncio.get_running_loop().time()
         due = self._saved_at.get(pool, float("-inf")) + COALESCE
         if now < due:
             self.queue.add_at(pool, due)
             return
-        after = status(self.book, pool)
-        if all(before.get(name) == value or (not value and not before.get(name)) for name, value in after.items()):
+        generation, before = self._known[pool]
+        ready = readiness("Active", "Active", "", before, generation, self._clock())
+        after = {**status(self.book, pool), "observedGeneration": generation, "conditions": ready}
+        if not (patch := difference(before, after)):
             return
         self._saved_at[pool] = now
         resource, namespace = (POOLS, pool[1]) if pool[0] == "Pool" else (CLUSTER_POOLS, None)
         try:
-            answer = await self._client.patch(resource, namespace, pool[2], {"status": after}, "status")
+            answer = await self._client.patch(resource, namespace, pool[2], {"status": patch}, "status")
         except NotFound:
             self._known.pop(pool, None)
             return
-        self._known[pool] = answer.get("status") or {}
+        self._known[pool] = _read(answer)
+
+
+def _read(body: Object) -> tuple[int, dict[str, Any]]:
+    return int(body["metadata"].get("generation") or 0), body.get("status") or {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind.control.status import Packed
 from tradewind.control.tidy import tidied
-from tradewind.kube.pod import ATTEMPT, BACKFILL, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
+from tradewind.kube.pod import ATTEMPT, BACKFILL, DAG, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.attempt import key
@@ -66,6 +66,8 @@ class Run:
     how: str = ""
     """What made it, and where that was a Trigger, or a Backfill of its ticks, the trigger's name."""
     maker: str = ""
+    labelled: bool = False
+    """Whether a label says of which DAG it is."""
     trigger_depth: int = 0
     """How many runs led to it, by triggers that follow runs."""
     backfills: frozenset[str] = NO_BACKFILLS
@@ -153,6 +155,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
         moment=_moment(spec["logicalDate"], created) if dated else created,
         queue=spec.get("queue") or "",
         how=(meta.get("labels") or {}).get(HOW, ""),
+        labelled=(meta.get("labels") or {}).get(DAG) == spec.get("dag"),
         maker=(meta.get("labels") or {}).get(TRIGGER, ""),
         trigger_depth=_number((meta.get("labels") or {}).get(TRIGGER_DEPTH)),
         backfills=_backfills(meta.get("labels") or {}),

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from tradewind.control import conditions
 from tradewind.control.observe import Ended
 from tradewind.control.revisions import Revision
 from tradewind.control.run import Run
@@ -47,18 +48,13 @@ def _started(run: Run, now: float) -> str:
 
 
 def condition(kind: str, holds: bool | None, reason: str, message: str, run: Run, now: float) -> Status:
-    """A condition; its transition time changes only with its status."""
-    status = "Unknown" if holds is None else str(holds)
-    before = next((item for item in run.status.get("conditions") or [] if item.get("type") == kind), None)
-    since = before["lastTransitionTime"] if before and before.get("status") == status else duration.stamp(now)
-    return {
-        "type": kind,
-        "status": status,
-        "reason": reason,
-        "message": message[:4_096],
-        "lastTransitionTime": since,
-        "observedGeneration": run.generation,
-    }
+    """A condition of a run."""
+    return conditions.condition(kind, holds, reason, message, run.status, run.generation, now)
+
+
+def _ready(phase: str, reason: str, message: str, run: Run, now: float) -> list[Status]:
+    """Ready is true once a run has succeeded."""
+    return conditions.readiness(phase, reason, message, run.status, run.generation, now)
 
 
 def queued(run: Run, reason: str, message: str, now: float) -> Status:
@@ -67,7 +63,10 @@ def queued(run: Run, reason: str, message: str, now: float) -> Status:
         "observedGeneration": run.generation,
         "phase": "Queued",
         "message": message,
-        "conditions": [condition("Started", False, reason, message, run, now)],
+        "conditions": [
+            condition("Started", False, reason, message, run, now),
+            *_ready("Queued", reason, message, run, now),
+        ],
     }
 
 
@@ -84,6 +83,7 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
             condition("Started", False, reason, message, run, now),
             condition("Progressing", False, phase, message, run, now),
             condition("Succeeded", False, reason, message, run, now),
+            *_ready(phase, reason, message, run, now),
         ],
     }
 
@@ -107,6 +107,7 @@ def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> S
             *kept,
             condition("Progressing", False, phase, message, run, now),
             condition("Succeeded", False, reason, message, run, now),
+            *_ready(phase, reason, message, run, now),
         ],
     }
 
@@ -143,6 +144,7 @@ def begun(
         "conditions": [
             condition("Started", True, "Started", f"bound to revision {revision.number}, {revision.name}", run, now),
             condition("Progressing", True, "Running", "", run, now),
+            *_ready("Running", "Running", "", run, now),
         ],
     }
 
@@ -194,18 +196,18 @@ def current(
     if run.reopened:
         status |= {"startedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
     kept = ("Started",) if asked and asked.edits else ("Started", "Edited")
-    conditions = [item for item in before.get("conditions") or [] if item["type"] in kept]
-    conditions.append(_progressing(run, plan, holds, now))
+    found = [item for item in before.get("conditions") or [] if item["type"] in kept]
+    progressing = _progressing(run, plan, holds, now)
+    found.append(progressing)
     if asked and asked.edits:
         words = summary(asked.problems) or asked.edits[-1].reason
-        conditions.append(
-            condition("Edited", not asked.problems, "Refused" if asked.problems else "Done", words, run, now)
-        )
+        found.append(condition("Edited", not asked.problems, "Refused" if asked.problems else "Done", words, run, now))
     if plan.phase in FINAL_PHASES:
         lasted = between(before.get("startedAt") or duration.stamp(now), duration.stamp(now))
         status |= {"finishedAt": duration.stamp(now), "duration": duration.text(lasted), "waiting": []}
-        conditions.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
-    status["conditions"] = conditions
+        found.append(condition("Succeeded", plan.phase == "Succeeded", plan.phase, plan.message, run, now))
+    found += _ready(plan.phase, progressing["reason"], progressing["message"], run, now)
+    status["conditions"] = found
     return status
 
 

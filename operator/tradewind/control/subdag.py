@@ -16,7 +16,7 @@ from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
-from tradewind.kube.pod import DEPTH, HOW, ROOT, TRIGGER_DEPTH
+from tradewind.kube.pod import DAG, DEPTH, HOW, ROOT, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
@@ -285,6 +285,7 @@ def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
             "name": name,
             "labels": {
                 **labels(run, start),
+                DAG: call.dag,
                 DEPTH: str(run.depth + 1),
                 ROOT: run.root or run.uid,
                 HOW: "parent",

@@ -39,7 +39,11 @@ STEP = 0.5
 
 
 class Waits(Exception):
-    """Something has to be mended before the trigger can fire. The message says what."""
+    """Something has to be mended before the trigger can fire. The message says what, the reason why in one word."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -256,7 +260,7 @@ class TriggerReconciler:
         try:
             look = await source.look(known)
         except Waits as error:
-            self._note(known, found, {"phase": "Waiting", "message": str(error)})
+            self._note(known, found, {"phase": "Waiting", "message": str(error)}, error.reason)
             self.queue.add_after(key, 10)
             return
         self._note(known, found, {"phase": "Active", "message": "", **look.status})
@@ -274,7 +278,7 @@ class TriggerReconciler:
         """Whether it does not fire now, whatever happens."""
         if facts is None:
             words = f"there is no DAG {known.spec.dag!r} in namespace {known.namespace}: it fires when that is applied"
-            self._note(known, found, {"phase": "Waiting", "message": words, "next": None})
+            self._note(known, found, {"phase": "Waiting", "message": words, "next": None}, "DAGNotFound")
         elif known.spec.suspend or facts.suspended:
             what = "it" if known.spec.suspend else f"DAG {known.spec.dag}"
             words = f"{what} is suspended; what happens meanwhile is not made up for"
@@ -283,12 +287,14 @@ class TriggerReconciler:
             return False
         return True
 
-    def _note(self, known: Known, found: Validity, status: dict[str, Any]) -> None:
-        """What the status is to say from now on."""
+    def _note(self, known: Known, found: Validity, status: dict[str, Any], reason: str = "") -> None:
+        """What the status is to say from now on. `reason` says in one word why it is in its phase, where the phase does not."""
         current = self._known.get(known.key)
         if current is None or current.uid != known.uid:
             return
-        valid = found.status(known.status, known.generation, self._clock())
+        phase = status["phase"]
+        why = "" if phase == "Active" else status["message"]  # What an active one did last is no matter of being ready.
+        valid = found.status(known.status, known.generation, self._clock(), phase, reason, why)
         if words := self._circle(known):
             circular = Validity(True, "CircleFound", words[:4_096])
             valid["conditions"].append(circular.condition("Circular", known.status, known.generation, self._clock()))

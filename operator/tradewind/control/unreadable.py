@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 from tradewind.control import runstatus
+from tradewind.control.conditions import READINESS, condition, readiness
 from tradewind.control.run import Run
 from tradewind.control.save import replaced
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Conflict, NotFound, Unavailable
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.model.condition import Condition
-from tradewind.model.duration import stamp
 from tradewind.plan.attempt import CANCELLED
 
 log = logging.getLogger(__name__)
 TYPE = "Readable"
 """The condition. It goes when the status is written anew."""
-NEEDED = frozenset({"type", "status", "reason"})
+REASON = "StatusUnreadable"
+NEEDED = frozenset({"type", "status", "reason", "lastTransitionTime"})
 
 
 class Unreadable:
@@ -43,15 +43,10 @@ class Unreadable:
         if uid not in self._found:
             return  # It was said meanwhile.
         run, words = found = self._found[uid]
-        said: dict[str, Any] = Condition(
-            type=TYPE,
-            status="False",
-            reason="StatusUnreadable",
-            message=words,
-            last_transition_time=stamp(self._clock()),
-            observed_generation=run.generation,
-        ).model_dump(by_alias=True)
-        conditions = [*(item for item in _conditions(run.status) if item["type"] != TYPE), said]
+        now, before = self._clock(), {"conditions": _conditions(run.status)}
+        kept = [item for item in before["conditions"] if item["type"] not in {TYPE, *READINESS}]
+        said = condition(TYPE, False, REASON, words, before, run.generation, now)
+        conditions = [*kept, said, *readiness("Failed", REASON, words, before, run.generation, now)]
         status = self._end(run, words) if run.cancelled else {**run.status, "conditions": conditions}
         try:
             await replaced(self._client, run, status)

@@ -1,9 +1,9 @@
-"""The condition Valid, of DAGs and templates."""
+"""The condition Valid, of everything that is written by people, and what it means for Ready."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.model.duration import stamp
+from tradewind.control.conditions import condition, readiness
 from tradewind.plan.define import TemplateNotFound
 from tradewind.plan.problem import Invalid
 
@@ -26,23 +26,21 @@ class Validity:
         """Of a check that broke: a fault of the product, but nothing can be made of such a document."""
         return cls(False, "Invalid", f"it can't be checked: {type(error).__name__}: {error}"[:1_024])
 
-    def status(self, before: Any, generation: int, now: float) -> dict[str, Any]:
-        """The fields of a status that say so."""
+    def status(
+        self, before: Any, generation: int, now: float, phase: str = "", reason: str = "", message: str = ""
+    ) -> dict[str, Any]:
+        """The fields of a status that say so. `phase`, and why it is so, where more than the check decides whether the object is ready."""
+        phase = (phase if self.holds else "") or ("Valid" if self.holds else "Invalid")
+        told = (reason or phase, message) if self.holds else (self.reason, self.message)
         return {
             "observedGeneration": generation,
-            "phase": "Valid" if self.holds else "Invalid",
-            "conditions": [self.condition("Valid", before, generation, now)],
+            "phase": phase,
+            "conditions": [
+                self.condition("Valid", before, generation, now),
+                *readiness(phase, *told, before, generation, now),
+            ],
         }
 
     def condition(self, kind: str, before: Any, generation: int, now: float) -> dict[str, Any]:
         """A condition of a status that says so."""
-        holds = str(self.holds)
-        old = next((item for item in before.get("conditions") or [] if item.get("type") == kind), None)
-        return {
-            "type": kind,
-            "status": holds,
-            "reason": self.reason,
-            "message": self.message,
-            "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == holds else stamp(now),
-            "observedGeneration": generation,
-        }
+        return condition(kind, self.holds, self.reason, self.message, before, generation, now)

@@ -7,6 +7,7 @@ import msgspec
 RUN_UID = "tradewind.dev/run-uid"
 RUN = "tradewind.dev/run"
 DAG = "tradewind.dev/dag"
+"""On a run too: of which DAG it is. On what belongs to a run: of which DAG that is."""
 TASK = "tradewind.dev/task"
 ITEM = "tradewind.dev/item"
 ATTEMPT = "tradewind.dev/attempt"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import Anything, Model, Name, ShortText, Text, crd, rule
+from tradewind.model.condition import Conditions
 from tradewind.model.value import Param
 
 Outcome = Literal["Pending", "Approved", "Rejected", "Expired", "Invalid"]
@@ -53,11 +54,15 @@ class ApprovalSpec(Model):
 class ApprovalStatus(Model):
     """What became of it."""
 
+    observed_generation: int = 0
+    """The generation that this status describes."""
     outcome: Outcome = "Pending"
     """Pending until there is a decision that can be accepted, or it is too late. Invalid: the operator did not ask this, or nobody decided
     it, and the run waits for another Approval."""
     message: ShortText = ""
     """What is wrong, if something is."""
+    conditions: Conditions = []
+    """Ready: whether it has been decided, or its time is over."""
 
 
 class Approval(Model):

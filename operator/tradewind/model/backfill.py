@@ -117,7 +117,8 @@ class BackfillStatus(Model):
     finished_at: Timestamp | None = None
     """When it was done."""
     conditions: Conditions = []
-    """Valid: whether it can be done and, if not, what to mend."""
+    """Valid: whether it can be done and, if not, what to mend. Ready: whether all is done; with Stalled or Reconciling while it is
+    false."""
 
 
 class Backfill(Model):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import Model, Name, ShortText, crd, rule
+from tradewind.model.condition import Conditions
 from tradewind.model.kubeobject import LabelSelector
 
 PoolKind = Literal["Pool", "ClusterPool"]
@@ -73,6 +74,8 @@ class PoolUser(Model):
 class PoolStatus(Model):
     """Who holds and who waits, as counted from live pods."""
 
+    observed_generation: int = 0
+    """The generation that this status describes."""
     used: int = 0
     """Slots held."""
     waiting: int = 0
@@ -81,6 +84,8 @@ class PoolStatus(Model):
     """Some of those that hold slots."""
     waiters: Annotated[list[PoolUser], Field(max_length=20)] = []
     """The next ones in turn."""
+    conditions: Conditions = []
+    """Ready: whether the operator limits tasks by it."""
 
 
 class Pool(Model):

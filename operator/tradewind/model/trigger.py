@@ -113,7 +113,8 @@ class TriggerStatus(Model):
     sensor: SensorStatus | None = None
     """How far its sensor has come."""
     conditions: Conditions = []
-    """Valid: whether it can fire and, if not, what to mend."""
+    """Valid: whether its spec is right and, if not, what to mend. Ready: whether it fires, or is suspended; with Stalled or Reconciling
+    while it is false."""
 
 
 class Trigger(Model):
