@@ -1,6 +1,10 @@
-"""Prometheus metrics. Never a label per run, task or DAG: those are unbounded."""
+"""Prometheus metrics. Never a label per run or task: those are unbounded. Of DAGs so many have labels as control/dagmetrics.py allows."""
+
+from platform import python_version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+
+from tradewind import __version__
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
@@ -14,6 +18,7 @@ EVENTS = CollectorRegistry()
 ProcessCollector(registry=EVENTS)
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+HOURS = (10, 60, 300, 900, 3600, 14400, 86400)
 LONG = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
 
 task_latency = Histogram(
@@ -41,6 +46,44 @@ run_duration = Histogram(
     "From a run's start to its end, by final phase.",
     ["phase"],
     buckets=LONG,
+    registry=REGISTRY,
+)
+DAG = ("dag_namespace", "dag")
+"""Not `namespace`, which Prometheus sets to that of the operator."""
+dag_runs = Counter(
+    "tradewind_dag_runs",
+    "Runs that have ended, by DAG and final phase. DAGs beyond the limit are counted together, as _other.",
+    [*DAG, "phase"],
+    registry=REGISTRY,
+)
+dag_run_duration = Histogram(
+    "tradewind_dag_run_duration_seconds",
+    "From the start of a run that succeeded to its end, by DAG.",
+    DAG,
+    buckets=HOURS,
+    registry=REGISTRY,
+)
+dag_last_success = Gauge(
+    "tradewind_dag_last_success_timestamp_seconds",
+    "When the DAG's last run that succeeded has ended, in epoch seconds.",
+    DAG,
+    registry=REGISTRY,
+)
+dag_last_failure = Gauge(
+    "tradewind_dag_last_failure_timestamp_seconds",
+    "When the DAG's last run that failed has ended, in epoch seconds.",
+    DAG,
+    registry=REGISTRY,
+)
+dag_success_due = Gauge(
+    "tradewind_dag_success_due_timestamp_seconds",
+    "By when the next run has to succeed for the DAG's expectSuccessWithin, in epoch seconds.",
+    DAG,
+    registry=REGISTRY,
+)
+dags_unlabelled = Gauge(
+    "tradewind_dags_unlabelled",
+    "DAGs without series of their own, because there are more than the limit allows.",
     registry=REGISTRY,
 )
 trigger_latency = Histogram(
@@ -169,8 +212,12 @@ events_certificate_expiry = Gauge(
     "When the certificate of the endpoint for events ends, in epoch seconds; 0 without one.",
     registry=EVENTS,
 )
-for shared in (api_requests, api_duration):
+build_info = Gauge(
+    "tradewind_build_info", "1; the labels say which version runs.", ["version", "python"], registry=REGISTRY
+)
+build_info.labels(__version__, python_version()).set(1)
+for shared in (api_requests, api_duration, build_info):
     ADMISSION.register(shared)
 EVENTS.register(watch_last_event)
-for shared in (api_requests, api_duration, trigger_latency, occasions):
+for shared in (api_requests, api_duration, build_info, trigger_latency, occasions):
     EVENTS.register(shared)

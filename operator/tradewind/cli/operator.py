@@ -15,6 +15,7 @@ from tradewind import metrics
 from tradewind.cli.options import DURATION
 from tradewind.cli.process import end_within, process, start_logging
 from tradewind.control.app import Operator, Options
+from tradewind.control.dagmetrics import Limits
 from tradewind.control.health import illness, readiness
 from tradewind.control.light import Light
 from tradewind.control.probes import serve
@@ -103,6 +104,21 @@ GRACE, REST = 20.0, 5.0
     show_default=True,
     help="Computing time that one pass of a run may take: a run that needs more goes on in turns with others.",
 )
+@click.option(
+    "--metrics-dags",
+    type=click.IntRange(0, 10_000),
+    default=Limits().total,
+    show_default=True,
+    help="How many DAGs have metrics of their own; the runs of the others are counted together.",
+)
+@click.option(
+    "--metrics-dags-per-namespace",
+    "namespace_dags",
+    type=click.IntRange(0, 10_000),
+    default=Limits().of_namespace,
+    show_default=True,
+    help="How many of each namespace.",
+)
 @process
 def command(
     namespaces: tuple[str, ...],
@@ -118,6 +134,8 @@ def command(
     within: tuple[str, ...],
     evaluation: float,
     budget: float,
+    metrics_dags: int,
+    namespace_dags: int,
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
@@ -137,6 +155,7 @@ def command(
         shards=shards,
         evaluation=evaluation,
         budget=budget,
+        dag_metrics=Limits(metrics_dags, namespace_dags),
         light=Light(
             requests=not http_in_pods,
             allowed=allowed,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind import metrics
+from tradewind.control.dagmetrics import DAGMetrics, Limits
 from tradewind.control.engine import Engine
 from tradewind.control.evaluation.host import BUDGET, Host
 from tradewind.control.evaluation.workers import DEADLINE, Evaluator
@@ -43,6 +44,8 @@ class Options:
     """Seconds of computing that one expression may take, where it is not a matter of microseconds."""
     budget: float = BUDGET
     """Seconds of computing that one pass of a run may take before others go first."""
+    dag_metrics: Limits = Limits()
+    """How many DAGs have metrics of their own."""
     image: str = field(default_factory=lambda: os.environ.get("TRADEWIND_IMAGE", "tradewind"))
 
 
@@ -125,7 +128,15 @@ class Operator:
         options = self._options
         host = Host(Evaluator(options.evaluation), options.budget)
         return Engine(
-            self.client, options.namespaces, options.image, options.identity, owned, options.light, time.time, host
+            self.client,
+            options.namespaces,
+            options.image,
+            options.identity,
+            owned,
+            options.light,
+            time.time,
+            host,
+            DAGMetrics(options.dag_metrics),
         )
 
     def _listen(self) -> None:

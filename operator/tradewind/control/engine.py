@@ -12,6 +12,7 @@ from tradewind.control.assetupdates import AssetUpdates
 from tradewind.control.backfills import BackfillReconciler
 from tradewind.control.census import count
 from tradewind.control.completions import Completions
+from tradewind.control.dagmetrics import DAGMetrics
 from tradewind.control.dags import DAGReconciler
 from tradewind.control.evaluation.host import Host, Refusing
 from tradewind.control.evaluation.workers import Evaluator
@@ -89,8 +90,10 @@ class Engine:
         light: Light = USUAL,
         clock: Callable[[], float] = time.time,
         host: Host | None = None,
+        dag_metrics: DAGMetrics | None = None,
     ) -> None:
         """`clock` tells epoch seconds. `host` runs what tenants size, by default one of the engine's own."""
+        self._dag_metrics = dag_metrics or DAGMetrics()
         self.host = host or Host(Evaluator())
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
         self.events = EventSink(client, clock)
@@ -178,12 +181,14 @@ class Engine:
                 await self.objects.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
+                self._dag_metrics.clear()
             for task in running:
                 if task.done() and not task.cancelled():
                     task.result()
 
     def _rendered(self, namespace: str, dag: str, spec: Any) -> None:
         self.history.spec_seen(namespace, dag, spec)
+        self._dag_metrics.spec_seen(namespace, dag, spec)
         self.revisions.spec_seen(namespace, dag, spec)
         self.triggers.dags.spec_seen(namespace, dag, spec)
         self.backfills.dag_seen(namespace, dag)
@@ -196,6 +201,7 @@ class Engine:
     def _phase_changed(self, run: Run) -> None:
         self.runs.subdags.seen(run)
         self.dags.run_seen(run)
+        self._dag_metrics.run_seen(run)
         self.triggers.run_seen(run)
         if self.posted.seen(run):
             self.triggers.wake((run.namespace, run.maker))
@@ -205,6 +211,7 @@ class Engine:
 
     def _run_deleted(self, run: Run) -> None:
         self.runs.subdags.seen(run, deleted=True)
+        self._dag_metrics.run_seen(run, deleted=True)
         self.triggers.run_seen(run, deleted=True)
         self.backfills.run_seen(run, deleted=True)
         self.facts.seen(run, deleted=True)
@@ -331,6 +338,7 @@ class Engine:
             return
         self.dags.seen(body, deleted)
         self.history.dag_seen(body, deleted)
+        self._dag_metrics.dag_seen(body, deleted)
         self.revisions.dag_seen(body, deleted)
         self.triggers.dags.seen(body, deleted)
         self.backfills.dag_seen(namespace, name)

@@ -89,6 +89,9 @@ class DAGSpec(Model):
     """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
     history: History = History()
     """How many runs are kept after their end, and how long. A hundred of each outcome when absent."""
+    expect_success_within: Duration | None = None
+    """How long after the end of a run that succeeded the next one has to have succeeded: when it is over, the alert
+    TradewindDAGNotSucceeded fires, e.g. 26h for a DAG that runs daily. No such alert when absent, nor while the DAG is suspended."""
     revision_history_limit: Annotated[int, Field(ge=0, le=1_000)] = 10
     """How many revisions are kept beside the current one, the newest, and those that runs use: to look at, and to roll back to."""
     produces: Annotated[list[Produces], Field(max_length=16)] = []
