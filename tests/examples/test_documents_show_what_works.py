@@ -23,7 +23,7 @@ PAGES = {
     for path in [*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "README.md"]
 }
 BLOCKS = [
-    pytest.param(page, document, id=f"{page}-{document['metadata']['name']}")
+    pytest.param(page, document, id=f"{page}-{document['metadata'].get('name', 'generated')}")
     for page, documents in PAGES.items()
     for document in documents
 ]
@@ -36,7 +36,7 @@ def test_the_documents_have_manifests() -> None:
 @pytest.mark.parametrize(("page", "document"), BLOCKS)
 def test_a_manifest_in_the_documents_is_valid(page: str, document: dict[str, Any]) -> None:
     """With the templates that the same page shows."""
-    shown = {Ref(other["kind"], other["metadata"]["name"]): other["spec"] for other in PAGES[page]}
+    shown = {Ref(other["kind"], other["metadata"].get("name", "")): other["spec"] for other in PAGES[page]}
     match document["kind"]:
         case "DAG":
             define(document["spec"], shown.get)
