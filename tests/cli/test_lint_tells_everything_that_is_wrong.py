@@ -36,7 +36,11 @@ def test_all_examples_are_without_mistakes() -> None:
             "4:51",
             "spec.tasks.a.podTemplate.spec.contaners: a pod has no such field",
         ),
-        (document("DAG", "No_Name", "{tasks: {a: {image: x}}}"), "3:12", "metadata.name: not a name"),
+        (
+            document("DAG", "No_Name", "{tasks: {a: {image: x}}}"),
+            "3:12",
+            "metadata.name: 'No_Name' is not a name; use lower-case",
+        ),
         (document("DAG", "n" * 64, "{tasks: {a: {image: x}}}"), "3:12", "64 characters; use at most 63"),
         (document("DAGRun", "r", "{}"), "4:1", "spec.dag: required"),
         (
@@ -82,8 +86,8 @@ def test_all_examples_are_without_mistakes() -> None:
             "takes 256 KiB",
         ),
         (document("DAG", "d", f"{{params: {{a: {{default: {'[' * 100}{']' * 100}}}}}}}"), "4:37", "64 levels deep"),
-        (document("DAGG", "d", "{}"), "2:1", "kind 'DAGG' is not one of DAG"),
-        ("kind: DAG\nmetadata: [x]\n", "1:1", "apiVersion None: a DAG has tradewind.dev/v1alpha1"),
+        (document("DAGG", "d", "{}"), "2:1", "kind: 'DAGG' is not known; did you mean DAG?"),
+        ("kind: DAG\nmetadata: [x]\n", "1:1", "apiVersion: required; write tradewind.dev/v1alpha1"),
         ("a: 1\n b: 2", "2:3", "not YAML"),
         ("a: 1\na: 2", "2:1", "'a' is there twice"),
     ],
@@ -147,7 +151,9 @@ def test_every_file_is_looked_at_and_programs_get_json(tmp_path: Path) -> None:
 def test_objects_of_others_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n---\n- 1\n")
     done = lint(tmp_path)
-    assert done.exit_code == 0 and "no manifests of Tradewind found" in done.stderr
+    assert done.exit_code == 1 and "no manifests of Tradewind found" in done.stderr
+    (tmp_path / "dag.yaml").write_text(document("DAG", "d", "{tasks: {a: {image: x}}}"))
+    assert lint(tmp_path).exit_code == 0
 
 
 def test_standard_input_is_a_file_too() -> None:
@@ -164,7 +170,7 @@ def of(namespace: str, text: str) -> str:
     [
         ("a", "{namespaces: [a]}", False),
         ("b", "{namespaces: [a]}", True),
-        ("b", "{namespaceSelector: {matchLabels: {x: y}}}", False),
+        ("b", "{namespaceSelector: {matchLabels: {x: z}}}", False),
         ("", "{namespaces: [a]}", False),
     ],
 )

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tradewind.cli.manifest import BadManifest, load
+from tradewind.cli.document import BadManifest
+from tradewind.cli.manifest import load
 from tradewind.cli.shelf import Shelf
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\n"
@@ -22,7 +23,7 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a: [1\nb: 2", "f.yaml:2: not YAML: expected ',' or ']'"),
+        ("a: [1\nb: 2", "f.yaml:2: not YAML: ] is missing: what begins on line 1 is not closed"),
         ("a: 1\n b: 2", "f.yaml:2: not YAML"),
         ("a: 1\n\tb: 2", "f.yaml:2: not YAML"),
         ("", "f.yaml: empty"),
@@ -31,11 +32,11 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
         ("- 1", "f.yaml:1: not a Kubernetes object"),
         (
             "kind: Pod\napiVersion: v1\nmetadata: {name: x}",
-            "f.yaml:1: kind 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, Trigger, Backfill, TaskTemplate",
+            "f.yaml:1: kind: 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, Trigger, Backfill, TaskTemplate",
         ),
         (
             "kind: DAG\napiVersion: v1\nmetadata: {name: x}",
-            "f.yaml:2: apiVersion 'v1': a DAG has tradewind.dev/v1alpha1",
+            "f.yaml:2: apiVersion: 'v1' is not that of a DAG; write tradewind.dev/v1alpha1",
         ),
         ("kind: DAG\napiVersion: tradewind.dev/v1alpha1\nspec: {}", "metadata.name: required"),
         (HEAD + "spec:\n  tasks:\n    a: {image: x}\n    a: {image: y}", "f.yaml:7: 'a' is there twice"),

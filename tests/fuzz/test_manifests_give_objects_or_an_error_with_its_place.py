@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tradewind import API_VERSION
 from tradewind.cli import lint
-from tradewind.cli.manifest import BadManifest, parse
+from tradewind.cli.document import BadManifest
+from tradewind.cli.manifest import parse
 
 from fuzz.garbage import JSON, nearly, tries
 from fuzz.targets import linted, manifest
@@ -34,7 +35,6 @@ SAID = [
     ("? {a: b}\n: 1", "a key is a text here"),
     ("a: " + "9" * 5_000, "a number of 5000 characters"),
     ("a: 0x" + "f" * 5_000, "a number of 5002 characters"),
-    ("a: " + ":".join(["59"] * 20_000), "a number of 59999 characters"),
     ("a: 9223372036854775808", "an integer of more than 64 bits"),
     ("a: .nan", "no number in JSON"),
     ("a: 1.0e+999", "no number in JSON"),
@@ -43,10 +43,10 @@ SAID = [
     ("a: !!binary aGVsbG8=", "none of JSON's"),
     ("a: !!set {b, c}", "none of JSON's"),
     ("a: !!omap [b: 1]", "none of JSON's"),
-    ("a: !!python/object:os.system x", "not YAML: could not determine a constructor"),
+    ("a: !!python/object:os.system x", "not YAML: a tag that no manifest has"),
     ('a: "\\ud800"', "half of a surrogate pair"),
-    ('a: "\\U7fffffff"', "not YAML: found invalid Unicode character escape code"),
-    ("a: \0", "not YAML: unacceptable character"),
+    ('a: "\\U7fffffff"', "not YAML: an escape of a character that there is not"),
+    ("a: \0", "not YAML: a control character; remove it"),
     ("a: 1\na: 2", "'a' is there twice"),
     ("x" * 10_000_000, "10.0 MB; a Kubernetes object has at most 1.5 MB"),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tradewind.cli.manifest import Document
+from tradewind.cli.document import Document
 from tradewind.control.followers import topics_of
 from tradewind.model.pool import PoolAllow
 from tradewind.model.trigger import TriggerSpec

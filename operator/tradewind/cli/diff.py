@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from tradewind.cli import manifest
-from tradewind.cli.manifest import Document
+from tradewind.cli.document import Document
 from tradewind.cli.options import cluster, connects
 from tradewind.cli.recorded import Past, Recorded, living, past
 from tradewind.cli.run import RESOURCES

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from tradewind import API_VERSION, GROUP
-from tradewind.cli.manifest import KINDS, BadManifest, Document, Refusal, parse, refused
+from tradewind.cli.document import KINDS, BadManifest, Document, Refusal
+from tradewind.cli.identity import identified, ours
+from tradewind.cli.manifest import EMPTY, parse
 from tradewind.cli.options import OUTPUT
 from tradewind.cli.review import review
 from tradewind.cli.terminal import say, say_json
@@ -19,26 +20,16 @@ ENDINGS = (".yaml", ".yml", ".json")
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...")
 @OUTPUT
 def command(paths: tuple[str, ...], output: str) -> None:
-    """Check DAGs, templates, DAGRuns and Pools in files (`-`: standard input) and folders. Other objects in them are passed over. Exit code
-    1: something is wrong."""
-    documents: list[Document] = []
-    found: list[Refusal] = []
-    for path in files(paths):
-        try:
-            read = parse(path)
-        except BadManifest as error:
-            found += error.refusals
-            continue
-        for document in read:
-            if not _ours(document):
-                continue
-            if wrong := refused(document):
-                found.append(wrong)
-            else:
-                documents.append(document)
+    """Check DAGs, templates, triggers and the other kinds of Tradewind in files (`-`: standard input) and folders. Objects of other kinds
+    are passed over. Exit code 1: something is wrong, or there is nothing to check."""
+    found, documents, others = _read(paths)
     reviewed = review(documents)
     found = sorted(found + reviewed.refusals, key=_place)
-    notes = sorted(reviewed.notes, key=_place)
+    nothing = not documents and not found
+    if nothing:
+        found = others or [Refusal(path, 0, 0, "no manifests (*.yaml, *.yml, *.json) in this folder") for path in paths]
+    places = {_place(item) for item in found}
+    notes = sorted((note for note in reviewed.notes if _place(note) not in places), key=_place)
     if output == "json":
         data = {
             "manifests": len(documents),
@@ -51,8 +42,32 @@ def command(paths: tuple[str, ...], output: str) -> None:
             say(f"{_shown(item)}: {item.message}")
         for item in notes:
             say(f"{_shown(item)}: note: {item.message}", err=True)
-        say(_conclusion(len(documents), found), err=True)
+        say(_conclusion(len(documents), found, nothing), err=True)
     sys.exit(1 if found else 0)
+
+
+def _read(paths: tuple[str, ...]) -> tuple[list[Refusal], list[Document], list[Refusal]]:
+    """What is wrong with files and with what their documents say that they are; the documents; and why others are passed over."""
+    found: list[Refusal] = []
+    documents: list[Document] = []
+    others: list[Refusal] = []
+    for path in files(paths):
+        try:
+            read = parse(path)
+        except BadManifest as error:
+            found += error.refusals
+            continue
+        if not read:
+            others.append(Refusal(path, 0, 0, EMPTY))
+        for document in read:
+            meant, problems = identified(document)
+            if not ours(document):
+                others += map(document.told, problems)
+                continue
+            found += map(document.told, problems)
+            if meant.kind in KINDS:
+                documents.append(meant)
+    return found, documents, others
 
 
 def files(paths: tuple[str, ...]) -> Iterator[str]:
@@ -64,16 +79,6 @@ def files(paths: tuple[str, ...]) -> Iterator[str]:
             )
         else:
             yield path
-
-
-def _ours(document: Document) -> bool:
-    """Whether it is one of Tradewind's objects, or wants to be."""
-    if not isinstance(document.body, dict):
-        return False
-    kinds = [kind for kind, version in KINDS.items() if version == API_VERSION]
-    return str(document.body.get("apiVersion")).startswith(f"{GROUP}/") or (
-        document.body.get("kind") in kinds and "apiVersion" not in document.body
-    )
 
 
 def _place(item: Refusal) -> tuple[str, int, int]:
@@ -88,8 +93,10 @@ def _data(item: Refusal) -> dict[str, str | int]:
     return {"file": item.source, "line": item.line, "column": item.column, "message": item.message}
 
 
-def _conclusion(documents: int, found: list[Refusal]) -> str:
+def _conclusion(documents: int, found: list[Refusal], nothing: bool) -> str:
     checked = f"{documents} manifest{'s' if documents != 1 else ''} of Tradewind checked"
+    if not documents and nothing:
+        return "no manifests of Tradewind found: nothing is checked"
     if not found:
-        return f"{checked}: nothing is wrong" if documents else "no manifests of Tradewind found"
+        return f"{checked}: nothing is wrong"
     return f"{checked}: {len(found)} problem{'s' if len(found) > 1 else ''}"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tradewind.cli.manifest import BadManifest
+from tradewind.cli.document import BadManifest
 from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect

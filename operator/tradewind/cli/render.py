@@ -6,8 +6,10 @@ import click
 import yaml
 
 from tradewind import API_VERSION
+from tradewind.cli.document import BadManifest, Refusal
+from tradewind.cli.identity import identified
 from tradewind.cli.lint import files
-from tradewind.cli.manifest import BadManifest, Refusal, parse, refused
+from tradewind.cli.manifest import parse
 from tradewind.cli.options import OUTPUT, cluster, connects, settled
 from tradewind.cli.readable import Readable
 from tradewind.cli.shelf import Shelf, problems
@@ -68,7 +70,7 @@ async def _here(name: str | None, sources: tuple[str, ...]) -> list[Object]:
         document
         for source in files(sources)
         for document in parse(source)
-        if isinstance(document.body, dict) and refused(document) is None
+        if isinstance(document.body, dict) and not identified(document)[1]
     ]
     shelf = Shelf(documents)
     dags = [document for document in documents if document.kind == "DAG" and name in (None, document.name)]

@@ -1,12 +1,12 @@
 """What is wrong with documents, taken together: a DAG knows its templates and a run its DAG's params when those are among them."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tradewind.cli import misreadings
 from tradewind.cli.beside import circles, not_allowed
-from tradewind.cli.manifest import Document, Refusal
+from tradewind.cli.document import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control.review import User, against, pod_problems
 from tradewind.control.review import review as reviewed
@@ -15,10 +15,6 @@ from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Problem
 
-SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-"""What Kubernetes takes for the name of an object. Source: the Kubernetes documentation, "Object Names and IDs"."""
-LONGEST = 63
-"""Characters of a name: names become label values and parts of pod names."""
 Key = tuple[str, str]
 """Namespace, empty where the manifest names none, and name of a DAG."""
 
@@ -38,7 +34,7 @@ def review(documents: Sequence[Document]) -> Review:
     users: list[tuple[Document, User]] = []
     for document in documents:
         with _checked(document, found):
-            problems = list(_metadata(document))
+            problems: list[Problem] = []
             if document.kind == "DAG" or document.kind in TEMPLATES:
                 looked = shelf.look(document)
                 found.notes += unknown(document, looked.rendering)
@@ -52,17 +48,18 @@ def review(documents: Sequence[Document]) -> Review:
                 problems += result.problems
                 if isinstance(result.content, User) and not result.problems:
                     users.append((document, result.content))
-            found.refusals += [document.refusal(problem.path, str(problem)) for problem in problems]
+            found.refusals += [document.told(problem) for problem in problems]
+            found.notes += map(document.told, misreadings.notes(document.node))
     for document, problem in not_allowed(documents, known):
-        found.refusals.append(document.refusal(problem.path, str(problem)))
+        found.refusals.append(document.told(problem))
     triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
     for document, problem, ends in circles(triggers, known):
-        (found.notes if ends else found.refusals).append(document.refusal(problem.path, str(problem)))
+        (found.notes if ends else found.refusals).append(document.told(problem))
     for document, spec in users:
         dag = known.get((document.namespace, spec.dag))
         with _checked(document, found):
             for problem in against(dag.spec.params, spec) if dag else ():
-                found.refusals.append(document.refusal(problem.path, str(problem)))
+                found.refusals.append(document.told(problem))
     return found
 
 
@@ -73,17 +70,4 @@ def _checked(document: Document, found: Review) -> Iterator[None]:
         yield
     except Exception as error:
         words = f"can't be checked, which is a fault of Tradewind's own ({type(error).__name__}: {error})"
-        found.refusals.append(document.refusal("", words[:1_024]))
-
-
-def _metadata(document: Document) -> Iterator[Problem]:
-    """Fields beside metadata and spec, and the object's name."""
-    for field in document.body.keys() - {"apiVersion", "kind", "metadata", "spec", "status"}:
-        yield Problem(str(field), "unknown field", "an object has apiVersion, kind, metadata and spec")
-    field = "name" if document.body["metadata"].get("name") else "generateName"
-    name = document.name if field == "name" else document.name.removesuffix("-")
-    if not SUBDOMAIN.fullmatch(name):
-        words = "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends"
-        yield Problem(f"metadata.{field}", "not a name", words)
-    elif len(document.name) > LONGEST:
-        yield Problem(f"metadata.{field}", f"{len(document.name)} characters", f"use at most {LONGEST}")
+        found.refusals.append(document.told(Problem("", words[:1_024])))

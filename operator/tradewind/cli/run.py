@@ -14,9 +14,9 @@ import orjson
 from tradewind import API_VERSION
 from tradewind.cli import manifest
 from tradewind.cli.ask import complete
+from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.cli.follow import follow, print_logs
 from tradewind.cli.localapprovals import approvals
-from tradewind.cli.manifest import BadManifest, Document, Refusal
 from tradewind.cli.options import OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.cli.reading import of_kind

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.cli.manifest import BadManifest, Document, Refusal
+from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.kube.resources import TEMPLATES
 from tradewind.plan.define import checked
 from tradewind.plan.definition import Definition
@@ -77,9 +77,9 @@ def unknown(document: Document, rendering: Rendering) -> Iterator[Refusal]:
     """A note for each template that is not here."""
     for ref, place in rendering.missing.items():
         problem = place.problem(f"{ref} is not among these manifests", "what comes from it is not checked")
-        yield document.refusal(problem.path, str(problem))
+        yield document.told(problem)
 
 
 def problems(document: Document, found: Iterable[Problem]) -> BadManifest:
     """An error that points at each problem's line."""
-    return BadManifest(*(document.refusal(problem.path, str(problem)) for problem in found))
+    return BadManifest(*(document.told(problem) for problem in found))

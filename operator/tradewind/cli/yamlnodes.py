@@ -1,10 +1,12 @@
 """What YAML can say and a Kubernetes object can't, refused before anything follows it: such a file may be short and mean too much."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, ClassVar
 
 import yaml
+
+from tradewind.cli import yamlscalars
 
 DEEPEST = 200
 """Levels of lists and mappings, aliases followed. The parser itself would fall over some thousands."""
@@ -71,14 +73,14 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _check_keys(node: yaml.MappingNode) -> None:
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise Unfit("a key is a text here, not a list or a mapping", key.start_mark)
         _check_text(key)
-        if key.value in seen:
-            raise Unfit(f"{key.value!r} is there twice: remove one", key.start_mark)
-        seen.add(key.value)
+        if (first := seen.get(key.value)) is not None:
+            raise Unfit(f"{key.value!r} is there twice, first on line {first}; remove one", key.start_mark)
+        seen[key.value] = key.start_mark.line + 1
 
 
 def _check_text(node: yaml.ScalarNode) -> None:
@@ -92,11 +94,15 @@ def _check_text(node: yaml.ScalarNode) -> None:
 
 
 class JSONConstructor(yaml.constructor.SafeConstructor):
-    """Makes of nodes what JSON has a word for, dates as they are written, and refuses the rest with its place."""
+    """Makes of nodes what kubectl makes of them, and refuses with its place what JSON has no word for."""
 
     yaml_constructors: ClassVar[dict[Any, Any]] = {
         **yaml.constructor.SafeConstructor.yaml_constructors,
         "tag:yaml.org,2002:timestamp": yaml.constructor.SafeConstructor.construct_yaml_str,
+        yamlscalars.BOOL: lambda self, node: yamlscalars.boolean(self.construct_scalar(node)),
+        yamlscalars.INT: lambda self, node: yamlscalars.integer(self.construct_scalar(node)),
+        yamlscalars.MERGE: yaml.constructor.SafeConstructor.construct_yaml_str,
+        yamlscalars.FLOAT: lambda self, node: yamlscalars.fraction(self.construct_scalar(node)),
     }
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -112,3 +118,16 @@ class JSONConstructor(yaml.constructor.SafeConstructor):
         if isinstance(value, bytes | set) or node.tag in ("tag:yaml.org,2002:omap", "tag:yaml.org,2002:pairs"):
             raise Unfit(f"the type {node.tag.rpartition(':')[2]} is none of JSON's", node.start_mark)
         return value
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping, whose keys are texts as they are written. Raises Unfit."""
+        if not isinstance(node, yaml.MappingNode):
+            return super().construct_mapping(node, deep)
+        self.flatten_mapping(node)
+        mapping: dict[Hashable, Any] = {}
+        for key, value in node.value:
+            if key.tag == yamlscalars.NULL:
+                raise Unfit("null is no key; write it in quotes", key.start_mark)
+            self.construct_object(key, True)  # Raises Unfit for what is no key.
+            mapping[key.value] = self.construct_object(value, deep)
+        return mapping

@@ -18,7 +18,9 @@ class Problem:
 
     def __str__(self) -> str:
         more = f" ({self.source})" if self.source else ""
-        return f"{self.path}: {self.what}" + (f"; {self.instead}" if self.instead else "") + more
+        return (
+            (f"{self.path}: " if self.path else "") + self.what + (f"; {self.instead}" if self.instead else "") + more
+        )
 
 
 class Invalid(ValueError):
