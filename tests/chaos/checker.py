@@ -15,7 +15,7 @@ from .bounds import broken_bounds
 from .expectation import expected
 from .history import PODS, RUNS, Execution, History
 from .makers import broken_makers, made_anew, replaced, without
-from .scenario import Scenario
+from .scenario import Scenario, item_of
 
 Executions = Mapping[str, list[Execution]]
 """Of a run, by task or item."""
@@ -40,6 +40,7 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     executions = history.of(run)
     yield from _never_doubled(history, executions)
     yield from _only_what_should(scenario, executions)
+    yield from _each_its_item(scenario, executions)
     yield from _in_order(scenario, history, executions)
     yield from _of_any(scenario, history, left, run)
     body = left.get(f"{RUNS}/{run}")
@@ -87,6 +88,15 @@ def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[st
     wanted = {key for name in ran if not scenario.tasks[name].silent for key in scenario.keys(name)}
     for key in executions.keys() - wanted:
         yield f"{key} ran, which was not to run"
+
+
+def _each_its_item(scenario: Scenario, executions: Executions) -> Iterator[str]:
+    """An item is the same one whichever process makes its pod."""
+    for name, task in scenario.tasks.items():
+        for index in range(task.items if task.does == "pod" else 0):
+            for item in executions.get(f"{name}[{index}]", ()):
+                if item.item != item_of(task, index):
+                    yield f"{item.pod} ran for item {item.item}, and should have for {item_of(task, index)}"
 
 
 def _in_order(scenario: Scenario, history: History, executions: Executions) -> Iterator[str]:

@@ -72,6 +72,8 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
         changed = replace(changed, concurrency=chance.choice(["Allow", "Enqueue", "Forbid", "Replace"]))
     if chance.random() < 0.2:
         changed = replace(changed, kept=chance.choice([0, 1]))
+    if chance.random() < 0.5:
+        changed = replace(changed, tasks={name: replace(task, keyed=True) for name, task in changed.tasks.items()})
     tasks = {name: _called_again(task, chance) if task.does == "dag" else task for name, task in changed.tasks.items()}
     return _beside(replace(changed, tasks=tasks), chance)
 

@@ -33,6 +33,8 @@ class Execution:
     code: int | None = None
     """Exit code of a container that came to its end; None of one that was killed, or still runs. 0 or 1 of a request."""
 
+    item: str = ""
+    """What its pod was told that it is for, of an item of a fan-out."""
     forced: bool = False
     """Its pod was removed by force: nobody can know that it is alive."""
 

@@ -14,6 +14,7 @@ from tradewind.local.apiserver.store import Event, Object
 from tradewind.plan.attempt import key
 
 from .history import PODS, Execution, History
+from .scenario import ITEM as ITEM_VARIABLE
 
 NOTICED = 0.4
 """Seconds at most until a kubelet acts on what has changed."""
@@ -131,9 +132,9 @@ class Nodes:
             if body is not None and body["metadata"].get("deletionTimestamp"):
                 self._do.store.remove(PODS, body)
             return
-        await self._container(
-            place, Execution(*who, int(labels[ATTEMPT]), meta["name"], meta["uid"], node.name, 0), chance
-        )
+        execution = Execution(*who, int(labels[ATTEMPT]), meta["name"], meta["uid"], node.name, 0)
+        execution.item = _told(pod)
+        await self._container(place, execution, chance)
 
     async def _free(self, chance: Random) -> Node:
         while True:
@@ -245,3 +246,9 @@ class Nodes:
 
     def _on(self, node: Node) -> list[Object]:
         return [body for body in self._do.store.list(PODS) if body["spec"].get("nodeName") == node.name]
+
+
+def _told(pod: Object) -> str:
+    """What a pod's variable says that it is for."""
+    env = pod["spec"]["containers"][0].get("env") or ()
+    return next((str(entry.get("value")) for entry in env if entry["name"] == ITEM_VARIABLE), "")

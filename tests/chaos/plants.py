@@ -16,7 +16,7 @@ from tradewind.control.pools import PoolBook
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.informer import PodInformer
 from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan import gate, history
+from tradewind.plan import cel, gate, history, programs
 
 from .scenario import Scenario
 
@@ -148,6 +148,15 @@ def one_is_enough() -> Iterator[None]:
         return gate.Verdict.RUN if verdict is None and counts.succeeded else verdict
 
     with _instead(gate, "decide", decide):
+        yield
+
+
+@plant(
+    "maps have the order of whoever goes over them",
+    lambda scenario: any(task.keyed and task.items > 1 and task.does == "pod" for task in scenario.tasks.values()),
+)
+def any_order() -> Iterator[None]:
+    with _instead(programs, "in_key_order", lambda tree: b""), _instead(cel, "programs", cel.programs.fresh()):
         yield
 
 

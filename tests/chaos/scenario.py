@@ -14,6 +14,8 @@ BACKOFF = {"initial": "1s", "factor": 1, "max": "5s"}
 EVERY = 20
 """Seconds between ticks."""
 DAY = 86_400
+ITEM = "ITEM"
+"""The variable that tells a pod its item."""
 NEXT_DOOR = "next-door"
 """Another namespace, and the only task there."""
 OUTSIDE = "http://outside.test/$[[ run.name ]]/$[[ run.uid ]]/{name}/{index}/$[[ run.attempt ]]"
@@ -43,6 +45,8 @@ class Task:
     """Of the pool."""
     calls: int = 0
     """Retries of a sub-DAG, beside those of the task within."""
+    keyed: bool = False
+    """Whether the items are the keys of a map, which the engine of expressions goes over in another order each time."""
 
     @property
     def silent(self) -> bool:
@@ -203,6 +207,7 @@ class Scenario:
             body["pools"] = [{"name": "p", "kind": self.pool_kind, "slots": task.slots}]
         if task.items:
             body["forEach"] = _items(task)
+            body["env"] = {ITEM: "$[[ item ]]"}
         return body
 
     def _spec(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,8 +231,16 @@ def _next_door(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "metadata": {**body["metadata"], "namespace": NEXT_DOOR}}
 
 
+def item_of(task: Task, index: int) -> str:
+    """What an item's pod is told that it is for."""
+    return f"k{index}" if task.keyed else str(index)
+
+
 def _items(task: Task) -> dict[str, Any]:
-    return {"range": {"stop": task.items}, "failFast": False}
+    if not task.keyed:
+        return {"range": {"stop": task.items}, "failFast": False}
+    entries = ", ".join(f"'{item_of(task, index)}': {index}" for index in reversed(range(task.items)))
+    return {"items": f"$[[ {{{entries}}}.map(key, key) ]]", "failFast": False}
 
 
 def _url(name: str, task: Task) -> str:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.plan import cel
-from tradewind.plan.bounds import LARGEST
 from tradewind.plan.expression import Names, Scope, TaskNames, compile_in, retry_rule, search, trigger
+from tradewind.plan.sizes import LARGEST
 
 from fuzz.garbage import JSON, MAPS, tries
 from fuzz.targets import expression

@@ -62,7 +62,8 @@ def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
 
 def checked(value: Any, *, name: str = "", nul: bool = True) -> Any:
     """The value as plain data: objects with text keys, lists, texts, booleans, integers of 64 bits, finite fractions and null,
-    at most MAX_DEPTH levels and MAX_VALUES values. Points in time become RFC 3339 text, durations text such as `1h30m0s`.
+    at most MAX_DEPTH levels and MAX_VALUES values. A fraction that is whole becomes an integer, as it does where the API server stores it:
+    what is read back after a restart is what was there before. Points in time become RFC 3339 text, durations text such as `1h30m0s`.
 
     What is plain data already is not copied. `nul` says whether texts may contain the character U+0000. Raises OutOfBounds, and nothing
     else."""
@@ -72,6 +73,18 @@ def checked(value: Any, *, name: str = "", nul: bool = True) -> Any:
         return _Walk(nul).plain(value, 0)
     except _Found as found:
         raise OutOfBounds(_path(name, found.steps), found.problem) from None
+
+
+def in_key_order(value: Any) -> Any:
+    """Plain data with its objects in the order of their keys; itself where they are."""
+    if isinstance(value, dict):
+        found = {key: in_key_order(value[key]) for key in sorted(value)}
+        same = all(one is other for one, other in zip(found, value, strict=True))
+        return value if same and all(found[key] is value[key] for key in value) else found
+    if isinstance(value, list):
+        items = [in_key_order(item) if isinstance(item, dict | list) else item for item in value]
+        return value if all(one is other for one, other in zip(items, value, strict=True)) else items
+    return value
 
 
 class _Found(Exception):
@@ -110,7 +123,7 @@ def _fits(value: Any) -> bool:
                 if item or depth + 1 >= MAX_DEPTH:
                     stack.append((item, depth + 1))
             elif kind is float:
-                if not math.isfinite(item):
+                if not math.isfinite(item) or item.is_integer():
                     return False
             elif kind is not bool and item is not None:
                 return False
@@ -136,7 +149,7 @@ class _Walk:
             case float():
                 if not math.isfinite(value):
                     raise _Found("is no finite number")
-                return float(value)
+                return int(value) if value.is_integer() and _LEAST <= value <= _MOST else float(value)
             case dict() | list():
                 return self._container(value, depth)
             case datetime():

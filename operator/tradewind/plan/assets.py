@@ -44,7 +44,7 @@ def update_of_run(ledger: Ledger, index: int, produces: Produces, now: float) ->
     """What a run that succeeds made. Raises NoUpdate."""
 
     def value(text: str) -> Any:
-        return evaluate(text, ledger.definition.final_scope, ledger.run.values(), ledger.of_task)
+        return evaluate(text, ledger.definition.final_scope, ledger.values_of_run, ledger.of_task)
 
     return _told(f"spec.produces[{index}]", produces, value, "", now)
 

@@ -5,53 +5,23 @@ The engine bounds the turns of all loops (10,000) and nothing else: neither how 
 """
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
+from tradewind.plan.celrewrite import ARITHMETIC, KEYS
 from tradewind.plan.celtree import Call, Const, Ident, Literal, Loop, Node, Select
+from tradewind.plan.sizes import ELEMENT, NUMBER, SCALAR, Size, larger
 
-LARGEST = 128 * 2**20
-"""Bytes that an expression may come to, at most."""
 TURNS = 10_000
 """Turns of all loops, after which the engine gives up."""
-ELEMENT = 16
-"""Bytes of an element of a list in the engine."""
 JOINED = 40
 """Bytes of an element of a list that `+` makes of two."""
-SCALAR = 16
-"""Bytes of a number, and of the text of one."""
 _STEP, _CONVERTED, _REGEX = 0.3, 0.15, 300_000.0
 """Microseconds: of a node in a turn; of an element or key that the engine is given; of a regular expression that has to be compiled."""
 _COPIED, _SEARCHED, _MATCHED, _COMPARED = 0.003, 0.004, 0.05, 0.002
 """Microseconds per byte: that `+` copies; that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
-KEPT, LARGE, FEW = 64, 4_096, 16
-"""Sizes that are kept, of values with more bytes than that, since many expressions look at params; elements that are measured one by one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large a value is at most. `bytes` counts all that is in it, `length` its elements, or the bytes of a text."""
-
-    bytes: float
-    length: float = 0.0
-    item: "Size | None" = None
-    """Of the largest of its elements."""
-    text: bool = False
-    loose: bool = False
-    """Whether all that is known is that everything in it is no larger than itself."""
-
-    @property
-    def inside(self) -> "Size":
-        """What its elements are at most."""
-        return self if self.loose else self.item or NUMBER
-
-
-NUMBER = Size(SCALAR)
-_SCALARS = {int, float, bool, type(None)}
+_CALLED, _TAKEN = 3.0, 4.0
+"""Microseconds of a call of one of our own functions; how much larger than in the engine its arguments are within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,83 +33,6 @@ class Bound:
     copies: float
     time: float
     result: Size
-
-
-class Sizes:
-    """Measures values, and keeps the sizes of large ones by identity: nobody changes a value that was handed to an expression."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[int, tuple[Any, Size]] = OrderedDict()
-
-    def of(self, value: Any) -> Size:
-        """The size of plain data."""
-        match value:
-            case str():
-                return _text(len(value) if value.isascii() else 4 * len(value))
-            case list() | tuple() | Mapping():
-                return self._of_many(value)
-            case bytes() | bytearray():
-                return _text(len(value))
-        return NUMBER
-
-    def _of_many(self, value: Any) -> Size:
-        known = self._kept.get(id(value))
-        if known and known[0] is value:
-            return known[1]
-        size = self._of_map(value) if isinstance(value, Mapping) else self._of_list(value)
-        if size.bytes > LARGE:
-            self._kept[id(value)] = (value, size)
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return size
-
-    def _of_map(self, value: Mapping[Any, Any]) -> Size:
-        if len(value) > FEW:
-            return _of_many([_json(value)], len(value))
-        sizes = [self.of(part) for pair in value.items() for part in pair]  # A loop over a map goes over its keys.
-        return _of_many(sizes, len(value))
-
-    def _of_list(self, value: Sequence[Any]) -> Size:
-        kinds = set(map(type, value))
-        if kinds <= _SCALARS:
-            return Size(SCALAR + (ELEMENT + SCALAR) * float(len(value)), float(len(value)), NUMBER)
-        if kinds == {str}:
-            width = 1 if all(map(str.isascii, value)) else 4
-            total = (ELEMENT + SCALAR) * len(value) + width * sum(map(len, value))
-            return Size(float(total), float(len(value)), _text(width * max(map(len, value))))
-        return _of_many([self.of(item) for item in value] if len(value) <= FEW else [*map(_json, value)], len(value))
-
-
-def _text(length: int) -> Size:
-    return Size(SCALAR + float(length), float(length), None, True)
-
-
-def _of_many(items: list[Size], length: int) -> Size:
-    """The size of a value with so many elements, of which all that is in them is measured."""
-    if not items:
-        return Size(SCALAR)
-    total, largest = float(SCALAR), items[0]
-    for item in items:
-        total += ELEMENT + item.bytes
-        largest = item if item.bytes > largest.bytes and item.loose else _larger(largest, item)
-    return Size(total, float(length), largest)
-
-
-def _json(value: Any) -> Size:
-    """The size of anything in any of its parts, by how long it is as JSON: quickly, and not exactly."""
-    try:
-        raw = orjson.dumps(value)
-    except (TypeError, ValueError):
-        return Size(2.0 * LARGEST, 2.0 * LARGEST, None, True, True)
-    size = float(len(raw))
-    return Size(size + ELEMENT * (raw.count(b",") + 1), size, None, True, True)
-
-
-def _larger(one: Size, other: Size) -> Size:
-    if one.loose or other.loose:
-        return Size(max(one.bytes, other.bytes), max(one.length, other.length), None, True, True)
-    item = one.item if other.item is None else other.item if one.item is None else _larger(one.item, other.item)
-    return Size(max(one.bytes, other.bytes), max(one.length, other.length), item, one.text or other.text)
 
 
 SizeOf = Callable[[str, tuple[str, ...]], Size | None]
@@ -201,7 +94,7 @@ class _Counting:
     def _literal(self, node: Literal, items: list[Size], turns: float) -> Size:
         largest = items[0] if items else None
         for item in items[1:]:
-            largest = _larger(largest, item) if largest else item
+            largest = larger(largest, item) if largest else item
         self.memory += ELEMENT * (len(items) + 1) * turns
         total = SCALAR + sum(ELEMENT + item.bytes for item in items)
         return Size(total, len(items) / (2 if node.is_map else 1), largest)
@@ -254,6 +147,28 @@ def _sum(_: Call, args: list[Size]) -> _Counted:
     return result.length * _COPIED, JOINED * (result.length + 2) + _texts(one, other), result
 
 
+def _joined(node: Call, args: list[Size]) -> _Counted:
+    """`+` by a function of ours."""
+    time, memory, result = _sum(node, args)
+    return time + taken(args), memory + _TAKEN * result.bytes, result
+
+
+def _computed(_: Call, args: list[Size]) -> _Counted:
+    return taken(args), 0.0, NUMBER
+
+
+def _keys(_: Call, args: list[Size]) -> _Counted:
+    """The keys of a map, sorted."""
+    map_ = args[0]
+    return taken(args) + map_.length, _TAKEN * map_.bytes, Size(map_.bytes, map_.length, map_.inside)
+
+
+def taken(args: list[Size]) -> float:
+    """Microseconds of calling one of our own functions, which takes all that is in its arguments."""
+    size = sum(arg.bytes for arg in args)
+    return _CALLED + size * _COPIED + size / ELEMENT * 2 * _CONVERTED
+
+
 def _texts(one: Size, other: Size) -> float:
     """Bytes that `+` copies where either may be a text."""
     return one.length + other.length if one.text or other.text else 0.0
@@ -261,8 +176,8 @@ def _texts(one: Size, other: Size) -> float:
 
 def _either(one: Size, other: Size) -> Size | None:
     if one.loose or other.loose:
-        return _larger(one.inside, other.inside)
-    return _larger(one.item, other.item) if one.item and other.item else one.item or other.item
+        return larger(one.inside, other.inside)
+    return larger(one.item, other.item) if one.item and other.item else one.item or other.item
 
 
 def _read(_: Call, args: list[Size]) -> _Counted:
@@ -317,7 +232,7 @@ def _indexed(_: Call, args: list[Size]) -> _Counted:
 
 
 def _chosen(_: Call, args: list[Size]) -> _Counted:
-    return 0.0, 0.0, _larger(args[1], args[2])
+    return 0.0, 0.0, larger(args[1], args[2])
 
 
 def _itself(_: Call, args: list[Size]) -> _Counted:
@@ -344,6 +259,9 @@ _FUNCTIONS: dict[str, Callable[[Call, list[Size]], _Counted]] = {
     "@in": _within,
     "_[_]": _indexed,
     "_?_:_": _chosen,
+    KEYS: _keys,
+    ARITHMETIC["_+_"]: _joined,
+    **dict.fromkeys((ARITHMETIC[operator] for operator in ("_-_", "_*_", "_/_")), _computed),
     "dyn": _itself,
 }
 """Every function and operator of the engine's standard library. Others cost more than anybody knows."""

@@ -13,6 +13,7 @@ from cel_expr_python import cel
 
 from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
+from tradewind.plan.functions import settled
 from tradewind.plan.pace import Evaluation
 from tradewind.plan.program import Program
 from tradewind.plan.programs import Programs, Variables
@@ -68,7 +69,7 @@ def _functions() -> list[Any]:
             ],
         )
         for name, test in _TESTS.items()
-    ]
+    ] + [*settled.declarations()]
 
 
 def _environment(variables: Variables) -> Any:

@@ -5,17 +5,16 @@ those of `cel/expr/syntax.proto` and `cel/expr/checked.proto`. Comments, layout 
 is said about a tree can be fooled by how the expression was written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from struct import unpack
-from typing import Any
+
+from tradewind.plan.wire import Fields, field, integer, packed, unpacked
 
 _ID, _CONST, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _LOOP = 2, 3, 4, 5, 6, 7, 8, 9
 _CHILDREN = {_SELECT: {1}, _CALL: {1, 3}, _LIST: {1}, _LOOP: {2, 4, 5, 6, 7}}
 """The fields of each kind of node that hold nodes; entries of a struct hold two each."""
 _ENTRY = {3, 4}
 _CHECKED_REFERENCES, _CHECKED_EXPR = 2, 4
-Fields = list[tuple[int, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +90,13 @@ class Tree:
 
 def read(serialized: bytes) -> Tree:
     """The tree of what `Expression.serialize()` gives. The engine parses no more than 32 levels."""
-    checked = bytes(dict(_fields(serialized))[2])
+    checked = bytes(dict(unpacked(serialized))[2])
     names: dict[int, str] = {}
     root = b""
-    for number, value in _fields(checked):
+    for number, value in unpacked(checked):
         if number == _CHECKED_REFERENCES:
-            entry = dict(_fields(value))
-            names[entry[1]] = dict(_fields(entry[2])).get(1, b"").decode()
+            entry = dict(unpacked(value))
+            names[entry[1]] = dict(unpacked(entry[2])).get(1, b"").decode()
         elif number == _CHECKED_EXPR:
             root = value
     return Tree(_node(root, names), checked)
@@ -130,23 +129,23 @@ def rewritten(tree: Tree, names: Mapping[int, str], root: int | None = None) -> 
     """What the engine can make an expression of: the tree, or the part of it below `root`, with each of the nodes in `names` (by id)
     replaced by a variable of that name."""
     out = bytearray()
-    for number, value in _fields(tree.checked):
+    for number, value in unpacked(tree.checked):
         if number == _CHECKED_EXPR:
-            out += _bytes(number, _replaced(value if root is None else _found(value, root), names))
-        elif number != _CHECKED_REFERENCES or dict(_fields(value))[1] not in names:
-            out += _bytes(number, value) if isinstance(value, bytes) else _integer(number, value)
+            out += packed(number, _replaced(value if root is None else _found(value, root), names))
+        elif number != _CHECKED_REFERENCES or dict(unpacked(value))[1] not in names:
+            out += field(number, value)
     for id_, name in names.items():
-        out += _bytes(_CHECKED_REFERENCES, _integer(1, id_) + _bytes(2, _bytes(1, name.encode())))
-    return _bytes(1, b"type.googleapis.com/cel.expr.CheckedExpr") + _bytes(2, bytes(out))
+        out += packed(_CHECKED_REFERENCES, integer(1, id_) + packed(2, packed(1, name.encode())))
+    return packed(1, b"type.googleapis.com/cel.expr.CheckedExpr") + packed(2, bytes(out))
 
 
 def _node(raw: bytes, names: Mapping[int, str]) -> Node:
     id_, kind, fields = 0, _CONST, Fields()
-    for number, value in _fields(raw):
+    for number, value in unpacked(raw):
         if number == _ID:
             id_ = value
         else:
-            kind, fields = number, _fields(value)
+            kind, fields = number, unpacked(value)
     first = dict(reversed(fields))
 
     def node(number: int) -> Node:
@@ -166,7 +165,7 @@ def _node(raw: bytes, names: Mapping[int, str]) -> Node:
             return Literal(id_, tuple(_node(v, names) for number, v in fields if number == 1), False)
         case 8:
             entries = [v for number, v in fields if number == 2]
-            items = [part for entry in entries for number, part in _fields(entry) if number in _ENTRY]
+            items = [part for entry in entries for number, part in unpacked(entry) if number in _ENTRY]
             return Literal(id_, tuple(_node(item, names) for item in items), True)
         case 9:
             variables = tuple(first[number].decode() for number in (1, 8) if first.get(number))
@@ -192,98 +191,50 @@ def _found(raw: bytes, root: int) -> bytes:
     stack = [raw]
     while stack:
         raw = stack.pop()
-        fields = _fields(raw)
+        fields = unpacked(raw)
         if (_ID, root) in fields:
             return raw
         for kind, value in fields:
             if kind in _CHILDREN:
-                stack += [part for number, part in _fields(value) if number in _CHILDREN[kind]]
+                stack += [part for number, part in unpacked(value) if number in _CHILDREN[kind]]
             elif kind == _STRUCT:
-                entries = [part for number, part in _fields(value) if number == 2]
-                stack += [part for entry in entries for number, part in _fields(entry) if number in _ENTRY]
+                entries = [part for number, part in unpacked(value) if number == 2]
+                stack += [part for entry in entries for number, part in unpacked(entry) if number in _ENTRY]
     raise KeyError(root)
+
+
+def rebuilt(raw: bytes, visit: Callable[[bytes], bytes]) -> bytes:
+    """The message of a node, with what `visit` makes of the messages of the nodes right below it."""
+    out = b""
+    for kind, value in unpacked(raw):
+        if kind in _CHILDREN:
+            out += packed(kind, _visited(value, _CHILDREN[kind], visit))
+        elif kind == _STRUCT:
+            parts = (
+                (number, _visited(part, _ENTRY, visit) if number == 2 else part) for number, part in unpacked(value)
+            )
+            out += packed(kind, b"".join(field(number, part) for number, part in parts))
+        else:
+            out += field(kind, value)
+    return out
+
+
+def _visited(raw: bytes, numbers: set[int], visit: Callable[[bytes], bytes]) -> bytes:
+    return b"".join(field(number, visit(value) if number in numbers else value) for number, value in unpacked(raw))
+
+
+def id_of(raw: bytes) -> int:
+    """The id of a node, from its message."""
+    return next((value for number, value in unpacked(raw) if number == _ID), 0)
 
 
 def _replaced(raw: bytes, names: Mapping[int, str]) -> bytes:
     """A node's message, with those in `names` replaced."""
-    fields = _fields(raw)
-    id_ = next((value for number, value in fields if number == _ID), 0)
-    if id_ in names:
-        return _integer(_ID, id_) + _bytes(_IDENT, _bytes(1, names[id_].encode()))
-    out = b""
-    for kind, value in fields:
-        if kind in _CHILDREN:
-            out += _bytes(kind, _mapped(value, _CHILDREN[kind], names))
-        elif kind == _STRUCT:
-            out += _bytes(kind, b"".join(_entry(number, part, names) for number, part in _fields(value)))
-        else:
-            out += _bytes(kind, value) if isinstance(value, bytes) else _integer(kind, value)
-    return out
 
+    def visit(raw: bytes) -> bytes:
+        id_ = id_of(raw)
+        if id_ in names:
+            return integer(_ID, id_) + packed(_IDENT, packed(1, names[id_].encode()))
+        return rebuilt(raw, visit)
 
-def _entry(number: int, value: Any, names: Mapping[int, str]) -> bytes:
-    if number != 2:
-        return _bytes(number, value) if isinstance(value, bytes) else _integer(number, value)
-    return _bytes(number, _mapped(value, _ENTRY, names))
-
-
-def _mapped(raw: bytes, numbers: set[int], names: Mapping[int, str]) -> bytes:
-    """A message with what is in the fields of these numbers, which are nodes, replaced."""
-    out = b""
-    for number, value in _fields(raw):
-        if number in numbers:
-            value = _replaced(value, names)
-        out += _bytes(number, value) if isinstance(value, bytes) else _integer(number, value)
-    return out
-
-
-# Protobuf's wire format, as far as these messages use it.
-
-
-def _fields(raw: bytes) -> Fields:
-    """The fields of a message: integers of varints, bytes of all else."""
-    at, found = 0, Fields()
-    while at < len(raw):
-        key, at = _varint(raw, at)
-        match key & 7:
-            case 0:
-                value, at = _varint(raw, at)
-                found.append((key >> 3, value))
-            case 1:
-                found.append((key >> 3, unpack("<d", raw[at : at + 8])[0]))
-                at += 8
-            case 2:
-                size, at = _varint(raw, at)
-                found.append((key >> 3, raw[at : at + size]))
-                at += size
-            case wire:
-                raise ValueError(f"wire type {wire}")
-    return found
-
-
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = raw[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _written(number << 3 | 2) + _written(len(value)) + value
-
-
-def _integer(number: int, value: int) -> bytes:
-    return _written(number << 3) + _written(value)
-
-
-def _written(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return visit(raw)

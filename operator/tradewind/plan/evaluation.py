@@ -1,16 +1,20 @@
 """Evaluating a compiled expression: refused before it may take too much memory, long lists in pieces, and what may take long elsewhere."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
-from tradewind.model.bounded import OutOfBounds, checked
+from tradewind.model.bounded import OutOfBounds, checked, in_key_order
 from tradewind.plan import pace
-from tradewind.plan.bounds import LARGEST, Bound, Size, Sizes, bound
+from tradewind.plan.bounds import Bound, bound
+from tradewind.plan.celrewrite import ARITHMETIC
 from tradewind.plan.celtree import Ident, Node, Select
 from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.program import Program, check_zone, named, pruned
+from tradewind.plan.sizes import LARGEST, Size, Sizes
 
 LIGHT_TIME, LIGHT_MEMORY = 2_000.0, 8 * 2**20
 """Microseconds and bytes that an evaluation may take where it is asked for: others may take long."""
@@ -19,12 +23,28 @@ FEW_BYTES = 4_096
 PIECE = 100
 """Elements of a list that `map` and `filter` go over at once: the engine makes the list that they give anew at every turn, and keeps all
 of them, which for ten thousand elements comes to more than a gigabyte."""
+_MIXED = re.compile(r"No matching overloads found : _[-+*/]_\((int64|uint64|double), (int64|uint64|double)\)")
+_OURS = {name: operator for operator, name in ARITHMETIC.items()}
 _sizes = Sizes()
 Values = Mapping[str, Any]
 
 
 def run(program: Program, values: Values) -> Any:
-    """The value as plain data. Raises ExpressionError."""
+    """The value as plain data, its objects in the order of their keys. Raises ExpressionError."""
+    return _mixing(_run, program, values)
+
+
+def _mixing(evaluate: Callable[[Program, Values], Any], program: Program, values: Values) -> Any:
+    """The value; where whole numbers met fractions, by arithmetic that takes both."""
+    try:
+        return evaluate(program, values)
+    except ExpressionError as error:
+        if not _MIXED.search(error.problem) or program.mixing is None:
+            raise
+        return evaluate(program.mixing, values)
+
+
+def _run(program: Program, values: Values) -> Any:
     given = {name: values[name] for name in program.names if name in values}
     if program.plain and sum(_sizes.of(value).bytes for value in given.values()) <= FEW_BYTES:
         return _evaluated(program, program.engine, given)
@@ -37,7 +57,7 @@ def run(program: Program, values: Values) -> Any:
         return host.evaluate(pace.Evaluation(program.expression, program.variables, given, found.time))
     if narrow is not None and found.memory <= LIGHT_MEMORY:
         return _evaluated(program, program.narrowed[1], narrow)
-    return in_place(program, given, found if narrow is None else None)
+    return _in_place(program, given, found if narrow is None else None)
 
 
 def _zone(program: Program, zone: Node, given: Values) -> Any:
@@ -74,8 +94,12 @@ def _narrowed(program: Program, given: Values) -> Values | None:
     return {**found, **{name: given[name] for name in named(program.narrowed[0]) if name in given}}
 
 
-def in_place(program: Program, given: Values, found: Bound | None = None) -> Any:
+def in_place(program: Program, given: Values) -> Any:
     """The value, worked out here. Raises ExpressionError."""
+    return _mixing(_in_place, program, given)
+
+
+def _in_place(program: Program, given: Values, found: Bound | None = None) -> Any:
     found = found or _bound(program.tree.root, given)
     if program.loops and found.memory > LIGHT_MEMORY:
         return _in_pieces(program, given)
@@ -174,7 +198,9 @@ def _evaluated(program: Program, engine: Any, given: Values, room: "_Room | None
         raise ExpressionError(program.expression, _cleaned(str(value.plain_value())))
     try:
         plain = value.plain_value() if room is None else room.take(value)
-        return plain if kind in ("BOOL", "DOUBLE", "INT") and plain == plain else checked(plain, name="the value")
+        if kind in ("BOOL", "INT") or (kind == "DOUBLE" and isfinite(plain)):
+            return plain
+        return in_key_order(checked(plain, name="the value"))
     except _TooLarge:
         raise ExpressionError(program.expression, "gives too large a value: compute it in a task") from None
     except OutOfBounds as error:
@@ -218,4 +244,6 @@ class _Room:
 
 def _cleaned(problem: str) -> str:
     head, mark, rest = problem.partition(": ")
+    for name, operator in _OURS.items():
+        rest = rest.replace(name, operator)
     return rest if mark and head.isupper() and head.replace("_", "").isalpha() else problem

@@ -72,7 +72,8 @@ def _number(field: str, value: int | str, evaluate: Evaluate) -> int:
 
 
 def _combinations(matrix: Matrix, evaluate: Evaluate) -> list[Any]:
-    axes = {name: _list(f"forEach.matrix.axes.{name}", values, evaluate) for name, values in matrix.axes.items()}
+    # By name: where a manifest is stored, an object has no order.
+    axes = {name: _list(f"forEach.matrix.axes.{name}", matrix.axes[name], evaluate) for name in sorted(matrix.axes)}
     size = 1
     for values in axes.values():
         size *= len(values)

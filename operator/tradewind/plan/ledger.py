@@ -24,7 +24,7 @@ class Ledger(ABC):
 
     def __init__(self, definition: Definition, run: RunFacts) -> None:
         self.definition, self.run = definition, run
-        self._values = run.values()
+        self.values_of_run = {**run.values(), **_fractions(definition, run)}
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """What was handed on, by task or item."""
         self.suspended = False
@@ -111,7 +111,7 @@ class Ledger(ABC):
 
     def values(self, task: str, index: int | None, item: Any) -> Values:
         """What expressions of a unit know of the run and of the item."""
-        found = self._values if index is None else {**self._values, "item": item, "index": index}
+        found = self.values_of_run if index is None else {**self.values_of_run, "item": item, "index": index}
         if self.definition.tasks[task].on_exit:
             phase, message = self.outcome()
             found = {**found, "run.outcome": phase, "run.message": message}
@@ -158,7 +158,7 @@ class Ledger(ABC):
         """What an expression gives that is about what a unit's last attempt, which has succeeded, handed on. Raises ExpressionError."""
         scope, outputs = self.definition.own_scope(unit.task), self.outputs.get(unit.key, {})
         values = {
-            **self._values,
+            **self.values_of_run,
             **({} if unit.index is None else {"item": unit.item, "index": unit.index}),
             **{f"outputs.{name}": outputs[name] for name, _ in scope.own or () if name in outputs},
             "outputs": outputs,
@@ -192,6 +192,14 @@ class Ledger(ABC):
     def _of_unit(self, name: str, key: str) -> Values:
         outputs, root = self.outputs.get(key, {}), f"tasks.{cel_name(name)}"
         declared = {
-            f"{root}.outputs.{key}": outputs[key] for key in self.definition.tasks[name].outputs if key in outputs
+            f"{root}.outputs.{key}": float(outputs[key]) if output.type == "number" else outputs[key]
+            for key, output in self.definition.tasks[name].outputs.items()
+            if key in outputs
         }
         return {f"{root}.state": str(self.units[key].state), f"{root}.outputs": outputs, **declared}
+
+
+def _fractions(definition: Definition, run: RunFacts) -> Values:
+    """The params that are declared as numbers. Stored as JSON, one that is whole looks like an integer."""
+    numbers = (name for name, param in definition.spec.params.items() if param.type == "number")
+    return {f"params.{name}": float(value) for name in numbers if isinstance(value := run.params.get(name), int)}

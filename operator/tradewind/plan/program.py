@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from zoneinfo import available_timezones
 
 from tradewind.plan.bounds import TIMES
+from tradewind.plan.celrewrite import mixing
 from tradewind.plan.celtree import (
     Call,
     Const,
@@ -49,6 +50,16 @@ class Program:
     def tree(self) -> Tree:
         """What the engine has made of the expression."""
         return read(self.engine.serialize())
+
+    @cached_property
+    def mixing(self) -> "Program | None":
+        """The expression with arithmetic that takes whole numbers and fractions alike; None where it has no arithmetic that could."""
+        raw = mixing(self.tree)
+        return (
+            Program(self.expression, self.variables, self._environment, self._environment.deserialize(raw))
+            if raw
+            else None
+        )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -196,6 +207,8 @@ def _outer(node: Node) -> Iterator[Loop]:
         yield from _outer(node.over)
         if isinstance(node.begin, Literal):
             yield node
+        elif isinstance(node.over, Literal):
+            yield from _outer(node.begin)  # It goes over nothing: a name for what it begins with.
         return
     for child in children(node):
         yield from _outer(child)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from tradewind.plan.celrewrite import LOOPS, in_key_order
+from tradewind.plan.celtree import read
 from tradewind.plan.program import Program
 
 PER_CHARACTER, PER_PROGRAM, PER_ENVIRONMENT = 256, 8 * 1024, 112 * 1024
@@ -24,6 +26,10 @@ class Programs:
         self._lock = Lock()
         self.size = 0
 
+    def fresh(self) -> "Programs":
+        """The same with nothing in it."""
+        return Programs(self.room, self._make)
+
     def __len__(self) -> int:
         return len(self._kept)
 
@@ -36,7 +42,7 @@ class Programs:
                 return found
             environment = self._environments.get(variables)
         environment = environment or self._make(variables)
-        program = Program(expression, variables, environment, environment.compile(expression))
+        program = Program(expression, variables, environment, _compiled(environment, expression))
         with self._lock:
             if key not in self._kept:
                 self._keep(key, program, environment)
@@ -60,6 +66,13 @@ class Programs:
         if not self._users[variables]:
             del self._users[variables], self._environments[variables]
             self.size -= PER_ENVIRONMENT
+
+
+def _compiled(environment: Any, expression: str) -> Any:
+    engine = environment.compile(expression)
+    if any(word in expression for word in LOOPS) and (ordered := in_key_order(read(engine.serialize()))):
+        return environment.deserialize(ordered)
+    return engine
 
 
 def _weight(expression: str) -> int:

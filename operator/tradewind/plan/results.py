@@ -21,7 +21,7 @@ def results(ledger: Ledger) -> dict[str, Any]:
     definition, found = ledger.definition, {}
     for name, expression in definition.spec.outputs.items():
         try:
-            value = evaluate(expression, definition.final_scope, ledger.run.values(), ledger.of_task)
+            value = evaluate(expression, definition.final_scope, ledger.values_of_run, ledger.of_task)
             found[name] = checked(value, name=f"spec.outputs.{name}")
         except ExpressionError as error:
             raise NoResult(f"spec.outputs.{name}: {error}") from None

@@ -95,7 +95,7 @@ def leaves(value: Any, path: str) -> list[tuple[str, str]]:
 
 
 def written(value: Any) -> str:
-    """A value as text: strings as they are, everything else as JSON."""
+    """A value as text: strings as they are, everything else as JSON, its objects in the order of their keys."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)

@@ -1,0 +1,1 @@
+"""What expressions can call beside CEL's own functions, and what each call takes at most."""
