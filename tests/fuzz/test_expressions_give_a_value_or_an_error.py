@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.plan import cel
-from tradewind.plan.expression import Names, Scope, TaskNames, compile_in, retry_rule, search, trigger
+from tradewind.plan.celrule import trigger
+from tradewind.plan.expression import Names, Scope, TaskNames, compile_in, retry_rule, search
 from tradewind.plan.sizes import LARGEST
 
 from fuzz.garbage import JSON, MAPS, tries

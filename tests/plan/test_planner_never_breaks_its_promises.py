@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tradewind.plan import celrule
 from tradewind.plan.attempt import CANCELLED, FAILURES, LOSSES, Attempt, parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Plan
-from tradewind.plan.expression import trigger_holds
 from tradewind.plan.rule import RULES, Verdict, count, decide
 from tradewind.plan.state import FINAL, State
 
@@ -104,7 +104,7 @@ def check_rule(game: Game, key: str) -> None:
     if body.trigger_rule in RULES:
         assert decide(body.trigger_rule, count(Counter(ended.values()), len(states))) is Verdict.RUN
     else:
-        assert trigger_holds(body.trigger_rule, above, ended)
+        assert celrule.decide(body.trigger_rule, above, ended) is Verdict.RUN
 
 
 def check_tallies(game: Game) -> None:

@@ -5,7 +5,8 @@ from itertools import combinations_with_replacement, permutations, product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.plan.expression import trigger_holds
+from tradewind.plan import celrule
+from tradewind.plan.problem import Invalid
 from tradewind.plan.rule import RULES, Counts, Verdict, count, decide
 from tradewind.plan.state import State
 
@@ -136,8 +137,9 @@ def test_a_rule_in_cel_is_decided_as_soon_as_nothing_else_can_change_it(rule: st
 )  # fmt: skip
 def test_each_function_of_cel_is_true_of_its_states_and_waits_for_the_end(function: str, true_of: set[State]) -> None:
     for state in ENDS:
-        assert trigger_holds(f"{function}(load_a)", ("load-a",), {"load-a": state}) is (state in true_of)
-    assert trigger_holds(f"{function}(a)", ("a",), {}) is None
+        found = celrule.decide(f"{function}(load_a)", ("load-a",), {"load-a": state})
+        assert (found is Verdict.RUN) is (state in true_of)
+    assert celrule.decide(f"{function}(a)", ("a",), {}) is None
 
 
 CEL = ["Failed(a) || Failed(b)", "Failed(a) && !Lost(b)", "Done(a) && (Skipped(b) || Succeeded(c))", "a == b || Lost(c)",
@@ -147,9 +149,64 @@ CEL = ["Failed(a) || Failed(b)", "Failed(a) && !Lost(b)", "Done(a) && (Skipped(b
 @given(st.sampled_from(CEL), st.tuples(*[st.sampled_from(ENDS)] * 3), st.sets(st.sampled_from("abc")))
 def test_what_cel_decides_early_stays_decided(rule: str, states: tuple[State, ...], known: set[str]) -> None:
     ended = dict(zip("abc", states, strict=True))
-    early = trigger_holds(rule, tuple("abc"), {name: ended[name] for name in known})
-    final = trigger_holds(rule, tuple("abc"), ended)
+    early = celrule.decide(rule, tuple("abc"), {name: ended[name] for name in known})
+    final = celrule.decide(rule, tuple("abc"), ended)
     assert final is not None and early in (None, final)
+
+
+@pytest.mark.parametrize(
+    ("rule", "states", "verdict"),
+    [
+        ("Succeeded(a)", (F, S, S), "UpstreamFailed"),
+        ("Succeeded(a)", (L, S, S), "UpstreamFailed"),
+        ("Succeeded(a)", (U, S, S), "UpstreamFailed"),
+        ("Succeeded(a)", (K, S, S), "Skip"),
+        ("Succeeded(a) && Failed(b)", (F, F, S), "UpstreamFailed"),
+        ("Succeeded(a) && Failed(b)", (S, S, S), "Skip"),
+        ("Succeeded(a) && Failed(b)", (F, S, S), "Skip"),
+        ("Succeeded(a) && Succeeded(b)", (F, K, S), "Skip"),
+        ("Skipped(a)", (F, S, S), "Skip"),
+        ("Lost(a)", (F, S, S), "Skip"),
+        ("Succeeded(a) || Succeeded(b)", (K, F, S), "UpstreamFailed"),
+        ("Succeeded(a) ? Succeeded(b) : Failed(c)", (F, S, S), "UpstreamFailed"),
+        ("[a, b, c].all(s, s == 'Succeeded')", (F, F, F), "UpstreamFailed"),
+        ("Succeeded(a)", (F, None, None), "UpstreamFailed"),
+        ("Succeeded(a) && Succeeded(b)", (F, None, None), None),
+        ("Succeeded(a) && Succeeded(b)", (K, None, None), "Skip"),
+    ],
+)
+def test_a_rule_in_cel_that_is_false_for_a_failure_is_no_skip(
+    rule: str, states: tuple[State | None, ...], verdict: str | None
+) -> None:
+    ended = {name: state for name, state in zip("abc", states, strict=True) if state}
+    assert celrule.decide(rule, tuple("abc"), ended) == verdict
+
+
+def test_any_of_many_failures_is_found_to_be_the_reason() -> None:
+    names = tuple(f"t{at}" for at in range(40))
+    rule = " && ".join([f"Succeeded({name})" for name in names[:-1]] + ["Failed(t39)"])
+    assert celrule.decide(rule, names, dict.fromkeys(names, F)) is Verdict.UPSTREAM_FAILED
+    assert (
+        celrule.decide(" && ".join(f"Skipped({name})" for name in names), names, dict.fromkeys(names, F))
+        is Verdict.SKIP
+    )
+
+
+def test_a_run_in_which_nothing_ran_for_a_failure_is_failed() -> None:
+    tasks = {"a": {}, "b": {}, "c": {"dependsOn": ["a", "b"], "triggerRule": "Succeeded(a) && Failed(b)"}}
+    game = Game(defined(tasks))
+    plan = game.play(lambda key, _: "Error")
+    assert (plan.phase, game.states()["c"], len(game.ended.get("c", ()))) == ("Failed", "UpstreamFailed", 0)
+
+
+def test_a_failure_that_is_allowed_makes_no_rule_in_cel_fail() -> None:
+    game = Game(defined({"a": {"allowFailure": True}, "b": {"dependsOn": ["a"], "triggerRule": "Succeeded(a)"}}))
+    assert (game.play(lambda key, _: "Error").phase, game.states()["b"]) == ("Succeeded", "Skipped")
+
+
+def test_a_name_in_quotes_is_no_dependency() -> None:
+    with pytest.raises(Invalid, match=r"triggerRule: .*without quotes: write Succeeded\(NAME\); dependencies are: a"):
+        defined({"a": {}, "b": {"dependsOn": ["a"], "triggerRule": "Succeeded('a')"}})
 
 
 def test_a_rule_that_can_not_be_evaluated_fails_its_task_and_the_run_goes_on() -> None:

@@ -15,8 +15,9 @@ from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
 from tradewind.plan import pace, places, sensor, template
 from tradewind.plan.cel import ExpressionError
+from tradewind.plan.celrule import trigger
 from tradewind.plan.definition import Definition
-from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule, trigger
+from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule
 from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.nearest import choose
 from tradewind.plan.params import problem_with, problem_with_bounds

@@ -231,31 +231,6 @@ def _type(value: object) -> str:
 # Expressions with a scope of their own.
 
 
-def trigger(rule: str, dependencies: tuple[str, ...]) -> Any:
-    """A trigger rule in CEL, compiled. Each dependency is a variable that holds its state. Raises ExpressionError."""
-
-    def explained(problem: str) -> str:
-        name = cel.undeclared(problem)
-        there = ", ".join(map(cel_name, dependencies)) or "none"
-        functions = ", ".join(f"{name}(task)" for name in cel.FUNCTIONS)
-        return f"there is no {name!r}; dependencies are: {there}; functions are {functions}" if name else problem
-
-    variables = tuple((cel_name(name), "string") for name in dependencies)
-    return cel.compiled(rule, variables, explained, "boolean")
-
-
-def trigger_holds(rule: str, dependencies: tuple[str, ...], ended: Mapping[str, str]) -> bool | None:
-    """What a trigger rule in CEL says, given the states of the dependencies that have ended; None while it depends on others, since
-    `||` and `&&` know their result without them. Raises ExpressionError."""
-    program = trigger(rule, dependencies)
-    try:
-        return bool(cel.run(program, {cel_name(name): state for name, state in ended.items()}))
-    except ExpressionError:
-        if len(ended) < len(dependencies):
-            return None
-        raise
-
-
 def retry_rule(rule: str) -> Any:
     """`retryOn` or `failOn`, compiled. Raises ExpressionError."""
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tradewind.model.task import Task
+from tradewind.plan import celrule
 from tradewind.plan.cel import ExpressionError
-from tradewind.plan.expression import Scope, Values, evaluate, trigger_holds
+from tradewind.plan.expression import Scope, Values, evaluate
 from tradewind.plan.rule import RULES, Verdict, count, decide
 from tradewind.plan.state import FINAL, State
 
@@ -29,6 +30,8 @@ class Gate:
     state: Callable[[str], State]
     ran: Callable[[str], bool]
     """Whether a task had an attempt."""
+    allowed: Callable[[str], bool]
+    """Whether a task may fail."""
     outcome: Callable[[], str]
     """How the run ends, as an exit task is told; once all other tasks have ended."""
 
@@ -46,10 +49,9 @@ def ruling(gate: Gate) -> Ruling:
         verdict = decide(rule, count(gate.counts, len(gate.dependencies)))
     else:
         try:
-            holds = trigger_holds(rule, gate.dependencies, gate.ended())
+            verdict = celrule.decide(rule, gate.dependencies, gate.ended(), gate.allowed)
         except ExpressionError as error:
             return State.FAILED, f"triggerRule: {error}"
-        verdict = None if holds is None else Verdict.RUN if holds else Verdict.SKIP
     if verdict is None:
         cancelled = gate.counts.get(State.CANCELLED) and sum(gate.counts.values()) == len(gate.dependencies)
         return (State.CANCELLED, "a dependency was cancelled") if cancelled else BLOCKED

@@ -104,10 +104,14 @@ class Ledger(ABC):
         def ran(other: str) -> bool:
             return any(unit.ended or unit.live for unit in self.members(other))
 
+        def allowed(other: str) -> bool:
+            return self.definition.tasks[other].allow_failure
+
         def outcome() -> str:
             return self.outcome()[0]
 
-        return Gate(task, dependencies, ended, counts, self.definition.needs.get(name, ()), state, ran, outcome)
+        needs = self.definition.needs.get(name, ())
+        return Gate(task, dependencies, ended, counts, needs, state, ran, allowed, outcome)
 
     def values(self, task: str, index: int | None, item: Any) -> Values:
         """What expressions of a unit know of the run and of the item."""
