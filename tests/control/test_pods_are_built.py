@@ -45,7 +45,10 @@ def test_a_plain_task_is_one_container_with_nothing_injected() -> None:
     assert (
         len(body["spec"]["containers"]) == 1 and "initContainers" not in body["spec"] and "volumes" not in body["spec"]
     )
-    assert env(body) == {"TRADEWIND_OUTPUTS": "/dev/termination-log"}
+    assert env(body).keys() == {
+        "TRADEWIND_NAMESPACE", "TRADEWIND_DAG", "TRADEWIND_RUN", "TRADEWIND_TASK", "TRADEWIND_ATTEMPT", "TRADEWIND_OUTPUTS",
+    }  # fmt: skip
+    assert env(body)["TRADEWIND_OUTPUTS"] == "/dev/termination-log"
     assert body["spec"]["restartPolicy"] == "Never" and body["spec"]["automountServiceAccountToken"] is False
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tradewind.cli.run import run_body
+from tradewind.cli.starts.wanted import run_body
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import (

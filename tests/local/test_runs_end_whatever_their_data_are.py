@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tradewind.cli.run import run_body
+from tradewind.cli.starts.wanted import run_body
 from tradewind.control import view
 from tradewind.kube.resources import DAGS, PODS, RUNS
 from tradewind.local.session import Session, session

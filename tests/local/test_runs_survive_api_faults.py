@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tradewind.cli.run import run_body
+from tradewind.cli.starts.wanted import run_body
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.local.apiserver import Fault
 from tradewind.local.session import session

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tradewind.cli.run import run_body
+from tradewind.cli.starts.wanted import run_body
 from tradewind.kube.errors import Invalid
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS, Resource
 from tradewind.local import session as local

@@ -4,8 +4,8 @@ import click
 
 from tradewind.cli import manifest
 from tradewind.cli.options import cluster
-from tradewind.cli.run import RESOURCES
 from tradewind.cli.shelf import Shelf
+from tradewind.cli.starts.resources import RESOURCES
 from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 

@@ -6,7 +6,7 @@ import click
 
 from tradewind.cli.options import cluster, pairs
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.run import values
+from tradewind.cli.starts.wanted import values
 from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
 from tradewind.kube.client import Client, Object

@@ -26,9 +26,16 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
     return found
 
 
+def hint(name: str, param: Param) -> str:
+    """The words that ask for a value: its name, what it can be, and what it is when nothing is typed."""
+    words = f"{name} ({param.description})" if param.description else name
+    choices = ", ".join(map(str, param.enum or ()))
+    usual = "" if param.default is None else f" [{param.default}]"
+    return f"{words} ({choices}){usual}" if choices else f"{words} [{needed(param)}]{usual}"
+
+
 def _asked(name: str, param: Param) -> Any:
     """Asks until the answer fits."""
-    words = f"{name} ({param.description})" if param.description else name
     choices = [str(value) for value in param.enum or ()]
     kind = click.Choice(choices) if choices else None
 
@@ -42,8 +49,5 @@ def _asked(name: str, param: Param) -> Any:
             raise click.UsageError(f"{problem.what}; {problem.instead}")
         return value
 
-    hint = f" ({', '.join(choices)})" if choices else f" [{needed(param)}]"
-    usual = "" if param.default is None else f" [{param.default}]"
-    return click.prompt(
-        shown(words + hint + usual), default=param.default, value_proc=read, show_default=False, err=True
-    )
+    words = shown(hint(name, param))
+    return click.prompt(words, default=param.default, value_proc=read, show_default=False, err=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 from tradewind import API_VERSION
 from tradewind.cli.options import PARAM, cluster, pairs
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.run import values
+from tradewind.cli.starts.wanted import values
 from tradewind.cli.terminal import Console, say
 from tradewind.cli.whoami import signed
 from tradewind.control.backfillruns import RunIndex, pasts

@@ -13,9 +13,10 @@ from rich.table import Table
 from tradewind.cli.follow import look
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.path import drawn_path, path_data, path_of
-from tradewind.cli.picture import Row, as_data, drawn, rows
+from tradewind.cli.picture import Row, as_data, drawn, flat
 from tradewind.cli.reading import StatusUnreadable, of_kind, reading
 from tradewind.cli.terminal import Console, Text, say_json
+from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.wait import Wait
 from tradewind.cli.waits import waits
 from tradewind.cli.whoami import BY, REASON
@@ -24,7 +25,6 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client
-from tradewind.kube.pod import RUN_UID
 from tradewind.kube.resources import RUNS
 from tradewind.model import duration
 from tradewind.model.duration import stamp
@@ -45,15 +45,16 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
     now = time.time()
     meta = (await client.get(RUNS, namespace, name))["metadata"]
     try:
-        run, view = await look(client, namespace, name, Revisions(client))
+        revisions = Revisions(client)
+        run, view = await look(client, namespace, name, revisions)
         with reading(f"dagrun/{name}"):
-            seen = _Seen.of(run, view, now)
-            parts = await _parts(client, run) if view and _calls(view) else {}
-            text, data = _text(seen, parts, meta, now), _data(seen, parts, now)
+            found = await RunTree(client, namespace, revisions).rows(run, view) if view else []
+            seen = _Seen.of(run, view, found, now)
+            text, data = _text(seen, meta, now), _data(seen, now)
     except StatusUnreadable as error:
         run = read_run(await client.get(RUNS, namespace, name))
         seen = _Seen(run, problem=str(error))
-        text, data = _text(seen, {}, meta, now), _data(seen, {}, now)
+        text, data = _text(seen, meta, now), _data(seen, now)
     if output == "json":
         say_json(data)
     else:
@@ -71,53 +72,40 @@ class _Seen:
     problem: str = ""
 
     @classmethod
-    def of(cls, run: Run, view: View | None, now: float) -> "_Seen":
+    def of(cls, run: Run, view: View | None, found: Sequence[Row], now: float) -> "_Seen":
         if view is None:
             return cls(run)
         waiting = {} if run.final else {wait.task: wait for wait in waits(view, now)}
-        return cls(run, rows(view), waiting, path_of(view, now))
+        return cls(run, found, waiting, path_of(view, now))
 
 
-def _data(seen: _Seen, parts: Mapping[str, list[Run]], now: float) -> dict[str, Any]:
+def _data(seen: _Seen, now: float) -> dict[str, Any]:
     data = as_data(seen.run, seen.rows)
     for key, wait in seen.waiting.items():
         data["tasks"][key]["wait"] = wait.data(now)
-    for key, made in parts.items():
-        data["tasks"].get(key, {})["runs"] = [part.name for part in made]
     data["criticalPath"] = path_data(seen.path)
     if seen.problem:
         data["problem"] = seen.problem
     return data
 
 
-def _text(seen: _Seen, parts: Mapping[str, list[Run]], meta: Mapping[str, Any], now: float) -> RenderableType:
+def _text(seen: _Seen, meta: Mapping[str, Any], now: float) -> RenderableType:
     said = {key: words for key, wait in seen.waiting.items() if (words := wait.words(now))}
     told = [replace(row, message=said.get(row.task, row.message)) for row in seen.rows]
     made_of = [
-        ("Sub-DAG", f"{key}: {part.name} ({part.phase or 'Queued'})") for key, made in parts.items() for part in made
+        ("Sub-DAG", f"{row.task}: {part.run.name} ({part.run.phase or 'Queued'})")
+        for row in flat(seen.rows)
+        for part in row.parts
     ]
     facts = [*_facts(seen.run), *_origin(seen.run, of_kind(dict, meta.get("annotations"))), *made_of]
     lines: list[RenderableType] = [Text(f"{label + ':':12} {value}") for label, value in facts]
     found = [drawn(seen.run, told, limit=1_000), Text(seen.problem, style="red"), *lines]
-    if any(row.attempts for row in seen.rows):
-        found += [Text(), _attempts(seen.rows)]
+    every = list(flat(seen.rows))
+    if any(row.attempts for row in every):
+        found += [Text(), _attempts(every)]
     if seen.path:
         found += [Text(), drawn_path(seen.path, seen.run)]
     return Group(*found)
-
-
-def _calls(view: View) -> bool:
-    return view.board is not None and any(task.dag for task in view.board.definition.tasks.values())
-
-
-async def _parts(client: Client, run: Run) -> dict[str, list[Run]]:
-    """The runs that are attempts of this one's tasks, by task or item, in order."""
-    found: dict[str, list[Run]] = {}
-    items = (await client.list(RUNS, run.namespace, labelSelector=f"{RUN_UID}={run.uid}"))["items"]
-    parts = [part for part in map(read_run, items) if part.caller and part.caller.uid == run.uid]
-    for part in sorted(parts, key=lambda part: part.caller.number if part.caller else 0):
-        found.setdefault(part.caller.task if part.caller else "", []).append(part)
-    return found
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
@@ -127,7 +115,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         revision = f"{number} ({revision})"
     facts = [("DAG", run.dag), ("Revision", revision)]
     if params := of_kind(dict, status.get("params") or run.params):
-        facts.append(("Params", ", ".join(f"{name}={value}" for name, value in params.items())))
+        facts.append(("Params", ", ".join(f"{name}={_plain(value)}" for name, value in params.items())))
     if results := status.get("results"):
         facts.append(("Results", json.dumps(results, ensure_ascii=False)))
     if run.caller:
@@ -137,6 +125,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         words = f"{condition['status']} ({condition.get('reason')})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
     return facts
+
+
+def _plain(value: Any) -> str:
+    """A text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:

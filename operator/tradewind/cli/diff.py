@@ -8,8 +8,8 @@ from tradewind.cli import manifest
 from tradewind.cli.document import Document
 from tradewind.cli.options import cluster, connects
 from tradewind.cli.recorded import Past, Recorded, living, past
-from tradewind.cli.run import RESOURCES
 from tradewind.cli.shelf import Shelf
+from tradewind.cli.starts.resources import RESOURCES
 from tradewind.cli.terminal import say
 from tradewind.cli.unified import show, unified
 from tradewind.kube.client import Client, Object

@@ -1,15 +1,15 @@
-"""Following a run to its end: live in a terminal, line by line elsewhere."""
+"""Following a run to its end."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from rich.live import Live
-
-from tradewind.cli.picture import Row, drawn, rows
+from tradewind.cli.picture import Row
 from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.terminal import Console
+from tradewind.cli.views.run_tree import RunTree
+from tradewind.cli.views.screen import Screen
 from tradewind.control.belonging import pod_name
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
@@ -18,13 +18,12 @@ from tradewind.control.view import picture as pictured
 from tradewind.kube.client import Client
 from tradewind.kube.pod import RUN_UID, parse_list
 from tradewind.kube.resources import PODS, RUNS
-from tradewind.model import duration
-from tradewind.model.shown import shown
 from tradewind.plan.attempt import parse_key
-from tradewind.plan.state import FINAL
 
 LOGS = 10
 """Failed tasks whose logs are printed at the end."""
+ASKED = 100
+"""Failed tasks that are asked for a log. Not all have one."""
 INTERVAL = 0.2
 """Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
 
@@ -43,19 +42,23 @@ async def look(client: Client, namespace: str, name: str, revisions: Revisions) 
 
 
 async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
-    """The run now. No rows before it has begun. Raises StatusUnreadable."""
-    run, found = await look(client, namespace, name, revisions)
+    """The run now, with those below it. No rows before it has begun. Raises StatusUnreadable."""
+    return await _picture(name, RunTree(client, namespace, revisions))
+
+
+async def _picture(name: str, tree: RunTree) -> tuple[Run, list[Row]]:
+    run, found = await look(tree.client, tree.namespace, name, tree.revisions)
     with reading(f"dagrun/{name}"):
-        return run, rows(found) if found else []
+        return run, await tree.rows(run, found) if found else []
 
 
 async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:
     """The run, again and again, until it has ended."""
-    revisions = Revisions(client)
+    tree = RunTree(client, namespace, Revisions(client))
     while True:
         began = time.monotonic()
         try:
-            run, found = await picture(client, namespace, name, revisions)
+            run, found = await _picture(name, tree)
         except StatusUnreadable:  # It is followed by its phase, and may be mended.
             run, found = read_run(await client.get(RUNS, namespace, name)), []
         yield run, found
@@ -65,51 +68,34 @@ async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tupl
         await asyncio.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
 
 
-async def follow(
-    client: Client, namespace: str, name: str, console: Console, note: Callable[[], str]
-) -> tuple[Run, list[Row]]:
-    """Shows the run until it has ended, and returns how. `note` is shown under it."""
+async def follow(client: Client, namespace: str, name: str, screen: Screen) -> tuple[Run, list[Row]]:
+    """Shows the run until it has ended, and returns how."""
     last: tuple[Run, list[Row]] | None = None
-    if not console.is_terminal:
-        said: dict[str, str] = {}
-        async for last in looks(client, namespace, name):
-            _say(console, last, said)
-    else:
-        with Live(console=console, refresh_per_second=8, transient=True) as live:
-            async for last in looks(client, namespace, name):
-                live.update(drawn(*last))
-                live.console.set_window_title(shown(note() or f"tradewind: {name}"))
-        if last:
-            console.print(drawn(*last))
+    async for last in looks(client, namespace, name):
+        screen.show(*last)
     if last is None:
         raise RuntimeError("a run has at least one look")
     return last
 
 
-def _say(console: Console, look: tuple[Run, Sequence[Row]], said: dict[str, str]) -> None:
-    run, found = look
-    for row in found:
-        if said.get(row.task) != row.state and (row.state in FINAL or row.message or row.live):
-            took = f" ({duration.text(row.seconds)})" if row.state in FINAL and row.seconds is not None else ""
-            words = f": {row.message}" if row.message else ""
-            console.print(f"{row.task}: {row.state}{took}{words}", soft_wrap=True)
-        said[row.task] = row.state
-    phase = run.phase or "Queued"
-    if said.get("") != phase:
-        message = f": {run.status.get('message')}" if run.status.get("message") else ""
-        console.print(f"run {run.name}: {phase}{message}", soft_wrap=True)
-        said[""] = phase
-
-
 async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Console, lines: int = 40) -> None:
-    """The last lines that failed tasks have printed."""
+    """The last lines that failed tasks have printed in their last attempt."""
     told = [row for row in found if row.attempts]
-    if len(told) > LOGS:
-        console.print(f"{len(told)} tasks failed; the logs of the first {LOGS}:", style="dim")
-    for row in told[:LOGS]:
-        task, index = parse_key(row.task)
-        pod = pod_name(run.name, task, row.attempts[-1].number, index)
-        console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")
+    printed = 0
+    for row in told[:ASKED]:
+        task, index = parse_key(row.task.rpartition("/")[2])
+        pod = pod_name(row.run or run.name, task, row.attempts[-1].number, index)
+        text: list[str] = []
         with contextlib.suppress(Exception):
-            async for line in client.logs(run.namespace, pod, tailLines=str(lines)):
-                console.log(line.decode(errors="replace"))
+            text = [
+                line.decode(errors="replace") async for line in client.logs(run.namespace, pod, tailLines=str(lines))
+            ]
+        if not any(text):
+            continue
+        if printed == LOGS:
+            console.print(f"{len(told)} tasks failed; these are the logs of the first {LOGS}", style="dim")
+            break
+        printed += 1
+        console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")
+        for line in text:
+            console.log(line)

@@ -81,13 +81,13 @@ def explained(error: ApiError) -> str:
             return error.message or str(error)
 
 
-def pairs(values: tuple[str, ...]) -> dict[str, str]:
+def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:
     """`("a=1", …)` as a dict. Raises UsageError for one without `=`."""
     result = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--param {value}: write --param NAME=VALUE")
+            raise click.UsageError(f"{option} {value}: write {option} NAME=VALUE")
         result[name] = text
     return result
 

@@ -1,8 +1,8 @@
 """What a run looks like: a row per task, from the run, its revision and its pods."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -48,6 +48,30 @@ class Row:
     message: str
     item: str = ""
     """What people call the item."""
+    run: str = ""
+    """Name of the run that it is a task of."""
+    parts: "Sequence[Part]" = ()
+    """The runs that are its attempts, where it runs another DAG."""
+
+    def with_parts(self, parts: "Sequence[Part]") -> "Row":
+        """The same row, with the runs that are its attempts."""
+        return replace(self, parts=parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run that is an attempt of a task, and the tasks of it."""
+
+    run: Run
+    rows: Sequence[Row]
+
+
+def flat(found: Sequence[Row], above: str = "") -> Iterator[Row]:
+    """The rows, each followed by those of the last run below it, whose names begin with the task's: `sub/inner`."""
+    for row in found:
+        yield replace(row, task=f"{above}{row.task}")
+        if row.parts:
+            yield from flat(row.parts[-1].rows, f"{above}{row.task}/")
 
 
 def rows(view: View) -> list[Row]:
@@ -65,7 +89,8 @@ def rows(view: View) -> list[Row]:
         depth = depths[task] = max((depths[name] + 1 for name in graph.upstream[task]), default=0)
         if group := board.groups.get(task):
             state = _shown(run, group.state)
-            result.append(Row(task, state, depth, (), None, None, group.why or messages.get(task, "")))
+            words = group.why or messages.get(task, "")
+            result.append(Row(task, state, depth, (), None, None, words, run=run.name))
         result.extend(_row(unit, board, view, messages, depth + (group is not None)) for unit in board.members(task))
     return result
 
@@ -81,7 +106,7 @@ def _row(unit: Unit, board: Board, view: View, messages: Mapping[str, str], dept
     words = words if state in (*_TOLD, State.SKIPPED) or unit.key in messages else ""
     shown = "" if state is State.SUCCEEDED else words
     item = board.item_name(unit) if unit.index is not None else ""
-    return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item)
+    return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item, view.run.name)
 
 
 _TOLD = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED, State.WAITING)
@@ -101,8 +126,10 @@ def _seconds(attempts: Sequence[Attempt], pod: Pod | None) -> float | None:
 
 def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
     """The run for a terminal. Of more than `limit` tasks those are shown that matter now."""
+    found = list(flat(found))
     shown = found if len(found) <= limit else _telling(found, limit)
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
     for row in shown:
         sign, style = LOOKS[row.state]
         tries = f"attempt {row.live.metadata.labels.get('tradewind.dev/attempt')}" if row.live and row.attempts else ""
@@ -178,11 +205,18 @@ def _task_data(row: Row, status: Mapping[str, Any]) -> dict[str, Any]:
     }
     if row.item:
         data["item"] = row.item
+    if row.parts:
+        data["runs"] = [as_data(part.run, part.rows) for part in row.parts]
     if outputs := of_kind(dict, status.get("outputs")).get(row.task):
         data["outputs"] = outputs
     return data
 
 
-def failed(found: Sequence[Row]) -> list[Row]:
-    """The tasks that failed for good."""
-    return [row for row in found if row.state in (State.FAILED, State.LOST)]
+def failed(found: Sequence[Row], above: str = "") -> list[Row]:
+    """The tasks that failed for good; in place of one that runs another DAG those that failed in it, named as in `flat`."""
+    result = []
+    for row in found:
+        if row.state in (State.FAILED, State.LOST):
+            below = failed(row.parts[-1].rows, f"{above}{row.task}/") if row.parts else []
+            result += below or [replace(row, task=f"{above}{row.task}")]
+    return result

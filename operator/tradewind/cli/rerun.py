@@ -9,8 +9,10 @@ import orjson
 from tradewind.cli.edit import show
 from tradewind.cli.follow import follow, look
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
-from tradewind.cli.run import conclude, run_body, values
+from tradewind.cli.starts.conclusion import conclude
+from tradewind.cli.starts.wanted import run_body, values
 from tradewind.cli.terminal import Console, say
+from tradewind.cli.views.screen import Screen
 from tradewind.cli.whoami import signed
 from tradewind.control.asking import asking
 from tradewind.control.revisions import Revisions
@@ -91,6 +93,7 @@ async def command(
     say(f"dagrun/{created.name} started")
     if watch:
         console = Console()
-        ended, rows = await follow(client, namespace, created.name, console, lambda: "")
+        with Screen(console, f"tradewind: {created.name}") as screen:
+            ended, rows = await follow(client, namespace, created.name, screen)
         succeeded: Any = await conclude(client, ended, rows, "text", console)
         click.get_current_context().exit(0 if succeeded else 1)

@@ -46,7 +46,7 @@ async def survey(
     gate = asyncio.Semaphore(AT_ONCE)
     definitions, pods = await asyncio.gather(
         _definitions(revisions, {(run.namespace, run.status["revision"]) for run in begun}, gate),
-        _pods(client, where, [run.uid for run in begun], gate),
+        pods_of(client, where, [run.uid for run in begun], gate),
     )
     found = []
     for run in runs:
@@ -91,10 +91,11 @@ async def _definitions(
     return {key: found for key, found in zip(keys, loaded, strict=True) if found is not None}
 
 
-async def _pods(
-    client: Client, where: str | None, uids: list[str], gate: asyncio.Semaphore
+async def pods_of(
+    client: Client, where: str | None, uids: list[str], gate: asyncio.Semaphore | None = None
 ) -> dict[str, dict[str, Pod]]:
     """The pods of runs, by the run's uid and their names."""
+    gate = gate or asyncio.Semaphore(AT_ONCE)
     found: dict[str, dict[str, Pod]] = {}
 
     async def some(part: list[str]) -> None:

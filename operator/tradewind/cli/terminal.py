@@ -55,6 +55,11 @@ class Console(rich.console.Console):
             self.print(line, soft_wrap=True)
 
 
+def log_text(lines: Iterable[str]) -> rich.text.Text:
+    """Lines that tasks have printed, of which only colours are obeyed."""
+    return rich.text.Text.from_ansi("\n".join(map(coloured, lines)))
+
+
 def say(text: str, err: bool = False) -> None:
     """Prints a text."""
     click.echo(shown(text), err=err)

@@ -22,6 +22,7 @@ from tradewind.plan.template import Evaluate, render, render_tree, secret, writt
 
 OUTPUTS_PATH = "/dev/termination-log"
 USER = 65532
+UNBUFFERED = "PYTHONUNBUFFERED"
 ITEM_NAME = "tradewind.dev/item-name"
 """Annotation: what people call the item."""
 SPOT_LABELS = {
@@ -87,6 +88,8 @@ def build(
     if start.index is not None and task.for_each and task.for_each.name:
         annotations[ITEM_NAME] = renderer.plain("forEach.name", task.for_each.name)[:256]
     container = _container(task, renderer, operator_image, {name: run.params.get(name) for name in secrets})
+    # First, so that the task's own variables can refer to them: $(TRADEWIND_RUN).
+    container["env"] = [*_identity(run, start), *container["env"]]
     if run.logical_date:
         container["env"] += _dates(run)
     if task.resources:
@@ -114,6 +117,17 @@ def build(
     if start.avoid_spot:
         _avoid_spot(pod["spec"])
     return orjson.dumps(pod)
+
+
+def _identity(run: RunFacts, start: Start) -> list[dict[str, str]]:
+    """Which attempt of what it is, for programs, logs and names of files."""
+    return [
+        {"name": "TRADEWIND_NAMESPACE", "value": run.namespace},
+        {"name": "TRADEWIND_DAG", "value": run.dag},
+        {"name": "TRADEWIND_RUN", "value": run.name},
+        {"name": "TRADEWIND_TASK", "value": start.task},
+        {"name": "TRADEWIND_ATTEMPT", "value": str(start.number)},
+    ]
 
 
 def _dates(run: RunFacts) -> list[dict[str, str]]:
@@ -156,6 +170,8 @@ def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dic
     }
     if task.script and task.script.python:
         container["command"] = ["python3", "-c", _literal(task.script.python)]
+        if all(item["name"] != UNBUFFERED for item in env):
+            env.append({"name": UNBUFFERED, "value": "1"})  # What it prints stands in the log before its traceback.
     elif task.script and task.script.shell:
         container["command"] = ["/bin/sh", "-ec", _literal(task.script.shell)]
     elif task.http:

@@ -22,6 +22,8 @@ from tradewind.local.process import NotStarted, Process
 from tradewind.tasks.expansion import expand
 
 log = logging.getLogger(__name__)
+OnLog = Callable[[Object, Path, bool], None]
+"""Is given a pod, the file that its `main` container prints to, and whether it still runs: before it starts, and after it has ended."""
 NODE = "local"
 GRACE = 30.0
 
@@ -29,8 +31,8 @@ GRACE = 30.0
 class Kubelet:
     """Runs pods of an API server as processes. `folder` holds logs, termination messages and volumes, `cwd` is where tasks start."""
 
-    def __init__(self, client: Client, folder: Path, cwd: str) -> None:
-        self._client, self._folder, self._cwd = client, folder, cwd
+    def __init__(self, client: Client, folder: Path, cwd: str, on_log: OnLog = lambda *_: None) -> None:
+        self._client, self._folder, self._cwd, self._on_log = client, folder, cwd, on_log
         self._pods: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, Process] = {}
         self._helpers: dict[str, Helpers] = {}
@@ -153,18 +155,22 @@ class Kubelet:
 
     async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
         meta = pod["metadata"]
-        argv = [expand(text, env) for text in [*main.get("command", []), *main.get("args", [])]]
+        # Without a command, `args` go to the image's entrypoint, and that only a container runtime knows.
+        argv = [expand(text, env) for text in [*main["command"], *main.get("args", [])]] if main.get("command") else []
         began = _now()
         cwd = main.get("workingDir") or self._cwd
         try:
             env, message = self._here(pod, main, env)
             if not argv:
                 raise NotStarted(
-                    "the container has no command: in local mode the image's own entrypoint is not known; write `command`"
+                    "the container has no command: the image's entrypoint is not known on this machine; write `command`"
                 )
             if not Path(cwd).is_dir():
                 raise NotStarted(f"workingDir {cwd} does not exist on this machine")
-            process = await Process.start(argv, env, cwd, self.log_path(meta["namespace"], meta["name"]), message)
+            path = self.log_path(meta["namespace"], meta["name"])
+            path.touch(0o600)
+            self._on_log(pod, path, True)
+            process = await Process.start(argv, env, cwd, path, message)
         except NotStarted as error:
             await self._over(pod, main, began, 128, "StartError", str(error))
             return
@@ -186,6 +192,7 @@ class Kubelet:
             process.kill()
             self._processes.pop(meta["uid"], None)
             self._running.discard((meta["namespace"], meta["name"]))
+            self._on_log(pod, path, False)
 
     async def _over(
         self, pod: Object, main: Object, began: str, code: int, why: str, message: str, pod_reason: str = ""

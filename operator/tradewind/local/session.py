@@ -5,18 +5,18 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 
 from tradewind.control.app import Operator, Options
-from tradewind.control.light import Light
+from tradewind.control.light import Light, Network
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.local.apiserver import ApiServer
 from tradewind.local.folder import CannotStart, session_folder
-from tradewind.local.kubelet import Kubelet
+from tradewind.local.kubelet import Kubelet, OnLog
 from tradewind.model.crd import manifests
 
 LIGHT = Light(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
@@ -36,8 +36,15 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None = None) -> AsyncIterator[Session]:
-    """A local cluster. SIGINT and SIGTERM call `on_signal`. Leaving the context ends every process that a task started, and so
+async def session(
+    on_signal: Callable[[], None],
+    port: int = 0,
+    cwd: str | None = None,
+    on_log: OnLog = lambda *_: None,
+    allowed: Sequence[Network] = (),
+) -> AsyncIterator[Session]:
+    """A local cluster. SIGINT and SIGTERM call `on_signal`; `on_log` hears of every task's output, and http tasks may send requests to
+    networks that are `allowed`. Leaving the context ends every process that a task started, and so
     does the end of this process, whatever its reason. Raises CannotStart."""
     token = secrets.token_urlsafe(24)
     with session_folder() as folder:
@@ -47,9 +54,9 @@ async def session(on_signal: Callable[[], None], port: int = 0, cwd: str | None 
         stop = asyncio.Event()
         try:
             async with Client(connection) as client:
-                kubelet = Kubelet(client, folder, cwd or str(Path.cwd()))
+                kubelet = Kubelet(client, folder, cwd or str(Path.cwd()), on_log)
                 server.log_source = kubelet.logs
-                operator = Operator(connection, Options(light=LIGHT))
+                operator = Operator(connection, Options(light=replace(LIGHT, allowed=(*LIGHT.allowed, *allowed))))
                 running = [
                     asyncio.create_task(operator.run(stop, on_signal)),
                     asyncio.create_task(kubelet.run()),

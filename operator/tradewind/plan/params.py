@@ -217,7 +217,9 @@ def from_text(param: Bounds, text: str) -> Any:
             try:
                 return json.loads(text)
             except ValueError:
-                return text.split(",") if kind == "list" else text
+                if kind == "object":
+                    return text
+                return text.split(",") if text else []
         case "secret":
             name, slash, key = text.partition("/")
             return {"name": name, "key": key} if slash else text

@@ -1,0 +1,1 @@
+"""Runs of a manifest on this machine: `tradewind run -f`."""

@@ -1,0 +1,128 @@
+"""Approvals of a run on this machine: whoever sits at the terminal decides."""
+
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from tradewind.cli.ask import hint
+from tradewind.cli.reading import status as status_of
+from tradewind.cli.views.screen import Screen
+from tradewind.control.run import Run
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import APPROVALS
+from tradewind.model.value import Param
+from tradewind.plan.params import from_text, problem_with
+
+LOOK = 0.3
+"""Seconds between two looks."""
+YES, NO = frozenset({"y", "yes"}), frozenset({"n", "no"})
+ReadLine = Callable[[], Awaitable[str | None]]
+"""The next line that is typed, None at the end of the input."""
+
+
+class Overtaken(Exception):
+    """It is too late for a decision."""
+
+
+async def approvals(client: Client, run: Run, approve: bool, screen: Screen) -> None:
+    """Decides what the run and those below it ask, until cancelled: yes to everything with `approve`, else as is typed."""
+    done: set[str] = set()
+    asks = not approve and sys.stdin.isatty()
+    while True:
+        for item in (await client.list(APPROVALS, run.namespace))["items"]:
+            name = item["metadata"]["name"]
+            if name in done or status_of(item).get("outcome", "Pending") != "Pending" or item["spec"].get("decision"):
+                continue
+            done.add(name)
+            words = f"{item['spec']['task']}: {item['spec'].get('message') or 'approval is needed'}"
+            if approve:
+                await _decide(client, item, {"decision": "Approved", "comment": "run -f --approve"})
+                screen.print(f"{words}: approved by --approve")
+            elif asks:
+                await _ask(client, item, words, screen)
+            else:
+                screen.print(f"{words}: nobody can be asked here; run it in a terminal, or with --approve")
+        await asyncio.sleep(LOOK)
+
+
+async def _ask(client: Client, item: Object, words: str, screen: Screen) -> None:
+    async def line() -> str | None:
+        return await _typed(lambda: _open(client, item))
+
+    with screen.paused():
+        try:
+            answer = await questioned(item["spec"], words, lambda text: screen.console.print(text, end=""), line)
+        except Overtaken:
+            screen.print("\ntoo late: it has been decided, or its time is over")
+            return
+    if answer:
+        await _decide(client, item, answer)
+    else:
+        screen.print("\nno decision: the input has ended; the task goes on waiting")
+
+
+async def questioned(
+    spec: Mapping[str, Any], words: str, write: Callable[[str], None], line: ReadLine
+) -> dict[str, Any] | None:
+    """The decision that is typed, with the answers to what else is asked; None when the input ends."""
+    while True:
+        write(f"{words} [y/n] ")
+        typed = await line()
+        if typed is None:
+            return None
+        if typed.lower() in NO:
+            return {"decision": "Rejected"}
+        if typed.lower() in YES:
+            break
+    answers: dict[str, Any] = {}
+    for name, body in (spec.get("questions") or {}).items():
+        declared = Param.model_validate(body)
+        while True:
+            write(f"  {hint(name, declared)}: ")
+            typed = await line()
+            if typed is None:
+                return None
+            value = from_text(declared, typed) if typed or declared.default is None else declared.default
+            problem = problem_with(declared, value, name)
+            if problem is None:
+                break
+            write(f"  {problem.what}; {problem.instead}\n")
+        answers[name] = value
+    return {"decision": "Approved", **({"answers": answers} if answers else {})}
+
+
+async def _decide(client: Client, item: Object, decision: Mapping[str, Any]) -> None:
+    spec = {**decision, "by": getpass.getuser()}
+    await client.patch(APPROVALS, item["metadata"]["namespace"], item["metadata"]["name"], {"spec": spec})
+
+
+async def _open(client: Client, item: Object) -> bool:
+    """Whether it still can be decided."""
+    try:
+        found = await client.get(APPROVALS, item["metadata"]["namespace"], item["metadata"]["name"])
+    except NotFound:
+        return False
+    return bool(status_of(found).get("outcome", "Pending") == "Pending")
+
+
+async def _typed(is_open: Callable[[], Awaitable[bool]]) -> str | None:
+    """A line of the terminal. No thread waits for it, so Ctrl-C is heard. Raises Overtaken."""
+    loop, number = asyncio.get_running_loop(), sys.stdin.fileno()
+    read: asyncio.Future[bytes] = loop.create_future()
+
+    def ready() -> None:
+        if not read.done():
+            read.set_result(os.read(number, 65_536))
+
+    loop.add_reader(number, ready)
+    try:
+        while not (await asyncio.wait([read], timeout=LOOK))[0]:
+            if not await is_open():
+                raise Overtaken
+    finally:
+        loop.remove_reader(number)
+    return read.result().decode(errors="replace").strip() if read.result() else None

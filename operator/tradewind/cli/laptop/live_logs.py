@@ -1,0 +1,113 @@
+"""What tasks print on this machine: shown as it comes, and kept in a folder after the run."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tradewind.cli.views.log_label import Paths, label
+from tradewind.control.belonging import attempt_of
+from tradewind.kube.client import Object
+from tradewind.kube.pod import RUN, RUN_UID
+
+TICK = 0.1
+"""Seconds between two looks at the files."""
+PART = 256 * 1024
+"""Bytes that are read of a file at once."""
+LONGEST = 16 * 1024
+"""Bytes after which a line is shown although it has not ended."""
+Show = Callable[[str, Sequence[str]], None]
+"""Is given what stands before the lines, and the lines."""
+
+
+@dataclass
+class _File:
+    pod: Object
+    path: Path
+    alive: bool = True
+    label: str | None = None
+    offset: int = 0
+    rest: bytes = b""
+
+    def lines(self) -> tuple[list[str], bool]:
+        """Lines that are new, and whether there may be more at once."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            data = file.read(PART)
+        self.offset += len(data)
+        *whole, self.rest = (self.rest + data).split(b"\n")
+        full = len(data) == PART
+        if self.rest and (len(self.rest) > LONGEST or not (self.alive or full)):
+            whole.append(self.rest)
+            self.rest = b""
+        return [line.decode(errors="replace") for line in whole], full
+
+
+@dataclass
+class LiveLogs:
+    """The logs of one run and of those below it. `folder` is where they are kept: `TASK#ATTEMPT.log`, those of a sub-DAG in `TASK/`."""
+
+    folder: Path
+    _files: dict[str, _File] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls) -> "LiveLogs":
+        """With a new folder below $TMPDIR, which nothing removes."""
+        return cls(Path(tempfile.mkdtemp(prefix="tradewind-logs-")))
+
+    @property
+    def any(self) -> bool:
+        """Whether a log was kept."""
+        return any(self.folder.iterdir())
+
+    def heard(self, pod: Object, path: Path, alive: bool) -> None:
+        """A pod is about to print to a file, or has ended. See `kubelet.OnLog`."""
+        file = self._files.setdefault(pod["metadata"]["uid"], _File(pod, path))
+        file.alive = alive
+
+    async def follow(self, paths: Paths, show: Show) -> None:
+        """Shows and keeps what comes, until cancelled."""
+        while True:
+            await self.drain(paths, show)
+            await asyncio.sleep(TICK)
+
+    async def drain(self, paths: Paths, show: Show) -> None:
+        """Shows and keeps what is there."""
+        for uid, file in list(self._files.items()):
+            if file.label is None and not await self._begin(file, paths):
+                continue
+            over, more = not file.alive, True
+            while more:
+                lines, full = file.lines()
+                if lines:
+                    show(file.label or "", lines)
+                more = full and over  # One that goes on printing must not keep the others from being shown.
+                await asyncio.sleep(0)
+            if over:
+                del self._files[uid]
+
+    async def finish(self, paths: Paths, show: Show) -> None:
+        """Shows and keeps the rest, after all tasks have ended."""
+        for file in self._files.values():
+            file.alive = False
+        await self.drain(paths, show)
+
+    def tidy(self) -> None:
+        """Removes the folder if there is nothing in it."""
+        if not self.any:
+            self.folder.rmdir()
+
+    async def _begin(self, file: _File, paths: Paths) -> bool:
+        """Gives a log its name; False for one of a run that is no part of ours."""
+        labels = file.pod["metadata"]["labels"]
+        above = await paths.above(labels.get(RUN, ""), labels.get(RUN_UID, ""))
+        if above is None:
+            return False
+        task, number = attempt_of(labels)
+        file.label = label(f"{above}{task}", number)
+        kept = self.folder / f"{above}{task}#{number}.log"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        os.link(file.path, kept)  # The same file: it outlives the session's folder without a copy.
+        return True

@@ -1,0 +1,181 @@
+"""`tradewind run -f`: a DAG of manifests, run by a cluster in this process."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+import click
+import orjson
+
+from tradewind.cli import manifest
+from tradewind.cli.ask import complete
+from tradewind.cli.document import BadManifest, Document, Refusal
+from tradewind.cli.follow import follow
+from tradewind.cli.laptop.approvals import approvals
+from tradewind.cli.laptop.live_logs import LiveLogs
+from tradewind.cli.laptop.preflight import missing
+from tradewind.cli.shelf import Shelf
+from tradewind.cli.starts.conclusion import conclude
+from tradewind.cli.starts.resources import RESOURCES
+from tradewind.cli.starts.wanted import Wanted
+from tradewind.cli.terminal import Console, say
+from tradewind.cli.views.log_label import Paths
+from tradewind.cli.views.screen import Screen
+from tradewind.control.run import Run, read_run
+from tradewind.control.together import tasks
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import RUNS
+from tradewind.plan.define import defined
+
+INTERRUPTED = 130
+NAMESPACE = "default"
+_ON_A_CLUSTER = re.compile(r": `tradewind approve [^`]*`, or reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """How a run on this machine goes on."""
+
+    approve: bool = False
+    """Say yes to every approval."""
+    quiet: bool = False
+    """Don't show what tasks print."""
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+    """More networks to which http tasks may send requests."""
+
+
+async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
+    """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once."""
+    documents = [document for file in files for document in manifest.load(file)]
+    shelf = Shelf(documents)
+    for document in documents:
+        shelf.check(document)
+    where = ", ".join(files)
+    name, given = _choose(where, documents, shelf, dag)
+    rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
+    if lacking := missing(documents, shelf, name, {**given, **wanted.typed}):
+        raise BadManifest(*lacking)
+    declared = defined(rendering).spec.params
+    params = complete(declared, {**given, **wanted.values(declared)}, wanted.ask)
+    if lacking := missing(documents, shelf, name, params):
+        raise BadManifest(*lacking)
+    body = wanted.body(name, params, wanted.name or f"{name[:58]}-{secrets.token_hex(2)}")
+    try:
+        return await _run(
+            documents, body, wanted, how, Console(stderr=output != "text"), output, ignored(rendering.spec)
+        )
+    except asyncio.CancelledError:
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+async def _run(
+    documents: Sequence[Document],
+    body: Object,
+    wanted: Wanted,
+    how: Local,
+    console: Console,
+    output: str,
+    notes: Sequence[str],
+) -> int:
+    from tradewind.local.session import session
+
+    cancelled = asyncio.Event()
+    me = asyncio.current_task()
+    logs = LiveLogs.new()
+
+    def interrupted() -> None:
+        if cancelled.is_set() and me:
+            me.cancel()
+        cancelled.set()
+
+    try:
+        async with session(interrupted, on_log=logs.heard, allowed=how.allowed) as here:
+            for document in documents:
+                if document.kind != "DAGRun":
+                    await here.client.apply(RESOURCES[document.kind], NAMESPACE, document.name, _plain(document.body))
+            await wanted.sign(here.client, body)
+            created = read_run(orjson.loads(await here.client.create(RUNS, NAMESPACE, body, fieldValidation="Strict")))
+            for words in notes:
+                console.print(f"note: {words}", style="dim")
+            paths = Paths(here.client, NAMESPACE, created.uid)
+            with Screen(console, f"tradewind: {created.name}", _here) as screen:
+                show = (lambda *_: None) if how.quiet else screen.log
+                beside = [
+                    _cancel_when(cancelled, here.client, created),
+                    approvals(here.client, created, how.approve, screen),
+                    logs.follow(paths, show),
+                ]
+                async with tasks(beside):
+                    run, rows = await follow(here.client, NAMESPACE, created.name, screen)
+                await logs.finish(paths, show)
+            kept = str(logs.folder) if logs.any else ""
+            succeeded = await conclude(here.client, run, rows, output, console, {"logs": kept} if kept else {})
+            if kept:
+                console.print(f"logs: {kept}", style="dim", soft_wrap=True)
+    finally:
+        logs.tidy()
+    return 0 if succeeded else INTERRUPTED if cancelled.is_set() else 1
+
+
+def _here(message: str) -> str:
+    """What is said of a task, without the commands that only a cluster answers."""
+    return _ON_A_CLUSTER.sub("", message)
+
+
+async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run) -> None:
+    await cancelled.wait()
+    say("\ncancelling (Ctrl-C again: end at once)", err=True)
+    await client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
+
+
+def _choose(where: str, documents: Sequence[Document], shelf: Shelf, name: str | None) -> tuple[str, dict[str, Any]]:
+    """The name of the DAG to run, and what a DAGRun of it among the documents gives as params."""
+    dags = {document.name: document for document in documents if document.kind == "DAG"}
+    runs = [document for document in documents if document.kind == "DAGRun"]
+    if name is None and runs:
+        name = str((runs[0].body.get("spec") or {}).get("dag"))
+    if name is None and len(tops := _tops(dags, shelf)) == 1:
+        name = tops[0]
+    if name is None:
+        what = (
+            f"has the DAGs {', '.join(dags)}: name one, as in `tradewind run -f {where} {next(iter(dags))}`"
+            if dags
+            else "has no DAG"
+        )
+        raise BadManifest(Refusal(where, 0, 0, what))
+    if name not in dags:
+        raise BadManifest(Refusal(where, 0, 0, f"has no DAG {name!r}; it has: {', '.join(dags) or 'none'}"))
+    for document in runs:
+        spec = document.body.get("spec") or {}
+        if spec.get("dag") == name:
+            return name, dict(spec.get("params") or {})
+    return name, {}
+
+
+def _tops(dags: Mapping[str, Document], shelf: Shelf) -> list[str]:
+    """The DAGs that no other one calls."""
+    called: set[str] = set()
+    for name, document in dags.items():
+        found = (shelf.rendering(document).spec.get("tasks") or {}).values()
+        called |= {task["dag"]["name"] for task in found if "dag" in task} - {name}
+    return [name for name in dags if name not in called]
+
+
+def ignored(spec: Any) -> list[str]:
+    """What of a DAG means nothing on this machine."""
+    settings = [spec.get("defaults") or {}, *spec["tasks"].values()]
+    notes = []
+    if any(item.get("image") for item in settings):
+        notes.append("tasks run as processes of this machine: images are not used")
+    if any(((item.get("podTemplate") or {}).get("spec") or {}).get("volumes") for item in settings):
+        notes.append("volume claims are folders that end with this run: let params name folders of this machine")
+    return notes
+
+
+def _plain(body: Object) -> Object:
+    metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
+    return {**body, "metadata": metadata}

@@ -1,0 +1,76 @@
+"""What a run on this machine would wait for in vain: all it can use is in the manifests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tradewind.cli.document import Document, Refusal
+from tradewind.cli.shelf import Shelf
+from tradewind.plan.place import Place
+
+WAY = "no one else can bring it here: add it to the manifest, or give its file with another -f"
+REFERENCES = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
+Params = Mapping[str, Any]
+
+
+def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Params) -> list[Refusal]:
+    """What a DAG, and those that it calls, name and is not among the documents: DAGs, templates, Secrets, ConfigMaps, pools."""
+    there = {(document.kind, document.name): document for document in documents}
+    found: list[Refusal] = []
+    seen, left = {dag}, [dag]
+    while left:
+        document = there["DAG", left.pop()]
+        for place, kind, name, key in _named(document, shelf, params if document.name == dag else {}):
+            target = there.get((kind, name))
+            if target is None:
+                problem = place.problem(f"there is no {kind} {name!r} among these manifests", WAY)
+                found.append(document.refusal(problem.path, str(problem)))
+            elif key and key not in _keys(target):
+                keys = ", ".join(sorted(_keys(target))) or "none"
+                problem = place.problem(f"{kind} {name!r} has no key {key!r}", f"it has: {keys}")
+                found.append(document.refusal(problem.path, str(problem)))
+            elif kind == "DAG" and name not in seen:
+                seen.add(name)
+                left.append(name)
+    return found
+
+
+def _named(document: Document, shelf: Shelf, params: Params) -> Iterator[tuple[Place, str, str, str]]:
+    """Where something is named; its kind, its name, and the key where one is named."""
+    rendering = shelf.rendering(document)
+    for ref, place in rendering.missing.items():
+        yield place, ref.kind, ref.name, ""
+    at = rendering.place
+    spec = rendering.spec if isinstance(rendering.spec, dict) else {}
+    for task, body in (spec.get("tasks") or {}).items():
+        if "dag" in body:
+            yield at(f"spec.tasks.{task}.dag.name"), "DAG", body["dag"]["name"], ""
+        for index, claim in enumerate(body.get("pools") or ()):
+            yield at(f"spec.tasks.{task}.pools[{index}].name"), claim.get("kind") or "Pool", claim["name"], ""
+    for path, kind, reference in _references(spec, "spec"):
+        yield at(path), kind, str(reference["name"]), str(reference.get("key") or "")
+    for name, declared in (spec.get("params") or {}).items():
+        value = params.get(name, declared.get("default"))
+        if declared.get("type") == "secret" and isinstance(value, dict):
+            yield at(f"spec.params.{name}"), "Secret", str(value["name"]), str(value["key"])
+
+
+def _references(data: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """References to Secrets and ConfigMaps that have to be there."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            here = f"{path}.{key}"
+            if key not in REFERENCES or not isinstance(value, dict):
+                yield from _references(value, here)
+            elif not value.get("optional") and "name" in value and "$[[" not in str(value):
+                yield here, REFERENCES[key], value
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _references(value, f"{path}[{index}]")
+
+
+def _keys(document: Document) -> set[str]:
+    found: set[str] = set()
+    for field in ("data", "stringData", "binaryData"):
+        part = document.body.get(field)
+        found.update(map(str, part) if isinstance(part, dict) else ())
+    return found

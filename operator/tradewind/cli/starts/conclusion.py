@@ -1,0 +1,43 @@
+"""What is shown of a run when it has ended."""
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from tradewind.cli.follow import print_logs
+from tradewind.cli.picture import Row, as_data, failed
+from tradewind.cli.reading import of_kind
+from tradewind.cli.terminal import Console, say_json
+from tradewind.control.run import Run
+from tradewind.kube.client import Client
+
+SHOWN = 40
+"""Tasks whose outputs are printed at the end."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+async def conclude(
+    client: Client, run: Run, rows: Sequence[Row], output: str, console: Console, more: Mapping[str, Any] = NOTHING
+) -> bool:
+    """Shows outputs, or the logs of what failed; whether the run succeeded. `more` is told programs beside the rest."""
+    if output == "json":
+        say_json({**as_data(run, rows), **more})
+    elif run.phase == "Succeeded":
+        outputs = of_kind(dict, run.status.get("outputs"))
+        for task, values_ in list(outputs.items())[:SHOWN]:
+            text = json.dumps(values_, ensure_ascii=False)
+            console.print(
+                f"{task}: {text if len(text) <= 300 else text[:297] + '...'}",
+                soft_wrap=True,
+            )
+        if len(outputs) > SHOWN:
+            console.print(f"and outputs of {len(outputs) - SHOWN} more: see -o json", style="dim")
+        if results := run.status.get("results"):
+            words = f"results: {json.dumps(results, ensure_ascii=False)}"
+            console.print(words, soft_wrap=True)
+    if run.phase != "Succeeded":
+        with contextlib.suppress(BrokenPipeError):
+            await print_logs(client, run, failed(rows), console)
+    return run.phase == "Succeeded"

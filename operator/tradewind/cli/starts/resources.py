@@ -1,0 +1,26 @@
+"""The kinds that `run -f`, `apply` and `diff` understand."""
+
+from tradewind.kube.resources import (
+    BACKFILLS,
+    CLUSTER_POOLS,
+    CONFIG_MAPS,
+    DAGS,
+    POOLS,
+    RUNS,
+    SECRETS,
+    TEMPLATES,
+    TRIGGERS,
+)
+
+RESOURCES = {
+    "DAG": DAGS,
+    "DAGRun": RUNS,
+    "Pool": POOLS,
+    "ClusterPool": CLUSTER_POOLS,
+    "Trigger": TRIGGERS,
+    "Backfill": BACKFILLS,
+    **TEMPLATES,
+    "ConfigMap": CONFIG_MAPS,
+    "Secret": SECRETS,
+}
+"""By kind. See `manifest.KINDS`."""

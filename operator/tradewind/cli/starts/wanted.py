@@ -1,0 +1,87 @@
+"""What is asked for when a run is started from the command line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from tradewind import API_VERSION
+from tradewind.cli import manifest
+from tradewind.cli.document import BadManifest, Refusal
+from tradewind.cli.whoami import signed
+from tradewind.control.origin import MANUAL
+from tradewind.kube.client import Client, Object
+from tradewind.kube.pod import DAG, HOW
+from tradewind.model.value import Param
+from tradewind.plan.params import from_text
+
+OWN = "tradewind.dev/"
+"""How labels begin that are written by Tradewind alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run as it is asked for."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Params as texts; they come before those in `typed`."""
+    typed: Mapping[str, Any] = field(default_factory=dict)
+    """Params of a file."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    reason: str = ""
+    ask: bool | None = None
+    """See `ask.complete`."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """More of the run's spec."""
+
+    def values(self, declared: Mapping[str, Param]) -> dict[str, Any]:
+        """The params, as the types that are declared."""
+        return {**self.typed, **values(declared, self.texts)}
+
+    def body(self, dag: str, params: Mapping[str, Any], name: str = "") -> Object:
+        """The DAGRun."""
+        body = run_body(dag, params, name or self.name)
+        body["metadata"]["labels"] |= self.labels
+        body["spec"] |= self.spec
+        return body
+
+    async def sign(self, client: Client, body: Object) -> None:
+        """Writes into a DAGRun who starts it, and why."""
+        body["metadata"]["annotations"] = await signed(client, self.reason)
+
+
+def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str, Any]:
+    """Params typed on the command line, as their types; unknown ones are left for the check to refuse."""
+    return {name: from_text(declared[name], text) if name in declared else text for name, text in given.items()}
+
+
+def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
+    """A DAGRun."""
+    metadata: Object = {"name": name} if name else {"generateName": f"{dag[:57]}-"}
+    metadata["labels"] = {DAG: dag, HOW: MANUAL}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "DAGRun",
+        "metadata": metadata,
+        "spec": {"dag": dag, "params": dict(params)},
+    }
+
+
+def params_of(path: str) -> dict[str, Any]:
+    """The params of a file: one YAML or JSON object, NAME: VALUE. Raises BadManifest."""
+    documents = manifest.parse(path)
+    if len(documents) != 1 or not isinstance(documents[0].body, dict):
+        raise BadManifest(Refusal(path, 1, 1, "not params: write one YAML or JSON object, with NAME: VALUE for each"))
+    return documents[0].body
+
+
+def own_labels(given: Mapping[str, str]) -> Mapping[str, str]:
+    """Labels from the command line. Raises UsageError for those that Tradewind writes itself."""
+    for name in given:
+        if name.startswith(OWN):
+            raise click.UsageError(
+                f"--label {name}: labels that begin with {OWN} are written by Tradewind; use another name"
+            )
+    return given

@@ -1,0 +1,101 @@
+"""The runs below a run: attempts of its tasks that run another DAG, at any depth."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from tradewind.cli.picture import Part, Row, rows
+from tradewind.cli.reading import StatusUnreadable, reading
+from tradewind.cli.survey import UIDS, pods_of
+from tradewind.control.revisions import Revisions
+from tradewind.control.run import Run, read_run
+from tradewind.control.view import View
+from tradewind.control.view import picture as pictured
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.pages import items
+from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.resources import RUNS
+from tradewind.plan.definition import Definition
+from tradewind.plan.problem import Invalid
+
+PAGE = 500
+
+
+def calls(definition: Definition | None) -> bool:
+    """Whether a task of the DAG runs another DAG."""
+    return definition is not None and any(task.dag for task in definition.tasks.values())
+
+
+def _calls(view: View | None) -> bool:
+    return calls(view.board.definition) if view and view.board else False
+
+
+async def called_by(client: Client, namespace: str, uids: Iterable[str]) -> list[Run]:
+    """The runs that are attempts of tasks of the runs with these uids, in the order of their attempts."""
+    wanted, found = list(dict.fromkeys(uids)), []
+    known = frozenset(wanted)
+    for at in range(0, len(wanted), UIDS):
+        selector = f"{RUN_UID} in ({','.join(wanted[at : at + UIDS])})"
+        async for item in items(client, RUNS, namespace, PAGE, labelSelector=selector):
+            run = read_run(orjson.loads(item))
+            if run.caller and run.caller.uid in known:
+                found.append(run)
+    return sorted(found, key=lambda run: run.caller.number if run.caller else 0)
+
+
+@dataclass(slots=True)
+class RunTree:
+    """Reads runs with all that is below them. It remembers those that have ended."""
+
+    client: Client
+    namespace: str
+    revisions: Revisions
+    _ended: dict[str, View | None] = field(default_factory=dict)
+
+    async def rows(self, top: Run, view: View) -> list[Row]:
+        """A row per task of a run, each with the runs that are its attempts. Raises StatusUnreadable."""
+        views: dict[str, View | None] = {top.uid: view}
+        parts: dict[str, list[Run]] = {}
+        level = [top.uid] if _calls(view) else []
+        while level:
+            made = await called_by(self.client, self.namespace, level)
+            pods = await pods_of(self.client, self.namespace, [run.uid for run in made if run.uid not in self._ended])
+            level = []
+            for run in made:
+                parts.setdefault(run.caller.uid if run.caller else "", []).append(run)
+                found = views[run.uid] = await self._view(run, pods.get(run.uid, {}))
+                if _calls(found):
+                    level.append(run.uid)
+        return _nested(top, views, parts)
+
+    async def _view(self, run: Run, pods: Mapping[str, Pod]) -> View | None:
+        if run.uid in self._ended:
+            return self._ended[run.uid]
+        found = None
+        try:
+            if run.status.get("revision"):
+                with reading(f"dagrun/{run.name}"):
+                    definition = await self.revisions.load(self.namespace, run.status["revision"])
+                    found = pictured(run, definition, pods)
+        except (StatusUnreadable, NotFound, Invalid):
+            found = None
+        if run.final:
+            self._ended[run.uid] = found
+        return found
+
+
+def _nested(run: Run, views: Mapping[str, View | None], parts: Mapping[str, list[Run]]) -> list[Row]:
+    view = views.get(run.uid)
+    if view is None:
+        return []
+    by_task: dict[str, list[Part]] = {}
+    for part in parts.get(run.uid, ()):
+        task = part.caller.task if part.caller else ""
+        by_task.setdefault(task, []).append(Part(part, _nested(part, views, parts)))
+    found = rows(view)
+    for at, row in enumerate(found):
+        if row.task in by_task:
+            found[at] = row.with_parts(by_task[row.task])
+    return found

@@ -1,0 +1,121 @@
+"""Where a run is shown as it goes on: a picture that is redrawn in a terminal, a line for each change elsewhere."""
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+
+from rich.live import Live
+
+from tradewind.cli.picture import Row, drawn, flat
+from tradewind.cli.terminal import Console, log_text
+from tradewind.control.run import Run
+from tradewind.model import duration
+from tradewind.model.shown import shown
+from tradewind.plan.state import FINAL, State
+
+QUIET = 30.0
+"""Seconds without a line, elsewhere than in a terminal, after which it is said what the run still waits for."""
+NAMED = 3
+"""Tasks that are named then."""
+MARGIN = 4
+"""Rows of the terminal that the picture leaves free."""
+
+
+class Screen:
+    """Shows one run. Used as a context: on a terminal the picture stays when it ends. `words` gives what is shown for a task's message."""
+
+    def __init__(self, console: Console, title: str, words: Callable[[str], str] = str) -> None:
+        self.console, self._words = console, words
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(console=console, refresh_per_second=8, transient=True)
+            console.set_window_title(shown(title))
+        self._last: tuple[Run, Sequence[Row]] | None = None
+        self._said: dict[str, tuple[str, str]] = {}
+        self._spoke = time.monotonic()
+
+    def __enter__(self) -> "Screen":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+            if self._last:
+                self.console.print(drawn(*self._last))
+
+    def show(self, run: Run, found: Sequence[Row]) -> None:
+        """The run as it is now."""
+        found = [_worded(row, self._words) for row in found]
+        self._last = (run, found)
+        if self._live:
+            self._live.update(drawn(run, found, limit=max(5, self.console.height - MARGIN)))
+            return
+        rows = list(flat(found))
+        for row in rows:
+            self._tell(row)
+        message = str(run.status.get("message") or "")
+        self._line("", f"run {run.name}", run.phase or "Queued", message, "")
+        if not run.final and time.monotonic() - self._spoke >= QUIET:
+            self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}")
+
+    def log(self, label: str, lines: Sequence[str]) -> None:
+        """Lines that a task has printed."""
+        self._spoke = time.monotonic()
+        if self.console.is_terminal:
+            self.console.print(log_text(f"{label}{line}" for line in lines), soft_wrap=True)
+        else:
+            for line in lines:
+                self.console.print(f"{label}{line}", soft_wrap=True)
+
+    def print(self, text: str, style: str | None = None) -> None:
+        """A line of our own."""
+        self._spoke = time.monotonic()
+        self.console.print(text, style=style, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without the picture, so that something can be typed."""
+        if self._live:
+            self._live.stop()
+        try:
+            yield
+        finally:
+            if self._live:
+                self._live.start()
+
+    def _tell(self, row: Row) -> None:
+        if row.state in FINAL or row.message or row.live:
+            took = f" ({duration.text(row.seconds)})" if row.state in FINAL and row.seconds is not None else ""
+            self._line(row.task, row.task, str(row.state), row.message, took)
+        else:
+            self._said.pop(row.task, None)
+
+    def _line(self, key: str, name: str, state: str, message: str, took: str) -> None:
+        """Prints what is new. A message in which only numbers have changed is not."""
+        news = (state, re.sub(r"\d+", "0", message))
+        if self._said.get(key) != news:
+            self._said[key] = news
+            self.print(f"{name}: {state}{took}{f': {message}' if message else ''}")
+
+
+def _worded(row: Row, words: Callable[[str], str]) -> Row:
+    parts = [replace(part, rows=[_worded(inner, words) for inner in part.rows]) for part in row.parts]
+    return replace(row, message=words(row.message), parts=parts)
+
+
+def _still(rows: Sequence[Row]) -> str:
+    """What a run waits for that has not told anything for a while."""
+    under_way = [row for row in rows if row.state not in FINAL and row.state is not State.BLOCKED and not row.parts]
+    words = []
+    for row in under_way[:NAMED]:
+        lasts = f", {duration.text(round(row.seconds))}" if row.seconds is not None else ""
+        words.append(f"{row.task} ({row.state}{lasts}{f': {row.message}' if row.message else ''})")
+    more = len(under_way) - NAMED
+    return f"still waiting for {', '.join(words)}{f' and {more} more' if more > 0 else ''}" if words else ""
