@@ -23,11 +23,11 @@ def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Param
             target = there.get((kind, name))
             if target is None:
                 problem = place.problem(f"there is no {kind} {name!r} among these manifests", WAY)
-                found.append(document.refusal(problem.path, str(problem)))
+                found.append(document.told(problem))
             elif key and key not in _keys(target):
                 keys = ", ".join(sorted(_keys(target))) or "none"
                 problem = place.problem(f"{kind} {name!r} has no key {key!r}", f"it has: {keys}")
-                found.append(document.refusal(problem.path, str(problem)))
+                found.append(document.told(problem))
             elif kind == "DAG" and name not in seen:
                 seen.add(name)
                 left.append(name)
