@@ -70,7 +70,7 @@ def test_of_a_dag_and_those_that_it_calls_the_first_is_run_and_its_results_are_s
 def test_a_cycle_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(HEAD + "  tasks:\n    a:\n      dependsOn: [b]\n    b:\n      dependsOn: [a]\n")
     done = tradewind("run", "-f", "f.yaml", cwd=tmp_path)
-    assert done.returncode == 1 and "circle" in done.stderr and done.stderr.startswith("Error: f.yaml:")
+    assert done.returncode == 1 and "in a cycle" in done.stderr and done.stderr.startswith("Error: f.yaml:")
 
 
 def test_without_a_cluster_the_way_out_is_named(tmp_path: Path) -> None:
