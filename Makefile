@@ -67,6 +67,9 @@ crds: $(VENV)/.stamp ## Generate crds/ and the chart's copy from the models
 	$(BIN)/python -m tradewind.model.write crds
 	mkdir -p charts/tradewind/files/crds && cp crds/*.yaml charts/tradewind/files/crds/
 
+chart-readme: $(VENV)/.stamp ## Generate the chart's README from its values
+	$(BIN)/python charts/readme.py charts/tradewind/README.md
+
 snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots; read the difference before you commit it
 	UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/chart
 

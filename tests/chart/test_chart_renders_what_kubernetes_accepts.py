@@ -68,10 +68,25 @@ VALUES: dict[str, dict[str, Any]] = {
         "crds": {"keep": False},
         "serviceAccount": {"name": "own", "annotations": {"c": "d"}},
         "objectTriggers": {"rules": [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "watch"]}]},
+        "fullnameOverride": "flows",
+        "commonLabels": {"team": "data"},
+        "podLabels": {"mesh": "off"},
+        "image": {"registry": "registry.example.com", "digest": f"sha256:{'0' * 64}"},
+        "logFormat": "json",
+        "http": {"proxy": "http://proxy.example.com:3128", "caConfigMap": "authorities"},
+        "extraEnv": [{"name": "A", "value": "b"}],
+        "extraArgs": ["--identity=me"],
+        "extraVolumes": [{"name": "more", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"}
+        ],
+        "openshift": True,
     },
 }
 MODELS = {
     "Deployment": client.V1Deployment,
+    "Pod": client.V1Pod,
     "ServiceAccount": client.V1ServiceAccount,
     "Service": client.V1Service,
     "Role": client.V1Role,
@@ -141,6 +156,8 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
     ("values", "words"),
     [
         ({"replica": 2}, "replica"),
+        ({"image": {"digest": "latest"}}, "digest"),
+        ({"webhook": {"enabled": "perhaps"}}, "enabled"),
         ({"image": {"name": "x"}}, "name"),
         ({"replicas": 0}, "minimum"),
         ({"replicas": "two"}, "integer"),
@@ -179,7 +196,8 @@ def test_watched_namespaces_need_no_cluster_role() -> None:
 @pytest.mark.parametrize(
     ("values", "names"),
     [
-        ({}, ["approvals", "edits", "operator"]),
+        ({}, ["approvals", "edits", "operator", "webhook"]),
+        ({"webhook": {"enabled": False}}, ["approvals", "edits", "operator"]),
         (
             {"webhook": {"enabled": True}, "events": {"enabled": True}},
             ["approvals", "edits", "operator", "webhook", "events"],
@@ -210,7 +228,7 @@ def test_no_rule_is_wider_than_it_must_be() -> None:
                 assert "secrets" not in rule["resources"] or rule["resourceNames"], "named ones, or none"
 
 
-PROCESSES = ["release-tradewind", "release-tradewind-webhook", "release-tradewind-events"]
+PROCESSES = ["flows", "flows-webhook", "flows-events"]
 
 
 @pytest.mark.parametrize("deployment", PROCESSES)
@@ -243,7 +261,7 @@ def test_network_policies_name_from_where_and_whereto() -> None:
     for body in of(rendered(VALUES["everything"]), "NetworkPolicy"):
         assert all("from" in rule for rule in body["spec"]["ingress"]) and len(body["spec"]["egress"]) >= 2
         assert all("to" in rule for rule in body["spec"]["egress"])
-    [usual] = of(rendered({"networkPolicy": {"enabled": True}}), "NetworkPolicy")
+    [usual] = of(rendered({"networkPolicy": {"enabled": True}, "webhook": {"enabled": False}}), "NetworkPolicy")
     dns, api_server = usual["spec"]["egress"]
     assert dns["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}} and "to" not in api_server
 
@@ -312,7 +330,7 @@ def test_pods_of_webhook_and_endpoint_are_not_those_of_the_operator() -> None:
             for step in path.split("."):
                 selector = selector[step]
             found.append(selector["app.kubernetes.io/name"])
-        assert sorted(found) == ["tradewind", "tradewind-events", "tradewind-webhook"], kind
+        assert set(found) == {"tradewind", "tradewind-events", "tradewind-webhook"}, kind
 
 
 def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:
@@ -351,7 +369,7 @@ def test_service_accounts_are_checked_only_on_demand_and_then_always() -> None:
 
 
 def test_replicas_decide_how_upgrades_go() -> None:
-    one, two = rendered({}), rendered({"replicas": 2})
+    one, two = (rendered({"replicas": count, "webhook": {"enabled": False}}) for count in (1, 2))
     assert of(one, "Deployment")[0]["spec"]["strategy"] == {"type": "Recreate"} and not of(one, "PodDisruptionBudget")
     # Left to the server's defaults, `rollingUpdate` would stay behind and forbid the way back to one replica.
     assert of(two, "Deployment")[0]["spec"]["strategy"] == {
@@ -376,3 +394,61 @@ def test_every_value_is_described_and_every_object_is_closed_but_those_of_kubern
     assert opened == {".global", ".affinity"}
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert set(values) == set(found[""]["properties"]) - {"global"}, "values.yaml shows every value"
+
+
+def test_the_webhook_is_there_unless_its_rights_may_be_missing() -> None:
+    """Its configuration is cluster-wide, which who installs an operator of some namespaces may not write."""
+    for values, there in (
+        ({}, True),
+        ({"watchNamespaces": ["team"]}, False),
+        ({"watchNamespaces": ["team"], "webhook": {"enabled": True}}, True),
+        ({"webhook": {"enabled": False}}, False),
+    ):
+        objects = rendered(values)
+        assert bool(of(objects, "ValidatingWebhookConfiguration")) is there
+        assert any(body["metadata"]["name"].endswith("-webhook") for body in of(objects, "Deployment")) is there
+    [configuration] = of(rendered({}), "ValidatingWebhookConfiguration")
+    assert {webhook["failurePolicy"] for webhook in configuration["webhooks"]} == {"Ignore"}, "nobody is locked out"
+
+
+def test_openshift_gives_out_uids_itself() -> None:
+    for openshift in (True, False):
+        for body in of(rendered({"openshift": openshift, "events": {"enabled": True}}), "Deployment"):
+            pod = body["spec"]["template"]["spec"]
+            assert ("runAsUser" in pod["securityContext"]) is not openshift
+            env = {item["name"]: item.get("value") for item in pod["containers"][0]["env"]}
+            assert ("TRADEWIND_TASK_USER" in env) is openshift and not env.get("TRADEWIND_TASK_USER")
+
+
+def test_an_image_is_named_by_its_digest_and_a_registry_of_ones_own() -> None:
+    digest = f"sha256:{'1' * 64}"
+    for image, name in (
+        ({}, "ghcr.io/tradewind-dev/tradewind:0.1.0"),
+        ({"registry": "r.example.com", "tag": "2"}, "r.example.com/tradewind-dev/tradewind:2"),
+        ({"registry": "", "repository": "r.example.com/own", "digest": digest}, f"r.example.com/own@{digest}"),
+    ):
+        for body in of(rendered({"image": image}), "Deployment"):
+            container = body["spec"]["template"]["spec"]["containers"][0]
+            assert container["image"] == name
+            if container["name"] == "operator":
+                assert container["env"][0] == {"name": "TRADEWIND_IMAGE", "value": name}
+
+
+def test_what_is_added_reaches_every_object_and_pod() -> None:
+    objects = rendered(VALUES["everything"])
+    assert all(body["metadata"]["labels"]["team"] == "data" for body in objects)
+    for body in of(objects, "Deployment"):
+        pod = body["spec"]["template"]
+        assert pod["metadata"]["labels"]["mesh"] == "off" and "mesh" not in body["metadata"]["labels"]
+        assert {"name": "A", "value": "b"} in pod["spec"]["containers"][0]["env"]
+        assert "more" in [item["name"] for item in pod["spec"]["volumes"]]
+        assert "more" in [item["name"] for item in pod["spec"]["containers"][0]["volumeMounts"]]
+        [spread] = pod["spec"]["topologySpreadConstraints"]
+        assert spread["labelSelector"]["matchLabels"] == body["spec"]["selector"]["matchLabels"]
+        assert "--log-format=json" in pod["spec"]["containers"][0]["args"]
+
+
+def test_replicas_are_spread_over_nodes() -> None:
+    for body in of(rendered({"replicas": 3, "events": {"enabled": True}}), "Deployment"):
+        [spread] = body["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["topologyKey"] == "kubernetes.io/hostname" and spread["whenUnsatisfiable"] == "ScheduleAnyway"

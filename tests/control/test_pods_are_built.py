@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from tradewind.control import podbuild
 from tradewind.control.belonging import both_names, pod_name
 from tradewind.control.podbuild import Unrenderable, build
 from tradewind.model.pool import PoolClaim
@@ -224,3 +225,11 @@ def test_pods_say_which_slots_they_hold_and_how_long_they_may_take_to_end() -> N
     labels = body["metadata"]["labels"]
     assert labels["pool.tradewind.dev/db"] == "2" and labels["clusterpool.tradewind.dev/lic"] == "1"
     assert body["spec"]["terminationGracePeriodSeconds"] == 120
+
+
+def test_uids_are_left_to_a_cluster_that_gives_them_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = made({"image": "busybox"})["spec"]["securityContext"]
+    monkeypatch.setattr(podbuild, "USER", 0)
+    assert made({"image": "busybox"})["spec"]["securityContext"] == {
+        name: usual[name] for name in ("runAsNonRoot", "seccompProfile")
+    }

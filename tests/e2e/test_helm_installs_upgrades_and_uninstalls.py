@@ -31,6 +31,7 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
         await asyncio.to_thread(helm, cluster, world, "install", "--take-ownership")
         try:
             _confined(cluster, world)
+            cluster.helm("test", "tradewind", "-n", world.namespace, "--timeout", "90s")
             await _duties_are_apart(cluster, world)
             await _example(cluster, world)
             await _upgrade(cluster, world)
@@ -52,7 +53,9 @@ async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces
     cluster.load_image("operator")
     names = [f"helm-{secrets.token_hex(2)}" for _ in range(2)]
     with real(cluster, names[0]) as home, real(cluster, names[1]) as other:
-        await asyncio.to_thread(helm, cluster, home, "install", "--take-ownership", "--set", "watchNamespaces=null")
+        # Without the webhook, which is asked about all namespaces of the cluster, those of other tests too.
+        everywhere = ("--set", "watchNamespaces=null", "--set", "webhook.enabled=false")
+        await asyncio.to_thread(helm, cluster, home, "install", "--take-ownership", *everywhere)
         limit = {"apiVersion": API_VERSION, "kind": "ClusterPool", "metadata": {"name": names[0]}, "spec": {"slots": 1}}
         try:
             async with home.client() as client:
@@ -101,7 +104,14 @@ async def _granted(cluster: Any, world: World, client: Client) -> None:
     rule = '{apiGroups: [""], resources: [configmaps], verbs: [list, watch]}'
     assert f"add {rule} to the chart's objectTriggers.rules" in (await eventually(lambda: phase("Waiting")))["message"]
     rules = '[{"apiGroups":[""],"resources":["configmaps"],"verbs":["list","watch"]}]'
-    more = ("--set", "watchNamespaces=null", "--set-json", f"objectTriggers.rules={rules}")
+    more = (
+        "--set",
+        "watchNamespaces=null",
+        "--set",
+        "webhook.enabled=false",
+        "--set-json",
+        f"objectTriggers.rules={rules}",
+    )
     await asyncio.to_thread(helm, cluster, world, "upgrade", *more)
     assert (await eventually(lambda: phase("Active"), 60))["message"] == ""
     new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new"}}

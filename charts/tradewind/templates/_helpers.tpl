@@ -1,5 +1,6 @@
 {{- define "tradewind.name" -}}
-{{- if contains "tradewind" .Release.Name -}}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{- else -}}{{ printf "%s-tradewind" .Release.Name | trunc 50 | trimSuffix "-" }}{{- end -}}
+{{- if .Values.fullnameOverride -}}{{ .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else if contains "tradewind" .Release.Name -}}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{- else -}}{{ printf "%s-tradewind" .Release.Name | trunc 50 | trimSuffix "-" }}{{- end -}}
 {{- end }}
 
 {{- define "tradewind.selector" -}}
@@ -7,11 +8,21 @@ app.kubernetes.io/name: tradewind
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "tradewind.labels" -}}
-{{ include "tradewind.selector" . }}
+{{- /* What all objects have beside the selector and the component. */ -}}
+{{- define "tradewind.commonLabels" -}}
+app.kubernetes.io/part-of: tradewind
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- range $name, $value := .Values.commonLabels }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "tradewind.labels" -}}
+{{ include "tradewind.selector" . }}
+app.kubernetes.io/component: operator
+{{ include "tradewind.commonLabels" . }}
 {{- end }}
 
 {{- define "tradewind.serviceAccount" -}}
@@ -19,13 +30,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "tradewind.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ with .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- /* Whether the webhook is installed. Its configuration is cluster-wide: who installs an operator of some namespaces may not be allowed to. */ -}}
+{{- define "tradewind.webhook.enabled" -}}
+{{- if or (eq (toString .Values.webhook.enabled) "true") (and (eq (toString .Values.webhook.enabled) "auto") (not .Values.watchNamespaces)) -}}true{{- end -}}
 {{- end }}
 
 {{- /* Whether there are ValidatingAdmissionPolicies. They are cluster-wide: who installs an operator of some namespaces may not be allowed to. */ -}}
 {{- define "tradewind.policies" -}}
 {{- $known := and (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1") (semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version) -}}
-{{- $wide := or (not .Values.watchNamespaces) .Values.webhook.enabled -}}
+{{- $wide := or (not .Values.watchNamespaces) (include "tradewind.webhook.enabled" .) -}}
 {{- if or (eq (toString .Values.policies.enabled) "true") (and (eq (toString .Values.policies.enabled) "auto") $known $wide) -}}true{{- end -}}
 {{- end }}
 
@@ -100,11 +117,71 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- with .Values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile: {type: RuntimeDefault}
+{{- with (.Values.openshift | ternary (omit .Values.podSecurityContext "runAsUser" "runAsGroup") .Values.podSecurityContext) }}
+securityContext: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* How replicas are spread; a dict of root and selector, the name of a template. */ -}}
+{{- define "tradewind.spread" -}}
+topologySpreadConstraints:
+{{- if .root.Values.topologySpreadConstraints }}
+{{- range .root.Values.topologySpreadConstraints }}
+{{- $own := dict "labelSelector" (dict "matchLabels" (include $.selector $.root | fromYaml)) }}
+  - {{- toYaml (merge (deepCopy .) $own) | nindent 4 }}
+{{- end }}
+{{- else }}
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include .selector .root | nindent 8 }}
+{{- end }}
+{{- end }}
+
+{{- /* What all containers have. */ -}}
+{{- define "tradewind.env" -}}
+{{- if .Values.openshift }}
+- {name: TRADEWIND_TASK_USER, value: ""}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "tradewind.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "tradewind.volumes" -}}
+- name: tmp
+  emptyDir: {sizeLimit: 64Mi}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "tradewind.logging" -}}
+- --log-level={{ .Values.logLevel }}
+- --log-format={{ .Values.logFormat }}
+{{- end }}
+
+{{- define "tradewind.endpoint" -}}
+- port: http
+  path: /metrics
+  interval: {{ .Values.serviceMonitor.interval }}
+  {{- with .Values.serviceMonitor.scrapeTimeout }}
+  scrapeTimeout: {{ . }}
+  {{- end }}
+  {{- with .Values.serviceMonitor.relabelings }}
+  relabelings: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.serviceMonitor.metricRelabelings }}
+  metricRelabelings: {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end }}
 
 {{- /* To DNS and the API server. */ -}}
@@ -149,9 +226,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "tradewind.webhook.labels" -}}
 {{ include "tradewind.webhook.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/component: webhook
+{{ include "tradewind.commonLabels" . }}
 {{- end }}
 
 {{- define "tradewind.webhook.secret" -}}
@@ -205,9 +281,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "tradewind.events.labels" -}}
 {{ include "tradewind.events.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/component: events
+{{ include "tradewind.commonLabels" . }}
 {{- end }}
 
 {{- define "tradewind.events.rules" -}}

@@ -77,10 +77,11 @@ def command(
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
+    log_format: str,
     log_level: str,
 ) -> None:
     """Take events over HTTP, and make runs of them."""
-    start_logging(log_level)
+    start_logging(log_level, log_format)
     if (cert is None) != (key is None):
         raise click.UsageError("give both --cert and --key, or neither")
     terms = Terms(VERSIONS[tls_minimum], tls_ciphers)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 import click
 import uvloop
@@ -75,6 +76,20 @@ GRACE, REST = 20.0, 5.0
     default=LONGEST,
     help="How long a request or a query may take at most.  [default: 5m, which is also the longest]",
 )
+@click.option("--http-proxy", "proxy", metavar="URL", default="", help="Proxy through which requests are sent.")
+@click.option(
+    "--http-no-proxy",
+    "direct",
+    multiple=True,
+    metavar="HOST",
+    help="Host, domain (.svc) or network that is asked without it; repeat for more.",
+)
+@click.option(
+    "--http-ca",
+    "authorities",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Authorities (PEM) that are trusted beside the public ones.",
+)
 @click.option("--http-in-pods", is_flag=True, help="Send no requests of http tasks: they run in pods.")
 @click.option(
     "--read-secrets",
@@ -129,6 +144,9 @@ def command(
     allowed: tuple[IPv4Network | IPv6Network, ...],
     denied: tuple[IPv4Network | IPv6Network, ...],
     longest: float,
+    proxy: str,
+    direct: tuple[str, ...],
+    authorities: Path | None,
     http_in_pods: bool,
     read_secrets: bool,
     within: tuple[str, ...],
@@ -139,10 +157,11 @@ def command(
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
+    log_format: str,
     log_level: str,
 ) -> None:
     """Reconcile DAGs and runs of a cluster."""
-    start_logging(log_level)
+    start_logging(log_level, log_format)
     try:
         connection = connect(kubeconfig, context)
     except NoCluster as error:
@@ -162,6 +181,9 @@ def command(
             denied=denied,
             own=_addresses(os.environ),
             longest=longest,
+            proxy=proxy,
+            direct=direct,
+            authorities=authorities,
             secrets=read_secrets,
             within=frozenset(within),
         ),

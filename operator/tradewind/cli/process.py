@@ -1,10 +1,12 @@
 """What the commands have in common that run in a cluster: the operator, the webhook and the endpoint for events."""
 
+import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from ssl import TLSVersion
 from typing import Any
 
@@ -12,12 +14,20 @@ import click
 
 from tradewind.cli.terminal import ShownFormatter
 from tradewind.control.events import EventSink
+from tradewind.kube.logfields import FIELDS
 
 VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 OPTIONS = (
     click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz."),
     click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]"),
     click.option("--context", help="Context in the kubeconfig."),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How to log; json has namespace, run, dag and task as fields.",
+    ),
     click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
@@ -29,7 +39,7 @@ OPTIONS = (
 
 
 def process(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds their options: `metrics_port`, `kubeconfig`, `context` and `log_level`."""
+    """Adds their options: `metrics_port`, `kubeconfig`, `context`, `log_format` and `log_level`."""
     for option in reversed(OPTIONS):
         function = option(function)
     return function
@@ -68,8 +78,27 @@ def end_within(seconds: float, code: int) -> None:
     timer.start()
 
 
-def start_logging(level: str) -> None:
-    """Logs to stderr from a level on."""
+class JSONFormatter(logging.Formatter):
+    """A line of JSON for each record: time, level, logger and message, and the fields of what it is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **FIELDS.get(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def start_logging(level: str, form: str = "text") -> None:
+    """Logs to stderr from a level on, as `text` or `json`."""
     handler = logging.StreamHandler()
-    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    text = ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JSONFormatter() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -76,10 +76,11 @@ def command(
     metrics_port: int,
     kubeconfig: str | None,
     context: str | None,
+    log_format: str,
     log_level: str,
 ) -> None:
     """Answer an API server's AdmissionReviews of DAGs, runs and pools."""
-    start_logging(log_level)
+    start_logging(log_level, log_format)
     if clients and not client_ca:
         raise click.UsageError("--client-name needs --client-ca")
     terms = Terms(VERSIONS[tls_minimum], tls_ciphers, client_ca)

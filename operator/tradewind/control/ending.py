@@ -15,6 +15,7 @@ from tradewind.control.save import StatusTooLarge
 from tradewind.control.view import View
 from tradewind.kube import errors
 from tradewind.kube.client import Client
+from tradewind.kube.logfields import extra
 from tradewind.kube.resources import REVISIONS
 from tradewind.model.duration import seconds
 from tradewind.plan.attempt import CANCELLED, RUN_TIMEOUT
@@ -80,7 +81,8 @@ class Ender:
     async def end(self, view: View, end: End) -> None:
         """Stops what a run has under way, and writes its end, with as much of what it has said before as fits. Raises what the API
         raises."""
-        log.error("run %s/%s ends: %s", view.run.namespace, view.run.name, end.message)
+        run = view.run
+        log.error("run %s/%s ends: %s", run.namespace, run.name, end.message, extra=extra(**run.fields))
         self._podless.forget(view.run.uid)
         await self._remover.stop_all(view)
         status = runstatus.broken_off(view.run, end.phase, end.reason, end.message, self._clock())

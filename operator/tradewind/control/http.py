@@ -14,6 +14,7 @@ from yarl import URL
 
 from tradewind.control.light import Light, Network
 from tradewind.control.lookups import NAMESPACE, Lookups, Resolver
+from tradewind.control.proxy import goes_direct, literal, trusting
 from tradewind.control.turns import Turns
 from tradewind.model.bounded import NotJson, read_json
 from tradewind.plan.seats import Seats
@@ -126,6 +127,7 @@ class Sender:
         self.lookups = Lookups()
         self._turns = Turns(Seats(AT_ONCE, SHARE))
         self._session: aiohttp.ClientSession | None = None
+        self._proxied: aiohttp.ClientSession | None = None
 
     async def send(
         self, request: Request, headers: Mapping[str, str], namespace: str, say: Callable[[str], None] = lambda _: None
@@ -170,30 +172,22 @@ class Sender:
 
     async def close(self) -> None:
         """Ends all connections."""
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._proxied):
+            if session is not None:
+                await session.close()
 
     async def _ask(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int) -> Answer:
-        if self._session is None:
-            # A connection serves one request: what is left on one by a tenant never meets the request of another. Nor does anybody wait for
-            # a look-up of another namespace, which the connector's cache would have them do.
-            connector = aiohttp.TCPConnector(
-                limit=0,
-                force_close=True,
-                use_dns_cache=False,
-                resolver=Resolver(self.lookups),
-                socket_factory=self._socket,
-            )
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         NAMESPACE.set(namespace)
         hop = _Hop(self._address(request.url, namespace, request.signed), request.method, headers, request.body)
         for _ in range(REDIRECTS + 1):
-            async with self._session.request(
+            session, proxy = self._way(hop.url.host or "")
+            async with session.request(
                 hop.method,
                 hop.url,
                 headers=hop.headers,
                 data=hop.body.encode() or None,
                 allow_redirects=False,
+                proxy=proxy,
                 timeout=aiohttp.ClientTimeout(total=None),
             ) as response:
                 after = hop.after(response) if request.redirected else None
@@ -201,6 +195,27 @@ class Sender:
                     return Answer(response.status, await _read(response, limit), response.headers.get("Date", ""))
             hop = replace(after, url=self._address(str(after.url), namespace))
         raise Failed(f"{request.what}: more than {REDIRECTS} redirects")
+
+    def _way(self, host: str) -> tuple[aiohttp.ClientSession, str | None]:
+        """The session for a host, and the proxy. A proxy looks names up itself, so that only an address that a request names can be
+        looked at here. Raises OSError for one where nothing is sent."""
+        light = self._light
+        if not light.proxy or goes_direct(host, light.direct):
+            if self._session is None:
+                # Nobody waits for a look-up of another namespace, which the connector's cache would have them do.
+                own = {"use_dns_cache": False, "resolver": Resolver(self.lookups), "socket_factory": self._socket}
+                self._session = self._opened(**own)
+            return self._session, None
+        if (address := literal(host)) and (words := refusal(str(address), light)):
+            raise OSError(words)
+        if self._proxied is None:
+            self._proxied = self._opened()
+        return self._proxied, light.proxy
+
+    def _opened(self, **how: Any) -> aiohttp.ClientSession:
+        """A connection serves one request: what is left on one by a tenant never meets the request of another."""
+        connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=trusting(self._light.authorities), **how)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     def _address(self, text: str, namespace: str, encoded: bool = False) -> URL:
         url = URL(text, encoded=encoded)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 from tradewind.model.light import LONGEST
 
@@ -23,6 +24,12 @@ class Light:
     """Addresses of the operator's pod and node, forbidden like its loopback."""
     longest: float = LONGEST
     """Seconds that a request, or a query, may take at most, whatever it says itself."""
+    proxy: str = ""
+    """URL of a proxy through which requests are sent. Then the operator looks at no address but those that requests name themselves."""
+    direct: tuple[str, ...] = ()
+    """Hosts, domains (`.svc`) and networks that are asked without it."""
+    authorities: Path | None = None
+    """Authorities (PEM) that are trusted beside the public ones."""
     secrets: bool = False
     within: frozenset[str] = frozenset()
     """Namespaces in which it may read them though it may not everywhere."""

@@ -1,6 +1,7 @@
 """The pod of one attempt: one container, nothing injected (but for artifacts), restricted by default."""
 
 import json
+import os
 from collections.abc import Callable
 from decimal import ROUND_CEILING
 from typing import Any
@@ -21,7 +22,8 @@ from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.template import Evaluate, render, render_tree, secret, written
 
 OUTPUTS_PATH = "/dev/termination-log"
-USER = 65532
+USER = int(os.environ.get("TRADEWIND_TASK_USER", "65532") or 0)
+"""The uid and gid of tasks; 0 leaves them to the cluster, as on OpenShift, where each namespace has a range of its own."""
 UNBUFFERED = "PYTHONUNBUFFERED"
 ITEM_NAME = "tradewind.dev/item-name"
 """Annotation: what people call the item."""
@@ -236,9 +238,7 @@ def _spec(task: Task, container: dict[str, Any], renderer: Renderer) -> dict[str
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            **({"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER} if USER else {}),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }

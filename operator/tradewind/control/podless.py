@@ -18,6 +18,7 @@ from tradewind.control.podlesswork import Unsuccessful, Work, Worker
 from tradewind.control.sensortasks import WAITS, SensorTasks
 from tradewind.control.view import View
 from tradewind.kube.errors import ApiError, Forbidden
+from tradewind.kube.logfields import extra
 from tradewind.model.duration import instant, seconds
 from tradewind.model.task import Task
 from tradewind.model.value import Output
@@ -189,7 +190,7 @@ class Podless:
                 words = f"took longer than its timeout ({task.timeout}), with the waiting for its turn"
                 doing.ended.append(self._failure(start, attempt.since, "DeadlineExceeded", words))
             else:
-                log.exception("%s of run %s", start.key, uid)
+                log.exception("%s of run %s", start.key, uid, extra=extra(task=start.key))
                 words = f"the operator could not do this: {type(error).__name__}: {error}"
                 doing.ended.append(self._failure(start, attempt.since, "Error", words))
         if doing.under_way.get(start.key) is attempt:

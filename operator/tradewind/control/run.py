@@ -79,6 +79,11 @@ class Run:
         return str(self.status.get("phase") or "")
 
     @property
+    def fields(self) -> Mapping[str, str]:
+        """What log lines about it have as fields."""
+        return {"namespace": self.namespace, "run": self.name, "dag": self.dag}
+
+    @property
     def final(self) -> bool:
         """Whether it has ended, and is not to go on."""
         return self.phase in FINAL_PHASES and not self.reopened

@@ -41,6 +41,7 @@ from tradewind.control.view import Line, View
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.informer import PodInformer
+from tradewind.kube.logfields import FIELDS
 from tradewind.kube.pod import Pod
 from tradewind.kube.resources import RUNS
 from tradewind.kube.workqueue import WorkQueue
@@ -186,6 +187,7 @@ class RunReconciler:
         if view is None or view.run.deleting:
             return
         woken_at, view.woken_at = view.woken_at, None
+        FIELDS.set(view.run.fields)
         with flow(view.run.namespace, uid):
             try:
                 if view.stale:

@@ -11,6 +11,7 @@ from tradewind.control.run import Run
 from tradewind.control.save import replaced
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Conflict, NotFound, Unavailable
+from tradewind.kube.logfields import extra
 from tradewind.kube.workqueue import WorkQueue
 from tradewind.plan.attempt import CANCELLED
 
@@ -31,7 +32,7 @@ class Unreadable:
 
     def add(self, run: Run, words: str) -> None:
         """A run can't be read, and why; said once for each reason. One that is cancelled or terminated ends."""
-        log.error("run %s/%s: %s", run.namespace, run.name, words)
+        log.error("run %s/%s: %s", run.namespace, run.name, words, extra=extra(**run.fields))
         if run.cancelled or not any(
             item["type"] == TYPE and item.get("message") == words for item in _conditions(run.status)
         ):
@@ -51,7 +52,7 @@ class Unreadable:
         try:
             await replaced(self._client, run, status)
         except (Conflict, NotFound):
-            log.info("run %s/%s has changed", run.namespace, run.name)
+            log.info("run %s/%s has changed", run.namespace, run.name, extra=extra(**run.fields))
         if self._found.get(uid) is found:  # Else there is more to say.
             del self._found[uid]
 

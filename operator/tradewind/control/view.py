@@ -11,6 +11,7 @@ from tradewind.control.light import USUAL, Light
 from tradewind.control.observe import Alive, Ended, observe, unit_of
 from tradewind.control.run import Run
 from tradewind.control.status import Packed, decode
+from tradewind.kube.logfields import extra
 from tradewind.kube.pod import Metadata, Pod
 from tradewind.model.bounded import checked
 from tradewind.model.duration import seconds
@@ -190,8 +191,9 @@ class View:
         try:
             self._look(board, pod, now)
         except Exception as error:
-            log.exception("pod %s/%s of run %s", pod.metadata.namespace, pod.metadata.name, self.run.name)
             name, number = unit_of(pod)
+            about = extra(**self.run.fields, task=name)
+            log.exception("pod %s/%s of run %s", self.run.namespace, pod.metadata.name, self.run.name, extra=about)
             if pod.over and not {(name, number)} & (self.recorded | self.news.keys()):
                 at = (
                     int(pod.metadata.creation_timestamp.timestamp())

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from tradewind import metrics
 from tradewind.kube.fairqueue import Turns
+from tradewind.kube.logfields import FIELDS, of_key
 
 Key = TypeVar("Key")
 
@@ -28,7 +29,7 @@ class WorkQueue(Generic[Key]):
         first_delay: float = 0.05,
         longest_delay: float = 60.0,
     ) -> None:
-        self.namespace = namespace
+        self.name, self.namespace = name, namespace
         self._ready: Turns[Key] = Turns()
         self._there = asyncio.Semaphore(0)
         """As many as there are keys in it."""
@@ -87,6 +88,7 @@ class WorkQueue(Generic[Key]):
             began = time.perf_counter()
             self._wait.observe(began - self._dirty.pop(key, began))
             self._busy.add(key)
+            FIELDS.set(of_key(self.name, key))
             try:
                 await handle(key)
                 self._errors.pop(key, None)

@@ -1,0 +1,41 @@
+"""The proxy through which requests of tenants are sent, and the authorities by which their servers are known."""
+
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+
+
+def goes_direct(host: str, rules: Sequence[str]) -> bool:
+    """Whether a host is asked without the proxy. A rule is a host, a domain with all hosts in it (`example.com`, `.svc`), or a network
+    (`10.0.0.0/8`), which concerns hosts that are written as addresses."""
+    name, address = host.lower().rstrip("."), literal(host)
+    for rule in rules:
+        if address is not None:
+            with suppress(ValueError):
+                if address in ip_network(rule, strict=False):
+                    return True
+        domain = rule.lower().lstrip(".")
+        if name.endswith(f".{domain}") or (name == domain and not rule.startswith(".")):
+            return True
+    return False
+
+
+def literal(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is written as, in any spelling (`127.1`, `0x7f000001`); None for a name."""
+    with suppress(ValueError):
+        return ip_address(host.strip("[]").partition("%")[0])
+    with suppress(OSError):
+        return IPv4Address(socket.inet_aton(host))
+    return None
+
+
+def trusting(authorities: Path | None) -> ssl.SSLContext | bool:
+    """How certificates of servers are checked: by the public authorities, and those of a file. Raises OSError."""
+    if authorities is None:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(authorities)
+    return context
