@@ -42,7 +42,7 @@ def test_artifacts_of_a_task_upstream_are_fine_and_the_task_waits_for_it() -> No
     [
         (use(**{"from": "make.other"}), "use.artifacts.inputs.model.from: make makes no artifact 'other'; it makes: make.model"),
         (use(**{"from": "make"}), "use.artifacts.inputs.model.from: 'make' names no artifact; write TASK.ARTIFACT"),
-        (use(**{"from": "nobody.model"}), "use.artifacts.inputs.model.from: `tasks.nobody.outputs` (at character 13): tasks.nobody is not upstream"),
+        (use(**{"from": "nobody.model"}), "use.artifacts.inputs.model.from: `tasks.nobody.outputs` (at character 13): there is no task 'nobody'"),
         ({**use(**{"from": "make.model"}), "dependsOn": []}, "tasks.make is not upstream of this task"),
         (use(**{"from": "make.model", "path": "../x"}), "use.artifacts.inputs.model.path: '../x' is not a path below a folder"),
         (use(**{"from": "make.model", "path": "/x"}), "'/x' is not a path below a folder"),

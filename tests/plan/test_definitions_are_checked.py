@@ -88,7 +88,7 @@ def refusal(spec: Any) -> str:
         ),
         (
             {"tasks": {"a": task(triggerRule="AllSuceeded")}},
-            "spec.tasks.a.triggerRule: there is no rule 'AllSuceeded'; write CEL, or one of",
+            "spec.tasks.a.triggerRule: there is no rule 'AllSuceeded'; did you mean AllSucceeded? write CEL, or one of",
         ),
         (
             {"tasks": {"a": task(triggerRule="Failed(b)")}},

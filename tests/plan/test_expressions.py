@@ -71,8 +71,11 @@ def test_values_are_written_into_the_text(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("$[[ 1 + 'a' ]]", "no matching overload for '_+_' applied to '(int, string)'"),
-        ("$[[ params.regoin ]]", "there is no params.regoin; declared are: params.region, params.year"),
+        ("$[[ 1 + 'a' ]]", "+ can't be used between an integer and text; convert one"),
+        (
+            "$[[ params.regoin ]]",
+            "there is no params.regoin; did you mean params.region? declared are: params.region, params.year",
+        ),
         (
             "$[[ tasks.join.outputs.x ]]",
             "tasks.join is not upstream of this task; upstream are: tasks.erp, tasks.fan, tasks.load_csv",
@@ -81,14 +84,14 @@ def test_values_are_written_into_the_text(text: str, expected: str) -> None:
         ("$[[ tasks['erp'].outputs ]]", "write tasks.NAME.outputs.KEY"),
         ("$[[ run.nmae ]]", "there are run.name"),
         ("$[[ foo ]]", "there is no 'foo'"),
-        ("$[[ tasks.erp.outputs.rows + 'a' ]]", "no matching overload for '_+_' applied to '(int, string)'"),
-        ("$[[ tasks.erp.state == 3 ]]", "no matching overload"),
+        ("$[[ tasks.erp.outputs.rows + 'a' ]]", "+ can't be used between an integer and text; convert one"),
+        ("$[[ tasks.erp.state == 3 ]]", "can't be used between text and an integer"),
         ("$[[ tasks.fan.nope ]]", "tasks.fan has only `outputs`, `state` and `states`"),
         ("$[[ params.key ]]", "params.key is a secret: it can only be the whole value of an environment variable"),
         ("$[[ item ]]", "there is no item here: only expressions of a task with forEach know it"),
         ("$[[ params.region", "close the expression"),
         ("$[[ ]]", "`"),
-        ("$[[ params.region + params.year ]]", "no matching overload"),
+        ("$[[ params.region + params.year ]]", "can't be used between text and an integer"),
         ("$[[ '" + "a" * 5000 + "' ]]", "longer than 4096 characters"),
     ],
 )

@@ -80,7 +80,7 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ({"sql": {**SQL, "timeout": "0s"}}, "spec.tasks.a.sensor.sql.timeout: leaves no time; write such as 10s"),
         ({"sql": {**SQL, "parameters": ["1", "$[[ params.x ]]"]}}, "spec.tasks.a.sensor.sql.parameters[1]: "),
         ({"sql": SQL, "until": "status == 200"}, "there is no 'status'; a sensor's until knows count, rows"),
-        ({"http": {"url": "https://x"}, "until": "tasks.b.outputs.x == 1"}, "tasks.b is not upstream of this task"),
+        ({"http": {"url": "https://x"}, "until": "tasks.b.outputs.x == 1"}, "there is no task 'b'"),
     ],
 )
 def test_tasks_that_can_never_ask_are_refused(sensor: dict[str, Any], problem: str) -> None:

@@ -72,7 +72,7 @@ def test_a_template_that_can_be_used_is_valid(ref: Ref, text: str) -> None:
         (
             TASK,
             "{params: {t: {}}, task: {when: inputs.t > 3}}",
-            'spec.task.when: `"sample" > 3` (at character 10): found no matching overload',
+            'spec.task.when: `"sample" > 3` (at character 10): > can\'t be used between text and an integer',
         ),
         (TASK, "{params: {t: {}}, task: {env: {X: '$[[ inputs.t +  ]]'}}}", 'spec.task.env.X: `"sample" +`'),
         (

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tradewind.cli import misreadings
+from tradewind.cli import misreadings, script_check
 from tradewind.cli.beside import circles, not_allowed
 from tradewind.cli.document import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
+from tradewind.control import judge
 from tradewind.control.review import User, against, pod_problems
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
@@ -40,6 +41,9 @@ def review(documents: Sequence[Document]) -> Review:
                 found.notes += unknown(document, looked.rendering)
                 problems += looked.problems
                 if looked.definition:
+                    noted = map(looked.rendering.told, judge.notes(looked.definition))
+                    found.notes += map(document.told, noted)
+                    found.refusals += script_check.refusals(document, looked.definition, looked.rendering)
                     problems += map(looked.rendering.told, pod_problems(looked.definition))
                     if document.kind == "DAG" and not looked.rendering.missing:
                         known[document.namespace, document.name] = looked.definition

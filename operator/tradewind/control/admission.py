@@ -116,8 +116,8 @@ Reviewer = Callable[[Request, Asks], Awaitable[Verdict]]
 
 
 async def _dag(request: Request, asks: Asks) -> Verdict:
-    tried = f"tradewind-dry-run-{request.uid[:8].lower()}" if asks.tries_pods else ""
-    of = partial(judge.about, tried, request.namespace)
+    name = f"tradewind-dry-run-{request.uid[:8].lower()}" if asks.tries_pods else ""
+    of = partial(judge.about, name, request.namespace)
     try:
         judged = await asks.judged(request.namespace, request.spec, of)
     except ApiError as error:
@@ -126,8 +126,9 @@ async def _dag(request: Request, asks: Asks) -> Verdict:
         return Verdict(judged.problems)
     about = judged.content or judge.About()
     if refused := await asks.not_allowed(request.namespace, about.claims):
-        return Verdict(refused)
-    return await asks.pods(request.namespace, about.pods)
+        return Verdict(refused, about.notes)
+    tried = await asks.pods(request.namespace, about.pods)
+    return Verdict(tried.problems, [*about.notes, *tried.warnings])
 
 
 async def _run(request: Request, asks: Asks) -> Verdict:

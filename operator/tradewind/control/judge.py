@@ -1,6 +1,6 @@
 """What is done about a DAG beside the event loop: everything that its size decides, with what its reviewers want to know of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -8,6 +8,7 @@ from tradewind.control.podbuild import Unrenderable
 from tradewind.control.review import bare_pod, review_dag, templated
 from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.model.value import Param
+from tradewind.plan import places, uninterpolated
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid, Problem
@@ -76,6 +77,8 @@ class About:
     """Pods that can be tried -> the first task that makes each."""
     claims: Mapping[str, str] = field(default_factory=dict)
     """ClusterPools -> the field that first claims each."""
+    notes: Sequence[str] = ()
+    """What its author may not have meant."""
 
 
 def about(tried: str, namespace: str, definition: Definition) -> About:
@@ -85,7 +88,15 @@ def about(tried: str, namespace: str, definition: Definition) -> About:
         for index, claim in enumerate(task.pools):
             if claim.kind == "ClusterPool":
                 claims.setdefault(claim.name, f"spec.tasks.{name}.pools[{index}].name")
-    return About(pods(tried, namespace, definition) if tried else {}, claims)
+    found = [str(problem) for problem in notes(definition)]
+    return About(pods(tried, namespace, definition) if tried else {}, claims, found)
+
+
+def notes(definition: Definition) -> Iterator[Problem]:
+    """What is no mistake of a DAG, but may not be meant."""
+    for name, task in definition.tasks.items():
+        yield from uninterpolated.values(places.templated(name, task))
+    yield from uninterpolated.literal(definition.spec)
 
 
 def _unknown(expression: str) -> NoReturn:

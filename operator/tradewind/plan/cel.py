@@ -11,6 +11,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from tradewind.plan.celwords import said
 from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.functions import settled
@@ -92,7 +93,7 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
         match = _POSITION.search(str(error))
         column, problem = (int(match[1]), match[2]) if match else (None, str(error))
         problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
-        raise ExpressionError(expression, explain(problem), column) from None
+        raise ExpressionError(expression, explain(said(problem, expression)), column) from None
     if ".get" in expression:
         program.zones  # noqa: B018 - raises for a time zone that there is not
     result = program.engine.return_type()

@@ -236,11 +236,8 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool
     path = f"spec.tasks.{name}"
     if task.trigger_rule not in RULES:
         if re.fullmatch(r"\w*", task.trigger_rule):
-            yield Problem(
-                f"{path}.triggerRule",
-                f"there is no rule {task.trigger_rule!r}",
-                f"write CEL, or one of {', '.join(RULES)}",
-            )
+            instead = choose(task.trigger_rule, RULES, f"write CEL, or one of {', '.join(RULES)}")
+            yield Problem(f"{path}.triggerRule", f"there is no rule {task.trigger_rule!r}", instead)
         elif not elsewhere:
             try:
                 trigger(task.trigger_rule, dependencies)

@@ -7,7 +7,7 @@ from typing import Any
 from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task, merged
-from tradewind.plan import artifacts, check, knock_on, lifecycle, pace
+from tradewind.plan import artifacts, check, knock_on, lifecycle, pace, uninterpolated
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, Graph, graph
 from tradewind.plan.place import Place
@@ -120,7 +120,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     if found := lifecycle.too_many(tasks):
         return None, [*problems, found]
     more = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown | vague)]
-    more += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
+    more += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks), *uninterpolated.scripts(tasks)]
     order, cycles = _ordered(lifecycle.dependencies(tasks))
     vague = vague.union(*(cycle.tasks for cycle in cycles))
     fragment = fragment or knock_on.hides(reading.left_out, "spec.params")

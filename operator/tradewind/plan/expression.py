@@ -13,6 +13,7 @@ from typing import Any
 from tradewind.plan import cel
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.cel import ExpressionError
+from tradewind.plan.nearest import choose
 
 _TASK = re.compile(r"\btasks\.([A-Za-z_][A-Za-z0-9_]*)")
 _ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
@@ -34,6 +35,8 @@ _RUN = (
 )
 _ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
+ROOTS = ("params", "tasks", "run", "item", "index", "outputs")
+"""What names in expressions begin with."""
 LONG_PATTERN = 1_000
 Values = Mapping[str, Any]
 """Plain data by dotted name."""
@@ -173,14 +176,17 @@ def _explained(problem: str, scope: Scope) -> str:
     if scope.answer:
         there = ", ".join(name for name, _ in scope.answer)
         return f"there is no {name!r}; a sensor's until knows {there}, params.NAME, tasks.NAME.outputs.KEY and run.name"
-    return f"there is no {name!r}; expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
+    there = "expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
+    return f"there is no {name!r}; {choose(root, ROOTS, there)}"
 
 
 def _explained_param(name: str, scope: Scope) -> str:
     if (name, "secret") in scope.names.params:
         return f"params.{name} is a secret: it can only be the whole value of an environment variable"
-    there = ", ".join(f"params.{param}" for param, _ in scope.names.params) or "none"
-    return f"there is no params.{name}; declared are: {there}" if name else f"name a param: {there}"
+    known = [f"params.{param}" for param, _ in scope.names.params]
+    there = ", ".join(known) or "none"
+    instead = choose(f"params.{name}", known, f"declared are: {there}")
+    return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
 
 
 def _explained_task(name: str, scope: Scope) -> str:
@@ -189,9 +195,12 @@ def _explained_task(name: str, scope: Scope) -> str:
         more = ", `state` and `states`" if known.fan_out else " and `state`"
         return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
     upstream = sorted(f"tasks.{key}" for key, task in scope.names.tasks.items() if scope.upstream(task.name))
-    there = ", ".join(upstream[:20]) or "none"
-    what = f"tasks.{name} is not upstream of this task" if name else "write tasks.NAME.outputs.KEY"
-    return f"{what}; upstream are: {there}"
+    there = f"upstream are: {', '.join(upstream[:20]) or 'none'}"
+    if not name:
+        return f"write tasks.NAME.outputs.KEY; {there}"
+    if known:
+        return f"tasks.{name} is not upstream of this task; {there}; add {known.name} to dependsOn"
+    return f"there is no task {name!r}; {choose(f'tasks.{name}', upstream, there)}"
 
 
 def _missing(problem: str, expression: str, values: Values) -> str:
