@@ -81,7 +81,7 @@ def test_values_are_written_into_the_text(text: str, expected: str) -> None:
             "tasks.join is not upstream of this task; upstream are: tasks.erp, tasks.fan, tasks.load_csv",
         ),
         ("$[[ tasks.erp.rows ]]", "write tasks.erp.outputs.NAME"),
-        ("$[[ tasks['erp'].outputs ]]", "write tasks.NAME.outputs.KEY"),
+        ("$[[ tasks[params.region].outputs ]]", "write tasks.NAME.outputs.KEY"),
         ("$[[ run.nmae ]]", "there are run.name"),
         ("$[[ foo ]]", "there is no 'foo'"),
         ("$[[ tasks.erp.outputs.rows + 'a' ]]", "+ can't be used between an integer and text; convert one"),
@@ -109,7 +109,7 @@ def test_what_can_not_work_is_refused_when_the_dag_is_applied(text: str, words: 
         ("params.year / 0", "divide by zero"),
         ("tasks.erp.outputs.text + 1", "overload"),
         ("params.year / 0", "inputs: params.year: integer"),
-        ("tasks.fan.outputs[1].n", "inputs: tasks.fan.outputs: list of 2"),
+        ("tasks.fan.outputs[1].n", "item 1 of tasks.fan failed, so that its outputs are null"),
         (
             "[1,2,3,4,5,6,7,8,9,0].all(a, [1,2,3,4,5,6,7,8,9,0].all(b, [1,2,3,4,5,6,7,8,9,0].all(c, [1,2,3,4,5,6,7,8,9,0].all(d,"
             " [1,2,3,4,5,6,7,8,9,0].all(e, [1,2,3,4,5,6,7,8,9,0].all(f, true))))))",

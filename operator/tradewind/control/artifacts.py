@@ -10,7 +10,7 @@ from tradewind.model.duration import seconds
 from tradewind.plan.artifacts import KEY, source
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.expression import cel_name
+from tradewind.plan.spelling import path as written_path
 from tradewind.plan.template import Evaluate
 
 SHARED, VOLUME = "tradewind-artifacts", "tradewind-store"
@@ -85,7 +85,7 @@ def inputs(task: TaskArtifacts, start: Start, evaluate: Evaluate) -> list[dict[s
         maker, artifact = source(wanted.from_)
         path = f"spec.tasks.{start.task}.artifacts.inputs.{name}.from"
         try:
-            outputs = evaluate(f"tasks.{cel_name(maker)}.outputs")
+            outputs = evaluate(f"{written_path('tasks', maker)}.outputs")
         except ExpressionError as error:
             raise NoArtifact(f"{path}: {error}") from None
         many = isinstance(outputs, list)

@@ -9,9 +9,9 @@ from itertools import chain, combinations
 from tradewind.plan import cel
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.celtree import Call, Const, nodes
-from tradewind.plan.expression import cel_name
 from tradewind.plan.program import Program
 from tradewind.plan.rule import Decision, Verdict
+from tradewind.plan.spelling import cel_name, is_word, path, plain
 from tradewind.plan.state import BAD, State
 
 FEW = 7
@@ -26,9 +26,9 @@ def trigger(rule: str, dependencies: Sequence[str]) -> Program:
         functions = ", ".join(f"{name}(task)" for name in cel.FUNCTIONS)
         return f"there is no {name!r}; dependencies are: {there}; functions are {functions}" if name else problem
 
-    there = ", ".join(map(cel_name, dependencies)) or "none"
-    variables = tuple((cel_name(name), "string") for name in dependencies)
-    program = cel.compiled(rule, variables, explained, "boolean")
+    there = ", ".join(map(_shown, dependencies)) or "none"
+    variables = tuple((_variable(name), "string") for name in dependencies)
+    program = cel.compiled(plain(rule), variables, explained, "boolean")
     for node in nodes(program.tree.root):
         if isinstance(node, Call) and node.function in cel.FUNCTIONS and isinstance(node.args[0], Const):
             words = f"{node.function} asks about a dependency by its name, without quotes: write {node.function}(NAME)"
@@ -46,13 +46,13 @@ def decide(
     would hold had some of those that failed succeeded, it is UpstreamFailed; failures that are `allowed` don't count. Raises
     ExpressionError."""
     program = trigger(rule, dependencies)
-    states = {cel_name(name): str(state) for name, state in ended.items()}
+    states = {_variable(name): str(state) for name, state in ended.items()}
     holds = _holds(program, states)
     if holds is None and len(ended) == len(dependencies):
         cel.run(program, states)  # Raises what is wrong with it.
     if holds is not False:
         return Verdict.RUN if holds else None
-    bad = {cel_name(name) for name, state in ended.items() if state in BAD and not allowed(name)}
+    bad = {_variable(name) for name, state in ended.items() if state in BAD and not allowed(name)}
     failed = [name for name in program.names if name in bad]
     open_ = False
     for choice in _choices(failed):
@@ -61,6 +61,14 @@ def decide(
             return Verdict.UPSTREAM_FAILED
         open_ = open_ or other is None
     return None if open_ and len(ended) < len(dependencies) else Verdict.SKIP
+
+
+def _variable(name: str) -> str:
+    return cel_name(name) if is_word(cel_name(name)) else f"tasks.{cel_name(name)}"
+
+
+def _shown(name: str) -> str:
+    return cel_name(name) if is_word(cel_name(name)) else path("tasks", name)
 
 
 def _holds(program: Program, states: Mapping[str, str]) -> bool | None:

@@ -9,10 +9,11 @@ from tradewind.model.duration import seconds
 from tradewind.model.retries import Retries
 from tradewind.model.task import Task
 from tradewind.plan import pace, places
-from tradewind.plan.expression import Names, Scope, TaskNames, cel_name
+from tradewind.plan.expression import Names, Scope, TaskNames
 from tradewind.plan.graph import Graph
 from tradewind.plan.links import Links, links
 from tradewind.plan.sensor import ANSWERS
+from tradewind.plan.spelling import cel_name
 from tradewind.plan.template import expressions, secret
 
 DEFAULT_PENDING_TIMEOUT = 600.0

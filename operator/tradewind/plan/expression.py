@@ -12,10 +12,12 @@ from typing import Any
 
 from tradewind.plan import cel
 from tradewind.plan.attempt import Attempt
-from tradewind.plan.cel import ExpressionError
+from tradewind.plan.cel import ExpressionError, Program
+from tradewind.plan.misses import missing
 from tradewind.plan.nearest import choose
+from tradewind.plan.spelling import Asking, asking, cel_name, path, plain
 
-_TASK = re.compile(r"\btasks\.([A-Za-z_][A-Za-z0-9_]*)")
+_TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
 _ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 DATED: cel.Variables = (
@@ -40,11 +42,6 @@ ROOTS = ("params", "tasks", "run", "item", "index", "outputs")
 LONG_PATTERN = 1_000
 Values = Mapping[str, Any]
 """Plain data by dotted name."""
-
-
-def cel_name(task: str) -> str:
-    """A task's name as an identifier: CEL reads `-` as minus, and no task has a `_` in its name."""
-    return task.replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Scope:
 
     def tasks(self, expression: str) -> list[TaskNames]:
         """The upstream tasks that an expression names."""
-        named = (self.names.tasks.get(name) for name in dict.fromkeys(_TASK.findall(expression)))
+        named = (self.names.tasks.get(name) for name in dict.fromkeys(_TASK.findall(plain(expression))))
         return [task for task in named if task is not None and self.upstream(task.name)]
 
 
@@ -133,23 +130,34 @@ def names_item(expression: str) -> bool:
     return _ITEM.search(expression) is not None
 
 
-def compile_in(expression: str, scope: Scope, *wanted: str) -> Any:
+def compile_in(expression: str, scope: Scope, *wanted: str) -> Program:
     """The compiled expression. Raises ExpressionError with the position and, for unknown names, what there is."""
-    return cel.compiled(expression, scope.variables(expression), lambda words: _explained(words, scope), *wanted)
+    return _compiled(expression, scope, *wanted)[0]
+
+
+def _compiled(expression: str, scope: Scope, *wanted: str) -> tuple[Program, Asking]:
+    written = plain(expression)
+    variables = scope.variables(written)
+    asked = asking(written, variables)
+    variables += tuple((name, "boolean") for name in asked.variables)
+    try:
+        return cel.compiled(asked.text, variables, lambda words: _explained(words, scope), *wanted), asked
+    except ExpressionError as error:
+        raise ExpressionError(expression, error.problem, error.column) from None
 
 
 def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Any:
     """The value as plain data. `values` are those of run, params and item; `of_task` gives those of a task. Raises
     ExpressionError."""
-    program = compile_in(expression, scope)
+    program, asked = _compiled(expression, scope)
     given = dict(values)
     for task in scope.tasks(expression):
         given |= of_task(task.name)
+    given |= {variable: name in given for variable, name in asked.variables.items()}
     try:
         return cel.run(program, given)
     except ExpressionError as error:
-        problem = _missing(error.problem, expression, given)
-        raise ExpressionError(expression, problem) from None
+        raise ExpressionError(expression, missing(error.problem, plain(expression), given)) from None
 
 
 def _explained(problem: str, scope: Scope) -> str:
@@ -183,7 +191,7 @@ def _explained(problem: str, scope: Scope) -> str:
 def _explained_param(name: str, scope: Scope) -> str:
     if (name, "secret") in scope.names.params:
         return f"params.{name} is a secret: it can only be the whole value of an environment variable"
-    known = [f"params.{param}" for param, _ in scope.names.params]
+    known = [path("params", param) for param, _ in scope.names.params]
     there = ", ".join(known) or "none"
     instead = choose(f"params.{name}", known, f"declared are: {there}")
     return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
@@ -194,47 +202,13 @@ def _explained_task(name: str, scope: Scope) -> str:
     if known and scope.upstream(known.name):
         more = ", `state` and `states`" if known.fan_out else " and `state`"
         return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
-    upstream = sorted(f"tasks.{key}" for key, task in scope.names.tasks.items() if scope.upstream(task.name))
+    upstream = sorted(path("tasks", task.name) for task in scope.names.tasks.values() if scope.upstream(task.name))
     there = f"upstream are: {', '.join(upstream[:20]) or 'none'}"
     if not name:
         return f"write tasks.NAME.outputs.KEY; {there}"
     if known:
         return f"tasks.{name} is not upstream of this task; {there}; add {known.name} to dependsOn"
     return f"there is no task {name!r}; {choose(f'tasks.{name}', upstream, there)}"
-
-
-def _missing(problem: str, expression: str, values: Values) -> str:
-    """The evaluator's words; for a missing output, which outputs there are."""
-    if problem.startswith("No value with name"):
-        name = problem.partition('"')[2].partition('"')[0]
-        return f"{name} has no value: the task did not write it"
-    if not problem.startswith("Key not found"):
-        inputs = ", ".join(f"{name}: {_type(value)}" for name, value in values.items() if _named(name, expression))
-        return f"{problem}; inputs: {inputs}" if inputs else problem
-    missing = problem.rpartition(": ")[2].strip('"')
-    there = [
-        f"tasks.{task}.outputs has {', '.join(sorted(outputs)) or 'no keys'}"
-        for task in dict.fromkeys(_TASK.findall(expression))
-        if isinstance(outputs := values.get(f"tasks.{task}.outputs"), Mapping)
-    ]
-    return "; ".join([f"there is no key {missing!r}", *there])
-
-
-def _named(name: str, expression: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(name)}\b", expression) is not None
-
-
-def _type(value: object) -> str:
-    """What a value is, for people; of an object, its keys too."""
-    match value:
-        case Mapping():
-            keys = [f"{key}: {_type(item)}" for key, item in list(value.items())[:8]]
-            return "{" + ", ".join(keys) + (", ..." if len(value) > 8 else "") + "}"
-        case list():
-            return f"list of {len(value)}"
-        case _:
-            names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
-            return names.get(type(value), type(value).__name__)
 
 
 # Expressions with a scope of their own.

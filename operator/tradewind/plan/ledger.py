@@ -10,10 +10,11 @@ from tradewind.model.run import Phase
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
-from tradewind.plan.expression import Scope, Values, cel_name, evaluate
+from tradewind.plan.expression import Scope, Values, evaluate
 from tradewind.plan.gate import Gate
 from tradewind.plan.group import Group
 from tradewind.plan.lane import Lane, LaneKey
+from tradewind.plan.spelling import cel_name
 from tradewind.plan.state import FINAL, State
 from tradewind.plan.template import render, written
 from tradewind.plan.unit import Unit

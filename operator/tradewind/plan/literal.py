@@ -12,11 +12,12 @@ _TOKEN = re.compile(
     r"""(?P<gap>\s+|//[^\n]*)
     |(?P<string>(?:[rR][bB]?|[bB][rR])(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
         |[bB]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
-    |(?P<name>[A-Za-z_]\w*)
+    |(?P<name>[A-Za-z_]\w*|`[^`\n]*`)
     |(?P<number>\d[\w.]*)
     |(?P<other>.)""",
     re.DOTALL | re.VERBOSE,
 )
+_NESTED = re.compile(r"""[\["']|//""")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -29,12 +30,37 @@ class Reference:
     end: int
 
 
+def tokens(expression: str) -> list[re.Match[str]]:
+    """The words of an expression, without blanks and comments; none of one that is too long to compile."""
+    if len(expression) > MAX_LENGTH:
+        return []  # How long the search takes grows with its square.
+    return [match for match in _TOKEN.finditer(expression) if match.lastgroup != "gap"]
+
+
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """From where to where each `$[[ expression ]]` of a text goes. One that is never closed is left out."""
     at = 0
-    while (start := text.find(OPEN, at)) >= 0 and (end := text.find(CLOSE, start)) >= 0:
-        at = end + len(CLOSE)
+    while (start := text.find(OPEN, at)) >= 0 and (at := _end(text, start + len(OPEN))) >= 0:
         yield start, at
+
+
+def _end(text: str, start: int) -> int:
+    """Where an expression that begins at `start` is closed: brackets within it, and within its texts, are a part of it. -1 where it is
+    not."""
+    first = text.find(CLOSE, start)
+    if first < 0 or not _NESTED.search(text, start, first):
+        return first if first < 0 else first + len(CLOSE)
+    depth = 0
+    for token in _TOKEN.finditer(text, start, start + MAX_LENGTH + len(CLOSE)):
+        if token[0] == "[":
+            depth += 1
+        elif token[0] == "]" and depth:
+            depth -= 1
+        elif token[0] in ("]", '"', "'"):
+            if text.startswith(CLOSE, token.start()):
+                return token.end() + 1
+            break  # It is no expression: what is wrong with it is told of what goes to the first bracket.
+    return first + len(CLOSE)
 
 
 def inner(text: str, span: tuple[int, int]) -> str:
@@ -44,13 +70,11 @@ def inner(text: str, span: tuple[int, int]) -> str:
 
 def references(expression: str) -> Iterator[Reference]:
     """What an expression says of `inputs`. Strings and comments are not looked into."""
-    if len(expression) > MAX_LENGTH:
-        return  # It does not compile, and how long the search takes grows with its square.
-    tokens = [match for match in _TOKEN.finditer(expression) if match.lastgroup != "gap"]
-    for index, token in enumerate(tokens):
-        if token.lastgroup != "name" or token[0] != "inputs" or (index and tokens[index - 1][0] == "."):
+    words = tokens(expression)
+    for index, token in enumerate(words):
+        if token.lastgroup != "name" or token[0] != "inputs" or (index and words[index - 1][0] == "."):
             continue
-        rest = tokens[index + 1 : index + 3]
+        rest = words[index + 1 : index + 3]
         if len(rest) == 2 and rest[0][0] == "." and rest[1].lastgroup == "name":
             yield Reference(rest[1][0], token.start(), rest[1].end())
         else:
@@ -77,8 +101,7 @@ def literal(value: Any) -> str:
         case str():
             return _text(value)
         case list():
-            # The space keeps the brackets of nested lists from closing the expression.
-            return "[" + ", ".join(map(literal, value)) + "] "
+            return "[" + ", ".join(map(literal, value)) + "]"
         case dict():
             return "{" + ", ".join(f"{_string(str(name))}: {literal(item)}" for name, item in value.items()) + "}"
         case _:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tradewind.model.task import Task
 from tradewind.plan import sensor, template
 from tradewind.plan.artifacts import source
-from tradewind.plan.expression import cel_name
+from tradewind.plan.spelling import path as written_path
 
 
 def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
@@ -34,7 +34,7 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
     for given, artifact in task.artifacts.inputs.items() if task.artifacts else ():
         # Not rendered, but read like an expression: the artifact must come from a task upstream, which has to have ended.
         if maker := source(artifact.from_)[0]:
-            yield f"{path}.artifacts.inputs.{given}.from", f"$[[ tasks.{cel_name(maker)}.outputs ]]"
+            yield f"{path}.artifacts.inputs.{given}.from", f"$[[ {written_path('tasks', maker)}.outputs ]]"
     if task.image:
         yield f"{path}.image", task.image
     if task.for_each and task.for_each.name:

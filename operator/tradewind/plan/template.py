@@ -60,7 +60,7 @@ def _parts(text: str) -> Iterator[tuple[str, str | None]]:
         yield text[at : span[0]], inner(text, span)
         at = span[1]
     if OPEN in text[at:]:
-        raise ExpressionError(text, "`$[[` without `]]`: close the expression; a `]]` inside one is written `] ]`")
+        raise ExpressionError(text, "`$[[` without `]]`: close the expression")
     yield text[at:], None
 
 
