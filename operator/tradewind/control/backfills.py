@@ -29,6 +29,7 @@ from tradewind.kube.workqueue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.backfill import FINISHED, BackfillSpec
 from tradewind.model.duration import instant
+from tradewind.model.shown import brief
 from tradewind.plan.backfill import Step, decide, moment
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.problem import Invalid
@@ -222,6 +223,7 @@ class BackfillReconciler:
             log.error("backfill %s/%s", *key, exc_info=error)
             status = {"phase": "Waiting", "message": f"it can't go on: {type(error).__name__}: {error}"[:1_024]}
             self.queue.add_after(key, LOOK_AGAIN)
+        status["message"] = brief(status["message"])
         told = (status["phase"], reason, status["message"])
         await self._write(known, {**valid.status(known.status, known.generation, self._clock(), *told), **status})
         if status["phase"] not in FINISHED:

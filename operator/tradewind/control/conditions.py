@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradewind.model.duration import stamp
+from tradewind.model.shown import brief
 
 Condition = dict[str, Any]
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
@@ -36,7 +37,7 @@ def condition(
         "type": kind,
         "status": status,
         "reason": reason,
-        "message": message[:4_096],
+        "message": brief(message),
         "lastTransitionTime": old["lastTransitionTime"] if old and old.get("status") == status else stamp(now),
         "observedGeneration": generation,
     }
@@ -47,7 +48,7 @@ def readiness(
 ) -> list[Condition]:
     """Ready, and what is true while it is false. `phase` is the phase, or the outcome, of an object of any kind."""
     means = RECONCILING if reason in AWAITED else _MEANS[phase]
-    found = [condition(READY, means == READY, reason, message[:WORDS], before, generation, now)]
+    found = [condition(READY, means == READY, reason, brief(message, WORDS), before, generation, now)]
     if means != READY:
-        found.append(condition(means, True, reason, message[:WORDS], before, generation, now))
+        found.append(condition(means, True, reason, brief(message, WORDS), before, generation, now))
     return found

@@ -14,6 +14,7 @@ from tradewind.control.status import Packed, append
 from tradewind.control.view import View
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES, Edit
+from tradewind.model.shown import brief
 from tradewind.plan.assets import UPDATES_LIMIT, NoUpdate, update, update_of_run
 from tradewind.plan.attempt import SOFT, Fixed
 from tradewind.plan.board import Board
@@ -62,7 +63,7 @@ def queued(run: Run, reason: str, message: str, now: float) -> Status:
     return {
         "observedGeneration": run.generation,
         "phase": "Queued",
-        "message": message,
+        "message": brief(message),
         "conditions": [
             condition("Started", False, reason, message, run, now),
             *_ready("Queued", reason, message, run, now),
@@ -75,7 +76,7 @@ def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> St
     return {
         "observedGeneration": run.generation,
         "phase": phase,
-        "message": message[:4_096],
+        "message": brief(message),
         "startedAt": run.status.get("startedAt") or duration.stamp(now),
         "finishedAt": duration.stamp(now),
         "duration": "0s",
@@ -96,7 +97,7 @@ def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> S
     return {
         "observedGeneration": run.generation,
         "phase": phase,
-        "message": message[:4_096],
+        "message": brief(message),
         "startedAt": started,
         "finishedAt": duration.stamp(now),
         "duration": duration.text(lasted),
@@ -174,7 +175,7 @@ def current(
     status: Status = {
         "observedGeneration": run.generation,
         "phase": plan.phase,
-        "message": plan.message,
+        "message": brief(plan.message),
         "progress": f"{done}/{board.total}",
         "total": board.total,
         "done": done,

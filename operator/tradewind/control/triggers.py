@@ -23,6 +23,7 @@ from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.errors import Invalid as Unacceptable
 from tradewind.kube.resources import TRIGGERS
 from tradewind.kube.workqueue import WorkQueue
+from tradewind.model.shown import brief
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.circles import circle
 from tradewind.plan.problem import Invalid, Problem, summary
@@ -296,9 +297,10 @@ class TriggerReconciler:
         why = "" if phase == "Active" else status["message"]  # What an active one did last is no matter of being ready.
         valid = found.status(known.status, known.generation, self._clock(), phase, reason, why)
         if words := self._circle(known):
-            circular = Validity(True, "CircleFound", words[:4_096])
+            circular = Validity(True, "CircleFound", words)
             valid["conditions"].append(circular.condition("Circular", known.status, known.generation, self._clock()))
         wanted = {**known.status, **valid, "source": known.spec.source, **status}
+        wanted["message"] = brief(wanted.get("message") or "")
         if wanted != known.status:
             self._known[known.key] = replace(current, status=wanted)
         if difference(self._saved.get(known.key, {}), wanted):
@@ -329,7 +331,7 @@ class TriggerReconciler:
             uid, generation = body["metadata"]["uid"], int(body["metadata"].get("generation") or 0)
             wanted = {
                 **Validity.of(error).status(before, generation, self._clock()),
-                "message": str(error),
+                "message": brief(str(error)),
                 "next": None,
             }
         else:

@@ -26,3 +26,12 @@ def coloured(text: str) -> str:
     parts = _COLOURS.split(text)
     found = "".join(part if at % 2 else shown(part) for at, part in enumerate(parts))
     return found + _PLAIN if len(parts) > 1 else found
+
+
+MESSAGE = 4_096
+"""Characters that a message in a status may have."""
+
+
+def brief(text: str, limit: int = MESSAGE) -> str:
+    """The text, cut where it is longer than a message may be: what it says of foreign values can be of any length."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
