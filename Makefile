@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit e2e chaos hostile fuzz lint fix crds docs requirements sbom audit bench soak snapshots clean
+.PHONY: help setup demo test unit e2e e2e-on-a-cluster chaos hostile fuzz lint fix crds docs requirements sbom audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,7 +39,11 @@ unit: $(VENV)/.stamp ## Tests that need no cluster: those of plan/ and model/ wi
 	$(BIN)/pytest -m "not e2e" -n 3 --dist loadfile --ignore tests/plan --ignore tests/model tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
-	$(BIN)/pytest -m e2e tests
+	@PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(BIN)/python -m cluster with $(MAKE) --no-print-directory e2e-on-a-cluster
+
+e2e-on-a-cluster:
+	$(BIN)/pytest -m "e2e and not disruptive" -n 3 --dist loadgroup tests
+	$(BIN)/pytest -m "e2e and disruptive" tests
 
 test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had
 

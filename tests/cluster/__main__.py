@@ -1,12 +1,15 @@
-"""`python -m cluster up|down|status|kubeconfig|image|tools`."""
+"""`python -m cluster up|down|with|status|kubeconfig|image|tools`."""
 
 import argparse
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 
 from cluster import archives, binaries
 from cluster.provider import Provider, Unavailable, choose
+from cluster.settings import KEEP
 from cluster.shell import ClusterError
 
 NO_PROVIDER = 3
@@ -17,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as tidily as Ctrl-C does
     provider = choose()
     if isinstance(provider, Unavailable):
+        if chosen.command == "with":  # It says what it does without.
+            return subprocess.run(chosen.program).returncode
         print(provider.reason, file=sys.stderr)
         return NO_PROVIDER
     try:
@@ -35,6 +40,8 @@ def _do(chosen: argparse.Namespace, provider: Provider) -> int:
             print(f"export KUBECONFIG={provider.up()}")
         case "down":
             provider.down()
+        case "with":
+            return _with(provider, chosen.program)
         case "status":
             print(provider.status())
             return 0 if provider.is_up() else 1
@@ -52,11 +59,24 @@ def _do(chosen: argparse.Namespace, provider: Provider) -> int:
     return 0
 
 
+def _with(provider: Provider, program: Sequence[str]) -> int:
+    """The command's exit code."""
+    was_up = provider.is_up()
+    provider.up()
+    try:
+        return subprocess.run(program).returncode
+    finally:
+        if not was_up and os.environ.get(KEEP) != "1":
+            provider.down()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="bring a cluster up; prints the export line for a shell")
     commands.add_parser("down", help="end the cluster and remove every trace of it")
+    around = commands.add_parser("with", help="run a command on a cluster, which ends with it unless it was up before")
+    around.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND")
     commands.add_parser("status", help="what runs")
     commands.add_parser("kubeconfig", help="the path of the running cluster's kubeconfig")
     commands.add_parser("tools", help="paths of kubectl and helm, built if need be")

@@ -1,6 +1,7 @@
 """The cluster for pytest: import `cluster`, `namespace` and `pytest_runtestloop` in a conftest."""
 
 import contextlib
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ import pytest
 from cluster import archives, binaries, objects
 from cluster.provider import Provider, Unavailable, choose
 from cluster.selfmade import SelfMade
+from cluster.settings import KEEP, cache_home
 from cluster.shell import ClusterError, run, wait_until
 
-KEEP = "TRADEWIND_KEEP_CLUSTER"
 REQUIRE = "TRADEWIND_REQUIRE_E2E"
 
 
@@ -40,7 +41,15 @@ class Cluster:
 
     def load_image(self, name: str) -> None:
         """Build one of the project's images and make the nodes know it."""
-        self.provider.load(archives.build([name]))
+        with self._alone():
+            self.provider.load(archives.build([name]))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Of tests beside each other, one at a time."""
+        with (cache_home() / "lock-tests").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def restart(self, component: str) -> None:
         """End a control plane component, start it again, wait until all is well."""
@@ -57,7 +66,8 @@ class Cluster:
 
     def recycle_volumes(self) -> None:
         if isinstance(self.provider, SelfMade):
-            objects.recycle(self.kubectl, self.provider.state / "volumes")
+            with self._alone():  # Of two at once, one would take away what the other has offered again.
+                objects.recycle(self.kubectl, self.provider.state / "volumes")
 
     def _own(self) -> SelfMade:
         if not isinstance(self.provider, SelfMade):

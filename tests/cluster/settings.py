@@ -50,7 +50,9 @@ HOST_NAME = "host.tradewind.internal"  # the machine the cluster runs on, as pod
 API_URL = f"https://{NODE_IP}:6443"
 ETCD_METRICS = f"http://{NODE_IP}:2381/metrics"
 
-VOLUMES = 20
+VOLUMES = 40
+KEEP = "TRADEWIND_KEEP_CLUSTER"
+"""The variable that leaves up what tests brought up."""
 KIND_CLUSTER = "tradewind"
 
 STATE = Path("/var/lib", "tradewind-cluster" if NUMBER == 0 else f"tradewind-cluster-{NUMBER}")

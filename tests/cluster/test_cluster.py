@@ -9,7 +9,7 @@ import pytest
 from cluster.fixtures import Cluster
 from cluster.shell import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]
 
 Document = dict[str, Any]
 

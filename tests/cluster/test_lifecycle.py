@@ -21,7 +21,7 @@ from cluster.settings import HERE, NUMBER, NUMBER_VARIABLE
 from cluster.shell import wait_until
 from cluster.traces import process_ids, processes, traces
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.disruptive, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

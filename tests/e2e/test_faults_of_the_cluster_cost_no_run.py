@@ -17,7 +17,7 @@ from worlds.marks import fan, marked, marking, running
 from worlds.real import real
 from worlds.world import LEASE, World, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.disruptive, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ from worlds.marks import chain, fan, marked
 from worlds.real import real
 from worlds.world import World, eventually
 
+pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]  # One of its operators works in all namespaces.
 CHART = Path(__file__).parents[2] / "charts" / "tradewind"
 SLEEPER = 'echo x >> "$WORK/$RUN"; sleep 20; echo "{\\"ran\\": $(wc -l < "$WORK/$RUN")}" > $TRADEWIND_OUTPUTS'
 
 
-@pytest.mark.e2e
 @pytest.mark.timeout(400)
 async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluster: Any) -> None:
     cluster.load_image("operator")
@@ -47,7 +47,6 @@ async def test_the_main_example_runs_and_running_tasks_survive_an_upgrade(cluste
         assert "tradewind" not in cluster.kubectl("get", "deployments", "-n", world.namespace, "-o", "name")
 
 
-@pytest.mark.e2e
 @pytest.mark.timeout(400)
 async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces_runs(cluster: Any) -> None:
     cluster.load_image("operator")

@@ -66,6 +66,7 @@ def worlds(cluster: Any) -> Iterator[tuple[World, World]]:
 
 
 @pytest.mark.e2e
+@pytest.mark.disruptive
 @pytest.mark.timeout(600)
 async def test_another_namespace_notices_nothing(worlds: tuple[World, World], web: str) -> None:
     mallory, bystander = worlds

@@ -1,6 +1,7 @@
 """The API server's audit log of this very session, against the chart: no request of Tradewind's accounts lacks a right, and no right is
 there that the end-to-end tests did not need. It runs after all others."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,9 +14,9 @@ import yaml
 from cluster.fixtures import Cluster
 from worlds.accounts import CHART, FOLLOWED, OPERATOR, READING
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-STARTED = datetime.now(UTC)
-"""When pytest read this file, which is before the first test."""
+pytestmark = [pytest.mark.e2e, pytest.mark.disruptive, pytest.mark.timeout(300)]
+STARTED = datetime.fromisoformat(os.environ.get("TRADEWIND_E2E_SINCE") or datetime.now(UTC).isoformat())
+"""When the first test began: as `make e2e` says, else when pytest read this file."""
 ACCOUNTS = {
     "tradewind": "operator",
     OPERATOR: "operator",
