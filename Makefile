@@ -42,7 +42,7 @@ e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our
 	@PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(BIN)/python -m cluster with $(MAKE) --no-print-directory e2e-on-a-cluster
 
 e2e-on-a-cluster:
-	$(BIN)/pytest -m "e2e and not disruptive" -n 3 --dist loadgroup tests
+	$(BIN)/pytest -m "e2e and not disruptive" -n 3 --dist loadfile tests
 	$(BIN)/pytest -m "e2e and disruptive" tests
 
 test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had

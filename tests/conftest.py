@@ -1,5 +1,21 @@
-"""Fixtures of a real cluster, for every test that asks for one."""
+"""For every test: fixtures of a real cluster, and which tests run beside each other."""
 
+import pytest
 from cluster.fixtures import cluster, namespace, pytest_runtestloop
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 __all__ = ["cluster", "namespace", "pytest_runtestloop"]
+
+RELEASES = ("refusals_at_apply", "events_come_through", "secrets_and_restricted", "policies_need_no_webhook")
+"""Files whose tests install the chart: releases take CRDs from each other, so that one worker has them all."""
+
+
+class Files(LoadFileScheduling):
+    """A file's tests share a namespace and an operator: a worker takes whole files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "releases" if any(f"test_{name}" in nodeid for name in RELEASES) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    return Files(config, log) if config.getvalue("dist") == "loadfile" else None  # type: ignore[arg-type]

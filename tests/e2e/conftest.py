@@ -35,14 +35,6 @@ def operated(world: World) -> Iterator[World]:
         yield world
 
 
-RELEASES = ("refusals_at_apply", "events_come_through", "secrets_and_restricted", "policies_need_no_webhook")
-"""Files whose tests install the chart: releases take CRDs and roles from each other."""
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What judges the whole session comes last. Beside each other run files, since their tests share a namespace."""
+    """What judges the whole session comes last."""
     items.sort(key=lambda item: item.path.name == "test_rights_are_those_that_are_used.py")
-    for item in items:
-        release = any(f"test_{name}" in item.path.name for name in RELEASES)
-        item.add_marker(pytest.mark.xdist_group("releases" if release else item.path.name))
