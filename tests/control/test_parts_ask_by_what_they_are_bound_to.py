@@ -111,3 +111,16 @@ async def test_of_more_parts_than_are_read_the_rest_may_ask(monkeypatch: pytest.
     for number in range(1, 6):
         api.run(f"p-c-{number}", "child", PLAIN, "p")
     assert set(await asking_now(api, run, board)) == {"child"}
+
+
+async def test_a_part_that_has_not_begun_asks_by_the_revision_that_is_pinned() -> None:
+    """Whoever edits the DAG before its run begins passes no approval either."""
+    for pins, asks in (({"child": "c"}, {"child"}), ({"child": "i", "inner": "c"}, {"child"}), ({"child": "p"}, set())):
+        api = Api(0.0)
+        run, board = parent(api)
+        for name in ("child", "inner"):
+            api.dag(name, PLAIN)
+        for name, tasks in (("c", ASKS), ("i", INNER), ("p", PLAIN)):
+            api.put(REVISIONS, {"metadata": {"name": name}, "data": {"spec": {"tasks": tasks}}})
+        run.status["calls"] = pins
+        assert set(await asking_now(api, run, board)) == asks

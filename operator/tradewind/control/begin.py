@@ -7,9 +7,10 @@ from typing import Any
 
 from tradewind.control import runstatus
 from tradewind.control.asking import asking
+from tradewind.control.calls import Calls, Pins
 from tradewind.control.concurrency import NEXT, Peer, age, in_queue, key_of, key_of_peer, turn, verdict
 from tradewind.control.fresh import Fresh
-from tradewind.control.revisions import Revisions, change_cause
+from tradewind.control.revisions import Revision, Revisions, change_cause
 from tradewind.control.run import Run, read_run
 from tradewind.control.templates import Templates
 from tradewind.control.view import Line, View, picture
@@ -60,10 +61,13 @@ class Beginner:
         templates: Templates,
         backfilled: Callable[[Run], bool],
         clock: Callable[[], float],
+        known: Callable[[str], Run | None] = lambda uid: None,
     ) -> None:
-        """`backfilled` says whether a backfill made a run. Labels don't: whoever creates a run writes them."""
+        """`backfilled` says whether a backfill made a run. Labels don't: whoever creates a run writes them. `known` gives a run that is
+        at hand, by its uid."""
         self._client, self._fresh, self._backfilled, self._clock = client, Fresh(client), backfilled, clock
         self._revisions, self._templates = revisions, templates
+        self._calls = Calls(self._fresh, revisions, templates, known)
         self._defined: dict[tuple[str, str], Defined] = {}
 
     async def begin(self, view: View, peers: Callable[[], Iterable[View]]) -> Beginning:
@@ -73,44 +77,79 @@ class Beginner:
             return Beginning(runstatus.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
         if problem := _wrong_date(run):
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidRun", problem, now))
+        pins = await self._calls.of_caller(run)
+        pinned = await self._pinned(run, pins)
         try:
             dag = await self._fresh.get(DAGS, run.namespace, run.dag)
-        except NotFound:
-            words = f"there is no DAG {run.dag!r} in namespace {run.namespace}: the run begins when it is applied"
-            return Beginning(runstatus.queued(run, "DAGNotFound", words, now))
-        try:
-            known = await self._define(run, dag)
-        except TemplateNotFound as error:
-            words = f"waits for {' and '.join(map(str, error.missing))}: it begins when that is applied"
-            return Beginning(runstatus.queued(run, "TemplateNotFound", words, now))
-        except Invalid as error:
-            words = f"DAG {run.dag} is invalid: {error}"
-            return Beginning(runstatus.stillborn(run, "Failed", "InvalidDAG", words, now))
-        definition = known.definition
+            current = await self._define(run, dag)
+        except (NotFound, TemplateNotFound, Invalid) as error:
+            if pinned is None:
+                return self._not_yet(run, error)
+            dag, current = {}, None  # It goes on as it was when its caller began.
+        definition = pinned[0] if pinned else _of(current).definition
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
-        if definition.spec.suspend or run.desired == "Suspended":
-            what = f"DAG {run.dag} is" if definition.spec.suspend else "the run is"
-            return Beginning(runstatus.queued(run, "Suspended", f"{what} suspended: `tradewind resume`", now))
-        if definition.spec.max_active_runs is not None:
-            try:
-                view.line = (definition, key_of(definition, run, params))
-            except ExpressionError as error:
-                return Beginning(runstatus.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now))
-            self._work_out_keys(definition, peers)
-        if held := self._held(view, definition, peers()):
+        if current and (held := self._waits(view, current.definition, params, peers, pinned is not None)):
             return held
         try:
             taken, outputs = await self._taken_over(run, definition, params)
         except Invalid as error:
             view.admitted = False
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidReuse", str(error), now))
+        revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
+        calls = await self._calls.pinned(run, definition, revision, pins)
+        total, began = len(definition.tasks), self._clock()
+        return Beginning(runstatus.begun(run, revision, params, total, began, taken, outputs, calls))
+
+    async def _pinned(self, run: Run, pins: Pins) -> tuple[Definition, Revision] | None:
+        """The revision that its caller has pinned for a run, unless that was deleted."""
+        if run.dag not in pins:
+            return None
+        try:
+            definition = await self._revisions.load(run.namespace, pins[run.dag])
+            return definition, await self._revisions.named(run.namespace, run.dag, pins[run.dag])
+        except (NotFound, Invalid):
+            return None
+
+    def _not_yet(self, run: Run, error: Exception) -> Beginning:
+        """Of a run whose DAG is not there, or not as it should be."""
+        now = self._clock()
+        if isinstance(error, TemplateNotFound):
+            words = f"waits for {' and '.join(map(str, error.missing))}: it begins when that is applied"
+            return Beginning(runstatus.queued(run, "TemplateNotFound", words, now))
+        if isinstance(error, NotFound):
+            words = f"there is no DAG {run.dag!r} in namespace {run.namespace}: the run begins when it is applied"
+            return Beginning(runstatus.queued(run, "DAGNotFound", words, now))
+        words = f"DAG {run.dag} is invalid: {error}"
+        return Beginning(runstatus.stillborn(run, "Failed", "InvalidDAG", words, now))
+
+    def _waits(
+        self,
+        view: View,
+        definition: Definition,
+        params: Mapping[str, Any],
+        peers: Callable[[], Iterable[View]],
+        pinned: bool,
+    ) -> Beginning | None:
+        """What holds a run back, by what its DAG says now: it is suspended, or has its turn later."""
+        run, now = view.run, self._clock()
+        if definition.spec.suspend or run.desired == "Suspended":
+            what = f"DAG {run.dag} is" if definition.spec.suspend else "the run is"
+            return Beginning(runstatus.queued(run, "Suspended", f"{what} suspended: `tradewind resume`", now))
+        if definition.spec.max_active_runs is not None:
+            try:
+                key = key_of_peer(definition, run) if pinned else key_of(definition, run, params)
+            except ExpressionError as error:
+                return Beginning(runstatus.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now))
+            view.line = (definition, key)
+            self._work_out_keys(definition, peers)
+        return self._held(view, definition, peers())
+
+    async def _bind(self, run: Run, dag: Object, known: Defined) -> Revision:
         spec, source = (dag["spec"], None) if known.spec is None else (known.spec, dag["spec"])
         cause = change_cause(dag)
-        revision = await self._revisions.bind(run.namespace, run.dag, spec, definition, source=source, cause=cause)
-        begun = runstatus.begun(run, revision, params, len(definition.tasks), self._clock(), taken, outputs)
-        return Beginning(begun)
+        return await self._revisions.bind(run.namespace, run.dag, spec, known.definition, source=source, cause=cause)
 
     async def _taken_over(
         self, run: Run, definition: Definition, params: Mapping[str, Any]
@@ -217,3 +256,8 @@ def _wrong_date(run: Run) -> str:
         except ValueError as error:
             return f"spec.{name}: {error}"
     return ""
+
+
+def _of(known: Defined | None) -> Defined:
+    assert known is not None  # noqa: S101 - without a pin there is one
+    return known

@@ -6,6 +6,7 @@ import msgspec
 
 from tradewind.control.asking import MOST, asking
 from tradewind.control.belonging import both_names
+from tradewind.control.calls import Pins, pins_of
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run
 from tradewind.control.runstatus import Asked
@@ -65,11 +66,15 @@ _PART = msgspec.json.Decoder(_Part)
 async def asking_now(client: Client, run: Run, board: Board) -> Collection[str]:
     """Names of the DAGs run by tasks of a run that ask for approvals, as `asking` finds them, and those whose runs for this one do by the
     revisions that they are bound to. Raises what the API raises."""
-    found = set(await asking(client, run.namespace, board.definition))
+    pins = pins_of(run)
+    found = {dag for dag in await asking(client, run.namespace, board.definition) if dag not in pins}
     others = {task.dag.name for task in board.definition.tasks.values() if task.dag} - found
     if not others:
         return found
     bound = _Bound(client, run.namespace)
+    for dag in others & pins.keys():
+        if await bound.pinned_asks(dag, pins, set()):
+            found.add(dag)
     parts = await bound.parts(run.uid)
     names = {part.metadata.name for part in parts}
     for dag, usual, other in _begun(run, board, others):
@@ -136,6 +141,28 @@ class _Bound:
             if await self.asks(inner):
                 return True
         return False
+
+    async def pinned_asks(self, dag: str, pins: Pins, seen: set[str]) -> bool:
+        """Whether a DAG asks for approvals as a run is pinned to it, or one that it calls does."""
+        if dag in seen:
+            return False
+        seen.add(dag)
+        self.left -= 1
+        if self.left < 0:
+            return True
+        try:
+            definition = await self._revisions.load(self._namespace, pins[dag])
+        except (NotFound, Forbidden, Invalid):
+            return True
+        tasks = definition.tasks.values()
+        if any(task.approval is not None for task in tasks):
+            return True
+        called = dict.fromkeys(task.dag.name for task in tasks if task.dag)
+        if not pins.keys() >= called.keys():
+            asked = await asking(self._client, self._namespace, definition)
+            if any(name in asked for name in called.keys() - pins.keys()):
+                return True
+        return any([await self.pinned_asks(name, pins, seen) for name in called if name in pins])
 
     async def _revision_asks(self, name: str) -> bool | None:
         self.left -= 1

@@ -41,6 +41,7 @@ EVERYTHING = 1_000_000
 
 class _Status(Struct, frozen=True):
     revision: str = ""
+    calls: dict[str, str] = {}
 
 
 class _Named(Struct, frozen=True):
@@ -192,6 +193,10 @@ class RevisionHistory:
 
 
 async def uses(client: Client, namespace: str, dag: str) -> Counter[str]:
-    """How many runs of a DAG name each revision. All are asked for: of those that ended, an operator's memory has only a part."""
+    """How many runs of a DAG name each revision, and how many runs under way that call it. All are asked for: of those that ended, an
+    operator's memory has only a part."""
     runs = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector=f"spec.dag={dag}")
-    return Counter([run.status.revision async for run in runs if run.status and run.status.revision])
+    found = Counter([run.status.revision async for run in runs if run.status and run.status.revision])
+    callers = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector="status.phase=Running")
+    found.update([run.status.calls[dag] async for run in callers if run.status and dag in run.status.calls])
+    return found

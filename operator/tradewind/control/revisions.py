@@ -131,6 +131,17 @@ class Revisions:
         _keep(self._definitions, (namespace, name), definition, CACHED)
         return definition
 
+    def at_hand(self, namespace: str, dag: str, spec: Any) -> Definition | None:
+        """The definition of a spec that uses no templates, if it is in memory."""
+        return self._definitions.get((namespace, revision_name(dag, spec)))
+
+    async def named(self, namespace: str, dag: str, name: str) -> Revision:
+        """A revision of a DAG by its name. Raises NotFound."""
+        number = self._known(namespace, dag, name)
+        if number is None and (number := await self._find((namespace, name))) is None:
+            raise NotFound(404, "NotFound", f"there is no revision {name}")
+        return Revision(name, number)
+
     def making(self, namespace: str, dag: str) -> asyncio.Lock:
         """Held while revisions of a DAG are made or deleted."""
         key = (namespace, dag)

@@ -106,7 +106,7 @@ class RunReconciler:
         self._light = light
         self._remover = Remover(client, revisions, self.pods)
         self._ender = Ender(client, revisions, self._remover, self.podless, self._save, self.queue.add_at, clock)
-        self._beginner = Beginner(client, revisions, templates, backfilled, clock)
+        self._beginner = Beginner(client, revisions, templates, backfilled, clock, self._known)
         self.informer = RunInformer(client, list(namespaces), self.known, self.seen, self.missing, events)
 
     # What the watches say.
@@ -401,6 +401,11 @@ class RunReconciler:
             return
         self._phase_changed(run)
         self.wake(run.uid)
+
+    def _known(self, uid: str) -> Run | None:
+        """A run that has begun, as it is in memory."""
+        view = self.views.get(uid)
+        return view.run if view and view.run.status.get("revision") else None
 
     def _forget(self, uid: str, for_now: bool = False) -> None:
         view = self.views.pop(uid, None)

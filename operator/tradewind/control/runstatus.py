@@ -121,8 +121,10 @@ def begun(
     now: float,
     taken: Sequence[Fixed] = (),
     outputs: Mapping[str, Any] | None = None,
+    calls: Mapping[str, str] | None = None,
 ) -> Status:
-    """A run that begins: from here on it is bound to a revision. `taken` is what it takes over from another one."""
+    """A run that begins: from here on it is bound to a revision, and to those in `calls`, by DAG. `taken` is what it takes over from
+    another one."""
     packed = append(Packed(), taken, run.created)
     return {
         "attempts": packed.text,
@@ -134,6 +136,7 @@ def begun(
         "message": "",
         "revision": revision.name,
         "revisionNumber": revision.number,
+        **({"calls": dict(calls)} if calls else {}),
         "params": dict(params),
         "startedAt": duration.stamp(now),
         "progress": f"0/{total}",

@@ -151,6 +151,8 @@ class DAGRunStatus(Model):
     """The ControllerRevision that holds the DAG spec which this run was started with: later edits don't touch it."""
     revision_number: int = 0
     """Its number, as `tradewind revisions` lists it."""
+    calls: Annotated[dict[str, str], Field(max_length=256)] = {}
+    """The ControllerRevisions of the DAGs that it calls, at any depth, by DAG: later edits don't touch them either."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """The params in force, defaults included."""
     started_at: Timestamp | None = None

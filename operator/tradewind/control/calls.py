@@ -1,0 +1,85 @@
+"""What a run calls is pinned when it begins: the revisions of its sub-DAGs, at any depth. What is applied later does not change it."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from tradewind.control.fresh import Fresh
+from tradewind.control.revisions import Revision, Revisions, change_cause
+from tradewind.control.run import Caller, Run, read_run
+from tradewind.control.templates import Templates
+from tradewind.kube.client import Object
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import DAGS, RUNS
+from tradewind.plan.define import TemplateNotFound, define, defined
+from tradewind.plan.definition import Definition
+from tradewind.plan.problem import Invalid
+from tradewind.plan.render import render, uses_templates
+
+MOST = 200
+"""DAGs that are pinned for one run. What calls more of them has the others as they are when their runs begin."""
+Pins = Mapping[str, str]
+"""Names of revisions by DAG."""
+
+
+def pins_of(run: Run) -> Pins:
+    """What a run that has begun is pinned to."""
+    found = run.status.get("calls")
+    return {str(dag): str(name) for dag, name in found.items()} if isinstance(found, dict) else {}
+
+
+class Calls:
+    """Pins the DAGs that runs call. `known(uid)` gives a run that is at hand."""
+
+    def __init__(
+        self, fresh: Fresh, revisions: Revisions, templates: Templates, known: Callable[[str], Run | None]
+    ) -> None:
+        self._fresh, self._revisions, self._templates, self._known = fresh, revisions, templates, known
+
+    async def of_caller(self, run: Run) -> Pins:
+        """What the run is pinned to that this one is a part of."""
+        if run.caller is None:
+            return {}
+        caller = self._known(run.caller.uid) or await self._read(run.namespace, run.caller)
+        return pins_of(caller) if caller else {}
+
+    async def _read(self, namespace: str, caller: Caller) -> Run | None:
+        try:
+            found = read_run(await self._fresh.get(RUNS, namespace, caller.run))
+        except (NotFound, ValueError):
+            return None
+        return found if found.uid == caller.uid else None
+
+    async def pinned(self, run: Run, definition: Definition, revision: Revision, pins: Pins) -> Pins:
+        """What a run is pinned to that begins with a revision; `pins` are those of its caller. A DAG that is not there, or that is
+        invalid, has nothing to pin: its run waits for it, or fails, as it is then."""
+        todo = deque(_called(definition))
+        if not todo or pins:
+            return pins if todo else {}
+        found, itself = {run.dag: revision.name}, False
+        while todo and len(found) <= MOST:
+            name = todo.popleft()
+            itself = itself or name == run.dag
+            if name in found:
+                continue
+            try:
+                dag = await self._fresh.get(DAGS, run.namespace, name)
+                called, pin = await self._bound(run.namespace, name, dag)
+            except (NotFound, TemplateNotFound, Invalid):
+                continue
+            found[name] = pin.name
+            todo += _called(called)
+        return found if itself else {name: bound for name, bound in found.items() if name != run.dag}
+
+    async def _bound(self, namespace: str, name: str, dag: Object) -> tuple[Definition, Revision]:
+        spec, source = dag["spec"], None
+        if uses_templates(spec):
+            rendered = await self._templates.resolved(("DAG", namespace, name), lambda find: render(spec, find))
+            definition, spec, source = defined(rendered.result), rendered.result.spec, spec
+        else:
+            definition = self._revisions.at_hand(namespace, name, spec) or define(spec)
+        cause = change_cause(dag)
+        return definition, await self._revisions.bind(namespace, name, spec, definition, source=source, cause=cause)
+
+
+def _called(definition: Definition) -> list[str]:
+    return [*dict.fromkeys(task.dag.name for task in definition.tasks.values() if task.dag)]
