@@ -16,7 +16,7 @@ import pytest
 import yaml
 from tradewind.cli.starts.wanted import run_body
 from tradewind.cli.views.pod_logs import PodLogs
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import APPROVALS, DAGS, RUNS
 from tradewind.local.session import session
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\n"
@@ -220,3 +220,25 @@ async def test_logs_of_sub_dags_are_read_by_the_task_that_runs_them(tmp_path: Pa
         for task, words in {"../x": "is not the name of a task", "nope": "there is no task 'nope' in run one"}.items():
             with pytest.raises(click.ClickException, match=words):
                 await logs(task)
+
+
+def test_colours_are_for_terminals_only(tmp_path: Path) -> None:
+    done = run(tmp_path, LOGGED + INNER, FORCE_COLOR="1")
+    assert "\x1b" not in done.stdout
+
+
+async def test_nobody_is_asked_for_a_run_that_was_cancelled(tmp_path: Path) -> None:
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        body = yaml.safe_load(dag("asking", "{tasks: {a: {approval: {message: 'go on?'}}}}").removesuffix("---\n"))
+        await here.client.create(DAGS, "default", body)
+        await here.client.create(RUNS, "default", run_body("asking", {}, "r"))
+        while not (await here.client.list(APPROVALS, "default"))["items"]:
+            await asyncio.sleep(0.1)
+        await here.client.patch(RUNS, "default", "r", {"spec": {"desiredState": "Cancelled"}})
+        while (await here.client.get(RUNS, "default", "r"))["status"]["phase"] != "Cancelled":
+            await asyncio.sleep(0.1)
+        for item in (await here.client.list(APPROVALS, "default"))["items"]:
+            while (await here.client.get(APPROVALS, "default", item["metadata"]["name"]))["status"][
+                "outcome"
+            ] == "Pending":
+                await asyncio.sleep(0.1)

@@ -3,7 +3,7 @@
 import click
 
 from tradewind.cli import manifest
-from tradewind.cli.options import cluster
+from tradewind.cli.options import FILES, cluster
 from tradewind.cli.shelf import Shelf
 from tradewind.cli.starts.resources import RESOURCES
 from tradewind.cli.terminal import say
@@ -12,7 +12,13 @@ from tradewind.kube.client import Client
 
 @click.command()
 @click.option(
-    "-f", "--file", "files", multiple=True, required=True, help="Manifest (`-`: standard input); repeat for more."
+    "-f",
+    "--file",
+    "files",
+    type=FILES,
+    multiple=True,
+    required=True,
+    help="Manifest (`-`: standard input); repeat for more.",
 )
 @cluster
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tradewind.cli.age import age
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import Console, say, say_json
+from tradewind.cli.terminal import Console, say, say_data
 from tradewind.control.tidy import tidied
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
@@ -61,8 +61,12 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
         if status_of(run).get("produced"):
             runs.append(run)
     updates = [update for update in latest(runs) if name in (None, update.name)]
-    if output == "json":
-        say_json([asdict(update) for update in updates])
+    if output == "name":
+        for named in dict.fromkeys(update.name for update in updates):
+            say(named)
+        return
+    if output in ("json", "yaml"):
+        say_data([asdict(update) for update in updates], output)
         return
     if not updates:
         say(f"no assets in {'any namespace' if namespace is None else f'namespace {namespace}'}", err=True)
@@ -72,4 +76,4 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
     for update in updates:
         cells = [update.name, update.partition, age(update.at), update.dag, update.run, update.task]
         table.add_row(*([update.namespace] if namespace is None else []), *cells)
-    Console().print(table)
+    Console().whole(table)

@@ -1,4 +1,4 @@
-"""`tradewind describe run`: one run in full."""
+"""`tradewind describe`: one run, or one DAG, in full."""
 
 import json
 import time
@@ -11,11 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from tradewind.cli.follow import look
+from tradewind.cli.objects.describe_dag import describe_dag
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, flat
 from tradewind.cli.reading import StatusUnreadable, of_kind, reading
-from tradewind.cli.terminal import Console, Text, say_json
+from tradewind.cli.shell.completion import names_of
+from tradewind.cli.terminal import Console, Text, say_data
 from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.wait import Wait
 from tradewind.cli.waits import waits
@@ -30,14 +32,34 @@ from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.plan.critical import Step
 
+SAME = {"run": "run", "dagrun": "run", "dag": "dag"}
+"""Kind -> command."""
 
-@click.group()
+
+class _Kinds(click.Group):
+    """A name without a kind is a run's; `dag/NAME` is taken too."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        kind, slash, name = args[0].partition("/")
+        if slash:
+            args = [kind, name, *args[1:]]
+        elif args[0] not in self.commands and args[0].rstrip("s") not in SAME:
+            args = ["run", *args]
+        return super().resolve_command(ctx, [SAME.get(args[0].rstrip("s"), args[0]), *args[1:]])
+
+
+@click.group(cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME", options_metavar="")
 def command() -> None:
-    """Show one object in full."""
+    """Show one object in full: a run, or a DAG."""
+
+
+command.add_command(describe_dag)
 
 
 @command.command("run")
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("runs"))
 @OUTPUT
 @cluster
 async def describe_run(client: Client, namespace: str, name: str, output: str) -> None:
@@ -55,8 +77,8 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
         run = read_run(await client.get(RUNS, namespace, name))
         seen = _Seen(run, problem=str(error))
         text, data = _text(seen, meta, now), _data(seen, now)
-    if output == "json":
-        say_json(data)
+    if output != "text":
+        say_data(data, output)
     else:
         Console().print(text)
 

@@ -6,7 +6,7 @@ import click
 
 from tradewind.cli import manifest
 from tradewind.cli.document import Document
-from tradewind.cli.options import cluster, connects
+from tradewind.cli.options import FILES, cluster, connects
 from tradewind.cli.recorded import Past, Recorded, living, past
 from tradewind.cli.shelf import Shelf
 from tradewind.cli.starts.resources import RESOURCES
@@ -29,7 +29,9 @@ class _Failed(click.ClickException):
 @click.command()
 @click.argument("dag", required=False)
 @click.argument("numbers", nargs=-1, type=int, metavar="[N [M]]")
-@click.option("-f", "--file", help="Compare what this manifest describes (`-`: standard input) with the cluster.")
+@click.option(
+    "-f", "--file", type=FILES, help="Compare what this manifest describes (`-`: standard input) with the cluster."
+)
 @click.pass_context
 def command(ctx: click.Context, /, dag: str | None, numbers: tuple[int, ...], file: str | None, **rest: Any) -> None:
     """Show what differs between revisions of DAG, or what applying a manifest would change.

@@ -96,6 +96,6 @@ async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Co
             console.print(f"{len(told)} tasks failed; these are the logs of the first {LOGS}", style="dim")
             break
         printed += 1
-        console.rule(f"log of {row.task} (last {lines} lines)", align="left", style="dim")
+        console.print(f"── log of {row.task} (last {lines} lines)", style="dim", soft_wrap=True)
         for line in text:
             console.log(line)

@@ -6,13 +6,15 @@ from typing import Any
 import click
 from rich.table import Table
 
+from tradewind import GROUP
 from tradewind.cli import assets
 from tradewind.cli.age import age
-from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.options import cluster
 from tradewind.cli.picture import PHASES
 from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import Console, Text, say, say_json
+from tradewind.cli.shell.completion import names_of
+from tradewind.cli.terminal import Console, Text, say, say_data
 from tradewind.kube.client import Client, Object
 from tradewind.kube.pod import HOW, TRIGGER
 from tradewind.kube.resources import (
@@ -26,6 +28,7 @@ from tradewind.kube.resources import (
     TRIGGERS,
     Resource,
 )
+from tradewind.model.crd import KINDS as MODELS
 
 KINDS = {
     "dags": DAGS,
@@ -60,21 +63,42 @@ HEADS = {
 }
 
 
+def _names(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
+    """Completes names of the kind that was typed before."""
+    return names_of(str(ctx.params.get("kind")))(ctx, param, typed)
+
+
 @click.command()
-@click.argument(
-    "kind",
-    type=click.Choice([*KINDS, ASSETS]),
-    metavar="dags|runs|triggers|backfills|assets|approvals|pools|clusterpools|tasktemplates|...",
-)
-@click.argument("name", required=False)
+@click.argument("kind", metavar="KIND", type=click.Choice([*KINDS, ASSETS]))
+@click.argument("name", required=False, shell_complete=_names)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option(
+    "-l", "--selector", default="", help="Only those with these labels, as kubectl has it: team=a,tier!=test."
+)
 @click.option("--dag", help="Only runs, triggers or backfills of this DAG.")
-@OUTPUT
+@click.option("--no-headers", is_flag=True, help="Leave out the first line.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "wide", "name", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="For people, with more columns, the names alone, or for programs.",
+)
 @cluster
 async def command(
-    client: Client, namespace: str, kind: str, name: str | None, all_namespaces: bool, dag: str | None, output: str
+    client: Client,
+    namespace: str,
+    kind: str,
+    name: str | None,
+    all_namespaces: bool,
+    selector: str,
+    dag: str | None,
+    no_headers: bool,
+    output: str,
 ) -> None:
-    """List DAGs, runs (the youngest first), triggers, backfills, assets (when each was updated last), approvals or pools."""
+    """List objects of a KIND: dags, runs (the youngest first), triggers, backfills, approvals, pools, clusterpools, tasktemplates,
+    dagtemplates, clustertasktemplates, clusterdagtemplates, or assets (when each was updated last)."""
     if kind == ASSETS:
         await assets.show(client, None if all_namespaces else namespace, name, output)
         return
@@ -84,26 +108,49 @@ async def command(
         items = [await client.get(resource, namespace, name)]
     else:
         query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource in (RUNS, TRIGGERS, BACKFILLS) else {}
+        query |= {"labelSelector": selector} if selector else {}
         items = (await client.list(resource, where, **query))["items"]
-    if output == "json":
-        say_json(items)
-        return
-    if not items:
+        items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
+    if output in ("json", "yaml"):
+        say_data(items[0] if name else items, output)
+    elif output == "name":
+        for item in items:
+            say(f"{resource.kind.lower()}.{GROUP}/{item['metadata']['name']}")
+    elif not items:
         say(f"no {kind} in {'any namespace' if where is None else f'namespace {namespace}'}", err=True)
-        return
-    items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
-    Console().print(_table(items, resource, all_namespaces and resource.namespaced))
+    else:
+        table = _table(items, resource, all_namespaces and resource.namespaced, output == "wide")
+        table.show_header = not no_headers
+        Console().whole(table)
 
 
-def _table(items: list[Object], resource: Resource, namespaces: bool) -> Table:
-    heads = [*(["NAMESPACE"] if namespaces else []), *HEADS[resource]]
-    table = Table(*heads, box=None, pad_edge=False, header_style="bold")
+def _table(items: list[Object], resource: Resource, namespaces: bool, wide: bool) -> Table:
+    more = _more(resource) if wide else {}
+    table = Table(
+        *(["NAMESPACE"] if namespaces else []), *HEADS[resource], *more, box=None, pad_edge=False, header_style="bold"
+    )
     by_kind = {RUNS: _run, DAGS: _dag, APPROVALS: _approval, TRIGGERS: _trigger, BACKFILLS: _backfill}
     cells = _template if resource.kind in TEMPLATES else by_kind.get(resource, _pool)
     for item in items:
         where = [item["metadata"]["namespace"]] if namespaces else []
-        table.add_row(*where, *_row(item, cells, len(HEADS[resource])))
+        rest = [Text(_at(item, path)) for path in more.values()]
+        table.add_row(*where, *_row(item, cells, len(HEADS[resource])), *rest)
     return table
+
+
+def _more(resource: Resource) -> dict[str, str]:
+    """Heads and paths of the columns that kubectl shows with `-o wide`, and that are not there anyway."""
+    columns = next((kind.columns for kind in MODELS if kind.kind == resource.kind), [])
+    named = {item["name"].upper(): item["jsonPath"] for item in columns if item.get("priority")}
+    return {head: path for head, path in named.items() if head not in HEADS[resource]}
+
+
+def _at(item: Object, path: str) -> str:
+    """The value at a path such as `.status.message`, on one line; empty where there is none."""
+    found: Any = item
+    for step in path.strip(".").split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return "" if found is None else str(found).partition("\n")[0]
 
 
 def _row(item: Object, cells: Callable[[Object], list[Any]], width: int) -> list[str | Text]:

@@ -9,15 +9,15 @@ import click
 from tradewind.cli.document import KINDS, BadManifest, Document, Refusal
 from tradewind.cli.identity import identified, ours
 from tradewind.cli.manifest import EMPTY, parse
-from tradewind.cli.options import OUTPUT
+from tradewind.cli.options import FILES, OUTPUT
 from tradewind.cli.review import review
-from tradewind.cli.terminal import say, say_json
+from tradewind.cli.terminal import say, say_data
 
 ENDINGS = (".yaml", ".yml", ".json")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...")
+@click.argument("paths", nargs=-1, required=True, type=FILES, metavar="FILE|FOLDER...")
 @OUTPUT
 def command(paths: tuple[str, ...], output: str) -> None:
     """Check DAGs, templates, triggers and the other kinds of Tradewind in files (`-`: standard input) and folders. Objects of other kinds
@@ -30,13 +30,13 @@ def command(paths: tuple[str, ...], output: str) -> None:
         found = others or [Refusal(path, 0, 0, "no manifests (*.yaml, *.yml, *.json) in this folder") for path in paths]
     places = {_place(item) for item in found}
     notes = sorted((note for note in reviewed.notes if _place(note) not in places), key=_place)
-    if output == "json":
+    if output != "text":
         data = {
             "manifests": len(documents),
             "problems": [_data(item) for item in found],
             "notes": [_data(item) for item in notes],
         }
-        say_json(data)
+        say_data(data, output)
     else:
         for item in found:
             say(f"{_shown(item)}: {item.message}")

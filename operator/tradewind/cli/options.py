@@ -24,7 +24,9 @@ def connects(namespace: str = "Namespace.") -> Callable[[C], C]:
     """Adds the options `namespace`, `kubeconfig` and `context`, for what `cluster` makes."""
     options = (
         click.option("-n", "--namespace", help=f"{namespace}  [default: the kubeconfig's]"),
-        click.option("--kubeconfig", help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"),
+        click.option(
+            "--kubeconfig", type=click.Path(), help="Kubeconfig file.  [default: $KUBECONFIG, ~/.kube/config]"
+        ),
         click.option("--context", help="Context in the kubeconfig."),
     )
 
@@ -92,6 +94,8 @@ def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:
     return result
 
 
+FILES = click.Path(allow_dash=True)
+"""Completed by shells; whoever reads a file says what is wrong with it."""
 PARAM = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Value of a param; repeat for more."
 )
@@ -99,7 +103,7 @@ REASON = click.option("-m", "--reason", default="", help="Why; it is kept with t
 OUTPUT = click.option(
     "-o",
     "--output",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "yaml"]),
     default="text",
     show_default=True,
     help="For people or for programs.",

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import Console, say, say_json
+from tradewind.cli.terminal import Console, say, say_data
 from tradewind.control.calendars import Calendars
 from tradewind.control.runstatus import between
 from tradewind.control.templates import rendered
@@ -57,9 +57,9 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
     shapes = await _shapes(client, namespace, {tick.dag for tick, _ in ticks}, notes)
     zones = {(tick.trigger, tick.at): local for tick, local in ticks}
     coming = foresee((tick for tick, _ in ticks), shapes, await _limits(client, namespace, notes))
-    if output == "json":
+    if output != "text":
         data = [_data(item, zones[item.tick.trigger, item.tick.at], shapes) for item in coming]
-        say_json({"runs": data, "notes": notes})
+        say_data({"runs": data, "notes": notes}, output)
         return
     table = Table("TIME", "DAG", "TRIGGER", "TAKES", "NOTES", box=None, pad_edge=False, header_style="bold")
     for item in coming[:limit]:
@@ -68,7 +68,7 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
         local = zones[item.tick.trigger, item.tick.at]
         table.add_row(local, item.tick.dag, item.tick.trigger, takes, "; ".join(item.notes))
     if coming:
-        Console().print(table)
+        Console().whole(table)
     for note in notes:
         say(f"note: {note}", err=True)
     more = f", the first {limit} are shown (--limit)" if len(coming) > limit else ""

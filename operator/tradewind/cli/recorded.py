@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from tradewind.cli.reading import status as status_of
-from tradewind.control.revisions import CAUSE, PAGE, written
+from tradewind.control.revisions import CAUSE, PAGE, lasting, written
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.pages import walk
@@ -44,13 +44,13 @@ class Past:
 
     @property
     def spec(self) -> Any:
-        """The DAG's spec now."""
-        return (self.dag or {}).get("spec")
+        """The DAG's spec now, as a revision has it."""
+        return lasting((self.dag or {}).get("spec"))
 
     @property
     def current(self) -> Recorded | None:
         """The revision that holds the DAG's spec. None where no operator has recorded it: it is not valid, or too new."""
-        same = [item for item in self.revisions if self.dag and item.spec == self.spec]
+        same = [item for item in self.revisions if self.dag and lasting(item.spec) == self.spec]
         told = status_of(self.dag).get("revision")
         return next((item for item in same if item.number == told), same[-1] if same else None)
 

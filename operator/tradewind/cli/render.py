@@ -10,10 +10,10 @@ from tradewind.cli.document import BadManifest, Refusal
 from tradewind.cli.identity import identified
 from tradewind.cli.lint import files
 from tradewind.cli.manifest import parse
-from tradewind.cli.options import OUTPUT, cluster, connects, settled
+from tradewind.cli.options import FILES, OUTPUT, cluster, connects, settled
 from tradewind.cli.readable import Readable
 from tradewind.cli.shelf import Shelf, problems
-from tradewind.cli.terminal import say_document, say_json
+from tradewind.cli.terminal import say_data, say_document
 from tradewind.control.templates import rendered
 from tradewind.kube.client import Client
 from tradewind.plan.define import defined
@@ -29,6 +29,7 @@ Object = dict[str, Any]
     "-f",
     "--file",
     "sources",
+    type=FILES,
     multiple=True,
     metavar="FILE|FOLDER",
     help="Render the DAGs of these manifests with the templates in them, without a cluster; repeat for more.",
@@ -49,7 +50,7 @@ def command(ctx: click.Context, /, dag: str | None, sources: tuple[str, ...], ou
     else:
         raise click.UsageError("name a DAG of the cluster, or give manifests with -f")
     if output == "json":
-        say_json(found)
+        say_data(found, output)
     else:
         say_document(yaml.dump_all(found, Dumper=Readable, sort_keys=False, allow_unicode=True, width=120))
 

@@ -1,18 +1,17 @@
 """`tradewind rerun`: a new run that takes over results of another."""
 
 from dataclasses import replace
-from typing import Any
 
 import click
 import orjson
 
 from tradewind.cli.edit import show
-from tradewind.cli.follow import follow, look
+from tradewind.cli.follow import look
+from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
-from tradewind.cli.starts.conclusion import conclude
+from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.wanted import run_body, values
-from tradewind.cli.terminal import Console, say
-from tradewind.cli.views.screen import Screen
+from tradewind.cli.terminal import say
 from tradewind.cli.whoami import signed
 from tradewind.control.asking import asking
 from tradewind.control.revisions import Revisions
@@ -29,7 +28,7 @@ from tradewind.plan.rework import reuse_problems, taken_over
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=names_of("runs"))
 @click.option(
     "--from",
     "rerun",
@@ -92,8 +91,5 @@ async def command(
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     say(f"dagrun/{created.name} started")
     if watch:
-        console = Console()
-        with Screen(console, f"tradewind: {created.name}") as screen:
-            ended, rows = await follow(client, namespace, created.name, screen)
-        succeeded: Any = await conclude(client, ended, rows, "text", console)
+        succeeded = await watched(client, namespace, created.name, False, "text")
         click.get_current_context().exit(0 if succeeded else 1)

@@ -4,6 +4,7 @@ import click
 
 from tradewind.cli.follow import picture
 from tradewind.cli.options import REASON, cluster
+from tradewind.cli.shell.completion import names_of
 from tradewind.cli.terminal import say
 from tradewind.cli.whoami import signed
 from tradewind.control.revisions import Revisions
@@ -15,7 +16,7 @@ AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=names_of("runs"))
 @REASON
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @cluster

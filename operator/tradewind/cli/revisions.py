@@ -8,7 +8,7 @@ from rich.table import Table
 from tradewind.cli.age import age
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.recorded import Past, past
-from tradewind.cli.terminal import Console, Text, say, say_json
+from tradewind.cli.terminal import Console, Text, say, say_data
 from tradewind.control.revisionhistory import uses
 from tradewind.kube.client import Client
 
@@ -21,13 +21,13 @@ async def command(client: Client, namespace: str, dag: str, output: str) -> None
     """List the revisions of DAG, the oldest first: every valid spec that it has had, and how many runs use it. The current one has a `*`."""
     found = await past(client, namespace, dag)
     runs = await uses(client, namespace, dag)
-    if output == "json":
-        say_json(_data(found, runs))
+    if output != "text":
+        say_data(_data(found, runs), output)
         return
     if not found.revisions:
         say(f"dag/{dag} has no revisions; {found.told()}", err=True)
         return
-    Console().print(_table(found, runs))
+    Console().whole(_table(found, runs))
     if found.dag is None:
         say(f"DAG {dag!r} was deleted: its revisions go with the last runs that use them", err=True)
     elif found.current is None:

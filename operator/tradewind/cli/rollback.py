@@ -1,5 +1,7 @@
 """`tradewind rollback`: an earlier spec of a DAG again."""
 
+import dataclasses
+
 import click
 import orjson
 
@@ -50,6 +52,8 @@ def _check(target: Recorded) -> None:
 async def replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:
     """Gives the DAG the spec of a revision, on condition that nobody has changed it since it was read. What applies it the next time has to
     know which fields are its own, or it would leave those there that the rollback has brought back."""
+    if "suspend" in dag["spec"]:
+        target = dataclasses.replace(target, spec={**target.spec, "suspend": dag["spec"]["suspend"]})
     meta = dag["metadata"]
     name, cause = meta["name"], f"{ROLLBACK}{target.number}"
     notes = {**(meta.get("annotations") or {}), CAUSE: cause}

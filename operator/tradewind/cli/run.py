@@ -1,7 +1,5 @@
 """`tradewind run`: a DAG from a file on this machine, or a DAG of the cluster."""
 
-import asyncio
-import json
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
@@ -10,13 +8,11 @@ import click
 import orjson
 
 from tradewind.cli.ask import complete
-from tradewind.cli.follow import follow
-from tradewind.cli.options import OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
-from tradewind.cli.starts.conclusion import conclude
+from tradewind.cli.objects.watch import watched
+from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
+from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
-from tradewind.cli.terminal import Console, say
-from tradewind.cli.views.pod_logs import PodLogs
-from tradewind.cli.views.screen import Screen
+from tradewind.cli.terminal import say, say_data
 from tradewind.control.run import read_run
 from tradewind.control.templates import rendered
 from tradewind.kube.client import Client
@@ -26,12 +22,9 @@ from tradewind.model.value import Param
 from tradewind.plan.calendar import moment_of
 from tradewind.plan.trigger import told
 
-FILES = click.Path(exists=False, allow_dash=True)
-"""Completed by shells; whether it is there is said by who reads it."""
-
 
 @click.command()
-@click.argument("dag", required=False)
+@click.argument("dag", required=False, shell_complete=names_of("dags"))
 @click.option(
     "-f",
     "--file",
@@ -143,17 +136,12 @@ async def _run_there(
     await wanted.sign(client, body)
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     if not watch:
-        say(created.name if output == "text" else json.dumps({"run": created.name, "namespace": namespace}))
+        if output == "text":
+            say(created.name)
+        else:
+            say_data({"run": created.name, "namespace": namespace}, output)
         return True
-    console = Console(stderr=output != "text")
-    try:
-        with Screen(console, f"tradewind: {created.name}") as screen:
-            logs = PodLogs(client, namespace).follow(created.name, screen.log) if log else asyncio.sleep(0)
-            (run, rows), _ = await asyncio.gather(follow(client, namespace, created.name, screen), logs)
-    except asyncio.CancelledError:
-        say(f"the run goes on: tradewind describe run {created.name}", err=True)
-        raise
-    return await conclude(client, run, rows, output, console)
+    return await watched(client, namespace, created.name, log, output)
 
 
 def _moment(text: str) -> datetime:

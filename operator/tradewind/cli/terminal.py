@@ -12,11 +12,16 @@ from typing import Any
 import click
 import rich.console
 import rich.text
+import yaml
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.style import Style
 
+from tradewind.cli.readable import Readable
 from tradewind.model.shown import coloured, shown
+
+WIDE = 100_000
+"""Columns where nothing has to fit on a screen."""
 
 
 class Text(rich.text.Text):
@@ -32,10 +37,24 @@ class Text(rich.text.Text):
 
 
 class Console(rich.console.Console):
-    """Rich's, with control characters shown, and no markup: `[/x]` is text."""
+    """Rich's, with control characters shown, and no markup: `[/x]` is text. What is not a terminal gets no colours, and lines of any
+    length."""
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
-        super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, highlight=False, emoji=False)
+        terminal = (sys.stderr if stderr else sys.stdout).isatty()
+        super().__init__(
+            stderr=stderr,
+            soft_wrap=soft_wrap,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            force_terminal=terminal,
+            width=None if terminal else WIDE,
+        )
+
+    def whole(self, table: RenderableType) -> None:
+        """Prints a table of which nothing is cut or folded, as wide as it is."""
+        self.print(table, width=WIDE, crop=False, no_wrap=True, overflow="ignore")
 
     def render_str(self, text: str, **how: Any) -> rich.text.Text:
         """A text as it is printed."""
@@ -65,9 +84,12 @@ def say(text: str, err: bool = False) -> None:
     click.echo(shown(text), err=err)
 
 
-def say_json(data: Any) -> None:
-    """Prints data for programs."""
-    click.echo(shown(json.dumps(data, indent=2, ensure_ascii=False)))
+def say_data(data: Any, output: str) -> None:
+    """Prints data for programs, as `json` or `yaml`."""
+    if output == "yaml":
+        say_document(yaml.dump(data, Dumper=Readable, sort_keys=False, allow_unicode=True, width=120))
+    else:
+        click.echo(shown(json.dumps(data, indent=2, ensure_ascii=False)))
 
 
 def say_document(text: str) -> None:

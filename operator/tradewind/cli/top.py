@@ -11,7 +11,7 @@ from rich.live import Live
 from tradewind.cli.options import OUTPUT, cluster, explained
 from tradewind.cli.summary import as_data, drawn
 from tradewind.cli.survey import survey
-from tradewind.cli.terminal import Console, Text, say_json
+from tradewind.cli.terminal import Console, Text, say_data
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Unavailable
@@ -30,8 +30,8 @@ async def command(
     client: Client, namespace: str, all_namespaces: bool, dag: str | None, watch: bool, output: str
 ) -> None:
     """Show what the tasks of all runs under way wait for, and where they wait longest."""
-    if watch and output == "json":
-        raise click.UsageError("--watch is for people: leave out -o json")
+    if watch and output != "text":
+        raise click.UsageError("--watch is for people: leave out -o")
     where = None if all_namespaces else namespace
     place = "in any namespace" if where is None else f"in namespace {where}"
     whose = f" of DAG {dag}" if dag else ""
@@ -43,9 +43,9 @@ async def command(
 
     if watch:
         await _watch(look)
-    elif output == "json":
+    elif output != "text":
         now = time.time()
-        say_json(as_data(await survey(client, where, dag, revisions, now), now))
+        say_data(as_data(await survey(client, where, dag, revisions, now), now), output)
     else:
         Console().print(await look())
 

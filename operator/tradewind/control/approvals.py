@@ -83,6 +83,13 @@ class Approvals:
                 if not self._waiting[key]:
                     del self._waiting[key]
 
+    async def withdraw(self, run: RunFacts, question: Question) -> None:
+        """Closes a question that was asked and not decided: its task, or its run, was stopped. Raises what the API raises."""
+        for name in both_names(run, question.start):
+            found = await self._own(run, question, name)
+            if found and (found.get("status") or {}).get("outcome", "Pending") == "Pending":
+                await self._write(found, "Expired", "nobody waits for it any more: the task was stopped")
+
     async def _asked(self, run: RunFacts, question: Question) -> Object:
         """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for an attempt whose name
         comes to the same, is none of it."""

@@ -5,6 +5,7 @@ though nothing had happened, since their beginning is known; a request may be se
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -184,6 +185,9 @@ class Podless:
         except asyncio.CancelledError:
             if attempt.stopped is None:
                 raise
+            if work.withdraw:
+                with contextlib.suppress(ApiError):
+                    await work.withdraw()
             doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
         except Exception as error:
             if limit.expired():

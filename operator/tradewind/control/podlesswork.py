@@ -57,6 +57,8 @@ class Work:
     """The reason while it waits for what it says, where that is not `reason`."""
     outputs: Outputs = field(default_factory=dict)
     """Of a computation, which is done already."""
+    withdraw: Callable[[], Awaitable[None]] | None = None
+    """What to do where it is stopped before its end."""
 
 
 class Worker:
@@ -120,7 +122,8 @@ class Worker:
                 raise Unsuccessful("ApprovalTimeout", f"not decided within {approval.timeout}")
             return decision.outputs
 
-        return Work(ask, "Approval", words(both_names(board.run, start)[0]))
+        withdraw = partial(self._approvals.withdraw, board.run, question)
+        return Work(ask, "Approval", words(both_names(board.run, start)[0]), withdraw=withdraw)
 
     def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = board.units[start.key].ended

@@ -72,6 +72,11 @@ def revision_name(dag: str, spec: Any, source: Any = None) -> str:
     return f"{dag}-{digest}"
 
 
+def lasting(spec: Any) -> Any:
+    """A spec without its switch: to suspend and to resume a DAG makes no revision of it."""
+    return {key: value for key, value in spec.items() if key != "suspend"} if isinstance(spec, dict) else spec
+
+
 def written(revision: Object) -> Any:
     """The spec in a revision as its author wrote it."""
     data = revision.get("data") or {}
@@ -105,6 +110,7 @@ class Revisions:
     async def record(self, namespace: str, dag: str, spec: Any, *, source: Any = None, cause: str = "") -> Revision:
         """The revision that holds `spec`, which has to be valid; made if it does not exist. `source` is the spec as written, where `spec`
         is what was rendered from it."""
+        spec, source = lasting(spec), lasting(source)
         source = None if source == spec else source
         name = revision_name(dag, spec, source)
         number = self._known(namespace, dag, name)

@@ -10,7 +10,7 @@ from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.finding import Finding, Level
 from tradewind.cli.doctor.gather import gather
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.terminal import Console, Text, say_json
+from tradewind.cli.terminal import Console, Text, say_data
 from tradewind.kube.client import Client
 from tradewind.model.crd import manifests
 
@@ -53,8 +53,8 @@ async def command(
         if bundle:
             made = Bundle(bundle)
             await fill(made, client, facts, found, lambda what: status.update(Text(f"reading {what} …")))
-    if output == "json":
-        say_json([finding.data() for finding in found])
+    if output != "text":
+        say_data([finding.data() for finding in found], output)
     else:
         _show(found)
     if bundle:

@@ -13,6 +13,7 @@ from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, 
 from tradewind.cli.options import explained
 from tradewind.cli.survey import Surveyed, survey
 from tradewind.control.access import i_may, may
+from tradewind.control.app import Options
 from tradewind.control.revisions import Revisions
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Invalid, NotFound
@@ -37,6 +38,9 @@ CIRCLE = {
 }
 """A spec that the CRD takes and the webhook does not."""
 
+OUTSIDE = Options().lease_namespace
+"""Where an operator that is told no namespace, such as that of `tradewind dev`, has its Lease."""
+
 
 async def gather(
     client: Client, namespace: str, everywhere: bool, home: str | None, told: Callable[[str], None]
@@ -57,6 +61,7 @@ async def gather(
         _tried(_webhooks(client)),
     )
     homes = {home} if home else {_namespace(body) for body in _known(facts.deployments)}
+    homes = homes or {namespace, OUTSIDE}
     facts.leases = await _tried(_each(client, LEASES, sorted(filter(None, homes))))
     facts.answering = await _tried(_answering(client, _known(facts.webhooks)))
     told("rights")

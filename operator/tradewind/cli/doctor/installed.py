@@ -52,7 +52,10 @@ def operator(facts: Facts) -> Found:
     if isinstance(facts.deployments, Unknown):
         yield unknown(facts.deployments, "its Deployment")
         return
-    if not _of(facts.deployments, OPERATOR):
+    if not _of(facts.deployments, OPERATOR) and (lease := _elsewhere(facts)):
+        name = f"{lease['metadata']['namespace']}/{lease['metadata']['name']}"
+        yield Level.OK, f"{lease['spec']['holderIdentity']} holds Lease {name}: an operator outside of a Deployment", ""
+    elif not _of(facts.deployments, OPERATOR):
         install = "helm upgrade --install tradewind charts/tradewind --namespace tradewind --create-namespace"
         yield (
             Level.PROBLEM,
@@ -77,6 +80,20 @@ def operator(facts: Facts) -> Found:
         else:
             yield Level.OK, f"{name}: {ready} of {wanted} pods ready, version {version or 'not told'}", ""
     yield from _restarts(facts)
+
+
+def _elsewhere(facts: Facts) -> Body | None:
+    """The Lease of an operator that works without a Deployment, as that of `tradewind dev` does."""
+    if isinstance(facts.leases, Unknown):
+        return None
+    now = facts.now if isinstance(facts.server_time, Unknown) else facts.server_time
+    for lease in facts.leases:
+        spec = lease.get("spec") or {}
+        if spec.get("holderIdentity") and spec.get("renewTime"):
+            age = now - datetime.fromisoformat(spec["renewTime"]).timestamp()
+            if age <= 2 * spec.get("leaseDurationSeconds", 15):
+                return lease
+    return None
 
 
 def _pods(facts: Facts) -> Sequence[Body]:

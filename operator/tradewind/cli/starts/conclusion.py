@@ -9,7 +9,7 @@ from typing import Any
 from tradewind.cli.follow import print_logs
 from tradewind.cli.picture import Row, as_data, failed
 from tradewind.cli.reading import of_kind
-from tradewind.cli.terminal import Console, say_json
+from tradewind.cli.terminal import Console, say_data
 from tradewind.control.run import Run
 from tradewind.kube.client import Client
 
@@ -22,8 +22,8 @@ async def conclude(
     client: Client, run: Run, rows: Sequence[Row], output: str, console: Console, more: Mapping[str, Any] = NOTHING
 ) -> bool:
     """Shows outputs, or the logs of what failed; whether the run succeeded. `more` is told programs beside the rest."""
-    if output == "json":
-        say_json({**as_data(run, rows), **more})
+    if output != "text":
+        say_data({**as_data(run, rows), **more}, output)
     elif run.phase == "Succeeded":
         outputs = of_kind(dict, run.status.get("outputs"))
         for task, values_ in list(outputs.items())[:SHOWN]:

@@ -1,0 +1,50 @@
+"""`tradewind delete`: objects that are not wanted any more."""
+
+import asyncio
+
+import click
+
+from tradewind.cli.objects.targets import called, targets
+from tradewind.cli.options import cluster
+from tradewind.cli.shell.completion import either, names_of
+from tradewind.cli.terminal import say
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import Resource
+
+LOOK = 0.5
+"""Seconds between two looks."""
+
+
+@click.command()
+@click.argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="RUN|dag/DAG|trigger/TRIGGER|...",
+    shell_complete=either(names_of("runs"), names_of("dags", "dag/"), names_of("triggers", "trigger/")),
+)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until they are gone.")
+@cluster
+async def command(client: Client, namespace: str, names: tuple[str, ...], wait: bool) -> None:
+    """Delete runs, with their pods and those of their sub-DAGs, or other objects. Runs of a DAG stay when it is deleted.
+
+    \b
+    tradewind delete etl-x7k2p
+    tradewind delete dag/etl trigger/nightly
+    """
+    found = targets(names)
+    for resource, name in found:
+        await client.delete(resource, namespace, name, propagationPolicy="Background")
+        say(f"{called(resource, name)} deleted")
+    if wait:
+        await asyncio.gather(*(_gone(client, resource, namespace, name) for resource, name in found))
+
+
+async def _gone(client: Client, resource: Resource, namespace: str, name: str) -> None:
+    try:
+        uid = (await client.get(resource, namespace, name))["metadata"]["uid"]
+        while (await client.get(resource, namespace, name))["metadata"]["uid"] == uid:
+            await asyncio.sleep(LOOK)
+    except NotFound:
+        return

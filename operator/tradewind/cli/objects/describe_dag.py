@@ -1,0 +1,112 @@
+"""`tradewind describe dag`: what a DAG is, how it does, what starts it, and its last runs."""
+
+import asyncio
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from tradewind.cli.age import age
+from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.picture import PHASES
+from tradewind.cli.reading import of_kind
+from tradewind.cli.reading import status as status_of
+from tradewind.cli.shell.completion import names_of
+from tradewind.cli.terminal import Console, Text, say_data
+from tradewind.kube.client import Client, Object
+from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
+
+RECENT = 10
+"""Runs that are shown."""
+
+
+@click.command("dag")
+@click.argument("name", shell_complete=names_of("dags"))
+@OUTPUT
+@cluster
+async def describe_dag(client: Client, namespace: str, name: str, output: str) -> None:
+    """Show a DAG: whether it is valid, its params and tasks, what starts it, and its last runs."""
+    dag = await client.get(DAGS, namespace, name)
+    of_dag = {"fieldSelector": f"spec.dag={name}"}
+    triggers, runs = await asyncio.gather(
+        client.list(TRIGGERS, namespace, **of_dag), client.list(RUNS, namespace, **of_dag)
+    )
+    recent = sorted(runs["items"], key=lambda run: run["metadata"]["creationTimestamp"], reverse=True)[:RECENT]
+    if output != "text":
+        say_data({"dag": dag, "triggers": triggers["items"], "runs": recent}, output)
+        return
+    parts: list[RenderableType] = [Text(f"{label + ':':12} {value}") for label, value in _facts(dag)]
+    parts += [Text(), _tasks(dag)]
+    if triggers["items"]:
+        parts += [Text(), _triggers(triggers["items"])]
+    if recent:
+        parts += [Text(), _runs(recent)]
+    Console().print(Group(*parts))
+
+
+def _facts(dag: Object) -> list[tuple[str, str]]:
+    spec, status = of_kind(dict, dag.get("spec")), status_of(dag)
+    phase = str(status.get("phase") or "not seen by an operator yet")
+    message = next(
+        (str(item.get("message")) for item in of_kind(list, status.get("conditions")) if item.get("type") == "Valid"),
+        "",
+    )
+    facts = [("DAG", dag["metadata"]["name"]), ("Phase", f"{phase}{f': {message}' if message else ''}")]
+    facts.append(("Revision", str(status.get("revision") or "none yet")))
+    if spec.get("suspend"):
+        facts.append(("Suspended", "yes: no new run begins"))
+    for name, param in of_kind(dict, spec.get("params")).items():
+        kind, default = param.get("type", "string"), param.get("default")
+        facts.append(("Param", f"{name} ({kind}{'' if default is None else f', default {default}'})"))
+    return facts
+
+
+def _table(*heads: str) -> Table:
+    return Table(*heads, box=None, pad_edge=False, header_style="bold")
+
+
+def _tasks(dag: Object) -> Table:
+    table = _table("TASK", "DOES", "AFTER")
+    for name, task in of_kind(dict, of_kind(dict, dag.get("spec")).get("tasks")).items():
+        table.add_row(Text(name), Text(_does(task)), Text(", ".join(map(str, of_kind(list, task.get("dependsOn"))))))
+    return table
+
+
+def _does(task: dict[str, Any]) -> str:
+    if isinstance(task.get("dag"), dict):
+        return f"dag {task['dag'].get('name')}"
+    if isinstance(task.get("template"), dict):
+        return f"template {task['template'].get('name')}"
+    kinds = ("script", "http", "sensor", "approval", "wait", "compute", "command", "args")
+    return next((kind for kind in kinds if kind in task), "image")
+
+
+def _triggers(items: list[Object]) -> Table:
+    table = _table("TRIGGER", "SOURCE", "PHASE", "NEXT")
+    for item in items:
+        status = status_of(item)
+        table.add_row(
+            *(
+                Text(str(text or ""))
+                for text in (item["metadata"]["name"], status.get("source"), status.get("phase"), status.get("next"))
+            )
+        )
+    return table
+
+
+def _runs(items: list[Object]) -> Table:
+    table = _table("RUN", "PHASE", "DURATION", "AGE", "MESSAGE")
+    for item in items:
+        status = status_of(item)
+        phase = str(status.get("phase") or "Queued")
+        message = str(status.get("message") or "").partition("\n")[0]
+        cells = (
+            item["metadata"]["name"],
+            phase,
+            str(status.get("duration") or ""),
+            age(item["metadata"]["creationTimestamp"]),
+            message,
+        )
+        table.add_row(*(Text(cell, style=PHASES.get(cell, "")) for cell in cells))
+    return table

@@ -1,0 +1,38 @@
+"""`tradewind watch`: a run until it has ended."""
+
+import asyncio
+
+import click
+
+from tradewind.cli.follow import follow
+from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.shell.completion import names_of
+from tradewind.cli.starts.conclusion import conclude
+from tradewind.cli.terminal import Console, say
+from tradewind.cli.views.pod_logs import PodLogs
+from tradewind.cli.views.screen import Screen
+from tradewind.kube.client import Client
+
+
+@click.command()
+@click.argument("run", shell_complete=names_of("runs"))
+@click.option("--log", is_flag=True, help="Show what its tasks print, too.")
+@OUTPUT
+@cluster
+async def command(client: Client, namespace: str, run: str, log: bool, output: str) -> None:
+    """Show RUN until it has ended. The exit code is 0 when it succeeded, else 1; 130 after Ctrl-C, which leaves the run alone."""
+    if not await watched(client, namespace, run, log, output):
+        raise click.exceptions.Exit(1)
+
+
+async def watched(client: Client, namespace: str, name: str, log: bool, output: str) -> bool:
+    """Shows a run until it has ended; whether it succeeded."""
+    console = Console(stderr=output != "text")
+    try:
+        with Screen(console, f"tradewind: {name}") as screen:
+            logs = PodLogs(client, namespace).follow(name, screen.log) if log else asyncio.sleep(0)
+            (run, rows), _ = await asyncio.gather(follow(client, namespace, name, screen), logs)
+    except asyncio.CancelledError:
+        say(f"the run goes on: tradewind watch {name}", err=True)
+        raise
+    return await conclude(client, run, rows, output, console)

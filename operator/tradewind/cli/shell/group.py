@@ -1,0 +1,74 @@
+"""The group of all commands. They are imported when they are asked for: `tradewind --help` must not wait for all of them."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from tradewind.cli.shell.commands import COMMANDS, SECTIONS
+from tradewind.model.shown import shown
+from tradewind.plan.nearest import nearest
+
+SHARED = ("namespace", "all_namespaces", "context", "kubeconfig")
+"""Options that may stand before the command too."""
+
+
+class Commands(click.Group):
+    """Finds commands by their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].module.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"tradewind.cli.{module}"), name or "command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, in sections."""
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(10), entry.words) for name, entry in section.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of these arguments. Options given before it become its defaults. Raises UsageError."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            meant = nearest(args[0], COMMANDS)
+            raise click.UsageError(f"there is no command {args[0]!r}{f'; did you mean {meant}?' if meant else ''}", ctx)
+        name, command, rest = super().resolve_command(ctx, args)
+        given = {option: value for option in SHARED if (value := ctx.params.get(option))}
+        if given and command:
+            if unknown := given.keys() - _options(command):
+                words = ", ".join(f"--{option.replace('_', '-')}" for option in SHARED if option in unknown)
+                raise click.UsageError(f"{name} has no {words}: leave it out", ctx)
+            ctx.default_map = {str(name): _defaults(command, given)}
+        return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. What it says when it fails may quote anything."""
+        if any("\udc80" <= char <= "\udcff" for argument in sys.argv for char in argument):
+            raise click.UsageError("an argument is not valid UTF-8: write it in UTF-8")
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = shown(error.message)  # type: ignore[misc]
+            raise
+
+
+def _options(command: click.Command) -> set[str]:
+    found = {option.name or "" for option in command.params}
+    if isinstance(command, click.Group):
+        found |= {name for inner in command.commands.values() for name in _options(inner)}
+    return found
+
+
+def _defaults(command: click.Command, given: dict[str, Any]) -> dict[str, Any]:
+    inner = command.commands if isinstance(command, click.Group) else {}
+    return {**given, **{name: _defaults(part, given) for name, part in inner.items()}}

@@ -1,0 +1,106 @@
+"""The command line answers what people try, the same in a terminal and in a pipe."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from cli.scene import Scene, scene
+from tradewind.cli.dev import kubeconfig
+from tradewind.cli.main import main
+from tradewind.cli.objects.targets import target, targets
+from tradewind.cli.shell.commands import COMMANDS
+from tradewind.kube.resources import DAGS, RUNS
+from tradewind.local.session import session
+
+DAG = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {compute: {x: '1'}}}}\n"
+
+
+def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tradewind.cli", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=110)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runn"], "there is no command 'runn'; did you mean run?"),
+        (["-n", "x", "lint", "."], "lint has no --namespace"),
+        (["-n", "x", "run", "-f", "none.yaml"], "--namespace: a run of -f is on this machine"),
+    ],
+)
+def test_what_does_not_fit_a_command_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = cli(tmp_path, *arguments)
+    assert done.returncode and words in done.stderr
+
+
+def test_objects_are_named_as_kubectl_has_it_or_with_a_slash() -> None:
+    assert target("x") == (RUNS, "x") and target("dag/x") == (DAGS, "x") == target("dags/x")
+    assert targets(["dag", "a", "b"]) == [(DAGS, "a"), (DAGS, "b")]
+    with pytest.raises(click.UsageError, match="did you mean dag/x"):
+        target("dagg/x")
+
+
+def test_help_has_sections_and_no_text_is_cut(tmp_path: Path) -> None:
+    said = cli(tmp_path, "--help").stdout
+    assert "Intervene:" in said and "..." not in said.partition("Write DAGs")[2]
+    assert all(f"  {name}" in said for name in ("run", "watch", "wait", "delete", "version", "completion"))
+
+
+def test_every_command_has_a_help(tmp_path: Path) -> None:
+    for name in COMMANDS:
+        assert (command := main.get_command(click.Context(main), name)) and command.help, name
+
+
+def test_files_and_names_are_completed(tmp_path: Path) -> None:
+    assert "_TRADEWIND_COMPLETE" in cli(tmp_path, "completion", "bash").stdout
+    run_command = main.get_command(click.Context(main), "run")
+    assert run_command
+    by_name = {option.name: option for option in run_command.params}
+    assert isinstance(by_name["files"].type, click.Path)
+    completed = by_name["dag"].shell_complete(click.Context(run_command), "")
+    assert completed == []  # No cluster: nothing is offered, and nothing fails.
+
+
+async def test_tables_are_whole_in_a_pipe_and_have_all_forms(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        name = "a-run-of-a-dag-with-a-name-that-is-quite-long-indeed-x7k2p"
+        await there.run(name, {"one": {}}, {"message": "why " * 60})
+        env = ("get", "runs")
+        for arguments in (env, ("-A", *env), (*env, "-A"), ("-n", "default", *env), (*env, "-o", "wide")):
+            lines = (await there.tradewind(*arguments)).splitlines()
+            assert name in lines[1].split() and "…" not in lines[1], arguments
+        assert (await there.tradewind(*env, "-o", "wide")).count("why") == 60
+        assert await there.tradewind(*env, "-o", "name") == f"dagrun.tradewind.dev/{name}\n"
+        assert yaml.safe_load(await there.tradewind("get", "run", name, "-o", "yaml"))["metadata"]["name"] == name
+        assert json.loads(await there.tradewind("describe", name, "-o", "json"))["run"] == name
+        assert len((await there.tradewind(*env, "--no-headers")).splitlines()) == 1
+        assert await there.tradewind("delete", name) == f"dagrun/{name} deleted\n"
+
+
+async def test_dev_is_well_and_suspending_a_dag_makes_no_revision(tmp_path: Path) -> None:
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        config = tmp_path / "kubeconfig"
+        config.write_text(yaml.safe_dump(kubeconfig(here.connection.server, here.token)))
+        there = Scene(here.client, config)  # type: ignore[arg-type]
+        assert "operator outside of a Deployment" in await there.tradewind("doctor")
+        await here.client.create(DAGS, "default", yaml.safe_load(DAG))
+        revisions = []
+        for verb in ("resume", "suspend", "resume"):
+            await there.tradewind(verb, "dag/d")
+            generation = (await here.client.get(DAGS, "default", "d"))["metadata"]["generation"]
+            while (found := await here.client.get(DAGS, "default", "d")).get("status", {}).get(
+                "observedGeneration"
+            ) != generation:
+                await asyncio.sleep(0.1)
+            revisions.append(found["status"]["revision"])
+        assert revisions == [1, 1, 1]
+        shown = await there.tradewind("describe", "dag/d")
+        assert "Revision:    1" in shown and "compute" in shown
+        assert (await there.tradewind("run", "d", "--name", "r")) == "r\n"
+        assert "dagrun/r Succeeded" in await there.tradewind("wait", "r", "--timeout", "60s")
+        assert "run r: Succeeded" in await there.tradewind("watch", "r")
