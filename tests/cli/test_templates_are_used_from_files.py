@@ -103,7 +103,7 @@ def test_render_shows_the_dag_that_runs_begin_with(folder: Path) -> None:
         (["render"], "name a DAG of the cluster, or give manifests with -f"),
         (
             ["run", "-f", "{folder}/dag.yaml"],
-            "{folder}/dag.yaml:4: spec.template: ClusterDAGTemplate daily is not among these manifests",
+            "{folder}/dag.yaml:4: spec.template: there is no ClusterDAGTemplate 'daily' among these manifests",
         ),
     ],
 )
