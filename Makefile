@@ -74,8 +74,8 @@ crds: $(VENV)/.stamp ## Generate crds/ and the chart's copy from the models
 chart-readme: $(VENV)/.stamp ## Generate the chart's README from its values
 	$(BIN)/python charts/readme.py charts/tradewind/README.md
 
-snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots; read the difference before you commit it
-	UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/chart
+snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots and the table of a pod's fields; read the difference before you commit it
+	UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/chart tests/plan/test_fields_of_pods_are_known.py
 
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md

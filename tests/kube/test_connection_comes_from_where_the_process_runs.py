@@ -32,5 +32,5 @@ def test_without_either_the_way_on_is_told(tmp_path: Path) -> None:
 
 
 def test_an_operator_in_a_cluster_does_not_load_what_only_a_kubeconfig_needs() -> None:
-    program = "import sys, tradewind.control.app; print('kubernetes' in sys.modules)"
+    program = "import sys, tradewind.control.app; print('tradewind.kube.kubeconfig' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "False"

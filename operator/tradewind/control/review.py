@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from tradewind.control.podbuild import Unrenderable, build
 from tradewind.model.approval import ApprovalSpec
@@ -24,6 +23,7 @@ from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import defined
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
+from tradewind.plan.podfields import unknown_fields
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.render import Rendering, nowhere, render
@@ -160,23 +160,7 @@ def pod_problems(definition: Definition) -> list[Problem]:
                 problems.append(Problem(path + where.partition(".podTemplate")[2], words))
             continue
         if pod not in known:
-            known[pod] = _unknown_fields(pod)
+            known[pod] = [f".{path}" for path in unknown_fields(orjson.loads(pod))]
         what, instead = "a pod has no such field", "see `kubectl explain pod.spec`"
         problems += [Problem(f"{path}{field}", what, instead) for field in known[pod]]
     return problems
-
-
-def _unknown_fields(pod: bytes) -> list[str]:
-    from kubernetes.client import V1Pod  # 8 MB that an operator without such DAGs does not need
-
-    try:
-        V1Pod.model_validate(orjson.loads(pod))
-    except ValidationError as error:
-        # The generated models are stricter than the API server about types (no number is a quantity), so only fields that a pod does
-        # not have count here.
-        return [
-            "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-            for detail in error.errors(include_url=False)
-            if detail["type"] == "extra_forbidden"
-        ]
-    return []

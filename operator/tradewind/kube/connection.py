@@ -58,29 +58,20 @@ def in_cluster(folder: Path) -> Connection:
 
 
 def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> Connection:
-    from kubernetes import config  # 22 MB that an operator in a cluster does not need
-    from kubernetes.client import Configuration
+    from tradewind.kube.credentials import Unproven
+    from tradewind.kube.kubeconfig import Unusable, access  # what an operator in a cluster does not need
 
-    settings = Configuration()
     try:
-        config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=settings)
-        contexts, active = config.list_kube_config_contexts(config_file=kubeconfig)
-    except (config.ConfigException, FileNotFoundError) as error:
-        raise NoCluster(
-            f"no cluster to talk to ({error}): set KUBECONFIG, or run a DAG here with `tradewind run -f FILE`"
-        ) from None
-    chosen = next((item for item in contexts if item["name"] == context), active)
-
-    def authorization() -> str | None:
-        # The hook behind this call asks a credential plug-in again when its token expires.
-        return settings.get_api_key_with_prefix("authorization") or settings.get_api_key_with_prefix("BearerToken")
-
+        found = access(kubeconfig, context)
+    except (Unusable, Unproven) as error:
+        words = f"no cluster to talk to ({error}): set KUBECONFIG, or run a DAG here with `tradewind run -f FILE`"
+        raise NoCluster(words) from None
     return Connection(
-        server=settings.host.rstrip("/"),
-        authorization=authorization,
-        ca_path=settings.ssl_ca_cert,
-        certificate_path=settings.cert_file,
-        private_key_path=settings.key_file,
-        insecure=not settings.verify_ssl,
-        namespace=str(chosen.get("context", {}).get("namespace") or "default"),
+        server=found.server,
+        authorization=found.authorization,
+        ca_path=found.ca_path,
+        certificate_path=found.certificate_path,
+        private_key_path=found.private_key_path,
+        insecure=found.insecure,
+        namespace=found.namespace,
     )

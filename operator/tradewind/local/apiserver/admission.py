@@ -7,6 +7,7 @@ from typing import Any
 from tradewind.local.apiserver import celrules, pods, schema
 from tradewind.local.apiserver.errors import Cause, StatusError, bad_request, invalid
 from tradewind.local.apiserver.kinds import Kind
+from tradewind.plan.podfields import unknown_fields
 
 Object = dict[str, Any]
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -43,7 +44,7 @@ def known_fields(kind: Kind, body: Object, mode: str) -> tuple[Object, list[str]
     if kind.schema is not None:
         body, unknown = schema.pruned(kind.schema, body)
     elif kind.plural == "pods":
-        unknown = pods.unknown_fields(body) if mode != "Ignore" else []
+        unknown = list(unknown_fields(body)) if mode != "Ignore" else []
     else:
         unknown = []
     words = [f'unknown field "{path}"' for path in unknown]

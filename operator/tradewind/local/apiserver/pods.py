@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from tradewind.local.apiserver.errors import Cause
 
@@ -121,32 +120,3 @@ def changed(old: Object, new: Object) -> Iterator[Cause]:
             "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
         )
         yield Cause("FieldValueForbidden", "spec", f"Forbidden: {allowed}")
-
-
-def unknown_fields(body: Object) -> list[str]:
-    """Paths of fields that a pod does not have, by the generated models of the Kubernetes API."""
-    from kubernetes.client import V1Pod
-
-    return list(_unknown(V1Pod, body, ""))
-
-
-@lru_cache(maxsize=512)
-def _children(model: Any) -> dict[str, Any]:
-    return {field.serialization_alias or name: field.annotation for name, field in model.model_fields.items()}
-
-
-def _unknown(kind: Any, value: Any, path: str) -> Iterator[str]:
-    options = [item for item in get_args(kind) if item is not type(None)] if get_origin(kind) is not None else []
-    if isinstance(value, dict) and hasattr(kind, "model_fields"):
-        children = _children(kind)
-        for key, item in value.items():
-            here = f"{path}.{key}" if path else key
-            if key not in children:
-                yield here
-            else:
-                yield from _unknown(children[key], item, here)
-    elif isinstance(value, list) and get_origin(kind) is list:
-        for index, item in enumerate(value):
-            yield from _unknown(options[0], item, f"{path}[{index}]")
-    elif options and get_origin(kind) not in (list, dict):
-        yield from _unknown(options[0], value, path)

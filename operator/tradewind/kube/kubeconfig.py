@@ -1,0 +1,191 @@
+"""A user's kubeconfig, as kubectl reads it: which cluster, and what proves who one is."""
+
+import base64
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tradewind.kube.credentials import Plugin
+
+USUAL = Path("~/.kube/config")
+TOLD = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "disable-compression")
+LISTS = {"clusters": "cluster", "contexts": "context", "users": "user"}
+
+
+class Unusable(Exception):
+    """The message says what is wrong with a kubeconfig, or that there is none."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach a cluster. `plugin` gives credentials where none are written down; certificates are files (PEM)."""
+
+    server: str
+    namespace: str = "default"
+    ca_path: str | None = None
+    insecure: bool = False
+    certificate_path: str | None = None
+    private_key_path: str | None = None
+    token: str = ""
+    token_file: str = ""
+    basic: str = ""
+    plugin: Plugin | None = None
+
+    def authorization(self) -> str | None:
+        """The value of the header. Files and plug-ins are asked again when what they gave is out of date. Raises Unproven."""
+        if self.plugin:
+            token = self.plugin.credential().token
+            return f"Bearer {token}" if token else None
+        if self.token_file:
+            return f"Bearer {Path(self.token_file).read_text().strip()}"
+        if self.token:
+            return f"Bearer {self.token}"
+        return f"Basic {self.basic}" if self.basic else None
+
+
+@dataclass
+class Files:
+    """Certificates that stand in a kubeconfig itself, as files that go with the process: TLS takes nothing else."""
+
+    folder: "tempfile.TemporaryDirectory[str] | None" = None
+    _made: dict[str, str] = field(default_factory=dict)
+
+    def of(self, data: bytes) -> str:
+        """The path of a file with these bytes."""
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory(prefix="tradewind-")  # its folder can be read by the user alone
+        text = data.decode("latin-1")
+        if text not in self._made:
+            path = Path(self.folder.name) / f"{len(self._made)}.pem"
+            path.write_bytes(data)
+            self._made[text] = str(path)
+        return self._made[text]
+
+
+FILES = Files()
+
+
+def access(path: str | None, context: str | None, files: Files = FILES) -> Access:
+    """What a kubeconfig says: that at `path`, else those of $KUBECONFIG, else the usual one. Raises Unusable and Unproven."""
+    found = _read(path)
+    name = context or found.current
+    if not name:
+        raise Unusable("the kubeconfig has no current-context")
+    chosen, _ = found.entry("contexts", name)
+    cluster, beside = found.entry("clusters", str(chosen.get("cluster") or ""))
+    if not (server := str(cluster.get("server") or "").rstrip("/")):
+        raise Unusable(f"cluster {chosen.get('cluster')!r} of the kubeconfig has no server")
+    ca = _file(cluster, "certificate-authority", beside, files)
+    user, home = found.entry("users", str(chosen["user"])) if chosen.get("user") else ({}, beside)
+    more = _proof(user, home, files, _told(cluster, ca))
+    return Access(
+        server=server,
+        namespace=str(chosen.get("namespace") or "default"),
+        ca_path=ca,
+        insecure=bool(cluster.get("insecure-skip-tls-verify")),
+        **more,
+    )
+
+
+def _told(cluster: Mapping[str, Any], ca: str | None) -> dict[str, Any]:
+    """What a plug-in that asks for it is told of the cluster."""
+    found = {name: cluster[name] for name in TOLD if cluster.get(name)}
+    if ca:
+        found["certificate-authority-data"] = base64.b64encode(_bytes(ca)).decode()
+    for item in cluster.get("extensions") or ():
+        if isinstance(item, dict) and item.get("name") == "client.authentication.k8s.io/exec":
+            found["config"] = item.get("extension")
+    return found
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Unusable(f"{path}, which the kubeconfig names, can't be read: {error.strerror}") from None
+
+
+def _proof(user: Mapping[str, Any], beside: Path, files: Files, cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """Who one is."""
+    if user.get("auth-provider"):
+        kind = user["auth-provider"].get("name")
+        raise Unusable(f"auth-provider {kind!r} is not supported: use a credential plug-in (exec), such as kubelogin")
+    certificate = _file(user, "client-certificate", beside, files)
+    key = _file(user, "client-key", beside, files)
+    plugin = None
+    if user.get("exec") and not (user.get("token") or user.get("tokenFile")):
+        plugin = Plugin(user["exec"], beside, cluster)
+        given = plugin.credential()
+        if given.certificate and given.key:
+            certificate, key = files.of(given.certificate.encode()), files.of(given.key.encode())
+    basic = f"{user['username']}:{user.get('password', '')}" if user.get("username") else ""
+    return {
+        "certificate_path": certificate,
+        "private_key_path": key,
+        "token": str(user.get("token") or ""),
+        "token_file": str(beside / user["tokenFile"]) if user.get("tokenFile") else "",
+        "basic": base64.b64encode(basic.encode()).decode(),
+        "plugin": plugin,
+    }
+
+
+def _file(entry: Mapping[str, Any], name: str, beside: Path, files: Files) -> str | None:
+    """The file that an entry names, or has in it. Paths are relative to the kubeconfig."""
+    if data := entry.get(f"{name}-data"):
+        try:
+            return files.of(base64.b64decode("".join(str(data).split()), validate=True))
+        except ValueError as error:
+            raise Unusable(f"{name}-data of the kubeconfig is not base64: {error}") from None
+    if not entry.get(name):
+        return None
+    path = str(beside / entry[name])
+    _bytes(path)  # that it is missing is said here, with its name
+    return path
+
+
+class _Kubeconfig:
+    """Several files as one: of each name the first entry holds."""
+
+    def __init__(self) -> None:
+        self.current = ""
+        self._entries: dict[tuple[str, str], tuple[Mapping[str, Any], Path]] = {}
+
+    def add(self, body: Any, beside: Path) -> None:
+        if not isinstance(body, dict):
+            raise Unusable("the kubeconfig is not a mapping")
+        self.current = self.current or str(body.get("current-context") or "")
+        for kind, inner in LISTS.items():
+            for item in body.get(kind) or ():
+                if not isinstance(item, dict) or not isinstance(item.get(inner) or {}, dict):
+                    raise Unusable(f"{kind} of the kubeconfig: entries need a name and `{inner}`")
+                self._entries.setdefault((kind, str(item.get("name"))), (item.get(inner) or {}, beside))
+
+    def entry(self, kind: str, name: str) -> tuple[Mapping[str, Any], Path]:
+        """An entry, and the folder of its file. Raises Unusable."""
+        if (kind, name) not in self._entries:
+            there = ", ".join(sorted(other for of, other in self._entries if of == kind)) or "none"
+            raise Unusable(f"the kubeconfig has no {LISTS[kind]} {name!r}; there are: {there}")
+        return self._entries[kind, name]
+
+
+def _read(path: str | None) -> _Kubeconfig:
+    named = [path] if path else [item for item in os.environ.get("KUBECONFIG", "").split(os.pathsep) if item]
+    found, there = _Kubeconfig(), False
+    for item in named or [str(USUAL)]:
+        file = Path(item).expanduser()
+        try:
+            body = yaml.safe_load(file.read_text())
+        except FileNotFoundError:
+            continue  # as kubectl does of those in $KUBECONFIG
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise Unusable(f"{file} can't be read: {error}") from None
+        there = True
+        found.add({} if body is None else body, file.absolute().parent)
+    if not there:
+        raise Unusable(f"there is no kubeconfig {' or '.join(named or [str(USUAL)])}")
+    return found
