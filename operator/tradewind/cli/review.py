@@ -9,7 +9,7 @@ from tradewind.cli.beside import circles, not_allowed
 from tradewind.cli.document import Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control import judge
-from tradewind.control.review import User, against, pod_problems
+from tradewind.control.review import User, against, doomed
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.trigger import TriggerSpec
@@ -41,11 +41,11 @@ def review(documents: Sequence[Document]) -> Review:
                 found.notes += unknown(document, looked.rendering)
                 problems += looked.problems
                 if looked.definition:
-                    noted = map(looked.rendering.told, judge.notes(looked.definition))
-                    found.notes += map(document.told, noted)
+                    more = map(looked.rendering.told, doomed(looked.definition))
+                    problems += [problem for problem in more if problem.path not in {other.path for other in problems}]
+                    found.notes += map(document.told, map(looked.rendering.told, judge.notes(looked.definition)))
                     found.refusals += script_check.refusals(document, looked.definition, looked.rendering)
-                    problems += map(looked.rendering.told, pod_problems(looked.definition))
-                    if document.kind == "DAG" and not looked.rendering.missing:
+                    if document.kind == "DAG" and not looked.rendering.missing and not looked.problems:
                         known[document.namespace, document.name] = looked.definition
             else:
                 result = reviewed(document.kind, document.spec)

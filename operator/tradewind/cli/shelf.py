@@ -6,7 +6,7 @@ from typing import Any
 
 from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.kube.resources import TEMPLATES
-from tradewind.plan.define import checked
+from tradewind.plan.define import examined
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.render import Find, Ref, Rendering, render
@@ -19,6 +19,9 @@ class Looked:
 
     rendering: Rendering
     definition: Definition | None = None
+    """Of what could be read."""
+    sound: bool = True
+    """Whether that is all of it."""
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -57,7 +60,10 @@ class Shelf:
             else:
                 found.rendering = self.rendering(document)
                 found.problems += found.rendering.problems
-                found.definition = None if found.problems else checked(found.rendering)
+                if not found.problems:
+                    seen = examined(found.rendering)
+                    found.definition, found.sound = seen.definition, seen.sound
+                    found.problems += seen.problems
         except Invalid as error:
             found.problems += error.problems
         return found

@@ -17,8 +17,10 @@ from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
+from tradewind.plan import constants, container_values
 from tradewind.plan.backfill import review as review_backfill
 from tradewind.plan.backfill import source
+from tradewind.plan.check import expressions as check_expressions
 from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import defined
 from tradewind.plan.definition import Definition
@@ -72,9 +74,21 @@ def sound(rendering: Rendering) -> Definition:
 
 
 def check_pods(definition: Definition, rendering: Rendering) -> None:
-    """Raises Invalid for podTemplates that make something that is not a pod."""
-    if problems := pod_problems(definition):
+    """Raises Invalid for what could only fail in a run."""
+    if problems := doomed(definition):
         raise Invalid([rendering.told(problem) for problem in problems])
+
+
+def doomed(definition: Definition) -> list[Problem]:
+    """What would fail whenever it is run: values that no pod has, podTemplates that make no pod, constants that can't be computed."""
+    found = [
+        problem
+        for name, task in definition.tasks.items()
+        for problem in container_values.problems(f"spec.tasks.{name}", task)
+    ]
+    if constants.suspect(definition):
+        found += check_expressions(definition, constants.check)
+    return [*found, *pod_problems(definition)]
 
 
 def review_dag(rendering: Rendering) -> Reviewed:

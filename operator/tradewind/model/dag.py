@@ -8,7 +8,7 @@ from tradewind.model.artifact import Artifacts
 from tradewind.model.asset import Produces
 from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
 from tradewind.model.condition import Conditions
-from tradewind.model.duration import Duration
+from tradewind.model.duration import Duration, Limit
 from tradewind.model.history import History
 from tradewind.model.task import PodSettings, Task
 from tradewind.model.template import TemplateUse
@@ -71,7 +71,7 @@ class DAGSpec(Model):
     """What holds for every task that doesn't say otherwise."""
     artifacts: Artifacts | None = None
     """Where big results of tasks are kept. Required when a task has artifacts."""
-    timeout: Duration | None = None
+    timeout: Limit | None = None
     """Limit for a whole run, from its start. When it is over the run fails and its pods are stopped. No limit when absent."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many pods of one run live at once; as many as the cluster takes when absent."""

@@ -75,3 +75,13 @@ def is_duration(kind: Any) -> bool:
 
 _CHECK = AfterValidator(_check)
 Duration = Annotated[str, Field(max_length=32, json_schema_extra={"pattern": PATTERN}), _CHECK]
+
+
+def _at_least_a_second(value: str) -> str:
+    if seconds(value) < 1:
+        raise ValueError(f"{value!r} is too short: write at least 1s")
+    return value
+
+
+Limit = Annotated[Duration, AfterValidator(_at_least_a_second)]
+"""A limit in time: pods count it in whole seconds, from 1."""

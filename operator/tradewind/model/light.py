@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from tradewind.model.base import Model, Name, Params, ShortText, Text, crd, rule
-from tradewind.model.duration import Duration
+from tradewind.model.duration import Duration, Limit
 from tradewind.model.value import Param
 
 LONGEST = 300.0
@@ -55,7 +55,7 @@ class Approval(Model):
     """What is to be decided; `$[[ ]]` is rendered."""
     questions: Annotated[dict[str, Param], Field(max_length=20)] = {}
     """What the one who decides may or must answer besides, typed like params."""
-    timeout: Duration | None = None
+    timeout: Limit | None = None
     """How long the decision may take; no limit when absent."""
     on_reject: Literal["Fail", "Continue"] = "Fail"
     """Fail: the task fails when the decision is no. Continue: it succeeds, with the output `approved: false`."""

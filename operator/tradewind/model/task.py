@@ -24,7 +24,7 @@ from tradewind.model.base import (
     crd,
     rule,
 )
-from tradewind.model.duration import Duration
+from tradewind.model.duration import Limit
 from tradewind.model.fanout import ForEach
 from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
 from tradewind.model.loop import Loop
@@ -118,14 +118,14 @@ class PodSettings(Model):
     pod_template: Opaque | None = None
     """Anything else of a pod: {metadata, spec}, merged over the pod that Tradewind builds (lists by their Kubernetes
     merge keys). The task's own container is called `main`. `$[[ ]]` is rendered; where it is the whole value, its type is kept."""
-    timeout: Duration | None = None
+    timeout: Limit | None = None
     """Limit for one attempt, from the moment that a node accepts the pod. No limit when absent."""
-    total_timeout: Duration | None = None
+    total_timeout: Limit | None = None
     """Limit for all attempts together, with the waiting between them, from the start of the first. No limit when absent."""
-    pending_timeout: Duration | None = None
+    pending_timeout: Limit | None = None
     """How long an attempt may wait to start before it is given up: as lost when no node takes the pod or the image can't be pulled,
     as failed when its configuration is wrong; 10m when absent."""
-    grace_period: Duration | None = None
+    grace_period: Limit | None = None
     """Time between the signal to end (SIGTERM) and the end by force, when a pod is stopped; 30s when absent."""
     retries: Retries | None = None
     """How often to try again. No retries of failures, five of losses, when absent."""

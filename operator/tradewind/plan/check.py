@@ -10,10 +10,9 @@ from tradewind.model.bounded import params_problem
 from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
-from tradewind.model.quantity import parse
 from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
-from tradewind.plan import pace, places, sensor, template
+from tradewind.plan import container_values, pace, places, sensor, template
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.celrule import trigger
 from tradewind.plan.definition import Definition
@@ -22,7 +21,10 @@ from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.nearest import choose
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
+from tradewind.plan.program import Program
 from tradewind.plan.rule import RULES
+
+Also = Callable[[Program], None]
 
 
 def names(spec: DAGSpec) -> Iterator[Problem]:
@@ -185,17 +187,11 @@ def _on_oom(path: str, task: Task) -> Iterator[Problem]:
         yield Problem(where, "there is no memory limit to raise", "set resources.limits.memory")
     if task.retries.limit == 0:
         yield Problem(where, "no attempt follows a failed one", "set retries.limit to 1 or more")
-    for field, quantity in ((f"{where}.max", task.retries.on_oom.max), (f"{path}.resources.limits.memory", limit)):
-        if quantity is None or "$[[" in str(quantity):
-            continue
-        try:
-            parse(quantity)
-        except ValueError as error:
-            yield Problem(field, str(error))
+    yield from container_values.quantity_problems(f"{where}.max", task.retries.on_oom.max)
 
 
-def expressions(definition: Definition) -> Iterator[Problem]:
-    """Expressions that don't compile."""
+def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator[Problem]:
+    """Expressions that don't compile, or of which `also`, given what they are compiled to, raises ExpressionError."""
     graph = definition.graph
     order = {task: place for place, task in enumerate(graph.order)}
     ancestry: dict[str, int] = {}
@@ -216,19 +212,19 @@ def expressions(definition: Definition) -> Iterator[Problem]:
             scope = during if field == "when" and (names_item(text) or during.counterpart) else before
             scope = attempt if field.startswith("compute.") else scope
             scope = definition.sensed_scope(name, upstream) if field == "sensor.until" else scope
-            yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted)
+            yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted, also)
         if task.loop:
             own = definition.own_scope(name)
-            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",))
-        yield from _produced(f"spec.tasks.{name}", task.produces, definition.own_scope(name))
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",), also)
+        yield from _produced(f"spec.tasks.{name}", task.produces, definition.own_scope(name), also)
         for path, text in places.templated(name, task):
             if "$[[" in text:
-                yield from _renders(path, text, attempt)
-    yield from _produced("spec", definition.spec.produces, definition.final_scope)
+                yield from _renders(path, text, attempt, also)
+    yield from _produced("spec", definition.spec.produces, definition.final_scope, also)
     for name, text in pace.each(definition.spec.outputs.items()):
-        yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, ())
+        yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, (), also)
     if key := definition.spec.concurrency_key:
-        yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), ())
+        yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), (), also)
 
 
 def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool) -> Iterator[Problem]:
@@ -251,30 +247,30 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool
                 yield Problem(f"{path}.retries.{field}", str(error))
 
 
-def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...]) -> Iterator[Problem]:
+def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also: Also) -> Iterator[Problem]:
     if not text:
         return
     if "$[[" in text:
         yield Problem(path, "`$[[ ]]` in an expression", "write the expression alone")
         return
     try:
-        compile_in(text, scope, *wanted)
+        also(compile_in(text, scope, *wanted))
     except ExpressionError as error:
         yield Problem(path, str(error))
 
 
-def _produced(path: str, assets: Sequence[Produces], scope: Scope) -> Iterator[Problem]:
+def _produced(path: str, assets: Sequence[Produces], scope: Scope, also: Also) -> Iterator[Problem]:
     for index, produces in enumerate(assets):
         said = {"partition": produces.partition, "metadata": produces.metadata}
         for where, text in template.leaves(said, f"{path}.produces[{index}]"):
-            yield from _renders(where, text, scope)
+            yield from _renders(where, text, scope, also)
 
 
-def _renders(path: str, text: str, scope: Scope) -> Iterator[Problem]:
+def _renders(path: str, text: str, scope: Scope, also: Also) -> Iterator[Problem]:
     secrets = [name for name, kind in scope.names.params if kind == "secret"]
     if template.secret(text, secrets) and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path):
         return
     try:
-        template.check(text, scope)
+        template.check(text, scope, also)
     except ExpressionError as error:
         yield Problem(path, str(error))

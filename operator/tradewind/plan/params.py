@@ -75,7 +75,10 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
     """What is wrong with a value, if anything."""
     kind = declared.type
     # Whoever writes the secret itself here shall not find it in a status or an Event too.
-    shown = "what is given" if kind == "secret" else repr(value)[:80]
+    shown = "what is given" if kind == "secret" else _shown(value)
+    if kind == "duration" and isinstance(value, str) and (words := _no_duration(value)):
+        what, _, instead = words.rpartition(": write ")
+        return Problem(path, what, f"write {instead}")
     if not fits(kind, value):
         hint = ' (in YAML, quote it: "...")' if kind in _QUOTED and not isinstance(value, str) else ""
         return Problem(path, f"{shown} is not {_ARTICLE[kind]}", f"write {_ARTICLE[kind]}{hint}")
@@ -89,6 +92,19 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
     if declared.pattern and not search(declared.pattern, value):
         return Problem(path, f"{shown} does not match {declared.pattern!r}", "write a value that does")
     return None
+
+
+def _shown(value: Any) -> str:
+    """A value as it is quoted: text as it is, the rest as JSON."""
+    return repr(value)[:80] if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)[:80]
+
+
+def _no_duration(text: str) -> str:
+    try:
+        seconds(text)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def needed(declared: Param) -> str:
@@ -120,10 +136,10 @@ def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
             return Problem(f"{path}.{bound}", f"a {kind} has no bounds", "remove it")
         wanted = "integer" if kind in _SIZED else kind
         if not fits(wanted, limit):
-            return Problem(f"{path}.{bound}", f"{limit!r} is not {_ARTICLE[wanted]}", f"write {_ARTICLE[wanted]}")
+            return Problem(f"{path}.{bound}", f"{_shown(limit)} is not {_ARTICLE[wanted]}", f"write {_ARTICLE[wanted]}")
     low, high = declared.min, declared.max
     if low is not None and high is not None and _above(kind, low, high):
-        return Problem(f"{path}.min", f"{low!r} is above max", "swap them")
+        return Problem(f"{path}.min", f"{_shown(low)} is above max", "swap them")
     if declared.pattern and kind != "string":
         return Problem(f"{path}.pattern", f"a pattern is for strings, this is {_ARTICLE[kind]}", "remove it")
     try:

@@ -7,6 +7,7 @@ from typing import Any
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import Scope, compile_in
 from tradewind.plan.literal import OPEN, inner, spans
+from tradewind.plan.program import Program
 
 LONGEST = 2**20
 """Characters of a value, once its expressions are written out: more would not go into a pod or a status."""
@@ -33,10 +34,10 @@ def secret(text: str, secrets: Collection[str]) -> str:
     return name if root == "params" and name in secrets else ""
 
 
-def check(text: str, scope: Scope) -> None:
-    """Raises ExpressionError for the first expression in `text` that does not compile."""
+def check(text: str, scope: Scope, also: Callable[[Program], None] = lambda _: None) -> None:
+    """Raises ExpressionError for the first expression in `text` that does not compile, or of which `also` raises it."""
     for expression in expressions(text):
-        compile_in(expression, scope)
+        also(compile_in(expression, scope))
 
 
 def render(text: str, evaluate: Evaluate, write: Callable[[Any], str]) -> str:

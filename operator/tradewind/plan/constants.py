@@ -1,0 +1,63 @@
+"""What in an expression can never be evaluated, whatever its variables are: a division by zero, a regular expression that is none."""
+
+import json
+import re
+
+from tradewind.plan import cel, places
+from tradewind.plan.celtree import Call, Const, nodes
+from tradewind.plan.definition import Definition
+from tradewind.plan.expressionerror import ExpressionError
+from tradewind.plan.literal import OPEN
+from tradewind.plan.program import Program
+
+_SUSPECT = re.compile(r"matches|[/%]|duration|timestamp")
+_DAYS = re.compile(r"([0-9]{1,4})d")
+
+
+def suspect(definition: Definition) -> bool:
+    """Whether there may be something of this kind in a DAG's expressions."""
+    texts = [*definition.spec.outputs.values(), definition.spec.concurrency_key]
+    for name, task in definition.tasks.items():
+        texts += [text for text, _, _ in places.conditions(task)]
+        texts += [text for _, text in places.templated(name, task) if OPEN in text]
+    return any(text and _SUSPECT.search(text) for text in texts)
+
+
+def check(program: Program) -> None:
+    """Raises ExpressionError for an expression that has something of this kind."""
+    if not _SUSPECT.search(program.expression):
+        return
+    for node in nodes(program.tree.root):
+        if isinstance(node, Call) and (words := _wrong(node)):
+            raise ExpressionError(program.expression, words)
+
+
+def _wrong(call: Call) -> str:
+    last = call.args[-1] if call.args else None
+    if not isinstance(last, Const):
+        return ""
+    if call.function in ("_/_", "_%_") and last.kind == "int" and last.value == 0:
+        return "divide by zero; write another divisor"
+    if not isinstance(last.value, str):
+        return ""
+    quoted = json.dumps(last.value)
+    match call.function:
+        case "matches" if words := _fault(f"''.matches({quoted})"):
+            return f"{last.value[:80]!r} is not a regular expression that can be used: {words}"
+        case "duration" if _fault(f"duration({quoted})"):
+            days = _DAYS.fullmatch(last.value)
+            instead = f"{int(days[1]) * 24}h" if days else "one such as 90s or 1h30m"
+            return f"{last.value[:80]!r} is not a duration in an expression; write {instead}"
+        case "timestamp" if _fault(f"timestamp({quoted})"):
+            return f"{last.value[:80]!r} is not a point in time; write one such as 2026-01-31T06:00:00Z"
+        case _:
+            return ""
+
+
+def _fault(expression: str) -> str:
+    """Why an expression without variables can't be evaluated; empty where it can."""
+    try:
+        cel.run(cel.compiled(expression, (), str), {})
+    except ExpressionError as error:
+        return error.problem
+    return ""
