@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from tradewind.control.begin import Beginner, Defined
 from tradewind.control.concurrency import Peer, Verdict, key_of, key_of_peer, verdict
 from tradewind.control.run import Run
+from tradewind.control.view import View
 from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 
@@ -41,6 +43,16 @@ def asked(definition: Definition, asking: Run, active: list[Run] = [], waiting: 
 
 def test_without_a_limit_every_run_begins() -> None:
     assert asked(dag(), run("new", 9), [run(f"r{at}", at) for at in range(50)]).begin
+
+
+@pytest.mark.parametrize(("spec", "looks"), [({}, False), ({"maxActiveRuns": 2}, True)])
+def test_an_end_makes_nobody_look_where_nobody_waits_for_it(spec: dict[str, Any], looks: bool) -> None:
+    """A burst of runs would cost its square."""
+    beginner = Beginner(None, None, None, lambda run: False, lambda: 0.0)  # type: ignore[arg-type]
+    beginner._defined["ns", "d"] = Defined("1", dag(**spec))
+    peers = iter([View(run("b", 2))])
+    beginner.next_in_line(run("a", 1), None, peers)
+    assert (not list(peers)) is looks
 
 
 def test_a_run_too_many_waits_and_says_for_whom() -> None:

@@ -220,6 +220,8 @@ class Beginner:
         if known is None:
             return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
         definition = known.definition
+        if not run.queue and definition.spec.max_active_runs is None:
+            return []  # Nobody waits for its end. Looking for them would cost a burst of runs its square.
         waiting = [view for view in peers if view.run.phase in ("", "Queued")]
         found = []
         if run.queue and (queued := [view for view in waiting if view.run.queue == run.queue]):

@@ -288,6 +288,8 @@ class RunReconciler:
             await self._save(view, run, step.status)
         finally:
             view.admitted = False
+            # What is known a moment later is written together with what follows.
+            view.saved_at = asyncio.get_running_loop().time()
         return view.run.phase == "Running"
 
     async def _rework(self, view: View, run: Run, board: Board) -> None:
@@ -347,7 +349,7 @@ class RunReconciler:
             return
         view.update(read_run(stored), self.pods.of(run.uid))
         if view.run.phase != run.phase:
-            self._announce(view.run)
+            self._announce(view.run, run.phase)
         elif len(view.run.status.get("produced") or ()) > len(run.status.get("produced") or ()):
             self._phase_changed(view.run)
 
@@ -423,9 +425,9 @@ class RunReconciler:
             elif not view.run.final:
                 self._make_room(view.run, view.line)
 
-    def _announce(self, run: Run) -> None:
+    def _announce(self, run: Run, before: str) -> None:
         self._phase_changed(run)
-        self._teller.phase(run)
+        self._teller.phase(run, before)
         if run.final:
             self.book.forget(run.uid)
             self.wake(run.uid)  # To be cleaned up: the watch does not tell of versions that we know already.

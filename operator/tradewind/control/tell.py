@@ -20,9 +20,9 @@ class Teller:
     def __init__(self, events: EventSink) -> None:
         self._events = events
 
-    def phase(self, run: Run) -> None:
-        """A run has come into another phase."""
-        if run.phase == "Running":
+    def phase(self, run: Run, before: str) -> None:
+        """A run has come into another phase than the one `before`, which is empty for a run that is new."""
+        if run.phase == "Running" and before:  # That a new run has begun is what everybody expects; its status says so.
             self._event(run, "RunStarted", f"started with revision {run.status.get('revision')}", key=str(run.rounds))
         elif run.phase == "Queued":
             self._event(run, "RunQueued", str(run.status.get("message")), warning=True)

@@ -1,0 +1,64 @@
+"""Events about what went well: limited in rate for each namespace, so that bursts of runs cost the API server little."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from tradewind.control import events
+from tradewind.control.events import BURST, EventSink
+
+
+class Server:
+    """Takes Events."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+
+    async def create(self, resource: Any, namespace: str, body: Any) -> None:
+        self.taken[f"{namespace} {body['type']}"] += 1
+
+
+async def sent(sink: EventSink, server: Server, count: int) -> None:
+    sending = asyncio.create_task(sink.run())
+    async with asyncio.timeout(10):
+        while server.taken.total() < count:
+            await asyncio.sleep(0)
+    sending.cancel()
+
+
+def post(sink: EventSink, count: int, namespace: str = "loud", warning: bool = False) -> None:
+    for at in range(count):
+        sink.post("DAGRun", namespace, f"r{at}", str(at), "RunSucceeded", "", warning=warning)
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes."""
+    monkeypatch.setattr(events, "RATE", 0.0)
+
+
+async def test_a_burst_is_cut_for_its_namespace_only_and_warnings_are_all_sent(still: None) -> None:
+    server = Server()
+    sink = EventSink(server, lambda: 0.0)  # type: ignore[arg-type]
+    post(sink, 5 * BURST)
+    post(sink, 5 * BURST, warning=True)
+    post(sink, 1, "quiet")
+    await sent(sink, server, 6 * BURST + 1)
+    assert server.taken == {"loud Normal": BURST, "loud Warning": 5 * BURST, "quiet Normal": 1}
+
+
+async def test_as_time_passes_more_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "RATE", 1e9)
+    server = Server()
+    sink = EventSink(server, lambda: 0.0)  # type: ignore[arg-type]
+    post(sink, 5 * BURST)
+    await sent(sink, server, 5 * BURST)
+
+
+async def test_namespaces_are_forgotten_when_there_are_many(monkeypatch: pytest.MonkeyPatch, still: None) -> None:
+    monkeypatch.setattr(events, "NAMESPACES", 10)
+    sink = EventSink(Server(), lambda: 0.0)  # type: ignore[arg-type]
+    for at in range(100):
+        post(sink, 1, f"n{at}")
+    assert len(sink._rooms) == 10
