@@ -4,7 +4,7 @@ import click
 
 from tradewind.cli import manifest
 from tradewind.cli.options import FILES, cluster
-from tradewind.cli.shelf import Shelf
+from tradewind.cli.review import require
 from tradewind.cli.starts.resources import RESOURCES
 from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
@@ -24,10 +24,8 @@ from tradewind.kube.client import Client
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
     """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster."""
     documents = [document for file in files for document in manifest.load(file)]
-    shelf = Shelf(documents)
-    for document in documents:
-        for note in shelf.check(document):
-            say(f"note: {note}", err=True)
+    for note in require(documents).notes:
+        say(f"note: {note}", err=True)
     for document in documents:
         target = document.body["metadata"].get("namespace") or namespace
         resource = RESOURCES[document.kind]

@@ -1,14 +1,18 @@
 """What is wrong with documents that only shows when they are looked at beside each other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tradewind.cli.document import Document
 from tradewind.control.followers import topics_of
 from tradewind.model.pool import PoolAllow
+from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
+from tradewind.plan import template
 from tradewind.plan.allow import admits, refusal
 from tradewind.plan.circles import Graph, Topic, circle
 from tradewind.plan.definition import Definition
+from tradewind.plan.nearest import choose, did_you_mean
+from tradewind.plan.params import NO_SUCH_PARAM, resolve
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 
@@ -39,6 +43,56 @@ def _allowed(documents: Sequence[Document]) -> Iterator[tuple[str, PoolAllow]]:
                 yield document.name, read(PoolAllow, said, "spec.allow")
             except Invalid:
                 continue  # It is told of the ClusterPool itself.
+
+
+def calls(
+    documents: Sequence[Document], dags: Mapping[Key, Definition], there: Collection[Key]
+) -> Iterator[tuple[Document, Problem, bool]]:
+    """What is wrong with how DAGs call each other; and whether that is no mistake: a DAG may also be somewhere else. `there` are all DAGs
+    of the documents, `dags` those that are sound."""
+    for document in documents:
+        caller = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
+        for name, task in caller.tasks.items() if caller else ():
+            if task.dag is None:
+                continue
+            path = f"spec.tasks.{name}"
+            key = next(
+                (key for key in ((document.namespace, task.dag.name), ("", task.dag.name)) if key in there), None
+            )
+            if key is None:
+                guess = did_you_mean(task.dag.name, [other for _, other in there if other != document.name])
+                what = f"there is no DAG {task.dag.name!r} among these manifests"
+                yield document, Problem(f"{path}.dag.name", what, guess or "what it is given is not checked"), True
+            elif called := dags.get(key):
+                yield from ((document, problem, False) for problem in _call(path, task, called))
+
+
+def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
+    """What is wrong with what a task gives to a DAG, and wants of it."""
+    assert task.dag is not None  # noqa: S101 - the caller knows
+    given = task.dag.params
+    rendered = {name for name, value in given.items() if template.leaves(value, "")}
+    there_are = f"DAG {task.dag.name} declares"
+    for problem in resolve(called.spec.params, given, f"{path}.dag.params", there_are)[1]:
+        if problem.what == NO_SUCH_PARAM or problem.path.rpartition(".")[2] not in rendered:
+            yield problem
+    for name in task.outputs:
+        if name not in called.spec.outputs:
+            has = ", ".join(sorted(called.spec.outputs)) or "none"
+            what = f"DAG {task.dag.name} has no output {name!r}"
+            yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
+
+
+def twice(documents: Sequence[Document]) -> Iterator[tuple[Document, Problem, bool]]:
+    """Documents of one kind and name, of which the later would replace the former; and whether they are in different files."""
+    first: dict[tuple[str, str, str], Document] = {}
+    for document in documents:
+        namespace = "" if document.kind.startswith("Cluster") else document.namespace
+        before = first.setdefault((document.kind, namespace, document.name), document)
+        if before is not document and (document.body.get("metadata") or {}).get("name"):
+            where = f"{before.source}:{before.line_of('metadata.name')}"
+            what = f"there is another {document.kind} {document.name!r}, at {where}"
+            yield document, Problem("metadata.name", what, "rename one"), before.source != document.source
 
 
 def circles(

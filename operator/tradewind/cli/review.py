@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tradewind.cli import misreadings, script_check
-from tradewind.cli.beside import circles, not_allowed
-from tradewind.cli.document import Document, Refusal
+from tradewind.cli.beside import calls, circles, not_allowed, twice
+from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control import judge
-from tradewind.control.review import User, against, doomed
+from tradewind.control.review import REVIEWS, User, against, doomed
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.trigger import TriggerSpec
@@ -47,13 +47,16 @@ def review(documents: Sequence[Document]) -> Review:
                     found.refusals += script_check.refusals(document, looked.definition, looked.rendering)
                     if document.kind == "DAG" and not looked.rendering.missing and not looked.problems:
                         known[document.namespace, document.name] = looked.definition
-            else:
+            elif document.kind in REVIEWS:
                 result = reviewed(document.kind, document.spec)
                 problems += result.problems
                 if isinstance(result.content, User) and not result.problems:
                     users.append((document, result.content))
             found.refusals += [document.told(problem) for problem in problems]
             found.notes += map(document.told, misreadings.notes(document.node))
+    there = {(document.namespace, document.name) for document in documents if document.kind == "DAG"}
+    for document, problem, harmless in [*twice(documents), *calls(documents, known, there)]:
+        (found.notes if harmless else found.refusals).append(document.told(problem))
     for document, problem in not_allowed(documents, known):
         found.refusals.append(document.told(problem))
     triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
@@ -64,6 +67,15 @@ def review(documents: Sequence[Document]) -> Review:
         with _checked(document, found):
             for problem in against(dag.spec.params, spec) if dag else ():
                 found.refusals.append(document.told(problem))
+    return found
+
+
+def require(documents: Sequence[Document]) -> Review:
+    """What there is to say of documents that are to be used together. Raises BadManifest with everything that is wrong with them."""
+    found = review(documents)
+    found.refusals += [document.told(problem) for document, problem, elsewhere in twice(documents) if elsewhere]
+    if found.refusals:
+        raise BadManifest(*found.refusals)
     return found
 
 

@@ -13,6 +13,7 @@ from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import search
+from tradewind.plan.nearest import choose
 from tradewind.plan.problem import Problem
 
 _ARTICLE = {
@@ -26,6 +27,8 @@ _ARTICLE = {
     "object": "an object",
     "secret": "{name: SECRET, key: KEY}",
 }
+NO_SUCH_PARAM = "no such param"
+"""What is wrong with a param that is not declared."""
 _QUOTED = frozenset({"string", "duration", "date"})
 _SIZED = frozenset({"string", "list", "object"})
 
@@ -175,7 +178,7 @@ def resolve(
     for name in given:
         if name not in declared:
             there = ", ".join(sorted(declared)) or "none"
-            problems.append(Problem(f"{root}.{name}", "no such param", f"{there_are}: {there}"))
+            problems.append(Problem(f"{root}.{name}", NO_SUCH_PARAM, choose(name, declared, f"{there_are}: {there}")))
     values: dict[str, Any] = {}
     for name, param in declared.items():
         if name in given:

@@ -18,6 +18,7 @@ from tradewind.cli.follow import follow
 from tradewind.cli.laptop.approvals import approvals
 from tradewind.cli.laptop.live_logs import LiveLogs
 from tradewind.cli.laptop.preflight import missing
+from tradewind.cli.review import require
 from tradewind.cli.shelf import Shelf
 from tradewind.cli.starts.conclusion import conclude
 from tradewind.cli.starts.resources import RESOURCES
@@ -52,8 +53,7 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once."""
     documents = [document for file in files for document in manifest.load(file)]
     shelf = Shelf(documents)
-    for document in documents:
-        shelf.check(document)
+    require([document for document in documents if document.kind != "DAGRun"])
     where = ", ".join(files)
     name, given = _choose(where, documents, shelf, dag)
     rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
