@@ -233,3 +233,29 @@ def test_uids_are_left_to_a_cluster_that_gives_them_out(monkeypatch: pytest.Monk
     assert made({"image": "busybox"})["spec"]["securityContext"] == {
         name: usual[name] for name in ("runAsNonRoot", "seccompProfile")
     }
+
+
+def test_variables_come_after_those_that_they_refer_to() -> None:
+    """In a manifest that was stored the keys of a map have the order of their names."""
+    variables = {
+        "ADDR": "http://$(HOST):$(PORT)/",
+        "HOST": "$(NAME).$(ZONE)",
+        "PORT": "1",
+        "NAME": "db",
+        "ZONE": "$$(ADDR)",
+    }
+    for order in (variables, dict(sorted(variables.items())), dict(reversed(variables.items()))):
+        found = env(made({"image": "x", "command": ["x"], "env": order}))
+        assert [name for name in found if name in variables] == ["NAME", "ZONE", "HOST", "PORT", "ADDR"]
+    circle = {"B": "$(A)", "A": "$(B)", "C": "$(C)"}
+    assert [name for name in env(made({"image": "x", "command": ["x"], "env": circle})) if name in circle] == [
+        "B",
+        "A",
+        "C",
+    ]
+
+
+@pytest.mark.parametrize("field", [{"env": {"X": "$[[ 'a\\u0000b' ]]"}}, {"args": ["$[[ 'a\\u0000b' ]]"]}])
+def test_a_text_that_the_system_would_cut_off_is_refused(field: dict[str, Any]) -> None:
+    with pytest.raises(Unrenderable, match=r"spec\.tasks\.a\..*: contains the character U\+0000"):
+        made({"image": "x", "command": ["x"], **field})

@@ -222,3 +222,23 @@ def test_a_gate_is_called_by_its_name() -> None:
     )
     seen = observe(gated)
     assert isinstance(seen, Alive) and "waits behind kueue.x-k8s.io/admission" in seen.message
+
+
+def initialized(code: int, name: str = "fetch", reason: str = "") -> Pod:
+    """A pod whose init container has ended so, as a kubelet tells it."""
+    ended_ = [{"name": name, "state": {"terminated": terminated(code, reason=reason)}}]
+    return pod({"phase": "Failed", "initContainerStatuses": ended_}, waiting={"reason": "PodInitializing"})
+
+
+def test_an_init_container_of_the_task_that_fails_is_a_failure_of_the_task() -> None:
+    seen = ended(initialized(3))
+    assert (seen.attempt.reason, seen.attempt.exit_code) == ("Error", 3)
+    assert seen.message == "the init container fetch ended with exit code 3: see its log"
+    assert ended(initialized(137, reason="OOMKilled")).attempt.reason == "OOMKilled"
+    assert ended(initialized(0)).attempt.reason == "Rejected"
+
+
+def test_outputs_that_are_no_utf_8_fail_the_attempt() -> None:
+    """A kubelet puts U+FFFD in the place of such bytes."""
+    seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0, '{"name": "caf\ufffd"}')))
+    assert seen.attempt.reason == "OutputInvalid" and "bytes that were no UTF-8" in seen.message

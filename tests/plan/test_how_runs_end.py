@@ -124,3 +124,13 @@ def test_a_run_waits_for_pods_that_still_live_although_every_task_has_ended() ->
     assert game.plan().phase == "Running"
     game.end("x[1]")
     assert game.plan().message == "failed: x (of 2 items 1 succeeded, 1 failed)"
+
+
+def test_it_is_said_why_no_attempt_follows_though_some_are_left() -> None:
+    patient = {"limit": 10, "backoff": {"initial": "2s", "factor": 1}}
+    game = Game(defined({"a": {"totalTimeout": "5s", "retries": patient}}))
+    assert game.play(lambda key, _: "Error").message.endswith(
+        "after 3 attempts: no time for another attempt within totalTimeout (5 s)"
+    )
+    game = Game(defined({"a": {"retries": {"limit": 3, "failOn": "exitCode == 1"}}}))
+    assert game.play(lambda key, _: "Error").message.endswith("exit code 1): failOn matches: exitCode == 1")

@@ -111,3 +111,24 @@ def test_an_event_looks_at_what_it_can_have_changed_however_large_the_run_is(
     game.end("t0")
     game.plan()
     assert sorted(looked) == ["fan[7]", "t0", "t1"]
+
+
+def test_runs_of_other_dags_count_for_the_parallelism_as_pods_do() -> None:
+    call = {"dag": {"name": "other"}, "image": ""}
+    game = Game(defined({"a": call, "b": {}, "c": call, "d": {"compute": {"x": "1"}}}, parallelism=1))
+    plan = game.plan()
+    assert ([start.key for start in plan.podless], plan.room) == (["a", "d"], 0)
+    assert {hold.task: hold.message for hold in plan.holds} == {"c": "1 wait their turn: the run's is 1"}
+    game.start(plan.podless[0])
+    assert [start.key for start in game.plan().podless] == ["d"] and game.plan().room == 0
+    game.end("a")
+    plan = game.plan()
+    assert ([start.key for start in plan.podless], plan.room) == (["d"], 1) and plan.starts[0].key == "b"
+    game.start(plan.starts[0])
+    game.end("b")
+    assert [start.key for start in game.plan().podless] == ["c", "d"]
+
+
+def test_a_pod_that_waits_in_a_pool_keeps_no_run_of_another_dag_waiting() -> None:
+    tasks = {"a": {"pools": [{"name": "p"}], "priority": 9}, "b": {"dag": {"name": "other"}, "image": ""}}
+    assert [start.key for start in Game(defined(tasks, parallelism=1)).plan().podless] == ["b"]

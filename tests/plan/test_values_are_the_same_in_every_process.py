@@ -124,3 +124,17 @@ def test_declared_numbers_are_fractions_however_they_were_stored() -> None:
     game.play(outputs=lambda key: {"n": 3} if key == "a" else {})
     evaluate = game.board.evaluator("b", 1)
     assert (evaluate("tasks.a.outputs.n / 4.0"), evaluate("string(params.r / 8.0)")) == (0.75, "0.25")
+
+
+@pytest.mark.parametrize(
+    "given", ["a\0b", ["a\0b"], {"a\0b": 1}, [1, {"k": "\0"}], ["x"] * 50 + ["\0"], [[1]] * 50 + [["\0"]]]
+)
+def test_a_text_that_the_engine_would_cut_off_is_refused(given: Any) -> None:
+    for expression in ("d", "[d].map(x, x)"):
+        with pytest.raises(ExpressionError, match=r"contains the character U\+0000"):
+            value(expression, d=given)
+
+
+def test_what_only_looks_like_that_character_is_taken() -> None:
+    given = [["\\u0000", {"\\u0000": 1}]] * 50
+    assert value("d", d=given) == given

@@ -16,6 +16,7 @@ from tradewind.plan.attempt import Attempt
 from tradewind.plan.decision import GATED
 from tradewind.plan.params import outputs_problem
 
+_REPLACED = "\ufffd"
 OUTPUTS_LIMIT = 4_096
 """Bytes of a termination message, Kubernetes' own limit. The kubelet keeps the tail of a longer one, so that a message
 of this length may have been cut."""
@@ -65,7 +66,8 @@ def observe(pod: Pod, stopped: str = "", why: str = "", declared: Mapping[str, O
             return Alive(unit_of(pod)[1], True, pod.metadata.deletion_timestamp is not None)
     if terminated or pod.status.phase == "Failed" or pod.gone:
         reason, message = (stopped, why) if stopped else _failure(pod, terminated)
-        return Ended(_attempt(pod, terminated, reason), message)
+        init = _failed_init(pod) if terminated is None and reason in ("Error", "OOMKilled") else None
+        return Ended(_attempt(pod, init[1] if init else terminated, reason), message)
     reason, message = _hold(pod, main)
     started = bool(main and main.running)
     return Alive(unit_of(pod)[1], started, pod.metadata.deletion_timestamp is not None, reason, message)
@@ -98,6 +100,8 @@ def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output
         if problem := outputs_problem(declared, {}):
             return Ended(_attempt(pod, terminated, "OutputInvalid"), f"{problem}; write it to $TRADEWIND_OUTPUTS")
         return Ended(_attempt(pod, terminated))
+    if _REPLACED in text:
+        return _unreadable(pod, terminated, f"hold {_REPLACED!a}, which stands for bytes that were no UTF-8")
     try:
         outputs = read_json(text, limit=OUTPUTS_LIMIT)
     except OutOfBounds as error:
@@ -171,6 +175,11 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
     if terminated is None and fetch and fetch.terminated and fetch.terminated.exit_code:
         reason, message, _ = references(fetch.terminated)
         return reason, message
+    if terminated is None and (init := _failed_init(pod)):
+        name, ended = init
+        if ended.reason == "OOMKilled":
+            return "OOMKilled", f"the init container {name} used more memory than its limit: raise it in podTemplate"
+        return "Error", f"the init container {name} ended with exit code {ended.exit_code}: see its log"
     if terminated is None:
         # Refused by the kubelet before any container ran: OutOfcpu, NodeAffinity, UnexpectedAdmissionError, ...
         return "Rejected", f"{pod.status.reason}: {words}".strip(": ")
@@ -179,6 +188,14 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
     if terminated.reason in ("StartError", "ContainerCannotRun"):
         return "StartError", _start_error(terminated.message)
     return "Error", f"the task ended with exit code {terminated.exit_code}: see its log"
+
+
+def _failed_init(pod: Pod) -> tuple[str, Terminated] | None:
+    """An init container of the task's own that failed, so that nothing after it ran."""
+    for item in pod.status.init_container_statuses:
+        if item.name not in (FETCH, STORE) and (ended := item.state.terminated) and ended.exit_code:
+            return item.name, ended
+    return None
 
 
 def _start_error(words: str) -> str:

@@ -19,6 +19,7 @@ from tradewind.model.quantity import parse
 from tradewind.model.task import Task
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import RunFacts, Start
+from tradewind.plan.envorder import ordered
 from tradewind.plan.template import Evaluate, render, render_tree, secret, written
 
 OUTPUTS_PATH = "/dev/termination-log"
@@ -64,6 +65,15 @@ class Renderer:
     def expandable(self, field: str, text: str) -> str:
         """For fields in which `$(NAME)` is expanded later: the user's own keep that meaning, what expressions yield does not."""
         return self.plain(field, text, lambda value: _literal(written(value)))
+
+    def variable(self, field: str, text: str) -> str:
+        """As `expandable`, for what a program is given by the system: a text in C ends at U+0000. Raises Unrenderable."""
+        found = self.expandable(field, text)
+        if "\0" in found:
+            raise Unrenderable(
+                f"{self._path}.{field}: contains the character U+0000, which ends a text of the environment"
+            )
+        return found
 
     def tree(self, field: str, data: Any) -> Any:
         """Data with its expressions rendered, each as the type that it has. Raises Unrenderable."""
@@ -157,11 +167,12 @@ def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dic
         {"name": variable, "valueFrom": source.model_dump(exclude_none=True)}
         for variable, source in task.env_from.items()
     ]
-    for variable, text in task.env.items():
+    for variable in ordered(task.env):
+        text = task.env[variable]
         if given := secret(text, secrets):
             env.append({"name": variable, "valueFrom": {"secretKeyRef": secrets[given]}})
         else:
-            env.append({"name": variable, "value": renderer.expandable(f"env.{variable}", text)})
+            env.append({"name": variable, "value": renderer.variable(f"env.{variable}", text)})
     env.append({"name": "TRADEWIND_OUTPUTS", "value": OUTPUTS_PATH})
     container: dict[str, Any] = {
         "name": MAIN,
@@ -182,7 +193,7 @@ def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dic
     else:
         for field in ("command", "args"):
             if texts := getattr(task, field):
-                container[field] = [renderer.expandable(f"{field}[{index}]", text) for index, text in enumerate(texts)]
+                container[field] = [renderer.variable(f"{field}[{index}]", text) for index, text in enumerate(texts)]
     return container
 
 

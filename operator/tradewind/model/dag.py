@@ -74,7 +74,8 @@ class DAGSpec(Model):
     timeout: Limit | None = None
     """Limit for a whole run, from its start. When it is over the run fails and its pods are stopped. No limit when absent."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many pods of one run live at once; as many as the cluster takes when absent."""
+    """How many pods and sub-DAGs of one run live at once; as many as the cluster takes when absent. What runs within a sub-DAG has a limit of
+    its own."""
     max_active_runs: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many runs of this DAG are active at once (with the same concurrencyKey, if there is one); no limit when absent."""
     suspend: bool = False

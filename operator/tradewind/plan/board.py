@@ -21,7 +21,7 @@ from tradewind.plan.expression import evaluate, names_item
 from tradewind.plan.fanout import FanOutError, items
 from tradewind.plan.gate import Ruling, condition, ruling
 from tradewind.plan.group import Group
-from tradewind.plan.lane import Lane
+from tradewind.plan.lane import Lane, Way
 from tradewind.plan.ledger import Ledger
 from tradewind.plan.pick import pick
 from tradewind.plan.results import NoResult, results
@@ -278,9 +278,9 @@ class Board(Ledger):
             self._broken = True
             return
         task = self.definition.tasks[unit.task]
-        podless = unit.task in self.podless
-        lane = (unit.task if unit.index is not None else "", tuple(task.pools), podless)
-        if not podless:
+        way = Way.RUN if task.dag else Way.FREE if unit.task in self.podless else Way.POD
+        lane = (unit.task if unit.index is not None else "", tuple(task.pools), way)
+        if way is not Way.FREE:
             self.alive += (state in LIVE) - (before in LIVE)
         entry = (-task.priority, self._links.place[unit.task], -1 if unit.index is None else unit.index)
         if before is State.READY:

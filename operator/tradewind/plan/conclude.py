@@ -92,4 +92,5 @@ def _story(ledger: Ledger, task: str) -> str:
     last = unit.ended[-1]
     code = f", exit code {last.exit_code}" if last.exit_code else ""
     tries = f" after {last.number} attempts" if last.number > 1 and last.reason not in PERMANENT else ""
-    return f"{task} ({last.reason}{code}){tries}"
+    why = f": {unit.why}" if unit.why else ""
+    return f"{task} ({last.reason}{code}){tries}{why}"

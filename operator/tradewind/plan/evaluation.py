@@ -14,7 +14,7 @@ from tradewind.plan.celrewrite import ARITHMETIC
 from tradewind.plan.celtree import Ident, Node, Select
 from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.program import Program, check_zone, named, pruned
-from tradewind.plan.sizes import LARGEST, Size, Sizes
+from tradewind.plan.sizes import LARGEST, HoldsNul, Size, Sizes
 
 LIGHT_TIME, LIGHT_MEMORY = 2_000.0, 8 * 2**20
 """Microseconds and bytes that an evaluation may take where it is asked for: others may take long."""
@@ -38,6 +38,9 @@ def _mixing(evaluate: Callable[[Program, Values], Any], program: Program, values
     """The value; where whole numbers met fractions, by arithmetic that takes both."""
     try:
         return evaluate(program, values)
+    except HoldsNul:
+        words = "is given a text that contains the character U+0000, which expressions can't read"
+        raise ExpressionError(program.expression, words) from None
     except ExpressionError as error:
         if not _MIXED.search(error.problem) or program.mixing is None:
             raise

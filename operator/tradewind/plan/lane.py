@@ -5,12 +5,24 @@ A lane holds the units that wait for the same limits, so that one that waits in 
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.unit import Unit
 
-LaneKey = tuple[str, tuple[PoolClaim, ...], bool]
-"""The fan-out (empty for single tasks), the pools, and whether pods are made."""
+
+class Way(StrEnum):
+    """What an attempt is."""
+
+    POD = "pod"
+    RUN = "run"
+    """Of another DAG. It counts for the parallelism of the run that calls it, as a pod does."""
+    FREE = "free"
+    """Work of the operator, which nothing limits."""
+
+
+LaneKey = tuple[str, tuple[PoolClaim, ...], Way]
+"""The fan-out (empty for single tasks), the pools, and what is made."""
 Entry = tuple[int, int, int]
 """Negative priority, place of the task, index of the item."""
 

@@ -50,7 +50,7 @@ class Ledger(ABC):
         self.lanes: dict[LaneKey, Lane] = {}
         """What is ready."""
         self.alive = 0
-        """Tasks and items with a pod."""
+        """Tasks and items with a pod, or with a run of another DAG."""
         self._outcome: tuple[Phase, str] | None = None
 
     @abstractmethod

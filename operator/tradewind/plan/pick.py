@@ -1,10 +1,11 @@
 """What is to start, in which order, and why other ready units do not start."""
 
 from heapq import merge
+from itertools import islice
 
 from tradewind.plan.attempt import LOSSES
 from tradewind.plan.decision import Hold, Plan, Start
-from tradewind.plan.lane import Entry
+from tradewind.plan.lane import Entry, Way
 from tradewind.plan.ledger import Ledger
 from tradewind.plan.unit import Unit
 
@@ -16,16 +17,15 @@ def pick(board: Ledger, plan: Plan) -> None:
     """The starts, and why other ready units do not start."""
     parallelism = board.definition.spec.parallelism
     plan.room = None if parallelism is None else max(0, parallelism - board.alive)
-    chosen: list[list[tuple[Entry, Unit]]] = []
-    free: list[list[tuple[Entry, Unit]]] = []
-    for (task, pools, podless), lane in board.lanes.items():
+    chosen: dict[Way, list[list[tuple[Entry, Unit]]]] = {way: [] for way in Way}
+    for (task, pools, way), lane in board.lanes.items():
         if pools:
             plan.wanting[pools] = plan.wanting.get(pools, 0) + len(lane.entries)
         own = board.groups[task].source.parallelism if task else None
         limit = WINDOW if own is None else min(WINDOW, own - board.groups[task].live)
-        room = None if podless else plan.room
+        room = None if way is Way.FREE else plan.room
         found = lane.first(limit if room is None else min(limit, room))
-        (free if podless else chosen).append(found)
+        chosen[way].append(found)
         hidden = len(lane.entries) - len(found)
         if not hidden or len(found) == WINDOW:
             continue  # Each pod that is made brings another look, and the next ones.
@@ -33,12 +33,34 @@ def pick(board: Ledger, plan: Plan) -> None:
         first = lane.units[lane.entries[len(found)]]
         plan.holds.append(Hold(first.key, "Parallelism", f"{hidden} wait their turn: {what}"))
         plan.held += hidden
-    plan.starts, plan.podless = (
-        [_start(board, unit, entry) for entry, unit in merge(*lanes, key=lambda pair: pair[0])]
-        for lanes in (chosen, free)
-    )
+    pods, runs, free = ([*merge(*chosen[way], key=_order)] for way in Way)
+    runs = _with_room(board, plan, pods, runs)
+    plan.starts = [_start(board, unit, entry) for entry, unit in pods]
+    plan.podless = [_start(board, unit, entry) for entry, unit in merge(runs, free, key=_order)]
     if board.suspended:
         _suspend(board, plan)
+
+
+def _order(pair: tuple[Entry, Unit]) -> Entry:
+    return pair[0]
+
+
+def _with_room(
+    board: Ledger, plan: Plan, pods: list[tuple[Entry, Unit]], runs: list[tuple[Entry, Unit]]
+) -> list[tuple[Entry, Unit]]:
+    """The runs of other DAGs that start beside the pods: of both together as many as there is room for, in their order. A pod that waits
+    in a pool keeps no place."""
+    if plan.room is None or not runs:
+        return runs
+    ahead = [pair for pair in pods if not board.definition.tasks[pair[1].task].pools]
+    first = {entry for entry, _ in islice(merge(ahead, runs, key=_order), plan.room)}
+    started = [pair for pair in runs if pair[0] in first]
+    plan.room -= len(started)
+    if len(started) < len(runs):
+        words = f"{len(runs) - len(started)} wait their turn: the run's is {board.definition.spec.parallelism}"
+        plan.holds.append(Hold(runs[len(started)][1].key, "Parallelism", words))
+        plan.held += len(runs) - len(started)
+    return started
 
 
 def _suspend(board: Ledger, plan: Plan) -> None:

@@ -39,6 +39,10 @@ NUMBER = Size(SCALAR)
 _SCALARS = {int, float, bool, type(None)}
 
 
+class HoldsNul(ValueError):
+    """A text contains the character U+0000: the engine would take it to end there."""
+
+
 class Sizes:
     """Measures values, and keeps the sizes of large ones by identity: nobody changes a value that was handed to an expression."""
 
@@ -46,9 +50,11 @@ class Sizes:
         self._kept: OrderedDict[int, tuple[Any, Size]] = OrderedDict()
 
     def of(self, value: Any) -> Size:
-        """The size of plain data."""
+        """The size of plain data. Raises HoldsNul."""
         match value:
             case str():
+                if "\0" in value:
+                    raise HoldsNul
                 return text(len(value) if value.isascii() else 4 * len(value))
             case list() | tuple() | Mapping():
                 return self._of_many(value)
@@ -78,6 +84,8 @@ class Sizes:
         if kinds <= _SCALARS:
             return Size(SCALAR + (ELEMENT + SCALAR) * float(len(value)), float(len(value)), NUMBER)
         if kinds == {str}:
+            if any("\0" in item for item in value):
+                raise HoldsNul
             width = 1 if all(map(str.isascii, value)) else 4
             total = (ELEMENT + SCALAR) * len(value) + width * sum(map(len, value))
             return Size(float(total), float(len(value)), text(width * max(map(len, value))))
@@ -106,8 +114,22 @@ def _json(value: Any) -> Size:
         raw = orjson.dumps(value)
     except (TypeError, ValueError):
         return Size(2.0 * LARGEST, 2.0 * LARGEST, None, True, True)
+    if b"\\u0000" in raw and _holds_nul(value):
+        raise HoldsNul
     size = float(len(raw))
     return Size(size + ELEMENT * (raw.count(b",") + 1), size, None, True, True)
+
+
+def _holds_nul(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        found = stack.pop()
+        if isinstance(found, str) and "\0" in found:
+            return True
+        stack.extend(
+            [*found, *found.values()] if isinstance(found, Mapping) else found if isinstance(found, list) else ()
+        )
+    return False
 
 
 def larger(one: Size, other: Size) -> Size:
