@@ -76,7 +76,7 @@ def test_outputs_that_are_not_one_object_fail_the_attempt(text: str, words: str)
                 terminated=terminated(128, 'x exec: "nope": executable file not found in $PATH', "StartError"),
             ),
             "StartError",
-            "command not found in the image: nope",
+            "command not found: nope",
         ),
         (
             pod({"phase": "Failed", "reason": "DeadlineExceeded"}, terminated=terminated(143)),

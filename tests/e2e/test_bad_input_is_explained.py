@@ -34,7 +34,7 @@ async def test_a_command_that_is_not_there(operated: World) -> None:
         status = await operated.result(client, operated.dag("no-command", {"a": {"command": ["no-such-command"]}}))
         assert failure(status) == (
             "StartError",
-            "command not found in the image: no-such-command; check `command`, or use an image that has it",
+            "command not found: no-such-command; check `command`, or use an image that has it",
         )
 
 

@@ -186,7 +186,7 @@ def test_a_dag_without_templates_is_what_it_was() -> None:
         ),
         (
             "{tasks: {a: {template: {name: load, params: {table: '$[[ params.x ]]'}}}}}",
-            "spec.tasks.a.template: `params.x` (at character 7): there is no params.x; declared are: none (TaskTemplate load, spec.task.env.TABLE)",
+            "spec.tasks.a.template: `params.x` (at character 7): there is no params.x; declared are: none; declare it under spec.params (TaskTemplate load, spec.task.env.TABLE)",
         ),
         (
             "{template: {name: daily, params: {table: '$[[ params.x ]]'}}}",

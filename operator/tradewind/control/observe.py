@@ -201,7 +201,7 @@ def _failed_init(pod: Pod) -> tuple[str, Terminated] | None:
 def _start_error(words: str) -> str:
     if "executable file not found" in words or "no such file or directory" in words:
         quoted = words.partition('exec: "')[2].partition('"')[0]
-        return f"command not found in the image: {quoted or words[-200:]}; check `command`, or use an image that has it"
+        return f"command not found: {quoted or words[-200:]}; check `command`, or use an image that has it"
     return f"the container could not be started: {words[-600:]}"
 
 

@@ -1,5 +1,6 @@
 """What is wrong with a document, told by one function to the operator, to the admission webhook and to `tradewind lint`."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +33,7 @@ from tradewind.plan.render import Rendering, nowhere, render
 from tradewind.plan.rules import broken
 from tradewind.plan.template import Evaluate, leaves
 from tradewind.plan.trigger import REQUIRED, check
+from tradewind.plan.wording import similar_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,14 @@ def pod_problems(definition: Definition) -> list[Problem]:
             continue
         if pod not in known:
             known[pod] = [f".{path}" for path in unknown_fields(orjson.loads(pod))]
-        what, instead = "a pod has no such field", "see `kubectl explain pod.spec`"
-        problems += [Problem(f"{path}{field}", what, instead) for field in known[pod]]
+        problems += [Problem(f"{path}{field}", "a pod has no such field", _field_of_pod(field)) for field in known[pod]]
     return problems
+
+
+def _field_of_pod(path: str) -> str:
+    """What to write instead of a field that no pod has."""
+    from kubernetes.client import V1Pod  # 8 MB that an operator without such mistakes does not need
+
+    steps = [int(part[1:]) if part[0] == "[" else part for part in re.findall(r"[^.\[\]]+|\[\d+", path)]
+    guess = similar_field(V1Pod, steps)
+    return f"did you mean {guess}?" if guess else "see `kubectl explain pod.spec`"

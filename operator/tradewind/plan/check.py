@@ -95,7 +95,7 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
                 yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
         for variable in sorted(task.env.keys() & task.env_from.keys()):
             yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
-        if task.image and task.podless:
+        if task.image and task.podless and len(ways) == 1:
             yield Problem(f"{path}.image", f"{ways[0]} tasks need no image", "remove it")
         yield from _podless(path, task)
         if not task.image and not task.podless and not _template_image(task):

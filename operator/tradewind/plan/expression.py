@@ -193,7 +193,8 @@ def _explained_param(name: str, scope: Scope) -> str:
         return f"params.{name} is a secret: it can only be the whole value of an environment variable"
     known = [path("params", param) for param, _ in scope.names.params]
     there = ", ".join(known) or "none"
-    instead = choose(f"params.{name}", known, f"declared are: {there}")
+    declare = "" if known else "; declare it under spec.params"
+    instead = choose(f"params.{name}", known, f"declared are: {there}{declare}")
     return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tradewind.plan.celwords import evaluated
+
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
 _STATES = {
     "Skipped": "was skipped",
@@ -23,6 +25,7 @@ def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
     if "non-message type" in problem and (words := _null_items(expression, values)):
         return words
     if not problem.startswith("Key not found"):
+        problem = evaluated(problem)
         inputs = ", ".join(f"{name}: {_type(value)}" for name, value in values.items() if _named(name, expression))
         return f"{problem}; inputs: {inputs}" if inputs else problem
     missing = problem.rpartition(": ")[2].strip('"')
