@@ -9,7 +9,7 @@ from tradewind.cli.beside import calls, circles, not_allowed, twice
 from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control import judge
-from tradewind.control.review import REVIEWS, User, against, doomed
+from tradewind.control.review import REVIEWS, User, against, more_problems
 from tradewind.control.review import review as reviewed
 from tradewind.kube.resources import TEMPLATES
 from tradewind.model.trigger import TriggerSpec
@@ -41,8 +41,7 @@ def review(documents: Sequence[Document]) -> Review:
                 found.notes += unknown(document, looked.rendering)
                 problems += looked.problems
                 if looked.definition:
-                    more = map(looked.rendering.told, doomed(looked.definition))
-                    problems += [problem for problem in more if problem.path not in {other.path for other in problems}]
+                    problems += more_problems(looked.definition, looked.rendering, problems)
                     found.notes += map(document.told, map(looked.rendering.told, judge.notes(looked.definition)))
                     found.refusals += script_check.refusals(document, looked.definition, looked.rendering)
                     if document.kind == "DAG" and not looked.rendering.missing and not looked.problems:

@@ -58,13 +58,9 @@ class Renderer:
         if "$[[" not in text:
             return text
         try:
-            found = render(text, self._evaluate, write)
+            return render(text, self._evaluate, write)
         except ExpressionError as error:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None
-        if "\0" in found:  # A process would get the text up to it.
-            what = "the character U+0000, which neither variables nor arguments can hold"
-            raise Unrenderable(f"{self._path}.{field}: its value has {what}: write the text without it")
-        return found
 
     def expandable(self, field: str, text: str) -> str:
         """For fields in which `$(NAME)` is expanded later: the user's own keep that meaning, what expressions yield does not."""

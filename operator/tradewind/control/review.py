@@ -18,12 +18,12 @@ from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import constants, container_values
+from tradewind.plan import constants, container_values, uninterpolated
 from tradewind.plan.backfill import review as review_backfill
 from tradewind.plan.backfill import source
 from tradewind.plan.check import expressions as check_expressions
 from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.define import defined
+from tradewind.plan.define import examined, ready
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
 from tradewind.plan.podfields import unknown_fields
@@ -70,15 +70,25 @@ def against(declared: Mapping[str, Param], user: User) -> list[Problem]:
 def sound(rendering: Rendering) -> Definition:
     """A DAG that is rendered from templates, or uses none. Raises Invalid with everything that is wrong with it, as far as that can be
     told without an API server."""
-    definition = defined(rendering)
-    check_pods(definition, rendering)
-    return definition
+    ready(rendering)
+    seen = examined(rendering)
+    problems = [*seen.problems, *(more_problems(seen.definition, rendering, seen.problems) if seen.definition else ())]
+    if problems or seen.definition is None:
+        raise Invalid(problems)
+    return seen.definition
+
+
+def more_problems(definition: Definition, rendering: Rendering, known: Sequence[Problem]) -> list[Problem]:
+    """What could only fail in a run, at other places than what is known to be wrong."""
+    places = {problem.path for problem in known}
+    found = map(rendering.told, doomed(definition))
+    return [problem for problem in found if problem.path not in places]
 
 
 def check_pods(definition: Definition, rendering: Rendering) -> None:
     """Raises Invalid for what could only fail in a run."""
-    if problems := doomed(definition):
-        raise Invalid([rendering.told(problem) for problem in problems])
+    if problems := more_problems(definition, rendering, ()):
+        raise Invalid(problems)
 
 
 def doomed(definition: Definition) -> list[Problem]:
@@ -88,6 +98,7 @@ def doomed(definition: Definition) -> list[Problem]:
         for name, task in definition.tasks.items()
         for problem in container_values.problems(f"spec.tasks.{name}", task)
     ]
+    found += uninterpolated.scripts(definition.tasks)
     if constants.suspect(definition):
         found += check_expressions(definition, constants.check)
     return [*found, *pod_problems(definition)]

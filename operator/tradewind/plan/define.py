@@ -7,7 +7,7 @@ from typing import Any
 from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task, merged
-from tradewind.plan import artifacts, check, knock_on, lifecycle, pace, uninterpolated
+from tradewind.plan import artifacts, check, knock_on, lifecycle, pace
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, Graph, graph
 from tradewind.plan.place import Place
@@ -36,15 +36,20 @@ def define(data: Any, find: Find = nowhere) -> Definition:
 
 def defined(rendering: Rendering) -> Definition:
     """The definition of a DAG that is rendered already. Raises as `define` does."""
+    ready(rendering)
+    definition = checked(rendering)
+    assert definition is not None  # noqa: S101 (nothing is sampled)
+    return definition
+
+
+def ready(rendering: Rendering) -> None:
+    """Raises as `define` does for a rendering that is not complete."""
     if rendering.problems:
         raise Invalid(rendering.problems)
     if rendering.missing:
         raise TemplateNotFound(rendering.missing)
     if rendering.origins and size_of(rendering.spec, SIZE_LIMIT) > SIZE_LIMIT:
         raise Invalid([too_large()])
-    definition = checked(rendering)
-    assert definition is not None  # noqa: S101 (nothing is sampled)
-    return definition
 
 
 def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
@@ -120,7 +125,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     if found := lifecycle.too_many(tasks):
         return None, [*problems, found]
     more = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown | vague)]
-    more += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks), *uninterpolated.scripts(tasks)]
+    more += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
     order, cycles = _ordered(lifecycle.dependencies(tasks))
     vague = vague.union(*(cycle.tasks for cycle in cycles))
     fragment = fragment or knock_on.hides(reading.left_out, "spec.params")
