@@ -149,6 +149,63 @@ async def test_server_side_apply_creates_and_updates(api: Api) -> None:
     assert code == 200 and made["spec"]["size"] == 3
 
 
+async def apply(api: Api, manager: str, spec: dict[str, Any], force: bool = False, **meta: Any) -> tuple[int, Any]:
+    body = {
+        "apiVersion": "conformance.tradewind.dev/v1",
+        "kind": "Gadget",
+        "metadata": {"name": "g", **meta},
+        "spec": spec,
+    }
+    query = {"fieldManager": manager, **({"force": "true"} if force else {})}
+    return await api.patch("gadgets", "g", body, "apply-patch+yaml", **query)
+
+
+async def test_apply_removes_what_its_manager_leaves_out(api: Api) -> None:
+    free = {"one": {"x": 1, "y": [1]}, "two": {"x": 2}}
+    await apply(api, "a", {"size": 2, "high": 5, "free": free, "tags": ["m", "n"]}, labels={"k": "v", "l": "w"})
+    code, made = await apply(api, "a", {"size": 2, "free": {"one": {"x": 1}}, "tags": ["n"]}, labels={"l": "w"})
+    assert code == 200
+    assert made["spec"] == {"size": 2, "colour": "red", "free": {"one": {"x": 1}}, "tags": ["n"]}
+    assert made["metadata"]["labels"] == {"l": "w"}
+
+
+async def test_apply_leaves_what_others_own(api: Api) -> None:
+    await apply(api, "a", {"size": 2, "high": 5, "tags": ["m"]})
+    await apply(api, "b", {"size": 2, "high": 5, "tags": ["n"]})
+    await api.patch("gadgets", "g", {"metadata": {"annotations": {"by": "hand"}}})
+    made = (await apply(api, "a", {"size": 2}))[1]
+    assert made["spec"] == {"size": 2, "high": 5, "colour": "red", "tags": ["n"]}
+    assert made["metadata"]["annotations"] == {"by": "hand"}
+    assert "high" not in (await apply(api, "b", {"size": 2}))[1]["spec"]
+
+
+async def test_apply_of_another_value_is_a_conflict_unless_forced(api: Api) -> None:
+    await apply(api, "a", {"size": 2, "high": 5})
+    assert (await apply(api, "b", {"size": 2, "high": 5}))[0] == 200, "the same value is no conflict"
+    code, answer = await apply(api, "b", {"size": 2, "high": 6})
+    assert code == 409 and answer["details"]["causes"] == [
+        {"reason": "FieldManagerConflict", "message": 'conflict with "a"', "field": ".spec.high"}
+    ]
+    code, made = await apply(api, "b", {"size": 2, "high": 6}, force=True)
+    assert code == 200 and made["spec"]["high"] == 6
+    owners = {item["manager"]: item["fieldsV1"]["f:spec"] for item in made["metadata"]["managedFields"]}
+    assert owners == {"a": {"f:size": {}}, "b": {"f:size": {}, "f:high": {}}}
+
+
+async def test_what_is_patched_is_owned_by_who_patched_it(api: Api) -> None:
+    await apply(api, "a", {"size": 2, "high": 5})
+    await api.patch("gadgets", "g", {"spec": {"high": 7}}, fieldManager="hand")
+    code, answer = await apply(api, "a", {"size": 2, "high": 5})
+    assert code == 409 and 'conflict with "hand" using conformance.tradewind.dev/v1: .spec.high' in answer["message"]
+    assert (await apply(api, "a", {"size": 2}))[1]["spec"]["high"] == 7
+
+
+async def test_what_is_applied_again_is_not_written(api: Api) -> None:
+    first = (await apply(api, "a", {"size": 2}))[1]
+    again = (await apply(api, "a", {"size": 2}))[1]
+    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
 async def test_a_patch_with_another_uid_is_a_conflict(api: Api) -> None:
     await api.made("configmaps", config())
     code, _ = await api.patch("configmaps", "c", {"metadata": {"uid": "00000000-0000-0000-0000-000000000000"}})

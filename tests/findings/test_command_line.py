@@ -104,3 +104,22 @@ async def test_dev_is_well_and_suspending_a_dag_makes_no_revision(tmp_path: Path
         assert (await there.tradewind("run", "d", "--name", "r")) == "r\n"
         assert "dagrun/r Succeeded" in await there.tradewind("wait", "r", "--timeout", "60s")
         assert "run r: Succeeded" in await there.tradewind("watch", "r")
+
+
+async def test_runs_that_can_not_begin_are_told(tmp_path: Path) -> None:
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        config = tmp_path / "kubeconfig"
+        config.write_text(yaml.safe_dump(kubeconfig(here.connection.server, here.token)))
+        there = Scene(here.client, config)  # type: ignore[arg-type]
+        valid = yaml.safe_load(DAG)
+        wrong = {**valid, "metadata": {"name": "wrong"}, "spec": {"tasks": {"a": {"compute": {"x": "nope.x"}}}}}
+        for body in (wrong, {**valid, "spec": {**valid["spec"], "suspend": True}}):
+            await here.client.create(DAGS, "default", body)
+        while (await here.client.get(DAGS, "default", "wrong")).get("status", {}).get("phase") != "Invalid":
+            await asyncio.sleep(0.1)
+        process = await there.start("run", "wrong")
+        told = (await process.communicate())[1].decode()
+        assert process.returncode == 1 and "dag/wrong is invalid" in told and "nope" in told
+        process = await there.start("run", "d")
+        told = (await process.communicate())[1].decode()
+        assert process.returncode == 0 and "the run waits until `tradewind resume dag/d`" in told

@@ -10,6 +10,7 @@ import orjson
 from tradewind.cli.ask import complete
 from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
 from tradewind.cli.terminal import say, say_data
@@ -153,7 +154,13 @@ def _moment(text: str) -> datetime:
 
 async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param] | None:
     """The params of a DAG of the cluster; None where its template has them, and one may not read that."""
-    spec = (await client.get(DAGS, namespace, dag))["spec"]
+    body = await client.get(DAGS, namespace, dag)
+    spec, status = body["spec"], status_of(body)
+    if status.get("phase") == "Invalid" and status.get("observedGeneration") == body["metadata"].get("generation"):
+        why = next((item.get("message") for item in status.get("conditions") or () if item.get("type") == "Valid"), "")
+        raise click.ClickException(f"dag/{dag} is invalid, so a run of it would fail: {why}")
+    if spec.get("suspend"):
+        say(f"dag/{dag} is suspended: the run waits until `tradewind resume dag/{dag}`", err=True)
     if spec.get("template"):
         try:
             spec = (await rendered(client, namespace, dag)).spec

@@ -23,6 +23,12 @@ LABEL_VALUE_RULE = (
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 
+LABEL_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]")
+LABEL_NAME_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+
 
 def read(kind: Kind, body: Any) -> Object:
     """The object that a client sent. Raises 400."""
@@ -110,6 +116,9 @@ def _metadata(meta: Object) -> list[Cause]:
     elif not SUBDOMAIN.fullmatch(name):
         causes.append(Cause.invalid("metadata.name", f'"{name}"', SUBDOMAIN_RULE))
     for key, value in (meta.get("labels") or {}).items():
+        prefix, slash, name = key.rpartition("/")
+        if not LABEL_NAME.fullmatch(name) or (slash and not SUBDOMAIN.fullmatch(prefix)):
+            causes.append(Cause.invalid("metadata.labels", f'"{key}"', LABEL_NAME_RULE))
         if not isinstance(value, str):
             raise StatusError(
                 400, "BadRequest", f"unable to decode: metadata.labels.{key}: must be a string, not {value!r}"

@@ -51,6 +51,8 @@ def resources(registry: Registry, group: str, version: str) -> Object | None:
             "kind": kind.kind,
             "verbs": VERBS,
         }
+        # Parts of a resource have no short names and categories: kubectl would take them for resources of their own.
+        parts = dict(base)
         if kind.short_names:
             base["shortNames"] = list(kind.short_names)
         if kind.categories:
@@ -58,16 +60,32 @@ def resources(registry: Registry, group: str, version: str) -> Object | None:
         listed.append(base)
         if kind.status:
             listed.append(
-                {**base, "name": f"{kind.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}
+                {**parts, "name": f"{kind.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}
             )
         if kind.plural == "pods":
-            listed.append({**base, "name": "pods/log", "singularName": "", "verbs": ["get"]})
+            listed.append({**parts, "name": "pods/log", "singularName": "", "verbs": ["get"]})
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": listed,
     }
+
+
+OPENAPI_2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""Swagger in protobuf, which is the only form of it that kubectl asks for."""
+
+
+def swagger() -> bytes:
+    """/openapi/v2, without any schemas. kubectl wants it for Lists, and leaves it to the server to check what is in them."""
+    info = _texts("Kubernetes", VERSION["gitVersion"])
+    return _texts("2.0") + b"\x12" + bytes([len(info)]) + info
+
+
+def _texts(*texts: str) -> bytes:
+    """A message of short texts, whose fields are numbered from 1."""
+    parts = ((number << 3 | 2, text.encode()) for number, text in enumerate(texts, 1))
+    return b"".join(bytes([head, len(text)]) + text for head, text in parts)
 
 
 def openapi_index(registry: Registry) -> Object:

@@ -3,6 +3,7 @@
 What is asked here is only told: the server itself lets in whoever bears its own token.
 """
 
+import getpass
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,9 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 HOUR = 3_600
 ASKED = {
     ("authentication.k8s.io", "tokenreviews", ""),
+    ("authentication.k8s.io", "selfsubjectreviews", ""),
     ("authorization.k8s.io", "subjectaccessreviews", ""),
+    ("authorization.k8s.io", "selfsubjectaccessreviews", ""),
     ("", "serviceaccounts", "token"),
 }
 RBAC = "rbac.authorization.k8s.io"
@@ -51,6 +54,10 @@ class Identities:
 
     def answer(self, target: Target, body: Any) -> Object:
         """The review, or the token request, with its status."""
+        if target.plural == "selfsubjectreviews":
+            user = {"username": getpass.getuser(), "groups": ["system:masters", "system:authenticated"]}
+            answer = _answered("authentication.k8s.io/v1", "SelfSubjectReview", {}, {"userInfo": user})
+            return {**answer, "metadata": {"creationTimestamp": self._operations.now()}}
         spec = (body or {}).get("spec") if isinstance(body, dict) else None
         if not isinstance(spec, dict) and target.plural != "serviceaccounts":
             raise bad_request("the body has no spec")
@@ -60,6 +67,9 @@ class Identities:
         if target.plural == "subjectaccessreviews":
             status = {"allowed": any(self._grants(spec))}
             return _answered("authorization.k8s.io/v1", "SubjectAccessReview", spec, status)
+        if target.plural == "selfsubjectaccessreviews":
+            # Whoever bears the server's token may do everything.
+            return _answered("authorization.k8s.io/v1", "SelfSubjectAccessReview", spec, {"allowed": True})
         return self._request(target, spec)
 
     def _request(self, target: Target, spec: Object) -> Object:

@@ -48,7 +48,10 @@ BUILT_IN = (
     ),
     Kind(
         "", "v1", "events", "Event", short_names=("ev",),
-        selectable=("involvedObject.name", "involvedObject.namespace", "involvedObject.kind", "involvedObject.uid", "reason", "type"),
+        selectable=(
+            "involvedObject.name", "involvedObject.namespace", "involvedObject.kind", "involvedObject.uid",
+            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "type",
+        ),
     ),
     Kind("", "v1", "configmaps", "ConfigMap", short_names=("cm",)),
     Kind("", "v1", "secrets", "Secret", selectable=("type",)),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tradewind.kube.size import OBJECT_LIMIT, escaped_size
-from tradewind.local.apiserver import admission, gc, quota
+from tradewind.local.apiserver import admission, gc, ownership, quota
 from tradewind.local.apiserver.errors import (
     Cause,
     StatusError,
@@ -19,6 +19,7 @@ from tradewind.local.apiserver.errors import (
     not_found,
 )
 from tradewind.local.apiserver.kinds import BUILT_IN, Kind, Registry, custom
+from tradewind.local.apiserver.patch import strategic
 from tradewind.local.apiserver.store import Object, Store
 from tradewind.local.apiserver.text import write
 
@@ -63,9 +64,16 @@ class Operations:
         return found
 
     def create(
-        self, kind: Kind, namespace: str, sent: Any, mode: str = "Warn", dry_run: bool = False
+        self,
+        kind: Kind,
+        namespace: str,
+        sent: Any,
+        mode: str = "Warn",
+        dry_run: bool = False,
+        manager: str = "",
+        operation: str = "Update",
     ) -> tuple[Object, list[str]]:
-        """Creates an object; the stored one and warnings."""
+        """Creates an object; the stored one and warnings. Its fields are the `manager`'s, if there is one."""
         body = admission.read(kind, sent)
         body, warnings = admission.known_fields(kind, body, mode)
         meta: Object = {key: value for key, value in body["metadata"].items() if key not in SERVER_FIELDS}
@@ -80,8 +88,11 @@ class Operations:
             body.pop("status", None)
         elif kind.status and kind.plural == "pods":
             body["status"] = {}
-        body = admission.defaulted(kind, body)
+        intended, body = body, admission.defaulted(kind, body)
         admission.validate(kind, body, None)
+        if manager and ownership.tracked(kind):
+            noted = ownership.created(kind, intended if operation == "Apply" else body, manager, operation, self.now())
+            body["metadata"] = {**body["metadata"], "managedFields": noted["metadata"].get("managedFields", [])}
         meta = {**body["metadata"], "uid": str(uuid.uuid4()), "creationTimestamp": self.now()}
         if kind.schema is not None or "spec" in body:
             meta["generation"] = 1
@@ -137,8 +148,11 @@ class Operations:
         subresource: str = "",
         mode: str = "Warn",
         dry_run: bool = False,
+        manager: str = "",
+        applies: bool = False,
     ) -> tuple[Object, list[str]]:
-        """Replaces an object by what `make` makes of it; the stored one and warnings. What has not changed is not written."""
+        """Replaces an object by what `make` makes of it; the stored one and warnings. What has not changed is not written. Where `make`
+        `applies`, it says who owns what; else the `manager` owns what has changed."""
         old = self.get(kind, namespace, name)
         sent = admission.read(kind, make(old))
         wanted = sent["metadata"].get("resourceVersion")
@@ -160,6 +174,13 @@ class Operations:
         if kind.schema is not None or kind.plural == "secrets":  # stringData is never stored
             body = admission.defaulted(kind, body)
         admission.validate(kind, body, old)
+        if body != old and not subresource and ownership.tracked(kind):
+            if applies:
+                body["metadata"] = {**body["metadata"], "managedFields": sent["metadata"].get("managedFields", [])}
+            elif manager:
+                body = ownership.updated(kind, old, body, manager, self.now())
+        elif applies and sent["metadata"].get("managedFields") != old["metadata"].get("managedFields"):
+            body = {**body, "metadata": {**body["metadata"], "managedFields": sent["metadata"]["managedFields"]}}
         _fits(body)
         if body == old:
             return old, warnings
@@ -171,6 +192,22 @@ class Operations:
             body = self._serve(body)
         stored = self.store.put(kind.key, body)
         return (self._sweep(kind, stored) or stored), warnings
+
+    def apply(
+        self, kind: Kind, namespace: str, name: str, sent: Any, manager: str, force: bool, **options: Any
+    ) -> tuple[Object, list[str]]:
+        """Server-side apply to an object that is there; the stored one and warnings. Raises 409 for fields of others."""
+        if options.get("subresource"):
+            return self.change(kind, namespace, name, lambda old: strategic(old, sent), **options)
+        intent = admission.read(kind, sent)
+        intent, warnings = admission.known_fields(kind, intent, options.get("mode", "Warn"))
+
+        def make(old: Object) -> Object:
+            wanted = intent["metadata"].get("resourceVersion")
+            made = ownership.applied(kind, old, intent, manager, force, self.now())
+            return {**made, "metadata": {**made["metadata"], **({"resourceVersion": wanted} if wanted else {})}}
+
+        return self.change(kind, namespace, name, make, applies=True, **options)[0], warnings
 
     @staticmethod
     def _merged(kind: Kind, old: Object, sent: Object, subresource: str) -> Object:

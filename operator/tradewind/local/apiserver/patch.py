@@ -1,4 +1,4 @@
-"""The four ways to patch."""
+"""The ways to patch; for server-side apply see `ownership`."""
 
 from typing import Any
 
@@ -80,9 +80,3 @@ def _keyed(body: list[Any], patch: list[Any], key: str) -> list[Any]:
         else:
             items[mark] = strategic(items.get(mark), item)
     return list(items.values())
-
-
-def applied(body: Object | None, intent: Object) -> Object:
-    """Server-side apply, in its simplest form: what the intent names is so, everything else stays. Ownership is not tracked, so
-    nothing is removed for being left out."""
-    return strategic(body or {}, intent)  # type: ignore[no-any-return]

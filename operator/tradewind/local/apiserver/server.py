@@ -12,13 +12,13 @@ from typing import Any
 import yaml
 from aiohttp import web
 
-from tradewind.local.apiserver import discovery, listing, selectors, table, watch
+from tradewind.local.apiserver import discovery, listing, protobuf, selectors, table, watch
 from tradewind.local.apiserver.errors import StatusError, bad_request
 from tradewind.local.apiserver.faults import Fault, Faults
 from tradewind.local.apiserver.identities import Identities
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.operations import Operations
-from tradewind.local.apiserver.patch import applied, json_patch, merge_patch, strategic
+from tradewind.local.apiserver.patch import json_patch, merge_patch, strategic
 from tradewind.local.apiserver.store import Object, Store
 from tradewind.local.apiserver.text import read, write
 from tradewind.local.apiserver.url import Target, parse, verb_of
@@ -181,6 +181,8 @@ class ApiServer:
             return _json({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
         if path == "/apis":
             return _json(discovery.groups(registry))
+        if path == "/openapi/v2":
+            return web.Response(body=discovery.swagger(), content_type=discovery.OPENAPI_2)
         if path == "/openapi/v3":
             return _json(discovery.openapi_index(registry))
         if path.startswith("/openapi/v3/"):
@@ -280,9 +282,10 @@ class ApiServer:
         if verb == "create" and target.subresource in ("binding", "eviction"):
             return self._pod_action(kind, target, body)
         if verb == "create":
-            made, warnings = do.create(kind, target.namespace, body, mode, dry_run)
+            made, warnings = do.create(kind, target.namespace, body, mode, dry_run, _manager(request))
             return self._shown(request, kind, made, 201, warnings)
         if verb == "update":
+            options["manager"] = _manager(request)
             made, warnings = do.change(kind, target.namespace, target.name, lambda _: body, **options)
             return self._shown(request, kind, made, 200, warnings)
         if verb == "patch":
@@ -310,6 +313,7 @@ class ApiServer:
         do = self.operations
         content = request.content_type
         options: dict[str, Any] = {"subresource": target.subresource, "mode": mode, "dry_run": dry_run}
+        options["manager"] = _manager(request)
         if content == "application/apply-patch+yaml":
             if "fieldManager" not in request.query:
                 raise bad_request(
@@ -317,10 +321,11 @@ class ApiServer:
                 )
             if not isinstance(body, dict) or not (body.get("metadata") or {}).get("name"):
                 raise bad_request("metadata.name: Required value: name must be provided to apply an object")
+            force = request.query.get("force") == "true"
             if self.store.get(kind.key, target.namespace, target.name) is None:
-                made, warnings = do.create(kind, target.namespace, body, mode, dry_run)
+                made, warnings = do.create(kind, target.namespace, body, mode, dry_run, options["manager"], "Apply")
                 return self._shown(request, kind, made, 201, warnings)
-            made, warnings = do.change(kind, target.namespace, target.name, lambda old: applied(old, body), **options)
+            made, warnings = do.apply(kind, target.namespace, target.name, body, force=force, **options)
             return self._shown(request, kind, made, 200, warnings)
         ways: dict[str, Callable[[Object], Any]] = {
             "application/merge-patch+json": lambda old: merge_patch(old, body),
@@ -362,6 +367,12 @@ class ApiServer:
         return _json({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 
 
+def _manager(request: web.Request) -> str:
+    """Who writes, as managedFields call it: what the client says, or the first word of what it is."""
+    agent = request.headers.get("User-Agent", "unknown").partition("/")[0]
+    return (request.query.get("fieldManager") or agent)[:128]
+
+
 async def _body(request: web.Request) -> Any:
     try:
         data = await request.read()
@@ -370,6 +381,8 @@ async def _body(request: web.Request) -> Any:
     if not data:
         return None
     try:
+        if request.content_type == protobuf.CONTENT:
+            return protobuf.decoded(data)
         return yaml.safe_load(data) if "yaml" in request.content_type and data[:1] != b"{" else read(data)
     except (yaml.YAMLError, ValueError) as error:
         raise bad_request(f"the body can't be read: {error}") from None

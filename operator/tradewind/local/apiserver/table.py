@@ -58,6 +58,7 @@ def _built_in(kind: Kind) -> list[Object]:
             {"name": "Last Seen", "type": "date", "jsonPath": ".lastTimestamp"},
             {"name": "Type", "type": "string", "jsonPath": ".type"},
             {"name": "Reason", "type": "string", "jsonPath": ".reason"},
+            {"name": "Object", "type": "string", "jsonPath": "object()"},
             {"name": "Message", "type": "string", "jsonPath": ".message"},
         ]
     if kind.plural == "leases":
@@ -67,6 +68,9 @@ def _built_in(kind: Kind) -> list[Object]:
 
 def _cell(item: Object, column: Object, now: datetime) -> Any:
     path = column["jsonPath"]
+    if path == "object()":
+        about = item.get("involvedObject") or {}
+        return f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
     if path.endswith("()"):
         return _pod(item, path)
     value = look_up(item, path)
