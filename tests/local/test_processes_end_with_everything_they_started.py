@@ -131,7 +131,7 @@ async def test_nothing_of_a_session_survives_it(tmp_path: Path, how: signal.Sign
     (tmp_path / "dag.yaml").write_text(DAG.format(pid=tmp_path / "other", escape="exit;"))
     after = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=pipe)
     await after.communicate()
-    assert after.returncode == 0 and not list(where.glob("tradewind-*"))
+    assert after.returncode == 0 and all("-logs-" in path.name for path in where.glob("tradewind-*"))
 
 
 def test_only_folders_of_dead_sessions_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from tradewind.control.belonging import attempt_of
 from tradewind.kube.client import Object
 from tradewind.kube.pod import RUN, RUN_UID
 
+PREFIX = "tradewind-logs-"
 TICK = 0.1
 """Seconds between two looks at the files."""
 PART = 256 * 1024
@@ -47,20 +48,11 @@ class _File:
 
 @dataclass
 class LiveLogs:
-    """The logs of one run and of those below it. `folder` is where they are kept: `TASK#ATTEMPT.log`, those of a sub-DAG in `TASK/`."""
+    """The logs of one run and of those below it. They are kept as `TASK#ATTEMPT.log`, those of a sub-DAG in `TASK/`."""
 
-    folder: Path
+    folder: Path | None = None
+    """A new one below $TMPDIR, which nothing removes; None as long as nothing was printed."""
     _files: dict[str, _File] = field(default_factory=dict)
-
-    @classmethod
-    def new(cls) -> "LiveLogs":
-        """With a new folder below $TMPDIR, which nothing removes."""
-        return cls(Path(tempfile.mkdtemp(prefix="tradewind-logs-")))
-
-    @property
-    def any(self) -> bool:
-        """Whether a log was kept."""
-        return any(self.folder.iterdir())
 
     def heard(self, pod: Object, path: Path, alive: bool) -> None:
         """A pod is about to print to a file, or has ended. See `kubelet.OnLog`."""
@@ -94,11 +86,6 @@ class LiveLogs:
             file.alive = False
         await self.drain(paths, show)
 
-    def tidy(self) -> None:
-        """Removes the folder if there is nothing in it."""
-        if not self.any:
-            self.folder.rmdir()
-
     async def _begin(self, file: _File, paths: Paths) -> bool:
         """Gives a log its name; False for one of a run that is no part of ours."""
         labels = file.pod["metadata"]["labels"]
@@ -107,6 +94,7 @@ class LiveLogs:
             return False
         task, number = attempt_of(labels)
         file.label = label(f"{above}{task}", number)
+        self.folder = self.folder or Path(tempfile.mkdtemp(prefix=PREFIX))
         kept = self.folder / f"{above}{task}#{number}.log"
         kept.parent.mkdir(parents=True, exist_ok=True)
         os.link(file.path, kept)  # The same file: it outlives the session's folder without a copy.

@@ -85,7 +85,7 @@ async def _run(
 
     cancelled = asyncio.Event()
     me = asyncio.current_task()
-    logs = LiveLogs.new()
+    logs = LiveLogs()
 
     def interrupted() -> None:
         if cancelled.is_set() and me:
@@ -112,12 +112,11 @@ async def _run(
                 async with tasks(beside):
                     run, rows = await follow(here.client, NAMESPACE, created.name, screen)
                 await logs.finish(paths, show)
-            kept = str(logs.folder) if logs.any else ""
-            succeeded = await conclude(here.client, run, rows, output, console, {"logs": kept} if kept else {})
-            if kept:
-                console.print(f"logs: {kept}", style="dim", soft_wrap=True)
+            kept = {"logs": str(logs.folder)} if logs.folder else {}
+            succeeded = await conclude(here.client, run, rows, output, console, kept)
     finally:
-        logs.tidy()
+        if logs.folder:
+            console.print(f"logs: {logs.folder}", style="dim", soft_wrap=True)
     return 0 if succeeded else INTERRUPTED if cancelled.is_set() else 1
 
 
