@@ -156,7 +156,7 @@ def one_is_enough() -> Iterator[None]:
     lambda scenario: any(task.keyed and task.items > 1 and task.does == "pod" for task in scenario.tasks.values()),
 )
 def any_order() -> Iterator[None]:
-    with _instead(programs, "in_key_order", lambda tree: b""), _instead(cel, "programs", cel.programs.fresh()):
+    with _instead(programs, "settled", lambda tree: b""), _instead(cel, "programs", cel.programs.fresh()):
         yield
 
 

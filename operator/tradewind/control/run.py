@@ -127,9 +127,9 @@ class Run:
         at = self.dates.get("logicalDate") or stamp(self.created)
         start, end = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
         params = self.status.get("params") or {}
-        return RunFacts(
-            self.name, self.namespace, self.uid, self.dag, params, depth, at, start, end, self.trigger_depth, self.root
-        )
+        began = str(self.status.get("startedAt") or "")
+        whose = (self.name, self.namespace, self.uid, self.dag)
+        return RunFacts(*whose, params, depth, at, start, end, self.trigger_depth, self.root, began)
 
 
 def read_run(body: Mapping[str, Any]) -> Run:

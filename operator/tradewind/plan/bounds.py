@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 from tradewind.plan.celrewrite import ARITHMETIC, KEYS
 from tradewind.plan.celtree import Call, Const, Ident, Literal, Loop, Node, Select
-from tradewind.plan.sizes import ELEMENT, NUMBER, SCALAR, Size, larger
+from tradewind.plan.functions.prices import PRICES, Counted
+from tradewind.plan.sizes import CONVERTED, COPIED, ELEMENT, NUMBER, SCALAR, TAKEN, Size, larger, taken
 
 TURNS = 10_000
 """Turns of all loops, after which the engine gives up."""
 JOINED = 40
 """Bytes of an element of a list that `+` makes of two."""
-_STEP, _CONVERTED, _REGEX = 0.3, 0.15, 300_000.0
-"""Microseconds: of a node in a turn; of an element or key that the engine is given; of a regular expression that has to be compiled."""
-_COPIED, _SEARCHED, _MATCHED, _COMPARED = 0.003, 0.004, 0.05, 0.002
-"""Microseconds per byte: that `+` copies; that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
-_CALLED, _TAKEN = 3.0, 4.0
-"""Microseconds of a call of one of our own functions; how much larger than in the engine its arguments are within it."""
+_STEP, _REGEX = 0.3, 300_000.0
+"""Microseconds: of a node in a turn; of a regular expression that has to be compiled."""
+_SEARCHED, _MATCHED, _COMPARED = 0.004, 0.05, 0.002
+"""Microseconds per byte: that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def bound(root: Node, size_of: SizeOf) -> Bound:
     """What evaluating a tree takes at most."""
     counting = _Counting(size_of)
     result = counting.of(root, {}, 1.0)
-    counting.time += result.bytes * _COPIED + result.bytes / ELEMENT * _CONVERTED
+    counting.time += result.bytes * COPIED + result.bytes / ELEMENT * CONVERTED
     return Bound(counting.memory, counting.copies, counting.time, result)
 
 
@@ -88,7 +87,7 @@ class _Counting:
             size = self._size_of(name, ()) or NUMBER
             self._seen[name] = size
             self.memory += 2 * size.bytes
-            self.time += size.bytes * _COPIED + size.bytes / ELEMENT * _CONVERTED * (not size.text)
+            self.time += size.bytes * COPIED + size.bytes / ELEMENT * CONVERTED * (not size.text)
         return self._seen[name]
 
     def _literal(self, node: Literal, items: list[Size], turns: float) -> Size:
@@ -131,42 +130,32 @@ class _Counting:
         return result
 
 
-_Counted = tuple[float, float, Size]
-"""Microseconds and bytes of a call, and the size of what it gives."""
-
-
-def _scalar(_: Call, __: list[Size]) -> _Counted:
+def _scalar(_: Call, __: list[Size]) -> Counted:
     return 0.0, 0.0, NUMBER
 
 
-def _sum(_: Call, args: list[Size]) -> _Counted:
+def _sum(_: Call, args: list[Size]) -> Counted:
     one, other = args
     result = Size(one.bytes + other.bytes, one.length + other.length, _either(one, other), one.text and other.text)
     if one.text and other.text:
-        return result.length * _COPIED, result.bytes, result
-    return result.length * _COPIED, JOINED * (result.length + 2) + _texts(one, other), result
+        return result.length * COPIED, result.bytes, result
+    return result.length * COPIED, JOINED * (result.length + 2) + _texts(one, other), result
 
 
-def _joined(node: Call, args: list[Size]) -> _Counted:
+def _joined(node: Call, args: list[Size]) -> Counted:
     """`+` by a function of ours."""
     time, memory, result = _sum(node, args)
-    return time + taken(args), memory + _TAKEN * result.bytes, result
+    return time + taken(args), memory + TAKEN * result.bytes, result
 
 
-def _computed(_: Call, args: list[Size]) -> _Counted:
+def _computed(_: Call, args: list[Size]) -> Counted:
     return taken(args), 0.0, NUMBER
 
 
-def _keys(_: Call, args: list[Size]) -> _Counted:
+def _keys(_: Call, args: list[Size]) -> Counted:
     """The keys of a map, sorted."""
     map_ = args[0]
-    return taken(args) + map_.length, _TAKEN * map_.bytes, Size(map_.bytes, map_.length, map_.inside)
-
-
-def taken(args: list[Size]) -> float:
-    """Microseconds of calling one of our own functions, which takes all that is in its arguments."""
-    size = sum(arg.bytes for arg in args)
-    return _CALLED + size * _COPIED + size / ELEMENT * 2 * _CONVERTED
+    return taken(args) + map_.length, TAKEN * map_.bytes, Size(map_.bytes, map_.length, map_.inside)
 
 
 def _texts(one: Size, other: Size) -> float:
@@ -180,24 +169,24 @@ def _either(one: Size, other: Size) -> Size | None:
     return larger(one.item, other.item) if one.item and other.item else one.item or other.item
 
 
-def _read(_: Call, args: list[Size]) -> _Counted:
+def _read(_: Call, args: list[Size]) -> Counted:
     """`size` of a text reads it; of a list it does not."""
     return (args[0].length * _SEARCHED if args[0].text else 0.0), 0.0, NUMBER
 
 
-def _converted(_: Call, args: list[Size]) -> _Counted:
+def _converted(_: Call, args: list[Size]) -> Counted:
     """Texts, numbers and times made of each other: no longer than what they are made of, or a number."""
     size = args[0]
     length = size.length if size.text else 64.0
     return 0.5 + length * _SEARCHED, SCALAR + length, Size(SCALAR + length, length, None, True)
 
 
-def _contains(_: Call, args: list[Size]) -> _Counted:
+def _contains(_: Call, args: list[Size]) -> Counted:
     one, other = args
     return one.length * (_SEARCHED + other.length * 0.0001), 0.0, NUMBER
 
 
-def _matches(node: Call, args: list[Size]) -> _Counted:
+def _matches(node: Call, args: list[Size]) -> Counted:
     pattern = node.args[-1].value if isinstance(node.args[-1], Const) else None
     compiling = _REGEX if not isinstance(pattern, str) else _compiling(pattern)
     return compiling + args[0].length * _MATCHED, 0.0, NUMBER
@@ -216,30 +205,30 @@ def _compiling(pattern: str) -> float:
     return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + 1_500.0 * large * repeated
 
 
-def _compared(_: Call, args: list[Size]) -> _Counted:
+def _compared(_: Call, args: list[Size]) -> Counted:
     least = min(arg.bytes for arg in args)
     return least * _COMPARED + (0.0 if args[0].text else least / ELEMENT * _STEP), 0.0, NUMBER
 
 
-def _within(_: Call, args: list[Size]) -> _Counted:
+def _within(_: Call, args: list[Size]) -> Counted:
     one, many = args
     each = min(one.bytes, many.inside.bytes)
     return many.length * (_STEP + each * _COMPARED), 0.0, NUMBER
 
 
-def _indexed(_: Call, args: list[Size]) -> _Counted:
+def _indexed(_: Call, args: list[Size]) -> Counted:
     return 0.0, 0.0, args[0].inside
 
 
-def _chosen(_: Call, args: list[Size]) -> _Counted:
+def _chosen(_: Call, args: list[Size]) -> Counted:
     return 0.0, 0.0, larger(args[1], args[2])
 
 
-def _itself(_: Call, args: list[Size]) -> _Counted:
+def _itself(_: Call, args: list[Size]) -> Counted:
     return 0.0, 0.0, args[0]
 
 
-def _of_time(node: Call, __: list[Size]) -> _Counted:
+def _of_time(node: Call, __: list[Size]) -> Counted:
     """A zone has to be read from a file the first time."""
     return (1_000.0 if len(node.args) > 1 else 1.0), 0.0, NUMBER
 
@@ -247,7 +236,7 @@ def _of_time(node: Call, __: list[Size]) -> _Counted:
 _COUNTS = re.compile(r"(.)\{(?:\d*,)?(\d+),?\}", re.DOTALL)
 _PLAIN = "_&&_ _||_ !_ -_ _-_ _*_ _/_ _%_ @not_strictly_false type Succeeded Failed Lost Skipped UpstreamFailed Done"
 TIMES = "getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds"
-_FUNCTIONS: dict[str, Callable[[Call, list[Size]], _Counted]] = {
+_FUNCTIONS: dict[str, Callable[[Call, list[Size]], Counted]] = {
     **dict.fromkeys(_PLAIN.split(), _scalar),
     **dict.fromkeys(TIMES.split(), _of_time),
     **dict.fromkeys(("_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "startsWith", "endsWith"), _compared),
@@ -263,5 +252,7 @@ _FUNCTIONS: dict[str, Callable[[Call, list[Size]], _Counted]] = {
     ARITHMETIC["_+_"]: _joined,
     **dict.fromkeys((ARITHMETIC[operator] for operator in ("_-_", "_*_", "_/_")), _computed),
     "dyn": _itself,
+    **PRICES,
 }
-"""Every function and operator of the engine's standard library. Others cost more than anybody knows."""
+"""Every function and operator of the engine's standard library, and those that expressions have besides. Others cost more than anybody
+knows."""

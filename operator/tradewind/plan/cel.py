@@ -10,11 +10,13 @@ from functools import lru_cache
 from typing import Any
 
 from cel_expr_python import cel
+from cel_expr_python.ext import ext_encoders, ext_math, ext_strings
 
 from tradewind.plan.celwords import said
 from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
-from tradewind.plan.functions import settled
+from tradewind.plan.functions import json_text, lists, settled
+from tradewind.plan.functions.names import unknown
 from tradewind.plan.pace import Evaluation
 from tradewind.plan.program import Program
 from tradewind.plan.programs import Programs, Variables
@@ -70,11 +72,18 @@ def _functions() -> list[Any]:
             ],
         )
         for name, test in _TESTS.items()
-    ] + [*settled.declarations()]
+    ] + [*settled.declarations(), *lists.declarations(), *json_text.declarations()]
+
+
+@lru_cache(maxsize=1)
+def _extensions() -> list[Any]:
+    return [ext_strings.ExtStrings(), ext_math.ExtMath(), ext_encoders.ExtEncoders()]
 
 
 def _environment(variables: Variables) -> Any:
-    return cel.NewEnv(variables={name: TYPES[kind] for name, kind in variables}, functions=_functions())
+    return cel.NewEnv(
+        variables={name: TYPES[kind] for name, kind in variables}, functions=_functions(), extensions=_extensions()
+    )
 
 
 programs = Programs(KEPT, _environment)
@@ -93,7 +102,8 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
         match = _POSITION.search(str(error))
         column, problem = (int(match[1]), match[2]) if match else (None, str(error))
         problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
-        raise ExpressionError(expression, explain(said(problem, expression)), column) from None
+        problem = unknown(undeclared(problem), expression) or explain(said(problem, expression))
+        raise ExpressionError(expression, problem, column) from None
     if ".get" in expression:
         program.zones  # noqa: B018 - raises for a time zone that there is not
     result = program.engine.return_type()

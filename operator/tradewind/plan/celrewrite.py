@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tradewind.plan.celtree import Tree, id_of, rebuilt
-from tradewind.plan.wire import integer, packed, unpacked
+from tradewind.plan.wire import Fields, integer, packed, unpacked
 
 KEYS = "tradewind_keys"
 """The function that gives the keys of a map in order."""
@@ -19,19 +19,22 @@ ARITHMETIC = {
     "_/_": "tradewind_divide",
 }
 """Operators, and the functions that compute with any two numbers."""
-LOOPS = ("map", "filter", "exists", "all")
-"""One of these is in every expression with a loop."""
+SETTLED = ("map", "filter", "exists", "all", "duration")
+"""One of these is in every expression that `settled` changes."""
+_DURATION = ("duration", "tradewind_duration")
+"""The engine's function, which knows no days, and ours."""
 _ID, _CONST, _IDENT, _CALL, _LIST, _LOOP = 2, 3, 4, 6, 7, 9
 _TYPES, _EXPRESSION = 3, 4
-_DYN, _PRIMITIVE, _MAP = 1, 3, 7
+_DYN, _PRIMITIVE, _WELL_KNOWN, _MAP = 1, 3, 5, 7
 _NUMBERS = frozenset({2, 3, 4})
 """Primitive types: int64, uint64 and double."""
 Kind = tuple[int, Any]
 
 
-def in_key_order(tree: Tree) -> bytes:
-    """What the engine can make an expression of that goes over maps in the order of their keys. Empty where nothing differs."""
-    return _Rewriting(tree).made(_Rewriting.over_keys)
+def settled(tree: Tree) -> bytes:
+    """What the engine can make an expression of that goes over maps in the order of their keys, and reads lengths of time with days.
+    Empty where nothing differs."""
+    return _Rewriting(tree).made(_Rewriting.settled)
 
 
 def mixing(tree: Tree) -> bytes:
@@ -73,9 +76,11 @@ class _Rewriting:
     def _call(self, function: str, *args: bytes) -> bytes:
         return self._node(_CALL, packed(2, function.encode()) + b"".join(packed(3, arg) for arg in args))
 
-    def over_keys(self, raw: bytes) -> bytes:
-        """A loop over what is, or may be, a map as one over its keys in order."""
+    def settled(self, raw: bytes) -> bytes:
+        """A loop over what is, or may be, a map as one over its keys in order; a length of time of a text as ours."""
         kind, content = next(((number, value) for number, value in unpacked(raw) if number != _ID), (0, b""))
+        if kind == _CALL:
+            return self._lasting(raw, unpacked(content))
         if kind != _LOOP:
             return raw
         parts = dict(unpacked(content))
@@ -90,6 +95,13 @@ class _Rewriting:
         return integer(_ID, id_of(raw)) + packed(
             _LOOP, b"".join(packed(number, part) for number, part in parts.items())
         )
+
+    def _lasting(self, raw: bytes, parts: Fields) -> bytes:
+        args = [value for number, value in parts if number == 3]
+        if (2, _DURATION[0].encode()) not in parts or len(args) != 1 or self._kind(args[0]) == (_WELL_KNOWN, 3):
+            return raw
+        self._changed = True
+        return integer(_ID, id_of(raw)) + packed(_CALL, packed(2, _DURATION[1].encode()) + packed(3, args[0]))
 
     def _keys_of_map(self, over: bytes) -> bytes:
         """`over` itself, worked out once, unless it is a map: its keys then."""

@@ -114,6 +114,8 @@ class RunFacts:
     """How many runs led to it, by triggers that follow runs. Expressions don't know it."""
     root: str = ""
     """Uid of the outermost run that it is within; empty where it is that. Expressions don't know it."""
+    started_at: str = ""
+    """When it began, as the API writes it; empty before."""
 
     @property
     def dates(self) -> dict[str, str]:
@@ -132,6 +134,7 @@ class RunFacts:
             "run.uid": self.uid,
             "run.dag": self.dag,
             "run.attempt": 0,
+            "run.startedAt": self.started_at,
             **dated(self.logical_date, self.interval_start, self.interval_end),
             **{f"params.{name}": value for name, value in self.params.items()},
         }

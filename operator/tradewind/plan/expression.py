@@ -33,6 +33,7 @@ _RUN = (
     ("run.uid", "string"),
     ("run.dag", "string"),
     ("run.attempt", "integer"),
+    ("run.startedAt", "string"),
     *DATED,
 )
 _ENDS = (("run.outcome", "string"), ("run.message", "string"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from tradewind.plan.celrewrite import LOOPS, in_key_order
+from tradewind.plan.celrewrite import SETTLED, settled
 from tradewind.plan.celtree import read
 from tradewind.plan.program import Program
 
@@ -70,7 +70,7 @@ class Programs:
 
 def _compiled(environment: Any, expression: str) -> Any:
     engine = environment.compile(expression)
-    if any(word in expression for word in LOOPS) and (ordered := in_key_order(read(engine.serialize()))):
+    if any(word in expression for word in SETTLED) and (ordered := settled(read(engine.serialize()))):
         return environment.deserialize(ordered)
     return engine
 
