@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -141,6 +142,8 @@ def _without_what_is_made_anew(body: dict[str, Any]) -> None:
     for webhook in body.get("webhooks", ()):
         if "caBundle" in webhook["clientConfig"]:
             webhook["clientConfig"]["caBundle"] = "an authority"
+        place = webhook["clientConfig"]["service"]
+        place["path"] = re.sub(r"^(/\w+)/[a-z0-9]{32}$", r"\1/secret", place["path"])
 
 
 def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
@@ -286,6 +289,7 @@ def test_the_certificate_that_helm_makes_is_for_the_service_and_of_the_authority
     assert b64decode(config["caBundle"]) == data["ca.crt"]
     certificate, authority = map(x509.load_pem_x509_certificate, (data["tls.crt"], data["ca.crt"]))
     certificate.verify_directly_issued_by(authority)
+    assert config["service"]["path"] == f"/validate/{data['token'].decode()}"
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     service = config["service"]
     assert f"{service['name']}.{service['namespace']}.svc" in names.get_values_for_type(x509.DNSName)
@@ -341,7 +345,8 @@ def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:
     assert validate["rules"][0]["resources"] == [plurals[kind] for kind in REVIEWERS]
     assert of_accounts["rules"][0]["resources"] == [plurals[kind] for kind in accounts.REVIEWERS]
     assert of_names["rules"][0]["resources"] == [plurals[kind] for kind in NAMES]
-    assert {webhook["clientConfig"]["service"]["path"] for webhook in webhooks} == set(REVIEWS)
+    paths = {webhook["clientConfig"]["service"]["path"].rpartition("/")[0] for webhook in webhooks}
+    assert paths == set(REVIEWS), "each with a secret at its end"
 
 
 def test_whose_name_it_is_is_asked_where_there_is_no_policy_for_it_and_then_always() -> None:

@@ -1,6 +1,5 @@
 """Metrics of single DAGs: right after a restart, gone with the DAG, and never more than the limits allow."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +11,20 @@ from tradewind.model.duration import stamp
 PREFIX = "tradewind_dag_"
 
 
+OWN = (
+    metrics.dag_runs,
+    metrics.dag_run_duration,
+    metrics.dag_last_success,
+    metrics.dag_last_failure,
+    metrics.dag_success_due,
+)
+
+
 @pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    DAGMetrics().clear()
-    yield
-    for metric in (metrics.dag_runs, metrics.dag_run_duration, metrics.dag_last_success, metrics.dag_last_failure):
+def clean() -> None:
+    """Nothing of other tests of this process."""
+    for metric in OWN:
         metric.clear()
-    metrics.dag_success_due.clear()
 
 
 def dag(name: str, namespace: str = "ns", **spec: Any) -> dict[str, Any]:

@@ -150,12 +150,17 @@ async def test_an_expired_certificate_is_told_by_readiness_metric_and_log(tmp_pa
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, bounds: Bounds = webhook.BOUNDS, asks: Any = None, terms: Terms = USUAL, clients: tuple[str, ...] = ()
+    folder: Path,
+    bounds: Bounds = webhook.BOUNDS,
+    asks: Any = None,
+    terms: Terms = USUAL,
+    clients: tuple[str, ...] = (),
+    token: Path | None = None,
 ) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
     """The server in this process, and what a client trusts."""
     cert, key = write(folder / "tls", timedelta(days=1))
     context, port = Certificate(cert, key, lambda *_: None, terms=terms).context, free_port()
-    async with serve(asks, port, context, bounds, clients):
+    async with serve(asks, port, context, bounds, clients, token):
         yield port, ssl.create_default_context(cafile=str(cert))
 
 
@@ -304,6 +309,22 @@ async def test_only_api_servers_are_answered_where_they_show_certificates(tmp_pa
         assert (await posted(port, context, "/accounts", DECIDED))[0] == 403
         context.load_cert_chain(*known)
         assert (await posted(port, context, "/names", DECIDED))[0] == 200
+
+
+async def test_only_who_knows_the_path_is_answered(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret1\n")
+    async with serving(tmp_path, token=token) as (port, context):
+        for path in ("/names", "/names/", "/names/secret", "/names/secret11", "/other/secret1", "/names/secret1/more"):
+            assert (await posted(port, context, path, DECIDED))[0] == 404
+        assert (await posted(port, context, "/names/secret1?timeout=5s", DECIDED))[0] == 200
+        token.write_text("secret2")
+        assert (await posted(port, context, "/names/secret1", DECIDED))[0] == 404
+        assert (await posted(port, context, "/names/secret2", DECIDED))[0] == 200
+        token.unlink()
+        assert (await posted(port, context, "/names/secret2", DECIDED))[0] == 404
+    async with serving(tmp_path) as (port, context):
+        assert (await posted(port, context, "/names/secret2", DECIDED))[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Options:
     dry_run: bool
     terms: Terms
     clients: tuple[str, ...]
+    token: Path | None
 
 
 @click.command()
@@ -62,6 +63,11 @@ class Options:
     multiple=True,
     help="Common name of such a certificate; repeat for more. Any when absent.",
 )
+@click.option(
+    "--token",
+    type=FILE,
+    help="File with a secret: only requests whose path ends with it are answered, /validate/SECRET.",
+)
 @tls
 @process
 def command(
@@ -71,6 +77,7 @@ def command(
     dry_run_pods: bool,
     client_ca: Path | None,
     clients: tuple[str, ...],
+    token: Path | None,
     tls_minimum: str,
     tls_ciphers: str,
     metrics_port: int,
@@ -84,7 +91,7 @@ def command(
     if clients and not client_ca:
         raise click.UsageError("--client-name needs --client-ca")
     terms = Terms(VERSIONS[tls_minimum], tls_ciphers, client_ca)
-    options = Options(cert, key, port, metrics_port, dry_run_pods, terms, clients)
+    options = Options(cert, key, port, metrics_port, dry_run_pods, terms, clients, token)
     try:
         uvloop.run(_run(connect(kubeconfig, context), options))
     except (NoCluster, Unusable) as error:
@@ -111,6 +118,7 @@ async def _run(connection: Connection, options: Options) -> None:
                 options.port,
                 certificate.context,
                 clients=options.clients,
+                token=options.token,
             ),
             probes.serve(options.metrics_port, lambda: "", ready, metrics.ADMISSION),
             tasks([events.run(), certificate.watch()]) as running,

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import hmac
 import logging
 import re
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
 from ssl import SSLContext
 from typing import Any
 
@@ -53,15 +55,23 @@ _HEAD = 4_096
 
 @contextlib.asynccontextmanager
 async def serve(
-    asks: Asks, port: int, context: SSLContext, bounds: Bounds = BOUNDS, clients: Collection[str] = ()
+    asks: Asks,
+    port: int,
+    context: SSLContext,
+    bounds: Bounds = BOUNDS,
+    clients: Collection[str] = (),
+    token: Path | None = None,
 ) -> AsyncIterator[None]:
     """Serves while the context is open. Requests under way are answered before it closes. Where there are `clients`, only those whose
-    certificate has one of these common names are answered."""
+    certificate has one of these common names are answered; where there is a `token`, a file, only those whose path ends with what is in it."""
     large, door = Places(LARGE_AT_ONCE, LARGE_WAITING), Door(bounds)
 
     async def validate(http: web.Request) -> web.Response:
         if clients and _common_name(http) not in clients:
             return web.Response(status=403, text="this certificate is none of an API server")
+        path, rest = f"/{http.match_info['path']}", http.match_info["rest"]
+        if not _knows(token, rest):
+            return web.Response(status=404, text="no such path")
         try:
             raw = await door.body(http, LARGEST, READING)
         except TimeoutError:
@@ -69,17 +79,17 @@ async def serve(
         with door.working(http):
             try:
                 async with asyncio.timeout(_patience(http.query.get("timeout", ""))):
-                    if len(raw) <= LIGHT or http.path == NAMES:
-                        return await _answered(raw, asks, http.path)
+                    if len(raw) <= LIGHT or path == NAMES:
+                        return await _answered(raw, asks, path)
                     async with large.one(_namespace(raw), len(raw)):
-                        return await _answered(raw, asks, http.path)
+                        return await _answered(raw, asks, path)
             except Malformed as error:
                 return web.Response(status=400, text=f"not an AdmissionReview: {error}")
             except (TimeoutError, Busy):
                 return web.Response(status=503, text="too much to review: no answer in time")
 
     app = web.Application()
-    app.add_routes([web.post(path, validate) for path in REVIEWS])
+    app.add_routes([web.post(f"/{{path:{'|'.join(path[1:] for path in REVIEWS)}}}{{rest:(?:/[^/]*)?}}", validate)])
     async with door.opened(app, port, context):
         yield
 
@@ -101,6 +111,17 @@ def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
         raise Malformed(str(error)) from None
     request = Request(uid[1].decode(errors="replace"), "", "", "", "", {}, {})
     return answer(request, Verdict([Problem(error.path.replace("request.object.", "", 1) or "spec", error.problem)]))
+
+
+def _knows(token: Path | None, rest: str) -> bool:
+    """Whether a path ends as it has to: with the token, or with nothing where there is none. The file is read each time, since the kubelet
+    changes it."""
+    try:
+        wanted = f"/{token.read_text().strip()}" if token else ""
+    except OSError as error:
+        log.warning("the token can't be read: %s", error)
+        return False
+    return hmac.compare_digest(rest.encode(), wanted.encode())
 
 
 def _common_name(http: web.Request) -> str | None:
