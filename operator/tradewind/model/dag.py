@@ -1,5 +1,6 @@
 """DAG: the definition."""
 
+import json
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -15,6 +16,13 @@ from tradewind.model.template import TemplateUse
 from tradewind.model.value import Param
 
 
+def _each(field: str, holds: str, message: str) -> dict[str, str]:
+    """A rule about every entry `t` of a map of the spec. Its message names one that breaks it."""
+    told = f"'{field[:-1]} ' + self.{field}.filter(t, !({holds}))[0] + {json.dumps(f': {message}')}"
+    rules = f"!has(self.{field}) || self.{field}.all(t, {holds})"
+    return rule(rules, message, messageExpression=told, fieldPath=f".{field}")
+
+
 class DAGSpec(Model):
     """What to run, in which order."""
 
@@ -22,36 +30,36 @@ class DAGSpec(Model):
         json_schema_extra=crd(
             x_kubernetes_validations=[
                 rule("has(self.tasks) != has(self.template)", "write tasks, or the template that has them"),
-                rule(
-                    f"!has(self.tasks) || self.tasks.all(t, t.matches('{DNS_LABEL}'))",
+                _each(
+                    "tasks",
+                    f"t.matches('{DNS_LABEL}')",
                     "names of tasks have at most 63 characters: lower-case letters, digits and '-', with a letter or "
                     "digit at both ends",
-                    fieldPath=".tasks",
                 ),
-                rule(
-                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].dependsOn) || self.tasks[t].dependsOn.all(d, d in self.tasks))",
+                _each(
+                    "tasks",
+                    "!has(self.tasks[t].dependsOn) || self.tasks[t].dependsOn.all(d, d in self.tasks)",
                     "dependsOn names a task that is not in spec.tasks",
-                    fieldPath=".tasks",
                 ),
-                rule(
-                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].dependsOn) || !(t in self.tasks[t].dependsOn))",
+                _each(
+                    "tasks",
+                    "!has(self.tasks[t].dependsOn) || !(t in self.tasks[t].dependsOn)",
                     "a task depends on itself",
-                    fieldPath=".tasks",
                 ),
-                rule(
-                    "!has(self.tasks) || self.tasks.all(t, !has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks))",
+                _each(
+                    "tasks",
+                    "!has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks)",
                     "teardown.of names a task that is not in spec.tasks",
-                    fieldPath=".tasks",
                 ),
-                rule(
-                    f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
+                _each(
+                    "params",
+                    f"t.matches('{IDENTIFIER}')",
                     "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                    fieldPath=".params",
                 ),
-                rule(
-                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
+                _each(
+                    "outputs",
+                    f"t.matches('{IDENTIFIER}')",
                     "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                    fieldPath=".outputs",
                 ),
             ]
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
+MESSAGE_LIMIT = 5_120
+"""Bytes of what a messageExpression may give. Source: the Kubernetes documentation, "CRD validation rules"."""
 _ENVIRONMENT = cel.NewEnv(variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN})
 
 
@@ -59,5 +61,19 @@ def _judge(rule: dict[str, Any], value: Any, old: Any, path: str) -> Iterator[Br
     if result.type() == cel.Type.ERROR:
         yield Broken(field, value, f"rule evaluation error: {result.plain_value()}", failed=True)
         return
-    message = rule.get("message") or f"failed rule: {rule['rule']}"
+    message = _told(rule, value, old) or rule.get("message") or f"failed rule: {rule['rule']}"
     yield Broken(field, value, message, rule.get("reason", "FieldValueInvalid"))
+
+
+def _told(rule: dict[str, Any], value: Any, old: Any) -> str:
+    """What a rule's messageExpression gives; empty where there is none, or where it gives no line of text."""
+    if "messageExpression" not in rule:
+        return ""
+    try:
+        found = _compiled(rule["messageExpression"]).eval(data={"self": value, "oldSelf": old})
+    except RuntimeError:
+        return ""
+    if found.type() != cel.Type.STRING:
+        return ""
+    text = str(found.plain_value())
+    return text if text.strip() and "\n" not in text and len(text.encode()) <= MESSAGE_LIMIT else ""
