@@ -269,7 +269,7 @@ def test_a_shell_program_is_refused_only_if_no_shell_can_read_it() -> None:
         ),
         ({"compute": {"x": "run.attempt / 0"}}, "compute.x: `run.attempt / 0`: divide by zero; write another divisor"),
         ({"compute": {"x": "run.name.matches('[')"}}, "'[' is not a regular expression that can be used"),
-        ({"compute": {"x": "duration('2d')"}}, "'2d' is not a duration in an expression; write 48h"),
+        ({"compute": {"x": "duration('2 days')"}}, "'2 days' is not a duration; write one such as 90s, 1h30m or 2d"),
     ],
 )
 def test_what_would_fail_in_every_run_is_refused(task: dict[str, Any], words: str) -> None:

@@ -45,8 +45,6 @@ def said(problem: str, expression: str) -> str:
 
 def evaluated(problem: str) -> str:
     """The words of an evaluation in ours, as far as they need it."""
-    if problem.startswith("String to Duration conversion failed"):
-        return "not a duration for expressions, which know h, m, s and ms; write 24h for 1d"
     if problem.startswith("String to Timestamp conversion failed"):
         return "not a point in time; write one such as 2026-01-31T06:00:00Z"
     return problem

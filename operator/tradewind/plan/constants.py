@@ -11,7 +11,6 @@ from tradewind.plan.literal import OPEN
 from tradewind.plan.program import Program
 
 _SUSPECT = re.compile(r"matches|[/%]|duration|timestamp")
-_DAYS = re.compile(r"([0-9]{1,4})d")
 
 
 def suspect(definition: Definition) -> bool:
@@ -44,10 +43,8 @@ def _wrong(call: Call) -> str:
     match call.function:
         case "matches" if words := _fault(f"''.matches({quoted})"):
             return f"{last.value[:80]!r} is not a regular expression that can be used: {words}"
-        case "duration" if _fault(f"duration({quoted})"):
-            days = _DAYS.fullmatch(last.value)
-            instead = f"{int(days[1]) * 24}h" if days else "one such as 90s or 1h30m"
-            return f"{last.value[:80]!r} is not a duration in an expression; write {instead}"
+        case "duration" | "tradewind_duration" if _fault(f"duration({quoted})"):
+            return f"{last.value[:80]!r} is not a duration; write one such as 90s, 1h30m or 2d"
         case "timestamp" if _fault(f"timestamp({quoted})"):
             return f"{last.value[:80]!r} is not a point in time; write one such as 2026-01-31T06:00:00Z"
         case _:
