@@ -1,6 +1,5 @@
 """What is wrong with a document, told by one function to the operator, to the admission webhook and to `tradewind lint`."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +17,7 @@ from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import constants, container_values, uninterpolated
+from tradewind.plan import constants, container_values, podfields, uninterpolated
 from tradewind.plan.backfill import review as review_backfill
 from tradewind.plan.backfill import source
 from tradewind.plan.check import expressions as check_expressions
@@ -26,14 +25,12 @@ from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import examined, ready
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
-from tradewind.plan.podfields import unknown_fields
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
 from tradewind.plan.render import Rendering, nowhere, render
 from tradewind.plan.rules import broken
 from tradewind.plan.template import Evaluate, leaves
 from tradewind.plan.trigger import REQUIRED, check
-from tradewind.plan.wording import similar_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +184,9 @@ def pod_problems(definition: Definition) -> list[Problem]:
                 problems.append(Problem(path + where.partition(".podTemplate")[2], words))
             continue
         if pod not in known:
-            known[pod] = [f".{path}" for path in unknown_fields(orjson.loads(pod))]
-        problems += [Problem(f"{path}{field}", "a pod has no such field", _field_of_pod(field)) for field in known[pod]]
+            known[pod] = [f".{path}" for path in podfields.unknown_fields(orjson.loads(pod))]
+        for field in known[pod]:
+            guess = podfields.meant(field)
+            instead = f"did you mean {guess}?" if guess else "see `kubectl explain pod.spec`"
+            problems.append(Problem(f"{path}{field}", "a pod has no such field", instead))
     return problems
-
-
-def _field_of_pod(path: str) -> str:
-    """What to write instead of a field that no pod has."""
-    from kubernetes.client import V1Pod  # 8 MB that an operator without such mistakes does not need
-
-    steps = [int(part[1:]) if part[0] == "[" else part for part in re.findall(r"[^.\[\]]+|\[\d+", path)]
-    guess = similar_field(V1Pod, steps)
-    return f"did you mean {guess}?" if guess else "see `kubectl explain pod.spec`"

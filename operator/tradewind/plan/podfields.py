@@ -1,8 +1,11 @@
 """Which fields a pod may have. The API server says the rest: types, names, what goes together."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
+
+from tradewind.plan.nearest import nearest
 
 TABLE = """\
 AWSElasticBlockStoreVolumeSource: fsType partition readOnly volumeID
@@ -169,3 +172,12 @@ def unknown_fields(value: Any, kind: str = "Pod", path: str = "") -> Iterator[st
                 yield here
             elif within := fields[name]:
                 yield from unknown_fields(item, within, here)
+
+
+def meant(path: str) -> str:
+    """The field that is meant by one that a pod does not have, at a path such as `.spec.containers[0].imag`; empty where none is close."""
+    *above, name = re.sub(r"\[\d+\]", "", path).strip(".").split(".")
+    kind = "Pod"
+    for step in above:
+        kind = _types().get(kind, {}).get(step, "")
+    return nearest(name, _types().get(kind, {}))

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
-
 from tradewind.model.base import NAMED, TEMPLATED, Model
 from tradewind.model.duration import is_duration
 from tradewind.plan.nearest import nearest
@@ -138,13 +136,6 @@ def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
             return Problem(path, f"{shown(value)} is not valid here", f"write {_example(path, kind)}")
 
 
-def similar_field(root: Any, steps: Sequence[str | int]) -> str:
-    """The field that is meant by one that a document, of which `root` is the model, does not have; empty where none is close."""
-    *_, model, _ = [None, *map(plain, annotations(root, steps))]
-    fields = model.model_fields.items() if isinstance(model, type) and issubclass(model, BaseModel) else ()
-    return nearest(str(steps[-1]), [field.alias or name for name, field in fields])
-
-
 def unknown_field(path: str, name: str, model: Any) -> Problem:
     """A field that a model does not have."""
     if not (isinstance(model, type) and issubclass(model, Model)):
@@ -271,9 +262,9 @@ def annotations(kind: Any, steps: Sequence[str | int]) -> Iterator[Any]:
 
 
 def _member(kind: Any, step: str | int) -> Any:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        for name, field in kind.model_fields.items():
-            if (field.alias or name) == step:
+    if isinstance(kind, type) and issubclass(kind, Model):
+        for field in kind.model_fields.values():
+            if field.alias == step:
                 return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
         return Any
     arguments = get_args(kind)
