@@ -120,6 +120,16 @@ def test_fields_in_snake_case_are_unknown() -> None:
     ]
 
 
+def test_what_is_there_twice_in_a_set_is_refused_as_by_the_api_server() -> None:
+    tasks = "{a: {image: x}, b: {image: x, dependsOn: [a, a]}}"
+    code, problems, _ = lint(document("d", f"{{allowTriggersFrom: [x, x], tasks: {tasks}}}"))
+    assert code == 1
+    assert problems == [
+        "spec.allowTriggersFrom[1]: there twice; remove one",
+        "spec.tasks.b.dependsOn[1]: there twice; remove one",
+    ]
+
+
 @pytest.mark.parametrize(("kind", "limit"), [("DAG", 63), ("Trigger", 46), ("Backfill", 46)])
 def test_names_are_as_long_as_the_api_server_takes_them(kind: str, limit: int) -> None:
     specs = {"Trigger": "{dag: d, schedule: {every: 1h}}", "Backfill": "{dag: d, cron: '@daily', start: 2026-05-01}"}

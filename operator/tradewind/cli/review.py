@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tradewind.cli import misreadings, script_check
+from tradewind.cli import misreadings, schema_check, script_check
 from tradewind.cli.beside import calls, circles, not_allowed, twice
 from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
@@ -51,7 +51,7 @@ def review(documents: Sequence[Document]) -> Review:
                 problems += result.problems
                 if isinstance(result.content, User) and not result.problems:
                     users.append((document, result.content))
-            found.refusals += [document.told(problem) for problem in problems]
+            found.refusals += [document.told(problem) for problem in problems or schema_check.problems(document)]
             found.notes += map(document.told, misreadings.notes(document.node))
     there = {(document.namespace, document.name) for document in documents if document.kind == "DAG"}
     for document, problem, harmless in [*twice(documents), *calls(documents, known, there)]:
