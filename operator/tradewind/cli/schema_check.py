@@ -16,8 +16,8 @@ def problems(document: Document) -> Iterator[Problem]:
     shape = _schema(document.kind)
     if shape is None:
         return
-    name = (document.body.get("metadata") or {}).get("name") or "generated"
-    body = {"metadata": {"name": str(name)}, "spec": _without_nulls(document.body.get("spec") or {})}
+    # Names are told of where the document says what it is.
+    body = {"metadata": {"name": "name"}, "spec": _without_nulls(document.body.get("spec") or {})}
     _, unknown = schema.pruned(shape, body)
     causes = list(schema.problems(shape, schema.defaulted(shape, body)))
     yield from (Problem(path, "unknown field", "remove it") for path in unknown)
