@@ -1,6 +1,8 @@
-"""What `pip install tradewind` brings: without extras it stays below a budget."""
+"""What `pip install tradewind` brings: all that is imported, and without extras not more than a budget."""
 
+import ast
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -35,3 +37,21 @@ def test_an_installation_stays_within_its_budget() -> None:
     own = sum(path.stat().st_size for path in source.rglob("*.py"))  # here it is installed as a link
     sizes = {name: size(name) for name in packages - {"tradewind"}}
     assert own + sum(sizes.values()) < BUDGET, sorted(sizes.items(), key=lambda item: -item[1])[:5]
+
+
+def test_nothing_is_imported_that_is_not_installed() -> None:
+    """Development brings more, so that other tests would not notice."""
+    there = needed("tradewind", set()) | needed("psycopg", set())  # of the extra `postgres`
+    source = Path(__file__).parents[2] / "operator" / "tradewind"
+    imported = set()
+    for path in source.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module.partition(".")[0])
+    owners = metadata.packages_distributions()
+    foreign = imported - sys.stdlib_module_names - {"tradewind"}
+    assert "aiohttp" in foreign
+    lost = {name for name in foreign if not {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners[name]} & there}
+    assert not lost
