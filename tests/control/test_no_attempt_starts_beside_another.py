@@ -35,7 +35,7 @@ class Made(Launcher):
         self.numbers: list[int] = []
 
     def prepare(self, start: Start, board: Board) -> Prepared:
-        return Prepared(start, board.run, "", b"", "", lambda _: b"")
+        return Prepared(start, board.run, "", b"")
 
     async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
         self.numbers.append(pod.start.number)

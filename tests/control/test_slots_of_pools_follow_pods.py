@@ -38,7 +38,7 @@ class Answers(Launcher):
         self.answer: Pod | Exception = Unavailable(504, "Timeout", "nobody knows")
 
     def prepare(self, start: Start, board: Board) -> Prepared:
-        return Prepared(start, board.run, "", b"", "", lambda _: b"")
+        return Prepared(start, board.run, "", b"")
 
     async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
         if isinstance(self.answer, Exception):

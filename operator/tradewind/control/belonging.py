@@ -46,14 +46,14 @@ def attempt_of(labels: Mapping[str, str]) -> tuple[str, int]:
 
 def owned(meta: Metadata, uid: str) -> bool:
     """Whether the run with that uid is an owner."""
-    return any(reference.uid == uid for reference in meta.owner_references)
+    return uid in [reference.uid for reference in meta.owner_references]
 
 
 def consistent(meta: Metadata, run: str, uid: str) -> bool:
     """Whether an object of a run has a name that its labels stand for."""
     told = meta.labels
-    parts = (told.get(part) for part in (TASK, ITEM, ATTEMPT))
-    if meta.name == f"{run}-{'-'.join(part for part in parts if part is not None)}":
+    name, item, attempt = told.get(TASK), told.get(ITEM), told.get(ATTEMPT)
+    if name and attempt and meta.name == f"{run}-{name}-{attempt if item is None else f'{item}-{attempt}'}":
         return True
     unit, number = attempt_of(told)
     task, index = parse_key(unit)

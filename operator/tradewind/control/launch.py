@@ -1,15 +1,14 @@
 """Creating the pod of an attempt, and making sense of a refusal."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
+import orjson
 from msgspec.structs import replace
 
 from tradewind import metrics
 from tradewind.control.artifacts import NoArtifact
-from tradewind.control.belonging import both_names, consistent, labels, owned
+from tradewind.control.belonging import both_names, consistent, labels, owned, pod_name
 from tradewind.control.observe import Ended, unit_of
 from tradewind.control.podbuild import Unrenderable, build
 from tradewind.control.pools import labels as pool_labels
@@ -46,14 +45,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pod that can be created: `body` of `name`, or what `make` makes of the `other` name where that one is taken."""
+    """A pod that can be created: `name` is its usual one."""
 
     start: Start
     run: RunFacts
     name: str
     body: bytes
-    other: str
-    make: Callable[[str], bytes]
 
 
 class Launcher:
@@ -63,25 +60,21 @@ class Launcher:
         self._client, self._operator_image = client, operator_image
 
     def prepare(self, start: Start, board: Board) -> Prepared | Refused:
-        """Renders the attempt's pod. What its expressions give is worked out once, whatever its name turns out to be."""
-        name, other = both_names(board.run, start)
-        definition = board.definition
-        evaluate = cache(board.evaluator(start.key, start.number))
-
-        def make(name: str) -> bytes:
-            return build(
+        """Renders the attempt's pod."""
+        definition, run = board.definition, board.run
+        name = pod_name(run.name, start.task, start.number, start.index)
+        try:
+            body = build(
                 name,
                 start,
                 definition.tasks[start.task],
-                board.run,
-                evaluate,
+                run,
+                board.evaluator(start.key, start.number),
                 self._operator_image,
                 definition.secrets,
                 definition.spec.artifacts,
             )
-
-        try:
-            return Prepared(start, board.run, name, make(name), other, make)
+            return Prepared(start, run, name, body)
         except Unrenderable as error:
             return _refused(start, "ExpressionError", str(error))
         except NoArtifact as error:
@@ -89,9 +82,12 @@ class Launcher:
 
     async def launch(self, pod: Prepared, woken_at: float | None) -> Launched | Refused | Held:
         """Creates the attempt's pod. Raises Unavailable when the outcome is unknown: ask again, under the same name."""
-        start, name = pod.start, pod.other
+        start, name = pod.start, pod.name
         try:
-            answer = await self._create(pod.name, pod.body, pod) or await self._create(name, pod.make(name), pod)
+            answer = await self._create(name, pod.body, pod)
+            if answer is None:
+                name = both_names(pod.run, start)[1]
+                answer = await self._create(name, _renamed(pod.body, name), pod)
         except Invalid as error:
             return _refused(start, "PodRefused", f"the API server refused the pod: {error.message}")
         except Forbidden as error:
@@ -114,6 +110,13 @@ class Launcher:
         if not pods:  # Gone since, or the list is an old one: which pod it was nobody knows yet.
             raise Unavailable(0, "PodUnknown", f"pod {name} is there, and is not listed")
         return next((found for pod in pods if (found := _own(pod, run, start))), None)
+
+
+def _renamed(body: bytes, name: str) -> bytes:
+    """The same pod with another name."""
+    pod = orjson.loads(body)
+    pod["metadata"]["name"] = name
+    return orjson.dumps(pod)
 
 
 def _own(pod: Pod, run: RunFacts, start: Start) -> Launched | None:

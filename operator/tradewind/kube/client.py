@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +31,8 @@ PIECE = 2**20
 """Bytes of a line of a log that are handed on at once."""
 ANSWER = 256 * 2**20
 """Bytes of any other answer: five hundred pods at a time, of half a megabyte each."""
+_requests, _duration = cache(metrics.api_requests.labels), cache(metrics.api_duration.labels)
+"""Finding a metric by its labels takes longer than counting."""
 AUTHORIZED = 1.0
 """Seconds for which credentials are taken as they were. Asking for them reads a file, or a kubeconfig's plug-in."""
 
@@ -50,7 +53,9 @@ class Client:
 
     async def __aenter__(self) -> "Client":
         self._session = aiohttp.ClientSession(
-            connector=self._connector(), headers={"User-Agent": f"tradewind/{__version__}"}
+            connector=self._connector(),
+            headers={"User-Agent": f"tradewind/{__version__}"},
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
 
@@ -153,7 +158,7 @@ class Client:
             async with self._http().get(
                 self.connection.server + path, params=query, headers=self._headers(), timeout=limits
             ) as response:
-                metrics.api_requests.labels(verb, resource, response.status).inc()
+                _requests(verb, resource, response.status).inc()
                 if response.status >= 400:
                     raise _error(response, await _whole(response))
                 held: list[bytes] = []
@@ -218,8 +223,8 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise Unavailable(0, "NoAnswer", f"{method} {path}: {_words(error)}") from None
         finally:
-            metrics.api_requests.labels(verb, resource.plural, code).inc()
-            metrics.api_duration.labels(verb, resource.plural).observe(time.perf_counter() - began)
+            _requests(verb, resource.plural, code).inc()
+            _duration(verb, resource.plural).observe(time.perf_counter() - began)
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -5,11 +5,12 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from types import TracebackType
 
 import msgspec
+from prometheus_client import Gauge
 
 from tradewind import metrics
 from tradewind.kube.client import Client
@@ -177,20 +178,38 @@ class Reflector(ABC):
                 self.event(event.type, event.object)
         self._reached[namespace] = version
 
-    @contextmanager
-    def _alone(self, raw: bytes) -> Iterator[None]:
+    def _alone(self, raw: bytes) -> "Alone":
         """An object that can't be read stops no other."""
-        try:
-            yield
-        except ApiError:
-            raise
-        except Exception as error:
-            shown = bytes(memoryview(raw)[:200])
-            log.error("of %s one can't be read and is left alone: %r", self.resource.plural, shown, exc_info=error)
+        return Alone(self.resource, raw)
+
+    @cached_property
+    def _last_event(self) -> Gauge:
+        return metrics.watch_last_event.labels(self.resource.plural)
 
     def _heard(self) -> None:
         self.heard_at = time.monotonic()
-        metrics.watch_last_event.labels(self.resource.plural).set(time.time())
+        self._last_event.set(time.time())
+
+
+class Alone:
+    """Logs what goes wrong inside with an object, unless the API server says it. No generator: there is one for every event."""
+
+    __slots__ = ("_raw", "_resource")
+
+    def __init__(self, resource: Resource, raw: bytes) -> None:
+        self._resource, self._raw = resource, raw
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, ApiError):
+            return False
+        shown = bytes(memoryview(self._raw)[:200])
+        log.error("of %s one can't be read and is left alone: %r", self._resource.plural, shown, exc_info=error)
+        return True
 
 
 def is_version(text: str, least: int = 1) -> bool:

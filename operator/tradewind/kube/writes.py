@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
 
 from tradewind import metrics
 from tradewind.kube.errors import Unavailable
@@ -90,23 +91,22 @@ class Writes:
         self._in_flight = 0
         metrics.write_limit.set(start)
 
-    @contextlib.asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    def place(self) -> "Place":
         """Waits for a place, and learns from what becomes of the write inside."""
-        await self._enter()
-        began, refused = time.perf_counter(), False
-        try:
-            yield
-        except Unavailable:
-            refused = True
-            raise
-        finally:
-            self._in_flight -= 1
-            self.limit.told(time.perf_counter() - began, refused, len(self._queue) > 0)
+        return Place(self)
+
+    def leave(self, took: float, refused: bool) -> None:
+        """A write has ended, after so many seconds."""
+        self._in_flight -= 1
+        before = self.limit.value
+        self.limit.told(took, refused, len(self._queue) > 0)
+        if self.limit.value != before:
             metrics.write_limit.set(self.limit.value)
+        if self._queue:
             self._admit()
 
-    async def _enter(self) -> None:
+    async def enter(self) -> None:
+        """Returns when there is a place."""
         if self._in_flight < self.limit.value and not self._queue:
             self._in_flight += 1
             return
@@ -129,3 +129,21 @@ class Writes:
                 self._in_flight += 1
                 place.set_result(None)
         metrics.writes_waiting.set(len(self._queue))
+
+
+class Place:
+    """Held while a write is under way. No generator: there is one for every write."""
+
+    __slots__ = ("_began", "_writes")
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+
+    async def __aenter__(self) -> None:
+        await self._writes.enter()
+        self._began = time.perf_counter()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writes.leave(time.perf_counter() - self._began, isinstance(error, Unavailable))

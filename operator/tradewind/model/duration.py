@@ -1,7 +1,9 @@
 """Durations as people write them: `90s`, `1h30m`, `1.5h`, `2d`; points in time."""
 
+import math
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -49,6 +51,11 @@ def check_year(text: str) -> str:
 
 def stamp(epoch: float) -> str:
     """An API timestamp of epoch seconds."""
+    return _stamp(math.floor(epoch))
+
+
+@lru_cache(maxsize=1_024)
+def _stamp(epoch: int) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -28,6 +28,8 @@ class Ledger(ABC):
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """What was handed on, by task or item."""
+        self._scopes: dict[str, Scope] = {}
+        """What attempts may name, by task."""
         self.suspended = False
         """Whether nothing more is to start."""
         self.clear()
@@ -137,7 +139,9 @@ class Ledger(ABC):
     def _attempt(self, key: str, number: int) -> tuple[Scope, Values, Callable[[str], Values]]:
         """What expressions of an attempt may name, and the values."""
         unit = self.units[key]
-        scope = self.definition.attempt_scope(unit.task)
+        scope = self._scopes.get(unit.task)
+        if scope is None:
+            scope = self._scopes[unit.task] = self.definition.attempt_scope(unit.task)
         values = {**self.values(unit.task, unit.index, unit.item), "run.attempt": number}
         if scope.loops:
             done = sum(attempt.succeeded for attempt in unit.ended)
