@@ -3,6 +3,14 @@
 import random
 
 LISTS = ["params.xs", "[1, 2, 3]", "params.xs + params.xs", "params.xs.map(q, q)", "params.xs.filter(q, q > 2)"]
+LISTS += [
+    "params.xs.sort()",
+    "range(10000)",
+    "[params.xs, params.xs].flatten()",
+    "params.text.split('')",
+    "params.xs.distinct()",
+]
+LISTS += ["json.parse(params.text)", "params.xs.slice(1, 2)"]
 TEXTS = [
     "params.text",
     "'a'",
@@ -16,6 +24,8 @@ TEXTS = [
     "'//'",
     "'\\\\'",
 ]
+TEXTS += ["params.text.replace('', params.text)", "'%s %.1000f'.format([params.text, 1.5])", "json.format(params.xs)"]
+TEXTS += ["params.text.split('').join(params.text)", "strings.quote(params.text)", "base64.encode(bytes(params.text))"]
 NUMBERS = [
     "1",
     "params.n",
@@ -26,6 +36,9 @@ NUMBERS = [
     "1e308",
     "1.0 / 0.0",
     "params.xs.size()",
+    "params.xs.sum()",
+    "params.text.indexOf(params.text)",
+    "math.greatest(params.xs)",
     "int('5')",
 ]
 COMMENTS = ["", "", "", "// ' \n", '// " \n', "// '''\n", '// r"\n', "//\n", "// [ ( {\n"]
