@@ -5,6 +5,8 @@ from findings.runner import CASES, played
 
 NAMES = [
     "brackets-in-expressions",
+    "called-dag-is-not-there",
+    "days-in-durations",
     "deep-outputs",
     "failure-makes-a-rule-false",
     "has-of-declared-outputs",
@@ -14,6 +16,7 @@ NAMES = [
     "large-whole-numbers",
     "names-with-digits",
     "nul-in-a-variable",
+    "omitted-for-a-failure",
     "outputs-of-skipped-tasks",
     "outputs-that-are-no-utf-8",
     "quoted-name-in-a-rule",
