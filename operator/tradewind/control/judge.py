@@ -97,6 +97,10 @@ def notes(definition: Definition) -> Iterator[Problem]:
     for name, task in definition.tasks.items():
         yield from uninterpolated.values(places.templated(name, task))
     yield from uninterpolated.literal(definition.spec)
+    for name, param in definition.spec.params.items():
+        if param.default is None and "default" in param.model_fields_set:
+            what = "null is no default: every run has to give the param"
+            yield Problem(f"spec.params.{name}.default", what, "write a value, or remove it")
 
 
 def _unknown(expression: str) -> NoReturn:

@@ -13,7 +13,7 @@ from tradewind.model.fanout import ForEach
 from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
 from tradewind.plan import container_values, pace, places, sensor, template
-from tradewind.plan.cel import ExpressionError
+from tradewind.plan.cel import FUNCTIONS, ExpressionError
 from tradewind.plan.celrule import trigger
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule
@@ -24,6 +24,8 @@ from tradewind.plan.problem import Problem
 from tradewind.plan.program import Program
 from tradewind.plan.rule import RULES
 
+_DOTTED = re.compile(rf"([A-Za-z][\w-]*)\.({'|'.join(FUNCTIONS)})\b")
+"""`a.Succeeded`, as Argo has it."""
 Also = Callable[[Program], None]
 
 
@@ -98,7 +100,9 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
         if task.image and task.podless and len(ways) == 1:
             yield Problem(f"{path}.image", f"{ways[0]} tasks need no image", "remove it")
         yield from _podless(path, task)
-        if not task.image and not task.podless and not _template_image(task):
+        if "compute" in task.model_fields_set and not task.compute:
+            yield Problem(f"{path}.compute", "empty", 'write at least one output, such as {done: "true"}')
+        elif not task.image and not task.podless and not _template_image(task):
             yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
         if task.for_each:
             known = {other: body for other, body in tasks.items() if other not in unknown} if unknown else tasks
@@ -238,7 +242,9 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool
             try:
                 trigger(task.trigger_rule, dependencies)
             except ExpressionError as error:
-                yield Problem(f"{path}.triggerRule", str(error))
+                called = _DOTTED.search(task.trigger_rule)
+                instead = f"write {called[2]}({called[1]})" if called else ""
+                yield Problem(f"{path}.triggerRule", str(error), instead)
     for field, rule in (("retryOn", "retry_on"), ("failOn", "fail_on")):
         if text := getattr(task.retries, rule, ""):
             try:

@@ -14,7 +14,7 @@ from tradewind.plan import cel
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.cel import ExpressionError, Program
 from tradewind.plan.misses import missing
-from tradewind.plan.nearest import choose
+from tradewind.plan.nearest import choose, nearest
 from tradewind.plan.spelling import Asking, asking, cel_name, path, plain
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
@@ -195,7 +195,9 @@ def _explained_param(name: str, scope: Scope) -> str:
     known = [path("params", param) for param, _ in scope.names.params]
     there = ", ".join(known) or "none"
     declare = "" if known else "; declare it under spec.params"
-    instead = choose(f"params.{name}", known, f"declared are: {there}{declare}")
+    meant = nearest(name, [param for param, kind in scope.names.params if kind != "secret"])
+    guess = f"did you mean {path('params', meant)}? " if meant else ""
+    instead = f"{guess}declared are: {there}{declare}"
     return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
 
 
@@ -210,7 +212,9 @@ def _explained_task(name: str, scope: Scope) -> str:
         return f"write tasks.NAME.outputs.KEY; {there}"
     if known:
         return f"tasks.{name} is not upstream of this task; {there}; add {known.name} to dependsOn"
-    return f"there is no task {name!r}; {choose(f'tasks.{name}', upstream, there)}"
+    meant = nearest(name, [task.name for task in scope.names.tasks.values() if scope.upstream(task.name)])
+    guess = f"did you mean {path('tasks', meant)}? " if meant else ""
+    return f"there is no task {name!r}; {guess}{there}"
 
 
 # Expressions with a scope of their own.

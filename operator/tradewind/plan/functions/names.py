@@ -60,6 +60,10 @@ def unknown(name: str, expression: str) -> str:
     if not match:
         return ""
     called = match[1]
+    if called != name and called.rpartition(".")[2] in NAMES:
+        return ""  # It is called on something that there is not.
+    if called in NAMES:
+        return f"{called} is called on a value; write VALUE.{called}(...)"
     if called.lower() in _TIMES:
         return f"there is no function {called!r}; times are facts of the run: run.startedAt, run.logicalDate"
     meant = _ELSEWHERE.get(called.lower()) or nearest(called, NAMES)
