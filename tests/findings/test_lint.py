@@ -310,7 +310,7 @@ def test_no_mistake_hides_another() -> None:
             "a": {"image": "x", "retries": 3, "when": "1 +"},
             "b": {"image": "x", "dependsOn": ["c"], "script": {"shell": "echo $[[ x ]]"}},
             "c": {"image": "x", "dependsOn": ["b", "zz"], "resources": {"limits": {"cpu": "two"}}},
-            "d": {"image": "x", "podTemplate": {"spec": {"volume": []}}, "compute": {}},
+            "d": {"image": "x", "podTemplate": {"spec": {"volume": []}}},
         },
     )
     fields = {problem.partition(": ")[0] for problem in said}
