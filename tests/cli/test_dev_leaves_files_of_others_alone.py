@@ -140,3 +140,20 @@ def test_two_that_start_at_once_do_not_share_a_file(tmp_path: Path, monkeypatch:
     second.remove()
     assert b"127.0.0.1:1/a" in (tmp_path / NAME).read_bytes()
     assert [each.name for each in tmp_path.iterdir()] == [NAME]
+
+
+async def test_it_tells_of_runs_and_ends_with_its_terminal(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(
+        "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {compute: {x: '1'}}}}\n"
+    )
+    async with dev(tmp_path) as process:
+        await up(process)
+        for arguments in (["apply", "-f", "d.yaml"], ["run", "d", "--name", "r"]):
+            command = [sys.executable, "-m", "tradewind.cli", *arguments, "--kubeconfig", NAME]
+            assert await (await asyncio.create_subprocess_exec(*command, cwd=tmp_path)).wait() == 0
+        assert process.stderr
+        while not (line := await process.stderr.readline()).startswith(b"default/r Succeeded"):
+            assert line, "it ended without a word"
+        process.send_signal(signal.SIGHUP)
+        assert b"are gone" in await process.stderr.read()
+        assert await process.wait() == 0 and not (tmp_path / NAME).exists()

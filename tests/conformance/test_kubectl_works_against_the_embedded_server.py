@@ -102,7 +102,7 @@ items:
 """
 
 
-async def test_lists_are_made_applied_pruned_compared_edited_and_patched(tmp_path: Path) -> None:
+async def test_lists_are_applied_pruned_compared_edited_and_patched(tmp_path: Path) -> None:
     first = "".join(LIST.splitlines(keepends=True)[:4])
     async with dev(tmp_path) as kubectl:
         assert "configmap/two created" in await kubectl("create", "-f", "-", stdin=LIST)

@@ -64,7 +64,7 @@ def test_what_tasks_print_is_shown_and_kept_by_task_and_attempt(tmp_path: Path) 
     assert (kept / "sub/x#1.log").read_text() == "this is why\n"
 
 
-def test_a_failure_in_a_sub_dag_is_in_the_picture_and_its_log_at_the_end(tmp_path: Path) -> None:
+def test_a_failure_in_a_sub_dag_is_shown_with_its_log(tmp_path: Path) -> None:
     done = run(tmp_path, LOGGED + INNER, "--quiet")
     assert "says | one" not in done.stdout
     assert "sub/x: Failed" in done.stdout

@@ -59,7 +59,7 @@ async def _pending(client: Client, namespace: str, run: str, task: str | None) -
     every: list[Object] = (await client.list(APPROVALS, namespace, fieldSelector=f"spec.run={run}"))["items"]
     mine = [item for item in every if task in (None, item["spec"]["task"])]
     waiting = [item for item in mine if status_of(item).get("outcome", "Pending") == "Pending"]
-    owner = await client.get(RUNS, namespace, run) if waiting else {}
+    owner = await client.get(RUNS, namespace, run)
     if waiting and (phase := str(status_of(owner).get("phase") or "")) in FINAL_PHASES:
         raise click.ClickException(f"dagrun/{run} has ended ({phase}): it waits for no approval any more")
     if len(asked := _asked_by(owner, waiting)) == 1:

@@ -58,7 +58,7 @@ def command() -> None:
 command.add_command(describe_dag)
 
 
-@command.command("run")
+@command.command("run", short_help="A run: its tasks, attempts, and why anything waits.")
 @click.argument("name", shell_complete=names_of("runs"))
 @OUTPUT
 @cluster

@@ -1,13 +1,16 @@
 """`tradewind dev`: a local cluster to use with kubectl."""
 
 import asyncio
+import shlex
 from pathlib import Path
 
 import click
 
 from tradewind.cli.kubeconfigfile import NAME, KubeconfigFile
+from tradewind.cli.laptop.dev_runs import tell_runs
 from tradewind.cli.options import settled
 from tradewind.cli.terminal import say
+from tradewind.control.together import tasks
 
 
 @click.command()
@@ -35,11 +38,13 @@ async def _dev(port: int, path: Path) -> None:
     async with session(stop.set, port) as here:
         try:
             file.write(kubeconfig(here.connection.server, here.token))
-            say(f"export KUBECONFIG={path}")
+            say(f"export KUBECONFIG={shlex.quote(str(path))}")
             say(f"API server at {here.connection.server}; try: kubectl get dags,dagruns. Ctrl-C ends it.", err=True)
-            await stop.wait()
+            async with tasks([tell_runs(here.client)]):
+                await stop.wait()
         finally:
             file.remove()
+    say("ended: its DAGs, runs and logs were in memory, and are gone", err=True)
 
 
 def kubeconfig(server: str, token: str) -> dict[str, object]:

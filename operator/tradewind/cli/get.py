@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from rich.table import Table
 
 from tradewind import GROUP
@@ -29,6 +30,7 @@ from tradewind.kube.resources import (
     Resource,
 )
 from tradewind.model.crd import KINDS as MODELS
+from tradewind.plan.nearest import did_you_mean
 
 KINDS = {
     "dags": DAGS,
@@ -51,6 +53,9 @@ KINDS = {
 }
 ASSETS = "assets"
 """No kind: what runs say that they have produced."""
+SHORT = {"dr": "dagruns", "bf": "backfills"}
+_PLURALS = [*dict.fromkeys(name for name in KINDS if name.endswith("s") and name != "dagruns"), ASSETS]
+_CHOICES = f"write one of {', '.join(_PLURALS)}."
 HEADS = {
     RUNS: ["RUN", "DAG", "MADE BY", "REVISION", "PHASE", "DONE", "FAILED", "DURATION", "AGE"],
     DAGS: ["DAG", "TASKS", "REVISION", "LAST RUN", "LAST PHASE", "PHASE", "AGE"],
@@ -63,13 +68,34 @@ HEADS = {
 }
 
 
+class _Kind(click.ParamType[str]):
+    """A kind, in the singular or plural, or as kubectl shortens it."""
+
+    name = "KIND"
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """What there is to choose from."""
+        return _CHOICES.replace("w", "W", 1)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The kind. Fails for what is none, with the one that may be meant."""
+        kind = SHORT.get(value.lower(), value.lower())
+        if kind not in (*KINDS, ASSETS):
+            self.fail(f"there is no kind {value!r}; {did_you_mean(kind, _PLURALS) or _CHOICES}", param, ctx)
+        return kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The plurals."""
+        return [CompletionItem(kind) for kind in _PLURALS if kind.startswith(incomplete)]
+
+
 def _names(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
     """Completes names of the kind that was typed before."""
     return names_of(str(ctx.params.get("kind")))(ctx, param, typed)
 
 
 @click.command()
-@click.argument("kind", metavar="KIND", type=click.Choice([*KINDS, ASSETS]))
+@click.argument("kind", type=_Kind())
 @click.argument("name", required=False, shell_complete=_names)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
 @click.option(

@@ -30,7 +30,7 @@ async def command(client: Client, namespace: str, run: str, reason: str, dry_run
     groups = {row.task.partition("[")[0] for row in rows if "[" in row.task}
     again = [row for row in rows if row.state in AGAIN and row.task not in groups]
     for row in again:
-        say(f"{row.task}: {row.state}")
+        say(f"{row.task}: {row.state}, tries again")
     if not again:
         raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
     if dry_run:

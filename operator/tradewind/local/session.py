@@ -5,6 +5,8 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -43,7 +45,7 @@ async def session(
     on_log: OnLog = lambda *_: None,
     allowed: Sequence[Network] = (),
 ) -> AsyncIterator[Session]:
-    """A local cluster. SIGINT and SIGTERM call `on_signal`; `on_log` hears of every task's output, and http tasks may send requests to
+    """A local cluster. SIGINT, SIGTERM and SIGHUP call `on_signal`; `on_log` hears of every task's output, and http tasks may send requests to
     networks that are `allowed`. Leaving the context ends every process that a task started, and so
     does the end of this process, whatever its reason. Raises CannotStart."""
     token = secrets.token_urlsafe(24)
@@ -63,6 +65,10 @@ async def session(
                 ]
                 try:
                     await _ready(operator, running)
+                    if (
+                        signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+                    ):  # The terminal was closed; nohup ignores that.
+                        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
                     yield Session(client, connection, token, server, operator, folder)
                 finally:
                     stop.set()
@@ -70,6 +76,12 @@ async def session(
                     await asyncio.gather(*running, return_exceptions=True)
         finally:
             await server.stop()
+
+
+def _heed_hangup(on_signal: Callable[[], None]) -> None:
+    """A terminal that is closed ends the session, unless nohup says otherwise."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
 
 
 async def _listening(server: ApiServer, port: int) -> None:

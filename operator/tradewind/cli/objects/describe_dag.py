@@ -21,7 +21,7 @@ RECENT = 10
 """Runs that are shown."""
 
 
-@click.command("dag")
+@click.command("dag", short_help="A DAG: its tasks, what starts it, its last runs.")
 @click.argument("name", shell_complete=names_of("dags"))
 @OUTPUT
 @cluster
