@@ -28,7 +28,7 @@ def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["get"], "write one of dags, runs, triggers"),
+        (["get"], "Write one of dags, runs, triggers"),
         (["get", "dagz"], "there is no kind 'dagz'; did you mean dags?"),
         (["runn"], "there is no command 'runn'; did you mean run?"),
         (["-n", "x", "lint", "."], "lint has no --namespace"),
