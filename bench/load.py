@@ -12,9 +12,10 @@ from typing import Any
 
 import orjson
 from tradewind import API_VERSION
+from tradewind.control.origin import MANUAL
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.pod import DAG, HOW, RUN_UID
 from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 from worlds.world import World
@@ -125,10 +126,16 @@ async def _follow(
 
 
 async def start(world: World, client: Client, dag: str, count: int, prefix: str = "r") -> list[str]:
-    """Creates runs at once."""
+    """Creates runs at once, labelled as those that `tradewind run` and triggers make."""
+    labels = {HOW: MANUAL, DAG: dag}
     names = [f"{prefix}{at}" for at in range(count)]
     bodies = [
-        {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"name": name}, "spec": {"dag": dag}}
+        {
+            "apiVersion": API_VERSION,
+            "kind": "DAGRun",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"dag": dag},
+        }
         for name in names
     ]
     await asyncio.gather(*(client.create(RUNS, world.namespace, body) for body in bodies))

@@ -34,6 +34,7 @@ async def test_a_dag_runs_in_order_with_params_and_outputs(operated: World) -> N
             "Started": "True",
             "Progressing": "False",
             "Succeeded": "True",
+            "Ready": "True",
         }
         reasons = await eventually(lambda: _reasons(operated, client, name, {"RunSucceeded"}))
         assert "TaskFailed" not in reasons
