@@ -35,6 +35,13 @@ def test_loops_go_over_maps_in_the_order_of_their_keys(expression: str) -> None:
         assert value(expression, o=names, d=names, l=[names, [3, 1]]) == LOOPS[expression]
 
 
+def test_a_large_map_is_gone_over_in_order_too() -> None:
+    """In pieces, as a large list is."""
+    large = {f"k{at * 7919 % 3000:04}": at for at in range(3_000)}
+    for expression in ("o.map(k, k + '!')", "d.map(k, k).map(k, k + '!')"):
+        assert value(expression, o=large, d=large) == [f"{name}!" for name in sorted(large)]
+
+
 def test_a_map_is_written_in_the_order_of_its_keys() -> None:
     found = value("{'list': l, 'o': o}", o=LETTERS, l=[LETTERS])
     assert (
