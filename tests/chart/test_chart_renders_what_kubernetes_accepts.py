@@ -430,6 +430,9 @@ def test_an_image_is_named_by_its_digest_and_a_registry_of_ones_own() -> None:
     for image, name in (
         ({}, "ghcr.io/tradewind-dev/tradewind:0.1.0"),
         ({"registry": "r.example.com", "tag": "2"}, "r.example.com/tradewind-dev/tradewind:2"),
+        ({"registry": "r.example.com:5000/mirror"}, "r.example.com:5000/mirror/tradewind-dev/tradewind:0.1.0"),
+        ({"repository": "r.example.com/own"}, "r.example.com/own:0.1.0"),
+        ({"repository": "localhost/own"}, "localhost/own:0.1.0"),
         ({"registry": "", "repository": "r.example.com/own", "digest": digest}, f"r.example.com/own@{digest}"),
     ):
         for body in of(rendered({"image": image}), "Deployment"):

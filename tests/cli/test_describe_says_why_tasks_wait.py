@@ -95,3 +95,14 @@ async def test_the_critical_path_of_a_run_under_way_ends_in_what_runs_now(here: 
     await here.run("none-1", tasks)
     assert (await described(here, "none-1"))["criticalPath"] == []
     assert "Critical path" not in await here.tradewind("describe", "run", "none-1")
+
+
+async def test_conditions_for_programs_are_left_to_programs(here: Scene) -> None:
+    """Ready repeats what Progressing and Succeeded say."""
+    told = [
+        {"type": kind, "status": status, "reason": "Running", "lastTransitionTime": "2001-01-01T00:00:00Z"}
+        for kind, status in (("Progressing", "True"), ("Ready", "False"), ("Reconciling", "True"))
+    ]
+    await here.run("going-1", {"a": {}}, {"conditions": told})
+    shown = await here.tradewind("describe", "run", "going-1")
+    assert "Progressing:" in shown and "Ready:" not in shown and "Reconciling" not in shown

@@ -30,7 +30,7 @@ app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "tradewind.image" -}}
-{{ with .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}
+{{ if not (regexMatch "^([^/]*[.:][^/]*|localhost)/" .Values.image.repository) }}{{ with .Values.image.registry }}{{ . }}/{{ end }}{{ end }}{{ .Values.image.repository }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 

@@ -22,6 +22,7 @@ from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.wait import Wait
 from tradewind.cli.waits import waits
 from tradewind.cli.whoami import BY, REASON
+from tradewind.control.conditions import READINESS
 from tradewind.control.firing import CAUSE
 from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
@@ -144,6 +145,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         facts.append(("Part of", f"{run.caller.run}, as attempt {run.caller.number} of {run.caller.task}"))
     facts += [("Began", status.get("startedAt") or "not yet"), ("Ended", status.get("finishedAt") or "not yet")]
     for condition in status.get("conditions") or []:
+        if condition["type"] in READINESS:
+            continue  # for programs; people read why from Progressing and Succeeded
         words = f"{condition['status']} ({condition.get('reason')})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
     return facts
