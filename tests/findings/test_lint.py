@@ -10,12 +10,16 @@ import pytest
 from click.testing import CliRunner
 from control.test_admission_says_what_is_wrong import Cluster
 from tradewind.cli import script_check
+from tradewind.cli.approve import unfit
 from tradewind.cli.lint import command
 from tradewind.cli.manifest import parse
 from tradewind.control.admission import Request, admit
+from tradewind.control.pools import PoolBook
 from tradewind.control.review import review
 from tradewind.local.apiserver.celrules import violations
 from tradewind.model.crd import manifests
+from tradewind.model.pool import PoolClaim
+from tradewind.model.value import Param
 from tradewind.plan import event
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
@@ -297,6 +301,39 @@ def test_a_duration_that_is_too_long_is_called_so() -> None:
 def test_an_event_that_can_not_be_stored_is_refused_for_good(body: str) -> None:
     with pytest.raises(event.Unreadable):
         event.read({"content-type": "application/json"}, body.encode())
+
+
+def test_hints_name_what_to_write() -> None:
+    assert one(compute={}) == ['spec.tasks.a.compute: empty; write at least one output, such as {done: "true"}']
+    tasks = {"a": {"image": "x"}, "b": {"image": "x", "dependsOn": ["a"], "triggerRule": "a.Succeeded"}}
+    assert wrong(tasks=tasks)[0].endswith("; write Succeeded(a)")
+    tasks["b"]["triggerRule"] = "all_success"
+    assert "did you mean AllSucceeded?" in wrong(tasks=tasks)[0]
+    _, _, notes = lint(document("d", f"{{params: {{p: {{default: null}}}}, tasks: {STEP}}}"))
+    assert notes == [
+        "spec.params.p.default: null is no default: every run has to give the param; write a value, or remove it"
+    ]
+
+
+# Words of the other commands.
+
+
+def test_a_pool_of_the_other_kind_is_pointed_at() -> None:
+    book = PoolBook(lambda run: None, lambda pool: None)
+    book.capacity["ClusterPool", "", "gpu"] = 2
+    said = book.why([PoolClaim(name="gpu")], "ns")
+    assert said == (
+        "PoolNotFound",
+        "there is no Pool 'gpu' in namespace ns: there is a ClusterPool of this name; write kind: ClusterPool",
+    )
+    assert "create it" in book.why([PoolClaim(name="cpu")], "ns")[1]
+
+
+def test_an_answer_to_no_question_is_called_so() -> None:
+    asked = {"reason": Param()}
+    assert unfit(asked, {"reason": "x", "resaon": "x"}) == [
+        "--answer resaon: no such question; did you mean reason? asked are: reason"
+    ]
 
 
 # Everything at once.

@@ -1,5 +1,6 @@
 """`tradewind approve` and `tradewind reject`: decide what a run waits for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import APPROVALS, RUNS
 from tradewind.model.run import FINAL_PHASES
 from tradewind.model.value import Param
-from tradewind.plan.params import resolve
+from tradewind.plan.params import NO_SUCH_PARAM, resolve
 
 ARGUMENTS = (
     click.argument("run"),
@@ -40,8 +41,7 @@ async def command(
     found = await _pending(client, namespace, run, task)
     declared = {name: Param.model_validate(body) for name, body in (found["spec"].get("questions") or {}).items()}
     given = values(declared, pairs(answers))
-    if problems := resolve(declared, given, "spec.answers", "asked are")[1]:
-        words = (f"--answer {str(problem).removeprefix('spec.answers.')}" for problem in problems)
+    if words := unfit(declared, given):
         raise click.ClickException("\n".join(words))
     await _decide(client, namespace, found, {"decision": "Approved", "answers": given, "comment": comment})
 
@@ -85,6 +85,13 @@ def _asked_by(run: Object, waiting: list[Object]) -> list[Object]:
     )
     named = [item for item in waiting if item["metadata"]["name"] in words]
     return named or waiting
+
+
+def unfit(declared: Mapping[str, Param], given: Mapping[str, Any]) -> list[str]:
+    """What is wrong with answers, given the questions."""
+    problems = resolve(declared, given, "spec.answers", "asked are")[1]
+    told = (str(problem).removeprefix("spec.answers.") for problem in problems)
+    return [f"--answer {words.replace(NO_SUCH_PARAM, 'no such question', 1)}" for words in told]
 
 
 async def _decide(client: Client, namespace: str, found: Object, answer: dict[str, Any]) -> None:

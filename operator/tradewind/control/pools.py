@@ -227,13 +227,20 @@ class PoolBook:
             self._line_up(uid, [])
         return waiting
 
+    def _instead(self, claim: PoolClaim, namespace: str) -> str:
+        """What to do about a pool that is not there."""
+        other = "ClusterPool" if claim.kind == "Pool" else "Pool"
+        if pool_id(claim.model_copy(update={"kind": other}), namespace) in self.capacity:
+            return f"there is a {other} of this name; write kind: {other}"
+        return "create it, or mend `pools`"
+
     def why(self, claims: Sequence[PoolClaim], namespace: str) -> tuple[str, str]:
         """Reason and message for a task that waits for slots."""
         for item in claims:
             pool = pool_id(item, namespace)
             where = f" in namespace {namespace}" if item.kind == "Pool" else ""
             if pool not in self.capacity:
-                return "PoolNotFound", f"there is no {item.kind} {item.name!r}{where}: create it, or mend `pools`"
+                return "PoolNotFound", f"there is no {item.kind} {item.name!r}{where}: {self._instead(item, namespace)}"
             if not self._may(pool, namespace):
                 return "PoolNotAllowed", refusal(item.name, namespace)
             size = self.capacity[pool]
