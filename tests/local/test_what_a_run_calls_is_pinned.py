@@ -8,6 +8,7 @@ import pytest
 from tradewind.cli.starts.wanted import run_body
 from tradewind.control.revisionhistory import uses
 from tradewind.kube.errors import AlreadyExists, NotFound
+from tradewind.kube.pod import ATTEMPT, DEPTH, RUN, RUN_UID, TASK
 from tradewind.kube.resources import DAGS, REVISIONS, RUNS
 from tradewind.local.session import Session, session
 from worlds.world import World, eventually
@@ -112,3 +113,23 @@ async def test_a_dag_that_is_not_there_yet_is_as_it_is_when_it_is_called(here: S
     assert "calls" not in await start(here, "one")
     await chain(here, "late")
     assert (await release(here, "one"))["outputs"]["sub"] == {"v": "late by late"}
+
+
+@pytest.mark.parametrize(
+    ("name", "params"), [("forged", {}), ("one-sub-1", {"who": "me"}), ("one-sub-9", {"who": "me"})]
+)
+async def test_who_only_says_he_is_a_part_runs_what_the_dag_is(here: Session, name: str, params: Body) -> None:
+    who = {"who": {"default": "nobody"}}
+    await apply(here, "mid", {"x": {"compute": {"v": "'old'"}}}, params=who)
+    await apply(here, "outer", OUTER | {"sub": {"dependsOn": ["hold"], "dag": {"name": "mid"}}})
+    began = await start(here, "one")
+    await apply(here, "mid", {"x": {"compute": {"v": "'new'"}}}, params=who)
+    caller = await here.client.get(RUNS, "default", "one")
+    number = name.rpartition("-")[2] if "-" in name else "1"
+    labels = {RUN_UID: caller["metadata"]["uid"], RUN: "one", TASK: "sub", ATTEMPT: number, DEPTH: "1"}
+    body = run_body("mid", params, name)
+    owner = {"apiVersion": "tradewind.dev/v1alpha1", "kind": "DAGRun", "name": "one", "uid": caller["metadata"]["uid"]}
+    body["metadata"] |= {"labels": labels, "ownerReferences": [{**owner, "controller": True}]}
+    await here.client.create(RUNS, "default", body)
+    forged = await reached(here, name, "Succeeded")
+    assert forged["revision"] != began["calls"]["mid"] and forged["outputs"]["x"] == {"v": "new"}

@@ -61,7 +61,7 @@ class Beginner:
         templates: Templates,
         backfilled: Callable[[Run], bool],
         clock: Callable[[], float],
-        known: Callable[[str], Run | None] = lambda uid: None,
+        known: Callable[[str], View | None] = lambda uid: None,
     ) -> None:
         """`backfilled` says whether a backfill made a run. Labels don't: whoever creates a run writes them. `known` gives a run that is
         at hand, by its uid."""

@@ -3,13 +3,22 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 
+import orjson
+
+from tradewind.control.belonging import both_names
+from tradewind.control.callparams import call_params
 from tradewind.control.fresh import Fresh
+from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.revisions import Revision, Revisions, change_cause
 from tradewind.control.run import Caller, Run, read_run
 from tradewind.control.templates import Templates
+from tradewind.control.view import View
 from tradewind.kube.client import Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.plan.attempt import parse_key
+from tradewind.plan.board import Board
+from tradewind.plan.decision import Start
 from tradewind.plan.define import TemplateNotFound, define, defined
 from tradewind.plan.definition import Definition
 from tradewind.plan.problem import Invalid
@@ -28,19 +37,25 @@ def pins_of(run: Run) -> Pins:
 
 
 class Calls:
-    """Pins the DAGs that runs call. `known(uid)` gives a run that is at hand."""
+    """Pins the DAGs that runs call. `known(uid)` gives a run that has begun and is at hand."""
 
     def __init__(
-        self, fresh: Fresh, revisions: Revisions, templates: Templates, known: Callable[[str], Run | None]
+        self, fresh: Fresh, revisions: Revisions, templates: Templates, known: Callable[[str], View | None]
     ) -> None:
         self._fresh, self._revisions, self._templates, self._known = fresh, revisions, templates, known
 
     async def of_caller(self, run: Run) -> Pins:
-        """What the run is pinned to that this one is a part of."""
+        """What the run is pinned to that this one is a part of; nothing for one that only says it is a part of it: with the pins it would
+        run what its DAG was, and not what it is."""
         if run.caller is None:
             return {}
-        caller = self._known(run.caller.uid) or await self._read(run.namespace, run.caller)
-        return pins_of(caller) if caller else {}
+        view = self._known(run.caller.uid)
+        caller = view.run if view else await self._read(run.namespace, run.caller)
+        if caller is None or run.name not in both_names(caller.facts, _start(run.caller)):
+            return {}
+        if view and view.board and not _made_by(view.board, run, run.caller):
+            return {}
+        return pins_of(caller)
 
     async def _read(self, namespace: str, caller: Caller) -> Run | None:
         try:
@@ -79,6 +94,24 @@ class Calls:
             definition = self._revisions.at_hand(namespace, name, spec) or define(spec)
         cause = change_cause(dag)
         return definition, await self._revisions.bind(namespace, name, spec, definition, source=source, cause=cause)
+
+
+def _start(caller: Caller) -> Start:
+    task, index = parse_key(caller.task)
+    return Start(task, index, caller.number, "")
+
+
+def _made_by(board: Board, run: Run, caller: Caller) -> bool:
+    """Whether a run has the DAG and the params of the call that it says it is."""
+    start = _start(caller)
+    task = board.definition.tasks.get(start.task)
+    if task is None or task.dag is None or task.dag.name != run.dag or caller.task not in board.units:
+        return False
+    try:
+        params = call_params(board, task.dag, Renderer(start.task, board.evaluator(start.key, start.number)))
+    except Unrenderable:
+        return False
+    return bool(orjson.loads(orjson.dumps(params)) == run.params)
 
 
 def _called(definition: Definition) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tradewind.control.approvals import Approvals, Question
 from tradewind.control.belonging import both_names
+from tradewind.control.callparams import call_params
 from tradewind.control.http import Failed, Request, Sender
 from tradewind.control.podbuild import Renderer, Unrenderable
 from tradewind.control.subdag import Call, Say, SubDAGs
@@ -21,7 +22,6 @@ from tradewind.model.task import Task
 from tradewind.plan.board import Board
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.decision import Start
-from tradewind.plan.template import secret
 from tradewind.tasks.expansion import expand
 
 LONGEST_MESSAGE = 32_768
@@ -127,13 +127,12 @@ class Worker:
 
     def _subdag(self, board: Board, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = board.units[start.key].ended
-        params = {
-            name: board.run.params[given]
-            if isinstance(value, str) and (given := secret(value, board.definition.secrets))
-            else renderer.tree(f"dag.params.{name}", value)
-            for name, value in dag.params.items()
-        }
-        call = Call(start, dag.name, params, ended[-1].number if ended and not ended[-1].succeeded else 0)
+        call = Call(
+            start,
+            dag.name,
+            call_params(board, dag, renderer),
+            ended[-1].number if ended and not ended[-1].succeeded else 0,
+        )
 
         async def run(say: Say) -> Outputs:
             outcome = await self._subdags.outcome(board.run, call, say)

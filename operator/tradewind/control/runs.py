@@ -404,10 +404,10 @@ class RunReconciler:
         self._phase_changed(run)
         self.wake(run.uid)
 
-    def _known(self, uid: str) -> Run | None:
+    def _known(self, uid: str) -> View | None:
         """A run that has begun, as it is in memory."""
         view = self.views.get(uid)
-        return view.run if view and view.run.status.get("revision") else None
+        return view if view and view.run.status.get("revision") else None
 
     def _forget(self, uid: str, for_now: bool = False) -> None:
         view = self.views.pop(uid, None)
