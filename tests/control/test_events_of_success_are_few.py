@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tradewind.control import events
-from tradewind.control.events import BURST, EventSink
+from tradewind.control.events import BURST, WAITING, EventSink
 
 
 class Server:
@@ -14,9 +14,11 @@ class Server:
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
+        self.order: list[str] = []
 
     async def create(self, resource: Any, namespace: str, body: Any) -> None:
         self.taken[f"{namespace} {body['type']}"] += 1
+        self.order.append(namespace)
 
 
 async def sent(sink: EventSink, server: Server, count: int) -> None:
@@ -46,6 +48,29 @@ async def test_a_burst_is_cut_for_its_namespace_only_and_warnings_are_all_sent(s
     post(sink, 1, "quiet")
     await sent(sink, server, 6 * BURST + 1)
     assert server.taken == {"loud Normal": BURST, "loud Warning": 5 * BURST, "quiet Normal": 1}
+
+
+async def test_warnings_of_one_namespace_push_out_nobody_elses(still: None) -> None:
+    """However many there are, before and after: those of others are sent, and soon."""
+    server = Server()
+    sink = EventSink(server, lambda: 0.0)  # type: ignore[arg-type]
+    post(sink, 2 * WAITING, warning=True)
+    for namespace in ("quiet", "calm"):
+        post(sink, 5, namespace, warning=True)
+    post(sink, 2 * WAITING, warning=True)
+    await sent(sink, server, WAITING)
+    assert server.order[:15] == ["loud", "quiet", "calm"] * 5
+    assert server.taken == {"loud Warning": WAITING - 10, "quiet Warning": 5, "calm Warning": 5}
+
+
+async def test_what_waits_is_bounded_however_many_namespaces_there_are(still: None) -> None:
+    server = Server()
+    sink = EventSink(server, lambda: 0.0)  # type: ignore[arg-type]
+    for at in range(WAITING + 10):
+        post(sink, 1, f"n{at}", warning=True)
+    post(sink, 1, "loud", warning=True)
+    await sent(sink, server, WAITING)
+    assert server.taken.total() == WAITING and not server.taken["loud Warning"]
 
 
 async def test_as_time_passes_more_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:

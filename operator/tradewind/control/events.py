@@ -9,12 +9,13 @@ from typing import Any
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, ApiError, NotFound
+from tradewind.kube.fairqueue import Turns
 from tradewind.kube.resources import EVENTS
 from tradewind.model.duration import stamp
 
 log = logging.getLogger(__name__)
 WAITING = 1_000
-"""Events not yet sent. More are dropped: they must never hold the work back."""
+"""Events not yet sent. More are dropped, those of the namespace that has the most: they must never hold the work back, nor push out others'."""
 RATE, BURST = 2.0, 20
 """Events a second about what went well in one namespace, and how many at once. The status says the same: where runs come in thousands, most
 are dropped."""
@@ -25,11 +26,12 @@ TOLD_EVERY = 60.0
 
 
 class EventSink:
-    """Posts Events in the background. A name made of what happened makes them idempotent: a restart repeats none."""
+    """Posts Events in the background, in turns between namespaces. A name made of what happened makes them idempotent: a restart repeats none."""
 
     def __init__(self, client: Client, now: Any) -> None:
         self._client, self._now = client, now
-        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+        self._turns: Turns[dict[str, Any]] = Turns()
+        self._waiting, self._posted = 0, asyncio.Event()
         self._dropped, self._told = 0, float("-inf")
         self._rooms: dict[str, tuple[float, float]] = {}
         """By namespace, how many may be sent at once, and when (the loop's time) that was so."""
@@ -48,7 +50,7 @@ class EventSink:
         api_version: str = API_VERSION,
     ) -> None:
         """Queues an Event on an object (of the whole cluster, without a namespace). `key` tells apart Events of the same reason, such as a task and its attempt."""
-        if self._queue.qsize() >= WAITING or not (warning or self._within_rate(namespace)):
+        if not (warning or self._within_rate(namespace)) or not self._room(namespace or "default"):
             self._drop()
             return
         digest = hashlib.sha256(f"{uid}/{reason}/{key}".encode()).hexdigest()[:16]
@@ -73,18 +75,34 @@ class EventSink:
             "lastTimestamp": at,
             "count": 1,
         }
-        self._queue.put_nowait((namespace or "default", body))
+        self._turns.push(namespace or "default", body)
+        self._waiting += 1
+        self._posted.set()
 
     async def run(self) -> None:
         """Sends, for ever."""
         while True:
-            namespace, body = await self._queue.get()
+            await self._posted.wait()
+            body = self._turns.pop()
+            self._waiting -= 1
+            if not self._waiting:
+                self._posted.clear()
             try:
-                await self._client.create(EVENTS, namespace, body)
+                await self._client.create(EVENTS, body["metadata"]["namespace"], body)
             except (AlreadyExists, NotFound):
                 pass
             except ApiError as error:
                 log.warning("Event %s of %s: %s", body["reason"], body["involvedObject"]["name"], error)
+
+    def _room(self, namespace: str) -> bool:
+        """Whether one more of a namespace may wait. Where too many wait already, one of the namespace that has the most makes room."""
+        if self._waiting < WAITING:
+            return True
+        if not self._turns.shorten(self._turns.waiting(namespace) + 1):
+            return False
+        self._waiting -= 1
+        self._drop()
+        return True
 
     def _within_rate(self, namespace: str) -> bool:
         now = asyncio.get_running_loop().time()
@@ -100,5 +118,5 @@ class EventSink:
         self._dropped += 1
         now = time.monotonic()
         if now >= self._told + TOLD_EVERY:
-            log.info("more Events at once than are sent: %d dropped so far, warnings last", self._dropped)
+            log.info("more Events at once than are sent: %d dropped so far", self._dropped)
             self._told = now

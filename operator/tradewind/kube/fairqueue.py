@@ -48,6 +48,18 @@ class Turns(Generic[Item]):
             del self._items[key]
         return item
 
+    def waiting(self, key: Hashable) -> int:
+        """How many items of a key there are."""
+        return len(self._items.get(key, ()))
+
+    def shorten(self, beyond: int) -> bool:
+        """Takes out the newest item of the key that has the most, if that has more than `beyond` (at least 1) items. O(keys)."""
+        key = max(self._items, key=self.waiting, default=None)
+        if self.waiting(key) <= beyond:
+            return False
+        self._items[key].pop()
+        return True
+
 
 class FairQueue(Generic[Item]):
     """Items of flows, of which each belongs to a namespace."""
