@@ -64,6 +64,15 @@ def test_what_tasks_print_is_shown_and_kept_by_task_and_attempt(tmp_path: Path) 
     assert (kept / "sub/x#1.log").read_text() == "this is why\n"
 
 
+def test_logs_of_earlier_runs_are_removed_after_a_week(tmp_path: Path) -> None:
+    old, young = tmp_path / "tradewind-logs-old", tmp_path / "tradewind-logs-young"
+    for folder in (old, young):
+        folder.mkdir()
+    os.utime(old, (time.time() - 8 * 86_400, time.time() - 8 * 86_400))
+    assert run(tmp_path, LOGGED + INNER).returncode == 1
+    assert not old.exists() and young.exists()
+
+
 def test_a_failure_in_a_sub_dag_is_shown_with_its_log(tmp_path: Path) -> None:
     done = run(tmp_path, LOGGED + INNER, "--quiet")
     assert "says | one" not in done.stdout

@@ -1,8 +1,12 @@
 """What tasks print on this machine: shown as it comes, and kept in a folder after the run."""
 
 import asyncio
+import contextlib
 import os
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +17,8 @@ from tradewind.kube.client import Object
 from tradewind.kube.pod import RUN, RUN_UID
 
 PREFIX = "tradewind-logs-"
+KEPT = 7 * 86_400.0
+"""Seconds after which the next run removes a folder."""
 TICK = 0.1
 """Seconds between two looks at the files."""
 PART = 256 * 1024
@@ -51,7 +57,7 @@ class LiveLogs:
     """The logs of one run and of those below it. They are kept as `TASK#ATTEMPT.log`, those of a sub-DAG in `TASK/`."""
 
     folder: Path | None = None
-    """A new one below $TMPDIR, which nothing removes; None as long as nothing was printed."""
+    """A new one below $TMPDIR; None as long as nothing was printed."""
     _files: dict[str, _File] = field(default_factory=dict)
 
     def heard(self, pod: Object, path: Path, alive: bool) -> None:
@@ -94,8 +100,18 @@ class LiveLogs:
             return False
         task, number = attempt_of(labels)
         file.label = label(f"{above}{task}", number)
-        self.folder = self.folder or Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.folder = self.folder or _new_folder()
         kept = self.folder / f"{above}{task}#{number}.log"
         kept.parent.mkdir(parents=True, exist_ok=True)
         os.link(file.path, kept)  # The same file: it outlives the session's folder without a copy.
         return True
+
+
+def _new_folder() -> Path:
+    """A new folder for logs. The user's that are older than KEPT are removed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            about = folder.lstat()
+            if about.st_uid == os.getuid() and stat.S_ISDIR(about.st_mode) and time.time() - about.st_mtime > KEPT:
+                shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=PREFIX))
