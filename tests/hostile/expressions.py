@@ -60,6 +60,11 @@ REGEXES = [
 """Regular expressions that some engine can't bear."""
 
 
+def permuted(rng: random.Random) -> str:
+    """A name that has the same letters as all others of its sort, in another order."""
+    return "a" + "".join(rng.sample("abcdefghijklmnopqrstuvwxyz0123456789" * 2, 62))
+
+
 class Grammar:
     """Makes expressions by chance: of all types, with comments where space may be."""
 

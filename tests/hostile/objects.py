@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from . import values
+from . import expressions, values
 from .inputs import NAME, Input, dag, made, run, runs
 from .place import MESSAGE
 from .registry import generator
@@ -76,6 +76,28 @@ def outputs(rng: random.Random) -> Iterator[Input]:
         yield Input(
             "outputs", f"by chance: {message[:60]!r}", runs({"t": {"image": "x", "command": ["true"], "env": env}})
         )
+
+
+@generator(20)
+def misspelt(rng: random.Random) -> Iterator[Input]:
+    """Names that are not there, among many that nothing but a comparison of all letters tells apart."""
+    while True:
+        tasks: dict[str, Any] = {expressions.permuted(rng): {"compute": {"a": "1"}} for _ in range(1_000)}
+        names = [*tasks]
+        hubs = [f"h{at}" for at in range(0, len(names), 100)]
+        for at, hub in enumerate(hubs):
+            tasks[hub] = {"compute": {"a": "1"}, "dependsOn": names[at * 100 :][:100]}
+        for task in range(3):
+            wrong = {f"k{at}": f"tasks.{expressions.permuted(rng)}.outputs.a" for at in range(64)}
+            tasks[f"z{task}"] = {"dependsOn": hubs, "compute": wrong}
+        yield Input("misspelt", "tasks in expressions", runs(tasks))
+        tasks = {name: {"compute": {"a": "1"}} for name in names}
+        tasks["z"] = {"compute": {"a": "1"}, "dependsOn": [expressions.permuted(rng) for _ in range(128)]}
+        template = made("DAGTemplate", {"dag": {"tasks": tasks}})
+        yield Input("misspelt", "dependencies", (template, made("DAG", {"template": {"name": NAME}}), run()))
+        params = {expressions.permuted(rng): {"type": "string", "default": ""} for _ in range(64)}
+        given = {expressions.permuted(rng): "a" for _ in range(64)}
+        yield Input("misspelt", "params", runs({"t": {"compute": {"a": "1"}}}, given, params=params))
 
 
 @generator(250)

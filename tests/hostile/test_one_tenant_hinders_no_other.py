@@ -12,7 +12,7 @@ from .inputs import Input
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures the operator by /proc")
 INPUTS = 150
-HEAVY = ("crowds", "sums", "runaways")
+HEAVY = ("crowds", "sums", "runaways", "misspelt")
 """Few of these are of use where there is little time."""
 
 

@@ -74,7 +74,7 @@ def test_values_are_written_into_the_text(text: str, expected: str) -> None:
         ("$[[ 1 + 'a' ]]", "+ can't be used between an integer and text; convert one"),
         (
             "$[[ params.regoin ]]",
-            "there is no params.regoin; did you mean params.region? declared are: params.region, params.year",
+            "there is no params.regoin; did you mean params.region? declared are: params.day, params.key",
         ),
         (
             "$[[ tasks.join.outputs.x ]]",

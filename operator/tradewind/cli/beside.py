@@ -11,7 +11,7 @@ from tradewind.plan import template
 from tradewind.plan.allow import admits, refusal
 from tradewind.plan.circles import Graph, Topic, circle
 from tradewind.plan.definition import Definition
-from tradewind.plan.nearest import choose, did_you_mean
+from tradewind.plan.nearest import choose, did_you_mean, listed
 from tradewind.plan.params import NO_SUCH_PARAM, resolve
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
@@ -78,7 +78,7 @@ def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
             yield problem
     for name in task.outputs:
         if name not in called.spec.outputs:
-            has = ", ".join(sorted(called.spec.outputs)) or "none"
+            has = listed(called.spec.outputs)
             what = f"DAG {task.dag.name} has no output {name!r}"
             yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
 

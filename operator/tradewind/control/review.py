@@ -1,6 +1,6 @@
 """What is wrong with a document, told by one function to the operator, to the admission webhook and to `tradewind lint`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import constants, container_values, podfields, uninterpolated
+from tradewind.plan import constants, container_values, nearest, pace, podfields, uninterpolated
 from tradewind.plan.backfill import review as review_backfill
 from tradewind.plan.backfill import source
 from tradewind.plan.check import expressions as check_expressions
@@ -25,7 +25,7 @@ from tradewind.plan.decision import RunFacts, Start
 from tradewind.plan.define import examined, ready
 from tradewind.plan.definition import Definition
 from tradewind.plan.params import resolve
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.problem import Invalid, Problem, at_most
 from tradewind.plan.read import read
 from tradewind.plan.render import Rendering, nowhere, render
 from tradewind.plan.rules import broken
@@ -68,8 +68,10 @@ def sound(rendering: Rendering) -> Definition:
     """A DAG that is rendered from templates, or uses none. Raises Invalid with everything that is wrong with it, as far as that can be
     told without an API server."""
     ready(rendering)
-    seen = examined(rendering)
-    problems = [*seen.problems, *(more_problems(seen.definition, rendering, seen.problems) if seen.definition else ())]
+    with nearest.budget():
+        seen = examined(rendering)
+        more = more_problems(seen.definition, rendering, seen.problems) if seen.definition else ()
+    problems = [*seen.problems, *more]
     if problems or seen.definition is None:
         raise Invalid(problems)
     return seen.definition
@@ -90,14 +92,14 @@ def check_pods(definition: Definition, rendering: Rendering) -> None:
 
 def doomed(definition: Definition) -> list[Problem]:
     """What would fail whenever it is run: values that no pod has, podTemplates that make no pod, constants that can't be computed."""
-    found = [
+    values = (
         problem
-        for name, task in definition.tasks.items()
+        for name, task in pace.each(definition.tasks.items())
         for problem in container_values.problems(f"spec.tasks.{name}", task)
-    ]
-    found += uninterpolated.scripts(definition.tasks)
+    )
+    found = [*at_most(values, "spec.tasks"), *uninterpolated.scripts(definition.tasks)]
     if constants.suspect(definition):
-        found += check_expressions(definition, constants.check)
+        found += at_most(check_expressions(definition, constants.check), "spec.tasks")
     return [*found, *pod_problems(definition)]
 
 
@@ -171,22 +173,24 @@ def bare_pod(name: str, namespace: str, bare: Task, evaluate: Evaluate) -> bytes
 
 def pod_problems(definition: Definition) -> list[Problem]:
     """Tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
-    problems = []
+    return [*at_most(_pod_problems(definition), "spec.tasks")]
+
+
+def _pod_problems(definition: Definition) -> Iterator[Problem]:
     known: dict[bytes, list[str]] = {}
     """Pod -> its fields that no pod has. Most tasks have the template of spec.defaults."""
-    for name, task in templated(definition).items():
+    for name, task in pace.each(templated(definition).items()):
         path = f"spec.tasks.{name}.podTemplate"
         try:
             pod = bare_pod("pod", "default", task, lambda _: "")
         except Unrenderable as error:
             if not leaves(task.pod_template, ""):  # What an expression gives instead is seen when it is evaluated.
                 where, _, words = str(error).partition(": ")
-                problems.append(Problem(path + where.partition(".podTemplate")[2], words))
+                yield Problem(path + where.partition(".podTemplate")[2], words)
             continue
         if pod not in known:
             known[pod] = [f".{path}" for path in podfields.unknown_fields(orjson.loads(pod))]
         for field in known[pod]:
             guess = podfields.meant(field)
             instead = f"did you mean {guess}?" if guess else "see `kubectl explain pod.spec`"
-            problems.append(Problem(f"{path}{field}", "a pod has no such field", instead))
-    return problems
+            yield Problem(f"{path}{field}", "a pod has no such field", instead)

@@ -18,7 +18,7 @@ from tradewind.plan.celrule import trigger
 from tradewind.plan.definition import Definition
 from tradewind.plan.expression import Scope, compile_in, names_item, retry_rule
 from tradewind.plan.fanout import FanOutError, items
-from tradewind.plan.nearest import choose
+from tradewind.plan.nearest import choose, listed
 from tradewind.plan.params import problem_with, problem_with_bounds
 from tradewind.plan.problem import Problem
 from tradewind.plan.program import Program
@@ -48,10 +48,11 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     """References to tasks that are not there."""
+    there = ""
     for name, task in pace.each(tasks.items()):
         for index, dependency in enumerate(task.depends_on):
             if dependency not in tasks:
-                there = f"there are: {', '.join(sorted(tasks)[:20])}"
+                there = there or f"there are: {listed(tasks)}"
                 what, instead = f"there is no task {dependency!r}", choose(dependency, tasks, there)
                 yield Problem(f"spec.tasks.{name}.dependsOn[{index}]", what, instead)
 
@@ -259,6 +260,7 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also:
     if "$[[" in text:
         yield Problem(path, "`$[[ ]]` in an expression", "write the expression alone")
         return
+    pace.pause()
     try:
         also(compile_in(text, scope, *wanted))
     except ExpressionError as error:
@@ -276,6 +278,7 @@ def _renders(path: str, text: str, scope: Scope, also: Also) -> Iterator[Problem
     secrets = [name for name, kind in scope.names.params if kind == "secret"]
     if template.secret(text, secrets) and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path):
         return
+    pace.pause()
     try:
         template.check(text, scope, also)
     except ExpressionError as error:

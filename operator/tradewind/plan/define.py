@@ -7,11 +7,11 @@ from typing import Any
 from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task, merged
-from tradewind.plan import artifacts, check, knock_on, lifecycle, pace
+from tradewind.plan import artifacts, check, knock_on, lifecycle, nearest, pace
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, Graph, graph
 from tradewind.plan.place import Place
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.problem import ENOUGH, Invalid, Problem, at_most
 from tradewind.plan.read import read_partly
 from tradewind.plan.render import SIZE_LIMIT, Find, Ref, Rendering, nowhere, render, too_large
 from tradewind.plan.walk import size_of
@@ -74,7 +74,8 @@ class Examined:
 
 def examined(rendering: Rendering, fragment: bool = False) -> Examined:
     """Everything that is wrong with a DAG, and what there is of it."""
-    definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
+    with nearest.budget():
+        definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
     real = [p for p in problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
     return Examined(definition, [rendering.told(problem) for problem in real], not problems)
 
@@ -106,7 +107,8 @@ def _read_spec(data: Any) -> _Spec:
     found: dict[str, Task] = {}
     for name, body in pace.each(tasks.items()):
         reading = read_partly(Task, body, f"spec.tasks.{name}")
-        problems += reading.problems
+        if len(problems) <= ENOUGH:
+            problems += reading.problems
         left_out += reading.left_out if reading.value else [f"spec.tasks.{name}"]
         found[name] = reading.value or Task()
     return _Spec(rest.value and rest.value.model_copy(update={"tasks": found}), problems, left_out)
@@ -124,13 +126,20 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     tasks = {name: merged(spec.defaults, task) for name, task in pace.each(spec.tasks.items())}
     if found := lifecycle.too_many(tasks):
         return None, [*problems, found]
-    more = [*check.names(spec), *check.dangling(tasks), *check.params(spec), *check.contents(tasks, unknown | vague)]
-    more += [*lifecycle.problems(tasks), *artifacts.problems(spec, tasks)]
+    kinds = (
+        check.names(spec),
+        check.dangling(tasks),
+        check.params(spec),
+        check.contents(tasks, unknown | vague),
+        lifecycle.problems(tasks),
+        artifacts.problems(spec, tasks),
+    )
+    more = [problem for kind in kinds for problem in at_most(kind, "spec")]
     order, cycles = _ordered(lifecycle.dependencies(tasks))
     vague = vague.union(*(cycle.tasks for cycle in cycles))
     fragment = fragment or knock_on.hides(reading.left_out, "spec.params")
     definition = Definition(spec, tasks, order, unknown | vague, fragment, vague)
-    more += [*map(_told, cycles), *check.expressions(definition)]
+    more += [*map(_told, cycles), *at_most(check.expressions(definition), "spec.tasks")]
     return definition, knock_on.without(problems, more, reading.left_out, tasks)
 
 

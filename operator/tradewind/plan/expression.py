@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.plan import cel
+from tradewind.plan import cel, pace
 from tradewind.plan.attempt import Attempt
 from tradewind.plan.cel import ExpressionError, Program
 from tradewind.plan.misses import missing
-from tradewind.plan.nearest import choose, nearest
+from tradewind.plan.nearest import choose, listed, nearest
 from tradewind.plan.spelling import Asking, asking, cel_name, path, plain
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
@@ -193,7 +193,7 @@ def _explained_param(name: str, scope: Scope) -> str:
     if (name, "secret") in scope.names.params:
         return f"params.{name} is a secret: it can only be the whole value of an environment variable"
     known = [path("params", param) for param, _ in scope.names.params]
-    there = ", ".join(known) or "none"
+    there = listed(known)
     declare = "" if known else "; declare it under spec.params"
     meant = nearest(name, [param for param, kind in scope.names.params if kind != "secret"])
     guess = f"did you mean {path('params', meant)}? " if meant else ""
@@ -206,13 +206,13 @@ def _explained_task(name: str, scope: Scope) -> str:
     if known and scope.upstream(known.name):
         more = ", `state` and `states`" if known.fan_out else " and `state`"
         return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
-    upstream = sorted(path("tasks", task.name) for task in scope.names.tasks.values() if scope.upstream(task.name))
-    there = f"upstream are: {', '.join(upstream[:20]) or 'none'}"
+    upstream = [task.name for task in pace.each(scope.names.tasks.values()) if scope.upstream(task.name)]
+    there = f"upstream are: {listed(path('tasks', task) for task in upstream)}"
     if not name:
         return f"write tasks.NAME.outputs.KEY; {there}"
     if known:
         return f"tasks.{name} is not upstream of this task; {there}; add {known.name} to dependsOn"
-    meant = nearest(name, [task.name for task in scope.names.tasks.values() if scope.upstream(task.name)])
+    meant = nearest(name, upstream)
     guess = f"did you mean {path('tasks', meant)}? " if meant else ""
     return f"there is no task {name!r}; {guess}{there}"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from tradewind.model.template import TemplateSpec, TemplateUse
 from tradewind.model.value import Param
-from tradewind.plan import template
+from tradewind.plan import pace, template
+from tradewind.plan.nearest import listed
 from tradewind.plan.params import fits, needed, problem_with, problem_with_bounds
 from tradewind.plan.place import Place
 from tradewind.plan.problem import Problem
@@ -44,9 +45,10 @@ def given(
     `sampled` are samples themselves."""
     problems: list[Problem] = []
     params = declared.params
-    for name in use.params:
+    what = ""
+    for name in pace.each(use.params):
         if name not in params:
-            what = f"{place.document} declares: {', '.join(sorted(params)) or 'none'}"
+            what = what or f"{place.document} declares: {listed(params)}"
             problems.append(user.at(f"params.{name}").problem("no such param", what))
     values: dict[str, Any] = {}
     for name, param in params.items():

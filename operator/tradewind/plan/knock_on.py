@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tradewind.model.base import DNS_LABEL
 from tradewind.model.task import PODLESS, Task
+from tradewind.plan import pace
 from tradewind.plan.nearest import nearest
 from tradewind.plan.problem import Problem
 
@@ -29,11 +30,11 @@ def without(
 ) -> list[Problem]:
     """The problems with fields that could not be read, and those found in the rest, but for what follows from others."""
     names = {name for name in tasks if not re.fullmatch(DNS_LABEL, name)}
-    kept = [problem for problem in read if not _names(problem, names)] if names else [*read]
+    kept = [problem for problem in pace.each(read) if not _names(problem, names)] if names else [*read]
     if not left_out:
         return [*kept, *found]
     missed = set(_missed_images(left_out))
-    return [*kept, *(problem for problem in found if not _follows(problem, left_out, missed))]
+    return [*kept, *(problem for problem in pace.each(found) if not _follows(problem, left_out, missed))]
 
 
 def _names(problem: Problem, names: Collection[str]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from tradewind.model.task import Task
 from tradewind.plan import pace
 from tradewind.plan.graph import reach
+from tradewind.plan.nearest import listed
 from tradewind.plan.problem import Problem
 
 PAIRS = 1_000_000
@@ -49,6 +50,7 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     exits = {name for name, task in tasks.items() if task.on_exit}
     if len(exits) == len(tasks):
         yield Problem("spec.tasks", "all tasks are exit tasks", "leave out onExit of those that do the work")
+    there = ""
     for name, task in pace.each(tasks.items()):
         path = f"spec.tasks.{name}"
         if task.teardown and task.on_exit:
@@ -58,8 +60,8 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         for index, setup in enumerate(task.teardown.of if task.teardown else ()):
             where = f"{path}.teardown.of[{index}]"
             if setup not in tasks:
-                there = ", ".join(sorted(tasks)[:20])
-                yield Problem(where, f"there is no task {setup!r}", f"there are: {there}")
+                there = there or f"there are: {listed(tasks)}"
+                yield Problem(where, f"there is no task {setup!r}", there)
             elif setup in exits or tasks[setup].teardown or setup == name:
                 yield Problem(where, f"{setup} is no setup", "name a task that is neither a teardown nor an exit task")
         for index, other in enumerate(task.depends_on):

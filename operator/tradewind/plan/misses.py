@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 from tradewind.plan.celwords import evaluated
+from tradewind.plan.nearest import listed
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
+_CHAIN = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*")
 _STATES = {
     "Skipped": "was skipped",
     "Failed": "failed",
@@ -26,7 +29,8 @@ def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
         return words
     if not problem.startswith("Key not found"):
         problem = evaluated(problem)
-        inputs = ", ".join(f"{name}: {_type(value)}" for name, value in values.items() if _named(name, expression))
+        named = _named(expression)
+        inputs = ", ".join(f"{name}: {_type(value)}" for name, value in values.items() if name in named)
         return f"{problem}; inputs: {inputs}" if inputs else problem
     missing = problem.rpartition(": ")[2].strip('"')
     tasks = [*dict.fromkeys(_TASK.findall(expression))]
@@ -35,7 +39,7 @@ def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
     ):
         return words
     there = [
-        f"tasks.{task}.outputs has {', '.join(sorted(outputs)) or 'no keys'}"
+        f"tasks.{task}.outputs has {listed(outputs) if outputs else 'no keys'}"
         for task in tasks
         if isinstance(outputs := values.get(f"tasks.{task}.outputs"), Mapping)
     ]
@@ -63,8 +67,12 @@ def _null_items(expression: str, values: Mapping[str, Any]) -> str:
     return ""
 
 
-def _named(name: str, expression: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(name)}\b", expression) is not None
+def _named(expression: str) -> set[str]:
+    """The dotted names in an expression, and what they begin with."""
+    found: set[str] = set()
+    for chain in _CHAIN.findall(expression):
+        found.update(accumulate(chain.split("."), "{}.{}".format))
+    return found
 
 
 def _type(value: object) -> str:

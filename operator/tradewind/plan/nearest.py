@@ -1,30 +1,105 @@
-"""The name that somebody meant who wrote another one."""
+"""The name that somebody meant who wrote another one.
 
-import difflib
-from collections.abc import Iterable
+Comparing two names takes time that grows with the square of their length, and tenants decide how many names there are to compare: for
+each document there is a budget, and only so many names are compared with one.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from heapq import nlargest
+
+from tradewind.plan import pace
 
 ALIKE = 0.7
 """How alike two names have to be, from 0 to 1."""
-COMPARED = 2_000
-"""Names that are compared at most: comparing takes microseconds for each."""
+SEEN = 2_000
+"""Names that are looked at for one guess at most."""
+COMPARED = 50
+"""Names that are compared for one guess at most: those that begin and end most like the wrong one."""
+BUDGET = 2_000
+"""Comparisons for one document. Each takes up to 250 microseconds."""
 SHORTENED = 3
 """Characters of the beginning of a name that stand for it: `int` for `integer`."""
 LONGEST = 64
 """Characters of a name that are compared."""
+LISTED = 20
+"""Names that are listed in one message."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Comparisons that are left for a document."""
+
+    left: int = BUDGET
+
+    def take(self, comparisons: int) -> bool:
+        """Whether so many may be made; they are taken off then."""
+        if comparisons > self.left:
+            return False
+        self.left -= comparisons
+        return True
+
+
+_budget: ContextVar[Budget | None] = ContextVar("guesses", default=None)
+
+
+@contextmanager
+def budget() -> Iterator[None]:
+    """All guesses inside are about one document, and share its budget: after that there are none. Inside of another one, they share
+    that."""
+    if _budget.get():
+        yield
+        return
+    token = _budget.set(Budget())
+    try:
+        yield
+    finally:
+        _budget.reset(token)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that a word is closest to; empty when none is close. `depends_on`, `DependsOn` and `dependOn` are all close to
     `dependsOn`."""
-    names = {_plain(name): name for name in [*dict.fromkeys(known)][:COMPARED][::-1]}
+    left = _budget.get() or Budget()
+    if not left.take(1):
+        return ""
+    names = {_plain(name): name for name in pace.each([*dict.fromkeys(known)][:SEEN][::-1])}
     plain = _plain(word)
     if plain in names:
         return names[plain]
     begun = [name for name in names if len(plain) >= SHORTENED and name.startswith(plain)]
     if len(begun) == 1:
         return names[begun[0]]
-    found = difflib.get_close_matches(plain, names, 1, ALIKE)
-    return names[found[0]] if found else ""
+    candidates = _candidates(plain, names)
+    if not left.take(max(len(candidates), len(names) // COMPARED)):
+        return ""
+    found = _closest(plain, candidates)
+    return names[found] if found else ""
+
+
+def _candidates(word: str, names: Iterable[str]) -> list[str]:
+    """Those of the names that are of about the same length and begin and end most like the word."""
+
+    def ends(name: str) -> int:
+        return sum(word[at] == name[at] for at in (0, 1, 2, -1, -2, -3) if -len(short) <= at < len(short))
+
+    short = word[:SHORTENED]
+    found = [name for name in names if 2 * min(len(name), len(word)) >= ALIKE * (len(name) + len(word))]
+    return found if len(found) <= COMPARED else nlargest(COMPARED, found, key=ends)
+
+
+def _closest(word: str, names: Iterable[str]) -> str:
+    matcher = SequenceMatcher()
+    matcher.set_seq2(word)
+    best, found = ALIKE, ""
+    for name in pace.each(names):
+        matcher.set_seq1(name)
+        if matcher.quick_ratio() >= best and (ratio := matcher.ratio()) >= best and (ratio > best or not found):
+            best, found = ratio, name
+    return found
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -37,6 +112,13 @@ def choose(word: str, known: Iterable[str], there: str) -> str:
     """What to write instead of a name that is not there: the nearest one, if any, and `there`, which says what there is."""
     guess = did_you_mean(word, known)
     return f"{guess} {there}" if guess else there
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in one text, the first of them where there are many; `none` where there are none."""
+    found = sorted(pace.each(names))
+    more = f", and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return f"{', '.join(found[:LISTED])}{more}" if found else "none"
 
 
 def _plain(name: str) -> str:

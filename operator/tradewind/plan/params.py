@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -11,10 +11,11 @@ from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
 from tradewind.model.bounded import OutOfBounds, checked, params_problem
 from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
+from tradewind.plan import pace
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.expression import search
-from tradewind.plan.nearest import choose
-from tradewind.plan.problem import Problem
+from tradewind.plan.nearest import budget, choose, listed
+from tradewind.plan.problem import Problem, at_most
 
 _ARTICLE = {
     "string": "a string",
@@ -175,10 +176,8 @@ def resolve(
         given = checked(dict(given), name=root)
     except OutOfBounds as error:
         return {}, [Problem(error.path, error.problem)]
-    for name in given:
-        if name not in declared:
-            there = ", ".join(sorted(declared)) or "none"
-            problems.append(Problem(f"{root}.{name}", NO_SUCH_PARAM, choose(name, declared, f"{there_are}: {there}")))
+    with budget():
+        problems += at_most(_strangers(declared, given, root, there_are), root)
     values: dict[str, Any] = {}
     for name, param in declared.items():
         if name in given:
@@ -196,6 +195,15 @@ def resolve(
     return values, problems
 
 
+def _strangers(declared: Mapping[str, Param], given: Mapping[str, Any], root: str, there_are: str) -> Iterator[Problem]:
+    """Values of params that nobody declares."""
+    there = ""
+    for name in pace.each(given):
+        if name not in declared:
+            there = there or f"{there_are}: {listed(declared)}"
+            yield Problem(f"{root}.{name}", NO_SUCH_PARAM, choose(name, declared, there))
+
+
 def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """What a task without a pod handed on, as plain data, and what is wrong with it; that is empty when nothing is."""
     try:
@@ -210,8 +218,7 @@ def outputs_problem(declared: Mapping[str, Output], outputs: Mapping[str, Any]) 
     """What is wrong with the outputs that a task wrote; empty when nothing is."""
     for name, output in declared.items():
         if name not in outputs:
-            there = ", ".join(sorted(outputs)) or "none"
-            return f"output {name!r} is missing; the task wrote: {there}"
+            return f"output {name!r} is missing; the task wrote: {listed(outputs)}"
         if problem := problem_with(output, outputs[name], f"output {name!r}"):
             return str(problem)
     return ""

@@ -1,7 +1,11 @@
 """What is wrong with a document, for the one who wrote it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+ENOUGH = 100
+"""Problems of one kind that are looked for: nobody reads more, and each takes time to put into words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,19 @@ class Invalid(ValueError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
         super().__init__(summary(self.problems))
+
+
+def at_most(problems: Iterable[Problem], path: str) -> Iterator[Problem]:
+    """The first of the problems; where there are more, one at `path` says so, and no other is looked for."""
+    rest = iter(problems)
+    yield from islice(rest, ENOUGH)
+    if next(rest, None):
+        yield more(path)
+
+
+def more(path: str) -> Problem:
+    """What stands for problems that are not looked for any more."""
+    return Problem(path, f"more than {ENOUGH} problems of this kind", "correct those that are named first")
 
 
 def summary(problems: Sequence[Problem], limit: int = 10) -> str:

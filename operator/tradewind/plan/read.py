@@ -1,6 +1,6 @@
 """Documents from plain data: as strict as an API server, and as far as they can be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from tradewind.model.base import Model
 from tradewind.model.bounded import OutOfBounds, checked
-from tradewind.plan import wording
-from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan import nearest, pace, wording
+from tradewind.plan.problem import ENOUGH, Invalid, Problem, more
 from tradewind.plan.wording import UNKNOWN
 
 M = TypeVar("M", bound=Model)
@@ -36,6 +36,7 @@ def read(kind: type[M], data: Any, root: str = "spec") -> M:
     return found.value
 
 
+@nearest.budget()
 def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUNDS) -> Reading[M]:
     """A document without the fields that can't be read, and what is wrong with these."""
     try:
@@ -50,25 +51,27 @@ def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUN
             return Reading(value, problems, left_out)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        problems += [found for found in _problems(kind, details, root) if found.path not in left_out]
-        for steps in sorted({_bad(detail) for detail in details}, key=len, reverse=True):
-            if not steps:
-                return Reading(None, problems, left_out)
-            data = _without(data, steps)
-            left_out.append(_path(root, steps))
+        known = {*left_out}
+        problems += [found for found in _problems(kind, details, root) if found.path not in known]
+        bad = sorted({_bad(detail) for detail in pace.each(details)}, key=len, reverse=True)
+        left_out += [_path(root, steps) for steps in bad if steps]
+        if () in bad:
+            return Reading(None, problems, left_out)
+        data = _without(data, bad)
     return Reading(None, problems, left_out)
 
 
 def _problems(kind: Any, details: Sequence[Any], root: str) -> list[Problem]:
     """One for each field, in the order in which they were found."""
     found: dict[str, Problem] = {}
-    for detail in details:
+    for detail in pace.each(details[:ENOUGH]):
         problem = _problem(kind, detail, root)
         if (before := found.get(problem.path)) and detail["loc"][-1] in ("int", "str"):
             problem = replace(before, what=f"{wording.described(detail['input'])}, not text or a number", instead="")
         found[problem.path] = problem
     meant = {problem.path.rpartition(".")[0] + "." + name for problem in found.values() if (name := _meant(problem))}
-    return [problem for problem in found.values() if problem.what != "required" or problem.path not in meant]
+    told = [problem for problem in found.values() if problem.what != "required" or problem.path not in meant]
+    return told if len(details) <= ENOUGH else [*told, more(root)]
 
 
 def _meant(problem: Problem) -> str:
@@ -107,10 +110,15 @@ def _path(root: str, steps: Sequence[str | int]) -> str:
     return path.removeprefix(".")
 
 
-def _without(data: Any, steps: Sequence[str | int]) -> Any:
-    """The data without a field, itself unchanged."""
-    if not isinstance(data, dict) or steps[0] not in data:
+def _without(data: Any, bad: Iterable[Sequence[str | int]]) -> Any:
+    """The data without some fields, itself unchanged."""
+    if not isinstance(data, dict):
         return data
-    if len(steps) == 1:
-        return {key: value for key, value in data.items() if key != steps[0]}
-    return {**data, steps[0]: _without(data[steps[0]], steps[1:])}
+    below: dict[str | int, list[Sequence[str | int]]] = {}
+    for first, *rest in bad:
+        below.setdefault(first, []).append(rest)
+    return {
+        key: _without(value, below[key]) if key in below else value
+        for key, value in data.items()
+        if [] not in below.get(key, ())
+    }

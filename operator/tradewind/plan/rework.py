@@ -10,6 +10,7 @@ from tradewind.plan.board import Board
 from tradewind.plan.decision import RunFacts
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import reach
+from tradewind.plan.nearest import listed
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.state import BAD, FINAL, State
 
@@ -60,7 +61,7 @@ def _wrong(board: Board, edit: Edit, path: str) -> Iterator[Problem]:
     for where, key in _named(edit, path):
         task, item = parse_key(key)
         if task not in board.states:
-            there = there or ", ".join(sorted(board.states)[:20])
+            there = there or listed(board.states)
             yield Problem(where, f"there is no task {task!r}", f"there are: {there}")
         elif item is not None and key not in board.units:
             count = len(board.members(task)) if task in board.groups else 0
@@ -182,10 +183,11 @@ def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
     """Tasks named by `reuse` that there are none of."""
     if reuse.rerun and reuse.only:
         yield Problem("spec.reuse.only", "rerun and only exclude each other", "write one of them")
+    there = ""
     for field in ("rerun", "only"):
         for index, task in enumerate(getattr(reuse, field)):
             if task not in definition.tasks:
-                there = ", ".join(sorted(definition.tasks)[:20])
+                there = there or listed(definition.tasks)
                 yield Problem(f"spec.reuse.{field}[{index}]", f"there is no task {task!r}", f"there are: {there}")
 
 

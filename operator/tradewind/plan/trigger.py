@@ -9,12 +9,13 @@ from typing import Any
 
 from tradewind.model.trigger import SOURCES, TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import assets, cel, completed, event, objects, sensor, template
+from tradewind.plan import assets, cel, completed, event, objects, pace, sensor, template
 from tradewind.plan.calendar import Calendar
 from tradewind.plan.cel import ExpressionError, Variables
 from tradewind.plan.decision import dated
 from tradewind.plan.expression import DATED
 from tradewind.plan.inputs import unfit
+from tradewind.plan.nearest import listed
 from tradewind.plan.params import needed
 from tradewind.plan.problem import Invalid, Problem
 
@@ -163,10 +164,11 @@ def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
 def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator[Problem]:
     if declared is None:
         return
-    there = ", ".join(sorted(declared)) or "none"
-    for name, value in spec.params.items():
+    there = ""
+    for name, value in pace.each(spec.params.items()):
         if name not in declared:
-            yield Problem(f"spec.params.{name}", "no such param", f"DAG {spec.dag} declares: {there}")
+            there = there or f"DAG {spec.dag} declares: {listed(declared)}"
+            yield Problem(f"spec.params.{name}", "no such param", there)
         elif wrong := unfit(declared[name], value):
             yield Problem(f"spec.params.{name}", wrong.what, wrong.instead)
     for name, param in declared.items():
