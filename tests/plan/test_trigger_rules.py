@@ -184,12 +184,25 @@ def test_a_rule_in_cel_that_is_false_for_a_failure_is_no_skip(
 
 def test_any_of_many_failures_is_found_to_be_the_reason() -> None:
     names = tuple(f"t{at}" for at in range(40))
-    rule = " && ".join([f"Succeeded({name})" for name in names[:-1]] + ["Failed(t39)"])
+    rule = "Succeeded(t0) && " + " && ".join(f"Failed({name})" for name in names[1:])
     assert celrule.decide(rule, names, dict.fromkeys(names, F)) is Verdict.UPSTREAM_FAILED
     assert (
         celrule.decide(" && ".join(f"Skipped({name})" for name in names), names, dict.fromkeys(names, F))
         is Verdict.SKIP
     )
+
+
+def test_a_rule_is_evaluated_a_few_times_however_many_have_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = tuple(f"t{number}" for number in range(128))
+    evaluations, pauses, run = [], [], celrule.cel.run
+    monkeypatch.setattr(celrule.cel, "run", lambda *given: evaluations.append(given) or run(*given))
+    monkeypatch.setattr(celrule.pace, "pause", lambda: pauses.append(1))
+    for bad in (3, 4, 5, 128):
+        states = {name: F if index < bad else State.SUCCEEDED for index, name in enumerate(names)}
+        assert celrule.decide("Skipped(t0) && Skipped(t127)", names, states) is Verdict.SKIP
+        assert len(evaluations) <= 18 and len(pauses) >= len(evaluations) - 1
+        evaluations.clear()
+        pauses.clear()
 
 
 def test_a_run_in_which_nothing_ran_for_a_failure_is_failed() -> None:

@@ -37,6 +37,8 @@ class Beginning:
 
     status: runstatus.Status
     cancel: Sequence[Run] = ()
+    again: bool = False
+    """Whether there is more to be done at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,10 @@ class Beginner:
             view.admitted = False
             return Beginning(runstatus.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
-        calls = await self._calls.pinned(run, definition, revision, pins)
+        calls = await self._calls.pinned(run, definition, revision, pins, lambda: view.run is run)
+        if calls is None:
+            words = "the DAGs that it calls are being bound to their revisions"
+            return Beginning(runstatus.queued(run, "Binding", words, self._clock()), again=True)
         total, began = len(definition.tasks), self._clock()
         return Beginning(runstatus.begun(run, revision, params, total, began, taken, outputs, calls))
 
@@ -176,6 +181,10 @@ class Beginner:
         within = await asking(self._client, run.namespace, definition)
         facts = replace(run.facts, params=params)
         return taken_over(board, definition, reuse, facts, within), other.status.get("outputs") or {}
+
+    def run_gone(self, uid: str) -> None:
+        """A run is gone."""
+        self._calls.forget(uid)
 
     def forget(self, namespace: str, dag: str) -> None:
         """A DAG has no runs under way any more."""

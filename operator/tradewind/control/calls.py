@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import orjson
 
@@ -16,6 +17,7 @@ from tradewind.control.view import View
 from tradewind.kube.client import Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.plan import pace
 from tradewind.plan.attempt import parse_key
 from tradewind.plan.board import Board
 from tradewind.plan.decision import Start
@@ -28,6 +30,16 @@ MOST = 200
 """DAGs that are pinned for one run. What calls more of them has the others as they are when their runs begin."""
 Pins = Mapping[str, str]
 """Names of revisions by DAG."""
+
+
+@dataclass(slots=True)
+class _Pinning:
+    """How far it has come with a run."""
+
+    found: dict[str, str]
+    todo: deque[str]
+    itself: bool = False
+    """Whether the run's own DAG is called."""
 
 
 def pins_of(run: Run) -> Pins:
@@ -43,6 +55,7 @@ class Calls:
         self, fresh: Fresh, revisions: Revisions, templates: Templates, known: Callable[[str], View | None]
     ) -> None:
         self._fresh, self._revisions, self._templates, self._known = fresh, revisions, templates, known
+        self._under_way: dict[str, _Pinning] = {}
 
     async def of_caller(self, run: Run) -> Pins:
         """What the run is pinned to that this one is a part of; nothing for one that only says it is a part of it: with the pins it would
@@ -64,16 +77,24 @@ class Calls:
             return None
         return found if found.uid == caller.uid else None
 
-    async def pinned(self, run: Run, definition: Definition, revision: Revision, pins: Pins) -> Pins:
+    async def pinned(
+        self, run: Run, definition: Definition, revision: Revision, pins: Pins, wanted: Callable[[], bool]
+    ) -> Pins | None:
         """What a run is pinned to that begins with a revision; `pins` are those of its caller. A DAG that is not there, or that is
-        invalid, has nothing to pin: its run waits for it, or fails, as it is then."""
-        todo = deque(_called(definition))
-        if not todo or pins:
-            return pins if todo else {}
-        found, itself = {run.dag: revision.name}, False
+        invalid, has nothing to pin: its run waits for it, or fails, as it is then. None where it is not done yet, since its time was over,
+        or the run is not `wanted` as it was: what was found is kept for the next pass."""
+        first = _called(definition)
+        if not first or pins:
+            return pins if first else {}
+        under_way = self._under_way.get(run.uid)
+        if under_way is None or under_way.found[run.dag] != revision.name:
+            under_way = self._under_way[run.uid] = _Pinning({run.dag: revision.name}, deque(first))
+        found, todo = under_way.found, under_way.todo
         while todo and len(found) <= MOST:
+            if pace.spent() or not wanted():
+                return None
             name = todo.popleft()
-            itself = itself or name == run.dag
+            under_way.itself = under_way.itself or name == run.dag
             if name in found:
                 continue
             try:
@@ -83,7 +104,12 @@ class Calls:
                 continue
             found[name] = pin.name
             todo += _called(called)
-        return found if itself else {name: bound for name, bound in found.items() if name != run.dag}
+        self.forget(run.uid)
+        return found if under_way.itself else {name: bound for name, bound in found.items() if name != run.dag}
+
+    def forget(self, uid: str) -> None:
+        """A run has begun, or is gone."""
+        self._under_way.pop(uid, None)
 
     async def _bound(self, namespace: str, name: str, dag: Object) -> tuple[Definition, Revision]:
         spec, source = dag["spec"], None

@@ -20,8 +20,9 @@ from tradewind.kube.resources import REVISIONS
 from tradewind.plan.define import define
 from tradewind.plan.definition import Definition
 
-CACHED = 256
-"""Definitions in memory. Runs of the same revision share one."""
+CACHED, CACHED_BYTES = 256, 4 * 2**20
+"""Definitions in memory, and how long their specs may be together: in memory they take some fifteen times as much. Runs of the same
+revision share one."""
 NUMBERED, OF_DAG = 4_096, 64
 """DAGs whose latest numbers are in memory, and how many of each: what is known need not be asked for when a run begins."""
 PAGE = 50
@@ -94,7 +95,9 @@ class Revisions:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._definitions: OrderedDict[Key, Definition] = OrderedDict()
+        self._definitions: OrderedDict[Key, tuple[Definition, int]] = OrderedDict()
+        self._bytes = 0
+        """Of their specs."""
         self._numbers: OrderedDict[Key, OrderedDict[str, int]] = OrderedDict()
         """Of each DAG, by name."""
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
@@ -104,7 +107,7 @@ class Revisions:
     ) -> Revision:
         """As `record`, for a run that begins with it."""
         revision = await self.record(namespace, dag, spec, source=source, cause=cause)
-        _keep(self._definitions, (namespace, revision.name), definition, CACHED)
+        self._remember((namespace, revision.name), definition, spec)
         return revision
 
     async def record(self, namespace: str, dag: str, spec: Any, *, source: Any = None, cause: str = "") -> Revision:
@@ -129,17 +132,30 @@ class Revisions:
 
     async def load(self, namespace: str, name: str) -> Definition:
         """The definition that a run is bound to. Raises NotFound when someone deleted the revision."""
-        if definition := self._definitions.get((namespace, name)):
+        if known := self._definitions.get((namespace, name)):
             self._definitions.move_to_end((namespace, name))
-            return definition
+            return known[0]
         found = await self._client.get(REVISIONS, namespace, name)
         definition = define(found["data"]["spec"])
-        _keep(self._definitions, (namespace, name), definition, CACHED)
+        self._remember((namespace, name), definition, found["data"]["spec"])
         return definition
+
+    def _remember(self, key: Key, definition: Definition, spec: Any) -> None:
+        """Keeps a definition in memory, for which those go that were not used for longest."""
+        if key in self._definitions:
+            self._definitions.move_to_end(key)
+            return
+        size = len(orjson.dumps(spec))
+        self._definitions[key] = (definition, size)
+        self._bytes += size
+        while len(self._definitions) > CACHED or (self._bytes > CACHED_BYTES and len(self._definitions) > 1):
+            _, (_, gone) = self._definitions.popitem(last=False)
+            self._bytes -= gone
 
     def at_hand(self, namespace: str, dag: str, spec: Any) -> Definition | None:
         """The definition of a spec that uses no templates, if it is in memory."""
-        return self._definitions.get((namespace, revision_name(dag, spec)))
+        known = self._definitions.get((namespace, revision_name(dag, spec)))
+        return known[0] if known else None
 
     async def named(self, namespace: str, dag: str, name: str) -> Revision:
         """A revision of a DAG by its name. Raises NotFound."""

@@ -285,7 +285,10 @@ class RunReconciler:
             step = await self._beginner.begin(view, lambda: (self.views[uid] for uid in peers))
             for other in step.cancel if view.run is run else ():
                 await cancel(self._client, other)
-            await self._save(view, run, step.status)
+            if view.run is run:
+                await self._save(view, run, step.status)
+            if step.again:
+                self.wake(run.uid)
         finally:
             view.admitted = False
             # What is known a moment later is written together with what follows.
@@ -416,6 +419,7 @@ class RunReconciler:
             self.pods.forget_over(uid)
         self.podless.forget(uid)
         self.book.forget(uid)
+        self._beginner.run_gone(uid)
         if view is not None:
             key = (view.run.namespace, view.run.dag)
             self._of_dag[key].discard(uid)

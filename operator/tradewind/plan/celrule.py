@@ -6,7 +6,7 @@ A rule that is false because of a failure is not a condition that was not met: i
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, combinations
 
-from tradewind.plan import cel
+from tradewind.plan import cel, pace
 from tradewind.plan.cel import ExpressionError
 from tradewind.plan.celtree import Call, Const, nodes
 from tradewind.plan.program import Program
@@ -14,8 +14,8 @@ from tradewind.plan.rule import Decision, Verdict
 from tradewind.plan.spelling import cel_name, is_word, path, plain
 from tradewind.plan.state import BAD, State
 
-FEW = 7
-"""Failed dependencies of which every choice is looked at; of more, each, all but each, and all."""
+FEW, SOME = 4, 16
+"""Failed dependencies of which every choice is looked at; of more all, and each of the first: each look evaluates the rule once more."""
 
 
 def trigger(rule: str, dependencies: Sequence[str]) -> Program:
@@ -52,10 +52,10 @@ def decide(
         cel.run(program, states)  # Raises what is wrong with it.
     if holds is not False:
         return Verdict.RUN if holds else None
-    bad = {_variable(name) for name, state in ended.items() if state in BAD and not allowed(name)}
-    failed = [name for name in program.names if name in bad]
+    bad = [_variable(name) for name in dependencies if ended.get(name) in BAD and not allowed(name)]
+    failed = [name for name in bad if name in program.names]
     open_ = False
-    for choice in _choices(failed):
+    for choice in pace.each(_choices(failed)):
         other = _holds(program, {**states, **dict.fromkeys(choice, str(State.SUCCEEDED))})
         if other:
             return Verdict.UPSTREAM_FAILED
@@ -81,5 +81,6 @@ def _holds(program: Program, states: Mapping[str, str]) -> bool | None:
 
 def _choices(failed: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Which of the failed dependencies might have succeeded instead."""
-    sizes = range(1, len(failed) + 1) if len(failed) <= FEW else sorted({1, len(failed) - 1, len(failed)})
-    return chain.from_iterable(combinations(failed, size) for size in sizes)
+    if len(failed) <= FEW:
+        return chain.from_iterable(combinations(failed, size) for size in range(1, len(failed) + 1))
+    return chain([tuple(failed)], combinations(failed[:SOME], 1))
