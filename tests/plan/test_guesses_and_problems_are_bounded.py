@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from tradewind.model.base import MAX_DEPENDENCIES
 from tradewind.model.value import Param
-from tradewind.plan import nearest, pace
+from tradewind.plan import budget, nearest, pace
+from tradewind.plan.budget import COMPARISONS
 from tradewind.plan.define import define
 from tradewind.plan.misses import missing
-from tradewind.plan.nearest import BUDGET, COMPARED, listed
+from tradewind.plan.nearest import COMPARED, listed
 from tradewind.plan.params import resolve
 from tradewind.plan.problem import ENOUGH, Invalid, Problem, at_most
 from tradewind.plan.read import ROUNDS
@@ -83,7 +84,7 @@ def far(names: int, tasks: int, expressions: int) -> dict[str, Any]:
 
 def test_a_document_has_a_budget_of_guesses(counting: Counting) -> None:
     problems = done(lambda: define(far(300, 3, 32)), counting)
-    assert len(problems) == 3 * 32 and 0 < counting.comparisons <= BUDGET
+    assert len(problems) == 3 * 32 and 0 < counting.comparisons <= COMPARISONS
     assert counting.longest == 1, "others go on between two comparisons"
 
 
@@ -91,7 +92,7 @@ def test_dependencies_on_nothing_share_the_budget(counting: Counting) -> None:
     tasks: dict[str, Any] = {word(): {"compute": {"a": "1"}} for _ in range(300)}
     tasks["z"] = {"compute": {"a": "1"}, "dependsOn": [word() for _ in range(MAX_DEPENDENCIES)]}
     problems = done(lambda: define({"tasks": tasks}), counting)
-    assert 0 < counting.comparisons <= BUDGET and counting.longest == 1
+    assert 0 < counting.comparisons <= COMPARISONS and counting.longest == 1
     assert [problem.path for problem in problems][:2] == ["spec.tasks.z.dependsOn[0]", "spec.tasks.z.dependsOn[1]"]
     assert len(problems) == ENOUGH + 1 and str(problems[-1]).startswith(f"spec: more than {ENOUGH} problems")
 
@@ -101,7 +102,7 @@ def test_params_that_nobody_declares_share_the_budget(counting: Counting) -> Non
     problems = []
     with pace.at(counting):
         problems += resolve(declared, {word(): 1 for _ in range(500)})[1]
-    assert 0 < counting.comparisons <= BUDGET and counting.longest == 1
+    assert 0 < counting.comparisons <= COMPARISONS and counting.longest == 1
     assert len(problems) == ENOUGH + 1 and all(len(str(problem)) < 3_000 for problem in problems)
 
 
@@ -115,10 +116,10 @@ def test_one_guess_compares_few_names_and_finds_the_one_that_is_meant(counting: 
 
 
 def test_a_guess_after_the_budget_is_spent_is_none() -> None:
-    with nearest.budget():
-        guesses = [nearest.nearest("loda", [f"load{letter}" for letter in "abcdefghij"]) for _ in range(BUDGET)]
+    with budget.document():
+        guesses = [nearest.nearest("loda", [f"load{letter}" for letter in "abcdefghij"]) for _ in range(COMPARISONS)]
         assert guesses[0] and not guesses[-1]
-        with nearest.budget():
+        with budget.document():
             assert not nearest.nearest("loda", ["load"])
     assert nearest.nearest("loda", ["load"]) == "load"
 

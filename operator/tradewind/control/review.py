@@ -17,7 +17,7 @@ from tradewind.model.run import DAGRunSpec
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
-from tradewind.plan import constants, container_values, nearest, pace, podfields, uninterpolated
+from tradewind.plan import budget, constants, container_values, pace, podfields, uninterpolated
 from tradewind.plan.backfill import review as review_backfill
 from tradewind.plan.backfill import source
 from tradewind.plan.check import expressions as check_expressions
@@ -68,7 +68,7 @@ def sound(rendering: Rendering) -> Definition:
     """A DAG that is rendered from templates, or uses none. Raises Invalid with everything that is wrong with it, as far as that can be
     told without an API server."""
     ready(rendering)
-    with nearest.budget():
+    with budget.document():
         seen = examined(rendering)
         more = more_problems(seen.definition, rendering, seen.problems) if seen.definition else ()
     problems = [*seen.problems, *more]

@@ -188,13 +188,13 @@ def _contains(_: Call, args: list[Size]) -> Counted:
 
 def _matches(node: Call, args: list[Size]) -> Counted:
     pattern = node.args[-1].value if isinstance(node.args[-1], Const) else None
-    compiling = _REGEX if not isinstance(pattern, str) else _compiling(pattern)
-    return compiling + args[0].length * _MATCHED, 0.0, NUMBER
+    price = _REGEX if not isinstance(pattern, str) else compiling(pattern)
+    return price + args[0].length * _MATCHED, 0.0, NUMBER
 
 
-def _compiling(pattern: str) -> float:
+def compiling(pattern: str) -> float:
     """Microseconds of compiling a regular expression, which the engine does for each text. Its size is that of what is repeated; a class
-    of Unicode is as large as a thousand letters."""
+    of Unicode is as large as a thousand letters, and each other character of a class may be a range of its own."""
     counts = [(head, min(int(count), 1_000)) for head, count in _COUNTS.findall(pattern)]
     repeated = max([count for head, count in counts if head != ")"], default=1)
     for head, count in counts:
@@ -202,7 +202,8 @@ def _compiling(pattern: str) -> float:
     large = pattern.count("\\p") + pattern.count("\\P")
     if "(?i" in pattern and (not pattern.isascii() or "[^" in pattern or "\\W" in pattern):
         large += 1
-    return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + 1_500.0 * large * repeated
+    wide = sum(not letter.isascii() for letter in pattern) + pattern.count("\\x{")
+    return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + (1_500.0 * large + 2.0 * wide) * repeated
 
 
 def _compared(_: Call, args: list[Size]) -> Counted:

@@ -3,13 +3,16 @@
 import json
 import re
 
-from tradewind.plan import cel, places
+from tradewind.plan import budget, cel, pace, places
 from tradewind.plan.celtree import Call, Const, nodes
 from tradewind.plan.definition import Definition
 from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.literal import OPEN
 from tradewind.plan.program import Program
+from tradewind.plan.regex import TOO_DEAR, regex_fault
 
+TRIED = 200.0
+"""Microseconds of trying what is no regular expression."""
 _SUSPECT = re.compile(r"matches|[/%]|duration|timestamp")
 
 
@@ -26,7 +29,7 @@ def check(program: Program) -> None:
     """Raises ExpressionError for an expression that has something of this kind."""
     if not _SUSPECT.search(program.expression):
         return
-    for node in nodes(program.tree.root):
+    for node in pace.each(nodes(program.tree.root)):
         if isinstance(node, Call) and (words := _wrong(node)):
             raise ExpressionError(program.expression, words)
 
@@ -41,7 +44,9 @@ def _wrong(call: Call) -> str:
         return ""
     quoted = json.dumps(last.value)
     match call.function:
-        case "matches" if words := _fault(f"''.matches({quoted})"):
+        case "matches" if words := regex_fault(last.value):
+            if words == TOO_DEAR:
+                return words
             return f"{last.value[:80]!r} is not a regular expression that can be used: {words}"
         case "duration" | "tradewind_duration" if _fault(f"duration({quoted})"):
             return f"{last.value[:80]!r} is not a duration; write one such as 90s, 1h30m or 2d"
@@ -52,7 +57,9 @@ def _wrong(call: Call) -> str:
 
 
 def _fault(expression: str) -> str:
-    """Why an expression without variables can't be evaluated; empty where it can."""
+    """Why an expression without variables can't be evaluated; empty where it can, or the document's budget is used up."""
+    if not budget.current().attempt(expression, TRIED):
+        return ""
     try:
         cel.run(cel.compiled(expression, (), str), {})
     except ExpressionError as error:

@@ -7,7 +7,7 @@ from typing import Any
 from tradewind.model.base import MAX_TASKS
 from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task, merged
-from tradewind.plan import artifacts, check, knock_on, lifecycle, nearest, pace
+from tradewind.plan import artifacts, budget, check, knock_on, lifecycle, pace
 from tradewind.plan.definition import Definition
 from tradewind.plan.graph import Cycle, Graph, graph
 from tradewind.plan.place import Place
@@ -74,7 +74,7 @@ class Examined:
 
 def examined(rendering: Rendering, fragment: bool = False) -> Examined:
     """Everything that is wrong with a DAG, and what there is of it."""
-    with nearest.budget():
+    with budget.document():
         definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
     real = [p for p in problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
     return Examined(definition, [rendering.told(problem) for problem in real], not problems)

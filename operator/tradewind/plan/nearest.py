@@ -4,14 +4,11 @@ Comparing two names takes time that grows with the square of their length, and t
 each document there is a budget, and only so many names are compared with one.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from heapq import nlargest
 
-from tradewind.plan import pace
+from tradewind.plan import budget, pace
 
 ALIKE = 0.7
 """How alike two names have to be, from 0 to 1."""
@@ -19,8 +16,6 @@ SEEN = 2_000
 """Names that are looked at for one guess at most."""
 COMPARED = 50
 """Names that are compared for one guess at most: those that begin and end most like the wrong one."""
-BUDGET = 2_000
-"""Comparisons for one document. Each takes up to 250 microseconds."""
 SHORTENED = 3
 """Characters of the beginning of a name that stand for it: `int` for `integer`."""
 LONGEST = 64
@@ -29,42 +24,11 @@ LISTED = 20
 """Names that are listed in one message."""
 
 
-@dataclass(slots=True)
-class Budget:
-    """Comparisons that are left for a document."""
-
-    left: int = BUDGET
-
-    def take(self, comparisons: int) -> bool:
-        """Whether so many may be made; they are taken off then."""
-        if comparisons > self.left:
-            return False
-        self.left -= comparisons
-        return True
-
-
-_budget: ContextVar[Budget | None] = ContextVar("guesses", default=None)
-
-
-@contextmanager
-def budget() -> Iterator[None]:
-    """All guesses inside are about one document, and share its budget: after that there are none. Inside of another one, they share
-    that."""
-    if _budget.get():
-        yield
-        return
-    token = _budget.set(Budget())
-    try:
-        yield
-    finally:
-        _budget.reset(token)
-
-
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that a word is closest to; empty when none is close. `depends_on`, `DependsOn` and `dependOn` are all close to
     `dependsOn`."""
-    left = _budget.get() or Budget()
-    if not left.take(1):
+    left = budget.current()
+    if not left.compare(1):
         return ""
     names = {_plain(name): name for name in pace.each([*dict.fromkeys(known)][:SEEN][::-1])}
     plain = _plain(word)
@@ -74,7 +38,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if len(begun) == 1:
         return names[begun[0]]
     candidates = _candidates(plain, names)
-    if not left.take(max(len(candidates), len(names) // COMPARED)):
+    if not left.compare(max(len(candidates), len(names) // COMPARED)):
         return ""
     found = _closest(plain, candidates)
     return names[found] if found else ""

@@ -11,11 +11,11 @@ from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
 from tradewind.model.bounded import OutOfBounds, checked, params_problem
 from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
-from tradewind.plan import pace
-from tradewind.plan.cel import ExpressionError
+from tradewind.plan import budget, pace
 from tradewind.plan.expression import search
-from tradewind.plan.nearest import budget, choose, listed
+from tradewind.plan.nearest import choose, listed
 from tradewind.plan.problem import Problem, at_most
+from tradewind.plan.regex import TOO_DEAR, regex_fault
 
 _ARTICLE = {
     "string": "a string",
@@ -146,10 +146,8 @@ def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
         return Problem(f"{path}.min", f"{_shown(low)} is above max", "swap them")
     if declared.pattern and kind != "string":
         return Problem(f"{path}.pattern", f"a pattern is for strings, this is {_ARTICLE[kind]}", "remove it")
-    try:
-        search(declared.pattern, "")
-    except ExpressionError as error:
-        return Problem(f"{path}.pattern", error.problem, "write a regular expression (RE2)")
+    if declared.pattern and (words := regex_fault(declared.pattern)):
+        return Problem(f"{path}.pattern", words, "" if words == TOO_DEAR else "write a regular expression (RE2)")
     bare = declared.model_copy(update={"enum": [], "min": None, "max": None, "pattern": ""})
     for index, value in enumerate(declared.enum):
         if problem := problem_with(bare, value, f"{path}.enum[{index}]"):
@@ -176,7 +174,7 @@ def resolve(
         given = checked(dict(given), name=root)
     except OutOfBounds as error:
         return {}, [Problem(error.path, error.problem)]
-    with budget():
+    with budget.document():
         problems += at_most(_strangers(declared, given, root, there_are), root)
     values: dict[str, Any] = {}
     for name, param in declared.items():

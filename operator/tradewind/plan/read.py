@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tradewind.model.base import Model
 from tradewind.model.bounded import OutOfBounds, checked
-from tradewind.plan import nearest, pace, wording
+from tradewind.plan import budget, pace, wording
 from tradewind.plan.problem import ENOUGH, Invalid, Problem, more
 from tradewind.plan.wording import UNKNOWN
 
@@ -36,7 +36,7 @@ def read(kind: type[M], data: Any, root: str = "spec") -> M:
     return found.value
 
 
-@nearest.budget()
+@budget.document()
 def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUNDS) -> Reading[M]:
     """A document without the fields that can't be read, and what is wrong with these."""
     try:
