@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from tradewind.control.judge import bounded
 from tradewind.control.places import Busy, Places
-from tradewind.control.workers import WorkerDied, Workers
+from tradewind.control.workers import TooMuch, WorkerDied, Workers
 from tradewind.plan.problem import Invalid
 
 
@@ -52,6 +52,38 @@ async def test_a_process_that_dies_is_told_and_replaced(workers: Workers) -> Non
     with pytest.raises((MemoryError, WorkerDied)):
         await workers.call("a", bytes, 2**31)
     assert await workers.call("a", max, [1, 2]) == 2
+
+
+ENDLESS = range(10**18)
+
+
+async def test_what_computes_too_long_is_ended_and_said() -> None:
+    async with Workers(1, seconds=0.2).running() as workers:
+        before = await workers.call("a", os.getpid)
+        with pytest.raises(TooMuch, match=r"more than 0\.2 s of computing"):
+            await workers.call("a", sum, ENDLESS)
+        assert await workers.call("b", os.getpid) != before
+
+
+async def test_what_is_larger_may_compute_for_longer() -> None:
+    two_mib = 1 << (8 * 2 * 2**20)
+    async with Workers(1, seconds=0.1).running() as workers:
+        with pytest.raises(TooMuch, match=r"more than 0\.3 s of computing"):
+            await workers.call("a", sum, ENDLESS, two_mib)
+
+
+async def test_one_namespace_leaves_a_process_to_others() -> None:
+    """Each call of the first takes for ever."""
+    async with Workers(2, seconds=3_600).running() as workers:
+        loud = [asyncio.create_task(workers.call("loud", sum, ENDLESS)) for _ in range(4)]
+        for _ in loud:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            assert [await workers.call("quiet", max, [at, 7]) for at in range(3)] == [7] * 3
+        assert not any(task.done() for task in loud)
+        for task in loud:
+            task.cancel()
+        await asyncio.gather(*loud, return_exceptions=True)
 
 
 async def test_keys_take_turns_however_much_one_asks_for() -> None:

@@ -16,7 +16,7 @@ from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan import completed
 from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Problem, summary
+from tradewind.plan.problem import Invalid, Problem, summary
 
 T = TypeVar("T")
 Body = Mapping[str, Any]
@@ -95,7 +95,7 @@ class Asks(Protocol):
         """A DAG judged with the templates that it uses, and `of` its definition. Raises ApiError."""
 
     async def work(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function gives that takes longer the larger the request is."""
+        """What a function gives that takes longer the larger the request is. Raises Invalid for what is too much to check."""
         return await asyncio.to_thread(function, *arguments)
 
     async def not_allowed(self, namespace: str, claims: Mapping[str, str]) -> Sequence[Problem]:
@@ -253,7 +253,10 @@ async def admit(request: Request, asks: Asks, reviewers: Mapping[str, Reviewer] 
         return Verdict()
     if request.old is not None and request.spec == (request.old.get("spec") or {}):
         return Verdict()
-    return await reviewer(request, asks)
+    try:
+        return await reviewer(request, asks)
+    except Invalid as error:
+        return Verdict(error.problems)
 
 
 def answer(request: Request, verdict: Verdict) -> dict[str, Any]:

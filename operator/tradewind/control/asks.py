@@ -10,7 +10,7 @@ from tradewind.control.admission import Asks, Body, KnownDAG, Request, Verdict
 from tradewind.control.dagfacts import allowed_from
 from tradewind.control.judge import Judged, judge, params
 from tradewind.control.launch import Held, forbidden
-from tradewind.control.workers import Workers
+from tradewind.control.workers import TooMuch, Workers
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from tradewind.kube.resources import CLUSTER_POOLS, DAGS, NAMESPACES, PODS, TEMPLATES
@@ -63,14 +63,17 @@ class ClusterAsks(Asks):
         """A DAG judged with the templates that it uses, read only if it uses some. Raises ApiError, Busy and WorkerDied."""
         templates: dict[Ref, Any] = {}
         while True:
-            judged = await self._work(namespace, judge, spec, templates, of)
+            try:
+                judged = await self._work(namespace, judge, spec, templates, of)
+            except Unfit as error:
+                return Judged(error.problems)
             if not judged.asked:
                 return judged
             for ref in judged.asked:
                 templates[ref] = await self._template(ref, namespace)
 
     async def work(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function gives: of a large request beside this process. Raises Busy and WorkerDied."""
+        """What a function gives: of a large request beside this process. Raises Invalid, Busy and WorkerDied."""
         if request.size > LIGHT:
             return await self._work(request.namespace, function, *arguments)
         return await asyncio.to_thread(function, *arguments)
@@ -78,7 +81,11 @@ class ClusterAsks(Asks):
     async def _work(self, namespace: str, function: Callable[..., T], *arguments: Any) -> T:
         if self._workers is None:
             return await asyncio.to_thread(function, *arguments)
-        return await self._workers.call(namespace, function, *arguments)
+        try:
+            return await self._workers.call(namespace, function, *arguments)
+        except TooMuch as error:
+            what = f"too much to check: it takes {error}"
+            raise Unfit([Problem("spec", what, "use fewer and shorter expressions, and compute in tasks")]) from None
 
     async def _template(self, ref: Ref, namespace: str) -> Any:
         try:
