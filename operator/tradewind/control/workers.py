@@ -52,7 +52,7 @@ class Workers:
             try:
                 done, result = await _asked(process, asked, seconds)
             except BaseException:
-                _kill(process)
+                await _kill(process)
                 with contextlib.suppress(OSError):  # Else the next call tries, and says so.
                     self._idle.append(await _started())
                 raise
@@ -69,9 +69,7 @@ class Workers:
         try:
             yield self
         finally:
-            for process in self._idle:
-                _kill(process)
-            await asyncio.gather(*(process.wait() for process in self._idle))
+            await asyncio.gather(*map(_kill, self._idle))
 
 
 async def _started() -> Process:
@@ -92,9 +90,10 @@ async def _asked(process: Process, asked: bytes, seconds: float) -> tuple[bool, 
         raise WorkerDied(f"a process that was at work has died: exit code {code}") from error
 
 
-def _kill(process: Process) -> None:
+async def _kill(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
+    await process.wait()
 
 
 def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
