@@ -13,6 +13,7 @@ import pytest
 import yaml
 from cryptography import x509
 from kubernetes import client
+from tradewind.cli.operator import command
 from tradewind.control import accounts
 from tradewind.control.admission import NAMES, REVIEWERS
 from tradewind.control.webhook import REVIEWS
@@ -170,6 +171,8 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
         ({"webhook": {"failurePolicy": "Warn"}}, "failurePolicy"),
         ({"policies": {"enabled": "perhaps"}}, "enabled"),
         ({"http": {"readSecrets": True, "readSecretsIn": ["shop"]}}, "exclude each other"),
+        ({"http": {"proxy": "http://ada:s3cret@proxy.example.com"}}, "pattern"),
+        ({"http": {"proxy": "http://proxy.example.com", "proxySecret": "proxy"}}, "exclude each other"),
         ({"tls": {"minVersion": "1.1"}}, "minVersion"),
         ({"webhook": {"enabled": True, "existingSecret": "ours"}}, "existingSecret needs webhook.caBundle"),
         ({"events": {"secrets": [{"namespace": "shop"}]}}, "names"),
@@ -181,6 +184,15 @@ def test_the_crds_are_those_of_the_models_and_are_kept() -> None:
 def test_values_that_the_chart_does_not_know_are_refused(values: dict[str, Any], words: str) -> None:
     done = template(values)
     assert done.returncode != 0 and words in done.stderr
+
+
+def test_a_proxy_with_a_password_is_named_by_a_secret() -> None:
+    deployment = of(rendered({"http": {"proxySecret": "proxy", "noProxy": [".svc"]}}), "Deployment")[0]
+    operator = deployment["spec"]["template"]["spec"]["containers"][0]
+    [option] = [param for param in command.params if param.name == "proxy"]
+    told = {"name": option.envvar, "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}}
+    assert told in operator["env"] and "--http-no-proxy=.svc" in operator["args"]
+    assert not [arg for arg in operator["args"] if arg.startswith("--http-proxy")]
 
 
 def test_watched_namespaces_need_no_cluster_role() -> None:

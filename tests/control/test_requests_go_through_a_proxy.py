@@ -1,5 +1,6 @@
 """Requests of tenants through a proxy, and to servers whose certificates a private authority has signed."""
 
+import asyncio
 import ssl
 from datetime import timedelta
 from ipaddress import ip_network
@@ -57,14 +58,64 @@ async def test_a_redirect_goes_through_it_too() -> None:
         ]
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "127.0.0.1", "[::1]", "2130706433", "192.0.2.9"])
-async def test_an_address_where_nothing_is_sent_is_refused_all_the_same(host: str) -> None:
+NOWHERE = """169.254.169.254 127.0.0.1 127.0.0.1. [::1] 2130706433 2852039166. 0x7f.1. 192.0.2.9 192.0.2.9.
+    localhost LOCALHOST. x.localhost a.b.localhost."""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", NOWHERE.split())
+async def test_an_address_where_nothing_is_sent_is_refused_all_the_same(host: str, scheme: str) -> None:
     async with wire() as proxy:
         sender = Sender(Light(services=False, proxy=proxy.url, denied=(ip_network("192.0.2.0/24"),)))
-        with pytest.raises(Failed, match=r"does not send requests there|denied|not a canonical IPv4 address"):
-            await sender.send(request(f"http://{host}/"), {}, "team-a")
+        with pytest.raises(Failed, match=r"does not send requests there|denied"):
+            await sender.send(request(f"{scheme}://{host}/"), {}, "team-a")
         await sender.close()
         assert not proxy.connections
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 407 Nope\r\nContent-Length: 0\r\n\r\n", "the proxy answered 407"),
+        (b"HTTP/1.1 200 OK\r\n\r\nno TLS at all", "example.com: "),
+        (b"no HTTP at all\r\n\r\n", "the answer is not valid HTTP, or not complete"),
+        (b"", "the server closed the connection without an answer"),
+        (None, "the proxy can't be reached: "),
+    ],
+)
+async def test_the_password_of_the_proxy_is_told_nobody(answer: bytes | None, said: str) -> None:
+    """Whatever it answers, or where nobody listens."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer or b"")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    address = f"ada:s3cret@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if answer is None:
+        server.close()
+        await server.wait_closed()
+    light = Light(proxy=f"http://{address}")
+    sender = Sender(light)
+    try:
+        with pytest.raises(Failed) as failed:
+            await sender.send(request("https://example.com/"), {}, "team-a")
+    finally:
+        await sender.close()
+        server.close()
+    assert str(failed.value).startswith(f"GET https://example.com/: {said}")
+    assert "s3cret" not in f"{failed.value} {light}"
+
+
+@pytest.mark.parametrize("url", ["http://ada:s3cret/", "http://ada:s3cret@[::1/", "http://ada:s3cret@0177.1/?k=s3cret"])
+async def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
+    sender = Sender(Light(services=False))
+    with pytest.raises(Failed, match=r"not an address that a request can be sent to$") as failed:
+        await sender.send(request(url), {}, "team-a")
+    await sender.close()
+    assert "s3cret" not in str(failed.value).rpartition(": ")[2]
 
 
 async def test_what_is_asked_without_it_is_checked_as_ever() -> None:

@@ -76,7 +76,14 @@ GRACE, REST = 20.0, 5.0
     default=LONGEST,
     help="How long a request or a query may take at most.  [default: 5m, which is also the longest]",
 )
-@click.option("--http-proxy", "proxy", metavar="URL", default="", help="Proxy through which requests are sent.")
+@click.option(
+    "--http-proxy",
+    "proxy",
+    metavar="URL",
+    envvar="TRADEWIND_HTTP_PROXY",
+    default="",
+    help="Proxy through which requests are sent. Give one with a password as TRADEWIND_HTTP_PROXY: arguments can be read by others.",
+)
 @click.option(
     "--http-no-proxy",
     "direct",
@@ -181,7 +188,7 @@ def command(
             denied=denied,
             own=_addresses(os.environ),
             longest=longest,
-            proxy=proxy,
+            proxy=proxy.strip(),
             direct=direct,
             authorities=authorities,
             secrets=read_secrets,

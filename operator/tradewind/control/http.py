@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from tradewind.control import unanswered
 from tradewind.control.light import Light, Network
 from tradewind.control.lookups import NAMESPACE, Lookups, Resolver
 from tradewind.control.proxy import goes_direct, literal, trusting
@@ -165,10 +166,8 @@ class Sender:
                 "http.timeout" if timeout == request.timeout else "the longest that the operator waits for any server"
             )
             raise Failed(f"{what}: no answer within {timeout:g} s ({whose})") from None
-        except aiohttp.ClientConnectorError as error:
-            raise Failed(f"{what}: {error.host}: {error.os_error.strerror or error.os_error}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Failed(f"{what}: {str(error) or type(error).__name__}") from None
+            raise Failed(f"{what}: {unanswered.words(error)}") from None
 
     async def close(self) -> None:
         """Ends all connections."""

@@ -1,6 +1,6 @@
 """What an operator may do itself for tasks without pods."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -24,8 +24,8 @@ class Light:
     """Addresses of the operator's pod and node, forbidden like its loopback."""
     longest: float = LONGEST
     """Seconds that a request, or a query, may take at most, whatever it says itself."""
-    proxy: str = ""
-    """URL of a proxy through which requests are sent. Then the operator looks at no address but those that requests name themselves."""
+    proxy: str = field(default="", repr=False)
+    """URL of a proxy through which requests are sent, with a password where it wants one. Then the operator looks at no address but those that requests name themselves."""
     direct: tuple[str, ...] = ()
     """Hosts, domains (`.svc`) and networks that are asked without it."""
     authorities: Path | None = None

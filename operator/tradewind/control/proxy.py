@@ -24,7 +24,11 @@ def goes_direct(host: str, rules: Sequence[str]) -> bool:
 
 
 def literal(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host is written as, in any spelling (`127.1`, `0x7f000001`); None for a name."""
+    """The address that a host is written as, in any spelling (`127.1`, `0x7f000001`, `127.0.0.1.`), or that `localhost` and all names under
+    it stand for everywhere (RFC 6761); None for a name."""
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return IPv4Address("127.0.0.1")
     with suppress(ValueError):
         return ip_address(host.strip("[]").partition("%")[0])
     with suppress(OSError):
