@@ -44,7 +44,7 @@ def identified(document: Document) -> tuple[Document, list[Problem]]:
         return document, [Problem("", "not a Kubernetes object", "write apiVersion, kind, metadata and spec")]
     problems: list[Problem] = []
     kind = body.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         guess = nearest(kind, _OURS) if isinstance(kind, str) else ""
         problems.append(_kind(kind, guess))
         document = replace(document, body={**body, "kind": guess})

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -26,6 +26,7 @@ from tradewind.cli.starts.wanted import Wanted
 from tradewind.cli.terminal import Console, say
 from tradewind.cli.views.log_label import Paths
 from tradewind.cli.views.screen import Screen
+from tradewind.control.review import review
 from tradewind.control.run import Run, read_run
 from tradewind.control.together import tasks
 from tradewind.kube.client import Client, Object
@@ -54,6 +55,7 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     documents = [document for file in files for document in manifest.load(file)]
     shelf = Shelf(documents)
     require([document for document in documents if document.kind != "DAGRun"])
+    _require_runs(document for document in documents if document.kind == "DAGRun")
     where = ", ".join(files)
     name, given = _choose(where, documents, shelf, dag)
     rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
@@ -131,12 +133,20 @@ async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run) -> No
     await client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
 
 
+def _require_runs(documents: Iterable[Document]) -> None:
+    """Raises BadManifest for DAGRuns that can't be read. Params that they don't give are asked for later."""
+    if wrong := [
+        document.told(problem) for document in documents for problem in review("DAGRun", document.spec).problems
+    ]:
+        raise BadManifest(*wrong)
+
+
 def _choose(where: str, documents: Sequence[Document], shelf: Shelf, name: str | None) -> tuple[str, dict[str, Any]]:
     """The name of the DAG to run, and what a DAGRun of it among the documents gives as params."""
     dags = {document.name: document for document in documents if document.kind == "DAG"}
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
-        name = str((runs[0].body.get("spec") or {}).get("dag"))
+        name = runs[0].spec["dag"]
     if name is None and len(tops := _tops(dags, shelf)) == 1:
         name = tops[0]
     if name is None:
@@ -149,9 +159,8 @@ def _choose(where: str, documents: Sequence[Document], shelf: Shelf, name: str |
     if name not in dags:
         raise BadManifest(Refusal(where, 0, 0, f"has no DAG {name!r}; it has: {', '.join(dags) or 'none'}"))
     for document in runs:
-        spec = document.body.get("spec") or {}
-        if spec.get("dag") == name:
-            return name, dict(spec.get("params") or {})
+        if document.spec["dag"] == name:
+            return name, dict(document.spec.get("params") or {})
     return name, {}
 
 
