@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
+from tradewind.cli.operator import command
 from tradewind.control.http import Failed, Sender
 from tradewind.control.light import Light
 from tradewind.control.proxy import goes_direct
@@ -107,6 +109,12 @@ async def test_the_password_of_the_proxy_is_told_nobody(answer: bytes | None, sa
         server.close()
     assert str(failed.value).startswith(f"GET https://example.com/: {said}")
     assert "s3cret" not in f"{failed.value} {light}"
+
+
+@pytest.mark.parametrize("url", ["ada:s3cret@proxy:3128", "socks5://ada:s3cret@proxy", "http://ada:s3cret@proxy:x"])
+def test_a_proxy_that_is_none_is_refused_at_the_start(url: str) -> None:
+    done = CliRunner().invoke(command, env={"TRADEWIND_HTTP_PROXY": url})
+    assert done.exit_code == 2 and "write http://HOST:PORT" in done.output and "s3cret" not in done.output
 
 
 @pytest.mark.parametrize("url", ["http://ada:s3cret/", "http://ada:s3cret@[::1/", "http://ada:s3cret@0177.1/?k=s3cret"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import uvloop
+from yarl import URL
 
 from tradewind import metrics
 from tradewind.cli.options import DURATION
@@ -34,6 +35,19 @@ def _duration(text: str | float) -> float:
         return min(LONGEST, duration.seconds(text)) if isinstance(text, str) else text
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def _proxy(_: click.Context, option: click.Parameter, text: str) -> str:
+    """The URL of a proxy. Raises BadParameter, which does not repeat it: there may be a password in it."""
+    text = text.strip()
+    try:
+        url = URL(text)
+        known = url.scheme in ("http", "https") and url.host and url.port
+    except ValueError:
+        known = False
+    if text and not known:
+        raise click.BadParameter("write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT", param=option)
+    return text
 
 
 GRACE, REST = 20.0, 5.0
@@ -81,6 +95,7 @@ GRACE, REST = 20.0, 5.0
     "proxy",
     metavar="URL",
     envvar="TRADEWIND_HTTP_PROXY",
+    callback=_proxy,
     default="",
     help="Proxy through which requests are sent. Give one with a password as TRADEWIND_HTTP_PROXY: arguments can be read by others.",
 )
@@ -188,7 +203,7 @@ def command(
             denied=denied,
             own=_addresses(os.environ),
             longest=longest,
-            proxy=proxy.strip(),
+            proxy=proxy,
             direct=direct,
             authorities=authorities,
             secrets=read_secrets,

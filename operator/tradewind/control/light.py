@@ -25,7 +25,8 @@ class Light:
     longest: float = LONGEST
     """Seconds that a request, or a query, may take at most, whatever it says itself."""
     proxy: str = field(default="", repr=False)
-    """URL of a proxy through which requests are sent, with a password where it wants one. Then the operator looks at no address but those that requests name themselves."""
+    """URL of a proxy through which requests are sent, with a password where it wants one. Then the operator looks at no address but those
+    that requests name themselves."""
     direct: tuple[str, ...] = ()
     """Hosts, domains (`.svc`) and networks that are asked without it."""
     authorities: Path | None = None
