@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 import pytest
+from tradewind.control.review import review
 from tradewind.model.base import MAX_DEPENDENCIES
 from tradewind.model.value import Param
 from tradewind.plan import budget, nearest, pace
@@ -131,6 +132,16 @@ def test_unknown_fields_are_left_out_all_at_once(counting: Counting) -> None:
     assert str(problems[0]).startswith("spec.tasks.a.u0: unknown field")
     assert str(problems[-1]).startswith("spec.tasks.a: more than")
     assert counting.pauses > fields and ROUNDS * fields > counting.comparisons
+
+
+def test_a_default_that_is_wrong_in_every_task_is_told_so_often(counting: Counting) -> None:
+    template = {"spec": {f"u{n}": n for n in range(10)}}
+    tasks = {f"t{n}": {"command": ["a"], "script": {"shell": "{{ inputs.x }}"}} for n in range(ENOUGH + 1)}
+    with pace.at(counting):
+        problems = review("DAG", {"defaults": {"image": "x", "podTemplate": template}, "tasks": tasks}).problems
+    pods = [problem for problem in problems if "a pod has no such field" in problem.what]
+    scripts = [problem for problem in problems if "is not evaluated in a script" in problem.what]
+    assert len(pods) == len(scripts) == ENOUGH
 
 
 def test_problems_are_looked_for_until_there_are_enough() -> None:

@@ -97,7 +97,8 @@ def doomed(definition: Definition) -> list[Problem]:
         for name, task in pace.each(definition.tasks.items())
         for problem in container_values.problems(f"spec.tasks.{name}", task)
     )
-    found = [*at_most(values, "spec.tasks"), *uninterpolated.scripts(definition.tasks)]
+    scripts = uninterpolated.scripts(definition.tasks)
+    found = [*at_most(values, "spec.tasks"), *at_most(scripts, "spec.tasks")]
     if constants.suspect(definition):
         found += at_most(check_expressions(definition, constants.check), "spec.tasks")
     return [*found, *pod_problems(definition)]
@@ -160,7 +161,7 @@ def templated(definition: Definition) -> dict[str, Task]:
                 "image": task.image if task.image and "$[[" not in task.image else "image",
             }
         )
-        for name, task in definition.tasks.items()
+        for name, task in pace.each(definition.tasks.items())
         if task.pod_template is not None
     }  # fmt: skip
 

@@ -19,7 +19,7 @@ _SUSPECT = re.compile(r"matches|[/%]|duration|timestamp")
 def suspect(definition: Definition) -> bool:
     """Whether there may be something of this kind in a DAG's expressions."""
     texts = [*definition.spec.outputs.values(), definition.spec.concurrency_key]
-    for name, task in definition.tasks.items():
+    for name, task in pace.each(definition.tasks.items()):
         texts += [text for text, _, _ in places.conditions(task)]
         texts += [text for _, text in places.templated(name, task) if OPEN in text]
     return any(text and _SUSPECT.search(text) for text in texts)

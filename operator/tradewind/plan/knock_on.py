@@ -17,12 +17,12 @@ _MEANT = ("image", "podTemplate", *PODLESS)
 
 def vague(left_out: Sequence[str]) -> frozenset[str]:
     """Tasks of which something could not be read."""
-    return frozenset(match[1] for path in left_out if (match := _TASK.match(path)))
+    return frozenset(match[1] for path in pace.each(left_out) if (match := _TASK.match(path)))
 
 
 def hides(left_out: Sequence[str], path: str) -> bool:
     """Whether what could not be read is at a path, or below it."""
-    return any(other == path or other.startswith((f"{path}.", f"{path}[")) for other in left_out)
+    return any(other == path or other.startswith((f"{path}.", f"{path}[")) for other in pace.each(left_out))
 
 
 def without(
@@ -55,7 +55,7 @@ def _follows(problem: Problem, left_out: Sequence[str], missed: Collection[str])
 
 def _missed_images(left_out: Sequence[str]) -> Iterator[str]:
     """Where an image may have been meant by what could not be read."""
-    for path in left_out:
+    for path in pace.each(left_out):
         parent, _, field = path.rpartition(".")
         if path == "spec.defaults" or (_TASK.fullmatch(path) and path.count(".") == 2):
             yield path

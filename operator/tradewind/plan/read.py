@@ -54,7 +54,7 @@ def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUN
         known = {*left_out}
         problems += [found for found in _problems(kind, details, root) if found.path not in known]
         bad = sorted({_bad(detail) for detail in pace.each(details)}, key=len, reverse=True)
-        left_out += [_path(root, steps) for steps in bad if steps]
+        left_out += [_path(root, steps) for steps in pace.each(bad) if steps]
         if () in bad:
             return Reading(None, problems, left_out)
         data = _without(data, bad)
