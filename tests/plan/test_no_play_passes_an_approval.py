@@ -3,6 +3,7 @@ given after all that comes before it had ended."""
 
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tradewind.model.run import Edit
@@ -104,3 +105,24 @@ def _edits(game: Game) -> st.SearchStrategy[Edit]:
         keys,
         st.booleans(),
     )
+
+
+@pytest.mark.parametrize(("decided", "state"), [("", "Succeeded"), ("Declined", "UpstreamFailed")])
+def test_a_retry_waits_for_an_approval_that_is_asked_for_again(decided: str, state: str) -> None:
+    """It was given before; then the approval was cleared, and the run retried."""
+    game = Game(defined({"ok": {"approval": {}}, "a": {"dependsOn": ["ok"]}}))
+    for key, reason in (("ok", ""), ("a", "Error")):
+        plan = game.plan()
+        game.start([*plan.podless, *plan.starts][0])
+        game.end(key, reason)
+    assert game.plan().phase == "Failed"
+    game.change(rework(game.board, [Edit(action="Clear", tasks=["ok"])])[0])
+    game.start(game.plan().podless[0])
+    changes = rework(game.board, [], retried=True)[0]
+    game.rounds += 1
+    game.change(changes)
+    game.now += 60
+    assert not game.plan().starts
+    game.end("ok", decided)
+    game.play(lambda key, number: decided if key == "ok" else "")
+    assert game.states()["a"] == state

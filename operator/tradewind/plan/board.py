@@ -250,6 +250,8 @@ class Board(Ledger):
         else:
             terms = self.definition.terms[unit.task]
             advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
+            if advice and advice.state in (State.READY, State.WAITING) and (ruled := self._shut(unit)):
+                advice = Advice(*ruled)
         if advice is None:
             state, why = self._admit(unit, stop)
             if state is State.FAILED:
@@ -403,6 +405,12 @@ class Board(Ledger):
                     self._mark(unit.key)
             else:
                 self._mark(name)
+
+    def _shut(self, unit: Unit) -> Ruling | None:
+        """What its trigger rule says of a unit that is to run again, if not that it may: tasks before it were cleared since it ran."""
+        parent = self.definition.tasks[unit.task].for_each
+        ruled = ruling(self.gate(unit.task, unit.index if parent and parent.items_of else None))
+        return None if ruled[0] is State.READY else ruled
 
     def _admit(self, unit: Unit, stop: tuple[str, str] | None) -> Ruling:
         """Whether a unit without attempts may run. Where nothing more may, a condition that takes long is not looked at."""
