@@ -34,9 +34,9 @@ fix: $(VENV)/.stamp ## Format and mend what a tool can mend
 
 unit: $(VENV)/.stamp ## Tests that need no cluster: those of plan/ and model/ with branch coverage, the others beside each other
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest tests/plan tests/model
+	$(BIN)/coverage run -m pytest -m "not e2e" tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 	$(BIN)/coverage report
-	$(BIN)/pytest -m "not e2e" -n 3 --dist loadfile --ignore tests/plan --ignore tests/model tests
+	$(BIN)/pytest -m "not e2e" -n 4 --dist loadfile --ignore tests/plan --ignore tests/model --deselect tests/findings/test_lint.py --deselect tests/findings/test_mistakes.py tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
 	@PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(BIN)/python -m cluster with $(MAKE) --no-print-directory e2e-on-a-cluster

@@ -105,7 +105,8 @@ async def test_what_is_given_up_holds_its_share_until_it_ends(
     servers.let.set()
     assert await late
     assert len(servers.asked) == SHARE + 1, "nobody is asked for those who have gone"
-    assert not found._seats.held
+    while found._seats.held:  # Threads that were given up end by themselves.
+        await asyncio.sleep(0.01)
 
 
 async def test_requests_and_queries_say_that_no_address_was_found(

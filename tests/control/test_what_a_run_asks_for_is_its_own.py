@@ -12,7 +12,7 @@ from tradewind.control.belonging import both_names, labels
 from tradewind.control.belonging import owner as owned_by
 from tradewind.control.run import read_run
 from tradewind.control.subdag import Call, SubDAGs
-from tradewind.kube.errors import AlreadyExists
+from tradewind.kube.errors import AlreadyExists, Conflict
 from tradewind.kube.pod import DEPTH
 from tradewind.kube.resources import APPROVALS, RUNS, Resource
 from tradewind.plan.decision import RunFacts, Start
@@ -218,3 +218,18 @@ async def test_a_run_of_a_sub_dag_is_as_deep_as_its_caller() -> None:
     api = Api(0.0)
     made = await SubDAGs(api, {}, lambda uid: None)._made(replace(RUN, trigger_depth=5), Call(START, "child", {}, 0))
     assert made.trigger_depth == 5 and made.facts.trigger_depth == 5
+
+
+async def test_a_question_is_closed_although_it_changes_meanwhile() -> None:
+    api = Api(0.0)
+    asked, patch, patched = api.of("ours", APPROVALS, "r-ask-1", spec=dict(ASKED)), api.patch, list[str]()
+
+    async def late(*given: Any, **more: Any) -> Body:
+        patched.append("")
+        if len(patched) < 3:
+            raise Conflict(409, "Conflict", "it has changed")
+        return await patch(*given, **more)
+
+    api.patch = late  # type: ignore[method-assign]
+    await Approvals(api, lambda: 0.0).withdraw(RUN, QUESTION)
+    assert asked["status"]["outcome"] == "Expired"

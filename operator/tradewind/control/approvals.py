@@ -24,6 +24,8 @@ from tradewind.plan.problem import summary
 
 LOOK = 600.0
 """Seconds after which an approval is looked at again, should an event have been missed."""
+TRIES = 5
+"""To close a question that somebody writes to at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,13 @@ class Approvals:
 
     async def withdraw(self, run: RunFacts, question: Question) -> None:
         """Closes a question that was asked and not decided: its task, or its run, was stopped. Raises what the API raises."""
+        words = "nobody waits for it any more: the task was stopped"
         for name in both_names(run, question.start):
-            found = await self._own(run, question, name)
-            if found and (found.get("status") or {}).get("outcome", "Pending") == "Pending":
-                await self._write(found, "Expired", "nobody waits for it any more: the task was stopped")
+            for _ in range(TRIES):  # A write that was under way when the task was stopped may come in between.
+                found = await self._own(run, question, name)
+                pending = found and (found.get("status") or {}).get("outcome", "Pending") == "Pending"
+                if found is None or not pending or await self._write(found, "Expired", words):
+                    break
 
     async def _asked(self, run: RunFacts, question: Question) -> Object:
         """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for an attempt whose name
