@@ -105,7 +105,8 @@ class Simulation:
             for body in self.server.store.list(APPROVALS):
                 task = self.scenario.tasks[parse_key(body["spec"]["task"])[0]]
                 since = asked.setdefault(body["metadata"]["uid"], self.loop.time())
-                if not body["spec"].get("decision") and self.loop.time() >= since + task.seconds:
+                open_ = (body.get("status") or {}).get("outcome", "Pending") == "Pending"
+                if open_ and not body["spec"].get("decision") and self.loop.time() >= since + task.seconds:
                     said = {"decision": "Rejected" if task.fails else "Approved", "by": "somebody"}
                     self._change("approvals", body["metadata"]["name"], **said)
 
