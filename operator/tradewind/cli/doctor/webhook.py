@@ -21,7 +21,7 @@ def webhook(facts: Facts) -> Found:
         return
     if isinstance(facts.refused, Unknown):
         yield unknown(facts.refused, "whether it refuses an invalid DAG")
-    elif "circle" in facts.refused:
+    elif "denied the request" in facts.refused:  # Thus the API server begins what a webhook says.
         yield Level.OK, "it refuses an invalid DAG", ""
     else:
         words = f"an invalid DAG is not refused by it{': ' + facts.refused if facts.refused else ''}"
