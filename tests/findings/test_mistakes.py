@@ -41,7 +41,7 @@ def _known(line: str) -> str:
     return re.split(r"(?<=not a shell program: )|(?<=not Python: )", line)[0]
 
 
-@pytest.mark.parametrize(("manifest", "says"), _mistakes())
+@pytest.mark.parametrize(("manifest", "says"), [*_mistakes()])
 def test_a_mistake_is_answered_with_what_to_write(tmp_path: Path, manifest: str, says: list[str]) -> None:
     path = tmp_path / "f.yaml"
     path.write_text(manifest)

@@ -13,6 +13,8 @@ from tradewind.plan.problem import Problem
 SHOWN = 80
 """Characters of what somebody wrote that are quoted."""
 UNKNOWN = "unknown field"
+_SHELL = frozenset("|&;<>()$`\\\"'*?[]{}~#\n")
+"""Characters that mean something to a shell, or to YAML."""
 EXAMPLES: Mapping[str, str] = {
     "tasks": "tasks by name: {NAME: {image: ...}}",
     "params": "params by name: {NAME: {type: string}}",
@@ -96,6 +98,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
+def _entries(path: str, value: Any) -> str:
+    """A list in the place of a value that is none. Words of a command are entries of their own; a shell's line is for a shell."""
+    if isinstance(value, str) and path.endswith((".command", ".args")) and len(words := value.split()) > 1:
+        if not _SHELL.isdisjoint(value):
+            return "a script, which a shell reads: script: {shell: ...}"
+        return f"[{shown(', '.join(words))}]"
+    return f"[{shown(value)}]" if isinstance(value, str | int | float) else "a list, each entry after `- `"
+
+
 def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
     """One that a validation has found: `detail` says which, `kind` is the annotation of the field."""
     value, limits = detail["input"], detail.get("ctx") or {}
@@ -107,8 +118,7 @@ def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
         case "bool_type" | "bool_parsing":
             return _no_boolean(path, value)
         case "list_type":
-            entry = f"[{shown(value)}]" if isinstance(value, str | int | float) else "a list, each entry after `- `"
-            return Problem(path, f"{described(value)}, not a list", f"write {entry}")
+            return Problem(path, f"{described(value)}, not a list", f"write {_entries(path, value)}")
         case "dict_type" | "model_type" | "model_attributes_type" | "dict_attributes_type":
             return _no_mapping(path, value, kind)
         case "literal_error" | "enum":
