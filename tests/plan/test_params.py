@@ -165,3 +165,9 @@ def test_a_secret_is_named_by_what_can_be_one(part: str, text: object) -> None:
         return
     assert not fits("secret", {"name": "db", "key": "password", part: text})
     assert fits("secret", {"name": "db.main", "key": "_Pass.word-1"})
+
+
+def test_a_text_that_can_not_be_held_against_its_pattern_is_told() -> None:
+    """An expression can't read a text with U+0000; a task may hand one on all the same."""
+    problem = outputs_problem({"a": Output(type="string", pattern="^a")}, {"a": "a\0"})
+    assert "can't be held against '^a': it is given a text that contains the character U+0000" in problem

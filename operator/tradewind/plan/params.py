@@ -13,6 +13,7 @@ from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan import budget, pace
 from tradewind.plan.expression import search
+from tradewind.plan.expressionerror import ExpressionError
 from tradewind.plan.nearest import choose, listed
 from tradewind.plan.problem import Problem, at_most
 from tradewind.plan.regex import TOO_DEAR, regex_fault
@@ -93,9 +94,17 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
         if limit is not None and _compare(kind, value, limit) == beyond:
             what = f"has {len(value)} {_parts(kind)}" if kind in _SIZED else "is out of bounds"
             return Problem(path, f"{shown} {what}", f"{words} {limit}{' ' + _parts(kind) if kind in _SIZED else ''}")
-    if declared.pattern and not search(declared.pattern, value):
-        return Problem(path, f"{shown} does not match {declared.pattern!r}", "write a value that does")
-    return None
+    return _mismatch(declared.pattern, value, path, shown) if declared.pattern else None
+
+
+def _mismatch(pattern: str, value: str, path: str, shown: str) -> Problem | None:
+    """What is wrong with a value by a pattern; one that can't be looked at does not match."""
+    try:
+        if search(pattern, value):
+            return None
+    except ExpressionError as error:
+        return Problem(path, f"{shown} can't be held against {pattern!r}: it {error.problem}", "write another value")
+    return Problem(path, f"{shown} does not match {pattern!r}", "write a value that does")
 
 
 def _shown(value: Any) -> str:
