@@ -4,8 +4,11 @@ from typing import Any, cast
 
 from tradewind.control.bound import reworked
 from tradewind.control.run import read_run
+from tradewind.kube.resources import RUNS
 from tradewind.plan.board import Board
 from tradewind.plan.define import define
+
+from .triggerworld import Server
 
 DEEP: Any = 1
 for _ in range(100):
@@ -14,15 +17,8 @@ for _ in range(100):
 
 async def test_those_after_it_are_done() -> None:
     bad = {"action": "Succeed", "tasks": ["a"], "outputs": {"a": {"rows": DEEP}}}
-    meta = {
-        "name": "r",
-        "namespace": "ns",
-        "uid": "u",
-        "resourceVersion": "1",
-        "creationTimestamp": "2026-01-01T00:00:00Z",
-    }
     spec = {"dag": "d", "edits": [bad, {"action": "Skip", "tasks": ["a"]}]}
-    run = read_run({"metadata": meta, "spec": spec, "status": {"phase": "Running"}})
+    run = read_run(Server(0.0).put(RUNS, {"metadata": {"name": "r"}, "spec": spec, "status": {"phase": "Running"}}))
     board = Board(define({"tasks": {"a": {"image": "x"}}}), run.facts)
     board.decide(0.0)
     asked = await reworked(cast(Any, None), run, board)

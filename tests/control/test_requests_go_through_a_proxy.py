@@ -7,12 +7,12 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from click.testing import CliRunner
 from tradewind.cli.operator import command
 from tradewind.control.http import Failed, Sender
 from tradewind.control.light import Light
 from tradewind.control.proxy import goes_direct
+from worlds.webserver import web_server
 
 from control import certificates
 from control.test_requests_of_tenants_never_meet import request, wire
@@ -144,26 +144,13 @@ async def test_a_private_authority_is_trusted_when_it_is_named(tmp_path: Path) -
     cert, key = certificates.write(tmp_path / "server", timedelta(days=1), "localhost")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.json_response({})
-
-    app = web.Application()
-    app.router.add_get("/", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "localhost", 0, ssl_context=context)
-    await site.start()
-    port = runner.addresses[0][1]
     allowed = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-    try:
+    async with web_server({"/": (200, {})}, "localhost", context) as server:
         for authorities in (None, cert):
             sender = Sender(Light(allowed=allowed, authorities=authorities, services=False))
             if authorities:
-                assert (await sender.send(request(f"https://localhost:{port}/"), {}, "team-a"))["status"] == 200
+                assert (await sender.send(request(f"{server.url}/"), {}, "team-a"))["status"] == 200
             else:
                 with pytest.raises(Failed, match="certificate"):
-                    await sender.send(request(f"https://localhost:{port}/"), {}, "team-a")
+                    await sender.send(request(f"{server.url}/"), {}, "team-a")
             await sender.close()
-    finally:
-        await runner.cleanup()

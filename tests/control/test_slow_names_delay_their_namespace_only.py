@@ -2,14 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from ipaddress import ip_network
 from threading import Event, Lock
 from typing import Any
 
 import pytest
-from aiohttp import web
 from tradewind.control import lookups
 from tradewind.control.bucketprobe import Unanswered
 from tradewind.control.http import Failed, Sender
@@ -17,6 +15,7 @@ from tradewind.control.light import Light
 from tradewind.control.lookups import NAME_SHARE, SHARE, Lookups
 from tradewind.control.sqlprobe import SqlProbe
 from tradewind.model.sensor import SqlPoll
+from worlds.webserver import web_server
 
 from control.test_requests_of_tenants_never_meet import request
 from control.test_requests_take_turns import until
@@ -50,30 +49,16 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
     there.let.set()
 
 
-@asynccontextmanager
-async def answering() -> AsyncIterator[int]:
-    async def answer(_: web.Request) -> web.Response:
-        return web.json_response({})
-
-    app = web.Application()
-    app.router.add_get("/", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
-
-
 async def test_another_namespaces_request_goes_through_meanwhile(servers: Servers) -> None:
     """Even one to a name that the others wait for."""
     sender = Sender(LIGHT)
-    async with answering() as port:
-        urls = [f"http://slow{n}.example:{port}/" for n in range(4 * SHARE)] + [f"http://quick.example:{port}/"]
+    async with web_server({"/": (200, {})}) as server:
+        urls = [f"http://slow{n}.example:{server.port}/" for n in range(4 * SHARE)] + [
+            f"http://quick.example:{server.port}/"
+        ]
         loud = [asyncio.create_task(sender.answer(request(url), {}, "loud")) for url in urls]
         await until(lambda: servers.hang == SHARE)
-        answer = await sender.answer(request(f"http://quick.example:{port}/"), {}, "quiet")
+        answer = await sender.answer(request(f"http://quick.example:{server.port}/"), {}, "quiet")
         assert answer.status == 200 and not any(task.done() for task in loud)
         servers.let.set()
         assert {(await task).status for task in loud} == {200}
@@ -128,8 +113,8 @@ async def test_requests_and_queries_say_that_no_address_was_found(
 
 async def test_a_request_goes_to_the_address_that_was_checked(servers: Servers) -> None:
     sender = Sender(LIGHT)
-    async with answering() as port:
-        await sender.answer(request(f"http://quick.example:{port}/"), {}, "ns")
+    async with web_server({"/": (200, {})}) as server:
+        await sender.answer(request(f"http://quick.example:{server.port}/"), {}, "ns")
     await sender.close()
     assert servers.asked == ["quick.example"]
 

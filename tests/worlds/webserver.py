@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +14,7 @@ class WebServer:
     """Answers by path: a status and a JSON body."""
 
     url: str = ""
+    port: int = 0
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """Path with query, and headers, in order."""
@@ -23,9 +25,11 @@ class WebServer:
 
 
 @asynccontextmanager
-async def web_server() -> AsyncIterator[WebServer]:
-    """One on a port of its own."""
-    server = WebServer()
+async def web_server(
+    answers: dict[str, tuple[int, Any]] | None = None, host: str = "127.0.0.1", context: SSLContext | None = None
+) -> AsyncIterator[WebServer]:
+    """One on a port of its own; over TLS with a context."""
+    server = WebServer(answers=answers or {})
 
     async def answer(request: web.Request) -> web.StreamResponse:
         server.asked.append((request.path_qs, dict(request.headers)))
@@ -36,8 +40,9 @@ async def web_server() -> AsyncIterator[WebServer]:
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, host, 0, ssl_context=context).start()
+    server.port = runner.addresses[0][1]
+    server.url = f"{'https' if context else 'http'}://{host}:{server.port}"
     try:
         yield server
     finally:

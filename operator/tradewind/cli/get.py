@@ -10,6 +10,7 @@ from rich.table import Table
 from tradewind import GROUP
 from tradewind.cli import assets
 from tradewind.cli.age import age
+from tradewind.cli.objects.targets import KINDS as SINGULAR
 from tradewind.cli.options import cluster
 from tradewind.cli.picture import PHASES
 from tradewind.cli.reading import StatusUnreadable, reading
@@ -32,25 +33,7 @@ from tradewind.kube.resources import (
 from tradewind.model.crd import KINDS as MODELS
 from tradewind.plan.nearest import did_you_mean
 
-KINDS = {
-    "dags": DAGS,
-    "dag": DAGS,
-    "runs": RUNS,
-    "run": RUNS,
-    "dagruns": RUNS,
-    "dagrun": RUNS,
-    "triggers": TRIGGERS,
-    "trigger": TRIGGERS,
-    "backfills": BACKFILLS,
-    "backfill": BACKFILLS,
-    "approvals": APPROVALS,
-    "approval": APPROVALS,
-    "pools": POOLS,
-    "pool": POOLS,
-    "clusterpools": CLUSTER_POOLS,
-    "clusterpool": CLUSTER_POOLS,
-    **{name: found for found in TEMPLATES.values() for name in (found.plural, found.plural.removesuffix("s"))},
-}
+KINDS = {name: found for kind, found in {"dag": DAGS, **SINGULAR}.items() for name in (f"{kind}s", kind)}
 ASSETS = "assets"
 """No kind: what runs say that they have produced."""
 SHORT = {"dr": "dagruns", "bf": "backfills"}
