@@ -66,12 +66,16 @@ def _fires_once(source: Any) -> Any:
 
 @plant("pods have names that chance makes")
 def chance_names() -> Iterator[None]:
-    named = launch.both_names
+    first, both = launch.pod_name, launch.both_names
 
-    def chance(*parts: Any) -> list[str]:
-        return [f"{name}-{random.getrandbits(24):x}" for name in named(*parts)]
+    def chance(name: str) -> str:
+        return f"{name}-{random.getrandbits(24):x}"
 
-    with _instead(launch, "both_names", chance), _instead(view, "consistent", lambda *said: True):
+    with (
+        _instead(launch, "pod_name", lambda *parts: chance(first(*parts))),
+        _instead(launch, "both_names", lambda *parts: [chance(name) for name in both(*parts)]),
+        _instead(view, "consistent", lambda *said: True),
+    ):
         yield
 
 

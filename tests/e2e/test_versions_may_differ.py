@@ -66,11 +66,15 @@ async def test_an_operator_works_with_crds_that_lack_fields_and_does_not_spin(wo
                 client, world.dag("held", {"a": {"command": ["true"], "pools": [{"name": "none"}]}})
             )
             await world.until(client, held, lambda status: status.get("phase") == "Running")
-            version = (await client.get(RUNS, world.namespace, held))["metadata"]["resourceVersion"]
-            second = await world.start(client, "flow")
-            assert (await world.finished(client, second))["phase"] == "Succeeded"
-            after = (await client.get(RUNS, world.namespace, held))["metadata"]["resourceVersion"]
-            assert int(after) - int(version) <= 2, "what the server drops is not written again and again"
+
+            async def quiet() -> bool:
+                """Whether nothing was written to the run that is held while another one ran."""
+                before = (await client.get(RUNS, world.namespace, held))["metadata"]["resourceVersion"]
+                other = await world.start(client, "flow")
+                assert (await world.finished(client, other))["phase"] == "Succeeded"
+                return (await client.get(RUNS, world.namespace, held))["metadata"]["resourceVersion"] == before
+
+            assert any([await quiet() for _ in range(4)]), "what the server drops is not written again and again"
 
 
 @pytest.mark.parametrize("world", [newer], indirect=True, ids=["newer"])
