@@ -67,6 +67,16 @@ def test_a_call_is_held_against_the_dag_beside_it() -> None:
     ]
 
 
+def test_outputs_of_a_call_are_those_of_the_dag_beside_it() -> None:
+    tasks = "{a: {dag: {name: inner, params: {count: 1}}}, b: {dependsOn: [a], when: tasks.a.outputs.doubel > 1, wait: {duration: 1s}}}"
+    outer = document("outer", f"{{tasks: {tasks}, outputs: {{x: tasks.a.outputs.double}}}}")
+    assert lint(outer)[0] == 0
+    code, problems, _ = lint(f"{outer}---\n{document('inner', INNER)}")
+    assert code == 1 and problems == [
+        "spec.tasks.b.when: `tasks.a.outputs.doubel > 1`: there is no output 'doubel' of task a; did you mean double? declared are: double"
+    ]
+
+
 def test_a_called_dag_that_is_not_beside_is_noted() -> None:
     text = document("outer", "{tasks: {a: {dag: {name: iner}}}}") + "---\n" + document("inner", INNER)
     code, problems, notes = lint(text)

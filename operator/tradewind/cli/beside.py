@@ -1,6 +1,7 @@
 """What is wrong with documents that only shows when they are looked at beside each other."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tradewind.cli.document import Document
 from tradewind.control.followers import topics_of
@@ -9,6 +10,7 @@ from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan import template
 from tradewind.plan.allow import admits, refusal
+from tradewind.plan.check import expressions
 from tradewind.plan.circles import Graph, Topic, circle
 from tradewind.plan.definition import Definition
 from tradewind.plan.nearest import choose, did_you_mean, listed
@@ -52,6 +54,7 @@ def calls(
     of the documents, `dags` those that are sound."""
     for document in documents:
         caller = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
+        outputs: dict[str, tuple[str, ...]] = {}
         for name, task in caller.tasks.items() if caller else ():
             if task.dag is None:
                 continue
@@ -65,6 +68,9 @@ def calls(
                 yield document, Problem(f"{path}.dag.name", what, guess or "what it is given is not checked"), True
             elif called := dags.get(key):
                 yield from ((document, problem, False) for problem in _call(path, task, called))
+                outputs[name] = (*called.spec.outputs,)
+        if caller and outputs:
+            yield from ((document, problem, False) for problem in expressions(replace(caller, called=outputs)))
 
 
 def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:

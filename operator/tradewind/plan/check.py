@@ -12,7 +12,7 @@ from tradewind.model.duration import instant, seconds
 from tradewind.model.fanout import ForEach
 from tradewind.model.task import WAYS, Task, in_words
 from tradewind.model.value import Param
-from tradewind.plan import container_values, pace, places, sensor, template
+from tradewind.plan import container_values, handed_on, pace, places, sensor, template
 from tradewind.plan.cel import FUNCTIONS, ExpressionError
 from tradewind.plan.celrule import trigger
 from tradewind.plan.definition import Definition
@@ -262,9 +262,17 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also:
         return
     pace.pause()
     try:
-        also(compile_in(text, scope, *wanted))
+        _outputs_too(scope, also)(compile_in(text, scope, *wanted))
     except ExpressionError as error:
         yield Problem(path, str(error))
+
+
+def _outputs_too(scope: Scope, also: Also) -> Also:
+    def check(program: Program) -> None:
+        handed_on.check(program, scope)
+        also(program)
+
+    return check
 
 
 def _produced(path: str, assets: Sequence[Produces], scope: Scope, also: Also) -> Iterator[Problem]:
@@ -280,6 +288,6 @@ def _renders(path: str, text: str, scope: Scope, also: Also) -> Iterator[Problem
         return
     pace.pause()
     try:
-        template.check(text, scope, also)
+        template.check(text, scope, _outputs_too(scope, also))
     except ExpressionError as error:
         yield Problem(path, str(error))

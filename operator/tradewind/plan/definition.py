@@ -1,14 +1,14 @@
 """A DAG ready to run: its spec, its tasks with the defaults merged in, its graph, and what follows from them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Retries
 from tradewind.model.task import Task
-from tradewind.plan import pace, places
+from tradewind.plan import handed_on, pace, places
 from tradewind.plan.expression import Names, Scope, TaskNames
 from tradewind.plan.graph import Graph
 from tradewind.plan.links import Links, links
@@ -49,6 +49,8 @@ class Definition:
     """Whether it is a part of a DAG that is not at hand: expressions may name more than there is."""
     vague: frozenset[str] = frozenset()
     """Tasks of which not all could be read: their expressions may name more than there is."""
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Outputs of the DAGs that tasks run, as far as these DAGs are at hand."""
 
     @cached_property
     def terms(self) -> dict[str, Terms]:
@@ -75,10 +77,14 @@ class Definition:
                     task.for_each is not None,
                     tuple((key, output.type) for key, output in task.outputs.items()),
                     name in self.unknown,
+                    None if name in self.unknown or name in self.vague else self._keys(name, task),
                 )
                 for name, task in pace.each(self.tasks.items())
             },
         )
+
+    def _keys(self, name: str, task: Task) -> tuple[str, ...] | None:
+        return (*task.outputs, *self.called[name]) if name in self.called else handed_on.keys(task)
 
     @cached_property
     def links(self) -> Links:
@@ -132,7 +138,8 @@ class Definition:
         for_each = self.tasks[task].for_each
         vague = task in self.vague
         if for_each is None or not item:
-            return Scope(self.names, upstream, ends=bool(self.tasks[task].on_exit), fragment=self.fragment, vague=vague)
+            ends = bool(self.tasks[task].on_exit)
+            return Scope(self.names, upstream, ends=ends, fragment=self.fragment, vague=vague, of=task)
         return Scope(
             self.names,
             upstream,
@@ -141,6 +148,7 @@ class Definition:
             ends=bool(self.tasks[task].on_exit),
             fragment=self.fragment,
             vague=vague,
+            of=task,
         )
 
     def attempt_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
@@ -164,6 +172,7 @@ class Definition:
             own=declared,
             fragment=self.fragment,
             vague=task in self.vague,
+            of=task,
         )
 
     @cached_property

@@ -55,6 +55,8 @@ class TaskNames:
     """Outputs that it declares, with their types."""
     unknown: bool = False
     """Whether its template is not at hand: anything can be said of it."""
+    keys: tuple[str, ...] | None = None
+    """The outputs that it has; None where that is not known before it runs."""
 
     def variables(self, counterpart: bool = False) -> cel.Variables:
         """The variables about it; those about one item when a counterpart is meant."""
@@ -97,6 +99,8 @@ class Scope:
     """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
     vague: bool = False
     """Whether expressions may name tasks and items that are not known, since not all of the task could be read."""
+    of: str = ""
+    """The task whose expressions they are; empty for those of the DAG."""
 
     def variables(self, expression: str) -> cel.Variables:
         """The variables that an expression can mean: those of tasks it does not name are left out."""
