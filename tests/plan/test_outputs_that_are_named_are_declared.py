@@ -103,7 +103,11 @@ def test_nothing_is_said_where_nothing_is_declared() -> None:
     [
         ({"compute": {"rows": "1"}}, "row", "did you mean rows? declared are: rows"),
         ({"http": {"url": "https://example.com"}}, "boby", "did you mean body? declared are: body, status"),
-        ({"approval": {"message": "Go?"}}, "answer", "did you mean answers? declared are: answers, approved, by, comment"),
+        (
+            {"approval": {"message": "Go?"}},
+            "answer",
+            "did you mean answers? declared are: answers, approved, by, comment",
+        ),
         ({"sensor": {"run": {"dag": "x"}}}, "result", "did you mean results? declared are: name, phase, results"),
     ],
 )

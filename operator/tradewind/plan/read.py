@@ -10,6 +10,7 @@ from tradewind.model.base import Model
 from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.plan import budget, pace, wording
 from tradewind.plan.problem import ENOUGH, Invalid, Problem, more
+from tradewind.plan.reshape import plain
 from tradewind.plan.wording import UNKNOWN
 
 M = TypeVar("M", bound=Model)
@@ -67,7 +68,11 @@ def _problems(kind: Any, details: Sequence[Any], root: str) -> list[Problem]:
     for detail in pace.each(details[:ENOUGH]):
         problem = _problem(kind, detail, root)
         if (before := found.get(problem.path)) and detail["loc"][-1] in ("int", "str"):
-            problem = replace(before, what=f"{wording.described(detail['input'])}, not text or a number", instead="")
+            problem = replace(
+                before,
+                what=f"{wording.described(detail['input'])}, not text or a number",
+                instead="write text or a number",
+            )
         found[problem.path] = problem
     meant = {problem.path.rpartition(".")[0] + "." + name for problem in found.values() if (name := _meant(problem))}
     told = [problem for problem in found.values() if problem.what != "required" or problem.path not in meant]
@@ -84,7 +89,7 @@ def _problem(kind: Any, detail: Mapping[str, Any], root: str) -> Problem:
     path, value = _path(root, steps), detail["input"]
     *_, parent, own = [None, *wording.annotations(kind, steps)]
     if detail["type"] == "extra_forbidden":
-        return wording.unknown_field(path, str(steps[-1]), wording.plain(parent))
+        return wording.unknown_field(path, str(steps[-1]), plain(parent))
     if detail["type"] == "missing":
         return Problem(path, "required")
     if isinstance(value, str) and "$[[" in value and detail["type"] != "string_too_long":

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-from tradewind.model.base import NAMED, TEMPLATED, Model
+from tradewind.model.base import NAMED, TEMPLATED, Model, Role
 from tradewind.model.duration import is_duration
 from tradewind.plan.nearest import nearest
 from tradewind.plan.problem import Problem
+from tradewind.plan.reshape import member, plain, reshaped
 
 SHOWN = 80
 """Characters of what somebody wrote that are quoted."""
@@ -98,13 +98,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
-def _entries(path: str, value: Any) -> str:
+def _entries(path: str, value: Any, kind: Any) -> str:
     """A list in the place of a value that is none. Words of a command are entries of their own; a shell's line is for a shell."""
     if isinstance(value, str) and path.endswith((".command", ".args")) and len(words := value.split()) > 1:
         if not _SHELL.isdisjoint(value):
             return "a script, which a shell reads: script: {shell: ...}"
         return f"[{shown(', '.join(words))}]"
-    return f"[{shown(value)}]" if isinstance(value, str | int | float) else "a list, each entry after `- `"
+    return reshaped(kind, value) or "a list, each entry after `- `"
 
 
 def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
@@ -114,13 +114,16 @@ def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
         case "string_type":
             return _no_text(path, value, kind)
         case "int_type" | "float_type" | "int_from_float" | "float_parsing" | "int_parsing":
-            return _no_number(path, value, "a number" if detail["type"].startswith("float") else "a whole number")
+            return _no_number(path, value, "a number" if detail["type"].startswith("float") else "a whole number", kind)
         case "bool_type" | "bool_parsing":
-            return _no_boolean(path, value)
+            return _no_boolean(path, value, kind)
         case "list_type":
-            return Problem(path, f"{described(value)}, not a list", f"write {_entries(path, value)}")
+            return Problem(path, f"{described(value)}, not a list", f"write {_entries(path, value, kind)}")
         case "dict_type" | "model_type" | "model_attributes_type" | "dict_attributes_type":
             return _no_mapping(path, value, kind)
+        case "literal_error" | "enum" if isinstance(value, list | dict):
+            there = ", ".join(map(str, _choices(kind)))
+            return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or f'one of {there}'}")
         case "literal_error" | "enum":
             return unknown_word(path, value, _choices(kind))
         case "greater_than_equal" | "greater_than":
@@ -184,9 +187,25 @@ def _no_text(path: str, value: Any, kind: Any) -> Problem:
         return unquoted(path, shown(value), value)
     if value is None:
         return Problem(path, "null, not text", 'write "" for an empty text, or remove it')
-    return Problem(
-        path, f"{described(value)}, not text", "write text; quote it when it contains any of : { } [ ] , # *"
-    )
+    return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or _text(kind)}")
+
+
+def _text(kind: Any) -> str:
+    """What is written where text belongs."""
+    if is_duration(kind):
+        return "a number and a unit, such as 30s, 10m, 1h30m or 2d"
+    roles = [*_roles(kind)]
+    if Role.EXPRESSION in roles:
+        return "an expression, such as `params.n > 0`"
+    if Role.SCRIPT in roles:
+        return "the program as text, after `|`"
+    return "text; quote it when it contains any of : { } [ ] , # *"
+
+
+def _roles(kind: Any) -> Iterator[Any]:
+    yield from getattr(kind, "__metadata__", ())
+    for other in getattr(kind, "__args__", ()):
+        yield from _roles(other)
 
 
 def unquoted(path: str, written: str, value: Any) -> Problem:
@@ -196,29 +215,30 @@ def unquoted(path: str, written: str, value: Any) -> Problem:
     )
 
 
-def _no_number(path: str, value: Any, wanted: str) -> Problem:
+def _no_number(path: str, value: Any, wanted: str, kind: Any) -> Problem:
     if isinstance(value, float):
         return Problem(path, f"{shown(value)} is not a whole number", "write one such as 3")
     if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
         return Problem(path, f"text, not {wanted}", f"write {shown(value.strip())} without quotes")
     if isinstance(value, str) and "$[[" not in value:
         return Problem(path, f"{shown(value)!r} is not {wanted}", "write one such as 3")
-    return Problem(path, f"{described(value)}, not {wanted}", f"write {wanted}")
+    return Problem(path, f"{described(value)}, not {wanted}", f"write {reshaped(kind, value) or f'{wanted} such as 3'}")
 
 
-def _no_boolean(path: str, value: Any) -> Problem:
+def _no_boolean(path: str, value: Any, kind: Any) -> Problem:
     known = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
-    meant = known.get(value.lower()) if isinstance(value, str) else None
-    return Problem(
-        path, f"{described(value)}, not a boolean", f"write {meant} without quotes" if meant else "write true or false"
-    )
+    meant = known.get(value.lower()) if isinstance(value, str) else reshaped(kind, value)
+    return Problem(path, f"{described(value)}, not a boolean", _boolean(value, meant or ""))
+
+
+def _boolean(value: Any, meant: str) -> str:
+    if not meant:
+        return "write true or false"
+    return f"write {meant} without quotes" if isinstance(value, str) else f"write {meant}"
 
 
 def _no_mapping(path: str, value: Any, kind: Any) -> Problem:
-    example = _example(path, kind)
-    if path.endswith(".retries") and isinstance(value, int) and not isinstance(value, bool):
-        example = f"{{limit: {value}}}"
-    return Problem(path, f"{described(value)}, not a mapping", f"write {example}")
+    return Problem(path, f"{described(value)}, not a mapping", f"write {reshaped(kind, value) or _example(path, kind)}")
 
 
 def _no_match(path: str, value: str, pattern: str) -> Problem:
@@ -249,33 +269,9 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return tuple(get_args(plain(kind)))
 
 
-def plain(kind: Any) -> Any:
-    """A type without its annotations and without None."""
-    while True:
-        if get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
-        elif get_origin(kind) in (Union, UnionType):
-            options = [option for option in get_args(kind) if option is not type(None)]
-            if len(options) != 1:
-                return kind
-            kind = options[0]
-        else:
-            return kind
-
-
 def annotations(kind: Any, steps: Sequence[str | int]) -> Iterator[Any]:
     """The annotation of a document, and of each step down to a field."""
     yield kind
     for step in steps:
-        kind = _member(plain(kind), step)
+        kind = member(plain(kind), step)
         yield kind
-
-
-def _member(kind: Any, step: str | int) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Model):
-        for field in kind.model_fields.values():
-            if field.alias == step:
-                return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-        return Any
-    arguments = get_args(kind)
-    return arguments[-1] if arguments and get_origin(kind) in (dict, list) else Any
