@@ -76,7 +76,15 @@ def test_outputs_that_are_not_one_object_fail_the_attempt(text: str, words: str)
                 terminated=terminated(128, 'x exec: "nope": executable file not found in $PATH', "StartError"),
             ),
             "StartError",
-            "command not found: nope",
+            "command not found: nope; check `command`, or use an image that has it",
+        ),
+        (
+            pod(
+                {"phase": "Failed"},
+                terminated=terminated(128, 'exec: "nope": executable file not found on this machine', "StartError"),
+            ),
+            "StartError",
+            "command not found: nope; check `command`, or install it: tasks run on this machine, without images",
         ),
         (
             pod({"phase": "Failed", "reason": "DeadlineExceeded"}, terminated=terminated(143)),

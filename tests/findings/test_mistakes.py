@@ -10,8 +10,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from control.pods import pod, terminated
+from tradewind.cli.laptop import preflight
 from tradewind.cli.lint import command
+from tradewind.cli.manifest import parse
+from tradewind.cli.shelf import Shelf
 from tradewind.control.observe import observe
+from tradewind.local.process import NotStarted, Process
 
 HERE = Path(__file__).parent
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec:\n"
@@ -97,3 +101,38 @@ def test_files_that_can_not_be_read_are_named(tmp_path: Path) -> None:
 def test_outputs_that_can_not_be_handed_on_fail_the_attempt(written: str, reason: str, words: str) -> None:
     ended = observe(pod({"phase": "Succeeded"}, terminated=terminated(0, written)))
     assert ended.attempt.reason == reason and words in ended.message
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        (
+            "{template: {name: load}}",
+            "6:9: spec.tasks.a.template: there is no TaskTemplate 'load' among these manifests; no one else can bring it here: "
+            "add it to the manifest, or give its file with another -f",
+        ),
+        (
+            "{sensor: {sql: {host: db, database: d, secretName: s, query: select 1}}}",
+            "6:18: spec.tasks.a.sensor.sql: no driver for PostgreSQL is installed; install tradewind[postgres]",
+        ),
+    ],
+    ids=["a template that is not there", "a sensor without its driver"],
+)
+def test_what_a_run_on_this_machine_lacks_is_said_before_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, says: str
+) -> None:
+    monkeypatch.setattr(preflight, "find_spec", lambda name: None)
+    path = tmp_path / "f.yaml"
+    path.write_text(f"{HEAD}  tasks:\n    a: {task}\n")
+    documents = parse(str(path))
+    found = preflight.missing(documents, Shelf(documents), "d", {})
+    assert [f"{item.line}:{item.column}: {item.message}" for item in found] == [says]
+
+
+async def test_a_command_that_is_not_on_this_machine_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotStarted) as refused:
+        await Process.start(("nonexisting",), {}, str(tmp_path), tmp_path / "log", tmp_path / "message")
+    ended = observe(pod({"phase": "Failed"}, terminated=terminated(128, str(refused.value), "StartError")))
+    assert ended.message == (
+        "command not found: nonexisting; check `command`, or install it: tasks run on this machine, without images"
+    )

@@ -64,7 +64,7 @@ async def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_period(t
 
 
 async def test_a_command_that_does_not_exist_is_worded_as_a_runtime_words_it(tmp_path: Path) -> None:
-    with pytest.raises(NotStarted, match='exec: "nope": executable file not found'):
+    with pytest.raises(NotStarted, match='exec: "nope": executable file not found on this machine'):
         await start(tmp_path, "nope")
 
 

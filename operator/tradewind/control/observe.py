@@ -198,10 +198,15 @@ def _failed_init(pod: Pod) -> tuple[str, Terminated] | None:
     return None
 
 
+_HERE = "not found on this machine"
+"""What local mode says in the place of a runtime."""
+
+
 def _start_error(words: str) -> str:
     if "executable file not found" in words or "no such file or directory" in words:
         quoted = words.partition('exec: "')[2].partition('"')[0]
-        return f"command not found: {quoted or words[-200:]}; check `command`, or use an image that has it"
+        way = "install it: tasks run on this machine, without images" if _HERE in words else "use an image that has it"
+        return f"command not found: {quoted or words[-200:]}; check `command`, or {way}"
     return f"the container could not be started: {words[-600:]}"
 
 

@@ -167,9 +167,8 @@ def _driver() -> Any:
     """Loaded when it is first needed: it takes memory, and may be missing."""
     try:
         import psycopg
-    except ImportError as error:
-        words = "the operator has no driver for PostgreSQL: install the extra tradewind[postgres]"
-        raise Unanswered(f"{words} ({error})"[:300]) from None
+    except ImportError:
+        raise Unanswered("the operator has no driver for PostgreSQL: install tradewind[postgres]") from None
     return psycopg
 
 

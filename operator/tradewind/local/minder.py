@@ -82,7 +82,7 @@ def _started(order: Any) -> tuple[int, str]:
             os.chdir(order["cwd"])
             os.execvpe(order["argv"][0], order["argv"], order["env"])  # noqa: S606 - there is to be no shell
         except FileNotFoundError:
-            os.write(tell, b"executable file not found in $PATH")
+            os.write(tell, b"executable file not found on this machine")
         except (OSError, ValueError) as error:
             os.write(tell, str(error).replace("\n", " ").encode(errors="replace")[:1_000])
         os._exit(127)

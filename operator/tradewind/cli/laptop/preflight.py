@@ -1,6 +1,7 @@
 """What a run on this machine would wait for in vain: all it can use is in the manifests."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from tradewind.cli.document import Document, Refusal
@@ -19,6 +20,7 @@ def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Param
     seen, left = {dag}, [dag]
     while left:
         document = there["DAG", left.pop()]
+        found += _without_driver(document, shelf)
         for place, kind, name, key in _named(document, shelf, params if document.name == dag else {}):
             target = there.get((kind, name))
             if target is None:
@@ -32,6 +34,17 @@ def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Param
                 seen.add(name)
                 left.append(name)
     return found
+
+
+def _without_driver(document: Document, shelf: Shelf) -> Iterator[Refusal]:
+    """Sensors that ask a database, where nothing here can."""
+    if find_spec("psycopg"):
+        return
+    rendering = shelf.rendering(document)
+    for task, body in ((rendering.spec or {}).get("tasks") or {}).items():
+        if (body.get("sensor") or {}).get("sql"):
+            place = rendering.place(f"spec.tasks.{task}.sensor.sql")
+            yield document.told(place.problem("no driver for PostgreSQL is installed", "install tradewind[postgres]"))
 
 
 def _named(document: Document, shelf: Shelf, params: Params) -> Iterator[tuple[Place, str, str, str]]:
