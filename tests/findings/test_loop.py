@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import pty
-import select
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ from typing import Any
 import click
 import pytest
 import yaml
+from cli.glass import in_terminal
 from tradewind.cli.starts.wanted import run_body
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.kube.resources import APPROVALS, DAGS, RUNS
@@ -45,6 +44,7 @@ def found(folder: Path, manifest: str, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
+ASKS = dag("asks", "{tasks: {ask: {approval: {onReject: Continue, questions: {limit: {type: integer}}}}}}")
 LOGGED = dag(
     "logged",
     "{defaults: {image: x}, tasks: {says: {script: {shell: 'echo one; printf two'}},"
@@ -164,14 +164,14 @@ def test_an_approval_is_asked_for_at_the_terminal(tmp_path: Path) -> None:
     spec = "{tasks: {ask: {approval: {message: 'Publish?', questions: {limit: {type: integer, default: 5}}}}}}"
     (tmp_path / "dag.yaml").write_text(dag("d", spec))
     code, shown = in_terminal(
-        tmp_path, [("Publish? [y/n] ", "maybe\n"), ("maybe\r\nask: Publish? [y/n] ", "y\n"), ("limit", "7\n")]
+        tmp_path, ["run", "-f", "dag.yaml"], [("Publish? [y/n] ", "y\n"), ("limit", "x\n"), ("limit", "7\n")]
     )
     assert code == 0 and '"limit": 7' in shown
 
 
 def test_an_approval_that_is_declined_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / "dag.yaml").write_text(dag("d", "{tasks: {ask: {approval: {message: 'Publish?'}}}}"))
-    assert in_terminal(tmp_path, [("[y/n] ", "n\n")])[0] == 1
+    assert in_terminal(tmp_path, ["run", "-f", "dag.yaml"], [("[y/n] ", "n\n")])[0] == 1
 
 
 def test_brackets_in_messages_are_text(tmp_path: Path) -> None:
@@ -179,26 +179,42 @@ def test_brackets_in_messages_are_text(tmp_path: Path) -> None:
     assert done.returncode == 0 and "[/x]" in done.stdout
 
 
-def in_terminal(folder: Path, typed: list[tuple[str, str]]) -> tuple[int, str]:
-    """The exit code and the screen; each text is typed once the one before it has been shown."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        os.execve(
-            sys.executable,
-            [sys.executable, "-m", "tradewind.cli", "run", "-f", "dag.yaml"],
-            {**os.environ, "TERM": "xterm"},
-        )
-    shown, until = "", time.monotonic() + 100
-    while time.monotonic() < until:
-        if select.select([terminal], [], [], 0.5)[0]:
-            try:
-                shown += os.read(terminal, 65_536).decode(errors="replace")
-            except OSError:  # The other side has ended.
-                break
-        if typed and typed[0][0] in shown:
-            os.write(terminal, typed.pop(0)[1].encode())
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["spec.tasks.ask.approval: nobody can be asked here", "--approve ask or --reject ask"]),
+        (["--approve"], ["question limit: an answer is needed; answer it with --answer limit=VALUE"]),
+        (["--approve", "ask", "--answer", "limit=x"], ["question limit: 'x' is not an integer"]),
+        (["--approve", "askk", "--reject", "other"], ["--approve askk: there is no such approval; did you mean ask?"]),
+        (
+            ["--answer", "limt=3", "--reject", "ask"],
+            ["--answer limt: there is no such question", "did you mean limit?"],
+        ),
+    ],
+)
+def test_what_nobody_can_decide_is_an_error_before_the_start(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    done = run(tmp_path, dag("top", "{tasks: {s: {dag: {name: asks}}}}") + ASKS, *arguments)
+    assert done.returncode == 1 and done.stdout == "" and [text for text in words if text not in done.stderr] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "approved"),
+    [
+        (["--approve", "ask", "--answer", "limit=3"], True),
+        (["--answer", "limit=3", "--approve"], True),
+        (["--reject", "ask", "--approve"], False),
+    ],
+)
+def test_approvals_are_decided_beforehand(tmp_path: Path, arguments: list[str], approved: bool) -> None:
+    outputs = found(tmp_path, ASKS, *arguments)["tasks"]["ask"]["outputs"]
+    assert outputs["approved"] is approved and outputs["answers"] == ({"limit": 3} if approved else {})
+
+
+def test_an_approval_with_a_timeout_needs_nobody(tmp_path: Path) -> None:
+    done = run(tmp_path, dag("d", "{tasks: {ask: {approval: {timeout: 1s, onTimeout: Continue}}}}"))
+    assert done.returncode == 0 and "nobody can be asked here; the task waits until 20" in done.stdout
 
 
 async def test_logs_of_sub_dags_are_read_by_the_task_that_runs_them(tmp_path: Path) -> None:
@@ -236,9 +252,11 @@ def test_colours_are_for_terminals_only(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
-async def test_nobody_is_asked_for_a_run_that_was_cancelled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", ["", ", b: {image: x, script: {shell: 'sleep 100'}}"])
+async def test_nobody_is_asked_for_a_run_that_was_cancelled(tmp_path: Path, beside: str) -> None:
     async with session(lambda: None, cwd=str(tmp_path)) as here:
-        body = yaml.safe_load(dag("asking", "{tasks: {a: {approval: {message: 'go on?'}}}}").removesuffix("---\n"))
+        spec = f"{{tasks: {{a: {{approval: {{message: 'go on?'}}}}{beside}}}}}"
+        body = yaml.safe_load(dag("asking", spec).removesuffix("---\n"))
         await here.client.create(DAGS, "default", body)
         await here.client.create(RUNS, "default", run_body("asking", {}, "r"))
         while not (await here.client.list(APPROVALS, "default"))["items"]:

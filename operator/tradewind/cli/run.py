@@ -34,7 +34,22 @@ from tradewind.plan.trigger import told
     multiple=True,
     help="Run the DAG of this manifest on this machine, without a cluster (`-`: standard input); repeat for more.",
 )
-@click.option("--approve", is_flag=True, help="With -f: say yes to every approval.")
+@click.option(
+    "--approve",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    metavar="[TASK]",
+    help="With -f: say yes to the approval TASK, without a TASK to every one; repeat for more.",
+)
+@click.option("--reject", multiple=True, metavar="TASK", help="With -f: say no to the approval TASK; repeat for more.")
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With -f: answer to a question of approvals that --approve names; repeat for more.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="With -f: don't show what tasks print.")
 @click.option(
     "--http-allow",
@@ -62,7 +77,9 @@ def command(
     /,
     dag: str | None,
     files: tuple[str, ...],
-    approve: bool,
+    approve: tuple[str, ...],
+    reject: tuple[str, ...],
+    answers: tuple[str, ...],
     quiet: bool,
     allowed: tuple[IPv4Network | IPv6Network, ...],
     watch: bool,
@@ -87,7 +104,9 @@ def command(
     """
     _refuse(
         ctx,
-        ["watch", "log", "namespace", "context", "kubeconfig"] if files else ["approve", "quiet", "allowed"],
+        ["watch", "log", "namespace", "context", "kubeconfig"]
+        if files
+        else ["approve", "reject", "answers", "quiet", "allowed"],
         bool(files),
     )
     wanted = Wanted(
@@ -100,9 +119,11 @@ def command(
         spec={"logicalDate": told(_moment(logical_date))} if logical_date else {},
     )
     if files:
+        from tradewind.cli.laptop.decisions import Decisions
         from tradewind.cli.laptop.local_run import Local, run_here
 
-        ctx.exit(settled(run_here(files, dag, wanted, Local(approve, quiet, allowed), output)))
+        decisions = Decisions(frozenset(approve), frozenset(reject), pairs(answers, "--answer"))
+        ctx.exit(settled(run_here(files, dag, wanted, Local(decisions, quiet, allowed), output)))
     if not dag:
         raise click.UsageError("name a DAG of the cluster, or give a manifest with -f")
     ctx.exit(0 if _run_there(dag=dag, wanted=wanted, watch=watch or log, log=log, output=output, **rest) else 1)

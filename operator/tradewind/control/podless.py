@@ -102,8 +102,8 @@ class Podless:
         doing = self._runs.setdefault(view.run.uid, Doing())
         for stop in plan.stops:
             attempt = doing.under_way.get(stop.task)
-            if attempt is None or attempt.live.number != stop.number:
-                continue
+            if attempt is None or attempt.live.number != stop.number or attempt.stopped:
+                continue  # One that was stopped may still withdraw what it asked: a second stop would end that, and it would never end.
             attempt.stopped = (stop.reason, stop.why)
             if attempt.doing:
                 attempt.doing.cancel()

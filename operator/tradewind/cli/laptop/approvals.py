@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tradewind.cli.ask import hint
+from tradewind.cli.laptop.decisions import Decisions
 from tradewind.cli.reading import status as status_of
+from tradewind.cli.terminal import Console
 from tradewind.cli.views.screen import Screen
 from tradewind.control.run import Run
 from tradewind.kube.client import Client, Object
@@ -28,10 +30,14 @@ class Overtaken(Exception):
     """It is too late for a decision."""
 
 
-async def approvals(client: Client, run: Run, approve: bool, screen: Screen) -> None:
-    """Decides what the run and those below it ask, until cancelled: yes to everything with `approve`, else as is typed."""
+def person() -> bool:
+    """Whether there is somebody who sees a question and can type the answer."""
+    return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
+
+
+async def approvals(client: Client, run: Run, decisions: Decisions, screen: Screen) -> None:
+    """Decides what the run and those below it ask, until cancelled: as was given, else as is typed."""
     done: set[str] = set()
-    asks = not approve and sys.stdin.isatty()
     while True:
         for item in (await client.list(APPROVALS, run.namespace))["items"]:
             name = item["metadata"]["name"]
@@ -39,13 +45,15 @@ async def approvals(client: Client, run: Run, approve: bool, screen: Screen) -> 
                 continue
             done.add(name)
             words = f"{item['spec']['task']}: {item['spec'].get('message') or 'approval is needed'}"
-            if approve:
-                await _decide(client, item, {"decision": "Approved", "comment": "run -f --approve"})
-                screen.print(f"{words}: approved by --approve")
-            elif asks:
+            if decision := decisions.on(item["spec"]):
+                await _decide(client, item, decision)
+                option = decision["comment"].rpartition(" ")[2]
+                screen.print(f"{words}: {decision['decision'].lower()} by {option}")
+            elif person():
                 await _ask(client, item, words, screen)
             else:
-                screen.print(f"{words}: nobody can be asked here; run it in a terminal, or with --approve")
+                until = f"until {item['spec']['deadline']}" if item["spec"].get("deadline") else "for ever"
+                screen.print(f"{words}: nobody can be asked here; the task waits {until}")
         await asyncio.sleep(LOOK)
 
 
@@ -53,16 +61,21 @@ async def _ask(client: Client, item: Object, words: str, screen: Screen) -> None
     async def line() -> str | None:
         return await _typed(lambda: _open(client, item))
 
+    console = screen.console if screen.console.is_terminal else Console(stderr=True)
+
+    def write(text: str) -> None:
+        console.print(text, end="", soft_wrap=True)
+
     with screen.paused():
         try:
-            answer = await questioned(item["spec"], words, lambda text: screen.console.print(text, end=""), line)
+            answer = await questioned(item["spec"], words, write, line)
         except Overtaken:
-            screen.print("\ntoo late: it has been decided, or its time is over")
+            write("\ntoo late: it has been decided, or its time is over\n")
             return
+        if answer is None:
+            write("\nno decision: the input has ended; the task goes on waiting\n")
     if answer:
         await _decide(client, item, answer)
-    else:
-        screen.print("\nno decision: the input has ended; the task goes on waiting")
 
 
 async def questioned(
@@ -78,6 +91,7 @@ async def questioned(
             return {"decision": "Rejected"}
         if typed.lower() in YES:
             break
+        write(f"  {typed or 'nothing'} is no answer: write y to approve, or n to decline\n")
     answers: dict[str, Any] = {}
     for name, body in (spec.get("questions") or {}).items():
         declared = Param.model_validate(body)

@@ -15,7 +15,8 @@ from tradewind.cli import manifest
 from tradewind.cli.ask import complete
 from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.cli.follow import follow
-from tradewind.cli.laptop.approvals import approvals
+from tradewind.cli.laptop.approvals import approvals, person
+from tradewind.cli.laptop.decisions import Decisions, undecided
 from tradewind.cli.laptop.live_logs import LiveLogs
 from tradewind.cli.laptop.preflight import missing
 from tradewind.cli.review import require
@@ -42,8 +43,8 @@ _ON_A_CLUSTER = re.compile(r": `tradewind approve [^`]*`, or reject")
 class Local:
     """How a run on this machine goes on."""
 
-    approve: bool = False
-    """Say yes to every approval."""
+    decisions: Decisions = Decisions()
+    """Of approvals."""
     quiet: bool = False
     """Don't show what tasks print."""
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -61,6 +62,8 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
     if lacking := missing(documents, shelf, name, {**given, **wanted.typed}):
         raise BadManifest(*lacking)
+    if lacking := undecided(documents, shelf, name, how.decisions, person()):
+        raise BadManifest(*lacking)
     declared = defined(rendering).spec.params
     params = complete(declared, {**given, **wanted.values(declared)}, wanted.ask)
     if lacking := missing(documents, shelf, name, params):
@@ -71,6 +74,7 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
             documents, body, wanted, how, Console(stderr=output != "text"), output, ignored(rendering.spec)
         )
     except asyncio.CancelledError:
+        say("ended at once: tasks that still ran were killed", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
@@ -107,8 +111,8 @@ async def _run(
             with Screen(console, f"tradewind: {created.name}", _here) as screen:
                 show = (lambda *_: None) if how.quiet else screen.log
                 beside = [
-                    _cancel_when(cancelled, here.client, created),
-                    approvals(here.client, created, how.approve, screen),
+                    _cancel_when(cancelled, here.client, created, screen),
+                    approvals(here.client, created, how.decisions, screen),
                     logs.follow(paths, show),
                 ]
                 async with tasks(beside):
@@ -127,9 +131,9 @@ def _here(message: str) -> str:
     return _ON_A_CLUSTER.sub("", message)
 
 
-async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run) -> None:
+async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run, screen: Screen) -> None:
     await cancelled.wait()
-    say("\ncancelling (Ctrl-C again: end at once)", err=True)
+    screen.interrupt("cancelling: tasks have their gracePeriod to end in; Ctrl-C again ends them at once")
     await client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": "Cancelled"}})
 
 

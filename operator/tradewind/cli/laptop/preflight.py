@@ -17,9 +17,7 @@ def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Param
     """What a DAG, and those that it calls, name and is not among the documents: DAGs, templates, Secrets, ConfigMaps, pools."""
     there = {(document.kind, document.name): document for document in documents}
     found: list[Refusal] = []
-    seen, left = {dag}, [dag]
-    while left:
-        document = there["DAG", left.pop()]
+    for document in called(documents, shelf, dag):
         found += _without_driver(document, shelf)
         for place, kind, name, key in _named(document, shelf, params if document.name == dag else {}):
             target = there.get((kind, name))
@@ -30,10 +28,26 @@ def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Param
                 keys = ", ".join(sorted(_keys(target))) or "none"
                 problem = place.problem(f"{kind} {name!r} has no key {key!r}", f"it has: {keys}")
                 found.append(document.told(problem))
-            elif kind == "DAG" and name not in seen:
+    return found
+
+
+def called(documents: Sequence[Document], shelf: Shelf, dag: str) -> Iterator[Document]:
+    """A DAG, and those that it calls at any depth, as far as they are among the documents."""
+    there = {document.name: document for document in documents if document.kind == "DAG"}
+    seen, left = {dag}, [dag]
+    while left:
+        document = there[left.pop()]
+        yield document
+        for body in tasks_of(shelf.rendering(document).spec).values():
+            name = body["dag"]["name"] if "dag" in body else ""
+            if name in there and name not in seen:
                 seen.add(name)
                 left.append(name)
-    return found
+
+
+def tasks_of(spec: Any) -> Mapping[str, Any]:
+    """The tasks of a DAG's spec."""
+    return (spec.get("tasks") if isinstance(spec, dict) else None) or {}
 
 
 def _without_driver(document: Document, shelf: Shelf) -> Iterator[Refusal]:
@@ -41,7 +55,7 @@ def _without_driver(document: Document, shelf: Shelf) -> Iterator[Refusal]:
     if find_spec("psycopg"):
         return
     rendering = shelf.rendering(document)
-    for task, body in ((rendering.spec or {}).get("tasks") or {}).items():
+    for task, body in tasks_of(rendering.spec).items():
         if (body.get("sensor") or {}).get("sql"):
             place = rendering.place(f"spec.tasks.{task}.sensor.sql")
             yield document.told(place.problem("no driver for PostgreSQL is installed", "install tradewind[postgres]"))
@@ -54,7 +68,7 @@ def _named(document: Document, shelf: Shelf, params: Params) -> Iterator[tuple[P
         yield place, ref.kind, ref.name, ""
     at = rendering.place
     spec = rendering.spec if isinstance(rendering.spec, dict) else {}
-    for task, body in (spec.get("tasks") or {}).items():
+    for task, body in tasks_of(spec).items():
         if "dag" in body:
             yield at(f"spec.tasks.{task}.dag.name"), "DAG", body["dag"]["name"], ""
         for index, claim in enumerate(body.get("pools") or ()):

@@ -3,10 +3,13 @@
 import contextlib
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
+from rich.console import RenderableType
 from rich.live import Live
 
 from tradewind.cli.picture import Row, drawn, flat
@@ -22,6 +25,8 @@ NAMED = 3
 """Tasks that are named then."""
 MARGIN = 4
 """Rows of the terminal that the picture leaves free."""
+HELD = 1_000
+"""Lines that are kept for after a question; of more, the last ones."""
 
 
 class Screen:
@@ -31,64 +36,105 @@ class Screen:
         self.console, self._words = console, words
         self._live: Live | None = None
         if console.is_terminal:
-            self._live = Live(console=console, refresh_per_second=8, transient=True)
             console.set_window_title(shown(title))
         self._last: tuple[Run, Sequence[Row]] | None = None
         self._said: dict[str, tuple[str, str]] = {}
+        self._held: deque[Callable[[], None]] | None = None
+        """What is to be printed after a question; None while there is none."""
+        self._left_out = 0
         self._spoke = time.monotonic()
 
     def __enter__(self) -> "Screen":
-        if self._live:
-            self._live.start()
+        self._draw()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live:
-            self._live.stop()
-            if self._last:
-                self.console.print(drawn(*self._last))
+        self._erase()
+        if self.console.is_terminal and self._last:
+            self.console.print(drawn(*self._last))
 
     def show(self, run: Run, found: Sequence[Row]) -> None:
         """The run as it is now."""
         found = [_worded(row, self._words) for row in found]
         self._last = (run, found)
-        if self._live:
-            self._live.update(drawn(run, found, limit=max(5, self.console.height - MARGIN)))
+        if self.console.is_terminal:
+            if self._live:
+                self._live.update(self._picture(run, found))
             return
         rows = list(flat(found))
         for row in rows:
             self._tell(row)
         message = str(run.status.get("message") or "")
         self._line("", f"run {run.name}", run.phase or "Queued", message, "")
-        if not run.final and time.monotonic() - self._spoke >= QUIET:
+        if not run.final and self._held is None and time.monotonic() - self._spoke >= QUIET:
             self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}")
 
     def log(self, label: str, lines: Sequence[str]) -> None:
         """Lines that a task has printed."""
-        self._spoke = time.monotonic()
-        if self.console.is_terminal:
-            self.console.print(log_text(f"{label}{line}" for line in lines), soft_wrap=True)
-        else:
-            for line in lines:
-                self.console.print(f"{label}{line}", soft_wrap=True)
+        if self._held is None:
+            self._print(lambda: self._log([f"{label}{line}" for line in lines]))
+            return
+        for line in lines:  # Held one by one, for there is room for so many lines.
+            self._print(partial(self._log, [f"{label}{line}"]))
 
     def print(self, text: str, style: str | None = None) -> None:
         """A line of our own."""
-        self._spoke = time.monotonic()
-        self.console.print(text, style=style, soft_wrap=True)
+        self._print(lambda: self.console.print(text, style=style, soft_wrap=True))
+
+    def interrupt(self, text: str) -> None:
+        """A line of our own that waits for no answer."""
+        if self._held is not None:
+            self.console.print()
+        self.console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Without the picture, so that something can be typed."""
-        if self._live:
-            self._live.stop()
+        """Without the picture, so that something can be typed. What is printed meanwhile follows after it: a line in between would stand
+        in the middle of the question, or of the answer."""
+        self._erase()
+        self._held, self._left_out = deque(maxlen=HELD), 0
         try:
             yield
         finally:
-            if self._live:
-                self._live.start()
+            held, self._held = self._held, None
+            if self._left_out:
+                self.print(f"({self._left_out:,} lines are left out; the folder of logs has all)", "dim")
+            for write in held:
+                self._print(write)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Begins the picture. Each is a new one: one that is begun again erases the lines above it, as many as it had before."""
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+            if self._last:
+                self._live.update(self._picture(*self._last))
+            self._live.start()
+
+    def _erase(self) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _picture(self, run: Run, found: Sequence[Row]) -> RenderableType:
+        return drawn(run, found, limit=max(5, self.console.height - MARGIN))
+
+    def _print(self, write: Callable[[], None]) -> None:
+        if self._held is not None:
+            self._left_out += len(self._held) == HELD
+            self._held.append(write)
+            return
+        self._spoke = time.monotonic()
+        write()
+
+    def _log(self, lines: Sequence[str]) -> None:
+        if self.console.is_terminal:
+            self.console.print(log_text(lines), soft_wrap=True)
+        else:
+            for line in lines:
+                self.console.print(line, soft_wrap=True)
 
     def _tell(self, row: Row) -> None:
         if row.state in FINAL or row.message or row.live:
