@@ -10,7 +10,9 @@ from functools import partial
 from types import TracebackType
 
 from rich.console import RenderableType
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType
 
 from tradewind.cli.picture import Row, drawn, flat
 from tradewind.cli.terminal import Console, log_text
@@ -87,6 +89,8 @@ class Screen:
         """A line of our own that waits for no answer."""
         if self._held is not None:
             self.console.print()
+        elif self.console.is_terminal:  # It has written ^C wherever the cursor was.
+            self.console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
         self.console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
