@@ -67,6 +67,8 @@ async def put(world: World, client: Client, resource: Resource, name: str, **spe
         (TRIGGERS, {"dag": "known", "suspend": True, **HOURLY}, "Suspended", "Current"),
         (TRIGGERS, {"dag": "known", "params": {"no": 1}, **HOURLY}, "Invalid", "Failed"),
         (BACKFILLS, {"dag": "not-there", "ticks": ["2026-01-01T00:00:00Z"]}, "DAGNotFound", "InProgress"),
+        (TRIGGERS, {"dag": "broken", **HOURLY}, "DAGInvalid", "InProgress"),
+        (BACKFILLS, {"dag": "broken", "ticks": ["2026-01-01T00:00:00Z"]}, "DAGInvalid", "InProgress"),
         (POOLS, {"slots": 1}, "Active", "Current"),
         (TASK_TEMPLATES, {"task": {"image": "busybox", "command": ["true"]}}, "Valid", "Current"),
         (RUNS, {"dag": "not-there"}, "DAGNotFound", "InProgress"),
@@ -80,6 +82,10 @@ async def test_what_is_applied_is_ready_or_says_why_not(
         if spec.get("dag") == "known":
             with contextlib.suppress(AlreadyExists):
                 await operated.create(client, DAGS, operated.dag("known", TASK))
+        if spec.get("dag") == "broken":
+            with contextlib.suppress(AlreadyExists):
+                await operated.create(client, DAGS, operated.dag("broken", CIRCLE))
+            await settled(operated, client, DAGS, "broken", "Invalid")
         name = f"{resource.plural[:5]}-{reason.lower()[:12]}"
         if resource is DAGS:
             spec = {**spec, "defaults": {"image": "busybox"}}

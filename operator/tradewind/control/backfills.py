@@ -243,6 +243,8 @@ class BackfillReconciler:
         about = await self._occasions(known, spec)
         if problems := check(about.maker.spec, facts.params):
             raise Invalid(problems)
+        if spec.desired_state != "Cancelled" and (words := self._dags.invalid(known.namespace, spec.dag)):
+            raise Waits(f"it goes on when its DAG is mended: {words}", "DAGInvalid")
         runs = await self._runs.of((known.namespace, spec.dag))
         decided = decide(spec, about.ticks, pasts(runs, known.name))
         if spec.desired_state == "Cancelled":

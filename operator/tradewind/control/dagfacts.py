@@ -39,6 +39,8 @@ class DAGIndex:
         self._known: dict[Key, DAGFacts] = {}
         self._allowed: dict[Key, tuple[str, ...]] = {}
         """Of the DAGs that say whose triggers may follow them: where those are."""
+        self._invalid: dict[Key, str] = {}
+        """What is wrong with DAGs whose status says so."""
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -46,7 +48,10 @@ class DAGIndex:
         before = self._allowed.pop(key, None)
         if not deleted and (allowed := allowed_from(spec)):
             self._allowed[key] = allowed
-        if before != self._allowed.get(key):
+        wrong = self._invalid.pop(key, "")
+        if not deleted and (words := invalid(body)):
+            self._invalid[key] = words
+        if before != self._allowed.get(key) or wrong != self._invalid.get(key, ""):
             self._changed(*key)
         if deleted:
             self._known.pop(key, None)
@@ -70,9 +75,12 @@ class DAGIndex:
         key = (namespace, name)
         if key not in self._known:
             try:  # The watch of DAGs may only have begun.
-                spec = (await self._client.get(DAGS, namespace, name)).get("spec") or {}
+                body = await self._client.get(DAGS, namespace, name)
             except NotFound:
                 return None
+            spec = body.get("spec") or {}
+            if words := invalid(body):
+                self._invalid.setdefault(key, words)
             self._known.setdefault(key, DAGFacts() if spec.get("template") else _facts(spec))
             if allowed := allowed_from(spec):
                 self._allowed.setdefault(key, allowed)
@@ -83,6 +91,11 @@ class DAGIndex:
         if await self.of(namespace, name) is None:
             return ()
         return self._allowed.get((namespace, name), ())
+
+    def invalid(self, namespace: str, name: str) -> str:
+        """What is wrong with a DAG, in words for those that make runs of it; empty where nothing is, as far as it is known."""
+        words = self._invalid.get((namespace, name), "")
+        return f"DAG {name} is not valid: {words}" if words else ""
 
     def known(self, key: Key) -> DAGFacts:
         """What is known of a DAG now."""
@@ -100,6 +113,15 @@ def _facts(spec: Any) -> DAGFacts:
     except (ValidationError, AttributeError):
         return DAGFacts()  # The DAG's own condition says what is wrong with it.
     return DAGFacts(params, spec.get("suspend") is True, assets_of(spec), called_by(spec))
+
+
+def invalid(body: Object) -> str:
+    """What is wrong with a DAG, where its status says so of the spec that it has."""
+    status = body.get("status") or {}
+    if status.get("phase") != "Invalid" or status.get("observedGeneration") != body["metadata"].get("generation"):
+        return ""
+    said = (item.get("message") for item in status.get("conditions") or () if item.get("type") == "Valid")
+    return next(filter(None, said), "see its status")
 
 
 def allowed_from(spec: Any) -> tuple[str, ...]:

@@ -295,6 +295,8 @@ class TriggerReconciler:
             return
         phase = status["phase"]
         why = "" if phase == "Active" else status["message"]  # What an active one did last is no matter of being ready.
+        if phase == "Active" and (words := self.dags.invalid(known.namespace, known.spec.dag)):
+            phase, reason, why = "Waiting", "DAGInvalid", f"its runs can't begin: {words}"
         valid = found.status(known.status, known.generation, self._clock(), phase, reason, why)
         if words := self._circle(known):
             circular = Validity(True, "CircleFound", words)
