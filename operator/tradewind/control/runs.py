@@ -338,6 +338,7 @@ class RunReconciler:
             self._teller.attempt(run, end)
             latency.observe(end, pods[key], view.ready_at(board, end.attempt))
         self._teller.waiting(run, status["waiting"])
+        self._teller.unproduced(run, status["failures"])
         refused = runstatus.refusals(view, board)
         self._teller.refused(run, refused)
         view.told.update(item["task"] for item in refused)

@@ -26,6 +26,8 @@ from tradewind.plan.state import FINAL, State
 Status = dict[str, Any]
 SHOWN = 20
 """How many failures and waiting tasks a status lists."""
+PRODUCED, ASSET_ERROR = "AssetsProduced", "AssetError"
+"""The condition that is there, and false, where an update of an asset could not be told; and the reason."""
 
 
 def between(start: str, end: str) -> float:
@@ -199,8 +201,11 @@ def current(
         _reworked(status, run, asked, now)
     if run.reopened:
         status |= {"startedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
-    kept = ("Started",) if asked and asked.edits else ("Started", "Edited")
+    kept = ("Started", PRODUCED) if asked and asked.edits else ("Started", PRODUCED, "Edited")
     found = [item for item in before.get("conditions") or [] if item["type"] in kept]
+    if unproduced and not any(item["type"] == PRODUCED for item in found):
+        words = f"{unproduced[0]['task'] or 'the run'}: {unproduced[0]['message']}; no trigger hears of this update"
+        found.append(condition(PRODUCED, False, ASSET_ERROR, words, run, now))
     progressing = _progressing(run, plan, holds, now)
     found.append(progressing)
     if asked and asked.edits:
@@ -239,7 +244,7 @@ def _produced(
                 raise NoUpdate(f"produces: a run can tell of {UPDATES_LIMIT} updates of assets")
             found.append(what())
         except NoUpdate as error:
-            said = {"task": task, "attempt": attempt, "reason": "AssetError", "message": str(error)[:1_024]}
+            said = {"task": task, "attempt": attempt, "reason": ASSET_ERROR, "message": str(error)[:1_024]}
             failures.append(said)
 
     for end in news:

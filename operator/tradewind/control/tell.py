@@ -47,6 +47,14 @@ class Teller:
             words = f"{item['task']}: {item['reason']}: {item['message']}"
             self._event(run, "TaskFailed", words, warning=True, key=f"{item['task']}/0")
 
+    def unproduced(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Updates of assets can't be told, and it was not said while the run was as it is given."""
+        before = {(item["task"], item.get("message")) for item in run.status.get("failures") or []}
+        for item in failures:
+            if item["reason"] == runstatus.ASSET_ERROR and (said := (item["task"], item["message"])) not in before:
+                words = f"{item['task'] or 'the run'}: {item['message']}"
+                self._event(run, runstatus.ASSET_ERROR, words, warning=True, key="/".join(said))
+
     def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
         """Tasks wait for something that a person may have to mend, and did not while the run was as it is given."""
         before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}

@@ -196,8 +196,8 @@ class DAGRunStatus(Model):
     waiting: Annotated[list[Waiting], Field(max_length=20)] = []
     """Tasks that wait for something other than their dependencies, and for what."""
     conditions: Conditions = []
-    """Started, Progressing and Succeeded. Ready: whether it has succeeded; with Reconciling until it ends, and Stalled where it failed or
-    was cancelled."""
+    """Started, Progressing and Succeeded. AssetsProduced: false where an update of an asset could not be told. Ready: whether it has
+    succeeded; with Reconciling until it ends, and Stalled where it failed or was cancelled."""
 
 
 class DAGRun(Model):
