@@ -263,6 +263,9 @@ def test_a_shell_program_is_refused_only_if_no_shell_can_read_it() -> None:
 
 # What would fail in every run.
 
+MOUNT: dict[str, Any] = {"name": "v", "mountPath": "/v", "subPath": "a/../../b"}
+ITEMS: dict[str, Any] = {"secretName": "s", "items": [{"key": "k", "path": "/etc"}]}
+
 
 @pytest.mark.parametrize(
     ("task", "words"),
@@ -272,6 +275,25 @@ def test_a_shell_program_is_refused_only_if_no_shell_can_read_it() -> None:
         (
             {"image": "x", "podTemplate": {"spec": {"activeDeadlineSeconds": 2**31}}},
             "podTemplate.spec.activeDeadlineSeconds: 2147483648 is out of bounds; write 1 to 2147483647",
+        ),
+        (
+            {"image": "x", "podTemplate": {"spec": {"containers": [{"name": "main", "volumeMounts": [MOUNT]}]}}},
+            "podTemplate.spec.containers[0].volumeMounts[0].subPath: 'a/../../b' leads out of the volume; write a path without ..",
+        ),
+        (
+            {"image": "x", "podTemplate": {"spec": {"volumes": [{"name": "v", "secret": ITEMS}]}}},
+            "podTemplate.spec.volumes[0].secret.items[0].path: '/etc' begins with /; write a path within the volume",
+        ),
+        (
+            {
+                "image": "x",
+                "podTemplate": {
+                    "spec": {
+                        "volumes": [{"name": "v", "projected": {"sources": [{"configMap": {"items": ITEMS["items"]}}]}}]
+                    }
+                },
+            },
+            "volumes[0].projected.sources[0].configMap.items[0].path: '/etc' begins with /; write a path within the volume",
         ),
         (
             {"image": "x", "resources": {"limits": {"memory": "1GB"}}},

@@ -1,7 +1,7 @@
 """Values that no pod and no request could have, found before a run begins: quantities, names of variables, headers, addresses."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,13 @@ _BREAK = re.compile(r"[\r\n\0]")
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
 MOST_SECONDS = 2**31 - 1
 """Of a pod's activeDeadlineSeconds."""
+_MOUNTS, _KEYS = ("subPath", "subPathExpr"), ("configMap", "secret", "downwardAPI")
+_WITHIN: Sequence[tuple[Sequence[str], Sequence[str]]] = (
+    *(((containers, "volumeMounts"), _MOUNTS) for containers in ("containers", "initContainers")),
+    *((("volumes", kind, "items"), ("path",)) for kind in _KEYS),
+    *((("volumes", "projected", "sources", kind, "items"), ("path",)) for kind in _KEYS),
+)
+"""Fields of a pod's spec that are places within a volume."""
 _TIMES = (("activeDeadlineSeconds", 1), ("terminationGracePeriodSeconds", 0))
 
 
@@ -43,6 +50,31 @@ def problems(path: str, task: Task) -> Iterator[Problem]:
             yield Problem(
                 f"{path}.podTemplate.spec.{field}", f"{value} is out of bounds", f"write {least} to {MOST_SECONDS}"
             )
+    yield from _places(f"{path}.podTemplate.spec", spec)
+
+
+def _places(path: str, spec: Any) -> Iterator[Problem]:
+    """Places within a volume that lead out of it: the API server refuses them, when the run comes to the task."""
+    for within, fields in _WITHIN:
+        for where, item in _found(path, spec, within):
+            for field in fields:
+                text = item.get(field)
+                if isinstance(text, str) and text.startswith("/"):
+                    yield Problem(f"{where}.{field}", f"{text[:80]!r} begins with /", "write a path within the volume")
+                elif isinstance(text, str) and ".." in text.split("/"):
+                    what = f"{text[:80]!r} leads out of the volume"
+                    yield Problem(f"{where}.{field}", what, "write a path without ..")
+
+
+def _found(path: str, value: Any, steps: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What is at a place, with all entries of the lists on the way."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _found(f"{path}[{index}]", item, steps)
+    elif isinstance(value, dict) and steps:
+        yield from _found(f"{path}.{steps[0]}", value.get(steps[0]), steps[1:])
+    elif isinstance(value, dict):
+        yield path, value
 
 
 def _resources(path: str, resources: Resources) -> Iterator[Problem]:
