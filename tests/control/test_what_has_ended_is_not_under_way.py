@@ -71,3 +71,24 @@ async def test_an_attempt_that_the_status_says_has_ended_is_stopped(task: Any, a
     assert endless.stopped == ["t"] and board.live("t") is None
     assert decided.phase in ("Cancelled", "Failed")
     podless.forget("u")
+
+
+async def test_an_attempt_that_is_stopped_before_its_first_step_ends() -> None:
+    endless: Any = Endless()
+    podless = Podless(endless, endless, lambda uid: None, Host(Evaluator()))
+    definition, view = defined({"t": {"wait": {"duration": "1h"}}}), View(run())
+
+    def go() -> Any:
+        board = view.bind(definition, (), 0.0, 0.0)
+        podless.tell(view, board, 0.0)
+        decided = board.decide(0.0)
+        podless.start(view, board, decided, 0.0)
+        return decided
+
+    go()
+    view.update(replace(run(), version=2, desired="Terminated"))
+    go()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert endless.stopped == [], "it never began"
+    assert go().phase == "Cancelled"

@@ -157,9 +157,14 @@ class Podless:
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
         attempt = doing.under_way[start.key] = UnderWay(since, live)
         doing.changed.add(start.key)
-        attempt.doing = asyncio.create_task(
-            self._host.run(view.run.namespace, self._do(view.run.uid, doing, start, task, work, attempt))
-        )
+        steps = self._do(view.run.uid, doing, start, task, work, attempt)
+
+        def over(_: "asyncio.Task[None]") -> None:
+            steps.close()  # It may never have begun.
+            self._over(view.run.uid, doing, start, attempt)
+
+        attempt.doing = asyncio.create_task(self._host.run(view.run.namespace, steps))
+        attempt.doing.add_done_callback(over)
 
     def _sense(self, doing: Doing, view: View, board: Board, start: Start, task: Task, since: int, now: float) -> None:
         uid = view.run.uid
@@ -197,8 +202,16 @@ class Podless:
                 log.exception("%s of run %s", start.key, uid, extra=extra(task=start.key))
                 words = f"the operator could not do this: {type(error).__name__}: {error}"
                 doing.ended.append(self._failure(start, attempt.since, "Error", words))
-        if doing.under_way.get(start.key) is attempt:
-            del doing.under_way[start.key]
+        self._over(uid, doing, start, attempt, told=True)
+
+    def _over(self, uid: str, doing: Doing, start: Start, attempt: UnderWay, told: bool = False) -> None:
+        """Nothing goes on for an attempt any more. Where that was not `told`, its task was cancelled before its first step, or while it
+        withdrew: the run must end all the same."""
+        if doing.under_way.get(start.key) is not attempt or not (told or attempt.stopped):
+            return  # Dropped with its run, or the process ends.
+        del doing.under_way[start.key]
+        if attempt.stopped and not told:
+            doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
         self._wake(uid)
 
     async def _patiently(self, uid: str, doing: Doing, key: str, work: Work) -> dict[str, Any]:
