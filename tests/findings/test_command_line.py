@@ -47,6 +47,47 @@ def test_objects_are_named_as_kubectl_has_it_or_with_a_slash() -> None:
         target("dagg/x")
 
 
+async def test_a_name_that_is_none_is_answered_with_what_may_be_meant(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        await there.client.create(DAGS, "default", yaml.safe_load(DAG.replace("name: d", "name: etl")))
+
+        async def told(*arguments: str) -> str:
+            process = await there.start(*arguments)
+            words = (await process.communicate())[1].decode()
+            assert process.returncode in (1, 2), arguments
+            return words
+
+        assert "etl is a DAG without runs: `tradewind run etl` starts one" in await told("watch", "etl")
+        await there.run("etl-1", {"one": {}})
+        for verb in (["describe"], ["watch"], ["logs"], ["delete"], ["wait"], ["retry"], ["cancel"], ["approve"]):
+            words = (
+                "there is no run etl in namespace default; etl is a DAG; its last runs: etl-1. See `tradewind describe"
+            )
+            assert words in await told(*verb, "etl"), verb
+        assert "there is no run etl-11 in namespace default; did you mean etl-1?" in await told("describe", "etl-11")
+        assert "etl-1 is a run of DAG etl: see `tradewind describe etl-1`" in await told("describe", "dag", "etl-1")
+        for arguments in (["run", "elt"], ["describe", "dag/elt"], ["backfill", "elt", "--tick", "2026-01-01"]):
+            assert "there is no DAG elt in namespace default; there is etl" in await told(*arguments)
+        assert "dag/etl is a DAG, and a run is wanted here" in await told("watch", "dag/etl")
+        assert "not a Trigger: see `tradewind get trigger x -o yaml`" in await told("describe", "trigger", "x")
+        assert "there is no Trigger x in namespace default; there is none yet" in await told("get", "trigger", "x")
+
+
+async def test_names_are_taken_with_their_kinds_in_every_form(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        await there.client.create(DAGS, "default", yaml.safe_load(DAG))
+        await there.run("d-1", {"one": {}})
+        for name in ("dag/d", "dags/d", "DAG/d", "dag.tradewind.dev/d", "dags.v1alpha1.tradewind.dev/d"):
+            assert "DAG:         d" in await there.tradewind("describe", name)
+        for arguments in (["run", "dag/d", "--name", "d-2"], ["get", "dag/d"], ["get", "runs", "--dag", "dag/d"]):
+            assert "d" in (await there.tradewind(*arguments)).split("\n")[-2]
+        for name in ("d-1", "run/d-1", "dr/d-1", "dagruns/d-1", "dagrun.tradewind.dev/d-1"):
+            assert (await there.tradewind("describe", name)).startswith("d-1")
+            assert await there.tradewind("suspend", name) == "dagrun/d-1 is suspended\n"
+        assert len((await there.tradewind("get", "dr", "d-1", "d-2")).splitlines()) == 3
+        assert await there.tradewind("cancel", "dr/d-1") == "dagrun/d-1 is being cancelled\n"
+
+
 def test_help_has_sections_and_no_text_is_cut(tmp_path: Path) -> None:
     said = cli(tmp_path, "--help").stdout
     assert "Intervene:" in said and "..." not in said.partition("Write DAGs")[2]

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import cluster, pairs
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
@@ -17,7 +18,7 @@ from tradewind.model.value import Param
 from tradewind.plan.params import NO_SUCH_PARAM, resolve
 
 ARGUMENTS = (
-    click.argument("run"),
+    click.argument("run", type=RUN),
     click.argument("task", required=False),
     click.option("-m", "--comment", default="", help="Why."),
 )

@@ -9,6 +9,7 @@ import orjson
 from rich.table import Table
 
 from tradewind import API_VERSION
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import PARAM, cluster, pairs
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
@@ -35,7 +36,7 @@ SHOWN = 50
 
 
 @click.command()
-@click.argument("dag")
+@click.argument("dag", type=DAG)
 @click.option("--start", metavar="TIME", help="From this tick on: 2026-01-31, 2026-01-31T06:00, with an offset or not.")
 @click.option("--end", metavar="TIME", help="Up to this tick.  [default: now]")
 @click.option("--tick", "ticks", multiple=True, metavar="TIME", help="This tick, instead of a range; repeat for more.")

@@ -2,11 +2,12 @@
 
 import click
 
+from tradewind.cli.objects.targets import target
 from tradewind.cli.options import cluster
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
-from tradewind.kube.resources import BACKFILLS, RUNS
+from tradewind.kube.resources import BACKFILLS, DAGS, RUNS
 from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 
@@ -19,10 +20,12 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], termin
     """Cancel runs: their live pods are deleted and nothing more starts but teardowns and exit tasks. Of a backfill/NAME all runs are
     cancelled, and no more are made."""
     for name in names:
-        kind, _, rest = name.rpartition("/")
-        if kind not in ("", "run", "dagrun", "backfill"):
-            raise click.ClickException(f"{name}: write a run's name, or backfill/NAME")
-        resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
+        resource, rest = target(name)
+        kind = resource.kind.lower()
+        if resource not in (RUNS, BACKFILLS):
+            runs = f"; runs of it are listed by `tradewind get runs --dag {rest}`" if resource is DAGS else ""
+            raise click.ClickException(f"{name}: write a run's name, or backfill/NAME{runs}")
+        ends = FINISHED if resource is BACKFILLS else FINAL_PHASES
         desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
         found = await client.patch(resource, namespace, rest, {"spec": {"desiredState": desired}})
         phase = str(status_of(found).get("phase") or "")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tradewind.cli.follow import look
 from tradewind.cli.objects.describe_dag import describe_dag
+from tradewind.cli.objects.targets import RUN, kind_of, target
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.path import drawn_path, path_data, path_of
 from tradewind.cli.picture import Row, as_data, drawn, flat
@@ -28,13 +29,13 @@ from tradewind.control.revisions import Revisions
 from tradewind.control.run import Run, read_run
 from tradewind.control.view import View
 from tradewind.kube.client import Client
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.plan.critical import Step
 
-SAME = {"run": "run", "dagrun": "run", "dag": "dag"}
-"""Kind -> command."""
+COMMANDS = {RUNS: "run", DAGS: "dag"}
+"""By kind."""
 
 
 class _Kinds(click.Group):
@@ -43,12 +44,17 @@ class _Kinds(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        kind, slash, name = args[0].partition("/")
-        if slash:
-            args = [kind, name, *args[1:]]
-        elif args[0] not in self.commands and args[0].rstrip("s") not in SAME:
+        if "/" in args[0]:
+            resource, name = target(args[0])
+            args = [resource.kind, name, *args[1:]]
+        elif kind_of(args[0]) is None:
             args = ["run", *args]
-        return super().resolve_command(ctx, [SAME.get(args[0].rstrip("s"), args[0]), *args[1:]])
+        resource = kind_of(args[0]) or RUNS
+        if resource not in COMMANDS:
+            kind, name = resource.kind.lower(), " ".join(args[1:2])
+            words = f"see `tradewind get {kind} {name} -o yaml`, or `kubectl describe {kind} {name}`"
+            raise click.UsageError(f"a run or a DAG can be described, not a {resource.kind}: {words}", ctx)
+        return super().resolve_command(ctx, [COMMANDS[resource], *args[1:]])
 
 
 @click.group(cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME", options_metavar="")
@@ -60,7 +66,7 @@ command.add_command(describe_dag)
 
 
 @command.command("run", short_help="A run: its tasks, attempts, and why anything waits.")
-@click.argument("name", shell_complete=names_of("runs"))
+@click.argument("name", type=RUN, shell_complete=names_of("runs"))
 @OUTPUT
 @cluster
 async def describe_run(client: Client, namespace: str, name: str, output: str) -> None:

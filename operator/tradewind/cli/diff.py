@@ -6,6 +6,7 @@ import click
 
 from tradewind.cli import manifest
 from tradewind.cli.document import Document
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import FILES, cluster, connects
 from tradewind.cli.recorded import Past, Recorded, living, past
 from tradewind.cli.shelf import Shelf
@@ -27,7 +28,7 @@ class _Failed(click.ClickException):
 
 
 @click.command()
-@click.argument("dag", required=False)
+@click.argument("dag", type=DAG, required=False)
 @click.argument("numbers", nargs=-1, type=int, metavar="[N [M]]")
 @click.option(
     "-f", "--file", type=FILES, help="Compare what this manifest describes (`-`: standard input) with the cluster."

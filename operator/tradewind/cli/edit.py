@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tradewind.cli.follow import look
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.terminal import say
 from tradewind.cli.whoami import whoami
@@ -24,7 +25,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what becomes o
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
 @click.option("--only", is_flag=True, help="Not what depends on them.")
 @REASON
@@ -39,7 +40,7 @@ async def command(
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.argument("state", type=click.Choice(list(ACTIONS)))
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
 @click.option(

@@ -10,6 +10,7 @@ from rich.table import Table
 from tradewind import GROUP
 from tradewind.cli import assets
 from tradewind.cli.age import age
+from tradewind.cli.objects.targets import DAG, kind_of, target
 from tradewind.cli.objects.targets import KINDS as SINGULAR
 from tradewind.cli.options import cluster
 from tradewind.cli.picture import PHASES
@@ -36,7 +37,6 @@ from tradewind.plan.nearest import did_you_mean
 KINDS = {name: found for kind, found in {"dag": DAGS, **SINGULAR}.items() for name in (f"{kind}s", kind)}
 ASSETS = "assets"
 """No kind: what runs say that they have produced."""
-SHORT = {"dr": "dagruns", "bf": "backfills"}
 _PLURALS = [*dict.fromkeys(name for name in KINDS if name.endswith("s") and name != "dagruns"), ASSETS]
 _CHOICES = f"write one of {', '.join(_PLURALS)}."
 HEADS = {
@@ -62,10 +62,10 @@ class _Kind(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The kind. Fails for what is none, with the one that may be meant."""
-        kind = SHORT.get(value.lower(), value.lower())
-        if kind not in (*KINDS, ASSETS):
-            self.fail(f"there is no kind {value!r}; {did_you_mean(kind, _PLURALS) or _CHOICES}", param, ctx)
-        return kind
+        kind, slash, name = value.partition("/")
+        if kind.lower() not in (ASSETS, ASSETS.removesuffix("s")) and kind_of(kind) is None:
+            self.fail(f"there is no kind {kind!r}; {did_you_mean(kind.lower(), _PLURALS) or _CHOICES}", param, ctx)
+        return f"{_plural(kind)}{slash}{name}"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The plurals."""
@@ -79,12 +79,12 @@ def _names(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
 
 @click.command()
 @click.argument("kind", type=_Kind())
-@click.argument("name", required=False, shell_complete=_names)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=_names)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
 @click.option(
     "-l", "--selector", default="", help="Only those with these labels, as kubectl has it: team=a,tier!=test."
 )
-@click.option("--dag", help="Only runs, triggers or backfills of this DAG.")
+@click.option("--dag", type=DAG, metavar="DAG", help="Only runs, triggers or backfills of this DAG.")
 @click.option("--no-headers", is_flag=True, help="Leave out the first line.")
 @click.option(
     "-o",
@@ -99,7 +99,7 @@ async def command(
     client: Client,
     namespace: str,
     kind: str,
-    name: str | None,
+    names: tuple[str, ...],
     all_namespaces: bool,
     selector: str,
     dag: str | None,
@@ -108,20 +108,24 @@ async def command(
 ) -> None:
     """List objects of a KIND: dags, runs (the youngest first), triggers, backfills, approvals, pools, clusterpools, tasktemplates,
     dagtemplates, clustertasktemplates, clusterdagtemplates, or assets (when each was updated last)."""
+    kind, _, first = kind.partition("/")
+    names = (*((first,) if first else ()), *names)
     if kind == ASSETS:
-        await assets.show(client, None if all_namespaces else namespace, name, output)
+        if len(names) > 1:
+            raise click.UsageError("name one asset, or none for all of them")
+        await assets.show(client, None if all_namespaces else namespace, next(iter(names), None), output)
         return
     resource = KINDS[kind]
     where = None if all_namespaces or not resource.namespaced else namespace
-    if name:
-        items = [await client.get(resource, namespace, name)]
+    if names:
+        items = [await client.get(*_one_of(resource, name, namespace)) for name in names]
     else:
         query = {"fieldSelector": f"spec.dag={dag}"} if dag and resource in (RUNS, TRIGGERS, BACKFILLS) else {}
         query |= {"labelSelector": selector} if selector else {}
         items = (await client.list(resource, where, **query))["items"]
         items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
     if output in ("json", "yaml"):
-        say_data(items[0] if name else items, output)
+        say_data(items[0] if len(names) == 1 else items, output)
     elif output == "name":
         for item in items:
             say(f"{resource.kind.lower()}.{GROUP}/{item['metadata']['name']}")
@@ -131,6 +135,20 @@ async def command(
         table = _table(items, resource, all_namespaces and resource.namespaced, output == "wide")
         table.show_header = not no_headers
         Console().whole(table)
+
+
+def _one_of(resource: Resource, name: str, namespace: str) -> tuple[Resource, str, str]:
+    """What to read for a name, which may come with its kind."""
+    found, name = target(name) if "/" in name else (resource, name)
+    if found is not resource:
+        raise click.UsageError(f"{name} is a {found.kind}: list one kind at a time")
+    return resource, namespace, name
+
+
+def _plural(kind: str) -> str:
+    """As `_PLURALS` has it."""
+    resource = kind_of(kind)
+    return next((name for name in _PLURALS if KINDS.get(name) is resource), ASSETS) if resource else ASSETS
 
 
 def _table(items: list[Object], resource: Resource, namespaces: bool, wide: bool) -> Table:

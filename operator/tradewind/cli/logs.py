@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import cluster
 from tradewind.cli.shell.completion import names_of, tasks_of
 from tradewind.cli.terminal import say_log
@@ -12,7 +13,7 @@ from tradewind.kube.client import Client
 
 
 @click.command()
-@click.argument("run", shell_complete=names_of("runs"))
+@click.argument("run", type=RUN, shell_complete=names_of("runs"))
 @click.argument("task", required=False, shell_complete=tasks_of)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each attempt.")

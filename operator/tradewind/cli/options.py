@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tradewind.cli.document import BadManifest
+from tradewind.cli.objects.unknown import unknown
 from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
@@ -47,7 +48,13 @@ def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]
         async def work() -> T:
             connection = connect(kubeconfig, context)
             async with Client(connection) as client:
-                return await function(client, namespace or connection.namespace, **rest)
+                where = namespace or connection.namespace
+                try:
+                    return await function(client, where, **rest)
+                except NotFound as error:
+                    if words := await unknown(client, where, error):
+                        raise click.ClickException(words) from None
+                    raise
 
         return settled(work())
 

@@ -12,6 +12,7 @@ import click
 import orjson
 from rich.table import Table
 
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import Console, say, say_data
@@ -42,7 +43,7 @@ AT_ONCE = 8
 
 @click.command()
 @click.option("--next", "ahead", default="24h", show_default=True, metavar="DURATION", help="How far to look ahead.")
-@click.option("--dag", help="Only runs of this DAG.")
+@click.option("--dag", type=DAG, metavar="DAG", help="Only runs of this DAG.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Runs that are shown.")
 @OUTPUT
 @cluster

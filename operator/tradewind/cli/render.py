@@ -10,6 +10,7 @@ from tradewind.cli.document import BadManifest, Refusal
 from tradewind.cli.identity import identified
 from tradewind.cli.lint import files
 from tradewind.cli.manifest import parse
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import FILES, OUTPUT, cluster, connects, settled
 from tradewind.cli.readable import Readable
 from tradewind.cli.shelf import Shelf, problems
@@ -24,7 +25,7 @@ Object = dict[str, Any]
 
 
 @click.command()
-@click.argument("dag", required=False)
+@click.argument("dag", type=DAG, required=False)
 @click.option(
     "-f",
     "--file",

@@ -7,6 +7,7 @@ import orjson
 
 from tradewind.cli.edit import show
 from tradewind.cli.follow import look
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
 from tradewind.cli.shell.completion import names_of
@@ -28,7 +29,7 @@ from tradewind.plan.rework import reuse_problems, taken_over
 
 
 @click.command()
-@click.argument("run", shell_complete=names_of("runs"))
+@click.argument("run", type=RUN, shell_complete=names_of("runs"))
 @click.option(
     "--from",
     "rerun",

@@ -3,6 +3,7 @@
 import click
 
 from tradewind.cli.follow import picture
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.terminal import say
@@ -16,7 +17,7 @@ AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 
 
 @click.command()
-@click.argument("run", shell_complete=names_of("runs"))
+@click.argument("run", type=RUN, shell_complete=names_of("runs"))
 @REASON
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @cluster

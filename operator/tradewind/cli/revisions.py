@@ -6,6 +6,7 @@ import click
 from rich.table import Table
 
 from tradewind.cli.age import age
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.recorded import Past, past
 from tradewind.cli.terminal import Console, Text, say, say_data
@@ -14,7 +15,7 @@ from tradewind.kube.client import Client
 
 
 @click.command()
-@click.argument("dag")
+@click.argument("dag", type=DAG)
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, dag: str, output: str) -> None:

@@ -6,6 +6,7 @@ import click
 import orjson
 
 from tradewind.cli.diff import LAST_APPLIED, label
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import cluster
 from tradewind.cli.recorded import Recorded, living
 from tradewind.cli.terminal import say
@@ -20,7 +21,7 @@ from tradewind.plan.render import Rendering
 
 
 @click.command()
-@click.argument("dag")
+@click.argument("dag", type=DAG)
 @click.option("--to", type=int, metavar="N", help="Revision to go back to.  [default: the one before the current]")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @cluster

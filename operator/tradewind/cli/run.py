@@ -8,6 +8,7 @@ import click
 import orjson
 
 from tradewind.cli.ask import complete
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
 from tradewind.cli.reading import status as status_of
@@ -25,7 +26,7 @@ from tradewind.plan.trigger import told
 
 
 @click.command()
-@click.argument("dag", required=False, shell_complete=names_of("dags"))
+@click.argument("dag", type=DAG, required=False, shell_complete=names_of("dags"))
 @click.option(
     "-f",
     "--file",

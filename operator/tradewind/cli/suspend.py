@@ -2,6 +2,7 @@
 
 import click
 
+from tradewind.cli.objects.targets import target
 from tradewind.cli.options import cluster
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.terminal import say
@@ -10,7 +11,7 @@ from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 
-SWITCHED = {"dag": DAGS, "trigger": TRIGGERS}
+SWITCHED = (DAGS, TRIGGERS)
 """Kinds with a field `suspend`."""
 WORDS = "RUN|dag/DAG|trigger/TRIGGER|backfill/BACKFILL..."
 
@@ -35,15 +36,16 @@ async def resume(client: Client, namespace: str, names: tuple[str, ...]) -> None
 
 
 async def _set(client: Client, namespace: str, name: str, suspended: bool) -> None:
-    kind, slash, rest = name.rpartition("/")
+    resource, rest = target(name)
     words = "is suspended" if suspended else "goes on"
-    if slash and kind not in (*SWITCHED, "run", "dagrun", "backfill"):
+    if resource not in (*SWITCHED, RUNS, BACKFILLS):
         raise click.ClickException(f"{name}: write a run's name, dag/NAME, trigger/NAME or backfill/NAME")
-    if kind in SWITCHED:
-        await client.patch(SWITCHED[kind], namespace, rest, {"spec": {"suspend": suspended}})
+    kind = resource.kind.lower()
+    if resource in SWITCHED:
+        await client.patch(resource, namespace, rest, {"spec": {"suspend": suspended}})
         say(f"{kind}/{rest} {words}")
         return
-    resource, ends, kind = (BACKFILLS, FINISHED, kind) if kind == "backfill" else (RUNS, FINAL_PHASES, "dagrun")
+    ends = FINISHED if resource is BACKFILLS else FINAL_PHASES
     found = await client.get(resource, namespace, rest)
     desired = (found.get("spec") or {}).get("desiredState")
     phase = str(status_of(found).get("phase") or "")

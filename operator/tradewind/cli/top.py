@@ -8,6 +8,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.live import Live
 
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster, explained
 from tradewind.cli.summary import as_data, drawn
 from tradewind.cli.survey import survey
@@ -22,7 +23,7 @@ INTERVAL = 2.0
 
 @click.command()
 @click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
-@click.option("--dag", help="Only runs of this DAG.")
+@click.option("--dag", type=DAG, metavar="DAG", help="Only runs of this DAG.")
 @click.option("-w", "--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
 @OUTPUT
 @cluster

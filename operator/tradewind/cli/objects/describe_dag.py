@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from tradewind.cli.age import age
+from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
 from tradewind.cli.reading import of_kind
@@ -22,7 +23,7 @@ RECENT = 10
 
 
 @click.command("dag", short_help="A DAG: its tasks, what starts it, its last runs.")
-@click.argument("name", shell_complete=names_of("dags"))
+@click.argument("name", type=DAG, shell_complete=names_of("dags"))
 @OUTPUT
 @cluster
 async def describe_dag(client: Client, namespace: str, name: str, output: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from tradewind import GROUP, VERSION
 from tradewind.kube.resources import (
     APPROVALS,
     BACKFILLS,
@@ -28,6 +29,14 @@ KINDS: dict[str, Resource] = {
     "clusterpool": CLUSTER_POOLS,
     **{kind.lower(): resource for kind, resource in TEMPLATES.items()},
 }
+SHORT = {"dr": "dagrun", "bf": "backfill"}
+"""As the CRDs have them."""
+
+
+def kind_of(text: str) -> Resource | None:
+    """The kind, in the singular or plural, short, or with its group, as kubectl takes it; None where there is none."""
+    word = text.lower().removesuffix(f".{GROUP}").removesuffix(f".{VERSION}")
+    return KINDS.get(SHORT.get(word, word)) or KINDS.get(word.removesuffix("s"))
 
 
 def target(text: str) -> tuple[Resource, str]:
@@ -35,7 +44,7 @@ def target(text: str) -> tuple[Resource, str]:
     kind, slash, name = text.rpartition("/")
     if not slash:
         return RUNS, name
-    found = KINDS.get(kind.lower().removesuffix("s")) or KINDS.get(kind.lower())
+    found = kind_of(kind)
     if found is None:
         guess = nearest(kind, KINDS)
         words = f"; did you mean {guess}/{name}?" if guess else f"; write a run's name, or {', '.join(KINDS)}/NAME"
@@ -45,7 +54,7 @@ def target(text: str) -> tuple[Resource, str]:
 
 def targets(texts: Sequence[str]) -> list[tuple[Resource, str]]:
     """Several, written `dag/a dag/b` or, as kubectl has it, `dag a b`."""
-    if len(texts) > 1 and texts[0].lower().removesuffix("s") in KINDS and not any("/" in text for text in texts):
+    if len(texts) > 1 and kind_of(texts[0]) and not any("/" in text for text in texts):
         return [target(f"{texts[0]}/{name}") for name in texts[1:]]
     return [target(text) for text in texts]
 
@@ -53,3 +62,23 @@ def targets(texts: Sequence[str]) -> list[tuple[Resource, str]]:
 def called(resource: Resource, name: str) -> str:
     """As messages have it: `dag/NAME`."""
     return f"{resource.kind.lower()}/{name}"
+
+
+class Named(click.ParamType[str]):
+    """The name of an object of one kind, with or without the kind: `etl` or `dag/etl`."""
+
+    def __init__(self, resource: Resource, what: str) -> None:
+        self.name, self._resource, self._what = what, resource, what
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Fails for one of another kind."""
+        if "/" not in value:
+            return value
+        resource, name = target(value)
+        if resource is not self._resource:
+            runs = f": see `tradewind get runs --dag {name}`" if (self._resource, resource) == (RUNS, DAGS) else ""
+            self.fail(f"{value} is a {resource.kind}, and a {self._what} is wanted here{runs}", param, ctx)
+        return name
+
+
+RUN, DAG = Named(RUNS, "run"), Named(DAGS, "DAG")

@@ -4,6 +4,7 @@ import asyncio
 
 import click
 
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import DURATION, cluster
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.terminal import say
@@ -16,7 +17,7 @@ LOOK = 1.0
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=names_of("runs"))
+@click.argument("runs", type=RUN, nargs=-1, required=True, metavar="RUN...", shell_complete=names_of("runs"))
 @click.option(
     "--timeout", "patience", type=DURATION, metavar="DURATION", help="How long to wait at most.  [default: for ever]"
 )

@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from tradewind.cli.follow import follow
+from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.conclusion import conclude
@@ -15,7 +16,7 @@ from tradewind.kube.client import Client
 
 
 @click.command()
-@click.argument("run", shell_complete=names_of("runs"))
+@click.argument("run", type=RUN, shell_complete=names_of("runs"))
 @click.option("--log", is_flag=True, help="Show what its tasks print, too.")
 @OUTPUT
 @cluster
