@@ -132,7 +132,7 @@ async def views(client: Canned) -> None:
     for output in ("text", "json"):
         await describe_run.callback.__wrapped__(client, "default", "d-1", output)  # type: ignore[union-attr]
         for kind in ("runs", "assets"):
-            await get.command.callback.__wrapped__(client, "default", kind, None, False, "", None, False, output)  # type: ignore[union-attr]
+            await get.command.callback.__wrapped__(client, "default", kind, (), False, "", None, False, output)  # type: ignore[union-attr]
     found = await survey(client, "default", None, Revisions(client), 0.0)
     Console().print(summary(found, "", "", 0.0, False))
     summed(found, 0.0)

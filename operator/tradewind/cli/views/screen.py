@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.segment import ControlType
 
 from tradewind.cli.picture import Row, drawn, flat
-from tradewind.cli.terminal import Console, log_text
+from tradewind.cli.terminal import Console, log_text, say
 from tradewind.control.run import Run
 from tradewind.model import duration
 from tradewind.model.shown import shown
@@ -87,9 +87,12 @@ class Screen:
 
     def interrupt(self, text: str) -> None:
         """A line of our own that waits for no answer."""
+        if not self.console.is_terminal:
+            say(text, err=True)  # What reads the pipe may have ended with the same Ctrl-C.
+            return
         if self._held is not None:
             self.console.print()
-        elif self.console.is_terminal:  # It has written ^C wherever the cursor was.
+        else:  # The terminal has written ^C wherever the cursor was.
             self.console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
         self.console.print(text, soft_wrap=True)
 
