@@ -248,6 +248,20 @@ async def test_those_stay_that_runs_use_and_go_with_the_last_of_them(kept: Any) 
     await until(client, [5, 6])
 
 
+async def test_those_stay_that_runs_under_way_call_and_go_when_the_caller_has_ended(kept: Any) -> None:
+    client = kept.client
+    calls = {"d": await named(client, 2)}
+    body = {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"name": "caller"}, "spec": {"dag": "other"}}
+    await client.create(RUNS, "default", body)
+    await client.patch(RUNS, "default", "caller", {"status": {"phase": "Running", "calls": calls}}, "status")
+    kept.history.queue.add(("default", "d"))
+    await until(client, [2, 5, 6])
+    kept.history.run_seen(read_run(await client.get(RUNS, "default", "caller")))
+    ended = await client.patch(RUNS, "default", "caller", {"status": {"phase": "Succeeded"}}, "status")
+    kept.history.run_seen(read_run(ended))
+    await until(client, [5, 6])
+
+
 async def test_of_a_dag_that_is_gone_only_those_stay_that_runs_use(kept: Any) -> None:
     client = kept.client
     await run(client, "old", await named(client, 3))

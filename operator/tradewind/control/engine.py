@@ -207,6 +207,7 @@ class Engine:
             self.triggers.wake((run.namespace, run.maker))
         self.backfills.run_seen(run)
         self.facts.seen(run)
+        self.revisions.run_seen(run)
         self.triggers.when_settled(run, self.history.run_seen)
 
     def _run_deleted(self, run: Run) -> None:

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from tradewind.control.calls import pins_of
 from tradewind.control.revisions import HEAD, MANAGED, PAGE, Head, Revisions
 from tradewind.control.run import Run
 from tradewind.kube.client import Client, Object
@@ -108,9 +109,18 @@ class RevisionHistory:
 
     def run_gone(self, run: Run) -> None:
         """A run was deleted."""
-        key = (run.namespace, run.dag)
-        if run.status.get("revision") in self._held.get(key, ()):
-            self.queue.add_after(key, SOON)
+        self._let_go(run, {run.dag: run.status.get("revision"), **pins_of(run)})
+
+    def run_seen(self, run: Run) -> None:
+        """A run has changed its phase. One that has ended calls no DAGs any more; its own revision says what it was."""
+        if run.final:
+            self._let_go(run, pins_of(run))
+
+    def _let_go(self, run: Run, names: Mapping[str, Any]) -> None:
+        """A run does not use these revisions, by DAG, any more."""
+        for dag, name in names.items():
+            if name in self._held.get((run.namespace, dag), ()):
+                self.queue.add_after((run.namespace, dag), SOON)
 
     async def watch(self) -> None:
         """Looks at all revisions now and then, for what has happened while nobody was looking; for ever."""
