@@ -60,6 +60,8 @@ GROWING = {
     "range(n).map(i, i * 2)": 900,
     "range(10000)": 0,
     "l.sort()": MANY,
+    "l.sortBy(x, x)": MANY[:600],
+    "l.sortBy(x, l.sortBy(y, y).first() + x)": MANY[:50],
     "l.distinct()": MANY,
     "l.slice(5, 2000)": MANY,
     "[l, l].flatten()": MANY,
@@ -104,6 +106,7 @@ def test_what_would_become_too_large_is_refused_before(expression: str) -> None:
         ("[1, 'a'].sort()", "sort: the elements can't be compared: they have to be all numbers, or all texts"),
         ("[{'a': 1}].max()", "max: the elements can't be compared"),
         ("['a'].sum()", "sum: the elements have to be numbers"),
+        ("[{'a': 1}, {'a': 'x'}].sortBy(x, x.a)", "sortBy: the keys can't be compared: they have to be all numbers"),
         ("[9223372036854775807, 1].sum()", "integer overflow"),
         ("[1].slice(1, 3)", "slice: 1 to 3 is not within a list of 1"),
         ("range(10001)", "range: 10001 is not from 0 to 10000"),
@@ -128,6 +131,8 @@ def test_what_a_function_can_not_do_is_said(expression: str, words: str) -> None
         ("'a'.splitt(',')", "there is no function 'splitt'; did you mean split?"),
         ("params.p.upper()", "there is no function 'upper'; did you mean upperAscii?"),
         ("[1].sorted()", "did you mean sort?"),
+        ("[1].sortBy(x)", "sortBy begins with a name for each entry, and has one key; write LIST.sortBy(x, x.KEY)"),
+        ("[1].sortBy(x, x, x)", "sortBy begins with a name for each entry"),
         ("len([1])", "there is no function 'len'; did you mean size?"),
         ("json.loads('1')", "did you mean json.parse?"),
         ("now()", "there is no function 'now'; times are facts of the run: run.startedAt, run.logicalDate"),
@@ -137,6 +142,14 @@ def test_what_a_function_can_not_do_is_said(expression: str, words: str) -> None
 def test_an_unknown_function_is_told_with_the_nearest(expression: str, words: str) -> None:
     with pytest.raises(Invalid, match=re.escape(words)):
         defined({"a": {"compute": {"x": expression}, "image": ""}}, params={"p": {"default": "x"}})
+
+
+def test_lists_are_sorted_within_each_other() -> None:
+    entries = [{"n": 2, "of": [3, 1]}, {"n": 1, "of": [2, 4]}, {"n": 1, "of": []}]
+    inner = "l.sortBy(x, x.n).map(x, x.of.sortBy( y , -y ))"
+    assert value(inner, l=entries) == [[4, 2], [], [3, 1]]
+    assert value("l.sortBy(x, x.of.sortBy(y, y).size())", l=entries) == [entries[2], entries[0], entries[1]]
+    assert value("['sortBy(x, 1)', 'a'].sortBy(x, x.contains(')') ? 2 : 1)") == ["a", "sortBy(x, 1)"]
 
 
 def test_lengths_of_time_are_those_that_params_have() -> None:

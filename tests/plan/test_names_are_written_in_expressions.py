@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.plan.cel import MAX_LENGTH, ExpressionError
+from tradewind.plan.cel import ExpressionError
+from tradewind.plan.celtokens import MAX_LENGTH
 from tradewind.plan.literal import inner, literal, spans
 from tradewind.plan.problem import Invalid
 from tradewind.plan.spelling import plain

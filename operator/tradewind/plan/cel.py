@@ -12,6 +12,7 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_encoders, ext_math, ext_strings
 
+from tradewind.plan.celtokens import MAX_LENGTH
 from tradewind.plan.celwords import said
 from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
@@ -23,7 +24,6 @@ from tradewind.plan.programs import Programs, Variables
 
 __all__ = ["ExpressionError", "Program", "Variables", "programs", "run"]
 
-MAX_LENGTH = 4_096
 KEPT = 40 * 2**20
 """Bytes of compiled programs that are kept: those of some 130 DAGs with params of their own. Compiling a DAG's first expression again
 takes a millisecond."""

@@ -5,18 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.plan.cel import MAX_LENGTH, ExpressionError
+from tradewind.plan.celtokens import MAX_LENGTH, TOKEN, tokens
+from tradewind.plan.expressionerror import ExpressionError
 
 OPEN, CLOSE = "$[[", "]]"
-_TOKEN = re.compile(
-    r"""(?P<gap>\s+|//[^\n]*)
-    |(?P<string>(?:[rR][bB]?|[bB][rR])(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')
-        |[bB]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
-    |(?P<name>[A-Za-z_]\w*|`[^`\n]*`)
-    |(?P<number>\d[\w.]*)
-    |(?P<other>.)""",
-    re.DOTALL | re.VERBOSE,
-)
 _NESTED = re.compile(r"""[\["']|//""")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -28,13 +20,6 @@ class Reference:
     name: str
     start: int
     end: int
-
-
-def tokens(expression: str) -> list[re.Match[str]]:
-    """The words of an expression, without blanks and comments; none of one that is too long to compile."""
-    if len(expression) > MAX_LENGTH:
-        return []  # How long the search takes grows with its square.
-    return [match for match in _TOKEN.finditer(expression) if match.lastgroup != "gap"]
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
@@ -51,7 +36,7 @@ def _end(text: str, start: int) -> int:
     if first < 0 or not _NESTED.search(text, start, first):
         return first if first < 0 else first + len(CLOSE)
     depth = 0
-    for token in _TOKEN.finditer(text, start, start + MAX_LENGTH + len(CLOSE)):
+    for token in TOKEN.finditer(text, start, start + MAX_LENGTH + len(CLOSE)):
         if token[0] == "[":
             depth += 1
         elif token[0] == "]" and depth:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from tradewind.plan.celmacros import expanded
 from tradewind.plan.celrewrite import SETTLED, settled
 from tradewind.plan.celtree import read
 from tradewind.plan.program import Program
@@ -70,7 +71,7 @@ class Programs:
 
 
 def _compiled(environment: Any, expression: str) -> Any:
-    engine = environment.compile(expression)
+    engine = environment.compile(expanded(expression))
     if any(word in expression for word in SETTLED) and (ordered := settled(read(engine.serialize()))):
         return environment.deserialize(ordered)
     return engine

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from tradewind.plan.literal import tokens
+from tradewind.plan.celtokens import tokens
 
 _QUOTED = re.compile(r"\b(?:tasks|params)\s*\[\s*[\"']")
 _HAS = re.compile(r"\bhas\s*\(")

@@ -7,6 +7,7 @@ import orjson
 from cel_expr_python import cel
 
 from tradewind.model.bounded import OutOfBounds, checked
+from tradewind.plan.celmacros import SORTED
 from tradewind.plan.sizes import holds_nul
 
 LONGEST = 10_000
@@ -32,7 +33,8 @@ def _alike(name: str, items: list[Any]) -> list[Any]:
     """The elements, if they can be compared. Raises ValueError."""
     kinds = {"number" if isinstance(item, int | float) and not isinstance(item, bool) else type(item) for item in items}
     if len(kinds) > 1 or kinds & {dict, list, type(None)}:
-        raise ValueError(f"{name}: the elements can't be compared: they have to be all numbers, or all texts")
+        what = "keys" if name == "sortBy" else "elements"
+        raise ValueError(f"{name}: the {what} can't be compared: they have to be all numbers, or all texts")
     return items
 
 
@@ -45,6 +47,12 @@ def _some(name: str, items: list[Any]) -> list[Any]:
 def sort(items: list[Any]) -> list[Any]:
     """The elements in order."""
     return sorted(_alike("sort", items))
+
+
+def sorted_(pairs: list[Any]) -> list[Any]:
+    """The elements in the order of their keys, from pairs of key and element; those with equal keys stay as they are."""
+    _alike("sortBy", [pair[0] for pair in pairs])
+    return [element for _, element in sorted(pairs, key=lambda pair: pair[0])]
 
 
 def distinct(items: list[Any]) -> list[Any]:
@@ -94,6 +102,7 @@ def sum_(items: list[Any]) -> Any:
 
 _OF_LISTS: dict[str, Callable[[list[Any]], Any]] = {
     "sort": sort,
+    SORTED: sorted_,
     "distinct": distinct,
     "flatten": flatten,
     "sum": sum_,
@@ -102,7 +111,7 @@ _OF_LISTS: dict[str, Callable[[list[Any]], Any]] = {
     "first": lambda items: _some("first", items)[0],
     "last": lambda items: _some("last", items)[-1],
 }
-_GIVE_LISTS = frozenset({"sort", "distinct", "flatten"})
+_GIVE_LISTS = frozenset({"sort", SORTED, "distinct", "flatten"})
 
 
 def declarations() -> Iterator[Any]:

@@ -2,11 +2,12 @@
 
 import re
 
+from tradewind.plan.celmacros import malformed
 from tradewind.plan.functions.prices import PRICES
 from tradewind.plan.nearest import nearest
 
 _ENGINE = (
-    "size contains startsWith endsWith matches string bytes int uint double bool timestamp duration type dyn has map filter all exists "
+    "sortBy size contains startsWith endsWith matches string bytes int uint double bool timestamp duration type dyn has map filter all exists "
     "exists_one getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds "
     "math.greatest math.least"
 )
@@ -30,6 +31,8 @@ _ELSEWHERE = {
     "boolean": "bool",
     "unique": "distinct",
     "sorted": "sort",
+    "orderby": "sortBy",
+    "sort_by": "sortBy",
     "any": "exists",
     "substr": "substring",
     "includes": "contains",
@@ -56,6 +59,8 @@ def unknown(name: str, expression: str) -> str:
     """What is said of a name that there is not, if it is called as a function; empty otherwise."""
     if not name:
         return ""
+    if malformed(expression):
+        return "sortBy begins with a name for each entry, and has one key; write LIST.sortBy(x, x.KEY)"
     match = re.search(rf"(?<!\w)({re.escape(name)}(?:\.[A-Za-z]\w{{0,63}})?)\s*\(", expression)
     if not match:
         return ""

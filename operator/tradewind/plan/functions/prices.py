@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from tradewind.plan.celmacros import SORTED
 from tradewind.plan.celtree import Call, Const
 from tradewind.plan.functions.lists import LONGEST
 from tradewind.plan.sizes import ELEMENT, NUMBER, SCALAR, TAKEN, Size, taken, text
@@ -109,7 +110,7 @@ PRICES: dict[str, Callable[[Call, list[Size]], Counted]] = {
     **dict.fromkeys(_SAME.split(), _same_length),
     **dict.fromkeys(_NUMBERS.split(), _number),
     **dict.fromkeys(("indexOf", "lastIndexOf"), _found),
-    **dict.fromkeys(("sort", "distinct", "slice"), _of_list),
+    **dict.fromkeys(("sort", SORTED, "distinct", "slice"), _of_list),
     **dict.fromkeys(("first", "last", "min", "max"), _element),
     **dict.fromkeys(("range", "lists.range"), _counted_off),
     "sum": lambda node, args: (*_element(node, args)[:2], NUMBER),
