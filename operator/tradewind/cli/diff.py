@@ -113,7 +113,7 @@ async def _twice(client: Client, namespace: str, document: Document) -> tuple[Ob
     try:
         before = await client.get(resource, namespace, document.name)
     except NotFound as error:
-        if "could not find the requested resource" in error.message:
+        if error.unknown_kind:
             raise
         before = None
     after = await client.apply(resource, namespace, document.name, document.body, dryRun="All")

@@ -13,7 +13,7 @@ from tradewind.cli.objects.unknown import unknown
 from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
-from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unavailable
+from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unauthorized
 from tradewind.local.folder import CannotStart
 from tradewind.model.duration import seconds
 
@@ -82,10 +82,8 @@ def explained(error: ApiError) -> str:
             return f"the cluster does not accept your credentials: {error.message or error.reason}"
         case Forbidden():
             return f"not allowed: {error.message}"
-        case NotFound() if "could not find the requested resource" in error.message:
+        case NotFound(unknown_kind=True):
             return "the cluster does not know DAGs: install Tradewind (helm install), or apply its CRDs"
-        case Unavailable(status=0):
-            return f"no answer from the API server: {error.message}"
         case _:
             return error.message or str(error)
 

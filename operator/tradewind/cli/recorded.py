@@ -86,7 +86,7 @@ async def past(client: Client, namespace: str, name: str) -> Past:
     try:
         dag = await client.get(DAGS, namespace, name)
     except NotFound as error:
-        if "could not find the requested resource" in error.message:
+        if error.unknown_kind:
             raise
         dag = None
     if dag is None and not found:

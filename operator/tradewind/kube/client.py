@@ -15,6 +15,7 @@ from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Garbled, Unavailable, from_status
 from tradewind.kube.nested import load
 from tradewind.kube.resources import LEASES, PODS, Resource
+from tradewind.kube.trouble import strange, unreachable
 from tradewind.kube.writes import Writes
 
 Object = dict[str, Any]
@@ -160,7 +161,7 @@ class Client:
             ) as response:
                 _requests(verb, resource, response.status).inc()
                 if response.status >= 400:
-                    raise _error(response, await _whole(response))
+                    raise _error(response, await _whole(response), self.connection.server)
                 held: list[bytes] = []
                 size = 0
                 async for chunk in response.content.iter_any():
@@ -176,14 +177,15 @@ class Client:
                 if rest := b"".join(held):
                     yield rest, True
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise Unavailable(0, "ConnectionLost", _words(error)) from None
+            raise Unavailable(0, "ConnectionLost", unreachable(error, self.connection.server, f"GET {path}")) from None
 
     async def _json(self, method: str, verb: str, resource: Resource, path: str, **rest: Any) -> Object:
         answer = await self._request(method, verb, resource, path, **rest)
         try:
             body = load(answer)
-        except ValueError as error:
-            raise Garbled(f"{method} {path}: an answer that is no JSON: {error}") from None
+        except ValueError:
+            words = strange(answer, 200, self.connection.server)
+            raise Garbled(f"{words}; an API server answers {method} {path} with JSON") from None
         if not isinstance(body, dict):
             raise Garbled(f"{method} {path}: an answer that is no object")
         return body
@@ -218,10 +220,10 @@ class Client:
                 code = response.status
                 answer = await _whole(response)
                 if code >= 400:
-                    raise _error(response, answer)
+                    raise _error(response, answer, self.connection.server)
                 return answer
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise Unavailable(0, "NoAnswer", f"{method} {path}: {_words(error)}") from None
+            raise Unavailable(0, "NoAnswer", unreachable(error, self.connection.server, f"{method} {path}")) from None
         finally:
             _requests(verb, resource.plural, code).inc()
             _duration(verb, resource.plural).observe(time.perf_counter() - began)
@@ -257,16 +259,12 @@ def _is(body: Object, resource: Resource, namespace: str, name: str) -> bool:
     return not resource.namespaced or meta.get("namespace") == namespace
 
 
-def _error(response: aiohttp.ClientResponse, answer: bytes) -> Exception:
+def _error(response: aiohttp.ClientResponse, answer: bytes, server: str) -> Exception:
     try:
         body = orjson.loads(answer)
     except orjson.JSONDecodeError:
         body = {}
     if not isinstance(body, dict):
         body = {}
-    body.setdefault("message", answer[:500].decode(errors="replace"))
+    body["message"] = body.get("message") or strange(b"" if body else answer, response.status, server)
     return from_status(response.status, body, response.headers.get("Retry-After"))
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__

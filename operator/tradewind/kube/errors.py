@@ -12,7 +12,7 @@ class ApiError(Exception):
 
     def __init__(self, status: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         self.status, self.reason, self.message, self.details = status, reason, message, details or {}
-        super().__init__(f"{status} {reason}: {message}")
+        super().__init__(": ".join(part for part in (f"{status} {reason}".strip(), message) if part))
 
 
 class Unauthorized(ApiError):
@@ -25,6 +25,11 @@ class Forbidden(ApiError):
 
 class NotFound(ApiError):
     """404."""
+
+    @property
+    def unknown_kind(self) -> bool:
+        """Whether it is the kind that the server does not know, so that no object of it can be there."""
+        return any(words in self.message for words in ("could not find the requested resource", "404 page not found"))
 
 
 class BadName(NotFound):
