@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from tradewind.control.review import review
 from tradewind.plan import budget, regex
-from tradewind.plan.bounds import compiling
 from tradewind.plan.budget import TRIALS
 from tradewind.plan.define import define
+from tradewind.plan.functions.prices import compiling
 from tradewind.plan.problem import ENOUGH, Invalid, Problem
 from tradewind.plan.regex import TOO_DEAR, regex_fault
 

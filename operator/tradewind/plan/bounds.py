@@ -4,21 +4,20 @@ The engine bounds the turns of all loops (10,000) and nothing else: neither how 
 `filter` make, nor how long a turn takes. The figures of time are measured with the pinned engine, and rounded up.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tradewind.plan.celrewrite import ARITHMETIC, KEYS
 from tradewind.plan.celtree import Call, Const, Ident, Literal, Loop, Node, Select
-from tradewind.plan.functions.prices import PRICES, Counted
+from tradewind.plan.functions.prices import PRICES, Counted, compiling_of
 from tradewind.plan.sizes import CONVERTED, COPIED, ELEMENT, NUMBER, SCALAR, TAKEN, Size, larger, taken
 
 TURNS = 10_000
 """Turns of all loops, after which the engine gives up."""
 JOINED = 40
 """Bytes of an element of a list that `+` makes of two."""
-_STEP, _REGEX = 0.3, 300_000.0
-"""Microseconds: of a node in a turn; of a regular expression that has to be compiled."""
+_STEP = 0.3
+"""Microseconds of a node in a turn."""
 _SEARCHED, _MATCHED, _COMPARED = 0.004, 0.05, 0.002
 """Microseconds per byte: that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
 
@@ -187,23 +186,7 @@ def _contains(_: Call, args: list[Size]) -> Counted:
 
 
 def _matches(node: Call, args: list[Size]) -> Counted:
-    pattern = node.args[-1].value if isinstance(node.args[-1], Const) else None
-    price = _REGEX if not isinstance(pattern, str) else compiling(pattern)
-    return price + args[0].length * _MATCHED, 0.0, NUMBER
-
-
-def compiling(pattern: str) -> float:
-    """Microseconds of compiling a regular expression, which the engine does for each text. Its size is that of what is repeated; a class
-    of Unicode is as large as a thousand letters, and each other character of a class may be a range of its own."""
-    counts = [(head, min(int(count), 1_000)) for head, count in _COUNTS.findall(pattern)]
-    repeated = max([count for head, count in counts if head != ")"], default=1)
-    for head, count in counts:
-        repeated *= count if head == ")" else 1
-    large = pattern.count("\\p") + pattern.count("\\P")
-    if "(?i" in pattern and (not pattern.isascii() or "[^" in pattern or "\\W" in pattern):
-        large += 1
-    wide = sum(not letter.isascii() for letter in pattern) + pattern.count("\\x{")
-    return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + (1_500.0 * large + 2.0 * wide) * repeated
+    return compiling_of(node.args[-1]) + args[0].length * _MATCHED, 0.0, NUMBER
 
 
 def _compared(_: Call, args: list[Size]) -> Counted:
@@ -234,7 +217,6 @@ def _of_time(node: Call, __: list[Size]) -> Counted:
     return (1_000.0 if len(node.args) > 1 else 1.0), 0.0, NUMBER
 
 
-_COUNTS = re.compile(r"(.)\{(?:\d*,)?(\d+),?\}", re.DOTALL)
 _PLAIN = "_&&_ _||_ !_ -_ _-_ _*_ _/_ _%_ @not_strictly_false type Succeeded Failed Lost Skipped UpstreamFailed Done"
 TIMES = "getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours getMilliseconds getMinutes getMonth getSeconds"
 _FUNCTIONS: dict[str, Callable[[Call, list[Size]], Counted]] = {

@@ -16,7 +16,7 @@ from tradewind.plan.celtokens import MAX_LENGTH
 from tradewind.plan.celwords import said
 from tradewind.plan.evaluation import run
 from tradewind.plan.expressionerror import ExpressionError
-from tradewind.plan.functions import json_text, lists, settled
+from tradewind.plan.functions import json_text, lists, regexes, settled
 from tradewind.plan.functions.names import unknown
 from tradewind.plan.pace import Evaluation
 from tradewind.plan.program import Program
@@ -73,7 +73,7 @@ def _functions() -> list[Any]:
             ],
         )
         for name, test in _TESTS.items()
-    ] + [*settled.declarations(), *lists.declarations(), *json_text.declarations()]
+    ] + [*settled.declarations(), *lists.declarations(), *json_text.declarations(), *regexes.declarations()]
 
 
 @lru_cache(maxsize=1)

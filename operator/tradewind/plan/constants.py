@@ -13,7 +13,7 @@ from tradewind.plan.regex import TOO_DEAR, regex_fault
 
 TRIED = 200.0
 """Microseconds of trying what is no regular expression."""
-_SUSPECT = re.compile(r"matches|[/%]|duration|timestamp")
+_SUSPECT = re.compile(r"matches|regex\.|[/%]|duration|timestamp")
 
 
 def suspect(definition: Definition) -> bool:
@@ -35,7 +35,8 @@ def check(program: Program) -> None:
 
 
 def _wrong(call: Call) -> str:
-    last = call.args[-1] if call.args else None
+    pattern = call.function.startswith("regex.")
+    last = call.args[1 if pattern else -1] if call.args else None
     if not isinstance(last, Const):
         return ""
     if call.function in ("_/_", "_%_") and last.kind == "int" and last.value == 0:
@@ -44,7 +45,7 @@ def _wrong(call: Call) -> str:
         return ""
     quoted = json.dumps(last.value)
     match call.function:
-        case "matches" if words := regex_fault(last.value):
+        case "matches" | "regex.extract" | "regex.extractAll" | "regex.replace" if words := regex_fault(last.value):
             if words == TOO_DEAR:
                 return words
             return f"{last.value[:80]!r} is not a regular expression that can be used: {words}"

@@ -25,7 +25,7 @@ from tradewind.plan.celtree import (
 from tradewind.plan.expressionerror import ExpressionError
 
 _TIMES = frozenset(TIMES.split())
-_DEAR = _TIMES | {"matches"}
+_DEAR = _TIMES | {"matches", "regex.extract", "regex.extractAll", "regex.replace"}
 _OFFSET = re.compile(r"[+-]?\d{1,2}:\d{2}")
 FEW_NODES = 100
 """Nodes of an expression that takes microseconds, if it has no loops."""

@@ -1,9 +1,9 @@
 """Regular expressions that are written out: whether they can be used."""
 
 from tradewind.plan import budget
-from tradewind.plan.bounds import compiling
 from tradewind.plan.expression import search
 from tradewind.plan.expressionerror import ExpressionError
+from tradewind.plan.functions.prices import compiling
 
 TOO_DEAR = "the regular expressions of this document take too long to compile; repeat less in this one, above all classes such as \\pL"
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from tradewind.plan.celmacros import SORTED
-from tradewind.plan.celtree import Call, Const
+from tradewind.plan.celtree import Call, Const, Node
 from tradewind.plan.functions.lists import LONGEST
 from tradewind.plan.sizes import ELEMENT, NUMBER, SCALAR, TAKEN, Size, taken, text
 
@@ -14,6 +14,12 @@ _READ = 0.01
 """Microseconds per byte that a function of texts reads or writes."""
 _DIGITS = 400.0
 """Characters of the longest number, and of the precision that no format names."""
+_REGEX = 300_000.0
+"""Microseconds of compiling a regular expression that is not known."""
+_STATE, _STATES = 0.01, 100_000.0
+"""Microseconds for a byte and a state of a regular expression; how many states it has at most."""
+_MATCH = 10.0
+"""Microseconds of a match."""
 _PLACE = re.compile(r"%(?:\.(\d+))?")
 
 
@@ -97,10 +103,70 @@ def _written(_: Call, args: list[Size]) -> Counted:
     return taken(args) + length * _READ, 2 * length, text(length)
 
 
+def compiling(pattern: str) -> float:
+    """Microseconds of compiling a regular expression, which the engine does for each text."""
+    repeated, large, wide = _measured(pattern)
+    return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + (1_500.0 * large + 2.0 * wide) * repeated
+
+
+def _measured(pattern: str) -> tuple[int, int, int]:
+    """How often something is repeated, and how many large classes and wide characters there are. A regular expression is as large as
+    what is repeated; a class of Unicode is as large as a thousand letters, and each other character of a class may be a range of its own."""
+    counts = [(head, min(int(count), 1_000)) for head, count in _COUNTS.findall(pattern)]
+    repeated = max([count for head, count in counts if head != ")"], default=1)
+    for head, count in counts:
+        repeated *= count if head == ")" else 1
+    large = pattern.count("\\p") + pattern.count("\\P")
+    if "(?i" in pattern and (not pattern.isascii() or "[^" in pattern or "\\W" in pattern):
+        large += 1
+    return repeated, large, sum(not letter.isascii() for letter in pattern) + pattern.count("\\x{")
+
+
+def compiling_of(pattern: Node) -> float:
+    """The same of what a call is given as a regular expression, which may be known in a run only."""
+    written = pattern.value if isinstance(pattern, Const) else None
+    return compiling(written) if isinstance(written, str) else _REGEX
+
+
+def _reading(pattern: Node) -> float:
+    """Microseconds for a byte of a text: each state of the regular expression may have to be looked at, to know what groups match."""
+    written = pattern.value if isinstance(pattern, Const) else None
+    if not isinstance(written, str):
+        return _STATE * _STATES
+    repeated, large, wide = _measured(written)
+    return 0.05 + _STATE * min(_STATES, len(written) + (4.0 + 1_000.0 * large + 2.0 * wide) * repeated)
+
+
+def _looked_for(node: Call, args: list[Size], most: float) -> float:
+    """Microseconds of looking for `most` matches: each may have to read all that is left of the text."""
+    pattern = node.args[1]
+    read = args[0].length * _reading(pattern) + _MATCH
+    return compiling_of(pattern) + read * most + 2 * args[0].length * _READ
+
+
+def _extracted(node: Call, args: list[Size]) -> Counted:
+    return _looked_for(node, args, 1.0), 8 * args[0].length, text(args[0].length)
+
+
+def _all_extracted(node: Call, args: list[Size]) -> Counted:
+    pieces = args[0].length + 1
+    made = SCALAR + pieces * (ELEMENT + SCALAR) + args[0].length
+    return _looked_for(node, args, pieces), TAKEN * made, Size(made, pieces, text(args[0].length))
+
+
+def _all_replaced(node: Call, args: list[Size]) -> Counted:
+    """What groups have matched is in the text: each reference gives no more than the whole of it, all matches together."""
+    references = args[2].length / 2 + 1
+    length = args[0].length * (1 + references) + (args[0].length + 1) * args[2].length
+    matches = args[0].length + 1
+    return _looked_for(node, args, matches) + length * _READ, 4 * length, text(length)
+
+
 def _length_of_time(_: Call, args: list[Size]) -> Counted:
     return taken(args) + args[0].length * 0.1, args[0].length, NUMBER
 
 
+_COUNTS = re.compile(r"(.)\{(?:\d*,)?(\d+),?\}", re.DOTALL)
 _SAME = "lowerAscii upperAscii trim substring charAt reverse base64.decode"
 _NUMBERS = (
     "math.@max math.@min math.abs math.ceil math.floor math.round math.trunc math.sign math.sqrt math.isNaN math.isInf math.isFinite "
@@ -121,6 +187,9 @@ PRICES: dict[str, Callable[[Call, list[Size]], Counted]] = {
     "join": _joined,
     "format": _formatted,
     "base64.encode": _encoded,
+    "regex.extract": _extracted,
+    "regex.extractAll": _all_extracted,
+    "regex.replace": _all_replaced,
     "json.parse": _parsed,
     "json.format": _written,
     "tradewind_duration": _length_of_time,
