@@ -77,6 +77,22 @@ def test_outputs_of_a_call_are_those_of_the_dag_beside_it() -> None:
     ]
 
 
+def test_results_that_a_trigger_takes_are_those_of_the_dag_beside_it() -> None:
+    spec = (
+        "{dag: after, completed: {dags: [{name: inner, when: source.results.doubel > 1}]}, when: source.params.count > 1,"
+        " params: {n: '$[[ source.results.dubble ]]', m: '$[[ has(source.results.x) ? source.results.x : 0 ]]'}}"
+    )
+    after = document("after", "{params: {n: {type: integer}, m: {type: integer}}, tasks: {a: {compute: {x: '1'}}}}")
+    text = f"{document('t', spec, 'Trigger')}---\n{after}"
+    assert lint(text)[0] == 0
+    code, problems, _ = lint(f"{text}---\n{document('inner', INNER)}")
+    instead = "did you mean double? declared are: double"
+    assert code == 1 and problems == [
+        f"spec.completed.dags[0].when: `source.results.doubel > 1`: there is no source.results.doubel; {instead}",
+        f"spec.params.n: `source.results.dubble`: there is no source.results.dubble; {instead}",
+    ]
+
+
 def test_a_called_dag_that_is_not_beside_is_noted() -> None:
     text = document("outer", "{tasks: {a: {dag: {name: iner}}}}") + "---\n" + document("inner", INNER)
     code, problems, notes = lint(text)

@@ -13,10 +13,12 @@ from tradewind.plan.allow import admits, refusal
 from tradewind.plan.check import expressions
 from tradewind.plan.circles import Graph, Topic, circle
 from tradewind.plan.definition import Definition
+from tradewind.plan.handed_on import unknown
 from tradewind.plan.nearest import choose, did_you_mean, listed
 from tradewind.plan.params import NO_SUCH_PARAM, resolve
 from tradewind.plan.problem import Invalid, Problem
 from tradewind.plan.read import read
+from tradewind.plan.trigger import compiled
 
 Key = tuple[str, str]
 """Namespace, empty where the manifest names none, and name of a DAG."""
@@ -87,6 +89,39 @@ def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
             has = listed(called.spec.outputs)
             what = f"DAG {task.dag.name} has no output {name!r}"
             yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
+
+
+def followed(
+    triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
+) -> Iterator[tuple[Document, Problem]]:
+    """Results that a trigger takes from runs of DAGs beside it, and that these don't have."""
+    for document, spec in triggers:
+        if not spec.completed:
+            continue
+        there = [
+            dags.get((document.namespace, dag.name)) if dag.namespace in ("", document.namespace) else None
+            for dag in spec.completed.dags
+        ]
+        for dag, definition, at in zip(spec.completed.dags, there, range(len(there)), strict=True):
+            yield from _strange(document, f"spec.completed.dags[{at}].when", dag.when, [definition])
+        yield from _strange(document, "spec.when", spec.when, there)
+        for path, text in template.leaves(spec.params, "spec.params"):
+            for expression in template.expressions(text):
+                yield from _strange(document, path, expression, there)
+
+
+def _strange(
+    document: Document, path: str, expression: str, sources: Sequence[Definition | None]
+) -> Iterator[tuple[Document, Problem]]:
+    """The same for an expression that is about runs of one of these DAGs. Of one that is not known, it may have anything."""
+    known = [source for source in sources if source is not None]
+    if not expression or len(known) < len(sources):
+        return
+    results = dict.fromkeys(name for source in known for name in source.spec.outputs)
+    params = dict.fromkeys(name for source in known for name in source.spec.params)
+    there = {"source.results": (*results,), "source.params": (*params,)}
+    for name, instead in unknown(compiled(expression, "completed"), there):
+        yield document, Problem(path, f"`{expression}`: there is no {name}", instead)
 
 
 def twice(documents: Sequence[Document]) -> Iterator[tuple[Document, Problem, bool]]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tradewind.cli import misreadings, schema_check, script_check
-from tradewind.cli.beside import calls, circles, not_allowed, twice
+from tradewind.cli.beside import calls, circles, followed, not_allowed, twice
 from tradewind.cli.document import BadManifest, Document, Refusal
 from tradewind.cli.shelf import Shelf, unknown
 from tradewind.control import judge
@@ -59,6 +59,8 @@ def review(documents: Sequence[Document]) -> Review:
     for document, problem in not_allowed(documents, known):
         found.refusals.append(document.told(problem))
     triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
+    for document, problem in followed(triggers, known):
+        found.refusals.append(document.told(problem))
     for document, problem, ends in circles(triggers, known):
         (found.notes if ends else found.refusals).append(document.told(problem))
     for document, spec in users:

@@ -62,13 +62,31 @@ def check(program: Program, scope: Scope) -> None:
     known = {path: known for path, known in _known(program, scope) if known[1] is not None}
     if not known or not _suspect(program.expression, [named or () for _, named, _ in known.values()]):
         return
-    found = _Found()
-    _read(program.tree.root, {path: _Outputs(path, many) for path, (_, _, many) in known.items()}, found)
-    for path, key in found.taken:
+    variables = {path: _Outputs(path, many) for path, (_, _, many) in known.items()}
+    for path, key in _taken(program, variables):
         name, there, _ = known[path]
-        if there is not None and key not in there and (path, key) not in found.asked:
-            instead = choose(key, there, f"declared are: {listed(there)}")
-            raise ExpressionError(program.expression, f"there is no output {key!r} of task {name}; {instead}")
+        if there is not None and key not in there:
+            raise ExpressionError(
+                program.expression, f"there is no output {key!r} of task {name}; {_instead(key, there)}"
+            )
+
+
+def unknown(program: Program, there: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Variables and what an expression takes from them that is not `there`, with what to write instead."""
+    for path, key in _taken(program, {path: _Outputs(path) for path in there}):
+        if key not in there[path]:
+            yield f"{path}.{key}", _instead(key, there[path])
+
+
+def _instead(key: str, there: tuple[str, ...]) -> str:
+    return choose(key, there, f"declared are: {listed(there)}")
+
+
+def _taken(program: Program, variables: Mapping[str, _Outputs]) -> Iterator[tuple[str, str]]:
+    """What an expression takes from variables, where it does not ask for it first."""
+    found = _Found()
+    _read(program.tree.root, variables, found)
+    return (each for each in found.taken if each not in found.asked)
 
 
 def _known(program: Program, scope: Scope) -> Iterator[tuple[str, tuple[str, tuple[str, ...] | None, bool]]]:

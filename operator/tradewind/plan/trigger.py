@@ -18,6 +18,7 @@ from tradewind.plan.inputs import unfit
 from tradewind.plan.nearest import listed
 from tradewind.plan.params import needed
 from tradewind.plan.problem import Invalid, Problem
+from tradewind.plan.program import Program
 
 COMMON: Variables = (
     ("trigger.name", "string"),
@@ -181,12 +182,13 @@ def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator
 def compiles(path: str, expression: str, source: str, *wanted: str) -> Iterator[Problem]:
     """A problem, if an expression of a trigger does not compile, or does not give what is wanted."""
     try:
-        _compiled(expression, source, *wanted)
+        compiled(expression, source, *wanted)
     except ExpressionError as error:
         yield Problem(path, str(error))
 
 
-def _compiled(expression: str, source: str, *wanted: str) -> Any:
+def compiled(expression: str, source: str, *wanted: str) -> Program:
+    """An expression of a trigger, compiled. Raises ExpressionError."""
     variables = COMMON + VARIABLES[source]
 
     def explained(problem: str) -> str:
@@ -198,7 +200,7 @@ def _compiled(expression: str, source: str, *wanted: str) -> Any:
 
 def _evaluated(path: str, expression: str, source: str, values: Mapping[str, Any], *wanted: str) -> Any:
     try:
-        return cel.run(_compiled(expression, source, *wanted), values)
+        return cel.run(compiled(expression, source, *wanted), values)
     except ExpressionError as error:
         raise ExpressionError(error.expression, f"{path}: {error.problem}") from None
 
