@@ -84,7 +84,9 @@ class Builder:
 
     def _package(self) -> Layer:
         recipe = HERE / "operator_layers.py"
-        key = archive.key_of(operator_layers.PACKAGE, operator_layers.PROJECT, operator_layers.SBOM, recipe)
+        key = archive.key_of(
+            operator_layers.PACKAGE, operator_layers.PROJECT, operator_layers.SBOM, *operator_layers.TERMS, recipe
+        )
         tools = self.cache.parent / "tools"
         return archive.layer(self.cache, "package", key, lambda work: operator_layers.make_package(work, tools))
 

@@ -13,6 +13,8 @@ from typing import Any
 
 REPO = Path(__file__).resolve().parents[1]
 PROJECT, CONSTRAINTS, PACKAGE = REPO / "pyproject.toml", REPO / "constraints.txt", REPO / "operator"
+TERMS = (REPO / "LICENSE", REPO / "NOTICE")
+"""The wheel carries them, and so does the image."""
 REQUIREMENTS, SBOM = REPO / "images/requirements.txt", REPO / "images/sbom.cdx.json"
 HOME = "opt/tradewind"
 PYTHON = "3.11"
@@ -59,8 +61,8 @@ def make_package(work: Path, tools: Path) -> Path:
     """The wheel of this repository, unpacked, and its commands."""
     target = work / "root" / HOME
     target.mkdir(parents=True)
-    with zipfile.ZipFile(_wheel(work, tools)) as wheel:
-        wheel.extractall(target)
+    with zipfile.ZipFile(wheel(work, tools)) as built:
+        built.extractall(target)
     entries = ConfigParser()
     entries.read(next(target.glob("tradewind-*.dist-info")) / "entry_points.txt")
     (target / "bin").mkdir()
@@ -76,7 +78,7 @@ def make_package(work: Path, tools: Path) -> Path:
     return work / "root"
 
 
-def _wheel(work: Path, tools: Path) -> Path:
+def wheel(work: Path, tools: Path) -> Path:
     """By the project's own build backend, kept in the cache: fetching it anew would take longer than the rest."""
     required = project()["build-system"]["requires"]
     backend = tools / "-".join(required).replace("=", "")
