@@ -88,6 +88,36 @@ async def test_names_are_taken_with_their_kinds_in_every_form(tmp_path: Path) ->
         assert await there.tradewind("cancel", "dr/d-1") == "dagrun/d-1 is being cancelled\n"
 
 
+async def test_where_a_run_stands_is_told(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        waits = [{"task": "one", "reason": "Pool", "message": "no slot"}]
+        await there.run("d-1", {"one": {}}, {"waiting": waits, "progress": "0/1"})
+        await there.tradewind("suspend", "d-1")
+        process = await there.start("wait", "d-1", "--timeout", "1s")
+        told = (await process.communicate())[1].decode()
+        words = "dagrun/d-1 has not ended within 1s: it is Running 0/1, suspended, waits for one; see `tradewind describe d-1`"
+        assert process.returncode == 1 and words in told
+        assert "suspended: nothing more starts until `tradewind resume d-1`" in await there.tradewind("describe", "d-1")
+        assert "one: " in await there.tradewind("mark", "d-1", "Failed", "one", "--dry-run")
+
+
+async def test_a_dag_is_described_with_its_bounds_and_outputs_in_the_notation_of_manifests(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        body = yaml.safe_load(DAG)
+        params = {"on": {"type": "boolean", "default": True}, "who": {"default": "x"}}
+        body["spec"] |= {"params": params, "parallelism": 3, "timeout": "1h", "outputs": {"n": "tasks.a.outputs.x"}}
+        await there.client.create(DAGS, "default", body)
+        said = await there.tradewind("describe", "dag", "d")
+        wanted = ["(boolean, default true)", '(string, default "x")', "Timeout:     1h", "Parallelism: 3"]
+        assert [words for words in [*wanted, "Output:      n = tasks.a.outputs.x"] if words not in said] == []
+
+
+def test_a_type_that_is_not_known_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(DAG.replace("spec: {", "spec: {params: {p: {type: map, default: {a: 1}}}, "))
+    done = cli(tmp_path, "lint", "d.yaml")
+    assert "'map' is not known" in done.stdout and "1 problem" in done.stdout + done.stderr
+
+
 def test_help_has_sections_and_no_text_is_cut(tmp_path: Path) -> None:
     said = cli(tmp_path, "--help").stdout
     assert "Intervene:" in said and "..." not in said.partition("Write DAGs")[2]
@@ -130,7 +160,10 @@ async def test_dev_is_well_and_suspending_a_dag_makes_no_revision(tmp_path: Path
         config = tmp_path / "kubeconfig"
         config.write_text(yaml.safe_dump(kubeconfig(here.connection.server, here.token)))
         there = Scene(here.client, config)  # type: ignore[arg-type]
-        assert "operator outside of a Deployment" in await there.tradewind("doctor")
+        said = await there.tradewind("doctor")
+        assert (
+            "operator outside of a Deployment" in said and "`tradewind dev` has none" in said and "0 unknown" in said
+        )
         await here.client.create(DAGS, "default", yaml.safe_load(DAG))
         revisions = []
         for verb in ("resume", "suspend", "resume"):

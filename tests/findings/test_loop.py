@@ -217,6 +217,27 @@ def test_an_approval_with_a_timeout_needs_nobody(tmp_path: Path) -> None:
     assert done.returncode == 0 and "nobody can be asked here; the task waits until 20" in done.stdout
 
 
+def test_an_attempt_under_way_is_not_told_with_the_end_of_the_one_before(tmp_path: Path) -> None:
+    flaky = (
+        "script: {shell: '[ $TRADEWIND_ATTEMPT = 2 ] || exit 75; sleep 1'}, retries: {limit: 1, backoff: {initial: 1s}}"
+    )
+    done = run(tmp_path, dag("d", f"{{defaults: {{image: x}}, tasks: {{a: {{{flaky}}}}}}}"))
+    told = [line for line in done.stdout.splitlines() if line.startswith(("a: Pending", "a: Running"))]
+    assert done.returncode == 0 and not [line for line in told if "75" in line]
+
+
+async def test_logs_are_in_the_order_in_which_tasks_started(tmp_path: Path) -> None:
+    async with session(lambda: None, cwd=str(tmp_path)) as here:
+        spec = "{defaults: {image: x}, tasks: {a: {dependsOn: [z], script: {shell: echo x}}, z: {script: {shell: echo x}}}}"
+        await here.client.create(DAGS, "default", yaml.safe_load(dag("d", spec).removesuffix("---\n")))
+        await here.client.create(RUNS, "default", run_body("d", {}, "r"))
+        while not (await here.client.get(RUNS, "default", "r")).get("status", {}).get("finishedAt"):
+            await asyncio.sleep(0.1)
+        printed: list[str] = []
+        await PodLogs(here.client, "default").once("r", lambda label, _: printed.append(label))
+        assert printed == ["z | ", "a | "]
+
+
 async def test_logs_of_sub_dags_are_read_by_the_task_that_runs_them(tmp_path: Path) -> None:
     async with session(lambda: None, cwd=str(tmp_path)) as here:
         for text in (LOGGED, INNER):

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.readable import notation
 from tradewind.model.shown import shown
 from tradewind.model.value import Param
 from tradewind.plan.params import from_text, needed, problem_with, resolve
@@ -29,14 +30,19 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
 def hint(name: str, param: Param) -> str:
     """The words that ask for a value: its name, what it can be, and what it is when nothing is typed."""
     words = f"{name} ({param.description})" if param.description else name
-    choices = ", ".join(map(str, param.enum or ()))
-    usual = "" if param.default is None else f" [{param.default}]"
+    choices = ", ".join(_typed(value) for value in param.enum or ())
+    usual = "" if param.default is None else f" [{_typed(param.default)}]"
     return f"{words} ({choices}){usual}" if choices else f"{words} [{needed(param)}]{usual}"
+
+
+def _typed(value: Any) -> str:
+    """As it can be typed: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else notation(value)
 
 
 def _asked(name: str, param: Param) -> Any:
     """Asks until the answer fits."""
-    choices = [str(value) for value in param.enum or ()]
+    choices = [_typed(value) for value in param.enum or ()]
     kind = click.Choice(choices) if choices else None
 
     def read(text: Any) -> Any:

@@ -41,7 +41,7 @@ async def command(
 
 @click.command()
 @click.argument("run", type=RUN)
-@click.argument("state", type=click.Choice(list(ACTIONS)))
+@click.argument("state", type=click.Choice(list(ACTIONS), case_sensitive=False))
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
 @click.option(
     "--output", "outputs", multiple=True, metavar="NAME=JSON", help="An output of the one task, for succeeded."

@@ -79,31 +79,43 @@ def rows(view: View) -> list[Row]:
     run, board = view.run, view.board
     assert board is not None  # noqa: S101 - picture has bound it
     graph, decided = board.definition.graph, board.decide(0.0)
-    messages = {item["task"]: _said(item) for item in run.status.get("failures") or []}
-    messages |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
-    messages |= {hold.task: hold.message for hold in decided.holds}
-    messages |= {item["task"]: _said(item) for item in run.status.get("waiting") or []}
+    past = {item["task"]: _said(item) for item in run.status.get("failures") or []}
+    past |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
+    now = {hold.task: hold.message for hold in decided.holds}
+    now |= {item["task"]: _said(item) for item in run.status.get("waiting") or []}
+    messages = _Messages(past, now)
     result = []
     depths: dict[str, int] = {}
     for task in graph.order:
         depth = depths[task] = max((depths[name] + 1 for name in graph.upstream[task]), default=0)
         if group := board.groups.get(task):
             state = _shown(run, group.state)
-            words = group.why or messages.get(task, "")
+            words = group.why or messages.of(task, state)
             result.append(Row(task, state, depth, (), None, None, words, run=run.name))
         result.extend(_row(unit, board, view, messages, depth + (group is not None)) for unit in board.members(task))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Messages:
+    """What is said of tasks: why they failed, and what they wait for now."""
+
+    past: Mapping[str, str]
+    now: Mapping[str, str]
+
+    def of(self, task: str, state: State) -> str:
+        """What holds in this state: an attempt under way is not as the one before it has ended."""
+        return self.now.get(task) or (self.past.get(task, "") if state in FINAL else "")
 
 
 def _said(item: Mapping[str, Any]) -> str:
     return str(item.get("message") or "")
 
 
-def _row(unit: Unit, board: Board, view: View, messages: Mapping[str, str], depth: int) -> Row:
+def _row(unit: Unit, board: Board, view: View, messages: _Messages, depth: int) -> Row:
     state = _shown(view.run, unit.state)
     pod = view.pods.get((unit.key, unit.live.number)) if unit.live else None
-    words = messages.get(unit.key) or unit.why
-    words = words if state in (*_TOLD, State.SKIPPED) or unit.key in messages else ""
+    words = messages.of(unit.key, state) or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
     shown = "" if state is State.SUCCEEDED else words
     item = board.item_name(unit) if unit.index is not None else ""
     return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item, view.run.name)
@@ -160,6 +172,9 @@ def headline(run: Run) -> RenderableType:
     text = Text.assemble(
         (run.name, "bold"), "  ", (phase, PHASES.get(phase, "")), f"  {run.status.get('progress') or ''}"
     )
+    if run.desired == "Suspended" and not run.final:
+        text.append("  suspended", style="yellow")
+        text.append(f": nothing more starts until `tradewind resume {run.name}`", style="dim")
     lasted = run.status.get("duration") if run.final else None
     if lasted:
         text.append(f"  {lasted}")

@@ -1,5 +1,8 @@
 """YAML for people: no aliases, texts of several lines as blocks, so that a changed line is one line."""
 
+import json
+from typing import Any
+
 import yaml
 
 
@@ -13,6 +16,11 @@ class Readable(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+def notation(value: Any) -> str:
+    """A value as JSON, and so YAML, has it: `true`, `null`, `"text"`."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 Readable.add_representer(str, _text)

@@ -12,6 +12,7 @@ from tradewind.cli.terminal import Text
 from tradewind.cli.wait import WORK, Cause, Wait
 from tradewind.control.run import Run
 from tradewind.model import duration
+from tradewind.model.shown import brief
 
 SHOWN = 15
 """Runs that are shown."""
@@ -105,7 +106,7 @@ def _runs(held: Sequence[tuple[Run, Wait]], now: float, namespaces: bool) -> Tab
             Text(_name(run, wait, namespaces)),
             _time(wait.seconds(now)),
             Text(str(wait.cause), style="yellow"),
-            Text(words if len(words) <= 200 else words[:197] + "..."),
+            Text(brief(words, 200)),
         )
     return table
 

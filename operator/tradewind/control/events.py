@@ -12,6 +12,7 @@ from tradewind.kube.errors import AlreadyExists, ApiError, NotFound
 from tradewind.kube.fairqueue import Turns
 from tradewind.kube.resources import EVENTS
 from tradewind.model.duration import stamp
+from tradewind.model.shown import brief
 
 log = logging.getLogger(__name__)
 WAITING = 1_000
@@ -67,7 +68,7 @@ class EventSink:
                 "uid": uid,
             },
             "reason": reason,
-            "message": message[:1_024],
+            "message": brief(message, 1_024),
             "type": "Warning" if warning else "Normal",
             "source": {"component": "tradewind"},
             "reportingComponent": "tradewind.dev/operator",

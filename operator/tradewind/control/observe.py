@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tradewind.control.belonging import attempt_of
+from tradewind.control.exitcode import meaning
 from tradewind.control.references import references
 from tradewind.kube.pod import FETCH, STORE, ContainerState, Pod, Terminated
 from tradewind.model.bounded import OutOfBounds, read_json
@@ -179,7 +180,10 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
         name, ended = init
         if ended.reason == "OOMKilled":
             return "OOMKilled", f"the init container {name} used more memory than its limit: raise it in podTemplate"
-        return "Error", f"the init container {name} ended with exit code {ended.exit_code}: see its log"
+        return (
+            "Error",
+            f"the init container {name} ended with exit code {ended.exit_code}{meaning(ended.exit_code)}: see its log",
+        )
     if terminated is None:
         # Refused by the kubelet before any container ran: OutOfcpu, NodeAffinity, UnexpectedAdmissionError, ...
         return "Rejected", f"{pod.status.reason}: {words}".strip(": ")
@@ -187,7 +191,7 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
         return "OOMKilled", "the container used more memory than its limit: raise resources.limits.memory"
     if terminated.reason in ("StartError", "ContainerCannotRun"):
         return "StartError", _start_error(terminated.message)
-    return "Error", f"the task ended with exit code {terminated.exit_code}: see its log"
+    return "Error", f"the task ended with exit code {terminated.exit_code}{meaning(terminated.exit_code)}: see its log"
 
 
 def _failed_init(pod: Pod) -> tuple[str, Terminated] | None:

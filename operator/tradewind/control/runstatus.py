@@ -195,7 +195,9 @@ def current(
         "produced": produced,
         "failures": failures[-SHOWN:],
         "skips": _skips(run, board),
-        "waiting": [{"task": hold.task, "reason": hold.reason, "message": hold.message[:1_024]} for hold in holds],
+        "waiting": [
+            {"task": hold.task, "reason": hold.reason, "message": brief(hold.message, 1_024)} for hold in holds
+        ],
     }
     if asked:
         _reworked(status, run, asked, now)
@@ -244,7 +246,7 @@ def _produced(
                 raise NoUpdate(f"produces: a run can tell of {UPDATES_LIMIT} updates of assets")
             found.append(what())
         except NoUpdate as error:
-            said = {"task": task, "attempt": attempt, "reason": ASSET_ERROR, "message": str(error)[:1_024]}
+            said = {"task": task, "attempt": attempt, "reason": ASSET_ERROR, "message": brief(str(error), 1_024)}
             failures.append(said)
 
     for end in news:
@@ -299,7 +301,7 @@ def refusals(view: View, board: Board) -> list[Status]:
         return "LoopFailed" if key in board.units and board.units[key].ended else "ExpressionError"
 
     return [
-        {"task": key, "attempt": 0, "reason": reason(key), "message": why[:1_024]}
+        {"task": key, "attempt": 0, "reason": reason(key), "message": brief(why, 1_024)}
         for key, why in list(board.refused.items())[:SHOWN]
         if key not in view.told
     ]
@@ -312,10 +314,10 @@ def _skips(run: Run, board: Board) -> list[Status]:
     found: list[Status] = []
     for task, state in board.states.items():
         if state is State.SKIPPED and not board.members(task):
-            found.append({"task": task, "message": board.groups[task].why[:1_024]})
+            found.append({"task": task, "message": brief(board.groups[task].why, 1_024)})
         elif state is State.SKIPPED or task in board.groups:
             units = [unit for unit in board.members(task) if unit.state is State.SKIPPED][:SHOWN]
-            found.extend({"task": unit.key, "message": unit.why[:1_024]} for unit in units)
+            found.extend({"task": unit.key, "message": brief(unit.why, 1_024)} for unit in units)
         if len(found) >= SHOWN:
             break
     return found[:SHOWN]
@@ -330,7 +332,7 @@ def _failure(end: Ended) -> Status:
         "task": end.attempt.task,
         "attempt": end.attempt.number,
         "reason": end.attempt.reason,
-        "message": end.message[:1_024],
+        "message": brief(end.message, 1_024),
     }
     if end.attempt.exit_code is not None:
         failure["exitCode"] = end.attempt.exit_code

@@ -33,5 +33,8 @@ MESSAGE = 4_096
 
 
 def brief(text: str, limit: int = MESSAGE) -> str:
-    """The text, cut where it is longer than a message may be: what it says of foreign values can be of any length."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    """The text, cut after a word where it is longer than a message may be: what it says of foreign values can be of any length."""
+    if len(text) <= limit:
+        return text
+    words = text[: limit - 2].rpartition(" ")[0]
+    return f"{words} …" if 2 * len(words) > limit else f"{text[: limit - 1]}…"

@@ -48,6 +48,8 @@ def _names(problem: Problem, names: Collection[str]) -> bool:
 def _follows(problem: Problem, left_out: Sequence[str], missed: Collection[str]) -> bool:
     if any(problem.path == path or problem.path.startswith((f"{path}.", f"{path}[")) for path in left_out):
         return True
+    if problem.path.rpartition(".")[0] + ".type" in left_out:
+        return True  # Of a type that is not known nothing can be said to be one.
     if problem.path.endswith(".image") and problem.what == "required":
         return "spec.defaults" in missed or problem.path.removesuffix(".image") in missed
     return any(path.startswith(f"{problem.path}.") for path in left_out) and problem.path.count(".") > 2

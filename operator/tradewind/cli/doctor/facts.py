@@ -76,6 +76,11 @@ class Facts:
     runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
     """Runs that have not ended."""
 
+    @property
+    def local(self) -> bool:
+        """Whether the server is that of `tradewind dev`."""
+        return not isinstance(self.version, Unknown) and str(self.version.get("gitVersion")).endswith("+tradewind")
+
 
 MINE = (Right("list", "dags", "tradewind.dev"), Right("create", "dags", "tradewind.dev"), Right("create", "dagruns", "tradewind.dev"),
         Right("list", "pods"), Right("get", "pods/log"))  # fmt: skip

@@ -11,6 +11,7 @@ from tradewind.cli.age import age
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.picture import PHASES
+from tradewind.cli.readable import notation
 from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
@@ -18,6 +19,16 @@ from tradewind.cli.terminal import Console, Text, say_data
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 
+BOUNDS = {
+    "timeout": "Timeout",
+    "parallelism": "Parallelism",
+    "maxActiveRuns": "Active runs",
+    "concurrencyPolicy": "Concurrency",
+    "concurrencyKey": "For each",
+    "priority": "Priority",
+    "expectSuccessWithin": "Success in",
+}
+"""Fields of the spec, by what people are told."""
 RECENT = 10
 """Runs that are shown."""
 
@@ -59,7 +70,11 @@ def _facts(dag: Object) -> list[tuple[str, str]]:
         facts.append(("Suspended", "yes: no new run begins"))
     for name, param in of_kind(dict, spec.get("params")).items():
         kind, default = param.get("type", "string"), param.get("default")
-        facts.append(("Param", f"{name} ({kind}{'' if default is None else f', default {default}'})"))
+        facts.append(("Param", f"{name} ({kind}{'' if default is None else f', default {notation(default)}'})"))
+    bounds = {label: spec[name] for name, label in BOUNDS.items() if name in spec}
+    facts += [(label, value if isinstance(value, str) else notation(value)) for label, value in bounds.items()]
+    for name, expression in of_kind(dict, spec.get("outputs")).items():
+        facts.append(("Output", f"{name} = {expression}"))
     return facts
 
 

@@ -12,6 +12,7 @@ from tradewind.cli.reading import of_kind
 from tradewind.cli.terminal import Console, say_data
 from tradewind.control.run import Run
 from tradewind.kube.client import Client
+from tradewind.model.shown import brief
 
 SHOWN = 40
 """Tasks whose outputs are printed at the end."""
@@ -29,7 +30,7 @@ async def conclude(
         for task, values_ in list(outputs.items())[:SHOWN]:
             text = json.dumps(values_, ensure_ascii=False)
             console.print(
-                f"{task}: {text if len(text) <= 300 else text[:297] + '...'}",
+                f"{task}: {brief(text, 300)}",
                 soft_wrap=True,
             )
         if len(outputs) > SHOWN:

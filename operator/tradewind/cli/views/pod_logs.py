@@ -36,6 +36,16 @@ class Log:
     pod: Pod
     task: str
     number: int
+    order: tuple[int, ...] = ()
+    """Where the DAG has the task, and the item in it."""
+
+    @property
+    def started(self) -> float:
+        """When its container did, else when the pod was made (epoch seconds, whole ones)."""
+        main = self.pod.main()
+        state = (main.running or main.terminated) if main else None
+        at = (state.started_at if state else None) or self.pod.metadata.creation_timestamp
+        return at.timestamp() if at else 0.0
 
 
 def steps_of(task: str) -> list[str]:
@@ -46,6 +56,12 @@ def steps_of(task: str) -> list[str]:
             words = "write TASK, TASK[INDEX] for an item, or TASK/INNER for a task of the DAG that TASK runs"
             raise click.ClickException(f"{task!r} is not the name of a task: {words}")
     return steps
+
+
+def _order(definition: Definition | None, task: str) -> tuple[int, int]:
+    name, index = parse_key(task)
+    order = definition.graph.order if definition else ()
+    return (order.index(name) if name in order else len(order), index or 0)
 
 
 @dataclass
@@ -93,12 +109,12 @@ class PodLogs:
                 task.cancel()
 
     async def _logs(self, top: Run) -> AsyncIterator[Log]:
-        """Of all attempts that have begun, in the order of their pods."""
+        """Of all attempts that have begun, in the order in which they started; as the DAG has them where that was in the same second."""
         found = [log async for log in self._below(top, "", steps_of(self.task) if self.task else [])]
-        for log in sorted(found, key=lambda log: (str(log.pod.metadata.creation_timestamp), log.pod.metadata.name)):
+        for log in sorted(found, key=lambda log: (log.started, log.order, log.number)):
             yield log
 
-    async def _below(self, run: Run, above: str, steps: list[str]) -> AsyncIterator[Log]:
+    async def _below(self, run: Run, above: str, steps: list[str], before: tuple[int, ...] = ()) -> AsyncIterator[Log]:
         definition = await self._definition(run)
         name, index = parse_key(steps[0]) if steps else ("", None)
         if steps and definition and name not in definition.tasks:
@@ -111,14 +127,15 @@ class PodLogs:
             for pod in pods:
                 task, number = attempt_of(pod.metadata.labels)
                 if pod.status.phase != "Pending":
-                    yield Log(pod, f"{above}{task}", number)
+                    yield Log(pod, f"{above}{task}", number, (*before, *_order(definition, task)))
         if calls(definition):
             for part in await called_by(self.client, self.namespace, [run.uid]):
                 if (caller := part.caller) and (
                     not steps or caller.task == steps[0] or parse_key(caller.task)[0] == steps[0]
                 ):
+                    at = (*before, *_order(definition, caller.task))
                     again = f"#{caller.number}" if caller.number > 1 else ""
-                    async for log in self._below(part, f"{above}{caller.task}{again}/", steps[1:]):
+                    async for log in self._below(part, f"{above}{caller.task}{again}/", steps[1:], at):
                         yield log
 
     async def _definition(self, run: Run) -> Definition | None:
