@@ -153,6 +153,15 @@ def test_an_unknown_function_is_told_with_the_nearest(expression: str, words: st
         defined({"a": {"compute": {"x": expression}, "image": ""}}, params={"p": {"default": "x"}})
 
 
+def test_looking_for_groups_has_the_price_of_the_states_that_there_may_be() -> None:
+    def price(pattern: str) -> float:
+        program = compiled(f"regex.extract(t, '{pattern}')", VARIABLES, str)
+        return bound(program.tree.root, lambda name, path: Sizes().of(BIG)).time
+
+    assert price("(.{0,500}c)") > 100 * price("(.c)") and price("(\\\\pL+)") > 20 * price("(.+)")
+    assert price("' + t + '") > 10 * price("(.{0,500}c)")
+
+
 def test_lists_are_sorted_within_each_other() -> None:
     entries = [{"n": 2, "of": [3, 1]}, {"n": 1, "of": [2, 4]}, {"n": 1, "of": []}]
     inner = "l.sortBy(x, x.n).map(x, x.of.sortBy( y , -y ))"

@@ -229,3 +229,14 @@ async def test_each_piece_of_work_of_a_worker_has_a_budget_of_its_own() -> None:
 
     await host.run("", worker())
     assert found == [False] * 3
+
+
+async def test_texts_are_taken_apart_elsewhere_where_that_takes_long(host: Host) -> None:
+    extracted = evaluate("regex.extractAll(t, '([a-z]+)[.]csv').size()", t="orders.csv, " * 2_000)
+    assert await call(host, "a", extracted) == 2_000
+    slow = evaluate("regex.extractAll(t, '(?:a|.)*b|a|(.{0,500}c)')", t="a" * 100_000)
+    with pytest.raises(ExpressionError, match="takes more than 300 ms of computing"):
+        await call(host, "a", slow)
+    large = evaluate("regex.extract(t, p)", t="a", p=r"(\pL{100}){10}")
+    with pytest.raises(ExpressionError, match="is not a regular expression that can be used: pattern too large"):
+        await call(host, "a", large)
