@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from chart.rendering import CHART, helm, needs_helm
 
 REPO = Path(__file__).resolve().parents[2]
