@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit e2e e2e-on-a-cluster chaos hostile fuzz lint fix crds docs requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit e2e e2e-on-a-cluster chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -87,6 +87,10 @@ snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots and the table of a po
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md
 
+docs-site: $(VENV)/.stamp ## Build the site of docs/ into site/; a broken link or anchor fails
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(VENV)/.stamp ## Measure every shape beside its floor (half an hour); writes bench/results/
 	PYTHONPATH=tests:. $(BIN)/python -m bench
 
@@ -94,7 +98,7 @@ soak: $(VENV)/.stamp ## Half an hour of load: does the operator's memory stay fl
 	PYTHONPATH=tests:. $(BIN)/python -m bench.soak
 
 clean: ## Remove what the other commands made here
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .demo
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .demo
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 -include tests/cluster/cluster.mk
