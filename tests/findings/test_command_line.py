@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from cli.scene import Scene, scene
 from tradewind.cli.dev import kubeconfig
 from tradewind.cli.main import main
 from tradewind.cli.objects.targets import target, targets
-from tradewind.cli.shell.commands import COMMANDS
+from tradewind.cli.shell.commands import COMMANDS, SECTIONS
+from tradewind.cli.shell.examples import EXAMPLES
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.local.session import session
 
@@ -129,6 +131,25 @@ def test_every_command_has_a_help(tmp_path: Path) -> None:
         assert (command := main.get_command(click.Context(main), name)) and command.help, name
 
 
+def test_every_command_of_people_has_an_example_that_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    servers = {*SECTIONS["Servers, started by the Helm chart"], "version"}
+    for name in [name for name in COMMANDS if name not in servers]:
+        command = main.get_command(click.Context(main), name)
+        assert command
+        text = f"{command.help}\n{command.epilog or ''}"
+        examples = [line for line in text.splitlines() if f"tradewind {name} " in line]
+        assert examples, name
+    for name, lines in EXAMPLES.items():
+        for line in lines:
+            program, verb, *arguments = shlex.split(line)
+            assert (program, verb) == ("tradewind", name)
+            command = main.get_command(click.Context(main), name)
+            assert command
+            with command.make_context(name, arguments):
+                pass
+
+
 def test_files_and_names_are_completed(tmp_path: Path) -> None:
     assert "_TRADEWIND_COMPLETE" in cli(tmp_path, "completion", "bash").stdout
     run_command = main.get_command(click.Context(main), "run")
@@ -161,9 +182,7 @@ async def test_dev_is_well_and_suspending_a_dag_makes_no_revision(tmp_path: Path
         config.write_text(yaml.safe_dump(kubeconfig(here.connection.server, here.token)))
         there = Scene(here.client, config)  # type: ignore[arg-type]
         said = await there.tradewind("doctor")
-        assert (
-            "operator outside of a Deployment" in said and "`tradewind dev` has none" in said and "0 unknown" in said
-        )
+        assert "operator outside of a Deployment" in said and "`tradewind dev` has none" in said and "0 unknown" in said
         await here.client.create(DAGS, "default", yaml.safe_load(DAG))
         revisions = []
         for verb in ("resume", "suspend", "resume"):

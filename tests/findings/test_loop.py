@@ -174,6 +174,11 @@ def test_an_approval_that_is_declined_fails_the_run(tmp_path: Path) -> None:
     assert in_terminal(tmp_path, ["run", "-f", "dag.yaml"], [("[y/n] ", "n\n")])[0] == 1
 
 
+def test_a_suspended_dag_runs_here_nevertheless(tmp_path: Path) -> None:
+    done = run(tmp_path, dag("d", "{suspend: true, tasks: {a: {compute: {x: '1'}}}}"))
+    assert done.returncode == 0 and "d is suspended; it runs here nevertheless" in done.stdout
+
+
 def test_brackets_in_messages_are_text(tmp_path: Path) -> None:
     done = run(tmp_path, dag("d", "{tasks: {a: {compute: {x: '1'}, when: \"'[/x]' == ''\"}}}"))
     assert done.returncode == 0 and "[/x]" in done.stdout

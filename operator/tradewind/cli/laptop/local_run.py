@@ -70,9 +70,8 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
         raise BadManifest(*lacking)
     body = wanted.body(name, params, wanted.name or f"{name[:58]}-{secrets.token_hex(2)}")
     try:
-        return await _run(
-            documents, body, wanted, how, Console(stderr=output != "text"), output, ignored(rendering.spec)
-        )
+        notes = [*ignored(rendering.spec), *_suspended(documents)]
+        return await _run(documents, body, wanted, how, Console(stderr=output != "text"), output, notes)
     except asyncio.CancelledError:
         say("ended at once: tasks that still ran were killed", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
@@ -102,7 +101,7 @@ async def _run(
         async with session(interrupted, on_log=logs.heard, allowed=how.allowed) as here:
             for document in documents:
                 if document.kind != "DAGRun":
-                    await here.client.apply(RESOURCES[document.kind], NAMESPACE, document.name, _plain(document.body))
+                    await here.client.apply(RESOURCES[document.kind], NAMESPACE, document.name, _here_as(document))
             await wanted.sign(here.client, body)
             created = read_run(orjson.loads(await here.client.create(RUNS, NAMESPACE, body, fieldValidation="Strict")))
             for words in notes:
@@ -188,6 +187,19 @@ def ignored(spec: Any) -> list[str]:
     return notes
 
 
-def _plain(body: Object) -> Object:
+def _suspended(documents: Sequence[Document]) -> list[str]:
+    names = [document.name for document in documents if document.kind == "DAG" and document.spec.get("suspend")]
+    return [f"{name} is suspended; it runs here nevertheless: nobody else could resume it" for name in names]
+
+
+def _here_as(document: Document) -> Object:
+    """What is applied for a document: in our namespace, and no DAG suspended."""
+    body = document.body
     metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
-    return {**body, "metadata": metadata}
+    if document.kind != "DAG":
+        return {**body, "metadata": metadata}
+    return {
+        **body,
+        "metadata": metadata,
+        "spec": {key: value for key, value in document.spec.items() if key != "suspend"},
+    }

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
+from tradewind.cli.shell.examples import epilog
 from tradewind.model.shown import shown
 from tradewind.plan.nearest import nearest
 
@@ -27,6 +28,7 @@ class Commands(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name].module.partition(":")
         command: click.Command = getattr(importlib.import_module(f"tradewind.cli.{module}"), name or "command")
+        command.epilog = command.epilog or epilog(cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
