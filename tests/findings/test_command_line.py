@@ -150,6 +150,19 @@ def test_every_command_of_people_has_an_example_that_it_takes(tmp_path: Path, mo
                 pass
 
 
+def test_fields_are_explained_without_a_cluster(tmp_path: Path) -> None:
+    said = cli(tmp_path, "explain", "dag.spec.tasks.retries").stdout
+    assert said.startswith("dag.spec.tasks.retries (object)\n") and "\nlimit (integer" in said
+    assert "tasks (map of object" in cli(tmp_path, "explain", "DAG.spec").stdout
+    for path, words in {
+        "dag.spec.taks": "did you mean tasks?",
+        "dagg": "did you mean dag?",
+        "dag.kind.x": "no fields",
+    }.items():
+        done = cli(tmp_path, "explain", path)
+        assert done.returncode == 2 and words in done.stderr
+
+
 def test_files_and_names_are_completed(tmp_path: Path) -> None:
     assert "_TRADEWIND_COMPLETE" in cli(tmp_path, "completion", "bash").stdout
     run_command = main.get_command(click.Context(main), "run")

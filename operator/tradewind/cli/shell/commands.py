@@ -15,6 +15,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Write DAGs": {
         "lint": Entry("lint", "Check manifests, without a cluster."),
         "render": Entry("render", "Show a DAG with its templates filled in."),
+        "explain": Entry("explain", "Show what fields mean, without a cluster."),
         "diff": Entry("diff", "Show what an edit, or applying a file, changes."),
         "apply": Entry("apply", "Check manifests and apply them."),
     },

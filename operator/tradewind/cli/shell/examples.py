@@ -3,6 +3,7 @@
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "lint": ("tradewind lint dags/", "tradewind lint dag.yaml -o json"),
     "render": ("tradewind render etl", "tradewind render -f dags/"),
+    "explain": ("tradewind explain dag.spec.tasks.retries", "tradewind explain trigger"),
     "diff": ("tradewind diff etl", "tradewind diff etl 3 5", "tradewind diff -f dag.yaml"),
     "apply": ("tradewind apply -f dag.yaml -f pools.yaml",),
     "dev": ("tradewind dev --port 8443",),
