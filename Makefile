@@ -82,7 +82,7 @@ chart-readme: $(VENV)/.stamp ## Generate the chart's README from its values
 	$(BIN)/python charts/readme.py charts/tradewind/README.md
 
 snapshots: $(VENV)/.stamp ## Rewrite the chart's snapshots and the table of a pod's fields; read the difference before you commit it
-	UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/chart tests/plan/test_fields_of_pods_are_known.py
+	UPDATE_SNAPSHOTS=1 $(BIN)/pytest tests/chart tests/plan/pods/test_fields.py
 
 docs: $(VENV)/.stamp ## Generate docs/reference.md from the models
 	$(BIN)/python -m tradewind.model.reference docs/reference.md

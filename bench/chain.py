@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import orjson
-from tradewind.control.belonging import pod_name
-from tradewind.control.podbuild import build
+from tradewind.control.pods.builder import build
+from tradewind.control.pods.names import pod_name
 from tradewind.kube.client import Client
 from tradewind.kube.resources import PODS
-from tradewind.plan.decision import RunFacts, Start
-from tradewind.plan.define import define
+from tradewind.plan.dags.compile import define
+from tradewind.plan.runs.decision import RunFacts, Start
 from worlds.world import World
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 from tradewind import API_VERSION
-from tradewind.control.origin import MANUAL
+from tradewind.control.dagrun.origin import MANUAL
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
-from tradewind.kube.pod import DAG, HOW, RUN_UID
+from tradewind.kube.labels import DAG, HOW, RUN_UID
 from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 from worlds.world import World

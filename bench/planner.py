@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from tradewind.plan.attempt import Attempt
-from tradewind.plan.board import Board
-from tradewind.plan.decision import Live, RunFacts
-from tradewind.plan.define import define
+from tradewind.plan.dags.compile import define
+from tradewind.plan.outcomes.attempt import Attempt
+from tradewind.plan.runs.decision import Live, RunFacts
+from tradewind.plan.runs.planner import Planner
 
 from bench.figure import Figure
 
@@ -43,11 +43,11 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 def _event(shape: str, size: int) -> tuple[float, float]:
-    """Microseconds of the median event, and milliseconds of a board made anew."""
+    """Microseconds of the median event, and milliseconds of a planner made anew."""
     definition = define({"defaults": {"image": "x"}, "tasks": SHAPES[shape](size)})
     began = time.perf_counter()
-    board = Board(definition, RunFacts())
-    plan = board.decide(0.0)
+    planner = Planner(definition, RunFacts())
+    plan = planner.decide(0.0)
     whole = (time.perf_counter() - began) * 1e3
     costs: list[float] = []
     live: deque[tuple[str, int]] = deque()
@@ -55,16 +55,16 @@ def _event(shape: str, size: int) -> tuple[float, float]:
         # As the operator does: whatever is ready gets its pod before the next pod ends.
         while plan.starts:
             for start in plan.starts:
-                board.tell_live(start.key, Live(start.number))
+                planner.tell_live(start.key, Live(start.number))
                 live.append((start.key, start.number))
-            plan = board.decide(0.0)
+            plan = planner.decide(0.0)
         if not live:
             break
         key, number = live.popleft()
         began = time.perf_counter()
-        board.tell_ended(key, [Attempt(key, number, 0, 1)], 0.0)
-        board.tell_live(key, None)
-        plan = board.decide(0.0)
+        planner.tell_ended(key, [Attempt(key, number, 0, 1)], 0.0)
+        planner.tell_live(key, None)
+        plan = planner.decide(0.0)
         costs.append((time.perf_counter() - began) * 1e6)
     # The first event of a fan-out makes all its items; the median is not about it.
     return statistics.median(costs), whole

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from tradewind.plan.shard import shard_of
+from tradewind.plan.capacity.shard_share import shard_of
 from worlds.world import World
 
 from bench.figure import Figure

@@ -1,8 +1,8 @@
 """How large the status of a run is: the packed text beside the same as a list of objects."""
 
 import orjson
-from tradewind.control.status import Packed, append
-from tradewind.plan.attempt import Attempt
+from tradewind.control.dagrun.attempt_log import Packed, append
+from tradewind.plan.outcomes.attempt import Attempt
 
 from bench.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics. Never a label per run or task: those are unbounded. Of DAGs so many have labels as control/dagmetrics.py allows."""
+"""Prometheus metrics. Never a label per run or task: those are unbounded. Of DAGs so many have labels as control/execution/dag_metrics.py allows."""
 
 from platform import python_version
 

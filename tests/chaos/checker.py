@@ -4,12 +4,12 @@ own reasons."""
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from tradewind.control.run import read_run
-from tradewind.control.status import Packed, decode
-from tradewind.kube.pod import RUN
+from tradewind.control.dagrun.attempt_log import Packed, decode
+from tradewind.control.dagrun.run import read_run
+from tradewind.kube.labels import RUN
 from tradewind.local.apiserver.store import Object
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.attempt import FAILURES, Attempt
+from tradewind.plan.outcomes.attempt import FAILURES, Attempt
 
 from .bounds import broken_bounds
 from .expectation import expected

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tradewind.kube.pod import HOW, ITEM, RUN, RUN_UID, TASK
-from tradewind.local.apiserver.store import Object, Store
+from tradewind.kube.labels import HOW, ITEM, RUN, RUN_UID, TASK
+from tradewind.local.apiserver.store import Object, ObjectStore
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.attempt import key
+from tradewind.plan.outcomes.attempt import key
 
 RUNS = "tradewind.dev/dagruns"
 PODS = "/pods"
@@ -85,7 +85,7 @@ class History:
     callers: dict[str, Caller] = field(default_factory=dict)
     """By uid of a run, what it is a task of."""
 
-    def record(self, store: Store, now: Callable[[], float]) -> None:
+    def record(self, store: ObjectStore, now: Callable[[], float]) -> None:
         """Notes every change of runs and pods from here on."""
         put, remove = store.put, store.remove
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tradewind.kube.pod import ATTEMPT, ITEM, RUN, RUN_UID, TASK
+from tradewind.kube.labels import ATTEMPT, ITEM, RUN, RUN_UID, TASK
 from tradewind.local.apiserver.operations import Operations
-from tradewind.local.apiserver.store import Event, Object
-from tradewind.plan.attempt import key
+from tradewind.local.apiserver.store import Object, StoredEvent
+from tradewind.plan.outcomes.attempt import key
 
 from .history import PODS, Execution, History
 from .scenario import ITEM as ITEM_VARIABLE
@@ -79,7 +79,7 @@ class Nodes:
         """Containers that run now."""
         return [running.execution for running in self._running.values()]
 
-    def _seen(self, event: Event) -> None:
+    def _seen(self, event: StoredEvent) -> None:
         uid = event.object["metadata"]["uid"]
         deleted = event.type == "DELETED" or event.object["metadata"].get("deletionTimestamp")
         if deleted and (running := self._running.get(uid)):

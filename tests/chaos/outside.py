@@ -4,7 +4,7 @@ the answer any more."""
 import asyncio
 
 from aiohttp import web
-from tradewind.plan.attempt import key
+from tradewind.plan.outcomes.attempt import key
 
 from .history import SERVER, Execution, History
 from .scenario import EVERY, Scenario

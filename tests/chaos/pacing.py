@@ -6,9 +6,9 @@ from typing import Any
 
 from tradewind.control.evaluation.host import Host
 from tradewind.control.evaluation.workers import Evaluator
-from tradewind.plan.cel import recompiled
-from tradewind.plan.evaluation import in_place
-from tradewind.plan.pace import Evaluation
+from tradewind.plan.cel.compiler import recompiled
+from tradewind.plan.cel.evaluation import in_place
+from tradewind.plan.pacing import Evaluation
 
 OFTEN, SELDOM = 0.01, 0.0005
 """How often a look at the clock finds that a slice is over, and that a pass has used up its time."""

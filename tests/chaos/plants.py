@@ -9,14 +9,22 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from tradewind.control import http, launch, observe, runs, schedules, sensors, sensortasks, subdag, view
-from tradewind.control.begin import Beginner
-from tradewind.control.firing import Fired
-from tradewind.control.pools import PoolBook
+from tradewind.control.dagrun import state as view
+from tradewind.control.egress import client
+from tradewind.control.execution import reconciler
+from tradewind.control.execution.run_start import RunStarter
+from tradewind.control.podless import sub_dags
+from tradewind.control.pods import launcher, observation
+from tradewind.control.pools.book import PoolBook
+from tradewind.control.sensors import sensor_tasks
+from tradewind.control.triggers.run_maker import Fired
+from tradewind.control.triggers.sources import schedule, sensor
 from tradewind.kube.errors import Unavailable
-from tradewind.kube.informer import PodInformer
-from tradewind.kube.workqueue import WorkQueue
-from tradewind.plan import cel, gate, history, programs
+from tradewind.kube.pod_informer import PodInformer
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.plan.cel import compiler, programs
+from tradewind.plan.retention import runs as history
+from tradewind.plan.runs import gate
 
 from .scenario import Scenario
 
@@ -66,14 +74,14 @@ def _fires_once(source: Any) -> Any:
 
 @plant("pods have names that chance makes")
 def chance_names() -> Iterator[None]:
-    first, both = launch.pod_name, launch.both_names
+    first, both = launcher.pod_name, launcher.both_names
 
     def chance(name: str) -> str:
         return f"{name}-{random.getrandbits(24):x}"
 
     with (
-        _instead(launch, "pod_name", lambda *parts: chance(first(*parts))),
-        _instead(launch, "both_names", lambda *parts: [chance(name) for name in both(*parts)]),
+        _instead(launcher, "pod_name", lambda *parts: chance(first(*parts))),
+        _instead(launcher, "both_names", lambda *parts: [chance(name) for name in both(*parts)]),
         _instead(view, "consistent", lambda *said: True),
     ):
         yield
@@ -81,13 +89,13 @@ def chance_names() -> Iterator[None]:
 
 @plant("a pod that was deleted is the task's own failure")
 def loss_is_failure() -> Iterator[None]:
-    failure = observe._failure
+    failure = observation._failure
 
     def failed(pod: Any, terminated: Any) -> tuple[str, str]:
         reason, words = failure(pod, terminated)
         return ("Error", words) if reason == "PodDeleted" else (reason, words)
 
-    with _instead(observe, "_failure", failed):
+    with _instead(observation, "_failure", failed):
         yield
 
 
@@ -119,27 +127,27 @@ def said_is_gone() -> Iterator[None]:
 
 @plant("a create without an answer is taken for done")
 def no_answer_is_done() -> Iterator[None]:
-    launched = launch.Launcher.launch
+    launched = launcher.PodLauncher.launch
 
-    async def launch_once(self: Any, start: Any, board: Any, woken_at: Any) -> Any:
+    async def launch_once(self: Any, start: Any, planner: Any, woken_at: Any) -> Any:
         try:
-            return await launched(self, start, board, woken_at)
+            return await launched(self, start, planner, woken_at)
         except Unavailable as error:
-            return launch._refused(start, "PodDeleted", str(error))
+            return launcher._refused(start, "PodDeleted", str(error))
 
-    with _instead(launch.Launcher, "launch", launch_once):
+    with _instead(launcher.PodLauncher, "launch", launch_once):
         yield
 
 
 @plant("a status that could not be written is not written again")
 def lost_statuses() -> Iterator[None]:
-    saved = runs.RunReconciler._save
+    saved = reconciler.RunReconciler._save
 
     async def save(self: Any, *what: Any) -> None:
         with contextlib.suppress(Unavailable):
             await saved(self, *what)
 
-    with _instead(runs.RunReconciler, "_save", save):
+    with _instead(reconciler.RunReconciler, "_save", save):
         yield
 
 
@@ -160,7 +168,7 @@ def one_is_enough() -> Iterator[None]:
     lambda scenario: any(task.keyed and task.items > 1 and task.does == "pod" for task in scenario.tasks.values()),
 )
 def any_order() -> Iterator[None]:
-    with _instead(programs, "settled", lambda tree: b""), _instead(cel, "programs", cel.programs.fresh()):
+    with _instead(programs, "settled", lambda tree: b""), _instead(compiler, "programs", compiler.programs.fresh()):
         yield
 
 
@@ -176,7 +184,7 @@ def all_succeed() -> Iterator[None]:
 
     def see(*facts: Any, **more: Any) -> Any:
         found = observed(*facts, **more)
-        if isinstance(found, observe.Ended) and found.attempt.reason == "Error":
+        if isinstance(found, observation.Ended) and found.attempt.reason == "Error":
             return replace(found, attempt=replace(found.attempt, reason="", exit_code=None))
         return found
 
@@ -186,14 +194,14 @@ def all_succeed() -> Iterator[None]:
 
 @plant("an old event of a run is believed", _with("late run events", "doubled events", "stale lists"))
 def old_events_of_runs() -> Iterator[None]:
-    taken = runs.RunReconciler._take
+    taken = reconciler.RunReconciler._take
 
     def take(self: Any, run: Any) -> None:
         taken(self, run)
         if known := self.views.get(run.uid):
             known.stale = False
 
-    with _instead(runs.RunReconciler, "_take", take):
+    with _instead(reconciler.RunReconciler, "_take", take):
         yield
 
 
@@ -205,18 +213,18 @@ def unsure_holds_nothing() -> Iterator[None]:
 
 @plant("a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule")
 def lost_ticks() -> Iterator[None]:
-    with _fires_once(schedules):
+    with _fires_once(schedule):
         yield
 
 
 @plant("runs that have begun don't count as active", lambda scenario: scenario.runs > 1)
 def forgotten_peers() -> Iterator[None]:
-    begins = Beginner.begin
+    begins = RunStarter.begin
 
     async def begin(self: Any, view: Any, peers: Any) -> Any:
         return await begins(self, view, lambda: [peer for peer in peers() if not peer.run.status.get("revision")])
 
-    with _instead(Beginner, "begin", begin):
+    with _instead(RunStarter, "begin", begin):
         yield
 
 
@@ -229,37 +237,37 @@ def one_too_few() -> Iterator[None]:
 
 @plant("a tick that a run forbids gets one", lambda scenario: scenario.concurrency == "Forbid")
 def forbidden_ticks() -> Iterator[None]:
-    decided = schedules.due
-    with _instead(schedules, "due", lambda *said: decided(*said[:-1], 0)):
+    decided = schedule.due
+    with _instead(schedule, "due", lambda *said: decided(*said[:-1], 0)):
         yield
 
 
 @plant("whatever a server answers is a success", _does("http"))
 def any_answer() -> Iterator[None]:
-    with _instead(http, "expected", lambda status, wanted: True):
+    with _instead(client, "expected", lambda status, wanted: True):
         yield
 
 
 @plant("a sensor has found what it waits for when it is answered", _does("sensor"))
 def any_is_found() -> Iterator[None]:
-    with _instead(sensortasks._Sensing, "_holds", lambda self, found: True):
+    with _instead(sensor_tasks._Sensing, "_holds", lambda self, found: True):
         yield
 
 
 @plant("what a sensor could not make a run of is not looked for again", lambda scenario: scenario.maker == "sensor")
 def passed_by() -> Iterator[None]:
-    with _fires_once(sensors):
+    with _fires_once(sensor):
         yield
 
 
 @plant("a run of a sub-DAG has a name that chance makes", _does("dag"))
 def chance_names_of_runs() -> Iterator[None]:
-    named = subdag.both_names
+    named = sub_dags.both_names
 
     def chance(*parts: Any) -> list[str]:
         return [f"{name}-{random.getrandbits(24):x}" for name in named(*parts)]
 
-    with _instead(subdag, "both_names", chance):
+    with _instead(sub_dags, "both_names", chance):
         yield
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from tradewind.control.engine import Engine
 from tradewind.control.evaluation.host import Host
+from tradewind.control.manager.engine import Engine
 
 from .history import History
 from .wire import Network, WireClient, WireConnector

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tradewind.plan.trigger import occasion
+from tradewind.plan.triggers.trigger import occasion
 
 from .clock import EPOCH
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tradewind.kube.pod import ATTEMPT, RUN_UID, TASK
+from tradewind.kube.labels import ATTEMPT, RUN_UID, TASK
 from tradewind.local.apiserver import Fault
 from tradewind.local.apiserver.store import Object
 

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 from unittest import mock
 
-from tradewind.control import engine, http
+from tradewind.control.egress import client
+from tradewind.control.manager import engine
 from tradewind.local.apiserver import ApiServer, server, watch
 from tradewind.local.apiserver.kinds import Registry
 from tradewind.local.apiserver.operations import Operations
@@ -16,7 +17,7 @@ from tradewind.local.apiserver.store import Object
 from tradewind.model.backfill import FINISHED
 from tradewind.model.crd import manifests
 from tradewind.model.run import FINAL_PHASES
-from tradewind.plan.attempt import parse_key
+from tradewind.plan.outcomes.attempt import parse_key
 
 from .clock import EPOCH, Stuck, VirtualLoop, play
 from .history import APPROVALS, RUNS, History
@@ -248,7 +249,7 @@ def _quick() -> Iterator[None]:
         mock.patch.object(server, "GC_EVERY", 2.0),
         mock.patch.object(watch, "BOOKMARK_EVERY", 55.0),
         mock.patch.object(engine, "TRIM", 1_000_000),
-        mock.patch.object(http.aiohttp, "TCPConnector", to_outside),
+        mock.patch.object(client.aiohttp, "TCPConnector", to_outside),
     ):
         yield
 

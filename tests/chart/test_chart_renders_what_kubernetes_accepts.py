@@ -14,9 +14,9 @@ import yaml
 from cryptography import x509
 from kubernetes import client
 from tradewind.cli.operator import command
-from tradewind.control import accounts
-from tradewind.control.admission import NAMES, REVIEWERS
-from tradewind.control.webhook import REVIEWS
+from tradewind.control.admission import service_accounts
+from tradewind.control.admission.handler import NAMES, REVIEWERS
+from tradewind.control.admission.server import REVIEWS
 from tradewind.model.crd import KINDS
 
 from chart.rendering import CHART, ROOT, needs_helm, of, rendered, template
@@ -355,7 +355,7 @@ def test_the_webhook_is_asked_about_every_kind_that_it_reviews() -> None:
     validate, of_names, of_accounts = webhooks
     plurals = {kind.kind: kind.plural for kind in KINDS}
     assert validate["rules"][0]["resources"] == [plurals[kind] for kind in REVIEWERS]
-    assert of_accounts["rules"][0]["resources"] == [plurals[kind] for kind in accounts.REVIEWERS]
+    assert of_accounts["rules"][0]["resources"] == [plurals[kind] for kind in service_accounts.REVIEWERS]
     assert of_names["rules"][0]["resources"] == [plurals[kind] for kind in NAMES]
     paths = {webhook["clientConfig"]["service"]["path"].rpartition("/")[0] for webhook in webhooks}
     assert paths == set(REVIEWS), "each with a secret at its end"

@@ -13,8 +13,8 @@ from cluster.promtool import promtool
 from tradewind import metrics
 from tradewind.kube import resources, writes
 from tradewind.model.run import Phase
-from tradewind.plan.attempt import FAILURES, LOSSES, PREEMPTIONS, STOPPED
-from tradewind.plan.state import State
+from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PREEMPTIONS, STOPPED
+from tradewind.plan.outcomes.state import State
 
 from chart.rendering import CHART, ROOT, needs_helm, of, rendered
 

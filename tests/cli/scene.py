@@ -15,17 +15,17 @@ import orjson
 import yaml
 from tradewind import API_VERSION
 from tradewind.cli.dev import kubeconfig
-from tradewind.control.belonging import pod_name
-from tradewind.control.revisions import revision_name
+from tradewind.control.dags.revisions import revision_name
+from tradewind.control.pods.names import pod_name
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import AlreadyExists
-from tradewind.kube.pod import ATTEMPT, ITEM, RUN_UID, TASK
+from tradewind.kube.labels import ATTEMPT, ITEM, RUN_UID, TASK
 from tradewind.kube.resources import PODS, REVISIONS, RUNS
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
 from tradewind.model.duration import stamp
-from tradewind.plan.attempt import parse_key
+from tradewind.plan.outcomes.attempt import parse_key
 
 Body = dict[str, Any]
 

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from conformance.conftest import Api
 from worlds.world import eventually
+
+from conformance.conftest import Api
 
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"

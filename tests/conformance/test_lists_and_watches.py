@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from conformance.conftest import Api, config, gadget
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from tradewind.control.assetupdates import AssetUpdates
-from tradewind.control.completions import Completions
-from tradewind.control.events import EventSink
-from tradewind.control.facts import Facts
-from tradewind.control.firing import CAUSE
-from tradewind.control.run import read_run
-from tradewind.control.triggers import TriggerReconciler
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.run_facts import ConsumedFacts
+from tradewind.control.triggers.run_maker import CAUSE
+from tradewind.control.triggers.sources.asset_update import AssetSource
+from tradewind.control.triggers.sources.completed_run import CompletedRunSource
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, Conflict, NotFound, Unavailable
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS, Resource
@@ -138,13 +138,13 @@ class Operator:
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
-        self.triggers = TriggerReconciler(self.server, EventSink(self.server, clock), clock)
-        self.facts = Facts(self.server, self.triggers.followers)
+        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), clock)
+        self.facts = ConsumedFacts(self.server, self.triggers.followers)
         seen = self.triggers.run_seen
-        self.triggers.sources["completed"] = Completions(
+        self.triggers.sources["completed"] = CompletedRunSource(
             self.server, self.facts, self.triggers.dags, seen, self.watches, self.triggers.pace.wait, clock
         )
-        self.triggers.sources["assets"] = AssetUpdates(self.server, self.facts, seen, self.triggers.pace.wait, clock)
+        self.triggers.sources["assets"] = AssetSource(self.server, self.facts, seen, self.triggers.pace.wait, clock)
         for (plural, _, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.trigger_seen(body)

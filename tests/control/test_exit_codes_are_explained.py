@@ -1,7 +1,7 @@
 """What an exit code says by itself is told with it."""
 
 import pytest
-from tradewind.control.exitcode import meaning
+from tradewind.control.pods.exit_code import meaning
 from tradewind.model.shown import brief
 
 

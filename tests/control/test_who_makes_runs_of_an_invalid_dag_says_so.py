@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tradewind.control.backfills import BackfillReconciler
-from tradewind.control.dagfacts import DAGIndex
-from tradewind.control.events import EventSink
+from tradewind.control.backfills.reconciler import BackfillReconciler
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.triggers.dag_index import DAGIndex
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 
 from .triggerworld import Body, Operator, Server, server
@@ -61,7 +61,7 @@ async def test_a_backfill(state: str, reason: str) -> None:
     body = here.put(BACKFILLS, {"metadata": {"name": "b"}, "spec": spec})
     clock = lambda: here.now  # noqa: E731
     nobody = lambda *_: None  # noqa: E731
-    operator = BackfillReconciler(here, EventSink(here, clock), DAGIndex(here, nobody), nobody, nobody, clock)
+    operator = BackfillReconciler(here, EventRecorder(here, clock), DAGIndex(here, nobody), nobody, nobody, clock)
     operator.seen(body, False)
     await operator.reconcile(("ns", "b"))
     assert ready(here.objects[BACKFILLS.plural, "b"])[1] == reason

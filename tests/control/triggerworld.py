@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from tradewind.control.events import EventSink
-from tradewind.control.schedules import Schedules
-from tradewind.control.triggers import TriggerReconciler
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.sources.schedule import ScheduleSource
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, NotFound, Unavailable
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS, Resource
@@ -87,8 +87,8 @@ class Operator:
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
-        self.triggers = TriggerReconciler(self.server, EventSink(self.server, clock), clock)
-        self.triggers.sources["schedule"] = Schedules(
+        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), clock)
+        self.triggers.sources["schedule"] = ScheduleSource(
             self.server, self.triggers.unfinished, self.triggers.run_seen, clock
         )
         for (plural, _), body in self.server.objects.items():

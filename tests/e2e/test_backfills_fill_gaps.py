@@ -8,7 +8,7 @@ from typing import Any
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Invalid
-from tradewind.kube.pod import BACKFILL, HOW
+from tradewind.kube.labels import BACKFILL, HOW
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from worlds.world import Body, World, eventually, printed
 

@@ -16,7 +16,7 @@ from tradewind import API_VERSION, GROUP
 from tradewind.cli.lint import command as lint
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Invalid
-from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, SECRETS, TRIGGERS, Resource
 from worlds.endpoint import Endpoint, endpoint, signed
 from worlds.world import Body, World, eventually, printed

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from cluster.shell import ClusterError
-from e2e.test_helm_installs_upgrades_and_uninstalls import helm
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.pod import TRIGGER
+from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from worlds.real import real
 from worlds.world import Body, World, eventually
+
+from e2e.test_helm_installs_upgrades_and_uninstalls import helm
 
 SEND = """
 import json, os, urllib.error, urllib.request

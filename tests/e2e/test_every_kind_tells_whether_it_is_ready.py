@@ -6,7 +6,7 @@ import pytest
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists
-from tradewind.kube.pod import DAG, HOW
+from tradewind.kube.labels import DAG, HOW
 from tradewind.kube.resources import (
     APPROVALS,
     BACKFILLS,

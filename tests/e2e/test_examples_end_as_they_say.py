@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 from tradewind import API_VERSION
-from tradewind.cli import manifest
-from tradewind.cli.follow import picture
-from tradewind.cli.shelf import Shelf
-from tradewind.control.revisions import Revisions
+from tradewind.cli.manifests import reader
+from tradewind.cli.manifests.documents import DocumentSet
+from tradewind.cli.views.follow_run import picture
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
-from tradewind.kube.pod import TRIGGER
+from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import APPROVALS, BACKFILLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES, TRIGGERS
 from worlds.endpoint import endpoint
 from worlds.world import World, eventually
@@ -52,9 +52,9 @@ async def _run_all(world: World) -> dict[str, Found]:
 
         async def one(name: str) -> Found:
             async with room:
-                documents = manifest.load(str(EXAMPLES / f"{name}.yaml"))
+                documents = reader.load(str(EXAMPLES / f"{name}.yaml"))
                 for document in documents:
-                    assert Shelf(documents).check(document) == []
+                    assert DocumentSet(documents).check(document) == []
                     body = document.body
                     if document.kind == "DAG":
                         body["spec"]["defaults"] = {**world.settings, **body["spec"].get("defaults", {})}

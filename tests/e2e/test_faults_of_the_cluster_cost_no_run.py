@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cluster.fixtures import Cluster
 from tradewind.kube.errors import ApiError
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.labels import RUN_UID
 from tradewind.kube.resources import LEASES, PODS
 from worlds.marks import fan, marked, marking, running
 from worlds.real import real

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from cluster.objectstore import ObjectStore, object_store
-from tradewind.cli import manifest
+from tradewind.cli.manifests import reader
 from tradewind.kube.client import Client
-from tradewind.kube.pod import TRIGGER
+from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, SECRETS, TRIGGERS
 from tradewind.tasks.s3 import Bucket
 from worlds.world import Body, World, eventually
@@ -101,7 +101,7 @@ async def test_a_file_dropped_into_a_bucket_makes_a_run(reading: World, server: 
         drop(server, "inbox/before.csv", "was,there")
         await asyncio.sleep(2)  # Times in a bucket are in seconds.
         await secret(reading, client, server, "inbox")
-        for document in manifest.load(str(EXAMPLE)):
+        for document in reader.load(str(EXAMPLE)):
             if document.kind == "DAG":
                 await reading.create(client, DAGS, document.body)
             if document.kind == "Trigger":

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 from cluster.shell import ClusterError
-from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.pod import TRIGGER
+from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import CLUSTER_POOLS, CONFIG_MAPS, DAGS, LEASES, RUNS, TRIGGERS
 from tradewind.kube.shards import SHARD
 from worlds.marks import chain, fan, marked
 from worlds.real import real
 from worlds.world import World, eventually
+
+from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
 
 pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]  # One of its operators works in all namespaces.
 CHART = Path(__file__).parents[2] / "charts" / "tradewind"

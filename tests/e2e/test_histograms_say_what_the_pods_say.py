@@ -8,7 +8,7 @@ from datetime import datetime
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.labels import RUN_UID
 from tradewind.kube.resources import DAGS, PODS
 from worlds.world import Body, World
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tradewind.kube.client import Client
-from tradewind.kube.pod import RUN_UID, TASK
+from tradewind.kube.labels import RUN_UID, TASK
 from tradewind.kube.resources import DAGS, PODS, RUNS
 from worlds.world import World, eventually
 

@@ -17,10 +17,11 @@ import pytest
 from cluster import binaries
 from cluster.shell import ClusterError
 from control.certificates import write
-from e2e.test_helm_installs_upgrades_and_uninstalls import CHART, helm
 from tradewind import API_VERSION
 from worlds.real import real
 from worlds.world import Body, World, eventually
+
+from e2e.test_helm_installs_upgrades_and_uninstalls import CHART, helm
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 WEBHOOK = "tradewind-webhook"

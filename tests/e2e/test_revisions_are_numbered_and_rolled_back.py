@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tradewind.control.revisions import Revisions
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
-from tradewind.kube.pod import DAG
+from tradewind.kube.labels import DAG
 from tradewind.kube.resources import DAGS, REVISIONS, RUNS
 from worlds.world import Body, World, eventually
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.pod import TRIGGER
+from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS, TRIGGERS
 from worlds.world import Body, World, eventually, printed
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from cluster.postgres import Postgres, postgres
 from tradewind import API_VERSION
-from tradewind.cli import manifest
+from tradewind.cli.manifests import reader
 from tradewind.kube.client import Client
-from tradewind.kube.pod import TRIGGER
+from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import DAGS, PODS, RUNS, SECRETS, TRIGGERS
 from worlds.world import Body, World, eventually
 
@@ -120,7 +120,7 @@ async def test_a_row_added_to_a_table_makes_a_run(reading: World, server: Postgr
     shop.run("CREATE TABLE orders (id bigserial PRIMARY KEY, total numeric)")
     async with reading.client() as client:
         await secret(reading, client, server, "shop-reader")
-        for document in manifest.load(str(EXAMPLE)):
+        for document in reader.load(str(EXAMPLE)):
             if document.kind == "DAG":
                 await reading.create(client, DAGS, document.body)
             if document.kind == "Trigger":

@@ -5,7 +5,7 @@ from typing import Any
 
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import DAGS, PODS, RUNS, TRIGGERS
 from worlds.webserver import web_server
 from worlds.world import Body, World, eventually, printed

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tradewind import API_VERSION
 from tradewind.kube.resources import DAGS, LEASES, PODS, RUNS, TASK_TEMPLATES
-from tradewind.plan.shard import shard_of
+from tradewind.plan.capacity.shard_share import shard_of
 from worlds.accounts import admit
 from worlds.real import real
 from worlds.world import World, eventually

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tradewind.kube.client import Client
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.labels import RUN_UID
 from tradewind.kube.resources import DAGS, RUNS
 from worlds.world import Body, World, eventually, tradewind
 

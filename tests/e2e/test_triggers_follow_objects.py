@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tradewind import API_VERSION
-from tradewind.control.firing import CAUSE
+from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
-from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS, TRIGGERS, Resource
 from worlds.world import Body, World, eventually
 

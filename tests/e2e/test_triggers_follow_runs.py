@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from tradewind import API_VERSION
-from tradewind.control.firing import CAUSE
+from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
-from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
-from tradewind.plan.shard import shard_of
+from tradewind.plan.capacity.shard_share import shard_of
 from worlds.accounts import admit
 from worlds.real import real
 from worlds.world import Body, World, eventually, printed

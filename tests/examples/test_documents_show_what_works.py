@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tradewind.cli.manifest import Loader
-from tradewind.control.review import review
-from tradewind.plan.define import define
-from tradewind.plan.render import SORTS, Ref
-from tradewind.plan.sample import sample
+from tradewind.cli.manifests.reader import Loader
+from tradewind.control.dags.validation import review
+from tradewind.plan.dags.compile import define
+from tradewind.plan.dags.template_check import sample
+from tradewind.plan.templates.render import SORTS, Ref
 
 ROOT = Path(__file__).parents[2]
 PAGES = {

@@ -8,19 +8,19 @@ from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
-from control.test_admission_says_what_is_wrong import Cluster
-from tradewind.cli import script_check
+from control.admission.test_handler import Cluster
 from tradewind.cli.approve import unfit
 from tradewind.cli.lint import command
-from tradewind.cli.manifest import parse
-from tradewind.control.admission import Request, admit
-from tradewind.control.pools import PoolBook
-from tradewind.control.review import review
+from tradewind.cli.manifests import script_check
+from tradewind.cli.manifests.reader import parse
+from tradewind.control.admission.handler import Request, admit
+from tradewind.control.dags.validation import review
+from tradewind.control.pools.book import PoolBook
 from tradewind.local.apiserver.celrules import violations
 from tradewind.model.crd import manifests
 from tradewind.model.pool import PoolClaim
 from tradewind.model.value import Param
-from tradewind.plan import event
+from tradewind.plan.triggers import event
 
 HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"
 INNER = (

@@ -1,6 +1,7 @@
 """What is written is what is meant, or refused: what people who tried it ran into."""
 
 import pytest
+
 from findings.runner import CASES, played
 
 NAMES = [

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from control.pods import pod, terminated
+from control.pod_bodies import pod, terminated
 from tradewind.cli.laptop import preflight
 from tradewind.cli.lint import command
-from tradewind.cli.manifest import parse
-from tradewind.cli.shelf import Shelf
-from tradewind.control.observe import observe
+from tradewind.cli.manifests.documents import DocumentSet
+from tradewind.cli.manifests.reader import parse
+from tradewind.control.pods.observation import observe
 from tradewind.local.process import NotStarted, Process
 
 HERE = Path(__file__).parent
@@ -125,7 +125,7 @@ def test_what_a_run_on_this_machine_lacks_is_said_before_its_start(
     path = tmp_path / "f.yaml"
     path.write_text(f"{HEAD}  tasks:\n    a: {task}\n")
     documents = parse(str(path))
-    found = preflight.missing(documents, Shelf(documents), "d", {})
+    found = preflight.missing(documents, DocumentSet(documents), "d", {})
     assert [f"{item.line}:{item.column}: {item.message}" for item in found] == [says]
 
 

@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from tradewind.control import runstatus
-from tradewind.control.run import read_run
-from tradewind.control.view import View
+from tradewind.control.dagrun import status as runstatus
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.dagrun.state import View
+from tradewind.kube import merge_patch
 from tradewind.kube.pod import parse_pod
 from tradewind.kube.size import stored_size
-from tradewind.plan.define import define
+from tradewind.plan.dags.compile import define
 
 SPEC = {
     "defaults": {"image": "x"},
     "params": {"a": {"default": "x"}},
     "tasks": {
-        "a": {"outputs": {"rows": {"type": "integer"}}, "retries": {"limit": 2}},
+        "a": {"outputs": {"rows": {"type": "integer"}, "files": {"type": "list"}}, "retries": {"limit": 2}},
         "b": {"dependsOn": ["a"], "forEach": {"items": "$[[ tasks.a.outputs.files ]]"}},
-        "c": {"dependsOn": ["b"], "loop": {"until": "outputs.done", "maxIterations": 3}, "when": "tasks.b.outputs.size() > 0"},
+        "c": {"dependsOn": ["b"], "outputs": {"done": {"type": "boolean"}}, "loop": {"until": "outputs.done", "maxIterations": 3}, "when": "tasks.b.outputs.size() > 0"},
         "d": {"dependsOn": ["c"], "triggerRule": "AllDone", "env": {"A": "$[[ tasks.c.outputs.done ]]"}},
     },
 }  # fmt: skip
@@ -47,20 +48,20 @@ def recorded(raw: bytes) -> None:
     pod = parse_pod(raw)
     view.bind(DEFINITION, [pod.metadata.name], 0.0, 0.0)
     view.absorb({pod.metadata.name: pod}, 0.0)
-    assert view.board and view.news
-    plan = view.board.decide(0.0)
-    stored_size(runstatus.current(view, view.board, plan, [end for _, end in view.ends()], 1_767_300_000.0))
+    assert view.planner and view.news
+    plan = view.planner.decide(0.0)
+    stored_size(runstatus.current(view, view.planner, plan, [end for _, end in view.ends()], 1_767_300_000.0))
 
 
-def planned(status: Any, **spec: Any) -> runstatus.Status:
+def planned(status: Any, **spec: Any) -> merge_patch.Status:
     """What the operator would write over this status. Raises ValueError where it can't be read."""
     run = read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": status})
     view = View(run)
-    board = view.bind(DEFINITION, {}, 0.0, 0.0)
+    planner = view.bind(DEFINITION, {}, 0.0, 0.0)
     view.absorb({}, 0.0)
-    written = runstatus.current(view, board, board.decide(0.0), [], 1_767_300_000.0)
+    written = runstatus.current(view, planner, planner.decide(0.0), [], 1_767_300_000.0)
     again = View(
-        read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": runstatus.merged(run.status, written)})
+        read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": merge_patch.merged(run.status, written)})
     )
     again.bind(DEFINITION, {}, 0.0, 0.0).decide(0.0)
     return written

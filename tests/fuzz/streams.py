@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import orjson
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.labels import RUN_UID
 
 Writer = asyncio.StreamWriter
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%sTransfer-Encoding: chunked\r\n\r\n"

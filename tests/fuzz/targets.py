@@ -12,27 +12,36 @@ from typing import Any
 import orjson
 from click.testing import CliRunner
 from tradewind.cli import lint
-from tradewind.control.admission import Asks, KnownDAG, Malformed, Verdict, admit, answer, parse
-from tradewind.control.engine import Engine
-from tradewind.control.judge import Judged, judge
-from tradewind.control.objectwatch import ObjectInformer as Followed
-from tradewind.control.observe import Ended, observe
-from tradewind.control.runwatch import RunInformer
-from tradewind.control.webhook import REVIEWS
+from tradewind.control.admission.handler import (
+    AdmissionReview,
+    ClusterLookup,
+    KnownDAG,
+    Malformed,
+    admit,
+    answer,
+    parse,
+)
+from tradewind.control.admission.server import REVIEWS
+from tradewind.control.dagrun.informer import RunInformer
+from tradewind.control.dags.judgement import Judged, judge
+from tradewind.control.manager.engine import Engine
+from tradewind.control.pods.observation import Ended, observe
+from tradewind.control.triggers.object_watches import KindWatch as Followed
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import ApiError, NotFound
-from tradewind.kube.informer import PodInformer
-from tradewind.kube.objectinformer import ObjectInformer
-from tradewind.kube.pod import ATTEMPT, RUN_UID, STORE, TASK, parse_pod
+from tradewind.kube.labels import ATTEMPT, RUN_UID, TASK
+from tradewind.kube.object_informer import ObjectInformer
+from tradewind.kube.pod import STORE, parse_pod
+from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import DAGS, PODS, Resource
 from tradewind.model.event import Authentication, EventSource
 from tradewind.model.value import Output
-from tradewind.plan import cel
-from tradewind.plan.attempt import FAILURES
-from tradewind.plan.event import Unreadable, key_of
-from tradewind.plan.event import read as read_event
+from tradewind.plan.cel import compiler
+from tradewind.plan.outcomes.attempt import FAILURES
+from tradewind.plan.triggers.event import Unreadable, key_of
+from tradewind.plan.triggers.event import read as read_event
 
 from fuzz.runs import OF_RUN, planned, recorded
 
@@ -68,8 +77,8 @@ def expression(data: bytes) -> None:
     """An expression: it gives a value, or an error that says what is wrong."""
     text = data.decode(errors="surrogateescape")
     try:
-        cel.run(cel.compiled(text, VARIABLES, str), VALUES)
-    except cel.ExpressionError as error:
+        compiler.run(compiler.compiled(text, VARIABLES, str), VALUES)
+    except compiler.ExpressionError as error:
         assert error.problem
 
 
@@ -139,7 +148,7 @@ def outputs(data: bytes) -> None:
     recorded(orjson.dumps({"metadata": {**meta, **OF_RUN}, "status": status}))
 
 
-class _Nothing(Asks):
+class _Nothing(ClusterLookup):
     """A cluster that has nothing."""
 
     async def dag(self, namespace: str, name: str) -> KnownDAG:
@@ -149,8 +158,8 @@ class _Nothing(Asks):
         judged = judge(spec, {}, of)
         return judge(spec, dict.fromkeys(judged.asked), of)
 
-    async def pods(self, *_: Any) -> Verdict:
-        return Verdict()
+    async def pods(self, *_: Any) -> AdmissionReview:
+        return AdmissionReview()
 
     async def may_use(self, *_: Any) -> bool:
         return False
@@ -177,7 +186,7 @@ def event(data: bytes) -> None:
     headers |= {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
     with contextlib.suppress(Unreadable):
         found = read_event(headers, body)
-        with contextlib.suppress(cel.ExpressionError):
+        with contextlib.suppress(compiler.ExpressionError):
             values = found.values(key_of(SOURCE, found, lambda text: text))
             orjson.dumps(values)
 

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind import API_VERSION
-from tradewind.control.engine import Engine
-from tradewind.control.run import read_run
-from tradewind.control.status import LARGEST, Packed, decode
+from tradewind.control.dagrun.attempt_log import UNPACKED_BYTES_LIMIT, Packed, decode
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.manager.engine import Engine
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.resources import RUNS
@@ -94,7 +94,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:
-    bomb = base64.b64encode(gzip.compress(b"\n" * (LARGEST + 1))).decode()
+    bomb = base64.b64encode(gzip.compress(b"\n" * (UNPACKED_BYTES_LIMIT + 1))).decode()
     try:
         decode(Packed("", bomb), 0)
     except ValueError as error:

@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 import pytest
-from control.test_events_are_taken_or_refused import TOKEN, Scene, at
+from control.event_endpoint.test_event_answers import TOKEN, Scene, at
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.control.endpoint import Limits
+from tradewind.control.event_endpoint.server import Limits
 
 from fuzz.garbage import JSON, MAPS, NEST, tries
 

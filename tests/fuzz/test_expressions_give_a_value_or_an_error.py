@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.plan import cel
-from tradewind.plan.celrule import trigger
-from tradewind.plan.expression import Names, Scope, TaskNames, compile_in, retry_rule, search
-from tradewind.plan.sizes import LARGEST
+from tradewind.plan.cel import compiler
+from tradewind.plan.cel.sizes import VALUE_BYTES_LIMIT
+from tradewind.plan.expressions.cel_rule import trigger
+from tradewind.plan.expressions.scope import Names, Scope, TaskNames, compile_in, retry_rule, search
 
 from fuzz.garbage import JSON, MAPS, tries
 from fuzz.targets import expression
@@ -38,9 +38,9 @@ TOO_MUCH = [
 @pytest.mark.parametrize("text", TOO_MUCH, ids=range(len(TOO_MUCH)))
 def test_what_would_take_too_much_is_refused(text: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(cel.ExpressionError):
-        cel.run(cel.compiled(text, (("params.a", "any"),), str), {"params.a": "x" * 256 * 1024})
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2 * LARGEST // 1024
+    with pytest.raises(compiler.ExpressionError):
+        compiler.run(compiler.compiled(text, (("params.a", "any"),), str), {"params.a": "x" * 256 * 1024})
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2 * VALUE_BYTES_LIMIT // 1024
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_what_would_take_too_much_is_refused(text: str) -> None:
 )
 def test_what_people_write_is_far_from_the_bound(text: str) -> None:
     values = {"params.files": [f"file-{n:04}" for n in range(90)], "params.note": "x" * 500}
-    program = cel.compiled(text, (("params.files", "any"), ("params.note", "any")), str)
-    assert cel.run(program, values)
+    program = compiler.compiled(text, (("params.files", "any"), ("params.note", "any")), str)
+    assert compiler.run(program, values)
 
 
 @tries(600)
@@ -64,7 +64,7 @@ def test_any_text_is_an_expression_or_an_error(text: str) -> None:
     for compile in (lambda: compile_in(text, SCOPE), lambda: retry_rule(text), lambda: trigger(text, ("a", "b-c"))):
         try:
             compile()
-        except cel.ExpressionError as error:
+        except compiler.ExpressionError as error:
             assert error.problem
 
 
@@ -72,8 +72,8 @@ def test_any_text_is_an_expression_or_an_error(text: str) -> None:
 @given(st.lists(WORDS, max_size=6).map(lambda words: "params.a" + "".join(words)) | st.just("params.a"), JSON | MAPS)
 def test_values_of_any_shape_can_be_computed_with(text: str, value: Any) -> None:
     try:
-        cel.run(cel.compiled(text, (("params.a", "any"),), str), {"params.a": value})
-    except cel.ExpressionError as error:
+        compiler.run(compiler.compiled(text, (("params.a", "any"),), str), {"params.a": value})
+    except compiler.ExpressionError as error:
         assert error.problem
 
 
@@ -82,7 +82,7 @@ def test_values_of_any_shape_can_be_computed_with(text: str, value: Any) -> None
 def test_regular_expressions_of_any_form_match_or_are_refused(pattern: str, text: str) -> None:
     try:
         search(pattern, text)
-    except cel.ExpressionError as error:
+    except compiler.ExpressionError as error:
         assert error.problem
 
 

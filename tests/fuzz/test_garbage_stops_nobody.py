@@ -10,11 +10,12 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tradewind.control.engine import Engine
-from tradewind.control.observe import observe
+from tradewind.control.manager.engine import Engine
+from tradewind.control.pods.observation import observe
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
-from tradewind.kube.pod import RUN_UID, parse_pod
+from tradewind.kube.labels import RUN_UID
+from tradewind.kube.pod import parse_pod
 from tradewind.kube.resources import APPROVALS, BACKFILLS, CLUSTER_POOLS, DAGS, POOLS, TEMPLATES, TRIGGERS, Resource
 
 from fuzz.garbage import NEST, tries

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tradewind import API_VERSION
 from tradewind.cli import lint
-from tradewind.cli.document import BadManifest
-from tradewind.cli.manifest import parse
+from tradewind.cli.manifests.document import BadManifest
+from tradewind.cli.manifests.reader import parse
 
 from fuzz.garbage import JSON, nearly, tries
 from fuzz.targets import linted, manifest

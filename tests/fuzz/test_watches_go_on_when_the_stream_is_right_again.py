@@ -17,7 +17,7 @@ from tradewind.kube import reflector
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Garbled
-from tradewind.kube.informer import PodInformer
+from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.resources import PODS
 from worlds.world import eventually
 

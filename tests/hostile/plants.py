@@ -105,14 +105,15 @@ def _deep() -> None:
     oracles=("lag", "bystander", "restart"),
 )
 def _on_the_loop() -> None:
-    from tradewind.plan import pace
+    from tradewind.plan import pacing as pace
 
     pace.current = lambda: None
 
 
 @plant("F4", "nothing bounds what an expression takes", "expressions", oracles=("memory", "restart"))
 def _unbounded() -> None:
-    from tradewind.plan import evaluation, pace
+    from tradewind.plan import pacing as pace
+    from tradewind.plan.cel import evaluation
 
     pace.current = lambda: None
     evaluation._check = _nothing
@@ -153,7 +154,7 @@ def _listings() -> None:
 
 @plant("F7", "an edit, or reuse, passes an approval", "forged", oracles=("approval",), only="approved by")
 def _approvals() -> None:
-    from tradewind.plan import approved
+    from tradewind.plan.runs import approved
 
     approved.Approvals.asking = property(lambda self: ())  # type: ignore[assignment]
     approved.decided = lambda *_: True
@@ -162,7 +163,7 @@ def _approvals() -> None:
 
 @plant("F8", "requests and polls of all namespaces stand in one line", "crowds", oracles=("bystander",))
 def _one_line() -> None:
-    from tradewind.plan.seats import Seats
+    from tradewind.plan.capacity.seats import Seats
 
     made, wait, leave = Seats.__init__, Seats.wait, Seats.leave
     Seats.__init__ = lambda self, total, *_: made(self, total, total)  # type: ignore[method-assign,assignment]
@@ -179,7 +180,7 @@ def _one_line() -> None:
 def _results() -> None:
     import json
 
-    from tradewind.control import ending
+    from tradewind.control.execution import forced_end as ending
     from tradewind.model import bounded
 
     def read(raw: Any, *, limit: int, name: str = "") -> Any:
@@ -189,28 +190,30 @@ def _results() -> None:
             raise bounded.OutOfBounds(name, str(error)) from None
 
     bounded.read_json = read
-    from tradewind.control import view
+    from tradewind.control.dagrun import state
 
-    view.View._look_safely = view.View._look  # type: ignore[method-assign,assignment]
-    view.checked = lambda value, **_: value
+    state.View._look_safely = state.View._look  # type: ignore[method-assign,assignment]
+    state.checked = lambda value, **_: value
     _no_net(ending)
 
 
 @plant("F10", "runs that triggers make know no end", "runaways", oracles=("runaway", "memory"), only="asset")
 def _runaways() -> None:
-    from tradewind.control import gathering, pace
-    from tradewind.control.triggers import TriggerReconciler
+    from tradewind.control.triggers import rate_limit as pace
+    from tradewind.control.triggers.reconciler import TriggerReconciler
+    from tradewind.control.triggers.sources import run_based
 
-    gathering.MOST_DEEP = 10**9
+    run_based.MOST_DEEP = 10**9
     pace.Pace.wait = lambda self, trigger: 0.0  # type: ignore[method-assign]
     TriggerReconciler._circle = lambda self, known: ""  # type: ignore[method-assign]
 
 
 @plant("F11", "a status is written whatever its size", "sums", oracles=("timeout", "terminate"))
 def _statuses() -> None:
-    from tradewind.control import ending, save
+    from tradewind.control.dagrun import writes
+    from tradewind.control.execution import forced_end as ending
 
-    save._check_size = _nothing
+    writes._check_size = _nothing
     _no_net(ending)
 
 

@@ -1,4 +1,4 @@
-"""A run played on a board: pods live and end as a test says."""
+"""A run played on a planner: pods live and end as a test says."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,11 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from tradewind.plan.attempt import Attempt, Cleared, Fixed
-from tradewind.plan.board import Board
-from tradewind.plan.decision import Live, Plan, RunFacts, Start
-from tradewind.plan.define import define
-from tradewind.plan.definition import Definition
+from tradewind.plan.dags.compile import define
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed
+from tradewind.plan.runs.decision import Live, Plan, RunFacts, Start
+from tradewind.plan.runs.planner import Planner
 
 Fate = Callable[[str, int], str]
 """What an attempt of a task or item ends as: a reason, empty for success."""
@@ -43,37 +43,37 @@ class Game:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        self.board = self.anew()
+        self.planner = self.anew()
 
-    def anew(self, shuffle: Random | None = None) -> Board:
-        """A board made from nothing but the facts: what an operator has after a crash. With `shuffle`, ends and pods are told in
+    def anew(self, shuffle: Random | None = None) -> Planner:
+        """A planner made from nothing but the facts: what an operator has after a crash. With `shuffle`, ends and pods are told in
         any order, and it is asked in between."""
         run = RunFacts("r", "ns", "uid", "d", self.params)
         podless = self.definition.podless()
-        board = Board(self.definition, run, rounds=self.rounds, timeout=self.timeout, podless=podless)
-        board.suspended = self.suspended
+        planner = Planner(self.definition, run, rounds=self.rounds, timeout=self.timeout, podless=podless)
+        planner.suspended = self.suspended
         if self.cancelled:
-            board.cancel(self.terminated)
+            planner.cancel(self.terminated)
         for key, outputs in self.outputs.items():
-            board.tell_outputs(key, outputs)
-        facts: list[Any] = [partial(board.tell_ended, key, self.counting(key), self.seen[key]) for key in self.ended]
-        facts += [partial(board.tell_cleared, key, number) for key, number in self.cleared.items()]
-        facts += [partial(board.tell_fixed, key, item.state, item.why) for key, item in self.fixed.items()]
-        facts += [partial(board.tell_live, key, live) for key, live in self.live.items()]
+            planner.tell_outputs(key, outputs)
+        facts: list[Any] = [partial(planner.tell_ended, key, self.counting(key), self.seen[key]) for key in self.ended]
+        facts += [partial(planner.tell_cleared, key, number) for key, number in self.cleared.items()]
+        facts += [partial(planner.tell_fixed, key, item.state, item.why) for key, item in self.fixed.items()]
+        facts += [partial(planner.tell_live, key, live) for key, live in self.live.items()]
         if shuffle:
             shuffle.shuffle(facts)
         for fact in facts:
             fact()
             if shuffle and shuffle.random() < 0.3:
-                board.decide(self.now)
-        return board
+                planner.decide(self.now)
+        return planner
 
     def counting(self, key: str) -> list[Attempt]:
         """The attempts that count."""
         return [attempt for attempt in self.ended.get(key, []) if attempt.number > self.cleared.get(key, 0)]
 
     def change(self, changes: Iterable[Cleared | Fixed]) -> None:
-        """What a rework says; the board is made anew, as an operator does."""
+        """What a rework says; the planner is made anew, as an operator does."""
         for item in changes:
             if isinstance(item, Cleared):
                 self.cleared[item.key] = max(item.number, self.cleared.get(item.key, 0))
@@ -81,11 +81,11 @@ class Game:
                 self.outputs.pop(item.key, None)
             else:
                 self.fixed[item.key] = item
-        self.board = self.anew()
+        self.planner = self.anew()
 
     def plan(self) -> Plan:
-        """What the board says now."""
-        return self.board.decide(self.now)
+        """What the planner says now."""
+        return self.planner.decide(self.now)
 
     def start(self, start: Start, pending: bool = False, **more: Any) -> None:
         """The pod of a start comes to live."""
@@ -94,12 +94,12 @@ class Game:
         since = self.now if pending else None
         self.live[start.key] = Live(start.number, since, **{"seen": self.now, "created": int(self.now), **more})
         self.started.append((start.key, start.number))
-        self.board.tell_live(start.key, self.live[start.key])
+        self.planner.tell_live(start.key, self.live[start.key])
 
     def begin(self, key: str) -> None:
         """The container of a pending pod starts."""
         self.live[key] = replace(self.live[key], pending_since=None)
-        self.board.tell_live(key, self.live[key])
+        self.planner.tell_live(key, self.live[key])
 
     def end(self, key: str, reason: str = "", outputs: Mapping[str, Any] | None = None, code: int = 1) -> None:
         """The pod of a task or item ends."""
@@ -112,9 +112,9 @@ class Game:
         self.ended[key], self.seen[key] = attempts, self.now
         if outputs is not None and not reason:
             self.outputs[key] = outputs
-            self.board.tell_outputs(key, outputs)
-        self.board.tell_ended(key, self.counting(key), self.now)
-        self.board.tell_live(key, None)
+            self.planner.tell_outputs(key, outputs)
+        self.planner.tell_ended(key, self.counting(key), self.now)
+        self.planner.tell_live(key, None)
 
     def play(self, fate: Fate = lambda key, number: "", outputs: Callable[[str], Any] = lambda key: None) -> Plan:
         """Plays the run to its end; every pod ends as soon as it lives. Time passes only when nothing else does."""
@@ -137,8 +137,8 @@ class Game:
 
     def states(self) -> dict[str, str]:
         """Where each task stands; items of fan-outs too."""
-        found = {key: str(unit.state) for key, unit in self.board.units.items()}
-        return {**found, **{task: str(state) for task, state in self.board.states.items()}}
+        found = {key: str(unit.state) for key, unit in self.planner.units.items()}
+        return {**found, **{task: str(state) for task, state in self.planner.states.items()}}
 
     def keys(self) -> list[str]:
         """What is to start now."""

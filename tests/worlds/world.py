@@ -16,7 +16,7 @@ from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.connection import connect
 from tradewind.kube.errors import ApiError
-from tradewind.kube.pod import RUN_UID
+from tradewind.kube.labels import RUN_UID
 from tradewind.kube.resources import DAGS, EVENTS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 

@@ -2,11 +2,11 @@
 
 import click
 
-from tradewind.cli import manifest
+from tradewind.cli.manifests import reader
+from tradewind.cli.manifests.validation import require
 from tradewind.cli.options import FILES, cluster
-from tradewind.cli.review import require
+from tradewind.cli.output.terminal import say
 from tradewind.cli.starts.resources import RESOURCES
-from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 
 
@@ -23,7 +23,7 @@ from tradewind.kube.client import Client
 @cluster
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
     """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster."""
-    documents = [document for file in files for document in manifest.load(file)]
+    documents = [document for file in files for document in reader.load(file)]
     for note in require(documents).notes:
         say(f"note: {note}", err=True)
     for document in documents:

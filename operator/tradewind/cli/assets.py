@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 from rich.table import Table
 
-from tradewind.cli.age import age
+from tradewind.cli.output.terminal import Console, say, say_data
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import Console, say, say_data
-from tradewind.control.tidy import tidied
+from tradewind.cli.views.age import age
+from tradewind.control.dagrun.sanitize import sanitized
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS
@@ -38,7 +38,7 @@ def latest(runs: Iterable[Mapping[str, Any]]) -> list[Latest]:
     found: dict[tuple[str, str, str], Latest] = {}
     for run in runs:
         meta = run["metadata"]
-        for item in tidied(status_of(run)).get("produced") or ():
+        for item in sanitized(status_of(run)).get("produced") or ():
             key = (meta["namespace"], item["name"], str(item.get("partition", "")))
             if key not in found or found[key].at < _at(item):
                 metadata = item.get("metadata") or {}

@@ -11,24 +11,24 @@ from rich.table import Table
 from tradewind import API_VERSION
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import PARAM, cluster, pairs
+from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
-from tradewind.cli.terminal import Console, say
 from tradewind.cli.whoami import signed
-from tradewind.control.backfillruns import RunIndex, pasts
-from tradewind.control.backfillstatus import in_words
-from tradewind.control.backfillticks import BackfillTicks, Occasions
-from tradewind.control.templates import rendered
-from tradewind.control.triggers import Waits
+from tradewind.control.backfills.run_index import RunIndex, pasts
+from tradewind.control.backfills.status import in_words
+from tradewind.control.backfills.ticks import BackfillTicks, Occasions
+from tradewind.control.dags.template_index import rendered
+from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, TRIGGERS
 from tradewind.model.backfill import FINISHED, BackfillSpec
 from tradewind.model.value import Param
-from tradewind.plan.backfill import Decided, decide, review
-from tradewind.plan.cel import ExpressionError
-from tradewind.plan.problem import Invalid
-from tradewind.plan.read import read
-from tradewind.plan.trigger import check, told
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.documents.read import read
+from tradewind.plan.triggers.backfill import Decided, decide, review
+from tradewind.plan.triggers.trigger import check, told
 
 STATES = {"missing": "Missing", "failed": "Failed", "succeeded": "Succeeded"}
 SHOWN = 50
@@ -115,7 +115,7 @@ async def command(
         about, decided = await _preview(client, namespace, read_spec, declared)
     except Invalid as error:
         raise click.ClickException("\n".join(map(str, error.problems))) from None
-    except (Waits, ExpressionError) as error:
+    except (NotReady, ExpressionError) as error:
         raise click.ClickException(str(error)) from None
     _show(about, decided)
     if dry_run or not decided.steps:

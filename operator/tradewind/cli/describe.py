@@ -10,29 +10,29 @@ import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from tradewind.cli.follow import look
 from tradewind.cli.objects.describe_dag import describe_dag
 from tradewind.cli.objects.targets import RUN, kind_of, target
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.path import drawn_path, path_data, path_of
-from tradewind.cli.picture import Row, as_data, drawn, flat
+from tradewind.cli.output.terminal import Console, Text, say_data
 from tradewind.cli.reading import StatusUnreadable, of_kind, reading
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.terminal import Console, Text, say_data
+from tradewind.cli.views.critical_path import drawn_path, path_data, path_of
+from tradewind.cli.views.follow_run import look
+from tradewind.cli.views.run_rows import Row, as_data, drawn, flat
 from tradewind.cli.views.run_tree import RunTree
-from tradewind.cli.wait import Wait
-from tradewind.cli.waits import waits
+from tradewind.cli.waiting.reason import Wait
+from tradewind.cli.waiting.task_waits import waits
 from tradewind.cli.whoami import BY, REASON
-from tradewind.control.conditions import READINESS
-from tradewind.control.firing import CAUSE
-from tradewind.control.revisions import Revisions
-from tradewind.control.run import Run, read_run
-from tradewind.control.view import View
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.shared.conditions import READINESS
+from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model import duration
 from tradewind.model.duration import stamp
-from tradewind.plan.critical import Step
+from tradewind.plan.runs.critical_path import Step
 
 COMMANDS = {RUNS: "run", DAGS: "dag"}
 """By kind."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from tradewind.cli.kubeconfigfile import NAME, KubeconfigFile
 from tradewind.cli.laptop.dev_runs import tell_runs
+from tradewind.cli.laptop.kubeconfig_file import NAME, KubeconfigFile
 from tradewind.cli.options import settled
-from tradewind.cli.terminal import say
-from tradewind.control.together import tasks
+from tradewind.cli.output.terminal import say
+from tradewind.control.shared.task_groups import tasks
 
 
 @click.command()

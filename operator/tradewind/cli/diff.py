@@ -4,15 +4,15 @@ from typing import Any
 
 import click
 
-from tradewind.cli import manifest
-from tradewind.cli.document import Document
+from tradewind.cli.manifests import reader
+from tradewind.cli.manifests.document import Document
+from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import FILES, cluster, connects
-from tradewind.cli.recorded import Past, Recorded, living, past
-from tradewind.cli.shelf import Shelf
+from tradewind.cli.output.terminal import say
+from tradewind.cli.revision_reader import Recorded, RevisionEntry, living, past
 from tradewind.cli.starts.resources import RESOURCES
-from tradewind.cli.terminal import say
-from tradewind.cli.unified import show, unified
+from tradewind.cli.views.object_diff import show, unified
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 
@@ -80,7 +80,7 @@ def _print(before: Any, after: Any, old: str, new: str) -> None:
         say(f"no difference between {old} and {new}", err=True)
 
 
-def label(found: Past, item: Recorded | None) -> str:
+def label(found: RevisionEntry, item: Recorded | None) -> str:
     """A revision in the head of a diff; None is the DAG's spec, where it is not recorded."""
     if item is None:
         return f"dag/{found.name} now (not recorded)"
@@ -91,8 +91,8 @@ def label(found: Past, item: Recorded | None) -> str:
 @cluster
 async def _applied(client: Client, namespace: str, file: str) -> bool:
     """Asks the server what it would store, so that its defaults are not taken for differences; whether anything differs."""
-    documents = manifest.load(file)
-    shelf = Shelf(documents)
+    documents = reader.load(file)
+    shelf = DocumentSet(documents)
     for document in documents:
         shelf.check(document)
     differs = False

@@ -5,18 +5,18 @@ from typing import Any
 
 import click
 
-from tradewind.cli.follow import look
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster, pairs
-from tradewind.cli.terminal import say
+from tradewind.cli.output.terminal import say
+from tradewind.cli.views.follow_run import look
 from tradewind.cli.whoami import whoami
-from tradewind.control.bound import asking_now
-from tradewind.control.revisions import Revisions
+from tradewind.control.dags.bound_approvals import asking_now
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
 from tradewind.model.bounded import NotJson, OutOfBounds, read_json
 from tradewind.model.run import Edit
-from tradewind.plan.rework import affected, rework
+from tradewind.plan.runs.rework import affected, rework
 
 LONGEST = 64 * 1024
 """Bytes of an output that is given by hand."""
@@ -80,16 +80,16 @@ def _value(name: str, text: str) -> Any:
 
 async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any], reason: str, dry_run: bool) -> None:
     run, view = await look(client, namespace, name, Revisions(client))
-    if view is None or view.board is None:
+    if view is None or view.planner is None:
         raise click.ClickException(f"dagrun/{name} has not begun: there is nothing to change")
     if run.cancelled:
         words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
         raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that takes over its results")
-    within = await asking_now(client, run, view.board)
-    changes, problems = rework(view.board, [Edit.model_validate(edit)], len(run.edits), within=within)
+    within = await asking_now(client, run, view.planner)
+    changes, problems = rework(view.planner, [Edit.model_validate(edit)], len(run.edits), within=within)
     if problems:
         raise click.ClickException("\n".join(str(problem).partition(": ")[2] for problem in problems))
-    show(affected(view.board, changes))
+    show(affected(view.planner, changes))
     if dry_run:
         return
     known = {"by": await whoami(client), "reason": reason}

@@ -11,18 +11,18 @@ import click
 import uvloop
 
 from tradewind import metrics
-from tradewind.cli.process import VERSIONS, about_own_pod, process, start_logging, tls
-from tradewind.control import probes
-from tradewind.control.certificate import EVENTS, Certificate, Terms, Unusable
-from tradewind.control.endpoint import RATE, SIZE, Endpoint, Limits, serve
+from tradewind.cli.serving import VERSIONS, about_own_pod, process, start_logging, tls
 from tradewind.control.evaluation.host import Host
 from tradewind.control.evaluation.workers import Evaluator
-from tradewind.control.events import EventSink
-from tradewind.control.eventtriggers import EventTriggers
-from tradewind.control.outcome import Outcomes
-from tradewind.control.reception import Reception
-from tradewind.control.senders import Senders
-from tradewind.control.together import first, tasks
+from tradewind.control.event_endpoint.authentication import Senders
+from tradewind.control.event_endpoint.intake import Reception
+from tradewind.control.event_endpoint.routes import EventTriggers
+from tradewind.control.event_endpoint.run_outcomes import RunWaiters
+from tradewind.control.event_endpoint.server import RATE, SIZE, Endpoint, Limits, serve
+from tradewind.control.server import health_endpoints
+from tradewind.control.server.tls_certificate import EVENTS, Certificate, Terms, Unusable
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.task_groups import first, tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection, NoCluster, connect
 
@@ -95,7 +95,7 @@ def command(
 async def _run(connection: Connection, options: Options) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     async with Client(connection, PATIENCE) as client:
-        sink = EventSink(client, time.time)
+        sink = EventRecorder(client, time.time)
         certificate = (
             Certificate(
                 options.cert, options.key, about_own_pod(sink, connection.namespace), use=EVENTS, terms=options.terms
@@ -104,7 +104,7 @@ async def _run(connection: Connection, options: Options) -> None:
             else None
         )
         triggers = EventTriggers(client, list(options.namespaces) or [None])
-        outcomes = Outcomes(client)
+        outcomes = RunWaiters(client)
         host = Host(Evaluator())
         reception = Reception(client, triggers, Senders(client, options.kubernetes))
         endpoint = Endpoint(reception, outcomes, options.limits, host)
@@ -116,7 +116,7 @@ async def _run(connection: Connection, options: Options) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, leave)
 
-        def ready() -> probes.Readiness:
+        def ready() -> health_endpoints.Readiness:
             if certificate and certificate.expired:
                 return False, certificate.trouble()
             return triggers.synced, "ok" if triggers.synced else "triggers and DAGs are not known yet"
@@ -125,7 +125,7 @@ async def _run(connection: Connection, options: Options) -> None:
         work += [certificate.watch()] if certificate else []
         async with (
             tasks(work) as running,
-            probes.serve(options.metrics_port, lambda: "", ready, metrics.EVENTS),
+            health_endpoints.serve(options.metrics_port, lambda: "", ready, metrics.EVENTS),
         ):
             await first(_synced(triggers), stop.wait())
             async with serve(endpoint, options.port, certificate.context if certificate else None):

@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from tradewind.cli.objects.targets import KINDS, kind_of
-from tradewind.cli.terminal import say
+from tradewind.cli.output.terminal import say
 from tradewind.model.crd import manifests
-from tradewind.plan.nearest import choose, listed
+from tradewind.plan.documents.nearest import choose, listed
 
 WIDTH = 100
 Schema = dict[str, Any]

@@ -9,17 +9,17 @@ from rich.table import Table
 
 from tradewind import GROUP
 from tradewind.cli import assets
-from tradewind.cli.age import age
 from tradewind.cli.objects.targets import DAG, kind_of, target
 from tradewind.cli.objects.targets import KINDS as SINGULAR
 from tradewind.cli.options import cluster
-from tradewind.cli.picture import PHASES
+from tradewind.cli.output.terminal import Console, Text, say, say_data
 from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.terminal import Console, Text, say, say_data
+from tradewind.cli.views.age import age
+from tradewind.cli.views.run_rows import PHASES
 from tradewind.kube.client import Client, Object
-from tradewind.kube.pod import HOW, TRIGGER
+from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import (
     APPROVALS,
     BACKFILLS,
@@ -32,7 +32,7 @@ from tradewind.kube.resources import (
     Resource,
 )
 from tradewind.model.crd import KINDS as MODELS
-from tradewind.plan.nearest import did_you_mean
+from tradewind.plan.documents.nearest import did_you_mean
 
 KINDS = {name: found for kind, found in {"dag": DAGS, **SINGULAR}.items() for name in (f"{kind}s", kind)}
 ASSETS = "assets"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from tradewind.cli.document import KINDS, BadManifest, Document, Refusal
-from tradewind.cli.identity import identified, ours
-from tradewind.cli.manifest import EMPTY, parse
+from tradewind.cli.manifests.document import KINDS, BadManifest, Document, Refusal
+from tradewind.cli.manifests.identity import identified, ours
+from tradewind.cli.manifests.reader import EMPTY, parse
+from tradewind.cli.manifests.validation import review
 from tradewind.cli.options import FILES, OUTPUT
-from tradewind.cli.review import review
-from tradewind.cli.terminal import say, say_data
+from tradewind.cli.output.terminal import say, say_data
 
 ENDINGS = (".yaml", ".yml", ".json")
 

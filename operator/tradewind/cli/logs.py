@@ -6,8 +6,8 @@ import click
 
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import cluster
+from tradewind.cli.output.terminal import say_log
 from tradewind.cli.shell.completion import names_of, tasks_of
-from tradewind.cli.terminal import say_log
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.kube.client import Client
 

@@ -15,16 +15,16 @@ from yarl import URL
 
 from tradewind import metrics
 from tradewind.cli.options import DURATION
-from tradewind.cli.process import end_within, process, start_logging
-from tradewind.control.app import Operator, Options
-from tradewind.control.dagmetrics import Limits
-from tradewind.control.health import illness, readiness
-from tradewind.control.light import Light
-from tradewind.control.probes import serve
+from tradewind.cli.serving import end_within, process, start_logging
+from tradewind.control.egress.policy import EgressPolicy
+from tradewind.control.execution.dag_metrics import Limits
+from tradewind.control.manager.health import illness, readiness
+from tradewind.control.manager.manager import Operator, Options
+from tradewind.control.server.health_endpoints import serve
 from tradewind.kube.connection import NoCluster, connect
 from tradewind.kube.lease import Lost
 from tradewind.model import duration
-from tradewind.model.light import LONGEST
+from tradewind.model.podless import LONGEST
 
 log = logging.getLogger("tradewind")
 
@@ -197,7 +197,7 @@ def command(
         evaluation=evaluation,
         budget=budget,
         dag_metrics=Limits(metrics_dags, namespace_dags),
-        light=Light(
+        light=EgressPolicy(
             requests=not http_in_pods,
             allowed=allowed,
             denied=denied,

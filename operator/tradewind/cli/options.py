@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tradewind.cli.document import BadManifest
+from tradewind.cli.manifests.document import BadManifest
 from tradewind.cli.objects.unknown import unknown
 from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client

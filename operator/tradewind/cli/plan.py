@@ -14,24 +14,24 @@ from rich.table import Table
 
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.output.terminal import Console, say, say_data
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import Console, say, say_data
-from tradewind.control.calendars import Calendars
-from tradewind.control.runstatus import between
-from tradewind.control.templates import rendered
-from tradewind.control.triggers import Waits
+from tradewind.control.dags.template_index import rendered
+from tradewind.control.triggers.calendars import Calendars
+from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
 from tradewind.kube.pages import items
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS, QUOTAS, RUNS, TRIGGERS
 from tradewind.model import duration
+from tradewind.model.duration import between
 from tradewind.model.trigger import TriggerSpec
-from tradewind.plan.define import defined
-from tradewind.plan.forecast import PODS, Coming, Shape, Tick, foresee, shape
-from tradewind.plan.problem import Invalid
-from tradewind.plan.read import read
-from tradewind.plan.ticks import shift
-from tradewind.plan.trigger import told
+from tradewind.plan.dags.compile import defined
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.documents.read import read
+from tradewind.plan.triggers.due_ticks import shift
+from tradewind.plan.triggers.forecast import PODS, Coming, Shape, Tick, foresee, shape
+from tradewind.plan.triggers.trigger import told
 
 MOST = 5_000
 """Ticks of one trigger."""
@@ -90,7 +90,7 @@ async def _ticks(
             if spec.schedule is None:
                 continue
             calendar = await calendars.of(namespace, spec.schedule)
-        except (Invalid, Waits) as error:
+        except (Invalid, NotReady) as error:
             notes.append(f"trigger {name}: {error}")
             continue
         if spec.suspend:

@@ -6,20 +6,20 @@ import click
 import yaml
 
 from tradewind import API_VERSION
-from tradewind.cli.document import BadManifest, Refusal
-from tradewind.cli.identity import identified
 from tradewind.cli.lint import files
-from tradewind.cli.manifest import parse
+from tradewind.cli.manifests.document import BadManifest, Refusal
+from tradewind.cli.manifests.documents import DocumentSet, problems
+from tradewind.cli.manifests.identity import identified
+from tradewind.cli.manifests.reader import parse
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import FILES, OUTPUT, cluster, connects, settled
-from tradewind.cli.readable import Readable
-from tradewind.cli.shelf import Shelf, problems
-from tradewind.cli.terminal import say_data, say_document
-from tradewind.control.templates import rendered
+from tradewind.cli.output.terminal import say_data, say_document
+from tradewind.cli.output.yaml_text import Readable
+from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
-from tradewind.plan.define import defined
-from tradewind.plan.problem import Invalid
-from tradewind.plan.render import Rendering
+from tradewind.plan.dags.compile import defined
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.templates.render import Rendering
 
 Object = dict[str, Any]
 
@@ -74,7 +74,7 @@ async def _here(name: str | None, sources: tuple[str, ...]) -> list[Object]:
         for document in parse(source)
         if isinstance(document.body, dict) and not identified(document)[1]
     ]
-    shelf = Shelf(documents)
+    shelf = DocumentSet(documents)
     dags = [document for document in documents if document.kind == "DAG" and name in (None, document.name)]
     if not dags:
         words = f"no DAG {name!r} in these manifests" if name else "no DAG in these manifests"

@@ -6,26 +6,26 @@ import click
 import orjson
 
 from tradewind.cli.edit import show
-from tradewind.cli.follow import look
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
+from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.wanted import run_body, values
-from tradewind.cli.terminal import say
+from tradewind.cli.views.follow_run import look
 from tradewind.cli.whoami import signed
-from tradewind.control.asking import asking
-from tradewind.control.revisions import Revisions
-from tradewind.control.run import read_run
-from tradewind.control.templates import rendered
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.dags.approval_askers import asking
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
 from tradewind.model.run import Reuse
-from tradewind.plan.attempt import Fixed
-from tradewind.plan.define import defined
-from tradewind.plan.params import resolve
-from tradewind.plan.problem import Invalid
-from tradewind.plan.rework import reuse_problems, taken_over
+from tradewind.plan.dags.compile import defined
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.expressions.typed_values import resolve
+from tradewind.plan.outcomes.attempt import Fixed
+from tradewind.plan.runs.rework import reuse_problems, taken_over
 
 
 @click.command()
@@ -59,7 +59,7 @@ async def command(
     """Start a new run of RUN's DAG, as it is now, with RUN's params (but for those given). What succeeded in RUN is taken over with its
     outputs, unless --from, --only or --all say otherwise."""
     other, view = await look(client, namespace, run, Revisions(client))
-    if view is None or view.board is None:
+    if view is None or view.planner is None:
         raise click.ClickException(f"dagrun/{run} has not begun: there is nothing to take over")
     try:
         definition = defined(await rendered(client, namespace, other.dag))
@@ -78,7 +78,7 @@ async def command(
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
     within = await asking(client, namespace, definition)
     try:
-        taken: list[Fixed] = [] if everything else taken_over(view.board, definition, reuse, facts, within)
+        taken: list[Fixed] = [] if everything else taken_over(view.planner, definition, reuse, facts, within)
     except Invalid as error:
         raise click.ClickException(str(error)) from None
     keys = {item.key for item in taken}

@@ -2,16 +2,16 @@
 
 import click
 
-from tradewind.cli.follow import picture
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster
+from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.terminal import say
+from tradewind.cli.views.follow_run import picture
 from tradewind.cli.whoami import signed
-from tradewind.control.revisions import Revisions
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
-from tradewind.plan.state import State
+from tradewind.plan.outcomes.state import State
 
 AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 

@@ -5,12 +5,12 @@ from collections import Counter
 import click
 from rich.table import Table
 
-from tradewind.cli.age import age
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.recorded import Past, past
-from tradewind.cli.terminal import Console, Text, say, say_data
-from tradewind.control.revisionhistory import uses
+from tradewind.cli.output.terminal import Console, Text, say, say_data
+from tradewind.cli.revision_reader import RevisionEntry, past
+from tradewind.cli.views.age import age
+from tradewind.control.retention.revisions import uses
 from tradewind.kube.client import Client
 
 
@@ -35,7 +35,7 @@ async def command(client: Client, namespace: str, dag: str, output: str) -> None
         say(f"the spec of dag/{dag} is not recorded: it is invalid, or the operator has not seen it yet", err=True)
 
 
-def _table(found: Past, runs: Counter[str]) -> Table:
+def _table(found: RevisionEntry, runs: Counter[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("REVISION", "RUNS"):
         table.add_column(head, justify="right")
@@ -55,7 +55,7 @@ def _table(found: Past, runs: Counter[str]) -> Table:
     return table
 
 
-def _data(found: Past, runs: Counter[str]) -> list[dict[str, object]]:
+def _data(found: RevisionEntry, runs: Counter[str]) -> list[dict[str, object]]:
     current = found.current
     return [
         {

@@ -8,16 +8,16 @@ import orjson
 from tradewind.cli.diff import LAST_APPLIED, label
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import cluster
-from tradewind.cli.recorded import Recorded, living
-from tradewind.cli.terminal import say
-from tradewind.cli.unified import show, unified
-from tradewind.control.review import sound
-from tradewind.control.revisions import CAUSE, ROLLBACK
+from tradewind.cli.output.terminal import say
+from tradewind.cli.revision_reader import Recorded, living
+from tradewind.cli.views.object_diff import show, unified
+from tradewind.control.dags.revisions import CAUSE, ROLLBACK
+from tradewind.control.dags.validation import sound
 from tradewind.kube.client import MANAGER, Client, Object
 from tradewind.kube.errors import Conflict
 from tradewind.kube.resources import DAGS
-from tradewind.plan.problem import Invalid
-from tradewind.plan.render import Rendering
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.templates.render import Rendering
 
 
 @click.command()

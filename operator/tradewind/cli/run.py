@@ -7,22 +7,22 @@ from typing import Any
 import click
 import orjson
 
-from tradewind.cli.ask import complete
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
+from tradewind.cli.output.terminal import say, say_data
+from tradewind.cli.prompt_params import complete
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
-from tradewind.cli.terminal import say, say_data
-from tradewind.control.run import read_run
-from tradewind.control.templates import rendered
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model.value import Param
-from tradewind.plan.calendar import moment_of
-from tradewind.plan.trigger import told
+from tradewind.plan.triggers.calendar import moment_of
+from tradewind.plan.triggers.trigger import told
 
 
 @click.command()

@@ -4,8 +4,8 @@ import click
 
 from tradewind.cli.objects.targets import target
 from tradewind.cli.options import cluster
+from tradewind.cli.output.terminal import say
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.model.backfill import FINISHED

@@ -10,10 +10,10 @@ from rich.live import Live
 
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster, explained
-from tradewind.cli.summary import as_data, drawn
-from tradewind.cli.survey import survey
-from tradewind.cli.terminal import Console, Text, say_data
-from tradewind.control.revisions import Revisions
+from tradewind.cli.output.terminal import Console, Text, say_data
+from tradewind.cli.waiting.summary import as_data, drawn
+from tradewind.cli.waiting.survey import survey
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Unavailable
 

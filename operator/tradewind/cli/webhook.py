@@ -12,14 +12,15 @@ import click
 import uvloop
 
 from tradewind import metrics
-from tradewind.cli.process import VERSIONS, about_own_pod, process, start_logging, tls
-from tradewind.control import probes
-from tradewind.control.asks import ClusterAsks
-from tradewind.control.certificate import Certificate, Terms, Unusable
-from tradewind.control.events import EventSink
-from tradewind.control.together import first, tasks
-from tradewind.control.webhook import serve
-from tradewind.control.workers import Workers
+from tradewind.cli.serving import VERSIONS, about_own_pod, process, start_logging, tls
+from tradewind.control.admission.cluster_lookup import ApiClusterLookup
+from tradewind.control.admission.server import serve
+from tradewind.control.dags import judgement
+from tradewind.control.evaluation.worker_pool import Workers
+from tradewind.control.server import health_endpoints
+from tradewind.control.server.tls_certificate import Certificate, Terms, Unusable
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.task_groups import first, tasks
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection, NoCluster, connect
 
@@ -104,23 +105,23 @@ async def _run(connection: Connection, options: Options) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with Client(connection, PATIENCE) as client:
-        events = EventSink(client, time.time)
+        events = EventRecorder(client, time.time)
         tell = about_own_pod(events, connection.namespace)
         certificate = Certificate(options.cert, options.key, tell, terms=options.terms)
 
-        def ready() -> probes.Readiness:
+        def ready() -> health_endpoints.Readiness:
             return not certificate.expired, certificate.trouble() or "ok"
 
         async with (
-            Workers(REVIEWS).running() as workers,
+            Workers(REVIEWS, preload=judgement.__name__).running() as workers,
             serve(
-                ClusterAsks(client, options.dry_run, workers),
+                ApiClusterLookup(client, options.dry_run, workers),
                 options.port,
                 certificate.context,
                 clients=options.clients,
                 token=options.token,
             ),
-            probes.serve(options.metrics_port, lambda: "", ready, metrics.ADMISSION),
+            health_endpoints.serve(options.metrics_port, lambda: "", ready, metrics.ADMISSION),
             tasks([events.run(), certificate.watch()]) as running,
         ):
             log.info("listening on port %d", options.port)

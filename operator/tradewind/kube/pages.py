@@ -8,9 +8,10 @@ import msgspec
 
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Garbled
+from tradewind.kube.lists import ListMetadata
 from tradewind.kube.nested import decoded, pruned
-from tradewind.kube.pod import ListMetadata, Struct
 from tradewind.kube.resources import Resource
+from tradewind.kube.struct import Struct
 
 T = TypeVar("T")
 

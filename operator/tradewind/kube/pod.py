@@ -4,35 +4,13 @@ from datetime import datetime
 
 import msgspec
 
-RUN_UID = "tradewind.dev/run-uid"
-RUN = "tradewind.dev/run"
-DAG = "tradewind.dev/dag"
-"""On a run too: of which DAG it is. On what belongs to a run: of which DAG that is."""
-TASK = "tradewind.dev/task"
-ITEM = "tradewind.dev/item"
-ATTEMPT = "tradewind.dev/attempt"
-DEPTH = "tradewind.dev/depth"
-"""On a run that is a task of another one: how many runs it is within."""
-ROOT = "tradewind.dev/root-uid"
-"""On a run that is a task of another one: the uid of the outermost run that it is within."""
-TRIGGER_DEPTH = "tradewind.dev/trigger-depth"
-"""On a run that a trigger made because of other runs: how many runs led to it, one to the next, the first not counted."""
-HOW = "tradewind.dev/trigger-type"
-"""On a run: what made it, as manual, schedule, backfill, event, dag, asset, object, sensor or parent."""
-TRIGGER = "tradewind.dev/trigger"
-"""On a run: the Trigger that made it, or the Backfill of ticks that are no trigger's."""
-BACKFILL = "backfill.tradewind.dev/"
-"""Prefix of labels of a run by the backfills that made it, or tried it again."""
-POOL = "pool.tradewind.dev/"
-CLUSTER_POOL = "clusterpool.tradewind.dev/"
-"""Prefixes of labels by pool, whose values are the slots that a pod holds."""
+from tradewind.kube.labels import RUN_UID
+from tradewind.kube.lists import ListMetadata
+from tradewind.kube.struct import Struct
+
 MAIN = "main"
 FETCH, STORE = "tradewind-fetch", "tradewind-store"
 """Containers beside it, of tasks with artifacts: one that ends before it starts, and a sidecar."""
-
-
-class Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """Partial objects: unknown fields are skipped, absent ones have defaults."""
 
 
 class Owner(Struct, frozen=True):
@@ -185,34 +163,6 @@ class PodList(Struct, frozen=True):
 
     metadata: "ListMetadata"
     items: list[Pod] = []
-
-
-class ListMetadata(Struct, frozen=True):
-    """Where a list ends and a watch goes on."""
-
-    resource_version: str = ""
-    continue_: str = msgspec.field(name="continue", default="")
-
-
-class HeadMetadata(Struct, frozen=True):
-    """What tells an object from others, and from itself at another time."""
-
-    uid: str = ""
-    resource_version: str = ""
-
-
-class Head(Struct, frozen=True):
-    """What an object is."""
-
-    kind: str = ""
-    metadata: HeadMetadata = HeadMetadata()
-
-
-class Event(Struct, frozen=True):
-    """A watch event; the object is read in a second step, since its form depends on the type."""
-
-    type: str
-    object: msgspec.Raw
 
 
 parse_pod = msgspec.json.Decoder(Pod).decode

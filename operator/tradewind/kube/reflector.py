@@ -15,8 +15,8 @@ from prometheus_client import Gauge
 from tradewind import metrics
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Garbled, Gone, NotFound, Unavailable, from_status
+from tradewind.kube.lists import Event, Head, ListMetadata
 from tradewind.kube.nested import decoded
-from tradewind.kube.pod import Event, Head, ListMetadata
 from tradewind.kube.resources import Resource
 
 log = logging.getLogger(__name__)

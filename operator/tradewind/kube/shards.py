@@ -13,7 +13,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from tradewind.kube.lease import Lost, lease_spec
 from tradewind.kube.resources import LEASES
-from tradewind.plan.shard import Owned, share
+from tradewind.plan.capacity.shard_share import Owned, share
 
 log = logging.getLogger(__name__)
 OPERATOR = "tradewind.dev/operator"

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from tradewind import metrics
 from tradewind.kube.errors import Unavailable
-from tradewind.kube.fairqueue import FairQueue, Lane
+from tradewind.kube.fair_queue import FairQueue, Lane
 
 START, LEAST, MOST = 32.0, 4.0, 256.0
 MORE, LESS = 4.0, 0.67

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 
-from tradewind.control.app import Operator, Options
-from tradewind.control.light import Light, Network
+from tradewind.control.egress.policy import EgressPolicy, Network
+from tradewind.control.manager.manager import Operator, Options
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.local.apiserver import ApiServer
@@ -21,7 +21,7 @@ from tradewind.local.folder import CannotStart, session_folder
 from tradewind.local.kubelet import Kubelet, OnLog
 from tradewind.model.crd import manifests
 
-LIGHT = Light(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
+LIGHT = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
 """Requests go to servers of this machine too: it is the user's own."""
 
 

@@ -17,7 +17,7 @@ MAX_VALUES = 1_000_000
 """Values in one document. One that names the same list again and again (YAML has anchors) can be far larger than it looks."""
 PARAMS_LIMIT = 256 * 1024
 """Bytes of the params of a run. Its object holds them twice, as they were given and as they are in force, beside all that it tells."""
-SHOWN = 80
+TEXT_SHOWN = 80
 """Characters of foreign content that a message quotes at most."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -232,8 +232,8 @@ def _path(name: str, steps: list[str | int]) -> str:
         f"[{step}]" if isinstance(step, int) else f".{step}" if _WORD.fullmatch(step) else f"[{json.dumps(step)}]"
         for step in reversed(steps)
     )
-    if len(parts) > SHOWN:
-        parts = f"{parts[: SHOWN // 2 - 1]}…{parts[-SHOWN // 2 :]}"
+    if len(parts) > TEXT_SHOWN:
+        parts = f"{parts[: TEXT_SHOWN // 2 - 1]}…{parts[-TEXT_SHOWN // 2 :]}"
     return name + parts if name else parts.removeprefix(".")
 
 

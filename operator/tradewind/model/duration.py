@@ -92,3 +92,8 @@ def _at_least_a_second(value: str) -> str:
 
 Limit = Annotated[Duration, AfterValidator(_at_least_a_second)]
 """A limit in time: pods count it in whole seconds, from 1."""
+
+
+def between(start: str, end: str) -> float:
+    """Seconds from one API timestamp to another, never below zero."""
+    return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from tradewind.model.base import Model, Name, ShortText, crd, rule
 from tradewind.model.condition import Conditions
-from tradewind.model.kubeobject import LabelSelector
+from tradewind.model.object_change import LabelSelector
 
 PoolKind = Literal["Pool", "ClusterPool"]
 

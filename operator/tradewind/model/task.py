@@ -25,9 +25,9 @@ from tradewind.model.base import (
     rule,
 )
 from tradewind.model.duration import Limit
-from tradewind.model.fanout import ForEach
-from tradewind.model.light import Approval, HttpRequest, SubDAG, Wait
+from tradewind.model.fan_out import ForEach
 from tradewind.model.loop import Loop
+from tradewind.model.podless import Approval, HttpRequest, SubDAG, Wait
 from tradewind.model.pool import PoolClaim
 from tradewind.model.retries import Retries
 from tradewind.model.sensor import TaskSensor

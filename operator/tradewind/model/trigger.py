@@ -6,14 +6,14 @@ from pydantic import ConfigDict, Field
 
 from tradewind.model.asset import Assets
 from tradewind.model.base import Expression, Model, Name, Params, ShortText, Timestamp, crd, rule
-from tradewind.model.completed import Completed
+from tradewind.model.completed_run import Completed
 from tradewind.model.condition import Conditions
 from tradewind.model.event import EventSource
-from tradewind.model.gathered import Gathered
-from tradewind.model.kubeobject import ObjectChange, ObjectChangeStatus
+from tradewind.model.object_change import ObjectChange, ObjectChangeStatus
 from tradewind.model.schedule import Schedule, ScheduleStatus
 from tradewind.model.sensor import SensorStatus
-from tradewind.model.triggersensor import TriggerSensor
+from tradewind.model.trigger_progress import Gathered
+from tradewind.model.trigger_sensor import TriggerSensor
 
 SOURCES = ("schedule", "event", "completed", "assets", "object", "sensor")
 """Fields of a trigger that say what fires it. One of them has to be there."""

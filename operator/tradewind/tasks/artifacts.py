@@ -52,14 +52,14 @@ def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[st
         if source.is_symlink() or not source.exists():
             if not source.is_symlink():
                 raise Problem("ArtifactMissing", f"{what}: the task made no {path} below $TRADEWIND_ARTIFACTS")
-            raise pack.Refused(f"{path} is a symbolic link: copy the file instead")
+            raise pack.UnsafeArchive(f"{path} is a symbolic link: copy the file instead")
         with scratch(root) if source.is_dir() else pack.opened(source, root) as file:
             if source.is_dir():
                 pack.packed(source, root, file)
             size, sha256 = pack.digest(file)
             key = f"{prefix}/{name}"
             store.put(key, file, size, sha256)
-    except pack.Refused as error:
+    except pack.UnsafeArchive as error:
         raise Problem("ArtifactError", f"{what}: {error}") from None
     except (Failed, OSError) as error:
         raise Problem("ArtifactError", f"{what} can't be stored in {store.base}: {error}") from None
@@ -89,7 +89,7 @@ def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
                         copy.write(chunk)
     except Missing as error:
         raise Problem("ArtifactMissing", f"{what}: {error}") from None
-    except (Failed, OSError, pack.Refused) as error:
+    except (Failed, OSError, pack.UnsafeArchive) as error:
         raise Problem("ArtifactError", f"{what} can't be fetched: {error}") from None
     print(f"fetched {item['name']}: {size} bytes to {item['path']}", flush=True)
 

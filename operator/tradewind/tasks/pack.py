@@ -11,7 +11,7 @@ from typing import BinaryIO
 CHUNK = 1 << 20
 
 
-class Refused(Exception):
+class UnsafeArchive(Exception):
     """A file that can't be an artifact, or an archive that can't be unpacked. The message says which, and why."""
 
 
@@ -21,11 +21,11 @@ def opened(path: Path, root: Path) -> BinaryIO:
     for part in path.relative_to(root).parts:
         step /= part
         if step.is_symlink():
-            raise Refused(f"{step.relative_to(root)} is a symbolic link: copy the file instead")
+            raise UnsafeArchive(f"{step.relative_to(root)} is a symbolic link: copy the file instead")
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise Refused(f"{path.relative_to(root)} is neither a file nor a folder")
+        raise UnsafeArchive(f"{path.relative_to(root)} is neither a file nor a folder")
     return os.fdopen(file, "rb")
 
 
@@ -63,7 +63,9 @@ def unpacked(archive: BinaryIO, folder: Path) -> None:
             for member in members:
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts or not (member.isreg() or member.isdir()):
-                    raise Refused(f"the archive holds {member.name!r}, which is neither a file nor a folder below it")
+                    raise UnsafeArchive(
+                        f"the archive holds {member.name!r}, which is neither a file nor a folder below it"
+                    )
                 target = folder / name
                 if member.isdir():
                     target.mkdir(parents=True, exist_ok=True)
@@ -75,4 +77,4 @@ def unpacked(archive: BinaryIO, folder: Path) -> None:
                     shutil.copyfileobj(content, file, CHUNK)
                 target.chmod(member.mode & 0o755)
     except tarfile.TarError as error:
-        raise Refused(f"not the archive of a folder: {error}") from None
+        raise UnsafeArchive(f"not the archive of a folder: {error}") from None

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tradewind.control.evaluation.host import FREE, SLICE, Host
 from tradewind.control.evaluation.workers import Evaluator
-from tradewind.plan import cel, pace
-from tradewind.plan.cel import ExpressionError
+from tradewind.plan import pacing
+from tradewind.plan.cel import compiler
+from tradewind.plan.cel.compiler import ExpressionError
 
 
 class Clock:
@@ -38,8 +39,8 @@ async def call(host: Host, namespace: str, work: Callable[[], Any]) -> Any:
 
 
 def evaluate(expression: str, **values: Any) -> Callable[[], Any]:
-    program = cel.compiled(expression, tuple((name, "any") for name in values), str)
-    return lambda: cel.run(program, values)
+    program = compiler.compiled(expression, tuple((name, "any") for name in values), str)
+    return lambda: compiler.run(program, values)
 
 
 def work(clock: Clock, name: str, turns: int, log: list[str]) -> Callable[[], str]:
@@ -47,7 +48,7 @@ def work(clock: Clock, name: str, turns: int, log: list[str]) -> Callable[[], st
         for _ in range(turns):
             clock.now += SLICE + FREE
             log.append(name)
-            pace.pause()
+            pacing.pause()
         return name
 
     return do
@@ -90,8 +91,8 @@ async def test_work_is_asked_to_stop_when_its_budget_is_used_up() -> None:
     def endless() -> int:
         for turn in range(1_000):
             clock.now += 0.1
-            pace.pause()
-            if pace.spent():
+            pacing.pause()
+            if pacing.spent():
                 return turn
         return -1
 
@@ -191,7 +192,7 @@ async def test_waiting_is_not_counted_as_computing() -> None:
         for _ in range(10):
             await asyncio.sleep(0)
             clock.now += 0.01
-        return pace.spent()
+        return pacing.spent()
 
     async def time_passes() -> None:
         for _ in range(30):
@@ -208,9 +209,9 @@ async def test_what_the_worker_computes_counts_for_the_budget(host: Host) -> Non
 
     def work() -> list[bool]:
         found = []
-        while not pace.spent():
+        while not pacing.spent():
             heavy()
-            found.append(pace.spent())
+            found.append(pacing.spent())
         return found
 
     assert (await call(host, "a", work))[-1]
@@ -224,8 +225,8 @@ async def test_each_piece_of_work_of_a_worker_has_a_budget_of_its_own() -> None:
         for _ in range(3):
             host.begin("a")
             clock.now += 0.8
-            pace.pause()
-            found.append(pace.spent())
+            pacing.pause()
+            found.append(pacing.spent())
 
     await host.run("", worker())
     assert found == [False] * 3

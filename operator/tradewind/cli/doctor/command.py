@@ -10,7 +10,7 @@ from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.finding import Finding, Level
 from tradewind.cli.doctor.gather import gather
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.terminal import Console, Text, say_data
+from tradewind.cli.output.terminal import Console, Text, say_data
 from tradewind.kube.client import Client
 from tradewind.model.crd import manifests
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.cli.survey import Surveyed
+from tradewind.cli.waiting.survey import Surveyed
 
 Body = Mapping[str, Any]
 NAME = "app.kubernetes.io/name"

@@ -11,10 +11,10 @@ import orjson
 from tradewind import API_VERSION, GROUP
 from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, WEBHOOK, Facts, Right, Unknown
 from tradewind.cli.options import explained
-from tradewind.cli.survey import Surveyed, survey
-from tradewind.control.access import i_may, may
-from tradewind.control.app import Options
-from tradewind.control.revisions import Revisions
+from tradewind.cli.waiting.survey import Surveyed, survey
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.manager.manager import Options
+from tradewind.control.shared.access_review import i_may, may
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Invalid, NotFound
 from tradewind.kube.resources import DAGS, LEASES, PODS, SELF, Resource

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tradewind.cli.doctor.facts import Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level
-from tradewind.cli.wait import WORK, Cause, Wait
-from tradewind.control.run import Run
+from tradewind.cli.waiting.reason import WORK, Cause, Wait
+from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
 
 LONG = 300.0

@@ -7,17 +7,17 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tradewind.cli.ask import hint
 from tradewind.cli.laptop.decisions import Decisions
+from tradewind.cli.output.terminal import Console
+from tradewind.cli.prompt_params import hint
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.terminal import Console
 from tradewind.cli.views.screen import Screen
-from tradewind.control.run import Run
+from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import APPROVALS
 from tradewind.model.value import Param
-from tradewind.plan.params import from_text, problem_with
+from tradewind.plan.expressions.typed_values import from_text, problem_with
 
 LOOK = 0.3
 """Seconds between two looks."""

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.cli.document import Document, Refusal
 from tradewind.cli.laptop.preflight import called, tasks_of
-from tradewind.cli.shelf import Shelf
+from tradewind.cli.manifests.document import Document, Refusal
+from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.model.value import Param
-from tradewind.plan.attempt import parse_key
-from tradewind.plan.nearest import choose, listed
-from tradewind.plan.params import from_text, problem_with
-from tradewind.plan.place import Place
+from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.place import Place
+from tradewind.plan.expressions.typed_values import from_text, problem_with
+from tradewind.plan.outcomes.attempt import parse_key
 
 ALL = ""
 """In place of a task's name: every one."""
@@ -39,7 +39,7 @@ class Decisions:
 
 
 def undecided(
-    documents: Sequence[Document], shelf: Shelf, dag: str, decisions: Decisions, person: bool
+    documents: Sequence[Document], shelf: DocumentSet, dag: str, decisions: Decisions, person: bool
 ) -> list[Refusal]:
     """What is wrong with decisions for a DAG and those that it calls; without a `person` to ask also the approvals for which the run would
     wait for ever."""
@@ -67,7 +67,7 @@ def undecided(
 
 
 def _approvals(
-    documents: Sequence[Document], shelf: Shelf, dag: str
+    documents: Sequence[Document], shelf: DocumentSet, dag: str
 ) -> Iterator[tuple[Document, Place, str, Mapping[str, Any]]]:
     for document in called(documents, shelf, dag):
         rendering = shelf.rendering(document)

@@ -5,8 +5,8 @@ import contextlib
 
 import orjson
 
-from tradewind.cli.terminal import say
-from tradewind.control.run import read_run
+from tradewind.cli.output.terminal import say
+from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import RUNS

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tradewind.cli.views.log_label import Paths, label
-from tradewind.control.belonging import attempt_of
+from tradewind.control.pods.labels import attempt_of
 from tradewind.kube.client import Object
-from tradewind.kube.pod import RUN, RUN_UID
+from tradewind.kube.labels import RUN, RUN_UID
 
 PREFIX = "tradewind-logs-"
 KEPT = 7 * 86_400.0

@@ -11,28 +11,28 @@ from typing import Any
 import click
 import orjson
 
-from tradewind.cli import manifest
-from tradewind.cli.ask import complete
-from tradewind.cli.document import BadManifest, Document, Refusal
-from tradewind.cli.follow import follow
 from tradewind.cli.laptop.approvals import approvals, person
 from tradewind.cli.laptop.decisions import Decisions, undecided
 from tradewind.cli.laptop.live_logs import LiveLogs
 from tradewind.cli.laptop.preflight import missing
-from tradewind.cli.review import require
-from tradewind.cli.shelf import Shelf
+from tradewind.cli.manifests import reader
+from tradewind.cli.manifests.document import BadManifest, Document, Refusal
+from tradewind.cli.manifests.documents import DocumentSet
+from tradewind.cli.manifests.validation import require
+from tradewind.cli.output.terminal import Console, say
+from tradewind.cli.prompt_params import complete
 from tradewind.cli.starts.conclusion import conclude
 from tradewind.cli.starts.resources import RESOURCES
 from tradewind.cli.starts.wanted import Wanted
-from tradewind.cli.terminal import Console, say
+from tradewind.cli.views.follow_run import follow
 from tradewind.cli.views.log_label import Paths
 from tradewind.cli.views.screen import Screen
-from tradewind.control.review import review
-from tradewind.control.run import Run, read_run
-from tradewind.control.together import tasks
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dags.validation import review
+from tradewind.control.shared.task_groups import tasks
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import RUNS
-from tradewind.plan.define import defined
+from tradewind.plan.dags.compile import defined
 
 INTERRUPTED = 130
 NAMESPACE = "default"
@@ -53,8 +53,8 @@ class Local:
 
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
     """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once."""
-    documents = [document for file in files for document in manifest.load(file)]
-    shelf = Shelf(documents)
+    documents = [document for file in files for document in reader.load(file)]
+    shelf = DocumentSet(documents)
     require([document for document in documents if document.kind != "DAGRun"])
     _require_runs(document for document in documents if document.kind == "DAGRun")
     where = ", ".join(files)
@@ -144,7 +144,9 @@ def _require_runs(documents: Iterable[Document]) -> None:
         raise BadManifest(*wrong)
 
 
-def _choose(where: str, documents: Sequence[Document], shelf: Shelf, name: str | None) -> tuple[str, dict[str, Any]]:
+def _choose(
+    where: str, documents: Sequence[Document], shelf: DocumentSet, name: str | None
+) -> tuple[str, dict[str, Any]]:
     """The name of the DAG to run, and what a DAGRun of it among the documents gives as params."""
     dags = {document.name: document for document in documents if document.kind == "DAG"}
     runs = [document for document in documents if document.kind == "DAGRun"]
@@ -167,7 +169,7 @@ def _choose(where: str, documents: Sequence[Document], shelf: Shelf, name: str |
     return name, {}
 
 
-def _tops(dags: Mapping[str, Document], shelf: Shelf) -> list[str]:
+def _tops(dags: Mapping[str, Document], shelf: DocumentSet) -> list[str]:
     """The DAGs that no other one calls."""
     called: set[str] = set()
     for name, document in dags.items():

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from tradewind.cli.document import Document, Refusal
-from tradewind.cli.shelf import Shelf
-from tradewind.plan.place import Place
+from tradewind.cli.manifests.document import Document, Refusal
+from tradewind.cli.manifests.documents import DocumentSet
+from tradewind.plan.documents.place import Place
 
 WAY = "no one else can bring it here: add it to the manifest, or give its file with another -f"
 REFERENCES = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 Params = Mapping[str, Any]
 
 
-def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Params) -> list[Refusal]:
+def missing(documents: Sequence[Document], shelf: DocumentSet, dag: str, params: Params) -> list[Refusal]:
     """What a DAG, and those that it calls, name and is not among the documents: DAGs, templates, Secrets, ConfigMaps, pools."""
     there = {(document.kind, document.name): document for document in documents}
     found: list[Refusal] = []
@@ -31,7 +31,7 @@ def missing(documents: Sequence[Document], shelf: Shelf, dag: str, params: Param
     return found
 
 
-def called(documents: Sequence[Document], shelf: Shelf, dag: str) -> Iterator[Document]:
+def called(documents: Sequence[Document], shelf: DocumentSet, dag: str) -> Iterator[Document]:
     """A DAG, and those that it calls at any depth, as far as they are among the documents."""
     there = {document.name: document for document in documents if document.kind == "DAG"}
     seen, left = {dag}, [dag]
@@ -50,7 +50,7 @@ def tasks_of(spec: Any) -> Mapping[str, Any]:
     return (spec.get("tasks") if isinstance(spec, dict) else None) or {}
 
 
-def _without_driver(document: Document, shelf: Shelf) -> Iterator[Refusal]:
+def _without_driver(document: Document, shelf: DocumentSet) -> Iterator[Refusal]:
     """Sensors that ask a database, where nothing here can."""
     if find_spec("psycopg"):
         return
@@ -61,7 +61,7 @@ def _without_driver(document: Document, shelf: Shelf) -> Iterator[Refusal]:
             yield document.told(place.problem("no driver for PostgreSQL is installed", "install tradewind[postgres]"))
 
 
-def _named(document: Document, shelf: Shelf, params: Params) -> Iterator[tuple[Place, str, str, str]]:
+def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[tuple[Place, str, str, str]]:
     """Where something is named; its kind, its name, and the key where one is named."""
     rendering = shelf.rendering(document)
     for ref, place in rendering.missing.items():

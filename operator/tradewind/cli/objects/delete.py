@@ -6,8 +6,8 @@ import click
 
 from tradewind.cli.objects.targets import called, targets
 from tradewind.cli.options import cluster
+from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import either, names_of
-from tradewind.cli.terminal import say
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import Resource

@@ -7,15 +7,15 @@ import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from tradewind.cli.age import age
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.picture import PHASES
-from tradewind.cli.readable import notation
+from tradewind.cli.output.terminal import Console, Text, say_data
+from tradewind.cli.output.yaml_text import notation
 from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.terminal import Console, Text, say_data
+from tradewind.cli.views.age import age
+from tradewind.cli.views.run_rows import PHASES
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 

@@ -16,7 +16,7 @@ from tradewind.kube.resources import (
     TRIGGERS,
     Resource,
 )
-from tradewind.plan.nearest import nearest
+from tradewind.plan.documents.nearest import nearest
 
 KINDS: dict[str, Resource] = {
     "run": RUNS,

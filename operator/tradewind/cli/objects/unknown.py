@@ -7,7 +7,7 @@ from tradewind.cli.objects.targets import KINDS
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS, RUNS, Resource
-from tradewind.plan.nearest import did_you_mean
+from tradewind.plan.documents.nearest import did_you_mean
 
 LAST = 3
 """Objects that are named."""

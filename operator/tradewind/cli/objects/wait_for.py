@@ -7,10 +7,10 @@ import click
 
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import DURATION, cluster
+from tradewind.cli.output.terminal import say
 from tradewind.cli.reading import of_kind
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.terminal import say
-from tradewind.control.run import Run, read_run
+from tradewind.control.dagrun.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
 from tradewind.model import duration

@@ -4,12 +4,12 @@ import asyncio
 
 import click
 
-from tradewind.cli.follow import follow
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.conclusion import conclude
-from tradewind.cli.terminal import Console, say
+from tradewind.cli.views.follow_run import follow
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.cli.views.screen import Screen
 from tradewind.kube.client import Client

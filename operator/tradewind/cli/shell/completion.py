@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import get_completion_class
 
-from tradewind.cli.terminal import say_document
+from tradewind.cli.output.terminal import say_document
 
 PATIENCE = 3.0
 """Seconds to wait for a cluster while somebody types."""
@@ -81,12 +81,12 @@ async def _names(plural: str, given: dict[str, Any]) -> list[str]:
 
 
 async def _tasks(run: str, given: dict[str, Any]) -> list[str]:
-    from tradewind.cli.follow import look
-    from tradewind.control.revisions import Revisions
+    from tradewind.cli.views.follow_run import look
+    from tradewind.control.dags.revisions import Revisions
     from tradewind.kube.client import Client
     from tradewind.kube.connection import connect
 
     connection = connect(given["kubeconfig"], given["context"])
     async with Client(connection) as client:
         _, view = await look(client, given["namespace"] or connection.namespace, run, Revisions(client))
-        return list(view.board.definition.tasks) if view and view.board else []
+        return list(view.planner.definition.tasks) if view and view.planner else []

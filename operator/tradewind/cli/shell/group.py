@@ -9,7 +9,7 @@ import click
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import epilog
 from tradewind.model.shown import shown
-from tradewind.plan.nearest import nearest
+from tradewind.plan.documents.nearest import nearest
 
 SHARED = ("namespace", "all_namespaces", "context", "kubeconfig")
 """Options that may stand before the command too."""

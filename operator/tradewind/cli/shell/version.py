@@ -5,7 +5,7 @@ import platform
 import click
 
 from tradewind import __version__
-from tradewind.cli.terminal import say
+from tradewind.cli.output.terminal import say
 
 
 @click.command()

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from tradewind import API_VERSION
-from tradewind.cli import manifest
-from tradewind.cli.document import BadManifest, Refusal
+from tradewind.cli.manifests import reader
+from tradewind.cli.manifests.document import BadManifest, Refusal
 from tradewind.cli.whoami import signed
-from tradewind.control.origin import MANUAL
+from tradewind.control.dagrun.origin import MANUAL
 from tradewind.kube.client import Client, Object
-from tradewind.kube.pod import DAG, HOW
+from tradewind.kube.labels import DAG, HOW
 from tradewind.model.value import Param
-from tradewind.plan.params import from_text
+from tradewind.plan.expressions.typed_values import from_text
 
 OWN = "tradewind.dev/"
 """How labels begin that are written by Tradewind alone."""
@@ -71,7 +71,7 @@ def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
 
 def params_of(path: str) -> dict[str, Any]:
     """The params of a file: one YAML or JSON object, NAME: VALUE. Raises BadManifest."""
-    documents = manifest.parse(path)
+    documents = reader.parse(path)
     if len(documents) != 1 or not isinstance(documents[0].body, dict):
         raise BadManifest(Refusal(path, 1, 1, "not params: write one YAML or JSON object, with NAME: VALUE for each"))
     return documents[0].body

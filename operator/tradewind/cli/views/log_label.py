@@ -1,6 +1,6 @@
 """What stands before a line of a log, and how its file is called."""
 
-from tradewind.control.run import read_run
+from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import RUNS

@@ -11,16 +11,17 @@ import click
 from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.views.log_label import label
 from tradewind.cli.views.run_tree import called_by, calls
-from tradewind.control.belonging import attempt_of
-from tradewind.control.revisions import Revisions
-from tradewind.control.run import Run, read_run
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.pods.labels import attempt_of
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Invalid, NotFound
-from tradewind.kube.pod import ITEM, RUN_UID, TASK, Pod, parse_list
+from tradewind.kube.labels import ITEM, RUN_UID, TASK
+from tradewind.kube.pod import Pod, parse_list
 from tradewind.kube.resources import PODS, RUNS
-from tradewind.plan.attempt import parse_key
-from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Invalid as InvalidDAG
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents.problem import Invalid as InvalidDAG
+from tradewind.plan.outcomes.attempt import parse_key
 
 INTERVAL = 0.5
 """Seconds between two looks for pods that are new."""

@@ -5,20 +5,21 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tradewind.cli.picture import Part, Row, rows
 from tradewind.cli.reading import StatusUnreadable, reading
-from tradewind.cli.survey import UIDS, pods_of
-from tradewind.control.revisions import Revisions
-from tradewind.control.run import Run, read_run
-from tradewind.control.view import View
-from tradewind.control.view import picture as pictured
+from tradewind.cli.views.run_rows import Part, Row, rows
+from tradewind.cli.waiting.survey import UIDS, pods_of
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import picture as pictured
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
+from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pages import items
-from tradewind.kube.pod import RUN_UID, Pod
+from tradewind.kube.pod import Pod
 from tradewind.kube.resources import RUNS
-from tradewind.plan.definition import Definition
-from tradewind.plan.problem import Invalid
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents.problem import Invalid
 
 PAGE = 500
 
@@ -29,7 +30,7 @@ def calls(definition: Definition | None) -> bool:
 
 
 def _calls(view: View | None) -> bool:
-    return calls(view.board.definition) if view and view.board else False
+    return calls(view.planner.definition) if view and view.planner else False
 
 
 async def called_by(client: Client, namespace: str, uids: Iterable[str]) -> list[Run]:

@@ -14,12 +14,12 @@ from rich.control import Control
 from rich.live import Live
 from rich.segment import ControlType
 
-from tradewind.cli.picture import Row, drawn, flat
-from tradewind.cli.terminal import Console, log_text, say
-from tradewind.control.run import Run
+from tradewind.cli.output.terminal import Console, log_text, say
+from tradewind.cli.views.run_rows import Row, drawn, flat
+from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
 from tradewind.model.shown import shown
-from tradewind.plan.state import FINAL, State
+from tradewind.plan.outcomes.state import FINAL, State
 
 QUIET = 30.0
 """Seconds without a line, elsewhere than in a terminal, after which it is said what the run still waits for."""

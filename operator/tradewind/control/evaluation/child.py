@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from tradewind.plan.cel import ExpressionError, programs, recompiled
-from tradewind.plan.evaluation import in_place
-from tradewind.plan.pace import Evaluation
+from tradewind.plan.cel.compiler import ExpressionError, programs, recompiled
+from tradewind.plan.cel.evaluation import in_place
+from tradewind.plan.pacing import Evaluation
 
 MEMORY = 160 * 2**20
 """Bytes that an evaluation may take beyond what the process takes by itself."""
-KEPT = 16 * 2**20
+PROGRAM_BYTES = 16 * 2**20
 """Bytes of those that compiled programs may take."""
 LENGTH = struct.Struct(">I")
 Answer = tuple[str, Any, float]
@@ -43,7 +43,7 @@ def answer(evaluation: Evaluation, deadline: float) -> Answer:
 def main() -> None:
     """Answers until the input ends. The argument is the deadline, in seconds."""
     deadline = float(sys.argv[1])
-    programs.room = KEPT
+    programs.room = PROGRAM_BYTES
     _limit()
     decoder = msgspec.msgpack.Decoder(tuple[str, list[tuple[str, str]], dict[str, Any]])
     while (raw := read(sys.stdin.buffer)) is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tradewind.kube.fairqueue import Turns
+from tradewind.kube.fair_queue import Turns
 
 
 class FairLock:

@@ -1,7 +1,7 @@
 """Runs reconciles in slices: where their plain functions `pause`, other work goes on, and namespaces take turns.
 
 The planner and what renders, checks and converts are plain functions, called by coroutines. Each coroutine that a host runs is driven in a
-greenlet: a plain function deep inside it can give the event loop back (see `tradewind.plan.pace`), as if it had an `await` there, without
+greenlet: a plain function deep inside it can give the event loop back (see `tradewind.plan.pacing`), as if it had an `await` there, without
 being a coroutine itself. Nothing changes but what may happen meanwhile: code that must not be interrupted does not pause.
 """
 
@@ -14,20 +14,20 @@ from greenlet import getcurrent, greenlet
 
 from tradewind.control.evaluation.fairlock import FairLock
 from tradewind.control.evaluation.workers import Evaluator
-from tradewind.plan import pace
-from tradewind.plan.cel import ExpressionError, recompiled
-from tradewind.plan.evaluation import in_place
-from tradewind.plan.pace import Evaluation
+from tradewind.plan import pacing
+from tradewind.plan.cel.compiler import ExpressionError, recompiled
+from tradewind.plan.cel.evaluation import in_place
+from tradewind.plan.pacing import Evaluation
 
 FREE = 0.002
 """Seconds that a step of a coroutine may take before it has to wait for its turn: nearly all are shorter."""
 SLICE = 0.010
 """Seconds that one coroutine may take at a stretch, once it has its turn. One at a time has."""
-PATIENCE = 50_000.0
+EVALUATION_LIMIT_US = 50_000.0
 """Microseconds that an evaluation may take at most outside of what a host runs."""
 BUDGET = 1.0
 """Seconds of computing after which a pass is asked to stop and go on in the next one."""
-MOST = 10
+BUDGETS_LIMIT = 10
 """Budgets after which an expression is refused, where a piece of work can't stop before that."""
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Host:
 
     def begin(self, namespace: str) -> None:
         """To be called by a coroutine that goes on for ever, at each piece of work: it is for a namespace, and has a budget of its own."""
-        section = pace.current()
+        section = pacing.current()
         assert isinstance(section, _Section)  # noqa: S101 - it runs in a host
         section.begin(namespace)
 
@@ -56,7 +56,7 @@ class Host:
         await self.evaluator.close()
 
 
-class _Section(pace.Pace):
+class _Section(pacing.Pace):
     """A coroutine under way. It computes between `resume` and `suspend`."""
 
     def __init__(self, host: Host, namespace: str) -> None:
@@ -105,8 +105,8 @@ class _Section(pace.Pace):
         """The value, from the worker."""
         if getcurrent() is not self.inside:
             return Refusing().evaluate(evaluation)  # A task that was begun in here, and is not driven.
-        if self._used > MOST * self._host.budget:
-            words = f"and others before it take more than {MOST * self._host.budget:g} s of computing together"
+        if self._used > BUDGETS_LIMIT * self._host.budget:
+            words = f"and others before it take more than {BUDGETS_LIMIT * self._host.budget:g} s of computing together"
             raise ExpressionError(evaluation.expression, f"{words}: compute the values in a task")
         evaluator = self._host.evaluator
         self.suspend()
@@ -164,7 +164,7 @@ class _Driven(Generic[T]):
         assert section.outside is not None  # noqa: S101 - `__await__` has set it
         answer: Any = None
         error: BaseException | None = None
-        with pace.at(section):
+        with pacing.at(section):
             while True:
                 section.resume()
                 try:
@@ -188,7 +188,7 @@ def _sending(inside: greenlet, answer: Any) -> Callable[[], Any]:
     return lambda: inside.switch(answer)
 
 
-class Refusing(pace.Pace):
+class Refusing(pacing.Pace):
     """Outside of what a host runs nothing may take long."""
 
     spent = False
@@ -198,6 +198,6 @@ class Refusing(pace.Pace):
 
     def evaluate(self, evaluation: Evaluation) -> Any:
         """The value. Raises ExpressionError, also for what may take longer than a slice of many."""
-        if evaluation.time > PATIENCE:
+        if evaluation.time > EVALUATION_LIMIT_US:
             raise ExpressionError(evaluation.expression, "may take too long here: compute the value in a task")
         return in_place(recompiled(evaluation), evaluation.values)

@@ -13,13 +13,13 @@ import msgspec
 from tradewind import metrics
 from tradewind.control.evaluation.child import LENGTH
 from tradewind.control.evaluation.fairlock import FairLock
-from tradewind.plan.cel import ExpressionError
-from tradewind.plan.pace import Evaluation
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.pacing import Evaluation
 
 log = logging.getLogger(__name__)
 DEADLINE = 0.1
 """Seconds of computing that one evaluation may take."""
-PATIENCE = 5.0
+KILL_WAIT_SECONDS = 5.0
 """Seconds after which an evaluation is given up that has not even had its time of computing: on a machine that is overloaded."""
 IDLE = 60.0
 """Seconds after which a worker without work ends."""
@@ -67,7 +67,7 @@ class Evaluator:
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             return "error", f"has an input that can't be computed with: {error}", 0.0
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(KILL_WAIT_SECONDS):
                 process = await self._started()
                 assert process.stdin is not None and process.stdout is not None  # noqa: S101 - they are pipes
                 process.stdin.write(LENGTH.pack(len(message)) + message)

@@ -7,7 +7,7 @@ from typing import Any
 from tradewind.local.apiserver import celrules, pods, schema
 from tradewind.local.apiserver.errors import Cause, StatusError, bad_request, invalid
 from tradewind.local.apiserver.kinds import Kind
-from tradewind.plan.podfields import unknown_fields
+from tradewind.plan.pods.fields import unknown_fields
 
 Object = dict[str, Any]
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tradewind.local.apiserver.errors import Cause
-from tradewind.plan.rules import broken
+from tradewind.plan.schema_rules import broken
 
 
 def violations(schema: dict[str, Any], value: Any, old: Any) -> Iterator[Cause]:

@@ -1,9 +1,9 @@
 """Garbage collection: what belongs to nothing any more goes."""
 
-from tradewind.local.apiserver.store import Object, Store
+from tradewind.local.apiserver.store import Object, ObjectStore
 
 
-def orphans(store: Store) -> list[tuple[str, Object]]:
+def orphans(store: ObjectStore) -> list[tuple[str, Object]]:
     """Objects that name owners, none of which exists."""
     uids = {body["metadata"]["uid"] for _, body in store.all()}
     return [

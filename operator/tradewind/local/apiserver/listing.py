@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from tradewind.local.apiserver.selectors import Match
-from tradewind.local.apiserver.store import Object, Store
+from tradewind.local.apiserver.store import Object, ObjectStore
 
 
 def page(
-    store: Store, key: str, namespace: str | None, match: Match, query: Mapping[str, str], back: int = 0
+    store: ObjectStore, key: str, namespace: str | None, match: Match, query: Mapping[str, str], back: int = 0
 ) -> tuple[Object, list[Object]]:
     """A page of a resource's objects, as the query's `limit` and `continue` say, and the list's metadata. With `back`, as it was so many
     writes ago."""

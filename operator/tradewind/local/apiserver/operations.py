@@ -20,7 +20,7 @@ from tradewind.local.apiserver.errors import (
 )
 from tradewind.local.apiserver.kinds import BUILT_IN, Kind, Registry, custom
 from tradewind.local.apiserver.patch import strategic
-from tradewind.local.apiserver.store import Object, Store
+from tradewind.local.apiserver.store import Object, ObjectStore
 from tradewind.local.apiserver.text import write
 
 SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
@@ -40,7 +40,7 @@ class Operations:
     """The objects and what may be done to them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.store = Store()
+        self.store = ObjectStore()
         self.registry = Registry()
         self.registry.add(BUILT_IN)
         self._clock = clock

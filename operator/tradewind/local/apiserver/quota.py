@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradewind.local.apiserver.errors import forbidden
-from tradewind.local.apiserver.store import Store
+from tradewind.local.apiserver.store import ObjectStore
 
 _SUFFIX = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9}
 _SUFFIX |= {"Ki": Decimal(2) ** 10, "Mi": Decimal(2) ** 20, "Gi": Decimal(2) ** 30, "Ti": Decimal(2) ** 40}
@@ -33,7 +33,7 @@ def _counts(pod: dict[str, Any], resource: str) -> bool:
     return resource == "count/pods" or pod["status"].get("phase") not in ("Succeeded", "Failed")
 
 
-def admit(store: Store, pod: dict[str, Any]) -> None:
+def admit(store: ObjectStore, pod: dict[str, Any]) -> None:
     """Raises 403, worded as the real one, for a pod that a quota has no room for."""
     meta = pod["metadata"]
     quotas = store.list("/resourcequotas", meta["namespace"])

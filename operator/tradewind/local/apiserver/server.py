@@ -19,7 +19,7 @@ from tradewind.local.apiserver.identities import Identities
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.patch import json_patch, merge_patch, strategic
-from tradewind.local.apiserver.store import Object, Store
+from tradewind.local.apiserver.store import Object, ObjectStore
 from tradewind.local.apiserver.text import read, write
 from tradewind.local.apiserver.url import Target, parse, verb_of
 
@@ -56,7 +56,7 @@ class ApiServer:
             )
 
     @property
-    def store(self) -> Store:
+    def store(self) -> ObjectStore:
         """The objects."""
         return self.operations.store
 

@@ -14,7 +14,7 @@ HISTORY = 20_000
 
 
 @dataclass(slots=True)
-class Event:
+class StoredEvent:
     """One change. `old` is what was there before."""
 
     version: int
@@ -31,27 +31,27 @@ class Event:
 
 
 @dataclass
-class Shelf:
+class ResourceShelf:
     """The objects of one resource."""
 
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
-    events: deque[Event] = field(default_factory=deque)
+    events: deque[StoredEvent] = field(default_factory=deque)
     dropped: int = 0
     """Version of the youngest event that is no longer kept."""
     waiters: dict[asyncio.Event, None] = field(default_factory=dict)
     """Set in the order of their coming: that of a set would be another one in each process."""
 
 
-class Store:
+class ObjectStore:
     """All objects, one counter of versions."""
 
     def __init__(self) -> None:
         self.version = 1
-        self._shelves: dict[str, Shelf] = {}
+        self._shelves: dict[str, ResourceShelf] = {}
 
-    def shelf(self, key: str) -> Shelf:
+    def shelf(self, key: str) -> ResourceShelf:
         """The objects of a resource."""
-        return self._shelves.setdefault(key, Shelf())
+        return self._shelves.setdefault(key, ResourceShelf())
 
     def get(self, key: str, namespace: str, name: str) -> Object | None:
         """An object."""
@@ -89,7 +89,7 @@ class Store:
         place = (meta.get("namespace", ""), meta["name"])
         old = shelf.objects.get(place)
         shelf.objects[place] = body
-        self._tell(shelf, Event(self.version, "MODIFIED" if old else "ADDED", body, old))
+        self._tell(shelf, StoredEvent(self.version, "MODIFIED" if old else "ADDED", body, old))
         return body
 
     def remove(self, key: str, body: Object) -> Object:
@@ -99,7 +99,7 @@ class Store:
         shelf = self.shelf(key)
         old = shelf.objects.pop((meta.get("namespace", ""), meta["name"]))
         gone = {**body, "metadata": {**meta, "resourceVersion": str(self.version)}}
-        self._tell(shelf, Event(self.version, "DELETED", gone, old))
+        self._tell(shelf, StoredEvent(self.version, "DELETED", gone, old))
         return gone
 
     def compact(self) -> None:
@@ -109,7 +109,7 @@ class Store:
             shelf.dropped = self.version
 
     @staticmethod
-    def _tell(shelf: Shelf, event: Event) -> None:
+    def _tell(shelf: ResourceShelf, event: StoredEvent) -> None:
         shelf.events.append(event)
         if len(shelf.events) > HISTORY:
             shelf.dropped = shelf.events.popleft().version

@@ -8,7 +8,7 @@ from tradewind.local.apiserver.errors import StatusError
 from tradewind.local.apiserver.faults import Fault
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.selectors import Match
-from tradewind.local.apiserver.store import Event, Store
+from tradewind.local.apiserver.store import ObjectStore, StoredEvent
 from tradewind.local.apiserver.text import write
 
 BOOKMARK_EVERY = 10.0
@@ -20,7 +20,7 @@ def expired(version: int, oldest: int) -> StatusError:
     return StatusError(410, "Expired", f"too old resource version: {version} ({oldest})")
 
 
-def line_of(event: Event, namespace: str | None, match: Match) -> bytes | None:
+def line_of(event: StoredEvent, namespace: str | None, match: Match) -> bytes | None:
     """The event as a watcher with a selector sees it: what stops matching is DELETED, what begins to is ADDED."""
     if namespace is not None and event.object["metadata"].get("namespace") != namespace:
         return None
@@ -46,7 +46,13 @@ def error(status: StatusError) -> bytes:
 
 
 async def follow(
-    store: Store, kind: Kind, namespace: str | None, match: Match, version: int, bookmarks: bool, fault: Fault | None
+    store: ObjectStore,
+    kind: Kind,
+    namespace: str | None,
+    match: Match,
+    version: int,
+    bookmarks: bool,
+    fault: Fault | None,
 ) -> AsyncIterator[bytes]:
     """Events after `version`, for ever. Ends early, or worse, when a fault says so."""
     shelf = store.shelf(kind.key)
@@ -88,9 +94,9 @@ async def follow(
         shelf.waiters.pop(wake, None)
 
 
-def _since(events: Any, version: int) -> list[Event]:
+def _since(events: Any, version: int) -> list[StoredEvent]:
     """Events younger than a version; found from the young end, since watchers are seldom far behind."""
-    found: list[Event] = []
+    found: list[StoredEvent] = []
     for event in reversed(events):
         if event.version <= version:
             break

@@ -1,0 +1,186 @@
+"""What is wrong with documents that only shows when they are looked at beside each other."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from tradewind.cli.manifests.document import Document
+from tradewind.control.triggers.consumers import topics_of
+from tradewind.model.pool import PoolAllow
+from tradewind.model.task import Task
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.capacity.pool_access import admits, refusal
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.task_outputs import unknown
+from tradewind.plan.dags.validate import expressions
+from tradewind.plan.documents.nearest import choose, did_you_mean, listed
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.read import read
+from tradewind.plan.expressions import interpolation
+from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve
+from tradewind.plan.triggers.cycles import Graph, Topic, circle
+from tradewind.plan.triggers.trigger import compiled
+
+Key = tuple[str, str]
+"""Namespace, empty where the manifest names none, and name of a DAG."""
+
+
+def not_allowed(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:
+    """Claims of ClusterPools that don't allow them, as far as namespaces are named: their labels are known on the cluster only."""
+    allowed = dict(_allowed(documents))
+    for document in documents:
+        definition = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
+        for name, task in definition.tasks.items() if definition and document.namespace else ():
+            for index, claim in enumerate(task.pools):
+                allow = allowed.get(claim.name) if claim.kind == "ClusterPool" else None
+                if allow and not allow.namespace_selector and not admits(allow, document.namespace, None):
+                    words, _, instead = refusal(claim.name, document.namespace).partition(": ")
+                    yield document, Problem(f"spec.tasks.{name}.pools[{index}].name", words, instead)
+
+
+def _allowed(documents: Sequence[Document]) -> Iterator[tuple[str, PoolAllow]]:
+    for document in documents:
+        said = (
+            document.spec.get("allow") if document.kind == "ClusterPool" and isinstance(document.spec, dict) else None
+        )
+        if said is not None:
+            try:
+                yield document.name, read(PoolAllow, said, "spec.allow")
+            except Invalid:
+                continue  # It is told of the ClusterPool itself.
+
+
+def calls(
+    documents: Sequence[Document], dags: Mapping[Key, Definition], there: Collection[Key]
+) -> Iterator[tuple[Document, Problem, bool]]:
+    """What is wrong with how DAGs call each other; and whether that is no mistake: a DAG may also be somewhere else. `there` are all DAGs
+    of the documents, `dags` those that are sound."""
+    for document in documents:
+        caller = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
+        outputs: dict[str, tuple[str, ...]] = {}
+        for name, task in caller.tasks.items() if caller else ():
+            if task.dag is None:
+                continue
+            path = f"spec.tasks.{name}"
+            key = next(
+                (key for key in ((document.namespace, task.dag.name), ("", task.dag.name)) if key in there), None
+            )
+            if key is None:
+                guess = did_you_mean(task.dag.name, [other for _, other in there if other != document.name])
+                what = f"there is no DAG {task.dag.name!r} among these manifests"
+                yield document, Problem(f"{path}.dag.name", what, guess or "what it is given is not checked"), True
+            elif called := dags.get(key):
+                yield from ((document, problem, False) for problem in _call(path, task, called))
+                outputs[name] = (*called.spec.outputs,)
+        if caller and outputs:
+            yield from ((document, problem, False) for problem in expressions(replace(caller, called=outputs)))
+
+
+def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
+    """What is wrong with what a task gives to a DAG, and wants of it."""
+    assert task.dag is not None  # noqa: S101 - the caller knows
+    given = task.dag.params
+    rendered = {name for name, value in given.items() if interpolation.leaves(value, "")}
+    there_are = f"DAG {task.dag.name} declares"
+    for problem in resolve(called.spec.params, given, f"{path}.dag.params", there_are)[1]:
+        if problem.what == NO_SUCH_PARAM or problem.path.rpartition(".")[2] not in rendered:
+            yield problem
+    for name in task.outputs:
+        if name not in called.spec.outputs:
+            has = listed(called.spec.outputs)
+            what = f"DAG {task.dag.name} has no output {name!r}"
+            yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
+
+
+def followed(
+    triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
+) -> Iterator[tuple[Document, Problem]]:
+    """Results that a trigger takes from runs of DAGs beside it, and that these don't have."""
+    for document, spec in triggers:
+        if not spec.completed:
+            continue
+        there = [
+            dags.get((document.namespace, dag.name)) if dag.namespace in ("", document.namespace) else None
+            for dag in spec.completed.dags
+        ]
+        for dag, definition, at in zip(spec.completed.dags, there, range(len(there)), strict=True):
+            yield from _strange(document, f"spec.completed.dags[{at}].when", dag.when, [definition])
+        yield from _strange(document, "spec.when", spec.when, there)
+        for path, text in interpolation.leaves(spec.params, "spec.params"):
+            for expression in interpolation.expressions(text):
+                yield from _strange(document, path, expression, there)
+
+
+def _strange(
+    document: Document, path: str, expression: str, sources: Sequence[Definition | None]
+) -> Iterator[tuple[Document, Problem]]:
+    """The same for an expression that is about runs of one of these DAGs. Of one that is not known, it may have anything."""
+    known = [source for source in sources if source is not None]
+    if not expression or len(known) < len(sources):
+        return
+    results = dict.fromkeys(name for source in known for name in source.spec.outputs)
+    params = dict.fromkeys(name for source in known for name in source.spec.params)
+    there = {"source.results": (*results,), "source.params": (*params,)}
+    for name, instead in unknown(compiled(expression, "completed"), there):
+        yield document, Problem(path, f"`{expression}`: there is no {name}", instead)
+
+
+def twice(documents: Sequence[Document]) -> Iterator[tuple[Document, Problem, bool]]:
+    """Documents of one kind and name, of which the later would replace the former; and whether they are in different files."""
+    first: dict[tuple[str, str, str], Document] = {}
+    for document in documents:
+        namespace = "" if document.kind.startswith("Cluster") else document.namespace
+        before = first.setdefault((document.kind, namespace, document.name), document)
+        if before is not document and (document.body.get("metadata") or {}).get("name"):
+            where = f"{before.source}:{before.line_of('metadata.name')}"
+            what = f"there is another {document.kind} {document.name!r}, at {where}"
+            yield document, Problem("metadata.name", what, "rename one"), before.source != document.source
+
+
+def circles(
+    triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
+) -> Iterator[tuple[Document, Problem, bool]]:
+    """Triggers that lead to each other in a cycle, each circle once; and whether a condition may end it."""
+    specs = {(document.namespace, document.name): spec for document, spec in triggers}
+    graph = _graph(specs, dags)
+    told: set[frozenset[Key]] = set()
+    for document, spec in triggers:
+        found = circle(graph, (document.namespace, document.name)) if spec.completed or spec.assets else None
+        if found and (members := frozenset(found.triggers)) not in told:
+            told.add(members)
+            ends = any(_conditional(specs[member]) for member in members)
+            instead = "" if ends else "break it, or let a `when` of one of its triggers end it"
+            yield document, Problem(f"spec.{spec.source}", str(found), instead), ends
+
+
+def _graph(specs: Mapping[Key, TriggerSpec], dags: Mapping[Key, Definition]) -> Graph:
+    topics = {key: frozenset(topics_of(spec, key[0])) for key, spec in specs.items()}
+    followers: dict[Topic, list[Key]] = {}
+    for key, followed in topics.items():
+        for topic in followed:
+            followers.setdefault(topic, []).append(key)
+
+    def makes(dag: Key) -> Iterator[Topic]:
+        yield "completed", dag[0], "/".join(dag)
+        if definition := dags.get(dag):
+            produced = [
+                *definition.spec.produces,
+                *(item for task in definition.tasks.values() for item in task.produces),
+            ]
+            yield from (("assets", dag[0], item.name) for item in produced)
+
+    def calls(dag: Key) -> Iterator[Key]:
+        for task in dags[dag].tasks.values() if dag in dags else ():
+            if task.dag:
+                yield dag[0], task.dag.name
+
+    return Graph(
+        dag=lambda key: (key[0], specs[key].dag),
+        follows=topics.__getitem__,
+        followers=lambda topic: followers.get(topic, ()),
+        makes=makes,
+        calls=calls,
+    )
+
+
+def _conditional(spec: TriggerSpec) -> bool:
+    return bool(spec.when) or any(dag.when for dag in (spec.completed.dags if spec.completed else ()))

@@ -1,0 +1,91 @@
+"""Documents with the templates among them: checked together, rendered offline."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.cli.manifests.document import BadManifest, Document, Refusal
+from tradewind.kube.resources import TEMPLATES
+from tradewind.plan.dags.compile import examined
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.template_check import sample
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.templates.render import Find, Ref, Rendering, render
+
+
+@dataclass(slots=True)
+class Looked:
+    """What there is to say of a DAG or a template."""
+
+    rendering: Rendering
+    definition: Definition | None = None
+    """Of what could be read."""
+    sound: bool = True
+    """Whether that is all of it."""
+    problems: list[Problem] = field(default_factory=list)
+
+
+class DocumentSet:
+    """The templates among some documents."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._templates: dict[Ref, list[Document]] = {}
+        for document in documents:
+            if document.kind in TEMPLATES:
+                self._templates.setdefault(Ref(document.kind, document.name), []).append(document)
+
+    def find(self, namespace: str) -> Find:
+        """Templates for a document of a namespace. Documents that name none are in whichever is meant."""
+
+        def find(ref: Ref) -> Any:
+            for document in self._templates.get(ref, []):
+                if ref.cluster or not namespace or document.namespace in ("", namespace):
+                    return document.spec
+            return None
+
+        return find
+
+    def rendering(self, document: Document) -> Rendering:
+        """A DAG's spec, rendered as far as the templates are here."""
+        return render(document.spec, self.find(document.namespace))
+
+    def look(self, document: Document) -> Looked:
+        """A DAG or a template, checked as far as the templates that it uses are here."""
+        found = Looked(Rendering(None))
+        try:
+            if document.kind in TEMPLATES:
+                ref, find = Ref(document.kind, document.name), self.find(document.namespace)
+                made = sample(ref, document.spec, find, complete=False)
+                found.rendering, found.definition = made.rendering, made.definition
+            else:
+                found.rendering = self.rendering(document)
+                found.problems += found.rendering.problems
+                if not found.problems:
+                    seen = examined(found.rendering)
+                    found.definition, found.sound = seen.definition, seen.sound
+                    found.problems += seen.problems
+        except Invalid as error:
+            found.problems += error.problems
+        return found
+
+    def check(self, document: Document) -> list[Refusal]:
+        """What can't be told of a document, since templates are not here. Raises BadManifest for a DAG that could not run, and a template
+        that could not be used."""
+        if document.kind != "DAG" and document.kind not in TEMPLATES:
+            return []
+        found = self.look(document)
+        if found.problems:
+            raise problems(document, found.problems)
+        return list(unknown(document, found.rendering))
+
+
+def unknown(document: Document, rendering: Rendering) -> Iterator[Refusal]:
+    """A note for each template that is not here."""
+    for ref, place in rendering.missing.items():
+        problem = place.problem(f"{ref} is not among these manifests", "what comes from it is not checked")
+        yield document.told(problem)
+
+
+def problems(document: Document, found: Iterable[Problem]) -> BadManifest:
+    """An error that points at each problem's line."""
+    return BadManifest(*(document.told(problem) for problem in found))

@@ -1,0 +1,115 @@
+"""Reading manifests: YAML as kubectl reads it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tradewind.cli.manifests import yaml_words
+from tradewind.cli.manifests.document import BadManifest, Document, Refusal
+from tradewind.cli.manifests.identity import identified
+from tradewind.cli.manifests.yaml_scalars import resolvers
+from tradewind.cli.manifests.yaml_subset import JSONConstructor, Unfit, check, refuse_deep
+
+SIZE_LIMIT = 1_500_000
+"""Bytes. etcd takes no larger object."""
+EMPTY = "empty; write a DAG: see the first one of the README"
+EXPLAINED = 200_000
+"""Characters of a text that is parsed once more for better words about what is wrong: that parser takes a second for as many."""
+
+
+class Loader(JSONConstructor, yaml.SafeLoader):
+    """YAML as kubectl reads it."""
+
+
+class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same by libyaml, which is ten times as fast and says less well what is wrong."""
+
+
+Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = resolvers()
+
+
+def load(path: str) -> list[Document]:
+    """The documents of a file (`-` for standard input), which Tradewind must understand. Raises BadManifest."""
+    documents = []
+    wrong: list[Refusal] = []
+    for document in parse(path):
+        meant, problems = identified(document)
+        wrong += map(document.told, problems)
+        documents.append(meant)
+    if wrong:
+        raise BadManifest(*wrong)
+    if not documents:
+        raise BadManifest(Refusal(path, 0, 0, EMPTY))
+    return documents
+
+
+def parse(path: str) -> list[Document]:
+    """The documents of a file, whatever they are, those in lists one by one. Raises BadManifest for what is not YAML."""
+    text = _text(path)
+    try:
+        return _parsed(path, text, _FastLoader)
+    except yaml.YAMLError as error:
+        wrong = error
+    if not isinstance(wrong, Unfit) and len(text) <= EXPLAINED:
+        try:
+            return _parsed(path, text, Loader)
+        except yaml.YAMLError as error:
+            wrong = error
+        except ValueError:
+            pass  # It trips over the number of a character that there is not.
+    line, column = yaml_words.place(wrong, text)
+    words = str(wrong.problem) if isinstance(wrong, Unfit) else f"not YAML: {yaml_words.explained(wrong)}"
+    raise BadManifest(Refusal(path, line, column, words))
+
+
+def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
+    refuse_deep(text, loader)
+    documents = []
+    for node in yaml.compose_all(text, loader):
+        if node is None:
+            continue
+        check(node)
+        body = Loader("").construct_document(node)
+        if body is not None:
+            documents += _unlisted(Document(path, body, node))
+    return documents
+
+
+def _unlisted(document: Document) -> list[Document]:
+    """The objects of a list, such as `kubectl get -o yaml` writes, or the document itself."""
+    items = document.node_at("items")
+    if not document.kind.endswith("List") or not isinstance(items, yaml.SequenceNode):
+        return [document]
+    bodies = document.body["items"]
+    return [Document(document.source, body, node) for body, node in zip(bodies, items.value, strict=True)]
+
+
+def _text(path: str) -> str:
+    try:
+        data = _read(path)
+        text = data.decode("utf-8")
+    except OSError as error:
+        raise BadManifest(Refusal(path, 0, 0, str(error.strerror))) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        words = f"not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
+        raise BadManifest(Refusal(path, line, 1, words)) from None
+    return text
+
+
+def _read(path: str) -> bytes:
+    """The bytes of a file, of which no more is read than could be used."""
+    if path == "-":
+        import sys
+
+        data = sys.stdin.buffer.read(SIZE_LIMIT + 1)
+    else:
+        with Path(path).open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    if len(data) > SIZE_LIMIT:
+        size = Path(path).stat().st_size if path != "-" else 0
+        told = f"{size / 1e6:.1f} MB" if size else f"over {SIZE_LIMIT / 1e6} MB"
+        words = f"{told}; a Kubernetes object has at most {SIZE_LIMIT / 1e6} MB: move data out of the manifest"
+        raise BadManifest(Refusal(path, 0, 0, words))
+    return data

@@ -1,0 +1,44 @@
+"""What the API server itself would refuse: the schema of the kind and its rules, as a CustomResourceDefinition has them."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from tradewind.cli.manifests.document import Document
+from tradewind.local.apiserver import celrules, schema
+from tradewind.local.apiserver.errors import Cause
+from tradewind.model.crd import KINDS, manifest
+from tradewind.plan.documents.problem import Problem
+
+
+def problems(document: Document) -> Iterator[Problem]:
+    """For documents with which nothing else is wrong: those are told in better words."""
+    shape = _schema(document.kind)
+    if shape is None:
+        return
+    # Names are told of where the document says what it is.
+    body = {"metadata": {"name": "name"}, "spec": _without_nulls(document.body.get("spec") or {})}
+    _, unknown = schema.pruned(shape, body)
+    causes = list(schema.problems(shape, schema.defaulted(shape, body)))
+    yield from (Problem(path, "unknown field", "remove it") for path in unknown)
+    yield from map(_told, causes or celrules.violations(shape, body, None))
+
+
+@cache
+def _schema(kind: str) -> Any:
+    model = next((model for model in KINDS if model.kind == kind), None)
+    return manifest(model)["spec"]["versions"][0]["schema"]["openAPIV3Schema"] if model else None
+
+
+def _without_nulls(value: Any) -> Any:
+    """The value as the API server stores it: fields that are null are left out."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _told(cause: Cause) -> Problem:
+    if cause.reason == "FieldValueDuplicate":
+        return Problem(cause.field, "there twice", "remove one")
+    message = cause.message.partition("in body ")[2] or cause.message.partition('": ')[2] or cause.message
+    return Problem(cause.field, f"the API server does not take it: {message}")

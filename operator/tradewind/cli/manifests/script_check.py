@@ -1,0 +1,145 @@
+"""Scripts of tasks, compiled and never run: Python by this interpreter, shell by `sh -n` where there is one.
+
+Only the command line does this. A compiler can be made to take all memory, so that a webhook must not hand it what tenants write.
+"""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import yaml
+
+from tradewind.cli.manifests.document import Document, Refusal
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents.problem import Problem
+from tradewind.plan.templates.render import Rendering
+
+SHELL_TIMEOUT = 5.0
+"""Seconds that a shell may take to read one script."""
+ENOUGH = 20.0
+"""Seconds that scripts of one document are read for."""
+FEW = 4
+"""How often a script may say `finally` to be compiled as it is."""
+NEWER = ("f-string:", "multiple exception types must be parenthesized")
+"""How errors begin that newer versions of Python don't have: the image may have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a script, and on which of its lines, from 1."""
+
+    line: int
+    what: str
+    instead: str
+
+
+@dataclass(slots=True)
+class _Read:
+    """Scripts that have been read, with what is wrong with them."""
+
+    until: float
+    found: dict[tuple[str, str], Fault | None] = field(default_factory=dict)
+
+    def fault(self, language: str, text: str) -> Fault | None:
+        key = language, text
+        if key not in self.found and time.monotonic() < self.until:
+            self.found[key] = python_fault(text) if language == "python" else shell_fault(text)
+        return self.found.get(key)
+
+
+def refusals(document: Document, definition: Definition, rendering: Rendering) -> Iterator[Refusal]:
+    """Scripts that can't be run. Those of templates are told where they are used."""
+    read = _Read(time.monotonic() + ENOUGH)
+    for name, task in definition.tasks.items():
+        for language in ("python", "shell") if task.script else ():
+            text = getattr(task.script, language)
+            if text and (fault := read.fault(language, text)):
+                path = f"spec.tasks.{name}.script.{language}"
+                what = f"line {fault.line} of the script: {fault.what}"
+                told = rendering.told(Problem(path, what, fault.instead))
+                yield replace(document.told(told), line=_line(document, told, fault.line))
+
+
+def python_fault(text: str) -> Fault | None:
+    """What keeps a text from being a program in Python."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = _in_line(ast.parse(text)) if text.count("finally") > FEW else text
+            compile(program, "script", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        if str(error.msg).startswith(NEWER):
+            return None
+        return Fault(error.lineno or 1, f"not Python: {error.msg}", f"correct it (read as Python {version})")
+    except (ValueError, OverflowError) as error:
+        return Fault(1, f"not Python: {error}", "remove such characters")
+    except (RecursionError, MemoryError):
+        return Fault(1, "not Python: nested too deeply", "write it in several statements")
+    return None
+
+
+def _in_line(tree: ast.Module) -> ast.Module:
+    """The program with what stands after each `finally` behind its `try`: the compiler writes it once for each way out, and each of these
+    has those inside again, so that twenty of them take gigabytes. As much is wrong with it as before."""
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        for part in ("body", "orelse", "finalbody"):
+            if isinstance(block := getattr(node, part, None), list):
+                setattr(node, part, [found for statement in block for found in _after(statement)])
+        left += ast.iter_child_nodes(node)
+    return tree
+
+
+def _after(statement: ast.stmt) -> list[ast.stmt]:
+    """A statement and, if it is a `try`, what stands after its `finally`."""
+    last: list[ast.stmt] = getattr(statement, "finalbody", [])
+    if not last:
+        return [statement]
+    assert isinstance(statement, ast.Try | ast.TryStar)  # noqa: S101 - nothing else has one
+    body = statement.body
+    statement.finalbody = []
+    always = ast.copy_location(ast.If(ast.copy_location(ast.Constant(True), statement), body, []), statement)
+    return [statement if statement.handlers else always, *(found for each in last for found in _after(each))]
+
+
+def shell_fault(text: str) -> Fault | None:
+    """What keeps a text from being a program of the shell; None where there is no shell to ask, or one of those here can read it."""
+    faults = [_read_by(shell, text) for shell in _shells()]
+    return faults[0] if faults and all(faults) else None
+
+
+@cache
+def _shells() -> tuple[tuple[str, ...], ...]:
+    """Shells that an image's /bin/sh may be."""
+    known = (("sh", "-n"), ("bash", "--posix", "-n"))
+    return tuple((found, *options) for name, *options in known if (found := shutil.which(name)))
+
+
+def _read_by(shell: tuple[str, ...], text: str) -> Fault | None:
+    try:
+        done = subprocess.run([*shell], input=text.encode(errors="replace"), capture_output=True, timeout=SHELL_TIMEOUT)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode == 0:
+        return None
+    said = done.stderr.decode(errors="replace").splitlines()
+    match = re.search(r": (?:line )?(\d+): (?:[Ss]yntax error:? ?)?(.*)", said[0]) if said else None
+    line, words = (int(match[1]), match[2]) if match else (1, said[0] if said else "it can't be read")
+    return Fault(line, f"not a shell program: {words[:200]}", "correct it, or quote what is text")
+
+
+def _line(document: Document, problem: Problem, line: int) -> int:
+    """The line of the file on which a line of a script stands; that of the field where the text is not a block."""
+    node = document.node_at(problem.path)
+    if isinstance(node, yaml.ScalarNode) and node.style == "|":
+        return int(node.start_mark.line) + 1 + line
+    return document.line_of(problem.path)

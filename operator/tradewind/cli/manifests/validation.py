@@ -1,0 +1,90 @@
+"""What is wrong with documents, taken together: a DAG knows its templates and a run its DAG's params when those are among them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tradewind.cli.manifests import schema_check, script_check, yaml_misreadings
+from tradewind.cli.manifests.cross_checks import calls, circles, followed, not_allowed, twice
+from tradewind.cli.manifests.document import BadManifest, Document, Refusal
+from tradewind.cli.manifests.documents import DocumentSet, unknown
+from tradewind.control.dags import judgement
+from tradewind.control.dags.validation import REVIEWS, User, against, more_problems
+from tradewind.control.dags.validation import review as reviewed
+from tradewind.kube.resources import TEMPLATES
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents.problem import Problem
+
+Key = tuple[str, str]
+"""Namespace, empty where the manifest names none, and name of a DAG."""
+
+
+@dataclass(slots=True)
+class Review:
+    """What was found. Notes are no mistakes."""
+
+    refusals: list[Refusal]
+    notes: list[Refusal]
+
+
+def review(documents: Sequence[Document]) -> Review:
+    """Everything that is wrong with them."""
+    shelf, found = DocumentSet(documents), Review([], [])
+    known: dict[Key, Definition] = {}
+    users: list[tuple[Document, User]] = []
+    for document in documents:
+        with _checked(document, found):
+            problems: list[Problem] = []
+            if document.kind == "DAG" or document.kind in TEMPLATES:
+                looked = shelf.look(document)
+                found.notes += unknown(document, looked.rendering)
+                problems += looked.problems
+                if looked.definition:
+                    problems += more_problems(looked.definition, looked.rendering, problems)
+                    found.notes += map(document.told, map(looked.rendering.told, judgement.notes(looked.definition)))
+                    found.refusals += script_check.refusals(document, looked.definition, looked.rendering)
+                    if document.kind == "DAG" and not looked.rendering.missing and not looked.problems:
+                        known[document.namespace, document.name] = looked.definition
+            elif document.kind in REVIEWS:
+                result = reviewed(document.kind, document.spec)
+                problems += result.problems
+                if isinstance(result.content, User) and not result.problems:
+                    users.append((document, result.content))
+            found.refusals += [document.told(problem) for problem in problems or schema_check.problems(document)]
+            found.notes += map(document.told, yaml_misreadings.notes(document.node))
+    there = {(document.namespace, document.name) for document in documents if document.kind == "DAG"}
+    for document, problem, harmless in [*twice(documents), *calls(documents, known, there)]:
+        (found.notes if harmless else found.refusals).append(document.told(problem))
+    for document, problem in not_allowed(documents, known):
+        found.refusals.append(document.told(problem))
+    triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
+    for document, problem in followed(triggers, known):
+        found.refusals.append(document.told(problem))
+    for document, problem, ends in circles(triggers, known):
+        (found.notes if ends else found.refusals).append(document.told(problem))
+    for document, spec in users:
+        dag = known.get((document.namespace, spec.dag))
+        with _checked(document, found):
+            for problem in against(dag.spec.params, spec) if dag else ():
+                found.refusals.append(document.told(problem))
+    return found
+
+
+def require(documents: Sequence[Document]) -> Review:
+    """What there is to say of documents that are to be used together. Raises BadManifest with everything that is wrong with them."""
+    found = review(documents)
+    found.refusals += [document.told(problem) for document, problem, elsewhere in twice(documents) if elsewhere]
+    if found.refusals:
+        raise BadManifest(*found.refusals)
+    return found
+
+
+@contextmanager
+def _checked(document: Document, found: Review) -> Iterator[None]:
+    """A document on which a check breaks is refused as well, and those after it are checked."""
+    try:
+        yield
+    except Exception as error:
+        words = f"can't be checked, which is a fault of Tradewind's own ({type(error).__name__}: {error})"
+        found.refusals.append(document.told(Problem("", words[:1_024])))

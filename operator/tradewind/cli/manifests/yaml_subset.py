@@ -1,0 +1,133 @@
+"""What YAML can say and a Kubernetes object can't, refused before anything follows it: such a file may be short and mean too much."""
+
+import math
+from collections.abc import Hashable, Iterator
+from typing import Any, ClassVar
+
+import yaml
+
+from tradewind.cli.manifests import yaml_scalars
+
+DEEPEST = 200
+"""Levels of lists and mappings, aliases followed. The parser itself would fall over some thousands."""
+MOST = 1_000_000
+"""Values that a document may have once its aliases are followed: a DAG of 10,000 tasks has a fifth of that."""
+DIGITS = 64
+"""Characters of a number; 64 bits written in base 2 have as many."""
+NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
+
+
+class Unfit(yaml.MarkedYAMLError):
+    """YAML that is no Kubernetes object. `problem` says why, `problem_mark` where."""
+
+    def __init__(self, problem: str, mark: Any) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+
+
+def refuse_deep(text: str, loader: type[Any]) -> None:
+    """Raises Unfit where lists and mappings are too deep for what builds nodes of them, which recurses. Events don't."""
+    depth = 0
+    for event in yaml.parse(text, loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise Unfit(f"more than {DEEPEST} levels deep", event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def check(root: yaml.Node) -> None:
+    """Raises Unfit for a key that is there twice or is no text, for text that has no UTF-8, and for aliases that make too much."""
+    sizes: dict[int, tuple[int, int]] = {}  # values and levels of lists and mappings, by identity
+    entered: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        node, left = stack.pop()
+        if left:
+            entered.discard(id(node))
+            inner = [sizes.get(id(child), (1, 0)) for child in _children(node)]
+            sizes[id(node)] = size, depth = (
+                1 + sum(item[0] for item in inner),
+                1 + max((item[1] for item in inner), default=0),
+            )
+            if size > MOST or depth > DEEPEST:
+                what = f"more than {MOST:,} values" if size > MOST else f"more than {DEEPEST} levels deep"
+                raise Unfit(f"{what}, with its aliases followed", node.start_mark)
+        elif isinstance(node, yaml.ScalarNode):
+            _check_text(node)
+        elif id(node) in entered:
+            raise Unfit("an alias that stands within what it stands for", node.start_mark)
+        elif id(node) not in sizes:
+            entered.add(id(node))
+            stack.append((node, True))
+            if isinstance(node, yaml.MappingNode):
+                _check_keys(node)
+            stack.extend((child, False) for child in _children(node))
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        yield from (value for _, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise Unfit("a key is a text here, not a list or a mapping", key.start_mark)
+        _check_text(key)
+        if (first := seen.get(key.value)) is not None:
+            raise Unfit(f"{key.value!r} is there twice, first on line {first}; remove one", key.start_mark)
+        seen[key.value] = key.start_mark.line + 1
+
+
+def _check_text(node: yaml.ScalarNode) -> None:
+    if node.tag in NUMBERS and len(node.value) > DIGITS:
+        raise Unfit(f"a number of {len(node.value)} characters: write it in quotes, as a text", node.start_mark)
+    if not node.value.isascii():
+        try:
+            node.value.encode()
+        except UnicodeEncodeError:
+            raise Unfit("half of a surrogate pair, which UTF-8 has no bytes for", node.start_mark) from None
+
+
+class JSONConstructor(yaml.constructor.SafeConstructor):
+    """Makes of nodes what kubectl makes of them, and refuses with its place what JSON has no word for."""
+
+    yaml_constructors: ClassVar[dict[Any, Any]] = {
+        **yaml.constructor.SafeConstructor.yaml_constructors,
+        "tag:yaml.org,2002:timestamp": yaml.constructor.SafeConstructor.construct_yaml_str,
+        yaml_scalars.BOOL: lambda self, node: yaml_scalars.boolean(self.construct_scalar(node)),
+        yaml_scalars.INT: lambda self, node: yaml_scalars.integer(self.construct_scalar(node)),
+        yaml_scalars.MERGE: yaml.constructor.SafeConstructor.construct_yaml_str,
+        yaml_scalars.FLOAT: lambda self, node: yaml_scalars.fraction(self.construct_scalar(node)),
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node. Raises Unfit, or what SafeConstructor raises."""
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
+            raise Unfit(f"no value of the type {node.tag.rpartition(':')[2]}", node.start_mark) from None
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise Unfit("an integer of more than 64 bits: write it in quotes, as a text", node.start_mark)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Unfit(f"{node.value} is no number in JSON", node.start_mark)
+        if isinstance(value, bytes | set) or node.tag in ("tag:yaml.org,2002:omap", "tag:yaml.org,2002:pairs"):
+            raise Unfit(f"the type {node.tag.rpartition(':')[2]} is none of JSON's", node.start_mark)
+        return value
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping, whose keys are texts as they are written. Raises Unfit."""
+        if not isinstance(node, yaml.MappingNode):
+            return super().construct_mapping(node, deep)
+        self.flatten_mapping(node)
+        mapping: dict[Hashable, Any] = {}
+        for key, value in node.value:
+            if key.tag == yaml_scalars.NULL:
+                raise Unfit("null is no key; write it in quotes", key.start_mark)
+            self.construct_object(key, True)  # Raises Unfit for what is no key.
+            mapping[key.value] = self.construct_object(value, deep)
+        return mapping

@@ -1,0 +1,111 @@
+"""What the commands print. Nothing that comes from a cluster, a file or a server reaches a terminal as a control sequence or as markup.
+
+The commands print by these names only; the linter refuses others (pyproject.toml, banned-api).
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+import rich.console
+import rich.text
+import yaml
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.style import Style
+
+from tradewind.cli.output.yaml_text import Readable
+from tradewind.model.shown import coloured, shown
+
+WIDE = 100_000
+"""Columns where nothing has to fit on a screen."""
+
+
+class Text(rich.text.Text):
+    """Rich's, with control characters shown."""
+
+    def __init__(self, text: str = "", *rest: Any, **more: Any) -> None:
+        super().__init__(shown(text), *rest, **more)
+
+    def append(self, text: "rich.text.Text | str", style: str | Style | None = None) -> "Text":
+        """Adds a text."""
+        super().append(shown(text) if isinstance(text, str) else text, style)
+        return self
+
+
+class Console(rich.console.Console):
+    """Rich's, with control characters shown, and no markup: `[/x]` is text. What is not a terminal gets no colours, and lines of any
+    length."""
+
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
+        terminal = (sys.stderr if stderr else sys.stdout).isatty()
+        super().__init__(
+            stderr=stderr,
+            soft_wrap=soft_wrap,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            force_terminal=terminal,
+            width=None if terminal else WIDE,
+        )
+
+    def whole(self, table: RenderableType) -> None:
+        """Prints a table of which nothing is cut or folded, as wide as it is."""
+        self.print(table, width=WIDE, crop=False, no_wrap=True, overflow="ignore")
+
+    def render_str(self, text: str, **how: Any) -> rich.text.Text:
+        """A text as it is printed."""
+        return super().render_str(shown(text), **how | {"markup": False, "emoji": False, "highlight": False})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is printed, in parts. The last look at a text that was put together by other means."""
+        for segment in super().render(renderable, options):
+            clean = segment.control or (text := shown(segment.text)) == segment.text
+            yield segment if clean else Segment(text, segment.style)
+
+    def log(self, line: str) -> None:  # type: ignore[override]
+        """Prints a line that a task has printed."""
+        if self.is_terminal:
+            self.file.write(f"{coloured(line)}\n")
+        else:
+            self.print(line, soft_wrap=True)
+
+
+def log_text(lines: Iterable[str]) -> rich.text.Text:
+    """Lines that tasks have printed, of which only colours are obeyed."""
+    return rich.text.Text.from_ansi("\n".join(map(coloured, lines)))
+
+
+def say(text: str, err: bool = False) -> None:
+    """Prints a text."""
+    click.echo(shown(text), err=err)
+
+
+def say_data(data: Any, output: str) -> None:
+    """Prints data for programs, as `json` or `yaml`."""
+    if output == "yaml":
+        say_document(yaml.dump(data, Dumper=Readable, sort_keys=False, allow_unicode=True, width=120))
+    else:
+        click.echo(shown(json.dumps(data, indent=2, ensure_ascii=False)))
+
+
+def say_document(text: str) -> None:
+    """Prints a document that ends with a newline: for programs as it is, for a terminal with control characters shown."""
+    click.echo(shown(text) if sys.stdout.isatty() else text, nl=False)
+
+
+def say_log(line: str) -> None:
+    """Prints a line of a log: as it is for programs; on a terminal only its colours are obeyed."""
+    sys.stdout.write(f"{coloured(line) if sys.stdout.isatty() else line}\n")
+    sys.stdout.flush()
+
+
+class ShownFormatter(logging.Formatter):
+    """Log lines with control characters shown."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines of a record."""
+        return shown(super().format(record))

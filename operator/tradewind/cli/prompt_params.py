@@ -1,0 +1,59 @@
+"""Params that are not given on the command line: asked for, where there is someone to ask."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from tradewind.cli.output.yaml_text import notation
+from tradewind.model.shown import shown
+from tradewind.model.value import Param
+from tradewind.plan.expressions.typed_values import from_text, needed, problem_with, resolve
+
+
+def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool | None) -> dict[str, Any]:
+    """The params of a run. `ask`: for all that are not given; None: for those that have no default, in a terminal. Raises ClickException
+    with everything that is wrong."""
+    found = dict(given)
+    asks = ask if ask is not None else sys.stdin.isatty()
+    for name, param in declared.items():
+        if asks and name not in found and (ask or param.default is None):
+            value = _asked(name, param)
+            if value != param.default:
+                found[name] = value
+    if problems := resolve(declared, found)[1]:
+        raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
+    return found
+
+
+def hint(name: str, param: Param) -> str:
+    """The words that ask for a value: its name, what it can be, and what it is when nothing is typed."""
+    words = f"{name} ({param.description})" if param.description else name
+    choices = ", ".join(_typed(value) for value in param.enum or ())
+    usual = "" if param.default is None else f" [{_typed(param.default)}]"
+    return f"{words} ({choices}){usual}" if choices else f"{words} [{needed(param)}]{usual}"
+
+
+def _typed(value: Any) -> str:
+    """As it can be typed: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else notation(value)
+
+
+def _asked(name: str, param: Param) -> Any:
+    """Asks until the answer fits."""
+    choices = [_typed(value) for value in param.enum or ()]
+    kind = click.Choice(choices) if choices else None
+
+    def read(text: Any) -> Any:
+        if text is param.default and text is not None:
+            return text
+        if kind:
+            text = kind.convert(str(text), None, None)
+        value = from_text(param, str(text))
+        if problem := problem_with(param, value, name):
+            raise click.UsageError(f"{problem.what}; {problem.instead}")
+        return value
+
+    words = shown(hint(name, param))
+    return click.prompt(words, default=param.default, value_proc=read, show_default=False, err=True)

@@ -1,0 +1,104 @@
+"""What the commands have in common that run in a cluster: the operator, the webhook and the endpoint for events."""
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ssl import TLSVersion
+from typing import Any
+
+import click
+
+from tradewind.cli.output.terminal import ShownFormatter
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.kube.log_fields import FIELDS
+
+VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+OPTIONS = (
+    click.option("--metrics-port", default=8080, show_default=True, help="Port of /metrics, /livez and /readyz."),
+    click.option("--kubeconfig", help="Kubeconfig file.  [default: the pod's service account, else $KUBECONFIG]"),
+    click.option("--context", help="Context in the kubeconfig."),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How to log; json has namespace, run, dag and task as fields.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="What to log.",
+    ),
+)
+
+
+def process(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds their options: `metrics_port`, `kubeconfig`, `context`, `log_format` and `log_level`."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def tls(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `tls_minimum` and `tls_ciphers`."""
+    minimum = click.option(
+        "--tls-minimum",
+        type=click.Choice(list(VERSIONS)),
+        default="1.2",
+        show_default=True,
+        help="Oldest version of TLS that is spoken.",
+    )
+    ciphers = click.option("--tls-ciphers", default="", help="Ciphers for TLS 1.2, as OpenSSL writes them.")
+    return minimum(ciphers(function))
+
+
+def about_own_pod(events: EventRecorder, namespace: str) -> Callable[[str, str], None]:
+    """Posts Events about the pod that this process is in, where there is one, given a reason in one word and a sentence."""
+
+    def tell(reason: str, words: str) -> None:
+        name, uid = os.environ.get("POD_NAME"), os.environ.get("POD_UID")
+        if name and uid:
+            hour = str(int(time.time() // 3600))
+            events.post("Pod", namespace, name, uid, reason, words, warning=True, key=hour, api_version="v1")
+
+    return tell
+
+
+def end_within(seconds: float, code: int) -> None:
+    """Ends the process after so many seconds, should it still be there then: closing a loop waits for every task of it, and one that does
+    not let itself be cancelled would keep a process that does nothing any more."""
+    timer = threading.Timer(seconds, os._exit, [code])
+    timer.daemon = True
+    timer.start()
+
+
+class JSONFormatter(logging.Formatter):
+    """A line of JSON for each record: time, level, logger and message, and the fields of what it is about."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **FIELDS.get(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def start_logging(level: str, form: str = "text") -> None:
+    """Logs to stderr from a level on, as `text` or `json`."""
+    handler = logging.StreamHandler()
+    text = ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JSONFormatter() if form == "json" else text)
+    logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -1,0 +1,102 @@
+"""Following a run to its end."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+from tradewind.cli.output.terminal import Console
+from tradewind.cli.reading import StatusUnreadable, reading
+from tradewind.cli.views.run_rows import Row
+from tradewind.cli.views.run_tree import RunTree
+from tradewind.cli.views.screen import Screen
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import picture as pictured
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.pods.names import pod_name
+from tradewind.kube.client import Client
+from tradewind.kube.labels import RUN_UID
+from tradewind.kube.pod import parse_list
+from tradewind.kube.resources import PODS, RUNS
+from tradewind.plan.outcomes.attempt import parse_key
+
+LOGS = 10
+"""Failed tasks whose logs are printed at the end."""
+ASKED = 100
+"""Failed tasks that are asked for a log. Not all have one."""
+INTERVAL = 0.2
+"""Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
+
+
+async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, View | None]:
+    """The run now, and the planner's picture of it once it has begun. Raises StatusUnreadable."""
+    run = read_run(await client.get(RUNS, namespace, name))
+    revision = run.status.get("revision")
+    if not revision:
+        return run, None
+    with reading(f"dagrun/{name}"):
+        definition = await revisions.load(namespace, revision)
+    raw = await client.list_raw(PODS, namespace, labelSelector=f"{RUN_UID}={run.uid}")
+    with reading(f"dagrun/{name}"):
+        return run, pictured(run, definition, {pod.metadata.name: pod for pod in parse_list(raw).items})
+
+
+async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
+    """The run now, with those below it. No rows before it has begun. Raises StatusUnreadable."""
+    return await _picture(name, RunTree(client, namespace, revisions))
+
+
+async def _picture(name: str, tree: RunTree) -> tuple[Run, list[Row]]:
+    run, found = await look(tree.client, tree.namespace, name, tree.revisions)
+    with reading(f"dagrun/{name}"):
+        return run, await tree.rows(run, found) if found else []
+
+
+async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:
+    """The run, again and again, until it has ended."""
+    tree = RunTree(client, namespace, Revisions(client))
+    while True:
+        began = time.monotonic()
+        try:
+            run, found = await _picture(name, tree)
+        except StatusUnreadable:  # It is followed by its phase, and may be mended.
+            run, found = read_run(await client.get(RUNS, namespace, name)), []
+        yield run, found
+        if run.final:
+            return
+        # A run of thousands is looked at less often: looking must not cost more than running.
+        await asyncio.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
+
+
+async def follow(client: Client, namespace: str, name: str, screen: Screen) -> tuple[Run, list[Row]]:
+    """Shows the run until it has ended, and returns how."""
+    last: tuple[Run, list[Row]] | None = None
+    async for last in looks(client, namespace, name):
+        screen.show(*last)
+    if last is None:
+        raise RuntimeError("a run has at least one look")
+    return last
+
+
+async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Console, lines: int = 40) -> None:
+    """The last lines that failed tasks have printed in their last attempt."""
+    told = [row for row in found if row.attempts]
+    printed = 0
+    for row in told[:ASKED]:
+        task, index = parse_key(row.task.rpartition("/")[2])
+        pod = pod_name(row.run or run.name, task, row.attempts[-1].number, index)
+        text: list[str] = []
+        with contextlib.suppress(Exception):
+            text = [
+                line.decode(errors="replace") async for line in client.logs(run.namespace, pod, tailLines=str(lines))
+            ]
+        if not any(text):
+            continue
+        if printed == LOGS:
+            console.print(f"{len(told)} tasks failed; these are the logs of the first {LOGS}", style="dim")
+            break
+        printed += 1
+        console.print(f"── log of {row.task} (last {lines} lines)", style="dim", soft_wrap=True)
+        for line in text:
+            console.log(line)

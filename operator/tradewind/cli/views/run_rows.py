@@ -1,0 +1,239 @@
+"""What a run looks like: a row per task, from the run, its revision and its pods."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from tradewind.cli.output.terminal import Text
+from tradewind.cli.reading import of_kind
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.state import View
+from tradewind.kube.pod import Pod
+from tradewind.model import duration
+from tradewind.plan.outcomes.attempt import Attempt
+from tradewind.plan.outcomes.state import FINAL, State
+from tradewind.plan.runs.planner import Planner
+from tradewind.plan.runs.unit import Unit
+
+LOOKS = {
+    State.SUCCEEDED: ("✔", "green"),
+    State.FAILED: ("✘", "red"),
+    State.LOST: ("✘", "red"),
+    State.UPSTREAM_FAILED: ("⊘", "red"),
+    State.SKIPPED: ("↷", "dim"),
+    State.CANCELLED: ("⊘", "yellow"),
+    State.RUNNING: ("●", "cyan"),
+    State.PENDING: ("○", "cyan"),
+    State.READY: ("○", "cyan"),
+    State.WAITING: ("…", "yellow"),
+    State.BLOCKED: ("·", "dim"),
+}
+PHASES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Running": "cyan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A task, or an item of one, as people see it. Seconds are None where it has not run."""
+
+    task: str
+    state: State
+    depth: int
+    attempts: Sequence[Attempt]
+    live: Pod | None
+    seconds: float | None
+    message: str
+    item: str = ""
+    """What people call the item."""
+    run: str = ""
+    """Name of the run that it is a task of."""
+    parts: "Sequence[Part]" = ()
+    """The runs that are its attempts, where it runs another DAG."""
+
+    def with_parts(self, parts: "Sequence[Part]") -> "Row":
+        """The same row, with the runs that are its attempts."""
+        return replace(self, parts=parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run that is an attempt of a task, and the tasks of it."""
+
+    run: Run
+    rows: Sequence[Row]
+
+
+def flat(found: Sequence[Row], above: str = "") -> Iterator[Row]:
+    """The rows, each followed by those of the last run below it, whose names begin with the task's: `sub/inner`."""
+    for row in found:
+        yield replace(row, task=f"{above}{row.task}")
+        if row.parts:
+            yield from flat(row.parts[-1].rows, f"{above}{row.task}/")
+
+
+def rows(view: View) -> list[Row]:
+    """A row per task of a picture, in the order in which they can run; after a fan-out a row per item."""
+    run, planner = view.run, view.planner
+    assert planner is not None  # noqa: S101 - picture has bound it
+    graph, decided = planner.definition.graph, planner.decide(0.0)
+    past = {item["task"]: _said(item) for item in run.status.get("failures") or []}
+    past |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
+    now = {hold.task: hold.message for hold in decided.holds}
+    now |= {item["task"]: _said(item) for item in run.status.get("waiting") or []}
+    messages = _Messages(past, now)
+    result = []
+    depths: dict[str, int] = {}
+    for task in graph.order:
+        depth = depths[task] = max((depths[name] + 1 for name in graph.upstream[task]), default=0)
+        if group := planner.groups.get(task):
+            state = _shown(run, group.state)
+            words = group.why or messages.of(task, state)
+            result.append(Row(task, state, depth, (), None, None, words, run=run.name))
+        result.extend(
+            _row(unit, planner, view, messages, depth + (group is not None)) for unit in planner.members(task)
+        )
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Messages:
+    """What is said of tasks: why they failed, and what they wait for now."""
+
+    past: Mapping[str, str]
+    now: Mapping[str, str]
+
+    def of(self, task: str, state: State) -> str:
+        """What holds in this state: an attempt under way is not as the one before it has ended."""
+        return self.now.get(task) or (self.past.get(task, "") if state in FINAL else "")
+
+
+def _said(item: Mapping[str, Any]) -> str:
+    return str(item.get("message") or "")
+
+
+def _row(unit: Unit, planner: Planner, view: View, messages: _Messages, depth: int) -> Row:
+    state = _shown(view.run, unit.state)
+    pod = view.pods.get((unit.key, unit.live.number)) if unit.live else None
+    words = messages.of(unit.key, state) or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
+    shown = "" if state is State.SUCCEEDED else words
+    item = planner.item_name(unit) if unit.index is not None else ""
+    return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item, view.run.name)
+
+
+_TOLD = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED, State.WAITING)
+
+
+def _shown(run: Run, state: State) -> State:
+    return State.CANCELLED if run.final and state not in FINAL else state
+
+
+def _seconds(attempts: Sequence[Attempt], pod: Pod | None) -> float | None:
+    if pod is not None:
+        main = pod.main()
+        began = main.running.started_at if main and main.running else None
+        return max(0.0, time.time() - began.timestamp()) if began else None
+    return float(attempts[-1].end - attempts[-1].start) if attempts else None
+
+
+def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
+    """The run for a terminal. Of more than `limit` tasks those are shown that matter now."""
+    found = list(flat(found))
+    shown = found if len(found) <= limit else _telling(found, limit)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    for row in shown:
+        sign, style = LOOKS[row.state]
+        tries = f"attempt {row.live.metadata.labels.get('tradewind.dev/attempt')}" if row.live and row.attempts else ""
+        tries = tries or (f"{len(row.attempts)} attempts" if len(row.attempts) > 1 else "")
+        table.add_row(
+            Text(f"{sign} {row.task}{f' {row.item}' if row.item else ''}", style=style),
+            Text(str(row.state), style=style),
+            Text("" if row.seconds is None else duration.text(row.seconds)),
+            Text(tries, style="dim"),
+            Text(row.message.splitlines()[0] if row.message else "", style="dim", overflow="fold"),
+        )
+    hidden = len(found) - len(shown)
+    parts: list[RenderableType] = [headline(run), table]
+    if hidden:
+        parts.append(Text(f"and {hidden} more tasks", style="dim"))
+    return Group(*parts)
+
+
+def _telling(found: Sequence[Row], limit: int) -> list[Row]:
+    order = [State.FAILED, State.LOST, State.RUNNING, State.PENDING, State.WAITING, State.READY, State.UPSTREAM_FAILED]
+    ranked = sorted(found, key=lambda row: order.index(row.state) if row.state in order else len(order))
+    return ranked[:limit]
+
+
+def headline(run: Run) -> RenderableType:
+    """One line about the run."""
+    phase = run.phase or "Queued"
+    text = Text.assemble(
+        (run.name, "bold"), "  ", (phase, PHASES.get(phase, "")), f"  {run.status.get('progress') or ''}"
+    )
+    if run.desired == "Suspended" and not run.final:
+        text.append("  suspended", style="yellow")
+        text.append(f": nothing more starts until `tradewind resume {run.name}`", style="dim")
+    lasted = run.status.get("duration") if run.final else None
+    if lasted:
+        text.append(f"  {lasted}")
+    if message := run.status.get("message"):
+        text.append(f"  {message}", style="dim")
+    return text
+
+
+def as_data(run: Run, found: Sequence[Row]) -> dict[str, Any]:
+    """The run for programs: `--output json`."""
+    status = run.status
+    return {
+        "run": run.name,
+        "namespace": run.namespace,
+        "dag": run.dag,
+        "phase": run.phase or "Queued",
+        "message": status.get("message") or "",
+        "params": of_kind(dict, status.get("params") or run.params),
+        "revision": status.get("revision") or "",
+        "revisionNumber": status.get("revisionNumber") or None,
+        "startedAt": status.get("startedAt"),
+        "finishedAt": status.get("finishedAt"),
+        "results": of_kind(dict, status.get("results")),
+        "tasks": {row.task: _task_data(row, status) for row in found},
+    }
+
+
+def _task_data(row: Row, status: Mapping[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "state": str(row.state),
+        "attempts": [
+            {
+                "number": item.number,
+                "reason": item.reason,
+                "exitCode": item.exit_code,
+                "node": item.node,
+                "start": item.start,
+                "end": item.end,
+            }
+            for item in row.attempts
+        ],
+        "message": row.message,
+    }
+    if row.item:
+        data["item"] = row.item
+    if row.parts:
+        data["runs"] = [as_data(part.run, part.rows) for part in row.parts]
+    if outputs := of_kind(dict, status.get("outputs")).get(row.task):
+        data["outputs"] = outputs
+    return data
+
+
+def failed(found: Sequence[Row], above: str = "") -> list[Row]:
+    """The tasks that failed for good; in place of one that runs another DAG those that failed in it, named as in `flat`."""
+    result = []
+    for row in found:
+        if row.state in (State.FAILED, State.LOST):
+            below = failed(row.parts[-1].rows, f"{above}{row.task}/") if row.parts else []
+            result += below or [replace(row, task=f"{above}{row.task}")]
+    return result

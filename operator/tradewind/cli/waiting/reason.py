@@ -1,0 +1,74 @@
+"""What a task or a run waits for, and for how long."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tradewind.control.dagrun.run import Run
+from tradewind.model import duration
+from tradewind.model.duration import stamp
+
+
+class Cause(StrEnum):
+    """What a task that has not ended waits for, in the order of its way."""
+
+    QUEUED = "queued run"
+    DEPENDENCIES = "dependencies"
+    BACK_OFF = "back-off"
+    PARALLELISM = "parallelism"
+    POOL = "pool"
+    QUOTA = "quota"
+    """Or something else for which the API server does not take the pod."""
+    PERSON = "person"
+    """Someone has to decide, or to let the run go on."""
+    OPERATOR = "operator"
+    """Nothing holds it: the operator is to make its pod."""
+    SCHEDULING = "scheduling"
+    IMAGE = "image"
+    """Its image is pulled, or its container made."""
+    RUNNING = "running"
+
+
+WORK = frozenset({Cause.DEPENDENCIES, Cause.RUNNING})
+"""Not time lost: tasks that run, and those that wait for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A task, or an item, that has not ended. `since` and `until` are epoch seconds, where they are known."""
+
+    task: str
+    cause: Cause
+    reason: str = ""
+    message: str = ""
+    since: float | None = None
+    until: float | None = None
+
+    def seconds(self, now: float) -> float | None:
+        """How long so far. The API server's clock may be ahead of ours."""
+        return None if self.since is None else max(0.0, now - self.since)
+
+    def words(self, now: float) -> str:
+        """For people: why, and until when."""
+        left = f" (in {duration.text(max(0, round(self.until - now)))})" if self.until is not None else ""
+        return self.message + left
+
+    def data(self, now: float) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "cause": str(self.cause),
+            "reason": self.reason,
+            "message": self.message,
+            "since": None if self.since is None else stamp(self.since),
+            "until": None if self.until is None else stamp(self.until),
+            "seconds": None if self.since is None else round(self.seconds(now) or 0),
+        }
+
+
+def queued(run: Run) -> Wait:
+    """What a run that has not begun waits for."""
+    if not run.phase:
+        return Wait("", Cause.OPERATOR, "NotSeen", "the operator has not taken it up yet", run.created)
+    conditions = run.status.get("conditions") or []
+    reason = next((str(item["reason"]) for item in conditions if item["type"] == "Started"), "")
+    return Wait("", Cause.QUEUED, reason, str(run.status.get("message") or ""), run.created)

@@ -1,0 +1,147 @@
+"""What each task of a run waits for now: the planner's picture, and the operator's words where only it knows."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from tradewind.cli.waiting.blocked_on import blocked
+from tradewind.cli.waiting.reason import Cause, Wait
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.state import View
+from tradewind.kube.pod import Pod
+from tradewind.plan.outcomes.state import FINAL, State
+from tradewind.plan.runs.critical_path import Trail
+from tradewind.plan.runs.decision import Live
+from tradewind.plan.runs.unit import Unit
+
+
+def waits(view: View, now: float) -> Iterator[Wait]:
+    """Of each task and item of a run under way that has not ended. `now` is epoch seconds."""
+    planner = view.planner
+    assert planner is not None  # noqa: S101 - the picture of a run that has begun
+    look = _Look(view, now)
+    for task in planner.definition.graph.order:
+        group = planner.groups.get(task)
+        if group and group.units is None and group.state not in FINAL:
+            yield Wait(task, Cause.DEPENDENCIES, "Blocked", blocked(planner, task, None))
+        for unit in planner.members(task):
+            if unit.state not in FINAL:
+                yield look.unit(unit)
+
+
+class _Look:
+    def __init__(self, view: View, now: float) -> None:
+        planner = view.planner
+        assert planner is not None  # noqa: S101 - as above
+        self.view, self.planner, self.now = view, planner, now
+        self.plan = planner.decide(0.0)
+        self.place = {start.key: place for place, start in enumerate(self.plan.starts)}
+        self.told: dict[str, Mapping[str, Any]] = {}
+        self.pools: dict[Any, Mapping[str, Any]] = {}
+        """What the operator says of one task's pools goes for all that name the same."""
+        self.quota: Mapping[str, Any] | None = None
+        for item in view.run.status.get("waiting") or []:
+            self.told[item["task"]] = item
+            unit = planner.units.get(item["task"])
+            if item["reason"].startswith("Pool") and unit is not None:
+                self.pools[self._claims(unit)] = item
+            if item["reason"] == "QuotaExceeded":
+                self.quota = item
+        self.lanes = {
+            self._lane(planner.units[hold.task]): hold.message
+            for hold in self.plan.holds
+            if hold.reason == "Parallelism" and hold.task in planner.units
+        }
+
+    def unit(self, unit: Unit) -> Wait:
+        if unit.state is State.BLOCKED:
+            return Wait(unit.key, Cause.DEPENDENCIES, "Blocked", blocked(self.planner, unit.task, unit.index))
+        if unit.live is not None:
+            pod = self.view.pods.get((unit.key, unit.live.number))
+            return self._podless(unit, unit.live) if pod is None else _of_pod(unit, pod)
+        return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
+
+    def _podless(self, unit: Unit, live: Live) -> Wait:
+        cause = Cause.PERSON if live.reason == "Approval" else Cause.RUNNING
+        return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
+
+    def _again(self, unit: Unit) -> Wait:
+        """An attempt has ended, and another is allowed. The operator's clock for that is its own: until it is due by ours."""
+        last = unit.ended[-1]
+        due = last.end + (unit.spent.wait or 0.0)
+        hold = self.planner.holds.get(unit.key)
+        if hold and (self.now < due or self.told.get(unit.key, {}).get("reason") == hold.reason):
+            return Wait(unit.key, Cause.BACK_OFF, hold.reason, hold.message, last.end, due)
+        return self._ready(unit, due)
+
+    def _ready(self, unit: Unit, since: float) -> Wait:
+        """Its next attempt could start. Whatever the operator says of it is so; else what it says of its like."""
+        own = self.told.get(unit.key)
+        said = (
+            own
+            if own is not None and own["reason"] not in ("BackOff", "Loop")
+            else self.quota or self.pools.get(self._claims(unit))
+        )
+        if said is not None:
+            reason = str(said["reason"])
+            return Wait(unit.key, _cause(reason), reason, str(said.get("message") or ""), since)
+        place = self.place.get(unit.key)
+        message = self.lanes.get(self._lane(unit)) if place is None else None
+        if message is None and self.plan.room is not None and (place or 0) >= self.plan.room:
+            message = f"the run's parallelism is {self.planner.definition.spec.parallelism}"
+        if message is not None:
+            return Wait(unit.key, Cause.PARALLELISM, "Parallelism", message, since)
+        return Wait(unit.key, Cause.OPERATOR, "Ready", "ready: the operator is to make its pod", since)
+
+    @cached_property
+    def trail(self) -> Trail:
+        return Trail(self.planner.definition, self.view.ended, self.planner.states)
+
+    def _free_since(self, unit: Unit) -> float:
+        """When a unit without attempts came to be ready: with the end that it waited for, or with the run's beginning."""
+        before = self.trail.before(unit.key)
+        began = began_at(self.view.run)
+        return began if before is None else max(began, self.trail.end(before))
+
+    def _claims(self, unit: Unit) -> tuple[Any, ...]:
+        return tuple(self.planner.definition.tasks[unit.task].pools)
+
+    def _lane(self, unit: Unit) -> tuple[Any, ...]:
+        return (unit.task if unit.index is not None else "", self._claims(unit))
+
+
+def _cause(reason: str) -> Cause:
+    """Of a task that could start, by the operator's reason."""
+    if reason == "Parallelism":
+        return Cause.PARALLELISM
+    if reason == "Suspended":
+        return Cause.PERSON
+    return Cause.POOL if reason.startswith("Pool") else Cause.QUOTA
+
+
+def began_at(run: Run) -> int:
+    """When the run began (epoch seconds)."""
+    began = run.status.get("startedAt")
+    return int(datetime.fromisoformat(began).timestamp()) if began else run.created
+
+
+def _of_pod(unit: Unit, pod: Pod) -> Wait:
+    live = unit.live
+    assert live is not None  # noqa: S101 - the caller has looked
+    created = pod.metadata.creation_timestamp
+    since = created.timestamp() if created else None
+    main = pod.main()
+    if main and main.running:
+        began = main.running.started_at
+        message = "being stopped" if live.stopping else ""
+        return Wait(unit.key, Cause.RUNNING, "Running", message, began.timestamp() if began else since)
+    scheduled = pod.condition("PodScheduled")
+    if not pod.spec.node_name or (scheduled and scheduled.status == "False"):
+        words = live.message or "no node was chosen for its pod yet"
+        return Wait(unit.key, Cause.SCHEDULING, live.reason or "NotScheduled", words, since)
+    if scheduled and scheduled.last_transition_time:
+        since = scheduled.last_transition_time.timestamp()
+    reason = live.reason or (main.waiting.reason if main and main.waiting else "") or "ContainerCreating"
+    words = live.message or f"on node {pod.spec.node_name}: its image is pulled, or its container made"
+    return Wait(unit.key, Cause.IMAGE, reason, words, since)

@@ -1,0 +1,178 @@
+"""The server that the API server asks before it takes an object. docs/design/2026-11-25-admission.md says why it is not kopf's."""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
+from ssl import SSLContext
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from tradewind import metrics
+from tradewind.control.admission import handler, service_accounts
+from tradewind.control.admission.cluster_lookup import LIGHT
+from tradewind.control.admission.handler import (
+    AdmissionReview,
+    ClusterLookup,
+    Malformed,
+    Request,
+    Reviewer,
+    admit,
+    answer,
+    parse,
+)
+from tradewind.control.evaluation.places import Busy, Places
+from tradewind.control.server.bounded_listener import BoundedListener, Bounds
+from tradewind.model.bounded import OutOfBounds, read_json
+from tradewind.model.duration import seconds
+from tradewind.plan.documents.problem import Problem
+
+log = logging.getLogger(__name__)
+NAMES = "/names"
+"""It has nothing to ask or to work out, so it is answered at once."""
+REVIEWS: Mapping[str, Mapping[str, Reviewer]] = {
+    "/validate": handler.REVIEWERS,
+    "/accounts": service_accounts.REVIEWERS,
+    NAMES: handler.NAMES,
+}
+"""Path -> kind -> who reviews it."""
+REVIEW_BYTES_LIMIT = 8 * 2**20
+"""Bytes of a request. The API server takes 3 MiB at most, and asks with the object as it was and as it would be."""
+LARGE_AT_ONCE = 3
+"""Large requests read and reviewed at the same time, by turns between namespaces. Small ones wait for none of them."""
+LARGE_WAITING = 24 * 2**20
+"""Bytes of one namespace's large requests that wait or are reviewed. More are not answered, so that the failure policy decides."""
+READING = 5.0
+"""Seconds for a body to arrive."""
+USUAL_TIMEOUT = 10.0
+"""Seconds that an API server waits unless it says otherwise."""
+MARGIN = 0.5
+"""Seconds before the end of its patience from which an answer would come too late."""
+BOUNDS = Bounds(connections=128, held=64 * 2**20, idle=60.0)
+"""API servers keep one or two connections each."""
+_UID = re.compile(rb'"request":\s*\{\s*"uid":\s*"([^"\\]{1,128})"')
+_NAMESPACE = re.compile(rb'"namespace":\s*"([a-z0-9-]{1,63})"')
+_HEAD = 4_096
+"""Bytes in which an API server has said what its request is about."""
+
+
+@contextlib.asynccontextmanager
+async def serve(
+    asks: ClusterLookup,
+    port: int,
+    context: SSLContext,
+    bounds: Bounds = BOUNDS,
+    clients: Collection[str] = (),
+    token: Path | None = None,
+) -> AsyncIterator[None]:
+    """Serves while the context is open. Requests under way are answered before it closes. Where there are `clients`, only those whose
+    certificate has one of these common names are answered; where there is a `token`, a file, only those whose path ends with what is in it."""
+    large, door = Places(LARGE_AT_ONCE, LARGE_WAITING), BoundedListener(bounds)
+
+    async def validate(http: web.Request) -> web.Response:
+        if clients and _common_name(http) not in clients:
+            return web.Response(status=403, text="this certificate is none of an API server")
+        path, rest = f"/{http.match_info['path']}", http.match_info["rest"]
+        if not _knows(token, rest):
+            return web.Response(status=404, text="no such path")
+        try:
+            raw = await door.body(http, REVIEW_BYTES_LIMIT, READING)
+        except TimeoutError:
+            return web.Response(status=408, text=f"the body did not arrive within {READING:.0f} s")
+        with door.working(http):
+            try:
+                async with asyncio.timeout(_patience(http.query.get("timeout", ""))):
+                    if len(raw) <= LIGHT or path == NAMES:
+                        return await _answered(raw, asks, path)
+                    async with large.one(_namespace(raw), len(raw)):
+                        return await _answered(raw, asks, path)
+            except Malformed as error:
+                return web.Response(status=400, text=f"not an AdmissionReview: {error}")
+            except (TimeoutError, Busy):
+                return web.Response(status=503, text="too much to review: no answer in time")
+
+    app = web.Application()
+    app.add_routes([web.post(f"/{{path:{'|'.join(path[1:] for path in REVIEWS)}}}{{rest:(?:/[^/]*)?}}", validate)])
+    async with door.opened(app, port, context):
+        yield
+
+
+async def _answered(raw: bytes, asks: ClusterLookup, path: str) -> web.Response:
+    """The answer to a body. Raises Malformed."""
+    try:
+        request = parse(read_json(raw, limit=REVIEW_BYTES_LIMIT, name="request"), len(raw))
+    except OutOfBounds as error:
+        said = _unreadable(raw, error)
+    else:
+        said = answer(request, await _timed(request, asks, REVIEWS[path]))
+    return web.Response(body=orjson.dumps(said), content_type="application/json")
+
+
+def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
+    """The refusal of an object that is beyond the bounds of what can be read. Raises Malformed where no request can be made out."""
+    if not (uid := _UID.search(raw, 0, _HEAD)):
+        raise Malformed(str(error)) from None
+    request = Request(uid[1].decode(errors="replace"), "", "", "", "", {}, {})
+    return answer(
+        request, AdmissionReview([Problem(error.path.replace("request.object.", "", 1) or "spec", error.problem)])
+    )
+
+
+def _knows(token: Path | None, rest: str) -> bool:
+    """Whether a path ends as it has to: with the token, or with nothing where there is none. The file is read each time, since the kubelet
+    changes it."""
+    try:
+        wanted = f"/{token.read_text().strip()}" if token else ""
+    except OSError as error:
+        log.warning("the token can't be read: %s", error)
+        return False
+    return hmac.compare_digest(rest.encode(), wanted.encode())
+
+
+def _common_name(http: web.Request) -> str | None:
+    certificate = http.transport.get_extra_info("peercert") if http.transport else None
+    fields = (field for part in (certificate or {}).get("subject", ()) for field in part)
+    return next((value for name, value in fields if name == "commonName"), None)
+
+
+def _namespace(raw: bytes) -> str:
+    """Whose request it is, as far as turns go."""
+    found = _NAMESPACE.search(raw, 0, _HEAD)
+    return found[1].decode() if found else ""
+
+
+def _patience(timeout: str) -> float:
+    """Seconds for an answer: API servers say how long they wait."""
+    try:
+        told = seconds(timeout)
+    except ValueError:
+        told = USUAL_TIMEOUT
+    return max(MARGIN, min(told, 3 * USUAL_TIMEOUT) - MARGIN)
+
+
+async def _timed(request: Request, asks: ClusterLookup, reviewers: Mapping[str, Reviewer]) -> AdmissionReview:
+    """The verdict. An error of our own becomes code 500: then the failure policy decides, and not we."""
+    kind = request.kind if request.kind in reviewers else "other"
+    began = time.perf_counter()
+    allowed = "error"
+    try:
+        verdict = await admit(request, asks, reviewers)
+        allowed = "false" if verdict.problems else "true"
+    except Busy:
+        raise
+    except Exception:
+        log.exception("reviewing %s %s/%s", request.kind, request.namespace, request.name)
+        raise
+    finally:
+        metrics.admission_requests.labels(kind, allowed).inc()
+        metrics.admission_duration.labels(kind).observe(time.perf_counter() - began)
+    if verdict.problems:
+        # Without the words: they quote values.
+        log.info("refused %s %s/%s: %s", request.kind, request.namespace, request.name, verdict.problems[0].path)
+    return verdict

@@ -1,0 +1,1 @@
+"""Runs for ticks of the past."""

@@ -1,0 +1,330 @@
+"""Reconciling a backfill: which of its ticks want a run, which runs it has, and what it does next. Everything is counted from the runs."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from tradewind import metrics
+from tradewind.control.backfills.run_index import STALE, Entry, RunIndex, pasts
+from tradewind.control.backfills.status import held, status_of
+from tradewind.control.backfills.ticks import BackfillTicks, Occasions
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.valid_condition import Validity
+from tradewind.control.triggers.dag_index import DAGIndex
+from tradewind.control.triggers.source import NotReady
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from tradewind.kube.labels import BACKFILL
+from tradewind.kube.merge_patch import difference
+from tradewind.kube.resources import BACKFILLS, RUNS
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.kube.writes import flow
+from tradewind.model.backfill import FINISHED, BackfillSpec
+from tradewind.model.duration import instant
+from tradewind.model.shown import brief
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.documents.read import read
+from tradewind.plan.triggers.backfill import Step, decide, moment
+from tradewind.plan.triggers.trigger import check
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a backfill, or of a DAG."""
+COALESCE = 1.0
+"""Seconds between two writes of a status that says the same in other numbers."""
+FIRST_RETRY_SECONDS = 0.1
+"""Seconds until it looks again after one of its DAG's runs has changed: they change in bursts."""
+LOOK_AGAIN = 10.0
+"""Seconds until it looks again whether what it waits for was mended."""
+FRESH = 60.0
+"""Seconds for which the ticks of a trigger are taken as they were told: a calendar in a ConfigMap may change."""
+TOLD = FINISHED | {"Waiting", "Invalid"}
+"""Phases of which there is an Event."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillSnapshot:
+    """A backfill as last seen. `created` is epoch seconds."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    version: int
+    created: float
+    spec: BackfillSpec | Invalid
+    status: Mapping[str, Any]
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+        return self.status.get("phase") in FINISHED
+
+    @property
+    def dag(self) -> Key | None:
+        """Namespace and name of the DAG whose runs it needs to know; None when it is over, or can't be read."""
+        return None if self.finished or isinstance(self.spec, Invalid) else (self.namespace, self.spec.dag)
+
+
+class BackfillReconciler:
+    """Brings backfills on. `over(namespace, dag)` is told when runs of a DAG need not be kept for their sake any longer, `made(run)` of
+    each run that is made."""
+
+    def __init__(
+        self,
+        client: Client,
+        events: EventRecorder,
+        dags: DAGIndex,
+        over: Callable[[str, str], None],
+        made: Callable[[Run], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._events, self._dags, self._clock = client, events, dags, clock
+        self._over, self._told = over, made
+        self.queue: WorkQueue[Key] = WorkQueue("backfill")
+        self._ticks, self._runs = BackfillTicks(client), RunIndex(client)
+        self._known: dict[Key, BackfillSnapshot] = {}
+        self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
+        """Backfills that are not over, by their DAGs."""
+        self._about: dict[Key, tuple[int, float, Occasions]] = {}
+        """Of each generation, and since when it is known."""
+        self._written: dict[Key, float] = {}
+
+    # What the watches say.
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A backfill was created, changed or deleted."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        before = self._known.get(key)
+        if deleted:
+            self._take(key, None)
+            return
+        try:
+            spec: BackfillSpec | Invalid = read(BackfillSpec, body.get("spec") or {})
+        except Invalid as error:
+            spec = error
+        created, generation = instant(meta["creationTimestamp"]), int(meta.get("generation") or 0)
+        version = int(meta["resourceVersion"])
+        if before and before.uid == meta["uid"] and version <= before.version:
+            return  # Our own writes, which are known.
+        known = BackfillSnapshot(*key, meta["uid"], generation, version, created, spec, body.get("status") or {})
+        self._take(key, known)
+        if before and (before.uid, before.generation) == (known.uid, generation):
+            # A status that somebody set back is written anew, but not at once: it may be another operator, that sees things otherwise.
+            self.queue.add_after(key, COALESCE)
+        else:
+            self.queue.add(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone."""
+        if self._runs.seen(run, deleted):
+            for key in self._of_dag.get((run.namespace, run.dag), ()):
+                self.queue.add_after(key, FIRST_RETRY_SECONDS)
+
+    def dag_seen(self, namespace: str, name: str) -> None:
+        """A DAG was created, changed or deleted."""
+        for key in self._of_dag.get((namespace, name), ()):
+            self.queue.add(key)
+
+    def trigger_seen(self, namespace: str, name: str) -> None:
+        """A trigger was created, changed or deleted."""
+        for key, known in self._known.items():
+            if key[0] == namespace and isinstance(known.spec, BackfillSpec) and known.spec.trigger == name:
+                self._about.pop(key, None)
+                self.queue.add(key)
+
+    def holds(self, namespace: str, dag: str, name: str) -> bool:
+        """Whether a run has to be kept: a backfill that is not over counts it."""
+        key = (namespace, dag)
+        backfills = self._of_dag.get(key, ())
+        runs = self._runs.known(key)
+        return any(self._counts(backfill, runs.get(name) if runs else None) for backfill in backfills)
+
+    def made(self, run: Run) -> bool:
+        """Whether a backfill that is under way made a run: it has the name that the backfill gives to the run of that tick. Labels alone
+        are what whoever created the run wrote. Until the ticks are known, as after a restart, they are believed."""
+        return run.how == "backfill" and any(self._made_by((run.namespace, name), run) for name in run.backfills)
+
+    def _made_by(self, key: Key, run: Run) -> bool:
+        known = self._known.get(key)
+        if known is None or known.dag != (run.namespace, run.dag):
+            return False
+        about = self._about.get(key)
+        return about is None or run.name in about[2].names(moment(run.moment))
+
+    def _counts(self, key: Key, run: Entry | None) -> bool:
+        about = self._about.get(key)
+        if about is None or run is None:
+            return True  # It can't be told yet.
+        return key[1] in run.backfills or moment(run.moment) in about[2].moments
+
+    def _take(self, key: Key, known: BackfillSnapshot | None) -> None:
+        """From now on this is what is known of a backfill."""
+        before = self._known.pop(key, None)
+        if before and before.dag:
+            self._of_dag[before.dag].discard(key)
+        if known:
+            self._known[key] = known
+            if known.dag:
+                self._of_dag[known.dag].add(key)
+        if (
+            known is None
+            or known.finished
+            or (before and (before.uid, before.generation) != (known.uid, known.generation))
+        ):
+            self._about.pop(key, None)
+        if known is None:
+            self.queue.forget(key)
+            self._written.pop(key, None)
+        if before and before.dag and not self._of_dag[before.dag]:
+            del self._of_dag[before.dag]
+            self._runs.forget(before.dag)
+            self._over(*before.dag)
+
+    # One pass.
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("backfill %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Makes the runs that there is room for, and says how far the backfill has come."""
+        known = self._known.get(key)
+        if known is None or known.finished:
+            return
+        valid, reason = Validity(True, "Valid", "it can be done"), ""
+        try:
+            with flow(known.namespace, ("backfill", known.name)):
+                status = await self._advance(known)
+        except Invalid as error:
+            valid, status = Validity.of(error), {"phase": "Invalid", "message": str(error)}
+        except (NotReady, ExpressionError) as error:
+            status, reason = {"phase": "Waiting", "message": str(error)}, getattr(error, "reason", "")
+            self.queue.add_after(key, LOOK_AGAIN)
+        except ApiError:
+            raise
+        except Exception as error:
+            log.error("backfill %s/%s", *key, exc_info=error)
+            status = {"phase": "Waiting", "message": f"it can't go on: {type(error).__name__}: {error}"[:1_024]}
+            self.queue.add_after(key, LOOK_AGAIN)
+        status["message"] = brief(status["message"])
+        told = (status["phase"], reason, status["message"])
+        await self._write(known, {**valid.status(known.status, known.generation, self._clock(), *told), **status})
+        if status["phase"] not in FINISHED:
+            self.queue.add_after(
+                key, STALE + FIRST_RETRY_SECONDS
+            )  # What it has missed of the runs, it finds when they are read again.
+
+    async def _advance(self, known: BackfillSnapshot) -> dict[str, Any]:
+        """Raises Invalid and Waits."""
+        spec = known.spec
+        if isinstance(spec, Invalid):
+            raise spec
+        facts = await self._dags.of(known.namespace, spec.dag)
+        if facts is None:
+            words = f"there is no DAG {spec.dag!r} in namespace {known.namespace}: it goes on when that is applied"
+            raise NotReady(words, "DAGNotFound")
+        about = await self._occasions(known, spec)
+        if problems := check(about.maker.spec, facts.params):
+            raise Invalid(problems)
+        if spec.desired_state != "Cancelled" and (words := self._dags.invalid(known.namespace, spec.dag)):
+            raise NotReady(f"it goes on when its DAG is mended: {words}", "DAGInvalid")
+        runs = await self._runs.of((known.namespace, spec.dag))
+        decided = decide(spec, about.ticks, pasts(runs, known.name))
+        if spec.desired_state == "Cancelled":
+            await asyncio.gather(*(self._cancel(known, runs[run.name]) for run in decided.active))
+        elif not held(spec, facts.suspended) and (room := max(0, spec.parallelism - len(decided.active))):
+            for step in decided.steps[:room]:
+                await self._do(known, about, step, runs)
+            decided = decide(spec, about.ticks, pasts(runs, known.name))
+            if decided.steps and len(decided.active) < spec.parallelism:
+                self.queue.add_after(known.key, FIRST_RETRY_SECONDS)  # What was there already has left room.
+        return status_of(spec, facts.suspended, about, decided, self._clock())
+
+    async def _occasions(self, known: BackfillSnapshot, spec: BackfillSpec) -> Occasions:
+        generation, since, about = self._about.get(known.key) or (0, 0.0, None)
+        now = self._clock()
+        if about is None or generation != known.generation or not 0 <= now - since < FRESH:
+            about = await self._ticks.of(known.namespace, known.name, moment(known.created), spec)
+            self._about[known.key] = (known.generation, now, about)
+        return about
+
+    async def _do(self, known: BackfillSnapshot, about: Occasions, step: Step, runs: Mapping[str, Entry]) -> None:
+        if step.action == "Retry":
+            await self._retry(known, runs[step.run])
+            return
+        body = about.run(step)
+        name, result = body["metadata"]["name"], "created"
+        try:
+            run = read_run(orjson.loads(await self._client.create(RUNS, known.namespace, body)))
+        except AlreadyExists:
+            result = "duplicate"
+            run = read_run(await self._client.get(RUNS, known.namespace, name))
+            mine = known.name in run.backfills or step.action == "Create"
+            if run.dag != about.maker.spec.dag or moment(run.moment) != step.tick or not mine:
+                words = f"run {name}, which is none of its, has the name that the run of tick {step.tick} would have"
+                raise NotReady(f"{words}: delete that run, or give the backfill another name") from None
+        metrics.occasions.labels("backfill", result).inc()
+        self._runs.seen(run)
+        self._told(run)
+
+    async def _retry(self, known: BackfillSnapshot, run: Entry) -> None:
+        """What failed in a run gets a fresh budget. Who else has changed the run meanwhile is looked at again first."""
+        labels = {f"{BACKFILL}{known.name}": "true"}
+        meta = {"resourceVersion": str(run.version), "labels": labels}
+        try:
+            answer = await self._client.patch(
+                RUNS, known.namespace, run.name, {"metadata": meta, "spec": {"retryFailed": run.rounds + 1}}
+            )
+        except NotFound:
+            self._runs.forget((known.namespace, run.dag))
+            return
+        except Conflict:
+            answer = await self._client.get(RUNS, known.namespace, run.name)
+        metrics.occasions.labels("backfill", "retried").inc()
+        self._runs.seen(read_run(answer))
+
+    async def _cancel(self, known: BackfillSnapshot, run: Entry) -> None:
+        if not run.cancelled:
+            with contextlib.suppress(NotFound):
+                body = {"spec": {"desiredState": "Cancelled"}}
+                self._runs.seen(read_run(await self._client.patch(RUNS, known.namespace, run.name, body)))
+
+    async def _write(self, known: BackfillSnapshot, status: dict[str, Any]) -> None:
+        current = self._known.get(known.key)
+        if current is None or current.uid != known.uid or not (patch := difference(current.status, status)):
+            return
+        due = self._written.get(known.key, float("-inf")) + COALESCE - self._clock()
+        if "phase" not in patch and 0 < due <= COALESCE:
+            self.queue.add_after(known.key, due)
+            return
+        self._written[known.key] = self._clock()
+        try:
+            answer = await self._client.patch(BACKFILLS, *known.key, {"status": patch}, "status")
+        except NotFound:
+            return
+        if (current := self._known.get(known.key)) and current.uid == known.uid:
+            version = int(answer["metadata"]["resourceVersion"])
+            self._take(known.key, replace(current, version=version, status=answer.get("status") or {}))
+        if "phase" in patch and status["phase"] in TOLD:
+            warning = status["phase"] != "Succeeded"
+            reason = {"Waiting": "BackfillWaits"}.get(status["phase"], status["phase"])
+            self._events.post(
+                "Backfill", *known.key, known.uid, reason, status["message"], warning=warning, key=str(known.generation)
+            )

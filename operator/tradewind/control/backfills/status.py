@@ -1,0 +1,75 @@
+"""What a backfill's status says."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tradewind.control.backfills.ticks import Occasions
+from tradewind.model.backfill import FINISHED, Action, BackfillSpec
+from tradewind.model.duration import stamp
+from tradewind.plan.triggers.backfill import Decided, Step
+from tradewind.plan.triggers.trigger import told
+
+BACKFILL_STATUS_LIMIT = 20
+"""Ticks, and names of runs, in a status."""
+DOES: dict[Action, str] = {
+    "Create": "create {} runs",
+    "Retry": "try again what failed in {} runs",
+    "Rerun": "run {} ticks another time",
+}
+
+
+def held(spec: BackfillSpec, suspended: bool) -> bool:
+    """Whether no runs are to be made now. `suspended`: whether the DAG is."""
+    return spec.dry_run or spec.desired_state == "Suspended" or suspended
+
+
+def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: Decided, now: float) -> dict[str, Any]:
+    """What is so. `now` is in epoch seconds."""
+    done, wanted = decided.succeeded + len(decided.failed), len(about.ticks) - decided.kept
+    phase, message = said(spec, suspended, decided)
+    return {
+        "phase": phase,
+        "message": message,
+        "progress": f"{done}/{wanted}",
+        "total": len(about.ticks),
+        "kept": decided.kept,
+        "remaining": len(decided.steps),
+        "active": len(decided.active),
+        "succeeded": decided.succeeded,
+        "failed": len(decided.failed),
+        "failures": [run.name for run in decided.failed[:BACKFILL_STATUS_LIMIT]],
+        "preview": [
+            {"tick": told(about.calendar.local(step.tick)), "action": step.action}
+            for step in decided.steps[:BACKFILL_STATUS_LIMIT]
+        ]
+        if phase not in FINISHED
+        else [],
+        "finishedAt": stamp(now) if phase in FINISHED else None,
+    }
+
+
+def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, str]:
+    """The phase, and why."""
+    kept = f"; {decided.kept} ticks are left as they are" if decided.kept else ""
+    ends = f"{decided.succeeded} runs succeeded, {len(decided.failed)} failed"
+    if spec.desired_state == "Cancelled":
+        going = f"{len(decided.active)} runs are being cancelled"
+        return ("Running", going) if decided.active else ("Cancelled", f"cancelled; {ends}{kept}")
+    if spec.dry_run:
+        return "DryRun", f"it would {in_words(decided.steps)}{kept}; set spec.dryRun to false to do so"
+    if not decided.steps and not decided.active:
+        words = ends if decided.succeeded or decided.failed else "there was nothing to do"
+        return ("Failed" if decided.failed else "Succeeded"), f"{words}{kept}"
+    going = f"{len(decided.active)} runs are active, {len(decided.steps)} ticks are still to come{kept}"
+    if spec.desired_state == "Suspended":
+        return "Suspended", f"no more runs are made until spec.desiredState is Running (`tradewind resume`); {going}"
+    if suspended:
+        return "Suspended", f"DAG {spec.dag} is suspended: no more runs are made until it is resumed; {going}"
+    return "Running", going
+
+
+def in_words(steps: Sequence[Step]) -> str:
+    """What steps come to, e.g. `create 12 runs, try again what failed in 3 runs`."""
+    counts = Counter(step.action for step in steps)
+    return ", ".join(text.format(counts[action]) for action, text in DOES.items() if counts[action]) or "do nothing"

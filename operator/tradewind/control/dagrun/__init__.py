@@ -1,0 +1,1 @@
+"""One run as it is known, and as it is written."""

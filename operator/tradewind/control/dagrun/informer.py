@@ -1,0 +1,103 @@
+"""The runs: those that have not ended are read at the start, every change is watched, and those that have ended are read in passing."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.isolation import isolate_errors
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError
+from tradewind.kube.lists import ListMetadata
+from tradewind.kube.nested import load
+from tradewind.kube.pages import items, parse_page
+from tradewind.kube.reflector import Reflector, parse_head
+from tradewind.kube.resources import RUNS
+
+log = logging.getLogger(__name__)
+UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
+INFORMER_PAGE = 100
+"""Runs read at once: the largest are 250 KB."""
+ROUND_AGAIN = 3600.0
+"""Seconds after which the runs that have ended are read again, in case something was missed."""
+
+
+class RunInformer(Reflector):
+    """Tells `seen(run, deleted)` of every change, and `missing(namespace, uids listed, version)` after every list. Nothing is kept
+    here: a hundred thousand runs that have ended cost no memory."""
+
+    resource = RUNS
+    listing: Mapping[str, str] = {"fieldSelector": UNFINISHED, "limit": str(INFORMER_PAGE)}
+    watching: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Sequence[str | None],
+        known: Callable[[str], int],
+        seen: Callable[[Run, bool], None],
+        missing: Callable[[str | None, set[str], int], None],
+        events: EventRecorder | None = None,
+    ) -> None:
+        """`known(uid)` is the resource version that is known of a run, 0 for none."""
+        super().__init__(client, namespaces)
+        self._known, self._told, self._missing, self._events = known, seen, missing, events
+        self._listed: defaultdict[str | None, set[str]] = defaultdict(set)
+        self._look = asyncio.Event()
+        """Runs that have ended are to be read: an event about one may have been missed."""
+
+    def begin(self, namespace: str | None) -> None:
+        """Nothing is listed yet."""
+        self._listed.pop(namespace, None)
+
+    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes runs that have not ended; those that are known in this version are looked at no more."""
+        page = parse_page(raw)
+        for item in page.items:
+            with self._alone(item):
+                self._listed[namespace].add(parse_head(item).metadata.uid)
+                self.event("ADDED", item)
+        return page.metadata
+
+    def listed(self, namespace: str | None, version: int) -> None:
+        """What was on no page has ended, or is there no more."""
+        self._missing(namespace, self._listed.pop(namespace, set()), version)
+        self._look.set()
+
+    def event(self, kind: str, raw: bytes) -> None:
+        """Takes a change; most are the operator's own, and known."""
+        meta = parse_head(raw).metadata
+        if kind == "DELETED" or int(meta.resource_version) > self._known(meta.uid):
+            self._tell(raw, kind == "DELETED")
+
+    def _tell(self, raw: bytes, deleted: bool) -> None:
+        body = load(bytes(raw))
+        with isolate_errors(self._events, "DAGRun", body):
+            self._told(read_run(body), deleted)
+
+    async def read_ended(self) -> None:
+        """Reads the runs that have ended, page by page, at the start and whenever something may have been missed; for ever."""
+        delay = 1.0
+        while True:
+            self._look.clear()
+            try:
+                for namespace in self._namespaces:
+                    await self._read(namespace)
+                delay = 1.0
+            except ApiError as error:
+                log.warning("reading the runs that have ended: %s", error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 60)
+                continue
+            try:
+                await asyncio.wait_for(self._look.wait(), ROUND_AGAIN)
+            except TimeoutError:
+                continue
+
+    async def _read(self, namespace: str | None) -> None:
+        async for item in items(self._client, RUNS, namespace, INFORMER_PAGE):
+            with self._alone(item):
+                self.event("ADDED", item)
+            await asyncio.sleep(0)

@@ -1,0 +1,196 @@
+"""A DAGRun as last seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tradewind.control.dagrun.attempt_log import Packed
+from tradewind.control.dagrun.sanitize import sanitized
+from tradewind.kube.labels import ATTEMPT, BACKFILL, DAG, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
+from tradewind.model.duration import instant, stamp
+from tradewind.model.run import FINAL_PHASES
+from tradewind.plan.outcomes.attempt import key
+from tradewind.plan.runs.decision import RunFacts
+
+DATES = ("logicalDate", "intervalStart", "intervalEnd")
+NO_DATES: Mapping[str, str] = {}
+NO_BACKFILLS = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The attempt of another run's task that a run is."""
+
+    uid: str
+    """Of the other run."""
+    run: str
+    task: str
+    """The task or item."""
+    number: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A DAGRun as last seen."""
+
+    name: str
+    namespace: str
+    uid: str
+    version: int
+    generation: int
+    created: int
+    """Epoch seconds of its creation, on the API server's clock."""
+    deleting: bool
+    dag: str
+    params: Mapping[str, Any]
+    desired: str
+    """spec.desiredState."""
+    status: Mapping[str, Any]
+    priority: int | None = None
+    rounds: int = 0
+    """spec.retryFailed."""
+    edits: Sequence[Mapping[str, Any]] = ()
+    reuse: Mapping[str, Any] | None = None
+    caller: Caller | None = None
+    """What it is a part of, if it is."""
+    root: str = ""
+    """Uid of the outermost run that it is within, if it is a part of one."""
+    dates: Mapping[str, str] = field(default_factory=dict)
+    """logicalDate, intervalStart and intervalEnd, as far as its spec says them."""
+    moment: float = 0.0
+    """Epoch seconds of the logical date."""
+    queue: str = ""
+    """spec.queue."""
+    how: str = ""
+    """What made it, and where that was a Trigger, or a Backfill of its ticks, the trigger's name."""
+    maker: str = ""
+    labelled: bool = False
+    """Whether a label says of which DAG it is."""
+    trigger_depth: int = 0
+    """How many runs led to it, by triggers that follow runs."""
+    backfills: frozenset[str] = NO_BACKFILLS
+    """Names of those that made it, or tried it again."""
+
+    @property
+    def phase(self) -> str:
+        """Its phase; empty before the operator has seen it."""
+        return str(self.status.get("phase") or "")
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What log lines about it have as fields."""
+        return {"namespace": self.namespace, "run": self.name, "dag": self.dag}
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended, and is not to go on."""
+        return self.phase in FINAL_PHASES and not self.reopened
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is to end."""
+        return self.desired in ("Cancelled", "Terminated")
+
+    @property
+    def edited(self) -> int:
+        """How many of its edits have been acted on."""
+        return int(self.status.get("edited") or 0)
+
+    @property
+    def retried(self) -> bool:
+        """Whether it is asked to try again what failed."""
+        return self.rounds > int(self.status.get("retried") or 0) and self.phase != "Succeeded"
+
+    @property
+    def budgets(self) -> int:
+        """How many fresh budgets its failed tasks have been given: the one that is asked for comes with all else that a retry does."""
+        return int(self.status.get("retried") or 0) if self.retried else self.rounds
+
+    @property
+    def reopened(self) -> bool:
+        """Whether it had ended and is asked to go on."""
+        if self.phase not in FINAL_PHASES or self.cancelled or not self.status.get("revision"):
+            return False
+        return self.retried or len(self.edits) > self.edited
+
+    @property
+    def packed(self) -> Packed:
+        """Its ended attempts."""
+        return Packed.of(self.status)
+
+    @property
+    def facts(self) -> RunFacts:
+        """What expressions know of it."""
+        depth = self.caller.depth if self.caller else 0
+        at = self.dates.get("logicalDate") or stamp(self.created)
+        start, end = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
+        params = self.status.get("params") or {}
+        began = str(self.status.get("startedAt") or "")
+        whose = (self.name, self.namespace, self.uid, self.dag)
+        return RunFacts(*whose, params, depth, at, start, end, self.trigger_depth, self.root, began)
+
+
+def read_run(body: Mapping[str, Any]) -> Run:
+    """A run from a watch event or an answer. The API server has checked it against the CRD."""
+    meta, spec = body["metadata"], body.get("spec") or {}
+    created = int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp())
+    dated = "logicalDate" in spec
+    caller = _caller(meta)
+    return Run(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        version=int(meta["resourceVersion"]),
+        generation=int(meta.get("generation") or 0),
+        created=created,
+        deleting="deletionTimestamp" in meta,
+        dag=spec.get("dag", ""),
+        params=spec.get("params") or {},
+        desired=spec.get("desiredState") or "Running",
+        status=sanitized(body.get("status") or {}),
+        priority=spec.get("priority"),
+        rounds=int(spec.get("retryFailed") or 0),
+        edits=spec.get("edits") or (),
+        reuse=spec.get("reuse"),
+        caller=caller,
+        root=(meta.get("labels") or {}).get(ROOT, "") if caller else "",
+        dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,
+        moment=_moment(spec["logicalDate"], created) if dated else created,
+        queue=spec.get("queue") or "",
+        how=(meta.get("labels") or {}).get(HOW, ""),
+        labelled=(meta.get("labels") or {}).get(DAG) == spec.get("dag"),
+        maker=(meta.get("labels") or {}).get(TRIGGER, ""),
+        trigger_depth=_number((meta.get("labels") or {}).get(TRIGGER_DEPTH)),
+        backfills=_backfills(meta.get("labels") or {}),
+    )
+
+
+def _number(text: object) -> int:
+    """A small number that a label has; 0 where it has none."""
+    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 4 else 0
+
+
+def _moment(text: Any, created: int) -> float:
+    """A run whose date is none has to be known all the same: it does not begin, and says why."""
+    try:
+        return instant(str(text))
+    except ValueError:
+        return created
+
+
+def _backfills(labels: Mapping[str, str]) -> frozenset[str]:
+    found = [label.removeprefix(BACKFILL) for label in labels if label.startswith(BACKFILL)]
+    return frozenset(found) if found else NO_BACKFILLS
+
+
+def _caller(meta: Mapping[str, Any]) -> Caller | None:
+    """What the labels say of a run that another one owns."""
+    labels = meta.get("labels") or {}
+    owners = [owner["uid"] for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    attempt, item, depth = (str(labels.get(label, "")) for label in (ATTEMPT, ITEM, DEPTH))
+    if not owners or not all(text.isdecimal() and len(text) < 10 for text in (attempt, item or "0", depth)):
+        return None
+    task = key(labels.get(TASK, ""), int(item) if item else None)
+    return Caller(owners[0], labels.get(RUN, ""), task, int(attempt), int(depth))

@@ -1,0 +1,1 @@
+"""DAGs and templates: checked, recorded, called."""

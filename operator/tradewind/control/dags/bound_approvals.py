@@ -1,0 +1,182 @@
+"""Which tasks' runs ask for approvals, in a run that is under way: what they are bound to counts, however the DAGs were edited since."""
+
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.status import Asked
+from tradewind.control.dags.approval_askers import ASKERS_LIMIT, asking
+from tradewind.control.dags.call_pins import Pins, pins_of
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.pods.names import both_names
+from tradewind.kube.client import Client
+from tradewind.kube.errors import Forbidden, NotFound
+from tradewind.kube.labels import RUN_UID
+from tradewind.kube.pages import walk
+from tradewind.kube.resources import RUNS
+from tradewind.model.run import Edit
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.read import read
+from tradewind.plan.runs.decision import Start
+from tradewind.plan.runs.planner import Planner
+from tradewind.plan.runs.rework import rework
+
+BOUND_RUNS_PAGE = 100
+
+
+async def reworked(client: Client, run: Run, planner: Planner) -> Asked:
+    """What people asked for of a run, and what it comes to. Raises what the API raises."""
+    edits, unread = list[Edit](), list[Problem]()
+    for at, edit in enumerate(run.edits[run.edited :], run.edited):
+        try:
+            edits.append(read(Edit, edit, f"spec.edits[{at}]"))
+        except Invalid as error:  # It does nothing, and can't be taken back: it is not in the way of those after it.
+            unread += error.problems
+            edits.append(Edit.model_construct(action="Clear", tasks=[]))
+    within = await asking_now(client, run, planner)
+    changes, problems = rework(planner, edits, run.edited, run.retried, within)
+    return Asked(edits, changes, [*unread, *problems])
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    name: str
+    uid: str
+
+
+class _Spec(msgspec.Struct, frozen=True):
+    dag: str = ""
+
+
+class _Status(msgspec.Struct, frozen=True):
+    revision: str | None = None
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """A run that is an attempt of another one's task, as far as it matters here."""
+
+    metadata: _Meta
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
+
+
+_PART = msgspec.json.Decoder(_Part)
+
+
+async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[str]:
+    """Names of the DAGs run by tasks of a run that ask for approvals, as `asking` finds them, and those whose runs for this one do by the
+    revisions that they are bound to. Raises what the API raises."""
+    pins = pins_of(run)
+    found = {dag for dag in await asking(client, run.namespace, planner.definition) if dag not in pins}
+    others = {task.dag.name for task in planner.definition.tasks.values() if task.dag} - found
+    if not others:
+        return found
+    bound = _Bound(client, run.namespace)
+    for dag in others & pins.keys():
+        if await bound.pinned_asks(dag, pins, set()):
+            found.add(dag)
+    parts = await bound.parts(run.uid)
+    names = {part.metadata.name for part in parts}
+    for dag, usual, other in _begun(run, planner, others):
+        if names.isdisjoint((usual, other)):  # Anybody who may edit runs can take the labels off one.
+            parts += [part for name in (usual, other) if (part := await bound.named(name))]
+            if bound.left < 0:
+                found.add(dag)
+    for part in parts:
+        if part.spec.dag in others - found and await bound.asks(part):
+            found.add(part.spec.dag)
+    return found
+
+
+def _begun(run: Run, planner: Planner, dags: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """DAG, and the names that the run may have, of the last attempt of each task or item that runs one of these DAGs."""
+    for name, task in planner.definition.tasks.items():
+        if task.dag is None or task.dag.name not in dags:
+            continue
+        for unit in planner.members(name):
+            last = max(unit.next - 1, unit.live.number if unit.live else 0)
+            if last > 0:
+                yield (task.dag.name, *both_names(run.facts, Start(name, unit.index, last, "")))
+
+
+class _Bound:
+    """Reads runs and revisions: `left` more, then what is not known counts as though it asked."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client, self._namespace, self._revisions = client, namespace, Revisions(client)
+        self._known: dict[str, bool | None] = {}
+        """By revision, whether it asks; None where that depends on the runs of its own."""
+        self.left = ASKERS_LIMIT
+
+    async def parts(self, uid: str) -> list[_Part]:
+        """The runs that say they are a part of another one."""
+        return [
+            part
+            async for part in walk(
+                self._client, RUNS, self._namespace, _PART, BOUND_RUNS_PAGE, labelSelector=f"{RUN_UID}={uid}"
+            )
+        ]
+
+    async def named(self, name: str) -> _Part | None:
+        """The run of this name."""
+        self.left -= 1
+        if self.left < 0:
+            return None
+        try:
+            return _PART.decode(await self._client.get_raw(RUNS, self._namespace, name))
+        except NotFound:
+            return None
+
+    async def asks(self, part: _Part) -> bool:
+        """Whether a run asks for approvals, or one of its own does. One that has not begun is bound to nothing yet."""
+        if not part.status.revision:
+            return False
+        if part.status.revision not in self._known:
+            self._known[part.status.revision] = await self._revision_asks(part.status.revision)
+        known = self._known[part.status.revision]
+        if known is not None:
+            return known
+        self.left -= 1
+        if self.left < 0:
+            return True
+        for inner in await self.parts(part.metadata.uid):
+            if await self.asks(inner):
+                return True
+        return False
+
+    async def pinned_asks(self, dag: str, pins: Pins, seen: set[str]) -> bool:
+        """Whether a DAG asks for approvals as a run is pinned to it, or one that it calls does."""
+        if dag in seen:
+            return False
+        seen.add(dag)
+        self.left -= 1
+        if self.left < 0:
+            return True
+        try:
+            definition = await self._revisions.load(self._namespace, pins[dag])
+        except (NotFound, Forbidden, Invalid):
+            return True
+        tasks = definition.tasks.values()
+        if any(task.approval is not None for task in tasks):
+            return True
+        called = dict.fromkeys(task.dag.name for task in tasks if task.dag)
+        if not pins.keys() >= called.keys():
+            asked = await asking(self._client, self._namespace, definition)
+            if any(name in asked for name in called.keys() - pins.keys()):
+                return True
+        return any([await self.pinned_asks(name, pins, seen) for name in called if name in pins])
+
+    async def _revision_asks(self, name: str) -> bool | None:
+        self.left -= 1
+        if self.left < 0:
+            return True
+        try:
+            definition = await self._revisions.load(self._namespace, name)
+        except (NotFound, Forbidden, Invalid):
+            return True
+        tasks = definition.tasks.values()
+        if any(task.approval is not None for task in tasks):
+            return True
+        if not any(task.dag for task in tasks):
+            return False
+        return True if await asking(self._client, self._namespace, definition) else None

@@ -1,0 +1,179 @@
+"""Reconciling a DAG: is it valid, which revision is it, how many tasks has it, which was its last run."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dags.revisions import CAUSE, Revision, Revisions, change_cause
+from tradewind.control.dags.template_index import Templates
+from tradewind.control.dags.validation import sound
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.valid_condition import Validity
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.merge_patch import difference
+from tradewind.kube.resources import DAGS
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.templates.render import Rendering, render, uses_templates
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+COALESCE = 1.0
+"""Seconds between two writes of a DAG's status: a busy DAG's last run changes all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The youngest run seen."""
+
+    created: int
+    name: str
+    phase: str
+
+
+class DAGReconciler:
+    """Keeps the status of DAGs, and every valid spec of theirs as a revision. `rendered(namespace, name, spec)` is called with what became
+    of a valid one that uses templates."""
+
+    def __init__(
+        self,
+        client: Client,
+        events: EventRecorder,
+        revisions: Revisions,
+        templates: Templates,
+        rendered: Callable[[str, str, Any], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._events, self._revisions, self._clock = client, events, revisions, clock
+        self._templates, self._rendered = templates, rendered
+        self.queue: WorkQueue[Key] = WorkQueue("dag")
+        self._bodies: dict[Key, Object] = {}
+        self._last: dict[Key, LastRun] = {}
+        self._saved_at: dict[Key, float] = {}
+        self._checked: dict[Key, Any] = {}
+        """Generations of DAGs that were checked with the templates that there are. Only of those that use any."""
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if deleted:
+            self._bodies.pop(key, None)
+            self._saved_at.pop(key, None)
+            self._checked.pop(key, None)
+            self._templates.forget(("DAG", *key))
+            self.queue.forget(key)
+            return
+        self._bodies[key] = _needed(body)
+        if not self._bodies[key]["templates"]:
+            self._templates.forget(("DAG", *key))
+        self.queue.add(key)
+
+    def template_changed(self, key: Key) -> None:
+        """A template that the DAG uses was created, changed or deleted."""
+        self._checked.pop(key, None)
+        self.queue.add(key)
+
+    def run_seen(self, run: Run) -> None:
+        """A run was created or changed its phase."""
+        key = (run.namespace, run.dag)
+        known = self._last.get(key)
+        if known is None or (run.created, run.name) >= (known.created, known.name):
+            self._last[key] = LastRun(run.created, run.name, run.phase or "Queued")
+            if known != self._last[key]:
+                self.queue.add(key)
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("DAG %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Writes the DAG's status if it says something new."""
+        body = self._bodies.get(key)
+        if body is None:
+            return
+        now = asyncio.get_running_loop().time()
+        due = self._saved_at.get(key, float("-inf")) + COALESCE
+        if now < due and _checked(body):  # A new spec is recorded at once: the next may follow soon.
+            self.queue.add_at(key, due)
+            return
+        status = await self._status(key, body, self._last.get(key))
+        patch = difference(body.get("status") or {}, status)
+        if not patch:
+            return
+        self._saved_at[key] = now
+        try:
+            self._bodies[key] = _needed(await self._client.patch(DAGS, *key, {"status": patch}, "status"))
+        except NotFound:
+            self._bodies.pop(key, None)
+            return
+        if "conditions" in patch and status["phase"] == "Invalid":
+            meta = body["metadata"]
+            reason, message = status["conditions"][0]["reason"], status["conditions"][0]["message"]
+            self._events.post("DAG", *key, meta["uid"], reason, message, warning=True, key=str(meta.get("generation")))
+
+    async def _status(self, key: Key, body: Object, last: LastRun | None) -> dict[str, Any]:
+        generation = int(body["metadata"].get("generation") or 0)
+        before = body.get("status") or {}
+        status: dict[str, Any] = {}
+        if last:
+            status["lastRun"] = {"name": last.name, "phase": last.phase}
+        known = self._checked.get(key) == generation if body["templates"] else _checked(body)
+        if known:
+            return status
+        if body["templates"]:
+            self._checked[key] = generation
+        try:
+            tasks, found, revision = await self._check(key, body)
+        except ApiError:
+            self._checked.pop(key, None)
+            raise
+        status |= {"tasks": tasks, "revision": revision.number if revision else None}
+        return status | found.status(before, generation, self._clock())
+
+    async def _check(self, key: Key, body: Object) -> tuple[int, Validity, Revision | None]:
+        """How many tasks the DAG has, whether it is valid, and its revision then."""
+        spec = body["spec"] if "spec" in body else (await self._client.get(DAGS, *key)).get("spec") or {}
+        rendering = Rendering(spec)
+        if body["templates"]:
+            found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
+            rendering = found.result
+        try:
+            sound(rendering)
+        except Invalid as error:
+            return len(rendering.spec.get("tasks") or {}), Validity.of(error), None
+        except Exception as error:
+            log.error("DAG %s/%s", *key, exc_info=error)
+            return 0, Validity.unchecked(error), None
+        if body["templates"]:
+            self._rendered(*key, rendering.spec)
+        source = spec if body["templates"] else None
+        revision = await self._revisions.record(*key, rendering.spec, source=source, cause=change_cause(body))
+        return len(rendering.spec["tasks"]), Validity(True, "Valid", "runs can start"), revision
+
+
+def _needed(body: Object) -> Object:
+    """What is kept in memory of a DAG: there can be thousands. Its spec only until its status says what came of checking it."""
+    meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec") or {}
+    kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
+    kept["templates"] = uses_templates(spec)
+    if not _checked(kept):
+        kept["spec"] = spec
+    elif not kept["templates"]:
+        return kept
+    if cause := (meta.get("annotations") or {}).get(CAUSE):
+        kept["metadata"]["annotations"] = {CAUSE: cause}
+    return kept
+
+
+def _checked(body: Object) -> bool:
+    """Whether the status says what came of checking the spec."""
+    status = body.get("status") or {}
+    if status.get("observedGeneration") != int(body["metadata"].get("generation") or 0) or not status.get("conditions"):
+        return False
+    return status.get("phase") == "Invalid" or bool(status.get("revision"))

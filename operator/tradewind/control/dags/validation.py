@@ -1,0 +1,201 @@
+"""What is wrong with a document, told by one function to the operator, to the admission webhook and to `tradewind lint`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+
+from tradewind.control.pods.builder import build
+from tradewind.control.pods.rendering import Unrenderable
+from tradewind.model.approval import ApprovalSpec
+from tradewind.model.backfill import BackfillSpec
+from tradewind.model.base import Model
+from tradewind.model.crd import KINDS, manifest
+from tradewind.model.pool import ClusterPoolSpec, PoolSpec
+from tradewind.model.run import DAGRunSpec
+from tradewind.model.task import Task
+from tradewind.model.trigger import TriggerSpec
+from tradewind.model.value import Param
+from tradewind.plan import pacing
+from tradewind.plan.dags import constants, uninterpolated
+from tradewind.plan.dags.compile import examined, ready
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.validate import expressions as check_expressions
+from tradewind.plan.documents import budget
+from tradewind.plan.documents.problem import Invalid, Problem, at_most
+from tradewind.plan.documents.read import read
+from tradewind.plan.expressions.interpolation import Evaluate, leaves
+from tradewind.plan.expressions.typed_values import resolve
+from tradewind.plan.pods import container_values, fields
+from tradewind.plan.runs.decision import RunFacts, Start
+from tradewind.plan.schema_rules import broken
+from tradewind.plan.templates.render import Rendering, nowhere, render
+from tradewind.plan.triggers.backfill import review as review_backfill
+from tradewind.plan.triggers.backfill import source
+from tradewind.plan.triggers.trigger import REQUIRED, check
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What is wrong with a `spec`, and what it says: a Definition, a DAGRunSpec or a PoolSpec; None where it can't be read."""
+
+    problems: Sequence[Problem] = ()
+    content: Any = None
+
+
+def review(kind: str, spec: Any) -> Reviewed:
+    """Everything that is wrong with the `spec` of an object, as far as it can be told without a cluster."""
+    return REVIEWS[kind](spec)
+
+
+User = DAGRunSpec | TriggerSpec | BackfillSpec
+"""Who names a DAG, and gives it params."""
+
+
+def against(declared: Mapping[str, Param], user: User) -> list[Problem]:
+    """What is wrong with a run, a trigger or a backfill of a DAG that declares these params. Those of a backfill's trigger are not known
+    here."""
+    match user:
+        case TriggerSpec():
+            return check(user, declared)
+        case BackfillSpec() if user.trigger:
+            return [problem for problem in check(source(user, None), declared) if problem.what != REQUIRED]
+        case BackfillSpec():
+            return check(source(user, None), declared)
+        case _:
+            return resolve(declared, user.params)[1]
+
+
+def sound(rendering: Rendering) -> Definition:
+    """A DAG that is rendered from templates, or uses none. Raises Invalid with everything that is wrong with it, as far as that can be
+    told without an API server."""
+    ready(rendering)
+    with budget.document():
+        seen = examined(rendering)
+        more = more_problems(seen.definition, rendering, seen.problems) if seen.definition else ()
+    problems = [*seen.problems, *more]
+    if problems or seen.definition is None:
+        raise Invalid(problems)
+    return seen.definition
+
+
+def more_problems(definition: Definition, rendering: Rendering, known: Sequence[Problem]) -> list[Problem]:
+    """What could only fail in a run, at other places than what is known to be wrong."""
+    places = {problem.path for problem in known}
+    found = map(rendering.told, doomed(definition))
+    return [problem for problem in found if problem.path not in places]
+
+
+def check_pods(definition: Definition, rendering: Rendering) -> None:
+    """Raises Invalid for what could only fail in a run."""
+    if problems := more_problems(definition, rendering, ()):
+        raise Invalid(problems)
+
+
+def doomed(definition: Definition) -> list[Problem]:
+    """What would fail whenever it is run: values that no pod has, podTemplates that make no pod, constants that can't be computed."""
+    values = (
+        problem
+        for name, task in pacing.each(definition.tasks.items())
+        for problem in container_values.problems(f"spec.tasks.{name}", task)
+    )
+    scripts = uninterpolated.scripts(definition.tasks)
+    found = [*at_most(values, "spec.tasks"), *at_most(scripts, "spec.tasks")]
+    if constants.suspect(definition):
+        found += at_most(check_expressions(definition, constants.check), "spec.tasks")
+    return [*found, *pod_problems(definition)]
+
+
+def review_dag(rendering: Rendering) -> Reviewed:
+    """The same for one who wants to go on."""
+    try:
+        return Reviewed(content=sound(rendering))
+    except Invalid as error:
+        return Reviewed(error.problems)
+
+
+def _reads(model: type[Model], more: Callable[[Any], Sequence[Problem]] = lambda _: ()) -> Callable[[Any], Reviewed]:
+    """Reviews by the model, by the rules that the CRD has beside it and, where those hold, by `more`."""
+
+    def reads(spec: Any) -> Reviewed:
+        try:
+            content = read(model, spec)
+        except Invalid as error:
+            return Reviewed(error.problems)
+        rules = [
+            Problem(item.path, item.message) for item in broken(_schema(model), spec, None, "spec") if not item.failed
+        ]
+        return Reviewed(rules) if rules else Reviewed(more(content), content)
+
+    return reads
+
+
+@cache
+def _schema(model: type[Model]) -> Any:
+    """What the CRD says of a spec."""
+    kind = next(kind for kind in KINDS if kind.model_fields["spec"].annotation is model)
+    return manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+
+def _trigger(spec: TriggerSpec) -> list[Problem]:
+    """Whatever its DAG declares."""
+    return check(spec, None)
+
+
+REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
+    "DAG": lambda spec: review_dag(render(spec, nowhere)),
+    "DAGRun": _reads(DAGRunSpec),
+    "Pool": _reads(PoolSpec),
+    "ClusterPool": _reads(ClusterPoolSpec),
+    "Approval": _reads(ApprovalSpec),
+    "Trigger": _reads(TriggerSpec, _trigger),
+    "Backfill": _reads(BackfillSpec, review_backfill),
+}
+"""Kind -> who reviews its `spec`."""
+
+
+def templated(definition: Definition) -> dict[str, Task]:
+    """The tasks with a podTemplate, without what the template has nothing to do with, so that a pod can be built before there is a run."""
+    return {
+        name: task.model_copy(
+            update={
+                "env": {}, "args": [], "command": [], "http": None,
+                "image": task.image if task.image and "$[[" not in task.image else "image",
+            }
+        )
+        for name, task in pacing.each(definition.tasks.items())
+        if task.pod_template is not None
+    }  # fmt: skip
+
+
+def bare_pod(name: str, namespace: str, bare: Task, evaluate: Evaluate) -> bytes:
+    """The pod of such a task; equal templates make equal pods. Raises Unrenderable where `evaluate` raises ExpressionError."""
+    facts, start = RunFacts("run", namespace, "uid", "dag"), Start("task", None, 1, "")
+    return build(name, start, bare, facts, evaluate, "image")
+
+
+def pod_problems(definition: Definition) -> list[Problem]:
+    """Tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
+    return [*at_most(_pod_problems(definition), "spec.tasks")]
+
+
+def _pod_problems(definition: Definition) -> Iterator[Problem]:
+    known: dict[bytes, list[str]] = {}
+    """Pod -> its fields that no pod has. Most tasks have the template of spec.defaults."""
+    for name, task in pacing.each(templated(definition).items()):
+        path = f"spec.tasks.{name}.podTemplate"
+        try:
+            pod = bare_pod("pod", "default", task, lambda _: "")
+        except Unrenderable as error:
+            if not leaves(task.pod_template, ""):  # What an expression gives instead is seen when it is evaluated.
+                where, _, words = str(error).partition(": ")
+                yield Problem(path + where.partition(".podTemplate")[2], words)
+            continue
+        if pod not in known:
+            known[pod] = [f".{path}" for path in fields.unknown_fields(orjson.loads(pod))]
+        for field in known[pod]:
+            guess = fields.meant(field)
+            instead = f"did you mean {guess}?" if guess else "see `kubectl explain pod.spec`"
+            yield Problem(f"{path}{field}", "a pod has no such field", instead)

@@ -1,0 +1,1 @@
+"""Requests that leave the cluster's own network of trust: policy, client, names, headers."""

@@ -1,0 +1,139 @@
+"""Processes for work whose size somebody else decides: the event loop goes on beside it, and what takes too long is ended."""
+
+import asyncio
+import contextlib
+import importlib
+import os
+import pickle
+import resource
+import signal
+import struct
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, BinaryIO, TypeVar
+
+from tradewind.control.evaluation.places import Places
+
+T = TypeVar("T")
+MEMORY = 256 * 2**20
+"""Bytes of address space of each process, so that one that needs more fails, and not the container."""
+CALLS_WAITING_LIMIT = 64
+"""Calls of one key that wait or are under way; more raise Busy."""
+SECONDS = 2.0
+"""Of computing that a call may take, and as many again for each MiB of its arguments: what is large may be long, what is small may not."""
+_SIZE = struct.Struct(">Q")
+_HEAD = struct.Struct(">Qd")
+"""The size of a call, and the seconds that it may take."""
+
+
+class WorkerDied(Exception):
+    """A process ended before it had answered: by a signal, or for want of memory."""
+
+
+class TooMuch(Exception):
+    """A call takes more computing than it may; the message says how much that is."""
+
+
+class Workers:
+    """Does calls in `count` processes, by turns between keys, of which one has all but one at most. A call that is cancelled, or computes
+    for too long, ends the process that does it, and another takes its place. `seconds` stands for SECONDS; the
+    module `preload` is imported when a process starts, so that its first call need not wait for it."""
+
+    def __init__(self, count: int, seconds: float = SECONDS, preload: str = "") -> None:
+        self._count, self._places, self._seconds, self._preload = (
+            count,
+            Places(count, CALLS_WAITING_LIMIT),
+            seconds,
+            preload,
+        )
+        self._idle: deque[Process] = deque()
+
+    async def call(self, key: str, function: Callable[..., T], *arguments: Any) -> T:
+        """What a function of a module gives for the arguments, all of which pickle. Raises what it raises, Busy, TooMuch and WorkerDied."""
+        asked = pickle.dumps((function, arguments))
+        seconds = self._seconds * (1 + len(asked) / 2**20)
+        async with self._places.one(key):
+            process = self._idle.popleft() if self._idle else await self._started()
+            try:
+                done, result = await _asked(process, asked, seconds)
+            except BaseException:
+                await _kill(process)
+                with contextlib.suppress(OSError):  # Else the next call tries, and says so.
+                    self._idle.append(await self._started())
+                raise
+            self._idle.append(process)
+        if done:
+            answer: T = result
+            return answer
+        raise result
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["Workers"]:
+        """Starts the processes, and ends them at the end."""
+        self._idle += await asyncio.gather(*(self._started() for _ in range(self._count)))
+        try:
+            yield self
+        finally:
+            await asyncio.gather(*map(_kill, self._idle))
+
+    async def _started(self) -> Process:
+        program = (sys.executable, "-m", __name__, self._preload)
+        return await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
+
+
+async def _asked(process: Process, asked: bytes, seconds: float) -> tuple[bool, Any]:
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
+    try:
+        process.stdin.writelines((_HEAD.pack(len(asked), seconds), asked))
+        await process.stdin.drain()
+        (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
+        answered: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - our own process
+        return answered
+    except (asyncio.IncompleteReadError, ConnectionError) as error:
+        if (code := await process.wait()) == -signal.SIGPROF:
+            raise TooMuch(f"more than {seconds:.1f} s of computing") from None
+        raise WorkerDied(f"a process that was at work has died: exit code {code}") from error
+
+
+async def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
+    """Answers calls until there are no more. The kernel ends the process when one computes for longer than it may."""
+    while len(head := asked.read(_HEAD.size)) == _HEAD.size:
+        size, seconds = _HEAD.unpack(head)
+        raw = asked.read(size)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            function, arguments = pickle.loads(raw)  # noqa: S301 - from the process that started this one
+            answer = pickle.dumps((True, function(*arguments)))
+        except MemoryError:
+            return  # Part of it may be what calls before this one left behind, so the next one gets a process that is new.
+        except Exception as error:
+            answer = pickle.dumps((False, _portable(error)))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        answers.write(_SIZE.pack(len(answer)) + answer)
+        answers.flush()
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or its words where it can't be sent as it is."""
+    try:
+        same = str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+    except Exception:
+        same = False
+    return error if same else RuntimeError(f"{type(error).__name__}: {error}"[:1_000])
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    _answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # What anything prints goes to the log.
+    if sys.argv[1]:
+        importlib.import_module(sys.argv[1])
+    _serve(sys.stdin.buffer, _answers)

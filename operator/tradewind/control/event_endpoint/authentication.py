@@ -1,0 +1,187 @@
+"""Who may post events: a token of the cluster, a signature, or a token that is known."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind import GROUP
+from tradewind.control.shared.access_review import may
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, NotFound, Unavailable
+from tradewind.kube.resources import SECRETS, TOKEN_REVIEWS
+from tradewind.model.duration import seconds
+from tradewind.model.event import Authentication, KubernetesSenders, SecretKey, SignedEvents
+from tradewind.plan.capacity.token_bucket import Bucket
+from tradewind.plan.triggers.event import ENOUGH, TIMESTAMP, covered, is_signed, same
+
+log = logging.getLogger(__name__)
+ANSWER_SECONDS = 10.0
+"""Seconds for which an answer of the API server about a token, a right or a Secret holds."""
+CACHED_ANSWERS = 4_096
+"""Such answers in memory."""
+ASKED = (50.0, 200.0)
+"""About how many tokens a second the API server is asked, and how many at once after a pause: guesses must not keep it busy."""
+UNKNOWN = Authentication(kubernetes=KubernetesSenders())
+"""How a trigger that is not there is asked for: who may post to it is told so, and others learn nothing."""
+
+
+class SenderRejected(Exception):
+    """A request that makes no run. `reason` is one word, for metrics; `after` is when to try again, in seconds."""
+
+    def __init__(self, status: int, reason: str, words: str, after: float | None = None) -> None:
+        self.status, self.reason, self.words, self.after = status, reason, words, after
+        super().__init__(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent an event. `name` is the cluster's, empty where only a secret is known."""
+
+    name: str = ""
+    signed: str = ""
+    """What stands for all that a signature covers."""
+
+
+class Senders:
+    """Admits senders, by asking the API server. With `kubernetes` false no tokens of the cluster are taken."""
+
+    def __init__(self, client: Client, kubernetes: bool, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._kubernetes, self._clock = client, kubernetes, clock
+        self._answers: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
+        self._bucket = Bucket(*ASKED)
+
+    async def admit(
+        self, namespace: str, trigger: str, how: Authentication, headers: Mapping[str, str], data: bytes
+    ) -> Sender:
+        """Who sends this. `headers` have lower-case names. Raises Refused."""
+        try:
+            if how.hmac:
+                return await self._signed(namespace, how.hmac, headers, data)
+            if how.token:
+                if same(_bearer(headers), await self._secret(namespace, how.token.secret_ref)):
+                    return Sender()
+                raise self._unknown()
+            return await self._of_cluster(namespace, trigger, how.kubernetes or KubernetesSenders(), headers)
+        except ApiError as error:
+            log.warning("asking who sends an event to %s/%s: %s", namespace, trigger, error)
+            after = (error.retry_after if isinstance(error, Unavailable) else None) or 1.0
+            words = "who sends this can't be told now, nothing was taken: send it again a little later"
+            raise SenderRejected(503, "unavailable", words, after) from None
+
+    def _unknown(self) -> SenderRejected:
+        ways = ["the headers with a timestamp and a signature", "`Authorization: Bearer TOKEN`"]
+        if self._kubernetes:
+            ways[1] += (
+                ", of the trigger's Secret or of the cluster (`kubectl create token NAME --audience tradewind-events`)"
+            )
+        words = "there is no such trigger, or it does not take these credentials; as its spec.event.authentication says, send "
+        return SenderRejected(401, "unauthenticated", words + " or ".join(ways))
+
+    async def _signed(self, namespace: str, how: SignedEvents, headers: Mapping[str, str], data: bytes) -> Sender:
+        if not is_signed(how, await self._secret(namespace, how.secret_ref), headers, data):
+            raise self._unknown()
+        if how.covers == "TimestampAndBody":
+            # Only who knows the secret gets here: words may be plain.
+            told, window = headers.get(TIMESTAMP, ""), seconds(how.window)
+            if not told.isdecimal() or len(told) > 12:
+                words = "the header Tradewind-Timestamp has to give the seconds since 1970, as in $(date +%s)"
+                raise SenderRejected(401, "unauthenticated", words)
+            if abs(away := self._clock() - int(told)) > window:
+                side = "old" if away > 0 else "in the future"
+                words = f"the signature is right, but its time is {abs(away):.0f} s {side}; at most {how.window} are allowed"
+                raise SenderRejected(
+                    401, "replayed", f"{words}: sign it again with the present time (is the clock right?)"
+                )
+        return Sender(signed=hashlib.sha256(covered(how, headers, data)).hexdigest())
+
+    async def _of_cluster(
+        self, namespace: str, trigger: str, how: KubernetesSenders, headers: Mapping[str, str]
+    ) -> Sender:
+        token = _bearer(headers)
+        if not token or not self._kubernetes:
+            raise self._unknown()
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+        user = await self._kept(("token", digest, how.audience), lambda: self._user(token, how.audience))
+        if user is None:
+            raise self._unknown()
+        name = str(user.get("username") or "")
+        asked = ("right", str(user), namespace, trigger)
+        if not await self._kept(asked, lambda: self._may(user, namespace, trigger)):
+            words = f"{name!r} must not post events to {namespace}/{trigger}: grant it `create` on the resource `triggers/events`"
+            raise SenderRejected(403, "forbidden", f"{words} of the group {GROUP} in that namespace")
+        return Sender(name)
+
+    async def _user(self, token: str, audience: str) -> dict[str, Any] | None:
+        spec = {"token": token, **({"audiences": [audience]} if audience else {})}
+        body = {"apiVersion": TOKEN_REVIEWS.api_version, "kind": TOKEN_REVIEWS.kind, "spec": spec}
+        status = orjson.loads(await self._client.create(TOKEN_REVIEWS, "", body)).get("status") or {}
+        if status.get("authenticated") is not True:
+            return None
+        if audience and audience not in (status.get("audiences") or []):
+            return None  # A server that knows no audiences would take a token that was made for another purpose.
+        user: dict[str, Any] = status.get("user") or {}
+        return user
+
+    async def _may(self, user: Mapping[str, Any], namespace: str, trigger: str) -> bool:
+        attributes = {
+            "namespace": namespace,
+            "verb": "create",
+            "group": GROUP,
+            "resource": "triggers",
+            "subresource": "events",
+            "name": trigger,
+        }
+        return await may(self._client, user, **attributes)
+
+    async def _secret(self, namespace: str, ref: SecretKey) -> bytes:
+        async def read() -> bytes:
+            try:
+                found = (await self._client.get(SECRETS, namespace, ref.name)).get("data") or {}
+                value = base64.b64decode(found.get(ref.key) or "").rstrip()
+            except (NotFound, binascii.Error):
+                value = b""
+            if len(value) < ENOUGH:
+                log.warning("Secret %s/%s has no key %s with %d bytes or more", namespace, ref.name, ref.key, ENOUGH)
+            return value
+
+        secret: bytes = await self._kept(("secret", namespace, ref.name, ref.key), read)
+        if len(secret) < ENOUGH:
+            raise self._unknown()
+        return secret
+
+    async def _kept(self, question: tuple[str, ...], ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The answer to a question, asked again when it is old, and once for all who want to know it."""
+        now = time.monotonic()
+        known = self._answers.get(question)
+        if known is None or now >= known[0] + ANSWER_SECONDS:
+            if question[0] == "token" and (
+                wait := self._bucket.take(now)
+            ):  # All others are about what is known to be there.
+                raise SenderRejected(
+                    429, "limited", "too many tokens that are not known yet: send it again later", wait
+                )
+            known = self._answers[question] = (now, asyncio.ensure_future(ask()))
+            known[1].add_done_callback(lambda answer: self._answered(question, answer))
+            self._answers.move_to_end(question)
+            while len(self._answers) > CACHED_ANSWERS:
+                self._answers.popitem(last=False)
+        return await asyncio.shield(known[1])
+
+    def _answered(self, question: tuple[str, ...], answer: "asyncio.Future[Any]") -> None:
+        """No answer is none to keep."""
+        if (answer.cancelled() or answer.exception()) and self._answers.get(question, (0, None))[1] is answer:
+            del self._answers[question]
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,83 @@
+"""The triggers that take events, as the endpoint knows them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
+from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.kube.client import Client, Object
+from tradewind.kube.object_informer import ObjectInformer
+from tradewind.kube.resources import DAGS, TRIGGERS
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.capacity.token_bucket import Bucket
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.read import read
+from tradewind.plan.triggers.trigger import check
+
+log = logging.getLogger(__name__)
+PAUSE = 10
+"""Seconds of a pause that may be made up for at once: the size of a trigger's bucket, by its rate."""
+
+
+@dataclass(slots=True)
+class Taker:
+    """A trigger that takes events."""
+
+    known: TriggerSnapshot
+    bucket: Bucket
+    facts: DAGFacts | None = None
+    problems: list[Problem] | None = None
+    """What was wrong with it, given these facts."""
+
+
+class EventTriggers:
+    """Follows triggers and DAGs."""
+
+    def __init__(self, client: Client, namespaces: Sequence[str | None]) -> None:
+        self._takers: dict[tuple[str, str], Taker] = {}
+        self._dags = DAGIndex(client, lambda *_: None)
+        self.informers = (
+            ObjectInformer(client, namespaces, DAGS, self._dags.seen),
+            ObjectInformer(client, namespaces, TRIGGERS, self._seen),
+        )
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything that there was at the start is known."""
+        return all(informer.synced.is_set() for informer in self.informers)
+
+    def find(self, namespace: str, name: str) -> Taker | None:
+        """A trigger that takes events; None where there is none."""
+        return self._takers.get((namespace, name))
+
+    async def dag(self, taker: Taker) -> DAGFacts | None:
+        """What is known of its DAG, None where there is none; with that, what is wrong with the trigger. Raises ApiError."""
+        facts = await self._dags.of(taker.known.namespace, taker.known.spec.dag)
+        if facts and (taker.problems is None or taker.facts is not facts):
+            taker.facts, taker.problems = facts, check(taker.known.spec, facts.params)
+        return facts
+
+    def _seen(self, body: Object, deleted: bool) -> None:
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        before = self._takers.get(key)
+        generation = int(meta.get("generation") or 0)
+        if deleted or not (body.get("spec") or {}).get("event"):
+            self._takers.pop(key, None)
+            return
+        if before and (before.known.uid, before.known.generation) == (meta["uid"], generation):
+            return
+        try:
+            spec = read(TriggerSpec, body["spec"])
+        except Invalid as error:
+            log.warning("trigger %s/%s can't be read: %s", *key, error)
+            self._takers.pop(key, None)  # How would its senders be told from others?
+            return
+        if not spec.event:
+            return
+        created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
+        rate = spec.event.max_per_second
+        bucket = before.bucket if before and before.bucket.rate == rate else Bucket(rate, rate * PAUSE)
+        self._takers[key] = Taker(TriggerSnapshot(*key, meta["uid"], generation, created, spec, {}), bucket)

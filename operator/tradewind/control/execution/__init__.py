@@ -1,0 +1,1 @@
+"""The reconciler of runs and what it does: pods started, removed, reported."""

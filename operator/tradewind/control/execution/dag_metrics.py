@@ -1,0 +1,151 @@
+"""Metrics of single DAGs: how their runs end, how long those take, when one last succeeded. Only so many DAGs have series of their own,
+since tenants make DAGs; the runs of the others are counted together."""
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind import metrics
+from tradewind.control.dagrun.run import Run
+from tradewind.kube.client import Object
+from tradewind.model import duration
+from tradewind.model.run import FINAL_PHASES
+
+Key = tuple[str, str]
+"""Namespace and name of a DAG."""
+OTHERS: Key = ("_other", "_other")
+"""Stands for all DAGs without series of their own; no name of an object begins with `_`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many DAGs have series of their own: in all, and of each namespace, so that no tenant takes the places of others."""
+
+    total: int = 200
+    of_namespace: int = 50
+
+
+class DAGMetrics:
+    """Follows DAGs and their runs. Gauges are derived from the runs that there are, so they are right again after a restart."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limits = limits
+        self._dags: dict[Key, float] = {}
+        """When each DAG was created, in epoch seconds."""
+        self._within: dict[Key, float] = {}
+        """Seconds within which a success is expected, of DAGs that say so and are not suspended."""
+        self._ended: dict[Key, dict[str, float]] = {}
+        """When the last run ended, by phase."""
+        self._named: set[Key] = set()
+        self._in_namespace: Counter[str] = Counter()
+        self._live: set[str] = set()
+        """Uids of runs that were seen under way: their ends are counted."""
+
+    def dag_seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        meta, spec = body["metadata"], body.get("spec") or {}
+        key = (meta["namespace"], meta["name"])
+        if deleted:
+            self._drop(key)
+            return
+        self._dags[key] = duration.instant(meta["creationTimestamp"])
+        self._name(key)
+        if not spec.get("template"):  # Of others it is known when their templates have been looked at.
+            self.spec_seen(*key, spec)
+
+    def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
+        """What a DAG says, its templates included."""
+        key = (namespace, name)
+        self._within.pop(key, None)
+        with contextlib.suppress(ValueError, TypeError):  # The DAG's own condition says what is wrong.
+            if not spec.get("suspend") and (within := spec.get("expectSuccessWithin")):
+                self._within[key] = duration.seconds(within)
+        self._tell(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed its phase or is gone."""
+        key = (run.namespace, run.dag)
+        if deleted:
+            self._live.discard(run.uid)
+            if key not in self._dags:
+                self._ended.pop(key, None)
+        elif not run.final:
+            self._live.add(run.uid)
+        else:
+            self._name(key)
+            self._end(key, run)
+
+    def clear(self) -> None:
+        """Others tell of these DAGs from here on."""
+        for key in (*self._named, OTHERS):
+            _remove(key)
+        metrics.dags_unlabelled.set(0)
+
+    def _end(self, key: Key, run: Run) -> None:
+        began, ended = _moment(run.status.get("startedAt")), _moment(run.status.get("finishedAt"))
+        if run.uid in self._live:
+            self._live.discard(run.uid)
+            labels = key if key in self._named else OTHERS
+            metrics.dag_runs.labels(*labels, run.phase).inc()
+            if run.phase == "Succeeded" and began and ended:
+                metrics.dag_run_duration.labels(*labels).observe(max(0.0, ended - began))
+        known = self._ended.setdefault(key, {})
+        known[run.phase] = max(ended, known.get(run.phase, 0.0))
+        self._tell(key)
+
+    def _tell(self, key: Key) -> None:
+        """Sets the gauges of a DAG."""
+        if key not in self._named:
+            return
+        ended = self._ended.get(key, {})
+        for phase, gauge in (("Succeeded", metrics.dag_last_success), ("Failed", metrics.dag_last_failure)):
+            if at := ended.get(phase):
+                gauge.labels(*key).set(at)
+        if within := self._within.get(key):
+            metrics.dag_success_due.labels(*key).set(max(self._dags[key], ended.get("Succeeded", 0.0)) + within)
+        else:
+            with contextlib.suppress(KeyError):
+                metrics.dag_success_due.remove(*key)
+
+    def _name(self, key: Key) -> None:
+        """Gives a DAG series of its own, if there is a place: when it is seen, or one of its runs ends."""
+        full = len(self._named) >= self._limits.total or self._in_namespace[key[0]] >= self._limits.of_namespace
+        if key in self._dags and key not in self._named and not full:
+            self._named.add(key)
+            self._in_namespace[key[0]] += 1
+            for phase in FINAL_PHASES:
+                metrics.dag_runs.labels(*key, phase)  # From zero on: a rate sees the first one too.
+            self._tell(key)
+        metrics.dags_unlabelled.set(len(self._dags) - len(self._named))
+
+    def _drop(self, key: Key) -> None:
+        for known in (self._dags, self._within, self._ended):
+            known.pop(key, None)
+        if key in self._named:
+            self._named.discard(key)
+            self._in_namespace[key[0]] -= 1
+            _remove(key)
+        metrics.dags_unlabelled.set(len(self._dags) - len(self._named))
+
+
+def _remove(key: Key) -> None:
+    for metric in (
+        metrics.dag_run_duration,
+        metrics.dag_last_success,
+        metrics.dag_last_failure,
+        metrics.dag_success_due,
+    ):
+        with contextlib.suppress(KeyError):
+            metric.remove(*key)
+    for phase in FINAL_PHASES:
+        with contextlib.suppress(KeyError):
+            metrics.dag_runs.remove(*key, phase)
+
+
+def _moment(text: Any) -> float:
+    """Epoch seconds; 0 for what is no point in time."""
+    try:
+        return duration.instant(text) if text else 0.0
+    except (ValueError, TypeError):
+        return 0.0

@@ -1,0 +1,68 @@
+"""Deleting pods: of attempts that are to stop, of sidecars that linger, and after a run what its DAG does not keep."""
+
+import contextlib
+from typing import Any
+
+from tradewind.control.dagrun.state import View, belongs
+from tradewind.control.dags.revisions import Revisions
+from tradewind.kube.client import Client
+from tradewind.kube.errors import Conflict, NotFound
+from tradewind.kube.fair_queue import Lane
+from tradewind.kube.pod import Pod
+from tradewind.kube.pod_informer import PodInformer
+from tradewind.kube.resources import PODS
+from tradewind.kube.writes import flow
+from tradewind.model.duration import seconds
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.outcomes.attempt import parse_key
+from tradewind.plan.runs.decision import Plan, Stop
+
+
+class PodRemover:
+    """Deletes pods of runs."""
+
+    def __init__(self, client: Client, revisions: Revisions, pods: PodInformer) -> None:
+        self._client, self._revisions, self._pods = client, revisions, pods
+
+    async def stop(self, view: View, decided: Plan) -> None:
+        """Ends the attempts that are to stop, and what outlives its attempt."""
+        for stop in decided.stops:
+            if pod := view.pods.get((stop.task, stop.number)):
+                view.stopped[pod.metadata.uid] = stop
+                await self._delete(pod, grace=_grace(view, stop))
+        for pod in view.lingering.values():
+            await self._delete(pod)
+
+    async def stop_all(self, view: View) -> None:
+        """Ends everything that a run has under way."""
+        for pod in list(self._pods.of(view.run.uid).values()):
+            if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, view.run):
+                await self._delete(pod)
+
+    async def clean(self, view: View) -> None:
+        """Ends what is left of a run that has ended, and deletes the pods that its DAG does not keep."""
+        run = view.run
+        await self.stop_all(view)
+        try:
+            retention = (await self._revisions.load(run.namespace, run.status.get("revision", ""))).spec.pod_retention
+        except (NotFound, Invalid):
+            retention = "Always"
+        for pod in list(self._pods.of(run.uid).values()):
+            unwanted = retention == "Never" or (retention == "OnFailure" and pod.status.phase == "Succeeded")
+            if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or pod.lingers()):
+                await self._delete(pod, Lane.NORMAL)
+
+    async def _delete(self, pod: Pod, lane: Lane = Lane.URGENT, grace: int | None = None) -> None:
+        meta = pod.metadata
+        options: dict[str, Any] = {} if grace is None else {"gracePeriodSeconds": grace}
+        with flow(meta.namespace, meta.run_uid, lane), contextlib.suppress(NotFound, Conflict):
+            await self._client.delete(PODS, meta.namespace, meta.name, uid=meta.uid, **options)
+
+
+def _grace(view: View, stop: Stop) -> int | None:
+    """How long a pod may take to end, where that differs from what is in its spec: artifacts may take long to be stored, but those of
+    an attempt that is stopped are not needed."""
+    task = view.planner.definition.tasks[parse_key(stop.task)[0]] if view.planner else None
+    if task is None or not task.artifacts or not task.artifacts.outputs:
+        return None
+    return max(1, round(seconds(task.grace_period))) if task.grace_period else 30

@@ -1,0 +1,101 @@
+"""Telling of a run: Kubernetes Events, and metrics of what has ended."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tradewind import metrics
+from tradewind.control.dagrun import status
+from tradewind.control.dagrun.run import Run
+from tradewind.control.pods.observation import Ended
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.model import duration
+from tradewind.model.run import FINAL_PHASES, Edit
+from tradewind.plan.documents.problem import Problem, summary
+from tradewind.plan.outcomes.attempt import SOFT, STOPPED
+from tradewind.plan.runs.decision import GATED, RunFacts
+
+
+class RunReporter:
+    """Posts Events about runs."""
+
+    def __init__(self, events: EventRecorder) -> None:
+        self._events = events
+
+    def phase(self, run: Run, before: str) -> None:
+        """A run has come into another phase than the one `before`, which is empty for a run that is new."""
+        if run.phase == "Running" and before:  # That a new run has begun is what everybody expects; its status says so.
+            self._event(run, "RunStarted", f"started with revision {run.status.get('revision')}", key=str(run.rounds))
+        elif run.phase == "Queued":
+            self._event(run, "RunQueued", str(run.status.get("message")), warning=True)
+        if run.phase in FINAL_PHASES:
+            words = str(run.status.get("message"))
+            self._event(run, f"Run{run.phase}", words, warning=run.phase == "Failed", key=str(run.rounds))
+            began, over = run.status.get("startedAt"), run.status.get("finishedAt")
+            if began and over:
+                metrics.run_duration.labels(run.phase).observe(duration.between(began, over))
+
+    def attempt(self, run: Run, end: Ended) -> None:
+        """An attempt has ended."""
+        attempt = end.attempt
+        metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
+        if attempt.reason and attempt.reason != SOFT and attempt.reason not in STOPPED:
+            words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
+            self._event(run, "TaskFailed", words, warning=True, key=f"{attempt.task}/{attempt.number}")
+
+    def refused(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Tasks have failed without an attempt."""
+        for item in failures:
+            words = f"{item['task']}: {item['reason']}: {item['message']}"
+            self._event(run, "TaskFailed", words, warning=True, key=f"{item['task']}/0")
+
+    def unproduced(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Updates of assets can't be told, and it was not said while the run was as it is given."""
+        before = {(item["task"], item.get("message")) for item in run.status.get("failures") or []}
+        for item in failures:
+            if item["reason"] == status.ASSET_ERROR and (said := (item["task"], item["message"])) not in before:
+                words = f"{item['task'] or 'the run'}: {item['message']}"
+                self._event(run, status.ASSET_ERROR, words, warning=True, key="/".join(said))
+
+    def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
+        """Tasks wait for something that a person may have to mend, and did not while the run was as it is given."""
+        before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}
+        for item in items:
+            if (item["task"], item["reason"]) not in before and item["reason"] not in (
+                "BackOff",
+                "Parallelism",
+                "PoolFull",
+                GATED,
+                "Wait",
+                "Sensor",
+                "Suspended",
+            ):
+                key = f"{item['task']}/{item['reason']}"
+                self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
+
+    def reworked(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
+        """People have changed the run."""
+        for at, edit in enumerate(edits, run.edited):
+            who, why = f" by {edit.by}" if edit.by else "", f": {edit.reason}" if edit.reason else ""
+            words = f"{edit.action} {', '.join(edit.tasks[:10])}{who}{why}"
+            self._event(run, "RunEdited", words, key=f"edit/{at}")
+        if problems:
+            self._event(run, "EditRefused", summary(problems), warning=True, key=f"refused/{run.edited}")
+
+    def dag_deleted(self, run: Run) -> None:
+        """The DAG of a run that goes on was deleted."""
+        words = f"DAG {run.dag} was deleted; this run goes on with revision {run.status.get('revision')}"
+        self._event(run, "DAGDeleted", words, warning=True)
+
+    def not_own(self, caller: RunFacts, name: str, why: str) -> None:
+        """A run says that it is a task of another one, and is not."""
+        words = f"run {name} says that it is a task of this run, but {why}: another run is made"
+        self._events.post(
+            "DAGRun", caller.namespace, caller.name, caller.uid, "RunNotOwn", words, warning=True, key=name
+        )
+
+    def unreadable(self, run: Run, error: ValueError) -> None:
+        """The status of a run is not ours."""
+        self._event(run, "StatusUnreadable", f"{error}; the run is left alone", warning=True)
+
+    def _event(self, run: Run, reason: str, message: str, *, warning: bool = False, key: str = "") -> None:
+        self._events.post("DAGRun", run.namespace, run.name, run.uid, reason, message, warning=warning, key=key)

@@ -1,0 +1,400 @@
+"""What an operator does while it leads: informers watch, reconcilers do the rest, and kopf looks after the process."""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+from tradewind import metrics
+from tradewind.control.backfills.reconciler import BackfillReconciler
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dags.reconciler import DAGReconciler
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.dags.template_index import Templates
+from tradewind.control.dags.template_reconciler import TemplateReconciler
+from tradewind.control.egress.policy import USUAL, EgressPolicy
+from tradewind.control.evaluation.host import Host, Refusing
+from tradewind.control.evaluation.workers import Evaluator
+from tradewind.control.execution.dag_metrics import DAGMetrics
+from tradewind.control.execution.reconciler import RunReconciler
+from tradewind.control.manager.gauges import count
+from tradewind.control.manager.kopf_import import kopf
+from tradewind.control.manager.memory import trimmer
+from tradewind.control.pods.launcher import PodLauncher
+from tradewind.control.pools.reconciler import PoolReconciler
+from tradewind.control.retention.revisions import RevisionHistory
+from tradewind.control.retention.runs import HistoryReconciler
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.isolation import isolate_errors
+from tradewind.control.shared.task_groups import tasks
+from tradewind.control.triggers.object_watches import ObjectWatches
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.run_facts import ConsumedFacts
+from tradewind.control.triggers.sources.asset_update import AssetSource
+from tradewind.control.triggers.sources.completed_run import CompletedRunSource
+from tradewind.control.triggers.sources.event import EventSource
+from tradewind.control.triggers.sources.object_change import ObjectSource
+from tradewind.control.triggers.sources.schedule import ScheduleSource
+from tradewind.control.triggers.sources.sensor import SensorSource
+from tradewind.kube.client import Client, Object
+from tradewind.kube.connection import Connection
+from tradewind.kube.object_informer import ObjectInformer
+from tradewind.kube.pod_informer import PodInformer
+from tradewind.kube.resources import (
+    APPROVALS,
+    BACKFILLS,
+    CLUSTER_POOLS,
+    DAGS,
+    NAMESPACES,
+    POOLS,
+    TEMPLATES,
+    TRIGGERS,
+    Resource,
+)
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.plan import pacing
+from tradewind.plan.capacity.shard_share import WHOLE, Owned
+
+log = logging.getLogger(__name__)
+K = TypeVar("K")
+WORKERS = 32
+"""Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
+TRIM = 6
+"""Memory is given back after so many counts."""
+TRIGGER_WORKERS = 32
+"""Triggers that fire at the same time: they do on the hour."""
+DAG_WORKERS = 4
+"""DAGs whose specs are recorded at the same time."""
+FIRST = (POOLS, CLUSTER_POOLS, TRIGGERS, BACKFILLS)
+"""What has to be known before anything is reconciled: what may start depends on pools, what may be deleted on the others."""
+KOPF_PATIENCE = 5.0
+"""Seconds that kopf has to end by itself."""
+
+
+Seen = Callable[[Object, bool], None]
+"""Takes an object, and whether it is there no more."""
+
+
+class Engine:
+    """Brings on what is `owned`, from a standing start: everything that it knows it has read from the API server."""
+
+    def __init__(
+        self,
+        client: Client,
+        namespaces: tuple[str, ...],
+        image: str,
+        identity: str,
+        owned: Owned = WHOLE,
+        light: EgressPolicy = USUAL,
+        clock: Callable[[], float] = time.time,
+        host: Host | None = None,
+        dag_metrics: DAGMetrics | None = None,
+    ) -> None:
+        """`clock` tells epoch seconds. `host` runs what tenants size, by default one of the engine's own."""
+        self._dag_metrics = dag_metrics or DAGMetrics()
+        self.host = host or Host(Evaluator())
+        self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
+        self.events = EventRecorder(client, clock)
+        revisions = Revisions(client)
+        self.templates = Templates(client, whole=not namespaces)
+        self.pools = PoolReconciler(client, clock)
+        self.history = HistoryReconciler(client, clock)
+        self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered, clock)
+        self.template_status = TemplateReconciler(client, self.templates, self.events, clock)
+        self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
+        self.triggers = TriggerReconciler(client, self.events, clock)
+        wait = self.triggers.pace.wait
+        self.facts = ConsumedFacts(client, self.triggers.followers)
+        self.runs = RunReconciler(
+            client,
+            revisions,
+            self.templates,
+            PodLauncher(client, image),
+            self.events,
+            self._phase_changed,
+            self._run_deleted,
+            self.pools.changed,
+            self.facts.seen,
+            lambda run: self.backfills.made(run),
+            self.host,
+            list(namespaces) or [None],
+            owned,
+            light,
+            clock,
+        )
+        self.pools.book = self.runs.book
+        self.triggers.sources["schedule"] = ScheduleSource(client, self.triggers.unfinished, self._made, clock)
+        self.posted = self.triggers.sources["event"] = EventSource()
+        self.triggers.sources["completed"] = CompletedRunSource(
+            client,
+            self.facts,
+            self.triggers.dags,
+            self._made,
+            lambda name: name in (namespaces or (name,)),
+            wait,
+            clock,
+        )
+        self.triggers.sources["assets"] = AssetSource(client, self.facts, self._made, wait, clock)
+        self.objects = ObjectWatches(client, self.triggers.wake)
+        self.triggers.sources["object"] = ObjectSource(client, self.objects, self._made, wait, clock)
+        self.triggers.sources["sensor"] = SensorSource(
+            client, self.runs.sensors, self.triggers.wake, self._made, wait, clock
+        )
+        self.backfills = BackfillReconciler(
+            client, self.events, self.triggers.dags, self.history.look, self._made, clock
+        )
+        self.history.held = self.backfills.holds
+        self.history.unfinished = self.runs.views.__contains__
+        self.definitions = {resource: self._informer(resource, seen) for resource, seen in self.heard.items()}
+        self.ready = asyncio.Event()
+
+    @property
+    def pods(self) -> PodInformer:
+        """The pods of all runs."""
+        return self.runs.pods
+
+    async def run(self, stop: asyncio.Event, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        """Works until `stop` is set, or until something fails (which it raises). `watching` is called when kopf has begun: it has put
+        its own handlers of signals in place. `interrupted` is called for a signal that came before that."""
+        work = [
+            self.pods.run(),
+            self.runs.informer.run(),
+            *(informer.run() for informer in self.definitions.values()),
+            self.events.run(),
+            self.runs.sensors.poller.run(),
+            self._census(),
+            self._work(watching, interrupted),
+        ]
+        with pacing.at(Refusing()):  # What no host runs has no time for long evaluations.
+            await self._together(work, stop)
+
+    async def _together(self, work: list[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+        async with tasks(work) as running:
+            try:
+                await asyncio.wait([*running, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self.ready.clear()
+                await self.runs.podless.close()
+                await self.host.close()
+                await self.objects.close()
+                metrics.runs.clear()  # Others count them from here on.
+                metrics.tasks.clear()
+                self._dag_metrics.clear()
+            for task in running:
+                if task.done() and not task.cancelled():
+                    task.result()
+
+    def _rendered(self, namespace: str, dag: str, spec: Any) -> None:
+        self.history.spec_seen(namespace, dag, spec)
+        self._dag_metrics.spec_seen(namespace, dag, spec)
+        self.revisions.spec_seen(namespace, dag, spec)
+        self.triggers.dags.spec_seen(namespace, dag, spec)
+        self.backfills.dag_seen(namespace, dag)
+
+    def _made(self, run: Run) -> None:
+        """A trigger or a backfill has made a run, and counts it as unfinished. From here on it is known, whatever the watch tells: that it
+        was deleted before the watch came to it, too."""
+        self.runs.seen(run, deleted=False)
+
+    def _phase_changed(self, run: Run) -> None:
+        self.runs.subdags.seen(run)
+        self.dags.run_seen(run)
+        self._dag_metrics.run_seen(run)
+        self.triggers.run_seen(run)
+        if self.posted.seen(run):
+            self.triggers.wake((run.namespace, run.maker))
+        self.backfills.run_seen(run)
+        self.facts.seen(run)
+        self.revisions.run_seen(run)
+        self.triggers.when_settled(run, self.history.run_seen)
+
+    def _run_deleted(self, run: Run) -> None:
+        self.runs.subdags.seen(run, deleted=True)
+        self._dag_metrics.run_seen(run, deleted=True)
+        self.triggers.run_seen(run, deleted=True)
+        self.backfills.run_seen(run, deleted=True)
+        self.facts.seen(run, deleted=True)
+        self.history.run_seen(run, deleted=True)
+        self.revisions.run_gone(run)
+
+    async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
+        first = [self.definitions[resource] for resource in FIRST if resource in self.definitions]
+        for informer in (self.pods, self.runs.informer, *first):
+            await informer.synced.wait()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self._worker(self.runs.queue, self.runs.reconcile, self.runs.failed))
+            group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
+            unreadable = self.runs.unreadable
+            group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
+            for _ in range(DAG_WORKERS):
+                group.create_task(self._worker(self.dags.queue, self.dags.reconcile, self.dags.failed))
+            group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))
+            group.create_task(self._worker(self.revisions.queue, self.revisions.reconcile, self.revisions.failed))
+            group.create_task(self.revisions.watch())
+            group.create_task(self.pools.queue.work(self.pools.reconcile, self.pools.failed))
+            for _ in range(TRIGGER_WORKERS):
+                group.create_task(self._worker(self.triggers.queue, self.triggers.reconcile, self.triggers.failed))
+            for _ in range(DAG_WORKERS):
+                group.create_task(self.triggers.saving.work(self.triggers.save, self.triggers.failed))
+            group.create_task(self.triggers.watch_clock())
+            for _ in range(DAG_WORKERS):
+                group.create_task(self._worker(self.backfills.queue, self.backfills.reconcile, self.backfills.failed))
+            status = self.template_status
+            group.create_task(self._worker(status.queue, status.reconcile, status.failed))
+            group.create_task(self.runs.informer.read_ended())
+            group.create_task(self._kopf(watching, interrupted))
+
+    async def _worker(
+        self,
+        queue: WorkQueue[K],
+        reconcile: Callable[[K], Awaitable[None]],
+        failed: Callable[[K, Exception], float | None],
+    ) -> None:
+        """Handles keys for ever. The host runs it, so that what a tenant sizes pauses, and takes turns with that of others."""
+
+        async def handle(key: K) -> None:
+            self.host.begin(queue.namespace(key))
+            await reconcile(key)
+
+        await self.host.run("", queue.work(handle, failed))
+
+    async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
+        """kopf's own `operator()` ends every task of the loop that is younger than itself, whoever made it: its tasks are kept here."""
+        ready = asyncio.Event()
+        roots = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=self._settings(),
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            standalone=True,
+            identity=cast(Any, self._identity),  # kopf would ask for a user name, which a container need not have
+            ready_flag=ready,
+        )
+        try:
+            begun = asyncio.ensure_future(ready.wait())
+            await asyncio.wait([begun, *roots], return_when=asyncio.FIRST_COMPLETED)
+            begun.cancel()
+            watching()
+            if ready.is_set():
+                self.ready.set()
+                log.info("ready")
+            ended, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+            interrupted()  # By a signal that came before `watching`: kopf ends for nothing else.
+        finally:
+            for task in roots:
+                task.cancel()
+            await asyncio.wait(roots, timeout=KOPF_PATIENCE)
+
+    def _settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+        logging.getLogger("kopf.activities").setLevel(logging.WARNING)
+        return settings
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return _for_kopf(self._client.connection)
+
+        kopf.on.login(registry=registry)(login)
+        return registry
+
+    def _informer(self, resource: Resource, seen: Seen) -> ObjectInformer:
+        def isolate(body: Object, deleted: bool) -> None:
+            with isolate_errors(self.events, resource.kind, body):
+                seen({"kind": resource.kind, **body}, deleted)
+
+        namespaces = self._namespaces if resource.namespaced and self._namespaces else (None,)
+        return ObjectInformer(self._client, namespaces, resource, isolate)
+
+    @property
+    def heard(self) -> dict[Resource, Seen]:
+        """Who hears of objects of a kind: of every one that there is, and of every change."""
+        kinds: dict[Resource, Seen] = {
+            DAGS: self._dag,
+            POOLS: self._pool,
+            APPROVALS: lambda body, deleted: self.runs.approvals.seen(body),
+            TRIGGERS: self._trigger,
+            BACKFILLS: self._backfill,
+        }
+        if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
+            kinds[CLUSTER_POOLS] = self._pool
+            kinds[NAMESPACES] = self.runs.book.namespace_seen
+        templates = [resource for resource in TEMPLATES.values() if resource.namespaced or not self._namespaces]
+        return kinds | dict.fromkeys(templates, self._template)
+
+    def _dag(self, body: Object, deleted: bool) -> None:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        if not self._owned.owns(namespace):
+            self.triggers.dags.foreign_seen(body, deleted)
+            return
+        self.dags.seen(body, deleted)
+        self.history.dag_seen(body, deleted)
+        self._dag_metrics.dag_seen(body, deleted)
+        self.revisions.dag_seen(body, deleted)
+        self.triggers.dags.seen(body, deleted)
+        self.backfills.dag_seen(namespace, name)
+        (self.runs.dag_deleted if deleted else self.runs.dag_seen)(namespace, name)
+
+    def _pool(self, body: Object, deleted: bool) -> None:
+        namespace = body["metadata"].get("namespace")
+        if namespace and not self._owned.owns(namespace):
+            return
+        self.runs.book.pool_seen(body, deleted)
+        if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
+            self.pools.seen(body, deleted)
+
+    def _trigger(self, body: Object, deleted: bool) -> None:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        (self.triggers.seen if self._owned.owns(namespace) else self.triggers.others_seen)(body, deleted)
+        self.backfills.trigger_seen(namespace, name)
+
+    def _backfill(self, body: Object, deleted: bool) -> None:
+        if self._owned.owns(body["metadata"]["namespace"]):
+            self.backfills.seen(body, deleted)
+
+    def _template(self, body: Object, deleted: bool) -> None:
+        namespace = body["metadata"].get("namespace")
+        if namespace and not self._owned.owns(namespace):
+            return
+        for user in self.templates.seen(body, deleted):
+            if user[0] == "DAG":
+                self.dags.template_changed(user[1:])
+                self.runs.dag_seen(*user[1:])
+            else:
+                self.template_status.queue.add(user)
+        if namespace or 0 in self._owned.shards:
+            self.template_status.seen(body, deleted)
+
+    async def _census(self) -> None:
+        """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
+        give_back = trimmer()
+        for turn in itertools.count(1):
+            count(self.runs.views.values())
+            await asyncio.sleep(5)
+            if turn % TRIM == 0:
+                give_back()
+
+
+def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:
+    """A connection in kopf's words."""
+    scheme, _, token = (connection.authorization() or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=connection.server,
+        ca_path=connection.ca_path,
+        certificate_path=connection.certificate_path,
+        private_key_path=connection.private_key_path,
+        insecure=connection.insecure or None,
+        scheme=scheme or None,
+        token=token or None,
+        default_namespace=connection.namespace,
+    )

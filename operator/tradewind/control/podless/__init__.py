@@ -1,0 +1,1 @@
+"""Tasks that hold no pod."""

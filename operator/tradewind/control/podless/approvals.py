@@ -1,0 +1,198 @@
+"""Approvals: asking for a decision, and waiting for it."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind import API_VERSION
+from tradewind.control.pods.labels import labels, owner
+from tradewind.control.pods.names import both_names
+from tradewind.control.shared.conditions import readiness
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
+from tradewind.kube.resources import APPROVALS
+from tradewind.model.duration import between, stamp
+from tradewind.model.value import Param
+from tradewind.plan.documents.problem import summary
+from tradewind.plan.expressions.typed_values import resolve
+from tradewind.plan.runs.decision import RunFacts, Start
+
+APPROVAL_RESYNC_SECONDS = 600.0
+"""Seconds after which an approval is looked at again, should an event have been missed."""
+TRIES = 5
+"""To close a question that somebody writes to at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and for which attempt. `timeout` is seconds."""
+
+    start: Start
+    message: str
+    questions: Mapping[str, Param]
+    timeout: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`outcome` is Approved, Rejected or Expired; `outputs` is what the task hands on."""
+
+    outcome: str
+    outputs: dict[str, Any]
+
+
+class Approvals:
+    """The approvals that runs wait for."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._clock = client, clock
+        self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
+
+    def seen(self, body: Object) -> None:
+        """An approval was created, changed or deleted."""
+        meta = body["metadata"]
+        for waiting in self._waiting.get((meta["namespace"], meta["name"]), ()):
+            waiting.set()
+
+    async def decide(self, run: RunFacts, question: Question, told: Callable[[str], None]) -> Decision:
+        """Asks, unless that has been done, and waits for the decision; `told` is told the object's name. A question that someone deletes
+        is asked again. Raises what the API raises."""
+        changed = asyncio.Event()
+        keys = [(run.namespace, name) for name in both_names(run, question.start)]
+        for key in keys:
+            self._waiting[key].add(changed)
+        try:
+            while True:
+                changed.clear()
+                body = await self._asked(run, question)
+                told(body["metadata"]["name"])
+                left = self._left(body, question.timeout)
+                if decision := await self._settled(body, question, late=left is not None and left <= 0):
+                    return decision
+                try:
+                    async with asyncio.timeout(
+                        APPROVAL_RESYNC_SECONDS if left is None else min(APPROVAL_RESYNC_SECONDS, max(0.05, left))
+                    ):
+                        await changed.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            for key in keys:
+                self._waiting[key].discard(changed)
+                if not self._waiting[key]:
+                    del self._waiting[key]
+
+    async def withdraw(self, run: RunFacts, question: Question) -> None:
+        """Closes a question that was asked and not decided: its task, or its run, was stopped. Raises what the API raises."""
+        words = "nobody waits for it any more: the task was stopped"
+        for name in both_names(run, question.start):
+            for _ in range(TRIES):  # A write that was under way when the task was stopped may come in between.
+                found = await self._own(run, question, name)
+                pending = found and (found.get("status") or {}).get("outcome", "Pending") == "Pending"
+                if found is None or not pending or await self._write(found, "Expired", words):
+                    break
+
+    async def _asked(self, run: RunFacts, question: Question) -> Object:
+        """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for an attempt whose name
+        comes to the same, is none of it."""
+        start, names = question.start, both_names(run, question.start)
+        for name in names:
+            if found := await self._own(run, question, name):
+                return found
+        deadline = "" if question.timeout is None else stamp(self._clock() + question.timeout)
+        spec = {
+            "run": run.name,
+            "task": start.key,
+            "message": question.message,
+            "questions": {name: param.model_dump(exclude_defaults=True) for name, param in question.questions.items()},
+            "deadline": deadline,
+        }
+        for name in names:
+            body = {
+                "apiVersion": API_VERSION,
+                "kind": "Approval",
+                "metadata": {"name": name, "labels": labels(run, start), "ownerReferences": [owner(run)]},
+                "spec": {field: value for field, value in spec.items() if value},
+            }
+            try:
+                made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
+                return made
+            except AlreadyExists:
+                if found := await self._own(run, question, name):
+                    return found
+        words = f"there is an approval {names[0]} already, of another attempt or made by somebody: delete it"
+        raise AlreadyExists(409, "AlreadyExists", words)
+
+    async def _own(self, run: RunFacts, question: Question, name: str) -> Object | None:
+        """The object of this name, if it asks this question for this attempt and nobody made it with its decision. Its spec says the task,
+        which can't be changed, and its name tells which attempt: labels are not needed."""
+        try:
+            found = await self._client.get(APPROVALS, run.namespace, name)
+        except NotFound:
+            return None
+        owners = found["metadata"].get("ownerReferences") or ()
+        task = found["spec"].get("task")
+        if not any(item.get("uid") == run.uid for item in owners) or task != question.start.key:
+            return None
+        if not (wrong := _forged(found, run, question)):
+            return found
+        if (found.get("status") or {}).get("outcome") != "Invalid":
+            await self._write(found, "Invalid", wrong)
+        return None
+
+    def _left(self, body: Object, timeout: float | None) -> float | None:
+        """Seconds until it is too late."""
+        if timeout is None:
+            return None
+        return timeout - between(body["metadata"]["creationTimestamp"], stamp(self._clock()))
+
+    async def _settled(self, body: Object, question: Question, late: bool) -> Decision | None:
+        """The decision, if there is one, written down in the object's status."""
+        spec, status = body["spec"], body.get("status") or {}
+        answers, problems = resolve(question.questions, spec.get("answers") or {}, "spec.answers", "asked are")
+        outcome = spec.get("decision") or ""
+        message = ""
+        if outcome == "Approved" and problems:
+            outcome, message = "", summary(problems)[:1_024]
+        if status.get("outcome") == "Expired" or (not outcome and late):
+            outcome = "Expired"
+        said = (status.get("outcome"), status.get("message", ""), status.get("observedGeneration"))
+        wanted = (outcome or "Pending", message)
+        if said != (*wanted, body["metadata"].get("generation")) and not await self._write(body, *wanted):
+            self.seen(body)  # It has changed meanwhile: look again.
+            return None
+        if not outcome:
+            return None
+        who = {"by": spec.get("by", ""), "comment": spec.get("comment", ""), "answers": answers}
+        return Decision(outcome, {"approved": outcome == "Approved", **who})
+
+    async def _write(self, body: Object, outcome: str, message: str) -> bool:
+        """Writes the status, unless the object has changed; whether it did."""
+        meta = body["metadata"]
+        generation = int(meta.get("generation") or 0)
+        ready = readiness(outcome, outcome, message, body.get("status") or {}, generation, self._clock())
+        status = {"outcome": outcome, "message": message, "observedGeneration": generation, "conditions": ready}
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"]}, "status": status}
+        try:
+            await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
+        except (Conflict, Invalid, NotFound):
+            return False
+        return True
+
+
+def _forged(body: Object, run: RunFacts, question: Question) -> str:
+    """What is wrong with an Approval that bears the right name; empty when it is what the operator made."""
+    spec, status = body["spec"], body.get("status") or {}
+    if status.get("outcome") == "Invalid":
+        return str(status.get("message"))
+    if (spec.get("run"), spec.get("message") or "") != (run.name, question.message):
+        return "it asks something else than the run: somebody made it, and no decision about it counts"
+    # The API server counts changes of the spec from 1, whatever a creator writes.
+    if spec.get("decision") and body["metadata"].get("generation") == 1:
+        return "it was made with a decision: only who changes an Approval decides"
+    return ""

@@ -1,0 +1,305 @@
+"""Sub-DAGs: runs that are tasks of other runs. Making one, waiting for its end, and cancelling those that no one waits for any more."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from tradewind import API_VERSION
+from tradewind.control.dagrun.cancel import cancel
+from tradewind.control.dagrun.run import Caller, Run, read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.podless.descendants import TOO_DEEP, TOO_MANY, Descendants
+from tradewind.control.pods.labels import labels, owner
+from tradewind.control.pods.names import both_names
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
+from tradewind.kube.labels import DAG, DEPTH, HOW, ROOT, TRIGGER_DEPTH
+from tradewind.kube.resources import RUNS
+from tradewind.plan.outcomes.attempt import parse_key
+from tradewind.plan.outcomes.state import FINAL
+from tradewind.plan.runs.decision import RunFacts, Start
+from tradewind.plan.runs.planner import Planner
+
+RESYNC_SECONDS = 60.0
+"""Seconds after which a run is looked at again, should an event have been missed."""
+Say = Callable[[str], None]
+"""What an attempt waits for, in words."""
+_Place = tuple[str, str, int]
+"""Uid of the calling run, task or item, attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Which DAG is to run, and as what."""
+
+    start: Start
+    dag: str
+    params: Mapping[str, Any]
+    previous: int
+    """The attempt before, whose run did not succeed: what it has done is kept. 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended; an empty reason means success."""
+
+    reason: str
+    message: str
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    run: Run | None = None
+    """None until it is known which one it is."""
+    deleted: bool = False
+    heard: dict[str, tuple[Run, bool]] = field(default_factory=dict)
+    """By uid, what was heard until then of runs that say they are it, and whether they were deleted."""
+
+    def take(self, run: Run, deleted: bool) -> None:
+        """Something is known of a run that says it is the one."""
+        if self.run is None:
+            self.heard[run.uid] = (run, deleted)
+        elif self.run.uid == run.uid and run.version >= self.run.version:
+            self.run, self.deleted = run, deleted
+            self.changed.set()
+
+    def found(self, run: Run) -> None:
+        """This is the one."""
+        self.run = run
+        self.take(*self.heard.pop(run.uid, (run, False)))
+        self.heard.clear()
+
+
+class SubDAGs:
+    """The runs that other runs wait for. `views` are the runs that have not ended, by uid; `wake(uid)` lets one look again;
+    `refused(caller, name, why)` is told of a run that says it is the caller's, and is not."""
+
+    def __init__(
+        self,
+        client: Client,
+        views: Mapping[str, View],
+        wake: Callable[[str], None],
+        refused: Callable[[RunFacts, str, str], None] = lambda caller, name, why: None,
+    ) -> None:
+        self._client, self._views, self._wake, self._refused = client, views, wake, refused
+        self._waiting: dict[_Place, _Waiting] = {}
+        self._descendants = Descendants(views)
+        self._parts: defaultdict[str, set[str]] = defaultdict(set)
+        """Unfinished runs by the uid of the run that they are a part of."""
+
+    # What the watch says.
+
+    def seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone, and what is known of it has been brought up to date."""
+        self._descendants.seen(run, deleted)
+        if run.final or deleted:
+            self.look(run.uid)
+        if (caller := run.caller) is None:
+            return
+        if run.final or deleted:
+            self._parts[caller.uid].discard(run.uid)
+            if not self._parts[caller.uid]:
+                del self._parts[caller.uid]
+        else:
+            self._parts[caller.uid].add(run.uid)
+        if waiting := self._waiting.get((caller.uid, caller.task, caller.number)):
+            waiting.take(run, deleted)
+
+    # Calling.
+
+    async def outcome(self, run: RunFacts, call: Call, say: Say) -> Outcome:
+        """Makes the run, unless that has been done, and waits for its end. Raises what the API raises."""
+        start = call.start
+        reason, words = self._descendants.refusal(run, call.dag)
+        if reason:
+            return Outcome(reason, words)
+        place = (run.uid, start.key, start.number)
+        waiting = self._waiting[place] = _Waiting()
+        try:
+            try:
+                with self._descendants.making(run):
+                    waiting.found(await self._made(run, call))
+            except Invalid as error:
+                return Outcome("SubDAGFailed", f"the run of DAG {call.dag} was refused: {error.message}")
+            return await self._ended(waiting, say)
+        finally:
+            del self._waiting[place]
+
+    async def _ended(self, waiting: _Waiting, say: Say) -> Outcome:
+        while True:
+            run = waiting.run
+            assert run is not None  # noqa: S101 - it was found
+            if run.final:
+                return _outcome(run)
+            if waiting.deleted:
+                return Outcome("SubDAGDeleted", f"run {run.name} of DAG {run.dag} was deleted before it ended")
+            say(_words(run))
+            waiting.changed.clear()
+            try:
+                async with asyncio.timeout(RESYNC_SECONDS):
+                    await waiting.changed.wait()
+            except TimeoutError:
+                found = await self._found(run.namespace, run.name)
+                gone = found is None or found.uid != run.uid
+                waiting.take(run if found is None or gone else found, gone)
+
+    async def _made(self, run: RunFacts, call: Call) -> Run:
+        """The run, made if it is not there. It has its other name where a run of a deleted one had the usual name, which may be free by now."""
+        names = both_names(run, call.start)
+        for name in names:
+            if found := await self._own(run, call, name):
+                return found
+        reuse = await self._previous(run, call)
+        for name in names:
+            try:
+                body = _body(name, run, call, reuse)
+                made = read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
+                self._descendants.seen(made)  # Before the watch tells of it: many are made at once.
+                return made
+            except AlreadyExists:
+                if found := await self._own(run, call, name):
+                    return found
+        words = f"runs {names[0]} and {names[1]} are there, and none is that of {call.start.key}, attempt {call.start.number}"
+        raise AlreadyExists(409, "AlreadyExists", f"{words}: delete them")
+
+    async def _own(self, run: RunFacts, call: Call, name: str) -> Run | None:
+        """The run of this name, if it is that of the call: it says so, and is what the call would have made of it. Anybody who may create
+        runs can write the labels and the owner of one."""
+        found = await self._found(run.namespace, name)
+        if found is None or not _is_of(found, run, call.start):
+            return None
+        if why := _differs(found, run, call):
+            self._refused(run, name, why)
+            return None
+        return found
+
+    async def _found(self, namespace: str, name: str) -> Run | None:
+        try:
+            return read_run(await self._client.get(RUNS, namespace, name))
+        except NotFound:
+            return None
+
+    async def _previous(self, run: RunFacts, call: Call) -> str:
+        """The run of the attempt before, if it can be taken over."""
+        if not call.previous:
+            return ""
+        before = _before(call)
+        for name in both_names(run, before):
+            found = await self._found(run.namespace, name)
+            if found and _is_of(found, run, before) and found.dag == call.dag:
+                return name if found.status.get("revision") else ""
+        return ""
+
+    # Giving up.
+
+    async def given_up(self, run: Run) -> bool:
+        """Cancels a run that is a part of another one which has no use for it any more; whether it did."""
+        if run.caller is None or not self._unwanted(run):
+            return False
+        view = self._views.get(run.caller.uid)
+        parent = view.run if view else await self._found(run.namespace, run.caller.run)
+        terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
+        await cancel(self._client, run, "Terminated" if terminated else "Cancelled")
+        return True
+
+    def look(self, uid: str) -> None:
+        """A run was looked at, or is gone: what it has no use for any more is to be cancelled."""
+        for part in self._parts.get(uid, ()):
+            if part in self._views and self._unwanted(self._views[part].run):
+                self._wake(part)
+
+    def _unwanted(self, run: Run) -> bool:
+        """Whether a run is to be cancelled, or terminated, for the sake of the one that it is a part of. One that a person works on is
+        left alone."""
+        if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
+            return False
+        parent = self._views.get(run.caller.uid)
+        if run.cancelled and not (parent and parent.run.desired == "Terminated"):
+            return False
+        return (
+            not parent or parent.run.final or (parent.planner is not None and not _awaited(parent.planner, run.caller))
+        )
+
+
+def _awaited(planner: Planner, caller: Caller) -> bool:
+    """Whether an attempt lives, is to be made, or comes later: another operator has made it, or the run forgot it with its status."""
+    unit = planner.units.get(caller.task)
+    if unit is None:
+        return parse_key(caller.task)[0] in planner.groups and planner.states[parse_key(caller.task)[0]] not in FINAL
+    return unit.state not in FINAL and caller.number >= (unit.live.number if unit.live else unit.next)
+
+
+def _before(call: Call) -> Start:
+    """The attempt before."""
+    return replace(call.start, number=call.previous)
+
+
+def _is_of(found: Run, run: RunFacts, start: Start) -> bool:
+    """Whether a run says that it is this attempt."""
+    caller = found.caller
+    return caller is not None and (caller.uid, caller.task, caller.number) == (run.uid, start.key, start.number)
+
+
+def _differs(found: Run, run: RunFacts, call: Call) -> str:
+    """In what a run is not what a call makes; empty where it is. What people change later, its priority and state, does not count; nor
+    do edits, unless it was created with them."""
+    if found.dag != call.dag:
+        return f"it is of DAG {found.dag}"
+    if found.params != orjson.loads(orjson.dumps(dict(call.params))):
+        return "its params are others"
+    if dict(found.dates) != run.dates or found.queue:
+        return "its dates or its queue are others"
+    taken = found.reuse or {}
+    if taken.get("rerun") or taken.get("only") or (taken and taken.get("run") not in both_names(run, _before(call))):
+        return "it takes over results that are not those of the attempt before"
+    return "it was created with edits" if found.edits and found.generation <= 1 else ""
+
+
+def _words(run: Run) -> str:
+    if run.phase == "Running":
+        return f"waits for run {run.name} of DAG {run.dag}"
+    message = run.status.get("message") or "it has not begun"
+    return f"waits for run {run.name} of DAG {run.dag}, which is queued: {message}"
+
+
+def _outcome(run: Run) -> Outcome:
+    message = run.status.get("message") or ""
+    if run.phase == "Succeeded":
+        return Outcome("", message, dict(run.status.get("results") or {}))
+    for failure in run.status.get("failures") or ():
+        if failure["reason"] in (TOO_DEEP, TOO_MANY):  # It stays so, however often those above try again.
+            return Outcome(failure["reason"], failure["message"])
+    words = "was cancelled" if run.phase == "Cancelled" else "failed"
+    return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")
+
+
+def _body(name: str, run: RunFacts, call: Call, reuse: str) -> Object:
+    start, led_to = call.start, {TRIGGER_DEPTH: str(run.trigger_depth)} if run.trigger_depth else {}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "DAGRun",
+        "metadata": {
+            "name": name,
+            "labels": {
+                **labels(run, start),
+                DAG: call.dag,
+                DEPTH: str(run.depth + 1),
+                ROOT: run.root or run.uid,
+                HOW: "parent",
+                **led_to,
+            },
+            "ownerReferences": [owner(run)],
+        },
+        "spec": {
+            "dag": call.dag,
+            **run.dates,
+            **({"params": dict(call.params)} if call.params else {}),
+            **({"reuse": {"run": reuse}} if reuse else {}),
+        },
+    }

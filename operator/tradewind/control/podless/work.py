@@ -1,0 +1,197 @@
+"""What tasks without a pod do: a request, a wait, an approval, a computation, a run of another DAG."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from tradewind.control.dags.call_params import call_params
+from tradewind.control.egress.client import Failed, HttpClient, Request
+from tradewind.control.egress.header_variables import MissingReferenceError, read, texts, wanted
+from tradewind.control.podless.approvals import Approvals, Question
+from tradewind.control.podless.sub_dags import Call, Say, SubDAGs
+from tradewind.control.pods.names import both_names
+from tradewind.control.pods.rendering import Renderer, Unrenderable
+from tradewind.kube.client import Client
+from tradewind.model.bounded import OutOfBounds
+from tradewind.model.duration import instant, seconds, stamp
+from tradewind.model.podless import HttpRequest, SubDAG, Wait
+from tradewind.model.task import Task
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.runs.decision import Start
+from tradewind.plan.runs.planner import Planner
+from tradewind.tasks.expansion import expand
+
+LONGEST_MESSAGE = 32_768
+"""Characters of what is asked; the object takes no more."""
+LONGEST_SLEEP = 60.0
+"""Seconds after which a wait looks at the clock again: clocks are set."""
+BUSY = "RequestsBusy"
+"""Reason for which an attempt waits: others have all the places that there are for requests, or its namespace has as many as it may."""
+Outputs = dict[str, Any]
+
+
+class WorkFailedError(Exception):
+    """The attempt failed: `reason` is one CamelCase word."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+async def _nothing(_: Say) -> Outputs:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do. `reason` and `message` say what it waits for, to people."""
+
+    begin: Callable[[Say], Awaitable[Outputs]] = _nothing
+    """Is told how to say what it waits for. Raises Unsuccessful, and what the API raises; may be called again then."""
+    reason: str = ""
+    message: str = ""
+    queue: str = ""
+    """The reason while it waits for what it says, where that is not `reason`."""
+    outputs: Outputs = field(default_factory=dict)
+    """Of a computation, which is done already."""
+    withdraw: Callable[[], Awaitable[None]] | None = None
+    """What to do where it is stopped before its end."""
+
+
+class Worker:
+    """Does it."""
+
+    def __init__(
+        self,
+        client: Client,
+        sender: HttpClient,
+        approvals: Approvals,
+        subdags: SubDAGs,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._sender, self._approvals, self._clock = client, sender, approvals, clock
+        self._subdags = subdags
+
+    def work(self, planner: Planner, start: Start, task: Task, since: int) -> Work:
+        """What to do for an attempt that counts from `since` (epoch seconds). Raises Unrenderable."""
+        renderer = Renderer(start.task, planner.evaluator(start.key, start.number))
+        if task.wait:
+            until = _until(task.wait, renderer, since)
+            return Work(lambda _: self._sleep(until), "Wait", f"waits until {stamp(until)}")
+        if task.approval:
+            return self._approval(planner, start, task, renderer)
+        if task.http:
+            request = partial(
+                self._request, planner, task, _rendered(task.http, renderer), texts(planner, task, renderer)
+            )
+            return Work(request, queue=BUSY)
+        if task.dag:
+            return self._subdag(planner, start, task.dag, renderer)
+        return Work(outputs=_computed(planner, start, task))
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._sender.close()
+
+    async def _sleep(self, until: float) -> Outputs:
+        while (left := until - self._clock()) > 0:
+            await asyncio.sleep(min(left, LONGEST_SLEEP))
+        return {}
+
+    def _approval(self, planner: Planner, start: Start, task: Task, renderer: Renderer) -> Work:
+        approval = task.approval
+        assert approval is not None  # noqa: S101 - the caller asked
+        question = Question(
+            start,
+            renderer.plain("approval.message", approval.message)[:LONGEST_MESSAGE],
+            approval.questions,
+            seconds(approval.timeout) if approval.timeout else None,
+        )
+
+        def words(name: str) -> str:
+            return f"waits for approval {name}: `tradewind approve {planner.run.name} {start.key}`, or reject"
+
+        async def ask(say: Say) -> Outputs:
+            decision = await self._approvals.decide(planner.run, question, lambda name: say(words(name)))
+            who = f" by {decision.outputs['by']}" if decision.outputs["by"] else ""
+            why = f": {decision.outputs['comment']}" if decision.outputs["comment"] else ""
+            if decision.outcome == "Rejected" and approval.on_reject == "Fail":
+                raise WorkFailedError("Declined", f"declined{who}{why}")
+            if decision.outcome == "Expired" and approval.on_timeout == "Fail":
+                raise WorkFailedError("ApprovalTimeout", f"not decided within {approval.timeout}")
+            return decision.outputs
+
+        withdraw = partial(self._approvals.withdraw, planner.run, question)
+        return Work(ask, "Approval", words(both_names(planner.run, start)[0]), withdraw=withdraw)
+
+    def _subdag(self, planner: Planner, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
+        ended = planner.units[start.key].ended
+        call = Call(
+            start,
+            dag.name,
+            call_params(planner, dag, renderer),
+            ended[-1].number if ended and not ended[-1].succeeded else 0,
+        )
+
+        async def run(say: Say) -> Outputs:
+            outcome = await self._subdags.outcome(planner.run, call, say)
+            if outcome.reason:
+                raise WorkFailedError(outcome.reason, outcome.message)
+            return outcome.outputs
+
+        return Work(run, "SubDAG", f"makes a run of DAG {dag.name}")
+
+    async def _request(
+        self, planner: Planner, task: Task, request: Request, texts: Mapping[str, str], say: Say
+    ) -> Outputs:
+        variables = dict(texts)
+        if any("$(" in text for text in request.headers.values()):
+            try:
+                variables |= await read(self._client, planner.run.namespace, wanted(planner, task))
+            except MissingReferenceError as error:
+                raise WorkFailedError("ConfigError", str(error)) from None
+
+        headers = {name: expand(text, variables) for name, text in request.headers.items()}
+        try:
+            return await self._sender.send(request, headers, planner.run.namespace, say)
+        except Failed as error:
+            raise WorkFailedError("HttpError", str(error)) from None
+        except OutOfBounds as error:
+            raise WorkFailedError("OutputInvalid", f"{request.what}: {error}") from None
+
+
+def _computed(planner: Planner, start: Start, task: Task) -> Outputs:
+    """The outputs of a computation. Raises Unrenderable."""
+    evaluate = planner.evaluator(start.key, start.number)
+    found = {}
+    for name, expression in task.compute.items():
+        try:
+            found[name] = evaluate(expression)
+        except ExpressionError as error:
+            raise Unrenderable(f"spec.tasks.{start.task}.compute.{name}: {error}") from None
+    return found
+
+
+def _until(wait: Wait, renderer: Renderer, since: int) -> float:
+    """When (epoch seconds) a wait is over. Raises Unrenderable."""
+    field_ = "duration" if wait.duration else "until"
+    text = renderer.plain(f"wait.{field_}", wait.duration or wait.until)
+    try:
+        return since + seconds(text) if wait.duration else instant(text)
+    except ValueError as error:
+        raise Unrenderable(f"wait.{field_}: {error}") from None
+
+
+def _rendered(request: HttpRequest, renderer: Renderer) -> Request:
+    """The request, but for what `$(NAME)` in its headers stands for. Raises Unrenderable."""
+    return Request(
+        url=renderer.plain("http.url", request.url),
+        method=request.method,
+        headers={name: renderer.expandable(f"http.headers.{name}", text) for name, text in request.headers.items()},
+        body=renderer.plain("http.body", request.body),
+        expect_status=request.expect_status,
+        timeout=seconds(request.timeout),
+    )

@@ -1,0 +1,150 @@
+"""What a pod has more when its task has artifacts: a container that fetches before, and a sidecar that stores after. Other tasks
+have nothing of it."""
+
+import json
+from typing import Any
+
+from tradewind.kube.pod import FETCH, STORE
+from tradewind.model.artifact import Artifacts, Store, TaskArtifacts
+from tradewind.model.duration import seconds
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.dags.artifacts import KEY, source
+from tradewind.plan.expressions.interpolation import Evaluate
+from tradewind.plan.expressions.spelling import path as written_path
+from tradewind.plan.runs.decision import RunFacts, Start
+
+SHARED, VOLUME = "tradewind-artifacts", "tradewind-store"
+"""Volumes of the pod: the folder that all its containers see, and the store when that is a claim."""
+FOLDER, MOUNT, VOLUME_MOUNT = "/tradewind/artifacts", "/tradewind", "/tradewind-store"
+MESSAGE_PATH = "/dev/termination-log"
+PROGRAM = ["python3", "-m", "tradewind.tasks.artifacts"]
+IN_TIME = ["/bin/sh", "-c", 'until [ -s "$TRADEWIND_MESSAGE" ]; do sleep 0.05; done']
+"""Holds the task's container back until the sidecar hears the signal that it has ended."""
+ARTIFACTS_TEXT_LIMIT = 100_000
+"""Bytes of references that fit into an environment variable, of which Linux takes 128 KiB."""
+RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
+
+
+class NoArtifact(ValueError):
+    """A task upstream made none. The message names the field and the task."""
+
+
+def add(
+    spec: dict[str, Any],
+    task: TaskArtifacts,
+    dag: Artifacts,
+    start: Start,
+    run: RunFacts,
+    evaluate: Evaluate,
+    image: str,
+) -> None:
+    """Adds to a pod's spec what its artifacts need. Raises NoArtifact."""
+    main = spec["containers"][0]
+    main["env"].append({"name": "TRADEWIND_ARTIFACTS", "value": FOLDER})
+    main["volumeMounts"] = [{"name": SHARED, "mountPath": MOUNT}]
+    spec["volumes"] = [{"name": SHARED, "emptyDir": {}}]
+    if volume := dag.store.volume:
+        spec["volumes"].append({"name": VOLUME, "persistentVolumeClaim": {"claimName": volume.claim_name}})
+    spec["initContainers"] = []
+    if task.inputs:
+        wanted = json.dumps(inputs(task, start, evaluate), separators=(",", ":"), ensure_ascii=False)
+        if len(wanted.encode()) > ARTIFACTS_TEXT_LIMIT:
+            raise NoArtifact(
+                f"spec.tasks.{start.task}.artifacts.inputs: too many: their references are over {ARTIFACTS_TEXT_LIMIT} bytes; put the files of "
+                "several items into one artifact"
+            )
+        env = {"name": "TRADEWIND_INPUTS", "value": wanted.replace("$", "$$")}
+        spec["initContainers"].append(_container(FETCH, "fetch", env, dag.store, image))
+    if task.outputs:
+        folder = f"{run.namespace}/{run.dag}"
+        item = f"{start.task}/{start.index}" if start.index is not None else start.task
+        work: dict[str, Any] = {
+            "prefix": f"{folder}/{run.name}-{run.uid[:8]}/{item}/{start.number}",
+            "outputs": {name: output.path for name, output in task.outputs.items()},
+        }
+        if dag.expire_after:
+            work |= {"all": f"{folder}/", "expireAfter": seconds(dag.expire_after)}
+        env = {"name": "TRADEWIND_OUTPUTS_TO_STORE", "value": json.dumps(work, separators=(",", ":"))}
+        spec["initContainers"].append(
+            {
+                **_container(STORE, "store", env, dag.store, image),
+                "restartPolicy": "Always",
+                "lifecycle": {"postStart": {"exec": {"command": IN_TIME}}},
+            }
+        )
+        # The kubelet gives a sidecar this long after the task's own container has ended.
+        spec["terminationGracePeriodSeconds"] = max(
+            spec.get("terminationGracePeriodSeconds", 30), round(seconds(dag.upload_timeout))
+        )
+
+
+def inputs(task: TaskArtifacts, start: Start, evaluate: Evaluate) -> list[dict[str, Any]]:
+    """What is to be fetched, and where to. Raises NoArtifact."""
+    found: list[dict[str, Any]] = []
+    for name, wanted in task.inputs.items():
+        maker, artifact = source(wanted.from_)
+        path = f"spec.tasks.{start.task}.artifacts.inputs.{name}.from"
+        try:
+            outputs = evaluate(f"{written_path('tasks', maker)}.outputs")
+        except ExpressionError as error:
+            raise NoArtifact(f"{path}: {error}") from None
+        many = isinstance(outputs, list)
+        for index, item in enumerate(outputs if many else [outputs]):
+            reference = ((item or {}).get(KEY) or {}).get(artifact)
+            if reference is None:
+                if wanted.optional:
+                    continue
+                which = f"{maker}[{index}]" if many else maker
+                raise NoArtifact(
+                    f"{path}: {which} made no artifact {artifact!r}: it did not succeed; write `optional: true` to go on without"
+                )
+            place = f"{wanted.path}/{index}" if many else wanted.path
+            found.append({"name": name, "path": place, "artifact": reference})
+    return found
+
+
+def _container(name: str, command: str, work: dict[str, str], store: Store, image: str) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": name,
+        "image": image,
+        "command": [*PROGRAM, command],
+        "env": [
+            {"name": "TRADEWIND_ARTIFACTS", "value": FOLDER},
+            {"name": "TRADEWIND_MESSAGE", "value": MESSAGE_PATH},
+            work,
+            *_store_env(store),
+        ],
+        "terminationMessagePath": MESSAGE_PATH,
+        "resources": RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+        },
+        "volumeMounts": [{"name": SHARED, "mountPath": MOUNT}],
+    }
+    if store.volume:
+        mount: dict[str, Any] = {"name": VOLUME, "mountPath": VOLUME_MOUNT}
+        container["volumeMounts"].append({**mount, "readOnly": True} if name == FETCH else mount)
+    return container
+
+
+def _store_env(store: Store) -> list[dict[str, Any]]:
+    if volume := store.volume:
+        about = {"claim": volume.claim_name, "path": volume.path}
+        return [
+            {"name": "TRADEWIND_STORE", "value": json.dumps(about)},
+            {"name": "TRADEWIND_VOLUME", "value": VOLUME_MOUNT},
+        ]
+    bucket = store.s3
+    assert bucket is not None  # noqa: S101 - it is one of the two
+    about = {"endpoint": bucket.endpoint, "bucket": bucket.bucket, "prefix": bucket.prefix, "region": bucket.region}
+    keys = {"TRADEWIND_ACCESS_KEY": "accessKey", "TRADEWIND_SECRET_KEY": "secretKey"}
+    return [
+        {"name": "TRADEWIND_STORE", "value": json.dumps(about)},
+        *(
+            {"name": variable, "valueFrom": {"secretKeyRef": {"name": bucket.secret_name, "key": key}}}
+            for variable, key in keys.items()
+        ),
+    ]

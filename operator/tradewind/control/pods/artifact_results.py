@@ -1,0 +1,38 @@
+"""What the containers for artifacts say at their end: references by name, or why there are none."""
+
+from typing import Any
+
+from tradewind.kube.pod import Terminated
+from tradewind.model.bounded import OutOfBounds, read_json
+from tradewind.plan.dags.artifacts import KEY
+
+REASONS = frozenset({"ArtifactMissing", "ArtifactMismatch", "ArtifactError"})
+
+MESSAGE_LIMIT = 12_288
+"""Bytes of the termination messages of a pod's containers together, Kubernetes' own limit."""
+
+
+def references(ended: Terminated | None) -> tuple[str, str, dict[str, Any]]:
+    """Reason and message when the attempt fails for them, else the references."""
+    said: Any = None
+    try:
+        said = read_json(ended.message, limit=MESSAGE_LIMIT) if ended else None
+    except OutOfBounds:
+        said = None
+    if not isinstance(said, dict):
+        return "ArtifactError", _silent(ended), {}
+    found = said.get(KEY)
+    if ended and ended.exit_code == 0 and isinstance(found, dict):
+        return "", "", found
+    reason = str(said.get("reason"))
+    return reason if reason in REASONS else "ArtifactError", str(said.get("message") or _silent(ended)), {}
+
+
+def _silent(ended: Terminated | None) -> str:
+    if ended is None:
+        return "the container for artifacts did not end by itself"
+    if ended.reason == "OOMKilled":
+        return "the container for artifacts used more memory than its limit: raise it in podTemplate"
+    if ended.exit_code == 137:
+        return "the artifacts were not stored in time: raise spec.artifacts.uploadTimeout"
+    return f"the container for artifacts ended with exit code {ended.exit_code}, without a word: see its log"

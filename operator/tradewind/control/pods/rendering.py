@@ -1,0 +1,52 @@
+"""The texts of an attempt's pod, with their expressions evaluated."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.expressions.interpolation import Evaluate, render, render_tree, written
+
+
+class Unrenderable(ValueError):
+    """A value of the task can't be computed. The message names the field, the expression and the problem."""
+
+
+def _literal(text: str) -> str:
+    """Text that Kubernetes' own `$(NAME)` expansion leaves as it is."""
+    return text.replace("$", "$$")
+
+
+class Renderer:
+    """Renders the values of one attempt's task, or those below another `path`."""
+
+    def __init__(self, task: str, evaluate: Evaluate, path: str = "") -> None:
+        self._path, self._evaluate = path or f"spec.tasks.{task}", evaluate
+
+    def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
+        """The value with its expressions rendered. Raises Unrenderable."""
+        if "$[[" not in text:
+            return text
+        try:
+            return render(text, self._evaluate, write)
+        except ExpressionError as error:
+            raise Unrenderable(f"{self._path}.{field}: {error}") from None
+
+    def expandable(self, field: str, text: str) -> str:
+        """For fields in which `$(NAME)` is expanded later: the user's own keep that meaning, what expressions yield does not."""
+        return self.plain(field, text, lambda value: _literal(written(value)))
+
+    def variable(self, field: str, text: str) -> str:
+        """As `expandable`, for what a program is given by the system: a text in C ends at U+0000. Raises Unrenderable."""
+        found = self.expandable(field, text)
+        if "\0" in found:
+            raise Unrenderable(
+                f"{self._path}.{field}: contains the character U+0000, which ends a text of the environment"
+            )
+        return found
+
+    def tree(self, field: str, data: Any) -> Any:
+        """Data with its expressions rendered, each as the type that it has. Raises Unrenderable."""
+        try:
+            return render_tree(data, self._evaluate)
+        except ExpressionError as error:
+            raise Unrenderable(f"{self._path}.{field}: {error}") from None

@@ -1,0 +1,361 @@
+"""The pools: how many slots there are, who holds them (counted from live pods) and who waits."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.control.pods.labels import pool_id
+from tradewind.control.pods.observation import unit_of
+from tradewind.kube.client import Object
+from tradewind.kube.labels import CLUSTER_POOL, POOL, RUN
+from tradewind.kube.pod import Pod
+from tradewind.model.pool import PoolAllow, PoolClaim
+from tradewind.plan.capacity.pool_access import admits, refusal
+from tradewind.plan.capacity.pool_allotment import Claim, PoolId, allot
+from tradewind.plan.capacity.shard_share import WHOLE, Owned
+from tradewind.plan.capacity.waiting_lines import Lines
+from tradewind.plan.documents.read import read
+from tradewind.plan.runs.decision import Start
+
+PLENTY = 10**9
+"""Slots that are enough for all."""
+SERVED = 10_000
+"""Namespaces of which is remembered when they last got slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who holds or wants slots."""
+
+    namespace: str
+    run: str
+    uid: str
+    key: str
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What a run wants, as of its last pass: the claims whose turn comes first, and how many more there are."""
+
+    user: User
+    claims: list[Claim]
+    total: Counter[PoolId]
+
+
+class PoolBook:
+    """Slots of all pools. `wake(run uid)` is called when it is a run's turn, `changed(pool)` when a pool's status may have changed."""
+
+    def __init__(self, wake: Callable[[str], None], changed: Callable[[PoolId], None], owned: Owned = WHOLE) -> None:
+        self._wake, self._changed, self._owned = wake, changed, owned
+        self.capacity: dict[PoolId, int] = {}
+        self.held: dict[PoolId, dict[str, tuple[User, int]]] = defaultdict(dict)
+        """By pool and pod (namespace/name), or by what is about to become one."""
+        self._pods: dict[str, list[PoolId]] = {}
+        self._nobodys: set[str] = set()
+        """Pods (namespace/name) that say they hold slots, and are of no run."""
+        self._used: Counter[PoolId] = Counter()
+        self._by_namespace: defaultdict[str, Counter[PoolId]] = defaultdict(Counter)
+        self._by_run: Counter[str] = Counter()
+        """Sums over `held`: of pools and of namespaces those of this shard only."""
+        self.waiting: dict[str, Waiting] = {}
+        self._lines = Lines()
+        self._allow: dict[PoolId, PoolAllow] = {}
+        """Who may claim a ClusterPool, of those that not everybody may."""
+        self._labels: dict[str, Mapping[str, str]] = {}
+        """Of namespaces."""
+        self._since: dict[tuple[str, str], float] = {}
+        self._served: dict[str, float] = {}
+        """When (monotonic seconds) each run, and each namespace, last got slots."""
+        self._served_namespace: dict[str, float] = {}
+        self._unsure: defaultdict[str, set[str]] = defaultdict(set)
+        """By run, tasks and items that hold slots for a pod of which nobody knows whether it was made."""
+        self._checking: asyncio.Handle | None = None
+
+    # What the watches say.
+
+    def pool_seen(self, body: Object, deleted: bool) -> None:
+        """A Pool or ClusterPool was created, changed or deleted."""
+        meta = body["metadata"]
+        pool = (body["kind"], meta.get("namespace", ""), meta["name"])
+        before = self.capacity.get(pool), self._allow.get(pool)
+        if deleted:
+            self.capacity.pop(pool, None)
+            self._allow.pop(pool, None)
+        else:
+            slots, allow = int(body["spec"]["slots"]), None
+            if body["kind"] == "ClusterPool":
+                slots, said = self._owned.portion(slots), body["spec"].get("allow")
+                allow = None if said is None else read(PoolAllow, said, "spec.allow")
+            if before == (slots, allow):
+                return
+            self.capacity[pool] = slots
+            self._allow.pop(pool, None)
+            if allow:
+                self._allow[pool] = allow
+        self._touch([pool])
+        self._wake_those(lambda waiting: any(pool in claim.slots for claim in waiting.claims))
+
+    def namespace_seen(self, body: Object, deleted: bool) -> None:
+        """A namespace was created, changed or deleted."""
+        name, found = body["metadata"]["name"], body["metadata"].get("labels") or {}
+        if deleted:
+            self._labels.pop(name, None)
+        elif self._labels.get(name) != found:
+            self._labels[name] = found
+            self._wake_those(lambda waiting: waiting.user.namespace == name)
+
+    def _wake_those(self, wanted: Callable[[Waiting], bool]) -> None:
+        """At least what these runs are told to wait for may be something else now."""
+        for uid, waiting in list(self.waiting.items()):
+            if wanted(waiting):
+                self._wake(uid)
+
+    def pod_seen(self, pod: Pod) -> bool:
+        """A pod was created, changed or deleted; whether it holds slots since now."""
+        name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+        if pod.over:
+            self._drop(name)
+            self._nobodys.discard(name)
+        elif name not in self._pods and name not in self._nobodys:
+            slots = _slots(pod)
+            if slots:
+                labels_ = pod.metadata.labels
+                user = User(pod.metadata.namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
+                self.settled(user.uid, user.key)
+                self._hold(name, user, slots)
+                return True
+        return False
+
+    def nobodys(self, uid: str) -> None:
+        """There is no such run: its pods hold nothing."""
+        names = {name for held in self.held.values() for name, (user, _) in held.items() if user.uid == uid}
+        for name in names:
+            self._drop(name)
+        self._nobodys |= names
+
+    # What runs ask.
+
+    def ask(
+        self, user: User, starts: Sequence[Start], total: Mapping[tuple[PoolClaim, ...], int], now: float
+    ) -> set[str]:
+        """Which of a run's starts get their slots now. They hold them from here on, until their pods end or `give_back`."""
+        claims, unsure = [], self._unsure.get(user.uid, set())
+        holding = {start.key for start in starts if start.key in unsure}
+        for key in unsure - holding:
+            self.give_back(user.uid, key)
+        for start in starts:
+            if start.key in holding:
+                continue
+            slots = {pool_id(item, user.namespace): item.slots for item in start.pools}
+            since = self._since.setdefault((user.uid, start.key), now)
+            claims.append(Claim(user.namespace, user.uid, start.key, slots, start.priority, since))
+        if not claims:
+            self.wants_none(user.uid)
+            return holding
+        counts: Counter[PoolId] = Counter()
+        for pools, number in total.items():
+            for item in pools:
+                counts[pool_id(item, user.namespace)] += number
+        self._line_up(user.uid, claims)
+        granted = {claim.key: claim for claim in self._allot(now) if claim.run == user.uid}
+        for key, claim in granted.items():
+            self._serve(claim, now)
+            self._since.pop((user.uid, key), None)
+            counts.subtract(dict.fromkeys(claim.slots, 1))
+            self._hold(_pending(user.uid, key), User(user.namespace, user.run, user.uid, key), dict(claim.slots))
+        self.waiting.pop(user.uid, None)
+        if left := [claim for claim in claims if claim.key not in granted]:
+            self.waiting[user.uid] = Waiting(user, left, counts)
+        if granted:
+            self._line_up(user.uid, left)
+        self._touch(counts)
+        return holding | set(granted)
+
+    def _serve(self, claim: Claim, now: float) -> None:
+        self._served[claim.run] = now
+        self._served_namespace.pop(claim.namespace, None)
+        self._served_namespace[claim.namespace] = now
+        if len(self._served_namespace) > SERVED:
+            del self._served_namespace[next(iter(self._served_namespace))]
+
+    def settled(self, uid: str, key: str) -> None:
+        """Nothing stands for a start's pod any more: it holds its slots itself, as `pod_seen` was told, or it is over, or there is none."""
+        self._drop(_pending(uid, key))
+        self._unsure[uid].discard(key)
+        if not self._unsure[uid]:
+            del self._unsure[uid]
+
+    def unsure(self, uid: str, key: str) -> None:
+        """A start that got its slots may have become a pod or not. It holds them until its run, which asks for it again, knows more."""
+        self._waits_no_more(uid)
+        self._unsure[uid].add(key)
+
+    def give_back(self, uid: str, key: str) -> None:
+        """A start that got its slots did not become a pod. Its run is not in the way of others until it asks again."""
+        self._waits_no_more(uid)
+        self.settled(uid, key)
+
+    def forget(self, uid: str) -> None:
+        """A run wants no slots any more."""
+        for key in list(self._unsure.get(uid, ())):
+            self.settled(uid, key)
+        self.wants_none(uid)
+
+    def wants_none(self, uid: str) -> None:
+        """A run asks for nothing now. What it may have asked for before stays as it is."""
+        waiting = self._waits_no_more(uid)
+        if waiting:
+            for claim in waiting.claims:
+                self._since.pop((uid, claim.key), None)
+            self._touch(waiting.total)
+        if uid not in self._by_run:
+            self._served.pop(uid, None)
+
+    def _waits_no_more(self, uid: str) -> Waiting | None:
+        waiting = self.waiting.pop(uid, None)
+        if waiting:
+            self._line_up(uid, [])
+        return waiting
+
+    def _instead(self, claim: PoolClaim, namespace: str) -> str:
+        """What to do about a pool that is not there."""
+        other = "ClusterPool" if claim.kind == "Pool" else "Pool"
+        if pool_id(claim.model_copy(update={"kind": other}), namespace) in self.capacity:
+            return f"there is a {other} of this name; write kind: {other}"
+        return "create it, or mend `pools`"
+
+    def why(self, claims: Sequence[PoolClaim], namespace: str) -> tuple[str, str]:
+        """Reason and message for a task that waits for slots."""
+        for item in claims:
+            pool = pool_id(item, namespace)
+            where = f" in namespace {namespace}" if item.kind == "Pool" else ""
+            if pool not in self.capacity:
+                return "PoolNotFound", f"there is no {item.kind} {item.name!r}{where}: {self._instead(item, namespace)}"
+            if not self._may(pool, namespace):
+                return "PoolNotAllowed", refusal(item.name, namespace)
+            size = self.capacity[pool]
+            if item.slots > size:
+                return "PoolTooSmall", f"needs {item.slots} slots, {item.kind} {item.name!r} has {size}{self._of(item)}"
+        parts = []
+        for item in claims:
+            pool = pool_id(item, namespace)
+            parts.append(
+                f"{item.kind} {item.name!r}: {self.used(pool)} of {self.capacity[pool]} slots are held{self._of(item)}"
+            )
+        return "PoolFull", "; ".join(parts)
+
+    def _of(self, item: PoolClaim) -> str:
+        shared = item.kind == "ClusterPool" and self._owned.count > 1
+        return f" for the namespaces of this shard (of {self._owned.count})" if shared else ""
+
+    def next_in_turn(self, pool: PoolId, most: int) -> list[tuple[Claim, User]]:
+        """Who gets slots of a pool when some are free, in order."""
+        lines = self._lines.of(lambda other: other == pool)
+        room = {other: self._used.get(other, 0) + PLENTY for line in lines for other in line.pools}
+        now = asyncio.get_running_loop().time()
+        served = self._served_namespace
+        found = allot(room, self._used, lines, self._by_namespace, self._by_run, served, now, most)
+        return [(claim, self.waiting[claim.run].user) for claim in found]
+
+    def used(self, pool: PoolId) -> int:
+        """How many slots are held by those of this shard."""
+        return self._used.get(pool, 0)
+
+    # Inside.
+
+    def _may(self, pool: PoolId, namespace: str) -> bool:
+        allow = self._allow.get(pool)
+        return allow is None or admits(allow, namespace, self._labels.get(namespace))
+
+    def _line_up(self, uid: str, claims: Sequence[Claim]) -> None:
+        """Puts a run in line, with those of its claims that can be met at all: others are in nobody's way."""
+        possible = [claim for claim in claims if self._possible(claim)]
+        self._lines.put(uid, possible, self._by_run.get(uid, 0), self._served.get(uid, float("-inf")))
+
+    def _possible(self, claim: Claim) -> bool:
+        return all(
+            slots <= self.capacity.get(pool, 0) and self._may(pool, claim.namespace)
+            for pool, slots in claim.slots.items()
+        )
+
+    def _allot(self, now: float) -> list[Claim]:
+        lines = self._lines.of(lambda pool: self._used.get(pool, 0) < self.capacity.get(pool, 0))
+        if not lines:
+            return []
+        return allot(self.capacity, self._used, lines, self._by_namespace, self._by_run, self._served_namespace, now)
+
+    def _hold(self, name: str, user: User, slots: Mapping[PoolId, int]) -> None:
+        self._drop(name)
+        self._pods[name] = list(slots)
+        for pool, number in slots.items():
+            self.held[pool][name] = (user, number)
+            self._count(user, pool, number)
+        self._moved(user.uid)
+        self._touch(slots)
+
+    def _drop(self, name: str) -> None:
+        pools = self._pods.pop(name, None)
+        if pools:
+            for pool in pools:
+                user, number = self.held[pool].pop(name)
+                self._count(user, pool, -number)
+            self._moved(user.uid)
+            self._touch(pools)
+
+    def _count(self, user: User, pool: PoolId, number: int) -> None:
+        sums: list[tuple[Counter[Any], Any]] = [(self._by_run, user.uid)]
+        if self._owned.owns(user.namespace):
+            sums += [(self._used, pool), (self._by_namespace[user.namespace], pool)]
+        for counter, key in sums:
+            counter[key] += number
+            if not counter[key]:
+                del counter[key]
+        if not self._by_namespace.get(user.namespace):
+            self._by_namespace.pop(user.namespace, None)
+
+    def _moved(self, uid: str) -> None:
+        self._lines.moved(uid, self._by_run.get(uid, 0), self._served.get(uid, float("-inf")))
+
+    def _touch(self, pools: Iterable[PoolId]) -> None:
+        for pool in pools:
+            self._changed(pool)
+        if self.waiting and self._checking is None:
+            self._checking = asyncio.get_running_loop().call_soon(self._check)
+
+    def _check(self) -> None:
+        """Wakes the runs whose turn it is."""
+        self._checking = None
+        for uid in {claim.run for claim in self._allot(asyncio.get_running_loop().time())}:
+            self._wake(uid)
+
+
+def _pending(uid: str, key: str) -> str:
+    """What stands for a pod before there is one; no pod has such a name."""
+    return f"{uid}//{key}"
+
+
+def _slots(pod: Pod) -> dict[PoolId, int]:
+    found: dict[PoolId, int] = {}
+    for label, value in pod.metadata.labels.items():
+        for prefix, kind in ((POOL, "Pool"), (CLUSTER_POOL, "ClusterPool")):
+            if label.startswith(prefix) and value.isdecimal():
+                namespace = pod.metadata.namespace if kind == "Pool" else ""
+                found[kind, namespace, label.removeprefix(prefix)] = int(value)
+    return found
+
+
+def status(book: PoolBook, pool: PoolId, shown: int = 20) -> dict[str, Any]:
+    """The status of a pool."""
+    held = sorted(book.held.get(pool, {}).values(), key=lambda item: (item[0].namespace, item[0].run, item[0].key))
+    return {
+        "used": sum(slots for _, slots in held),
+        "waiting": sum(waiting.total[pool] for waiting in book.waiting.values()),
+        "holders": [_user(user, user.key, slots) for user, slots in held[:shown]],
+        "waiters": [_user(user, claim.key, claim.slots[pool]) for claim, user in book.next_in_turn(pool, shown)],
+    }
+
+
+def _user(user: User, key: str, slots: int) -> dict[str, Any]:
+    return {"namespace": user.namespace, "run": user.run, "task": key, "slots": slots}

@@ -1,0 +1,81 @@
+"""Keeping the status of pools: who holds slots, who waits."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tradewind.control.pools.book import PoolBook, status
+from tradewind.control.shared.conditions import readiness
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.merge_patch import difference
+from tradewind.kube.resources import CLUSTER_POOLS, POOLS
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.plan.capacity.pool_allotment import PoolId
+
+log = logging.getLogger(__name__)
+COALESCE = 1.0
+"""Seconds between two writes of a pool's status: a busy pool changes all the time."""
+
+
+class PoolReconciler:
+    """Writes what the book says into the status of pools."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._clock = client, clock
+        self.book: PoolBook | None = None
+        self.queue: WorkQueue[PoolId] = WorkQueue("pool", lambda pool: pool[1])
+        self._known: dict[PoolId, tuple[int, dict[str, Any]]] = {}
+        """Generation and status."""
+        self._saved_at: dict[PoolId, float] = {}
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A pool was created, changed or deleted."""
+        meta = body["metadata"]
+        pool = (body["kind"], meta.get("namespace", ""), meta["name"])
+        if deleted:
+            self._known.pop(pool, None)
+            self._saved_at.pop(pool, None)
+            self.queue.forget(pool)
+        else:
+            self._known[pool] = _read(body)
+            self.queue.add(pool)
+
+    def changed(self, pool: PoolId) -> None:
+        """Who holds or waits may be others now."""
+        if pool in self._known:
+            self.queue.add(pool)
+
+    def failed(self, pool: PoolId, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("%s %s: %s", pool[0], pool[2], error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, pool: PoolId) -> None:
+        """Writes the status if it says something new."""
+        if pool not in self._known or self.book is None:
+            return
+        now = asyncio.get_running_loop().time()
+        due = self._saved_at.get(pool, float("-inf")) + COALESCE
+        if now < due:
+            self.queue.add_at(pool, due)
+            return
+        generation, before = self._known[pool]
+        ready = readiness("Active", "Active", "", before, generation, self._clock())
+        after = {**status(self.book, pool), "observedGeneration": generation, "conditions": ready}
+        if not (patch := difference(before, after)):
+            return
+        self._saved_at[pool] = now
+        resource, namespace = (POOLS, pool[1]) if pool[0] == "Pool" else (CLUSTER_POOLS, None)
+        try:
+            answer = await self._client.patch(resource, namespace, pool[2], {"status": patch}, "status")
+        except NotFound:
+            self._known.pop(pool, None)
+            return
+        self._known[pool] = _read(answer)
+
+
+def _read(body: Object) -> tuple[int, dict[str, Any]]:
+    return int(body["metadata"].get("generation") or 0), body.get("status") or {}

@@ -1,0 +1,1 @@
+"""What is deleted once nobody needs it any more."""

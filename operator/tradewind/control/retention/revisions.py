@@ -1,0 +1,213 @@
+"""Deleting the revisions that nobody needs any more: a few at a time, the oldest first, and never one that a run names."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dags.call_pins import pins_of
+from tradewind.control.dags.revisions import HEAD, MANAGED, REVISION_PAGE, Head, Revisions
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.labels import DAG
+from tradewind.kube.pages import walk
+from tradewind.kube.resources import DAGS, REVISIONS, RUNS
+from tradewind.kube.struct import Struct
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.kube.writes import flow
+from tradewind.model.dag import DAGSpec
+from tradewind.plan.capacity.shard_share import WHOLE, Owned
+from tradewind.plan.retention.revisions import Keep, surplus
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a DAG."""
+BATCH = 20
+"""Revisions deleted at once."""
+GRACE = 30.0
+"""Seconds for which a DAG has to be as it is before any of its revisions goes. A run that has read the DAG before that, and was bound to
+a revision, has written its name down by then."""
+REVISION_SWEEP_DELAY = 2.0
+"""Seconds until a DAG is looked at after one of its runs has gone: they go in batches."""
+FIRST, AGAIN, RETRY = 10.0, 3600.0, 60.0
+"""Seconds from the start to the first look at all revisions there are, from one to the next, and after one that failed."""
+RUNS_PAGE = 100
+USUAL = int(DAGSpec.model_fields["revision_history_limit"].default)
+EVERYTHING = 1_000_000
+
+
+class _Status(Struct, frozen=True):
+    revision: str = ""
+    calls: dict[str, str] = {}
+
+
+class _Named(Struct, frozen=True):
+    """A run, as far as it names its revision."""
+
+    status: _Status | None = None
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+class _Sight(NamedTuple):
+    """A DAG as it was seen."""
+
+    version: str
+    """Its uid and generation; empty when it is gone."""
+    keep: Keep | None
+
+
+class RevisionHistory:
+    """Keeps of each DAG as many revisions as its spec says."""
+
+    def __init__(
+        self, client: Client, revisions: Revisions, namespaces: Sequence[str | None] = (None,), owned: Owned = WHOLE
+    ) -> None:
+        self._client, self._revisions, self._namespaces, self._owned = client, revisions, namespaces, owned
+        self.queue: WorkQueue[Key] = WorkQueue("revisions")
+        self._known: dict[Key, Keep] = {}
+        """What the DAGs that there are say."""
+        self._limits: dict[Key, int] = {}
+        """What DAGs that use templates say with those."""
+        self._calm: dict[Key, tuple[_Sight, float]] = {}
+        """DAGs with revisions that could go, and since when (monotonic seconds) they have been as they are."""
+        self._held: dict[Key, frozenset[str]] = {}
+        """Revisions that stay only because runs use them."""
+
+    def dag_seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        if deleted:
+            self._known.pop(key, None)
+            self._limits.pop(key, None)
+            self._revisions.forget(*key)  # Its namespace may be deleted with all that is in it.
+            self.queue.add(key)
+            return
+        before, self._known[key] = self._known.get(key), self._keep(key, body)
+        if before is not None and before != self._known[key]:
+            self.queue.add(key)
+
+    def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
+        """What a DAG that uses templates says with those."""
+        key = (namespace, name)
+        limit = self._limits[key] = int(spec.get("revisionHistoryLimit", USUAL))
+        if (known := self._known.get(key)) and known.limit != limit:
+            self._known[key] = known._replace(limit=limit)
+            self.queue.add(key)
+
+    def _keep(self, key: Key, body: Object) -> Keep:
+        """What a DAG keeps; everything, while it is not known what its template says of that."""
+        spec = body.get("spec") or {}
+        usual = self._limits.get(key, EVERYTHING) if spec.get("template") else USUAL
+        limit = spec.get("revisionHistoryLimit")
+        return Keep(int((body.get("status") or {}).get("revision") or 0), usual if limit is None else int(limit))
+
+    def run_gone(self, run: Run) -> None:
+        """A run was deleted."""
+        self._let_go(run, {run.dag: run.status.get("revision"), **pins_of(run)})
+
+    def run_seen(self, run: Run) -> None:
+        """A run has changed its phase. One that has ended calls no DAGs any more; its own revision says what it was."""
+        if run.final:
+            self._let_go(run, pins_of(run))
+
+    def _let_go(self, run: Run, names: Mapping[str, Any]) -> None:
+        """A run does not use these revisions, by DAG, any more."""
+        for dag, name in names.items():
+            if name in self._held.get((run.namespace, dag), ()):
+                self.queue.add_after((run.namespace, dag), REVISION_SWEEP_DELAY)
+
+    async def watch(self) -> None:
+        """Looks at all revisions now and then, for what has happened while nobody was looking; for ever."""
+        pause = FIRST
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self._survey()
+                pause = AGAIN
+            except ApiError as error:
+                log.warning("looking for old revisions: %s", error)
+                pause = RETRY
+
+    async def _survey(self) -> None:
+        """Queues the DAGs that may have too many."""
+        counts: Counter[Key] = Counter()
+        selector = ",".join(f"{label}={value}" for label, value in MANAGED.items())
+        for namespace in self._namespaces:
+            async for head in walk(self._client, REVISIONS, namespace, HEAD, REVISION_PAGE, labelSelector=selector):
+                meta = head.metadata
+                if self._owned.owns(meta.namespace) and DAG in meta.labels:
+                    counts[meta.namespace, meta.labels[DAG]] += 1
+        for key, count in counts.items():
+            if key not in self._known or count > self._known[key].limit + 1:
+                self.queue.add(key)
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("revisions of %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Deletes the revisions of a DAG that are kept no longer."""
+        async with self._revisions.making(*key):
+            await self._reconcile(key, asyncio.get_running_loop().time())
+
+    async def _reconcile(self, key: Key, now: float) -> None:
+        sight = await self._look(key)
+        if sight is None:
+            self.queue.add_after(key, GRACE)  # Which one is current is not known yet.
+            return
+        heads = {head.metadata.name: head for head in await self._revisions.heads(*key)}
+        numbers = {name: head.revision for name, head in heads.items()}
+        spare = surplus(numbers, sight.keep, ())
+        if not spare:
+            self._calm.pop(key, None)
+            self._held.pop(key, None)
+            return
+        if key not in self._calm or self._calm[key][0] != sight:
+            self._calm[key] = (sight, now)
+        due = self._calm[key][1] + GRACE
+        if now < due:
+            self.queue.add_at(key, due)
+            return
+        self._revisions.forget(*key, spare)
+        used = await uses(self._client, *key)
+        gone = surplus(numbers, sight.keep, used)
+        self._held[key] = frozenset(used.keys() & numbers.keys())
+        with flow(key[0], "history"):
+            for name in gone[:BATCH]:
+                await self._delete(key, heads[name])
+        if len(gone) > BATCH:
+            self.queue.add(key)
+
+    async def _look(self, key: Key) -> _Sight | None:
+        """The DAG now. None while its status is behind its spec: the number of the current revision is in it."""
+        try:
+            body = await self._client.get(DAGS, *key)
+        except NotFound:
+            return _Sight("", None)
+        meta, status = body["metadata"], body.get("status") or {}
+        if status.get("observedGeneration") != meta.get("generation"):
+            return None
+        return _Sight(f"{meta['uid']}/{meta.get('generation')}", self._keep(key, body))
+
+    async def _delete(self, key: Key, head: Head) -> None:
+        with contextlib.suppress(NotFound, Conflict):
+            await self._client.delete(REVISIONS, key[0], head.metadata.name, uid=head.metadata.uid)
+            log.info("revision %s of DAG %s/%s deleted: no run uses it", head.metadata.name, *key)
+
+
+async def uses(client: Client, namespace: str, dag: str) -> Counter[str]:
+    """How many runs of a DAG name each revision, and how many runs under way that call it. All are asked for: of those that ended, an
+    operator's memory has only a part."""
+    runs = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector=f"spec.dag={dag}")
+    found = Counter([run.status.revision async for run in runs if run.status and run.status.revision])
+    callers = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector="status.phase=Running")
+    found.update([run.status.calls[dag] async for run in callers if run.status and dag in run.status.calls])
+    return found

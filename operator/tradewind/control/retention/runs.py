@@ -1,0 +1,127 @@
+"""Deleting the runs that a DAG does not keep: a few at a time, the oldest first."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradewind import metrics
+from tradewind.control.dagrun.run import Run
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.resources import RUNS
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.kube.writes import flow
+from tradewind.model.history import History
+from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, surplus
+
+log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a DAG."""
+USUAL = History()
+"""What a DAG keeps that says nothing of it. One for all of them."""
+BATCH = 20
+"""Runs deleted at once."""
+SWEEP_SECONDS = 60.0
+"""Seconds until it is looked again whether the runs have ended of which others are parts."""
+SWEEP_DELAY = 1.0
+"""Seconds until a DAG is looked at after one of its runs has ended: they end in bursts."""
+
+
+class HistoryReconciler:
+    """Keeps of each DAG as many runs as its spec says. A DAG that is not there (any more) keeps all."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._clock = client, clock
+        self.queue: WorkQueue[Key] = WorkQueue("history")
+        self._past: defaultdict[Key, dict[str, EndedRun]] = defaultdict(dict)
+        self._rules: dict[Key, History] = {}
+        self.held: Callable[[str, str, str], bool] = lambda namespace, dag, run: False
+        """Whether a run has to be kept whatever its DAG says, since it is still counted on."""
+        self.unfinished: Callable[[str], bool] = lambda uid: False
+        """Whether a run, by its uid, has not ended: its parts are kept. It reads how they ended, and its retries take over what they did."""
+
+    def dag_seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted."""
+        key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
+        if deleted:
+            self._rules.pop(key, None)
+        elif not spec.get("template"):  # Of others it is known when their templates have been looked at.
+            self.spec_seen(*key, spec)
+
+    def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
+        """What a DAG says of its runs, its templates included."""
+        key = (namespace, name)
+        self._rules.pop(key, None)
+        try:
+            said = spec.get("history")
+            self._rules[key] = History.model_validate(said) if said else USUAL
+        except ValidationError:
+            return  # The DAG's own condition says so; until it is mended nothing is deleted.
+        self.queue.add(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, changed or deleted."""
+        key = (run.namespace, run.dag)
+        if run.final and not deleted and not run.deleting:
+            grace, caller = REPEATS if run.how == "event" else GRACE, run.caller.uid if run.caller else ""
+            self._past[key][run.name] = EndedRun(_ended(run), run.version, run.phase == "Succeeded", grace, caller)
+            if key in self._rules:
+                self.queue.add_after(key, SWEEP_DELAY)
+        elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
+            del self._past[key]
+
+    def look(self, namespace: str, name: str) -> None:
+        """Runs of a DAG may no longer be held."""
+        self.queue.add((namespace, name))
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        log.warning("history of %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Deletes the runs of a DAG that are kept no longer."""
+        rule, past = self._rules.get(key), self._past.get(key)
+        if rule is None or not past:
+            return
+        now = int(self._clock())
+        parts = {name for name, ended in past.items() if ended.caller and self.unfinished(ended.caller)}
+        free = {name: ended for name, ended in past.items() if name not in parts and not self.held(*key, name)}
+        found, again = surplus(free, rule, now)
+        with flow(key[0], "history"):
+            answers = await asyncio.gather(
+                *(self._delete(key, past, item) for item in found[:BATCH]), return_exceptions=True
+            )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        if len(found) > BATCH:
+            self.queue.add(key)
+        elif again is not None:
+            self.queue.add_after(key, again - now)
+        if parts:
+            self.queue.add_after(key, SWEEP_SECONDS)
+
+    async def _delete(self, key: Key, past: dict[str, EndedRun], item: Surplus) -> None:
+        try:
+            version = str(item.past.version)
+            await self._client.delete(RUNS, key[0], item.name, version=version, propagationPolicy="Background")
+            metrics.runs_removed.labels(item.reason).inc()
+        except (NotFound, Conflict):
+            pass  # It is gone, or something new is known of it soon.
+        if past.get(item.name) == item.past:
+            del past[item.name]
+
+
+def _ended(run: Run) -> int:
+    """Epoch seconds; a run that was ended by hand, without saying when, counts from its creation."""
+    try:
+        return int(datetime.fromisoformat(str(run.status.get("finishedAt"))).timestamp())
+    except ValueError:
+        return run.created

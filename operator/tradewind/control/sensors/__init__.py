@@ -1,0 +1,1 @@
+"""Sensors: asking, now and then."""

@@ -1,0 +1,119 @@
+"""Looking at what the API server has, for sensors: a run of another DAG, an object of any kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.sensors.bucket_probe import ProbeFailedError
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, BadName, Forbidden, NotFound
+from tradewind.kube.resources import RUNS, Resource
+from tradewind.model.bounded import checked
+from tradewind.model.duration import instant
+from tradewind.model.sensor import ObjectPoll, RunPoll
+from tradewind.plan.triggers.object_change import public
+
+MOST_RUNS = 500
+"""Runs of a DAG that are looked at: its history keeps fewer."""
+API = "the API server"
+"""The host of all these polls."""
+
+
+class RunProbe:
+    """Looks for a run of a DAG. `date` is its logical date, or empty."""
+
+    host = API
+
+    def __init__(self, client: Client, namespace: str, poll: RunPoll, date: str) -> None:
+        self._client, self._namespace, self._poll, self._date = client, namespace, poll, date
+        self.what = f"a run of DAG {poll.dag}" + (f" with logical date {date}" if date else "")
+
+    async def ask(self) -> Mapping[str, Any]:
+        """`phase`, `name` and `results` of the latest one. Raises Unanswered."""
+        query = {"fieldSelector": f"spec.dag={self._poll.dag}", "limit": str(MOST_RUNS)}
+        if self._poll.labels:
+            query["labelSelector"] = ",".join(f"{name}={value}" for name, value in self._poll.labels.items())
+        try:
+            moment = instant(self._date) if self._date else None
+            found = (await self._client.list(RUNS, self._namespace, **query))["items"]
+        except ValueError as error:
+            raise ProbeFailedError(f"sensor.run.logicalDate: {error}") from None
+        except ApiError as error:
+            raise ProbeFailedError(refused(error, RUNS, "list")) from None
+        runs = [run for run in map(read_run, found) if moment is None or abs(run.moment - moment) < 1e-3]
+        if not runs:
+            return {"phase": "", "name": "", "results": {}}
+        last: Run = max(runs, key=lambda run: (run.created, run.name))
+        return {"phase": last.phase, "name": last.name, "results": last.status.get("results") or {}}
+
+    def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """All of it."""
+        return dict(found)
+
+
+class Resources:
+    """Where the objects of a kind live, as the API server tells."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[tuple[str, str], Resource] = {}
+
+    async def of(self, api_version: str, kind: str) -> Resource:
+        """The resource of a kind. Raises Unanswered for one that is not there, and what the API raises."""
+        if (known := self._known.get((api_version, kind))) is not None:
+            return known
+        group, _, version = api_version.rpartition("/")
+        try:
+            listing = Resource(f"/apis/{group}" if group else "/api", version, "APIResourceList", namespaced=False)
+            found = (await self._client.list(listing)).get("resources") or []
+        except NotFound:
+            found = []
+        for item in found:
+            if item["kind"] == kind and "/" not in item["name"]:
+                made = Resource(f"{listing.prefix}/{version}", item["name"], kind, bool(item["namespaced"]))
+                return self._known.setdefault((api_version, kind), made)
+        raise ProbeFailedError(f"the API server has no kind {kind} in {api_version}: see `kubectl api-resources`")
+
+
+class ObjectProbe:
+    """Looks at an object."""
+
+    host = API
+
+    def __init__(self, client: Client, resources: Resources, namespace: str, poll: ObjectPoll, name: str) -> None:
+        self._client, self._resources, self._namespace = client, resources, namespace
+        self._poll, self._name = poll, name
+        self.what = f"{poll.kind} {name}"
+
+    async def ask(self) -> Mapping[str, Any]:
+        """`found`, and `object`, None where there is none. Raises Unanswered and OutOfBounds."""
+        poll = self._poll
+        try:
+            resource = await self._resources.of(poll.api_version, poll.kind)
+        except ApiError as error:
+            raise ProbeFailedError(error.message) from None
+        try:
+            found = await self._client.get(resource, self._namespace, self._name)
+        except BadName as error:
+            raise ProbeFailedError(f"sensor.object.name: {error.message}") from None
+        except NotFound:
+            return {"found": False, "object": None}
+        except ApiError as error:
+            raise ProbeFailedError(refused(error, resource, "get")) from None
+        return {"found": True, "object": checked(public(found), name="object")}
+
+    def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Which object it was, and its status."""
+        body = found["object"] or {}
+        meta = body.get("metadata") or {}
+        told = {name: meta[name] for name in ("name", "uid", "generation", "resourceVersion") if name in meta}
+        return {"found": found["found"], "object": {"metadata": told, "status": body.get("status") or {}}}
+
+
+def refused(error: ApiError, resource: Resource, verb: str) -> str:
+    """Words for an error of the API; for a right that is missing, the rule to add."""
+    if not isinstance(error, Forbidden):
+        return error.message
+    group = resource.api_version.rpartition("/")[0]
+    rule = f'{{apiGroups: ["{group}"], resources: [{resource.plural}], verbs: [{verb}]}}'
+    return f"{error.message}; add to a role of the operator's service account: {rule}"

@@ -1,0 +1,1 @@
+"""Listening for others' requests, within bounds."""

@@ -1,0 +1,158 @@
+"""The certificate of a server: read again when its files change, and said aloud when it ends."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from prometheus_client import Gauge
+
+from tradewind import metrics
+
+log = logging.getLogger(__name__)
+EXPIRY_WARNING_SECONDS = 14 * 86_400.0
+"""Seconds before its end from which a certificate is worth a warning. cert-manager renews earlier than that."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the files. The kubelet itself brings a changed Secret within a minute or two."""
+SAY_EVERY = 3_600.0
+"""Seconds between two warnings about the same certificate."""
+
+
+class Unusable(Exception):
+    """The files are not a certificate and its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a certificate is for."""
+
+    whose: str
+    otherwise: str
+    """What happens without it."""
+    page: str
+    expiry: Gauge
+
+
+ADMISSION = Use("the webhook's", "nothing is checked at admission", "docs/admission.md", metrics.certificate_expiry)
+EVENTS = Use("the endpoint's", "no sender connects", "docs/events.md", metrics.events_certificate_expiry)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a server speaks TLS. `ciphers` is OpenSSL's list for TLS 1.2; those of 1.3 are fixed."""
+
+    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    ciphers: str = ""
+    clients: Path | None = None
+    """Authorities (PEM): every client has to show a certificate of one of them."""
+
+    def context(self) -> ssl.SSLContext:
+        """A context without a certificate. Raises Unusable."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = self.minimum
+        try:
+            if self.ciphers:
+                context.set_ciphers(self.ciphers)
+            if self.clients:
+                context.load_verify_locations(self.clients)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except OSError as error:  # ssl.SSLError is one
+            raise Unusable(f"TLS as asked for is not possible ({error})") from None
+        return context
+
+
+class Certificate:
+    """A certificate and its key, in two files. `context` serves the last ones that could be used."""
+
+    def __init__(
+        self,
+        cert: Path,
+        key: Path,
+        tell: Callable[[str, str], None],
+        clock: Callable[[], float] = time.time,
+        use: Use = ADMISSION,
+        terms: Terms | None = None,
+    ):
+        """`tell` is given a reason in one word and a sentence. Raises Unusable."""
+        self._cert, self._key, self._tell, self._clock, self._use = cert, key, tell, clock, use
+        self._terms = terms or Terms()
+        self.context = self._terms.context()
+        # A context keeps a certificate of each type of key, and would go on serving one of another type than the new one's: every
+        # connection is handed to the context that was made last.
+        self.context.sni_callback = self._hand_over
+        self._newest = self.context
+        self._read = b""
+        self._told: tuple[str, float] = ("", float("-inf"))
+        self.expires = 0.0
+        """When it ends, in epoch seconds."""
+        self._load()
+
+    async def watch(self) -> None:
+        """Keeps in step with the files, for ever."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_EVERY)
+
+    def look(self) -> None:
+        """Takes what the files say now, and says what is wrong with it."""
+        try:
+            self._load()
+        except Unusable as error:
+            self._say(
+                "CertificateUnusable",
+                f"the changed certificate is not used: {error}; the one before goes on until it ends",
+            )
+            return
+        if trouble := self.trouble():
+            self._say("CertificateExpired" if self.expired else "CertificateExpiresSoon", trouble)
+
+    @property
+    def expired(self) -> bool:
+        """Whether no API server accepts it any more."""
+        return self._clock() >= self.expires
+
+    def trouble(self) -> str:
+        """What is wrong, and what to do; empty when nothing is."""
+        left = self.expires - self._clock()
+        if left > EXPIRY_WARNING_SECONDS:
+            return ""
+        day = datetime.fromtimestamp(self.expires, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        what = (
+            f"expires on {day}, in {left / 86_400:.1f} days" if left > 0 else f"expired on {day}: {self._use.otherwise}"
+        )
+        return f"{self._use.whose} certificate {what}; renew it: `helm upgrade`, or see {self._use.page}"
+
+    def _load(self) -> None:
+        try:
+            cert, key = self._cert.read_bytes(), self._key.read_bytes()
+            read = cert + key + (self._terms.clients.read_bytes() if self._terms.clients else b"")
+        except OSError as error:
+            raise Unusable(str(error)) from None
+        if read == self._read:
+            return
+        newest = self._terms.context()
+        try:
+            newest.load_cert_chain(self._cert, self._key)
+            expires = min(item.not_valid_after_utc for item in x509.load_pem_x509_certificates(cert))
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise Unusable(f"{self._cert} and {self._key} are no certificate and its key ({error})") from None
+        self._newest, self._read, self.expires = newest, read, expires.timestamp()
+        self._use.expiry.set(self.expires)
+        log.info("certificate of %s, until %s", self._cert, expires)
+
+    def _hand_over(self, connection: ssl.SSLObject, *_: object) -> None:
+        connection.context = self._newest
+
+    def _say(self, reason: str, words: str) -> None:
+        """Now, and again from time to time as long as it is so."""
+        told, at = self._told
+        if told == reason and self._clock() < at + SAY_EVERY:
+            return
+        self._told = (reason, self._clock())
+        log.warning("%s", words)
+        self._tell(reason, words)

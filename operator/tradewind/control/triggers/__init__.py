@@ -1,0 +1,1 @@
+"""Triggers: what makes runs by itself."""

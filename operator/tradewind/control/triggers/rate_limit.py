@@ -1,0 +1,57 @@
+"""How fast triggers make runs: counted from the runs that were made, and stored nowhere."""
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.run_maker import TriggerSnapshot
+
+Key = tuple[str, str]
+"""Namespace and name of a trigger."""
+MINUTE = 60.0
+TRIGGERS_REMEMBERED = 1_000
+"""Runs of a trigger after which those that are older than a minute are forgotten."""
+
+
+class Pace:
+    """The runs that triggers made within the last minute. A run that has not begun when it is first seen was made just now, whatever the
+    clocks say; others were made when the API server says."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._made: defaultdict[Key, dict[str, float]] = defaultdict(dict)
+        """By trigger and uid of the run, when (epoch seconds)."""
+
+    def seen(self, run: Run) -> None:
+        """A run was created, or has changed."""
+        now, key = self._clock(), (run.namespace, run.maker)
+        at = float(run.created) if run.phase else now
+        if not run.name.startswith(f"{run.maker}-") or now - at > MINUTE or run.uid in self._made.get(key, ()):
+            return
+        self._made[key][run.uid] = at
+        if len(self._made[key]) > TRIGGERS_REMEMBERED:
+            self._recent(key, now)
+
+    def wait(self, trigger: TriggerSnapshot) -> float:
+        """Seconds until a trigger may make another run."""
+        now = self._clock()
+        recent, limit = self._recent(trigger.key, now), trigger.spec.max_per_minute
+        return recent[-limit] + MINUTE - now if len(recent) >= limit else 0.0
+
+    def forget(self, key: Key) -> None:
+        """A trigger is there no more."""
+        self._made.pop(key, None)
+
+    def _recent(self, key: Key, now: float) -> list[float]:
+        """When the runs of the last minute were made, in order. What seems to be in the future was made before the clock was set."""
+        found = {uid: min(at, now) for uid, at in self._made.get(key, {}).items() if now - at < MINUTE}
+        if found:
+            self._made[key] = found
+        else:
+            self._made.pop(key, None)
+        return sorted(found.values())
+
+
+def too_fast(trigger: TriggerSnapshot, waiting: int) -> str:
+    """What a trigger's status says while it waits."""
+    return f"it makes at most {trigger.spec.max_per_minute} runs a minute (spec.maxPerMinute): {waiting} wait"

@@ -1,0 +1,351 @@
+"""Reconciling a trigger: can it fire, does it fire now, and what does its status say of that."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.valid_condition import Validity
+from tradewind.control.triggers.consumers import RunConsumers, topics_of
+from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
+from tradewind.control.triggers.rate_limit import Pace
+from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.control.triggers.source import Key, NotReady, Source
+from tradewind.kube.client import Client, Object
+from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.errors import Invalid as Unacceptable
+from tradewind.kube.merge_patch import difference
+from tradewind.kube.resources import TRIGGERS
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.model.shown import brief
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.documents.problem import Invalid, Problem, summary
+from tradewind.plan.documents.read import read
+from tradewind.plan.triggers.cycles import circle
+from tradewind.plan.triggers.trigger import check
+
+log = logging.getLogger(__name__)
+SAVE = 1.0
+"""Seconds until what a trigger did is written down: runs go first. Should that be lost, the runs' names still tell that they were made."""
+STEP = 0.5
+"""Seconds by which the wall clock may differ from elapsed time before it counts as set."""
+
+
+class TriggerReconciler:
+    """Lets triggers fire and keeps their status. What memory says of a status holds: it is written down a little later."""
+
+    def __init__(self, client: Client, events: EventRecorder, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._events, self._clock = client, events, clock
+        self.queue: WorkQueue[Key] = WorkQueue("trigger")
+        self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
+        self.dags = DAGIndex(client, self._dag_changed)
+        self.followers = RunConsumers(self.wake)
+        self.pace = Pace(clock)
+        self._circles: dict[Key, tuple[int, str]] = {}
+        """What was said of circles, and what `_links` was then."""
+        self._links = 0
+        """Grows whenever a trigger or a DAG has become another."""
+        self.sources: dict[str, Source] = {}
+        """By the field of a spec that names them."""
+        self._known: dict[Key, TriggerSnapshot] = {}
+        self._wrong: dict[Key, tuple[Object, Invalid]] = {}
+        """Triggers whose specs can't be read."""
+        self._checked: dict[Key, tuple[TriggerSpec, DAGFacts | None, list[Problem]]] = {}
+        self._saved: dict[Key, Mapping[str, Any]] = {}
+        self._versions: dict[Key, int] = {}
+        self._writing: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
+        self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
+
+    # What the watches say.
+
+    def seen(self, body: Object, deleted: bool) -> None:
+        """A trigger was created, changed or deleted."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        if deleted:
+            self._drop(key)
+            return
+        before = self._known.get(key)
+        if before and before.uid != meta["uid"]:
+            self._drop(key)
+            before = None
+        self._written(key, body)
+        if before and before.generation == meta.get("generation"):
+            if difference(self._saved[key], dict(before.status)):
+                self.queue.add_after(
+                    key, SAVE
+                )  # Our own is on its way, or somebody wrote something else: maybe another leader.
+            return
+        status = before.status if before else self._saved[key]
+        try:
+            spec = read(TriggerSpec, body.get("spec") or {})
+        except Invalid as error:
+            self._wrong[key] = (body, error)
+            self._unknown(key)
+        else:
+            self._links += 1
+            self._wrong.pop(key, None)
+            if before and before.spec.source != spec.source:
+                self._stop(key, before)
+            created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
+            generation = int(meta.get("generation") or 0)
+            self._known[key] = TriggerSnapshot(*key, meta["uid"], generation, created, spec, status)
+            self._of_dag[key[0], spec.dag].add(key)
+            self.followers.seen(key, spec, created, self._saved[key])
+        self.queue.add(key)
+
+    def others_seen(self, body: Object, deleted: bool) -> None:
+        """A trigger that another replica brings on was created, changed or deleted: it may follow runs that are ours."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        self.followers.gone(key)
+        self._links += 1
+        if not deleted:
+            with contextlib.suppress(Invalid):
+                created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
+                self.followers.seen(key, read(TriggerSpec, body.get("spec") or {}), created, body.get("status") or {})
+        self._settled(key)
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone."""
+        if not run.maker or run.how == "backfill":
+            return  # A schedule does not wait for those of the past.
+        if not deleted:
+            self.pace.seen(run)
+        key = (run.namespace, run.maker)
+        if run.final or deleted:
+            self._unfinished[key].pop(run.uid, None)
+            if not self._unfinished[key]:
+                del self._unfinished[key]
+        else:
+            self._unfinished[key][run.uid] = run
+
+    def unfinished(self, key: Key) -> list[Run]:
+        """The runs of a trigger that have not ended."""
+        return list(self._unfinished.get(key, {}).values())
+
+    def when_settled(self, run: Run, tell: Callable[[Run], None]) -> None:
+        """Calls `tell(run)` once it is written down that the run's trigger has fired, and what those that follow it made of it. Before
+        that the run must not be deleted: its name is all that keeps it from being made again, and they have to read it."""
+        known = self._known.get((run.namespace, run.maker))
+        if known and difference(self._saved.get(known.key, {}), dict(known.status)):
+            self._unsettled[known.key].append((run, tell))
+        elif follower := self.followers.needing(run):
+            self._unsettled[follower].append((run, tell))
+        else:
+            tell(run)
+
+    def _settled(self, key: Key) -> None:
+        """Something else is written down of a trigger."""
+        for run, tell in self._unsettled.pop(key, ()):
+            self.when_settled(run, tell)
+
+    def _written(self, key: Key, body: Object) -> None:
+        """What is written down of a trigger, unless something newer is known."""
+        version = int(body["metadata"]["resourceVersion"])
+        if version >= self._versions.get(key, 0):
+            self._versions[key], self._saved[key] = version, body.get("status") or {}
+            self.followers.saved(key, self._saved[key])
+            self._settled(key)
+
+    def wake(self, key: Key) -> None:
+        """Something has happened that may make a trigger fire."""
+        if key in self._known:
+            self.queue.add(key)
+
+    def _dag_changed(self, namespace: str, name: str) -> None:
+        self._links += 1
+        for key in self._of_dag.get((namespace, name), ()):
+            self.queue.add(key)
+        self.followers.heard(("completed", namespace, f"{namespace}/{name}"))
+
+    def _unknown(self, key: Key) -> None:
+        self._links += 1
+        self.followers.gone(key)
+        if known := self._known.pop(key, None):
+            self._stop(key, known)
+            self._checked.pop(key, None)
+            self._of_dag[key[0], known.spec.dag].discard(key)
+
+    def _drop(self, key: Key) -> None:
+        self._unknown(key)
+        self._wrong.pop(key, None)
+        self._saved.pop(key, None)
+        self._versions.pop(key, None)
+        self._circles.pop(key, None)
+        self._writing.pop(key, None)
+        self.pace.forget(key)
+        self._settled(key)
+        self.queue.forget(key)
+        self.saving.forget(key)
+
+    def _stop(self, key: Key, known: TriggerSnapshot) -> None:
+        self.sources[known.spec.source].forget(key)
+
+    # One pass.
+
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """A reconcile raised."""
+        known = self._known.get(key)
+        if known is None or (isinstance(error, ApiError) and not isinstance(error, Unacceptable)):
+            log.warning("trigger %s/%s: %s", *key, error)
+        else:
+            log.error("trigger %s/%s", *key, exc_info=error)
+            words = f"it can't fire: {type(error).__name__}: {error}"[:1_024]
+            self._note(known, Validity(True, "Valid", "it can be read"), {"phase": "Waiting", "message": words})
+        return None
+
+    async def reconcile(self, key: Key) -> None:
+        """Lets a trigger fire for what has happened, and notes what its status says then."""
+        known = self._known.get(key)
+        if known is None:
+            if key in self._wrong:
+                self.saving.add(key)
+            return
+        facts = await self.dags.of(known.namespace, known.spec.dag)
+        if problems := self._check(known, facts):
+            self._note(known, Validity.of(Invalid(problems)), {"phase": "Invalid", "message": summary(problems)})
+            self._stop(key, known)
+            return
+        found = Validity(True, "Valid", "it can fire")
+        if self._idle(known, facts, found):
+            self._stop(key, known)
+            return
+        source = self.sources[known.spec.source]
+        if source.written_first:
+            await self.save(key)
+            current = self._known.get(key)
+            if current is None or current.spec is not known.spec:
+                return  # It comes again.
+            known = current
+        try:
+            look = await source.look(known)
+        except NotReady as error:
+            self._note(known, found, {"phase": "Waiting", "message": str(error)}, error.reason)
+            self.queue.add_after(key, 10)
+            return
+        self._note(known, found, {"phase": "Active", "message": "", **look.status})
+        if look.at is not None:
+            self.queue.add_after(key, max(0.0, look.at - self._clock()))
+
+    def _check(self, known: TriggerSnapshot, facts: DAGFacts | None) -> list[Problem]:
+        """What is wrong with it: looked at again when it, or its DAG, is another."""
+        checked = self._checked.get(known.key)
+        if checked is None or checked[0] is not known.spec or checked[1] is not facts:
+            checked = self._checked[known.key] = (known.spec, facts, check(known.spec, facts.params if facts else None))
+        return checked[2]
+
+    def _idle(self, known: TriggerSnapshot, facts: DAGFacts | None, found: Validity) -> bool:
+        """Whether it does not fire now, whatever happens."""
+        if facts is None:
+            words = f"there is no DAG {known.spec.dag!r} in namespace {known.namespace}: it fires when that is applied"
+            self._note(known, found, {"phase": "Waiting", "message": words, "next": None}, "DAGNotFound")
+        elif known.spec.suspend or facts.suspended:
+            what = "it" if known.spec.suspend else f"DAG {known.spec.dag}"
+            words = f"{what} is suspended; what happens meanwhile is not made up for"
+            self._note(known, found, {"phase": "Suspended", "message": words, "next": None})
+        else:
+            return False
+        return True
+
+    def _note(self, known: TriggerSnapshot, found: Validity, status: dict[str, Any], reason: str = "") -> None:
+        """What the status is to say from now on. `reason` says in one word why it is in its phase, where the phase does not."""
+        current = self._known.get(known.key)
+        if current is None or current.uid != known.uid:
+            return
+        phase = status["phase"]
+        why = "" if phase == "Active" else status["message"]  # What an active one did last is no matter of being ready.
+        if phase == "Active" and (words := self.dags.invalid(known.namespace, known.spec.dag)):
+            phase, reason, why = "Waiting", "DAGInvalid", f"its runs can't begin: {words}"
+        valid = found.status(known.status, known.generation, self._clock(), phase, reason, why)
+        if words := self._circle(known):
+            circular = Validity(True, "CircleFound", words)
+            valid["conditions"].append(circular.condition("Circular", known.status, known.generation, self._clock()))
+        wanted = {**known.status, **valid, "source": known.spec.source, **status}
+        wanted["message"] = brief(wanted.get("message") or "")
+        if wanted != known.status:
+            self._known[known.key] = replace(current, status=wanted)
+        if difference(self._saved.get(known.key, {}), wanted):
+            urgent = wanted["phase"] != (self._saved.get(known.key) or {}).get("phase")
+            self.saving.add_after(known.key, 0.0 if urgent else SAVE)
+
+    def _circle(self, known: TriggerSnapshot) -> str:
+        """The circle that the trigger is part of, if it is; looked for again when a trigger or a DAG is another."""
+        if not any(topics_of(known.spec, known.namespace)):
+            return ""
+        looked = self._circles.get(known.key)
+        if looked is None or looked[0] != self._links:
+            found = circle(self.followers.graph(self.dags), known.key) if self.followers.knows(known.key) else None
+            looked = self._circles[known.key] = (self._links, str(found or ""))
+        return looked[1]
+
+    async def save(self, key: Key) -> None:
+        """Writes a status down."""
+        async with self._writing[key]:
+            await self._save(key)
+
+    async def _save(self, key: Key) -> None:
+        known, before = self._known.get(key), self._saved.get(key, {})
+        if known:
+            uid, generation, wanted = known.uid, known.generation, dict(known.status)
+        elif key in self._wrong:
+            body, error = self._wrong[key]
+            uid, generation = body["metadata"]["uid"], int(body["metadata"].get("generation") or 0)
+            wanted = {
+                **Validity.of(error).status(before, generation, self._clock()),
+                "message": brief(str(error)),
+                "next": None,
+            }
+        else:
+            return
+        if not (patch := difference(before, wanted)):
+            return
+        change: Object = {"status": patch}
+        if known and self.sources[known.spec.source].written_first:
+            change["metadata"] = {"resourceVersion": str(self._versions[key])}
+        try:
+            answer = await self._client.patch(TRIGGERS, *key, change, "status")
+        except NotFound:
+            return
+        except Conflict:
+            await self._refresh(key, before)
+            raise
+        if key in self._saved:
+            self._written(key, answer)
+        if "phase" in patch and patch["phase"] in ("Invalid", "Waiting"):
+            reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
+            self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))
+
+    async def _refresh(self, key: Key, before: Mapping[str, Any]) -> None:
+        """Something else was written since: our own answer that got lost, or another operator that leads now. It is gone on from there."""
+        body = await self._client.get(TRIGGERS, *key)
+        known = self._known.get(key)
+        if known is None or known.uid != body["metadata"]["uid"]:
+            return
+        self._written(key, body)
+        status = body.get("status") or {}
+        if status.get(known.spec.source) != before.get(known.spec.source):
+            self._stop(key, known)
+            self._known[key] = replace(known, status=status)
+            self.queue.add(key)
+
+    async def watch_clock(self) -> None:
+        """Lets all triggers look again when the wall clock is set; for ever."""
+        before = self._clock() - time.monotonic()
+        while True:
+            await asyncio.sleep(1)
+            now = self._clock() - time.monotonic()
+            if abs(now - before) > STEP:
+                log.info("the clock was set by %.1f s: all triggers look again", now - before)
+                for key in self._known:
+                    self.queue.add(key)
+            before = now

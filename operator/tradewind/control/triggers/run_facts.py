@@ -1,0 +1,117 @@
+"""What runs have done, kept in memory for those who follow it."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import orjson
+
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.kube.client import Client
+from tradewind.kube.pages import items
+from tradewind.kube.resources import RUNS
+from tradewind.model.duration import instant
+from tradewind.plan.triggers.run_fact import Fact
+
+Topic = tuple[str, str, str]
+"""The field of a trigger that is about it, the namespace of the runs, and the source."""
+FACTS_PAGE = 100
+
+
+def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
+    """What a run has done, with the field of triggers that is about it."""
+    if run.final:
+        ended = _seconds(run.status.get("finishedAt"), run)
+        source = f"{run.namespace}/{run.dag}"
+        yield (
+            "completed",
+            Fact(source, ended, run.namespace, run.name, run.uid, run.phase, depth=run.trigger_depth),
+        )
+    for item in run.status.get("produced") or ():
+        of, partition = item.get("task", ""), item.get("partition", "")
+        yield (
+            "assets",
+            Fact(
+                item["name"],
+                _seconds(item.get("at"), run),
+                run.namespace,
+                run.name,
+                run.uid,
+                task=of,
+                partition=partition,
+                depth=run.trigger_depth,
+            ),
+        )
+
+
+def _seconds(text: object, run: Run) -> int:
+    """Epoch seconds. What a person has written into a status without saying when counts from the run's creation."""
+    try:
+        return int(instant(str(text)))
+    except ValueError:
+        return run.created
+
+
+class Audience(Protocol):
+    """Who follows what."""
+
+    def followed(self, topic: Topic) -> bool:
+        """Whether anyone does."""
+
+    def heard(self, topic: Topic) -> None:
+        """There is news."""
+
+
+class ConsumedFacts:
+    """Facts by topic. Of one that is followed for the first time all runs are read; what comes later the watch of runs tells, for all
+    namespaces, also those of other shards."""
+
+    def __init__(self, client: Client, audience: Audience) -> None:
+        self._client, self._audience = client, audience
+        self._facts: dict[Topic, dict[str, Fact]] = {}
+        self._read: set[Topic] = set()
+        self._reading = asyncio.Lock()
+
+    def seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone."""
+        for kind, fact in facts_of(run):
+            topic = (kind, fact.namespace, fact.source)
+            if topic not in self._facts:
+                continue
+            if not self._audience.followed(topic):
+                self._facts.pop(topic)
+                self._read.discard(topic)
+            elif deleted:
+                self._facts[topic].pop(fact.id, None)
+            elif fact.id not in self._facts[topic]:
+                self._facts[topic][fact.id] = fact
+                self._audience.heard(topic)
+
+    async def of(self, topics: Sequence[Topic]) -> list[Fact]:
+        """Everything that is known of these, in no order. Raises what the API raises."""
+        async with self._reading:
+            for (kind, namespace, dag), unread in self._unread(topics).items():
+                await self._list(kind, namespace, dag, unread)
+        return [fact for topic in topics for fact in self._facts.get(topic, {}).values()]
+
+    def _unread(self, topics: Sequence[Topic]) -> dict[tuple[str, str, str], set[Topic]]:
+        """Those that have not been read, by kind, namespace and the DAG whose runs tell of them: of assets, all runs do."""
+        found: dict[tuple[str, str, str], set[Topic]] = {}
+        for topic in topics:
+            if topic not in self._read:
+                kind, namespace, source = topic
+                dag = source.partition("/")[2] if kind == "completed" else ""
+                found.setdefault((kind, namespace, dag), set()).add(topic)
+        return found
+
+    async def _list(self, kind: str, namespace: str, dag: str, topics: set[Topic]) -> None:
+        """What the watch tells meanwhile is kept beside."""
+        for topic in topics:
+            self._facts.setdefault(topic, {})
+        query = {"fieldSelector": f"spec.dag={dag}"} if dag else {}
+        async for item in items(self._client, RUNS, namespace, FACTS_PAGE, **query):
+            for other, fact in facts_of(read_run(orjson.loads(item))):
+                topic = (other, fact.namespace, fact.source)
+                if topic in topics and topic in self._facts:
+                    self._facts[topic][fact.id] = fact
+        self._read.update(topics & self._facts.keys())

@@ -1,0 +1,1 @@
+"""What triggers fire on, a source a file."""

@@ -1,0 +1,69 @@
+"""Triggers that wait for updates of assets."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.control.triggers.sources.run_based import Followed, RunBasedSource, moment
+from tradewind.model.asset import Assets
+from tradewind.model.duration import stamp
+from tradewind.plan.triggers import asset_update
+from tradewind.plan.triggers.accumulate import Occasion
+from tradewind.plan.triggers.run_fact import Fact
+from tradewind.plan.triggers.trigger import Firing
+
+
+class AssetSource(RunBasedSource):
+    """The source `assets`: an update is what a run's status says that a task has produced."""
+
+    kind, how = "assets", "asset"
+
+    async def followed(self, trigger: TriggerSnapshot) -> Followed:
+        """The assets of the trigger's namespace, whether or not anything produces them (yet)."""
+        return Followed({name: ("assets", trigger.namespace, name) for name in asset_update.names(_spec(trigger))})
+
+    async def counts(self, trigger: TriggerSnapshot, fact: Fact) -> bool:
+        """Each does."""
+        return True
+
+    def complete(self, trigger: TriggerSnapshot, had: Mapping[str, Fact]) -> bool:
+        """Whether the updates of a partition are enough."""
+        return asset_update.complete(_spec(trigger), had)
+
+    async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
+        """Its runs are about the last update."""
+        runs = await asyncio.gather(*map(self.read, found.facts))
+        told = [_told(fact, run) for fact, run in zip(found.facts, runs, strict=True)]
+        return Firing(
+            suffix=found.suffix,
+            how=self.how,
+            at=moment(found.facts[-1]),
+            depth=found.depth,
+            cause=", ".join(
+                f"asset {fact.source}{f' {fact.partition}' if fact.partition else ''} of DAGRun {fact.run}"
+                + (f", task {fact.task}" if fact.task else "")
+                for fact in reversed(found.facts)
+            ),
+            values=asset_update.values(
+                told[-1], {fact.source: said for fact, said in zip(found.facts, told, strict=True)}
+            ),
+        )
+
+
+def _told(fact: Fact, run: Run | None) -> dict[str, Any]:
+    """What expressions know of an update; of a run that is gone, neither DAG nor metadata."""
+    at = stamp(fact.at)
+    same = {"name": fact.source, "partition": fact.partition, "task": fact.task, "at": at}
+    said = (run.status.get("produced") or ()) if run else ()
+    found: Mapping[str, Any] = next(
+        (item for item in said if same.items() <= {"partition": "", "task": "", **item}.items()), {}
+    )
+    more = {"namespace": fact.namespace, "run": fact.run, "dag": run.dag if run else ""}
+    return {**same, **more, "metadata": found.get("metadata") or {}}
+
+
+def _spec(trigger: TriggerSnapshot) -> Assets:
+    assert trigger.spec.assets is not None  # noqa: S101 - the source of the trigger
+    return trigger.spec.assets

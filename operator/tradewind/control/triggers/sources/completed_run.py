@@ -1,0 +1,125 @@
+"""Triggers that follow the runs of other DAGs."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.dag_index import DAGIndex
+from tradewind.control.triggers.run_facts import ConsumedFacts
+from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.control.triggers.source import NotReady
+from tradewind.control.triggers.sources.run_based import Followed, RunBasedSource, moment
+from tradewind.kube.client import Client
+from tradewind.model.completed_run import Completed
+from tradewind.model.duration import seconds, stamp
+from tradewind.plan.triggers import completed_run
+from tradewind.plan.triggers.accumulate import Occasion
+from tradewind.plan.triggers.run_fact import Fact
+from tradewind.plan.triggers.trigger import Firing, evaluator
+
+
+class CompletedRunSource(RunBasedSource):
+    """The source `completed`."""
+
+    kind, how = "completed", "dag"
+
+    def __init__(
+        self,
+        client: Client,
+        facts: ConsumedFacts,
+        dags: DAGIndex,
+        seen: Callable[[Run], None],
+        watched: Callable[[str], bool],
+        wait: Callable[[TriggerSnapshot], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`watched` says of which namespaces the operator knows the runs."""
+        super().__init__(client, facts, seen, wait, clock)
+        self._dags, self._watched = dags, watched
+
+    async def followed(self, trigger: TriggerSnapshot) -> Followed:
+        """DAGs of the trigger's own namespace are followed whether or not they are there (yet), others while they allow it."""
+        topics, refused, words = {}, set(), []
+        spec = _spec(trigger)
+        follows = completed_run.follows(spec, trigger.namespace)
+        if len(follows) < len(spec.dags):
+            raise NotReady("spec.completed.dags: a DAG is there twice: say outcomes and when together")
+        for index, (source, dag) in enumerate(follows.items()):
+            owner = dag.namespace or trigger.namespace
+            topics[source] = ("completed", owner, source)
+            if (owner, dag.name) == (trigger.namespace, trigger.spec.dag):
+                refused.add(source)
+                words.append(f"spec.completed.dags[{index}]: a DAG whose runs start others of it would never stop")
+                continue
+            there = self._watched(owner) and await self._dags.of(owner, dag.name) is not None
+            if not there or not completed_run.may_follow(
+                await self._dags.allowed(owner, dag.name), owner, trigger.namespace
+            ):
+                words.append(completed_run.refusal(index, dag, trigger.namespace))
+                if owner != trigger.namespace:
+                    refused.add(source)
+        return Followed(topics, frozenset(refused), "; ".join(words)[:4_096])
+
+    async def counts(self, trigger: TriggerSnapshot, fact: Fact) -> bool:
+        """What the DAG's `when` says of the run."""
+        spec = _spec(trigger)
+        names = list(completed_run.follows(spec, trigger.namespace))
+        index = names.index(fact.source)
+        when = spec.dags[index].when
+        if not when:
+            return True
+        said = self._told(fact, await self.read(fact))
+        values = completed_run.values(said, {_name(fact, trigger): said})
+        return bool(evaluator(f"spec.completed.dags[{index}].when", "completed", values)(when))
+
+    def complete(self, trigger: TriggerSnapshot, had: Mapping[str, Fact]) -> bool:
+        """Whether enough of the DAGs had a run."""
+        return completed_run.complete(_spec(trigger), had)
+
+    def within(self, trigger: TriggerSnapshot) -> float | None:
+        """spec.completed.within"""
+        limit = _spec(trigger).within
+        return seconds(limit) if limit else None
+
+    async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
+        """Its runs are about the end of the last run."""
+        runs = await asyncio.gather(*map(self.read, found.facts))
+        told = [(fact, self._told(fact, run)) for fact, run in zip(found.facts, runs, strict=True)]
+        return Firing(
+            suffix=found.suffix,
+            how=self.how,
+            at=moment(found.facts[-1]),
+            depth=found.depth,
+            cause=", ".join(f"DAGRun {fact.namespace}/{fact.run} {fact.outcome}" for fact in reversed(found.facts)),
+            values=completed_run.values(told[-1][1], {_name(fact, trigger): said for fact, said in told}),
+        )
+
+    def _told(self, fact: Fact, run: Run | None) -> dict[str, Any]:
+        """What expressions know of a run; of one that is gone, no params and no outputs."""
+        status: Mapping[str, Any] = run.status if run else {}
+        at = stamp(fact.at)
+        return {
+            "dag": fact.source.partition("/")[2],
+            "namespace": fact.namespace,
+            "run": fact.run,
+            "uid": fact.uid,
+            "outcome": fact.outcome,
+            "finishedAt": at,
+            "startedAt": status.get("startedAt") or at,
+            "logicalDate": run.facts.logical_date if run else at,
+            "params": status.get("params") or {},
+            "results": status.get("results") or {},
+            "outputs": status.get("outputs") or {},
+        }
+
+
+def _spec(trigger: TriggerSnapshot) -> Completed:
+    assert trigger.spec.completed is not None  # noqa: S101 - the source of the trigger
+    return trigger.spec.completed
+
+
+def _name(fact: Fact, trigger: TriggerSnapshot) -> str:
+    """A DAG as expressions have it."""
+    return fact.source.partition("/")[2] if fact.namespace == trigger.namespace else fact.source

@@ -1,0 +1,157 @@
+"""Triggers that follow objects of the cluster. What has become of an object can't be told again once it has changed further: so what a
+run is to be made of is written down, with its params, before it is made."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from tradewind import metrics
+from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.object_watches import Body, ObjectWatches
+from tradewind.control.triggers.rate_limit import too_fast
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, make
+from tradewind.control.triggers.source import Key, SourceResult
+from tradewind.kube.client import Client
+from tradewind.model.duration import instant, stamp
+from tradewind.model.object_change import ObjectChange
+from tradewind.plan import selectors
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.triggers import object_change
+from tradewind.plan.triggers.object_change import Change, Seen
+from tradewind.plan.triggers.trigger import Firing, Given, given, occasion, told
+
+BATCH = 20
+"""Changes that are looked at in one pass."""
+PARAMS_LIMIT = 8_192
+"""Bytes of a run's params as JSON: they are kept in the trigger's status for a moment."""
+
+
+class ObjectSource:
+    """The source `object`."""
+
+    written_first = True
+
+    def __init__(
+        self,
+        client: Client,
+        watches: ObjectWatches,
+        seen: Callable[[Run], None],
+        wait: Callable[[TriggerSnapshot], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`wait` says how many seconds a trigger has to wait until it may make another run."""
+        self._client, self._watches, self._seen, self._wait, self._clock = client, watches, seen, wait, clock
+        self._before: dict[Key, dict[str, Body]] = {}
+        """Objects as they were looked at last."""
+
+    def forget(self, key: Key) -> None:
+        """What is remembered of a trigger's objects."""
+        self._before.pop(key, None)
+        self._watches.release(key)
+
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
+        """Makes the runs that are due, as far as that is written down, then looks at what has changed."""
+        spec = trigger.spec.object
+        assert spec is not None  # noqa: S101 - the source of the trigger
+        there = await self._watches.of(trigger.key, (spec.api_version, spec.kind))
+        said, status = trigger.status.get("object") or {}, dict[str, Any]()
+        waiting = list(said.get("due") or ())
+        while waiting and not (wait := self._wait(trigger)):
+            fired = await self._fire(trigger, waiting.pop(0))
+            status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
+        if waiting:
+            words = too_fast(trigger, len(waiting))
+            return SourceResult({**status, "object": {**said, "due": waiting}, "message": words}, self._clock() + wait)
+        own: dict[str, Any] = {**said, "due": []}
+        if there is None:
+            return SourceResult({**status, "object": own} if said else status)
+        now = {name: body for name, body in there.items() if selectors.matches(spec.label_selector, body)}
+        if len(now) > object_change.OBJECTS_LIMIT:
+            words = f"spec.object.labelSelector: {len(now)} objects match, a trigger follows {object_change.OBJECTS_LIMIT}: narrow it"
+            return SourceResult({**status, "object": own, "phase": "Waiting", "message": words})
+        known = self._known(trigger, spec, now)
+        before = self._before.setdefault(trigger.key, {})
+        found = object_change.changes(spec, known, before, now)
+        for change in found[:BATCH]:
+            due, skipped = self._judged(trigger, spec, change)
+            own["due"] += [due] if due else []
+            own["skipped"] = skipped or own.get("skipped", "")
+            self._dealt_with(spec, known, change, due is not None)
+        own |= {"followed": _followed(spec), "known": object_change.written(known), "objects": len(known)}
+        status["object"] = own
+        return SourceResult(status, self._clock() if own["due"] or len(found) > BATCH else None)
+
+    def _known(self, trigger: TriggerSnapshot, spec: ObjectChange, now: dict[str, Body]) -> dict[str, Seen]:
+        """What has been dealt with. All that there is, where it begins anew; but what is younger than the trigger is news."""
+        said = trigger.status.get("object") or {}
+        suspended = trigger.status.get("phase") == "Suspended"
+        if said.get("followed") == _followed(spec) and not suspended:
+            with contextlib.suppress(ValueError):
+                return object_change.read(said.get("known") or "")
+        self._before.pop(trigger.key, None)
+        first = not said and not suspended
+        return {
+            name: object_change.seen(spec, body)
+            for name, body in now.items()
+            if not (first and instant(body["metadata"]["creationTimestamp"]) >= int(trigger.created))
+        }
+
+    def _dealt_with(self, spec: ObjectChange, known: dict[str, Seen], change: Change, counted: bool) -> None:
+        """Takes note of it. A version that no run is made of is remembered in memory only: statuses are not written for it."""
+        name = change.name
+        if change.kind == "Deleted":
+            known.pop(name, None)
+            return
+        if change.kind != "Updated" or counted:
+            known[name] = object_change.seen(spec, change.object)
+
+    def _judged(
+        self, trigger: TriggerSnapshot, spec: ObjectChange, change: Change
+    ) -> tuple[dict[str, Any] | None, str]:
+        """The run that is to be made of a change, as a status has it; why there is none, where that is to be told."""
+        before = self._before.setdefault(trigger.key, {})
+        if change.kind == "Deleted":
+            before.pop(change.name, None)
+        else:
+            before[change.name] = change.object
+        if change.kind not in spec.changes:
+            return None, ""
+        what = f"{change.kind} {spec.kind} {change.name}"
+        suffix = occasion(change.kind, object_change.digest(change.object), change.version)
+        firing = Firing(suffix, "object", _moment(self._clock()), values=object_change.values(change))
+        try:
+            found = given(trigger.name, trigger.namespace, trigger.spec, firing)
+            if found is None:
+                metrics.occasions.labels("object", "filtered").inc()
+                return None, ""
+            size = len(orjson.dumps(dict(found.params)))
+            if size > PARAMS_LIMIT:
+                raise ExpressionError("params", f"{size} bytes, the limit is {PARAMS_LIMIT}: give the object's name")
+        except (ExpressionError, TypeError) as error:
+            metrics.occasions.labels("object", "skipped").inc()
+            return None, f"{what}: {error}"[:1_024]
+        cause = f"{spec.kind} {change.name} {change.kind}" + (f", version {change.version}" if change.version else "")
+        return {"suffix": suffix, "at": found.logical_date, "cause": cause, "params": dict(found.params)}, ""
+
+    async def _fire(self, trigger: TriggerSnapshot, due: dict[str, Any]) -> Fired:
+        at = datetime.fromisoformat(due["at"])
+        firing = Firing(due["suffix"], "object", at, cause=due["cause"])
+        date = told(at)
+        fired = await make(self._client, trigger, firing, Given(due.get("params") or {}, date, date, date))
+        if fired.run:
+            self._seen(fired.run)
+            metrics.trigger_latency.labels("object").observe(max(0.0, self._clock() - at.timestamp()))
+        metrics.occasions.labels("object", fired.result).inc()
+        return fired
+
+
+def _moment(epoch: float) -> datetime:
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def _followed(spec: ObjectChange) -> str:
+    return occasion(spec.model_dump_json(include={"api_version", "kind", "label_selector", "condition", "changes"}))

@@ -1,0 +1,157 @@
+"""Triggers that follow what runs do. What came of it is written down before runs are made of it, for it can't be worked out again:
+other facts are there then."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tradewind import metrics
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.triggers.consumers import relevant
+from tradewind.control.triggers.rate_limit import too_fast
+from tradewind.control.triggers.run_facts import ConsumedFacts, Topic
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, run_name
+from tradewind.control.triggers.source import Key, SourceResult
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import RUNS
+from tradewind.model.duration import stamp
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.triggers.accumulate import Gathered, Occasion, gathered
+from tradewind.plan.triggers.run_fact import Fact
+from tradewind.plan.triggers.trigger import Firing
+
+BATCH = 100
+"""Facts that are looked at in one pass."""
+MOST_DEEP = 16
+"""Runs that may lead to each other, by triggers that follow runs. It ends what goes in a cycle."""
+LOOK_AGAIN_SECONDS = 10.0
+"""Seconds until a source that is refused is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Sources and where they are; those of `refused` can't be followed now. `message` says what there is to mend."""
+
+    topics: Mapping[str, Topic]
+    refused: frozenset[str] = frozenset()
+    message: str = ""
+
+
+class RunBasedSource(ABC):
+    """What such sources have in common."""
+
+    kind: str
+    """The field of a trigger, and of its status."""
+    how: str
+    """What made a run, as its label says."""
+    written_first = True
+
+    def __init__(
+        self,
+        client: Client,
+        facts: ConsumedFacts,
+        seen: Callable[[Run], None],
+        wait: Callable[[TriggerSnapshot], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`wait` says how many seconds a trigger has to wait until it may make another run."""
+        self._client, self._facts, self._seen, self._wait, self._clock = client, facts, seen, wait, clock
+
+    @abstractmethod
+    async def followed(self, trigger: TriggerSnapshot) -> Followed:
+        """What a trigger follows."""
+
+    @abstractmethod
+    async def counts(self, trigger: TriggerSnapshot, fact: Fact) -> bool:
+        """Whether a fact counts. Raises ExpressionError."""
+
+    @abstractmethod
+    def complete(self, trigger: TriggerSnapshot, had: Mapping[str, Fact]) -> bool:
+        """Whether these facts, by source, are enough to fire."""
+
+    @abstractmethod
+    async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
+        """The occasion that facts make."""
+
+    def within(self, trigger: TriggerSnapshot) -> float | None:
+        """Seconds by which the facts of an occasion may be apart."""
+        return None
+
+    def forget(self, key: Key) -> None:  # noqa: B027
+        """Nothing is kept of a trigger."""
+
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
+        """Makes the runs that are due, as far as that is written down, then looks at what is new."""
+        said = trigger.status.get(self.kind)
+        now, status, own = gathered(said), dict[str, Any](), {"skipped": (said or {}).get("skipped", "")}
+        due = list(now.due)
+        while due and not (wait := self._wait(trigger)):
+            found = due.pop(0)
+            fired, skipped = await self._fire(trigger, found)
+            if fired and fired.result != "filtered":
+                status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
+            own["skipped"] = skipped or own["skipped"]
+        now = replace(now, due=tuple(due))
+        if trigger.status.get("phase") == "Suspended":
+            now = Gathered()
+        elif due:  # What is new is looked at when these have their runs: a status has a limit.
+            status |= {self.kind: {**now.written(), **own}, "message": too_fast(trigger, len(due))}
+            return SourceResult(status, self._clock() + wait)
+        followed = await self.followed(trigger)
+        since = int(trigger.created if said is None and trigger.status.get("phase") != "Suspended" else self._clock())
+        now = now.following({name: None if name in followed.refused else since for name in followed.topics})
+        facts = await self._facts.of([topic for name, topic in followed.topics.items() if name not in followed.refused])
+        new = [fact for fact in facts if relevant(trigger.spec, trigger.namespace, fact) and not now.knows(fact)]
+        batch = sorted(new, key=lambda fact: fact.order)[:BATCH]
+        for fact, (counts, skipped) in zip(
+            batch, await asyncio.gather(*(self._judged(trigger, fact) for fact in batch)), strict=True
+        ):
+            now = now.take(fact, counts, lambda had: self.complete(trigger, had), self.within(trigger))
+            own["skipped"] = skipped or own["skipped"]
+        status[self.kind] = {**now.written(), **own}
+        status |= {"message": followed.message, **({"phase": "Waiting"} if followed.refused else {})}
+        at = self._clock() if now.due or len(new) > BATCH else None
+        return SourceResult(status, self._clock() + LOOK_AGAIN_SECONDS if at is None and followed.message else at)
+
+    async def _judged(self, trigger: TriggerSnapshot, fact: Fact) -> tuple[bool, str]:
+        try:
+            return await self.counts(trigger, fact), ""
+        except ExpressionError as error:
+            return False, f"run {fact.namespace}/{fact.run}: {error}"[:1_024]
+
+    async def _fire(self, trigger: TriggerSnapshot, found: Occasion) -> tuple[Fired | None, str]:
+        """What became of an occasion; why, where it got no run."""
+        if found.depth > MOST_DEEP:
+            metrics.occasions.labels(self.how, "skipped").inc()
+            words = (
+                f"{MOST_DEEP} runs led to it, each by a trigger, and no more are made: do the triggers go in a cycle?"
+            )
+            return None, f"{run_name(trigger.name, found.suffix)}: {words}"
+        try:
+            fired = await fire(self._client, trigger, await self.firing(trigger, found))
+        except ExpressionError as error:
+            metrics.occasions.labels(self.how, "skipped").inc()
+            return None, f"{run_name(trigger.name, found.suffix)}: {error}"[:1_024]
+        if fired.run:
+            self._seen(fired.run)
+            metrics.trigger_latency.labels(self.how).observe(max(0.0, self._clock() - found.facts[-1].at))
+        metrics.occasions.labels(self.how, fired.result).inc()
+        return fired, ""
+
+    async def read(self, fact: Fact) -> Run | None:
+        """The run of a fact; None where that is gone."""
+        try:
+            run = read_run(await self._client.get(RUNS, fact.namespace, fact.run))
+        except NotFound:
+            return None
+        return run if run.uid == fact.uid else None
+
+
+def moment(fact: Fact) -> datetime:
+    """When it happened."""
+    return datetime.fromtimestamp(fact.at, UTC)

@@ -1,0 +1,146 @@
+"""Triggers by the clock: what is due gets its run."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from tradewind import metrics
+from tradewind.control.dagrun.cancel import cancel
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.triggers.calendars import Calendars
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, run_name
+from tradewind.control.triggers.source import Key, SourceResult
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.resources import RUNS
+from tradewind.model.duration import instant, stamp
+from tradewind.model.schedule import Schedule
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.triggers.calendar import Calendar, what_ticks
+from tradewind.plan.triggers.due_ticks import LATE, due, in_words, shift
+from tradewind.plan.triggers.trigger import Firing, told
+
+NEXT_TICKS_SHOWN = 5
+"""Ticks that a status foretells."""
+
+
+class ScheduleSource:
+    """The source `schedule`. `unfinished` tells the runs of a trigger that have not ended."""
+
+    written_first = False
+
+    def __init__(
+        self,
+        client: Client,
+        unfinished: Callable[[Key], list[Run]],
+        seen: Callable[[Run], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._unfinished, self._seen, self._clock = client, unfinished, seen, clock
+        self._calendars = Calendars(client, clock)
+
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
+        """Makes the runs of the ticks that are due."""
+        schedule = trigger.spec.schedule
+        assert schedule is not None  # noqa: S101 - the source of the trigger
+        calendar = await self._calendars.of(trigger.namespace, schedule)
+        before, digest = trigger.status.get("schedule") or {}, _digest(schedule)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        active = [run for run in self._unfinished(trigger.key) if _made(trigger, run)]
+        decided = due(schedule, calendar, trigger.uid, self._up_to(trigger, digest, now), now, len(active))
+        if schedule.concurrency == "Replace" and decided.run:
+            made = {run_name(trigger.name, suffix(tick)) for tick in decided.run}  # If it was cut off last time.
+            for run in active:
+                if not run.cancelled and run.name not in made:
+                    await cancel(self._client, run)
+        last: Fired | None = None
+        for tick in decided.run:
+            at = shift(schedule, trigger.uid, tick)
+            try:
+                fired = await fire(self._client, trigger, firing(trigger, calendar, tick))
+            except ExpressionError as error:
+                decided.skipped.append((tick, str(error)))
+                continue
+            if there := fired.run or await self._there(trigger, fired):
+                self._seen(there)
+            if fired.run:
+                late = self._clock() - (tick + at).timestamp()
+                if late < LATE.total_seconds():
+                    metrics.trigger_latency.labels("schedule").observe(max(0.0, late))
+            metrics.occasions.labels("schedule", fired.result).inc()
+            last = fired if fired.result != "filtered" else last
+        metrics.occasions.labels("schedule", "skipped").inc(len(decided.skipped))
+        ticks = [
+            told(calendar.local(tick)) for tick in islice(calendar.after(max(now, decided.up_to)), NEXT_TICKS_SHOWN)
+        ]
+        said = in_words(calendar, decided.skipped)
+        own = {
+            "calendar": digest,
+            "upTo": told(decided.up_to),
+            "lastTick": told(calendar.local(decided.run[-1])) if decided.run else before.get("lastTick"),
+            "nextTicks": ticks,
+            "skipped": said or before.get("skipped", ""),
+        }
+        status: dict[str, Any] = {"schedule": own, "next": ticks[0] if ticks else None}
+        if last:
+            status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
+        if decided.again is None:
+            status |= {"phase": "Done", "message": "there is no tick left"}
+        return SourceResult(status, decided.again.timestamp() if decided.again else None)
+
+    async def _there(self, trigger: TriggerSnapshot, fired: Fired) -> Run | None:
+        """The run that a tick has already, which may be news: nobody answered when it was made."""
+        if fired.result != "duplicate":
+            return None
+        try:
+            return read_run(await self._client.get(RUNS, trigger.namespace, fired.name))
+        except NotFound:
+            return None
+
+    def forget(self, key: Key) -> None:
+        """Nothing is kept of a trigger."""
+
+    def _up_to(self, trigger: TriggerSnapshot, digest: str, now: datetime) -> datetime:
+        """How far the ticks have been dealt with. Those before a trigger was made, while it was suspended, or of a calendar that it had
+        not then, are none of its."""
+        before = trigger.status.get("schedule") or {}
+        if trigger.status.get("phase") == "Suspended" or (before and before.get("calendar") != digest):
+            return now
+        up_to = before.get("upTo")
+        return datetime.fromtimestamp(instant(up_to) if up_to else trigger.created, UTC)
+
+
+def firing(trigger: TriggerSnapshot, calendar: Calendar, tick: datetime) -> Firing:
+    """The occasion of a tick."""
+    start, end = calendar.interval(tick)
+    schedule = trigger.spec.schedule
+    return Firing(
+        suffix=suffix(tick),
+        how="schedule",
+        at=calendar.local(tick),
+        start=calendar.local(start),
+        end=calendar.local(end),
+        cause=f"Trigger {trigger.name}, tick {told(calendar.local(tick))}",
+        queue=f"trigger-{trigger.name}" if schedule and schedule.concurrency == "Enqueue" else "",
+    )
+
+
+def _made(trigger: TriggerSnapshot, run: Run) -> bool:
+    """Whether a run is that of a tick. Labels alone are what whoever created the run wrote."""
+    tick = datetime.fromtimestamp(run.moment, UTC)
+    return run.dag == trigger.spec.dag and run.name == run_name(trigger.name, suffix(tick))
+
+
+def suffix(tick: datetime) -> str:
+    """The end of the name of a tick's run: the time in UTC, with seconds where there are any."""
+    return tick.astimezone(UTC).strftime("%Y%m%d-%H%M%S" if tick.second else "%Y%m%d-%H%M")
+
+
+def _digest(schedule: Schedule) -> str:
+    said = orjson.dumps(what_ticks(schedule), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(said).hexdigest()[:16]

@@ -1,0 +1,233 @@
+"""Triggers that are sensors: each thing that a poll finds gets its run, once."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tradewind import metrics
+from tradewind.control.dagrun.run import Run
+from tradewind.control.egress.header_variables import referred
+from tradewind.control.pods.rendering import Renderer, Unrenderable
+from tradewind.control.sensors.bucket_probe import ProbeFailedError
+from tradewind.control.sensors.poller import Poll
+from tradewind.control.sensors.probes import Asking, sql_url
+from tradewind.control.sensors.sensor_tasks import SPREAD, SensorTasks
+from tradewind.control.triggers.rate_limit import too_fast
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire
+from tradewind.control.triggers.source import Key, NotReady, SourceResult
+from tradewind.control.triggers.sources.bucket_cursor import watched
+from tradewind.kube.client import Client
+from tradewind.kube.errors import Forbidden, Invalid
+from tradewind.model.bounded import OutOfBounds
+from tradewind.model.duration import seconds, stamp
+from tradewind.model.trigger_sensor import TriggerSensor
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.sensors import bucket_listing
+from tradewind.plan.sensors import sensor as plan
+from tradewind.plan.triggers.trigger import Firing, occasion, wanted
+
+log = logging.getLogger(__name__)
+NOTHING = frozenset({304, 404, 410})
+"""Status codes that say that there is nothing."""
+SENSOR_KEYS_SHOWN = 3
+"""Things that got no run, as far as the status tells why."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A trigger that is polled. What a poll came to is here until its runs are made."""
+
+    trigger: TriggerSnapshot
+    sensor: TriggerSensor
+    cursor: Any
+    keys: tuple[str, ...]
+    begun: float
+    """Since when (epoch seconds) it watches: what was there before is none of its, where that can be told."""
+    batch: plan.Batch | None = None
+    at: float = 0.0
+    """Epoch seconds of the latest poll."""
+    what: str = ""
+    problem: str = ""
+    failures: int = 0
+    polls: int = 0
+
+
+class SensorSource:
+    """The source `sensor`. `wake` lets a trigger look again, `seen` is told of the runs that are made."""
+
+    written_first = False
+
+    def __init__(
+        self,
+        client: Client,
+        tasks: SensorTasks,
+        wake: Callable[[Key], None],
+        seen: Callable[[Run], None],
+        wait: Callable[[TriggerSnapshot], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`wait` says how many seconds a trigger has to wait until it may make another run."""
+        self._client, self._poller, self._probes, self._host = client, tasks.poller, tasks.probes, tasks.host
+        self._wake, self._seen, self._wait, self._clock = wake, seen, wait, clock
+        self._watches: dict[Key, _Watch] = {}
+
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
+        """Makes the runs of what the latest poll has found, and lets the next one follow."""
+        sensor = trigger.spec.sensor
+        assert sensor is not None  # noqa: S101 - the source of the trigger
+        watch = self._watches.get(trigger.key)
+        own = dict(trigger.status.get("sensor") or {})
+        if watch is None or watch.sensor is not sensor or watch.trigger.uid != trigger.uid:
+            watch = self._watches[trigger.key] = _watch(trigger, sensor, self._clock())
+            known = trigger.status.get("observedGeneration") == trigger.generation
+            delay = plan.share(trigger.uid) * min(seconds(sensor.interval), SPREAD) if known else 0.0
+            self._put(watch, delay)
+            return SourceResult(
+                {"sensor": own, "next": None, "message": trigger.status.get("message", ""), **_phase(trigger)}
+            )
+        watch.trigger = trigger
+        status: dict[str, Any] = {}
+        if (batch := watch.batch) is not None:
+            last, dealt, untold, left = await self._fire(watch, batch)
+            if left:
+                watch.keys = tuple(plan.remembered(watch.keys, dealt))
+                watch.batch = replace(batch, found=left)
+                own = {"cursor": watch.cursor, "keys": list(watch.keys)}
+                status = {"lastRun": {"name": last.name, "at": stamp(self._clock())}} if last else {}
+                words = too_fast(trigger, len(left))
+                return SourceResult(
+                    {"next": None, "message": words, "sensor": own, **status}, self._clock() + self._wait(trigger)
+                )
+            watch.keys = tuple(plan.remembered(watch.keys, dealt) if batch.keys is None else batch.keys)
+            watch.problem, watch.batch, watch.cursor = "; ".join(untold[:SENSOR_KEYS_SHOWN]), None, batch.cursor
+            own = {"cursor": watch.cursor, "keys": list(watch.keys)}
+            if last:
+                status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
+            metrics.sensor_polls.labels(sensor.kind, "found" if last else "nothing").inc()
+            watch.polls += 1
+            pause = plan.pause(sensor, watch.failures, f"{trigger.uid}/{watch.polls}")
+            self._put(watch, 0.0 if batch.more else pause)
+        phase = "Waiting" if watch.problem else "Active"
+        return SourceResult({"phase": phase, "next": None, "message": watch.problem, "sensor": own, **status})
+
+    def forget(self, key: Key) -> None:
+        """Polls no more."""
+        self._watches.pop(key, None)
+        self._poller.drop(key)
+
+    def _put(self, watch: _Watch, delay: float) -> None:
+        async def ask() -> float | None:
+            return await self._host.run(watch.trigger.namespace, self._ask(watch))
+
+        namespace = watch.trigger.namespace
+        poll = Poll(watch.sensor.kind, self._probes.server(_url(watch.sensor), namespace), ask, namespace)
+        self._poller.put(watch.trigger.key, poll, delay)
+
+    async def _ask(self, watch: _Watch) -> float | None:
+        """One poll. After one that came to something the trigger's next look goes on."""
+        trigger, before = watch.trigger, watch.problem
+        watch.at = self._clock()
+        values = {
+            "trigger.name": trigger.name,
+            "trigger.namespace": trigger.namespace,
+            "cursor": watch.cursor,
+            "now": stamp(watch.at),
+            "today": stamp(watch.at)[:10],
+        }
+        try:
+            watch.batch = await self._found(watch, values)
+        except Exception as error:
+            words = str(error)
+            if not isinstance(error, ProbeFailedError | Unrenderable | ExpressionError | OutOfBounds):
+                log.exception("a poll of trigger %s/%s", *trigger.key)
+                words = f"the operator could not ask: {type(error).__name__}: {error}"
+            watch.problem, watch.failures = words, watch.failures + 1
+            metrics.sensor_polls.labels(watch.sensor.kind, "error").inc()
+            if watch.problem != before:
+                self._wake(trigger.key)
+            watch.polls += 1
+            return plan.pause(watch.sensor, watch.failures, f"{trigger.uid}/{watch.polls}")
+        watch.failures = 0
+        self._wake(trigger.key)
+        return None
+
+    async def _found(self, watch: _Watch, values: plan.Values) -> plan.Batch:
+        def evaluate(expression: str) -> Any:
+            return plan.evaluate(expression, plan.ASKING, values)
+
+        sensor, renderer = watch.sensor, Renderer("", evaluate, "spec")
+        asking = Asking(watch.trigger.namespace, {}, referred(sensor.env_from))
+        if sensor.bucket:
+            look = self._probes.bucket(sensor.bucket, asking, renderer)
+            watch.what = look.what
+            return await watched(sensor.bucket, look, str(watch.cursor), watch.keys, watch.begun, values)
+        probe = self._probes.probe(sensor, asking, renderer)
+        watch.what = probe.what
+        found = await probe.ask()
+        if (sensor.sql and not found["rows"]) or found.get("status") in NOTHING:
+            return plan.Batch((), watch.cursor)
+        if sensor.http and not 200 <= found["status"] < 300:
+            raise ProbeFailedError(f"{probe.what}: answered {found['status']}")
+        return plan.asked(sensor, {**values, **found})
+
+    async def _fire(
+        self, watch: _Watch, batch: plan.Batch
+    ) -> tuple[Fired | None, list[str], list[str], Sequence[plan.Values]]:
+        """Makes runs of what is new. The latest run, the digests of the keys that have one, why others have none, and what has to wait."""
+        trigger, spec, known = watch.trigger, watch.trigger.spec, frozenset(watch.keys)
+        last: Fired | None = None
+        dealt: list[str] = []
+        untold: list[str] = []
+        for at, values in enumerate(batch.found):
+            if self._wait(trigger):
+                return last, dealt, untold, batch.found[at:]
+            try:
+                if not wanted(trigger.name, trigger.namespace, spec, self._firing(watch, "", values)):
+                    continue
+                key = plan.key(watch.sensor, values)
+                digest = bucket_listing.digest(key)
+                if digest not in known:
+                    fired = await fire(self._client, trigger, self._firing(watch, key, values))
+                    metrics.occasions.labels("sensor", fired.result).inc()
+                    if fired.run:
+                        self._seen(fired.run)
+                        metrics.trigger_latency.labels("sensor").observe(max(0.0, self._clock() - watch.at))
+                    last = fired
+            except (ExpressionError, Invalid) as error:
+                metrics.occasions.labels("sensor", "failed").inc()
+                untold.append(error.message if isinstance(error, Invalid) else str(error))
+                continue
+            except Forbidden as error:
+                raise NotReady(error.message) from None
+            dealt.append(digest)
+        return last, dealt, untold, ()
+
+    def _firing(self, watch: _Watch, key: str, values: plan.Values) -> Firing:
+        return Firing(
+            suffix=occasion(key),
+            how="sensor",
+            at=datetime.fromtimestamp(int(watch.at), UTC),
+            cause=f"Trigger {watch.trigger.name}, {watch.what}",
+            values=values,
+        )
+
+
+def _watch(trigger: TriggerSnapshot, sensor: TriggerSensor, now: float) -> _Watch:
+    own = trigger.status.get("sensor") or {}
+    begun = now if trigger.status.get("phase") == "Suspended" else trigger.created
+    return _Watch(trigger, sensor, own.get("cursor", ""), tuple(own.get("keys") or ()), begun)
+
+
+def _url(sensor: TriggerSensor) -> str:
+    """Who is asked, as far as that is known before: those whose address is computed count as one."""
+    if sensor.sql:
+        return sql_url(sensor.sql)
+    return sensor.http.url if sensor.http else sensor.bucket.endpoint if sensor.bucket else ""
+
+
+def _phase(trigger: TriggerSnapshot) -> dict[str, str]:
+    """What it was before its first poll."""
+    return {"phase": "Waiting"} if trigger.status.get("phase") == "Waiting" and trigger.status.get("message") else {}

@@ -1,0 +1,26 @@
+"""Merge patches of a status: what has to be written so that it says what it should."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Status = dict[str, Any]
+
+
+def merged(before: Mapping[str, Any], after: Status) -> Status:
+    """The whole status, once `after` holds; None in it drops a field, and what is empty is not there."""
+    return {key: value for key, value in {**before, **after}.items() if value not in (None, "", [], {})}
+
+
+def difference(before: Mapping[str, Any], after: Status) -> Status:
+    """The merge patch that makes `before` say what `after` says; maps inside are patched by key."""
+    patch: Status = {}
+    for key, value in after.items():
+        old = before.get(key)
+        if old == value or (value in ("", [], {}) and not old):
+            continue
+        if isinstance(value, dict) and isinstance(old, dict):
+            if changed := {name: item for name, item in value.items() if old.get(name) != item}:
+                patch[key] = changed
+        else:
+            patch[key] = value
+    return patch

@@ -1,0 +1,222 @@
+"""The pods of all runs, kept in step with the API server by a list and a watch.
+
+The watch selects pods by a label, and anybody who may edit a pod may take that label away: then the watch says DELETED of a pod that
+runs. So a pod that has not ended counts as deleted only once it has been asked for by name, and is not there with its uid.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from tradewind.kube.client import Client
+from tradewind.kube.errors import ApiError, NotFound
+from tradewind.kube.labels import RUN_UID
+from tradewind.kube.lists import ListMetadata
+from tradewind.kube.pages import parse_page
+from tradewind.kube.pod import Metadata, Pod, parse_list, parse_pod
+from tradewind.kube.reflector import UNREADABLE, Reflector, parse_head
+from tradewind.kube.resources import PODS
+
+log = logging.getLogger(__name__)
+NO_PODS: Mapping[str, Pod] = {}
+MAX_PARALLEL_READS = 16
+"""Pods that are asked for at the same time."""
+CHECK_INTERVAL = 10.0
+"""Seconds after which a pod is asked for again: one that the watch no longer tells of, or one of which the server did not say."""
+
+
+class PodInformer(Reflector):
+    """Pods by run uid and name. `changed(pod)` is called after every change; a deleted pod stays as `gone` until `forget`,
+    since its end may not be in the run's status yet. What a pod says of the attempt that it is, by labels and owner, holds as it was
+    when the pod was first seen."""
+
+    resource = PODS
+    listing: Mapping[str, str] = {"labelSelector": RUN_UID, "limit": "500"}
+    watching: Mapping[str, str] = {"labelSelector": RUN_UID}
+
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Sequence[str | None],
+        changed: Callable[[Pod], None],
+        owns: Callable[[str], bool],
+    ) -> None:
+        """Pods of namespaces that are not ours are told of, and not kept."""
+        super().__init__(client, namespaces)
+        self._changed, self._owns = changed, owns
+        self._runs: dict[str, dict[str, Pod]] = {}
+        self._known: dict[str, Pod] = {}
+        """The same by the pods' own uids."""
+        self._seen: defaultdict[str | None, set[str]] = defaultdict(set)
+        """Uids on the pages of a list under way."""
+        self._doubtful: dict[str, Pod] = {}
+        """Pods by uid that are to be asked for: a watch or a list says that they are gone, or the watch tells of them no more."""
+        self._doubts = asyncio.Event()
+
+    def of(self, run_uid: str) -> Mapping[str, Pod]:
+        """The pods of a run, by name."""
+        return self._runs.get(run_uid, NO_PODS)
+
+    def put(self, pod: Pod) -> None:
+        """Takes note of a pod, from a watch or from an answer. An older version never replaces a newer one."""
+        meta = pod.metadata
+        earlier = self._known.get(meta.uid)
+        if earlier is not None and not _same_identity(earlier.metadata, meta):
+            pod = _as_known(pod, earlier)
+        run_uid = pod.metadata.run_uid
+        if not run_uid:
+            return
+        if not self._owns(pod.metadata.namespace):
+            self._changed(pod)
+            return
+        pods = self._runs.setdefault(run_uid, {})
+        known = pods.get(pod.metadata.name)
+        if known is not None and known.version >= pod.version and not (pod.gone and known.alive_as(pod.metadata.uid)):
+            return
+        self._keep(pods, pod)
+
+    def claim(self, pod: Pod) -> None:
+        """Takes note of a pod that a run found by its name: whatever it said of itself, from here on it is what this version says."""
+        if known := self._known.get(pod.metadata.uid):
+            self._drop(known.metadata.run_uid, [known.metadata.name])
+        self.put(pod)
+        self._doubt(pod)
+
+    def _keep(self, pods: dict[str, Pod], pod: Pod) -> None:
+        if (before := pods.get(pod.metadata.name)) and before.metadata.uid != pod.metadata.uid:
+            self._known.pop(before.metadata.uid, None)
+        pods[pod.metadata.name] = pod
+        if pod.metadata.uid:
+            self._known[pod.metadata.uid] = pod
+        self._changed(pod)
+
+    def forget(self, run_uid: str, name: str) -> None:
+        """Drops a pod that is gone."""
+        pod = self.of(run_uid).get(name)
+        if pod is not None and pod.gone:
+            self._drop(run_uid, [name])
+
+    def forget_gone(self, run_uid: str) -> None:
+        """Drops the pods of a run that nobody knows, or not yet, once they are deleted."""
+        self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.gone])
+
+    def forget_over(self, run_uid: str) -> None:
+        """Drops the pods of a run that nobody reconciles any more. Those that are alive are followed to their end: they hold slots."""
+        self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.over])
+
+    def _drop(self, run_uid: str, names: Sequence[str]) -> None:
+        pods = self._runs.get(run_uid, {})
+        for name in names:
+            self._known.pop(pods.pop(name).metadata.uid, None)
+        if not pods:
+            self._runs.pop(run_uid, None)
+
+    def begin(self, namespace: str | None) -> None:
+        """Nothing is listed yet."""
+        self._seen.pop(namespace, None)
+
+    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes note of the pods of a page."""
+        try:
+            page = parse_list(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            return self._one_by_one(namespace, raw)
+        for pod in page.items:
+            self._seen[namespace].add(pod.metadata.uid)
+            self.put(pod)
+        return page.metadata
+
+    def _one_by_one(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """A page with a pod that can't be read: it is there all the same, and nobody's end."""
+        page = parse_page(raw)
+        for item in page.items:
+            with self._alone(item):
+                self._seen[namespace].add(parse_head(item).metadata.uid)
+                self.put(parse_pod(item))
+        return page.metadata
+
+    def listed(self, namespace: str | None, version: int) -> None:
+        """What was on no page is gone."""
+        seen = self._seen.pop(namespace, set())
+        for pods in list(self._runs.values()):
+            for pod in list(pods.values()):
+                in_scope = namespace is None or pod.metadata.namespace == namespace
+                # A pod that was created after the list was made is not missing from it.
+                if in_scope and not pod.gone and pod.metadata.uid not in seen and pod.version <= version:
+                    self._missed(pod)
+
+    def event(self, kind: str, raw: bytes) -> None:
+        """Takes note of a change."""
+        pod = parse_pod(raw)
+        if kind == "DELETED":
+            self._missed(pod)
+        else:
+            self.put(pod)
+
+    # Whether a pod is really gone.
+
+    def _missed(self, pod: Pod) -> None:
+        """A list does not have it, or the watch says that it was deleted. Of one that has ended it makes no difference whether that is so."""
+        known = self._known.get(pod.metadata.uid)
+        if pod.over or known is None or known.over:
+            self.put(replace(pod, gone=True))
+            return
+        self.put(pod)
+        self._doubt(pod)
+
+    def _doubt(self, pod: Pod) -> None:
+        self._doubtful[pod.metadata.uid] = pod
+        self._doubts.set()
+
+    async def run(self) -> None:
+        """Lists and watches, for ever."""
+        await asyncio.gather(super().run(), self._ask_for_doubtful())
+
+    async def _ask_for_doubtful(self) -> None:
+        while True:
+            await self._doubts.wait()
+            self._doubts.clear()
+            pods = list(self._doubtful.values())
+            for at in range(0, len(pods), MAX_PARALLEL_READS):
+                await asyncio.gather(*map(self._ask, pods[at : at + MAX_PARALLEL_READS]))
+            if self._doubtful:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._doubts.wait(), CHECK_INTERVAL)
+                self._doubts.set()
+
+    async def _ask(self, doubted: Pod) -> None:
+        """Asks for a pod by its name. One that is there without the label is asked for again and again: the watch does not tell of it."""
+        meta = doubted.metadata
+        known = self._known.get(meta.uid)
+        if known is None or known.over:
+            self._doubtful.pop(meta.uid, None)
+            return
+        try:
+            found = parse_pod(await self._client.get_raw(PODS, meta.namespace, meta.name))
+        except NotFound:
+            found = None
+        except (ApiError, *UNREADABLE) as error:
+            log.warning("asking for pod %s/%s: %s", meta.namespace, meta.name, error)
+            return
+        if found is None or found.metadata.uid != meta.uid:
+            self._doubtful.pop(meta.uid, None)
+            self.put(replace(self._known.get(meta.uid) or known, gone=True))
+            return
+        if RUN_UID in found.metadata.labels:
+            self._doubtful.pop(meta.uid, None)
+        self.put(found)
+
+
+def _same_identity(one: Metadata, other: Metadata) -> bool:
+    return one.labels == other.labels and one.owner_references == other.owner_references
+
+
+def _as_known(pod: Pod, earlier: Pod) -> Pod:
+    """The pod with the labels and owners of its earlier version."""
+    known = earlier.metadata
+    return replace(pod, metadata=replace(pod.metadata, labels=known.labels, owner_references=known.owner_references))

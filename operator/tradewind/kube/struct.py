@@ -1,0 +1,7 @@
+"""What all parsed objects of the cluster have in common."""
+
+import msgspec
+
+
+class Struct(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """Partial objects: unknown fields are skipped, absent ones have defaults."""

@@ -1,0 +1,1 @@
+"""Sharing what is limited: slots, shards, seats, rates."""

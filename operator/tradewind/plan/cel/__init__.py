@@ -1,0 +1,1 @@
+"""The CEL engine within bounds: compiled, measured, evaluated."""

@@ -1,0 +1,146 @@
+"""CEL: compiled once against declared variables, evaluated within a budget, explained when it fails.
+
+The engine is the CEL project's own. It bounds the steps of one evaluation itself, and compiles regular expressions without
+backtracking (RE2); `bounds` says before how much memory and time they may take, `evaluation` does it.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_encoders, ext_math, ext_strings
+
+from tradewind.plan.cel.compiler_words import said
+from tradewind.plan.cel.error import ExpressionError
+from tradewind.plan.cel.evaluation import run
+from tradewind.plan.cel.functions import json_text, lists, regexes, settled
+from tradewind.plan.cel.functions.names import unknown
+from tradewind.plan.cel.program import Program
+from tradewind.plan.cel.programs import Programs, Variables
+from tradewind.plan.cel.tokens import MAX_LENGTH
+from tradewind.plan.pacing import Evaluation
+
+__all__ = ["ExpressionError", "Program", "Variables", "programs", "run"]
+
+PROGRAM_BYTES = 40 * 2**20
+"""Bytes of compiled programs that are kept: those of some 130 DAGs with params of their own. Compiling a DAG's first expression again
+takes a millisecond."""
+STRING, INT, DOUBLE, BOOL, DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.DYN
+TYPES = {
+    "string": STRING,
+    "integer": INT,
+    "number": DOUBLE,
+    "boolean": BOOL,
+    "duration": STRING,
+    "date": STRING,
+    "list": cel.Type.List(DYN),
+    "object": cel.Type.Map(STRING, DYN),
+    "any": DYN,
+    "strings": cel.Type.List(STRING),
+    "objects": cel.Type.List(DYN),
+}
+"""How values are typed in expressions. Durations and dates stay as they are written: `duration(params.wait)` computes with one."""
+_POSITION = re.compile(r"<input>:\d+:(-?\d+): (.*)")
+
+
+def _is(*states: str) -> Callable[[str], bool]:
+    return lambda state: state in states
+
+
+_TESTS = {
+    "Succeeded": _is("Succeeded"),
+    "Failed": _is("Failed", "Lost"),
+    "Lost": _is("Lost"),
+    "Skipped": _is("Skipped"),
+    "UpstreamFailed": _is("UpstreamFailed"),
+    "Done": _is("Succeeded", "Failed", "Lost", "Skipped", "UpstreamFailed"),
+}
+FUNCTIONS = tuple(_TESTS)
+"""What trigger rules can ask about a dependency."""
+
+
+@lru_cache(maxsize=1)
+def _functions() -> list[Any]:
+    return [
+        cel.FunctionDecl(
+            name,
+            [
+                cel.Overload(
+                    id=f"{name.lower()}_state", return_type=BOOL, parameters=[STRING], is_member=False, impl=test
+                )
+            ],
+        )
+        for name, test in _TESTS.items()
+    ] + [*settled.declarations(), *lists.declarations(), *json_text.declarations(), *regexes.declarations()]
+
+
+@lru_cache(maxsize=1)
+def _extensions() -> list[Any]:
+    return [ext_strings.ExtStrings(), ext_math.ExtMath(), ext_encoders.ExtEncoders()]
+
+
+def _environment(variables: Variables) -> Any:
+    return cel.NewEnv(
+        variables={name: TYPES[kind] for name, kind in variables}, functions=_functions(), extensions=_extensions()
+    )
+
+
+programs = Programs(PROGRAM_BYTES, _environment)
+
+
+def compiled(expression: str, variables: Variables, explain: Callable[[str], str], *wanted: str) -> Program:
+    """The compiled expression. `explain` makes the compiler's words about an unknown name useful; `wanted` are the types that the
+    result may have, any when there are none. Raises ExpressionError with the position."""
+    if len(expression) > MAX_LENGTH:
+        raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters: compute the value in a task")
+    if not expression.isascii() and not _encodable(expression):
+        raise ExpressionError(ascii(expression), "half of a surrogate pair, which is no text")
+    try:
+        program = programs.get(expression, variables)
+    except RuntimeError as error:
+        match = _POSITION.search(str(error))
+        column, problem = (int(match[1]), match[2]) if match else (None, str(error))
+        problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
+        problem = unknown(undeclared(problem), expression) or explain(said(problem, expression))
+        raise ExpressionError(expression, problem, column) from None
+    if ".get" in expression:
+        program.zones  # noqa: B018 - raises for a time zone that there is not
+    result = program.engine.return_type()
+    if wanted and result.name() != "DYN" and not any(_same(TYPES[kind], result) for kind in wanted):
+        raise ExpressionError(expression, f"gives {_word(result.name())}, not {' or '.join(map(_article, wanted))}")
+    return program
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def undeclared(problem: str) -> str:
+    """The name that the compiler does not know, if it is that what its words say; else empty."""
+    match = re.search(r"undeclared reference to '([^']*)'", problem)
+    return match[1].removeprefix(".") if match else ""
+
+
+def _same(wanted: Any, result: Any) -> bool:
+    return bool(wanted.name().partition("<")[0] == result.name().partition("<")[0])
+
+
+def _article(kind: str) -> str:
+    return {"boolean": "true or false", "integer": "an integer", "object": "an object"}.get(kind, f"a {kind}")
+
+
+def _word(kind: str) -> str:
+    names = {"INT": "integer", "DOUBLE": "number", "BOOL": "boolean"}
+    name = kind.partition("<")[0]
+    return _article(names.get(name, name.lower()))
+
+
+def recompiled(evaluation: Evaluation) -> Program:
+    """The program of an expression that has been compiled before, elsewhere."""
+    return programs.get(evaluation.expression, evaluation.variables)

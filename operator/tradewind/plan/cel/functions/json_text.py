@@ -1,0 +1,81 @@
+"""JSON from and to text, and lengths of time with days."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import orjson
+from cel_expr_python import cel
+
+from tradewind.model.bounded import OutOfBounds, checked, in_key_order, read_json
+
+JSON_BYTES_LIMIT = 2**20
+"""Bytes of a text that is read as JSON."""
+_PARTS = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(d|h|ms|us|µs|m|s)")
+_MICROS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1, "µs": 1}
+_DYN = cel.Type.DYN
+_KINDS = (
+    cel.Type.STRING,
+    cel.Type.INT,
+    cel.Type.DOUBLE,
+    cel.Type.BOOL,
+    cel.Type.NULL,
+    cel.Type.List(_DYN),
+    cel.Type.Map(_DYN, _DYN),
+    cel.Type.TIMESTAMP,
+    cel.Type.DURATION,
+)
+
+
+def parse(text: str) -> Any:
+    """The value that a text stands for."""
+    try:
+        return checked(read_json(text, limit=JSON_BYTES_LIMIT, name="the text"), name="the text", nul=False)
+    except OutOfBounds as error:
+        raise ValueError(f"json.parse: {error}") from None
+
+
+def format_(value: Any) -> str:
+    """A value as text, without blanks, its objects in the order of their keys."""
+    try:
+        return orjson.dumps(in_key_order(checked(value, name="the value"))).decode()
+    except OutOfBounds as error:
+        raise ValueError(f"json.format: {error}") from None
+
+
+def duration(text: str) -> timedelta:
+    """A length of time, as params, timeouts and waits have them: `1d`, `1h30m`."""
+    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
+    parts = _PARTS.findall(rest)
+    if rest == "0":
+        return timedelta()
+    if not parts or "".join(number + unit for number, unit in parts) != rest:
+        raise ValueError(f"duration: {text[:80]!r} is no length of time: write one like 1d, 1h30m or 90s")
+    try:
+        return timedelta(microseconds=sign * round(sum(Fraction(number) * _MICROS[unit] for number, unit in parts)))
+    except OverflowError:
+        raise ValueError(f"duration: {text[:80]!r} is too long") from None
+
+
+def declarations() -> Iterator[Any]:
+    """Their declarations for the engine."""
+    string = cel.Type.STRING
+    parsing = cel.Overload(
+        id="tradewind_json_parse", return_type=_DYN, parameters=[string], is_member=False, impl=parse
+    )
+    yield cel.FunctionDecl("json.parse", [parsing])
+    writing = [
+        cel.Overload(id=f"tradewind_json_{at}", return_type=string, parameters=[kind], is_member=False, impl=format_)
+        for at, kind in enumerate(_KINDS)
+    ]
+    yield cel.FunctionDecl("json.format", writing)
+    lasting = cel.Overload(
+        id="tradewind_duration",
+        return_type=cel.Type.DURATION,
+        parameters=[string],
+        is_member=False,
+        impl=duration,
+    )
+    yield cel.FunctionDecl("tradewind_duration", [lasting])

@@ -1,0 +1,1 @@
+"""A DAG's definition: compiled, checked, told."""

@@ -1,0 +1,87 @@
+"""Artifacts between tasks: what the schema can't say of them."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tradewind.model.artifact import PATH, TaskArtifacts
+from tradewind.model.base import IDENTIFIER
+from tradewind.model.dag import DAGSpec
+from tradewind.model.task import Task
+from tradewind.plan import pacing
+from tradewind.plan.documents.problem import Problem
+
+KEY = "artifacts"
+"""The output under which the references are."""
+
+
+def source(of: str) -> tuple[str, str]:
+    """Task and artifact of `from: TASK.ARTIFACT`; empty when it is something else."""
+    match = re.fullmatch(r"([a-z0-9][-a-z0-9]*)\.([A-Za-z_][A-Za-z0-9_]*)", of)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    """Stores that are none, artifacts without a store, names and paths that are none, inputs that nothing makes."""
+    if spec.artifacts:
+        store = spec.artifacts.store
+        if bool(store.volume) == bool(store.s3):
+            yield Problem("spec.artifacts.store", "needs one place", "write either volume or s3")
+        if store.s3 and not re.fullmatch("https?://[^/?#]+/?", store.s3.endpoint):
+            yield Problem("spec.artifacts.store.s3.endpoint", "not an address", "write e.g. https://s3.example.com")
+        for field, path in (
+            ("volume.path", store.volume.path if store.volume else ""),
+            ("s3.prefix", store.s3.prefix if store.s3 else ""),
+        ):
+            if path:
+                yield from _path(f"spec.artifacts.store.{field}", path)
+    for name, task in pacing.each(tasks.items()):
+        if artifacts := task.artifacts:
+            yield from _of_task(f"spec.tasks.{name}", task, artifacts, tasks)
+            if not spec.artifacts and (artifacts.outputs or artifacts.inputs):
+                yield Problem(
+                    f"spec.tasks.{name}.artifacts",
+                    "there is no store for artifacts",
+                    "write spec.artifacts.store with volume or s3",
+                )
+
+
+def _of_task(path: str, task: Task, artifacts: TaskArtifacts, tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    if task.podless:
+        yield Problem(f"{path}.artifacts", "this task has no container that could use them", "remove it")
+    if artifacts.outputs and KEY in task.outputs:
+        yield Problem(f"{path}.outputs.{KEY}", "the task's artifacts have this name", "call the output otherwise")
+    for name, output in artifacts.outputs.items():
+        where = f"{path}.artifacts.outputs.{name[:80]}"
+        yield from _name(where, name)
+        yield from _path(f"{where}.path", output.path)
+    places: dict[str, str] = {}
+    for name, given in artifacts.inputs.items():
+        where = f"{path}.artifacts.inputs.{name[:80]}"
+        yield from _name(where, name)
+        yield from _path(f"{where}.path", given.path)
+        for other, place in places.items():
+            if given.path == place or given.path.startswith(f"{place}/") or place.startswith(f"{given.path}/"):
+                yield Problem(f"{where}.path", f"lies in the way of {other}", "write a path of its own")
+        places[name] = given.path
+        maker, artifact = source(given.from_)
+        if not maker:
+            yield Problem(f"{where}.from", f"{given.from_[:80]!r} names no artifact", "write TASK.ARTIFACT")
+        elif maker in tasks:
+            made = tasks[maker].artifacts
+            if made is None or artifact not in made.outputs:
+                there = ", ".join(f"{maker}.{key}" for key in made.outputs) if made and made.outputs else "none"
+                yield Problem(f"{where}.from", f"{maker} makes no artifact {artifact!r}", f"it makes: {there}")
+
+
+def _name(path: str, name: str) -> Iterator[Problem]:
+    if not re.fullmatch(IDENTIFIER, name):
+        yield Problem(path, "not an artifact name", "use at most 63 letters, digits and '_'")
+
+
+def _path(path: str, text: str) -> Iterator[Problem]:
+    if not re.fullmatch(PATH, text):
+        yield Problem(
+            path,
+            f"{text[:80]!r} is not a path below a folder",
+            "use letters, digits, '_', '.', '-' and '/', with a letter, digit or '_' at the beginning of each part",
+        )

@@ -1,0 +1,164 @@
+"""From plain data to a definition: rendered, read, merged with the defaults, checked and put in order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.model.base import MAX_TASKS
+from tradewind.model.dag import DAGSpec
+from tradewind.model.task import Task, merged
+from tradewind.plan import pacing
+from tradewind.plan.dags import artifacts, lifecycle, validate
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.graph import Cycle, Graph, graph
+from tradewind.plan.documents import budget, knock_on
+from tradewind.plan.documents.place import Place
+from tradewind.plan.documents.problem import ENOUGH, Invalid, Problem, at_most
+from tradewind.plan.documents.read import read_partly
+from tradewind.plan.templates.render import SIZE_LIMIT, Find, Ref, Rendering, nowhere, render, too_large
+from tradewind.plan.templates.text_walk import size_of
+
+CYCLES = 10
+"""Cycles that are told of one DAG."""
+
+
+class TemplateNotFound(Invalid):
+    """A DAG uses templates that are not there. `missing` says where."""
+
+    def __init__(self, missing: Mapping[Ref, Place]) -> None:
+        self.missing = tuple(missing)
+        super().__init__([place.problem(f"there is no {ref}", "apply it") for ref, place in missing.items()])
+
+
+def define(data: Any, find: Find = nowhere) -> Definition:
+    """The definition of a DAG's `spec`, which may use the templates that `find` knows. Raises Invalid with everything that is wrong,
+    as far as it can be read, and TemplateNotFound."""
+    return defined(render(data, find))
+
+
+def defined(rendering: Rendering) -> Definition:
+    """The definition of a DAG that is rendered already. Raises as `define` does."""
+    ready(rendering)
+    definition = checked(rendering)
+    assert definition is not None  # noqa: S101 (nothing is sampled)
+    return definition
+
+
+def ready(rendering: Rendering) -> None:
+    """Raises as `define` does for a rendering that is not complete."""
+    if rendering.problems:
+        raise Invalid(rendering.problems)
+    if rendering.missing:
+        raise TemplateNotFound(rendering.missing)
+    if rendering.origins and size_of(rendering.spec, SIZE_LIMIT) > SIZE_LIMIT:
+        raise Invalid([too_large()])
+
+
+def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
+    """The definition of what is known; None when samples are all that keeps it from being one. Of a `fragment`, expressions may name
+    what is not there. Raises Invalid."""
+    found = examined(rendering, fragment)
+    if found.problems:
+        raise Invalid(found.problems)
+    return found.definition if found.sound else None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of looking at a DAG."""
+
+    definition: Definition | None
+    """Of what could be read. None where there is too little."""
+    problems: Sequence[Problem] = ()
+    sound: bool = True
+    """Whether it can be relied on: also samples were good enough."""
+
+
+def examined(rendering: Rendering, fragment: bool = False) -> Examined:
+    """Everything that is wrong with a DAG, and what there is of it."""
+    with budget.document():
+        definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
+    real = [p for p in problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
+    return Examined(definition, [rendering.told(problem) for problem in real], not problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    """A DAG's spec as far as it could be read."""
+
+    spec: DAGSpec | None
+    problems: list[Problem]
+    left_out: list[str]
+
+
+def read_spec(data: Any) -> DAGSpec:
+    """A DAG's spec, its tasks one by one. Raises Invalid with everything that is wrong."""
+    found = _read_spec(data)
+    if found.spec is None or found.problems:
+        raise Invalid(found.problems)
+    return found.spec
+
+
+def _read_spec(data: Any) -> _Spec:
+    tasks = data.get("tasks") if isinstance(data, dict) else None
+    if not isinstance(tasks, dict) or not 0 < len(tasks) <= MAX_TASKS:
+        whole = read_partly(DAGSpec, data)
+        return _Spec(whole.value, [*whole.problems], [*whole.left_out])
+    rest = read_partly(DAGSpec, {key: value for key, value in data.items() if key != "tasks"})
+    problems, left_out = [*rest.problems], [*rest.left_out]
+    found: dict[str, Task] = {}
+    for name, body in pacing.each(tasks.items()):
+        reading = read_partly(Task, body, f"spec.tasks.{name}")
+        if len(problems) <= ENOUGH:
+            problems += reading.problems
+        left_out += reading.left_out if reading.value else [f"spec.tasks.{name}"]
+        found[name] = reading.value or Task()
+    return _Spec(rest.value and rest.value.model_copy(update={"tasks": found}), problems, left_out)
+
+
+def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Definition | None, list[Problem]]:
+    reading = _read_spec(data)
+    spec, problems = reading.spec, reading.problems
+    if spec is None:
+        return None, problems
+    if not spec.tasks:
+        missing = Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")
+        return None, problems if knock_on.hides(reading.left_out, "spec.tasks") else [*problems, missing]
+    vague = knock_on.vague(reading.left_out)
+    tasks = {name: merged(spec.defaults, task) for name, task in pacing.each(spec.tasks.items())}
+    if found := lifecycle.too_many(tasks):
+        return None, [*problems, found]
+    kinds = (
+        validate.names(spec),
+        validate.dangling(tasks),
+        validate.params(spec),
+        validate.contents(tasks, unknown | vague),
+        lifecycle.problems(tasks),
+        artifacts.problems(spec, tasks),
+    )
+    more = [problem for kind in kinds for problem in at_most(kind, "spec")]
+    order, cycles = _ordered(lifecycle.dependencies(tasks))
+    vague = vague.union(*(cycle.tasks for cycle in cycles))
+    fragment = fragment or knock_on.hides(reading.left_out, "spec.params")
+    definition = Definition(spec, tasks, order, unknown | vague, fragment, vague)
+    more += [*map(_told, cycles), *at_most(validate.expressions(definition), "spec.tasks")]
+    return definition, knock_on.without(problems, more, reading.left_out, tasks)
+
+
+def _ordered(dependencies: Mapping[str, set[str]]) -> tuple[Graph, list[Cycle]]:
+    """The graph, and the cycles that had to be broken for there to be one."""
+    cycles: list[Cycle] = []
+    kept = dependencies
+    while True:
+        try:
+            return graph(kept), cycles
+        except Cycle as cycle:
+            cycles.append(cycle)
+            if len(cycles) == CYCLES:
+                return graph({name: set() for name in kept}), cycles
+            members = set(cycle.tasks)
+            kept = {name: above - members if name in members else above for name, above in kept.items()}
+
+
+def _told(cycle: Cycle) -> Problem:
+    return Problem(f"spec.tasks.{cycle.tasks[0]}.dependsOn", str(cycle), "remove one of these dependencies")

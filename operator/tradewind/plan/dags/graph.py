@@ -1,0 +1,71 @@
+"""The graph of a DAG: who depends on whom, and in which order tasks can run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from tradewind.plan import pacing
+
+
+class Cycle(ValueError):
+    """Tasks depend on each other in a cycle. `tasks` names them in order, first and last the same."""
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        self.tasks = list(tasks)
+        super().__init__(f"tasks depend on each other in a cycle: {self.shown()}")
+
+    def shown(self) -> str:
+        """The cycle for people: `a -> b -> a`; long ones are cut in the middle."""
+        names = self.tasks if len(self.tasks) <= 12 else [*self.tasks[:6], "...", *self.tasks[-5:]]
+        text = " -> ".join(names)
+        return text if len(self.tasks) <= 12 else f"{text} ({len(self.tasks) - 1} tasks)"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Tasks in topological order (ties in the order of their names) with their direct neighbours."""
+
+    order: tuple[str, ...]
+    upstream: Mapping[str, tuple[str, ...]]
+    downstream: Mapping[str, tuple[str, ...]]
+
+    def ancestry(self) -> dict[str, int]:
+        """For each task the set of tasks that end before it starts, as bits at their places in `order`."""
+        bits = {task: 1 << place for place, task in enumerate(self.order)}
+        found: dict[str, int] = {}
+        for task in pacing.each(self.order):
+            above = 0
+            for dependency in self.upstream[task]:
+                above |= found[dependency] | bits[dependency]
+            found[task] = above
+        return found
+
+
+def reach(tasks: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
+    """All that comes after some tasks, directly or not; `following` says what comes directly after one."""
+    found: set[str] = set()
+    stack = list(tasks)
+    while stack:
+        pacing.pause()
+        for name in following.get(stack.pop(), ()):
+            if name not in found:
+                found.add(name)
+                stack.append(name)
+    return found
+
+
+def graph(dependencies: Mapping[str, Iterable[str]]) -> Graph:
+    """The graph of `{task: its dependencies}`. Raises Cycle; dependencies on nothing are the validator's business."""
+    upstream = {
+        task: tuple(sorted(name for name in set(dependencies[task]) if name in dependencies))
+        for task in pacing.each(sorted(dependencies))
+    }
+    try:
+        order = tuple(pacing.each(TopologicalSorter(upstream).static_order()))
+    except CycleError as error:
+        raise Cycle(list(reversed(error.args[1]))) from None
+    downstream: dict[str, list[str]] = {task: [] for task in order}
+    for task in pacing.each(order):
+        for dependency in upstream[task]:
+            downstream[dependency].append(task)
+    return Graph(order, upstream, {task: tuple(names) for task, names in downstream.items()})

@@ -1,0 +1,36 @@
+"""Who is concerned by what becomes of a task, beyond those that depend on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tradewind.model.task import Task
+from tradewind.plan.dags.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """By task. `place` is its place in the order in which tasks can run."""
+
+    place: Mapping[str, int]
+    chained: Mapping[str, Sequence[str]]
+    """Fan-outs that go over its items (itemsOf)."""
+    watchers: Mapping[str, Sequence[str]]
+    """Tasks whose expressions name it, and that do not depend on it directly."""
+    teardowns: Mapping[str, Sequence[str]]
+    """Teardowns whose setup it is."""
+
+
+def links(tasks: Mapping[str, Task], graph: Graph, needs: Mapping[str, Sequence[str]]) -> Links:
+    """Those of a DAG; `needs` are the tasks that expressions name, by task."""
+    chained: dict[str, list[str]] = {}
+    watchers: dict[str, list[str]] = {}
+    teardowns: dict[str, list[str]] = {}
+    for name, task in tasks.items():
+        for setup in task.teardown.of if task.teardown else ():
+            teardowns.setdefault(setup, []).append(name)
+        if task.for_each and task.for_each.items_of:
+            chained.setdefault(task.for_each.items_of, []).append(name)
+        for need in needs.get(name, ()):
+            if need not in graph.upstream[name]:
+                watchers.setdefault(need, []).append(name)
+    return Links({task: place for place, task in enumerate(graph.order)}, chained, watchers, teardowns)

@@ -1,0 +1,53 @@
+"""A template checked by itself: rendered with its defaults, and with samples for what a user has to give."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.model.base import IDENTIFIER
+from tradewind.model.template import TemplateSpec
+from tradewind.plan.dags import validate
+from tradewind.plan.dags.compile import TemplateNotFound, checked
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.read import read
+from tradewind.plan.templates.inputs import samples, unfit
+from tradewind.plan.templates.render import SORTS, TASK, Find, Ref, Renderer, Rendering, nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A template that could be rendered: to what, and the definition, where samples are good enough for one."""
+
+    spec: TemplateSpec
+    rendering: Rendering
+    definition: Definition | None
+
+
+def sample(ref: Ref, data: Any, find: Find = nowhere, complete: bool = True) -> Sample:
+    """Raises Invalid with everything that is wrong with a template's `spec`, with its own field paths; and TemplateNotFound, when it
+    has to be `complete`, for templates that it uses and `find` doesn't know."""
+    sort = SORTS[ref.kind]
+    spec = read(sort.spec, data)
+    if problems := list(_params(spec)):
+        raise Invalid(problems)
+    rendering = Renderer(find).sample(ref, getattr(spec, sort.field), samples(spec))
+    if rendering.problems:
+        raise Invalid(rendering.problems)
+    if rendering.missing and complete:
+        raise TemplateNotFound(rendering.missing)
+    return Sample(spec, rendering, checked(rendering, fragment=sort is TASK))
+
+
+def _params(spec: TemplateSpec) -> Iterator[Problem]:
+    for name in spec.params:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
+    yield from validate.declared(spec.params, lambda param: unfit(param, param.default))
+
+
+def signature(spec: TemplateSpec) -> str:
+    """A template's params for a table: what is required first, then, with a `?`, what has a default."""
+    required = sorted(name for name, param in spec.params.items() if param.default is None)
+    return ", ".join([*required, *(f"{name}?" for name in sorted(spec.params.keys() - set(required)))])

@@ -1,0 +1,90 @@
+"""Expressions where nothing evaluates them: they would reach a program as they are written."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tradewind.model.dag import DAGSpec
+from tradewind.model.task import Task
+from tradewind.plan import pacing
+from tradewind.plan.documents.problem import Problem
+from tradewind.plan.expressions.literal import OPEN
+
+EXPRESSION_SHOWN = 80
+"""Characters of an expression that are quoted."""
+_OURS = re.compile(r"\$\[\[.{0,4096}?\]\]|\$\[\[", re.DOTALL)
+_FOREIGN = re.compile(
+    r"\{\{-?\s*(?:workflow|inputs|outputs|steps|tasks|item|pod|params|run|ds|ds_nodash|ts|ts_nodash|dag|dag_run|ti|task|"
+    r"task_instance|var|conn|macros|logical_date|execution_date|data_interval_start|data_interval_end|env|github|secrets)"
+    r"(?:[.\[|\s][^{}\n]{0,200})?\}\}"
+)
+"""What Argo, Airflow and GitHub write: `{{ params.x }}`, `{{workflow.name}}`. Other braces may be a script's own."""
+_ANY = re.compile(r"\{\{[^{}\n]{1,200}\}\}")
+
+
+def scripts(tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    """Scripts that expect to be interpolated."""
+    for name, task in pacing.each(tasks.items()):
+        for language in ("python", "shell"):
+            text = getattr(task.script, language, None) or ""
+            found = (OPEN in text and _OURS.search(text)) or ("{{" in text and _FOREIGN.search(text))
+            if found:
+                path = f"spec.tasks.{name}.script.{language}"
+                yield Problem(path, f"`{_short(found[0])}` is not evaluated in a script", _instead(found[0], language))
+
+
+def values(rendered: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """Values in which `{{ }}` stands, which is kept as it is. `rendered` are values that are rendered, with their paths."""
+    for path, text in rendered:
+        if "{{" in text and (found := _ANY.search(text)):
+            instead = f"write $[[ {_ours(_inner(found[0]))} ]] for a value of the run"
+            yield Problem(path, f"`{_short(found[0])}` is kept as it is", instead)
+
+
+def literal(spec: DAGSpec) -> Iterator[Problem]:
+    """Texts that are not rendered and hold `$[[ ]]`: descriptions, and defaults of params."""
+    fields: list[tuple[str, Any]] = [("spec.description", spec.description)]
+    for name, param in spec.params.items():
+        fields += [
+            (f"spec.params.{name}.default", param.default),
+            (f"spec.params.{name}.description", param.description),
+        ]
+    for path, text in fields:
+        if isinstance(text, str) and OPEN in text:
+            yield Problem(path, "`$[[ ]]` is not evaluated here and stays as it is", "write a plain value")
+
+
+def _instead(found: str, language: str) -> str:
+    inner = _ours(_inner(found))
+    if not inner:
+        return "pass values by env"
+    variable = re.sub(r"\W+", "_", inner.rpartition(".")[2]).strip("_").upper()[:32] or "VALUE"
+    use = f'"${variable}"' if language == "shell" else f'os.environ["{variable}"]'
+    return f'pass it by env: {{{variable}: "$[[ {inner} ]]"}}, and write {use}'
+
+
+def _inner(found: str) -> str:
+    """What stands between the brackets or braces."""
+    for begin, end in (("$[[", "]]"), ("{{-", "-}}"), ("{{", "}}")):
+        if found.startswith(begin):
+            return found.removeprefix(begin).removesuffix(end).strip()
+    return found
+
+
+def _ours(inner: str) -> str:
+    """An expression of another product as the one of ours that is most likely meant."""
+    text = inner.strip()[:EXPRESSION_SHOWN]
+    for theirs, ours in (
+        ("workflow.parameters.", "params."),
+        ("inputs.parameters.", "params."),
+        ("dag_run.conf.", "params."),
+    ):
+        text = text.replace(theirs, ours)
+    words = {"ds": "run.date", "ts": "run.logicalDate", "logical_date": "run.logicalDate", "workflow.name": "run.name"}
+    words |= {"data_interval_start": "run.intervalStart", "data_interval_end": "run.intervalEnd"}
+    words |= {"execution_date": "run.logicalDate", "item": "item"}
+    return words.get(text, text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= EXPRESSION_SHOWN else f"{text[:EXPRESSION_SHOWN]}..."

@@ -1,0 +1,297 @@
+"""What the schema can't say of a DAG: names, references between fields, expressions."""
+
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import Any
+
+from tradewind.model.asset import Produces
+from tradewind.model.base import DNS_LABEL, IDENTIFIER
+from tradewind.model.bounded import params_problem
+from tradewind.model.dag import DAGSpec
+from tradewind.model.duration import instant, seconds
+from tradewind.model.fan_out import ForEach
+from tradewind.model.task import WAYS, Task, in_words
+from tradewind.model.value import Param
+from tradewind.plan import pacing
+from tradewind.plan.cel.compiler import FUNCTIONS, ExpressionError
+from tradewind.plan.cel.program import Program
+from tradewind.plan.dags import expression_sites, task_outputs
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.fan_out import FanOutError, items
+from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.problem import Problem
+from tradewind.plan.expressions import interpolation
+from tradewind.plan.expressions.cel_rule import trigger
+from tradewind.plan.expressions.scope import Scope, compile_in, names_item, retry_rule
+from tradewind.plan.expressions.typed_values import problem_with, problem_with_bounds
+from tradewind.plan.outcomes.trigger_rule import RULES
+from tradewind.plan.pods import container_values
+from tradewind.plan.sensors import sensor
+
+_DOTTED = re.compile(rf"([A-Za-z][\w-]*)\.({'|'.join(FUNCTIONS)})\b")
+"""`a.Succeeded`, as Argo has it."""
+Also = Callable[[Program], None]
+
+
+def names(spec: DAGSpec) -> Iterator[Problem]:
+    """Names that are none."""
+    for name in spec.tasks:
+        if not re.fullmatch(DNS_LABEL, name):
+            yield Problem(
+                f"spec.tasks.{name[:80]}",
+                "not a task name",
+                "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
+            )
+    for name in spec.params:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
+    for name in spec.outputs:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
+
+
+def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    """References to tasks that are not there."""
+    there = ""
+    for name, task in pacing.each(tasks.items()):
+        for index, dependency in enumerate(task.depends_on):
+            if dependency not in tasks:
+                there = there or f"there are: {listed(tasks)}"
+                what, instead = f"there is no task {dependency!r}", choose(dependency, tasks, there)
+                yield Problem(f"spec.tasks.{name}.dependsOn[{index}]", what, instead)
+
+
+def params(spec: DAGSpec) -> Iterator[Problem]:
+    """Params and outputs whose bounds or defaults don't fit their types."""
+    yield from declared(spec.params, lambda param: problem_with(param, param.default, ""))
+    if words := params_problem({name: param.default for name, param in spec.params.items()}):
+        yield Problem("spec.params", f"their defaults {words}")
+    for name, task in pacing.each(spec.tasks.items()):
+        for key, output in task.outputs.items():
+            path = f"spec.tasks.{name}.outputs.{key}"
+            if not re.fullmatch(IDENTIFIER, key):
+                yield Problem(path, "not an output name", "use at most 63 letters, digits and '_'")
+            if problem := problem_with_bounds(output, path):
+                yield problem
+
+
+def declared(params: Mapping[str, Param], unfit: Callable[[Param], Problem | None]) -> Iterator[Problem]:
+    """Params whose bounds don't fit their types, or whose defaults are `unfit`."""
+    for name, param in pacing.each(params.items()):
+        path = f"spec.params.{name}"
+        if problem := problem_with_bounds(param, path):
+            yield problem
+        elif param.default is not None and (problem := unfit(param)):
+            yield Problem(f"{path}.default", problem.what, problem.instead)
+
+
+def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterator[Problem]:
+    """Fields of a task that don't go together. Of the `unknown` ones not all fields are known."""
+    for name, task in pacing.each(tasks.items()):
+        path = f"spec.tasks.{name}"
+        ways = [way for way in WAYS if getattr(task, way)]
+        if task.command or task.args:
+            ways.append("command/args")
+        if len(ways) > 1:
+            there = f"write one of command/args, {in_words(WAYS)}"
+            yield Problem(path, f"{' and '.join(ways)} exclude each other", there)
+        if task.script and bool(task.script.python) == bool(task.script.shell):
+            yield Problem(f"{path}.script", "needs one program", "write either python or shell")
+        for variable, source in task.env_from.items():
+            if bool(source.secret_key_ref) == bool(source.config_map_key_ref):
+                yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
+        for variable in sorted(task.env.keys() & task.env_from.keys()):
+            yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
+        if task.image and task.podless and len(ways) == 1:
+            yield Problem(f"{path}.image", f"{ways[0]} tasks need no image", "remove it")
+        yield from _podless(path, task)
+        if "compute" in task.model_fields_set and not task.compute:
+            yield Problem(f"{path}.compute", "empty", 'write at least one output, such as {done: "true"}')
+        elif not task.image and not task.podless and not _template_image(task):
+            yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
+        if task.for_each:
+            known = {other: body for other, body in tasks.items() if other not in unknown} if unknown else tasks
+            problems = list(_for_each(f"{path}.forEach", task.for_each, task, known))
+            yield from problems or _literal_items(path, task.for_each)
+        yield from _on_oom(path, task)
+
+
+def _podless(path: str, task: Task) -> Iterator[Problem]:
+    """Waits, approvals and computations."""
+    if task.pools and task.podless and not task.http:
+        yield Problem(f"{path}.pools", "pools count pods, and this task has none", "remove it")
+    if wait := task.wait:
+        if bool(wait.duration) == bool(wait.until):
+            yield Problem(f"{path}.wait", "needs one end", "write either duration or until")
+        for field, text, parse_time in (("duration", wait.duration, seconds), ("until", wait.until, instant)):
+            if text and "$[[" not in text:
+                try:
+                    parse_time(text)
+                except ValueError as error:
+                    yield Problem(f"{path}.wait.{field}", str(error))
+    if task.http:
+        yield from sensor.check_headers(f"{path}.http.headers", task.http.headers)
+        if not task.http.pod and not task.pools:
+            yield from sensor.check_timeout(f"{path}.http.timeout", task.http.timeout, "set http.pod for longer ones")
+    if task.sensor:
+        yield from sensor.check(f"{path}.sensor", task.sensor)
+    for name in task.compute:
+        if not re.fullmatch(IDENTIFIER, name):
+            yield Problem(f"{path}.compute.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
+    for name, question in task.approval.questions.items() if task.approval else ():
+        if problem := problem_with_bounds(question, f"{path}.approval.questions.{name}"):
+            yield problem
+
+
+def _template_image(task: Task) -> bool:
+    spec = (task.pod_template or {}).get("spec")
+    containers = spec.get("containers") if isinstance(spec, dict) else None
+    return any(
+        isinstance(container, dict) and container.get("name") == "main" and container.get("image")
+        for container in (containers if isinstance(containers, list) else [])
+    )
+
+
+def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task]) -> Iterator[Problem]:
+    given = {"items": source.items, "range": source.range, "matrix": source.matrix, "itemsOf": source.items_of}
+    written = [name for name, value in given.items() if value is not None]
+    if len(written) != 1:
+        what = f"{' and '.join(written)} exclude each other" if written else "says nothing to run for"
+        yield Problem(path, what, "write one of items, range, matrix and itemsOf")
+    lists: list[tuple[str, Any]] = [(f"{path}.items", source.items)] if source.items is not None else []
+    if source.matrix:
+        lists += [(f"{path}.matrix.axes.{axis}", values) for axis, values in source.matrix.axes.items()]
+    for where, value in lists:
+        if not isinstance(value, list) and not (isinstance(value, str) and interpolation.whole(value)):
+            yield Problem(where, "not a list", "write a list, or one `$[[ CEL ]]` that gives one")
+    if source.range:
+        for bound in ("start", "stop", "step"):
+            value = getattr(source.range, bound)
+            if isinstance(value, str) and not interpolation.whole(value):
+                yield Problem(f"{path}.range.{bound}", f"{value[:80]!r} is not a whole number", "or write `$[[ CEL ]]`")
+    if of := source.items_of:
+        if of not in task.depends_on:
+            yield Problem(f"{path}.itemsOf", f"{of!r} is not in dependsOn", "name a fan-out that this task depends on")
+        elif of in tasks and tasks[of].for_each is None:
+            yield Problem(f"{path}.itemsOf", f"{of!r} has no forEach", "name a fan-out that this task depends on")
+
+
+def _literal_items(path: str, source: ForEach) -> Iterator[Problem]:
+    """What is wrong with items that are known without a run."""
+    if source.items_of or interpolation.leaves(source.model_dump(exclude={"name"}), ""):
+        return
+    try:
+        items(source, lambda text: text)
+    except FanOutError as error:
+        field, _, words = str(error).partition(": ")
+        yield Problem(f"{path}.{field}", words)
+
+
+def _on_oom(path: str, task: Task) -> Iterator[Problem]:
+    if task.retries is None or task.retries.on_oom is None:
+        return
+    where = f"{path}.retries.onOOM"
+    limit = task.resources.limits.get("memory") if task.resources else None
+    if limit is None:
+        yield Problem(where, "there is no memory limit to raise", "set resources.limits.memory")
+    if task.retries.limit == 0:
+        yield Problem(where, "no attempt follows a failed one", "set retries.limit to 1 or more")
+    yield from container_values.quantity_problems(f"{where}.max", task.retries.on_oom.max)
+
+
+def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator[Problem]:
+    """Expressions that don't compile, or of which `also`, given what they are compiled to, raises ExpressionError."""
+    graph = definition.graph
+    order = {task: place for place, task in enumerate(graph.order)}
+    ancestry: dict[str, int] = {}
+    for name, task in pacing.each(definition.tasks.items()):
+        direct = graph.upstream[name]
+
+        def upstream(other: str, name: str = name, direct: tuple[str, ...] = direct) -> bool:
+            if other in direct:
+                return True
+            if not ancestry:
+                ancestry.update(graph.ancestry())
+            return bool(ancestry[name] >> order[other] & 1)
+
+        yield from _rules(name, task, direct, (definition.fragment or name in definition.vague) and not direct)
+        before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
+        attempt = definition.attempt_scope(name, upstream)
+        for text, field, wanted in expression_sites.conditions(task):
+            scope = during if field == "when" and (names_item(text) or during.counterpart) else before
+            scope = attempt if field.startswith("compute.") else scope
+            scope = definition.sensed_scope(name, upstream) if field == "sensor.until" else scope
+            yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted, also)
+        if task.loop:
+            own = definition.own_scope(name)
+            yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",), also)
+        yield from _produced(f"spec.tasks.{name}", task.produces, definition.own_scope(name), also)
+        for path, text in expression_sites.templated(name, task):
+            if "$[[" in text:
+                yield from _renders(path, text, attempt, also)
+    yield from _produced("spec", definition.spec.produces, definition.final_scope, also)
+    for name, text in pacing.each(definition.spec.outputs.items()):
+        yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, (), also)
+    if key := definition.spec.concurrency_key:
+        yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), (), also)
+
+
+def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool) -> Iterator[Problem]:
+    """Rules that are none. A trigger rule may be about dependencies that are said `elsewhere`."""
+    path = f"spec.tasks.{name}"
+    if task.trigger_rule not in RULES:
+        if re.fullmatch(r"\w*", task.trigger_rule):
+            instead = choose(task.trigger_rule, RULES, f"write CEL, or one of {', '.join(RULES)}")
+            yield Problem(f"{path}.triggerRule", f"there is no rule {task.trigger_rule!r}", instead)
+        elif not elsewhere:
+            try:
+                trigger(task.trigger_rule, dependencies)
+            except ExpressionError as error:
+                called = _DOTTED.search(task.trigger_rule)
+                instead = f"write {called[2]}({called[1]})" if called else ""
+                yield Problem(f"{path}.triggerRule", str(error), instead)
+    for field, rule in (("retryOn", "retry_on"), ("failOn", "fail_on")):
+        if text := getattr(task.retries, rule, ""):
+            try:
+                retry_rule(text)
+            except ExpressionError as error:
+                yield Problem(f"{path}.retries.{field}", str(error))
+
+
+def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also: Also) -> Iterator[Problem]:
+    if not text:
+        return
+    if "$[[" in text:
+        yield Problem(path, "`$[[ ]]` in an expression", "write the expression alone")
+        return
+    pacing.pause()
+    try:
+        _outputs_too(scope, also)(compile_in(text, scope, *wanted))
+    except ExpressionError as error:
+        yield Problem(path, str(error))
+
+
+def _outputs_too(scope: Scope, also: Also) -> Also:
+    def check(program: Program) -> None:
+        task_outputs.check(program, scope)
+        also(program)
+
+    return check
+
+
+def _produced(path: str, assets: Sequence[Produces], scope: Scope, also: Also) -> Iterator[Problem]:
+    for index, produces in enumerate(assets):
+        said = {"partition": produces.partition, "metadata": produces.metadata}
+        for where, text in interpolation.leaves(said, f"{path}.produces[{index}]"):
+            yield from _renders(where, text, scope, also)
+
+
+def _renders(path: str, text: str, scope: Scope, also: Also) -> Iterator[Problem]:
+    secrets = [name for name, kind in scope.names.params if kind == "secret"]
+    if interpolation.secret(text, secrets) and re.fullmatch(r"spec\.tasks\.[^.]+\.(env|dag\.params)\.\w+", path):
+        return
+    pacing.pause()
+    try:
+        interpolation.check(text, scope, _outputs_too(scope, also))
+    except ExpressionError as error:
+        yield Problem(path, str(error))

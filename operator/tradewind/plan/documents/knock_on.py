@@ -1,0 +1,65 @@
+"""Problems that are there only because of others: what follows from a field that could not be read is not told."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from tradewind.model.base import DNS_LABEL
+from tradewind.model.task import PODLESS, Task
+from tradewind.plan import pacing
+from tradewind.plan.documents.nearest import nearest
+from tradewind.plan.documents.problem import Problem
+
+_TASK = re.compile(r"spec\.tasks\.([^.\[]+)(?:\.(.*))?")
+_NAMED_IN = re.compile(r"(dependsOn|teardown\.of)\[\d+\]|forEach\.itemsOf")
+_MEANT = ("image", "podTemplate", *PODLESS)
+"""Fields without which an image is missed, or with which none is needed."""
+
+
+def vague(left_out: Sequence[str]) -> frozenset[str]:
+    """Tasks of which something could not be read."""
+    return frozenset(match[1] for path in pacing.each(left_out) if (match := _TASK.match(path)))
+
+
+def hides(left_out: Sequence[str], path: str) -> bool:
+    """Whether what could not be read is at a path, or below it."""
+    return any(other == path or other.startswith((f"{path}.", f"{path}[")) for other in pacing.each(left_out))
+
+
+def without(
+    read: Sequence[Problem], found: Sequence[Problem], left_out: Sequence[str], tasks: Mapping[str, Task]
+) -> list[Problem]:
+    """The problems with fields that could not be read, and those found in the rest, but for what follows from others."""
+    names = {name for name in tasks if not re.fullmatch(DNS_LABEL, name)}
+    kept = [problem for problem in pacing.each(read) if not _names(problem, names)] if names else [*read]
+    if not left_out:
+        return [*kept, *found]
+    missed = set(_missed_images(left_out))
+    return [*kept, *(problem for problem in pacing.each(found) if not _follows(problem, left_out, missed))]
+
+
+def _names(problem: Problem, names: Collection[str]) -> bool:
+    """Whether it is about a reference to a task whose name is refused where it stands."""
+    match = _TASK.fullmatch(problem.path)
+    return bool(
+        match and match[2] and _NAMED_IN.fullmatch(match[2]) and any(repr(name) in problem.what for name in names)
+    )
+
+
+def _follows(problem: Problem, left_out: Sequence[str], missed: Collection[str]) -> bool:
+    if any(problem.path == path or problem.path.startswith((f"{path}.", f"{path}[")) for path in left_out):
+        return True
+    if problem.path.rpartition(".")[0] + ".type" in left_out:
+        return True  # Of a type that is not known nothing can be said to be one.
+    if problem.path.endswith(".image") and problem.what == "required":
+        return "spec.defaults" in missed or problem.path.removesuffix(".image") in missed
+    return any(path.startswith(f"{problem.path}.") for path in left_out) and problem.path.count(".") > 2
+
+
+def _missed_images(left_out: Sequence[str]) -> Iterator[str]:
+    """Where an image may have been meant by what could not be read."""
+    for path in pacing.each(left_out):
+        parent, _, field = path.rpartition(".")
+        if path == "spec.defaults" or (_TASK.fullmatch(path) and path.count(".") == 2):
+            yield path
+        elif nearest(field, _MEANT):
+            yield parent

@@ -1,0 +1,90 @@
+"""The name that somebody meant who wrote another one.
+
+Comparing two names takes time that grows with the square of their length, and tenants decide how many names there are to compare: for
+each document there is a budget, and only so many names are compared with one.
+"""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+from heapq import nlargest
+
+from tradewind.plan import pacing
+from tradewind.plan.documents import budget
+
+ALIKE = 0.7
+"""How alike two names have to be, from 0 to 1."""
+SEEN = 2_000
+"""Names that are looked at for one guess at most."""
+COMPARED = 50
+"""Names that are compared for one guess at most: those that begin and end most like the wrong one."""
+SHORTENED = 3
+"""Characters of the beginning of a name that stand for it: `int` for `integer`."""
+LONGEST = 64
+"""Characters of a name that are compared."""
+LISTED = 20
+"""Names that are listed in one message."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that a word is closest to; empty when none is close. `depends_on`, `DependsOn` and `dependOn` are all close to
+    `dependsOn`."""
+    left = budget.current()
+    if not left.compare(1):
+        return ""
+    names = {_plain(name): name for name in pacing.each([*dict.fromkeys(known)][:SEEN][::-1])}
+    plain = _plain(word)
+    if plain in names:
+        return names[plain]
+    begun = [name for name in names if len(plain) >= SHORTENED and name.startswith(plain)]
+    if len(begun) == 1:
+        return names[begun[0]]
+    candidates = _candidates(plain, names)
+    if not left.compare(max(len(candidates), len(names) // COMPARED)):
+        return ""
+    found = _closest(plain, candidates)
+    return names[found] if found else ""
+
+
+def _candidates(word: str, names: Iterable[str]) -> list[str]:
+    """Those of the names that are of about the same length and begin and end most like the word."""
+
+    def ends(name: str) -> int:
+        return sum(word[at] == name[at] for at in (0, 1, 2, -1, -2, -3) if -len(short) <= at < len(short))
+
+    short = word[:SHORTENED]
+    found = [name for name in names if 2 * min(len(name), len(word)) >= ALIKE * (len(name) + len(word))]
+    return found if len(found) <= COMPARED else nlargest(COMPARED, found, key=ends)
+
+
+def _closest(word: str, names: Iterable[str]) -> str:
+    matcher = SequenceMatcher()
+    matcher.set_seq2(word)
+    best, found = ALIKE, ""
+    for name in pacing.each(names):
+        matcher.set_seq1(name)
+        if matcher.quick_ratio() >= best and (ratio := matcher.ratio()) >= best and (ratio > best or not found):
+            best, found = ratio, name
+    return found
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean X?`; empty when no known name is close."""
+    found = nearest(word, known)
+    return f"did you mean {found}?" if found else ""
+
+
+def choose(word: str, known: Iterable[str], there: str) -> str:
+    """What to write instead of a name that is not there: the nearest one, if any, and `there`, which says what there is."""
+    guess = did_you_mean(word, known)
+    return f"{guess} {there}" if guess else there
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in one text, the first of them where there are many; `none` where there are none."""
+    found = sorted(pacing.each(names))
+    more = f", and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return f"{', '.join(found[:LISTED])}{more}" if found else "none"
+
+
+def _plain(name: str) -> str:
+    return name[:LONGEST].lower().replace("_", "").replace("-", "").replace(" ", "")

@@ -1,0 +1,277 @@
+"""Words for what is wrong with a field: what stands there, and what to write instead."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args, get_origin
+
+from tradewind.model.base import NAMED, TEMPLATED, Model, Role
+from tradewind.model.duration import is_duration
+from tradewind.plan.documents.nearest import nearest
+from tradewind.plan.documents.problem import Problem
+from tradewind.plan.documents.reshape import member, plain, reshaped
+
+VALUE_SHOWN = 80
+"""Characters of what somebody wrote that are quoted."""
+UNKNOWN = "unknown field"
+_SHELL = frozenset("|&;<>()$`\\\"'*?[]{}~#\n")
+"""Characters that mean something to a shell, or to YAML."""
+EXAMPLES: Mapping[str, str] = {
+    "tasks": "tasks by name: {NAME: {image: ...}}",
+    "params": "params by name: {NAME: {type: string}}",
+    "env": 'variables by name: {NAME: "value"}',
+    "envFrom": "variables by name: {NAME: {secretKeyRef: {name: ..., key: ...}}}",
+    "script": "{shell: ...} or {python: ...}",
+    "template": "{name: ...}",
+    "dag": "{name: ...}",
+    "loop": '{until: "outputs.done", maxIterations: 10}',
+    "forEach": "{items: [...]}",
+    "wait": "{duration: 10m}",
+    "http": "{url: ...}",
+    "resources": "{limits: {memory: 1Gi}}",
+    "compute": "expressions by name: {NAME: ...}",
+    "schedule": '{cron: "0 5 * * *"}',
+}
+"""Field -> what is written in it, where it holds fields."""
+FOREIGN: Mapping[str, Mapping[str, str]] = {
+    "DAGSpec": {
+        "schedule": "a schedule is an object of its own, of kind Trigger: see docs/schedules.md",
+        "schedule_interval": "a schedule is an object of its own, of kind Trigger: see docs/schedules.md",
+        "catchup": "runs of the past are made by a Backfill: see docs/backfills.md",
+        "tags": "write metadata.labels",
+        "templates": "write the steps under tasks, by name",
+        "entrypoint": "remove it: a task without dependsOn starts first",
+        "arguments": "write params",
+        "max_active_tasks": "write parallelism",
+        "default_args": "write defaults",
+        "dagrun_timeout": "write timeout",
+        "activeDeadlineSeconds": "write timeout, such as 30m",
+        "steps": "write the steps under tasks, by name",
+    },
+    "Task": {
+        "pool": "write pools: [{name: ...}]",
+        "execution_timeout": "write timeout",
+        "activeDeadlineSeconds": "write timeout, such as 30m",
+        "bash_command": "write script: {shell: ...}",
+        "python_callable": "write script: {python: ...}",
+        "depends": "write dependsOn: [...], and triggerRule for conditions",
+        "upstream": "write dependsOn: [...]",
+        "needs": "write dependsOn: [...]",
+        "withItems": "write forEach: {items: [...]}",
+        "withParam": "write forEach: {items: ...}",
+        "withSequence": "write forEach: {range: {stop: ...}}",
+        "retryStrategy": "write retries: {limit: ...}",
+        "retry_delay": "write retries: {backoff: {initial: ...}}",
+        "continueOn": "write allowFailure: true",
+        "container": "write image, command and args in the task itself",
+        "templateRef": "write template: {name: ...}",
+        "run": "write script: {shell: ...}",
+        "volumes": "write podTemplate: {spec: {volumes: [...]}}",
+        "volumeMounts": "write podTemplate: {spec: {containers: [{name: main, volumeMounts: [...]}]}}",
+    },
+    "ScriptSource": {"bash": "write shell", "sh": "write shell", "source": "write shell or python"},
+    "Retries": {"delay": "write backoff: {initial: ...}", "retries": "write limit"},
+    "KeyRef": {},
+}
+"""Model -> fields of other products and what takes their place."""
+
+
+def described(value: Any) -> str:
+    """What a value is, for people."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def shown(value: Any) -> str:
+    """A value as it is quoted in a message."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= VALUE_SHOWN else f"{text[:VALUE_SHOWN]}..."
+
+
+def _entries(path: str, value: Any, kind: Any) -> str:
+    """A list in the place of a value that is none. Words of a command are entries of their own; a shell's line is for a shell."""
+    if isinstance(value, str) and path.endswith((".command", ".args")) and len(words := value.split()) > 1:
+        if not _SHELL.isdisjoint(value):
+            return "a script, which a shell reads: script: {shell: ...}"
+        return f"[{shown(', '.join(words))}]"
+    return reshaped(kind, value) or "a list, each entry after `- `"
+
+
+def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
+    """One that a validation has found: `detail` says which, `kind` is the annotation of the field."""
+    value, limits = detail["input"], detail.get("ctx") or {}
+    match detail["type"]:
+        case "string_type":
+            return _no_text(path, value, kind)
+        case "int_type" | "float_type" | "int_from_float" | "float_parsing" | "int_parsing":
+            return _no_number(path, value, "a number" if detail["type"].startswith("float") else "a whole number", kind)
+        case "bool_type" | "bool_parsing":
+            return _no_boolean(path, value, kind)
+        case "list_type":
+            return Problem(path, f"{described(value)}, not a list", f"write {_entries(path, value, kind)}")
+        case "dict_type" | "model_type" | "model_attributes_type" | "dict_attributes_type":
+            return _no_mapping(path, value, kind)
+        case "literal_error" | "enum" if isinstance(value, list | dict):
+            there = ", ".join(map(str, _choices(kind)))
+            return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or f'one of {there}'}")
+        case "literal_error" | "enum":
+            return unknown_word(path, value, _choices(kind))
+        case "greater_than_equal" | "greater_than":
+            return Problem(path, f"{shown(value)} is too small", f"write at least {_number(limits)}")
+        case "less_than_equal" | "less_than":
+            return Problem(path, f"{shown(value)} is too large", f"write at most {_number(limits)}")
+        case "finite_number":
+            return Problem(path, f"{shown(value)} is no finite number", "write a number")
+        case "string_too_long":
+            return Problem(path, f"{len(value)} characters", f"use at most {limits['max_length']}")
+        case "string_too_short" | "too_short":
+            least = limits.get("min_length", 1)
+            what = "empty" if not value else f"{len(value)} entries"
+            return Problem(path, what, f"write {_example(path, kind)}" if not value else f"write at least {least}")
+        case "too_long":
+            return Problem(path, f"{len(value)} entries", f"use at most {limits['max_length']}")
+        case "string_pattern_mismatch":
+            return _no_match(path, value, limits["pattern"])
+        case "value_error":
+            what, _, instead = detail["msg"].removeprefix("Value error, ").rpartition(": write ")
+            return Problem(path, what, f"write {instead}") if what else Problem(path, instead)
+        case _:
+            return Problem(path, f"{shown(value)} is not valid here", f"write {_example(path, kind)}")
+
+
+def unknown_field(path: str, name: str, model: Any) -> Problem:
+    """A field that a model does not have."""
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        return Problem(path, UNKNOWN, "remove it")
+    fields = [str(field.alias) for field in model.model_fields.values()]
+    if found := foreign(model, name):
+        return Problem(path, UNKNOWN, found)
+    if found := nearest(name, fields):
+        return Problem(path, UNKNOWN, f"did you mean {found}?")
+    return Problem(path, UNKNOWN, f"remove it; there are: {', '.join(sorted(fields))}")
+
+
+def foreign(model: type[Model], name: str) -> str:
+    """What to write instead of a field of another product; empty for others."""
+    found = (FOREIGN.get(kind.__name__, {}).get(name) for kind in model.__mro__)
+    return next((words for words in found if words), "")
+
+
+def unknown_word(path: str, value: Any, words: Sequence[Any]) -> Problem:
+    """A value that is none of those there are."""
+    there = ", ".join(map(str, words))
+    guess = nearest(value, [str(word) for word in words]) if isinstance(value, str) else ""
+    return Problem(
+        path,
+        f"{shown(value)!r} is not known",
+        f"did you mean {guess}? there are: {there}" if guess else f"write one of {there}",
+    )
+
+
+def _no_text(path: str, value: Any, kind: Any) -> Problem:
+    if isinstance(value, bool | int | float):
+        if is_duration(kind) and not isinstance(value, bool):
+            return Problem(
+                path, f"{shown(value)} has no unit", f"write {shown(value)}s for seconds, or such as 10m or 2h"
+            )
+        return unquoted(path, shown(value), value)
+    if value is None:
+        return Problem(path, "null, not text", 'write "" for an empty text, or remove it')
+    return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or _text(kind)}")
+
+
+def _text(kind: Any) -> str:
+    """What is written where text belongs."""
+    if is_duration(kind):
+        return "a number and a unit, such as 30s, 10m, 1h30m or 2d"
+    roles = [*_roles(kind)]
+    if Role.EXPRESSION in roles:
+        return "an expression, such as `params.n > 0`"
+    if Role.SCRIPT in roles:
+        return "the program as text, after `|`"
+    return "text; quote it when it contains any of : { } [ ] , # *"
+
+
+def _roles(kind: Any) -> Iterator[Any]:
+    yield from getattr(kind, "__metadata__", ())
+    for other in getattr(kind, "__args__", ()):
+        yield from _roles(other)
+
+
+def unquoted(path: str, written: str, value: Any) -> Problem:
+    """Something that would be text if it stood in quotes. `written` is what stands in the document."""
+    return Problem(
+        path, f"{written} without quotes is {described(value)}, not text", f'write "{written}"', unquoted=True
+    )
+
+
+def _no_number(path: str, value: Any, wanted: str, kind: Any) -> Problem:
+    if isinstance(value, float):
+        return Problem(path, f"{shown(value)} is not a whole number", "write one such as 3")
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+        return Problem(path, f"text, not {wanted}", f"write {shown(value.strip())} without quotes")
+    if isinstance(value, str) and "$[[" not in value:
+        return Problem(path, f"{shown(value)!r} is not {wanted}", "write one such as 3")
+    return Problem(path, f"{described(value)}, not {wanted}", f"write {reshaped(kind, value) or f'{wanted} such as 3'}")
+
+
+def _no_boolean(path: str, value: Any, kind: Any) -> Problem:
+    known = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
+    meant = known.get(value.lower()) if isinstance(value, str) else reshaped(kind, value)
+    return Problem(path, f"{described(value)}, not a boolean", _boolean(value, meant or ""))
+
+
+def _boolean(value: Any, meant: str) -> str:
+    if not meant:
+        return "write true or false"
+    return f"write {meant} without quotes" if isinstance(value, str) else f"write {meant}"
+
+
+def _no_mapping(path: str, value: Any, kind: Any) -> Problem:
+    return Problem(path, f"{described(value)}, not a mapping", f"write {reshaped(kind, value) or _example(path, kind)}")
+
+
+def _no_match(path: str, value: str, pattern: str) -> Problem:
+    plain = pattern.removeprefix("^$|").removeprefix(r"^\*$|").removesuffix(f"|{TEMPLATED}")
+    return Problem(path, f"{shown(value)!r} is not valid here", NAMED.get(plain, "use letters, digits and '-'"))
+
+
+def _number(limits: Mapping[str, Any]) -> str:
+    return str(next(limits[name] for name in ("ge", "le", "gt", "lt") if name in limits))
+
+
+def _example(path: str, kind: Any) -> str:
+    field = path.rpartition(".")[2].partition("[")[0]
+    if found := EXAMPLES.get(field):
+        return found
+    model = plain(kind)
+    if isinstance(model, type) and issubclass(model, Model):
+        fields = [str(field.alias) for field in model.model_fields.values()]
+        return f"fields under it: {', '.join(fields[:8])}{', ...' if len(fields) > 8 else ''}"
+    if get_origin(model) is dict:
+        return "NAME: value for each"
+    if get_origin(model) is list:
+        return "at least one entry, or remove it"
+    return "text, or remove it" if model is str else "another value"
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    return tuple(get_args(plain(kind)))
+
+
+def annotations(kind: Any, steps: Sequence[str | int]) -> Iterator[Any]:
+    """The annotation of a document, and of each step down to a field."""
+    yield kind
+    for step in steps:
+        kind = member(plain(kind), step)
+        yield kind

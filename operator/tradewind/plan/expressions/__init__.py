@@ -1,0 +1,1 @@
+"""Expressions as DAGs have them: scopes, texts, types."""

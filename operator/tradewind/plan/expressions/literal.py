@@ -1,0 +1,124 @@
+"""Values as CEL, and the words of CEL: what is needed to put values into expressions."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.plan.cel.error import ExpressionError
+from tradewind.plan.cel.tokens import MAX_LENGTH, TOKEN, tokens
+
+OPEN, CLOSE = "$[[", "]]"
+_NESTED = re.compile(r"""[\["']|//""")
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`inputs.NAME` in an expression, from `start` to `end`; without a name, something else that is said of `inputs`."""
+
+    name: str
+    start: int
+    end: int
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """From where to where each `$[[ expression ]]` of a text goes. One that is never closed is left out."""
+    at = 0
+    while (start := text.find(OPEN, at)) >= 0 and (at := _end(text, start + len(OPEN))) >= 0:
+        yield start, at
+
+
+def _end(text: str, start: int) -> int:
+    """Where an expression that begins at `start` is closed: brackets within it, and within its texts, are a part of it. -1 where it is
+    not."""
+    first = text.find(CLOSE, start)
+    if first < 0 or not _NESTED.search(text, start, first):
+        return first if first < 0 else first + len(CLOSE)
+    depth = 0
+    for token in TOKEN.finditer(text, start, start + MAX_LENGTH + len(CLOSE)):
+        if token[0] == "[":
+            depth += 1
+        elif token[0] == "]" and depth:
+            depth -= 1
+        elif token[0] in ("]", '"', "'"):
+            if text.startswith(CLOSE, token.start()):
+                return token.end() + 1
+            break  # It is no expression: what is wrong with it is told of what goes to the first bracket.
+    return first + len(CLOSE)
+
+
+def inner(text: str, span: tuple[int, int]) -> str:
+    """The expression at a span."""
+    return text[span[0] + len(OPEN) : span[1] - len(CLOSE)].strip()
+
+
+def references(expression: str) -> Iterator[Reference]:
+    """What an expression says of `inputs`. Strings and comments are not looked into."""
+    words = tokens(expression)
+    for index, token in enumerate(words):
+        if token.lastgroup != "name" or token[0] != "inputs" or (index and words[index - 1][0] == "."):
+            continue
+        rest = words[index + 1 : index + 3]
+        if len(rest) == 2 and rest[0][0] == "." and rest[1].lastgroup == "name":
+            yield Reference(rest[1][0], token.start(), rest[1].end())
+        else:
+            yield Reference("", token.start(), token.end())
+
+
+def alone(expression: str) -> str:
+    """The name of the input that is all that an expression says; empty for others."""
+    found = next(references(expression), None)
+    return found.name if found and (found.start, found.end) == (0, len(expression)) else ""
+
+
+def literal(value: Any) -> str:
+    """CEL that gives `value`; `$[[ CEL ]]` in its texts becomes part of it. Raises ExpressionError for what CEL can't say."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise ExpressionError(str(value), "too large for an expression: write it as a string")
+            return f"({value!r})" if str(value).startswith("-") else repr(value)
+        case str():
+            return _text(value)
+        case list():
+            return "[" + ", ".join(map(literal, value)) + "]"
+        case dict():
+            return "{" + ", ".join(f"{_string(str(name))}: {literal(item)}" for name, item in value.items()) + "}"
+        case _:
+            raise ExpressionError(str(value), "not a value that an expression can hold")
+
+
+def _text(text: str) -> str:
+    parts = []
+    end = 0
+    for span in spans(text):
+        if span[0] > end:
+            parts.append(_string(text[end : span[0]]))
+        parts.append(_grouped(inner(text, span)))
+        end = span[1]
+    if not parts:
+        return _string(text)
+    if len(parts) == 1 and end == len(text):
+        return parts[0]
+    if end < len(text):
+        parts.append(_string(text[end:]))
+    return "(" + " + ".join(part if part.startswith('"') else f"string{part}" for part in parts) + ")"
+
+
+def _grouped(expression: str) -> str:
+    """In parentheses; a comment at the end must not swallow the closing one."""
+    return f"({expression}\n)" if "//" in expression else f"({expression})"
+
+
+def _string(text: str) -> str:
+    found = "".join(_SHORT.get(char) or (char if char.isprintable() else _escaped(char)) for char in text)
+    return '"' + found.replace("[[", r"[\u005b").replace("]]", r"]\u005d") + '"'
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"

@@ -1,0 +1,261 @@
+"""What expressions may name, and what those names stand for.
+
+Variables are declared by their dotted names (`params.region`, `tasks.erp.outputs`), so that the compiler itself finds names that
+don't exist and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.plan import pacing
+from tradewind.plan.cel import compiler
+from tradewind.plan.cel.compiler import ExpressionError, Program
+from tradewind.plan.documents.nearest import choose, listed, nearest
+from tradewind.plan.expressions.misses import missing
+from tradewind.plan.expressions.spelling import Asking, asking, cel_name, path, plain
+from tradewind.plan.outcomes.attempt import Attempt
+
+_TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
+_ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
+_ITEM = re.compile(r"(?<![\w.])(item|index)\b")
+DATED: compiler.Variables = (
+    ("run.logicalDate", "string"),
+    ("run.date", "string"),
+    ("run.intervalStart", "string"),
+    ("run.intervalEnd", "string"),
+)
+"""What a run is about; `dated` gives their values."""
+_RUN = (
+    ("run.name", "string"),
+    ("run.namespace", "string"),
+    ("run.uid", "string"),
+    ("run.dag", "string"),
+    ("run.attempt", "integer"),
+    ("run.startedAt", "string"),
+    *DATED,
+)
+_ENDS = (("run.outcome", "string"), ("run.message", "string"))
+_RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
+ROOTS = ("params", "tasks", "run", "item", "index", "outputs")
+"""What names in expressions begin with."""
+LONG_PATTERN = 1_000
+Values = Mapping[str, Any]
+"""Plain data by dotted name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNames:
+    """What expressions can say of a task: of a fan-out, lists."""
+
+    name: str
+    fan_out: bool = False
+    outputs: tuple[tuple[str, str], ...] = ()
+    """Outputs that it declares, with their types."""
+    unknown: bool = False
+    """Whether its template is not at hand: anything can be said of it."""
+    keys: tuple[str, ...] | None = None
+    """The outputs that it has; None where that is not known before it runs."""
+
+    def variables(self, counterpart: bool = False) -> compiler.Variables:
+        """The variables about it; those about one item when a counterpart is meant."""
+        root = f"tasks.{cel_name(self.name)}"
+        if self.unknown:
+            return ((root, "any"),)
+        if self.fan_out and not counterpart:
+            return ((f"{root}.state", "string"), (f"{root}.states", "strings"), (f"{root}.outputs", "objects"))
+        typed = tuple((f"{root}.outputs.{key}", kind) for key, kind in self.outputs)
+        return ((f"{root}.state", "string"), (f"{root}.outputs", "object"), *typed)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a DAG declares: params (name, type) and tasks by their names in CEL."""
+
+    params: tuple[tuple[str, str], ...] = ()
+    tasks: Mapping[str, TaskNames] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the expressions of one task may name. `upstream` says whether a task has ended before this one starts."""
+
+    names: Names
+    upstream: Callable[[str], bool]
+    item: bool = False
+    """Whether there is an `item` and an `index`."""
+    counterpart: str = ""
+    """The fan-out of which expressions see the counterpart item only."""
+    ends: bool = False
+    """Whether the run's outcome is known."""
+    loops: bool = False
+    """Whether there is an `iteration` and a `previous`."""
+    own: tuple[tuple[str, str], ...] | None = None
+    """Of what decides whether a loop goes on: the outputs that its task declares, with their types."""
+    answer: compiler.Variables = ()
+    """What a sensor's poll has found."""
+    fragment: bool = False
+    """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
+    vague: bool = False
+    """Whether expressions may name tasks and items that are not known, since not all of the task could be read."""
+    of: str = ""
+    """The task whose expressions they are; empty for those of the DAG."""
+
+    def variables(self, expression: str) -> compiler.Variables:
+        """The variables that an expression can mean: those of tasks it does not name are left out."""
+        found: list[tuple[str, str]] = [*_RUN]
+        found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
+        for task in self.tasks(expression):
+            found += task.variables(task.name == self.counterpart)
+        if self.item or ((self.fragment or self.vague) and names_item(expression)):
+            found += [("item", "any"), ("index", "integer")]
+        if self.ends:
+            found += _ENDS
+        if self.loops:
+            found += [("iteration", "integer"), ("previous", "object")]
+        if self.own is not None:
+            found += [("iteration", "integer"), ("outputs", "object")]
+            found += [(f"outputs.{name}", kind) for name, kind in self.own]
+        found += self.answer
+        if self.fragment or self.vague:
+            known = {name for name, _ in found}
+            named = [name for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
+            found += [(name, "any") for name in named if self.fragment or name.startswith("tasks.")]
+        return tuple(found)
+
+    def tasks(self, expression: str) -> list[TaskNames]:
+        """The upstream tasks that an expression names."""
+        named = (self.names.tasks.get(name) for name in dict.fromkeys(_TASK.findall(plain(expression))))
+        return [task for task in named if task is not None and self.upstream(task.name)]
+
+
+def names_item(expression: str) -> bool:
+    """Whether an expression is about an item."""
+    return _ITEM.search(expression) is not None
+
+
+def compile_in(expression: str, scope: Scope, *wanted: str) -> Program:
+    """The compiled expression. Raises ExpressionError with the position and, for unknown names, what there is."""
+    return _compiled(expression, scope, *wanted)[0]
+
+
+def _compiled(expression: str, scope: Scope, *wanted: str) -> tuple[Program, Asking]:
+    written = plain(expression)
+    variables = scope.variables(written)
+    asked = asking(written, variables)
+    variables += tuple((name, "boolean") for name in asked.variables)
+    try:
+        return compiler.compiled(asked.text, variables, lambda words: _explained(words, scope), *wanted), asked
+    except ExpressionError as error:
+        raise ExpressionError(expression, error.problem, error.column) from None
+
+
+def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Any:
+    """The value as plain data. `values` are those of run, params and item; `of_task` gives those of a task. Raises
+    ExpressionError."""
+    program, asked = _compiled(expression, scope)
+    given = dict(values)
+    for task in scope.tasks(expression):
+        given |= of_task(task.name)
+    given |= {variable: name in given for variable, name in asked.variables.items()}
+    try:
+        return compiler.run(program, given)
+    except ExpressionError as error:
+        raise ExpressionError(expression, missing(error.problem, plain(expression), given)) from None
+
+
+def _explained(problem: str, scope: Scope) -> str:
+    """The compiler's words, with what the user could have meant."""
+    name = compiler.undeclared(problem)
+    if not name:
+        return problem
+    root, _, rest = name.partition(".")
+    first = rest.partition(".")[0]
+    if root == "params":
+        return _explained_param(first, scope)
+    if root == "tasks" and scope.own is None:
+        return _explained_task(first, scope)
+    if root == "run":
+        if (name, "string") in _ENDS:
+            return f"{name} is known to exit tasks only: give the task an onExit"
+        return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
+    if root in ("item", "index"):
+        return f"there is no {root} here: only expressions of a task with forEach know it"
+    if root in ("iteration", "previous"):
+        return f"there is no {root} here: only values of a task with loop know it"
+    if scope.own is not None:
+        return f"there is no {name!r}; loop.until and produces know outputs.NAME, iteration, params.NAME and run.name"
+    if scope.answer:
+        there = ", ".join(name for name, _ in scope.answer)
+        return f"there is no {name!r}; a sensor's until knows {there}, params.NAME, tasks.NAME.outputs.KEY and run.name"
+    there = "expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
+    return f"there is no {name!r}; {choose(root, ROOTS, there)}"
+
+
+def _explained_param(name: str, scope: Scope) -> str:
+    if (name, "secret") in scope.names.params:
+        return f"params.{name} is a secret: it can only be the whole value of an environment variable"
+    known = [path("params", param) for param, _ in scope.names.params]
+    there = listed(known)
+    declare = "" if known else "; declare it under spec.params"
+    meant = nearest(name, [param for param, kind in scope.names.params if kind != "secret"])
+    guess = f"did you mean {path('params', meant)}? " if meant else ""
+    instead = f"{guess}declared are: {there}{declare}"
+    return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
+
+
+def _explained_task(name: str, scope: Scope) -> str:
+    known = scope.names.tasks.get(name)
+    if known and scope.upstream(known.name):
+        more = ", `state` and `states`" if known.fan_out else " and `state`"
+        return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
+    upstream = [task.name for task in pacing.each(scope.names.tasks.values()) if scope.upstream(task.name)]
+    there = f"upstream are: {listed(path('tasks', task) for task in upstream)}"
+    if not name:
+        return f"write tasks.NAME.outputs.KEY; {there}"
+    if known:
+        return f"tasks.{name} is not upstream of this task; {there}; add {known.name} to dependsOn"
+    meant = nearest(name, upstream)
+    guess = f"did you mean {path('tasks', meant)}? " if meant else ""
+    return f"there is no task {name!r}; {guess}{there}"
+
+
+# Expressions with a scope of their own.
+
+
+def retry_rule(rule: str) -> Any:
+    """`retryOn` or `failOn`, compiled. Raises ExpressionError."""
+
+    def explained(problem: str) -> str:
+        name = compiler.undeclared(problem)
+        return f"there is no {name!r}; there are {', '.join(name for name, _ in _RETRY)}" if name else problem
+
+    return compiler.compiled(rule, _RETRY, explained, "boolean")
+
+
+def retry_matches(rule: str, attempt: Attempt) -> bool:
+    """What `retryOn` or `failOn` says of an attempt. Raises ExpressionError."""
+    values = {
+        "exitCode": -1 if attempt.exit_code is None else attempt.exit_code,
+        "reason": attempt.reason,
+        "attempt": attempt.number,
+        "seconds": attempt.end - attempt.start,
+    }
+    return bool(compiler.run(retry_rule(rule), values))
+
+
+def search(pattern: str, text: str) -> bool:
+    """Whether a regular expression (RE2) matches somewhere in a text. Raises ExpressionError for one that is none."""
+    if not pattern:
+        return True
+    written = json.dumps(pattern)
+    short = len(written) < LONG_PATTERN  # What it takes to compile is known of one that is written out.
+    program = compiler.compiled(
+        f"text.matches({written if short else 'pattern'})", (("pattern", "string"), ("text", "string")), str
+    )
+    try:
+        return bool(compiler.run(program, {"text": text, "pattern": pattern}))
+    except ExpressionError as error:
+        raise ExpressionError(pattern, error.problem) from None

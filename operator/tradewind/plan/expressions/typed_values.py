@@ -1,0 +1,261 @@
+"""Typed values checked against what is declared: the params of a run, the outputs of a task."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
+from tradewind.model.bounded import OutOfBounds, checked, params_problem
+from tradewind.model.duration import seconds
+from tradewind.model.value import Bounds, Output, Param
+from tradewind.plan import pacing
+from tradewind.plan.cel.error import ExpressionError
+from tradewind.plan.documents import budget
+from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.problem import Problem, at_most
+from tradewind.plan.expressions.regex import TOO_DEAR, regex_fault
+from tradewind.plan.expressions.scope import search
+
+_ARTICLE = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "duration": "a duration such as 90s or 1h30m",
+    "date": "a date such as 2026-01-31",
+    "list": "a list",
+    "object": "an object",
+    "secret": "{name: SECRET, key: KEY}",
+}
+NO_SUCH_PARAM = "no such param"
+"""What is wrong with a param that is not declared."""
+_QUOTED = frozenset({"string", "duration", "date"})
+_SIZED = frozenset({"string", "list", "object"})
+
+
+def fits(kind: str, value: Any) -> bool:
+    """Whether a value is of a type. JSON knows no difference between 3 and 3.0; YAML users write 3."""
+    match kind:
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        case "list":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case "secret":
+            return _is_reference(value)
+        case _:
+            return isinstance(value, str) and _parsed(kind, value) is not None
+
+
+def _is_reference(value: Any) -> bool:
+    """Whether a value names a key of a Secret."""
+    if not isinstance(value, dict) or value.keys() != {"name", "key"} or not all(map(_is_short, value.values())):
+        return False
+    return bool(re.fullmatch(DNS_SUBDOMAIN, value["name"]) and re.fullmatch(DATA_KEY, value["key"]))
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 253
+
+
+def _parsed(kind: str, value: str) -> float | date | None:
+    try:
+        if kind == "duration":
+            return seconds(value)
+        return date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
+    except ValueError:
+        return None
+
+
+def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | None:
+    """What is wrong with a value, if anything."""
+    kind = declared.type
+    # Whoever writes the secret itself here shall not find it in a status or an Event too.
+    shown = "what is given" if kind == "secret" else _shown(value)
+    if kind == "duration" and isinstance(value, str) and (words := _no_duration(value)):
+        what, _, instead = words.rpartition(": write ")
+        return Problem(path, what, f"write {instead}")
+    if not fits(kind, value):
+        hint = ' (in YAML, quote it: "...")' if kind in _QUOTED and not isinstance(value, str) else ""
+        return Problem(path, f"{shown} is not {_ARTICLE[kind]}", f"write {_ARTICLE[kind]}{hint}")
+    if declared.enum and value not in declared.enum:
+        return Problem(path, f"{shown} is not allowed", f"write one of {', '.join(map(str, declared.enum))}")
+    for bound, beyond, words in (("min", -1, "at least"), ("max", 1, "at most")):
+        limit = getattr(declared, bound)
+        if limit is not None and _compare(kind, value, limit) == beyond:
+            what = f"has {len(value)} {_parts(kind)}" if kind in _SIZED else "is out of bounds"
+            return Problem(path, f"{shown} {what}", f"{words} {limit}{' ' + _parts(kind) if kind in _SIZED else ''}")
+    return _mismatch(declared.pattern, value, path, shown) if declared.pattern else None
+
+
+def _mismatch(pattern: str, value: str, path: str, shown: str) -> Problem | None:
+    """What is wrong with a value by a pattern; one that can't be looked at does not match."""
+    try:
+        if search(pattern, value):
+            return None
+    except ExpressionError as error:
+        return Problem(path, f"{shown} can't be held against {pattern!r}: it {error.problem}", "write another value")
+    return Problem(path, f"{shown} does not match {pattern!r}", "write a value that does")
+
+
+def _shown(value: Any) -> str:
+    """A value as it is quoted: text as it is, the rest as JSON."""
+    return repr(value)[:80] if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)[:80]
+
+
+def _no_duration(text: str) -> str:
+    try:
+        seconds(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def needed(declared: Param) -> str:
+    """What to write for a param, for people."""
+    return _ARTICLE[declared.type]
+
+
+def _parts(kind: str) -> str:
+    return "characters" if kind == "string" else "items" if kind == "list" else "keys"
+
+
+def _compare(kind: str, value: Any, limit: Any) -> int:
+    """-1, 0 or 1 as the value is below, at or above the limit."""
+    if kind in _SIZED:
+        value = len(value)
+    elif kind in ("duration", "date"):
+        value, limit = _parsed(kind, value), _parsed(kind, limit)
+    return int(value > limit) - int(value < limit)
+
+
+def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
+    """What is wrong with the bounds themselves, if anything."""
+    kind = declared.type
+    for bound in ("min", "max"):
+        limit = getattr(declared, bound)
+        if limit is None:
+            continue
+        if kind in ("boolean", "secret"):
+            return Problem(f"{path}.{bound}", f"a {kind} has no bounds", "remove it")
+        wanted = "integer" if kind in _SIZED else kind
+        if not fits(wanted, limit):
+            return Problem(f"{path}.{bound}", f"{_shown(limit)} is not {_ARTICLE[wanted]}", f"write {_ARTICLE[wanted]}")
+    low, high = declared.min, declared.max
+    if low is not None and high is not None and _above(kind, low, high):
+        return Problem(f"{path}.min", f"{_shown(low)} is above max", "swap them")
+    if declared.pattern and kind != "string":
+        return Problem(f"{path}.pattern", f"a pattern is for strings, this is {_ARTICLE[kind]}", "remove it")
+    if declared.pattern and (words := regex_fault(declared.pattern)):
+        return Problem(f"{path}.pattern", words, "" if words == TOO_DEAR else "write a regular expression (RE2)")
+    bare = declared.model_copy(update={"enum": [], "min": None, "max": None, "pattern": ""})
+    for index, value in enumerate(declared.enum):
+        if problem := problem_with(bare, value, f"{path}.enum[{index}]"):
+            return problem
+    return None
+
+
+def _above(kind: str, low: Any, high: Any) -> bool:
+    if kind in ("duration", "date"):
+        low, high = _parsed(kind, low), _parsed(kind, high)
+    return bool(low > high)
+
+
+def resolve(
+    declared: Mapping[str, Param],
+    given: Mapping[str, Any],
+    root: str = "spec.params",
+    there_are: str = "the DAG declares",
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The values in force, and what is wrong with those given. `root` is the path of these, `there_are` begins the words that say
+    which there could be."""
+    problems: list[Problem] = []
+    try:
+        given = checked(dict(given), name=root)
+    except OutOfBounds as error:
+        return {}, [Problem(error.path, error.problem)]
+    with budget.document():
+        problems += at_most(_strangers(declared, given, root, there_are), root)
+    values: dict[str, Any] = {}
+    for name, param in declared.items():
+        if name in given:
+            value = given[name]
+            if problem := problem_with(param, value, f"{root}.{name}"):
+                problems.append(problem)
+        elif param.default is not None:
+            value = param.default
+        else:
+            problems.append(Problem(f"{root}.{name}", "required", f"give {_ARTICLE[param.type]}"))
+            continue
+        values[name] = float(value) if param.type == "number" and fits("number", value) else value
+    if not problems and (words := params_problem(values)):
+        problems.append(Problem(root, words))
+    return values, problems
+
+
+def _strangers(declared: Mapping[str, Param], given: Mapping[str, Any], root: str, there_are: str) -> Iterator[Problem]:
+    """Values of params that nobody declares."""
+    there = ""
+    for name in pacing.each(given):
+        if name not in declared:
+            there = there or f"{there_are}: {listed(declared)}"
+            yield Problem(f"{root}.{name}", NO_SUCH_PARAM, choose(name, declared, there))
+
+
+def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a task without a pod handed on, as plain data, and what is wrong with it; that is empty when nothing is."""
+    try:
+        plain = checked(dict(outputs))
+    except OutOfBounds as error:
+        return {}, f"output {error}"
+    problem = outputs_problem(declared, plain)
+    return {} if problem else plain, problem
+
+
+def outputs_problem(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> str:
+    """What is wrong with the outputs that a task wrote; empty when nothing is."""
+    for name, output in declared.items():
+        if name not in outputs:
+            return f"output {name!r} is missing; the task wrote: {listed(outputs)}"
+        if problem := problem_with(output, outputs[name], f"output {name!r}"):
+            return str(problem)
+    return ""
+
+
+def from_text(param: Bounds, text: str) -> Any:
+    """A value typed on a command line, as the param's type; unchanged when it can't be."""
+    match getattr(param, "type", "string"):
+        case "boolean":
+            return {"true": True, "false": False}.get(text.lower(), text)
+        case "integer":
+            try:
+                return int(text)
+            except ValueError:
+                return text
+        case "number":
+            try:
+                return float(text)
+            except ValueError:
+                return text
+        case "list" | "object" as kind:
+            try:
+                return json.loads(text)
+            except ValueError:
+                if kind == "object" or text.lstrip().startswith("["):
+                    return text  # It was meant as JSON, and isn't.
+                return text.split(",") if text else []
+        case "secret":
+            name, slash, key = text.partition("/")
+            return {"name": name, "key": key} if slash else text
+        case _:
+            return text

@@ -1,0 +1,1 @@
+"""States of tasks and attempts."""

@@ -1,0 +1,65 @@
+"""Which runs of a DAG have been kept long enough."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tradewind.model.duration import seconds
+from tradewind.model.history import History, Kept
+
+GRACE = 10
+"""Seconds for which every run is kept after its end: whoever waits for it has to be able to see it."""
+
+REPEATS = 600
+"""Seconds for which the run of an event is kept: a sender that tries again has to find it, or it would make another one."""
+
+
+class EndedRun(NamedTuple):
+    """A run that has ended. A hundred thousand of them are in memory: no more than this."""
+
+    ended: int
+    """Epoch seconds."""
+    version: int
+    """Its resource version: a run that has changed since is another matter. Of two that ended in one second the higher is the later."""
+    succeeded: bool
+    grace: int = GRACE
+    """Seconds for which it is kept in any case."""
+    caller: str = ""
+    """The uid of the run that it is a part of, if it is one's."""
+
+
+class Surplus(NamedTuple):
+    """A run to delete, and why: `limit` or `ttl`."""
+
+    name: str
+    past: EndedRun
+    reason: str
+
+
+def surplus(runs: Mapping[str, EndedRun], keep: History, now: int) -> tuple[list[Surplus], int | None]:
+    """The runs to delete at `now` (epoch seconds), those that ended first at the front; and when to ask again."""
+    found: list[Surplus] = []
+    again: list[int] = []
+    for succeeded, rule in ((True, keep.succeeded), (False, keep.failed)):
+        ours = sorted(
+            ((past.ended, past.version, name) for name, past in runs.items() if past.succeeded is succeeded),
+            reverse=True,
+        )
+        for place, (_, _, name) in enumerate(ours):
+            due, reason = _due(place, runs[name], rule)
+            if due is None:
+                continue
+            if due <= now:
+                found.append(Surplus(name, runs[name], reason))
+            else:
+                again.append(due)
+    found.sort(key=lambda item: (item.past.ended, item.past.version, item.name))
+    return found, min(again, default=None)
+
+
+def _due(place: int, past: EndedRun, rule: Kept) -> tuple[int | None, str]:
+    """When a run is to go, and why. `place` is how many of its kind ended after it."""
+    if place >= rule.limit:
+        return past.ended + past.grace, "limit"
+    if rule.ttl is not None:
+        return past.ended + max(past.grace, int(seconds(rule.ttl))), "ttl"
+    return None, ""

@@ -1,0 +1,1 @@
+"""The planner: what a run does next."""

@@ -1,0 +1,147 @@
+"""What an approval stands for: only its own decision ends it, and it is about what came before it.
+
+So what comes before an approval is not said to have ended by hand, nor run again alone, and what comes after it is neither said to have
+ended nor taken over from another run while that decision is not there. Otherwise who may edit or make runs would pass approvals.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from tradewind.model.base import Model
+from tradewind.model.dag import DAGSpec
+from tradewind.plan import pacing
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.graph import reach
+from tradewind.plan.outcomes.attempt import parse_key
+from tradewind.plan.outcomes.state import State
+from tradewind.plan.runs.decision import RunFacts
+from tradewind.plan.runs.planner import Planner
+
+DECIDED = "decided in run "
+"""How the explanation of a decision begins that was taken over. What is said by hand begins otherwise, whatever people write."""
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`. Sets of tasks are bits here,
+    at the places of the tasks in the order of the graph, where whole DAGs are compared."""
+
+    definition: Definition
+    within: Collection[str] = ()
+
+    @cached_property
+    def asking(self) -> tuple[str, ...]:
+        """These tasks, in order."""
+        tasks = self.definition.tasks
+
+        def asks(name: str) -> bool:
+            dag = tasks[name].dag
+            return tasks[name].approval is not None or (dag is not None and dag.name in self.within)
+
+        return tuple(name for name in pacing.each(self.definition.graph.order) if asks(name))
+
+    @cached_property
+    def sealed(self) -> Mapping[str, str]:
+        """Tasks that are an approval or come before one -> that approval, the first one in order."""
+        graph, asking, found = self.definition.graph, set(self.asking), dict[str, str]()
+        for task in pacing.each(reversed(graph.order)):
+            after = {found[name] for name in graph.downstream[task] if name in found}
+            if task in asking or after:
+                found[task] = task if task in asking else min(after, key=self._place.__getitem__)
+        return found
+
+    @cached_property
+    def _place(self) -> Mapping[str, int]:
+        return {task: place for place, task in enumerate(self.definition.graph.order)}
+
+    @cached_property
+    def _above(self) -> Mapping[str, int]:
+        """What each task waits for, directly or not. Not kept with the definition: it is large."""
+        return self.definition.graph.ancestry()
+
+    def bits(self, tasks: Iterable[str]) -> int:
+        """Tasks, as bits."""
+        found = 0
+        for task in pacing.each(tasks):
+            found |= 1 << self._place[task]
+        return found
+
+    def waits(self, task: str, others: int) -> bool:
+        """Whether a task waits for one of the others, directly or not."""
+        return bool(others and self._above[task] & others)
+
+    def first(self, task: str, others: int) -> str | None:
+        """The first of the others that a task waits for, directly or not."""
+        found = others and self._above[task] & others
+        return self.definition.graph.order[(found & -found).bit_length() - 1] if found else None
+
+    def before(self, *tasks: str) -> set[str]:
+        """What tasks wait for, directly or not."""
+        return reach(tasks, self.definition.graph.upstream)
+
+    def after(self, *tasks: str) -> set[str]:
+        """What waits for tasks, directly or not."""
+        return reach(tasks, self.definition.graph.downstream)
+
+    def open(self, planner: Planner) -> int:
+        """Approvals that were not given, nor skipped."""
+        return self.bits(
+            name for name in self.asking if not (planner.states[name] is State.SKIPPED or given(planner, name))
+        )
+
+    def anew(self, undone: Iterable[str]) -> int:
+        """Approvals that are among the tasks and items in `undone`, or were about some: what was decided does not count any more."""
+        again = {parse_key(key)[0] for key in pacing.each(undone)} if self.asking else set()
+        bits = self.bits(again)
+        return self.bits(name for name in self.asking if name in again or self.waits(name, bits))
+
+
+def decided(planner: Planner, task: str) -> bool:
+    """Whether an approval, or a run that asks for some, ended by itself, here or in a run whose decisions this one has."""
+    units = planner.members(task) if planner.states.get(task) is State.SUCCEEDED else ()
+    return bool(units) and all(
+        unit.state is not State.SUCCEEDED
+        or unit.why.startswith(DECIDED)
+        or not (planner.fixed(unit.key) or planner.fixed(task))
+        for unit in units
+    )
+
+
+def given(planner: Planner, task: str) -> bool:
+    """Whether the decision is there, and is yes."""
+    asks = planner.definition.tasks[task].approval is not None
+    return decided(planner, task) and all(
+        not asks or unit.state is not State.SUCCEEDED or planner.outputs.get(unit.key, {}).get("approved") is True
+        for unit in planner.members(task)
+    )
+
+
+def same(planner: Planner, definition: Definition, run: RunFacts) -> bool:
+    """Whether a run was of this very DAG, with the params and dates of `run`: else its decisions were about something else."""
+    return (
+        planner.run.dates == run.dates
+        and _canonical(dict(planner.run.params)) == _canonical(dict(run.params))
+        and _same_spec(planner.definition.spec, definition.spec)
+    )
+
+
+def _same_spec(one: DAGSpec, other: DAGSpec) -> bool:
+    """Task by task: there may be thousands."""
+
+    def equal(this: Model, that: Model) -> bool:
+        return this == that and _canonical(this.model_dump(mode="json")) == _canonical(that.model_dump(mode="json"))
+
+    return (
+        one.tasks.keys() == other.tasks.keys()
+        and all(equal(one.tasks[name], other.tasks[name]) for name in pacing.each(one.tasks))
+        and equal(one.model_copy(update={"tasks": {}}), other.model_copy(update={"tasks": {}}))
+    )
+
+
+def _canonical(value: Any) -> bytes:
+    """As JSON: false is not 0 there, as it is to Python."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

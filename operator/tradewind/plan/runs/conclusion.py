@@ -1,0 +1,100 @@
+"""How a run ends, once every task has ended: its last tasks decide."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tradewind.model.run import Phase
+from tradewind.plan.outcomes.attempt import PERMANENT, RUN_TIMEOUT
+from tradewind.plan.outcomes.state import BAD, State
+from tradewind.plan.runs.task_ledger import TaskLedger
+
+BLAMED_TASKS_LIMIT = 5
+
+
+def conclusion(ledger: TaskLedger, timed_out: bool) -> tuple[Phase, str]:
+    """Phase and message, exit tasks aside. A run fails when a task that nothing depends on failed, or could not run because of a
+    failure."""
+    definition = ledger.definition
+    states = {task: state for task, state in ledger.states.items() if not definition.tasks[task].on_exit}
+    failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
+    tally, total = _counted(ledger)
+    if State.CANCELLED in states.values():
+        done = f"{tally[State.SUCCEEDED]} of {total} tasks had succeeded"
+        ended = (unit.ended[-1].reason for unit in ledger.units.values() if unit.ended)
+        if timed_out or RUN_TIMEOUT in ended:
+            timeout = ledger.definition.spec.timeout
+            return "Failed", f"took longer than its timeout ({timeout}); {done}"
+        return "Cancelled", f"cancelled after {done}"
+    if any(ledger.counted(task, states[task]) in BAD for task in definition.deciding):
+        blamed = [task for task in failed if not (_allowed(ledger, task) or _tidies(ledger, task))]
+        return "Failed", _blame(ledger, blamed, states)
+    succeeded, skipped = tally[State.SUCCEEDED], tally[State.SKIPPED]
+    words = f"{succeeded} of {total} tasks succeeded"
+    if skipped:
+        words += f"; {skipped} skipped"
+    allowed = [task for task in failed if _allowed(ledger, task)]
+    torn = [task for task in failed if task not in allowed and _tidies(ledger, task)]
+    handled = [task for task in failed if task not in allowed and task not in torn]
+    for told, tasks in (("handled downstream", handled), ("allowed", allowed), ("only tidying up", torn)):
+        if tasks:
+            words += f"; failed, but {told}: {', '.join(tasks[:BLAMED_TASKS_LIMIT])}"
+    return "Succeeded", words
+
+
+def exit_story(ledger: TaskLedger) -> str:
+    """What of the exit tasks failed, to be added to the message; empty when nothing did."""
+    failed = [task for task in ledger.definition.exits if ledger.states[task] in BAD]
+    return (
+        f"; exit tasks failed: {', '.join(_story(ledger, task) for task in failed[:BLAMED_TASKS_LIMIT])}"
+        if failed
+        else ""
+    )
+
+
+def _counted(ledger: TaskLedger) -> tuple[Counter[State], int]:
+    """Tasks and items by state, and how many there are; without exit tasks."""
+    tally, total = Counter(ledger.tally), ledger.total
+    for task in ledger.definition.exits:
+        states = [unit.state for unit in ledger.members(task)] or [ledger.states[task]]
+        tally.subtract(states)
+        total -= len(states)
+    return tally, total
+
+
+def _allowed(ledger: TaskLedger, task: str) -> bool:
+    return ledger.counted(task, ledger.states[task]) is not ledger.states[task]
+
+
+def _tidies(ledger: TaskLedger, task: str) -> bool:
+    teardown = ledger.definition.tasks[task].teardown
+    return teardown is not None and not teardown.fails_run
+
+
+def _at_fault(ledger: TaskLedger, task: str) -> bool:
+    """Whether a task failed, or, chained to a fan-out that succeeded, could not run for items of that which failed."""
+    state = ledger.states[task]
+    if state is State.UPSTREAM_FAILED:
+        return not any(ledger.states[above] in BAD for above in ledger.definition.graph.upstream[task])
+    return state in BAD
+
+
+def _blame(ledger: TaskLedger, failed: list[str], states: Mapping[str, State]) -> str:
+    """Which tasks failed and why, shortly; and what could not run for it."""
+    shown = [_story(ledger, task) for task in failed[:BLAMED_TASKS_LIMIT]]
+    more = f" and {len(failed) - BLAMED_TASKS_LIMIT} more" if len(failed) > BLAMED_TASKS_LIMIT else ""
+    blocked = sum(state is State.UPSTREAM_FAILED for task, state in states.items() if task not in failed)
+    rest = f"; {blocked} {'task' if blocked == 1 else 'tasks'} downstream did not run" if blocked else ""
+    return f"failed: {', '.join(shown)}{more}{rest}"
+
+
+def _story(ledger: TaskLedger, task: str) -> str:
+    group, unit = ledger.groups.get(task), ledger.units.get(task)
+    if group is not None:
+        return f"{task} ({group.why})"
+    if unit is None or not unit.ended or unit.ended[-1].succeeded or ledger.fixed(task):
+        return f"{task} ({unit.why if unit else ''})"
+    last = unit.ended[-1]
+    code = f", exit code {last.exit_code}" if last.exit_code else ""
+    tries = f" after {last.number} attempts" if last.number > 1 and last.reason not in PERMANENT else ""
+    why = f": {unit.why}" if unit.why else ""
+    return f"{task} ({last.reason}{code}){tries}{why}"

@@ -1,0 +1,117 @@
+"""Whether a task may run: its trigger rule, the tasks that its expressions need, its condition."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tradewind.model.task import Task
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.expressions import cel_rule
+from tradewind.plan.expressions.scope import Scope, Values, evaluate
+from tradewind.plan.outcomes.state import FINAL, State
+from tradewind.plan.outcomes.trigger_rule import RULES, Verdict, count, decide
+
+Ruling = tuple[State, str]
+"""Where the gate leaves a task, and why; READY lets it through."""
+BLOCKED: Ruling = (State.BLOCKED, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the gate of a task, or of an item, looks at. `ended` are the states of the dependencies that have ended, `needed` says
+    whether a task that expressions name has ended, and `of_task` what they may know of it."""
+
+    task: Task
+    dependencies: tuple[str, ...]
+    ended: Callable[[], Mapping[str, State]]
+    counts: Mapping[State, int]
+    needs: tuple[str, ...]
+    state: Callable[[str], State]
+    ran: Callable[[str], bool]
+    """Whether a task had an attempt."""
+    allowed: Callable[[str], bool]
+    """Whether a task may fail."""
+    outcome: Callable[[], str]
+    """How the run ends, as an exit task is told; once all other tasks have ended."""
+
+
+def ruling(gate: Gate) -> Ruling:
+    """What the trigger rule says, and whether all tasks have ended that the expressions need."""
+    rule = gate.task.trigger_rule
+    if gate.task.teardown or gate.task.on_exit:
+        if sum(gate.counts.values()) < len(gate.dependencies):
+            return BLOCKED
+        if gate.task.teardown:
+            return _teardown(gate, gate.task.teardown.of)
+        return _exit(gate)
+    if rule in RULES:
+        verdict = decide(rule, count(gate.counts, len(gate.dependencies)))
+    else:
+        try:
+            verdict = cel_rule.decide(rule, gate.dependencies, gate.ended(), gate.allowed)
+        except ExpressionError as error:
+            return State.FAILED, f"triggerRule: {error}"
+    if verdict is None:
+        cancelled = gate.counts.get(State.CANCELLED) and sum(gate.counts.values()) == len(gate.dependencies)
+        return (State.CANCELLED, "a dependency was cancelled") if cancelled else BLOCKED
+    if verdict is Verdict.SKIP:
+        return State.SKIPPED, f"trigger rule {rule}: {_shown(gate.ended())}"
+    if verdict is Verdict.UPSTREAM_FAILED:
+        return State.UPSTREAM_FAILED, f"trigger rule {rule}: {_shown(gate.ended())}"
+    if any(gate.state(name) not in FINAL for name in gate.needs):
+        return BLOCKED
+    return State.READY, _why(rule, gate)
+
+
+def _teardown(gate: Gate, setups: list[str]) -> Ruling:
+    """All that needs the setups has ended."""
+    if ran := [name for name in setups if gate.ran(name)]:
+        return State.READY, f"{ran[0]} ran"
+    return State.SKIPPED, f"teardown of what never ran: {', '.join(setups)}"
+
+
+def _exit(gate: Gate) -> Ruling:
+    """All other tasks have ended; the trigger rule is about other exit tasks."""
+    outcome, wanted = gate.outcome(), gate.task.on_exit
+    if outcome not in wanted and "Always" not in wanted:
+        return State.SKIPPED, f"the run ends as {outcome}, and onExit is {', '.join(wanted)}"
+    names = gate.task.depends_on
+    ended = {name: gate.state(name) for name in names}
+    others = replace(
+        gate,
+        task=gate.task.model_copy(update={"on_exit": []}),
+        dependencies=tuple(names),
+        ended=lambda: ended,
+        counts=Counter(ended.values()),
+    )
+    return ruling(others) if names else (State.READY, f"the run ends as {outcome}")
+
+
+def _why(rule: str, gate: Gate) -> str:
+    if not gate.dependencies:
+        return "it depends on nothing"
+    return "its dependencies succeeded" if rule == "AllSucceeded" else f"trigger rule {rule} holds"
+
+
+def _shown(ended: Mapping[str, State]) -> str:
+    """What became of the dependencies, the telling ones first."""
+    order = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.SKIPPED, State.SUCCEEDED)
+    ranked = sorted(ended.items(), key=lambda item: (order.index(item[1]) if item[1] in order else 9, item[0]))
+    more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
+    return ", ".join(f"{name} {state}" for name, state in ranked[:3]) + more
+
+
+def condition(task: Task, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Ruling | None:
+    """What `when` says; None when it lets the task through."""
+    if not task.when:
+        return None
+    try:
+        holds: Any = evaluate(task.when, scope, values, of_task)
+    except ExpressionError as error:
+        return State.FAILED, f"when: {error}"
+    if holds is True:
+        return None
+    if holds is False:
+        return State.SKIPPED, f"when is false: {task.when}"
+    return State.FAILED, f"when: `{task.when}` gives {holds!r}, not true or false"

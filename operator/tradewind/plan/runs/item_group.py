@@ -1,0 +1,56 @@
+"""A fan-out under way: its items as units, and how many of them are where."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tradewind.model.fan_out import ForEach
+from tradewind.plan.dags.fan_out import hopeless, outcome
+from tradewind.plan.outcomes.state import FINAL, LIVE, State
+from tradewind.plan.runs.unit import Unit
+
+
+@dataclass(slots=True)
+class Group:
+    """A fan-out. It has no units before its items are known."""
+
+    task: str
+    source: ForEach
+    units: list[Unit] | None = None
+    tally: Counter[State] = field(default_factory=Counter)
+    state: State = State.BLOCKED
+    why: str = ""
+    aborted: bool = False
+    """Whether nothing more runs, since it can't succeed any more and is to fail fast."""
+
+    @property
+    def live(self) -> int:
+        """How many items have a pod."""
+        return sum(self.tally[state] for state in LIVE)
+
+    def stand(self) -> tuple[State, str]:
+        """Where the fan-out stands, once it has units."""
+        assert self.units is not None  # noqa: S101 - the caller knows
+        total = len(self.units)
+        ratio = self.source.min_success_ratio
+        if not total:
+            return State.SKIPPED, "there are no items"
+        if self.source.fail_fast and hopeless(self.tally, total, ratio):
+            self.aborted = True
+        cancelled = self.tally[State.CANCELLED]
+        if sum(self.tally[state] for state in FINAL) == total and cancelled and not self.aborted:
+            return State.CANCELLED, f"{cancelled} of {total} items were cancelled"
+        found = outcome(self.tally, total, ratio)
+        if found is not None:
+            return found, self._story(found, total)
+        for state in (State.RUNNING, State.PENDING, State.READY, State.WAITING):
+            if self.tally[state]:
+                return state, ""
+        return State.BLOCKED, ""
+
+    def _story(self, found: State, total: int) -> str:
+        if found is State.SKIPPED:
+            return f"all {total} items were skipped"
+        names = ("succeeded", "failed", "lost", "skipped", "not run for failures upstream", "stopped")
+        states = (State.SUCCEEDED, State.FAILED, State.LOST, State.SKIPPED, State.UPSTREAM_FAILED, State.CANCELLED)
+        parts = [f"{self.tally[state]} {name}" for state, name in zip(states, names, strict=True) if self.tally[state]]
+        return f"of {total} items {', '.join(parts)}"

@@ -1,0 +1,435 @@
+"""The planner: from what is so, what to do next. No I/O, no clock, no randomness; every decision says why.
+
+A planner is told facts (attempts that have ended, pods that live, outputs) and asked what to do. It looks only at what a fact can
+have changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. What it says depends on the facts
+alone, not on the order in which it was told them: a planner made anew from the same facts says the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import islice
+from typing import Any
+
+from tradewind.model.fan_out import MAX_ITEMS
+from tradewind.model.run import Phase
+from tradewind.plan import pacing
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.fan_out import FanOutError, items
+from tradewind.plan.expressions.scope import evaluate, names_item
+from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
+from tradewind.plan.outcomes.state import FINAL, LIVE, State
+from tradewind.plan.runs.conclusion import conclusion, exit_story
+from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
+from tradewind.plan.runs.gate import Ruling, condition, ruling
+from tradewind.plan.runs.item_group import Group
+from tradewind.plan.runs.outputs import NoResult, results
+from tradewind.plan.runs.ready_queue import ReadyQueue, Way
+from tradewind.plan.runs.start_selection import select_starts
+from tradewind.plan.runs.task_ledger import TaskLedger
+from tradewind.plan.runs.unit import Advice, Unit, advise, fix
+
+HOLDS_LIMIT = 100
+"""Holds that a plan lists."""
+
+
+class Planner(TaskLedger):
+    """What is known of a run, and what follows from it."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        run: RunFacts,
+        *,
+        rounds: int = 0,
+        began: float = 0.0,
+        timeout: float | None = None,
+        podless: frozenset[str] = frozenset(),
+    ) -> None:
+        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds; `podless`
+        are the tasks that run without a pod."""
+        self.rounds, self.podless = rounds, podless
+        self._cancelled = self._terminated = False
+        self._before: dict[str, int] = {}
+        self._fixed: dict[str, tuple[State, str]] = {}
+        self._deadline = None if timeout is None else began + timeout
+        self._ended: dict[str, Sequence[Attempt]] = {}
+        self._seen: dict[str, float] = {}
+        self._live: dict[str, Live] = {}
+        self._tried: set[str] = set()
+        """Tasks that have an attempt, or of which an item has."""
+        self._links = definition.links
+        super().__init__(definition, run)
+
+    def clear(self) -> None:
+        """Begins anew from the facts."""
+        super().clear()
+        tasks = self.definition.tasks
+        self._timed_out = False
+        self._results: Mapping[str, Any] = {}
+        self.refused: dict[str, str] = {}
+        """Tasks and items that failed without an attempt that did, and why."""
+        self._open = len(tasks)
+        self.stops: dict[str, Stop] = {}
+        self.holds: dict[str, Hold] = {}
+        self._stuck: set[str] = set()
+        self._timers: list[tuple[float, str]] = []
+        self._heap: list[tuple[int, int, str]] = []
+        self._marked: set[str] = set()
+        self._broken = False
+        for name, task in tasks.items():
+            if task.for_each:
+                self.groups[name] = Group(name, task.for_each)
+            else:
+                self.units[name] = self._unit(name, None, None)
+            self._mark(name)
+
+    def _unit(self, task: str, index: int | None, item: Any) -> Unit:
+        unit = Unit(task, index, item)
+        unit.ended, unit.live = self._ended.get(unit.key, ()), self._live.get(unit.key)
+        unit.seen, unit.before = self._seen.get(unit.key, 0.0), self._before.get(unit.key, 0)
+        return unit
+
+    # Facts.
+
+    def tell_ended(self, key: str, ended: Sequence[Attempt], seen: float) -> None:
+        """All attempts of a task or item that have ended, in order; `seen` is when the last of them was first seen so."""
+        self._outcome = None
+        self._ended[key], self._seen[key] = ended, seen
+        self._tried.add(parse_key(key)[0])
+        if unit := self.units.get(key):
+            unit.ended, unit.seen = ended, seen
+            self._mark(key)
+            self._ran(unit)
+
+    def tell_live(self, key: str, live: Live | None) -> None:
+        """The pod of a task or item that has not ended, if there is one."""
+        self._outcome = None
+        if live is None:
+            self._live.pop(key, None)
+        else:
+            self._live[key] = live
+            self._tried.add(parse_key(key)[0])
+        if unit := self.units.get(key):
+            unit.live = live
+            self._mark(key)
+            self._ran(unit)
+
+    def _ran(self, unit: Unit) -> None:
+        """A teardown runs if its setup did, however that ended."""
+        for name in self._links.teardowns.get(unit.task, ()):
+            for member in self.members(name):
+                self._mark(member.key)
+
+    def live(self, key: str) -> Live | None:
+        """The pod of a task or item that has not ended, as it was told."""
+        return self._live.get(key)
+
+    def tell_cleared(self, key: str, number: int) -> None:
+        """The attempts of a task or item up to this one don't count any more."""
+        self._outcome = None
+        self._before[key] = number
+        if unit := self.units.get(key):
+            unit.before = number
+            self._mark(key)
+
+    def tell_fixed(self, key: str, state: State, why: str) -> None:
+        """How a task or item has ended, whatever its attempts say; of a fan-out, how all its items have."""
+        self._outcome = None
+        self._fixed[key] = (state, why)
+        for name in (key, *(unit.key for unit in (self.groups[key].units or () if key in self.groups else ()))):
+            if name in self.units or name in self.groups:
+                self._mark(name)
+
+    def fixed(self, key: str) -> bool:
+        """Whether a person, or another run, has said how a task or item ended."""
+        return key in self._fixed
+
+    def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
+        """What a task or item that succeeded handed on. To be told before its end is."""
+        self._outcome = None
+        self.outputs[key] = outputs
+
+    def cancel(self, terminate: bool = False) -> None:
+        """The run is to end: nothing more starts, and what runs is stopped. Teardowns and exit tasks still run, unless it is
+        terminated."""
+        if not self._cancelled or (terminate and not self._terminated):
+            self._cancelled, self._terminated = True, self._terminated or terminate
+            self._mark_all()
+
+    # Asking.
+
+    def decide(self, now: float) -> Plan:
+        """What to do, given the facts, at `now` (monotonic seconds)."""
+        while self._timers and self._timers[0][0] <= now:
+            self._mark(heappop(self._timers)[1])
+        self._settle(now)
+        late = self._deadline is not None and now >= self._deadline
+        if late and not self._timed_out and (self._open or self._live):
+            self._timed_out = True
+            self._mark_all()
+            self._settle(now)
+        plan = Plan(stops=list(self.stops.values()), held=len(self.holds), unsettled=bool(self._heap))
+        plan.holds = list(islice(self.holds.values(), HOLDS_LIMIT))
+        plan.moving = sum(self.tally[state] for state in LIVE) > len(self._stuck)
+        select_starts(self, plan)
+        plan.wake_at = self._timers[0][0] if self._timers else None
+        if self._deadline is not None and not self._timed_out:
+            plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
+        if not self._open and not self._live and not plan.unsettled:
+            plan.phase, plan.message = self.outcome()
+            plan.message += exit_story(self)
+            plan.results = self._results
+            plan.wake_at = None
+        elif self._cancelled:
+            plan.message = "being terminated" if self._terminated else "being cancelled"
+        elif self._timed_out:
+            plan.message = "being stopped: the run took longer than its timeout"
+        return plan
+
+    def outcome(self) -> tuple[Phase, str]:
+        """How the run ends, exit tasks aside, and why."""
+        if self._outcome is None:
+            phase, message = conclusion(self, self._timed_out and not self._cancelled)
+            self._results = {}
+            if phase == "Succeeded":
+                try:
+                    self._results = results(self)
+                except NoResult as error:
+                    phase, message = "Failed", str(error)
+            self._outcome = phase, message
+        return self._outcome
+
+    # Settling: from what changed to what follows.
+
+    def _mark(self, key: str) -> None:
+        if key not in self._marked:
+            self._marked.add(key)
+            task, index = parse_key(key)
+            heappush(self._heap, (self._links.place[task], -1 if index is None else index, key))
+
+    def _mark_all(self) -> None:
+        self._outcome = None
+        for key in (*self.groups, *self.units):
+            self._mark(key)
+
+    def _settle(self, now: float) -> None:
+        anew = False
+        while self._heap:
+            pacing.pause()
+            if pacing.spent():
+                return  # What is left is settled in the next pass: what others have settled holds.
+            key = heappop(self._heap)[2]
+            self._marked.discard(key)
+            if key in self.groups:
+                self._settle_group(self.groups[key])
+            else:
+                self._settle_unit(self.units[key], now)
+            if self._broken and not anew:
+                # A fact contradicts what followed from the others: take all of them from the beginning.
+                anew = True
+                self.clear()
+
+    def _stopping(self, task: str, group: Group | None) -> tuple[str, str] | None:
+        protected = task in self.definition.protected
+        if self._terminated or (self._cancelled and not protected):
+            return CANCELLED, f"the run is {'terminated' if self._terminated else 'cancelled'}"
+        if self._timed_out and not protected:
+            return RUN_TIMEOUT, "the run took longer than its timeout"
+        if group and group.aborted:
+            return FAIL_FAST, f"{group.task} can't succeed any more and fails fast"
+        return None
+
+    def _settle_unit(self, unit: Unit, now: float) -> None:
+        key = unit.key
+        self.stops.pop(key, None)
+        self.holds.pop(key, None)
+        stop = self._stopping(unit.task, self.groups.get(unit.task))
+        fixed = self._fixed.get(key) or self._fixed.get(unit.task)
+        if fixed:
+            advice: Advice | None = fix(unit, *fixed)
+        else:
+            terms = self.definition.terms[unit.task]
+            advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
+            if advice and advice.state in (State.READY, State.WAITING) and (ruled := self._shut(unit)):
+                advice = Advice(*ruled)
+        if advice is None:
+            state, why = self._admit(unit, stop)
+            if state is State.FAILED:
+                self.refused[key] = why
+        else:
+            state, why = advice.state, advice.why
+            if state is State.FAILED and unit.ended and unit.ended[-1].succeeded and not fixed:
+                self.refused[key] = why
+            if advice.stop:
+                self.stops[key] = advice.stop
+            if advice.hold:
+                self.holds[key] = advice.hold
+            if advice.wake_at is not None:
+                heappush(self._timers, (advice.wake_at, key))
+        if key in self.holds and state in LIVE and self.holds[key].reason not in IN_ORDER:
+            self._stuck.add(key)
+        else:
+            self._stuck.discard(key)
+        self._move(unit, state, why)
+
+    def _move(self, unit: Unit, state: State, why: str) -> None:
+        before, unit.state, unit.why = unit.state, state, why
+        if before is state:
+            return
+        if before in FINAL:
+            self._broken = True
+            return
+        task = self.definition.tasks[unit.task]
+        way = Way.RUN if task.dag else Way.FREE if unit.task in self.podless else Way.POD
+        lane = (unit.task if unit.index is not None else "", tuple(task.pools), way)
+        if way is not Way.FREE:
+            self.alive += (state in LIVE) - (before in LIVE)
+        entry = (-task.priority, self._links.place[unit.task], -1 if unit.index is None else unit.index)
+        if before is State.READY:
+            self.lanes[lane].remove(entry)
+            if not self.lanes[lane].entries:
+                del self.lanes[lane]
+        elif state is State.READY:
+            self.lanes.setdefault(lane, ReadyQueue()).add(entry, unit)
+        self.tally[before] -= 1
+        self.tally[state] += 1
+        if unit.index is None:
+            self._changed(unit.task, state)
+            return
+        group = self.groups[unit.task]
+        group.tally[before] -= 1
+        group.tally[state] += 1
+        self._mark(unit.task)
+        if state in FINAL:
+            for child in self._links.chained.get(unit.task, ()):
+                if f"{child}[{unit.index}]" in self.units:
+                    self._mark(f"{child}[{unit.index}]")
+
+    def _settle_group(self, group: Group) -> None:
+        if group.units is None:
+            state, why = self._expand(group)
+        else:
+            aborted = group.aborted
+            state, why = self._fixed.get(group.task, group.stand())
+            if state in FINAL and not all(unit.state in FINAL for unit in group.units):
+                state, why = group.stand()
+            if group.aborted and not aborted:
+                for unit in group.units:
+                    self._mark(unit.key)
+        before, group.state, group.why = group.state, state, why
+        if before is state:
+            return
+        if before in FINAL:
+            self._broken = True
+            return
+        if not group.units:
+            self.tally[before] -= 1
+            self.tally[state] += 1
+        self._changed(group.task, state)
+
+    def _expand(self, group: Group) -> Ruling:
+        """Finds the items and makes units of them, if it is time. Where nothing more may run, and nothing has, items that take long to
+        find are not looked for."""
+        stop = None if self._was_tried(group.task) else self._stopping(group.task, None)
+        if stop is None:
+            return self._expanded(group)
+        try:
+            with pacing.hurried():
+                return self._expanded(group)
+        except pacing.TooLong:
+            return State.CANCELLED, stop[1]
+
+    def _was_tried(self, task: str) -> bool:
+        """Whether a fan-out, or one that is chained to it, has an attempt."""
+        return task in self._tried or any(self._was_tried(child) for child in self._links.chained.get(task, ()))
+
+    def _expanded(self, group: Group) -> Ruling:
+        name, parent = group.task, group.source.items_of
+        task = self.definition.tasks[name]
+        if parent and self.groups[parent].units is None and self.states[parent] not in FINAL:
+            return State.BLOCKED, ""
+        above = self.groups[parent].units if parent else None
+        scope = self.definition.scope(name, item=False)
+        fixed = self._fixed.get(name)
+        if fixed and any(self.states[other] not in FINAL for other in self.definition.graph.upstream[name]):
+            return State.BLOCKED, ""
+        if not above and not fixed:
+            ruled = ruling(self.gate(name, None))
+            if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
+                ruled = condition(task, scope, self.values(name, None, None), self.of_task) or ruled
+            if ruled[0] is not State.READY:
+                if ruled[0] is State.FAILED:
+                    self.refused[name] = ruled[1]
+                return ruled
+        values: list[Any] = [unit.item for unit in above or ()]
+        try:
+            if not parent:
+                known = self.values(name, None, None)
+                values = items(group.source, lambda text: evaluate(text, scope, known, self.of_task))
+            if self.total + len(values) - 1 > MAX_ITEMS:
+                raise FanOutError(
+                    f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
+                )
+        except FanOutError as error:
+            if fixed:
+                return fixed
+            self.refused[name] = str(error)
+            return State.FAILED, str(error)
+        group.units = [self._unit(name, index, item) for index, item in enumerate(values)]
+        if values:
+            self.total += len(values) - 1
+            self.tally[group.state] -= 1
+            self.tally[State.BLOCKED] += len(values)
+            group.tally[State.BLOCKED] = len(values)
+        for unit in group.units:
+            self.units[unit.key] = unit
+            self._mark(unit.key)
+        for child in self._links.chained.get(name, ()):
+            self._mark(child)
+        return fixed if fixed and not values else group.stand()
+
+    def _changed(self, task: str, state: State) -> None:
+        """A task has moved to another state."""
+        self.states[task] = state
+        if state not in FINAL:
+            return
+        self._open -= 1
+        downstream = self.definition.graph.downstream[task]
+        counted = self.counted(task, state)
+        for name in downstream:
+            self.counts[name][counted] += 1
+        for name in (*downstream, *self._links.watchers.get(task, ())):
+            group = self.groups.get(name)
+            if group and group.units is not None:
+                for unit in group.units:
+                    self._mark(unit.key)
+            else:
+                self._mark(name)
+
+    def _shut(self, unit: Unit) -> Ruling | None:
+        """What its trigger rule says of a unit that is to run again, if not that it may: tasks before it were cleared since it ran."""
+        parent = self.definition.tasks[unit.task].for_each
+        ruled = ruling(self.gate(unit.task, unit.index if parent and parent.items_of else None))
+        return None if ruled[0] is State.READY else ruled
+
+    def _admit(self, unit: Unit, stop: tuple[str, str] | None) -> Ruling:
+        """Whether a unit without attempts may run. Where nothing more may, a condition that takes long is not looked at."""
+        task = self.definition.tasks[unit.task]
+        parent = task.for_each.items_of if task.for_each else None
+        if unit.index is None or parent:
+            ruled = ruling(self.gate(unit.task, unit.index if parent else None))
+            if ruled[0] is not State.READY:
+                return ruled
+        else:
+            ruled = State.READY, "its dependencies are done"
+            if not names_item(task.when):
+                return ruled if stop is None else (State.CANCELLED, stop[1])  # The fan-out's own gate has asked.
+        values = self.values(unit.task, unit.index, unit.item)
+        scope, others = self.definition.scope(unit.task), self.seen_by(unit.task, unit.index)
+        if stop is None:
+            return condition(task, scope, values, others) or ruled
+        try:
+            with pacing.hurried():
+                return condition(task, scope, values, others) or (State.CANCELLED, stop[1])
+        except pacing.TooLong:
+            return State.CANCELLED, stop[1]

@@ -1,0 +1,94 @@
+"""Whether and when a task is tried again."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tradewind.model.duration import seconds
+from tradewind.model.retries import Backoff, Retries
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.expressions.scope import retry_matches
+from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PERMANENT, PREEMPTIONS, SOFT, STOPPED, Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class RetryState:
+    """What has been spent. `wait` is the seconds between the end of the last attempt and the next; None when there is none."""
+
+    wait: float | None
+    failures: int = 0
+    losses: int = 0
+    first: int = 0
+    """Position of the first attempt that counts: those before had budgets of their own."""
+    why: str = ""
+    """Why there is no further attempt, where that is not plain from the budget."""
+
+
+def standing(
+    retries: Retries,
+    attempts: Sequence[Attempt],
+    rounds: int = 0,
+    seed: str = "",
+    iterations: int = 0,
+    delay: float = 0.0,
+) -> RetryState:
+    """What the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget; `seed` makes jitter
+    differ between tasks and the same after a restart. A loop has so many `iterations`, with a budget each, and `delay` seconds between
+    them."""
+    left = rounds
+    failures = losses = preempted = first = done = 0
+    result = RetryState(None)
+    for position, attempt in enumerate(attempts):
+        if attempt.succeeded and iterations:
+            failures, losses, done = 0, 0, done + 1
+            if done == iterations:
+                if not left:
+                    return RetryState(None, first=first, why=f"loop.until did not hold after {iterations} iterations")
+                left, done, first = left - 1, 0, position + 1
+            result = RetryState(delay, first=first)
+            continue
+        failures += attempt.reason in FAILURES
+        losses += attempt.reason in LOSSES
+        preempted = preempted + 1 if attempt.reason in PREEMPTIONS else 0
+        over, why = _over(retries, attempt, failures, losses)
+        if not over:
+            count = preempted or (failures if attempt.reason in FAILURES else losses)
+            wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
+            result = RetryState(wait, failures, losses, first)
+        elif left and not attempt.succeeded and attempt.reason != SOFT:
+            left -= 1
+            failures = losses = done = 0
+            first = position + 1
+            result = RetryState(0.0, first=first)
+        else:
+            return RetryState(None, failures, losses, first, why)
+    return result
+
+
+def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[bool, str]:
+    if last.succeeded or last.reason == SOFT or last.reason in STOPPED or last.reason in PERMANENT:
+        return True, ""
+    if last.reason in PREEMPTIONS:
+        return False, ""
+    if last.reason in LOSSES:
+        return losses > retries.infrastructure_limit, ""
+    if failures > retries.limit:
+        return True, ""
+    try:
+        if retries.fail_on and retry_matches(retries.fail_on, last):
+            return True, f"failOn matches: {retries.fail_on}"
+        if retries.retry_on and not retry_matches(retries.retry_on, last):
+            return True, f"retryOn does not match: {retries.retry_on}"
+    except ExpressionError as error:
+        return True, str(error)
+    return False, ""
+
+
+def _wait(rule: Backoff, count: int, seed: str) -> float:
+    # The exponent is bounded so that a hundred retries can't overflow a float.
+    # Jitter stays under the cap too, and spreads the waits that are at it.
+    wait = min(seconds(rule.initial) * rule.factor ** min(count - 1, 64), seconds(rule.max) / (1 + rule.jitter))
+    if rule.jitter:
+        share = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2**64
+        wait *= 1 + rule.jitter * (2 * share - 1)
+    return wait

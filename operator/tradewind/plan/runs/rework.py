@@ -1,0 +1,293 @@
+"""Working on a run: what is to be forgotten, and what is said by hand, for what someone asks."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from tradewind.model.run import Edit, Reuse
+from tradewind.plan import pacing
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.graph import reach
+from tradewind.plan.documents.nearest import listed
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.outcomes.attempt import Cleared, Fixed, parse_key
+from tradewind.plan.outcomes.state import BAD, FINAL, State
+from tradewind.plan.runs.approved import DECIDED, Approvals, decided, given, same
+from tradewind.plan.runs.decision import RunFacts
+from tradewind.plan.runs.planner import Planner
+
+Change = Cleared | Fixed
+MARKS = {"Succeed": State.SUCCEEDED, "Fail": State.FAILED, "Skip": State.SKIPPED}
+
+
+def rework(
+    planner: Planner, edits: Sequence[Edit], first: int = 0, retried: bool = False, within: Collection[str] = ()
+) -> tuple[list[Change], list[Problem]]:
+    """What edits (the first of which has the number `first`) and a retry of what failed come to, given the planner as it stands, and
+    what is wrong with edits, which then do nothing. Each key is there once, with what was asked for last. Runs of the DAGs in `within`
+    ask for approvals."""
+    changes: dict[str, Change] = {}
+    problems: list[Problem] = []
+    approvals = Approvals(planner.definition, within)
+    pending = approvals.open(planner) if any(edit.action != "Clear" for edit in edits) else 0
+    if retried:
+        failed = {task for task, state in planner.states.items() if state in (*BAD, State.CANCELLED)}
+        asked = [name for name in approvals.asking if name in failed and _ran(planner, name)]
+        again = _clear(planner, [name for name in asked if planner.definition.tasks[name].approval])
+        changes |= _asked_again(planner, approvals, failed, again | _again(planner, failed))
+    for number, edit in enumerate(pacing.each(edits), first):
+        path = f"spec.edits[{number}]"
+        found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
+        problems += found
+        if found:
+            continue
+        if edit.action == "Clear":
+            changes |= _asked_again(planner, approvals, set(), _clear(planner, edit.tasks, edit.downstream))
+        else:
+            why = f"marked by hand{f' by {edit.by}' if edit.by else ''}{f': {edit.reason}' if edit.reason else ''}"
+            changes |= {key: Fixed(key, MARKS[edit.action], why) for key in edit.tasks}
+    return list(changes.values()), problems
+
+
+def _named(edit: Edit, path: str) -> Iterator[tuple[str, str]]:
+    """The paths and keys of what an edit names, each once."""
+    seen = set[str]()
+    for index, key in enumerate(pacing.each(edit.tasks)):
+        if key not in seen:
+            seen.add(key)
+            yield f"{path}.tasks[{index}]", key
+
+
+def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
+    there = ""
+    for where, key in _named(edit, path):
+        task, item = parse_key(key)
+        if task not in planner.states:
+            there = there or listed(planner.states)
+            yield Problem(where, f"there is no task {task!r}", f"there are: {there}")
+        elif item is not None and key not in planner.units:
+            count = len(planner.members(task)) if task in planner.groups else 0
+            yield Problem(where, f"there is no item {key!r}", f"{task} has {count} items, counted from 0")
+        elif edit.action == "Clear" and item is not None and planner.fixed(task):
+            yield Problem(where, f"{task} was marked as a whole", f"clear {task}")
+        elif edit.action == "Clear" and not _ran(planner, key):
+            state = planner.units[key].state if key in planner.units else planner.states[task]
+            yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear what came before it")
+
+
+def _passing(
+    planner: Planner, edit: Edit, path: str, approvals: Approvals, pending: int, changes: Mapping[str, Change]
+) -> Iterator[Problem]:
+    """How an edit would pass an approval: those in `pending` were not given, and `changes` are what the edits before it come to."""
+    if edit.action != "Clear":
+        pending |= approvals.anew(changes)
+    for where, key in _named(edit, path):
+        task = parse_key(key)[0]
+        approval = approvals.sealed.get(task)
+        if edit.action == "Clear":
+            if approval and not edit.downstream:
+                what = f"approval {approval} is about {key}" if approval != task else f"{key} is an approval"
+                yield Problem(where, f"{what}: it does not run again alone", "clear what depends on it too")
+        elif approval == task:
+            what = f"{key} {_asks(planner, task)}: only a decision ends it"
+            yield Problem(where, what, "use `tradewind approve` or `tradewind reject`")
+        elif approval:
+            yield Problem(where, f"approval {approval} is about what {key} really does", "use `tradewind clear`")
+        elif missing := approvals.first(task, pending):
+            yield Problem(where, f"{key} waits for approval {missing}, which was not given", "use `tradewind approve`")
+
+
+def _asks(planner: Planner, task: str) -> str:
+    dag = planner.definition.tasks[task].dag
+    return f"makes a run of DAG {dag.name}, which asks for approvals" if dag else "is an approval"
+
+
+def _clear(planner: Planner, keys: Sequence[str], downstream: bool = True) -> dict[str, Change]:
+    tasks = {parse_key(key)[0] for key in keys}
+    below = reach(tasks, planner.definition.graph.downstream) if downstream else set()
+    return _cleared(planner, dict.fromkeys((*keys, *(below - tasks)))) | _again(planner, tasks | below)
+
+
+def _asked_again(
+    planner: Planner, approvals: Approvals, tasks: Collection[str], changes: dict[str, Change]
+) -> dict[str, Change]:
+    """The changes, with the approvals that were about something of them, or of `tasks`, and all that depends on these."""
+    while True:
+        anew = {*tasks, *(parse_key(key)[0] for key in pacing.each(changes))} if approvals.asking else set()
+        bits = approvals.bits(anew)
+        asked = [
+            name
+            for name in pacing.each(approvals.asking)
+            if name not in anew and approvals.waits(name, bits) and _ran(planner, name)
+        ]
+        if not asked:
+            return changes
+        changes = changes | _clear(planner, asked)
+
+
+def _again(planner: Planner, tasks: set[str]) -> dict[str, Change]:
+    """What runs once more beside tasks that do: teardowns that have run, with their setups, and exit tasks."""
+    found: dict[str, None] = {}
+    definition = planner.definition
+    for name in pacing.each(definition.protected):
+        task = definition.tasks[name]
+        concerned = task.on_exit or not tasks.isdisjoint((name, *definition.graph.upstream[name]))
+        if concerned and _ran(planner, name):
+            found |= dict.fromkeys((name, *(task.teardown.of if task.teardown else ())))
+    return _cleared(planner, found)
+
+
+def _cleared(planner: Planner, keys: Iterable[str]) -> dict[str, Change]:
+    names = (name for key in pacing.each(keys) for name in pacing.each(_keys(planner, key)))
+    return {name: Cleared(name, past) for name in names if (past := _past(planner, name))}
+
+
+def _keys(planner: Planner, key: str) -> list[str]:
+    """A task or item; of a fan-out, its items too."""
+    group = planner.groups.get(key)
+    return [key] if group is None else [key, *(unit.key for unit in group.units or ())]
+
+
+def _ran(planner: Planner, key: str) -> bool:
+    return any(_past(planner, name) for name in pacing.each(_keys(planner, key)))
+
+
+def _past(planner: Planner, key: str) -> int:
+    """Number of the last attempt, which may still run; -1 for what was marked without one, 0 for what has no past."""
+    unit = planner.units.get(key)
+    last = max(unit.next - 1, unit.live.number if unit.live else 0) if unit else 0
+    new = unit is None or last > unit.before
+    return last if unit and new and last else -1 if planner.fixed(key) else 0
+
+
+def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """For people: tasks and items, and what becomes of each; those that will be decided anew come last."""
+    told = [item for item in changes if not planner.members(item.key)[:1] or item.key in planner.units]
+    said = [(item.key, f"{_state(planner, item.key)}, {_after(item)}") for item in told]
+    tasks = {parse_key(item.key)[0] for item in changes}
+    below = reach(tasks, planner.definition.graph.downstream) - tasks
+    for task in planner.definition.graph.order:
+        state = planner.states[task]
+        if task in below and state in (State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED):
+            said.append((task, f"{state}, is decided anew"))
+    return said
+
+
+def _state(planner: Planner, key: str) -> State:
+    return planner.units[key].state if key in planner.units else planner.states[key]
+
+
+def _after(item: Change) -> str:
+    return "runs again" if isinstance(item, Cleared) else f"becomes {item.state}"
+
+
+def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
+    """Tasks named by `reuse` that there are none of."""
+    if reuse.rerun and reuse.only:
+        yield Problem("spec.reuse.only", "rerun and only exclude each other", "write one of them")
+    there = ""
+    for field in ("rerun", "only"):
+        for index, task in enumerate(getattr(reuse, field)):
+            if task not in definition.tasks:
+                there = there or listed(definition.tasks)
+                yield Problem(f"spec.reuse.{field}[{index}]", f"there is no task {task!r}", f"there are: {there}")
+
+
+def taken_over(
+    planner: Planner, definition: Definition, reuse: Reuse, run: RunFacts, within: Collection[str] = ()
+) -> list[Fixed]:
+    """What a new run of `definition`, of which `run` are the facts, need not do, given the other run's planner. Runs of the DAGs in
+    `within` ask for approvals. A decision is taken over by a run of the same DAG with the same params and dates; else it is asked for
+    again, and what depends on it runs again. Raises Invalid where `reuse.only` leaves out one that is needed."""
+    approvals = Approvals(definition, within)
+    unchanged = same(planner, definition, run)
+    done = _done(planner, definition, reuse)
+    if reuse.only:
+        _require(planner, approvals, reuse, done if unchanged else done - set(approvals.asking))
+        return [*_taken(planner, definition, reuse, done, approvals), *_left_out(definition, reuse, done)]
+    skipped = {
+        name for name in definition.tasks if planner.states.get(name) is State.SKIPPED and not planner.fixed(name)
+    }
+    skipped -= {*reuse.rerun, *approvals.after(*reuse.rerun)}
+    while True:
+        before = len(done)
+        _undo_torn_down(definition, done)
+        _ask_again(approvals, planner if unchanged else None, done, skipped)
+        if len(done) == before:
+            return _taken(planner, definition, reuse, done, approvals)
+
+
+def _done(planner: Planner, definition: Definition, reuse: Reuse) -> set[str]:
+    """What succeeded and need not run again."""
+    rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
+    names = definition.tasks.keys() - rerun - set(definition.exits)
+    return {name for name in names if planner.states.get(name) is State.SUCCEEDED}
+
+
+def _undo_torn_down(definition: Definition, done: set[str]) -> None:
+    """What a teardown removed has to be made again for those that run."""
+    for name, task in pacing.each(definition.tasks.items()):
+        if task.teardown and any(
+            other not in done and not definition.tasks[other].on_exit
+            for other in (name, *definition.graph.upstream[name])
+        ):
+            done -= {name, *task.teardown.of}
+
+
+def _ask_again(approvals: Approvals, planner: Planner | None, done: set[str], skipped: Collection[str]) -> None:
+    """What approvals decide about is not done where they are asked for again: they were not decided on the planner, or something before
+    them is neither done nor skipped. Without a planner all are."""
+    graph, asking = approvals.definition.graph, set(approvals.asking)
+    unsure, asked = set[str](), set[str]()
+    for name in pacing.each(graph.order if asking else ()):
+        above = graph.upstream[name]
+        if any(other in unsure or not (other in done or other in skipped) for other in above):
+            unsure.add(name)
+        if not asked.isdisjoint(above) or (
+            name in asking
+            and (
+                planner is None or name in unsure or not (name in skipped or (name in done and decided(planner, name)))
+            )
+        ):
+            asked.add(name)
+            done.discard(name)
+
+
+def _require(planner: Planner, approvals: Approvals, reuse: Reuse, done: Collection[str]) -> None:
+    """Raises Invalid for approvals that `reuse.only` would pass."""
+    only = set(reuse.only)
+    needed = only | reach(only, approvals.definition.graph.upstream)
+    problems = []
+    undone = approvals.bits(approvals.definition.tasks.keys() - set(done))
+    for name in pacing.each(approvals.asking):
+        if name not in needed or (name in done and given(planner, name) and not approvals.waits(name, undone)):
+            continue
+        if name not in only:
+            what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG, params and dates"
+            problems.append(Problem("spec.reuse.only", what, f"name {name} too, or use rerun"))
+        elif missing := sorted(((approvals.before(name) - set(done)) | (approvals.after(name) & needed)) - only):
+            what = f"{missing[0]} comes before or after approval {name}, which is to be given again"
+            problems.append(Problem("spec.reuse.only", what, f"name {missing[0]} too, or use rerun"))
+    if problems:
+        raise Invalid(problems)
+
+
+def _taken(
+    planner: Planner, definition: Definition, reuse: Reuse, done: Collection[str], approvals: Approvals
+) -> list[Fixed]:
+    found = []
+    for name in (name for name in definition.graph.order if name in done):
+        usual = f"{DECIDED if name in approvals.asking else 'taken over from run '}{reuse.run}"
+        units = [unit for unit in planner.members(name) if unit.state in FINAL]
+        found += [Fixed(unit.key, unit.state, unit.why if unit.why.startswith(DECIDED) else usual) for unit in units]
+        if name in planner.groups:
+            found.append(Fixed(name, State.SUCCEEDED, usual))
+    return found
+
+
+def _left_out(definition: Definition, reuse: Reuse, done: Collection[str]) -> list[Fixed]:
+    """What `reuse.only` does not name, and the other run had not done."""
+    needed, left = reach(reuse.only, definition.graph.upstream), definition.tasks.keys() - set(done) - set(reuse.only)
+    return [
+        Fixed(name, State.SUCCEEDED if name in needed else State.SKIPPED, "left out: it is not in spec.reuse.only")
+        for name in definition.graph.order
+        if name in left
+    ]

@@ -1,0 +1,214 @@
+"""What is known of the tasks and items of a run, and what gates and expressions see of it."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tradewind.model.run import Phase
+from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.expressions.interpolation import render, written
+from tradewind.plan.expressions.scope import Scope, Values, evaluate
+from tradewind.plan.expressions.spelling import cel_name
+from tradewind.plan.outcomes.state import FINAL, State
+from tradewind.plan.runs.decision import RunFacts
+from tradewind.plan.runs.gate import Gate
+from tradewind.plan.runs.item_group import Group
+from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue
+from tradewind.plan.runs.unit import Unit
+
+
+class TaskLedger(ABC):
+    """Units, fan-outs, states and outputs of a run."""
+
+    def __init__(self, definition: Definition, run: RunFacts) -> None:
+        self.definition, self.run = definition, run
+        self.values_of_run = {**run.values(), **_fractions(definition, run)}
+        self.outputs: dict[str, Mapping[str, Any]] = {}
+        """What was handed on, by task or item."""
+        self._scopes: dict[str, Scope] = {}
+        """What attempts may name, by task."""
+        self.suspended = False
+        """Whether nothing more is to start."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets what follows from the facts."""
+        order = self.definition.graph.order
+        self.units: dict[str, Unit] = {}
+        """Single tasks, and the items that are known, by key."""
+        self.groups: dict[str, Group] = {}
+        """Fan-outs, by task."""
+        self.states: dict[str, State] = dict.fromkeys(order, State.BLOCKED)
+        """Where each task stands; a fan-out as a whole."""
+        self.total = len(order)
+        """How many tasks and items there are, as far as they are known."""
+        self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
+        """How many of them are where."""
+        self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
+        """Of each task, how many dependencies have ended in which state; a failure that is allowed counts as a success."""
+        self.lanes: dict[LaneKey, ReadyQueue] = {}
+        """What is ready."""
+        self.alive = 0
+        """Tasks and items with a pod, or with a run of another DAG."""
+        self._outcome: tuple[Phase, str] | None = None
+
+    @abstractmethod
+    def fixed(self, key: str) -> bool:
+        """Whether a person, or another run, has said how a task or item ended."""
+
+    @abstractmethod
+    def outcome(self) -> tuple[Phase, str]:
+        """How the run ends, and why. To be asked once all but the exit tasks have ended."""
+
+    def counted(self, task: str, state: State) -> State:
+        """What a dependency that ended counts as."""
+        allowed = self.definition.tasks[task].allow_failure and state in (State.FAILED, State.LOST)
+        return State.SUCCEEDED if allowed else state
+
+    def members(self, task: str) -> Sequence[Unit]:
+        """The units of a task: its items, or itself."""
+        group = self.groups.get(task)
+        return [self.units[task]] if group is None else group.units or []
+
+    def item_name(self, unit: Unit) -> str:
+        """What people call an item: its name, or the item itself where that is short."""
+        task = self.definition.tasks[unit.task]
+        name = task.for_each.name if task.for_each else ""
+        values, others = self.values(unit.task, unit.index, unit.item), self.seen_by(unit.task, unit.index)
+        scope = self.definition.scope(unit.task)
+        try:
+            named = render(name, lambda text: evaluate(text, scope, values, others), written) if name else ""
+        except ExpressionError:
+            named = ""
+        return (named or written(unit.item))[:80]
+
+    def gate(self, name: str, index: int | None) -> Gate:
+        """The gate of a task; of an item of a chained fan-out with an index."""
+        task, dependencies = self.definition.tasks[name], self.definition.graph.upstream[name]
+        parent = task.for_each.items_of if task.for_each and index is not None else None
+        counts: Mapping[State, int] = self.counts[name]
+
+        def state(other: str) -> State:
+            return self.units[f"{other}[{index}]"].state if other == parent else self.states[other]
+
+        if parent:
+            counts = Counter(counts)
+            if self.states[parent] in FINAL:
+                counts[self.counted(parent, self.states[parent])] -= 1
+            if state(parent) in FINAL:
+                counts[self.counted(parent, state(parent))] += 1
+
+        def ended() -> dict[str, State]:
+            return {other: state(other) for other in dependencies if state(other) in FINAL}
+
+        def ran(other: str) -> bool:
+            return any(unit.ended or unit.live for unit in self.members(other))
+
+        def allowed(other: str) -> bool:
+            return self.definition.tasks[other].allow_failure
+
+        def outcome() -> str:
+            return self.outcome()[0]
+
+        needs = self.definition.needs.get(name, ())
+        return Gate(task, dependencies, ended, counts, needs, state, ran, allowed, outcome)
+
+    def values(self, task: str, index: int | None, item: Any) -> Values:
+        """What expressions of a unit know of the run and of the item."""
+        found = self.values_of_run if index is None else {**self.values_of_run, "item": item, "index": index}
+        if self.definition.tasks[task].on_exit:
+            phase, message = self.outcome()
+            found = {**found, "run.outcome": phase, "run.message": message}
+        return found
+
+    def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
+        """Evaluates expressions of an attempt of a task or item. It raises ExpressionError."""
+        scope, values, others = self._attempt(key, number)
+        return lambda expression: evaluate(expression, scope, values, others)
+
+    def judge(self, key: str, number: int) -> Callable[[str, Values], Any]:
+        """Evaluates what is said of the answer that a sensor got, given that. It raises ExpressionError."""
+        scope, values, others = self._attempt(key, number)
+        answer = self.definition.sensed_scope(self.units[key].task).answer
+        scope = replace(scope, answer=answer)
+        return lambda expression, found: evaluate(expression, scope, {**values, **found}, others)
+
+    def _attempt(self, key: str, number: int) -> tuple[Scope, Values, Callable[[str], Values]]:
+        """What expressions of an attempt may name, and the values."""
+        unit = self.units[key]
+        scope = self._scopes.get(unit.task)
+        if scope is None:
+            scope = self._scopes[unit.task] = self.definition.attempt_scope(unit.task)
+        values = {**self.values(unit.task, unit.index, unit.item), "run.attempt": number}
+        if scope.loops:
+            done = sum(attempt.succeeded for attempt in unit.ended)
+            values |= {"iteration": done + 1, "previous": self.outputs.get(key, {}) if done else {}}
+        return scope, values, self.seen_by(unit.task, unit.index)
+
+    def loop_ends(self, unit: Unit) -> tuple[State, str] | None:
+        """How a unit whose last attempt succeeded ends; None when its loop goes on."""
+        loop = self.definition.tasks[unit.task].loop
+        if loop is None:
+            return State.SUCCEEDED, ""
+        try:
+            holds = self.evaluate_own(unit, loop.until)
+        except ExpressionError as error:
+            return State.FAILED, f"loop.until: {error}"
+        if holds is True:
+            return State.SUCCEEDED, ""
+        return (
+            None if holds is False else (State.FAILED, f"loop.until: `{loop.until}` gives {holds!r}, not true or false")
+        )
+
+    def evaluate_own(self, unit: Unit, expression: str) -> Any:
+        """What an expression gives that is about what a unit's last attempt, which has succeeded, handed on. Raises ExpressionError."""
+        scope, outputs = self.definition.own_scope(unit.task), self.outputs.get(unit.key, {})
+        values = {
+            **self.values_of_run,
+            **({} if unit.index is None else {"item": unit.item, "index": unit.index}),
+            **{f"outputs.{name}": outputs[name] for name, _ in scope.own or () if name in outputs},
+            "outputs": outputs,
+            "run.attempt": unit.ended[-1].number,
+            "iteration": sum(attempt.succeeded for attempt in unit.ended),
+        }
+        return evaluate(expression, scope, values, lambda _: {})
+
+    def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
+        """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
+        source = self.definition.tasks[task].for_each
+        if source is None or source.items_of is None or index is None:
+            return self.of_task
+        parent = source.items_of
+
+        def seen(name: str) -> Values:
+            return self._of_unit(name, f"{name}[{index}]") if name == parent else self.of_task(name)
+
+        return seen
+
+    def of_task(self, name: str) -> Values:
+        """What expressions may know of a task."""
+        group = self.groups.get(name)
+        if group is None:
+            return self._of_unit(name, name)
+        root, units = f"tasks.{cel_name(name)}", group.units or []
+        done = [self.outputs.get(unit.key, {}) if unit.state is State.SUCCEEDED else None for unit in units]
+        states = [str(unit.state) for unit in units]
+        return {f"{root}.state": str(self.states[name]), f"{root}.states": states, f"{root}.outputs": done}
+
+    def _of_unit(self, name: str, key: str) -> Values:
+        outputs, root = self.outputs.get(key, {}), f"tasks.{cel_name(name)}"
+        declared = {
+            f"{root}.outputs.{key}": float(outputs[key]) if output.type == "number" else outputs[key]
+            for key, output in self.definition.tasks[name].outputs.items()
+            if key in outputs
+        }
+        return {f"{root}.state": str(self.units[key].state), f"{root}.outputs": outputs, **declared}
+
+
+def _fractions(definition: Definition, run: RunFacts) -> Values:
+    """The params that are declared as numbers. Stored as JSON, one that is whole looks like an integer."""
+    numbers = (name for name, param in definition.spec.params.items() if param.type == "number")
+    return {f"params.{name}": float(value) for name in numbers if isinstance(value := run.params.get(name), int)}

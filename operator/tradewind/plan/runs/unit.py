@@ -1,0 +1,170 @@
+"""One unit of work, a task or an item of one, given its attempts: watch its pod, try again, or leave it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.plan.dags.definition import Terms
+from tradewind.plan.outcomes.attempt import LOST, SOFT, STOPPED, SUPERSEDED, Attempt, key
+from tradewind.plan.outcomes.state import State
+from tradewind.plan.runs.decision import GATED, Hold, Live, Stop
+from tradewind.plan.runs.retry import RetryState, standing
+
+_IMAGE = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
+)
+_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+_ADVICE = {
+    "Unschedulable": "make room, or ask for less in resources, nodeSelector and tolerations",
+    "ImagePullFailed": "check the image's name, its registry and imagePullSecrets",
+    "ConfigError": "create what is missing, or mend env and envFrom",
+    "PendingTimeout": "see `kubectl describe pod`",
+}
+
+
+@dataclass(slots=True)
+class Unit:
+    """A task, or an item of a fan-out. `ended` holds its attempts that have ended, in order; `seen` when (monotonic seconds) this
+    process first saw the last of them."""
+
+    task: str
+    index: int | None = None
+    item: Any = None
+    ended: Sequence[Attempt] = ()
+    seen: float = 0.0
+    before: int = 0
+    """Number of the last attempt that does not count any more; those in `ended` come after it."""
+    live: Live | None = None
+    state: State = State.BLOCKED
+    why: str = ""
+    spent: RetryState = field(default_factory=lambda: RetryState(None))
+
+    @property
+    def key(self) -> str:
+        """`task` or `task[index]`."""
+        return key(self.task, self.index)
+
+    @property
+    def next(self) -> int:
+        """Number of the next attempt."""
+        return self.ended[-1].number + 1 if self.ended else self.before + 1
+
+
+@dataclass(slots=True)
+class Advice:
+    """Where a unit with attempts stands, and what is to be done."""
+
+    state: State
+    why: str = ""
+    stop: Stop | None = None
+    hold: Hold | None = None
+    wake_at: float | None = None
+
+
+def advise(
+    unit: Unit,
+    terms: Terms,
+    stop: tuple[str, str] | None,
+    rounds: int,
+    seed: str,
+    now: float,
+    loop_ends: Callable[[Unit], tuple[State, str] | None],
+) -> Advice | None:
+    """What to do with a unit that has attempts; None for one that has none. `stop` is the reason, and its explanation, for which
+    nothing more may run; `loop_ends` says how one ends whose last attempt succeeded, None when it is to go on."""
+    if unit.live and unit.live.number <= unit.before:
+        return _superseded(unit, unit.live, "the task was cleared")
+    if unit.ended and unit.ended[-1].succeeded and (end := loop_ends(unit)):
+        return Advice(*end)
+    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}", terms.iterations, terms.delay)
+    if unit.live is not None:
+        return _watch(unit, unit.live, terms, stop, now)
+    if not unit.ended:
+        return None
+    last = unit.ended[-1]
+    if unit.spent.wait is None:
+        if last.reason == SOFT:
+            return Advice(State.SKIPPED, "its sensor did not find what it waits for in time, and softFail skips it")
+        if last.reason in STOPPED:
+            return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
+        return Advice(State.LOST if last.reason in LOST else State.FAILED, unit.spent.why)
+    if terms.total_timeout is not None and _spent(unit, last.end) + unit.spent.wait >= terms.total_timeout:
+        # This follows from the attempts alone: it stays so, whatever stops the run later.
+        why = f"no time for another attempt within totalTimeout ({terms.total_timeout:g} s)"
+        return Advice(State.LOST if last.reason in LOST else State.FAILED, why)
+    if stop:
+        return Advice(State.CANCELLED, stop[1])
+    return _again(unit, last, unit.spent.wait, now)
+
+
+def fix(unit: Unit, state: State, why: str) -> Advice:
+    """What to do with a unit of which a person has said how it ended."""
+    return Advice(state, why) if unit.live is None else _superseded(unit, unit.live, why)
+
+
+def _superseded(unit: Unit, live: Live, why: str) -> Advice:
+    """A pod lives whose end counts no more."""
+    stop = None if live.stopping else Stop(unit.key, live.number, SUPERSEDED, why)
+    return Advice(State.RUNNING if live.pending_since is None else State.PENDING, why, stop)
+
+
+def _spent(unit: Unit, until: int) -> int:
+    """Seconds from the start of the first attempt of this budget to an API timestamp."""
+    ours = unit.ended[unit.spent.first :]
+    return max(0, until - ours[0].start) if ours else 0
+
+
+def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, now: float) -> Advice:
+    """A pod exists: leave it alone, unless it has to be stopped or does not get started."""
+    advice = Advice(State.RUNNING if live.pending_since is None else State.PENDING)
+    if live.stopping:
+        return advice
+    if stop:
+        advice.stop = Stop(unit.key, live.number, *stop)
+        return advice
+    deadline, reason, why = _deadline(unit, live, terms)
+    if deadline is not None:
+        if now >= deadline:
+            advice.stop = Stop(unit.key, live.number, reason, why)
+        else:
+            advice.wake_at = deadline
+    if live.reason == "InvalidImageName":
+        advice.stop = Stop(unit.key, live.number, "ImageInvalid", f"{live.message}; mend `image`")
+    if live.reason:
+        advice.hold = Hold(unit.key, live.reason, live.message)
+    return advice
+
+
+def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, str]:
+    """When the attempt is to be stopped at the latest, and as what."""
+    deadline, reason, why = None, "", ""
+    if live.pending_since is not None and live.reason != GATED:
+        deadline = live.pending_since + terms.pending_timeout
+        reason = _pending_reason(live.reason)
+        what = live.message or "it has not started"
+        why = f"not started after {terms.pending_timeout:g} s: {what}; {_ADVICE[reason]}"
+    if terms.total_timeout is not None:
+        # API timestamps are compared with each other only: what passed before this process saw the pod, and since.
+        end = live.seen - _spent(unit, live.created) + terms.total_timeout
+        if deadline is None or end < deadline:
+            deadline, reason = end, "TotalTimeout"
+            why = f"its attempts took longer than totalTimeout ({terms.total_timeout:g} s) together"
+    return deadline, reason, why
+
+
+def _pending_reason(reason: str) -> str:
+    if reason in _IMAGE:
+        return "ImagePullFailed"
+    if reason in _CONFIG:
+        return "ConfigError"
+    return "Unschedulable" if reason == "Unschedulable" else "PendingTimeout"
+
+
+def _again(unit: Unit, last: Attempt, wait: float, now: float) -> Advice:
+    """Another attempt is allowed, or the next iteration: is it due?"""
+    due, number = unit.seen + wait, last.number + 1
+    how = "and loop.until does not hold" if last.succeeded else f"with {last.reason}"
+    if now >= due:
+        return Advice(State.READY, f"attempt {last.number} ended {how}")
+    message = f"attempt {number} starts {wait:g} s after attempt {last.number} ended {how}"
+    return Advice(State.WAITING, hold=Hold(unit.key, "Loop" if last.succeeded else "BackOff", message), wake_at=due)

@@ -1,0 +1,1 @@
+"""What sensors ask, and when they have found it."""

@@ -1,0 +1,314 @@
+"""Rendering: a DAG that uses templates becomes one that uses none.
+
+It happens once, before a run begins. What is rendered remembers where each part of it was written.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.model.base import Model
+from tradewind.model.bounded import OutOfBounds, checked
+from tradewind.model.dag import DAGSpec
+from tradewind.model.task import Task
+from tradewind.model.template import DAGTemplateSpec, TaskTemplateSpec, TemplateSpec, TemplateUse
+from tradewind.plan import pacing
+from tradewind.plan.documents.place import Place
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.read import read
+from tradewind.plan.templates.inputs import Inputs, given
+from tradewind.plan.templates.overlay import BY_NAME, overlaid
+from tradewind.plan.templates.substitute import Substitution, with_references
+from tradewind.plan.templates.text_walk import size_of
+
+DEPTH = 8
+"""Templates that use each other in a row."""
+STUB = {"image": "not-known"}
+"""What stands for a task whose template is not there, so that the rest can be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A template, by kind and name."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def cluster(self) -> bool:
+        """Whether it belongs to the whole cluster."""
+        return self.kind.startswith("Cluster")
+
+
+Find = Callable[[Ref], Any]
+"""The spec of a template; None when it is not there. It raises Invalid for one that can't be had, with the reason."""
+
+
+def nowhere(_: Ref) -> None:
+    """No templates at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """What tasks and DAGs differ in, as far as templates are concerned."""
+
+    kind: str
+    field: str
+    model: type[Model]
+    spec: type[TemplateSpec]
+
+
+TASK = Sort("TaskTemplate", "task", Task, TaskTemplateSpec)
+DAG = Sort("DAGTemplate", "dag", DAGSpec, DAGTemplateSpec)
+SORTS = {"TaskTemplate": TASK, "ClusterTaskTemplate": TASK, "DAGTemplate": DAG, "ClusterDAGTemplate": DAG}
+
+
+SIZE_LIMIT = 1_400_000
+"""Bytes of what a run is bound to, which has to fit into an object with room for the object's own fields."""
+
+
+def too_large() -> Problem:
+    """What is wrong with a DAG whose templates make it too large."""
+    what = f"more than {SIZE_LIMIT / 1e6:.1f} MB with its templates filled in; a Kubernetes object has at most 1.5 MB"
+    return Problem("spec", what, "use one task for many items (forEach), or several DAGs")
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A DAG's spec without templates, and how it came about."""
+
+    spec: Any
+    problems: Sequence[Problem] = ()
+    missing: Mapping[Ref, Place] = field(default_factory=dict)
+    """Templates that are not there, and where each is used first."""
+    unknown: frozenset[str] = frozenset()
+    """Tasks of which little is known, since their template is missing."""
+    origins: Mapping[str, Place] = field(default_factory=dict)
+    sampled: frozenset[Place] = frozenset()
+    """Where values are samples."""
+
+    def place(self, path: str) -> Place:
+        """Where a field of the rendered spec was written."""
+        return _place(self.origins, path)
+
+    def told(self, problem: Problem) -> Problem:
+        """A problem of the rendered spec as one of what was written."""
+        place = self.place(problem.path)
+        return (
+            problem if place.path == problem.path and not place.user else place.problem(problem.what, problem.instead)
+        )
+
+
+def _place(origins: Mapping[str, Place], path: str) -> Place:
+    head = path
+    while head:
+        if head in origins:
+            return origins[head].at(path[len(head) :])
+        head = head[: max(head.rfind("."), head.rfind("["), 0)]
+    return Place(path)
+
+
+def uses_templates(spec: Any) -> bool:
+    """Whether there is anything to render in a DAG's spec."""
+    return isinstance(spec, dict) and ("template" in spec or any("template" in task for _, task in _tasks(spec)))
+
+
+def _tasks(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    tasks = spec.get("tasks") if isinstance(spec, dict) else None
+    for name, task in tasks.items() if isinstance(tasks, dict) else ():
+        if isinstance(task, dict):
+            yield str(name), task
+
+
+def render(spec: Any, find: Find = nowhere) -> Rendering:
+    """The DAG's spec, rendered as far as that goes."""
+    if not uses_templates(spec):
+        return Rendering(spec)
+    try:
+        return Renderer(find).dag(checked(spec, name="spec"), Place("spec"))
+    except OutOfBounds as error:
+        return Rendering(spec, [Problem(error.path, error.problem)])
+
+
+class Renderer:
+    """Renders one document."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._problems: list[Problem] = []
+        self._read: dict[Ref, Any] = {}
+        """Templates that were used before."""
+        self._missing: dict[Ref, Place] = {}
+        self._unknown: set[str] = set()
+        self._origins: dict[str, Place] = {}
+        self._told: dict[str, Place] = {}
+        """Origins of the task that is rendered now."""
+        self._sampled: set[Place] = set()
+
+    def dag(self, spec: dict[str, Any], place: Place) -> Rendering:
+        """A DAG's spec, which stands at `place`."""
+        kept = {name: value for name, value in spec.items() if name in ("description", "params")}
+        return self._around(self._resolved(DAG, spec, "spec", place, ()), kept, ())
+
+    def sample(self, ref: Ref, body: Any, inputs: Inputs) -> Rendering:
+        """The body of a template by itself: that of a task as the DAG's only one, among those that it depends on."""
+        sort = SORTS[ref.kind]
+        substitution = Substitution(inputs, Place(f"spec.{sort.field}"))
+        if sort is DAG:
+            found = self._filled(DAG, substitution, body, "spec", (ref,))
+            return self._around(found and overlaid({"defaults": STUB}, found), {}, (ref,))
+        task = self._filled(TASK, substitution, body, "spec.tasks.task", (ref,))
+        self._settle()
+        if task is None:
+            task = STUB
+            self._unknown.add("task")
+        said = task.get("dependsOn")
+        upstream = [
+            name for name in (said if isinstance(said, list) else ()) if isinstance(name, str) and name != "task"
+        ]
+        self._unknown.update(upstream)
+        tasks = {"task": task, **dict.fromkeys(upstream, STUB)}
+        return self._rendering({"defaults": STUB, "tasks": tasks})
+
+    def _around(self, known: dict[str, Any] | None, kept: dict[str, Any], chain: tuple[Ref, ...]) -> Rendering:
+        """A DAG of which all is known but for the templates of its tasks; or of which only some fields are `kept`."""
+        self._settle()
+        result = known
+        if result is None:
+            result = {**kept, "tasks": {"unknown": STUB}}
+            self._unknown.add("unknown")
+        if isinstance(result.get("tasks"), dict):
+            result = {**result, "tasks": {**result["tasks"], **dict(self._rendered_tasks(result, chain))}}
+        return self._rendering(result)
+
+    def _rendering(self, spec: Any) -> Rendering:
+        return Rendering(
+            spec, self._problems, self._missing, frozenset(self._unknown), self._origins, frozenset(self._sampled)
+        )
+
+    def _rendered_tasks(self, spec: Any, chain: tuple[Ref, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+        left = float(SIZE_LIMIT)
+        for name, task in pacing.each(_tasks(spec)):
+            if "template" in task:
+                base = f"spec.tasks.{name}"
+                found = self._task(name, task, base, _place(self._origins, base), chain)
+                left -= size_of(found, left)
+                if left < 0:  # Ten thousand tasks can use a template of a megabyte.
+                    self._problems.append(too_large())
+                    return
+                yield name, found
+
+    def _task(self, name: str, task: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]) -> dict[str, Any]:
+        """A task, which stands at `place` and will be found at `base`."""
+        found = self._resolved(TASK, task, base, place, chain)
+        self._settle()
+        if found is not None:
+            return found
+        self._unknown.add(name)
+        own = {field: value for field, value in task.items() if field != "template"}
+        return overlaid(STUB, own)
+
+    def _settle(self) -> None:
+        self._origins |= self._told
+        self._told = {}
+
+    def _resolved(
+        self, sort: Sort, body: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]
+    ) -> dict[str, Any] | None:
+        """`body` over the template that it uses; None when there is a problem with that."""
+        own = {name: value for name, value in body.items() if name != "template"}
+        below: dict[str, Any] = {}
+        if body.get("template") is not None:
+            if sort is DAG and "tasks" in own:
+                self._problems.append(place.problem("template and tasks exclude each other", "write one of them"))
+            found = self._used(sort, body["template"], base, place.at("template"), chain)
+            if found is None:
+                return None
+            below = found
+        self._told.setdefault(base, place)  # What no field says is missing where most is said.
+        self._remember(own, base, place)
+        return overlaid(below, own) if below else own
+
+    def _used(self, sort: Sort, said: Any, base: str, place: Place, chain: tuple[Ref, ...]) -> dict[str, Any] | None:
+        """What a template gives its user."""
+        try:
+            use = read(TemplateUse, said, "")
+        except Invalid as error:
+            self._problems += [
+                place.at(problem.path).problem(problem.what, problem.instead) for problem in error.problems
+            ]
+            return None
+        ref = Ref(f"Cluster{sort.kind}" if use.cluster else sort.kind, use.name)
+        if problem := _bad_link(ref, chain, place):
+            self._problems.append(problem)
+            return None
+        try:
+            spec = self._find(ref)
+        except Invalid as error:
+            self._problems += [place.problem(problem.what, problem.instead) for problem in error.problems]
+            return None
+        if spec is None:
+            self._missing.setdefault(ref, place)
+            return None
+        try:
+            template = self._read.get(ref) or self._read.setdefault(ref, read(sort.spec, spec))
+        except Invalid as error:
+            there = Place("", str(ref), place)
+            self._problems += [
+                Place(problem.path, there.document, there.user).problem(problem.what, problem.instead)
+                for problem in error.problems
+            ]
+            return None
+        sampled = frozenset(name for name in use.params if place.at(f"params.{name}") in self._sampled)
+        inputs, problems = given(template, use, Place("spec", str(ref), place), place, sampled)
+        if problems:
+            self._problems += problems
+            return None
+        substitution = Substitution(inputs, Place(f"spec.{sort.field}", str(ref), place))
+        return self._filled(sort, substitution, getattr(template, sort.field), base, (*chain, ref))
+
+    def _filled(
+        self, sort: Sort, substitution: Substitution, body: Any, base: str, chain: tuple[Ref, ...]
+    ) -> dict[str, Any] | None:
+        """A template's body with its inputs in place, over those of the templates that it uses itself."""
+        text = substitution.body(sort.model, body)
+        self._problems += substitution.problems
+        self._sampled |= substitution.sampled
+        text = with_references(text)
+        if sort is DAG:
+            if isinstance(text.get("defaults"), dict):
+                text = {**text, "defaults": with_references(text["defaults"])}
+            if isinstance(text.get("tasks"), dict):
+                text = {**text, "tasks": {name: with_references(task) for name, task in text["tasks"].items()}}
+        return self._resolved(sort, text, base, substitution.place, chain)
+
+    def _remember(self, said: Mapping[str, Any], base: str, place: Place) -> None:
+        """Notes where the fields that are found at `base` were written, over what was noted before."""
+        for field_, value in said.items():
+            path = f"{base}.{field_}"
+            if isinstance(value, dict) and field_ in BY_NAME:
+                self._told |= {f"{path}.{name}": place.at(f"{field_}.{name}") for name in value}
+            elif isinstance(value, dict) and field_ == "defaults":
+                self._remember(value, path, place.at(field_))
+            else:
+                for inner in [known for known in self._told if known.startswith((f"{path}.", f"{path}["))]:
+                    del self._told[inner]
+                self._told[path] = place.at(field_)
+
+
+def _bad_link(ref: Ref, chain: tuple[Ref, ...], place: Place) -> Problem | None:
+    """Why a template can't be used here, if so."""
+    within = place.document.startswith("Cluster") or (chain and chain[-1].cluster)
+    if within and not ref.cluster:
+        what = f"a template of the whole cluster can't use {ref}, which each namespace may have or not"
+        return place.problem(what, f"use one of the whole cluster (cluster: true, a Cluster{ref.kind})")
+    if ref in chain:
+        circle = " -> ".join([known.name for known in chain[chain.index(ref) :]] + [ref.name])
+        return place.problem(f"templates use each other in a cycle: {circle}", "remove one of these uses")
+    if len(chain) >= DEPTH:
+        shown = " -> ".join([known.name for known in chain] + [ref.name])
+        return place.problem(f"more than {DEPTH} templates use each other: {shown}", "shorten the chain")
+    return None

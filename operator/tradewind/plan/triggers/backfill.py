@@ -1,0 +1,169 @@
+"""What a backfill is about, and what it does next: decided from the runs that there are, however often it is asked."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+
+from tradewind.model.backfill import Action, BackfillSpec
+from tradewind.model.schedule import Schedule
+from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.triggers.calendar import ROOT, Calendar, moment_of, zone_of
+from tradewind.plan.triggers.trigger import check
+
+BACKFILL_TICKS_LIMIT = 10_000
+"""Ticks of one backfill."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickRun:
+    """A run of the backfill's DAG. `mine` is said of those that the backfill has made or tried again, `again` where what failed can be
+    tried again."""
+
+    name: str
+    moment: float
+    """Epoch seconds of its logical date."""
+    created: int
+    phase: str
+    final: bool
+    mine: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do. `run` is the one to try again."""
+
+    tick: datetime
+    action: Action
+    run: str = ""
+
+
+@dataclass(slots=True)
+class Decided:
+    """What became of the ticks."""
+
+    steps: list[Step] = field(default_factory=list)
+    """Those that have not had their turn, in order."""
+    active: list[TickRun] = field(default_factory=list)
+    """Its runs that have not ended."""
+    succeeded: int = 0
+    failed: list[TickRun] = field(default_factory=list)
+    """Its runs that ended otherwise."""
+    kept: int = 0
+    """Ticks that are left as they are."""
+
+
+def decide(spec: BackfillSpec, ticks: Sequence[datetime], runs: Iterable[TickRun]) -> Decided:
+    """A tick whose run this backfill has made, or tried again, has had its turn, whatever came of it."""
+    of_tick: dict[float, list[TickRun]] = {}
+    for run in runs:
+        of_tick.setdefault(run.moment, []).append(run)
+    decided = Decided()
+    for tick in ticks if spec.order == "OldestFirst" else reversed(ticks):
+        found = of_tick.get(tick.timestamp(), [])
+        if mine := [run for run in found if run.mine]:
+            latest = max(mine, key=_age)
+            if not latest.final:
+                decided.active.append(latest)
+            elif latest.phase == "Succeeded":
+                decided.succeeded += 1
+            else:
+                decided.failed.append(latest)
+        elif step := _step(spec, tick, found):
+            decided.steps.append(step)
+        else:
+            decided.kept += 1
+    return decided
+
+
+def _step(spec: BackfillSpec, tick: datetime, found: Sequence[TickRun]) -> Step | None:
+    if not found:
+        return Step(tick, "Create") if "Missing" in spec.runs else None
+    latest = max(found, key=_age)
+    if not all(run.final for run in found):
+        return None
+    if latest.phase == "Succeeded":
+        return Step(tick, "Rerun") if "Succeeded" in spec.runs else None
+    if "Failed" not in spec.runs:
+        return None
+    return Step(tick, "Retry", latest.name) if latest.again else Step(tick, "Rerun")
+
+
+def _age(run: TickRun) -> tuple[int, str]:
+    return run.created, run.name
+
+
+def source(spec: BackfillSpec, trigger: TriggerSpec | None) -> TriggerSpec:
+    """What gives the backfill's runs what they are given: its trigger with the backfill's params over the trigger's or, without one, a
+    trigger that fires at the backfill's ticks. Raises Invalid for a trigger that has no schedule, or is of another DAG."""
+    if trigger is None:
+        zone = spec.time_zone or "UTC"
+        schedule = Schedule(cron=spec.cron, dates=spec.ticks, start=spec.start, end=spec.end, time_zone=zone)
+        return TriggerSpec(dag=spec.dag, schedule=schedule, params=spec.params, priority=spec.priority)
+    if trigger.dag != spec.dag:
+        words = f"trigger {spec.trigger} is of DAG {trigger.dag}"
+        raise Invalid([Problem("spec.trigger", words, f"name one of {spec.dag}")])
+    if trigger.schedule is None:
+        words = f"trigger {spec.trigger} has no schedule"
+        raise Invalid([Problem("spec.trigger", words, "name one that has, or write ticks without a trigger")])
+    return trigger.model_copy(update={"params": {**trigger.params, **spec.params}, "priority": spec.priority})
+
+
+def ticks_of(spec: BackfillSpec, calendar: Calendar, created: datetime) -> list[datetime]:
+    """The ticks that a backfill is about, in order, in UTC. `created` is when it was made: what lies after it is none of its. Raises
+    Invalid."""
+    zone = zone_of(spec.time_zone) if spec.time_zone else calendar.zone
+    if spec.ticks:
+        moments = [
+            (f"spec.ticks[{index}]", _moment(f"ticks[{index}]", text, zone)) for index, text in enumerate(spec.ticks)
+        ]
+        if problems := [problem for path, tick in moments for problem in _unfit(spec, path, tick, calendar, created)]:
+            raise Invalid(problems)
+        return sorted({tick for _, tick in moments})
+    start = _moment("start", spec.start or "", zone)
+    end = min(_moment("end", spec.end, zone), created) if spec.end else created
+    first = start - timedelta(seconds=1)
+    found = list(islice(takewhile(lambda tick: tick <= end, calendar.after(first)), BACKFILL_TICKS_LIMIT + 1))
+    if len(found) > BACKFILL_TICKS_LIMIT:
+        words = f"over {BACKFILL_TICKS_LIMIT:,} ticks"
+        raise Invalid(
+            [Problem("spec.end", words, f"end at {calendar.local(found[-2]).isoformat()}, and make another backfill")]
+        )
+    return found
+
+
+def _unfit(spec: BackfillSpec, path: str, tick: datetime, calendar: Calendar, created: datetime) -> Iterator[Problem]:
+    if tick > created:
+        yield Problem(
+            path, "was in the future when the backfill was created", "leave it to the schedule, or run the DAG"
+        )
+    elif spec.trigger and next(calendar.before(tick), None) != tick:
+        near = [*islice(calendar.before(tick), 1), *islice(calendar.after(tick), 1)]
+        words = " or ".join(calendar.local(moment).isoformat() for moment in near)
+        yield Problem(path, f"not a tick of trigger {spec.trigger}", f"near it are {words}" if words else "it has none")
+
+
+def _moment(name: str, text: str, zone: object) -> datetime:
+    try:
+        return moment_of(text, zone)  # type: ignore[arg-type]
+    except ValueError as error:
+        what, _, instead = str(error).partition("; ")
+        raise Invalid([Problem(f"spec.{name}", what, instead)]) from None
+
+
+def review(spec: BackfillSpec) -> list[Problem]:
+    """What is wrong with a backfill, as far as it can be told without its DAG and its trigger."""
+    return [own(problem) for problem in check(source(spec, None), None)]
+
+
+def own(problem: Problem) -> Problem:
+    """A problem of the trigger that stands for a backfill, at the backfill's field."""
+    path = problem.path.replace(f"{ROOT}.dates", "spec.ticks").replace(f"{ROOT}.", "spec.")
+    return Problem(path, problem.what, problem.instead)
+
+
+def moment(epoch: float) -> datetime:
+    """A point in time in UTC."""
+    return datetime.fromtimestamp(epoch, UTC)

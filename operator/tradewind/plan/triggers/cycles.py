@@ -1,0 +1,102 @@
+"""Triggers that lead to each other in a cycle: a DAG's run ends or updates an asset, a trigger makes a run of another DAG of that, and so
+on, until a run of the first DAG is made."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+DAG = tuple[str, str]
+"""Namespace and name."""
+Trigger = tuple[str, str]
+"""The same of a trigger."""
+Topic = tuple[str, str, str]
+"""What is followed: `completed` or `assets`, the namespace of the runs, and a DAG as namespace/name or an asset."""
+CYCLE_STEPS_LIMIT = 1_000
+"""DAGs that are looked at. A longer circle is not found, and ended by the depth of its runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Who leads to whom."""
+
+    dag: Callable[[Trigger], DAG]
+    """The DAG whose runs a trigger makes."""
+    follows: Callable[[Trigger], Iterable[Topic]]
+    followers: Callable[[Topic], Iterable[Trigger]]
+    makes: Callable[[DAG], Iterable[Topic]]
+    """What becomes of the runs of a DAG."""
+    calls: Callable[[DAG], Iterable[DAG]]
+    """DAGs that are tasks of a DAG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A way from a DAG back to it."""
+
+    steps: tuple[str, ...]
+    """In words, from one DAG to the next."""
+    triggers: tuple[Trigger, ...] = ()
+
+    def __str__(self) -> str:
+        way = " -> ".join([*self.steps, self.steps[0]])
+        return f"its runs lead to each other in a cycle, and no more than 16 follow each other: {way}"
+
+
+def circle(graph: Graph, trigger: Trigger) -> Circle | None:
+    """The shortest circle that a trigger is part of."""
+    start, wanted = graph.dag(trigger), frozenset(graph.follows(trigger))
+    came = {start: Circle((f"DAG {_shown(start)}",))}
+    ahead = deque([start])
+    while ahead and len(came) <= CYCLE_STEPS_LIMIT:
+        dag = ahead.popleft()
+        for topic in graph.makes(dag):
+            if topic in wanted:
+                way = came[dag]
+                return Circle((*way.steps, _step(topic, trigger)), (*way.triggers, trigger))
+            for follower in sorted(graph.followers(topic)):
+                there = graph.dag(follower)
+                steps = (*came[dag].steps, _step(topic, follower), f"DAG {_shown(there)}")
+                if there not in came:
+                    came[there] = Circle(steps, (*came[dag].triggers, follower))
+                    ahead.append(there)
+        for called in sorted(graph.calls(dag)):
+            if called not in came:
+                came[called] = Circle((*came[dag].steps, f"its sub-DAG {_shown(called)}"), came[dag].triggers)
+                ahead.append(called)
+    return None
+
+
+def _step(topic: Topic, trigger: Trigger) -> str:
+    return f"{'its end' if topic[0] == 'completed' else f'asset {topic[2]}'}, trigger {_shown(trigger)}"
+
+
+def _shown(name: tuple[str, str]) -> str:
+    return "/".join(filter(None, name))
+
+
+def assets_of(spec: object) -> frozenset[str]:
+    """The assets that a DAG's spec, as it is written, says are produced, by the run and by its tasks."""
+    found = list(_named(spec, "produces"))
+    for task in _tasks(spec):
+        found += _named(task, "produces")
+    return frozenset(found)
+
+
+def called_by(spec: object) -> frozenset[str]:
+    """The DAGs that are its tasks."""
+    bodies = (task.get("dag") for task in _tasks(spec))
+    return frozenset(str(body["name"]) for body in bodies if isinstance(body, dict) and "name" in body)
+
+
+def _tasks(spec: object) -> Iterable[dict[str, object]]:
+    tasks = spec.get("tasks") if isinstance(spec, dict) else None
+    return [task for task in tasks.values() if isinstance(task, dict)] if isinstance(tasks, dict) else []
+
+
+def _named(body: object, field: str) -> Iterable[str]:
+    said = body.get(field) if isinstance(body, dict) else None
+    return (
+        [str(item["name"]) for item in said if isinstance(item, dict) and "name" in item]
+        if isinstance(said, list)
+        else []
+    )

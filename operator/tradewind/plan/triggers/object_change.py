@@ -1,0 +1,156 @@
+"""What has become of the objects of a kind since a trigger looked last. Pure."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind import GROUP
+from tradewind.model.object_change import ObjectChange
+from tradewind.plan.cel.compiler import Variables
+from tradewind.plan.documents.problem import Problem
+
+Body = Mapping[str, Any]
+VARIABLES: Variables = (("object", "object"), ("old", "object"), ("change", "string"))
+"""The object as it is, as it was when it was looked at last (empty where that is not known), and what has become of it."""
+OBJECTS_LIMIT = 500
+"""Objects that a trigger follows: its status holds a line for each."""
+_NONE: Body = {}
+_OF_SECRETS = frozenset({"apiVersion", "kind", "type", "metadata"})
+_NAMING = frozenset({"name", "namespace", "labels", "resourceVersion"})
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which `kubectl apply` keeps what was applied, of Secrets their values too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object that has been dealt with."""
+
+    uid: str
+    """A digest."""
+    version: str = ""
+    """The one that a run was made of last; empty where updates don't count."""
+    holds: bool = False
+    """Whether the condition is so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has become of an object."""
+
+    kind: str
+    name: str
+    object: Body
+    old: Body = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """The object's; empty where that is not known."""
+        return str((self.object.get("metadata") or {}).get("resourceVersion", ""))
+
+
+def digest(body: Body) -> str:
+    """Of an object's uid; what stands for an object that is gone has it already."""
+    meta = body.get("metadata") or {}
+    return str(meta.get("uidDigest") or hashlib.sha256(str(meta.get("uid")).encode()).hexdigest()[:10])
+
+
+def condition_holds(spec: ObjectChange, body: Body) -> bool:
+    """Whether an object has the condition that a trigger waits for."""
+    wanted, status = spec.condition, body.get("status")
+    conditions: Any = status.get("conditions") if isinstance(status, Mapping) else None
+    if wanted is None or not isinstance(conditions, list):
+        return False
+    return any(
+        isinstance(item, Mapping) and (item.get("type"), item.get("status")) == (wanted.type, wanted.status)
+        for item in conditions
+    )
+
+
+def seen(spec: ObjectChange, body: Body) -> Seen:
+    """An object that has been dealt with as it is."""
+    version = str(body["metadata"]["resourceVersion"]) if "Updated" in spec.changes else ""
+    return Seen(digest(body), version, condition_holds(spec, body))
+
+
+def changes(
+    spec: ObjectChange, known: Mapping[str, Seen], before: Mapping[str, Body], now: Mapping[str, Body]
+) -> list[Change]:
+    """What has become of the objects that a trigger follows, of `known`, by name: deletions first, then by version. `before` are
+    objects as they were looked at last, as far as that is known. An object has one change at a time."""
+    found: list[Change] = []
+    for name, entry in known.items():
+        if name not in now or digest(now[name]) != entry.uid:
+            old = before.get(name, _NONE)
+            gone = old if old and digest(old) == entry.uid else {"metadata": {"name": name, "uidDigest": entry.uid}}
+            found.append(Change("Deleted", name, gone, old))
+    newer: list[tuple[int, Change]] = []
+    for name, body in now.items():
+        known_as, version = known.get(name), str(body["metadata"]["resourceVersion"])
+        kind = ""
+        if known_as is None or known_as.uid != digest(body):
+            kind = "Created"
+            if "Created" not in spec.changes and condition_holds(spec, body):
+                kind = "Condition"
+        elif condition_holds(spec, body) != known_as.holds:
+            kind = "Lapsed" if known_as.holds else "Condition"
+            if known_as.holds and "Updated" in spec.changes and known_as.version != version:
+                kind = "Updated"
+        elif "Updated" in spec.changes and version != known_as.version:
+            last = before.get(name)
+            kind = "Updated" if last is None or str(last["metadata"]["resourceVersion"]) != version else ""
+        if kind:
+            newer.append((int(version), Change(kind, name, body, before.get(name, _NONE))))
+    return found + [change for _, change in sorted(newer, key=lambda item: item[0])]
+
+
+def written(known: Mapping[str, Seen]) -> str:
+    """As a status has it."""
+    return "\n".join(
+        " ".join((name, item.uid, *([item.version] if item.version else []), *(["+"] if item.holds else [])))
+        for name, item in sorted(known.items())
+    )
+
+
+def read(text: str) -> dict[str, Seen]:
+    """What a status says. Raises ValueError for what someone has made of it."""
+    found = {}
+    for line in text.splitlines():
+        name, uid, *rest = line.split(" ")
+        version = rest[0] if rest and rest[0] != "+" else ""
+        found[name] = Seen(uid, version, rest[-1:] == ["+"])
+    return found
+
+
+def check(spec: ObjectChange) -> Iterator[Problem]:
+    """What is wrong with what a trigger follows."""
+    if spec.api_version.startswith(f"{GROUP}/"):
+        instead = "follow runs with `completed`, and what they produce with `assets`"
+        yield Problem("spec.object.apiVersion", "Tradewind's own objects change by the runs that it makes", instead)
+    if (spec.condition is None) == ("Condition" in spec.changes):
+        yield Problem("spec.object.condition", "needs both or none", "write condition, and Condition among the changes")
+    for index, requirement in enumerate(spec.label_selector.match_expressions):
+        if bool(requirement.values) != (requirement.operator in ("In", "NotIn")):
+            path = f"spec.object.labelSelector.matchExpressions[{index}].values"
+            yield Problem(path, f"{requirement.operator} takes {'none' if requirement.values else 'some'}", "")
+
+
+def values(change: Change) -> dict[str, Any]:
+    """By the names of VARIABLES, as `public` shows objects."""
+    return {"object": public(change.object), "old": public(change.old), "change": change.kind}
+
+
+def public(body: Body) -> dict[str, Any]:
+    """An object as expressions see it: of a Secret no more than what names and describes it, and of none the copy of itself that
+    `kubectl apply` keeps in an annotation."""
+    found = {name: value for name, value in body.items() if body.get("kind") != "Secret" or name in _OF_SECRETS}
+    if (meta := found.get("metadata")) and isinstance(meta, Mapping):
+        known = _NAMING if body.get("kind") == "Secret" else meta.keys() - {"uidDigest"}
+        found["metadata"] = {name: _without_copy(name, value) for name, value in meta.items() if name in known}
+    return found
+
+
+def _without_copy(name: str, value: Any) -> Any:
+    if name != "annotations" or not isinstance(value, Mapping):
+        return value
+    return {key: text for key, text in value.items() if key != LAST_APPLIED}

@@ -1,0 +1,39 @@
+"""What runs have done, as triggers see it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.model.duration import stamp
+from tradewind.plan.triggers.trigger import occasion
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that a run has done: it ended, or made an asset. `at` is epoch seconds."""
+
+    source: str
+    """A DAG, as namespace/name, or an asset."""
+    at: int
+    namespace: str
+    run: str
+    uid: str
+    outcome: str = ""
+    task: str = ""
+    partition: str = ""
+    depth: int = 0
+    """How many runs led to that run, by triggers that follow runs."""
+
+    @property
+    def id(self) -> str:
+        """A digest; 50 bits."""
+        return occasion(self.uid, self.source, self.task, self.partition, self.outcome, str(self.at))[:10]
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Facts in their order. Within a second it is any, but always the same."""
+        return self.at, self.id
+
+    def written(self) -> dict[str, Any]:
+        """As a status has it."""
+        found = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in {**found, "at": stamp(self.at)}.items() if value}

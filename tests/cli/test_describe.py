@@ -1,0 +1,109 @@
+"""`tradewind describe run`: why each task waits, and which tasks determined how long the run took."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.scene import Scene, main, scene, scheduled
+
+RUNNING = {"phase": "Running", **main(running={"startedAt": "2001-01-01T00:00:00Z"}), **scheduled(True)}
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with scene(tmp_path) as made:
+        yield made
+
+
+async def described(here: Scene, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await here.tradewind("describe", "run", name, "-o", "json"))
+    return found
+
+
+async def test_a_blocked_task_names_the_dependencies_that_it_waits_for(here: Scene) -> None:
+    many = {f"m{number}": {"dependsOn": ["load"]} for number in range(8)}
+    tasks = {
+        "done": {},
+        "load": {},
+        "clean": {},
+        "join": {"dependsOn": ["done", "load", "clean"]},
+        "last": {"dependsOn": ["join", "load"]},
+        **many,
+        "all": {"dependsOn": list(many)},
+        "each": {"dependsOn": ["load"], "forEach": {"range": {"stop": 2}}},
+        "chained": {"dependsOn": ["each"], "forEach": {"itemsOf": "each"}},
+    }
+    await here.run("blocked-1", tasks, {"attempts": "done 0+1"})
+    for task in ("load", "clean"):
+        await here.pod("blocked-1", task, "n1", **RUNNING)
+    waits = {name: task.get("wait") for name, task in (await described(here, "blocked-1"))["tasks"].items()}
+    assert waits["done"] is None and waits["load"]["cause"] == "running"
+    assert {name: waits[name]["message"] for name in ("join", "last", "all", "each", "chained")} == {
+        "join": "waits for clean, load (running)",
+        "last": "waits for load (running), join (blocked)",
+        "all": "waits for m0, m1, m2, m3, m4 (blocked) and 3 more",
+        "each": "waits for load (running)",
+        "chained": "waits for each (blocked)",
+    }
+    assert "waits for clean, load (running)" in await here.tradewind("describe", "run", "blocked-1")
+
+
+async def test_a_task_that_could_start_says_what_holds_it_and_until_when(here: Scene) -> None:
+    tasks = {
+        "first": {"pools": [{"name": "p"}]},
+        "second": {"pools": [{"name": "p"}]},
+        "again": {"retries": {"limit": 3, "backoff": {"initial": "1h", "max": "2h", "jitter": 0}}},
+        "homeless": {},
+    }
+    waiting = [{"task": "first", "reason": "PoolFull", "message": "Pool 'p': 1 of 1 slots are held"}]
+    await here.run("held-1", tasks, {"attempts": "again 0+1 =1 Error", "waiting": waiting})
+    await here.pod("held-1", "homeless", phase="Pending", **scheduled(False, "0/1 nodes are available"))
+    waits = {name: task["wait"] for name, task in (await described(here, "held-1"))["tasks"].items()}
+    assert waits["second"]["cause"] == "pool" and waits["second"]["message"] == "Pool 'p': 1 of 1 slots are held"
+    assert waits["again"]["cause"] == "back-off" and waits["again"]["until"] > waits["again"]["since"]
+    assert waits["homeless"]["cause"] == "scheduling" and waits["homeless"]["message"] == "0/1 nodes are available"
+    text = await here.tradewind("describe", "run", "held-1")
+    assert "attempt 2 starts 3600 s after attempt 1 ended with Error (in " in text
+    assert text.count("Pool 'p': 1 of 1 slots are held") == 2
+
+
+async def test_the_critical_path_of_a_run_is_told_with_what_its_time_went_to(here: Scene) -> None:
+    tasks = {"load": {"retries": {"limit": 1}}, "quick": {}, "join": {"dependsOn": ["load", "quick"]}}
+    attempts = "load 0+10 =1 Error\nquick 0+3\nload 20+20 #2\njoin 50+50"
+    await here.run("path-1", tasks, {"attempts": attempts, "phase": "Succeeded"})
+    assert (await described(here, "path-1"))["criticalPath"] == [
+        {"task": "load", "waited": 0, "retried": 20, "ran": 20, "share": 0.4},
+        {"task": "join", "waited": 10, "retried": 0, "ran": 50, "share": 0.6},
+    ]
+    text = await here.tradewind("describe", "run", "path-1")
+    assert "Critical path: 1m40s from the run's beginning to the last end (timestamps are whole seconds)" in text
+    table = [line.split() for line in text.partition("Critical path")[2].splitlines()[1:]]
+    assert table == [
+        ["TASK", "WAITED", "RETRIED", "RAN", "SHARE"],
+        ["load", "-", "20s", "20s", "40%"],
+        ["join", "10s", "-", "50s", "60%"],
+    ]
+
+
+async def test_the_critical_path_of_a_run_under_way_ends_in_what_runs_now(here: Scene) -> None:
+    tasks = {"load": {}, "join": {"dependsOn": ["load"]}, "end": {"dependsOn": ["join"]}}
+    await here.run("now-1", tasks, {"attempts": "load 0+0"})
+    await here.pod("now-1", "join", "n1", **RUNNING)
+    assert [step["task"] for step in (await described(here, "now-1"))["criticalPath"]] == ["load", "join"]
+    await here.run("none-1", tasks)
+    assert (await described(here, "none-1"))["criticalPath"] == []
+    assert "Critical path" not in await here.tradewind("describe", "run", "none-1")
+
+
+async def test_conditions_for_programs_are_left_to_programs(here: Scene) -> None:
+    """Ready repeats what Progressing and Succeeded say."""
+    told = [
+        {"type": kind, "status": status, "reason": "Running", "lastTransitionTime": "2001-01-01T00:00:00Z"}
+        for kind, status in (("Progressing", "True"), ("Ready", "False"), ("Reconciling", "True"))
+    ]
+    await here.run("going-1", {"a": {}}, {"conditions": told})
+    shown = await here.tradewind("describe", "run", "going-1")
+    assert "Progressing:" in shown and "Ready:" not in shown and "Reconciling" not in shown

@@ -1,0 +1,211 @@
+"""`tradewind doctor`: from what is known of a cluster to what is wrong with it, and what to do."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tradewind import __version__
+from tradewind.cli.doctor.checks import findings
+from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
+from tradewind.cli.doctor.finding import Finding, Level
+from tradewind.cli.waiting.reason import Cause, Wait
+from tradewind.cli.waiting.survey import Surveyed
+from tradewind.control.dagrun.run import read_run
+from tradewind.model.crd import manifests
+from tradewind.model.duration import stamp
+
+from cli.scene import scene
+
+Body = dict[str, Any]
+NOW = 1_800_000_000.0
+DENIED = 'admission webhook "validate.tradewind.dev" denied the request: spec.tasks.a.dependsOn: tasks depend on each other in a cycle: a -> b -> a'
+ESTABLISHED = [{"type": "Established", "status": "True"}]
+CRDS = [{**body, "status": {"conditions": ESTABLISHED}} for body in manifests()]
+
+
+def deployment(name: str = "tradewind", ready: int = 1, version: str = __version__) -> Body:
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/version": version}
+    return {
+        "metadata": {"name": name, "namespace": "tw", "labels": labels},
+        "spec": {"replicas": 1},
+        "status": {"readyReplicas": ready},
+    }
+
+
+def pod(**container: Any) -> Body:
+    labels = {"app.kubernetes.io/name": "tradewind"}
+    return {
+        "metadata": {"name": "tradewind-1", "namespace": "tw", "labels": labels},
+        "status": {"containerStatuses": [container]},
+    }
+
+
+def lease(ago: float, holder: str = "tradewind-1") -> Body:
+    spec = {"holderIdentity": holder, "renewTime": stamp(NOW - ago), "leaseDurationSeconds": 15}
+    return {"metadata": {"name": "tradewind", "namespace": "tw"}, "spec": spec}
+
+
+def webhook(policy: str = "Ignore", bundle: str = "x", **selector: Any) -> Body:
+    service = {"namespace": "tw", "name": "tradewind-webhook"}
+    one = {
+        "name": "validate.tradewind.dev",
+        "failurePolicy": policy,
+        "clientConfig": {"service": service, "caBundle": bundle},
+        **selector,
+    }
+    return {"metadata": {"name": "tw-tradewind-webhook"}, "webhooks": [one]}
+
+
+def selecting(*names: str) -> Body:
+    return {
+        "namespaceSelector": {
+            "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(names)}]
+        }
+    }
+
+
+def waiting(cause: Cause, ago: float, reason: str = "", message: str = "") -> Surveyed:
+    meta = {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "1", "creationTimestamp": stamp(NOW - 9_999)}
+    run = read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}})
+    return Surveyed(run, [Wait("load", cause, reason, message, NOW - ago)])
+
+
+def facts(**different: Any) -> Facts:
+    """Those of a healthy installation, but for what is said."""
+    healthy: Body = {
+        "version": {"major": "1", "minor": "36", "gitVersion": "v1.36.3"},
+        "server_time": NOW - 0.5,
+        "crds": CRDS,
+        "deployments": [deployment()],
+        "pods": [],
+        "leases": [lease(3)],
+        "webhooks": [],
+        "answering": {},
+        "refused": "",
+        "mine": dict.fromkeys(MINE, True),
+        "operators": dict.fromkeys(OPERATORS, True),
+        "runs": [],
+    }
+    return Facts("ns", NOW, **{**healthy, **different})
+
+
+def found(**different: Any) -> list[Finding]:
+    """What is not well."""
+    return [item for item in findings(facts(**different), manifests()) if item.level is not Level.OK]
+
+
+def test_a_healthy_installation_has_no_findings_but_good_ones() -> None:
+    assert found() == []
+    assert len(findings(facts(), manifests())) == 9
+
+
+def _without(name: str) -> list[Body]:
+    return [body for body in CRDS if body["metadata"]["name"] != name]
+
+
+def _older(name: str) -> list[Body]:
+    crds = deepcopy(CRDS)
+    [crd] = [body for body in crds if body["metadata"]["name"] == name]
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"].popitem()
+    return crds
+
+
+def _refused_name(name: str) -> list[Body]:
+    crds = deepcopy(CRDS)
+    [crd] = [body for body in crds if body["metadata"]["name"] == name]
+    crd["status"] = {"conditions": [{"type": "NamesAccepted", "status": "False", "message": "taken by another"}]}
+    return crds
+
+
+LACKING = {**dict.fromkeys(OPERATORS, True), OPERATORS[0]: False}
+WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
+    "an old cluster": (
+        {"version": {"major": "1", "minor": "27+", "gitVersion": "v1.27.1"}}, "kubernetes", Level.PROBLEM, "v1.27.1", "1.30 or newer"),
+    "this machine's clock is wrong": ({"server_time": NOW - 90, "leases": [lease(93)]}, "clock", Level.WARNING, "90 s ahead of", "NTP"),
+    "a CRD is missing": ({"crds": _without("pools.tradewind.dev")}, "crds", Level.PROBLEM, "not installed: pools", "helm upgrade"),
+    "a CRD of another version": ({"crds": _older("dags.tradewind.dev")}, "crds", Level.WARNING, "dags", "command of the version"),
+    "a CRD whose name is taken": (
+        {"crds": _refused_name("dags.tradewind.dev")}, "crds", Level.PROBLEM, "taken by another", "kubectl describe crd dags.tradewind.dev"),
+    "no operator": ({"deployments": [], "leases": []}, "operator", Level.PROBLEM, "no run will begin", "helm upgrade --install"),
+    "an operator that does not start": (
+        {"deployments": [deployment(ready=0)], "pods": [pod(state={"waiting": {"reason": "ImagePullBackOff"}})]},
+        "operator", Level.PROBLEM, "0 of 1 pods ready: ImagePullBackOff", "kubectl -n tw describe pods"),
+    "an operator of another version": (
+        {"deployments": [deployment(version="9.9.9")]}, "operator", Level.WARNING, "version 9.9.9", "same version"),
+    "an operator without memory": (
+        {"pods": [pod(restartCount=7, lastState={"terminated": {"reason": "OOMKilled"}})]},
+        "operator", Level.WARNING, "restarted 7 times, the last time because of OOMKilled", "resources.limits.memory"),
+    "nobody leads": ({"leases": [lease(3, "")]}, "leader", Level.PROBLEM, "nobody holds", "lease"),
+    "a leader that is gone": ({"leases": [lease(120)]}, "leader", Level.PROBLEM, "not renewed it for 120 s", "alive"),
+    "a leader from the future": ({"leases": [lease(-60)]}, "leader", Level.WARNING, "60 s in the future", "NTP"),
+    "an operator that may not": ({"operators": LACKING}, "operator's rights", Level.PROBLEM, "list dags.tradewind.dev", "watchNamespaces"),
+    "a user who may not": (
+        {"mine": {**dict.fromkeys(MINE, True), MINE[1]: False}}, "your rights", Level.WARNING, "create dags.tradewind.dev", "`edit`"),
+    "a webhook that nobody answers for": (
+        {"webhooks": [webhook()], "answering": {"tw/tradewind-webhook": 0}, "refused": DENIED},
+        "webhook", Level.WARNING, "taken unchecked", "describe pods"),
+    "a closed webhook that nobody answers for": (
+        {"webhooks": [webhook("Fail")], "answering": {"tw/tradewind-webhook": 0}, "refused": DENIED},
+        "webhook", Level.PROBLEM, "nothing it is asked about is taken", "describe pods"),
+    "a webhook without an authority": (
+        {"webhooks": [webhook(bundle="")], "refused": DENIED}, "webhook", Level.PROBLEM, "no caBundle", "cainjector"),
+    "a webhook that is not reached": ({"webhooks": [webhook()]}, "webhook", Level.PROBLEM, "is not refused", "reach"),
+    "a pod that finds no node": (
+        {"runs": [waiting(Cause.SCHEDULING, 900, "Unschedulable", "0/3 nodes")]},
+        "runs", Level.WARNING, "ns/r load waits for 15m0s: Unschedulable: 0/3 nodes", "kubectl describe pod"),
+    "an operator that does not act": ({"runs": [waiting(Cause.OPERATOR, 600)]}, "runs", Level.WARNING, "ns/r load waits", "log"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_said_with_what_to_do(case: str) -> None:
+    different, check, level, what, do = WRONG[case]
+    [finding] = found(**different)
+    assert (finding.check, finding.level) == (check, level)
+    assert what in finding.what and do in finding.do, finding
+
+
+@pytest.mark.parametrize(
+    "name", ["server_time", "crds", "deployments", "leases", "webhooks", "mine", "operators", "runs", "version"]
+)
+def test_what_can_t_be_had_is_unknown_with_the_reason(name: str) -> None:
+    [finding] = found(**{name: Unknown("not allowed: you may not")})
+    assert finding.level is Level.UNKNOWN and "not allowed: you may not" in finding.what
+
+
+def test_waits_that_somebody_wanted_and_short_ones_are_no_finding() -> None:
+    for wait in (
+        waiting(Cause.POOL, 4_000),
+        waiting(Cause.PERSON, 99_999),
+        waiting(Cause.SCHEDULING, 20),
+        waiting(Cause.RUNNING, 9_000),
+    ):
+        assert found(runs=[wait]) == []
+
+
+def test_a_webhook_of_other_namespaces_is_not_tried_here() -> None:
+    assert found(webhooks=[webhook(**selecting("elsewhere"))], answering={"tw/tradewind-webhook": 1}) == []
+    assert found(webhooks=[webhook(**selecting("ns"))], answering={"tw/tradewind-webhook": 1}, refused=DENIED) == []
+
+
+async def test_a_cluster_without_an_installation_is_told_so(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        process = await here.start("doctor", "-o", "json")
+        out, _ = await process.communicate()
+        told = {item["check"]: item for item in json.loads(out)}
+        assert told["runs"]["what"] == "none under way"
+        assert told["operator"]["level"] in ("problem", "unknown") and process.returncode == (
+            told["operator"]["level"] == "problem"
+        )
+        assert set(told["operator"]) == {"check", "level", "what", "do"}
+
+
+async def test_no_answer_is_one_sentence(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        here.config.write_text(here.config.read_text().replace("127.0.0.1:", "127.0.0.1:1"))
+        process = await here.start("doctor")
+        out, told = await process.communicate()
+        assert process.returncode == 1 and out == b"" and b"Traceback" not in told
+        assert b"Error: " in told

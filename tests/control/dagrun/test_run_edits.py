@@ -1,0 +1,236 @@
+"""Approvals and runs of sub-DAGs are found by name, and names can be alike: of a run that was deleted and made anew, or of runs and tasks
+whose names come to the same together. A run takes only what is its own."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.podless.approvals import Approvals, Question
+from tradewind.control.podless.sub_dags import Call, SubDAGs
+from tradewind.control.pods.labels import labels
+from tradewind.control.pods.labels import owner as owned_by
+from tradewind.control.pods.names import both_names
+from tradewind.kube.errors import AlreadyExists, Conflict
+from tradewind.kube.labels import DEPTH
+from tradewind.kube.resources import APPROVALS, RUNS, Resource
+from tradewind.plan.runs.decision import RunFacts, Start
+
+from control.triggerworld import Body, Server
+
+DAY = "2026-01-31T06:00:00Z"
+RUN = RunFacts(name="r", namespace="ns", uid="ours", dag="d", logical_date=DAY, interval_start=DAY, interval_end=DAY)
+START = Start("ask", None, 1, "")
+OTHER = both_names(RUN, START)[1]
+
+
+class Api(Server):
+    """One that creates whatever is asked for."""
+
+    async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
+        if (resource.plural, body["metadata"]["name"]) in self.objects:
+            raise AlreadyExists(409, "AlreadyExists", body["metadata"]["name"])
+        return orjson.dumps(self.put(resource, body))
+
+    def of(self, owner: str, resource: Resource, name: str, start: Start = START, **parts: Any) -> Body:
+        """There is an object of a run."""
+        by = replace(RUN, uid=owner)
+        meta = {"name": name, "labels": {**labels(by, start), DEPTH: "1"}, "ownerReferences": [owned_by(by)]}
+        return self.put(resource, {"metadata": meta, **parts})
+
+    def names(self, resource: Resource) -> set[str]:
+        return {name for plural, name in self.objects if plural == resource.plural}
+
+
+def change(body: Body, **spec: str) -> None:
+    """Somebody changes an object, which an API server counts."""
+    body["spec"] |= spec
+    body["metadata"]["generation"] += 1
+
+
+QUESTION = Question(START, "Release 2?", {}, None)
+ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({**ASKED, "decision": "Approved", "by": "alice"}, "it was made with a decision"),
+        ({**ASKED, "message": "Tidy up?"}, "it asks something else"),
+    ],
+)
+async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: Body, words: str) -> None:
+    """Whoever may create approvals knows the name that the operator will ask for. What he made is sealed, so that no later change turns it
+    into a decision, and another object asks."""
+    api = Api(0.0)
+    forged = api.of("ours", APPROVALS, "r-ask-1", spec=made)
+    approvals = Approvals(api, lambda: 0.0)
+    names: list[str] = []
+    asked = asyncio.ensure_future(approvals.decide(RUN, QUESTION, names.append))
+    async with asyncio.timeout(5):
+        while not names:
+            await asyncio.sleep(0)
+    assert names == [OTHER] and forged["status"]["outcome"] == "Invalid" and words in forged["status"]["message"]
+    change(forged, comment="who made this?", decision="Approved", by="alice")
+    approvals.seen(forged)
+    change(api.objects[APPROVALS.plural, OTHER], decision="Rejected", by="bob")
+    approvals.seen(api.objects[APPROVALS.plural, OTHER])
+    assert (await asked).outcome == "Rejected"
+
+
+async def test_a_decision_about_another_run_is_none_about_this_one() -> None:
+    api = Api(0.0)
+    api.of("another", APPROVALS, "r-ask-1", spec={"decision": "Approved", "by": "somebody"})
+    approvals, question = Approvals(api, lambda: 0.0), Question(START, "?", {}, None)
+    names: list[str] = []
+    asked = asyncio.ensure_future(approvals.decide(RUN, question, names.append))
+    async with asyncio.timeout(5):
+        while len(api.names(APPROVALS)) < 2:
+            await asyncio.sleep(0)
+    ours = api.objects[APPROVALS.plural, OTHER]
+    change(ours, decision="Rejected")
+    approvals.seen(ours)
+    assert (await asked).outcome == "Rejected" and set(names) == {OTHER}
+    # The other run's is gone: the question is still the one that was asked.
+    del api.objects[APPROVALS.plural, "r-ask-1"]
+    assert (await approvals.decide(RUN, question, names.append)).outcome == "Rejected"
+    assert api.names(APPROVALS) == {OTHER}
+
+
+async def test_a_sub_dag_that_has_its_other_name_is_not_run_again_once_the_usual_one_is_free() -> None:
+    api = Api(0.0)
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    call = Call(START, "child", {}, 0)
+    api.of("another", RUNS, "r-ask-1", spec={"dag": "child"})
+    assert (await sub_dags._made(RUN, call)).name == OTHER
+    del api.objects[RUNS.plural, "r-ask-1"]
+    assert (await sub_dags._made(RUN, call)).name == OTHER
+    assert api.names(RUNS) == {OTHER}
+
+
+TASK, ITEM = Start("a-1", None, 1, ""), Start("a", 1, 1, "")
+"""Their objects have the same usual name."""
+
+
+async def test_a_task_and_an_item_whose_names_come_to_the_same_have_a_run_each() -> None:
+    api = Api(0.0)
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    task, item = Call(TASK, "child", {"v": "one"}, 0), Call(ITEM, "child", {"v": "two"}, 0)
+    made = [await sub_dags._made(RUN, call) for call in (task, item, task, item)]
+    assert [run.params["v"] for run in made] == ["one", "two", "one", "two"]
+    assert api.names(RUNS) == {"r-a-1-1", both_names(RUN, ITEM)[1]}
+
+
+async def test_they_have_a_run_each_also_when_both_ask_for_the_same() -> None:
+    api = Api(0.0)
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    made = [await sub_dags._made(RUN, Call(start, "child", {}, 0)) for start in (TASK, ITEM)]
+    assert len({run.uid for run in made}) == 2
+
+
+async def test_a_decision_for_a_task_is_none_for_an_item_of_the_same_name() -> None:
+    api = Api(0.0)
+    approvals = Approvals(api, lambda: 0.0)
+    api.of("ours", APPROVALS, "r-a-1-1", TASK, spec={"task": "a-1", "decision": "Approved", "by": "somebody"})
+    asked = asyncio.ensure_future(approvals.decide(RUN, Question(ITEM, "?", {}, None), lambda name: None))
+    async with asyncio.timeout(5):
+        while len(api.names(APPROVALS)) < 2:
+            await asyncio.sleep(0)
+    about = api.objects[APPROVALS.plural, both_names(RUN, ITEM)[1]]
+    change(about, decision="Rejected")
+    approvals.seen(about)
+    assert about["spec"]["task"] == "a[1]" and (await asked).outcome == "Rejected"
+
+
+async def test_questions_whose_names_come_to_the_same_are_both_heard() -> None:
+    api = Api(0.0)
+    approvals = Approvals(api, lambda: 0.0)
+    first, second = (
+        asyncio.ensure_future(approvals.decide(RUN, Question(start, "?", {}, None), lambda name: None))
+        for start in (TASK, ITEM)
+    )
+    async with asyncio.timeout(5):
+        while len(api.names(APPROVALS)) < 2:
+            await asyncio.sleep(0)
+        for name in api.names(APPROVALS):
+            change(api.objects[APPROVALS.plural, name], decision="Approved")
+            approvals.seen(api.objects[APPROVALS.plural, name])
+        assert {(await first).outcome, (await second).outcome} == {"Approved"}
+
+
+DATES = {"logicalDate": DAY, "intervalStart": DAY, "intervalEnd": DAY}
+CALLED = {"dag": "child", "params": {"v": 1}, **DATES}
+BEFORE = both_names(RUN, replace(START, number=1))[0]
+
+
+@pytest.mark.parametrize(
+    ("forged", "why"),
+    [
+        ({**CALLED, "dag": "forger"}, "it is of DAG forger"),
+        ({**CALLED, "params": {"v": 2}}, "its params are others"),
+        ({**CALLED, "queue": "q"}, "its dates or its queue are others"),
+        ({"dag": "child", "params": {"v": 1}}, "its dates or its queue are others"),
+        ({**CALLED, "reuse": {"run": "mine"}}, "it takes over results that are not those of the attempt before"),
+        ({**CALLED, "reuse": {"run": BEFORE, "only": ["x"]}}, "it takes over results that are not those"),
+        ({**CALLED, "edits": [{"action": "Succeed", "tasks": ["x"]}]}, "it was created with edits"),
+    ],
+)
+async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str) -> None:
+    """Whoever may create runs can give one the labels and the owner of a sub-DAG's run before that is made."""
+    api, told = Api(0.0), list[tuple[str, str]]()
+    start = replace(START, number=2)
+    usual, other = both_names(RUN, start)
+    api.of("ours", RUNS, usual, start, spec=forged, status={"phase": "Succeeded", "results": {"verdict": "forged"}})
+    sub_dags = SubDAGs(api, {}, lambda uid: None, lambda caller, name, why: told.append((name, why)))
+    assert (await sub_dags._made(RUN, Call(start, "child", {"v": 1}, 1))).name == other
+    assert told and told[0][0] == usual and why in told[0][1]
+
+
+async def test_a_run_that_people_have_worked_on_is_still_that_of_its_sub_dag() -> None:
+    api = Api(0.0)
+    edited = {**CALLED, "edits": [{"action": "Clear", "tasks": ["x"]}], "priority": 3, "desiredState": "Suspended"}
+    api.of("ours", RUNS, "r-ask-1", spec=edited)["metadata"]["generation"] = 2
+    assert (await SubDAGs(api, {}, lambda uid: None)._made(RUN, Call(START, "child", {"v": 1}, 0))).name == "r-ask-1"
+
+
+async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
+    """Its events come while the real run is being made, and later."""
+    api = Api(0.0)
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    succeeded = {"phase": "Succeeded", "results": {"verdict": "forged"}}
+    forged = read_run(api.of("ours", RUNS, "somewhere", spec={"dag": "forger"}, status=succeeded))
+    asked = asyncio.ensure_future(sub_dags.outcome(RUN, Call(START, "child", {}, 0), lambda words: None))
+    async with asyncio.timeout(5):
+        while "r-ask-1" not in api.names(RUNS):
+            sub_dags.seen(forged)
+            await asyncio.sleep(0)
+        sub_dags.seen(forged)
+        real = api.objects[RUNS.plural, "r-ask-1"]
+        sub_dags.seen(
+            read_run(api.put(RUNS, {**real, "status": {"phase": "Succeeded", "results": {"verdict": "real"}}}))
+        )
+        assert (await asked).outputs == {"verdict": "real"}
+
+
+async def test_a_run_of_a_sub_dag_is_as_deep_as_its_caller() -> None:
+    """Else triggers that lead to each other through sub-DAGs would begin at zero again and again."""
+    api = Api(0.0)
+    made = await SubDAGs(api, {}, lambda uid: None)._made(replace(RUN, trigger_depth=5), Call(START, "child", {}, 0))
+    assert made.trigger_depth == 5 and made.facts.trigger_depth == 5
+
+
+async def test_a_question_is_closed_although_it_changes_meanwhile() -> None:
+    api = Api(0.0)
+    asked, patch, patched = api.of("ours", APPROVALS, "r-ask-1", spec=dict(ASKED)), api.patch, list[str]()
+
+    async def late(*given: Any, **more: Any) -> Body:
+        patched.append("")
+        if len(patched) < 3:
+            raise Conflict(409, "Conflict", "it has changed")
+        return await patch(*given, **more)
+
+    api.patch = late  # type: ignore[method-assign]
+    await Approvals(api, lambda: 0.0).withdraw(RUN, QUESTION)
+    assert asked["status"]["outcome"] == "Expired"

@@ -1,0 +1,148 @@
+"""What the operator was told of a run, or has decided about it, may be older than the run: nothing is written over what has become of
+it, and whoever counted on it hears that it is gone."""
+
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.dags.template_index import Templates
+from tradewind.control.evaluation.host import Host
+from tradewind.control.evaluation.workers import Evaluator
+from tradewind.control.execution.reconciler import RunReconciler
+from tradewind.control.pods.launcher import PodLauncher
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.kube.errors import Conflict
+from tradewind.kube.labels import HOW, RUN_UID
+from tradewind.kube.pod import Owner
+from tradewind.kube.resources import DAGS, RUNS, Resource
+
+from control.pod_bodies import pod, terminated
+from control.triggerworld import Body, Server
+
+
+class Api(Server):
+    """Calls `while_reading` when a DAG is read, and replaces only what has the version that is named."""
+
+    while_reading: Callable[[], None] = staticmethod(lambda: None)
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Body:
+        if resource is DAGS:
+            self.while_reading()
+        return copy.deepcopy(await super().get(resource, namespace, name))
+
+    async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
+        return orjson.dumps(await self.get(resource, namespace, name))
+
+    async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
+        return orjson.dumps(self.put(resource, body))
+
+    async def replace(self, resource: Resource, namespace: str, name: str, body: Body, subresource: str = "") -> Body:
+        stored = self.objects[resource.plural, name]
+        if body["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", name)
+        return self.put(resource, {**copy.deepcopy(stored), "status": body["status"]})
+
+
+class Operated:
+    """An operator, and a run as it was when somebody had created it."""
+
+    def __init__(self) -> None:
+        self.api, self.gone = Api(0.0), list[Run]()
+        self.api.put(DAGS, {"metadata": {"name": "d"}, "spec": {"tasks": {"a": {"image": "x"}}}})
+        self.new = self.api.put(RUNS, {"metadata": {"name": "r", "labels": {HOW: "manual"}}, "spec": {"dag": "d"}})
+        self.runs = RunReconciler(
+            self.api,
+            Revisions(self.api),
+            Templates(self.api),
+            PodLauncher(self.api, "image"),
+            EventRecorder(self.api, lambda: 0.0),
+            lambda run: None,
+            self.gone.append,
+            lambda pool: None,
+            lambda run, deleted: None,
+            lambda run: False,
+            Host(Evaluator()),
+        )
+
+    def becomes(self, **status: Any) -> Run:
+        """The run gets a status, of which nobody has told yet."""
+        body = {**copy.deepcopy(self.new), "status": {"revision": "d-1", **status}}
+        return read_run(copy.deepcopy(self.api.put(RUNS, body)))
+
+    async def passes(self) -> None:
+        with contextlib.suppress(Conflict):
+            await self.runs.reconcile(self.new["metadata"]["uid"])
+
+    @property
+    def phase(self) -> str:
+        """What is stored of the run."""
+        return str(self.api.objects[RUNS.plural, "r"]["status"]["phase"])
+
+
+@pytest.fixture
+async def operated() -> Operated:
+    return Operated()
+
+
+async def test_a_run_that_has_ended_is_not_begun_by_an_old_list(operated: Operated) -> None:
+    old = read_run(copy.deepcopy(operated.new))
+    operated.becomes(phase="Succeeded")
+    operated.runs.seen(old, False)
+    await operated.passes()
+    assert operated.phase == "Succeeded"
+
+
+async def test_nor_when_its_end_is_told_while_its_dag_is_read(operated: Operated) -> None:
+    old = read_run(copy.deepcopy(operated.new))
+    ended = operated.becomes(phase="Succeeded")
+    operated.runs.seen(old, False)
+    operated.api.while_reading = lambda: operated.runs.seen(ended, False)
+    await operated.passes()
+    await operated.passes()
+    assert operated.phase == "Succeeded"
+
+
+async def test_a_run_that_was_deleted_while_nobody_watched_is_told_to_be_gone(operated: Operated) -> None:
+    run = operated.becomes(phase="Running")
+    operated.runs.seen(run, False)
+    del operated.api.objects[RUNS.plural, "r"]
+    operated.runs.missing(None, set(), run.version)
+    await operated.passes()
+    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(run.uid) == 0
+
+
+async def test_so_is_one_in_whose_place_there_is_another(operated: Operated) -> None:
+    run = operated.becomes(phase="Running")
+    operated.runs.seen(run, False)
+    again = {"metadata": {"name": "r", "uid": "another", "labels": {HOW: "manual"}}, "spec": {"dag": "d"}}
+    other = read_run(copy.deepcopy(operated.api.put(RUNS, again)))
+    operated.runs.missing(None, {other.uid}, run.version)
+    await operated.passes()
+    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(other.uid) == other.version
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Operated, unreadable: bool) -> None:
+    """At the start pods are listed first; and a status that can't be read may be mended."""
+    if unreadable:
+        operated.runs.seen(operated.becomes(phase="Running"), False)
+    over = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    uid = operated.new["metadata"]["uid"]
+    labels = {**over.metadata.labels, RUN_UID: uid}
+    operated.runs.pods.put(
+        msgspec.structs.replace(
+            over,
+            metadata=msgspec.structs.replace(over.metadata, labels=labels, owner_references=[Owner(uid, True, "r")]),
+        )
+    )
+    if unreadable:
+        operated.runs.seen(operated.becomes(phase="Running", attempts="garbage"), False)
+        assert operated.runs.known(uid) == 0
+    operated.runs.seen(operated.becomes(phase="Running"), False)
+    assert list(operated.runs.pods.of(uid)) == ["r-a-1"] and operated.runs.views[uid].changed == {"r-a-1"}

@@ -1,0 +1,36 @@
+"""In which namespaces the operator itself reads the Secrets of requests; in others requests with secrets are sent from pods."""
+
+import pytest
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.egress.policy import EgressPolicy
+from tradewind.plan.dags.compile import define
+
+ASKING = {
+    "http": {"url": "http://x", "headers": {"A": "$(A)"}},
+    "envFrom": {"A": {"secretKeyRef": {"name": "s", "key": "k"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("light", "podless"),
+    [
+        (EgressPolicy(), False),
+        (EgressPolicy(secrets=True), True),
+        (EgressPolicy(within=frozenset({"ns"})), True),
+        (EgressPolicy(within=frozenset({"other"})), False),
+    ],
+)
+def test_a_request_with_a_secret_needs_a_pod_where_the_operator_may_not_read_it(
+    light: EgressPolicy, podless: bool
+) -> None:
+    meta = {
+        "name": "r",
+        "namespace": "ns",
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    }
+    view = View(read_run({"metadata": meta, "spec": {"dag": "d"}}))
+    planner = view.bind(define({"tasks": {"ask": ASKING}}), (), 0.0, 0.0, light)
+    assert ("ask" in planner.podless) is podless

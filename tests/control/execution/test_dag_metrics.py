@@ -1,0 +1,134 @@
+"""Metrics of single DAGs: right after a restart, gone with the DAG, and never more than the limits allow."""
+
+from typing import Any
+
+import pytest
+from tradewind import metrics
+from tradewind.control.dagrun.run import Run
+from tradewind.control.execution.dag_metrics import DAGMetrics, Limits
+from tradewind.model.duration import stamp
+
+PREFIX = "tradewind_dag_"
+
+
+OWN = (
+    metrics.dag_runs,
+    metrics.dag_run_duration,
+    metrics.dag_last_success,
+    metrics.dag_last_failure,
+    metrics.dag_success_due,
+)
+
+
+@pytest.fixture(autouse=True)
+def clean() -> None:
+    """Nothing of other tests of this process."""
+    for metric in OWN:
+        metric.clear()
+
+
+def dag(name: str, namespace: str = "ns", **spec: Any) -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace, "uid": name, "creationTimestamp": stamp(1_000)}
+    return {"metadata": meta, "spec": spec}
+
+
+def run(of: str, phase: str, ended: float = 0, uid: str = "u", namespace: str = "ns") -> Run:
+    times = {"startedAt": stamp(ended - 30), "finishedAt": stamp(ended)} if ended else {}
+    return Run(uid, namespace, uid, 1, 1, 900, False, of, {}, "Running", {"phase": phase, **times})
+
+
+def value(name: str, dag: str = "d", namespace: str = "ns", **labels: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(PREFIX + name, {"dag_namespace": namespace, "dag": dag, **labels})
+
+
+def series() -> set[tuple[str, str]]:
+    return {
+        (sample.labels["dag_namespace"], sample.labels["dag"])
+        for family in metrics.REGISTRY.collect()
+        for sample in family.samples
+        if "dag" in sample.labels
+    }
+
+
+def test_runs_are_counted_from_zero_when_they_end_and_once() -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d"), False)
+    assert value("runs_total", phase="Failed") == 0
+    for phase, ended in (("", 0), ("Running", 0), ("Failed", 2_000), ("Failed", 2_000)):
+        told.run_seen(run("d", phase, ended))
+    told.run_seen(run("d", "Running", uid="v"))
+    told.run_seen(run("d", "Succeeded", 3_000, uid="v"))
+    assert value("runs_total", phase="Failed") == value("runs_total", phase="Succeeded") == 1
+    assert value("run_duration_seconds_sum") == 30 and value("run_duration_seconds_count") == 1
+
+
+@pytest.mark.parametrize("runs_first", [True, False])
+def test_after_a_restart_the_last_ends_are_known_and_nothing_is_counted(runs_first: bool) -> None:
+    told = DAGMetrics()
+    if not runs_first:
+        told.dag_seen(dag("d"), False)
+    for uid, phase, ended in (("a", "Succeeded", 3_000), ("b", "Succeeded", 2_000), ("c", "Failed", 4_000)):
+        told.run_seen(run("d", phase, ended, uid))
+    told.dag_seen(dag("d"), False)
+    assert value("last_success_timestamp_seconds") == 3_000
+    assert value("last_failure_timestamp_seconds") == 4_000
+    assert value("runs_total", phase="Succeeded") == 0
+
+
+def test_a_success_is_due_after_the_last_one_or_the_dags_creation() -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d", expectSuccessWithin="1h"), False)
+    assert value("success_due_timestamp_seconds") == 1_000 + 3_600
+    told.run_seen(run("d", "Succeeded", 5_000))
+    assert value("success_due_timestamp_seconds") == 5_000 + 3_600
+    told.dag_seen(dag("d", expectSuccessWithin="1h", suspend=True), False)
+    assert value("success_due_timestamp_seconds") is None
+    told.spec_seen("ns", "d", {"expectSuccessWithin": "2h"})  # from its template
+    assert value("success_due_timestamp_seconds") == 5_000 + 7_200
+    told.dag_seen(dag("d", expectSuccessWithin="soon"), False)
+    assert value("success_due_timestamp_seconds") is None
+
+
+def test_dags_beyond_the_limits_are_counted_together() -> None:
+    told = DAGMetrics(Limits(total=3, of_namespace=2))
+    for name in ("a", "b", "c"):
+        told.dag_seen(dag(name, "crowd"), False)
+    for name in ("d", "e"):
+        told.dag_seen(dag(name, "other"), False)
+    assert series() == {("crowd", "a"), ("crowd", "b"), ("other", "d")}
+    assert metrics.REGISTRY.get_sample_value("tradewind_dags_unlabelled") == 2
+    for name, namespace in (("c", "crowd"), ("e", "other"), ("no-such-dag", "crowd")):
+        told.run_seen(run(name, "Running", uid=name, namespace=namespace))
+        told.run_seen(run(name, "Failed", 2_000, uid=name, namespace=namespace))
+    assert value("runs_total", "_other", "_other", phase="Failed") == 3
+    assert series() == {("crowd", "a"), ("crowd", "b"), ("other", "d"), ("_other", "_other")}
+
+
+def test_a_dag_that_goes_makes_room_for_one_whose_run_ends() -> None:
+    told = DAGMetrics(Limits(total=1, of_namespace=1))
+    told.dag_seen(dag("a"), False)
+    told.dag_seen(dag("b"), False)
+    told.run_seen(run("a", "Succeeded", 2_000))
+    told.dag_seen(dag("a"), True)
+    assert series() == set()
+    told.run_seen(run("b", "Succeeded", 3_000))
+    assert series() == {("ns", "b")} and value("last_success_timestamp_seconds", "b") == 3_000
+
+
+def test_what_another_replica_tells_of_is_told_no_more() -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d", expectSuccessWithin="1h"), False)
+    told.run_seen(run("d", "Running"))
+    told.run_seen(run("d", "Succeeded", 2_000))
+    told.clear()
+    assert series() == set()
+
+
+@pytest.mark.parametrize("started", ["", "by hand", 5])
+def test_a_run_whose_times_are_garbage_is_counted(started: Any) -> None:
+    told = DAGMetrics()
+    told.dag_seen(dag("d"), False)
+    told.run_seen(run("d", "Running"))
+    ended = run("d", "Succeeded", 2_000)
+    told.run_seen(Run("u", "ns", "u", 1, 1, 900, False, "d", {}, "Running", {**ended.status, "startedAt": started}))
+    assert value("runs_total", phase="Succeeded") == 1 and not value("run_duration_seconds_sum")

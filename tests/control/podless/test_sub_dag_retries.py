@@ -1,0 +1,48 @@
+"""A retry of a sub-DAG takes over what the attempt before had done. Where somebody has deleted that, it is done again: nothing of it is the
+user's failure. A rerun that a person asked for is refused: it names what is not there."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from tradewind.control.dagrun.run import Caller, read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.dags.template_index import Templates
+from tradewind.control.execution.run_start import RunStarter
+from tradewind.kube.resources import DAGS, RUNS, Resource
+
+from control.triggerworld import Server
+
+SPEC = {"tasks": {"t": {"image": "x", "command": ["x"]}}}
+
+
+class Api(Server):
+    """One that keeps revisions too."""
+
+    async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
+        return orjson.dumps(await self.get(resource, namespace, name))
+
+    async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
+        return orjson.dumps(self.put(resource, body))
+
+
+async def begun(caller: Caller | None) -> dict[str, Any]:
+    """The status with which a run begins that is to take over one that is gone."""
+    api = Api(0.0)
+    api.put(DAGS, {"metadata": {"name": "d"}, "spec": SPEC})
+    body = api.put(RUNS, {"metadata": {"name": "r"}, "spec": {"dag": "d", "reuse": {"run": "gone"}}})
+    run = replace(read_run(body), caller=caller)
+    begin = RunStarter(api, Revisions(api), Templates(api, whole=True), lambda run: False, lambda: 0.0)
+    found = await begin.begin(View(run), lambda: [])
+    return dict(found.status)
+
+
+async def test_a_retry_whose_earlier_run_is_gone_begins_with_nothing() -> None:
+    status = await begun(Caller("u", "parent", "t", 2, 0))
+    assert status["phase"] == "Running" and not status.get("attempts")
+
+
+async def test_a_rerun_of_a_run_that_is_not_there_is_refused() -> None:
+    status = await begun(None)
+    assert status["phase"] == "Failed" and "there is no run 'gone'" in status["message"]

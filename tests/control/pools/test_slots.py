@@ -1,0 +1,282 @@
+"""Slots of a pool are held by live pods, and by what may have become one: never by nothing, nor by nobody."""
+
+import asyncio
+from collections import Counter
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tradewind.control.dagrun.run import read_run
+from tradewind.control.dagrun.state import View
+from tradewind.control.execution.pod_starter import PodStarter
+from tradewind.control.pods.launcher import Launched, PodLauncher, Prepared
+from tradewind.control.pools.book import PoolBook, User, status
+from tradewind.control.pools.holders import Holders
+from tradewind.kube.errors import NotFound, Unavailable
+from tradewind.kube.pod import Owner, Pod
+from tradewind.kube.pod_informer import PodInformer
+from tradewind.kube.resources import Resource
+from tradewind.model.pool import PoolClaim
+from tradewind.plan.dags.compile import define
+from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.runs.decision import Start
+from tradewind.plan.runs.planner import Planner
+from worlds.world import eventually
+
+from control.pod_bodies import pod, terminated
+
+DAG = define({"tasks": {"a": {"image": "x", "pools": [{"name": "p"}]}}})
+POOL = ("Pool", "ns", "p")
+
+
+class Answers(PodLauncher):
+    """Answers every launch with a pod, or with an error."""
+
+    def __init__(self) -> None:
+        self.answer: Pod | Exception = Unavailable(504, "Timeout", "nobody knows")
+
+    def prepare(self, start: Start, planner: Planner) -> Prepared:
+        return Prepared(start, planner.run, "", b"")
+
+    async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return Launched(self.answer)
+
+
+class Empty:
+    """A server that has no pods."""
+
+    async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
+        raise NotFound(404, "NotFound", name)
+
+
+class Runs:
+    """Two runs of a task that needs the only slot there is."""
+
+    def __init__(self) -> None:
+        self.book = PoolBook(lambda _: None, lambda _: None)
+        self.book.pool_seen({"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": 1}}, False)
+        self.pods = PodInformer(cast(Any, Empty()), [None], self.book.pod_seen, lambda _: True)
+        self.launcher = Answers()
+        self.views = {uid: View(_run(uid)) for uid in ("run-uid", "other")}
+
+    async def start(self, uid: str) -> list[str]:
+        """A pass of a run: the reasons of what waits."""
+        view = self.views[uid]
+        planner = view.bind(DAG, [], 0.0, 0.0)
+        starter = PodStarter(self.launcher, self.book, self.pods)
+        holds, _, _ = await starter.start(view, planner, planner.decide(0.0), 0.0, None)
+        return [hold.reason for hold in holds]
+
+
+def _run(uid: str) -> Any:
+    meta = {"name": uid, "namespace": "ns", "uid": uid, "resourceVersion": "1"}
+    meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    return read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}})
+
+
+@pytest.fixture
+async def runs() -> Runs:
+    return Runs()
+
+
+async def test_a_pod_that_may_have_been_made_holds_its_slots_until_that_is_known(runs: Runs) -> None:
+    with pytest.raises(Unavailable):
+        await runs.start("run-uid")
+    assert runs.book.used(POOL) == 1 and await runs.start("other") == ["PoolFull"]
+    runs.launcher.answer = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    assert await runs.start("run-uid") == []  # It asks again, and has its slot.
+    assert runs.book.used(POOL) == 0 and await runs.start("other") == []
+
+
+async def test_a_pod_that_was_there_and_is_over_holds_no_slot(runs: Runs) -> None:
+    """As after a status was set back: the informer knows the pod that the start finds."""
+    over = pod({"phase": "Succeeded"}, terminated=terminated(0))
+    runs.pods.put(over)
+    runs.launcher.answer = over
+    assert await runs.start("run-uid") == []
+    assert runs.book.used(POOL) == 0 and await runs.start("other") == []
+
+
+async def test_a_run_that_asks_for_something_else_or_is_gone_holds_nothing_that_nobody_knows(runs: Runs) -> None:
+    with pytest.raises(Unavailable):
+        await runs.start("run-uid")
+    assert runs.book.ask(User("ns", "run-uid", "run-uid", ""), [], {}, 0.0) == set() and runs.book.used(POOL) == 0
+    with pytest.raises(Unavailable):
+        await runs.start("run-uid")
+    runs.book.forget("run-uid")
+    assert runs.book.used(POOL) == 0
+
+
+async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_tells(runs: Runs) -> None:
+    alive = pod({"phase": "Running"})
+    labels = {**alive.metadata.labels, "pool.tradewind.dev/p": "1"}
+    runs.pods.put(msgspec.structs.replace(alive, metadata=msgspec.structs.replace(alive.metadata, labels=labels)))
+    runs.pods.forget_over("run-uid")
+    assert runs.book.used(POOL) == 1
+    runs.pods.listed(None, 9)  # It was deleted while nobody watched.
+    asking = asyncio.ensure_future(runs.pods._ask_for_doubtful())
+
+    async def free() -> bool:
+        return runs.book.used(POOL) == 0
+
+    await eventually(free, 10)
+    asking.cancel()
+    runs.pods.forget_over("run-uid")
+    assert runs.pods.of("run-uid") == {}
+
+
+class OneRun(Empty):
+    """A server that knows a run."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        if name != "r":
+            raise NotFound(404, "NotFound", name)
+        return {"metadata": {"uid": "run-uid"}}
+
+
+def _holding(uid: str, name: str) -> Pod:
+    alive = pod({"phase": "Running"})
+    labels = {**alive.metadata.labels, "pool.tradewind.dev/p": "1"}
+    owners = [Owner(uid, True, name)] if uid else []
+    meta = msgspec.structs.replace(alive.metadata, labels=labels, owner_references=owners)
+    return msgspec.structs.replace(alive, metadata=meta)
+
+
+@pytest.mark.parametrize(
+    ("uid", "name", "used"), [("run-uid", "r", 1), ("run-uid", "another", 0), ("made-up", "r", 0), ("", "", 0)]
+)
+async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: str, name: str, used: int) -> None:
+    """Whoever may create pods can give one the labels of a pool, and any owner."""
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: False)
+    holders.seen(_holding(uid, name))
+    for run in list(holders.queue._dirty):
+        await holders.check(run)
+    holders.seen(_holding(uid, name))
+    assert runs.book.used(POOL) == used
+
+
+async def test_a_pod_holds_its_slots_until_it_is_known_whether_there_is_its_run(runs: Runs) -> None:
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: False)
+    holders.seen(_holding("made-up", "r"))
+    assert runs.book.used(POOL) == 1
+    await holders.check(("ns", "r", "made-up"))
+    assert runs.book.used(POOL) == 0
+
+
+# ClusterPools.
+
+LICENCES = ("ClusterPool", "", "lic")
+SHARED = PoolClaim(name="lic", kind="ClusterPool")
+
+
+class Shared:
+    """A ClusterPool of two slots, and who asks for them."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.woken: list[str] = []
+        self.book = PoolBook(self.woken.append, lambda _: None)
+        self.pool(**spec)
+
+    def pool(self, **spec: Any) -> None:
+        body = {"kind": "ClusterPool", "metadata": {"name": "lic"}, "spec": {"slots": 2, **spec}}
+        self.book.pool_seen(body, False)
+
+    def ask(self, namespace: str, run: str, number: int = 1, priority: int = 0, now: float = 0.0) -> int:
+        starts = [Start("a", at, 1, "", priority, (SHARED,)) for at in range(number)]
+        return len(self.book.ask(User(namespace, run, run, ""), starts, {(SHARED,): number}, now))
+
+    def labelled(self, **labels: str) -> None:
+        self.book.namespace_seen({"metadata": {"name": "b", "labels": labels}}, False)
+
+
+async def test_slots_go_by_namespace_first_whoever_has_asked_and_how_urgently() -> None:
+    shared = Shared()
+    assert shared.ask("a", "a0", 2) == 2
+    assert [shared.ask("a", f"a{at}", priority=1_000_000) for at in range(1, 50)] == [0] * 49
+    assert shared.ask("b", "b0", now=1.0) == 0
+    shared.book.give_back("a0", "a[0]")
+    await asyncio.sleep(0)
+    assert shared.woken == ["b0"]
+    assert shared.ask("a", "a1", priority=1_000_000, now=2.0) == 0, "it is the turn of the other namespace"
+    assert shared.ask("b", "b0", now=2.0) == 1
+    shared.book.give_back("a0", "a[1]")
+    assert shared.ask("b", "b1", now=3.0) == 0 and shared.ask("a", "a1", priority=1_000_000, now=3.0) == 1
+
+
+async def test_the_status_of_a_pool_names_those_that_wait_in_their_turn() -> None:
+    shared = Shared(slots=1)
+    assert shared.ask("a", "a0") == 1
+    assert [shared.ask("a", run, now=1.0) for run in ("a1", "a2")] == [0, 0]
+    assert shared.ask("b", "b0", 2, now=2.0) == 0
+    said = status(shared.book, LICENCES, shown=3)
+    told = [(item["namespace"], item["run"], item["task"]) for item in said["waiters"]]
+    assert told == [("b", "b0", "a[0]"), ("a", "a1", "a[0]"), ("b", "b0", "a[1]")]
+    assert said["used"] == 1 and said["waiting"] == 4
+
+
+@pytest.mark.parametrize(
+    ("allow", "reason"),
+    [
+        (None, "PoolFull"),
+        ({"namespaces": ["a"]}, "PoolNotAllowed"),
+        ({"namespaces": ["a", "b"]}, "PoolFull"),
+        ({"namespaceSelector": {"matchLabels": {"licensed": "yes"}}}, "PoolFull"),
+        ({"namespaceSelector": {"matchLabels": {"licensed": "no"}}}, "PoolNotAllowed"),
+        ({"namespaceSelector": {}}, "PoolFull"),
+        ({}, "PoolNotAllowed"),
+    ],
+)
+async def test_a_cluster_pool_says_which_namespaces_may_claim_it(allow: dict[str, Any] | None, reason: str) -> None:
+    shared = Shared(**({} if allow is None else {"allow": allow}))
+    shared.labelled(licensed="yes")
+    assert shared.ask("b", "b0") == (reason == "PoolFull")
+    assert shared.book.why((SHARED,), "b")[0] == reason
+
+
+async def test_who_waits_looks_again_when_it_is_allowed_and_is_in_nobodys_way_before() -> None:
+    shared = Shared(allow={"namespaces": ["a"], "namespaceSelector": {"matchLabels": {"licensed": "yes"}}})
+    assert shared.ask("b", "b0", 2) == 0 and shared.ask("a", "a0", now=1.0) == 1
+    shared.labelled(licensed="yes")
+    assert shared.woken[-1] == "b0" and shared.ask("b", "b0", 2, now=2.0) == 1
+    shared.woken.clear()
+    shared.pool(slots=3)
+    assert "b0" in shared.woken
+
+
+async def test_an_allow_that_can_not_be_read_opens_nothing() -> None:
+    shared = Shared(allow={"namespaces": ["a"]})
+    with pytest.raises(Invalid):
+        shared.pool(allow={"namespaces": 7})
+    assert shared.book.why((SHARED,), "b")[0] == "PoolNotAllowed"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.sampled_from(["ask", "ask", "back", "forget"])))
+)
+def test_what_is_summed_up_is_what_pods_hold(steps: list[tuple[str, int, str]]) -> None:
+    async def play() -> None:
+        shared = Shared(slots=4)
+        for now, (namespace, at, what) in enumerate(steps):
+            run = f"{namespace}{at}"
+            if what == "ask":
+                shared.ask(namespace, run, at + 1, now=float(now))
+            elif what == "back":
+                shared.book.give_back(run, "a[0]")
+            else:
+                shared.book.forget(run)
+            holders = list(shared.book.held[LICENCES].values())
+            assert shared.book.used(LICENCES) == sum(slots for _, slots in holders) <= 4
+            sums = {namespace: pools[LICENCES] for namespace, pools in shared.book._by_namespace.items()}
+            assert sums == Counter(user.namespace for user, _ in holders)
+            assert dict(shared.book._by_run) == Counter(user.uid for user, _ in holders)
+            waiting = {
+                claim.run for line in shared.book._lines.of(lambda _: True) for claim in line.claims[line.turns[0][3]]
+            }
+            assert waiting <= shared.book.waiting.keys()
+
+    asyncio.run(play())

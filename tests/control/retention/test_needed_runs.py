@@ -1,0 +1,62 @@
+"""A DAG that keeps nothing keeps the runs of events until their senders have given up, and the runs that are parts of others until those
+have ended."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tradewind.control.dagrun.run import Caller, Run
+from tradewind.control.retention.runs import HistoryReconciler
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.resources import Resource
+from tradewind.model.duration import stamp
+from tradewind.plan.retention.runs import GRACE, REPEATS
+
+NOW = 1_000_000
+
+
+class Deleting(Client):
+    """Remembers what was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__(Connection("http://nowhere"))
+        self.gone: list[str] = []
+
+    async def delete(self, resource: Resource, namespace: str, name: str, *_: Any, **options: Any) -> dict[str, Any]:
+        self.gone.append(name)
+        return {}
+
+
+@pytest.mark.parametrize(("how", "kept"), [("event", REPEATS), ("schedule", GRACE), ("", GRACE)])
+async def test_a_run_is_kept_as_long_as_what_made_it_asks_for(how: str, kept: int) -> None:
+    for age, gone in ((kept - 1, []), (kept, ["r"])):
+        client = Deleting()
+        history = HistoryReconciler(client, lambda: NOW)
+        history.spec_seen("ns", "d", {"history": {"succeeded": {"limit": 0}}})
+        status = {"phase": "Succeeded", "finishedAt": stamp(NOW - age)}
+        history.run_seen(Run("r", "ns", "u", 1, 1, 0, False, "d", {}, "Running", status, how=how, maker="t"))
+        await history.reconcile(("ns", "d"))
+        assert client.gone == gone
+
+
+async def test_a_run_that_is_a_part_of_another_one_is_kept_until_that_has_ended() -> None:
+    client, unfinished = Deleting(), {"caller"}
+    history = HistoryReconciler(client, lambda: NOW)
+    history.unfinished = unfinished.__contains__
+    history.spec_seen("ns", "d", {"history": {"succeeded": {"limit": 0}, "failed": {"limit": 0}}})
+    status = {"finishedAt": stamp(NOW - 2 * GRACE)}
+    for name, phase, caller in (
+        ("failed", "Failed", "caller"),
+        ("done", "Succeeded", "caller"),
+        ("alone", "Failed", ""),
+    ):
+        told = {**status, "phase": phase}
+        run = Run(name, "ns", name, 1, 1, 0, False, "d", {}, "Running", told)
+        run = replace(run, caller=Caller("caller", "r", "t", 1, 0)) if caller else run
+        history.run_seen(run)
+    await history.reconcile(("ns", "d"))
+    assert client.gone == ["alone"]
+    unfinished.clear()
+    await history.reconcile(("ns", "d"))
+    assert sorted(client.gone) == ["alone", "done", "failed"]

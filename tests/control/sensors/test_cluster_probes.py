@@ -1,0 +1,51 @@
+"""What a sensor says when the operator may not look."""
+
+from typing import Any
+
+import pytest
+from tradewind.control.sensors.bucket_probe import ProbeFailedError
+from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe
+from tradewind.kube.client import Client
+from tradewind.kube.errors import Forbidden, Unavailable
+from tradewind.model.sensor import ObjectPoll, RunPoll
+
+
+class Forbids(Client):
+    """An API server that knows Jobs and shows nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def list(self, resource: Any, namespace: str | None = None, **query: str) -> dict[str, Any]:
+        if resource.kind == "APIResourceList":
+            names = [("jobs/status", True), ("jobs", True)]
+            return {"resources": [{"name": name, "kind": "Job", "namespaced": scoped} for name, scoped in names]}
+        raise self.error
+
+    async def get(self, resource: Any, namespace: str, name: str) -> dict[str, Any]:
+        raise self.error
+
+
+async def said(probe: Any) -> str:
+    with pytest.raises(ProbeFailedError) as raised:
+        await probe.ask()
+    return str(raised.value)
+
+
+def job(client: Client) -> ObjectProbe:
+    poll = ObjectPoll(api_version="batch/v1", kind="Job", name="j")
+    return ObjectProbe(client, Resources(client), "ns", poll, "j")
+
+
+async def test_the_rule_to_add_is_said() -> None:
+    client = Forbids(Forbidden(403, "Forbidden", 'jobs.batch "j" is forbidden'))
+    assert await said(job(client)) == (
+        'jobs.batch "j" is forbidden; add to a role of the operator\'s service account: '
+        '{apiGroups: ["batch"], resources: [jobs], verbs: [get]}'
+    )
+    run = RunProbe(client, "ns", RunPoll(dag="d"), "")
+    assert '{apiGroups: ["tradewind.dev"], resources: [dagruns], verbs: [list]}' in await said(run)
+
+
+async def test_an_api_server_that_is_away_is_another_matter() -> None:
+    assert await said(job(Forbids(Unavailable(503, "Unavailable", "it is away")))) == "it is away"

@@ -1,0 +1,162 @@
+"""What a user reads of a DAG that could not run."""
+
+from typing import Any
+
+import pytest
+from tradewind.plan.dags.compile import define
+from tradewind.plan.documents.problem import Invalid
+
+
+def task(**more: Any) -> dict[str, Any]:
+    return {"image": "busybox", **more}
+
+
+def refusal(spec: Any) -> str:
+    with pytest.raises(Invalid) as caught:
+        define(spec)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "spec.tasks: required"),
+        ({"tasks": {}}, "spec.tasks: empty; write tasks by name: {NAME: {image: ...}}"),
+        ("text", "spec: text, not a mapping; write fields under it: description"),
+        ({"tasks": {"a": {}}}, "spec.tasks.a.image: required; name an image here or in spec.defaults.image"),
+        ({"tasks": {"a": task(nope=1)}}, "spec.tasks.a.nope: unknown field"),
+        ({"tasks": {"a": task(env={"A": 3})}}, 'spec.tasks.a.env.A: 3 without quotes is a number, not text; write "3"'),
+        ({"tasks": {"Bad_Name": task()}}, "spec.tasks.Bad_Name: not a task name; use at most 63 lower-case letters"),
+        ({"tasks": {"a" * 64: task()}}, "not a task name"),
+        ({"tasks": {"a\n": task()}}, "not a task name"),
+        ({"params": {"p\n": {}}, "tasks": {"a": task()}}, "not a param name"),
+        ({"tasks": {"a": task(outputs={"o\n": {}})}}, "not an output name"),
+        ({"tasks": {"a": task(dependsOn=["b"])}}, "spec.tasks.a.dependsOn[0]: there is no task 'b'; there are: a"),
+        ({"tasks": {"a": task(dependsOn=["a"])}}, "cycle: a -> a"),
+        ({"tasks": {"a": task(dependsOn=["b"]), "b": task(dependsOn=["a"])}}, "in a cycle"),
+        (
+            {"tasks": {"a": task(timeout="soon")}},
+            "spec.tasks.a.timeout: 'soon' is not a duration; write a number and a unit",
+        ),
+        ({"tasks": {"a": task(script={"python": "1"}, command=["x"])}}, "script and command/args exclude each other"),
+        ({"tasks": {"a": task(script={})}}, "spec.tasks.a.script: needs one program; write either python or shell"),
+        ({"tasks": {"a": task(script={"python": "1", "shell": "1"})}}, "write either python or shell"),
+        ({"tasks": {"a": task(envFrom={"S": {}})}}, "spec.tasks.a.envFrom.S: needs one source"),
+        (
+            {"tasks": {"a": task(env={"S": "1"}, envFrom={"S": {"secretKeyRef": {"name": "n", "key": "k"}}})}},
+            "spec.tasks.a.envFrom.S: set in env too",
+        ),
+        (
+            {"tasks": {"a": task(produces=[{"name": "x", "partition": "$[[ outputs.day"}])}},
+            "spec.tasks.a.produces[0].partition: `$[[ outputs.day`: `$[[` without `]]`",
+        ),
+        (
+            {
+                "tasks": {
+                    "a": task(),
+                    "b": task(dependsOn=["a"], produces=[{"name": "x", "metadata": {"n": "$[[ tasks.a.state ]]"}}]),
+                }
+            },
+            "spec.tasks.b.produces[0].metadata.n: `tasks.a.state` (at character",
+        ),
+        (
+            {"tasks": {"a": task()}, "produces": [{"name": "x", "partition": "$[[ outputs.day ]]"}]},
+            "spec.produces[0].partition: `outputs.day`",
+        ),
+        ({"tasks": {"a": task(env={"A": "$[[ params.x ]]"})}}, "spec.tasks.a.env.A: `params.x` (at character"),
+        (
+            {"tasks": {"a": task(), "b": task(args=["$[[ tasks.a.outputs.x ]]"])}},
+            "spec.tasks.b.args[0]: `tasks.a.outputs.x`",
+        ),
+        ({"params": {"p": {"default": 3}}, "tasks": {"a": task()}}, "spec.params.p.default: 3 is not a string"),
+        (
+            {"params": {"p": {"type": "integer", "enum": ["x"]}}, "tasks": {"a": task()}},
+            "spec.params.p.enum[0]: 'x' is not an integer",
+        ),
+        ({"params": {"p-q": {}}, "tasks": {"a": task()}}, "spec.params.p-q: not a param name"),
+        (
+            {"tasks": {"a": task(retries={"limit": -1})}},
+            "spec.tasks.a.retries.limit: -1 is too small; write at least 0",
+        ),
+        (
+            {"tasks": {"a": task(http={"url": "http://x", "method": "BREW"})}},
+            "spec.tasks.a.http.method: 'BREW' is not known; write one of GET",
+        ),
+        (
+            {"tasks": {"a": task(http={"url": "http://x"})}},
+            "spec.tasks.a.image: http tasks need no image; remove it",
+        ),
+        (
+            {"tasks": {"a": task(triggerRule="AllSuceeded")}},
+            "spec.tasks.a.triggerRule: there is no rule 'AllSuceeded'; did you mean AllSucceeded? write CEL, or one of",
+        ),
+        (
+            {"tasks": {"a": task(triggerRule="Failed(b)")}},
+            "spec.tasks.a.triggerRule: `Failed(b)` (at character 8): there is no 'b'",
+        ),
+        (
+            {"tasks": {"a": task(triggerRule="1 + 1")}},
+            "spec.tasks.a.triggerRule: `1 + 1`: gives an integer, not true or false",
+        ),
+        ({"tasks": {"a": task(triggerRule="Failed(")}}, "spec.tasks.a.triggerRule: `Failed(` (at character"),
+        (
+            {"tasks": {"a": task(when="params.n > 1")}},
+            "spec.tasks.a.when: `params.n > 1` (at character 7): there is no params.n",
+        ),
+        ({"tasks": {"a": task(when="run.name")}}, "spec.tasks.a.when: `run.name`: gives a string, not true or false"),
+        (
+            {"tasks": {"a": task(when="$[[ true ]]")}},
+            "spec.tasks.a.when: `$[[ ]]` in an expression; write the expression alone",
+        ),
+        ({"tasks": {"a": task(when="x" * 5_000)}}, "spec.tasks.a.when: 5000 characters; use at most 4096"),
+        (
+            {"tasks": {"a": task(when=True)}},
+            'spec.tasks.a.when: true without quotes is a boolean, not text; write "true"',
+        ),
+        ({"tasks": {"a": task(), "b": task(when="tasks.a.state == 'x'")}}, "tasks.a is not upstream of this task"),
+        (
+            {"tasks": {"a": task(priority="high")}},
+            "spec.tasks.a.priority: 'high' is not a whole number; write one such as 3",
+        ),
+        ({"tasks": {"a": task(podTemplate={"spec": {"x": "$[[ nope ]]"}})}}, "spec.tasks.a.podTemplate.spec.x: `nope`"),
+        (
+            {"tasks": {"a": task(resources={"limits": {"memory": "$[[ nope ]]"}})}},
+            "spec.tasks.a.resources.limits.memory: `nope`",
+        ),
+        ({"tasks": {"a": {"http": {"url": "$[[ nope ]]"}}}}, "spec.tasks.a.http.url: `nope`"),
+        ({"tasks": {"a": {"http": {"url": "x", "headers": {"H": "$[[ nope ]]"}}}}}, "spec.tasks.a.http.headers.H"),
+    ],
+)
+def test_each_mistake_is_named_with_its_field(spec: Any, words: str) -> None:
+    assert words in refusal(spec)
+
+
+def test_all_mistakes_are_told_at_once_and_the_text_is_bounded() -> None:
+    words = refusal({"tasks": {f"t{index}": task(dependsOn=["nope"]) for index in range(100)}})
+    assert words.count("there is no task 'nope'") == 10 and "and 90 more" in words and len(words) <= 4_096
+
+
+def test_defaults_are_merged_into_tasks() -> None:
+    made = define(
+        {
+            "defaults": {"image": "base", "env": {"A": "1", "B": "1"}, "timeout": "5m", "retries": {"limit": 3}},
+            "tasks": {
+                "a": {"env": {"B": "2"}},
+                "b": {"image": "own", "timeout": "1s", "envFrom": {"A": {"secretKeyRef": {"name": "n", "key": "k"}}}},
+            },
+        }
+    )
+    a, b = made.tasks["a"], made.tasks["b"]
+    assert (a.image, a.env, a.timeout) == ("base", {"A": "1", "B": "2"}, "5m")
+    assert (b.image, b.timeout) == ("own", "1s")
+    assert "A" not in b.env and "A" in b.env_from
+    assert made.terms["a"].retries.limit == 3 and made.terms["a"].pending_timeout == 600
+
+
+def test_an_image_may_come_from_the_pod_template() -> None:
+    define({"tasks": {"a": {"podTemplate": {"spec": {"containers": [{"name": "main", "image": "x"}]}}}}})
+
+
+def test_ten_thousand_tasks_are_defined() -> None:
+    tasks = {f"t{index}": task(dependsOn=[f"t{index - 1}"] if index else []) for index in range(10_000)}
+    assert len(define({"tasks": tasks}).graph.order) == 10_000

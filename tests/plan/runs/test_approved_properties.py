@@ -1,0 +1,128 @@
+"""Whatever edits and retries somebody thinks of, in whatever order: what comes after an approval starts only once it was given, and it was
+given after all that comes before it had ended."""
+
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from tradewind.model.run import Edit
+from tradewind.plan.outcomes.attempt import parse_key
+from tradewind.plan.outcomes.state import State
+from tradewind.plan.runs.approved import Approvals
+from tradewind.plan.runs.decision import Start
+from tradewind.plan.runs.rework import rework
+
+from plan.game import Game, defined
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> Game:
+    """Tasks in a row of layers, some of which are approvals, fan-outs, setups or allowed to fail."""
+    names = [f"t{at}" for at in range(draw(st.integers(3, 6)))]
+    tasks: dict[str, dict[str, Any]] = {}
+    guarded = set[str]()
+    for at, name in enumerate(names):
+        above = draw(st.sets(st.sampled_from(names[:at]), max_size=2)) if at else set()
+        task: dict[str, Any] = {"dependsOn": sorted(above)}
+        if draw(st.integers(0, 2)) == 0:
+            task["approval"] = {}
+        else:
+            task["allowFailure"] = draw(st.booleans())
+        if guarded.isdisjoint(above):  # Others would go on whatever was decided, because their DAG says so.
+            task["triggerRule"] = draw(st.sampled_from(["AllSucceeded", "AllDone"]))
+        if "approval" in task or not guarded.isdisjoint(above):
+            guarded.add(name)
+        if draw(st.integers(0, 3)) == 0:
+            task["forEach"] = {"range": {"stop": 2}}
+        tasks[name] = task
+    if draw(st.booleans()):
+        tasks["down"] = {"teardown": {"of": [draw(st.sampled_from(names))]}}
+    return Game(defined(tasks))
+
+
+class Witness:
+    """When what ended and was decided, in steps."""
+
+    def __init__(self, game: Game) -> None:
+        self.game, self.approvals, self.step = game, Approvals(game.definition), 0
+        self.ended: dict[str, int] = {}
+        self.given: dict[str, int] = {}
+
+    def starts(self, start: Start) -> None:
+        """The approvals before it were given, after all that comes before them had ended."""
+        planner = self.game.planner
+        if start.task in planner.definition.protected:
+            return  # A teardown waits for what its setup served, however that ended.
+        for name in self.approvals.asking:
+            if name not in self.approvals.before(start.task):
+                continue
+            assert planner.states[name] is State.SUCCEEDED, (start, name)
+            assert not planner.fixed(name) and not any(planner.fixed(unit.key) for unit in planner.members(name))
+            decided = [self.given[unit.key] for unit in planner.members(name) if unit.state is State.SUCCEEDED]
+            before = [at for key, at in self.ended.items() if parse_key(key)[0] in self.approvals.before(name)]
+            assert decided and min(decided) >= max(before, default=0), (start, name)
+
+
+@settings(max_examples=200, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(dags(), st.data())
+def test_what_waits_for_an_approval_waits_whatever_somebody_does(game: Game, data: st.DataObject) -> None:
+    seen = Witness(game)
+    for _ in range(30):
+        seen.step += 1
+        plan = game.plan()
+        starts = [*plan.starts, *plan.podless]
+        what = data.draw(st.sampled_from(["start", "start", "end", "end", "end", "edit", "retry"]))
+        if what == "start" and starts:
+            start = data.draw(st.sampled_from(starts))
+            seen.starts(start)
+            game.start(start)
+        elif what == "end" and game.live:
+            key = data.draw(st.sampled_from(sorted(game.live)))
+            asks = game.definition.tasks[parse_key(key)[0]].approval is not None
+            stopped = next((stop.reason for stop in plan.stops if stop.task == key), "")
+            reason = stopped or data.draw(st.sampled_from(["", "", "Declined" if asks else "Error"]))
+            game.end(key, reason, {"approved": True})
+            seen.ended[key] = seen.step
+            if asks and not reason:
+                seen.given[key] = seen.step
+        elif what == "edit":
+            edits = [data.draw(_edits(game)) for _ in range(data.draw(st.integers(1, 3)))]
+            game.change(rework(game.planner, edits)[0])
+        elif what == "retry":
+            changes = rework(game.planner, [], retried=True)[0]
+            game.rounds += 1
+            game.change(changes)
+
+
+def _edits(game: Game) -> st.SearchStrategy[Edit]:
+    keys = st.lists(st.sampled_from([*game.planner.states, *game.planner.units]), min_size=1, max_size=2, unique=True)
+    return st.builds(
+        lambda action, tasks, downstream: Edit(
+            action=action, tasks=tasks, downstream=downstream, outputs={key: {"approved": True} for key in tasks}
+        ),
+        st.sampled_from(["Clear", "Clear", "Succeed", "Skip", "Fail"]),
+        keys,
+        st.booleans(),
+    )
+
+
+@pytest.mark.parametrize(("decided", "state"), [("", "Succeeded"), ("Declined", "UpstreamFailed")])
+def test_a_retry_waits_for_an_approval_that_is_asked_for_again(decided: str, state: str) -> None:
+    """It was given before; then the approval was cleared, and the run retried."""
+    game = Game(defined({"ok": {"approval": {}}, "a": {"dependsOn": ["ok"]}}))
+    for key, reason in (("ok", ""), ("a", "Error")):
+        plan = game.plan()
+        game.start([*plan.podless, *plan.starts][0])
+        game.end(key, reason)
+    assert game.plan().phase == "Failed"
+    game.change(rework(game.planner, [Edit(action="Clear", tasks=["ok"])])[0])
+    game.start(game.plan().podless[0])
+    changes = rework(game.planner, [], retried=True)[0]
+    game.rounds += 1
+    game.change(changes)
+    game.now += 60
+    assert not game.plan().starts
+    game.end("ok", decided)
+    game.play(lambda key, number: decided if key == "ok" else "")
+    assert game.states()["a"] == state
