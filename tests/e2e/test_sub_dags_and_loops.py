@@ -224,8 +224,10 @@ async def test_a_run_waits_for_its_turn_and_its_caller_says_so(operated: World) 
 async def test_a_result_that_cannot_be_computed_fails_the_run_and_says_which(operated: World) -> None:
     async with operated.client() as client:
         tasks = {"a": {"compute": {"n": "1"}}, "tell": {"onExit": ["Always"], "compute": {"how": "run.outcome"}}}
-        status = await operated.result(client, operated.dag("empty", tasks, outputs={"n": "tasks.a.outputs.m"}))
-        words = "spec.outputs.n: `tasks.a.outputs.m`: there is no key 'm'; tasks.a.outputs has n"
+        status = await operated.result(
+            client, operated.dag("empty", tasks, outputs={"n": "1 / (tasks.a.outputs.n - 1)"})
+        )
+        words = "spec.outputs.n: `1 / (tasks.a.outputs.n - 1)`: divide by zero; inputs: tasks.a.outputs: {n: integer}"
         assert (status["phase"], status["message"]) == ("Failed", words)
         assert status["outputs"]["tell"] == {"how": "Failed"} and "results" not in status
 

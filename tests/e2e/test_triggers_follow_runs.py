@@ -98,7 +98,7 @@ async def test_several_dags_have_to_have_run_with_the_outcomes_that_are_wanted(o
 
 async def test_what_tasks_produce_makes_runs_by_partition_while_their_own_runs_go_on(operated: World) -> None:
     day = {"name": "orders", "partition": "$[[ outputs.day ]]", "metadata": {"rows": "$[[ outputs.rows * params.n ]]"}}
-    bad = {"name": "broken", "metadata": {"x": "$[[ outputs.missing ]]"}}
+    bad = {"name": "broken", "metadata": {"x": "$[[ outputs.rows / (outputs.rows - outputs.rows) ]]"}}
     orders = {
         "split": {
             "forEach": {"items": ["mon", "tue"]},
@@ -137,7 +137,7 @@ async def test_what_tasks_produce_makes_runs_by_partition_while_their_own_runs_g
         ("split[0]", "AssetError"),
         ("split[1]", "AssetError"),
     }
-    assert "produces[1]: `outputs.missing`" in said["failures"][0]["message"]
+    assert "produces[1]: `outputs.rows / (outputs.rows - outputs.rows)`" in said["failures"][0]["message"]
     assert [(fact["source"], fact["partition"]) for fact in found["pending"]] == [("orders", "mon")]
     lines = sorted(line.split()[:2] for line in shown.splitlines()[1:])
     assert lines == [["orders", "mon"], ["orders", "tue"], ["rates", "tue"]]

@@ -196,7 +196,7 @@ def test_a_rule_is_evaluated_a_few_times_however_many_have_failed(monkeypatch: p
     names = tuple(f"t{number}" for number in range(128))
     evaluations, pauses, run = [], [], cel_rule.compiler.run
     monkeypatch.setattr(cel_rule.compiler, "run", lambda *given: evaluations.append(given) or run(*given))
-    monkeypatch.setattr(cel_rule.pace, "pause", lambda: pauses.append(1))
+    monkeypatch.setattr(cel_rule.pacing, "pause", lambda: pauses.append(1))
     for bad in (3, 4, 5, 128):
         states = {name: F if index < bad else State.SUCCEEDED for index, name in enumerate(names)}
         assert cel_rule.decide("Skipped(t0) && Skipped(t127)", names, states) is Verdict.SKIP
