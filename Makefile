@@ -28,7 +28,7 @@ lint: $(VENV)/.stamp ## Format check, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fix: $(VENV)/.stamp ## Format and mend what a tool can mend
+fix: $(VENV)/.stamp ## Format and fix what a tool can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

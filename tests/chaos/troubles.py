@@ -105,7 +105,7 @@ async def partition(here: "Simulation", trouble: Trouble) -> bool:
     if trouble.pick % 2:
         here.server.store.compact()
     if not here.operator.dead:
-        network.mend()
+        network.fix()
     return True
 
 

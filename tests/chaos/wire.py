@@ -116,7 +116,7 @@ class Network:
             end._loop.call_soon(end.peer._end, ConnectionResetError("cut"), context=end.peer._context)
         self._ends.clear()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """New connections can be made again."""
         self.up = True
 

@@ -1,4 +1,4 @@
-"""A trigger or a backfill whose DAG is not valid is not ready, says why, and becomes ready when the DAG is mended."""
+"""A trigger or a backfill whose DAG is not valid is not ready, says why, and becomes ready when the DAG is fixed."""
 
 from typing import Any
 

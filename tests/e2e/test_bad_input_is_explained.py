@@ -297,7 +297,7 @@ async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_p
             "Unschedulable",
             "make room, or ask for less in resources",
         ),
-        ("no-image-name", {"image": "NOT an image"}, "ImageInvalid", "mend `image`"),
+        ("no-image-name", {"image": "NOT an image"}, "ImageInvalid", "fix `image`"),
     ],
 )
 async def test_what_can_not_start_is_classified_by_what_holds_it(

@@ -301,14 +301,14 @@ async def test_a_new_run_takes_over_what_another_has_done(operated: World) -> No
     async with operated.client() as client:
         run = await started(operated, client, "again", tasks, params=params)
         assert (await operated.finished(client, run))["phase"] == "Failed"
-        mended = {"spec": {"tasks": {"b": SH}}}
-        await client.patch(DAGS, operated.namespace, "again", mended)
+        fixed = {"spec": {"tasks": {"b": SH}}}
+        await client.patch(DAGS, operated.namespace, "again", fixed)
         shown = tradewind(operated, "rerun", run, "--dry-run")
         assert shown.stdout == f"a: Succeeded, taken over from run {run}\nb: runs\nc: runs\n", shown.stderr
-        done = tradewind(operated, "rerun", run, "--no-watch", "-m", "b is mended")
+        done = tradewind(operated, "rerun", run, "--no-watch", "-m", "b is fixed")
         new = done.stdout.splitlines()[-1].split()[0].removeprefix("dagrun/")
         notes = (await client.get(RUNS, operated.namespace, new))["metadata"]["annotations"]
-        assert notes["tradewind.dev/reason"] == "b is mended" and notes["tradewind.dev/by"]
+        assert notes["tradewind.dev/reason"] == "b is fixed" and notes["tradewind.dev/by"]
         status = await operated.finished(client, new)
         assert status["phase"] == "Succeeded" and outputs(status)["c"] == {"n": 2}
         assert next(line.split()[:2] for line in status["attempts"].splitlines()) == ["a", "~Succeeded"]

@@ -76,11 +76,11 @@ def test_an_archive_of_vulnerabilities_is_read(tmp_path: Path) -> None:
     ranges = [{"type": "ECOSYSTEM", "events": [fixed, {"fixed": "9999"}]}]
     ranged = {"id": "A-2", "summary": "bad", "affected": [{"package": {"name": "pyyaml"}, "ranges": ranges}]}
     past = [{"type": "ECOSYSTEM", "events": [fixed, {"fixed": "0.1"}]}]
-    mended = {"id": "A-3", "affected": [{"package": {"name": "click"}, "ranges": past}]}
+    fixed = {"id": "A-3", "affected": [{"package": {"name": "click"}, "ranges": past}]}
     withdrawn = {**named, "id": "A-4", "withdrawn": "2026-01-01T00:00:00Z"}
     path = tmp_path / "all.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for entry in (named, ranged, mended, withdrawn):
+        for entry in (named, ranged, fixed, withdrawn):
             archive.writestr(f"{entry['id']}.json", json.dumps(entry))
     done = audited("--osv", str(path))
     assert done.returncode == 1

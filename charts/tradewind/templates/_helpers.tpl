@@ -93,7 +93,7 @@ app.kubernetes.io/component: operator
   resources: [events]
   verbs: [create]
 - apiGroups: [apps]
-  resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is mended
+  resources: [controllerrevisions] # specs of DAGs; their content can't be changed, a number given out twice is fixed
   verbs: [get, list, create, update, delete]
 {{- with .Values.objectTriggers.rules }} # what triggers follow
 {{ toYaml . }}

@@ -47,7 +47,7 @@ def _check(target: Recorded) -> None:
         sound(Rendering(target.rendered))
     except Invalid as error:
         words = f"revision {target.number} is not valid any more:\n{error}"
-        raise click.ClickException(f"{words}\nnothing was changed: apply a mended manifest instead") from None
+        raise click.ClickException(f"{words}\nnothing was changed: apply a fixed manifest instead") from None
 
 
 async def replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:

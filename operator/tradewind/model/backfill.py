@@ -93,7 +93,7 @@ class BackfillStatus(Model):
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Literal["DryRun", "Running", "Suspended", "Waiting", "Invalid", "Succeeded", "Failed", "Cancelled", ""] = ""
-    """Waiting: something has to be mended first. Failed: it is done, and runs of it failed."""
+    """Waiting: something has to be fixed first. Failed: it is done, and runs of it failed."""
     message: Annotated[str, Field(max_length=4_096)] = ""
     """Why it is in this phase."""
     progress: str = ""
@@ -117,7 +117,7 @@ class BackfillStatus(Model):
     finished_at: Timestamp | None = None
     """When it was done."""
     conditions: Conditions = []
-    """Valid: whether it can be done and, if not, what to mend. Ready: whether all is done; with Stalled or Reconciling while it is
+    """Valid: whether it can be done and, if not, what to fix. Ready: whether all is done; with Stalled or Reconciling while it is
     false."""
 
 

@@ -96,7 +96,7 @@ class _Found(Exception):
 
 
 def _fits(value: Any) -> bool:
-    """Whether a list or an object is plain data already, as nearly all are: large ones are gone over on an event loop."""
+    """Whether a list or an object is plain data already, as nearly all are: large ones are walked on an event loop."""
     if type(value) is not dict and type(value) is not list:
         return False
     stack: list[tuple[Any, int]] = [(value, 0)]

@@ -138,7 +138,7 @@ class DAGStatus(Model):
     last_run: LastRun | None = None
     """The youngest run."""
     conditions: Conditions = []
-    """Valid: whether runs can start and, if not, what to mend. Ready: the same, with Stalled or Reconciling while it is false."""
+    """Valid: whether runs can start and, if not, what to fix. Ready: the same, with Stalled or Reconciling while it is false."""
 
 
 class DAG(Model):

@@ -65,7 +65,7 @@ class TemplateStatus(Model):
     params: str = ""
     """Its params; those with a `?` have a default."""
     conditions: Conditions = []
-    """Valid: whether it can be used and, if not, what to mend. Ready: the same, with Stalled or Reconciling while it is false."""
+    """Valid: whether it can be used and, if not, what to fix. Ready: the same, with Stalled or Reconciling while it is false."""
 
 
 class Template(Model):

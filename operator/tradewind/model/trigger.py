@@ -93,7 +93,7 @@ class TriggerStatus(Model):
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Literal["Active", "Suspended", "Waiting", "Invalid", "Done", ""] = ""
-    """Active: it fires. Suspended: it, or its DAG, is suspended. Waiting: something has to be mended first. Done: there is no tick left."""
+    """Active: it fires. Suspended: it, or its DAG, is suspended. Waiting: something has to be fixed first. Done: there is no tick left."""
     source: str = ""
     """What fires it."""
     message: Annotated[str, Field(max_length=4_096)] = ""
@@ -113,7 +113,7 @@ class TriggerStatus(Model):
     sensor: SensorStatus | None = None
     """How far its sensor has come."""
     conditions: Conditions = []
-    """Valid: whether its spec is right and, if not, what to mend. Ready: whether it fires, or is suspended; with Stalled or Reconciling
+    """Valid: whether its spec is right and, if not, what to fix. Ready: whether it fires, or is suspended; with Stalled or Reconciling
     while it is false."""
 
 

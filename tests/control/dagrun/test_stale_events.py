@@ -129,7 +129,7 @@ async def test_so_is_one_in_whose_place_there_is_another(operated: Operated) -> 
 
 @pytest.mark.parametrize("unreadable", [False, True])
 async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Operated, unreadable: bool) -> None:
-    """At the start pods are listed first; and a status that can't be read may be mended."""
+    """At the start pods are listed first; and a status that can't be read may be fixed."""
     if unreadable:
         operated.runs.seen(operated.becomes(phase="Running"), False)
     over = pod({"phase": "Succeeded"}, terminated=terminated(0))

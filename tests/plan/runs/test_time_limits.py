@@ -14,7 +14,7 @@ from plan.game import Game, defined
         ("ErrImagePull", "ImagePullFailed", "check the image's name"),
         ("ImagePullBackOff", "ImagePullFailed", "imagePullSecrets"),
         ("ErrImageNeverPull", "ImagePullFailed", "its registry"),
-        ("CreateContainerConfigError", "ConfigError", "mend env and envFrom"),
+        ("CreateContainerConfigError", "ConfigError", "fix env and envFrom"),
         ("", "PendingTimeout", "kubectl describe pod"),
     ],
 )

@@ -204,7 +204,7 @@ def test_the_data_interval_ends_with_the_tick_and_begins_with_the_one_before() -
 
 
 REFUSED = [
-    ({"cron": "0 0 31 2 *"}, "spec.schedule.cron: '0 0 31 2 *' names no day that there is; mend the day, or the month"),
+    ({"cron": "0 0 31 2 *"}, "spec.schedule.cron: '0 0 31 2 *' names no day that there is; fix the day, or the month"),
     ({"cron": "0 0 31 4,6,9 *"}, "names no day that there is"),
     ({"cron": "61 * * * *"}, "spec.schedule.cron: '61 * * * *': bad minute; write five fields"),
     ({"cron": "* * * *"}, "wrong number of fields"),

@@ -17,9 +17,9 @@ def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
         return
     there = {body["metadata"]["name"]: body for body in facts.crds}
     names = {body["metadata"]["name"]: body for body in wanted}
-    mend = "`helm upgrade` with the chart of this version, or `kubectl apply --server-side -f crds/`"
+    fix = "`helm upgrade` with the chart of this version, or `kubectl apply --server-side -f crds/`"
     if missing := [name.removesuffix(f".{GROUP}") for name in names if name not in there]:
-        yield Level.PROBLEM, f"not installed: {', '.join(missing)}", f"{mend} (docs/upgrading.md)"
+        yield Level.PROBLEM, f"not installed: {', '.join(missing)}", f"{fix} (docs/upgrading.md)"
     for name, body in there.items():
         conditions = {item["type"]: item for item in status_of(body).get("conditions") or ()}
         if conditions and (conditions.get("Established") or {}).get("status") != "True":
@@ -32,7 +32,7 @@ def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
     ]
     if other:
         words = f"of another version than this command ({__version__}): {', '.join(other)}"
-        yield Level.WARNING, words, f"{mend}; or use the command of the version that is installed"
+        yield Level.WARNING, words, f"{fix}; or use the command of the version that is installed"
     if not missing and not other:
         yield Level.OK, f"all {len(names)} are there, of this version", ""
 
@@ -123,9 +123,9 @@ def _restarts(facts: Facts) -> Found:
                 last = ((container.get("lastState") or {}).get("terminated") or {}).get("reason") or "unknown"
                 name = pod["metadata"]["name"]
                 words = f"pod {name} was restarted {count} times, the last time because of {last}"
-                mend = "raise resources.limits.memory" if last == "OOMKilled" else "read why"
+                fix = "raise resources.limits.memory" if last == "OOMKilled" else "read why"
                 log = f"`kubectl -n {pod['metadata']['namespace']} logs {name} --previous`"
-                yield Level.WARNING, words, f"{mend}: {log}"
+                yield Level.WARNING, words, f"{fix}: {log}"
 
 
 def leader(facts: Facts) -> Found:

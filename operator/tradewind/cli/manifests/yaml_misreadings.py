@@ -38,7 +38,7 @@ def _other(key: yaml.ScalarNode) -> str:
 
 
 def _entries(node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.ScalarNode | None, yaml.Node]]:
-    """Path, key (None in lists) and value of everything in a document. What an alias stands for is gone over once."""
+    """Path, key (None in lists) and value of everything in a document. What an alias stands for is visited once."""
     seen: set[int] = set()
     stack = [(node, path)]
     while stack:

@@ -60,7 +60,7 @@ async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tupl
         began = time.monotonic()
         try:
             run, found = await _picture(name, tree)
-        except StatusUnreadable:  # It is followed by its phase, and may be mended.
+        except StatusUnreadable:  # It is followed by its phase, and may be fixed.
             run, found = read_run(await client.get(RUNS, namespace, name)), []
         yield run, found
         if run.final:

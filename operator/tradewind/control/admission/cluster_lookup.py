@@ -116,7 +116,7 @@ class ApiClusterLookup(ClusterLookup):
         return admits(allow, namespace, labels)
 
     async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> AdmissionReview:
-        """Problems for what would be refused for ever; warnings for what may be mended, or is not known."""
+        """Problems for what would be refused for ever; warnings for what may be fixed, or is not known."""
         chosen = list(pods.items())[:PODS_ASKED]
         warnings = []
         if len(pods) > PODS_ASKED:

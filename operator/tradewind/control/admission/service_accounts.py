@@ -1,4 +1,4 @@
-"""Whether whoever writes a DAG may act as the service accounts that its pods get the token of: by a DAG nobody raises his own rights."""
+"""Whether the author of a DAG may act as the service accounts whose tokens its pods get: writing a DAG grants nobody more rights than they have."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from tradewind.plan.documents.problem import Problem
 
 
 async def _dag(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    """What a DAG without a fault asks for. One with a fault is refused: when it is mended from elsewhere nobody looks again."""
+    """What a DAG without a fault asks for. One with a fault is refused: when it is fixed from elsewhere nobody looks again."""
     judged = await asks.judged(request.namespace, request.spec, of_dag)
     return AdmissionReview(judged.problems) if judged.problems else await _allowed(request, asks, judged.content or {})
 

@@ -44,7 +44,7 @@ COALESCE = 1.0
 FIRST_RETRY_SECONDS = 0.1
 """Seconds until it looks again after one of its DAG's runs has changed: they change in bursts."""
 LOOK_AGAIN = 10.0
-"""Seconds until it looks again whether what it waits for was mended."""
+"""Seconds until it looks again whether what it waits for was fixed."""
 FRESH = 60.0
 """Seconds for which the ticks of a trigger are taken as they were told: a calendar in a ConfigMap may change."""
 TOLD = FINISHED | {"Waiting", "Invalid"}
@@ -244,7 +244,7 @@ class BackfillReconciler:
         if problems := check(about.maker.spec, facts.params):
             raise Invalid(problems)
         if spec.desired_state != "Cancelled" and (words := self._dags.invalid(known.namespace, spec.dag)):
-            raise NotReady(f"it goes on when its DAG is mended: {words}", "DAGInvalid")
+            raise NotReady(f"it goes on when its DAG is fixed: {words}", "DAGInvalid")
         runs = await self._runs.of((known.namespace, spec.dag))
         decided = decide(spec, about.ticks, pasts(runs, known.name))
         if spec.desired_state == "Cancelled":

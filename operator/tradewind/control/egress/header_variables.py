@@ -57,6 +57,6 @@ async def read(client: Client, namespace: str, wanted: Iterable[Wanted]) -> dict
             found[variable] = base64.b64decode(data[key]).decode() if kind is SECRETS else str(data[key])
         elif not optional:
             raise MissingReferenceError(
-                f"there is no {kind.kind} {name} with a key {key!r}: create it, or mend env and envFrom"
+                f"there is no {kind.kind} {name} with a key {key!r}: create it, or fix env and envFrom"
             )
     return found

@@ -82,7 +82,7 @@ class Reception:
             words = f"trigger {trigger.name} has no DAG yet ({trigger.spec.dag!r}): nothing was taken; send it again when that is applied"
             raise SenderRejected(409, "unready", words)
         if taker.problems:
-            words = f"trigger {trigger.name} is invalid: `kubectl describe trigger {trigger.name}` says what to mend; nothing was taken"
+            words = f"trigger {trigger.name} is invalid: `kubectl describe trigger {trigger.name}` says what to fix; nothing was taken"
             raise SenderRejected(409, "unready", words)
         if trigger.spec.suspend or dag.suspended:
             what = "it" if trigger.spec.suspend else f"DAG {trigger.spec.dag}"

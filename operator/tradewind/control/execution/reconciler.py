@@ -404,7 +404,7 @@ class RunReconciler:
                     self._make_room(run)
         except ValueError as error:
             self._teller.unreadable(run, error)
-            self.unreadable.add(run, f"{error}; the run is left alone until its status is mended")
+            self.unreadable.add(run, f"{error}; the run is left alone until its status is fixed")
             self._forget(run.uid, for_now=True)
             return
         self._phase_changed(run)

@@ -57,7 +57,7 @@ class RunReporter:
                 self._event(run, status.ASSET_ERROR, words, warning=True, key="/".join(said))
 
     def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
-        """Tasks wait for something that a person may have to mend, and did not while the run was as it is given."""
+        """Tasks wait for something that a person may have to fix, and did not while the run was as it is given."""
         before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}
         for item in items:
             if (item["task"], item["reason"]) not in before and item["reason"] not in (

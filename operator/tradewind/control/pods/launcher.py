@@ -144,7 +144,7 @@ def _refused(start: Start, reason: str, message: str) -> StartRefused:
 
 
 def forbidden(start: Start, error: Forbidden) -> Held | StartRefused:
-    """Quota, missing rights and a missing service account can be mended while the run waits; other refusals stay."""
+    """Quota, missing rights and a missing service account can be fixed while the run waits; other refusals stay."""
     words = error.message
     if "exceeded quota" in words or "failed quota" in words:
         what = words.partition("forbidden: ")[2] or words
@@ -152,7 +152,7 @@ def forbidden(start: Start, error: Forbidden) -> Held | StartRefused:
     if "cannot create resource" in words:
         return Held(Hold(start.key, "NoPermission", f"the operator may not create pods here: {words}"))
     if "serviceaccount" in words and "not found" in words:
-        return Held(Hold(start.key, "ServiceAccountNotFound", f"{words}; create it, or mend serviceAccountName"))
+        return Held(Hold(start.key, "ServiceAccountNotFound", f"{words}; create it, or fix serviceAccountName"))
     if "being terminated" in words:
         return Held(Hold(start.key, "NamespaceTerminating", words))
     return _refused(start, "PodRefused", f"the API server refused the pod: {words}")

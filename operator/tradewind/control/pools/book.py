@@ -224,7 +224,7 @@ class PoolBook:
         other = "ClusterPool" if claim.kind == "Pool" else "Pool"
         if pool_id(claim.model_copy(update={"kind": other}), namespace) in self.capacity:
             return f"there is a {other} of this name; write kind: {other}"
-        return "create it, or mend `pools`"
+        return "create it, or fix `pools`"
 
     def why(self, claims: Sequence[PoolClaim], namespace: str) -> tuple[str, str]:
         """Reason and message for a task that waits for slots."""

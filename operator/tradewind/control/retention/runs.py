@@ -62,7 +62,7 @@ class HistoryReconciler:
             said = spec.get("history")
             self._rules[key] = History.model_validate(said) if said else USUAL
         except ValidationError:
-            return  # The DAG's own condition says so; until it is mended nothing is deleted.
+            return  # The DAG's own condition says so; until it is fixed nothing is deleted.
         self.queue.add(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:

@@ -1,7 +1,7 @@
 """The port of a server: how many connections there may be, how long each may keep it waiting, and how much they may hand in at once.
 
 A connection waits for its client until a request has come as a whole: in the TLS handshake, while it is silent, while head or body
-come. When there are too many, the one that has waited longest makes room: who dawdles is no hindrance to others.
+come. When there are too many, the one that has waited longest makes room: slow clients do not block others.
 """
 
 import asyncio

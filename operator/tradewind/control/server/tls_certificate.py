@@ -1,4 +1,4 @@
-"""The certificate of a server: read again when its files change, and said aloud when it ends."""
+"""The certificate of a server: read again when its files change, and warns before it expires."""
 
 import asyncio
 import logging

@@ -10,7 +10,7 @@ Key = tuple[str, str]
 
 
 class NotReady(Exception):
-    """Something has to be mended before the trigger can fire. The message says what, the reason why in one word."""
+    """Something has to be fixed before the trigger can fire. The message says what, the reason why in one word."""
 
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)

@@ -17,7 +17,7 @@ _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _ADVICE = {
     "Unschedulable": "make room, or ask for less in resources, nodeSelector and tolerations",
     "ImagePullFailed": "check the image's name, its registry and imagePullSecrets",
-    "ConfigError": "create what is missing, or mend env and envFrom",
+    "ConfigError": "create what is missing, or fix env and envFrom",
     "PendingTimeout": "see `kubectl describe pod`",
 }
 
@@ -129,7 +129,7 @@ def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, n
         else:
             advice.wake_at = deadline
     if live.reason == "InvalidImageName":
-        advice.stop = Stop(unit.key, live.number, "ImageInvalid", f"{live.message}; mend `image`")
+        advice.stop = Stop(unit.key, live.number, "ImageInvalid", f"{live.message}; fix `image`")
     if live.reason:
         advice.hold = Hold(unit.key, live.reason, live.message)
     return advice

@@ -202,7 +202,7 @@ def cron_of(text: str) -> str:
     fields = cron.split()
     anywhere = [*fields[:-2], "*", *fields[-1:]]
     if len(fields) in (5, 6) and not _said(" ".join(anywhere)):
-        raise ValueError(f"{text!r} names no day that there is; mend the day, or the month")
+        raise ValueError(f"{text!r} names no day that there is; fix the day, or the month")
     words = "write five fields (minute hour day month weekday), or six with seconds before them"
     raise ValueError(f"{text!r}: {said}; {words}")
 

@@ -35,7 +35,7 @@ LOOK_AGAIN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Sources and where they are; those of `refused` can't be followed now. `message` says what there is to mend."""
+    """Sources and where they are; those of `refused` can't be followed now. `message` says what there is to fix."""
 
     topics: Mapping[str, Topic]
     refused: frozenset[str] = frozenset()
