@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from statistics import median
@@ -25,13 +26,16 @@ from tradewind.kube.pages import items
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS, QUOTAS, RUNS, TRIGGERS
 from tradewind.model import duration
 from tradewind.model.duration import between
+from tradewind.model.schedule import Schedule
 from tradewind.model.trigger import TriggerSpec
+from tradewind.model.value import Param
 from tradewind.plan.dags.compile import defined
-from tradewind.plan.documents.problem import Invalid
+from tradewind.plan.documents.problem import Invalid, summary
 from tradewind.plan.documents.read import read
+from tradewind.plan.triggers.calendar import Calendar
 from tradewind.plan.triggers.due_ticks import shift
 from tradewind.plan.triggers.forecast import PODS, Coming, Shape, Tick, foresee, shape
-from tradewind.plan.triggers.trigger import told
+from tradewind.plan.triggers.trigger import check, told
 
 MOST = 5_000
 """Ticks of one trigger."""
@@ -54,8 +58,11 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
         until = datetime.now(UTC) + timedelta(seconds=duration.seconds(ahead))
     except (ValueError, OverflowError) as error:
         raise click.UsageError(f"--next: {error}") from None
-    ticks, notes = await _ticks(client, namespace, until, dag)
-    shapes = await _shapes(client, namespace, {tick.dag for tick, _ in ticks}, notes)
+    notes = list[str]()
+    found = await _scheduled(client, namespace, dag, notes)
+    dags = await _dags(client, namespace, {trigger.spec.dag for trigger in found}, notes)
+    ticks = _ticks([trigger for trigger in found if _fires(trigger, dags, notes)], until, notes)
+    shapes = {name: known.shape for name, known in dags.items()}
     zones = {(tick.trigger, tick.at): local for tick, local in ticks}
     coming = foresee((tick for tick, _ in ticks), shapes, await _limits(client, namespace, notes))
     if output != "text":
@@ -76,13 +83,28 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
     say(f"{len(coming)} runs by schedule in the next {ahead}{more}", err=True)
 
 
-async def _ticks(
-    client: Client, namespace: str, until: datetime, dag: str | None
-) -> tuple[list[tuple[Tick, str]], list[str]]:
-    """The ticks, each with its time as its schedule tells it, and what is left out."""
+@dataclass(frozen=True, slots=True)
+class _Scheduled:
+    """A trigger with a schedule."""
+
+    name: str
+    uid: str
+    spec: TriggerSpec
+    schedule: Schedule
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A DAG that can run."""
+
+    shape: Shape
+    params: Mapping[str, Param]
+
+
+async def _scheduled(client: Client, namespace: str, dag: str | None, notes: list[str]) -> list[_Scheduled]:
     query = {"fieldSelector": f"spec.dag={dag}"} if dag else {}
-    calendars, notes, found = Calendars(client), list[str](), list[Iterator[tuple[Tick, str]]]()
-    now = datetime.now(UTC)
+    calendars, found = Calendars(client), list[_Scheduled]()
     for body in (await client.list(TRIGGERS, namespace, **query))["items"]:
         name = body["metadata"]["name"]
         try:
@@ -95,35 +117,58 @@ async def _ticks(
             continue
         if spec.suspend:
             notes.append(f"trigger {name} is suspended")
-            continue
-        schedule, uid, run = spec.schedule, body["metadata"]["uid"], spec.dag
-        between_ = list(islice(takewhile(lambda tick: tick <= until, calendar.after(now)), MOST + 1))
-        if len(between_) > MOST:
-            notes.append(f"trigger {name}: only its first {MOST:,} ticks are looked at")
-        found.append(
-            (Tick(tick + shift(schedule, uid, tick), name, run, schedule.concurrency), told(calendar.local(tick)))
-            for tick in between_[:MOST]
-        )
-    return list(heapq.merge(*found, key=lambda item: item[0].at)), notes
+        else:
+            found.append(_Scheduled(name, body["metadata"]["uid"], spec, spec.schedule, calendar))
+    return found
 
 
-async def _shapes(client: Client, namespace: str, dags: set[str], notes: list[str]) -> dict[str, Shape]:
-    gate, found = asyncio.Semaphore(AT_ONCE), dict[str, Shape]()
+async def _dags(client: Client, namespace: str, names: set[str], notes: list[str]) -> dict[str, _Known]:
+    """The DAGs that can run; notes say why the others can't."""
+    gate, found = asyncio.Semaphore(AT_ONCE), dict[str, _Known]()
 
     async def look(dag: str) -> None:
         async with gate:
             try:
-                spec = await rendered(client, namespace, dag)
-                found[dag] = shape(defined(spec), await _usual(client, namespace, dag))
-                if spec.spec.get("suspend"):
-                    notes.append(f"DAG {dag} is suspended: it gets no runs")
+                rendering = await rendered(client, namespace, dag)
+                definition = defined(rendering)
+                if rendering.spec.get("suspend"):
+                    notes.append(f"DAG {dag} is suspended: its triggers make no runs")
+                    return
+                found[dag] = _Known(shape(definition, await _usual(client, namespace, dag)), definition.spec.params)
             except NotFound:
                 notes.append(f"there is no DAG {dag}: its triggers wait")
             except Invalid as error:
-                notes.append(f"DAG {dag} is invalid: {error}")
+                notes.append(f"DAG {dag} is invalid, so its runs can't begin: {error}")
 
-    await asyncio.gather(*map(look, sorted(dags)))
+    await asyncio.gather(*map(look, sorted(names)))
     return found
+
+
+def _fires(trigger: _Scheduled, dags: Mapping[str, _Known], notes: list[str]) -> bool:
+    """Whether the trigger makes runs, by its DAG and by what it gives to it."""
+    if trigger.spec.dag not in dags:
+        return False
+    if problems := check(trigger.spec, dags[trigger.spec.dag].params):
+        notes.append(f"trigger {trigger.name} is invalid: {summary(problems)}")
+    return not problems
+
+
+def _ticks(triggers: list[_Scheduled], until: datetime, notes: list[str]) -> list[tuple[Tick, str]]:
+    """The ticks, each with its time as its schedule tells it."""
+    now, found = datetime.now(UTC), list[Iterator[tuple[Tick, str]]]()
+    for trigger in triggers:
+        ticks = list(islice(takewhile(lambda tick: tick <= until, trigger.calendar.after(now)), MOST + 1))
+        if len(ticks) > MOST:
+            notes.append(f"trigger {trigger.name}: only its first {MOST:,} ticks are looked at")
+        found.append(_told(trigger, ticks[:MOST]))
+    return list(heapq.merge(*found, key=lambda item: item[0].at))
+
+
+def _told(trigger: _Scheduled, ticks: list[datetime]) -> Iterator[tuple[Tick, str]]:
+    schedule, dag = trigger.schedule, trigger.spec.dag
+    for tick in ticks:
+        at = tick + shift(schedule, trigger.uid, tick)
+        yield Tick(at, trigger.name, dag, schedule.concurrency), told(trigger.calendar.local(tick))
 
 
 async def _usual(client: Client, namespace: str, dag: str) -> float | None:
