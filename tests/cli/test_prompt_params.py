@@ -43,3 +43,8 @@ def test_where_nobody_can_be_asked_what_is_missing_is_told() -> None:
     for ask in (None, False):
         with pytest.raises(click.ClickException, match="--param year: required; give an integer"):
             asked("2026\n", {}, ask)
+
+
+def test_an_end_of_input_says_how_else_the_value_can_be_given() -> None:
+    with pytest.raises(click.ClickException, match="no value for year: the input has ended; give it with --param year"):
+        asked("", {}, True)

@@ -53,3 +53,14 @@ def test_the_second_interrupt_ends_at_once_and_says_so(tmp_path: Path) -> None:
     typed = [(ASK, "n\n"), ("tick", "\x03"), ("Ctrl-C again", "\x03")]
     code, written = in_terminal(tmp_path, ["run", "-f", "dag.yaml"], typed)
     assert code == 130 and lines_of(written)[-2] == "ended at once: tasks that still ran were killed"
+
+
+def test_an_end_of_input_at_a_question_is_answered_and_a_second_one_cancels_the_run(tmp_path: Path) -> None:
+    (tmp_path / "dag.yaml").write_text(ASKS)
+    again = "  the input has ended without an answer; end it again (Ctrl-D) to cancel the run"
+    code, written = in_terminal(tmp_path, ["run", "-f", "dag.yaml"], [(ASK, "\x04"), (ASK, "y\n")])
+    assert code == 0 and again in lines_of(written)
+    code, written = in_terminal(tmp_path, ["run", "-f", "dag.yaml"], [(ASK, "\x04"), (ASK, "\x04")])
+    lines = lines_of(written)
+    assert code == 130 and "  no decision: the input has ended, so the run is cancelled" in lines
+    assert any(line.startswith("⊘ ok") for line in lines)

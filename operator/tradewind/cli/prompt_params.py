@@ -56,4 +56,11 @@ def _asked(name: str, param: Param) -> Any:
         return value
 
     words = shown(hint(name, param))
-    return click.prompt(words, default=param.default, value_proc=read, show_default=False, err=True)
+    try:
+        return click.prompt(words, default=param.default, value_proc=read, show_default=False, err=True)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise  # Ctrl-C
+        click.echo(err=True)
+        way = f"--param {name}=VALUE"
+        raise click.ClickException(f"no value for {name}: the input has ended; give it with {way}") from None

@@ -35,8 +35,9 @@ def person() -> bool:
     return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
 
 
-async def approvals(client: Client, run: Run, decisions: Decisions, screen: Screen) -> None:
-    """Decides what the run and those below it ask, until cancelled: as was given, else as is typed."""
+async def approvals(client: Client, run: Run, decisions: Decisions, screen: Screen, cancel: Callable[[], None]) -> None:
+    """Decides what the run and those below it ask, until cancelled: as was given, else as is typed. `cancel` is called when there is
+    nobody any more who could type."""
     done: set[str] = set()
     while True:
         for item in (await client.list(APPROVALS, run.namespace))["items"]:
@@ -50,14 +51,18 @@ async def approvals(client: Client, run: Run, decisions: Decisions, screen: Scre
                 option = decision["comment"].rpartition(" ")[2]
                 screen.print(f"{words}: {decision['decision'].lower()} by {option}")
             elif person():
-                await _ask(client, item, words, screen)
+                if not await _ask(client, item, words, screen):
+                    cancel()
+                    return
             else:
                 until = f"until {item['spec']['deadline']}" if item["spec"].get("deadline") else "for ever"
                 screen.print(f"{words}: nobody can be asked here; the task waits {until}")
         await asyncio.sleep(LOOK)
 
 
-async def _ask(client: Client, item: Object, words: str, screen: Screen) -> None:
+async def _ask(client: Client, item: Object, words: str, screen: Screen) -> bool:
+    """Whether more can be asked: False when the input has ended."""
+
     async def line() -> str | None:
         return await _typed(lambda: _open(client, item))
 
@@ -71,11 +76,11 @@ async def _ask(client: Client, item: Object, words: str, screen: Screen) -> None
             answer = await questioned(item["spec"], words, write, line)
         except Overtaken:
             write("\ntoo late: it has been decided, or its time is over\n")
-            return
-        if answer is None:
-            write("\nno decision: the input has ended; the task goes on waiting\n")
-    if answer:
-        await _decide(client, item, answer)
+            return True
+    if answer is None:
+        return False
+    await _decide(client, item, answer)
+    return True
 
 
 async def questioned(
@@ -83,8 +88,7 @@ async def questioned(
 ) -> dict[str, Any] | None:
     """The decision that is typed, with the answers to what else is asked; None when the input ends."""
     while True:
-        write(f"{words} [y/n] ")
-        typed = await line()
+        typed = await _answer(f"{words} [y/n] ", write, line)
         if typed is None:
             return None
         if typed.lower() in NO:
@@ -96,8 +100,7 @@ async def questioned(
     for name, body in (spec.get("questions") or {}).items():
         declared = Param.model_validate(body)
         while True:
-            write(f"  {hint(name, declared)}: ")
-            typed = await line()
+            typed = await _answer(f"  {hint(name, declared)}: ", write, line)
             if typed is None:
                 return None
             value = from_text(declared, typed) if typed or declared.default is None else declared.default
@@ -107,6 +110,18 @@ async def questioned(
             write(f"  {problem.what}; {problem.instead}\n")
         answers[name] = value
     return {"decision": "Approved", **({"answers": answers} if answers else {})}
+
+
+async def _answer(question: str, write: Callable[[str], None], line: ReadLine) -> str | None:
+    """What is typed in answer to a question. A first end of input is explained, for Ctrl-D is easily hit; None at the second."""
+    write(question)
+    if (typed := await line()) is not None:
+        return typed
+    write("\n  the input has ended without an answer; end it again (Ctrl-D) to cancel the run\n")
+    write(question)
+    if (typed := await line()) is None:
+        write("\n  no decision: the input has ended, so the run is cancelled\n")
+    return typed
 
 
 async def _decide(client: Client, item: Object, decision: Mapping[str, Any]) -> None:
@@ -130,7 +145,10 @@ async def _typed(is_open: Callable[[], Awaitable[bool]]) -> str | None:
 
     def ready() -> None:
         if not read.done():
-            read.set_result(os.read(number, 65_536))
+            try:
+                read.set_result(os.read(number, 65_536))
+            except OSError:  # The terminal is gone.
+                read.set_result(b"")
 
     loop.add_reader(number, ready)
     try:

@@ -111,7 +111,7 @@ async def _run(
                 show = (lambda *_: None) if how.quiet else screen.log
                 beside = [
                     _cancel_when(cancelled, here.client, created, screen),
-                    approvals(here.client, created, how.decisions, screen),
+                    approvals(here.client, created, how.decisions, screen, cancelled.set),
                     logs.follow(paths, show),
                 ]
                 async with tasks(beside):
