@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.output.terminal import say
 from tradewind.cli.output.yaml_text import notation
 from tradewind.model.shown import shown
 from tradewind.model.value import Param
@@ -61,6 +62,6 @@ def _asked(name: str, param: Param) -> Any:
     except click.Abort as abort:
         if not isinstance(abort.__context__, EOFError):
             raise  # Ctrl-C
-        click.echo(err=True)
+        say("", err=True)
         way = f"--param {name}=VALUE"
         raise click.ClickException(f"no value for {name}: the input has ended; give it with {way}") from None
