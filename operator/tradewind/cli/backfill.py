@@ -38,8 +38,14 @@ SHOWN = 50
 @click.command()
 @click.argument("dag", type=DAG)
 @click.option("--start", metavar="TIME", help="From this tick on: 2026-01-31, 2026-01-31T06:00, with an offset or not.")
-@click.option("--end", metavar="TIME", help="Up to this tick.  [default: now]")
-@click.option("--tick", "ticks", multiple=True, metavar="TIME", help="This tick, instead of a range; repeat for more.")
+@click.option("--end", metavar="TIME", help="Up to this tick; a date includes its whole day.  [default: now]")
+@click.option(
+    "--tick",
+    "ticks",
+    multiple=True,
+    metavar="TIME",
+    help="This tick, or those of this date, instead of a range; repeat for more.",
+)
 @click.option("--trigger", help="Whose ticks.  [default: the DAG's only trigger with a schedule]")
 @click.option("--cron", help="Ticks by a cron expression, instead of a trigger's.")
 @click.option("--time-zone", help="Of cron and times.  [default: the trigger's, else UTC]")

@@ -58,9 +58,9 @@ class BackfillSpec(Model):
     start: Moment | None = None
     """From here on, itself included."""
     end: Moment | None = None
-    """Up to here, itself included; the backfill's creation when absent. Later ticks are left to the schedule."""
+    """Up to here, itself included, a date without a time with its whole day; the backfill's creation when absent. Later ticks are left to the schedule."""
     ticks: Annotated[list[Moment], Field(max_length=1_000)] = []
-    """Points in time, instead of a range. Of a trigger, ticks of its."""
+    """Points in time, instead of a range. Of a trigger, ticks of its; a date without a time stands for its ticks on that day."""
     runs: Annotated[list[State], Field(min_length=1, max_length=3)] = ["Missing"]
     """Which ticks get a run: those that have none, those whose latest run failed or was cancelled, those whose latest run succeeded. What
     failed is tried again in the same run, what succeeded keeps its old run beside the new one."""

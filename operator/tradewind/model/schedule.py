@@ -82,7 +82,7 @@ class Schedule(Model):
     start: Moment | None = None
     """No tick is before it."""
     end: Moment | None = None
-    """No tick is after it."""
+    """No tick is after it; a date without a time includes its whole day."""
     exclude: Annotated[list[Exclusion], Field(max_length=16)] = []
     """Days on which nothing fires."""
     jitter: Duration | None = None

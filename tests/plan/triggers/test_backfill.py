@@ -102,7 +102,54 @@ def days(spec: BackfillSpec, calendar: Calendar) -> list[str]:
 def test_a_range_has_the_ticks_from_its_start_to_its_end_both_included() -> None:
     spec = backfill(start="2026-05-01T06:00", end="2026-05-03T06:00")
     assert days(spec, daily()) == ["05-01T06:00", "05-02T06:00", "05-03T06:00"]
-    assert days(backfill(start="2026-05-01", end="2026-05-03"), daily()) == ["05-01T06:00", "05-02T06:00"]
+    assert days(backfill(start="2026-05-01", end="2026-05-03"), daily()) == [
+        "05-01T06:00",
+        "05-02T06:00",
+        "05-03T06:00",
+    ]
+
+
+def test_a_date_as_an_end_includes_the_whole_day_in_the_zone_of_the_trigger() -> None:
+    late = Calendar(Schedule.model_validate({"cron": "30 2,23 * * *", "timeZone": "Europe/Paris"}))
+    assert days(backfill(start="2026-05-02", end="2026-05-02"), late) == ["05-02T02:30", "05-02T23:30"]
+    assert days(backfill(start="2026-05-02", end="2026-05-02T00:00"), late) == []
+    assert days(backfill(start="2026-05-02", end="2026-05-02", timeZone="UTC"), late) == ["05-02T02:30", "05-02T23:30"]
+    fields = {"cron": "30 2 * * *", "timeZone": "Europe/Paris", "start": "2026-05-01", "end": "2026-05-02"}
+    alone = backfill(trigger="", **fields)
+    schedule = source(alone, None).schedule
+    assert schedule and days(alone, Calendar(schedule)) == ["05-01T02:30", "05-02T02:30"]
+
+
+def test_a_date_among_ticks_stands_for_the_ticks_of_that_day() -> None:
+    twice = Calendar(Schedule.model_validate({"cron": "30 2,23 * * 1-5", "timeZone": "Europe/Paris"}))
+    assert days(listed("2026-05-05"), twice) == ["05-05T02:30", "05-05T23:30"]
+    assert days(listed("2026-05-05", "2026-05-05T02:30"), twice) == ["05-05T02:30", "05-05T23:30"]
+    wrong = {
+        "2026-05-03": "trigger t has no tick on 2026-05-03; near it are 2026-05-01T23:30:00+02:00 or 2026-05-04T02:30",
+        "2026-06-01": "was in the future",
+        "2027-01-01": "was in the future",
+        "2026-5-1": "not a point in time",
+    }
+    for text, words in wrong.items():
+        with pytest.raises(Invalid, match=words.replace("+", r"\+")):
+            ticks_of(listed(text), twice, NOW - timedelta(hours=12))
+    before = datetime(2026, 5, 5, tzinfo=UTC)
+    with pytest.raises(Invalid, match="was in the future"):
+        ticks_of(listed("2026-05-05"), twice, before)
+    assert ticks_of(listed("2026-05-05"), twice, before + timedelta(hours=12)) == [
+        datetime(2026, 5, 5, 0, 30, tzinfo=UTC)
+    ]
+
+
+def listed(*ticks: str) -> BackfillSpec:
+    return BackfillSpec.model_validate({"dag": "d", "trigger": "t", "ticks": ticks})
+
+
+def test_days_have_no_more_ticks_than_a_range() -> None:
+    minutely = Calendar(Schedule(cron="* * * * *"))
+    ticks = [f"2026-05-{day:02}" for day in range(1, 10)]
+    with pytest.raises(Invalid, match="over 10,000 ticks"):
+        ticks_of(listed(*ticks), minutely, NOW)
 
 
 def test_what_lies_after_its_creation_is_left_to_the_schedule() -> None:
@@ -117,7 +164,7 @@ def test_times_are_in_the_time_zone_of_the_trigger_unless_another_is_named() -> 
 
 
 def test_excluded_days_stay_excluded() -> None:
-    spec = backfill(start="2026-05-01", end="2026-05-04")
+    spec = backfill(start="2026-05-01", end="2026-05-03")
     assert days(spec, daily(exclude=[{"weekdays": ["Sat", "Sun"]}])) == ["05-01T06:00"]
 
 

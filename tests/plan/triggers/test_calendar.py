@@ -125,6 +125,11 @@ def test_dates_are_in_the_time_zone_unless_they_have_an_offset() -> None:
     assert next(found.before(at("2026-05-31T00:00Z"))) == at("2026-05-01T08:00Z")
 
 
+def test_a_date_as_an_end_includes_its_whole_day() -> None:
+    found = calendar("Europe/Paris", cron="30 23 * * *", end="2026-01-02")
+    assert ticks(found, "2026-01-01T00:00Z", 5) == ["2026-01-01T23:30+01:00", "2026-01-02T23:30+01:00"]
+
+
 def test_no_tick_is_outside_of_start_and_end() -> None:
     found = calendar(cron="@daily", start="2026-01-02", end="2026-01-03T12:00")
     assert ticks(found, "2025-01-01T00:00Z", 9) == ["2026-01-02T00:00+00:00", "2026-01-03T00:00+00:00"]

@@ -1,17 +1,19 @@
 """What a backfill is about, and what it does next: decided from the runs that there are, however often it is asked."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice, takewhile
+from typing import TypeVar
 
 from tradewind.model.backfill import Action, BackfillSpec
 from tradewind.model.schedule import Schedule
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.documents.problem import Invalid, Problem
-from tradewind.plan.triggers.calendar import ROOT, Calendar, moment_of, zone_of
+from tradewind.plan.triggers.calendar import ROOT, Calendar, day_of, end_of, is_day, moment_of, zone_of
 from tradewind.plan.triggers.trigger import check
 
+T = TypeVar("T")
 BACKFILL_TICKS_LIMIT = 10_000
 """Ticks of one backfill."""
 
@@ -116,38 +118,73 @@ def ticks_of(spec: BackfillSpec, calendar: Calendar, created: datetime) -> list[
     Invalid."""
     zone = zone_of(spec.time_zone) if spec.time_zone else calendar.zone
     if spec.ticks:
-        moments = [
-            (f"spec.ticks[{index}]", _moment(f"ticks[{index}]", text, zone)) for index, text in enumerate(spec.ticks)
-        ]
-        if problems := [problem for path, tick in moments for problem in _unfit(spec, path, tick, calendar, created)]:
-            raise Invalid(problems)
-        return sorted({tick for _, tick in moments})
-    start = _moment("start", spec.start or "", zone)
-    end = min(_moment("end", spec.end, zone), created) if spec.end else created
-    first = start - timedelta(seconds=1)
-    found = list(islice(takewhile(lambda tick: tick <= end, calendar.after(first)), BACKFILL_TICKS_LIMIT + 1))
+        return _named(spec, calendar, created, zone)
+    start = _read("start", spec.start or "", zone, moment_of)
+    end = min(_read("end", spec.end, zone, end_of), created) if spec.end else created
+    return _limited(calendar, _between(calendar, start, end), "spec.end", "end at")
+
+
+def _named(spec: BackfillSpec, calendar: Calendar, created: datetime, zone: tzinfo) -> list[datetime]:
+    """The ticks that are listed. A date without a time stands for those that a trigger has on that day."""
+    found, problems = set[datetime](), list[Problem]()
+    for index, text in enumerate(spec.ticks):
+        path = f"spec.ticks[{index}]"
+        if not spec.trigger or not is_day(text):
+            tick = _read(f"ticks[{index}]", text, zone, moment_of)
+            problems += _unfit(spec, path, tick, calendar, created)
+            found.add(tick)
+            continue
+        first, last = _read(f"ticks[{index}]", text, zone, day_of)
+        if first > created:
+            problems.append(_in_future(path))
+        elif of_day := list(_between(calendar, first, min(last, created))):
+            found.update(of_day)
+        elif next(_between(calendar, first, last), None):
+            problems.append(_in_future(path))
+        else:
+            what = f"trigger {spec.trigger} has no tick on {text}"
+            problems.append(Problem(path, what, _near(calendar, first)))
+        if len(found) > BACKFILL_TICKS_LIMIT:
+            break
+    if problems:
+        raise Invalid(problems)
+    return _limited(calendar, sorted(found), path, "name fewer days: end at")
+
+
+def _between(calendar: Calendar, first: datetime, last: datetime) -> Iterator[datetime]:
+    """The ticks from one moment to another, both included."""
+    return takewhile(lambda tick: tick <= last, calendar.after(first - timedelta(seconds=1)))
+
+
+def _limited(calendar: Calendar, ticks: Iterable[datetime], path: str, instead: str) -> list[datetime]:
+    found = list(islice(ticks, BACKFILL_TICKS_LIMIT + 1))
     if len(found) > BACKFILL_TICKS_LIMIT:
         words = f"over {BACKFILL_TICKS_LIMIT:,} ticks"
-        raise Invalid(
-            [Problem("spec.end", words, f"end at {calendar.local(found[-2]).isoformat()}, and make another backfill")]
-        )
+        last = calendar.local(found[-2]).isoformat()
+        raise Invalid([Problem(path, words, f"{instead} {last}, and make another backfill")])
     return found
 
 
 def _unfit(spec: BackfillSpec, path: str, tick: datetime, calendar: Calendar, created: datetime) -> Iterator[Problem]:
     if tick > created:
-        yield Problem(
-            path, "was in the future when the backfill was created", "leave it to the schedule, or run the DAG"
-        )
+        yield _in_future(path)
     elif spec.trigger and next(calendar.before(tick), None) != tick:
-        near = [*islice(calendar.before(tick), 1), *islice(calendar.after(tick), 1)]
-        words = " or ".join(calendar.local(moment).isoformat() for moment in near)
-        yield Problem(path, f"not a tick of trigger {spec.trigger}", f"near it are {words}" if words else "it has none")
+        yield Problem(path, f"not a tick of trigger {spec.trigger}", _near(calendar, tick))
 
 
-def _moment(name: str, text: str, zone: object) -> datetime:
+def _in_future(path: str) -> Problem:
+    return Problem(path, "was in the future when the backfill was created", "leave it to the schedule, or run the DAG")
+
+
+def _near(calendar: Calendar, moment: datetime) -> str:
+    near = [*islice(calendar.before(moment), 1), *islice(calendar.after(moment), 1)]
+    words = " or ".join(calendar.local(tick).isoformat() for tick in near)
+    return f"near it are {words}" if words else "it has none"
+
+
+def _read(name: str, text: str, zone: tzinfo, read: Callable[[str, tzinfo], T]) -> T:
     try:
-        return moment_of(text, zone)  # type: ignore[arg-type]
+        return read(text, zone)
     except ValueError as error:
         what, _, instead = str(error).partition("; ")
         raise Invalid([Problem(f"spec.{name}", what, instead)]) from None

@@ -49,7 +49,7 @@ class Calendar:
         self._cron = self._try("cron", lambda: cron_of(schedule.cron), "") if schedule.cron else ""
         every = schedule.every or ""
         self._step = self._try("every", lambda: step_of(every), 0) if every else 0
-        self._first, self._last = self._moment("start", schedule.start), self._moment("end", schedule.end)
+        self._first, self._last = self._moment("start", schedule.start), self._moment("end", schedule.end, end_of)
         dates = (self._moment(f"dates[{index}]", text) for index, text in enumerate(schedule.dates))
         self._dates = sorted({moment for moment in dates if moment})
         self._excluded = Days()
@@ -147,8 +147,10 @@ class Calendar:
             except OverflowError:
                 return
 
-    def _moment(self, name: str, text: str | None) -> datetime | None:
-        return self._try(name, lambda: moment_of(text, self.zone), None) if text is not None else None
+    def _moment(
+        self, name: str, text: str | None, read: Callable[[str, tzinfo], datetime] | None = None
+    ) -> datetime | None:
+        return self._try(name, lambda: (read or moment_of)(text, self.zone), None) if text is not None else None
 
     def _try(self, name: str, make: Callable[[], T], otherwise: T) -> T:
         try:
@@ -179,6 +181,26 @@ def moment_of(text: str, zone: tzinfo) -> datetime:
         raise ValueError(f"{text[:80]!r} is not a point in time; write 2026-01-31T06:00, or with an offset") from None
     check_year(text)
     return (found if found.tzinfo else found.replace(tzinfo=zone)).replace(microsecond=0).astimezone(UTC)
+
+
+def end_of(text: str, zone: tzinfo) -> datetime:
+    """The end of a range, which the range includes: a date without a time stands for the whole day. Raises ValueError."""
+    return day_of(text, zone)[1] if is_day(text) else moment_of(text, zone)
+
+
+def day_of(text: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The first and the last second of a date in a zone. Raises ValueError."""
+    next_day = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
+    return moment_of(text, zone), next_day.astimezone(UTC) - timedelta(seconds=1)
+
+
+def is_day(text: str) -> bool:
+    """Whether a point in time is written as a date without a time."""
+    try:
+        date.fromisoformat(check_year(text))
+    except ValueError:
+        return False
+    return True
 
 
 def step_of(every: str) -> int:
