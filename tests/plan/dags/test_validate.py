@@ -131,6 +131,65 @@ def test_each_mistake_is_named_with_its_field(spec: Any, words: str) -> None:
     assert words in refusal(spec)
 
 
+DAYS = {"wait": {"type": "duration", "default": "1h"}, "day": {"type": "date", "default": "2026-02-01"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("tasks.a.state == 'Fail'", "there is no state 'Fail'; did you mean Failed? there are: Cancelled, Failed"),
+        ("'Success' != tasks.a.state", "there is no state 'Success'; did you mean Succeeded?"),
+        ("tasks.a.state in ['Failed', 'Running']", "there is no state 'Running'; there are: Cancelled"),
+        ("tasks.many.states.exists(s, s == 'Fail')", "there is no state 'Fail'"),
+        ("'Fail' in tasks.many.states || tasks.many.states[0] == 'Skipped'", "there is no state 'Fail'"),
+        ("tasks.many.states[0] == 'Skiped'", "did you mean Skipped?"),
+        ("params.wait > '30m'", "as a text; write duration(params.wait) > duration('30m')"),
+        ("'30m' <= params.wait", "write duration('30m') <= duration(params.wait)"),
+        ("tasks.a.outputs.took < params.wait", "write duration(tasks.a.outputs.took) < duration(params.wait)"),
+        ("params.wait == 'half an hour'", "'half an hour' is not a duration; write one such as 90s"),
+        ("params.day > '2026-2-1'", "'2026-2-1' is not a date; write '2026-02-01'"),
+        ("params.day in ['2026-02-01', 'today']", "'today' is not a date; write one such as '2026-01-31'"),
+        ("run.date < '2026-02-31'", "'2026-02-31' is not a date; write one such as"),
+    ],
+)
+def test_comparisons_that_can_never_be_right_are_refused(condition: str, words: str) -> None:
+    tasks = {"a": task(outputs={"took": {"type": "duration"}}), "many": task(forEach={"items": [1]})}
+    spec = {"params": DAYS, "tasks": {**tasks, "b": task(dependsOn=["a", "many"], when=condition)}}
+    told = refusal(spec)
+    assert "spec.tasks.b.when: " in told and words in told
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "tasks.a.state == 'Failed' || tasks.a.outputs.state == 'Fail' || tasks.a.state in ['Skipped']",
+        "tasks.many.states.all(s, s == 'Succeeded') || ['Fail'].exists(s, s == 'Fail')",
+        "tasks.a.state.startsWith('Fail')",
+        "duration(params.wait) > duration('30m') && params.wait != '30m'",
+        "params.day >= '2026-02-01' || params.day > '2026-02' || run.date != '' || params.day < run.date",
+    ],
+)
+def test_comparisons_that_may_be_right_are_taken(condition: str) -> None:
+    tasks = {"a": task(outputs={"state": {}}), "many": task(forEach={"items": [1]})}
+    define({"params": DAYS, "tasks": {**tasks, "b": task(dependsOn=["a", "many"], when=condition)}})
+
+
+def test_rules_of_retries_triggers_and_exits_know_their_words_too() -> None:
+    told = refusal(
+        {
+            "tasks": {
+                "a": task(retries={"retryOn": "reason == 'OOM'", "failOn": "reason in ['Error', 'Evict']"}),
+                "b": task(dependsOn=["a"], triggerRule="a == 'Fail'"),
+                "c": task(onExit=["Always"], when="run.outcome == 'Success'"),
+            }
+        }
+    )
+    assert "a.retries.retryOn: `reason == 'OOM'`: there is no reason 'OOM'; did you mean OOMKilled?" in told
+    assert "a.retries.failOn: " in told and "there is no reason 'Evict'; did you mean Evicted?" in told
+    assert "b.triggerRule: `a == 'Fail'`: there is no state 'Fail'; did you mean Failed?" in told
+    assert "there is no outcome of a run 'Success'; did you mean Succeeded?" in told
+
+
 def test_all_mistakes_are_told_at_once_and_the_text_is_bounded() -> None:
     words = refusal({"tasks": {f"t{index}": task(dependsOn=["nope"]) for index in range(100)}})
     assert words.count("there is no task 'nope'") == 10 and "and 90 more" in words and len(words) <= 4_096

@@ -20,7 +20,7 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.documents.problem import Problem
-from tradewind.plan.expressions import interpolation
+from tradewind.plan.expressions import comparisons, interpolation
 from tradewind.plan.expressions.cel_rule import trigger
 from tradewind.plan.expressions.scope import Scope, compile_in, names_item, retry_rule
 from tradewind.plan.expressions.typed_values import problem_with, problem_with_bounds
@@ -245,15 +245,16 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool
             yield Problem(f"{path}.triggerRule", f"there is no rule {task.trigger_rule!r}", instead)
         elif not elsewhere:
             try:
-                trigger(task.trigger_rule, dependencies)
+                rule = trigger(task.trigger_rule, dependencies)
+                comparisons.check(rule, {variable: comparisons.STATE for variable, _ in rule.variables})
             except ExpressionError as error:
                 called = _DOTTED.search(task.trigger_rule)
                 instead = f"write {called[2]}({called[1]})" if called else ""
                 yield Problem(f"{path}.triggerRule", str(error), instead)
-    for field, rule in (("retryOn", "retry_on"), ("failOn", "fail_on")):
-        if text := getattr(task.retries, rule, ""):
+    for field, attribute in (("retryOn", "retry_on"), ("failOn", "fail_on")):
+        if text := getattr(task.retries, attribute, ""):
             try:
-                retry_rule(text)
+                comparisons.check(retry_rule(text), {"reason": comparisons.REASON})
             except ExpressionError as error:
                 yield Problem(f"{path}.retries.{field}", str(error))
 
@@ -266,14 +267,15 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also:
         return
     pacing.pause()
     try:
-        _outputs_too(scope, also)(compile_in(text, scope, *wanted))
+        _checked_too(scope, also)(compile_in(text, scope, *wanted))
     except ExpressionError as error:
         yield Problem(path, str(error))
 
 
-def _outputs_too(scope: Scope, also: Also) -> Also:
+def _checked_too(scope: Scope, also: Also) -> Also:
     def check(program: Program) -> None:
         task_outputs.check(program, scope)
+        comparisons.check(program)
         also(program)
 
     return check
@@ -292,6 +294,6 @@ def _renders(path: str, text: str, scope: Scope, also: Also) -> Iterator[Problem
         return
     pacing.pause()
     try:
-        interpolation.check(text, scope, _outputs_too(scope, also))
+        interpolation.check(text, scope, _checked_too(scope, also))
     except ExpressionError as error:
         yield Problem(path, str(error))

@@ -19,6 +19,8 @@ COMPARED = 50
 """Names that are compared for one guess at most: those that begin and end most like the wrong one."""
 SHORTENED = 3
 """Characters of the beginning of a name that stand for it: `int` for `integer`."""
+STEM = 5
+"""Characters that two forms of one word begin with: `success` and `succeeded`."""
 LONGEST = 64
 """Characters of a name that are compared."""
 LISTED = 20
@@ -41,8 +43,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     candidates = _candidates(plain, names)
     if not left.compare(max(len(candidates), len(names) // COMPARED)):
         return ""
-    found = _closest(plain, candidates)
-    return names[found] if found else ""
+    if found := _closest(plain, candidates):
+        return names[found]
+    kin = [name for name in candidates if len(plain) >= STEM and name.startswith(plain[:STEM])]
+    return names[kin[0]] if len(kin) == 1 else ""
 
 
 def _candidates(word: str, names: Iterable[str]) -> list[str]:

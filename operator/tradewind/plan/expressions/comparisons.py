@@ -1,0 +1,194 @@
+"""Comparisons that can never be right: with a text that is none of those that a variable can hold, or by the order of texts where that is
+not the order of what they mean."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from tradewind.model.duration import seconds
+from tradewind.plan import pacing
+from tradewind.plan.cel.error import ExpressionError
+from tradewind.plan.cel.program import Program
+from tradewind.plan.cel.tree import Call, Const, Ident, Literal, Loop, Node, children
+from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PREEMPTIONS, SOFT, STOPPED
+from tradewind.plan.outcomes.state import FINAL
+
+_EQUAL = {"_==_": "==", "_!=_": "!="}
+_ORDER = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
+_TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+_DATE_BEGUN = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?")
+"""What dates are rightly ordered against as texts."""
+_DATE_SHORT = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A variable that holds one of some texts: `word` is what these are called."""
+
+    word: str
+    texts: frozenset[str]
+
+
+STATE = Closed("state", frozenset(map(str, FINAL)))
+"""What is said of a task that has ended."""
+OUTCOME = Closed("outcome of a run", frozenset({"Succeeded", "Failed", "Cancelled"}))
+REASON = Closed("reason", frozenset({*FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED, SOFT}))
+"""Why an attempt has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of variables, and of elements of those that are lists."""
+
+    closed: Mapping[str, Closed]
+    lists: Mapping[str, Closed]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Those that hold durations and dates."""
+
+    def without(self, loop: Loop) -> "_Known":
+        """Inside of a loop, whose variables hide others."""
+        own = {*loop.variables, loop.accumulator}
+        over = self.lists.get(loop.over.name) if isinstance(loop.over, Ident) else None
+        closed = {name: texts for name, texts in self.closed.items() if name not in own}
+        return _Known(closed | ({loop.variables[-1]: over} if over else {}), self.lists, self.kinds)
+
+
+def check(program: Program, more: Mapping[str, Closed] | None = None) -> None:
+    """Raises ExpressionError for a comparison that can never be right. `more` are variables beside those that say it by their names."""
+    known = _known(program, more or {})
+    if not (known.closed or known.lists or known.kinds) or not _suspect(program.expression, known):
+        return
+    stack: list[tuple[Node, _Known]] = [(program.tree.root, known)]
+    for node, inside in pacing.each(_below(stack)):
+        if isinstance(node, Call) and (words := next(_wrong(node, inside), "")):
+            raise ExpressionError(program.expression, words)
+
+
+def _known(program: Program, more: Mapping[str, Closed]) -> _Known:
+    closed, lists, kinds = dict(more), dict[str, Closed](), dict[str, str]()
+    for name, kind in program.variables:
+        if kind in ("duration", "date") or name == "run.date":
+            kinds[name] = "duration" if kind == "duration" else "date"
+        elif name == "run.outcome":
+            closed[name] = OUTCOME
+        elif name.startswith("tasks.") and name.count(".") == 2:
+            if name.endswith(".state"):
+                closed[name] = STATE
+            elif name.endswith(".states"):
+                lists[name] = STATE
+    return _Known(closed, lists, kinds)
+
+
+def _suspect(expression: str, known: _Known) -> bool:
+    """Whether an expression may compare wrongly: its tree takes longer to read than its text."""
+    if any(name.rpartition(".")[2] in expression for name in known.kinds):
+        return True
+    there = {text for closed in (*known.closed.values(), *known.lists.values()) for text in closed.texts}
+    return bool(there) and any((found[1] or found[2] or "") not in there for found in _TEXT.finditer(expression))
+
+
+def _below(stack: list[tuple[Node, _Known]]) -> Iterator[tuple[Node, _Known]]:
+    """All nodes, with what is known of variables there."""
+    while stack:
+        node, known = stack.pop()
+        yield node, known
+        if isinstance(node, Loop):
+            inside = known.without(node)
+            stack += [(node.over, known), (node.begin, known)]
+            stack += [(part, inside) for part in (node.condition, node.step, node.result)]
+        else:
+            stack += [(child, known) for child in children(node)]
+
+
+def _wrong(call: Call, known: _Known) -> Iterator[str]:
+    """What is wrong with a call, given what is known of variables."""
+    match call:
+        case Call(function="@in", args=(Const(value=str() as text), Ident(name=name))) if name in known.lists:
+            yield from _stranger(known.lists[name], text)
+        case Call(function="@in", args=(one, Literal(is_map=False, items=items))):
+            for item in items:
+                yield from _unequal(one, item, known)
+        case Call(function=function, args=(one, other)) if function in _EQUAL:
+            yield from _unequal(one, other, known)
+            yield from _unequal(other, one, known)
+        case Call(function=function, args=(one, other)) if function in _ORDER:
+            yield from _misordered(one, _ORDER[function], other, known)
+
+
+def _unequal(one: Node, other: Node, known: _Known) -> Iterator[str]:
+    """What a variable never equals."""
+    if not isinstance(other, Const) or not isinstance(text := other.value, str):
+        return
+    if closed := _closed(one, known):
+        yield from _stranger(closed, text)
+    kind = known.kinds.get(one.name, "") if isinstance(one, Ident) else ""
+    if kind == "duration" and not _is_duration(text):
+        yield f"{text[:80]!r} is not a duration; write one such as 90s, 1h30m or 2d"
+    if kind == "date" and text and not _is_date(text):
+        yield _no_date(text)
+
+
+def _closed(node: Node, known: _Known) -> Closed | None:
+    match node:
+        case Ident(name=name):
+            return known.closed.get(name)
+        case Call(function="_[_]", args=(Ident(name=name), _)):
+            return known.lists.get(name)
+    return None
+
+
+def _stranger(closed: Closed, text: str) -> Iterator[str]:
+    if text and text not in closed.texts:  # An empty text asks whether there is one at all.
+        there = choose(text, closed.texts, f"there are: {listed(closed.texts)}")
+        yield f"there is no {closed.word} {text[:80]!r}; {there}"
+
+
+def _misordered(one: Node, sign: str, other: Node, known: _Known) -> Iterator[str]:
+    """Durations that are ordered as the texts that they are, and dates by texts that are none."""
+    sides = (one, other)
+    kinds = [known.kinds.get(side.name, "") if isinstance(side, Ident) else "" for side in sides]
+    if "duration" in kinds:
+        written = f"{_as_duration(one)} {sign} {_as_duration(other)}"
+        yield f"durations are texts here, and '9m' is above '10m' as a text; write {written}"
+    for kind, side in zip(kinds, reversed(sides), strict=True):
+        if kind == "date" and isinstance(side, Const) and isinstance(text := side.value, str):
+            begun = _DATE_BEGUN.fullmatch(text)
+            if text and not (begun and (not begun[2] or _is_date(text[:10]))):
+                yield _no_date(text)
+
+
+def _as_duration(node: Node) -> str:
+    match node:
+        case Ident(name=name):
+            return f"duration({name})"
+        case Const(value=str() as text):
+            return f"duration({json.dumps(text[:80]) if chr(39) in text else repr(text[:80])})"
+        case Call(function="duration" | "tradewind_duration", args=(Ident(name=name),)):
+            return f"duration({name})"
+    return "duration(...)"
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        seconds(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) == 10 and text[4] == "-"
+
+
+def _no_date(text: str) -> str:
+    found = _DATE_SHORT.fullmatch(text)
+    padded = f"{found[1]}-{found[2]:0>2}-{found[3]:0>2}" if found else ""
+    instead = f"'{padded}'" if padded and _is_date(padded) else "one such as '2026-01-31'"
+    return f"{text[:80]!r} is not a date; write {instead}"
