@@ -35,6 +35,13 @@ def test_a_run_that_succeeds_shows_its_outputs_and_exits_with_0(dag: Path) -> No
     assert 'a: {"n": 2}' in done.stdout and "Succeeded: 2 of 2 tasks succeeded" in done.stdout
 
 
+def test_a_logical_date_keeps_its_offset(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(HEAD + "  tasks: {a: {compute: {date: run.date}}}\n")
+    done = tradewind("run", "-f", "f.yaml", "--logical-date", "2026-11-25T00:30:00+01:00", "-o", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tasks"]["a"]["outputs"] == {"date": "2026-11-25"}
+
+
 def test_a_run_that_fails_shows_the_log_of_the_task_and_exits_with_1(dag: Path) -> None:
     done = tradewind("run", "-f", "dag.yaml", "--param", "n=3", cwd=dag)
     assert done.returncode == 1 and "log of b" in done.stdout and "got 6" in done.stdout

@@ -21,7 +21,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.model.value import Param
-from tradewind.plan.triggers.calendar import moment_of
+from tradewind.plan.triggers.calendar import dated_moment_of
 from tradewind.plan.triggers.trigger import told
 
 
@@ -63,7 +63,11 @@ from tradewind.plan.triggers.trigger import told
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: show the run until it has ended.")
 @click.option("--log", is_flag=True, help="On a cluster: show the run until it has ended, and what its tasks print.")
 @click.option("--name", default="", help="Name of the run.  [default: made from the DAG's]")
-@click.option("--logical-date", metavar="TIME", help="The date that the run is about.  [default: its creation]")
+@click.option(
+    "--logical-date",
+    metavar="TIME",
+    help="The date that the run is about, in UTC or with an offset, which `run.date` keeps.  [default: its creation]",
+)
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the run; repeat for more.")
 @click.option(
     "--ask/--no-ask", default=None, help="Ask for params.  [default: for those without a default, in a terminal]"
@@ -169,7 +173,7 @@ async def _run_there(
 
 def _moment(text: str) -> datetime:
     try:
-        return moment_of(text, UTC)
+        return dated_moment_of(text, UTC)
     except ValueError as error:
         raise click.UsageError(f"--logical-date: {error}") from None
 

@@ -174,13 +174,18 @@ def zone_of(name: str) -> tzinfo:
 
 
 def moment_of(text: str, zone: tzinfo) -> datetime:
-    """A point in time; without an offset it is in `zone`. Raises ValueError."""
+    """A point in time, in UTC; without an offset it is in `zone`. Raises ValueError."""
+    return dated_moment_of(text, zone).astimezone(UTC)
+
+
+def dated_moment_of(text: str, zone: tzinfo) -> datetime:
+    """A point in time with its own offset, by which its date is told; without an offset it is in `zone`. Raises ValueError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text[:80]!r} is not a point in time; write 2026-01-31T06:00, or with an offset") from None
     check_year(text)
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).replace(microsecond=0).astimezone(UTC)
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).replace(microsecond=0)
 
 
 def end_of(text: str, zone: tzinfo) -> datetime:
