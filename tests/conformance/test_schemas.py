@@ -131,6 +131,16 @@ async def test_the_generation_counts_changes_of_the_spec(api: Api) -> None:
     assert (await api.patch("gadgets", "g", {"spec": {"size": 2}}))[1]["metadata"]["generation"] == 2
 
 
+async def test_the_generation_counts_the_beginning_of_a_deletion(api: Api) -> None:
+    await api.made("gadgets", gadget())
+    await api.patch("gadgets", "g", {"metadata": {"finalizers": ["conformance.tradewind.dev/hold"]}})
+    for _ in range(2):
+        await api.call("DELETE", api.path("gadgets", "g"))
+    code, found = await api.patch("gadgets", "g", {"metadata": {"labels": {"a": "b"}}})
+    assert (code, found["metadata"]["generation"]) == (200, 2) and found["metadata"]["deletionTimestamp"]
+    await api.patch("gadgets", "g", {"metadata": {"finalizers": None}})
+
+
 async def test_tables_have_the_printer_columns(api: Api) -> None:
     await api.made("gadgets", gadget(size=7))
     _, table = await api.call("GET", api.path("gadgets"), accept="application/json;as=Table;v=v1;g=meta.k8s.io")

@@ -55,17 +55,23 @@ ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("made", "meta", "words"),
     [
-        ({**ASKED, "decision": "Approved", "by": "alice"}, "it was made with a decision"),
-        ({**ASKED, "message": "Tidy up?"}, "it asks something else"),
+        ({**ASKED, "decision": "Approved", "by": "alice"}, {}, "it had a decision before"),
+        # A deletion that a finalizer holds up is counted like a change.
+        ({**ASKED, "decision": "Approved", "by": "alice"}, {"generation": 2}, "it had a decision before"),
+        (ASKED, {"generation": 2, "deletionTimestamp": DAY}, "it is being deleted"),
+        ({**ASKED, "message": "Tidy up?"}, {}, "it asks something else"),
+        ({**ASKED, "questions": {"n": {"type": "integer"}}}, {}, "it asks something else"),
+        ({**ASKED, "deadline": "2099-01-01T00:00:00Z"}, {}, "it asks something else"),
     ],
 )
-async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: Body, words: str) -> None:
+async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: Body, meta: Body, words: str) -> None:
     """Whoever may create approvals knows the name that the operator will ask for. What he made is sealed, so that no later change turns it
     into a decision, and another object asks."""
     api = Api(0.0)
-    forged = api.of("ours", APPROVALS, "r-ask-1", spec=made)
+    forged = api.of("ours", APPROVALS, "r-ask-1", spec=dict(made))
+    forged["metadata"] |= meta
     approvals = Approvals(api, lambda: 0.0)
     names: list[str] = []
     asked = asyncio.ensure_future(approvals.decide(RUN, QUESTION, names.append))
@@ -78,6 +84,45 @@ async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: B
     change(api.objects[APPROVALS.plural, OTHER], decision="Rejected", by="bob")
     approvals.seen(api.objects[APPROVALS.plural, OTHER])
     assert (await asked).outcome == "Rejected"
+
+
+async def test_a_decision_that_comes_before_the_status_of_a_new_question_counts() -> None:
+    """The operator knows what it has just made."""
+    api = Api(0.0)
+    create = api.create
+
+    async def decided(resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
+        made = await create(resource, namespace, body, **query)
+        change(api.objects[APPROVALS.plural, "r-ask-1"], decision="Approved", by="alice")
+        return made
+
+    conflicts = [Conflict(409, "Conflict", "it has changed")]
+    patch = api.patch
+
+    async def late(*given: Any, **more: Any) -> Body:
+        if conflicts:
+            raise conflicts.pop()
+        return await patch(*given, **more)
+
+    api.create, api.patch = decided, late  # type: ignore[method-assign]
+    assert (await Approvals(api, lambda: 0.0).decide(RUN, QUESTION, lambda name: None)).outcome == "Approved"
+
+
+async def test_the_time_of_a_question_begins_when_the_operator_asks() -> None:
+    """Whoever makes the Approval before that takes no time away from those who decide."""
+    now = [0.0]
+    api, question = Api(0.0), replace(QUESTION, timeout=20.0)
+    early = api.of("ours", APPROVALS, "r-ask-1", spec={**ASKED, "deadline": "1970-01-01T00:00:20Z"})
+    now[0] = 25.0
+    approvals, told = Approvals(api, lambda: now[0]), list[str]()
+    asked = asyncio.ensure_future(approvals.decide(RUN, question, told.append))
+    async with asyncio.timeout(5):
+        while (early.get("status") or {}).get("outcome") != "Pending":
+            await asyncio.sleep(0)
+        now[0] = 44.0
+        change(early, decision="Rejected", by="bob")
+        approvals.seen(early)
+        assert (await asked).outcome == "Rejected"
 
 
 async def test_a_decision_about_another_run_is_none_about_this_one() -> None:
@@ -186,6 +231,14 @@ async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str)
     sub_dags = SubDAGs(api, {}, lambda uid: None, lambda caller, name, why: told.append((name, why)))
     assert (await sub_dags._made(RUN, Call(start, "child", {"v": 1}, 1))).name == other
     assert told and told[0][0] == usual and why in told[0][1]
+
+
+async def test_a_run_that_was_created_with_edits_and_deleted_is_not_believed() -> None:
+    """The beginning of its deletion is counted like a change, and a finalizer holds it up."""
+    api = Api(0.0)
+    forged = api.of("ours", RUNS, "r-ask-1", spec={**CALLED, "edits": [{"action": "Succeed", "tasks": ["x"]}]})
+    forged["metadata"] |= {"generation": 2, "deletionTimestamp": DAY}
+    assert (await SubDAGs(api, {}, lambda uid: None)._made(RUN, Call(START, "child", {"v": 1}, 0))).name == OTHER
 
 
 async def test_a_run_that_people_have_worked_on_is_still_that_of_its_sub_dag() -> None:

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ import orjson
 from tradewind import API_VERSION
 from tradewind.control.pods.labels import labels, owner
 from tradewind.control.pods.names import both_names
-from tradewind.control.shared.conditions import readiness
+from tradewind.control.shared.conditions import READY, readiness
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
 from tradewind.kube.resources import APPROVALS
@@ -52,6 +53,8 @@ class Approvals:
     def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
         self._client, self._clock = client, clock
         self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
+        self._made: set[str] = set()
+        """By uid, the objects that this process made and that have no status yet: a decision may come before that."""
 
     def seen(self, body: Object) -> None:
         """An approval was created, changed or deleted."""
@@ -104,23 +107,17 @@ class Approvals:
         for name in names:
             if found := await self._own(run, question, name):
                 return found
-        deadline = "" if question.timeout is None else stamp(self._clock() + question.timeout)
-        spec = {
-            "run": run.name,
-            "task": start.key,
-            "message": question.message,
-            "questions": {name: param.model_dump(exclude_defaults=True) for name, param in question.questions.items()},
-            "deadline": deadline,
-        }
+        spec = _spec(run, question, self._clock())
         for name in names:
             body = {
                 "apiVersion": API_VERSION,
                 "kind": "Approval",
                 "metadata": {"name": name, "labels": labels(run, start), "ownerReferences": [owner(run)]},
-                "spec": {field: value for field, value in spec.items() if value},
+                "spec": spec,
             }
             try:
                 made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
+                self._made.add(made["metadata"]["uid"])
                 return made
             except AlreadyExists:
                 if found := await self._own(run, question, name):
@@ -129,7 +126,7 @@ class Approvals:
         raise AlreadyExists(409, "AlreadyExists", words)
 
     async def _own(self, run: RunFacts, question: Question, name: str) -> Object | None:
-        """The object of this name, if it asks this question for this attempt and nobody made it with its decision. Its spec says the task,
+        """The object of this name, if it asks this question for this attempt and was asked before anybody decided. Its spec says the task,
         which can't be changed, and its name tells which attempt: labels are not needed."""
         try:
             found = await self._client.get(APPROVALS, run.namespace, name)
@@ -139,17 +136,22 @@ class Approvals:
         task = found["spec"].get("task")
         if not any(item.get("uid") == run.uid for item in owners) or task != question.start.key:
             return None
-        if not (wrong := _forged(found, run, question)):
+        wrong = _forged(found, run, question)
+        if not wrong and not _seen_pending(found) and found["metadata"]["uid"] not in self._made:
+            wrong = _not_ours(found["spec"], question, self._clock())
+        if not wrong:
             return found
-        if (found.get("status") or {}).get("outcome") != "Invalid":
+        if (found.get("status") or {}).get("outcome", "Pending") == "Pending":
             await self._write(found, "Invalid", wrong)
         return None
 
     def _left(self, body: Object, timeout: float | None) -> float | None:
-        """Seconds until it is too late."""
+        """Seconds until it is too late, counted from when the operator asked: somebody else may have made the object before that."""
         if timeout is None:
             return None
-        return timeout - between(body["metadata"]["creationTimestamp"], stamp(self._clock()))
+        conditions = (body.get("status") or {}).get("conditions") or ()
+        asked = [item["lastTransitionTime"] for item in conditions if item["type"] == READY]
+        return timeout - between(asked[0], stamp(self._clock())) if asked else timeout
 
     async def _settled(self, body: Object, question: Question, late: bool) -> Decision | None:
         """The decision, if there is one, written down in the object's status."""
@@ -182,17 +184,52 @@ class Approvals:
             await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
         except (Conflict, Invalid, NotFound):
             return False
+        self._made.discard(meta["uid"])
         return True
 
 
+def _spec(run: RunFacts, question: Question, now: float) -> dict[str, Any]:
+    """What the operator asks at this moment."""
+    spec = {
+        "run": run.name,
+        "task": question.start.key,
+        "message": question.message,
+        "questions": {name: param.model_dump(exclude_defaults=True) for name, param in question.questions.items()},
+        "deadline": "" if question.timeout is None else stamp(now + question.timeout),
+    }
+    return {field: value for field, value in spec.items() if value}
+
+
+def _seen_pending(body: Object) -> bool:
+    """Whether the operator has looked at it before a decision was there. Only the operator writes statuses, none comes with an object that
+    is created, and what had a decision at the first look is Invalid. Generations prove nothing: a deletion raises them too."""
+    return bool((body.get("status") or {}).get("observedGeneration"))
+
+
 def _forged(body: Object, run: RunFacts, question: Question) -> str:
-    """What is wrong with an Approval that bears the right name; empty when it is what the operator made."""
+    """What is wrong with an Approval that bears the right name, whenever it is looked at; empty when nothing is."""
     spec, status = body["spec"], body.get("status") or {}
     if status.get("outcome") == "Invalid":
         return str(status.get("message"))
+    if body["metadata"].get("deletionTimestamp"):
+        return "it is being deleted: no decision about it counts"
     if (spec.get("run"), spec.get("message") or "") != (run.name, question.message):
         return "it asks something else than the run: somebody made it, and no decision about it counts"
-    # The API server counts changes of the spec from 1, whatever a creator writes.
-    if spec.get("decision") and body["metadata"].get("generation") == 1:
-        return "it was made with a decision: only who changes an Approval decides"
+    return ""
+
+
+def _not_ours(spec: Mapping[str, Any], question: Question, now: float) -> str:
+    """What is wrong with an Approval that the operator looks at for the first time; empty where the operator may have asked it just before
+    a restart."""
+    if spec.get("decision") or spec.get("answers"):
+        return "it had a decision before the operator asked: only a change of an Approval that waits decides"
+    try:
+        same = {name: Param.model_validate(body) for name, body in (spec.get("questions") or {}).items()}
+        deadline = datetime.fromisoformat(spec["deadline"]).timestamp() if spec.get("deadline") else None
+    except ValueError:
+        same, deadline = {}, None
+    last = None if question.timeout is None else now + question.timeout
+    in_time = deadline is None if last is None else deadline is not None and deadline <= last
+    if same != dict(question.questions) or not in_time:
+        return "it asks something else than the run: somebody made it, and no decision about it counts"
     return ""

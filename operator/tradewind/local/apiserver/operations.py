@@ -247,6 +247,8 @@ class Operations:
         if grace > 0 or body["metadata"].get("finalizers"):
             if not body["metadata"].get("deletionTimestamp"):
                 meta = {**body["metadata"], "deletionTimestamp": self.now(), "deletionGracePeriodSeconds": grace}
+                if "generation" in meta:
+                    meta["generation"] += 1
                 body = self.store.put(kind.key, {**body, "metadata": meta})
             return body
         if kind.plural == "namespaces":
