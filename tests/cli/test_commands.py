@@ -21,7 +21,7 @@ def tradewind(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedPro
 @pytest.fixture
 def dag(tmp_path: Path) -> Path:
     (tmp_path / "dag.yaml").write_text(
-        HEAD + "  params: {n: {type: integer, default: 1}}\n"
+        HEAD + "  params: {n: {type: integer, default: 1}, l: {type: list, default: []}}\n"
         "  tasks:\n"
         "    a: {env: {NUMBER: '$[[ params.n * 2 ]]'}, script: {shell: 'echo says $NUMBER; echo \"{\\\"n\\\": $NUMBER}\" > $TRADEWIND_OUTPUTS'}}\n"
         "    b: {dependsOn: [a], env: {NUMBER: '$[[ tasks.a.outputs.n ]]'}, script: {shell: 'echo got $NUMBER; [ $NUMBER -lt 5 ]'}}\n"
@@ -50,14 +50,21 @@ def test_a_run_that_fails_shows_the_log_of_the_task_and_exits_with_1(dag: Path) 
 def test_json_is_for_programs_and_everything_else_goes_to_stderr(dag: Path) -> None:
     done = tradewind("run", "-f", "dag.yaml", "-o", "json", cwd=dag)
     run = json.loads(done.stdout)
-    assert run["phase"] == "Succeeded" and run["tasks"]["a"]["outputs"] == {"n": 2} and run["params"] == {"n": 1}
+    assert (
+        run["phase"] == "Succeeded" and run["tasks"]["a"]["outputs"] == {"n": 2} and run["params"] == {"n": 1, "l": []}
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--param", "n=many"], "--param n: 'many' is not an integer; write an integer"),
-        (["--param", "m=1"], "--param m: no such param; the DAG declares: n"),
+        (["--param", "m=1"], "--param m: no such param; the DAG declares: l, n"),
+        (
+            ["--param", "l=[users, orders]"],
+            """--param l: '[users, orders]' is not a list; write a list such as ["a", "b"]""",
+        ),
+        (["-p", "l=a", "-p", "l=b"], "--param l: given more than once; write it once, a list as --param l=a,b"),
         (["--param", "n"], "--param n: write --param NAME=VALUE"),
         (["other"], "has no DAG 'other'; it has: d"),
     ],

@@ -89,12 +89,15 @@ def explained(error: ApiError) -> str:
 
 
 def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:
-    """`("a=1", …)` as a dict. Raises UsageError for one without `=`."""
-    result = {}
+    """`("a=1", …)` as a dict. Raises UsageError for one without `=`, and for a name that is given twice."""
+    result: dict[str, str] = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{option} {value}: write {option} NAME=VALUE")
+        if name in result:
+            words = f"{option} {name}: given more than once; write it once, a list as {option} {name}=a,b"
+            raise click.UsageError(words)
         result[name] = text
     return result
 

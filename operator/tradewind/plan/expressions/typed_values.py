@@ -32,6 +32,7 @@ _ARTICLE = {
 }
 NO_SUCH_PARAM = "no such param"
 """What is wrong with a param that is not declared."""
+_LIKE = {"list": """ such as ["a", "b"]""", "object": """ such as {"a": 1}"""}
 _QUOTED = frozenset({"string", "duration", "date"})
 _SIZED = frozenset({"string", "list", "object"})
 
@@ -87,6 +88,7 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
         return Problem(path, what, f"write {instead}")
     if not fits(kind, value):
         hint = ' (in YAML, quote it: "...")' if kind in _QUOTED and not isinstance(value, str) else ""
+        hint = hint or _LIKE.get(kind, "")
         return Problem(path, f"{shown} is not {_ARTICLE[kind]}", f"write {_ARTICLE[kind]}{hint}")
     if declared.enum and value not in declared.enum:
         return Problem(path, f"{shown} is not allowed", f"write one of {', '.join(map(str, declared.enum))}")
@@ -247,13 +249,13 @@ def from_text(param: Bounds, text: str) -> Any:
                 return float(text)
             except ValueError:
                 return text
-        case "list" | "object" as kind:
+        case "list" if not text.lstrip().startswith(("[", "{", '"')):
+            return [item.strip() for item in text.split(",")] if text.strip() else []
+        case "list" | "object":
             try:
                 return json.loads(text)
             except ValueError:
-                if kind == "object" or text.lstrip().startswith("["):
-                    return text  # It was meant as JSON, and isn't.
-                return text.split(",") if text else []
+                return text  # It was meant as JSON, and isn't.
         case "secret":
             name, slash, key = text.partition("/")
             return {"name": name, "key": key} if slash else text
