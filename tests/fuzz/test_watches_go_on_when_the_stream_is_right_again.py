@@ -96,7 +96,7 @@ async def informed(stream: Stream) -> Any:
 
 def known(informer: PodInformer, *names: str) -> Callable[[], Any]:
     async def check() -> bool:
-        return set(names) <= {name for name, found in informer.of("u").items() if not found.gone}
+        return set(names) <= {name for name, found in informer.of("default", "u").items() if not found.gone}
 
     return check
 
@@ -170,7 +170,7 @@ async def test_a_pod_that_can_not_be_read_stops_no_other_and_is_not_taken_for_go
         await eventually(known(informer, "a", "c", "good"), 20)
 
         async def gone() -> bool:
-            return informer.of("u")["b"].gone
+            return informer.of("default", "u")["b"].gone
 
         await eventually(gone, 20)
 
@@ -188,7 +188,7 @@ async def test_what_is_no_pod_and_what_has_no_version_moves_nothing() -> None:
     stream = Stream(page("10"), [says(words), stays])
     async with informed(stream) as informer:
         await eventually(known(informer, "good"), 20)
-        assert "x" not in informer.of("u")
+        assert "x" not in informer.of("default", "u")
     assert stream.asked == ["10", "11"]
 
 

@@ -148,3 +148,14 @@ async def test_a_fault_of_whoever_hears_of_a_list_ends_nothing() -> None:
     assert client.lists == 2
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_object_with_too_many_values_is_told_with_a_field_that_says_so() -> None:
+    told: list[Object] = []
+    informer = ObjectInformer(Client(Connection("http://none")), [None], CONFIG_MAPS, lambda body, _: told.append(body))
+    many = {
+        "metadata": {**config("x")["metadata"], "namespace": "a", "resourceVersion": "5"},
+        "spec": {"a": [[]] * 160_000},
+    }
+    informer.event("ADDED", orjson.dumps(many))
+    assert told[0]["spec"] == {"(more than 150,000 values)": None}

@@ -15,7 +15,7 @@ from tradewind.kube.errors import Unavailable
 from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pod import Metadata, Pod
 from tradewind.kube.pod_informer import PodInformer
-from tradewind.kube.resources import PODS, Resource
+from tradewind.kube.resources import NAMESPACES, PODS, Resource
 from tradewind.local.apiserver import ApiServer, Fault
 from worlds.world import eventually
 
@@ -42,7 +42,7 @@ async def following(server: ApiServer) -> AsyncIterator[tuple[Client, PodInforme
 
 
 def names(informer: PodInformer, run: str = "u1") -> dict[str, bool]:
-    return {name: found.gone for name, found in informer.of(run).items()}
+    return {name: found.gone for name, found in informer.of("default", run).items()}
 
 
 async def becomes(informer: PodInformer, wanted: dict[str, bool]) -> None:
@@ -112,7 +112,7 @@ async def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
                 return told.count(name) == 2
 
             await eventually(over, 10)
-            informer.forget_over("u1")  # Its run has ended: an old event would bring it back.
+            informer.forget_over("default", "u1")  # Its run has ended: an old event would bring it back.
         following.cancel()
         assert told == ["a", "a", "b", "b"]
 
@@ -136,19 +136,19 @@ async def test_an_answer_to_a_create_is_not_undone_by_an_older_event() -> None:
         )
         informer.put(newer)
         informer.put(created)
-        assert informer.of("u1")["a"].status.phase == "Running"
+        assert informer.of("default", "u1")["a"].status.phase == "Running"
 
 
 async def test_pods_are_forgotten_when_they_are_over_and_settled() -> None:
     async with ApiServer() as server, following(server) as (client, informer, _):
         await client.create(PODS, "default", pod("a"))
         await becomes(informer, {"a": False})
-        informer.forget("u1", "a")
-        informer.forget_over("u1")
+        informer.forget("default", "u1", "a")
+        informer.forget_over("default", "u1")
         assert names(informer) == {"a": False}, "it still runs"
         await client.delete(PODS, "default", "a")
         await becomes(informer, {"a": True})
-        informer.forget_over("u1")
+        informer.forget_over("default", "u1")
         assert names(informer) == {}
 
 
@@ -156,14 +156,14 @@ async def test_the_end_of_an_older_pod_of_the_same_name_is_none_of_the_new_one()
     """An answer to a create comes before events that are late."""
 
     def version(number: int, uid: str, gone: bool = False) -> Pod:
-        meta = Metadata(name="a", namespace="ns", uid=uid, resource_version=str(number), labels={RUN_UID: "u1"})
+        meta = Metadata(name="a", namespace="default", uid=uid, resource_version=str(number), labels={RUN_UID: "u1"})
         return Pod(meta, gone=gone)
 
     informer = PodInformer(cast(Client, None), [None], lambda _: None, lambda _: True)
     informer.put(version(5, "old"))
     informer.put(version(9, "new"))
     informer.put(version(7, "old", gone=True))
-    assert names(informer) == {"a": False} and informer.of("u1")["a"].metadata.uid == "new"
+    assert names(informer) == {"a": False} and informer.of("default", "u1")["a"].metadata.uid == "new"
     informer.put(version(9, "new", gone=True))
     assert names(informer) == {"a": True}
 
@@ -179,15 +179,15 @@ async def test_a_pod_that_lost_its_labels_lives_on_until_it_is_gone(
         cast(dict[str, Any], body["metadata"])["labels"]["tradewind.dev/task"] = "t"
         await client.create(PODS, "default", body)
         await becomes(informer, {"a": False})
-        labels = informer.of("u1")["a"].metadata.labels
+        labels = informer.of("default", "u1")["a"].metadata.labels
         await client.patch(PODS, "default", "a", {"metadata": {"labels": taken}})
         await client.patch(PODS, "default", "a", {"status": {"phase": "Running"}}, "status")
 
         async def running() -> bool:
-            return informer.of("u1")["a"].status.phase == "Running"
+            return informer.of("default", "u1")["a"].status.phase == "Running"
 
         await eventually(running, 10)
-        assert names(informer) == {"a": False} and informer.of("u1")["a"].metadata.labels == labels
+        assert names(informer) == {"a": False} and informer.of("default", "u1")["a"].metadata.labels == labels
         await client.delete(PODS, "default", "a")
         await becomes(informer, {"a": True})
 
@@ -211,3 +211,16 @@ async def test_a_list_now_and_then_finds_what_the_watch_missed(monkeypatch: pyte
         await client.delete(PODS, "default", "a")
         await becomes(informer, {"a": True, "b": False})
         following.cancel()
+
+
+async def test_a_pod_of_another_namespace_is_none_of_a_run_whatever_it_says() -> None:
+    async with ApiServer() as server, following(server) as (client, informer, _):
+        await client.create(PODS, "default", pod("a"))
+        await client.create(NAMESPACES, None, {"metadata": {"name": "elsewhere"}})
+        await client.create(PODS, "elsewhere", pod("a"))
+
+        async def both() -> bool:
+            return bool(informer.of("default", "u1") and informer.of("elsewhere", "u1"))
+
+        await eventually(both, 20)
+        assert [found.metadata.namespace for found in informer.of("default", "u1").values()] == ["default"]

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.model.bounded import MAX_DEPTH, OutOfBounds, checked, read_json
+from tradewind.model.bounded import MAX_DEPTH, OutOfBounds, checked, params_problem, read_json
 
 LIMIT = 2**20
 VALUES = st.recursive(
@@ -170,3 +170,9 @@ def test_a_message_quotes_little_of_the_content() -> None:
 )
 def test_times_and_durations_become_text(value: Any, text: str) -> None:
     assert checked({"v": value}) == {"v": text}
+
+
+def test_params_are_bounded_by_their_values_too() -> None:
+    assert params_problem({"rows": list(range(19_000))}) == ""
+    assert "hold more than 20,000 values" in params_problem({"rows": [[] for _ in range(21_000)]})
+    assert params_problem({"text": "," * 100_000}) == "", "commas in a text are no values"

@@ -47,4 +47,6 @@ POOL = "pool.tradewind.dev/"
 
 
 CLUSTER_POOL = "clusterpool.tradewind.dev/"
+
+
 """Prefixes of labels by pool, whose values are the slots that a pod holds."""

@@ -14,6 +14,7 @@ from tradewind.kube.pod import Metadata
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import Resource
 from tradewind.kube.struct import Struct
+from tradewind.model.bounded import VALUES_LIMIT, holds_more
 
 
 class ObservedObject(Struct, frozen=True):
@@ -75,6 +76,9 @@ class ObjectInformer(Reflector):
         meta = _parse_known(raw).metadata
         key = (meta.namespace, meta.name)
         body: Object = orjson.loads(raw)
+        if holds_more(body, raw, VALUES_LIMIT):
+            # Kept, it would take a hundred times the memory of its text. Whoever reads it refuses the field, and says so.
+            body = {**body, "spec": {f"(more than {VALUES_LIMIT:,} values)": None}}
         if deleted:
             self._versions.pop(key, None)
         elif self._versions.get(key, 0) >= int(meta.resource_version):

@@ -31,7 +31,7 @@ CHECK_INTERVAL = 10.0
 
 
 class PodInformer(Reflector):
-    """Pods by run uid and name. `changed(pod)` is called after every change; a deleted pod stays as `gone` until `forget`,
+    """Pods by namespace, run uid and name: a uid on a pod of another namespace means nothing. `changed(pod)` is called after every change; a deleted pod stays as `gone` until `forget`,
     since its end may not be in the run's status yet. What a pod says of the attempt that it is, by labels and owner, holds as it was
     when the pod was first seen."""
 
@@ -49,7 +49,7 @@ class PodInformer(Reflector):
         """Pods of namespaces that are not ours are told of, and not kept."""
         super().__init__(client, namespaces)
         self._changed, self._owns = changed, owns
-        self._runs: dict[str, dict[str, Pod]] = {}
+        self._runs: dict[tuple[str, str], dict[str, Pod]] = {}
         self._known: dict[str, Pod] = {}
         """The same by the pods' own uids."""
         self._seen: defaultdict[str | None, set[str]] = defaultdict(set)
@@ -58,9 +58,9 @@ class PodInformer(Reflector):
         """Pods by uid that are to be asked for: a watch or a list says that they are gone, or the watch tells of them no more."""
         self._doubts = asyncio.Event()
 
-    def of(self, run_uid: str) -> Mapping[str, Pod]:
+    def of(self, namespace: str, run_uid: str) -> Mapping[str, Pod]:
         """The pods of a run, by name."""
-        return self._runs.get(run_uid, NO_PODS)
+        return self._runs.get((namespace, run_uid), NO_PODS)
 
     def put(self, pod: Pod) -> None:
         """Takes note of a pod, from a watch or from an answer. An older version never replaces a newer one."""
@@ -74,7 +74,7 @@ class PodInformer(Reflector):
         if not self._owns(pod.metadata.namespace):
             self._changed(pod)
             return
-        pods = self._runs.setdefault(run_uid, {})
+        pods = self._runs.setdefault((pod.metadata.namespace, run_uid), {})
         known = pods.get(pod.metadata.name)
         if known is not None and known.version >= pod.version and not (pod.gone and known.alive_as(pod.metadata.uid)):
             return
@@ -83,7 +83,7 @@ class PodInformer(Reflector):
     def claim(self, pod: Pod) -> None:
         """Takes note of a pod that a run found by its name: whatever it said of itself, from here on it is what this version says."""
         if known := self._known.get(pod.metadata.uid):
-            self._drop(known.metadata.run_uid, [known.metadata.name])
+            self._drop(known.metadata.namespace, known.metadata.run_uid, [known.metadata.name])
         self.put(pod)
         self._doubt(pod)
 
@@ -95,26 +95,26 @@ class PodInformer(Reflector):
             self._known[pod.metadata.uid] = pod
         self._changed(pod)
 
-    def forget(self, run_uid: str, name: str) -> None:
+    def forget(self, namespace: str, run_uid: str, name: str) -> None:
         """Drops a pod that is gone."""
-        pod = self.of(run_uid).get(name)
+        pod = self.of(namespace, run_uid).get(name)
         if pod is not None and pod.gone:
-            self._drop(run_uid, [name])
+            self._drop(namespace, run_uid, [name])
 
-    def forget_gone(self, run_uid: str) -> None:
+    def forget_gone(self, namespace: str, run_uid: str) -> None:
         """Drops the pods of a run that nobody knows, or not yet, once they are deleted."""
-        self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.gone])
+        self._drop(namespace, run_uid, [name for name, pod in self.of(namespace, run_uid).items() if pod.gone])
 
-    def forget_over(self, run_uid: str) -> None:
+    def forget_over(self, namespace: str, run_uid: str) -> None:
         """Drops the pods of a run that nobody reconciles any more. Those that are alive are followed to their end: they hold slots."""
-        self._drop(run_uid, [name for name, pod in self.of(run_uid).items() if pod.over])
+        self._drop(namespace, run_uid, [name for name, pod in self.of(namespace, run_uid).items() if pod.over])
 
-    def _drop(self, run_uid: str, names: Sequence[str]) -> None:
-        pods = self._runs.get(run_uid, {})
+    def _drop(self, namespace: str, run_uid: str, names: Sequence[str]) -> None:
+        pods = self._runs.get((namespace, run_uid), {})
         for name in names:
             self._known.pop(pods.pop(name).metadata.uid, None)
         if not pods:
-            self._runs.pop(run_uid, None)
+            self._runs.pop((namespace, run_uid), None)
 
     def begin(self, namespace: str | None) -> None:
         """Nothing is listed yet."""

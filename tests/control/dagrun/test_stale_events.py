@@ -145,4 +145,4 @@ async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Oper
         operated.runs.seen(operated.becomes(phase="Running", attempts="garbage"), False)
         assert operated.runs.known(uid) == 0
     operated.runs.seen(operated.becomes(phase="Running"), False)
-    assert list(operated.runs.pods.of(uid)) == ["r-a-1"] and operated.runs.views[uid].changed == {"r-a-1"}
+    assert list(operated.runs.pods.of("ns", uid)) == ["r-a-1"] and operated.runs.views[uid].changed == {"r-a-1"}

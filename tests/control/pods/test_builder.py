@@ -260,3 +260,11 @@ def test_variables_come_after_those_that_they_refer_to() -> None:
 def test_a_text_that_the_system_would_cut_off_is_refused(field: dict[str, Any]) -> None:
     with pytest.raises(Unrenderable, match=r"spec\.tasks\.a\..*: contains the character U\+0000"):
         made({"image": "x", "command": ["x"], **field})
+
+
+def test_labels_and_annotations_of_the_operator_are_not_taken_from_a_template() -> None:
+    given = {"clusterpool.tradewind.dev/gpus": "1000000", "tradewind.dev/run-uid": "x", "team": "a"}
+    template = {"metadata": {"labels": given, "annotations": {"tradewind.dev/item-name": "x", "note": "b"}}}
+    metadata = made({"image": "x", "podTemplate": template})["metadata"]
+    assert "clusterpool.tradewind.dev/gpus" not in metadata["labels"] and metadata["labels"]["team"] == "a"
+    assert metadata["labels"]["tradewind.dev/run-uid"] == "uid-1" and metadata["annotations"] == {"note": "b"}

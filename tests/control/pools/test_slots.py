@@ -115,7 +115,7 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
     alive = pod({"phase": "Running"})
     labels = {**alive.metadata.labels, "pool.tradewind.dev/p": "1"}
     runs.pods.put(msgspec.structs.replace(alive, metadata=msgspec.structs.replace(alive.metadata, labels=labels)))
-    runs.pods.forget_over("run-uid")
+    runs.pods.forget_over("ns", "run-uid")
     assert runs.book.used(POOL) == 1
     runs.pods.listed(None, 9)  # It was deleted while nobody watched.
     asking = asyncio.ensure_future(runs.pods._ask_for_doubtful())
@@ -125,8 +125,8 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
 
     await eventually(free, 10)
     asking.cancel()
-    runs.pods.forget_over("run-uid")
-    assert runs.pods.of("run-uid") == {}
+    runs.pods.forget_over("ns", "run-uid")
+    assert runs.pods.of("ns", "run-uid") == {}
 
 
 class OneRun(Empty):
@@ -151,7 +151,7 @@ def _holding(uid: str, name: str) -> Pod:
 )
 async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: str, name: str, used: int) -> None:
     """Whoever may create pods can give one the labels of a pool, and any owner."""
-    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: False)
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "")
     holders.seen(_holding(uid, name))
     for run in list(holders.queue._dirty):
         await holders.check(run)
@@ -160,7 +160,7 @@ async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: s
 
 
 async def test_a_pod_holds_its_slots_until_it_is_known_whether_there_is_its_run(runs: Runs) -> None:
-    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: False)
+    holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "")
     holders.seen(_holding("made-up", "r"))
     assert runs.book.used(POOL) == 1
     await holders.check(("ns", "r", "made-up"))
@@ -280,3 +280,31 @@ def test_what_is_summed_up_is_what_pods_hold(steps: list[tuple[str, int, str]]) 
             assert waiting <= shared.book.waiting.keys()
 
     asyncio.run(play())
+
+
+def _holder(namespace: str, run_uid: str = "forged") -> Pod:
+    alive = pod({"phase": "Running"})
+    labels = {**alive.metadata.labels, "clusterpool.tradewind.dev/lic": "2", "tradewind.dev/run-uid": run_uid}
+    return msgspec.structs.replace(
+        alive, metadata=msgspec.structs.replace(alive.metadata, namespace=namespace, labels=labels)
+    )
+
+
+async def test_a_pod_of_a_namespace_that_a_pool_does_not_admit_holds_none_of_its_slots() -> None:
+    shared = Shared(allow={"namespaces": ["a"]})
+    assert not shared.book.pod_seen(_holder("b")) and shared.book.used(LICENCES) == 0
+    assert shared.book.pod_seen(_holder("a")) and shared.book.used(LICENCES) == 2
+    late = Shared()
+    assert late.book.pod_seen(_holder("b")) and late.book.used(LICENCES) == 2
+    late.pool(allow={"namespaces": ["a"]})
+    assert late.book.used(LICENCES) == 0, "the pool was seen after the pod"
+
+
+async def test_a_pod_with_the_uid_of_a_run_of_another_namespace_holds_nothing(runs: Runs) -> None:
+    holders = Holders(cast(Any, Empty()), runs.book, lambda uid: "ns")
+    told = _holder("elsewhere", "run-uid").metadata
+    owners = [Owner("run-uid", True, "r")]
+    holders.seen(
+        msgspec.structs.replace(_holder("elsewhere"), metadata=msgspec.structs.replace(told, owner_references=owners))
+    )
+    assert not runs.book.held.get(LICENCES)

@@ -92,3 +92,23 @@ def test_what_a_spec_produces_and_calls_is_read_from_run_and_tasks() -> None:
         "tasks": {"a": {"produces": [{"name": "y"}]}, "b": {"dag": {"name": "sub"}}, "c": {"dag": {}}},
     }
     assert assets_of(spec) == {"x", "y"} and called_by(spec) == {"sub"}
+
+
+def test_what_a_search_takes_is_bounded_by_edges_however_dense_the_graph_is() -> None:
+    dags = [f"d{at}" for at in range(300)]
+    looked = 0
+
+    def of(trigger: Trigger) -> DAG:
+        nonlocal looked
+        looked += 1
+        return ("ns", trigger[1])
+
+    dense = Graph(
+        dag=of,
+        follows=lambda trigger: [topic("@none")],
+        followers=lambda wanted: [("ns", name) for name in dags],
+        makes=lambda dag: [topic(f"@{at}") for at in range(64)],
+        calls=lambda dag: [],
+    )
+    assert circle(dense, ("ns", "d0")) is None
+    assert looked <= cycles.CYCLE_EDGES_LIMIT + 1

@@ -355,7 +355,7 @@ def _live(alive: Alive, pod: Pod, since: float, pending_since: float) -> Live:
 
 def belongs(meta: Metadata, run: Run) -> bool:
     """Whether a pod is one of the run's attempts. One that is not what it says is left alone, until the run finds it by its name."""
-    return owned(meta, run.uid) and consistent(meta, run.name, run.uid)
+    return meta.namespace == run.namespace and owned(meta, run.uid) and consistent(meta, run.name, run.uid)
 
 
 def _cancelled(pod: Pod, run: Run) -> str:

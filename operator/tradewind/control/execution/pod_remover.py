@@ -35,7 +35,7 @@ class PodRemover:
 
     async def stop_all(self, view: View) -> None:
         """Ends everything that a run has under way."""
-        for pod in list(self._pods.of(view.run.uid).values()):
+        for pod in list(self._pods.of(view.run.namespace, view.run.uid).values()):
             if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, view.run):
                 await self._delete(pod)
 
@@ -47,7 +47,7 @@ class PodRemover:
             retention = (await self._revisions.load(run.namespace, run.status.get("revision", ""))).spec.pod_retention
         except (NotFound, Invalid):
             retention = "Always"
-        for pod in list(self._pods.of(run.uid).values()):
+        for pod in list(self._pods.of(run.namespace, run.uid).values()):
             unwanted = retention == "Never" or (retention == "OnFailure" and pod.status.phase == "Succeeded")
             if not pod.gone and pod.metadata.deletion_timestamp is None and (unwanted or pod.lingers()):
                 await self._delete(pod, Lane.NORMAL)

@@ -96,7 +96,7 @@ class RunReconciler:
         self._of_dag: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._owned = owned
         self.book = PoolBook(self.wake, pool_changed, owned)
-        self.holders = Holders(client, self.book, self.views.__contains__, owned)
+        self.holders = Holders(client, self.book, self._namespace, owned)
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self._starter = PodStarter(launcher, self.book, self.pods)
         self.approvals = Approvals(client, clock)
@@ -124,7 +124,7 @@ class RunReconciler:
             self._foreign(run, deleted)
             return
         if deleted:
-            self._forget(run.uid)
+            self._forget(run)
             self._run_deleted(run)
         else:
             self._take(run)
@@ -150,9 +150,12 @@ class RunReconciler:
 
     def _pod_seen(self, pod: Pod) -> None:
         self.holders.seen(pod)
-        uid = pod.metadata.run_uid
-        if view := self.views.get(uid):
-            view.changed.add(pod.metadata.name)
+        namespace, uid = pod.metadata.namespace, pod.metadata.run_uid
+        view = self.views.get(uid)
+        if view is None or view.run.namespace != namespace:
+            self.pods.forget_gone(namespace, uid)
+            return
+        view.changed.add(pod.metadata.name)
         self.wake(uid)
 
     def _namespace(self, uid: str) -> str:
@@ -163,7 +166,6 @@ class RunReconciler:
         """Something about a run may have changed."""
         view = self.views.get(uid)
         if view is None:
-            self.pods.forget_gone(uid)
             return
         if view.woken_at is None:
             view.woken_at = time.perf_counter()
@@ -237,9 +239,9 @@ class RunReconciler:
             return
         now, run = asyncio.get_running_loop().time(), view.run
         elapsed = runstatus.elapsed(run, self._clock())  # From here on the loop's clock counts.
-        planner = view.bind(definition, self.pods.of(run.uid), now, elapsed, self._light)
+        planner = view.bind(definition, self.pods.of(run.namespace, run.uid), now, elapsed, self._light)
         with self._planning(view):
-            view.absorb(self.pods.of(run.uid), now)
+            view.absorb(self.pods.of(run.namespace, run.uid), now)
             self.podless.tell(view, planner, now)
             decided = planner.decide(now)
         if view.run is not run or self.views.get(run.uid) is not view:
@@ -278,7 +280,7 @@ class RunReconciler:
         run = view.run
         peers = self._of_dag[run.namespace, run.dag]
         if known := await marked(self._client, run):
-            view.update(known, self.pods.of(run.uid))
+            view.update(known, self.pods.of(run.namespace, run.uid))
             if view.run.final or view.run.status.get("revision"):
                 self.wake(run.uid)  # What we knew was old: it has begun.
                 return False
@@ -334,7 +336,7 @@ class RunReconciler:
             # Also when it was refused: two operators that disagree must not answer each other at once.
             view.saved_at = now
         for name in view.settled:
-            self.pods.forget(run.uid, name)
+            self.pods.forget(run.namespace, run.uid, name)
         view.settled.clear()
         for key, end in news:
             self._teller.attempt(run, end)
@@ -353,7 +355,7 @@ class RunReconciler:
         except NotFound:
             self.seen(run, deleted=True)
             return
-        view.update(read_run(stored), self.pods.of(run.uid))
+        view.update(read_run(stored), self.pods.of(run.namespace, run.uid))
         if view.run.phase != run.phase:
             self._announce(view.run, run.phase)
         elif len(view.run.status.get("produced") or ()) > len(run.status.get("produced") or ()):
@@ -362,12 +364,12 @@ class RunReconciler:
     async def _clean(self, view: View) -> None:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""
         run = view.run
-        if self.pods.of(run.uid):
+        if self.pods.of(run.namespace, run.uid):
             if view.saved_at > float("-inf") and asyncio.get_running_loop().time() < view.saved_at + CLEAN_DELAY:
                 self.queue.add_at(run.uid, view.saved_at + CLEAN_DELAY)
                 return
             await self._remover.clean(view)
-        self._forget(run.uid)
+        self._forget(run)
 
     @contextmanager
     def _planning(self, view: View) -> Iterator[None]:
@@ -388,24 +390,24 @@ class RunReconciler:
             return
         try:
             if view is None:
-                if run.final and not self.pods.of(run.uid):
+                if run.final and not self.pods.of(run.namespace, run.uid):
                     self._phase_changed(run)
                     return
                 view = self.views[run.uid] = View(run)
                 # What we have not followed from its beginning may have ended since, and its pods be gone: an old event, an old list.
                 view.stale = bool(run.status.get("revision"))
                 self._of_dag[run.namespace, run.dag].add(run.uid)
-                view.changed.update(self.pods.of(run.uid))
+                view.changed.update(self.pods.of(run.namespace, run.uid))
             else:
                 before = view.run
-                if not view.update(run, self.pods.of(run.uid)):
+                if not view.update(run, self.pods.of(run.namespace, run.uid)):
                     return
                 if before.final != run.final or before.deleting != run.deleting:
                     self._make_room(run)
         except ValueError as error:
             self._teller.unreadable(run, error)
             self.unreadable.add(run, f"{error}; the run is left alone until its status is fixed")
-            self._forget(run.uid, for_now=True)
+            self._forget(run, for_now=True)
             return
         self._phase_changed(run)
         self.wake(run.uid)
@@ -415,11 +417,12 @@ class RunReconciler:
         view = self.views.get(uid)
         return view if view and view.run.status.get("revision") else None
 
-    def _forget(self, uid: str, for_now: bool = False) -> None:
+    def _forget(self, run: Run, for_now: bool = False) -> None:
+        uid = run.uid
         view = self.views.pop(uid, None)
         self.queue.forget(uid)
         if not for_now:
-            self.pods.forget_over(uid)
+            self.pods.forget_over(run.namespace, uid)
         self.podless.forget(uid)
         self.book.forget(uid)
         self._beginner.run_gone(uid)

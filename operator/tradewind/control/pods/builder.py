@@ -14,6 +14,7 @@ from tradewind.control.pods.strategic_merge import merge
 from tradewind.kube.pod import MAIN
 from tradewind.model.artifact import Artifacts
 from tradewind.model.duration import seconds
+from tradewind.model.labels import reserved
 from tradewind.model.quantity import parse
 from tradewind.model.task import Task
 from tradewind.plan.expressions.interpolation import Evaluate, secret
@@ -73,15 +74,21 @@ def build(
     metadata |= {
         "name": name,
         "namespace": run.namespace,
-        "labels": {**metadata.get("labels", {}), **pool_labels(start.pools), **labels(run, start)},
+        "labels": {**_own(metadata.get("labels", {})), **pool_labels(start.pools), **labels(run, start)},
         "ownerReferences": [owner(run)],
     }
-    if annotations:
-        metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
+    metadata["annotations"] = {**_own(metadata.get("annotations", {})), **annotations}
+    if not metadata["annotations"]:
+        del metadata["annotations"]
     pod["spec"]["restartPolicy"] = "Never"
     if start.avoid_spot:
         _avoid_spot(pod["spec"])
     return orjson.dumps(pod)
+
+
+def _own(given: dict[str, Any]) -> dict[str, Any]:
+    """A template's labels or annotations, without those by which the operator knows what pods are and hold."""
+    return {name: value for name, value in given.items() if not reserved(name)}
 
 
 def _identity(run: RunFacts, start: Start) -> list[dict[str, str]]:

@@ -94,6 +94,7 @@ class PoolBook:
             self._allow.pop(pool, None)
             if allow:
                 self._allow[pool] = allow
+        self._disown([pool])
         self._touch([pool])
         self._wake_those(lambda waiting: any(pool in claim.slots for claim in waiting.claims))
 
@@ -104,6 +105,7 @@ class PoolBook:
             self._labels.pop(name, None)
         elif self._labels.get(name) != found:
             self._labels[name] = found
+            self._disown(self._allow)
             self._wake_those(lambda waiting: waiting.user.namespace == name)
 
     def _wake_those(self, wanted: Callable[[Waiting], bool]) -> None:
@@ -119,7 +121,8 @@ class PoolBook:
             self._drop(name)
             self._nobodys.discard(name)
         elif name not in self._pods and name not in self._nobodys:
-            slots = _slots(pod)
+            namespace = pod.metadata.namespace
+            slots = {pool: number for pool, number in _slots(pod).items() if self._counts(pool, namespace)}
             if slots:
                 labels_ = pod.metadata.labels
                 user = User(pod.metadata.namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
@@ -128,9 +131,14 @@ class PoolBook:
                 return True
         return False
 
-    def nobodys(self, uid: str) -> None:
-        """There is no such run: its pods hold nothing."""
-        names = {name for held in self.held.values() for name, (user, _) in held.items() if user.uid == uid}
+    def nobodys(self, namespace: str, uid: str) -> None:
+        """There is no such run in a namespace: its pods there hold nothing."""
+        names = {
+            name
+            for held in self.held.values()
+            for name, (user, _) in held.items()
+            if (user.namespace, user.uid) == (namespace, uid)
+        }
         for name in names:
             self._drop(name)
         self._nobodys |= names
@@ -268,6 +276,23 @@ class PoolBook:
     def _may(self, pool: PoolId, namespace: str) -> bool:
         allow = self._allow.get(pool)
         return allow is None or admits(allow, namespace, self._labels.get(namespace))
+
+    def _counts(self, pool: PoolId, namespace: str) -> bool:
+        """Whether what a pod of a namespace says that it holds is believed. Of a namespace whose labels are not known yet it is."""
+        allow = self._allow.get(pool)
+        unknown = allow is not None and allow.namespace_selector is not None and namespace not in self._labels
+        return unknown or self._may(pool, namespace)
+
+    def _disown(self, pools: Iterable[PoolId]) -> None:
+        """Pods of namespaces that pools don't admit hold none of their slots, whatever their labels say."""
+        for pool in pools:
+            for name, (user, number) in list(self.held.get(pool, {}).items()):
+                if not self._counts(pool, user.namespace):
+                    del self.held[pool][name]
+                    self._pods[name].remove(pool)
+                    self._count(user, pool, -number)
+                    self._moved(user.uid)
+                    self._touch([pool])
 
     def _line_up(self, uid: str, claims: Sequence[Claim]) -> None:
         """Puts a run in line, with those of its claims that can be met at all: others are in nobody's way."""

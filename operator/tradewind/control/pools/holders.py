@@ -17,11 +17,13 @@ Run = tuple[str, str, str]
 
 
 class Holders:
-    """Tells the book of pods. `known(uid)` says whether a run is there, as far as that is known; for others the API server is asked.
-    Until it answers a pod holds its slots: too few must not be given out twice."""
+    """Tells the book of pods. `namespace_of(uid)` is the namespace of a run, empty where the run is not known: then the API server is
+    asked. Until it answers a pod holds its slots: too few must not be given out twice."""
 
-    def __init__(self, client: Client, book: PoolBook, known: Callable[[str], bool], owned: Owned = WHOLE) -> None:
-        self._client, self._book, self._known, self._owned = client, book, known, owned
+    def __init__(
+        self, client: Client, book: PoolBook, namespace_of: Callable[[str], str], owned: Owned = WHOLE
+    ) -> None:
+        self._client, self._book, self._namespace_of, self._owned = client, book, namespace_of, owned
         self.queue: WorkQueue[Run] = WorkQueue("holder")
 
     def seen(self, pod: Pod) -> None:
@@ -29,21 +31,24 @@ class Holders:
         owner = next((owner for owner in pod.metadata.owner_references if owner.controller), None)
         if owner is None:
             return  # It is none of any run: those are made with their owner.
+        namespace = self._namespace_of(owner.uid)
+        if namespace not in ("", pod.metadata.namespace):
+            return  # Nor is a pod of another namespace.
         holds = self._book.pod_seen(pod)
-        if holds and not self._known(owner.uid) and self._owned.owns(pod.metadata.namespace):
+        if holds and not namespace and self._owned.owns(pod.metadata.namespace):
             self.queue.add((pod.metadata.namespace, owner.name, owner.uid))
 
     async def check(self, run: Run) -> None:
         """Asks for a run whose pods hold slots. Raises what the API raises, but NotFound."""
         namespace, name, uid = run
-        if self._known(uid):
+        if self._namespace_of(uid) == namespace:
             return
         try:
             if (await self._client.get(RUNS, namespace, name))["metadata"]["uid"] == uid:
                 return
         except NotFound:
             pass
-        self._book.nobodys(uid)
+        self._book.nobodys(namespace, uid)
 
     def failed(self, run: Run, error: Exception) -> float | None:
         """A check raised."""

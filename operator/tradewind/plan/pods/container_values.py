@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from tradewind.model.labels import reserved
 from tradewind.model.task import Resources, Task
 from tradewind.plan.documents.nearest import did_you_mean, nearest
 from tradewind.plan.documents.problem import Problem
@@ -43,6 +44,7 @@ def problems(path: str, task: Task) -> Iterator[Problem]:
                 yield Problem(
                     f"{path}.{field}.{name[:80]}", f"{name[:80]!r} can't be a variable", "use letters, digits and '_'"
                 )
+    yield from _reserved(f"{path}.podTemplate.metadata", (task.pod_template or {}).get("metadata"))
     spec = (task.pod_template or {}).get("spec")
     for field, least in _TIMES:
         value = spec.get(field) if isinstance(spec, dict) else None
@@ -51,6 +53,19 @@ def problems(path: str, task: Task) -> Iterator[Problem]:
                 f"{path}.podTemplate.spec.{field}", f"{value} is out of bounds", f"write {least} to {MOST_SECONDS}"
             )
     yield from _places(f"{path}.podTemplate.spec", spec)
+
+
+def _reserved(path: str, metadata: Any) -> Iterator[Problem]:
+    """Labels and annotations that are the operator's: a pod would seem to be another's, or to hold slots that its task does not claim."""
+    for field in ("labels", "annotations"):
+        given = metadata.get(field) if isinstance(metadata, Mapping) else None
+        for name in given if isinstance(given, Mapping) else ():
+            if reserved(str(name)):
+                yield Problem(
+                    f"{path}.{field}",
+                    f"only the operator sets {str(name)[:80]!r}",
+                    "remove it; claim slots with `pools`",
+                )
 
 
 def _places(path: str, spec: Any) -> Iterator[Problem]:

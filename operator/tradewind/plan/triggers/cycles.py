@@ -2,7 +2,7 @@
 on, until a run of the first DAG is made."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 DAG = tuple[str, str]
@@ -13,6 +13,10 @@ Topic = tuple[str, str, str]
 """What is followed: `completed` or `assets`, the namespace of the runs, and a DAG as namespace/name or an asset."""
 CYCLE_STEPS_LIMIT = 1_000
 """DAGs that are looked at. A longer circle is not found, and ended by the depth of its runs."""
+CYCLE_EDGES_LIMIT = 20_000
+"""Triggers and calls that are looked at, again and again: some milliseconds."""
+Came = tuple[DAG, Topic | None, Trigger | None] | None
+"""From which DAG one was reached, and over what: a topic and its follower, or a call. None for the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +47,47 @@ class Circle:
 
 
 def circle(graph: Graph, trigger: Trigger) -> Circle | None:
-    """The shortest circle that a trigger is part of."""
+    """The shortest circle that a trigger is part of. What it takes is bounded by the edges that are looked at, not by the DAGs: a few
+    hundred of them can have a million."""
     start, wanted = graph.dag(trigger), frozenset(graph.follows(trigger))
-    came = {start: Circle((f"DAG {_shown(start)}",))}
-    ahead = deque([start])
+    came: dict[DAG, Came] = {start: None}
+    ahead, edges = deque([start]), 0
     while ahead and len(came) <= CYCLE_STEPS_LIMIT:
         dag = ahead.popleft()
         for topic in graph.makes(dag):
             if topic in wanted:
-                way = came[dag]
-                return Circle((*way.steps, _step(topic, trigger)), (*way.triggers, trigger))
-            for follower in sorted(graph.followers(topic)):
+                return _way(came, dag, start, (topic, trigger))
+            followers = list(graph.followers(topic))
+            edges += 1 + len(followers)
+            if edges > CYCLE_EDGES_LIMIT:
+                return None
+            for follower in sorted(followers):
                 there = graph.dag(follower)
-                steps = (*came[dag].steps, _step(topic, follower), f"DAG {_shown(there)}")
                 if there not in came:
-                    came[there] = Circle(steps, (*came[dag].triggers, follower))
+                    came[there] = (dag, topic, follower)
                     ahead.append(there)
-        for called in sorted(graph.calls(dag)):
+        calls = list(graph.calls(dag))
+        edges += len(calls)
+        for called in sorted(calls):
             if called not in came:
-                came[called] = Circle((*came[dag].steps, f"its sub-DAG {_shown(called)}"), came[dag].triggers)
+                came[called] = (dag, None, None)
                 ahead.append(called)
     return None
+
+
+def _way(came: Mapping[DAG, Came], end: DAG, start: DAG, last: tuple[Topic, Trigger]) -> Circle:
+    """The way from the start to a DAG, and the step that leads back."""
+    steps, triggers = [_step(*last)], [last[1]]
+    at = end
+    while (before := came[at]) is not None:
+        dag, topic, follower = before
+        if topic is None or follower is None:
+            steps.insert(0, f"its sub-DAG {_shown(at)}")
+        else:
+            steps[:0] = [_step(topic, follower), f"DAG {_shown(at)}"]
+            triggers.insert(0, follower)
+        at = dag
+    return Circle((f"DAG {_shown(start)}", *steps), tuple(triggers))
 
 
 def _step(topic: Topic, trigger: Trigger) -> str:

@@ -1,0 +1,9 @@
+"""Labels and annotations that only the operator sets: they say what an object belongs to, and what it holds."""
+
+from tradewind import GROUP
+
+
+def reserved(name: str) -> bool:
+    """Whether it is one of those."""
+    domain, slash, _ = name.partition("/")
+    return bool(slash) and (domain == GROUP or domain.endswith(f".{GROUP}"))
