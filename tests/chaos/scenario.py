@@ -174,7 +174,7 @@ class Scenario:
             if task.does == "wait":
                 body["wait"] = {"duration": f"{task.seconds:.0f}s"}
             elif task.does == "compute":
-                body["compute"] = {"x": "1 / 0" if task.fails else "1"}
+                body["compute"] = {"x": "1 / (run.attempt - run.attempt)" if task.fails else "1"}
             elif task.does == "dag":
                 body |= {"dag": {"name": f"sub-{name}"}, **_retried(task.calls)}
             elif task.does == "approval":

@@ -215,7 +215,8 @@ class BackfillReconciler:
         except Invalid as error:
             valid, status = Validity.of(error), {"phase": "Invalid", "message": str(error)}
         except (NotReady, ExpressionError) as error:
-            status, reason = {"phase": "Waiting", "message": str(error)}, getattr(error, "reason", "")
+            so_far, reason = getattr(error, "status", {}), getattr(error, "reason", "")
+            status = {**so_far, "phase": "Waiting", "message": str(error)}
             self.queue.add_after(key, LOOK_AGAIN)
         except ApiError:
             raise
@@ -243,19 +244,23 @@ class BackfillReconciler:
         about = await self._occasions(known, spec)
         if problems := check(about.maker.spec, facts.params):
             raise Invalid(problems)
-        if spec.desired_state != "Cancelled" and (words := self._dags.invalid(known.namespace, spec.dag)):
-            raise NotReady(f"it goes on when its DAG is fixed: {words}", "DAGInvalid")
+        wrong = self._dags.invalid(known.namespace, spec.dag)
         runs = await self._runs.of((known.namespace, spec.dag))
         decided = decide(spec, about.ticks, pasts(runs, known.name))
         if spec.desired_state == "Cancelled":
             await asyncio.gather(*(self._cancel(known, runs[run.name]) for run in decided.active))
-        elif not held(spec, facts.suspended) and (room := max(0, spec.parallelism - len(decided.active))):
+        elif not wrong and not held(spec, facts.suspended) and (room := max(0, spec.parallelism - len(decided.active))):
             for step in decided.steps[:room]:
                 await self._do(known, about, step, runs)
             decided = decide(spec, about.ticks, pasts(runs, known.name))
             if decided.steps and len(decided.active) < spec.parallelism:
                 self.queue.add_after(known.key, FIRST_RETRY_SECONDS)  # What was there already has left room.
-        return status_of(spec, facts.suspended, about, decided, self._clock())
+        status = status_of(spec, facts.suspended, about, decided, self._clock())
+        if (
+            wrong and decided.steps and spec.desired_state != "Cancelled"
+        ):  # Runs that were made before are counted to their end.
+            raise NotReady(f"it goes on when its DAG is fixed: {wrong}", "DAGInvalid", status)
+        return status
 
     async def _occasions(self, known: BackfillSnapshot, spec: BackfillSpec) -> Occasions:
         generation, since, about = self._about.get(known.key) or (0, 0.0, None)

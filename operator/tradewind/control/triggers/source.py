@@ -1,5 +1,6 @@
 """What a source of triggers is: it is looked at, and says what it found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,11 +11,12 @@ Key = tuple[str, str]
 
 
 class NotReady(Exception):
-    """Something has to be fixed before the trigger can fire. The message says what, the reason why in one word."""
+    """Something has to be fixed before the trigger can fire. The message says what, the reason why in one word; `status` is what can be
+    said all the same."""
 
-    def __init__(self, message: str, reason: str = "") -> None:
+    def __init__(self, message: str, reason: str = "", status: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.status = reason, status or {}
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.dag_index import DAGIndex
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 
-from .triggerworld import Body, Operator, Server, server
+from control.triggerworld import Body, Operator, Server, server
 
 WORDS = "spec.tasks.a.dependsOn: tasks depend on each other in a cycle: a -> b -> a"
 
