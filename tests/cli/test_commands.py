@@ -81,6 +81,15 @@ def test_of_a_dag_and_those_that_it_calls_the_first_is_run_and_its_results_are_s
     assert 'total: {"rows": 7}' in done.stdout and 'results: {"rows": 7}' in done.stdout
 
 
+def test_of_several_files_the_command_that_chooses_a_dag_is_one_that_works(tmp_path: Path) -> None:
+    for name in ("a", "b c"):
+        (tmp_path / f"{name}.yaml").write_text(
+            HEAD.replace("name: d", f"name: {name[0]}") + "  tasks: {t: {compute: {x: '1'}}}\n"
+        )
+    done = tradewind("run", "-f", "a.yaml", "-f", "b c.yaml", cwd=tmp_path)
+    assert done.returncode == 1 and "`tradewind run -f a.yaml -f 'b c.yaml' a`" in done.stderr
+
+
 def test_a_cycle_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(HEAD + "  tasks:\n    a:\n      dependsOn: [b]\n    b:\n      dependsOn: [a]\n")
     done = tradewind("run", "-f", "f.yaml", cwd=tmp_path)

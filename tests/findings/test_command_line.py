@@ -87,7 +87,17 @@ async def test_names_are_taken_with_their_kinds_in_every_form(tmp_path: Path) ->
             assert (await there.tradewind("describe", name)).startswith("d-1")
             assert await there.tradewind("suspend", name) == "dagrun/d-1 is suspended\n"
         assert len((await there.tradewind("get", "dr", "d-1", "d-2")).splitlines()) == 3
-        assert await there.tradewind("cancel", "dr/d-1") == "dagrun/d-1 is being cancelled\n"
+        assert await there.tradewind("cancel", "dr/d-1", "-m", "no data") == "dagrun/d-1 is being cancelled\n"
+        assert "no data" in await there.tradewind("describe", "d-1")
+
+
+async def test_the_preview_of_a_backfill_names_runs_only_where_their_names_are_known(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        await there.client.create(DAGS, "default", yaml.safe_load(DAG))
+        arguments = ("backfill", "d", "--tick", "2026-05-01", "--dry-run")
+        preview = await there.tradewind(*arguments)
+        assert "Create" in preview and "20260501" not in preview
+        assert "may-20260501-0000" in await there.tradewind(*arguments, "--name", "may")
 
 
 async def test_where_a_run_stands_is_told(tmp_path: Path) -> None:
@@ -98,7 +108,7 @@ async def test_where_a_run_stands_is_told(tmp_path: Path) -> None:
         process = await there.start("wait", "d-1", "--timeout", "1s")
         told = (await process.communicate())[1].decode()
         words = "dagrun/d-1 has not ended within 1s: it is Running 0/1, suspended, waits for one; see `tradewind describe d-1`"
-        assert process.returncode == 1 and words in told
+        assert process.returncode == 124 and words in told
         assert "suspended: nothing more starts until `tradewind resume d-1`" in await there.tradewind("describe", "d-1")
         assert "one: " in await there.tradewind("mark", "d-1", "Failed", "one", "--dry-run")
 

@@ -118,12 +118,12 @@ async def command(
         read_spec = read(BackfillSpec, spec)
         if problems := review(read_spec):
             raise Invalid(problems)
-        about, decided = await _preview(client, namespace, read_spec, declared)
+        about, decided = await _preview(client, namespace, name, read_spec, declared)
     except Invalid as error:
         raise click.ClickException("\n".join(map(str, error.problems))) from None
     except (NotReady, ExpressionError) as error:
         raise click.ClickException(str(error)) from None
-    _show(about, decided)
+    _show(about, decided, named=bool(name))
     if dry_run or not decided.steps:
         return
     body = {"apiVersion": API_VERSION, "kind": "Backfill", "metadata": metadata, "spec": spec}
@@ -153,19 +153,21 @@ async def _only(client: Client, namespace: str, dag: str, needed: bool) -> str |
 
 
 async def _preview(
-    client: Client, namespace: str, spec: BackfillSpec, declared: dict[str, Param]
+    client: Client, namespace: str, name: str | None, spec: BackfillSpec, declared: dict[str, Param]
 ) -> tuple[Occasions, Decided]:
-    about = await BackfillTicks(client).of(namespace, "backfill", datetime.now(UTC), spec)
+    about = await BackfillTicks(client).of(namespace, name or "backfill", datetime.now(UTC), spec)
     if problems := check(about.maker.spec, declared):
         raise Invalid(problems)
     runs = await RunIndex(client).of((namespace, spec.dag))
     return about, decide(spec, about.ticks, pasts(runs, ""))
 
 
-def _show(about: Occasions, decided: Decided) -> None:
+def _show(about: Occasions, decided: Decided, named: bool) -> None:
+    """`named`: whether the backfill's name is known, which runs bear that are not a trigger's."""
     table = Table("TICK", "ACTION", "RUN", box=None, pad_edge=False, header_style="bold")
     for step in decided.steps[:SHOWN]:
-        run = step.run or ("" if step.action == "Rerun" else about.run(step)["metadata"]["name"])
+        of_trigger = step.action == "Create" and about.of_trigger
+        run = step.run or (about.run(step)["metadata"]["name"] if named or of_trigger else "")
         table.add_row(told(about.calendar.local(step.tick)), step.action, run)
     console = Console()
     if decided.steps:

@@ -3,9 +3,10 @@
 import click
 
 from tradewind.cli.objects.targets import target
-from tradewind.cli.options import cluster
+from tradewind.cli.options import REASON, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.reading import status as status_of
+from tradewind.cli.whoami import signed
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS
 from tradewind.model.backfill import FINISHED
@@ -15,10 +16,12 @@ from tradewind.model.run import FINAL_PHASES
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="RUN|backfill/BACKFILL...")
 @click.option("--terminate", is_flag=True, help="Not even teardowns and exit tasks of runs are done.")
+@REASON
 @cluster
-async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool) -> None:
+async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool, reason: str) -> None:
     """Cancel runs: their live pods are deleted and nothing more starts but teardowns and exit tasks. Of a backfill/NAME all runs are
     cancelled, and no more are made."""
+    meta = {"metadata": {"annotations": await signed(client, reason)}} if reason else {}
     for name in names:
         resource, rest = target(name)
         kind = resource.kind.lower()
@@ -27,6 +30,6 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], termin
             raise click.ClickException(f"{name}: write a run's name, or backfill/NAME{runs}")
         ends = FINISHED if resource is BACKFILLS else FINAL_PHASES
         desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
-        found = await client.patch(resource, namespace, rest, {"spec": {"desiredState": desired}})
+        found = await client.patch(resource, namespace, rest, {**meta, "spec": {"desiredState": desired}})
         phase = str(status_of(found).get("phase") or "")
         say(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -57,8 +58,7 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     shelf = DocumentSet(documents)
     require([document for document in documents if document.kind != "DAGRun"])
     _require_runs(document for document in documents if document.kind == "DAGRun")
-    where = ", ".join(files)
-    name, given = _choose(where, documents, shelf, dag)
+    name, given = _choose(files, documents, shelf, dag)
     rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
     if lacking := missing(documents, shelf, name, {**given, **wanted.typed}):
         raise BadManifest(*lacking)
@@ -145,9 +145,10 @@ def _require_runs(documents: Iterable[Document]) -> None:
 
 
 def _choose(
-    where: str, documents: Sequence[Document], shelf: DocumentSet, name: str | None
+    files: Sequence[str], documents: Sequence[Document], shelf: DocumentSet, name: str | None
 ) -> tuple[str, dict[str, Any]]:
     """The name of the DAG to run, and what a DAGRun of it among the documents gives as params."""
+    where = ", ".join(files)
     dags = {document.name: document for document in documents if document.kind == "DAG"}
     runs = [document for document in documents if document.kind == "DAGRun"]
     if name is None and runs:
@@ -155,8 +156,9 @@ def _choose(
     if name is None and len(tops := _tops(dags, shelf)) == 1:
         name = tops[0]
     if name is None:
+        options = " ".join(f"-f {shlex.quote(file)}" for file in files)
         what = (
-            f"has the DAGs {', '.join(dags)}: name one, as in `tradewind run -f {where} {next(iter(dags))}`"
+            f"has the DAGs {', '.join(dags)}: name one, as in `tradewind run {options} {next(iter(dags))}`"
             if dags
             else "has no DAG"
         )

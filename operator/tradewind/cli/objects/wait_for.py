@@ -21,6 +21,13 @@ LOOK = 1.0
 """Seconds between two looks."""
 
 
+class Late(click.ClickException):
+    """A run has not ended in time."""
+
+    exit_code = 124
+    """As `timeout` has it."""
+
+
 @click.command()
 @click.argument("runs", type=RUN, nargs=-1, required=True, metavar="RUN...", shell_complete=names_of("runs"))
 @click.option(
@@ -28,13 +35,13 @@ LOOK = 1.0
 )
 @cluster
 async def command(client: Client, namespace: str, runs: tuple[str, ...], patience: float | None) -> None:
-    """Wait until all RUNs have ended. The exit code is 0 when all of them succeeded, else 1."""
+    """Wait until all RUNs have ended. The exit code is 0 when all of them succeeded, 124 when one has not ended within --timeout, else 1."""
     latest: dict[str, Run] = {}
     try:
         async with asyncio.timeout(patience):
             ended = await asyncio.gather(*(_end(client, namespace, name, latest) for name in runs))
     except TimeoutError:
-        raise click.ClickException(_late(runs, latest, patience or 0)) from None
+        raise Late(_late(runs, latest, patience or 0)) from None
     for run in ended:
         message = f": {run.status.get('message')}" if run.status.get("message") else ""
         say(f"dagrun/{run.name} {run.phase}{message}")

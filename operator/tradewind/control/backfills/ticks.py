@@ -35,6 +35,11 @@ class Occasions:
     explicit: bool = False
     """Whether the ticks are none of a calendar's: their data intervals are empty then."""
 
+    @property
+    def of_trigger(self) -> bool:
+        """Whether runs that there were not before bear the name of a trigger."""
+        return bool(self.maker.uid)
+
     @cached_property
     def moments(self) -> frozenset[datetime]:
         """The ticks, to look one up."""
