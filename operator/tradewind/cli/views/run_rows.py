@@ -117,8 +117,12 @@ def _said(item: Mapping[str, Any]) -> str:
 def _row(unit: Unit, planner: Planner, view: View, messages: _Messages, depth: int) -> Row:
     state = _shown(view.run, unit.state)
     pod = view.pods.get((unit.key, unit.live.number)) if unit.live else None
-    words = messages.of(unit.key, state) or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
-    shown = "" if state is State.SUCCEEDED else words
+    if state in FINAL and (planner.fixed(unit.key) or planner.fixed(unit.task)):
+        shown = unit.why  # By hand, or in another run: what its attempts said does not count any more.
+    elif state is State.SUCCEEDED:
+        shown = ""
+    else:
+        shown = messages.of(unit.key, state) or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
     item = planner.item_name(unit) if unit.index is not None else ""
     return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item, view.run.name)
 

@@ -25,6 +25,8 @@ from tradewind.plan.triggers.asset_update import UPDATES_LIMIT, NoUpdate, update
 
 STATUS_LIST_LIMIT = 20
 """How many failures and waiting tasks a status lists."""
+NAMED = 10
+"""Tasks of an edit that are named."""
 PRODUCED, ASSET_ERROR = "AssetsProduced", "AssetError"
 """The condition that is there, and false, where an update of an asset could not be told; and the reason."""
 
@@ -76,6 +78,13 @@ def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> S
             *readiness(phase, reason, message, run, now),
         ],
     }
+
+
+def told(edit: Edit) -> str:
+    """An edit, for people: what was done to which tasks, by whom, and why."""
+    who, why = f" by {edit.by}" if edit.by else "", f": {edit.reason}" if edit.reason else ""
+    more = f" and {len(edit.tasks) - NAMED} more" if len(edit.tasks) > NAMED else ""
+    return f"{edit.action} {', '.join(edit.tasks[:NAMED])}{more}{who}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +143,7 @@ def current(
     progressing = _progressing(run, plan, holds, now)
     found.append(progressing)
     if asked and asked.edits:
-        words = summary(asked.problems) or asked.edits[-1].reason
+        words = summary(asked.problems) or "; ".join(map(told, asked.edits))
         found.append(condition("Edited", not asked.problems, "Refused" if asked.problems else "Done", words, run, now))
     if plan.phase in FINAL_PHASES:
         lasted = between(before.get("startedAt") or duration.stamp(now), duration.stamp(now))

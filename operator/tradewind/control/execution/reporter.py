@@ -75,9 +75,7 @@ class RunReporter:
     def reworked(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
         """People have changed the run."""
         for at, edit in enumerate(edits, run.edited):
-            who, why = f" by {edit.by}" if edit.by else "", f": {edit.reason}" if edit.reason else ""
-            words = f"{edit.action} {', '.join(edit.tasks[:10])}{who}{why}"
-            self._event(run, "RunEdited", words, key=f"edit/{at}")
+            self._event(run, "RunEdited", status.told(edit), key=f"edit/{at}")
         if problems:
             self._event(run, "EditRefused", summary(problems), warning=True, key=f"refused/{run.edited}")
 

@@ -287,7 +287,7 @@ def _left_out(definition: Definition, reuse: Reuse, done: Collection[str]) -> li
     """What `reuse.only` does not name, and the other run had not done."""
     needed, left = reach(reuse.only, definition.graph.upstream), definition.tasks.keys() - set(done) - set(reuse.only)
     return [
-        Fixed(name, State.SUCCEEDED if name in needed else State.SKIPPED, "left out: it is not in spec.reuse.only")
+        Fixed(name, State.SUCCEEDED if name in needed else State.SKIPPED, "not run: it is not in spec.reuse.only")
         for name in definition.graph.order
         if name in left
     ]
