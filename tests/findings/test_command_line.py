@@ -113,6 +113,25 @@ async def test_where_a_run_stands_is_told(tmp_path: Path) -> None:
         assert "one: " in await there.tradewind("mark", "d-1", "Failed", "one", "--dry-run")
 
 
+async def test_outputs_given_by_hand_are_checked_before_the_run_is_changed(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        tasks = {
+            "one": {"outputs": {"rows": {"type": "integer"}, "day": {"type": "string"}}},
+            "two": {"dependsOn": ["one"]},
+        }
+        status = {"attempts": "one 0+1\ntwo 1+1 =1 Error", "phase": "Failed"}
+        await there.run("d-1", tasks, status)
+        process = await there.start("mark", "d-1", "succeeded", "one", "--output", "rows=abc")
+        told = (await process.communicate())[1].decode()
+        assert process.returncode == 1 and "output 'day' of one is missing" in told
+        assert "output 'rows': 'abc' is not an integer; write an integer" in told
+        said = await there.tradewind("mark", "d-1", "succeeded", "one", "--output", "rows=3", "--output", "day=2026")
+        assert "dagrun/d-1 is changed; no task runs because of it (spec.edits[0])" in said
+        assert "still failed: two; `tradewind retry d-1` runs what has failed again" in said
+        edits = (await there.client.get(RUNS, "default", "d-1"))["spec"]["edits"]
+        assert edits[0]["outputs"] == {"one": {"rows": 3, "day": "2026"}}
+
+
 async def test_a_dag_is_described_with_its_bounds_and_outputs_in_the_notation_of_manifests(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
         body = yaml.safe_load(DAG)

@@ -1,6 +1,6 @@
 """`tradewind clear` and `tradewind mark`: run tasks again, or say how they have ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,7 +16,10 @@ from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
 from tradewind.model.bounded import NotJson, OutOfBounds, read_json
 from tradewind.model.run import Edit
-from tradewind.plan.runs.rework import affected, rework
+from tradewind.model.value import Output
+from tradewind.plan.documents.nearest import listed
+from tradewind.plan.outcomes.attempt import parse_key
+from tradewind.plan.runs.rework import affected, kept_failures, moves, rework
 
 LONGEST = 64 * 1024
 """Bytes of an output that is given by hand."""
@@ -64,18 +67,25 @@ async def mark(
     if outputs:
         if len(tasks) > 1 or state != "succeeded":
             raise click.UsageError("--output is for one task that is marked as succeeded")
-        edit["outputs"] = {tasks[0]: {name: _value(name, text) for name, text in pairs(outputs).items()}}
+        edit["outputs"] = {tasks[0]: pairs(outputs)}
     await _edit(client, namespace, run, edit, reason, dry_run)
 
 
-def _value(name: str, text: str) -> Any:
-    """JSON, or else the text itself. Fails for what no run could hold."""
+def _read(given: Mapping[str, str], declared: Mapping[str, Output]) -> dict[str, Any]:
+    """Outputs that are given as texts, by what the task declares."""
+    return {name: _value(name, text, declared.get(name)) for name, text in given.items()}
+
+
+def _value(name: str, text: str, declared: Output | None) -> Any:
+    """JSON, or else the text itself; so too where a text is declared. Fails for what no run could hold."""
     try:
-        return read_json(text, limit=LONGEST, name=name)
+        value = read_json(text, limit=LONGEST, name=name)
     except NotJson:
         return text
     except OutOfBounds as error:
         raise click.UsageError(f"--output: {error}") from None
+    is_text = declared is not None and declared.type in ("string", "duration", "date")
+    return text if is_text and not isinstance(value, str) else value
 
 
 async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any], reason: str, dry_run: bool) -> None:
@@ -85,6 +95,9 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     if run.cancelled:
         words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
         raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that takes over its results")
+    for key, given in edit.get("outputs", {}).items():
+        task = view.planner.definition.tasks.get(parse_key(key)[0])
+        edit["outputs"] = {key: _read(given, task.outputs if task else {})}
     within = await asking_now(client, run, view.planner)
     changes, problems = rework(view.planner, [Edit.model_validate(edit)], len(run.edits), within=within)
     if problems:
@@ -96,7 +109,10 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     edits = [*run.edits, {**edit, **{key: value for key, value in known.items() if value}}]
     version = {"metadata": {"resourceVersion": str(run.version)}}
     await client.patch(RUNS, namespace, name, {**version, "spec": {"edits": edits}})
-    say(f"dagrun/{name} is changed, and goes on (spec.edits[{len(edits) - 1}])")
+    goes = ", and goes on" if not run.final or moves(view.planner, changes) else "; no task runs because of it"
+    say(f"dagrun/{name} is changed{goes} (spec.edits[{len(edits) - 1}])")
+    if edit["action"] != "Clear" and (failed := kept_failures(view.planner, changes)):
+        say(f"still failed: {listed(failed)}; `tradewind retry {name}` runs what has failed again")
 
 
 def show(rows: Sequence[tuple[str, str]]) -> None:

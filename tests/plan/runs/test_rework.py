@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tradewind.model.run import Edit, Reuse
 from tradewind.plan.outcomes.attempt import Cleared, Fixed
 from tradewind.plan.outcomes.state import State
-from tradewind.plan.runs.rework import affected, reuse_problems, rework, taken_over
+from tradewind.plan.runs.rework import affected, kept_failures, moves, reuse_problems, rework, taken_over
 
 from plan.game import Game, defined
 from plan.runs.test_planner_properties import check_afresh, check_tallies
@@ -134,6 +134,45 @@ def test_an_edit_that_can_not_be_done_is_refused_and_does_nothing(edits: list[Ed
     changes, problems = rework(game.planner, edits, first=4)
     assert str(problems[0]).startswith(problem)
     assert changes == [item for item in changes if isinstance(item, Fixed) and item.state is State.SKIPPED]
+
+
+TYPED = {"a": {"outputs": {"rows": {"type": "integer"}}}, "b": {"dependsOn": ["a"]}, **FAN}
+
+
+@pytest.mark.parametrize(
+    ("marked", "problem"),
+    [
+        (
+            edit("Succeed", "a"),
+            "spec.edits[0].tasks[0]: output 'rows' of a is missing; mark a alone, with --output rows=",
+        ),
+        (
+            edit("Succeed", "a", outputs={"a": {"rows": "abc"}}),
+            "spec.edits[0].outputs.a.rows: output 'rows': 'abc' is not an integer; write an integer",
+        ),
+        (
+            edit("Succeed", "a", outputs={"a": {"rows": 1, "row": 2}}),
+            "spec.edits[0].outputs.a.row: there is no output 'row' of task a; did you mean rows? a has: rows",
+        ),
+        (edit("Succeed", "b", outputs={"a": {"rows": 1}}), "spec.edits[0].outputs.a: 'a' is not marked as succeeded"),
+        (edit("Skip", "a", outputs={"a": {"rows": 1}}), "spec.edits[0].outputs.a: 'a' is not marked as succeeded"),
+    ],
+)
+def test_outputs_given_by_hand_are_those_that_the_task_declares(marked: Edit, problem: str) -> None:
+    changes, problems = rework(played(TYPED, "a").planner, [marked])
+    assert str(problems[0]).startswith(problem) and changes == []
+
+
+def test_outputs_that_fit_are_taken_and_what_declares_none_may_have_any() -> None:
+    edits = [edit("Succeed", "a", "x", outputs={"a": {"rows": 3}}), edit("Succeed", "b", outputs={"b": {"any": 1}})]
+    assert rework(played(TYPED, "a").planner, edits)[1] == []
+
+
+def test_a_mark_does_not_move_what_has_failed_after_it() -> None:
+    planner = played(CHAIN, "b").planner
+    for marked, goes_on, failed in ((edit("Succeed", "a"), True, ["b"]), (edit("Succeed", "c"), False, [])):
+        changes = rework(planner, [marked])[0]
+        assert (moves(planner, changes), kept_failures(planner, changes)) == (goes_on, failed)
 
 
 def test_the_affected_tasks_are_listed_with_what_becomes_of_them() -> None:

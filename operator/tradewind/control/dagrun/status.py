@@ -196,7 +196,9 @@ def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
     """What changes beside the log: outputs go with what is cleared, and come with what is marked."""
     status["edited"] = len(run.edits)
     outputs: dict[str, Any] = status["outputs"]
-    given = {key: value for edit in asked.edits for key, value in edit.outputs.items()}
+    refused = {problem.path.partition("]")[0] for problem in asked.problems}
+    done = [edit for at, edit in enumerate(asked.edits, run.edited) if f"spec.edits[{at}" not in refused]
+    given = {key: value for edit in done for key, value in edit.outputs.items()}
     for change in asked.changes:
         outputs.pop(change.key, None)
         if change.key in given and isinstance(change, Fixed) and change.state is State.SUCCEEDED:

@@ -6,8 +6,10 @@ from tradewind.model.run import Edit, Reuse
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.graph import reach
-from tradewind.plan.documents.nearest import listed
+from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.expressions.spelling import cel_name
+from tradewind.plan.expressions.typed_values import problem_with
 from tradewind.plan.outcomes.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, State
 from tradewind.plan.runs.approved import DECIDED, Approvals, decided, given, same
@@ -36,6 +38,7 @@ def rework(
     for number, edit in enumerate(pacing.each(edits), first):
         path = f"spec.edits[{number}]"
         found = [*_wrong(planner, edit, path)] or [*_passing(planner, edit, path, approvals, pending, changes)]
+        found = found or [*unfit_outputs(planner.definition, edit, path)]
         problems += found
         if found:
             continue
@@ -71,6 +74,30 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
         elif edit.action == "Clear" and not _ran(planner, key):
             state = planner.units[key].state if key in planner.units else planner.states[task]
             yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear what came before it")
+
+
+def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Problem]:
+    """Outputs given by hand that are not those that the tasks declare."""
+    for key in pacing.each(edit.outputs):
+        if edit.action != "Succeed" or key not in edit.tasks:
+            what = f"{key!r} is not marked as succeeded by this edit"
+            yield Problem(f"{path}.outputs.{key}", what, "give outputs of tasks that are")
+    for where, key in _named(edit, path) if edit.action == "Succeed" else ():
+        name, item = parse_key(key)
+        task, known = definition.tasks[name], definition.names.tasks[cel_name(name)]
+        given, at = edit.outputs.get(key) or {}, f"{path}.outputs.{key}"
+        if known.fan_out and item is None and not given:
+            continue  # What its items have handed on stays.
+        for output in task.outputs:
+            if output not in given:
+                way = f"mark {key} alone, with --output {output}=VALUE"
+                yield Problem(where, f"output {output!r} of {key} is missing", way)
+        for output, value in pacing.each(given.items()):
+            if known.keys is not None and output not in known.keys:
+                there = choose(output, known.keys, f"{name} has: {listed(known.keys)}")
+                yield Problem(f"{at}.{output}", f"there is no output {output!r} of task {name}", there)
+            elif output in task.outputs and (problem := problem_with(task.outputs[output], value, at)):
+                yield Problem(f"{at}.{output}", f"output {output!r}: {problem.what}", problem.instead)
 
 
 def _passing(
@@ -162,13 +189,26 @@ def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str
     """For people: tasks and items, and what becomes of each; those that will be decided anew come last."""
     told = [item for item in changes if not planner.members(item.key)[:1] or item.key in planner.units]
     said = [(item.key, f"{_state(planner, item.key)}, {_after(item)}") for item in told]
+    anew = _below(planner, changes, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED)
+    return said + [(task, f"{planner.states[task]}, is decided anew") for task in anew]
+
+
+def moves(planner: Planner, changes: Sequence[Change]) -> bool:
+    """Whether something may run because of changes."""
+    anew = _below(planner, changes, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED)
+    return bool(anew) or any(isinstance(item, Cleared) for item in changes)
+
+
+def kept_failures(planner: Planner, changes: Sequence[Change]) -> list[str]:
+    """Tasks that have failed after what is changed, and stay so."""
+    return _below(planner, changes, State.FAILED, State.LOST)
+
+
+def _below(planner: Planner, changes: Sequence[Change], *states: State) -> list[str]:
+    """What depends on what is changed, is not changed itself, and stands so."""
     tasks = {parse_key(item.key)[0] for item in changes}
     below = reach(tasks, planner.definition.graph.downstream) - tasks
-    for task in planner.definition.graph.order:
-        state = planner.states[task]
-        if task in below and state in (State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED):
-            said.append((task, f"{state}, is decided anew"))
-    return said
+    return [task for task in planner.definition.graph.order if task in below and planner.states[task] in states]
 
 
 def _state(planner: Planner, key: str) -> State:
