@@ -61,7 +61,9 @@ class Options:
     help="Take tokens of the cluster, for triggers with spec.event.authentication.kubernetes.",
 )
 @click.option("--max-body", default=SIZE, show_default=True, help="Largest body, in bytes.")
-@click.option("--rate", default=RATE, show_default=True, help="Requests a second that this process takes.")
+@click.option(
+    "--rate", default=RATE, show_default=True, help="Requests a second that this process takes for each namespace."
+)
 @tls
 @process
 def command(

@@ -18,7 +18,7 @@ from tradewind import API_VERSION
 from tradewind.control.evaluation.host import Host
 from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.event_endpoint import server as served
-from tradewind.control.event_endpoint.authentication import Senders
+from tradewind.control.event_endpoint.authentication import SenderRejected, Senders
 from tradewind.control.event_endpoint.intake import Reception
 from tradewind.control.event_endpoint.routes import EventTriggers
 from tradewind.control.event_endpoint.run_outcomes import RunWaiters
@@ -349,6 +349,53 @@ async def test_a_process_takes_so_many_a_second(monkeypatch: pytest.MonkeyPatch)
     async with at(Limits()) as scene:
         code, answer = await scene.post("nowhere", {})
         assert (code, answer["reason"], scene.headers["Retry-After"]) == (503, "busy", "1")
+
+
+async def test_who_shows_no_credentials_uses_up_the_rate_of_nobody_who_does() -> None:
+    async with at(Limits(rate=1)) as scene:
+        name = await scene.trigger(when="false")
+        codes = [(await scene.post("nowhere", {}))[0] for _ in range(4)]
+        codes += [(await scene.post(name, {}, Authorization=""))[0] for _ in range(4)]
+        assert set(codes) == {401, 429}
+        assert (await scene.post(name, {}))[0] == 200
+
+
+async def test_the_rate_of_a_namespace_is_its_own() -> None:
+    endpoint = Endpoint(None, None, Limits(rate=1), None)  # type: ignore[arg-type]
+    with pytest.raises(SenderRejected, match="too many requests"):
+        for _ in range(4):
+            endpoint._spend("a")
+    endpoint._spend("b")
+
+
+async def test_guesses_at_triggers_that_are_not_there_refuse_no_token_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tradewind.control.event_endpoint.authentication.ASKED", (0.001, 5.0))
+    async with at(Limits()) as scene:
+        name = await scene.trigger({"authentication": {"kubernetes": {}}})
+        codes = [(await scene.post("nowhere", {}, Authorization=f"Bearer {guess}"))[0] for guess in range(10)]
+        assert 429 in codes
+        assert (await scene.post(name, {}, Authorization="Bearer another"))[0] == 401
+
+
+async def test_a_namespace_waits_for_its_runs_whatever_another_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradewind.control.event_endpoint.run_outcomes.WAITERS_LIMIT", 4)
+
+    class Runs:
+        async def get(self, resource: Any, namespace: str, name: str) -> Body:
+            return {"status": {"phase": "Succeeded" if namespace == "b" else "Running"}}
+
+    outcomes = RunWaiters(Runs())  # type: ignore[arg-type]
+    others = [asyncio.create_task(outcomes.of("a", "r", 60)) for _ in range(5)]
+    await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+    assert [other.done() for other in others] == [False] * 4 + [True], "there are four places"
+    ended = await outcomes.of("b", "r", 60)
+    assert ended and ended.phase == "Succeeded"
+    assert await others[0] is None, "the oldest gave its place up"
+    assert not any(other.done() for other in others[1:4])
+    outcomes.closing.set()
+    await asyncio.gather(*others)
 
 
 @pytest.mark.parametrize("after", [False, True])

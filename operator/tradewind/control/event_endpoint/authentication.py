@@ -29,7 +29,8 @@ ANSWER_SECONDS = 10.0
 CACHED_ANSWERS = 4_096
 """Such answers in memory."""
 ASKED = (50.0, 200.0)
-"""About how many tokens a second the API server is asked, and how many at once after a pause: guesses must not keep it busy."""
+"""About how many new tokens for triggers of one namespace the API server is asked about each second, and how many at once after a pause:
+guesses must not keep it busy. Those for triggers that are not there count together."""
 UNKNOWN = Authentication(kubernetes=KubernetesSenders())
 """How a trigger that is not there is asked for: who may post to it is told so, and others learn nothing."""
 
@@ -57,7 +58,8 @@ class Senders:
     def __init__(self, client: Client, kubernetes: bool, clock: Callable[[], float] = time.time) -> None:
         self._client, self._kubernetes, self._clock = client, kubernetes, clock
         self._answers: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
-        self._bucket = Bucket(*ASKED)
+        self._buckets: dict[str, Bucket] = {}
+        """By namespace; that of triggers that are not there is empty."""
 
     async def admit(
         self, namespace: str, trigger: str, how: Authentication, headers: Mapping[str, str], data: bytes
@@ -110,7 +112,8 @@ class Senders:
         if not token or not self._kubernetes:
             raise self._unknown()
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-        user = await self._kept(("token", digest, how.audience), lambda: self._user(token, how.audience))
+        guesses = self._buckets.setdefault("" if how is UNKNOWN.kubernetes else namespace, Bucket(*ASKED))
+        user = await self._kept(("token", digest, how.audience), lambda: self._user(token, how.audience), guesses)
         if user is None:
             raise self._unknown()
         name = str(user.get("username") or "")
@@ -158,17 +161,17 @@ class Senders:
             raise self._unknown()
         return secret
 
-    async def _kept(self, question: tuple[str, ...], ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The answer to a question, asked again when it is old, and once for all who want to know it."""
+    async def _kept(
+        self, question: tuple[str, ...], ask: Callable[[], Coroutine[Any, Any, Any]], guesses: Bucket | None = None
+    ) -> Any:
+        """The answer to a question, asked again when it is old, and once for all who want to know it. `guesses` bounds how many are asked
+        that had no good answer before."""
         now = time.monotonic()
         known = self._answers.get(question)
         if known is None or now >= known[0] + ANSWER_SECONDS:
-            if question[0] == "token" and (
-                wait := self._bucket.take(now)
-            ):  # All others are about what is known to be there.
-                raise SenderRejected(
-                    429, "limited", "too many tokens that are not known yet: send it again later", wait
-                )
+            if guesses and not (known and _good(known[1])) and (wait := guesses.take(now)):
+                words = "too many tokens that are not known yet: send it again later"
+                raise SenderRejected(429, "limited", words, wait)
             known = self._answers[question] = (now, asyncio.ensure_future(ask()))
             known[1].add_done_callback(lambda answer: self._answered(question, answer))
             self._answers.move_to_end(question)
@@ -180,6 +183,16 @@ class Senders:
         """No answer is none to keep."""
         if (answer.cancelled() or answer.exception()) and self._answers.get(question, (0, None))[1] is answer:
             del self._answers[question]
+
+
+def _good(answer: "asyncio.Future[Any]") -> bool:
+    """Whether there is an answer, and it knows whom it was asked about."""
+    return answer.done() and not answer.cancelled() and not answer.exception() and answer.result() is not None
+
+
+def shows_credentials(how: Authentication, headers: Mapping[str, str]) -> bool:
+    """Whether there are any of the kind that is asked for, right or wrong."""
+    return how.hmac.header.lower() in headers if how.hmac else bool(_bearer(headers))
 
 
 def _bearer(headers: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from tradewind import metrics
-from tradewind.control.event_endpoint.authentication import UNKNOWN, Sender, SenderRejected, Senders
+from tradewind.control.event_endpoint.authentication import UNKNOWN, Sender, SenderRejected, Senders, shows_credentials
 from tradewind.control.event_endpoint.routes import EventTriggers, Taker
 from tradewind.control.triggers.dag_index import DAGFacts
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire
@@ -48,8 +48,17 @@ class Reception:
     ) -> None:
         self._client, self._triggers, self._senders, self._clock = client, triggers, senders, clock
 
-    async def receive(self, namespace: str, name: str, headers: Mapping[str, str], data: bytes) -> Received:
-        """Makes the run of an event, unless it is there. `headers` have lower-case names. Raises Refused."""
+    def is_strange(self, namespace: str, name: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request is for no trigger, or shows no credentials. `headers` have lower-case names."""
+        taker = self._triggers.find(namespace, name)
+        source = taker.known.spec.event if taker else None
+        return source is None or not shows_credentials(source.authentication, headers)
+
+    async def receive(
+        self, namespace: str, name: str, headers: Mapping[str, str], data: bytes, admitted: Callable[[], None]
+    ) -> Received:
+        """Makes the run of an event, unless it is there. `headers` have lower-case names; `admitted` is called once the sender has been
+        admitted. Raises SenderRejected, also what `admitted` raises."""
         began = time.perf_counter()
         arrived = datetime.fromtimestamp(self._clock(), UTC)
         taker = self._triggers.find(namespace, name)
@@ -59,6 +68,7 @@ class Reception:
         if taker is None or source is None:
             words = f"there is no trigger {name!r} with spec.event in namespace {namespace}, or its spec can't be read"
             raise SenderRejected(404, "unknown", words)
+        admitted()
         if wait := taker.bucket.take(time.monotonic()):
             words = f"trigger {name} takes {source.max_per_second} events a second (spec.event.maxPerSecond)"
             raise SenderRejected(429, "limited", f"{words}: send it again later", wait)

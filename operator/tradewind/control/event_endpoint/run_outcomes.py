@@ -12,7 +12,7 @@ from tradewind.kube.resources import RUNS
 from tradewind.model.run import FINAL_PHASES
 
 WAITERS_LIMIT = 100
-"""Runs that are waited for at the same time. Whoever comes then does not wait."""
+"""Waits at the same time. Whoever comes then takes the place of one of the namespace that has the most, or does not wait."""
 FIRST, LAST = 0.1, 2.0
 """Seconds between two looks at a run, at the beginning and in the end."""
 
@@ -32,23 +32,43 @@ class RunWaiters:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._waiting = 0
+        self._waiting: dict[str, dict[object, None]] = {}
+        """Places by namespace, in the order in which they were taken."""
         self.closing = asyncio.Event()
         """Set it, and nobody waits any longer."""
 
     async def of(self, namespace: str, name: str, wait: float) -> RunOutcome | None:
         """How a run ended; None when it did not within `wait` seconds, or too many wait."""
-        if self._waiting >= WAITERS_LIMIT:
+        place = object()
+        if not self._room(namespace):
             return None
-        self._waiting += 1
+        self._waiting.setdefault(namespace, {})[place] = None
         try:
-            return await self._ended(namespace, name, time.monotonic() + wait)
+            return await self._ended(namespace, name, time.monotonic() + wait, place)
         finally:
-            self._waiting -= 1
+            self._leave(namespace, place)
 
-    async def _ended(self, namespace: str, name: str, until: float) -> RunOutcome | None:
+    def _room(self, namespace: str) -> bool:
+        """Whether one more of a namespace may wait; another namespace that has more places by two at least gives its oldest one up."""
+        if sum(map(len, self._waiting.values())) < WAITERS_LIMIT:
+            return True
+        most = max(self._waiting, key=lambda other: len(self._waiting[other]), default=namespace)
+        if len(self._waiting.get(most, ())) < len(self._waiting.get(namespace, ())) + 2:
+            return False
+        self._leave(most, next(iter(self._waiting[most])))
+        return True
+
+    def _leave(self, namespace: str, place: object) -> None:
+        places = self._waiting.get(namespace, {})
+        places.pop(place, None)
+        if not places:
+            self._waiting.pop(namespace, None)
+
+    async def _ended(self, namespace: str, name: str, until: float, place: object) -> RunOutcome | None:
         pause = FIRST
         while (left := until - time.monotonic()) > 0 and not self.closing.is_set():
+            if place not in self._waiting.get(namespace, ()):
+                return None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(pause, left)):
                     await self.closing.wait()

@@ -44,7 +44,8 @@ class Limits:
     size: int = SIZE
     """Bytes of a body."""
     rate: int = RATE
-    """Requests a second, whoever sends them; twice as many at once after a pause."""
+    """Requests a second of senders who are admitted, to triggers of one namespace; twice as many at once after a pause. As many are
+    looked at that show no credentials, or are for triggers that are not there, all together."""
 
 
 class Endpoint:
@@ -56,7 +57,9 @@ class Endpoint:
         """`host` runs what the senders and authors of triggers size."""
         self.door, self._host = BoundedListener(bounds), host
         self._reception, self._outcomes, self._limits = reception, outcomes, limits
-        self._bucket = Bucket(limits.rate, limits.rate * 2)
+        self._strangers = Bucket(limits.rate, limits.rate * 2)
+        self._rates: dict[str, Bucket] = {}
+        """By namespace; only admitted senders use them up."""
         self._busy: Counter[str] = Counter()
 
     async def post(self, http: web.Request) -> web.Response:
@@ -79,23 +82,32 @@ class Endpoint:
         return await self._waited(http.match_info["namespace"], received, wait, answer)
 
     async def _received(self, http: web.Request) -> Received:
-        if wait := self._bucket.take(time.monotonic()):
-            raise SenderRejected(429, "limited", "too many requests: send it again later", wait)
         headers = {name.lower(): _text(value) for name, value in http.headers.items()}
-        data = await self._body(http)
         namespace, trigger = http.match_info["namespace"], http.match_info["trigger"]
-        if self._busy.total() >= MAX_PARALLEL_EVENTS or self._busy[namespace] >= SHARE:
+        stranger = self._reception.is_strange(namespace, trigger, headers)
+        if stranger:
+            _take(self._strangers)
+        data = await self._body(http)
+        # Strangers share the places of one namespace, whichever names they invent.
+        place = "" if stranger else namespace
+        if self._busy.total() >= MAX_PARALLEL_EVENTS or self._busy[place] >= SHARE:
             raise SenderRejected(503, "busy", "too many requests at once: send it again a little later", 1.0)
-        self._busy[namespace] += 1
+        self._busy[place] += 1
         metrics.events_in_flight.set(self._busy.total())
         try:
             with self.door.working(http):
-                return await self._host.run(namespace, self._reception.receive(namespace, trigger, headers, data))
+                receiving = self._reception.receive(namespace, trigger, headers, data, lambda: self._spend(namespace))
+                return await self._host.run(place, receiving)
         finally:
-            self._busy[namespace] -= 1
-            if not self._busy[namespace]:
-                del self._busy[namespace]
+            self._busy[place] -= 1
+            if not self._busy[place]:
+                del self._busy[place]
             metrics.events_in_flight.set(self._busy.total())
+
+    def _spend(self, namespace: str) -> None:
+        """A sender was admitted to a trigger of this namespace. Raises SenderRejected."""
+        rate = self._limits.rate
+        _take(self._rates.setdefault(namespace, Bucket(rate, rate * 2)))
 
     async def _body(self, http: web.Request) -> bytes:
         if http.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -132,6 +144,11 @@ async def serve(endpoint: Endpoint, port: int, context: SSLContext | None) -> As
     app.add_routes([web.post(PATH, endpoint.post)])
     async with endpoint.door.opened(app, port, context):
         yield
+
+
+def _take(bucket: Bucket) -> None:
+    if wait := bucket.take(time.monotonic()):
+        raise SenderRejected(429, "limited", "too many requests: send it again later", wait)
 
 
 def _wait(text: str) -> float:
