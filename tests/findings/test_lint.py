@@ -233,6 +233,15 @@ def test_scripts_are_given_values_by_env() -> None:
         assert not one(image="x", script={"shell": text})
 
 
+def test_an_expression_with_a_character_missing_is_noted() -> None:
+    env = {"A": "[[ params.who ]]", "B": "x$[ run.name ]", "C": "$[[ run.name ]]", "D": "[[ -f x ]] $[ 1 + 2 ]"}
+    _, problems, notes = lint(document("d", json.dumps({"tasks": {"a": {"image": "x", "env": env}}})))
+    assert problems == [] and [note.partition(": ")[2] for note in notes] == [
+        "`[[ params.who ]]` is kept as it is; write $[[ params.who ]] for a value of the run",
+        "`$[ run.name ]` is kept as it is; write $[[ run.name ]] for a value of the run",
+    ]
+
+
 def test_braces_elsewhere_are_a_warning_of_lint_and_webhook() -> None:
     spec = {"tasks": {"a": {"image": "x", "env": {"W": "{{workflow.parameters.who}}"}}}}
     words = "spec.tasks.a.env.W: `{{workflow.parameters.who}}` is kept as it is; write $[[ params.who ]] for a value of the run"

@@ -17,7 +17,7 @@ from tradewind.kube.resources import RUNS
 from tradewind.model.bounded import NotJson, OutOfBounds, read_json
 from tradewind.model.run import Edit
 from tradewind.model.value import Output
-from tradewind.plan.documents.nearest import listed
+from tradewind.plan.documents.nearest import did_you_mean, listed
 from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.runs.rework import affected, kept_failures, moves, rework
 
@@ -42,9 +42,17 @@ async def command(
     await _edit(client, namespace, run, edit, reason, dry_run)
 
 
+class _State(click.Choice[str]):
+    """A choice that tells what was meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        guess = did_you_mean(str(value), self.choices)
+        return f"{super().get_invalid_choice_message(value, ctx)} {guess}".rstrip()
+
+
 @click.command()
 @click.argument("run", type=RUN)
-@click.argument("state", type=click.Choice(list(ACTIONS), case_sensitive=False))
+@click.argument("state", type=_State(list(ACTIONS), case_sensitive=False))
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
 @click.option(
     "--output", "outputs", multiple=True, metavar="NAME=JSON", help="An output of the one task, for succeeded."

@@ -123,6 +123,16 @@ def refusal(spec: Any) -> str:
             {"tasks": {"a": task(resources={"limits": {"memory": "$[[ nope ]]"}})}},
             "spec.tasks.a.resources.limits.memory: `nope`",
         ),
+        (
+            {"tasks": {"a": task(), "b": task(dependsOn=["a"], when="tasks.a.status == 'Failed'")}},
+            "there is no tasks.a.status; did you mean tasks.a.state?",
+        ),
+        (
+            {"tasks": {"a": {"wait": {"duration": 5}}}},
+            "spec.tasks.a.wait.duration: 5 has no unit; write 5s for seconds",
+        ),
+        ({"tasks": {"a": task(env={"L": [1]})}}, "spec.tasks.a.env.L: a list, not text; write JSON in quotes: '[1]'"),
+        ({"tasks": {"a": task(retry=3)}}, "spec.tasks.a.retry: unknown field; write retries: {limit: ...}"),
         ({"tasks": {"a": {"http": {"url": "$[[ nope ]]"}}}}, "spec.tasks.a.http.url: `nope`"),
         ({"tasks": {"a": {"http": {"url": "x", "headers": {"H": "$[[ nope ]]"}}}}}, "spec.tasks.a.http.headers.H"),
     ],

@@ -112,7 +112,8 @@ class JSONConstructor(yaml.constructor.SafeConstructor):
         except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             raise Unfit(f"no value of the type {node.tag.rpartition(':')[2]}", node.start_mark) from None
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise Unfit("an integer of more than 64 bits: write it in quotes, as a text", node.start_mark)
+            words = f"write {value}.0 for a number" if abs(value) < 10**38 else "write a smaller one"
+            raise Unfit(f"an integer of more than 64 bits: {words}, or quote it for a text", node.start_mark)
         if isinstance(value, float) and not math.isfinite(value):
             raise Unfit(f"{node.value} is no number in JSON", node.start_mark)
         if isinstance(value, bytes | set) or node.tag in ("tag:yaml.org,2002:omap", "tag:yaml.org,2002:pairs"):

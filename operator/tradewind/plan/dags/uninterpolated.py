@@ -19,6 +19,10 @@ _FOREIGN = re.compile(
     r"(?:[.\[|\s][^{}\n]{0,200})?\}\}"
 )
 """What Argo, Airflow and GitHub write: `{{ params.x }}`, `{{workflow.name}}`. Other braces may be a script's own."""
+_ALMOST = re.compile(
+    r"(?<!\$)\[\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]\]|\$\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]"
+)
+"""Ours with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
 _ANY = re.compile(r"\{\{[^{}\n]{1,200}\}\}")
 
 
@@ -34,9 +38,10 @@ def scripts(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 
 
 def values(rendered: Iterable[tuple[str, str]]) -> Iterator[Problem]:
-    """Values in which `{{ }}` stands, which is kept as it is. `rendered` are values that are rendered, with their paths."""
+    """Values in which `{{ }}` stands, or almost an expression, which is kept as it is. `rendered` are values that are rendered, with their
+    paths."""
     for path, text in rendered:
-        if "{{" in text and (found := _ANY.search(text)):
+        if found := ("{{" in text and _ANY.search(text)) or ("[" in text and _ALMOST.search(text)):
             instead = f"write $[[ {_ours(_inner(found[0]))} ]] for a value of the run"
             yield Problem(path, f"`{_short(found[0])}` is kept as it is", instead)
 
@@ -65,7 +70,7 @@ def _instead(found: str, language: str) -> str:
 
 def _inner(found: str) -> str:
     """What stands between the brackets or braces."""
-    for begin, end in (("$[[", "]]"), ("{{-", "-}}"), ("{{", "}}")):
+    for begin, end in (("$[[", "]]"), ("[[", "]]"), ("$[", "]"), ("{{-", "-}}"), ("{{", "}}")):
         if found.startswith(begin):
             return found.removeprefix(begin).removesuffix(end).strip()
     return found

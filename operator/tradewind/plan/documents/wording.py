@@ -1,6 +1,7 @@
 """Words for what is wrong with a field: what stands there, and what to write instead."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
@@ -15,6 +16,8 @@ VALUE_SHOWN = 80
 UNKNOWN = "unknown field"
 _SHELL = frozenset("|&;<>()$`\\\"'*?[]{}~#\n")
 """Characters that mean something to a shell, or to YAML."""
+_VARIABLE = re.compile(r"\.env\.[^.\[]+$")
+"""The path of an environment variable."""
 EXAMPLES: Mapping[str, str] = {
     "tasks": "tasks by name: {NAME: {image: ...}}",
     "params": "params by name: {NAME: {type: string}}",
@@ -60,6 +63,7 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
         "withParam": "write forEach: {items: ...}",
         "withSequence": "write forEach: {range: {stop: ...}}",
         "retryStrategy": "write retries: {limit: ...}",
+        "retry": "write retries: {limit: ...}",
         "retry_delay": "write retries: {backoff: {initial: ...}}",
         "continueOn": "write allowFailure: true",
         "container": "write image, command and args in the task itself",
@@ -180,19 +184,26 @@ def unknown_word(path: str, value: Any, words: Sequence[Any]) -> Problem:
 
 def _no_text(path: str, value: Any, kind: Any) -> Problem:
     if isinstance(value, bool | int | float):
-        if is_duration(kind) and not isinstance(value, bool):
+        if _is_duration(path, kind) and not isinstance(value, bool):
             return Problem(
                 path, f"{shown(value)} has no unit", f"write {shown(value)}s for seconds, or such as 10m or 2h"
             )
         return unquoted(path, shown(value), value)
     if value is None:
         return Problem(path, "null, not text", 'write "" for an empty text, or remove it')
-    return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or _text(kind)}")
+    if _VARIABLE.search(path):
+        return Problem(path, f"{described(value)}, not text", f"write JSON in quotes: {shown(repr(json.dumps(value)))}")
+    return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or _text(path, kind)}")
 
 
-def _text(kind: Any) -> str:
+def _is_duration(path: str, kind: Any) -> bool:
+    """Whether a field is one, or is rendered to one."""
+    return is_duration(kind) or path.endswith(".duration")
+
+
+def _text(path: str, kind: Any) -> str:
     """What is written where text belongs."""
-    if is_duration(kind):
+    if _is_duration(path, kind):
         return "a number and a unit, such as 30s, 10m, 1h30m or 2d"
     roles = [*_roles(kind)]
     if Role.EXPRESSION in roles:

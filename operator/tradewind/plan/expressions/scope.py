@@ -176,7 +176,7 @@ def _explained(problem: str, scope: Scope) -> str:
     if root == "params":
         return _explained_param(first, scope)
     if root == "tasks" and scope.own is None:
-        return _explained_task(first, scope)
+        return _explained_task(first, scope, rest.partition(".")[2])
     if root == "run":
         if (name, "string") in _ENDS:
             return f"{name} is known to exit tasks only: give the task an onExit"
@@ -206,9 +206,12 @@ def _explained_param(name: str, scope: Scope) -> str:
     return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
 
 
-def _explained_task(name: str, scope: Scope) -> str:
+def _explained_task(name: str, scope: Scope, field: str = "") -> str:
     known = scope.names.tasks.get(name)
     if known and scope.upstream(known.name):
+        fields = ("state", "states", "outputs") if known.fan_out else ("state", "outputs")
+        if like := nearest(field, fields) if field else "":
+            return f"there is no tasks.{name}.{field}; did you mean tasks.{name}.{like}?"
         more = ", `state` and `states`" if known.fan_out else " and `state`"
         return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
     upstream = [task.name for task in pacing.each(scope.names.tasks.values()) if scope.upstream(task.name)]
