@@ -90,6 +90,16 @@ def test_of_several_files_the_command_that_chooses_a_dag_is_one_that_works(tmp_p
     assert done.returncode == 1 and "`tradewind run -f a.yaml -f 'b c.yaml' a`" in done.stderr
 
 
+def test_a_folder_is_run_as_lint_reads_it(dag: Path) -> None:
+    (dag / "kustomization.yaml").write_text("kind: Kustomization\nresources: [dag.yaml]\n")
+    (dag / "package.json").write_text("{}")
+    (dag / "empty").mkdir()
+    done = tradewind("run", "-f", ".", "-q", cwd=dag)
+    assert done.returncode == 0, done.stderr
+    done = tradewind("run", "-f", "empty", cwd=dag)
+    assert done.returncode == 1 and "empty: no manifests (*.yaml, *.yml, *.json) in this folder" in done.stderr
+
+
 def test_a_cycle_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text(HEAD + "  tasks:\n    a:\n      dependsOn: [b]\n    b:\n      dependsOn: [a]\n")
     done = tradewind("run", "-f", "f.yaml", cwd=tmp_path)

@@ -91,6 +91,17 @@ async def test_names_are_taken_with_their_kinds_in_every_form(tmp_path: Path) ->
         assert "no data" in await there.tradewind("describe", "d-1")
 
 
+async def test_a_folder_is_applied_with_its_runs_last(tmp_path: Path) -> None:
+    folder = tmp_path / "dags"
+    (folder / "more").mkdir(parents=True)
+    head = "apiVersion: tradewind.dev/v1alpha1\nkind: DAGRun\n"
+    (folder / "a-run.yaml").write_text(head + "metadata: {name: d-1}\nspec: {dag: d}\n")
+    (folder / "deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n")
+    (folder / "more" / "dag.yaml").write_text(DAG)
+    async with scene(tmp_path) as there:
+        assert await there.tradewind("apply", "-f", str(folder)) == "dag/d applied\ndagrun/d-1 applied\n"
+
+
 async def test_the_preview_of_a_backfill_names_runs_only_where_their_names_are_known(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
         await there.client.create(DAGS, "default", yaml.safe_load(DAG))

@@ -9,6 +9,9 @@ from tradewind.cli.output.terminal import say
 from tradewind.cli.starts.resources import RESOURCES
 from tradewind.kube.client import Client
 
+LATE = ("DAGRun", "Backfill")
+"""Kinds that need what else is applied."""
+
 
 @click.command()
 @click.option(
@@ -18,12 +21,14 @@ from tradewind.kube.client import Client
     type=FILES,
     multiple=True,
     required=True,
-    help="Manifest (`-`: standard input); repeat for more.",
+    metavar="FILE|FOLDER",
+    help="Manifest (`-`: standard input), or a folder of them; repeat for more.",
 )
 @cluster
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
-    """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster."""
-    documents = [document for file in files for document in reader.load(file)]
+    """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster. Of folders
+    objects of other kinds are passed over."""
+    documents = sorted(reader.load(files), key=lambda document: document.kind in LATE)
     for note in require(documents).notes:
         say(f"note: {note}", err=True)
     for document in documents:

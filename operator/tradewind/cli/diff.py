@@ -31,7 +31,10 @@ class _Failed(click.ClickException):
 @click.argument("dag", type=DAG, required=False)
 @click.argument("numbers", nargs=-1, type=int, metavar="[N [M]]")
 @click.option(
-    "-f", "--file", type=FILES, help="Compare what this manifest describes (`-`: standard input) with the cluster."
+    "-f",
+    "--file",
+    type=FILES,
+    help="Compare what this manifest, or folder, describes (`-`: standard input) with the cluster.",
 )
 @click.pass_context
 def command(ctx: click.Context, /, dag: str | None, numbers: tuple[int, ...], file: str | None, **rest: Any) -> None:
@@ -91,7 +94,7 @@ def label(found: RevisionEntry, item: Recorded | None) -> str:
 @cluster
 async def _applied(client: Client, namespace: str, file: str) -> bool:
     """Asks the server what it would store, so that its defaults are not taken for differences; whether anything differs."""
-    documents = reader.load(file)
+    documents = reader.load([file])
     shelf = DocumentSet(documents)
     for document in documents:
         shelf.check(document)

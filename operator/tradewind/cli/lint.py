@@ -1,19 +1,15 @@
 """`tradewind lint`: everything that is wrong with manifests, without a cluster."""
 
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from tradewind.cli.manifests.document import KINDS, BadManifest, Document, Refusal
 from tradewind.cli.manifests.identity import identified, ours
-from tradewind.cli.manifests.reader import EMPTY, parse
+from tradewind.cli.manifests.reader import EMPTY, NO_MANIFESTS, files, parse
 from tradewind.cli.manifests.validation import review
 from tradewind.cli.options import FILES, OUTPUT
 from tradewind.cli.output.terminal import say, say_data
-
-ENDINGS = (".yaml", ".yml", ".json")
 
 
 @click.command()
@@ -27,7 +23,7 @@ def command(paths: tuple[str, ...], output: str) -> None:
     found = sorted(found + reviewed.refusals, key=_place)
     nothing = not documents and not found
     if nothing:
-        found = others or [Refusal(path, 0, 0, "no manifests (*.yaml, *.yml, *.json) in this folder") for path in paths]
+        found = others or [Refusal(path, 0, 0, NO_MANIFESTS) for path in paths]
     places = {_place(item) for item in found}
     notes = sorted((note for note in reviewed.notes if _place(note) not in places), key=_place)
     if output != "text":
@@ -68,17 +64,6 @@ def _read(paths: tuple[str, ...]) -> tuple[list[Refusal], list[Document], list[R
             if meant.kind in KINDS:
                 documents.append(meant)
     return found, documents, others
-
-
-def files(paths: tuple[str, ...]) -> Iterator[str]:
-    """Files as they are, and of folders what is a manifest by its name."""
-    for path in paths:
-        if path != "-" and Path(path).is_dir():
-            yield from (
-                str(each) for each in sorted(Path(path).rglob("*")) if each.suffix in ENDINGS and each.is_file()
-            )
-        else:
-            yield path
 
 
 def _place(item: Refusal) -> tuple[str, int, int]:

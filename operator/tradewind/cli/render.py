@@ -6,11 +6,10 @@ import click
 import yaml
 
 from tradewind import API_VERSION
-from tradewind.cli.lint import files
 from tradewind.cli.manifests.document import BadManifest, Refusal
 from tradewind.cli.manifests.documents import DocumentSet, problems
 from tradewind.cli.manifests.identity import identified
-from tradewind.cli.manifests.reader import parse
+from tradewind.cli.manifests.reader import files, parse
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import FILES, OUTPUT, cluster, connects, settled
 from tradewind.cli.output.terminal import say_data, say_document

@@ -33,7 +33,8 @@ from tradewind.plan.triggers.trigger import told
     "files",
     type=FILES,
     multiple=True,
-    help="Run the DAG of this manifest on this machine, without a cluster (`-`: standard input); repeat for more.",
+    metavar="FILE|FOLDER",
+    help="Run the DAG of this manifest, or folder, on this machine, without a cluster (`-`: standard input); repeat for more.",
 )
 @click.option(
     "--approve",

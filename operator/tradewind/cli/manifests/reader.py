@@ -1,19 +1,22 @@
 """Reading manifests: YAML as kubectl reads it."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tradewind.cli.manifests import yaml_words
-from tradewind.cli.manifests.document import BadManifest, Document, Refusal
-from tradewind.cli.manifests.identity import identified
+from tradewind.cli.manifests.document import KINDS, BadManifest, Document, Refusal
+from tradewind.cli.manifests.identity import identified, ours
 from tradewind.cli.manifests.yaml_scalars import resolvers
 from tradewind.cli.manifests.yaml_subset import JSONConstructor, Unfit, check, refuse_deep
 
 SIZE_LIMIT = 1_500_000
 """Bytes. etcd takes no larger object."""
 EMPTY = "empty; write a DAG: see the first one of the README"
+NO_MANIFESTS = "no manifests (*.yaml, *.yml, *.json) in this folder"
+ENDINGS = (".yaml", ".yml", ".json")
 EXPLAINED = 200_000
 """Characters of a text that is parsed once more for better words about what is wrong: that parser takes a second for as many."""
 
@@ -29,19 +32,44 @@ class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
 Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = resolvers()
 
 
-def load(path: str) -> list[Document]:
-    """The documents of a file (`-` for standard input), which Tradewind must understand. Raises BadManifest."""
-    documents = []
-    wrong: list[Refusal] = []
-    for document in parse(path):
-        meant, problems = identified(document)
-        wrong += map(document.told, problems)
-        documents.append(meant)
+def load(paths: Iterable[str]) -> list[Document]:
+    """The documents of files (`-` for standard input), which Tradewind must understand, and of folders what is for it. Raises
+    BadManifest."""
+    documents = list[Document]()
+    wrong = list[Refusal]()
+    for path in paths:
+        found = [document for file in files([path]) for document in parse(file)]
+        if path != "-" and Path(path).is_dir():
+            found, nothing = [document for document in found if _meant_for_us(document)], NO_MANIFESTS
+        else:
+            nothing = EMPTY
+        if not found:
+            wrong.append(Refusal(path, 0, 0, nothing))
+        for document in found:
+            meant, problems = identified(document)
+            wrong += map(document.told, problems)
+            documents.append(meant)
     if wrong:
         raise BadManifest(*wrong)
-    if not documents:
-        raise BadManifest(Refusal(path, 0, 0, EMPTY))
     return documents
+
+
+def files(paths: Iterable[str]) -> Iterator[str]:
+    """Files as they are, and of folders what is a manifest by its name."""
+    for path in paths:
+        if path != "-" and Path(path).is_dir():
+            yield from (
+                str(each) for each in sorted(Path(path).rglob("*")) if each.suffix in ENDINGS and each.is_file()
+            )
+        else:
+            yield path
+
+
+def _meant_for_us(document: Document) -> bool:
+    """Whether an object of a folder is of a kind that Tradewind understands, or wants to be one of its own."""
+    if ours(document):
+        return True
+    return document.kind in KINDS and document.body.get("apiVersion") == KINDS[document.kind]
 
 
 def parse(path: str) -> list[Document]:
