@@ -143,7 +143,7 @@ async def views(client: Canned) -> None:
         break
     for command, *rest in (
         (retry.command, "d-1", "", True),
-        (cancel.command, ("d-1",), False),
+        (cancel.command, ("d-1",), False, ""),
         (suspend.resume, ("d-1",)),
         (logs.command, "d-1", None, False, None),
     ):
