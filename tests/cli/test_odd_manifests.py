@@ -13,6 +13,8 @@ from tradewind.cli.lint import _read
 from tradewind.cli.manifests.document import KINDS, BadManifest
 from tradewind.cli.manifests.validation import review
 from tradewind.cli.starts.wanted import Wanted
+from tradewind.model.value import Param
+from tradewind.plan.expressions.typed_values import from_text
 
 ODD: list[Any] = [None, 5, "a", [1], [{}], {"a": 1}, {"a": [None]}]
 FROM = {"A": {"secretKeyRef": {"name": "s", "key": "k"}}, "B": {"configMapKeyRef": {"name": "s", "key": "k"}}}
@@ -108,3 +110,15 @@ def test_a_run_among_the_manifests_is_read_before_it_is_used(spec: Any, words: s
     with pytest.raises(BadManifest) as caught:
         asyncio.run(local_run.run_here([file], None, Wanted(ask=False), local_run.Local(), "text"))
     assert words in str(caught.value)
+
+
+def test_documents_whose_metadata_is_a_list_are_refused(tmp_path: Path) -> None:
+    text = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: [a]\nspec: {tasks: {t: {compute: {n: '1'}}}}\n"
+    (tmp_path / "f.yaml").write_text(f"{text}---\n{text}")
+    found, documents, _ = _read((str(tmp_path / "f.yaml"),))
+    assert found + review(documents).refusals
+
+
+def test_a_list_on_the_command_line_that_is_nested_too_deep_is_no_list() -> None:
+    text = "[" * 5_000 + "]" * 5_000
+    assert from_text(Param(type="list"), text) == text

@@ -195,3 +195,27 @@ def test_what_is_wrong_with_it_is_said(tmp_path: Path, text: str, words: str) ->
 def test_what_is_wrong_with_a_user_is_said(tmp_path: Path, user: dict[str, Any], words: str) -> None:
     with pytest.raises(Unusable, match=words):
         access(config(tmp_path, user), None, Files())
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        ({"exec": 5}, {}, "user 'u' of the kubeconfig: exec is not a mapping"),
+        ({"auth-provider": 5}, {}, "auth-provider is not a mapping"),
+        ({"tokenFile": 5}, {}, "tokenFile is not text"),
+        ({"token": "a\nb"}, {}, "token has more than one line"),
+        ({}, {"certificate-authority": 5}, "cluster 'k' of the kubeconfig: certificate-authority is not text"),
+        ({}, {"extensions": 7}, "extensions is not a list"),
+        ({}, {"server": "http://[::1"}, "server is no address"),
+    ],
+)
+def test_values_of_other_types_are_named(tmp_path: Path, user: Any, cluster: Any, words: str) -> None:
+    with pytest.raises(Unusable, match=words):
+        access(config(tmp_path, user, cluster), None, Files())
+
+
+@pytest.mark.parametrize(("text", "words"), [("clusters: 5", "is not a list"), ("a: " + "[" * 5000, "nested too deep")])
+def test_files_of_another_shape_are_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(Unusable, match=words):
+        access(str(tmp_path / "config"), None)

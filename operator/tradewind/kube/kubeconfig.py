@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -15,6 +16,27 @@ from tradewind.kube.credentials import Plugin
 USUAL = Path("~/.kube/config")
 TOLD = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "disable-compression")
 LISTS = {"clusters": "cluster", "contexts": "context", "users": "user"}
+
+SHAPES: dict[str, tuple[type, str]] = {
+    "exec": (dict, "a mapping"),
+    "auth-provider": (dict, "a mapping"),
+    "extensions": (list, "a list"),
+    "insecure-skip-tls-verify": (bool, "true or false"),
+    "disable-compression": (bool, "true or false"),
+}
+"""Fields that are no text."""
+KNOWN = {
+    *SHAPES,
+    *TOLD,
+    "cluster",
+    "user",
+    "namespace",
+    "certificate-authority",
+    "client-certificate",
+    "client-key",
+    "tokenFile",
+    "token",
+}
 
 
 class Unusable(Exception):
@@ -160,17 +182,37 @@ class _Kubeconfig:
             raise Unusable("the kubeconfig is not a mapping")
         self.current = self.current or str(body.get("current-context") or "")
         for kind, inner in LISTS.items():
-            for item in body.get(kind) or ():
+            items = body.get(kind) or []
+            if not isinstance(items, list):
+                raise Unusable(f"{kind} of the kubeconfig is not a list")
+            for item in items:
                 if not isinstance(item, dict) or not isinstance(item.get(inner) or {}, dict):
                     raise Unusable(f"{kind} of the kubeconfig: entries need a name and `{inner}`")
                 self._entries.setdefault((kind, str(item.get("name"))), (item.get(inner) or {}, beside))
+
+    @staticmethod
+    def _check(kind: str, name: str, entry: Mapping[str, Any]) -> None:
+        """Raises Unusable for values that are of another type than kubectl takes."""
+        for field_name, value in entry.items():
+            kinds, words = SHAPES.get(field_name, (str, "text"))
+            if field_name in KNOWN and value is not None and not isinstance(value, kinds):
+                raise Unusable(f"{LISTS[kind]} {name!r} of the kubeconfig: {field_name} is not {words}")
+        if "server" in entry:
+            try:
+                urlsplit(entry["server"] or "")
+            except ValueError as error:
+                raise Unusable(f"cluster {name!r} of the kubeconfig: server is no address ({error})") from None
+        if any(char in str(entry.get("token") or "") for char in "\r\n"):
+            raise Unusable(f"user {name!r} of the kubeconfig: token has more than one line")
 
     def entry(self, kind: str, name: str) -> tuple[Mapping[str, Any], Path]:
         """An entry, and the folder of its file. Raises Unusable."""
         if (kind, name) not in self._entries:
             there = ", ".join(sorted(other for of, other in self._entries if of == kind)) or "none"
             raise Unusable(f"the kubeconfig has no {LISTS[kind]} {name!r}; there are: {there}")
-        return self._entries[kind, name]
+        found = self._entries[kind, name]
+        self._check(kind, name, found[0])
+        return found
 
 
 def _read(path: str | None) -> _Kubeconfig:
@@ -182,7 +224,9 @@ def _read(path: str | None) -> _Kubeconfig:
             body = yaml.safe_load(file.read_text())
         except FileNotFoundError:
             continue  # as kubectl does of those in $KUBECONFIG
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except RecursionError:
+            raise Unusable(f"{file} can't be read: it is nested too deep") from None
+        except (OSError, yaml.YAMLError, ValueError) as error:
             raise Unusable(f"{file} can't be read: {error}") from None
         there = True
         found.add({} if body is None else body, file.absolute().parent)

@@ -130,7 +130,8 @@ def twice(documents: Sequence[Document]) -> Iterator[tuple[Document, Problem, bo
     for document in documents:
         namespace = "" if document.kind.startswith("Cluster") else document.namespace
         before = first.setdefault((document.kind, namespace, document.name), document)
-        if before is not document and (document.body.get("metadata") or {}).get("name"):
+        metadata = document.body.get("metadata")
+        if before is not document and isinstance(metadata, dict) and metadata.get("name"):
             where = f"{before.source}:{before.line_of('metadata.name')}"
             what = f"there is another {document.kind} {document.name!r}, at {where}"
             yield document, Problem("metadata.name", what, "rename one"), before.source != document.source

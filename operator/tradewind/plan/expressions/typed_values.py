@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
-from tradewind.model.bounded import OutOfBounds, checked, params_problem
+from tradewind.model.bounded import PARAMS_LIMIT, OutOfBounds, checked, params_problem, read_json
 from tradewind.model.duration import seconds
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan import pacing
@@ -253,8 +253,8 @@ def from_text(param: Bounds, text: str) -> Any:
             return [item.strip() for item in text.split(",")] if text.strip() else []
         case "list" | "object":
             try:
-                return json.loads(text)
-            except ValueError:
+                return read_json(text, limit=PARAMS_LIMIT)
+            except OutOfBounds:
                 return text  # It was meant as JSON, and isn't.
         case "secret":
             name, slash, key = text.partition("/")
