@@ -14,7 +14,7 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
     path = tmp_path / "f.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BadManifest) as caught:
-        documents = load([str(path)])
+        documents = load(str(path))
         for document in documents:
             DocumentSet(documents).check(document)
     return str(caught.value).replace(str(tmp_path) + "/", "")
@@ -62,10 +62,10 @@ def test_each_mistake_is_told_with_its_line(tmp_path: Path, content: str | bytes
 
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(BadManifest, match=r"/nope\.yaml: No such file"):
-        load(["/nope.yaml"])
+        load("/nope.yaml")
 
 
 def test_dates_stay_text_as_in_kubernetes(tmp_path: Path) -> None:
     path = tmp_path / "f.yaml"
     path.write_text(HEAD + "spec: {params: {day: {default: 2026-01-31}}, tasks: {a: {image: x}}}")
-    assert load([str(path)])[0].body["spec"]["params"]["day"]["default"] == "2026-01-31"
+    assert load(str(path))[0].body["spec"]["params"]["day"]["default"] == "2026-01-31"

@@ -28,7 +28,7 @@ LATE = ("DAGRun", "Backfill")
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
     """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster. Of folders
     objects of other kinds are passed over."""
-    documents = sorted(reader.load(files), key=lambda document: document.kind in LATE)
+    documents = sorted(reader.load(*files), key=lambda document: document.kind in LATE)
     for note in require(documents).notes:
         say(f"note: {note}", err=True)
     for document in documents:

@@ -94,7 +94,7 @@ def label(found: RevisionEntry, item: Recorded | None) -> str:
 @cluster
 async def _applied(client: Client, namespace: str, file: str) -> bool:
     """Asks the server what it would store, so that its defaults are not taken for differences; whether anything differs."""
-    documents = reader.load([file])
+    documents = reader.load(file)
     shelf = DocumentSet(documents)
     for document in documents:
         shelf.check(document)

@@ -54,7 +54,7 @@ class Local:
 
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
     """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once."""
-    documents = reader.load(files)
+    documents = reader.load(*files)
     shelf = DocumentSet(documents)
     require([document for document in documents if document.kind != "DAGRun"])
     _require_runs(document for document in documents if document.kind == "DAGRun")

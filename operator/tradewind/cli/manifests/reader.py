@@ -32,7 +32,7 @@ class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
 Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = resolvers()
 
 
-def load(paths: Iterable[str]) -> list[Document]:
+def load(*paths: str) -> list[Document]:
     """The documents of files (`-` for standard input), which Tradewind must understand, and of folders what is for it. Raises
     BadManifest."""
     documents = list[Document]()
