@@ -20,7 +20,8 @@ def main() -> int:
     command = [sys.executable, "-m", "tradewind.cli", "run", "-f", str(HERE / "dag.yaml")]
     params = {"holidaysUrl": f"http://127.0.0.1:{server.server_port}", "source": str(HERE / "data"), "work": str(work)}
     for name, value in params.items():
-        command += ["--param", f"{name}={value}"]
+        if not any(given.startswith(f"{name}=") for given in sys.argv[1:]):  # A param is given once.
+            command += ["--param", f"{name}={value}"]
     command += sys.argv[1:]
     print(
         f"$ tradewind run -f {HERE.name}/dag.yaml --param holidaysUrl=... --param source=... --param work=...\n",
