@@ -44,13 +44,18 @@ def _within(schema: Schema, step: str, where: str) -> Schema:
 
 
 def _fields(schema: Schema) -> dict[str, Schema]:
+    found: dict[str, Schema] = _object(schema).get("properties") or {}
+    return found
+
+
+def _object(schema: Schema) -> Schema:
+    """The schema itself, or that of a list's or map's values, that has fields; an empty one where none has."""
     while "properties" not in schema:
         inner = schema.get("items") or schema.get("additionalProperties")
         if not isinstance(inner, dict):
             return {}
         schema = inner
-    found: dict[str, Schema] = schema["properties"]
-    return found
+    return schema
 
 
 def _type(schema: Schema) -> str:
@@ -66,10 +71,8 @@ def _show(path: str, schema: Schema) -> None:
     say(click.wrap_text(schema.get("description") or "", WIDTH, "  ", "  "))
     if schema.get("enum"):
         say(f"  One of: {', '.join(map(str, schema['enum']))}")
-    inner = _fields(schema)
-    holder = schema.get("items") or schema.get("additionalProperties") or schema
-    needed = holder.get("required") or () if isinstance(holder, dict) else ()
-    for name, field in inner.items():
+    needed = _object(schema).get("required") or ()
+    for name, field in _fields(schema).items():
         say(f"\n{name} ({_type(field)}{', required' if name in needed else ''})")
         if words := field.get("description"):
             say(click.wrap_text(words, WIDTH, "  ", "  "))

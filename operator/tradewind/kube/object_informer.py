@@ -75,14 +75,14 @@ class ObjectInformer(Reflector):
     def _put(self, raw: bytes, deleted: bool) -> None:
         meta = _parse_known(raw).metadata
         key = (meta.namespace, meta.name)
+        if not deleted and self._versions.get(key, 0) >= int(meta.resource_version):
+            return
         body: Object = orjson.loads(raw)
         if holds_more(body, raw, VALUES_LIMIT):
             # Kept, it would take a hundred times the memory of its text. Whoever reads it refuses the field, and says so.
             body = {**body, "spec": {f"(more than {VALUES_LIMIT:,} values)": None}}
         if deleted:
             self._versions.pop(key, None)
-        elif self._versions.get(key, 0) >= int(meta.resource_version):
-            return
         else:
             self._versions[key] = int(meta.resource_version)
         self._seen(body, deleted)

@@ -16,11 +16,11 @@ MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
 """Values in one document. One that names the same list again and again (YAML has anchors) can be far larger than it looks."""
 PARAMS_LIMIT = 256 * 1024
+"""Bytes of the params of a run. Its object holds them twice, as they were given and as they are in force, beside all that it tells."""
 PARAM_VALUES_LIMIT = 20_000
 """Values in the params of a run, those in lists and objects included: each takes some 100 bytes of memory, however short it is written."""
 VALUES_LIMIT = 150_000
 """Values in any object: a DAG of ten thousand tasks has fewer."""
-"""Bytes of the params of a run. Its object holds them twice, as they were given and as they are in force, beside all that it tells."""
 TEXT_SHOWN = 80
 """Characters of foreign content that a message quotes at most."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -200,16 +200,13 @@ def params_problem(params: dict[str, Any]) -> str:
         written = orjson.dumps(params)
     except orjson.JSONEncodeError as error:
         return f"can't be written as JSON: {error}"
-    size = len(written)
     if holds_more(params, written, PARAM_VALUES_LIMIT):
-        words = f"hold more than {PARAM_VALUES_LIMIT:,} values together: keep large data in a volume or an object store, and give the path"
-        return words
-    if size <= PARAMS_LIMIT:
+        what = f"hold more than {PARAM_VALUES_LIMIT:,} values together"
+    elif len(written) > PARAMS_LIMIT:
+        what = f"are {_size(len(written))} large together, and a run takes {_size(PARAMS_LIMIT)}"
+    else:
         return ""
-    return (
-        f"are {_size(size)} large together, and a run takes {_size(PARAMS_LIMIT)}: keep large data in a volume or an object store, and give "
-        "the path"
-    )
+    return f"{what}: keep large data in a volume or an object store, and give the path"
 
 
 def holds_more(value: Any, written: bytes, limit: int) -> bool:

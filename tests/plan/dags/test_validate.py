@@ -159,6 +159,7 @@ DAYS = {"wait": {"type": "duration", "default": "1h"}, "day": {"type": "date", "
         ("params.wait == 'half an hour'", "'half an hour' is not a duration; write one such as 90s"),
         ("params.day > '2026-2-1'", "'2026-2-1' is not a date; write '2026-02-01'"),
         ("params.day in ['2026-02-01', 'today']", "'today' is not a date; write one such as '2026-01-31'"),
+        ("params.day == '2026-W05-1'", "'2026-W05-1' is not a date; write one such as '2026-01-31'"),
         ("run.date < '2026-02-31'", "'2026-02-31' is not a date; write one such as"),
     ],
 )

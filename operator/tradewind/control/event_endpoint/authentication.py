@@ -6,7 +6,7 @@ import binascii
 import hashlib
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +58,7 @@ class Senders:
     def __init__(self, client: Client, kubernetes: bool, clock: Callable[[], float] = time.time) -> None:
         self._client, self._kubernetes, self._clock = client, kubernetes, clock
         self._answers: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets = defaultdict[str, Bucket](lambda: Bucket(*ASKED))
         """By namespace; that of triggers that are not there is empty."""
 
     async def admit(
@@ -112,7 +112,7 @@ class Senders:
         if not token or not self._kubernetes:
             raise self._unknown()
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-        guesses = self._buckets.setdefault("" if how is UNKNOWN.kubernetes else namespace, Bucket(*ASKED))
+        guesses = self._buckets["" if how is UNKNOWN.kubernetes else namespace]
         user = await self._kept(("token", digest, how.audience), lambda: self._user(token, how.audience), guesses)
         if user is None:
             raise self._unknown()

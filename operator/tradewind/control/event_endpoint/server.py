@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -58,7 +58,7 @@ class Endpoint:
         self.door, self._host = BoundedListener(bounds), host
         self._reception, self._outcomes, self._limits = reception, outcomes, limits
         self._strangers = Bucket(limits.rate, limits.rate * 2)
-        self._rates: dict[str, Bucket] = {}
+        self._rates = defaultdict[str, Bucket](lambda: Bucket(limits.rate, limits.rate * 2))
         """By namespace; only admitted senders use them up."""
         self._busy: Counter[str] = Counter()
 
@@ -106,8 +106,7 @@ class Endpoint:
 
     def _spend(self, namespace: str) -> None:
         """A sender was admitted to a trigger of this namespace. Raises SenderRejected."""
-        rate = self._limits.rate
-        _take(self._rates.setdefault(namespace, Bucket(rate, rate * 2)))
+        _take(self._rates[namespace])
 
     async def _body(self, http: web.Request) -> bytes:
         if http.headers.get("Content-Encoding", "identity").lower() != "identity":

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tradewind import API_VERSION
-from tradewind.control.pods.names import _hashed, pod_name
+from tradewind.control.pods.names import hashed, pod_name
 from tradewind.kube.labels import ATTEMPT, CLUSTER_POOL, DAG, ITEM, POOL, RUN, RUN_UID, TASK
 from tradewind.kube.pod import Metadata
 from tradewind.model.pool import PoolClaim
@@ -59,7 +59,7 @@ def consistent(meta: Metadata, run: str, uid: str) -> bool:
     unit, number = attempt_of(told)
     task, index = parse_key(unit)
     usual = pod_name(run, task, number, index)
-    return number > 0 and meta.name in (usual, _hashed(usual, f"{uid}/{unit}", number))
+    return number > 0 and meta.name in (usual, hashed(usual, f"{uid}/{unit}", number))
 
 
 def pool_id(claim: PoolClaim, namespace: str) -> PoolId:

@@ -286,13 +286,10 @@ class PoolBook:
     def _disown(self, pools: Iterable[PoolId]) -> None:
         """Pods of namespaces that pools don't admit hold none of their slots, whatever their labels say."""
         for pool in pools:
-            for name, (user, number) in list(self.held.get(pool, {}).items()):
+            for name, (user, _) in list(self.held.get(pool, {}).items()):
                 if not self._counts(pool, user.namespace):
-                    del self.held[pool][name]
                     self._pods[name].remove(pool)
-                    self._count(user, pool, -number)
-                    self._moved(user.uid)
-                    self._touch([pool])
+                    self._release(name, [pool])
 
     def _line_up(self, uid: str, claims: Sequence[Claim]) -> None:
         """Puts a run in line, with those of its claims that can be met at all: others are in nobody's way."""
@@ -321,11 +318,13 @@ class PoolBook:
         self._touch(slots)
 
     def _drop(self, name: str) -> None:
-        pools = self._pods.pop(name, None)
+        self._release(name, self._pods.pop(name, []))
+
+    def _release(self, name: str, pools: Sequence[PoolId]) -> None:
+        for pool in pools:
+            user, number = self.held[pool].pop(name)
+            self._count(user, pool, -number)
         if pools:
-            for pool in pools:
-                user, number = self.held[pool].pop(name)
-                self._count(user, pool, -number)
             self._moved(user.uid)
             self._touch(pools)
 

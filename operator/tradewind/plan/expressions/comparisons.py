@@ -5,14 +5,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
-from tradewind.model.duration import seconds
 from tradewind.plan import pacing
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.cel.program import Program
 from tradewind.plan.cel.tree import Call, Const, Ident, Literal, Loop, Node, children
 from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.expressions.typed_values import parsed
 from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PREEMPTIONS, SOFT, STOPPED
 from tradewind.plan.outcomes.state import FINAL
 
@@ -125,9 +124,9 @@ def _unequal(one: Node, other: Node, known: _Known) -> Iterator[str]:
     if closed := _closed(one, known):
         yield from _stranger(closed, text)
     kind = known.kinds.get(one.name, "") if isinstance(one, Ident) else ""
-    if kind == "duration" and not _is_duration(text):
+    if kind == "duration" and parsed(kind, text) is None:
         yield f"{text[:80]!r} is not a duration; write one such as 90s, 1h30m or 2d"
-    if kind == "date" and text and not _is_date(text):
+    if kind == "date" and text and parsed(kind, text) is None:
         yield _no_date(text)
 
 
@@ -156,7 +155,7 @@ def _misordered(one: Node, sign: str, other: Node, known: _Known) -> Iterator[st
     for kind, side in zip(kinds, reversed(sides), strict=True):
         if kind == "date" and isinstance(side, Const) and isinstance(text := side.value, str):
             begun = _DATE_BEGUN.fullmatch(text)
-            if text and not (begun and (not begun[2] or _is_date(text[:10]))):
+            if text and not (begun and (not begun[2] or parsed(kind, text[:10]))):
                 yield _no_date(text)
 
 
@@ -171,24 +170,8 @@ def _as_duration(node: Node) -> str:
     return "duration(...)"
 
 
-def _is_duration(text: str) -> bool:
-    try:
-        seconds(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return len(text) == 10 and text[4] == "-"
-
-
 def _no_date(text: str) -> str:
     found = _DATE_SHORT.fullmatch(text)
     padded = f"{found[1]}-{found[2]:0>2}-{found[3]:0>2}" if found else ""
-    instead = f"'{padded}'" if padded and _is_date(padded) else "one such as '2026-01-31'"
+    instead = f"'{padded}'" if padded and parsed("date", padded) else "one such as '2026-01-31'"
     return f"{text[:80]!r} is not a date; write {instead}"

@@ -55,7 +55,7 @@ def fits(kind: str, value: Any) -> bool:
         case "secret":
             return _is_reference(value)
         case _:
-            return isinstance(value, str) and _parsed(kind, value) is not None
+            return isinstance(value, str) and parsed(kind, value) is not None
 
 
 def _is_reference(value: Any) -> bool:
@@ -69,7 +69,8 @@ def _is_short(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 253
 
 
-def _parsed(kind: str, value: str) -> float | date | None:
+def parsed(kind: str, value: str) -> float | date | None:
+    """The seconds of a duration, or a date; None for a text that is none."""
     try:
         if kind == "duration":
             return seconds(value)
@@ -137,7 +138,7 @@ def _compare(kind: str, value: Any, limit: Any) -> int:
     if kind in _SIZED:
         value = len(value)
     elif kind in ("duration", "date"):
-        value, limit = _parsed(kind, value), _parsed(kind, limit)
+        value, limit = parsed(kind, value), parsed(kind, limit)
     return int(value > limit) - int(value < limit)
 
 
@@ -169,7 +170,7 @@ def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
 
 def _above(kind: str, low: Any, high: Any) -> bool:
     if kind in ("duration", "date"):
-        low, high = _parsed(kind, low), _parsed(kind, high)
+        low, high = parsed(kind, low), parsed(kind, high)
     return bool(low > high)
 
 

@@ -189,14 +189,17 @@ def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str
     """For people: tasks and items, and what becomes of each; those that will be decided anew come last."""
     told = [item for item in changes if not planner.members(item.key)[:1] or item.key in planner.units]
     said = [(item.key, f"{_state(planner, item.key)}, {_after(item)}") for item in told]
-    anew = _below(planner, changes, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED)
+    anew = _decided_anew(planner, changes)
     return said + [(task, f"{planner.states[task]}, is decided anew") for task in anew]
 
 
 def moves(planner: Planner, changes: Sequence[Change]) -> bool:
     """Whether something may run because of changes."""
-    anew = _below(planner, changes, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED)
-    return bool(anew) or any(isinstance(item, Cleared) for item in changes)
+    return bool(_decided_anew(planner, changes)) or any(isinstance(item, Cleared) for item in changes)
+
+
+def _decided_anew(planner: Planner, changes: Sequence[Change]) -> list[str]:
+    return _below(planner, changes, State.UPSTREAM_FAILED, State.SKIPPED, State.CANCELLED)
 
 
 def kept_failures(planner: Planner, changes: Sequence[Change]) -> list[str]:
