@@ -43,7 +43,7 @@ task_duration = Histogram(
 )
 run_duration = Histogram(
     "tradewind_run_duration_seconds",
-    "From a run's start to its end, by final phase.",
+    "From a run's start, or its reopening, to its end, by final phase.",
     ["phase"],
     buckets=LONG,
     registry=REGISTRY,
@@ -58,7 +58,7 @@ dag_runs = Counter(
 )
 dag_run_duration = Histogram(
     "tradewind_dag_run_duration_seconds",
-    "From the start of a run that succeeded to its end, by DAG.",
+    "From the start of a run that succeeded, or its reopening, to its end, by DAG.",
     DAG,
     buckets=HOURS,
     registry=REGISTRY,

@@ -25,6 +25,7 @@ NAMES = [
     "times-and-lengths-of-time",
     "variables-that-refer-to-each-other",
     "whole-numbers-among-fractions",
+    "whole-numbers-in-variables",
     "why-no-more-attempts",
 ]
 

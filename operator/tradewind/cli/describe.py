@@ -149,7 +149,10 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         facts.append(("Results", json.dumps(results, ensure_ascii=False)))
     if run.caller:
         facts.append(("Part of", f"{run.caller.run}, as attempt {run.caller.number} of {run.caller.task}"))
-    facts += [("Began", status.get("startedAt") or "not yet"), ("Ended", status.get("finishedAt") or "not yet")]
+    facts.append(("Began", status.get("startedAt") or "not yet"))
+    if again := status.get("reopenedAt"):
+        facts.append(("Reopened", f"{again}: by a retry or an edit, after it had ended"))
+    facts.append(("Ended", status.get("finishedAt") or "not yet"))
     for condition in status.get("conditions") or []:
         if condition["type"] in READINESS:
             continue  # for programs; people read why from Progressing and Succeeded

@@ -199,7 +199,7 @@ def _run(item: Object) -> list[str | Text]:
         _phase(status.get("phase") or "Queued"),
         status.get("progress") or "",
         str(status.get("failed") or 0),
-        f"{status.get('duration') or ''}{' (retried)' if status.get('retried') and status.get('duration') else ''}",
+        f"{status.get('duration') or ''}{' (reopened)' if status.get('reopenedAt') and status.get('duration') else ''}",
         _age(item),
     ]
 

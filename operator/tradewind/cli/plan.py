@@ -178,7 +178,7 @@ async def _usual(client: Client, namespace: str, dag: str) -> float | None:
     async for raw in items(client, RUNS, namespace, PAGE, fieldSelector=selector):
         status = status_of(orjson.loads(raw))
         started, finished = status.get("startedAt"), status.get("finishedAt")
-        if started and finished:
+        if started and finished and not status.get("reopenedAt"):  # Between its ends it may have lain for days.
             took.append((finished, between(started, finished)))
     return median(seconds for _, seconds in sorted(took)[-LATEST:]) if took else None
 

@@ -156,11 +156,13 @@ class DAGRunStatus(Model):
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """The params in force, defaults included."""
     started_at: Timestamp | None = None
-    """When it began."""
+    """When it began, for the first time."""
+    reopened_at: Timestamp | None = None
+    """When it was last taken up again after it had ended, by a retry or an edit. Its timeouts count from here."""
     finished_at: Timestamp | None = None
     """When it ended."""
     duration: str = ""
-    """From start to end."""
+    """From its first start to its latest end."""
     progress: str = ""
     """Finished tasks of all tasks, e.g. 3/7. Each item of a fan-out counts, once it is known."""
     total: int = 0

@@ -37,8 +37,8 @@ _ATTEMPT = re.compile(r"(\S+ (?:-?\d+\+\d+(?: [#@=]\d+)*(?: [A-Z]\w*)?|\^\d+|~[A
 SHOWN = frozenset({
     "apiVersion", "kind", "name", "namespace", "generateName", "uid", "resourceVersion", "generation", "creationTimestamp",
     "deletionTimestamp", "deletionGracePeriodSeconds", "controller", "blockOwnerDeletion", "phase", "reason", "type", "status",
-    "lastTransitionTime", "startTime", "startedAt", "finishedAt", "exitCode", "signal", "ready", "started", "restartCount", "image",
-    "imagePullPolicy", "nodeName", "serviceAccountName", "restartPolicy", "schedulerName", "priority", "qosClass",
+    "lastTransitionTime", "startTime", "startedAt", "reopenedAt", "finishedAt", "exitCode", "signal", "ready", "started", "restartCount",
+    "image", "imagePullPolicy", "nodeName", "serviceAccountName", "restartPolicy", "schedulerName", "priority", "qosClass",
     "terminationGracePeriodSeconds", "activeDeadlineSeconds", "replicas", "readyReplicas", "availableReplicas", "updatedReplicas",
     "unavailableReplicas", "observedGeneration", "holderIdentity", "leaseDurationSeconds", "renewTime", "acquireTime", "leaseTransitions",
     "count", "firstTimestamp", "lastTimestamp", "eventTime", "failurePolicy", "sideEffects", "timeoutSeconds", "matchPolicy", "operations",

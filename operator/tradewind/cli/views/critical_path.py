@@ -50,7 +50,7 @@ def drawn_path(path: Sequence[Step], run: Run) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(
             ("Critical path", "bold"),
-            f": {duration.text(total)} from the run's beginning to {'the last end' if run.final else 'now'}",
+            f": {duration.text(total)} from the run's {'first ' if run.status.get('reopenedAt') else ''}beginning to {'the last end' if run.final else 'now'}",
             " (timestamps are whole seconds)",
         ),
         table,

@@ -202,6 +202,7 @@ def as_data(run: Run, found: Sequence[Row]) -> dict[str, Any]:
         "revision": status.get("revision") or "",
         "revisionNumber": status.get("revisionNumber") or None,
         "startedAt": status.get("startedAt"),
+        "reopenedAt": status.get("reopenedAt"),
         "finishedAt": status.get("finishedAt"),
         "results": of_kind(dict, status.get("results")),
         "tasks": {row.task: _task_data(row, status) for row in found},

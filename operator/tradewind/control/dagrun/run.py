@@ -116,6 +116,11 @@ class Run:
         return self.retried or len(self.edits) > self.edited
 
     @property
+    def began(self) -> str:
+        """When it began or, if it had ended, was last taken up again; empty before."""
+        return str(self.status.get("reopenedAt") or self.status.get("startedAt") or "")
+
+    @property
     def packed(self) -> Packed:
         """Its ended attempts."""
         return Packed.of(self.status)

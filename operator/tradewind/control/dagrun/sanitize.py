@@ -12,7 +12,7 @@ LISTS: Mapping[str, frozenset[str]] = {
 }
 """The fields that an item must have."""
 NUMBERS = ("retried", "edited", "total", "done", "failed", "skipped")
-TEXTS = ("phase", "message", "revision", "startedAt", "finishedAt")
+TEXTS = ("phase", "message", "revision", "startedAt", "reopenedAt", "finishedAt")
 
 
 def sanitized(status: Any) -> Mapping[str, Any]:

@@ -32,18 +32,22 @@ PRODUCED, ASSET_ERROR = "AssetsProduced", "AssetError"
 
 
 def elapsed(run: Run, now: float) -> float:
-    """Seconds since a run began, as its status tells it."""
-    return between(started_at(run, now), duration.stamp(now))
+    """Seconds since a run began, or was taken up again, as its status tells it."""
+    return between(_moment(run.status.get("reopenedAt")) or started_at(run, now), duration.stamp(now))
 
 
 def started_at(run: Run, now: float) -> str:
-    """When a run began; its creation where its status says what is no point in time."""
-    text = str(run.status.get("startedAt") or duration.stamp(now))
+    """When a run began, for the first time; its creation where its status says what is no point in time."""
+    return _moment(run.status.get("startedAt") or duration.stamp(now)) or duration.stamp(run.created)
+
+
+def _moment(text: Any) -> str:
+    """A timestamp as it is; empty where it is none."""
     try:
-        duration.instant(text)
+        duration.instant(str(text or ""))
     except ValueError:
-        return duration.stamp(run.created)
-    return text
+        return ""
+    return str(text)
 
 
 def condition(kind: str, holds: bool | None, reason: str, message: str, run: Run, now: float) -> Status:
@@ -134,7 +138,7 @@ def current(
     if asked:
         _reworked(status, run, asked, now)
     if run.reopened:
-        status |= {"startedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
+        status |= {"reopenedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
     kept = ("Started", PRODUCED) if asked and asked.edits else ("Started", PRODUCED, "Edited")
     found = [item for item in before.get("conditions") or [] if item["type"] in kept]
     if unproduced and not any(item["type"] == PRODUCED for item in found):

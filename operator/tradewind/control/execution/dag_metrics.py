@@ -83,7 +83,7 @@ class DAGMetrics:
         metrics.dags_unlabelled.set(0)
 
     def _end(self, key: Key, run: Run) -> None:
-        began, ended = _moment(run.status.get("startedAt")), _moment(run.status.get("finishedAt"))
+        began, ended = _moment(run.began), _moment(run.status.get("finishedAt"))
         if run.uid in self._live:
             self._live.discard(run.uid)
             labels = key if key in self._named else OTHERS

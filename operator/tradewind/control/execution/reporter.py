@@ -30,7 +30,7 @@ class RunReporter:
         if run.phase in FINAL_PHASES:
             words = str(run.status.get("message"))
             self._event(run, f"Run{run.phase}", words, warning=run.phase == "Failed", key=str(run.rounds))
-            began, over = run.status.get("startedAt"), run.status.get("finishedAt")
+            began, over = run.began, run.status.get("finishedAt")
             if began and over:
                 metrics.run_duration.labels(run.phase).observe(duration.between(began, over))
 

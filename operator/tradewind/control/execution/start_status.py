@@ -9,6 +9,7 @@ from tradewind.control.dagrun.status import condition, readiness
 from tradewind.control.dags.revisions import Revision
 from tradewind.kube.merge_patch import Status
 from tradewind.model import duration
+from tradewind.model.bounded import checked
 from tradewind.model.shown import brief
 from tradewind.plan.outcomes.attempt import Fixed
 
@@ -68,7 +69,7 @@ def begun(
         "revision": revision.name,
         "revisionNumber": revision.number,
         **({"calls": dict(calls)} if calls else {}),
-        "params": dict(params),
+        "params": checked(dict(params)),
         "startedAt": duration.stamp(now),
         "progress": f"0/{total}",
         "total": total,

@@ -284,8 +284,8 @@ class _Listener:
 
 
 def _ready(view: View, planner: Planner, start: Start) -> int:
-    """When (epoch seconds) the last dependency ended, or the run began: a wait counts from there, whenever we first saw it."""
+    """When (epoch seconds) the last dependency ended, or the run began (again): a wait counts from there, whenever we first saw it."""
     upstream = planner.definition.graph.upstream[start.task]
     units = [unit.key for name in upstream for unit in planner.members(name)]
     ends = [view.ended[key][-1].end for key in units if key in view.ended]
-    return max([int(instant(view.run.status["startedAt"])), *ends])
+    return max([int(instant(view.run.began)), *ends])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+from tradewind.model.bounded import checked
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.cel.program import Program
 from tradewind.plan.expressions.literal import OPEN, inner, spans
@@ -73,7 +74,7 @@ def render_tree(value: Any, evaluate: Evaluate) -> Any:
             if "$[[" not in value:
                 return value
             expression = whole(value)
-            return evaluate(expression) if expression else render(value, evaluate, written)
+            return _kept(evaluate(expression)) if expression else render(value, evaluate, written)
         case dict():
             return {name: render_tree(item, evaluate) for name, item in value.items()}
         case list():
@@ -95,8 +96,14 @@ def leaves(value: Any, path: str) -> list[tuple[str, str]]:
             return []
 
 
+def _kept(value: Any) -> Any:
+    """A value as it is once it is stored: 3 where an expression computes with 3.0."""
+    return checked(value) if isinstance(value, float) else value
+
+
 def written(value: Any) -> str:
-    """A value as text: strings as they are, everything else as JSON, its objects in the order of their keys."""
+    """A value as text: strings as they are, everything else as JSON, its objects in the order of their keys; whole numbers without a
+    fraction, whether they are declared as integers or as numbers."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return json.dumps(_kept(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
