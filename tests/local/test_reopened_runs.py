@@ -37,7 +37,9 @@ async def test_a_run_that_is_taken_up_again_keeps_its_start(here: Session, tasks
         "bad": {"dependsOn": ["pause"], "compute": {"x": "1 / (1 - params.n)"}},
         "when": {"dependsOn": ["pause"], "compute": {"at": "run.startedAt"}},
     }
-    dag = World("embedded", Path(), "default", "").dag("d", made, timeout="10m", params={"n": {"type": "integer", "default": 1}})
+    dag = World("embedded", Path(), "default", "").dag(
+        "d", made, timeout="10m", params={"n": {"type": "integer", "default": 1}}
+    )
     await here.client.create(DAGS, "default", dag)
     await here.client.create(RUNS, "default", run_body("d", {}, "one"))
     before = await ended(here, "Failed")

@@ -59,7 +59,11 @@ class Unreadable:
 
     def _end(self, run: Run, words: str) -> merge_patch.Status:
         """A status that ends a run, with what can be told of the one that can't be read."""
-        kept = {name: run.status[name] for name in ("revision", "startedAt", "reopenedAt") if isinstance(run.status.get(name), str)}
+        kept = {
+            name: run.status[name]
+            for name in ("revision", "startedAt", "reopenedAt")
+            if isinstance(run.status.get(name), str)
+        }
         bare = replace(run, status=kept)
         message = f"cancelled; its status could not be read: {words}"
         return kept | runstatus.broken_off(bare, "Cancelled", CANCELLED, message, self._clock())
