@@ -46,7 +46,7 @@ def test_regular_expressions_of_a_document_share_a_budget(tried: list[str]) -> N
     problems = review("DAG", dear(10, 40)).problems
     assert tried and priced(tried) <= TRIALS
     assert len(problems) == ENOUGH + 1 and TOO_DEAR in str(problems[0])
-    assert str(problems[0]).startswith("spec.tasks.t0.compute.k2")
+    assert str(problems[0]).startswith("spec.tasks.t0.compute.k1")
 
 
 def test_patterns_of_params_and_outputs_share_it(tried: list[str]) -> None:

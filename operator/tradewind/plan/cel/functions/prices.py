@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from tradewind.plan.cel.functions.lists import LONGEST
+from tradewind.plan.cel.functions.regex_size import extent
 from tradewind.plan.cel.macros import SORTED
 from tradewind.plan.cel.sizes import ELEMENT, NUMBER, SCALAR, TAKEN, Size, taken, text
 from tradewind.plan.cel.tree import Call, Const, Node
@@ -105,21 +106,8 @@ def _written(_: Call, args: list[Size]) -> Counted:
 
 def compiling(pattern: str) -> float:
     """Microseconds of compiling a regular expression, which the engine does for each text."""
-    repeated, large, wide = _measured(pattern)
-    return 50.0 + 1.5 * (len(pattern) + 4 * repeated) + (1_500.0 * large + 2.0 * wide) * repeated
-
-
-def _measured(pattern: str) -> tuple[int, int, int]:
-    """How often something is repeated, and how many large classes and wide characters there are. A regular expression is as large as
-    what is repeated; a class of Unicode is as large as a thousand letters, and each other character of a class may be a range of its own."""
-    counts = [(head, min(int(count), 1_000)) for head, count in _COUNTS.findall(pattern)]
-    repeated = max([count for head, count in counts if head != ")"], default=1)
-    for head, count in counts:
-        repeated *= count if head == ")" else 1
-    large = pattern.count("\\p") + pattern.count("\\P")
-    if "(?i" in pattern and (not pattern.isascii() or "[^" in pattern or "\\W" in pattern):
-        large += 1
-    return repeated, large, sum(not letter.isascii() for letter in pattern) + pattern.count("\\x{")
+    size = extent(pattern)
+    return 50.0 + 1.5 * len(pattern) + 6.0 * size.letters + 1_500.0 * size.large + 2.0 * size.wide
 
 
 def compiling_of(pattern: Node) -> float:
@@ -133,8 +121,7 @@ def _reading(pattern: Node) -> float:
     written = pattern.value if isinstance(pattern, Const) else None
     if not isinstance(written, str):
         return _STATE * _STATES
-    repeated, large, wide = _measured(written)
-    return 0.05 + _STATE * min(_STATES, len(written) + (4.0 + 1_000.0 * large + 2.0 * wide) * repeated)
+    return 0.05 + _STATE * min(_STATES, len(written) + extent(written).states)
 
 
 def _looked_for(node: Call, args: list[Size], most: float) -> float:
@@ -166,7 +153,6 @@ def _length_of_time(_: Call, args: list[Size]) -> Counted:
     return taken(args) + args[0].length * 0.1, args[0].length, NUMBER
 
 
-_COUNTS = re.compile(r"(.)\{(?:\d*,)?(\d+),?\}", re.DOTALL)
 _SAME = "lowerAscii upperAscii trim substring charAt reverse base64.decode"
 _NUMBERS = (
     "math.@max math.@min math.abs math.ceil math.floor math.round math.trunc math.sign math.sqrt math.isNaN math.isInf math.isFinite "

@@ -1,0 +1,103 @@
+"""How large a regular expression is once its repetitions are written out: what it takes to compile it and to look for it."""
+
+import re
+from dataclasses import dataclass
+
+_FEW, _MANY = 2.0, 1_000.0
+"""How many letters a character beyond ASCII (in a class, a range of its own) and a class of Unicode are as large as."""
+_TOKEN = re.compile(
+    r"""(?P<quoted>\\Q(?:[^\\]|\\(?!E))*(?:\\E)?)
+      | (?P<large>\\[pP](?:\{[^}]*\}|.)?)
+      | (?P<code>\\x(?:\{[^}]*\}|.{1,2})?)
+      | (?P<escaped>\\.?)
+      | (?P<set>\[\^?\]?(?:\\.|\[:\^?\w*:\]|[^\]\\])*\]?)
+      | (?P<count>\{(?P<least>\d*),?(?P<most>\d*)\})
+      | (?P<open>\((?:\?(?:P?<\w*>|[a-zA-Z-]*:|[a-zA-Z-]*(?=\)))?)?)
+      | (?P<close>\))
+      | (?P<between>[|*+?])
+      | (?P<letter>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+_ANY = 8.0
+"""Characters beyond ASCII that a class of all but some stands for: as many ranges of bytes."""
+_FOLDED = re.compile(r"\(\?[a-zA-Z]*i")
+_OF_UNICODE = re.compile(r"\\[pP]")
+_NEGATED = re.compile(r"\[\^|\\[WDS]")
+
+
+@dataclass(slots=True)
+class Extent:
+    """Parts of a regular expression, each counted as often as it is repeated."""
+
+    letters: float = 0.0
+    """Letters, and classes of ASCII."""
+    large: float = 0.0
+    """Classes of Unicode."""
+    wide: float = 0.0
+    """Characters beyond ASCII."""
+
+    @property
+    def states(self) -> float:
+        """How many states the automaton has, at most."""
+        return 4.0 * self.letters + _MANY * self.large + _FEW * self.wide
+
+    def add(self, other: "Extent", times: float = 1.0) -> None:
+        """Adds what another one has in it, so many times."""
+        self.letters += other.letters * times
+        self.large += other.large * times
+        self.wide += other.wide * times
+
+
+def extent(pattern: str) -> Extent:
+    """What there is in a regular expression, in one pass over its text: groups and repetitions as RE2 reads them, nothing refused."""
+    folded = _FOLDED.search(pattern) is not None
+    groups, last = [Extent()], Extent()
+    for token in _TOKEN.finditer(pattern):
+        match token.lastgroup:
+            case "open":
+                groups.append(Extent(letters=1.0))
+                last = Extent()
+                continue
+            case "close":
+                last = groups.pop()
+                groups = groups or [Extent()]
+            case "count" | "most":
+                again = float(min(max(int(token["least"] or 1), int(token["most"] or 1), 1), 1_000)) - 1
+                groups[-1].add(last, again)
+                repeated = Extent()
+                repeated.add(last, again + 1)
+                last = repeated
+                continue
+            case "between":
+                groups[-1].letters += 1.0
+                continue
+            case "quoted":
+                text = token[0].removeprefix("\\Q").removesuffix("\\E")
+                groups[-1].add(_of_text(text[:-1], folded))
+                last = _of_text(text[-1:], folded)
+            case _:
+                last = _of_text(token[0], folded) if token.lastgroup in ("set", "letter") else _of_escape(token, folded)
+        groups[-1].add(last)
+    whole = Extent()
+    for group in groups:  # Those that nothing closes are in it too.
+        whole.add(group)
+    return whole
+
+
+def _of_text(text: str, folded: bool) -> Extent:
+    """Letters as they stand, or one class in brackets."""
+    wide = sum(not letter.isascii() for letter in text)
+    if len(text) < 2:
+        return Extent(float(len(text)), float(folded and wide), wide + (_ANY if text == "." else 0.0))
+    if text[0] != "[":
+        return Extent(float(len(text)), float(folded and wide), float(wide))
+    codes, large, other = text.count("\\x{"), len(_OF_UNICODE.findall(text)), _NEGATED.search(text) is not None
+    large += folded and bool(wide or codes or other)
+    return Extent(1.0, float(large), wide + codes + (_ANY if other else 0.0))
+
+
+def _of_escape(token: re.Match[str], folded: bool) -> Extent:
+    if token.lastgroup == "large":
+        return Extent(1.0, 1.0)
+    beyond = token[0].startswith("\\x{") or token[0] in ("\\W", "\\D", "\\S")
+    return Extent(1.0, float(folded and beyond), _ANY if beyond else 0.0)
