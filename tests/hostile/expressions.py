@@ -162,6 +162,11 @@ BOMBS = [
     "[params.text].map(a, [a + a + a + a]).map(b, [b[0] + b[0] + b[0] + b[0]]).size() > 0",
     "params.xs.map(x, params).map(y, [y, y, y, y]).map(z, string(z.size())).size() > 0",
     "params.xs.map(x, params.xs.map(y, params.xs.map(z, params.text))).size() > 0",
+    # what the engine keeps, and what it does not count
+    "range(10000)",
+    "range(10000).map(x, null)",
+    "params.xs.map(x, null)",
+    "[range(3000), range(3000).distinct()].map(x, x.sort().sum())",
     # time
     "params.xs.all(x, params.xs.all(y, !params.text.matches('(x+x+)+y')))",
     "params.xs.all(x, params.xs.all(y, params.text.size() >= 0))",

@@ -7,6 +7,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from tradewind.plan.cel.references import evaluate
+
 MESSAGE_LIMIT = 5_120
 """Bytes of what a messageExpression may give. Source: the Kubernetes documentation, "CRD validation rules"."""
 _ENVIRONMENT = cel.NewEnv(variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN})
@@ -51,7 +53,7 @@ def broken(schema: dict[str, Any], value: Any, old: Any = None, path: str = "") 
 def _judge(rule: dict[str, Any], value: Any, old: Any, path: str) -> Iterator[Broken]:
     field = f"{path}{rule.get('fieldPath', '')}"
     try:
-        result = _compiled(rule["rule"]).eval(data={"self": value, "oldSelf": old})
+        result = evaluate(_compiled(rule["rule"]), {"self": value, "oldSelf": old})
     except RuntimeError as error:
         if "budget" not in str(error):
             yield Broken(field, value, str(error), failed=True)
@@ -70,7 +72,7 @@ def _told(rule: dict[str, Any], value: Any, old: Any) -> str:
     if "messageExpression" not in rule:
         return ""
     try:
-        found = _compiled(rule["messageExpression"]).eval(data={"self": value, "oldSelf": old})
+        found = evaluate(_compiled(rule["messageExpression"]), {"self": value, "oldSelf": old})
     except RuntimeError:
         return ""
     if found.type() != cel.Type.STRING:

@@ -6,6 +6,7 @@ import pytest
 from tradewind.plan import pacing
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.cel.sizes import KEPT, Sizes
 from tradewind.plan.expressions.scope import search
 
 FILES = [f"s3://bucket/a/path/that/is/not/short/file-{number}.csv" for number in range(10_000)]
@@ -118,3 +119,13 @@ def test_a_time_zone_is_no_file(zone: str) -> None:
         run("params.xs.map(x, timestamp('2026-01-01T00:00:00Z').getHours('/dev/' + string(x)))")
     assert run("timestamp('2026-01-01T00:00:00Z').getHours('Europe/' + 'Paris')") == 1
     assert run("timestamp('2026-01-01T00:00:00Z').getHours('-03:30')") == 20
+
+
+def test_sizes_are_kept_of_so_many_bytes_of_values() -> None:
+    sizes, values = Sizes(), [["a" * 100_000, str(number)] for number in range(100)]
+    for value in values:
+        sizes.of(value)
+    assert sum(size.bytes for _, size in sizes._kept.values()) <= KEPT
+    assert id(values[-1]) in sizes._kept and id(values[0]) not in sizes._kept
+    sizes.of(large := ["a" * KEPT])
+    assert id(large) not in sizes._kept and id(values[-1]) in sizes._kept

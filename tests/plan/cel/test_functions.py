@@ -159,7 +159,7 @@ def test_looking_for_groups_has_the_price_of_the_states_that_there_may_be() -> N
         return bound(program.tree.root, lambda name, path: Sizes().of(BIG)).time
 
     assert price("(.{0,500}c)") > 100 * price("(.c)") and price("(\\\\pL+)") > 20 * price("(.+)")
-    assert price("' + t + '") > 10 * price("(.{0,500}c)")
+    assert price("' + t + '") > 5 * price("(.{0,500}c)")
 
 
 def test_lists_are_sorted_within_each_other() -> None:

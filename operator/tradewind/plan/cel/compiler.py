@@ -19,6 +19,7 @@ from tradewind.plan.cel.functions import json_text, lists, regexes, settled
 from tradewind.plan.cel.functions.names import unknown
 from tradewind.plan.cel.program import Program
 from tradewind.plan.cel.programs import Programs, Variables
+from tradewind.plan.cel.references import overload
 from tradewind.plan.cel.tokens import MAX_LENGTH
 from tradewind.plan.pacing import Evaluation
 
@@ -66,11 +67,7 @@ def _functions() -> list[Any]:
     return [
         cel.FunctionDecl(
             name,
-            [
-                cel.Overload(
-                    id=f"{name.lower()}_state", return_type=BOOL, parameters=[STRING], is_member=False, impl=test
-                )
-            ],
+            [overload(f"{name.lower()}_state", [STRING], BOOL, test)],
         )
         for name, test in _TESTS.items()
     ] + [*settled.declarations(), *lists.declarations(), *json_text.declarations(), *regexes.declarations()]

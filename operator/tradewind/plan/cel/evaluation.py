@@ -12,6 +12,7 @@ from tradewind.plan import pacing
 from tradewind.plan.cel.bounds import Bound, bound
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.cel.program import Program, check_zone, named, pruned
+from tradewind.plan.cel.references import evaluate
 from tradewind.plan.cel.sizes import VALUE_BYTES_LIMIT, HoldsNul, Size, Sizes
 from tradewind.plan.cel.tree import Ident, Node, Select
 from tradewind.plan.cel.tree_rewrite import ARITHMETIC
@@ -188,7 +189,7 @@ def _elements(program: Program, over: Node, known: Values, replaced: Mapping[int
 
 def _evaluated(program: Program, engine: Any, given: Values, room: "_Room | None" = None) -> Any:
     try:
-        value = engine.eval(data=given)
+        value = evaluate(engine, given)
     except MemoryError:
         raise ExpressionError(program.expression, "takes too much memory: compute it in a task") from None
     except (RuntimeError, KeyError, TypeError, ValueError, OverflowError) as error:

@@ -17,8 +17,9 @@ CONVERTED, COPIED = 0.15, 0.003
 """Microseconds: of an element or key that the engine is given or gives; of a byte that is copied."""
 CALLED, TAKEN = 3.0, 4.0
 """Microseconds of a call of one of our own functions; how much larger than in the engine its arguments are within it."""
-KEPT, LARGE, FEW = 64, 4_096, 16
-"""Sizes that are kept, of values with more bytes than that, since many expressions look at params; elements that are measured one by one."""
+KEPT, LARGE, FEW = 4 * 2**20, 4_096, 16
+"""Bytes of values whose sizes are kept, of those with more bytes than that, since many expressions look at params; elements that are
+measured one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Sizes:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[int, tuple[Any, Size]] = OrderedDict()
+        self._bytes = 0.0
 
     def of(self, value: Any) -> Size:
         """The size of plain data. Raises HoldsNul."""
@@ -71,11 +73,17 @@ class Sizes:
         if known and known[0] is value:
             return known[1]
         size = self._of_map(value) if isinstance(value, Mapping) else self._of_list(value)
-        if size.bytes > LARGE:
-            self._kept[id(value)] = (value, size)
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        if LARGE < size.bytes <= KEPT:
+            self._keep(value, size)
         return size
+
+    def _keep(self, value: Any, size: Size) -> None:
+        """The value stays in memory with its size: by its identity it is known."""
+        self._kept[id(value)] = (value, size)
+        self._bytes += size.bytes
+        while self._bytes > KEPT:
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self._bytes -= dropped.bytes
 
     def _of_map(self, value: Mapping[Any, Any]) -> Size:
         if len(value) > FEW:

@@ -10,6 +10,7 @@ import orjson
 from cel_expr_python import cel
 
 from tradewind.model.bounded import OutOfBounds, checked, in_key_order, read_json
+from tradewind.plan.cel.references import overload
 
 JSON_BYTES_LIMIT = 2**20
 """Bytes of a text that is read as JSON."""
@@ -62,20 +63,9 @@ def duration(text: str) -> timedelta:
 def declarations() -> Iterator[Any]:
     """Their declarations for the engine."""
     string = cel.Type.STRING
-    parsing = cel.Overload(
-        id="tradewind_json_parse", return_type=_DYN, parameters=[string], is_member=False, impl=parse
-    )
+    parsing = overload("tradewind_json_parse", [string], _DYN, parse)
     yield cel.FunctionDecl("json.parse", [parsing])
-    writing = [
-        cel.Overload(id=f"tradewind_json_{at}", return_type=string, parameters=[kind], is_member=False, impl=format_)
-        for at, kind in enumerate(_KINDS)
-    ]
+    writing = [overload(f"tradewind_json_{at}", [kind], string, format_) for at, kind in enumerate(_KINDS)]
     yield cel.FunctionDecl("json.format", writing)
-    lasting = cel.Overload(
-        id="tradewind_duration",
-        return_type=cel.Type.DURATION,
-        parameters=[string],
-        is_member=False,
-        impl=duration,
-    )
+    lasting = overload("tradewind_duration", [string], cel.Type.DURATION, duration)
     yield cel.FunctionDecl("tradewind_duration", [lasting])

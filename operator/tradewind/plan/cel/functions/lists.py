@@ -8,6 +8,7 @@ from cel_expr_python import cel
 
 from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.plan.cel.macros import SORTED
+from tradewind.plan.cel.references import overload
 from tradewind.plan.cel.sizes import holds_nul
 
 LONGEST = 10_000
@@ -126,5 +127,4 @@ def declarations() -> Iterator[Any]:
 
 def _declared(name: str, parameters: list[Any], gives: Any, impl: Callable[..., Any], *, member: bool) -> Any:
     id_ = f"tradewind_{name.replace('.', '_')}"
-    overload = cel.Overload(id=id_, return_type=gives, parameters=parameters, is_member=member, impl=exact(impl))
-    return cel.FunctionDecl(name, [overload])
+    return cel.FunctionDecl(name, [overload(id_, parameters, gives, exact(impl), member=member)])

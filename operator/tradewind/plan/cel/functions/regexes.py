@@ -9,6 +9,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from tradewind.plan.cel.functions.lists import exact
+from tradewind.plan.cel.references import overload
 
 ROOM = 8 * 2**20
 """Bytes that RE2 may take for a regular expression: its own default, with which it is as fast as in the engine."""
@@ -107,6 +108,4 @@ def _declared(name: str, overloads: list[Any]) -> Any:
 
 
 def _overload(name: str, parameters: list[Any], gives: Any, impl: Any) -> Any:
-    return cel.Overload(
-        id=f"tradewind_regex_{name}", return_type=gives, parameters=parameters, is_member=False, impl=exact(impl)
-    )
+    return overload(f"tradewind_regex_{name}", parameters, gives, exact(impl))

@@ -5,6 +5,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from tradewind.plan.cel.references import overload
 from tradewind.plan.cel.tree_rewrite import ARITHMETIC, KEYS
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -51,24 +52,21 @@ _COMPUTED: dict[str, Callable[[Any, Any], Any]] = {"_+_": _add, "_-_": _subtract
 def declarations() -> Iterator[Any]:
     """Their declarations for the engine."""
     map_ = cel.Type.Map(_DYN, _DYN)
-    yield cel.FunctionDecl(
-        KEYS,
-        [cel.Overload(id=KEYS, return_type=cel.Type.List(_DYN), parameters=[map_], is_member=False, impl=keys)],
-    )
+    yield cel.FunctionDecl(KEYS, [overload(KEYS, [map_], cel.Type.List(_DYN), keys)])
     for operator, name in ARITHMETIC.items():
         yield cel.FunctionDecl(name, [*_overloads(name, _COMPUTED[operator], operator == "_+_")])
 
 
 def _overloads(name: str, compute: Callable[[Any, Any], Any], joins: bool) -> Iterator[Any]:
-    def overload(one: Any, other: Any, result: Any, impl: Callable[[Any, Any], Any]) -> Any:
+    def computed(one: Any, other: Any, result: Any, impl: Callable[[Any, Any], Any]) -> Any:
         id_ = f"{name}_{one.name().lower()}_{other.name().lower()}"
-        return cel.Overload(id=id_, return_type=result, parameters=[one, other], is_member=False, impl=impl)
+        return overload(id_, [one, other], result, impl)
 
     for one in _NUMBERS:
         for other in _NUMBERS:
             if one == other == _INT:
-                yield overload(one, other, _INT, lambda a, b: _whole(compute(a, b)))
+                yield computed(one, other, _INT, lambda a, b: _whole(compute(a, b)))
             else:
-                yield overload(one, other, _DOUBLE, lambda a, b: compute(float(a), float(b)))
+                yield computed(one, other, _DOUBLE, lambda a, b: compute(float(a), float(b)))
     for kind in (cel.Type.STRING, cel.Type.List(_DYN)) if joins else ():
-        yield overload(kind, kind, kind, compute)
+        yield computed(kind, kind, kind, compute)
