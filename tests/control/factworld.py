@@ -10,6 +10,7 @@ from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.reconciler import TriggerReconciler
 from tradewind.control.triggers.run_facts import ConsumedFacts
 from tradewind.control.triggers.run_maker import CAUSE
+from tradewind.control.triggers.source import Source
 from tradewind.control.triggers.sources.asset_update import AssetSource
 from tradewind.control.triggers.sources.completed_run import CompletedRunSource
 from tradewind.kube.client import Client
@@ -138,16 +139,19 @@ class Operator:
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
-        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), clock)
-        self.facts = ConsumedFacts(self.server, self.triggers.followers)
-        seen = self.triggers.run_seen
-        self.triggers.sources["completed"] = CompletedRunSource(
-            self.server, self.facts, self.triggers.dags, seen, self.watches, self.triggers.pace.wait, clock
-        )
-        self.triggers.sources["assets"] = AssetSource(self.server, self.facts, seen, self.triggers.pace.wait, clock)
+        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), self.sources, clock)
         for (plural, _, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.trigger_seen(body)
+
+    def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
+        """Those that it has."""
+        clock, seen, wait = lambda: self.server.now, own.run_seen, own.pace.wait
+        self.facts = ConsumedFacts(self.server, own.followers)
+        return {
+            "completed": CompletedRunSource(self.server, self.facts, own.dags, seen, self.watches, wait, clock),
+            "assets": AssetSource(self.server, self.facts, seen, wait, clock),
+        }
 
     def trigger_seen(self, body: Body) -> None:
         """What the watch of triggers tells."""
@@ -156,7 +160,7 @@ class Operator:
 
     def hear(self, body: Mapping[str, Any]) -> None:
         """What the watch of runs tells."""
-        self.facts.seen(read_run(body))
+        self.facts.run_seen(read_run(body))
 
     def clean(self) -> None:
         """What history would do with the runs that have ended, if none were to be kept."""

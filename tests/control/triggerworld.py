@@ -1,11 +1,13 @@
 """An API server in memory and an operator's triggers on it, with a clock that is set: for properties that need thousands of histories."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.source import Source
 from tradewind.control.triggers.sources.schedule import ScheduleSource
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists, NotFound, Unavailable
@@ -87,13 +89,14 @@ class Operator:
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
-        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), clock)
-        self.triggers.sources["schedule"] = ScheduleSource(
-            self.server, self.triggers.unfinished, self.triggers.run_seen, clock
-        )
+        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), self.sources, clock)
         for (plural, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.triggers.seen(orjson.loads(orjson.dumps(body)), False)
+
+    def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
+        """Those that it has."""
+        return {"schedule": ScheduleSource(self.server, own.unfinished, own.run_seen, lambda: self.server.now)}
 
     async def look(self, name: str) -> bool:
         """One pass; whether the API server let it come to its end."""

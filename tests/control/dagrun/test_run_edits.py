@@ -257,11 +257,11 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
     asked = asyncio.ensure_future(sub_dags.outcome(RUN, Call(START, "child", {}, 0), lambda words: None))
     async with asyncio.timeout(5):
         while "r-ask-1" not in api.names(RUNS):
-            sub_dags.seen(forged)
+            sub_dags.run_seen(forged)
             await asyncio.sleep(0)
-        sub_dags.seen(forged)
+        sub_dags.run_seen(forged)
         real = api.objects[RUNS.plural, "r-ask-1"]
-        sub_dags.seen(
+        sub_dags.run_seen(
             read_run(api.put(RUNS, {**real, "status": {"phase": "Succeeded", "results": {"verdict": "real"}}}))
         )
         assert (await asked).outputs == {"verdict": "real"}

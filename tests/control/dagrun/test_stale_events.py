@@ -62,13 +62,15 @@ class Operated:
             Templates(self.api),
             PodLauncher(self.api, "image"),
             EventRecorder(self.api, lambda: 0.0),
-            lambda run: None,
-            self.gone.append,
+            self,
             lambda pool: None,
             lambda run, deleted: None,
             lambda run: False,
             Host(Evaluator()),
         )
+
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        self.gone += [run] if deleted else []
 
     def becomes(self, **status: Any) -> Run:
         """The run gets a status, of which nobody has told yet."""

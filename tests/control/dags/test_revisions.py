@@ -244,7 +244,7 @@ async def test_those_stay_that_runs_use_and_go_with_the_last_of_them(kept: Any) 
     await until(client, [2, 5, 6])
     gone = read_run(await client.get(RUNS, "default", "old"))
     await client.delete(RUNS, "default", "old")
-    kept.history.run_gone(gone)
+    kept.history.run_seen(gone, deleted=True)
     await until(client, [5, 6])
 
 

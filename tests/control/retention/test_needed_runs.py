@@ -1,6 +1,7 @@
 """A DAG that keeps nothing keeps the runs of events until their senders have given up, and the runs that are parts of others until those
 have ended."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,11 +29,15 @@ class Deleting(Client):
         return {}
 
 
+def historian(client: Client, unfinished: Callable[[str], bool] = lambda uid: False) -> HistoryReconciler:
+    return HistoryReconciler(client, lambda *run: False, unfinished, lambda run, tell: tell(run), lambda: NOW)
+
+
 @pytest.mark.parametrize(("how", "kept"), [("event", REPEATS), ("schedule", GRACE), ("", GRACE)])
 async def test_a_run_is_kept_as_long_as_what_made_it_asks_for(how: str, kept: int) -> None:
     for age, gone in ((kept - 1, []), (kept, ["r"])):
         client = Deleting()
-        history = HistoryReconciler(client, lambda: NOW)
+        history = historian(client)
         history.spec_seen("ns", "d", {"history": {"succeeded": {"limit": 0}}})
         status = {"phase": "Succeeded", "finishedAt": stamp(NOW - age)}
         history.run_seen(Run("r", "ns", "u", 1, 1, 0, False, "d", {}, "Running", status, how=how, maker="t"))
@@ -42,8 +47,7 @@ async def test_a_run_is_kept_as_long_as_what_made_it_asks_for(how: str, kept: in
 
 async def test_a_run_that_is_a_part_of_another_one_is_kept_until_that_has_ended() -> None:
     client, unfinished = Deleting(), {"caller"}
-    history = HistoryReconciler(client, lambda: NOW)
-    history.unfinished = unfinished.__contains__
+    history = historian(client, unfinished.__contains__)
     history.spec_seen("ns", "d", {"history": {"succeeded": {"limit": 0}, "failed": {"limit": 0}}})
     status = {"finishedAt": stamp(NOW - 2 * GRACE)}
     for name, phase, caller in (

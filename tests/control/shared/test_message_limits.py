@@ -34,12 +34,19 @@ class Source:
         pass
 
 
+class LongOperator(Operator):
+    def __init__(self, api: Server, waits: bool) -> None:
+        self.source: Any = Source(waits)
+        super().__init__(api)
+
+    def sources(self, own: Any) -> dict[str, Any]:
+        return {"schedule": self.source}
+
+
 @pytest.mark.parametrize("waits", [True, False])
 async def test_of_a_trigger(waits: bool) -> None:
     api = server(0.0, "t", cron="0 0 * * *")
-    operator = Operator(api)
-    source: Any = Source(waits)
-    operator.triggers.sources["schedule"] = source
+    operator = LongOperator(api, waits)
     operator.triggers.dags.spec_seen("ns", "d", {"tasks": {}})
     await operator.look("t")
     await operator.save("t")

@@ -1,9 +1,12 @@
 """What the status of a trigger says of the runs that the endpoint made, whenever the operator came to see them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.source import Key, Source
 from tradewind.control.triggers.sources.event import EventSource
 from tradewind.kube.resources import DAGS, TRIGGERS
 from tradewind.model.duration import stamp
@@ -18,10 +21,16 @@ def run(name: str, created: int, how: str = "event", **more: Any) -> Run:
     return Run(name, "ns", f"uid-{name}", 1, 1, created, False, "d", {}, "Running", {}, how=how, maker="orders", **more)
 
 
-def operator(server: Server) -> tuple[Operator, EventSource]:
-    made = Operator(server)
-    posted = made.triggers.sources["event"] = EventSource()
-    return made, posted
+class EventOperator(Operator):
+    def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
+        self.woken: list[Key] = []
+        self.posted = EventSource(self.woken.append)
+        return {"event": self.posted}
+
+
+def operator(server: Server) -> tuple[EventOperator, EventSource]:
+    made = EventOperator(server)
+    return made, made.posted
 
 
 async def test_the_latest_run_is_told_and_an_older_one_changes_nothing() -> None:
@@ -29,9 +38,12 @@ async def test_the_latest_run_is_told_and_an_older_one_changes_nothing() -> None
     server.put(DAGS, {"metadata": {"name": "d"}, "spec": {"tasks": {}}})
     server.put(TRIGGERS, {"metadata": {"name": "orders"}, "spec": {"dag": "d", "event": EVENT}})
     made, posted = operator(server)
-    seen = [posted.seen(run(name, created)) for name, created in (("orders-b", 20), ("orders-a", 10), ("orders-b", 20))]
-    assert seen == [True, False, False]
-    assert not posted.seen(run("orders-c", 30, how="manual")) and not posted.seen(replace(run("c", 30), maker=""))
+    for name, created in (("orders-b", 20), ("orders-a", 10), ("orders-b", 20)):
+        posted.run_seen(run(name, created))
+    posted.run_seen(run("orders-c", 30, how="manual"))
+    posted.run_seen(replace(run("c", 30), maker=""))
+    posted.run_seen(run("orders-d", 30), deleted=True)
+    assert made.woken == [("ns", "orders")]
     assert await made.look("orders") and await made.save("orders")
     status = server.objects[TRIGGERS.plural, "orders"]["status"]
     assert (status["phase"], status["source"], status["lastRun"]) == (
@@ -40,7 +52,7 @@ async def test_the_latest_run_is_told_and_an_older_one_changes_nothing() -> None
         {"name": "orders-b", "at": stamp(20)},
     )
     again, later = operator(server)
-    later.seen(run("orders-a", 10))
+    later.run_seen(run("orders-a", 10))
     assert await again.look("orders") and await again.save("orders")
     assert server.objects[TRIGGERS.plural, "orders"]["status"]["lastRun"]["name"] == "orders-b"
 
@@ -51,7 +63,7 @@ async def test_history_waits_until_the_status_tells_of_a_run() -> None:
     server.put(TRIGGERS, {"metadata": {"name": "orders"}, "spec": {"dag": "d", "event": EVENT}})
     made, posted = operator(server)
     ended = run("orders-a", 10)
-    posted.seen(ended)
+    posted.run_seen(ended)
     await made.look("orders")
     told: list[Run] = []
     made.triggers.when_settled(ended, told.append)

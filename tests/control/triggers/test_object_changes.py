@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.triggers.object_watches import Body, ObjectWatches
-from tradewind.control.triggers.source import Key, NotReady
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.source import Key, NotReady, Source
 from tradewind.control.triggers.sources.object_change import ObjectSource
 from tradewind.kube.client import Client
 from tradewind.kube.resources import CONFIG_MAPS, DAGS, TRIGGERS
@@ -55,11 +56,14 @@ class Watches(ObjectWatches):
         pass
 
 
+class ObjectOperator(Operator):
+    def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
+        there = self.server
+        return {"object": ObjectSource(there, Watches(there), own.run_seen, own.pace.wait, lambda: there.now)}
+
+
 def operator(there: Server) -> Operator:
-    made = Operator(there)
-    changes = ObjectSource(there, Watches(there), made.triggers.run_seen, made.triggers.pace.wait, lambda: there.now)
-    made.triggers.sources["object"] = changes
-    return made
+    return ObjectOperator(there)
 
 
 def world(**spec: Any) -> Server:

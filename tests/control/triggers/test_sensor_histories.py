@@ -1,6 +1,7 @@
 """A trigger's sensor on the real reconciler, with an API server in memory: restarts, faults before and after writes, feeds that repeat
 what they said."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from tradewind.control.evaluation.host import Host
 from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.sensors.poller import Poll
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.source import Source
 from tradewind.control.triggers.sources.sensor import SensorSource
 from tradewind.kube.errors import Forbidden, Invalid
 from tradewind.kube.resources import RUNS, TRIGGERS
@@ -67,17 +70,13 @@ class Tasks:
 
 class SensorOperator(Operator):
     def __init__(self, server: Server, feed: Feed) -> None:
+        self.poller, self.feed = HandPoller(), feed
         super().__init__(server)
-        self.poller = HandPoller()
-        tasks: Any = Tasks(self.poller, feed, Host(Evaluator()))
-        self.triggers.sources["sensor"] = SensorSource(
-            server,
-            tasks,
-            self.triggers.wake,
-            self.triggers.run_seen,
-            self.triggers.pace.wait,
-            lambda: server.now,
-        )
+
+    def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
+        tasks: Any = Tasks(self.poller, self.feed, Host(Evaluator()))
+        clock = lambda: self.server.now  # noqa: E731
+        return {"sensor": SensorSource(self.server, tasks, own.wake, own.run_seen, own.pace.wait, clock)}
 
 
 def world(**spec: Any) -> Server:

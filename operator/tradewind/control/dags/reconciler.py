@@ -78,8 +78,10 @@ class DAGReconciler:
         self._checked.pop(key, None)
         self.queue.add(key)
 
-    def run_seen(self, run: Run) -> None:
-        """A run was created or changed its phase."""
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed its phase or is gone."""
+        if deleted:
+            return  # It was the last one all the same.
         key = (run.namespace, run.dag)
         known = self._last.get(key)
         if known is None or (run.created, run.name) >= (known.created, known.name):

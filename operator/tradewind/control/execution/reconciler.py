@@ -12,6 +12,7 @@ from tradewind.control.dagrun import status as runstatus
 from tradewind.control.dagrun.attempt_log import Packed
 from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.informer import RunInformer
+from tradewind.control.dagrun.listener import RunListener
 from tradewind.control.dagrun.origin import marked
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import Line, View
@@ -66,8 +67,8 @@ CLEAN_DELAY = 5.0
 
 
 class RunReconciler:
-    """Brings every run on. `phase_changed(run)` and `run_deleted(run)` are called for the DAG's status and history, `pool_changed` for a
-    pool's status, `foreign(run, deleted)` for the runs of other shards; `backfilled(run)` says whether a backfill made a run."""
+    """Brings every run on. `listener` hears of the runs, `foreign(run, deleted)` of those of other shards, `pool_changed` of pools whose
+    status may have changed; `backfilled(run)` says whether a backfill made a run."""
 
     def __init__(
         self,
@@ -76,8 +77,7 @@ class RunReconciler:
         templates: Templates,
         launcher: PodLauncher,
         events: EventRecorder,
-        phase_changed: Callable[[Run], None],
-        run_deleted: Callable[[Run], None],
+        listener: RunListener,
         pool_changed: Callable[[PoolId], None],
         foreign: Callable[[Run, bool], None],
         backfilled: Callable[[Run], bool],
@@ -88,7 +88,7 @@ class RunReconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._revisions, self._clock = client, revisions, clock
-        self._run_deleted, self._foreign, self._phase_changed = run_deleted, foreign, phase_changed
+        self._listener, self._foreign = listener, foreign
         self._teller = RunReporter(events)
         self.unreadable = Unreadable(client, clock)
         self.queue: WorkQueue[str] = WorkQueue("dagrun", self._namespace)
@@ -125,7 +125,7 @@ class RunReconciler:
             return
         if deleted:
             self._forget(run)
-            self._run_deleted(run)
+            self._listener.run_seen(run, deleted=True)
         else:
             self._take(run)
 
@@ -359,7 +359,7 @@ class RunReconciler:
         if view.run.phase != run.phase:
             self._announce(view.run, run.phase)
         elif len(view.run.status.get("produced") or ()) > len(run.status.get("produced") or ()):
-            self._phase_changed(view.run)
+            self._listener.run_seen(view.run)
 
     async def _clean(self, view: View) -> None:
         """After the end: removes the pods that the DAG does not keep, and forgets the run."""
@@ -391,7 +391,7 @@ class RunReconciler:
         try:
             if view is None:
                 if run.final and not self.pods.of(run.namespace, run.uid):
-                    self._phase_changed(run)
+                    self._listener.run_seen(run)
                     return
                 view = self.views[run.uid] = View(run)
                 # What we have not followed from its beginning may have ended since, and its pods be gone: an old event, an old list.
@@ -409,7 +409,7 @@ class RunReconciler:
             self.unreadable.add(run, f"{error}; the run is left alone until its status is fixed")
             self._forget(run, for_now=True)
             return
-        self._phase_changed(run)
+        self._listener.run_seen(run)
         self.wake(run.uid)
 
     def _known(self, uid: str) -> View | None:
@@ -436,7 +436,7 @@ class RunReconciler:
                 self._make_room(view.run, view.line)
 
     def _announce(self, run: Run, before: str) -> None:
-        self._phase_changed(run)
+        self._listener.run_seen(run)
         self._teller.phase(run, before)
         if run.final:
             self.book.forget(run.uid)

@@ -4,11 +4,12 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from tradewind import metrics
 from tradewind.control.backfills.reconciler import BackfillReconciler
+from tradewind.control.dagrun.listener import RunListener
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dags.reconciler import DAGReconciler
 from tradewind.control.dags.revisions import Revisions
@@ -19,8 +20,8 @@ from tradewind.control.evaluation.host import Host, Refusing
 from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.execution.dag_metrics import DAGMetrics
 from tradewind.control.execution.reconciler import RunReconciler
+from tradewind.control.manager import kopf_process
 from tradewind.control.manager.gauges import count
-from tradewind.control.manager.kopf_import import kopf
 from tradewind.control.manager.memory import trimmer
 from tradewind.control.pods.launcher import PodLauncher
 from tradewind.control.pools.reconciler import PoolReconciler
@@ -29,17 +30,8 @@ from tradewind.control.retention.runs import HistoryReconciler
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.shared.isolation import isolate_errors
 from tradewind.control.shared.task_groups import tasks
-from tradewind.control.triggers.object_watches import ObjectWatches
-from tradewind.control.triggers.reconciler import TriggerReconciler
-from tradewind.control.triggers.run_facts import ConsumedFacts
-from tradewind.control.triggers.sources.asset_update import AssetSource
-from tradewind.control.triggers.sources.completed_run import CompletedRunSource
-from tradewind.control.triggers.sources.event import EventSource
-from tradewind.control.triggers.sources.object_change import ObjectSource
-from tradewind.control.triggers.sources.schedule import ScheduleSource
-from tradewind.control.triggers.sources.sensor import SensorSource
+from tradewind.control.triggers.assembly import Triggers
 from tradewind.kube.client import Client, Object
-from tradewind.kube.connection import Connection
 from tradewind.kube.object_informer import ObjectInformer
 from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.resources import (
@@ -69,8 +61,6 @@ DAG_WORKERS = 4
 """DAGs whose specs are recorded at the same time."""
 FIRST = (POOLS, CLUSTER_POOLS, TRIGGERS, BACKFILLS)
 """What has to be known before anything is reconciled: what may start depends on pools, what may be deleted on the others."""
-KOPF_PATIENCE = 5.0
-"""Seconds that kopf has to end by itself."""
 
 
 Seen = Callable[[Object, bool], None]
@@ -99,24 +89,18 @@ class Engine:
         self.events = EventRecorder(client, clock)
         revisions = Revisions(client)
         self.templates = Templates(client, whole=not namespaces)
-        self.pools = PoolReconciler(client, clock)
-        self.history = HistoryReconciler(client, clock)
         self.dags = DAGReconciler(client, self.events, revisions, self.templates, self._rendered, clock)
         self.template_status = TemplateReconciler(client, self.templates, self.events, clock)
         self.revisions = RevisionHistory(client, revisions, list(namespaces) or [None], owned)
-        self.triggers = TriggerReconciler(client, self.events, clock)
-        wait = self.triggers.pace.wait
-        self.facts = ConsumedFacts(client, self.triggers.followers)
         self.runs = RunReconciler(
             client,
             revisions,
             self.templates,
             PodLauncher(client, image),
             self.events,
-            self._phase_changed,
-            self._run_deleted,
-            self.pools.changed,
-            self.facts.seen,
+            self,
+            lambda pool: self.pools.changed(pool),
+            lambda run, deleted: self._facts.run_seen(run, deleted),
             lambda run: self.backfills.made(run),
             self.host,
             list(namespaces) or [None],
@@ -124,29 +108,35 @@ class Engine:
             light,
             clock,
         )
-        self.pools.book = self.runs.book
-        self.triggers.sources["schedule"] = ScheduleSource(client, self.triggers.unfinished, self._made, clock)
-        self.posted = self.triggers.sources["event"] = EventSource()
-        self.triggers.sources["completed"] = CompletedRunSource(
+        self.pools = PoolReconciler(client, self.runs.book, clock)
+
+        def watched(namespace: str) -> bool:
+            return namespace in (namespaces or (namespace,))
+
+        made = Triggers(client, self.events, self.runs.sensors, self._made, watched, clock)
+        self.triggers, self._facts, self._objects = made.reconciler, made.facts, made.objects
+        self.backfills = BackfillReconciler(
             client,
-            self.facts,
+            self.events,
             self.triggers.dags,
+            lambda namespace, dag: self.history.look(namespace, dag),
             self._made,
-            lambda name: name in (namespaces or (name,)),
-            wait,
             clock,
         )
-        self.triggers.sources["assets"] = AssetSource(client, self.facts, self._made, wait, clock)
-        self.objects = ObjectWatches(client, self.triggers.wake)
-        self.triggers.sources["object"] = ObjectSource(client, self.objects, self._made, wait, clock)
-        self.triggers.sources["sensor"] = SensorSource(
-            client, self.runs.sensors, self.triggers.wake, self._made, wait, clock
+        self.history = HistoryReconciler(
+            client, self.backfills.holds, self.runs.views.__contains__, self.triggers.when_settled, clock
         )
-        self.backfills = BackfillReconciler(
-            client, self.events, self.triggers.dags, self.history.look, self._made, clock
+        self._listeners: Sequence[RunListener] = (
+            self.runs.subdags,  # First: the runs that call it are woken, whatever happens to the others here.
+            self.dags,
+            self._dag_metrics,
+            self.triggers,  # It counts the runs of a trigger before any of its sources looks.
+            made.posted,
+            self.backfills,
+            self._facts,
+            self.revisions,
+            self.history,  # Last: it may delete the run, so all who need it must have heard of it.
         )
-        self.history.held = self.backfills.holds
-        self.history.unfinished = self.runs.views.__contains__
         self.definitions = {resource: self._informer(resource, seen) for resource, seen in self.heard.items()}
         self.ready = asyncio.Event()
 
@@ -178,7 +168,7 @@ class Engine:
                 self.ready.clear()
                 await self.runs.podless.close()
                 await self.host.close()
-                await self.objects.close()
+                await self._objects.close()
                 metrics.runs.clear()  # Others count them from here on.
                 metrics.tasks.clear()
                 self._dag_metrics.clear()
@@ -198,26 +188,10 @@ class Engine:
         was deleted before the watch came to it, too."""
         self.runs.seen(run, deleted=False)
 
-    def _phase_changed(self, run: Run) -> None:
-        self.runs.subdags.seen(run)
-        self.dags.run_seen(run)
-        self._dag_metrics.run_seen(run)
-        self.triggers.run_seen(run)
-        if self.posted.seen(run):
-            self.triggers.wake((run.namespace, run.maker))
-        self.backfills.run_seen(run)
-        self.facts.seen(run)
-        self.revisions.run_seen(run)
-        self.triggers.when_settled(run, self.history.run_seen)
-
-    def _run_deleted(self, run: Run) -> None:
-        self.runs.subdags.seen(run, deleted=True)
-        self._dag_metrics.run_seen(run, deleted=True)
-        self.triggers.run_seen(run, deleted=True)
-        self.backfills.run_seen(run, deleted=True)
-        self.facts.seen(run, deleted=True)
-        self.history.run_seen(run, deleted=True)
-        self.revisions.run_gone(run)
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed its phase or is gone: all who listen hear of it, in their order."""
+        for listener in self._listeners:
+            listener.run_seen(run, deleted)
 
     async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
@@ -263,50 +237,8 @@ class Engine:
         await self.host.run("", queue.work(handle, failed))
 
     async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
-        """kopf's own `operator()` ends every task of the loop that is younger than itself, whoever made it: its tasks are kept here."""
-        ready = asyncio.Event()
-        roots = await kopf.spawn_tasks(
-            registry=self._registry(),
-            settings=self._settings(),
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            standalone=True,
-            identity=cast(Any, self._identity),  # kopf would ask for a user name, which a container need not have
-            ready_flag=ready,
-        )
-        try:
-            begun = asyncio.ensure_future(ready.wait())
-            await asyncio.wait([begun, *roots], return_when=asyncio.FIRST_COMPLETED)
-            begun.cancel()
-            watching()
-            if ready.is_set():
-                self.ready.set()
-                log.info("ready")
-            ended, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
-            for task in ended:
-                task.result()
-            interrupted()  # By a signal that came before `watching`: kopf ends for nothing else.
-        finally:
-            for task in roots:
-                task.cancel()
-            await asyncio.wait(roots, timeout=KOPF_PATIENCE)
-
-    def _settings(self) -> kopf.OperatorSettings:
-        settings = kopf.OperatorSettings()
-        settings.posting.enabled = False
-        settings.scanning.disabled = True
-        logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-        logging.getLogger("kopf.activities").setLevel(logging.WARNING)
-        return settings
-
-    def _registry(self) -> kopf.OperatorRegistry:
-        registry = kopf.OperatorRegistry()
-
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            return _for_kopf(self._client.connection)
-
-        kopf.on.login(registry=registry)(login)
-        return registry
+        connection, ready = self._client.connection, self.ready.set
+        await kopf_process.run(connection, self._namespaces, self._identity, watching, ready, interrupted)
 
     def _informer(self, resource: Resource, seen: Seen) -> ObjectInformer:
         def isolate(body: Object, deleted: bool) -> None:
@@ -383,18 +315,3 @@ class Engine:
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()
-
-
-def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:
-    """A connection in kopf's words."""
-    scheme, _, token = (connection.authorization() or "").partition(" ")
-    return kopf.ConnectionInfo(
-        server=connection.server,
-        ca_path=connection.ca_path,
-        certificate_path=connection.certificate_path,
-        private_key_path=connection.private_key_path,
-        insecure=connection.insecure or None,
-        scheme=scheme or None,
-        token=token or None,
-        default_namespace=connection.namespace,
-    )

@@ -95,7 +95,7 @@ class SubDAGs:
 
     # What the watch says.
 
-    def seen(self, run: Run, deleted: bool = False) -> None:
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone, and what is known of it has been brought up to date."""
         self._descendants.seen(run, deleted)
         if run.final or deleted:

@@ -23,9 +23,8 @@ COALESCE = 1.0
 class PoolReconciler:
     """Writes what the book says into the status of pools."""
 
-    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
-        self._client, self._clock = client, clock
-        self.book: PoolBook | None = None
+    def __init__(self, client: Client, book: PoolBook, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._book, self._clock = client, book, clock
         self.queue: WorkQueue[PoolId] = WorkQueue("pool", lambda pool: pool[1])
         self._known: dict[PoolId, tuple[int, dict[str, Any]]] = {}
         """Generation and status."""
@@ -55,7 +54,7 @@ class PoolReconciler:
 
     async def reconcile(self, pool: PoolId) -> None:
         """Writes the status if it says something new."""
-        if pool not in self._known or self.book is None:
+        if pool not in self._known:
             return
         now = asyncio.get_running_loop().time()
         due = self._saved_at.get(pool, float("-inf")) + COALESCE
@@ -64,7 +63,7 @@ class PoolReconciler:
             return
         generation, before = self._known[pool]
         ready = readiness("Active", "Active", "", before, generation, self._clock())
-        after = {**status(self.book, pool), "observedGeneration": generation, "conditions": ready}
+        after = {**status(self._book, pool), "observedGeneration": generation, "conditions": ready}
         if not (patch := difference(before, after)):
             return
         self._saved_at[pool] = now

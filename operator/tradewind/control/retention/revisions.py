@@ -108,13 +108,11 @@ class RevisionHistory:
         limit = spec.get("revisionHistoryLimit")
         return Keep(int((body.get("status") or {}).get("revision") or 0), usual if limit is None else int(limit))
 
-    def run_gone(self, run: Run) -> None:
-        """A run was deleted."""
-        self._let_go(run, {run.dag: run.status.get("revision"), **pins_of(run)})
-
-    def run_seen(self, run: Run) -> None:
-        """A run has changed its phase. One that has ended calls no DAGs any more; its own revision says what it was."""
-        if run.final:
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run has changed its phase, or is gone. One that has ended calls no DAGs any more; its own revision says what it was."""
+        if deleted:
+            self._let_go(run, {run.dag: run.status.get("revision"), **pins_of(run)})
+        elif run.final:
             self._let_go(run, pins_of(run))
 
     def _let_go(self, run: Run, names: Mapping[str, Any]) -> None:

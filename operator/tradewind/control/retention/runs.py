@@ -36,15 +36,22 @@ SWEEP_DELAY = 1.0
 class HistoryReconciler:
     """Keeps of each DAG as many runs as its spec says. A DAG that is not there (any more) keeps all."""
 
-    def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Client,
+        held: Callable[[str, str, str], bool],
+        unfinished: Callable[[str], bool],
+        when_settled: Callable[[Run, Callable[[Run], None]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`held` says whether a run (namespace, DAG, name) has to be kept whatever its DAG says, since it is still counted on. `unfinished`
+        says whether a run, by its uid, has not ended: its parts are kept. It reads how they ended, and its retries take over what they
+        did. `when_settled(run, tell)` tells of a run once nobody needs it to know what was made of it."""
         self._client, self._clock = client, clock
+        self._held, self._unfinished, self._when_settled = held, unfinished, when_settled
         self.queue: WorkQueue[Key] = WorkQueue("history")
         self._past: defaultdict[Key, dict[str, EndedRun]] = defaultdict(dict)
         self._rules: dict[Key, History] = {}
-        self.held: Callable[[str, str, str], bool] = lambda namespace, dag, run: False
-        """Whether a run has to be kept whatever its DAG says, since it is still counted on."""
-        self.unfinished: Callable[[str], bool] = lambda uid: False
-        """Whether a run, by its uid, has not ended: its parts are kept. It reads how they ended, and its retries take over what they did."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -67,6 +74,12 @@ class HistoryReconciler:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, changed or deleted."""
+        if deleted:
+            self._take(run, deleted)
+        else:
+            self._when_settled(run, self._take)
+
+    def _take(self, run: Run, deleted: bool = False) -> None:
         key = (run.namespace, run.dag)
         if run.final and not deleted and not run.deleting:
             grace, caller = REPEATS if run.how == "event" else GRACE, run.caller.uid if run.caller else ""
@@ -91,8 +104,8 @@ class HistoryReconciler:
         if rule is None or not past:
             return
         now = int(self._clock())
-        parts = {name for name, ended in past.items() if ended.caller and self.unfinished(ended.caller)}
-        free = {name: ended for name, ended in past.items() if name not in parts and not self.held(*key, name)}
+        parts = {name for name, ended in past.items() if ended.caller and self._unfinished(ended.caller)}
+        free = {name: ended for name, ended in past.items() if name not in parts and not self._held(*key, name)}
         found, again = surplus(free, rule, now)
         with flow(key[0], "history"):
             answers = await asyncio.gather(

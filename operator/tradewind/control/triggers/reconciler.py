@@ -41,7 +41,14 @@ STEP = 0.5
 class TriggerReconciler:
     """Lets triggers fire and keeps their status. What memory says of a status holds: it is written down a little later."""
 
-    def __init__(self, client: Client, events: EventRecorder, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Client,
+        events: EventRecorder,
+        sources: Callable[["TriggerReconciler"], Mapping[str, Source]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`sources` makes the sources, by the field of a spec that names them, for this reconciler: they wake its triggers."""
         self._client, self._events, self._clock = client, events, clock
         self.queue: WorkQueue[Key] = WorkQueue("trigger")
         self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
@@ -52,8 +59,6 @@ class TriggerReconciler:
         """What was said of circles, and what `_links` was then."""
         self._links = 0
         """Grows whenever a trigger or a DAG has become another."""
-        self.sources: dict[str, Source] = {}
-        """By the field of a spec that names them."""
         self._known: dict[Key, TriggerSnapshot] = {}
         self._wrong: dict[Key, tuple[Object, Invalid]] = {}
         """Triggers whose specs can't be read."""
@@ -64,6 +69,7 @@ class TriggerReconciler:
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
         self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
         self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
+        self._sources = sources(self)
 
     # What the watches say.
 
@@ -189,7 +195,7 @@ class TriggerReconciler:
         self.saving.forget(key)
 
     def _stop(self, key: Key, known: TriggerSnapshot) -> None:
-        self.sources[known.spec.source].forget(key)
+        self._sources[known.spec.source].forget(key)
 
     # One pass.
 
@@ -220,7 +226,7 @@ class TriggerReconciler:
         if self._idle(known, facts, found):
             self._stop(key, known)
             return
-        source = self.sources[known.spec.source]
+        source = self._sources[known.spec.source]
         if source.written_first:
             await self.save(key)
             current = self._known.get(key)
@@ -310,7 +316,7 @@ class TriggerReconciler:
         if not (patch := difference(before, wanted)):
             return
         change: Object = {"status": patch}
-        if known and self.sources[known.spec.source].written_first:
+        if known and self._sources[known.spec.source].written_first:
             change["metadata"] = {"resourceVersion": str(self._versions[key])}
         try:
             answer = await self._client.patch(TRIGGERS, *key, change, "status")

@@ -72,7 +72,7 @@ class ConsumedFacts:
         self._read: set[Topic] = set()
         self._reading = asyncio.Lock()
 
-    def seen(self, run: Run, deleted: bool = False) -> None:
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""
         for kind, fact in facts_of(run):
             topic = (kind, fact.namespace, fact.source)

@@ -1,5 +1,6 @@
 """Triggers by events: the endpoint makes the runs, the operator tells of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
@@ -13,18 +14,17 @@ class EventSource:
 
     written_first = False
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[Key], None]) -> None:
+        """`wake` lets a trigger look again."""
+        self._wake = wake
         self._last: dict[Key, tuple[int, str]] = {}
 
-    def seen(self, run: Run) -> bool:
-        """A run was seen; whether its trigger has something to tell of it."""
-        if run.how != "event" or not run.maker:
-            return False
+    def run_seen(self, run: Run, deleted: bool = False) -> None:
+        """A run was created, has changed or is gone: its trigger looks again if it has something to tell of it."""
         key, made = (run.namespace, run.maker), (run.created, run.name)
-        if made <= self._last.get(key, (0, "")):
-            return False
-        self._last[key] = made
-        return True
+        if run.how == "event" and run.maker and not deleted and made > self._last.get(key, (0, "")):
+            self._last[key] = made
+            self._wake(key)
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult:
         """Tells the latest run."""

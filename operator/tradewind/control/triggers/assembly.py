@@ -1,0 +1,50 @@
+"""Which sources of triggers there are, and what each of them is given."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from tradewind.control.dagrun.run import Run
+from tradewind.control.sensors.sensor_tasks import SensorTasks
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.triggers.object_watches import ObjectWatches
+from tradewind.control.triggers.reconciler import TriggerReconciler
+from tradewind.control.triggers.run_facts import ConsumedFacts
+from tradewind.control.triggers.source import Source
+from tradewind.control.triggers.sources.asset_update import AssetSource
+from tradewind.control.triggers.sources.completed_run import CompletedRunSource
+from tradewind.control.triggers.sources.event import EventSource
+from tradewind.control.triggers.sources.object_change import ObjectSource
+from tradewind.control.triggers.sources.schedule import ScheduleSource
+from tradewind.control.triggers.sources.sensor import SensorSource
+from tradewind.kube.client import Client
+
+
+class Triggers:
+    """The reconciler of triggers, and what its sources know."""
+
+    def __init__(
+        self,
+        client: Client,
+        events: EventRecorder,
+        sensors: SensorTasks,
+        made: Callable[[Run], None],
+        watched: Callable[[str], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`made` is told of each run that a trigger makes, `watched` says of which namespaces the operator knows the runs."""
+
+        def sources(own: TriggerReconciler) -> Mapping[str, Source]:
+            self.facts = ConsumedFacts(client, own.followers)
+            self.posted = EventSource(own.wake)
+            self.objects = ObjectWatches(client, own.wake)
+            wait = own.pace.wait
+            return {
+                "schedule": ScheduleSource(client, own.unfinished, made, clock),
+                "event": self.posted,
+                "completed": CompletedRunSource(client, self.facts, own.dags, made, watched, wait, clock),
+                "assets": AssetSource(client, self.facts, made, wait, clock),
+                "object": ObjectSource(client, self.objects, made, wait, clock),
+                "sensor": SensorSource(client, sensors, own.wake, made, wait, clock),
+            }
+
+        self.reconciler = TriggerReconciler(client, events, sources, clock)
