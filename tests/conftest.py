@@ -6,7 +6,7 @@ from xdist.scheduler import LoadFileScheduling, Scheduling
 
 __all__ = ["cluster", "namespace", "pytest_runtestloop"]
 
-RELEASES = ("refusals_at_apply", "events_come_through", "secrets_and_restricted", "policies_need_no_webhook")
+RELEASES = ("admission_webhook", "event_service", "secrets", "admission_policies")
 """Files whose tests install the chart: releases take CRDs from each other, so that one worker has them all."""
 
 

@@ -37,4 +37,4 @@ def operated(world: World) -> Iterator[World]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What judges the whole session comes last."""
-    items.sort(key=lambda item: item.path.name == "test_rights_are_those_that_are_used.py")
+    items.sort(key=lambda item: item.path.name == "test_rbac_rights.py")

@@ -18,7 +18,7 @@ from worlds.marks import chain, fan, marked
 from worlds.real import real
 from worlds.world import World, eventually
 
-from e2e.test_leave_forecast_on_a_cluster import EXPECTED, prepare
+from e2e.test_leave_forecast import EXPECTED, prepare
 
 pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]  # One of its operators works in all namespaces.
 CHART = Path(__file__).parents[2] / "charts" / "tradewind"

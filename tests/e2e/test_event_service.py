@@ -14,7 +14,7 @@ from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from worlds.real import real
 from worlds.world import Body, World, eventually
 
-from e2e.test_helm_installs_upgrades_and_uninstalls import helm
+from e2e.test_helm import helm
 
 SEND = """
 import json, os, urllib.error, urllib.request

@@ -15,7 +15,7 @@ from tradewind.kube.resources import DAGS, SECRETS
 from worlds.real import real
 from worlds.world import World, printed
 
-from e2e.test_helm_installs_upgrades_and_uninstalls import helm
+from e2e.test_helm import helm
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 VALUES = "http.readSecrets=true,webhook.enabled=true,webhook.replicas=1,events.enabled=true,events.replicas=1"

@@ -21,7 +21,7 @@ from tradewind import API_VERSION
 from worlds.real import real
 from worlds.world import Body, World, eventually
 
-from e2e.test_helm_installs_upgrades_and_uninstalls import CHART, helm
+from e2e.test_helm import CHART, helm
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 WEBHOOK = "tradewind-webhook"
