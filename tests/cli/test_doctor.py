@@ -1,6 +1,8 @@
 """`tradewind doctor`: from what is known of a cluster to what is wrong with it, and what to do."""
 
+import asyncio
 import json
+import time
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from tradewind import __version__
 from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
 from tradewind.cli.doctor.finding import Finding, Level
+from tradewind.cli.doctor.gather import gather
 from tradewind.cli.waiting.reason import Cause, Wait
 from tradewind.cli.waiting.survey import Surveyed
 from tradewind.control.dagrun.run import read_run
+from tradewind.kube.resources import LEASES
 from tradewind.model.crd import manifests
 from tradewind.model.duration import stamp
 
@@ -101,6 +105,33 @@ def test_a_healthy_installation_has_no_findings_but_good_ones() -> None:
     assert len(findings(facts(), manifests())) == 9
 
 
+def test_a_leader_is_told_with_the_age_of_its_last_sign() -> None:
+    def told(**different: Any) -> str:
+        [finding] = [item for item in findings(facts(**different), manifests()) if item.check == "leader"]
+        assert finding.level is Level.OK
+        return finding.what
+
+    assert "renewed 2 s ago" in told() and told().startswith("tradewind-1 holds tw/tradewind")
+    # A clock that is behind makes leases old that are renewed while they are watched.
+    assert "renewed 20 s ago" in told(leases=[lease(20.5)], renewing=frozenset({"tw/tradewind"}))
+
+
+async def test_a_lease_that_looks_old_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradewind.cli.doctor.gather.WATCHED", 0.5)
+    async with scene(tmp_path) as here:
+        for name in ("alive", "dead"):
+            old = {"holderIdentity": name, "renewTime": stamp(time.time() - 100).replace("Z", ".000000Z")}
+            body = {"apiVersion": LEASES.api_version, "kind": "Lease", "metadata": {"name": name}, "spec": old}
+            await here.client.create(LEASES, "default", body)
+        gathering = asyncio.ensure_future(gather(here.client, "default", False, None, lambda _: None))
+        while here.client.reads["leases"] < 1:
+            await asyncio.sleep(0.01)
+        renewed = stamp(time.time() - 90).replace("Z", ".000000Z")
+        await here.client.patch(LEASES, "default", "alive", {"spec": {"renewTime": renewed}})
+        found = await gathering
+        assert found.renewing == {"default/alive"} and found.leases_after > 0
+
+
 def _without(name: str) -> list[Body]:
     return [body for body in CRDS if body["metadata"]["name"] != name]
 
@@ -139,6 +170,12 @@ WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
         "operator", Level.WARNING, "restarted 7 times, the last time because of OOMKilled", "resources.limits.memory"),
     "nobody leads": ({"leases": [lease(3, "")]}, "leader", Level.PROBLEM, "nobody holds", "lease"),
     "a leader that is gone": ({"leases": [lease(120)]}, "leader", Level.PROBLEM, "not renewed it for 120 s", "alive"),
+    "a leader that may be gone": ({"leases": [lease(9)]}, "leader", Level.WARNING, "not renewed it for 8 s, though it does so every 2 s", "alive"),
+    "a leader that was watched": ({"leases": [lease(3)], "leases_after": 13.0}, "leader", Level.PROBLEM, "not renewed it for 16 s", "alive"),
+    "an operator of dev that is gone": (
+        {"deployments": [], "leases": [lease(40)]}, "operator", Level.PROBLEM, "not renewed it for 40 s: an operator outside", "alive"),
+    "a remnant of an operator": (
+        {"deployments": [], "leases": [lease(9_000)]}, "operator", Level.PROBLEM, "no run will begin", "helm upgrade --install"),
     "a leader from the future": ({"leases": [lease(-60)]}, "leader", Level.WARNING, "60 s in the future", "NTP"),
     "an operator that may not": ({"operators": LACKING}, "operator's rights", Level.PROBLEM, "list dags.tradewind.dev", "watchNamespaces"),
     "a user who may not": (

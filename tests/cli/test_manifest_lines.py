@@ -29,7 +29,7 @@ def refusal(tmp_path: Path, content: str | bytes) -> str:
         ("", "f.yaml: empty"),
         (b"kind: \xff", "f.yaml:1: not UTF-8 (byte 0xff)"),
         (b"a: 1\nb: \xc3", "f.yaml:2: not UTF-8"),
-        ("- 1", "f.yaml:1: not a Kubernetes object"),
+        ("- 1", "f.yaml:1: not a manifest: a list"),
         (
             "kind: Pod\napiVersion: v1\nmetadata: {name: x}",
             "f.yaml:1: kind: 'Pod' is not one of DAG, DAGRun, Pool, ClusterPool, Trigger, Backfill, TaskTemplate",

@@ -5,8 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tradewind import API_VERSION
-from tradewind.kube.resources import DAGS, TRIGGERS
+from tradewind.cli import plan
+from tradewind.kube.errors import Forbidden
+from tradewind.kube.resources import DAGS, TRIGGERS, Resource
 
 from cli.scene import Scene, scene
 
@@ -57,3 +60,21 @@ async def test_triggers_that_make_no_runs_are_noted_and_not_counted(tmp_path: Pa
             "DAG broken is invalid",
         ):
             assert any(note.startswith(words) for note in notes), (words, notes)
+
+
+async def test_a_template_that_may_not_be_read_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scene(tmp_path) as there:
+        await dag(there, "good")
+        await dag(there, "made", tasks={"a": {"template": {"name": "t"}}})
+
+        async def get(resource: Resource, namespace: str, name: str, get: Any = there.client.get) -> Any:
+            if resource.kind == "TaskTemplate":
+                raise Forbidden(403, "Forbidden", "you may not get tasktemplates")
+            return await get(resource, namespace, name)
+
+        monkeypatch.setattr(there.client, "get", get)
+        notes = list[str]()
+        assert set(await plan._dags(there.client, "default", {"good", "made"}, notes)) == {"good"}
+        assert notes == [
+            "DAG made, or a template that it uses, can't be read: not allowed: you may not get tasktemplates"
+        ]

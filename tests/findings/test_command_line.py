@@ -1,7 +1,9 @@
 """The command line answers what people try, the same in a terminal and in a pipe."""
 
 import asyncio
+import contextlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -88,7 +90,29 @@ async def test_names_are_taken_with_their_kinds_in_every_form(tmp_path: Path) ->
             assert await there.tradewind("suspend", name) == "dagrun/d-1 is suspended\n"
         assert len((await there.tradewind("get", "dr", "d-1", "d-2")).splitlines()) == 3
         assert await there.tradewind("cancel", "dr/d-1", "-m", "no data") == "dagrun/d-1 is being cancelled\n"
-        assert "no data" in await there.tradewind("describe", "d-1")
+        assert ": no data" in await there.tradewind("describe", "d-1")
+
+
+async def test_who_started_a_run_stays_and_a_run_that_has_ended_is_left_alone(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        who = {"tradewind.dev/by": "ann", "tradewind.dev/reason": "for the board"}
+        for name in ("d-1", "d-2"):
+            await there.run(name, {"one": {}})
+            await there.client.patch(RUNS, "default", name, {"metadata": {"annotations": who}})
+        await there.tradewind("cancel", "d-1", "--terminate", "-m", "no data")
+        failed = {"phase": "Failed", "attempts": "one 0+1 =1 Failed", "finishedAt": "2026-01-31T06:00:00Z"}
+        await there.client.patch(RUNS, "default", "d-2", {"status": failed}, "status")
+        told = "dagrun/d-2 had ended already: Failed; nothing is changed\n"
+        assert await there.tradewind("cancel", "d-2", "--terminate") == told
+        await there.tradewind("retry", "d-2", "-m", "once more")
+        for name, words in (("d-1", "Cancelled by:"), ("d-2", "Retried by:")):
+            rows = (await there.tradewind("describe", name)).splitlines()
+            said = next(row for row in rows if row.startswith(words))
+            assert said.endswith((": no data", ": once more"))
+            by = next(row for row in rows if row.startswith("By:"))
+            assert by.split() == ["By:", "ann"] and "for the board" in "".join(rows)
+            column = said.index(said.removeprefix(words).strip())
+            assert column == by.index("ann") == next(row for row in rows if row.startswith("DAG:")).index("d")
 
 
 async def test_a_folder_is_applied_with_its_runs_last(tmp_path: Path) -> None:
@@ -271,3 +295,31 @@ async def test_runs_that_can_not_begin_are_told(tmp_path: Path) -> None:
         process = await there.start("run", "d")
         told = (await process.communicate())[1].decode()
         assert process.returncode == 0 and "the run waits until `tradewind resume dag/d`" in told
+
+
+async def test_a_run_that_no_operator_takes_up_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tradewind.cli.views.unclaimed.PATIENCE", 0.0)
+    words = "no operator has taken it up for 0s: is one running? `tradewind doctor` looks"
+    async with scene(tmp_path) as there:
+        await there.queued("d-1", "d")
+        await there.queued("d-2", "d", {"message": "waits for its turn"})
+
+        async def told(*arguments: str) -> str:
+            with contextlib.suppress(click.ClickException):
+                await asyncio.to_thread(main, [*arguments, "--kubeconfig", str(there.config)], standalone_mode=False)
+            return re.sub(r"for \d+s:", "for 0s:", "".join(capsys.readouterr()))
+
+        assert words in await told("describe", "d-1") and "no operator" not in await told("describe", "d-2")
+        assert "note: no operator has taken up d-1: is one running?" in await told("get", "runs")
+        assert f"dagrun/d-1: {words}" in await told("wait", "d-1", "d-2", "--timeout", "100ms")
+
+
+async def test_a_namespace_that_is_not_there_is_told(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        for arguments in (["get", "runs"], ["describe", "x"], ["run", "d"], ["top"], ["get", "assets"]):
+            process = await there.start(*arguments, "-n", "defualt")
+            said = (await process.communicate())[1].decode()
+            assert process.returncode == 1, (arguments, said)
+            assert "there is no namespace defualt; did you mean default?" in said, (arguments, said)

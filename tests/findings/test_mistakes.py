@@ -136,3 +136,14 @@ async def test_a_command_that_is_not_on_this_machine_is_named(tmp_path: Path) ->
     assert ended.message == (
         "command not found: nonexisting; check `command`, or install it: tasks run on this machine, without images"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.py", b'"""Text."""\nimport os\n'), ("README.md", b"# a: b\n\na: b: c\n"), ("tool", b"\x7fELF\xff")],
+)
+def test_a_file_of_something_else_is_called_no_manifest(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    code, [line] = _lint(path)
+    assert code == 1 and line.startswith(f"{path}: not a manifest: its name") and ".yaml" in line

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from rich.table import Table
 
+from tradewind.cli.objects.unknown import must_be_there
 from tradewind.cli.output.terminal import Console, say, say_data
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.views.age import age
@@ -61,6 +62,8 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
         if status_of(run).get("produced"):
             runs.append(run)
     updates = [update for update in latest(runs) if name in (None, update.name)]
+    if not updates and namespace is not None:
+        await must_be_there(client, namespace)
     if output == "name":
         for named in dict.fromkeys(update.name for update in updates):
             say(named)

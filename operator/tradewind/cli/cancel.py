@@ -6,11 +6,11 @@ from tradewind.cli.objects.targets import target
 from tradewind.cli.options import REASON, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.reading import status as status_of
-from tradewind.cli.whoami import signed
+from tradewind.cli.whoami import CANCELLED, signed
+from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, DAGS, RUNS
 from tradewind.model.backfill import FINISHED
-from tradewind.model.run import FINAL_PHASES
 
 
 @click.command()
@@ -21,15 +21,19 @@ from tradewind.model.run import FINAL_PHASES
 async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool, reason: str) -> None:
     """Cancel runs: their live pods are deleted and nothing more starts but teardowns and exit tasks. Of a backfill/NAME all runs are
     cancelled, and no more are made."""
-    meta = {"metadata": {"annotations": await signed(client, reason)}} if reason else {}
+    meta = {"metadata": {"annotations": await signed(client, reason, CANCELLED)}}
     for name in names:
         resource, rest = target(name)
         kind = resource.kind.lower()
         if resource not in (RUNS, BACKFILLS):
             runs = f"; runs of it are listed by `tradewind get runs --dag {rest}`" if resource is DAGS else ""
             raise click.ClickException(f"{name}: write a run's name, or backfill/NAME{runs}")
-        ends = FINISHED if resource is BACKFILLS else FINAL_PHASES
-        desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
-        found = await client.patch(resource, namespace, rest, {**meta, "spec": {"desiredState": desired}})
+        found = await client.get(resource, namespace, rest)
         phase = str(status_of(found).get("phase") or "")
-        say(f"{kind}/{rest} {'had ended already: ' + phase if phase in ends else 'is being cancelled'}")
+        if read_run(found).final if resource is RUNS else phase in FINISHED:
+            # What is desired of it stays: a run that was stopped can't be retried.
+            say(f"{kind}/{rest} had ended already: {phase}; nothing is changed")
+            continue
+        desired = "Terminated" if terminate and resource is RUNS else "Cancelled"
+        await client.patch(resource, namespace, rest, {**meta, "spec": {"desiredState": desired}})
+        say(f"{kind}/{rest} is being {'terminated' if desired == 'Terminated' else 'cancelled'}")

@@ -18,11 +18,12 @@ from tradewind.cli.reading import StatusUnreadable, of_kind, reading
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.critical_path import drawn_path, path_data, path_of
 from tradewind.cli.views.follow_run import look
+from tradewind.cli.views.labelled import labelled
 from tradewind.cli.views.run_rows import Row, as_data, drawn, flat
 from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.waiting.reason import Wait
 from tradewind.cli.waiting.task_waits import waits
-from tradewind.cli.whoami import BY, REASON
+from tradewind.cli.whoami import BY, CANCELLED, REASON, RETRIED, later
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import View
 from tradewind.control.dags.revisions import Revisions
@@ -127,7 +128,7 @@ def _text(seen: _Seen, meta: Mapping[str, Any], now: float) -> RenderableType:
         for part in row.parts
     ]
     facts = [*_facts(seen.run), *_origin(seen.run, of_kind(dict, meta.get("annotations"))), *made_of]
-    lines: list[RenderableType] = [Text(f"{label + ':':12} {value}") for label, value in facts]
+    lines: list[RenderableType] = [*labelled(facts)]
     found = [drawn(seen.run, told, limit=1_000), Text(seen.problem, style="red"), *lines]
     every = list(flat(seen.rows))
     if any(row.attempts for row in every):
@@ -174,8 +175,14 @@ def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:
         ("Cause", notes.get(CAUSE, "")),
         ("By", notes.get(BY, "")),
         ("Reason", notes.get(REASON, "")),
+        *((f"{what.capitalize()} by", _who(notes, what)) for what in (RETRIED, CANCELLED)),
     ]
     return [(label, value) for label, value in found if value]
+
+
+def _who(notes: Mapping[str, str], what: str) -> str:
+    """Who did something to it, and why."""
+    return ": ".join(filter(None, (str(notes.get(name) or "") for name in later(what))))
 
 
 def _attempts(rows: Sequence[Row]) -> Table:

@@ -11,6 +11,7 @@ from tradewind import GROUP
 from tradewind.cli import assets
 from tradewind.cli.objects.targets import DAG, kind_of, target
 from tradewind.cli.objects.targets import KINDS as SINGULAR
+from tradewind.cli.objects.unknown import must_be_there
 from tradewind.cli.options import cluster
 from tradewind.cli.output.terminal import Console, Text, say, say_data
 from tradewind.cli.reading import StatusUnreadable, reading
@@ -18,6 +19,7 @@ from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
 from tradewind.cli.views.run_rows import PHASES
+from tradewind.cli.views.unclaimed import all_unclaimed
 from tradewind.kube.client import Client, Object
 from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import (
@@ -124,6 +126,8 @@ async def command(
         query |= {"labelSelector": selector} if selector else {}
         items = (await client.list(resource, where, **query))["items"]
         items.sort(key=lambda item: item["metadata"]["creationTimestamp"], reverse=resource is RUNS)
+    if not items and where is not None:
+        await must_be_there(client, where)
     if output in ("json", "yaml"):
         say_data(items[0] if len(names) == 1 else items, output)
     elif output == "name":
@@ -135,6 +139,8 @@ async def command(
         table = _table(items, resource, all_namespaces and resource.namespaced, output == "wide")
         table.show_header = not no_headers
         Console().whole(table)
+        if resource is RUNS and (words := all_unclaimed(items)):
+            say(f"note: {words}", err=True)
 
 
 def _one_of(resource: Resource, name: str, namespace: str) -> tuple[Resource, str, str]:

@@ -1,6 +1,7 @@
 """`tradewind lint`: everything that is wrong with manifests, without a cluster."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -49,12 +50,13 @@ def _read(paths: tuple[str, ...]) -> tuple[list[Refusal], list[Document], list[R
     others: list[Refusal] = []
     for path in files(paths):
         try:
-            read = parse(path)
+            read: Sequence[Document] = parse(path)
         except BadManifest as error:
             found += error.refusals
-            continue
-        if not read:
-            others.append(Refusal(path, 0, 0, EMPTY))
+            read = error.documents
+        else:
+            if not read:
+                others.append(Refusal(path, 0, 0, EMPTY))
         for document in read:
             meant, problems = identified(document)
             if not ours(document):

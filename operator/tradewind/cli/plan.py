@@ -14,7 +14,7 @@ import orjson
 from rich.table import Table
 
 from tradewind.cli.objects.targets import DAG
-from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.options import OUTPUT, cluster, explained
 from tradewind.cli.output.terminal import Console, say, say_data
 from tradewind.cli.reading import status as status_of
 from tradewind.control.dags.template_index import rendered
@@ -139,6 +139,8 @@ async def _dags(client: Client, namespace: str, names: set[str], notes: list[str
                 notes.append(f"there is no DAG {dag}: its triggers wait")
             except Invalid as error:
                 notes.append(f"DAG {dag} is invalid, so its runs can't begin: {error}")
+            except ApiError as error:
+                notes.append(f"DAG {dag}, or a template that it uses, can't be read: {explained(error)}")
 
     await asyncio.gather(*map(look, sorted(names)))
     return found

@@ -7,7 +7,7 @@ from tradewind.cli.options import REASON, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.follow_run import picture
-from tradewind.cli.whoami import signed
+from tradewind.cli.whoami import RETRIED, signed
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
@@ -36,7 +36,7 @@ async def command(client: Client, namespace: str, run: str, reason: str, dry_run
         raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
     if dry_run:
         return
-    annotations = await signed(client, reason)
+    annotations = await signed(client, reason, RETRIED)
     body = {"metadata": {"annotations": annotations}, "spec": {"retryFailed": found.rounds + 1}}
     await client.patch(RUNS, namespace, run, body)
     say(f"dagrun/{run} tries again what failed (spec.retryFailed: {found.rounds + 1})")

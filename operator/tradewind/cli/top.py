@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 
 from tradewind.cli.objects.targets import DAG
+from tradewind.cli.objects.unknown import must_be_there
 from tradewind.cli.options import OUTPUT, cluster, explained
 from tradewind.cli.output.terminal import Console, Text, say_data
 from tradewind.cli.waiting.summary import as_data, drawn
-from tradewind.cli.waiting.survey import survey
+from tradewind.cli.waiting.survey import Surveyed, survey
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Unavailable
@@ -40,15 +41,24 @@ async def command(
 
     async def look() -> RenderableType:
         now = time.time()
-        return drawn(await survey(client, where, dag, revisions, now), whose, place, now, all_namespaces)
+        return drawn(await _survey(client, where, dag, revisions, now), whose, place, now, all_namespaces)
 
     if watch:
         await _watch(look)
     elif output != "text":
         now = time.time()
-        say_data(as_data(await survey(client, where, dag, revisions, now), now), output)
+        say_data(as_data(await _survey(client, where, dag, revisions, now), now), output)
     else:
         Console().print(await look())
+
+
+async def _survey(
+    client: Client, where: str | None, dag: str | None, revisions: Revisions, now: float
+) -> list[Surveyed]:
+    found = await survey(client, where, dag, revisions, now)
+    if not found and where is not None:
+        await must_be_there(client, where)
+    return found
 
 
 async def _watch(look: Callable[[], Awaitable[RenderableType]]) -> None:

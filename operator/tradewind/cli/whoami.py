@@ -9,7 +9,9 @@ from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import SELF
 
 BY, REASON = "tradewind.dev/by", "tradewind.dev/reason"
-"""Annotations of a run that someone retried, or started from another one."""
+"""Annotations of a run or a Backfill: who started it, and why."""
+RETRIED, CANCELLED = "retried", "cancelled"
+"""What someone did to it later, which has annotations of its own."""
 
 
 async def whoami(client: Client) -> str:
@@ -22,6 +24,13 @@ async def whoami(client: Client) -> str:
         return getpass.getuser()
 
 
-async def signed(client: Client, reason: str) -> dict[str, str]:
-    """The annotations that say who and why; a reason that is not given takes an earlier one's place too."""
-    return {BY: await whoami(client), REASON: reason}
+def later(what: str) -> tuple[str, str]:
+    """The annotations that say who did something later, and why."""
+    return f"tradewind.dev/{what}-by", f"tradewind.dev/{what}-reason"
+
+
+async def signed(client: Client, reason: str, what: str = "") -> dict[str, str]:
+    """The annotations that say who started it and why, or who did `what` later; a reason that is not given takes an earlier one's place
+    too."""
+    by, why = later(what) if what else (BY, REASON)
+    return {by: await whoami(client), why: reason}

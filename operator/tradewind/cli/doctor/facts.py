@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tradewind.cli.waiting.survey import Surveyed
@@ -58,6 +59,12 @@ class Facts:
     leases: Sequence[Body] | Unknown = Unknown("not asked")
     """Those of the operators' namespaces."""
 
+    leases_after: float = 0.0
+    """Seconds from `server_time` to when they were read."""
+
+    renewing: frozenset[str] = frozenset()
+    """Leases, as `namespace/name`, that looked old and were renewed while they were watched: clocks differ."""
+
     webhooks: Sequence[Body] | Unknown = Unknown("not asked")
     """ValidatingWebhookConfigurations of Tradewind."""
 
@@ -75,6 +82,11 @@ class Facts:
 
     runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
     """Runs that have not ended."""
+
+    def age_of(self, lease: Body) -> float:
+        """Seconds since a Lease was renewed, by the API server's clock where that is known."""
+        asked = self.now if isinstance(self.server_time, Unknown) else self.server_time
+        return asked + self.leases_after - datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp()
 
     @property
     def local(self) -> bool:

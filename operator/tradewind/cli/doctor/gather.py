@@ -10,6 +10,7 @@ import orjson
 
 from tradewind import API_VERSION, GROUP
 from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, WEBHOOK, Facts, Right, Unknown
+from tradewind.cli.doctor.installed import LATE
 from tradewind.cli.options import explained
 from tradewind.cli.waiting.survey import Surveyed, survey
 from tradewind.control.dags.revisions import Revisions
@@ -38,6 +39,8 @@ CIRCLE = {
 }
 """A spec that the CRD takes and the webhook does not."""
 
+WATCHED = 5.0
+"""Seconds for which Leases that look old are watched."""
 OUTSIDE = Options().lease_namespace
 """Where an operator that is told no namespace, such as that of `tradewind dev`, has its Lease."""
 
@@ -62,7 +65,7 @@ async def gather(
     )
     homes = {home} if home else {_namespace(body) for body in _known(facts.deployments)}
     homes = homes or {namespace, OUTSIDE}
-    facts.leases = await _tried(_each(client, LEASES, sorted(filter(None, homes))))
+    await _look_at_leases(client, facts, sorted(filter(None, homes)))
     facts.answering = await _tried(_answering(client, _known(facts.webhooks)))
     told("rights")
     facts.refused = await _tried(_refused(client, namespace))
@@ -92,6 +95,29 @@ async def _server_time(client: Client) -> float:
 async def _items(client: Client, resource: Resource, namespace: str | None, **query: str) -> Sequence[Object]:
     found = await client.list(resource, namespace, **query)
     return list(found["items"])
+
+
+async def _look_at_leases(client: Client, facts: Facts, namespaces: Sequence[str]) -> None:
+    """Reads the Leases; those that look old twice, as only that tells an operator that is gone from a clock that is wrong."""
+    facts.leases = await _tried(_each(client, LEASES, namespaces))
+    facts.leases_after = time.time() - facts.now
+    before = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases) if _late(facts, body)}
+    if not before:
+        return
+    await asyncio.sleep(WATCHED)
+    facts.leases = await _tried(_each(client, LEASES, namespaces))
+    facts.leases_after = time.time() - facts.now
+    now = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases)}
+    facts.renewing = frozenset(name for name in before.keys() & now.keys() if before[name] != now[name])
+
+
+def _late(facts: Facts, lease: Mapping[str, Any]) -> bool:
+    spec = lease.get("spec") or {}
+    return bool(spec.get("holderIdentity") and spec.get("renewTime")) and abs(facts.age_of(lease)) > LATE
+
+
+def _full_name(body: Mapping[str, Any]) -> str:
+    return f"{_namespace(body)}/{body['metadata']['name']}"
 
 
 async def _each(client: Client, resource: Resource, namespaces: Sequence[str]) -> Sequence[Object]:

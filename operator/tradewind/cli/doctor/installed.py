@@ -1,13 +1,17 @@
 """Of what is installed: the CRDs, the Deployments and their pods, the Lease."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from tradewind import GROUP, __version__
 from tradewind.cli.doctor.facts import NAME, OPERATOR, SKEW, Body, Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level, unknown
 from tradewind.cli.reading import status as status_of
+
+LATE = 5.0
+"""Seconds since a Lease was renewed from which it is watched: its holder does so every 2 s."""
+REMNANT = 3_600.0
+"""Seconds from which a Lease without a Deployment is what an operator of the past has left."""
 
 
 def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
@@ -52,9 +56,12 @@ def operator(facts: Facts) -> Found:
     if isinstance(facts.deployments, Unknown):
         yield unknown(facts.deployments, "its Deployment")
         return
-    if not _of(facts.deployments, OPERATOR) and (lease := _elsewhere(facts)):
-        name = f"{lease['metadata']['namespace']}/{lease['metadata']['name']}"
-        yield Level.OK, f"{lease['spec']['holderIdentity']} holds Lease {name}: an operator outside of a Deployment", ""
+    outside = (
+        [] if isinstance(facts.leases, Unknown) else [lease for lease in _held(facts.leases) if _recent(facts, lease)]
+    )
+    if not _of(facts.deployments, OPERATOR) and outside:
+        for level, what, do in (_judged(facts, lease) for lease in outside):
+            yield level, f"{what}: an operator outside of a Deployment", do
     elif not _of(facts.deployments, OPERATOR):
         install = "helm upgrade --install tradewind charts/tradewind --namespace tradewind --create-namespace"
         yield (
@@ -82,18 +89,29 @@ def operator(facts: Facts) -> Found:
     yield from _restarts(facts)
 
 
-def _elsewhere(facts: Facts) -> Body | None:
-    """The Lease of an operator that works without a Deployment, as that of `tradewind dev` does."""
-    if isinstance(facts.leases, Unknown):
-        return None
-    now = facts.now if isinstance(facts.server_time, Unknown) else facts.server_time
-    for lease in facts.leases:
-        spec = lease.get("spec") or {}
-        if spec.get("holderIdentity") and spec.get("renewTime"):
-            age = now - datetime.fromisoformat(spec["renewTime"]).timestamp()
-            if age <= 2 * spec.get("leaseDurationSeconds", 15):
-                return lease
-    return None
+def _held(leases: Sequence[Body]) -> list[Body]:
+    return [lease for lease in leases if (lease.get("spec") or {}).get("holderIdentity")]
+
+
+def _recent(facts: Facts, lease: Body) -> bool:
+    """Whether its holder, of whom no Deployment is known, was there a short time ago: else it is a remnant."""
+    return bool(lease["spec"].get("renewTime")) and facts.age_of(lease) <= REMNANT
+
+
+def _judged(facts: Facts, lease: Body) -> tuple[Level, str, str]:
+    """Whether the holder of a Lease is alive."""
+    spec, name = lease["spec"], f"{lease['metadata']['namespace']}/{lease['metadata']['name']}"
+    holder, age = spec["holderIdentity"], facts.age_of(lease)
+    if age < -SKEW:
+        words = f"Lease {name} was renewed {-age:.0f} s in the future"
+        return Level.WARNING, words, f"set the clock of the node of {holder} by NTP"
+    if name in facts.renewing or age <= LATE:
+        return Level.OK, f"{holder} holds {name}, renewed {max(0.0, age):.0f} s ago", ""
+    dead = age > spec.get("leaseDurationSeconds", 15)
+    words = f"Lease {name} is {holder}'s, who has not renewed it for {age:.0f} s"
+    words += "" if dead else ", though it does so every 2 s: it hangs, or is gone"
+    fix = 'is it alive, does its node\'s clock go right? See its log for "lease"'
+    return Level.PROBLEM if dead else Level.WARNING, words, fix
 
 
 def _pods(facts: Facts) -> Sequence[Body]:
@@ -135,23 +153,11 @@ def leader(facts: Facts) -> Found:
         return
     if isinstance(facts.deployments, Unknown) or not _of(facts.deployments, OPERATOR):
         return
-    held = [lease for lease in facts.leases if (lease.get("spec") or {}).get("holderIdentity")]
+    held = _held(facts.leases)
     if not held:
         yield (
             Level.PROBLEM,
             "nobody holds the operator's Lease: nothing moves",
             'look at the operator\'s log for "lease"',
         )
-        return
-    now = facts.now if isinstance(facts.server_time, Unknown) else facts.server_time
-    for lease in held:
-        spec, name = lease["spec"], f"{lease['metadata']['namespace']}/{lease['metadata']['name']}"
-        age = now - datetime.fromisoformat(spec["renewTime"]).timestamp()
-        if age > 2 * spec.get("leaseDurationSeconds", 15):
-            words = f"Lease {name} is {spec['holderIdentity']}'s, who has not renewed it for {age:.0f} s"
-            yield Level.PROBLEM, words, 'is that pod alive, does its node\'s clock go right? See its log for "lease"'
-        elif age < -SKEW:
-            words = f"Lease {name} was renewed {-age:.0f} s in the future"
-            yield Level.WARNING, words, f"set the clock of the node of {spec['holderIdentity']} by NTP"
-        else:
-            yield Level.OK, f"{spec['holderIdentity']} holds {name}", ""
+    yield from (_judged(facts, lease) for lease in held)

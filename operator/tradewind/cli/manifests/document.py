@@ -1,6 +1,7 @@
 """Documents of files, with the line of every field, so that a refusal can point at it."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,10 +43,10 @@ class Refusal:
 
 
 class BadManifest(Exception):
-    """A file that can't be used; each line of the message is `file:line: what is wrong`."""
+    """A file that can't be used; each line of the message is `file:line: what is wrong`. `documents` are those of it that can be read."""
 
-    def __init__(self, *refusals: Refusal) -> None:
-        self.refusals = refusals
+    def __init__(self, *refusals: Refusal, documents: Sequence["Document"] = ()) -> None:
+        self.refusals, self.documents = refusals, documents
         super().__init__("\n".join(map(str, refusals)))
 
 

@@ -20,6 +20,7 @@ LIMITS = {kind.kind: kind.name_limit for kind in MODELS}
 """Kind -> characters of a name: names become label values and parts of other names."""
 FIELDS = {"apiVersion", "kind", "metadata", "spec", "status"}
 _OURS = [kind for kind, version in KINDS.items() if version == API_VERSION]
+_MANIFEST = f"write apiVersion: {API_VERSION}, kind: DAG, metadata and spec"
 _OTHERS = re.compile(r"[^/]+/[^/]+")
 
 
@@ -41,7 +42,9 @@ def identified(document: Document) -> tuple[Document, list[Problem]]:
     can't be told."""
     body = document.body
     if not isinstance(body, dict):
-        return document, [Problem("", "not a Kubernetes object", "write apiVersion, kind, metadata and spec")]
+        return document, [Problem("", f"not a manifest: {wording.described(body)}", _MANIFEST)]
+    if not body.keys() & {"apiVersion", "kind"}:
+        return document, [Problem("", "not a manifest: it has neither apiVersion nor kind", _MANIFEST)]
     problems: list[Problem] = []
     kind = body.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:

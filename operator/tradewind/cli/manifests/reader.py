@@ -73,7 +73,8 @@ def _meant_for_us(document: Document) -> bool:
 
 
 def parse(path: str) -> list[Document]:
-    """The documents of a file, whatever they are, those in lists one by one. Raises BadManifest for what is not YAML."""
+    """The documents of a file, whatever they are, those in lists one by one. Raises BadManifest for what is not YAML, with the documents
+    that can be read."""
     text = _text(path)
     try:
         return _parsed(path, text, _FastLoader)
@@ -86,21 +87,39 @@ def parse(path: str) -> list[Document]:
             wrong = error
         except ValueError:
             pass  # It trips over the number of a character that there is not.
+    if not isinstance(wrong, Unfit) and (other := _no_manifest(path)):
+        raise BadManifest(Refusal(path, 0, 0, other))
     line, column = yaml_words.place(wrong, text)
     words = str(wrong.problem) if isinstance(wrong, Unfit) else f"not YAML: {yaml_words.explained(wrong)}"
     raise BadManifest(Refusal(path, line, column, words))
 
 
+def _no_manifest(path: str) -> str:
+    """That a file, which can't be read, is none of those that are manifests by their names."""
+    ending = Path(path).suffix
+    if path == "-" or ending in ENDINGS:
+        return ""
+    named = f"its name ends in {ending}" if ending else "its name has no ending"
+    return f"not a manifest: {named}, and it is not YAML; give files of YAML or JSON ({', '.join(ENDINGS)})"
+
+
 def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
     refuse_deep(text, loader)
-    documents = []
+    documents, wrong = list[Document](), list[Refusal]()
     for node in yaml.compose_all(text, loader):
         if node is None:
             continue
-        check(node)
-        body = Loader("").construct_document(node)
+        try:
+            check(node)
+            body = Loader("").construct_document(node)
+        except Unfit as error:
+            line, column = yaml_words.place(error, text)
+            wrong.append(Refusal(path, line, column, str(error.problem)))
+            continue
         if body is not None:
             documents += _unlisted(Document(path, body, node))
+    if wrong:
+        raise BadManifest(*wrong, documents=documents)
     return documents
 
 
@@ -120,6 +139,8 @@ def _text(path: str) -> str:
     except OSError as error:
         raise BadManifest(Refusal(path, 0, 0, str(error.strerror))) from None
     except UnicodeDecodeError as error:
+        if other := _no_manifest(path):
+            raise BadManifest(Refusal(path, 0, 0, other)) from None
         line = error.object[: error.start].count(b"\n") + 1
         words = f"not UTF-8 (byte 0x{error.object[error.start]:02x}): save the file as UTF-8"
         raise BadManifest(Refusal(path, line, 1, words)) from None

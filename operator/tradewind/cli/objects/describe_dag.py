@@ -15,6 +15,7 @@ from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
+from tradewind.cli.views.labelled import labelled
 from tradewind.cli.views.run_rows import PHASES
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
@@ -48,7 +49,7 @@ async def describe_dag(client: Client, namespace: str, name: str, output: str) -
     if output != "text":
         say_data({"dag": dag, "triggers": triggers["items"], "runs": recent}, output)
         return
-    parts: list[RenderableType] = [Text(f"{label + ':':12} {value}") for label, value in _facts(dag)]
+    parts: list[RenderableType] = [*labelled(_facts(dag))]
     parts += [Text(), _tasks(dag)]
     if triggers["items"]:
         parts += [Text(), _triggers(triggers["items"])]

@@ -2,11 +2,13 @@
 
 import re
 
+import click
+
 from tradewind import GROUP
 from tradewind.cli.objects.targets import KINDS
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
-from tradewind.kube.resources import DAGS, RUNS, Resource
+from tradewind.kube.resources import DAGS, NAMESPACES, RUNS, Resource
 from tradewind.plan.documents.nearest import did_you_mean
 
 LAST = 3
@@ -14,6 +16,21 @@ LAST = 3
 MOST = 500
 """Objects whose names are looked at."""
 _TOLD = re.compile(rf'(\w+)\.{re.escape(GROUP)} "(.+)" not found')
+
+
+async def must_be_there(client: Client, namespace: str) -> None:
+    """Raises ClickException for a namespace that is known not to be there; who may not ask is told nothing."""
+    try:
+        await client.get(NAMESPACES, "", namespace)
+    except NotFound:
+        try:
+            names = [item["metadata"]["name"] for item in (await client.list(NAMESPACES, limit=str(MOST)))["items"]]
+        except ApiError:  # It is only a help.
+            names = []
+        guess = did_you_mean(namespace, names)
+        raise click.ClickException(f"there is no namespace {namespace}{f'; {guess}' if guess else ''}") from None
+    except ApiError:
+        return
 
 
 async def unknown(client: Client, namespace: str, error: NotFound) -> str:
@@ -24,6 +41,8 @@ async def unknown(client: Client, namespace: str, error: NotFound) -> str:
         return ""
     name = told[2]
     what = {RUNS: "run", DAGS: "DAG"}.get(resource, resource.kind)
+    if resource.namespaced:
+        await must_be_there(client, namespace)
     words = f"there is no {what} {name}{f' in namespace {namespace}' if resource.namespaced else ''}"
     try:
         hint = await _meant(client, namespace, resource, name)

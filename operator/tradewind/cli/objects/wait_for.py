@@ -10,6 +10,7 @@ from tradewind.cli.options import DURATION, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.reading import of_kind
 from tradewind.cli.shell.completion import names_of
+from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
@@ -51,6 +52,8 @@ async def command(client: Client, namespace: str, runs: tuple[str, ...], patienc
 
 async def _end(client: Client, namespace: str, name: str, latest: dict[str, Run]) -> Run:
     while not (run := read_run(await client.get(RUNS, namespace, name))).final:
+        if (words := unclaimed(run)) and not (name in latest and unclaimed(latest[name])):
+            say(f"dagrun/{name}: {words}", err=True)
         latest[name] = run
         await asyncio.sleep(LOOK)
     latest[name] = run
@@ -69,6 +72,7 @@ def _late(runs: Sequence[str], latest: Mapping[str, Run], patience: float) -> st
         waiting = of_kind(list, run.status.get("waiting")) if run else []
         tasks = ", ".join(str(item.get("task")) for item in waiting[:NAMED] if isinstance(item, dict))
         waits = f", waits for {tasks}{' and others' if waiting[NAMED:] else ''}" if tasks else ""
-        words = f"dagrun/{name} has not ended within {duration.text(patience)}: it is {stands}{suspended}{waits}"
+        idle = f", and {words}" if run and (words := unclaimed(run)) else ""
+        words = f"dagrun/{name} has not ended within {duration.text(patience)}: it is {stands}{suspended}{waits}{idle}"
         lines.append(f"{words}; see `tradewind describe {name}`")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tradewind.cli.output.terminal import Text
 from tradewind.cli.reading import of_kind
+from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import View
 from tradewind.kube.pod import Pod
@@ -184,7 +185,7 @@ def headline(run: Run) -> RenderableType:
     lasted = run.status.get("duration") if run.final else None
     if lasted:
         text.append(f"  {lasted}")
-    if message := run.status.get("message"):
+    if message := run.status.get("message") or unclaimed(run):
         text.append(f"  {message}", style="dim")
     return text
 

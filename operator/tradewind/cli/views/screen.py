@@ -16,6 +16,7 @@ from rich.segment import ControlType
 
 from tradewind.cli.output.terminal import Console, log_text, say
 from tradewind.cli.views.run_rows import Row, drawn, flat
+from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
 from tradewind.model.shown import shown
@@ -68,7 +69,7 @@ class Screen:
         rows = list(flat(found))
         for row in rows:
             self._tell(row)
-        message = str(run.status.get("message") or "")
+        message = str(run.status.get("message") or unclaimed(run))
         self._line("", f"run {run.name}", run.phase or "Queued", message, "")
         if not run.final and self._held is None and time.monotonic() - self._spoke >= QUIET:
             self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}")

@@ -1,7 +1,7 @@
 """What the schema can't say of a DAG: names, references between fields, expressions."""
 
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tradewind.model.asset import Produces
@@ -20,6 +20,7 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.documents.problem import Problem
+from tradewind.plan.documents.wording import QUOTE, WRITTEN
 from tradewind.plan.expressions import comparisons, interpolation
 from tradewind.plan.expressions.cel_rule import trigger
 from tradewind.plan.expressions.scope import Scope, compile_in, names_item, retry_rule
@@ -48,6 +49,23 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
     for name in spec.outputs:
         if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
+
+
+def booleans(spec: DAGSpec) -> Iterator[Problem]:
+    """Names that were none in YAML: kubectl makes `"false"` of the key `n`."""
+    yield from _booleans("spec", tasks=spec.tasks, params=spec.params, outputs=spec.outputs)
+    for name, task in pacing.each(spec.tasks.items()):
+        path = f"spec.tasks.{name}"
+        yield from _booleans(path, env=task.env, envFrom=task.env_from, outputs=task.outputs, compute=task.compute)
+
+
+def _booleans(path: str, **keys: Iterable[str]) -> Iterator[Problem]:
+    for field, names in keys.items():
+        for name in names:
+            if meant := WRITTEN.get(name):
+                yield Problem(
+                    f"{path}.{field}.{name}", f"kubectl makes {name} of the key {meant} without quotes", QUOTE
+                )
 
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:

@@ -14,6 +14,9 @@ from tradewind.plan.documents.reshape import member, plain, reshaped
 VALUE_SHOWN = 80
 """Characters of what somebody wrote that are quoted."""
 UNKNOWN = "unknown field"
+WRITTEN: Mapping[str, str] = {"true": "y, yes, on or true", "false": "n, no, off or false"}
+"""Names -> the keys of which YAML 1.1, and so kubectl, makes them where they are not quoted."""
+QUOTE = 'write the key in quotes, such as "n", or use another name'
 _SHELL = frozenset("|&;<>()$`\\\"'*?[]{}~#\n")
 """Characters that mean something to a shell, or to YAML."""
 _VARIABLE = re.compile(r"\.env\.[^.\[]+$")

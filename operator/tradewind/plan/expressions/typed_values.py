@@ -16,6 +16,7 @@ from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.documents.problem import Problem, at_most
+from tradewind.plan.documents.wording import QUOTE, WRITTEN
 from tradewind.plan.expressions.regex import TOO_DEAR, regex_fault
 from tradewind.plan.expressions.scope import search
 
@@ -212,7 +213,13 @@ def _strangers(declared: Mapping[str, Param], given: Mapping[str, Any], root: st
     for name in pacing.each(given):
         if name not in declared:
             there = there or f"{there_are}: {listed(declared)}"
-            yield Problem(f"{root}.{name}", NO_SUCH_PARAM, choose(name, declared, there))
+            meant = WRITTEN.get(name)
+            hint = (
+                f"kubectl makes {name} of the key {meant} without quotes: {QUOTE}"
+                if meant
+                else choose(name, declared, there)
+            )
+            yield Problem(f"{root}.{name}", NO_SUCH_PARAM, hint)
 
 
 def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
