@@ -58,16 +58,16 @@ async def test_a_task_that_could_start_says_what_holds_it_and_until_when(here: S
         "again": {"retries": {"limit": 3, "backoff": {"initial": "1h", "max": "2h", "jitter": 0}}},
         "homeless": {},
     }
-    waiting = [{"task": "first", "reason": "PoolFull", "message": "Pool 'p': 1 of 1 slots are held"}]
+    waiting = [{"task": "first", "reason": "PoolFull", "message": "Pool 'p': 1 of 1 slot is held"}]
     await here.run("held-1", tasks, {"attempts": "again 0+1 =1 Error", "waiting": waiting})
     await here.pod("held-1", "homeless", phase="Pending", **scheduled(False, "0/1 nodes are available"))
     waits = {name: task["wait"] for name, task in (await described(here, "held-1"))["tasks"].items()}
-    assert waits["second"]["cause"] == "pool" and waits["second"]["message"] == "Pool 'p': 1 of 1 slots are held"
+    assert waits["second"]["cause"] == "pool" and waits["second"]["message"] == "Pool 'p': 1 of 1 slot is held"
     assert waits["again"]["cause"] == "back-off" and waits["again"]["until"] > waits["again"]["since"]
     assert waits["homeless"]["cause"] == "scheduling" and waits["homeless"]["message"] == "0/1 nodes are available"
     text = await here.tradewind("describe", "run", "held-1")
     assert "attempt 2 starts 3600 s after attempt 1 ended with Error (in " in text
-    assert text.count("Pool 'p': 1 of 1 slots are held") == 2
+    assert text.count("Pool 'p': 1 of 1 slot is held") == 2
 
 
 async def test_the_critical_path_of_a_run_is_told_with_what_its_time_went_to(here: Scene) -> None:

@@ -162,7 +162,7 @@ WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
     "no operator": ({"deployments": [], "leases": []}, "operator", Level.PROBLEM, "no run will begin", "helm upgrade --install"),
     "an operator that does not start": (
         {"deployments": [deployment(ready=0)], "pods": [pod(state={"waiting": {"reason": "ImagePullBackOff"}})]},
-        "operator", Level.PROBLEM, "0 of 1 pods ready: ImagePullBackOff", "kubectl -n tw describe pods"),
+        "operator", Level.PROBLEM, "0 of 1 pod ready: ImagePullBackOff", "kubectl -n tw describe pods"),
     "an operator of another version": (
         {"deployments": [deployment(version="9.9.9")]}, "operator", Level.WARNING, "version 9.9.9", "same version"),
     "an operator without memory": (

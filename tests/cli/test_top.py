@@ -49,7 +49,7 @@ async def test_each_task_that_has_not_ended_is_attributed_to_one_cause(here: Sce
         "second": {"pools": [{"name": "p"}]},
         "free": {},
     }
-    words = "Pool 'p': 1 of 1 slots are held; 2 tasks of this run wait"
+    words = "Pool 'p': 1 of 1 slot is held; 2 tasks of this run wait"
     status = {
         "attempts": "load 0+5\nagain 0+1 =1 Error",
         "waiting": [

@@ -34,4 +34,4 @@ async def test_a_run_is_watched_to_its_end(operated: World) -> None:
     async with operated.client() as client:
         await operated.create(client, DAGS, operated.dag("watched", {"a": {"script": {"shell": "sleep 1"}}}))
     shown = printed(operated, "run", "watched", "--watch")
-    assert "a: Succeeded" in shown and "Succeeded: 1 of 1 tasks succeeded" in shown
+    assert "a: Succeeded" in shown and "Succeeded: 1 of 1 task succeeded" in shown

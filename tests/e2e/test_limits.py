@@ -101,7 +101,7 @@ async def test_a_run_over_its_timeout_fails_and_leaves_no_pod_running(operated: 
         run = await operated.start(client, body)
         status = await operated.finished(client, run)
         assert status["phase"] == "Failed"
-        assert status["message"] == "took longer than its timeout (3s); 0 of 1 tasks had succeeded"
+        assert status["message"] == "took longer than its timeout (3s); 0 of 1 task had succeeded"
         assert await alive(operated, client, run) == 0
 
 

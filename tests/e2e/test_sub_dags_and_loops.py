@@ -211,7 +211,7 @@ async def test_a_run_waits_for_its_turn_and_its_caller_says_so(operated: World) 
         await operated.until(client, run, lambda status: status.get("phase") == "Running")
         caller = await operated.start(client, operated.dag("patient", {"sub": call("single")}))
         words = (
-            f"waits for run {caller}-sub-1 of DAG single, which is queued: 1 of at most 1 runs of DAG single are active"
+            f"waits for run {caller}-sub-1 of DAG single, which is queued: 1 of at most 1 run of DAG single is active"
         )
         await operated.until(
             client, caller, lambda status: any(words in item["message"] for item in status.get("waiting") or [])

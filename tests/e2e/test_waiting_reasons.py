@@ -55,11 +55,11 @@ async def test_top_names_what_tasks_wait_for_and_describe_what_determined_the_en
         }
         assert all(item["tasks"] == 1 and item["example"]["run"] == run for item in causes.values())
         shown = await tradewind(operated, "top")
-        assert f"{run}/queues" in shown and "Pool 'narrow': 1 of 1 slots are held" in shown
+        assert f"{run}/queues" in shown and "Pool 'narrow': 1 of 1 slot is held" in shown
         described = await tradewind(operated, "describe", "run", run)
         assert (
             "waits for holds (running), queues (ready)" in described
-            and "Pool 'narrow': 1 of 1 slots are held" in described
+            and "Pool 'narrow': 1 of 1 slot is held" in described
         )
         assert (await operated.result(client, release))["phase"] == "Succeeded"
         assert (await operated.finished(client, run))["phase"] == "Succeeded"

@@ -35,6 +35,7 @@ def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["get"], "Write one of dags, runs, triggers"),
         (["get", "dagz"], "there is no kind 'dagz'; did you mean dags?"),
         (["runn"], "there is no command 'runn'; did you mean run?"),
+        (["init"], "there is no command 'init'; did you mean new?"),
         (["-n", "x", "lint", "."], "lint has no --namespace"),
         (["-n", "x", "run", "-f", "none.yaml"], "--namespace: a run of -f is on this machine"),
     ],
@@ -323,3 +324,18 @@ async def test_a_namespace_that_is_not_there_is_told(tmp_path: Path) -> None:
             said = (await process.communicate())[1].decode()
             assert process.returncode == 1, (arguments, said)
             assert "there is no namespace defualt; did you mean default?" in said, (arguments, said)
+
+
+def test_a_first_dag_is_written_once_and_runs_as_it_is(tmp_path: Path) -> None:
+    made = cli(tmp_path, "new", "first")
+    assert made.stdout == "first.yaml is written; run it here: tradewind run -f first.yaml\n"
+    written = (tmp_path / "first.yaml").read_text()
+    again = cli(tmp_path, "new", "first.yaml")
+    assert again.returncode == 1 and "first.yaml is there already, and stays as it is" in again.stderr
+    assert (tmp_path / "first.yaml").read_text() == written
+    checked = cli(tmp_path, "lint", "first.yaml")
+    assert (checked.returncode, checked.stdout) == (0, "") and "note" not in checked.stderr
+    ran = cli(tmp_path, "run", "-f", "first.yaml", "--param", "who=Ada")
+    assert ran.returncode == 0 and "greet | hello Ada, your name has 3 letters" in ran.stdout
+    refused = cli(tmp_path, "new", "My DAG")
+    assert refused.returncode == 2 and "'My DAG' is not the name of a DAG" in refused.stderr

@@ -1,9 +1,10 @@
 import json
 import unicodedata
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tradewind.model.shown import coloured, shown
+from tradewind.model.shown import coloured, counted, shown
 
 OBEYED = {"Cc", "Cs"}
 TURNING = {"\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
@@ -34,3 +35,16 @@ def test_a_json_document_means_the_same_afterwards(data: object) -> None:
 def test_colours_of_a_line_stay_and_end_with_it() -> None:
     assert coloured("\x1b[31mred\x1b[2J") == "\x1b[31mred\\x1b[2J\x1b[0m"
     assert coloured("plain") == "plain"
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "many", "said"),
+    [
+        (0, "tick", "", "0 ticks"),
+        (1, "tick", "", "1 tick"),
+        (2, "tick", "", "2 ticks"),
+        (3, "entry", "entries", "3 entries"),
+    ],
+)
+def test_one_is_not_told_as_many(count: int, what: str, many: str, said: str) -> None:
+    assert counted(count, what, many) == said

@@ -23,6 +23,7 @@ from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, TRIGGERS
 from tradewind.model.backfill import FINISHED, BackfillSpec
+from tradewind.model.shown import counted
 from tradewind.model.value import Param
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.documents.problem import Invalid
@@ -174,8 +175,8 @@ def _show(about: Occasions, decided: Decided, named: bool) -> None:
         console.print(table)
     if (more := len(decided.steps) - SHOWN) > 0:
         console.print(f"and {more} more", style="dim")
-    kept = f"; {decided.kept} are left as they are" if decided.kept else ""
-    console.print(f"{len(about.ticks)} ticks: {in_words(decided.steps)}{kept}")
+    kept = f"; {decided.kept} left as {'it is' if decided.kept == 1 else 'they are'}" if decided.kept else ""
+    console.print(f"{counted(len(about.ticks), 'tick')}: {in_words(decided.steps)}{kept}")
 
 
 async def _follow(client: Client, namespace: str, name: str) -> None:

@@ -11,6 +11,7 @@ from tradewind.cli.manifests.reader import EMPTY, NO_MANIFESTS, files, parse
 from tradewind.cli.manifests.validation import review
 from tradewind.cli.options import FILES, OUTPUT
 from tradewind.cli.output.terminal import say, say_data
+from tradewind.model.shown import counted
 
 
 @click.command()
@@ -81,9 +82,9 @@ def _data(item: Refusal) -> dict[str, str | int]:
 
 
 def _conclusion(documents: int, found: list[Refusal], nothing: bool) -> str:
-    checked = f"{documents} manifest{'s' if documents != 1 else ''} of Tradewind checked"
+    checked = f"{counted(documents, 'manifest')} of Tradewind checked"
     if not documents and nothing:
         return "no manifests of Tradewind found: nothing is checked"
     if not found:
         return f"{checked}: nothing is wrong"
-    return f"{checked}: {len(found)} problem{'s' if len(found) > 1 else ''}"
+    return f"{checked}: {counted(len(found), 'problem')}"

@@ -27,6 +27,7 @@ from tradewind.kube.resources import CLUSTER_POOLS, POOLS, QUOTAS, RUNS, TRIGGER
 from tradewind.model import duration
 from tradewind.model.duration import between
 from tradewind.model.schedule import Schedule
+from tradewind.model.shown import counted
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan.dags.compile import defined
@@ -79,8 +80,8 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
         Console().whole(table)
     for note in notes:
         say(f"note: {note}", err=True)
-    more = f", the first {limit} are shown (--limit)" if len(coming) > limit else ""
-    say(f"{len(coming)} runs by schedule in the next {ahead}{more}", err=True)
+    more = f", the first {limit} shown (--limit)" if len(coming) > limit else ""
+    say(f"{counted(len(coming), 'run')} by schedule in the next {ahead}{more}", err=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,3 +38,8 @@ def brief(text: str, limit: int = MESSAGE) -> str:
         return text
     words = text[: limit - 2].rpartition(" ")[0]
     return f"{words} …" if 2 * len(words) > limit else f"{text[: limit - 1]}…"
+
+
+def counted(count: int, what: str, many: str = "") -> str:
+    """`1 tick`, `2 ticks`, `0 entries`. `many` is the plural where it is not made with an s."""
+    return f"{count} {what if count == 1 else many or f'{what}s'}"

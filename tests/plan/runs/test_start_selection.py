@@ -118,7 +118,7 @@ def test_runs_of_other_dags_count_for_the_parallelism_as_pods_do() -> None:
     game = Game(defined({"a": call, "b": {}, "c": call, "d": {"compute": {"x": "1"}}}, parallelism=1))
     plan = game.plan()
     assert ([start.key for start in plan.podless], plan.room) == (["a", "d"], 0)
-    assert {hold.task: hold.message for hold in plan.holds} == {"c": "1 wait their turn: the run's is 1"}
+    assert {hold.task: hold.message for hold in plan.holds} == {"c": "1 waits its turn: the run's is 1"}
     game.start(plan.podless[0])
     assert [start.key for start in game.plan().podless] == ["d"] and game.plan().room == 0
     game.end("a")

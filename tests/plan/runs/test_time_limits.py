@@ -24,7 +24,14 @@ def test_what_does_not_start_is_given_up_for_what_holds_it(held: str, reason: st
     assert game.plan().stops == [] and game.plan().wake_at == 30.0
     game.now = 30.0
     stop = game.plan().stops[0]
-    assert stop.reason == reason and advice in stop.why and "not started after 30 s: words" in stop.why
+    assert stop.reason == reason and advice in stop.why and "not started after 30 s (pendingTimeout): words" in stop.why
+
+
+def test_what_has_not_started_is_said_once() -> None:
+    game = Game(defined({"a": {"pendingTimeout": "30s"}}))
+    game.start(game.plan().starts[0], pending=True)
+    game.now = 30.0
+    assert game.plan().stops[0].why == "not started after 30 s (pendingTimeout); see `kubectl describe pod`"
 
 
 def test_a_pod_behind_a_scheduling_gate_waits_for_ever_and_the_run_says_so() -> None:

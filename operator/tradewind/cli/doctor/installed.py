@@ -7,6 +7,7 @@ from tradewind import GROUP, __version__
 from tradewind.cli.doctor.facts import NAME, OPERATOR, SKEW, Body, Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level, unknown
 from tradewind.cli.reading import status as status_of
+from tradewind.model.shown import counted
 
 LATE = 5.0
 """Seconds since a Lease was renewed from which it is watched: its holder does so every 2 s."""
@@ -80,12 +81,12 @@ def operator(facts: Facts) -> Found:
         look = f"`kubectl -n {meta['namespace']} describe pods -l {NAME}={meta['labels'][NAME]}`"
         if ready < wanted:
             level = Level.WARNING if ready else Level.PROBLEM
-            yield level, f"{name}: {ready} of {wanted} pods ready{_why(facts, body)}", look
+            yield level, f"{name}: {ready} of {counted(wanted, 'pod')} ready{_why(facts, body)}", look
         elif version and version != __version__:
             words = f"{name} is of version {version}, this command of {__version__}"
             yield Level.WARNING, words, "use the same version of both: what one writes the other may not know"
         else:
-            yield Level.OK, f"{name}: {ready} of {wanted} pods ready, version {version or 'not told'}", ""
+            yield Level.OK, f"{name}: {ready} of {counted(wanted, 'pod')} ready, version {version or 'not told'}", ""
     yield from _restarts(facts)
 
 

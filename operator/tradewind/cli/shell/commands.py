@@ -13,6 +13,7 @@ class Entry:
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Write DAGs": {
+        "new": Entry("new", "Write a first DAG, to begin with."),
         "lint": Entry("lint", "Check manifests, without a cluster."),
         "render": Entry("render", "Show a DAG with its templates filled in."),
         "explain": Entry("explain", "Show what fields mean, without a cluster."),

@@ -1,6 +1,7 @@
 """Examples in the help of commands that have none in their own words."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "new": ("tradewind new etl", "tradewind new dags/etl.yaml"),
     "lint": ("tradewind lint dags/", "tradewind lint dag.yaml -o json"),
     "render": ("tradewind render etl", "tradewind render -f dags/"),
     "explain": ("tradewind explain dag.spec.tasks.retries", "tradewind explain trigger"),

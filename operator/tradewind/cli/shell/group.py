@@ -14,6 +14,25 @@ from tradewind.plan.documents.nearest import nearest
 SHARED = ("namespace", "all_namespaces", "context", "kubeconfig")
 """Options that may stand before the command too."""
 
+ELSEWHERE = {
+    "init": "new",
+    "create": "apply",
+    "trigger": "run",
+    "submit": "run",
+    "list": "get",
+    "ls": "get",
+    "status": "describe",
+    "show": "describe",
+    "stop": "cancel",
+    "terminate": "cancel",
+    "validate": "lint",
+    "check": "lint",
+    "pause": "suspend",
+    "unpause": "resume",
+    "resubmit": "rerun",
+}
+"""What commands of other products are called here."""
+
 
 class Commands(click.Group):
     """Finds commands by their names."""
@@ -42,7 +61,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of these arguments. Options given before it become its defaults. Raises UsageError."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            meant = nearest(args[0], COMMANDS)
+            meant = ELSEWHERE.get(args[0]) or nearest(args[0], COMMANDS)
             raise click.UsageError(f"there is no command {args[0]!r}{f'; did you mean {meant}?' if meant else ''}", ctx)
         name, command, rest = super().resolve_command(ctx, args)
         given = {option: value for option in SHARED if (value := ctx.params.get(option))}

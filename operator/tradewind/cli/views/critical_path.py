@@ -11,6 +11,7 @@ from tradewind.cli.waiting.task_waits import began_at
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import View
 from tradewind.model import duration
+from tradewind.model.shown import counted
 from tradewind.plan.outcomes.attempt import Attempt
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.critical_path import Step, critical_path
@@ -56,7 +57,7 @@ def drawn_path(path: Sequence[Step], run: Run) -> RenderableType:
         table,
     ]
     if len(path) > SHOWN:
-        parts.append(Text(f"and {len(path) - SHOWN} shorter steps: see -o json", style="dim"))
+        parts.append(Text(f"and {counted(len(path) - SHOWN, 'shorter step')}: see -o json", style="dim"))
     return Group(*parts)
 
 

@@ -15,6 +15,7 @@ from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import View
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
+from tradewind.model.shown import counted
 from tradewind.plan.outcomes.attempt import Attempt
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.planner import Planner
@@ -163,7 +164,7 @@ def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
     hidden = len(found) - len(shown)
     parts: list[RenderableType] = [headline(run), table]
     if hidden:
-        parts.append(Text(f"and {hidden} more tasks", style="dim"))
+        parts.append(Text(f"and {counted(hidden, 'more task')}", style="dim"))
     return Group(*parts)
 
 

@@ -19,7 +19,7 @@ from tradewind.cli.views.run_rows import Row, drawn, flat
 from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
-from tradewind.model.shown import shown
+from tradewind.model.shown import counted, shown
 from tradewind.plan.outcomes.state import FINAL, State
 
 QUIET = 30.0
@@ -108,7 +108,7 @@ class Screen:
         finally:
             held, self._held = self._held, None
             if self._left_out:
-                self.print(f"({self._left_out:,} lines are left out; the folder of logs has all)", "dim")
+                self.print(f"({counted(self._left_out, 'line')} left out; the folder of logs has all)", "dim")
             for write in held:
                 self._print(write)
             self._draw()

@@ -12,7 +12,7 @@ from tradewind.cli.waiting.reason import WORK, Cause, Wait
 from tradewind.cli.waiting.survey import Surveyed
 from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
-from tradewind.model.shown import brief
+from tradewind.model.shown import brief, counted
 
 SHOWN = 15
 """Runs that are shown."""
@@ -65,7 +65,7 @@ def drawn(found: Sequence[Surveyed], whose: str, place: str, now: float, namespa
     if held:
         parts += [Text(), _runs(held[:SHOWN], now, namespaces)]
     if len(held) > SHOWN:
-        parts.append(Text(f"and {len(held) - SHOWN} more runs in which something waits", style="dim"))
+        parts.append(Text(f"and {counted(len(held) - SHOWN, 'more run')} in which something waits", style="dim"))
     return Group(*parts)
 
 

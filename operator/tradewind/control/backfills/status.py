@@ -7,15 +7,16 @@ from typing import Any
 from tradewind.control.backfills.ticks import Occasions
 from tradewind.model.backfill import FINISHED, Action, BackfillSpec
 from tradewind.model.duration import stamp
+from tradewind.model.shown import counted
 from tradewind.plan.triggers.backfill import Decided, Step
 from tradewind.plan.triggers.trigger import told
 
 BACKFILL_STATUS_LIMIT = 20
 """Ticks, and names of runs, in a status."""
-DOES: dict[Action, str] = {
-    "Create": "create {} runs",
-    "Retry": "try again what failed in {} runs",
-    "Rerun": "run {} ticks another time",
+DOES: dict[Action, tuple[str, str]] = {
+    "Create": ("create {}", "run"),
+    "Retry": ("try again what failed in {}", "run"),
+    "Rerun": ("run {} another time", "tick"),
 }
 
 
@@ -51,17 +52,21 @@ def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: De
 
 def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, str]:
     """The phase, and why."""
-    kept = f"; {decided.kept} ticks are left as they are" if decided.kept else ""
-    ends = f"{decided.succeeded} runs succeeded, {len(decided.failed)} failed"
+    kept = (
+        f"; {counted(decided.kept, 'tick')} left as {'it is' if decided.kept == 1 else 'they are'}"
+        if decided.kept
+        else ""
+    )
+    ends = f"{counted(decided.succeeded, 'run')} succeeded, {len(decided.failed)} failed"
     if spec.desired_state == "Cancelled":
-        going = f"{len(decided.active)} runs are being cancelled"
+        going = f"{counted(len(decided.active), 'run')} being cancelled"
         return ("Running", going) if decided.active else ("Cancelled", f"cancelled; {ends}{kept}")
     if spec.dry_run:
         return "DryRun", f"it would {in_words(decided.steps)}{kept}; set spec.dryRun to false to do so"
     if not decided.steps and not decided.active:
         words = ends if decided.succeeded or decided.failed else "there was nothing to do"
         return ("Failed" if decided.failed else "Succeeded"), f"{words}{kept}"
-    going = f"{len(decided.active)} runs are active, {len(decided.steps)} ticks are still to come{kept}"
+    going = f"{counted(len(decided.active), 'run')} active, {counted(len(decided.steps), 'tick')} still to come{kept}"
     if spec.desired_state == "Suspended":
         return "Suspended", f"no more runs are made until spec.desiredState is Running (`tradewind resume`); {going}"
     if suspended:
@@ -72,4 +77,5 @@ def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, st
 def in_words(steps: Sequence[Step]) -> str:
     """What steps come to, e.g. `create 12 runs, try again what failed in 3 runs`."""
     counts = Counter(step.action for step in steps)
-    return ", ".join(text.format(counts[action]) for action, text in DOES.items() if counts[action]) or "do nothing"
+    does = [text.format(counted(counts[action], what)) for action, (text, what) in DOES.items() if counts[action]]
+    return ", ".join(does) or "do nothing"

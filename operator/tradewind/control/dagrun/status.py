@@ -14,7 +14,7 @@ from tradewind.kube.merge_patch import Status
 from tradewind.model import duration
 from tradewind.model.duration import between
 from tradewind.model.run import FINAL_PHASES, Edit
-from tradewind.model.shown import brief
+from tradewind.model.shown import brief, counted
 from tradewind.plan.documents.problem import Problem, summary
 from tradewind.plan.outcomes.attempt import SOFT, Fixed
 from tradewind.plan.outcomes.state import FINAL, State
@@ -227,7 +227,7 @@ def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
     if holds and not plan.moving:
         first = holds[0]
         others = max(plan.held, len(plan.holds)) - 1
-        more = f" (and {others} more tasks wait)" if others > 0 else ""
+        more = f" (and {counted(others, 'more task')} {'waits' if others == 1 else 'wait'})" if others > 0 else ""
         return condition("Progressing", False, first.reason, f"{first.task}: {first.message}{more}", run, now)
     return condition("Progressing", True, "Cancelling" if run.cancelled else "Running", plan.message, run, now)
 

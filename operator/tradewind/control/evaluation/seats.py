@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from tradewind.model.shown import counted
 from tradewind.plan.capacity.seats import Seats
 
 SEAT_WAIT_SECONDS = 2.0
@@ -40,10 +41,12 @@ class Turns:
         if not turn.done():
             held, seats = self._seats.held[namespace], self._seats
             if held >= seats.share:
-                say(f"waits for its turn: namespace {namespace} has {held} requests under way, as many as it may")
+                say(
+                    f"waits for its turn: namespace {namespace} has {counted(held, 'request')} under way, as many as it may"
+                )
             else:
                 say(
-                    f"waits for its turn: the operator has {seats.total} requests under way, as many as it sends at once"
+                    f"waits for its turn: the operator has {counted(seats.total, 'request')} under way, as many as it sends at once"
                 )
             await turn
             say("")

@@ -17,6 +17,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Unavailable
 from tradewind.kube.errors import Invalid as Unacceptable
 from tradewind.model.event import EventSource
+from tradewind.model.shown import counted
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.triggers.event import Event, Unreadable, key_of, read
@@ -70,7 +71,7 @@ class Reception:
             raise SenderRejected(404, "unknown", words)
         admitted()
         if wait := taker.bucket.take(time.monotonic()):
-            words = f"trigger {name} takes {source.max_per_second} events a second (spec.event.maxPerSecond)"
+            words = f"trigger {name} takes {counted(source.max_per_second, 'event')} a second (spec.event.maxPerSecond)"
             raise SenderRejected(429, "limited", f"{words}: send it again later", wait)
         dag = await self._ready(taker)
         firing, own = _occasion(taker.known, source, sender, headers, data, arrived)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
+from tradewind.model.shown import counted
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.expressions.interpolation import written
@@ -68,7 +69,8 @@ def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -
     active = [peer.run for peer in rivals if peer.active]
     policy = definition.spec.concurrency_policy
     which = f" with key {key!r}" if definition.spec.concurrency_key else ""
-    full = f"{len(active)} of at most {limit} runs of DAG {run.dag}{which} are active"
+    most = counted(limit, "run")
+    full = f"{len(active)} of at most {most} of DAG {run.dag}{which} {'is' if len(active) == 1 else 'are'} active"
     if policy == "Skip" and len(active) >= limit:
         return ConcurrencyDecision(False, f"{full}; this one is skipped (concurrencyPolicy)", skip=True)
     ahead = [peer.run for peer in rivals if not peer.active and turn(definition, peer.run) < turn(definition, run)]
@@ -86,9 +88,9 @@ def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -
     if len(ahead) >= NEXT:
         # It looks again when it is among the next: what it says until then has to stay true.
         return ConcurrencyDecision(
-            False, f"at most {limit} runs of DAG {run.dag}{which} are active; {NEXT} or more wait before it"
+            False, f"at most {most} of DAG {run.dag}{which} may be active; {NEXT} or more wait before it"
         )
-    more = f", {len(ahead)} wait before it" if ahead else ""
+    more = f", {len(ahead)} {'waits' if len(ahead) == 1 else 'wait'} before it" if ahead else ""
     return ConcurrencyDecision(False, f"{full}{more}; it waits for {first}")
 
 

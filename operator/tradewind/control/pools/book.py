@@ -12,6 +12,7 @@ from tradewind.kube.client import Object
 from tradewind.kube.labels import CLUSTER_POOL, POOL, RUN
 from tradewind.kube.pod import Pod
 from tradewind.model.pool import PoolAllow, PoolClaim
+from tradewind.model.shown import counted
 from tradewind.plan.capacity.pool_access import admits, refusal
 from tradewind.plan.capacity.pool_allotment import Claim, PoolId, allot
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
@@ -245,12 +246,16 @@ class PoolBook:
                 return "PoolNotAllowed", refusal(item.name, namespace)
             size = self.capacity[pool]
             if item.slots > size:
-                return "PoolTooSmall", f"needs {item.slots} slots, {item.kind} {item.name!r} has {size}{self._of(item)}"
+                return (
+                    "PoolTooSmall",
+                    f"needs {counted(item.slots, 'slot')}, {item.kind} {item.name!r} has {size}{self._of(item)}",
+                )
         parts = []
         for item in claims:
             pool = pool_id(item, namespace)
+            used, slots = self.used(pool), counted(self.capacity[pool], "slot")
             parts.append(
-                f"{item.kind} {item.name!r}: {self.used(pool)} of {self.capacity[pool]} slots are held{self._of(item)}"
+                f"{item.kind} {item.name!r}: {used} of {slots} {'is' if used == 1 else 'are'} held{self._of(item)}"
             )
         return "PoolFull", "; ".join(parts)
 

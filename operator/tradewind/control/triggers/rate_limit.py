@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.model.shown import counted
 
 Key = tuple[str, str]
 """Namespace and name of a trigger."""
@@ -54,4 +55,5 @@ class Pace:
 
 def too_fast(trigger: TriggerSnapshot, waiting: int) -> str:
     """What a trigger's status says while it waits."""
-    return f"it makes at most {trigger.spec.max_per_minute} runs a minute (spec.maxPerMinute): {waiting} wait"
+    most = counted(trigger.spec.max_per_minute, "run")
+    return f"it makes at most {most} a minute (spec.maxPerMinute): {waiting} {'waits' if waiting == 1 else 'wait'}"

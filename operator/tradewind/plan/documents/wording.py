@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 from tradewind.model.base import NAMED, TEMPLATED, Model, Role
 from tradewind.model.duration import is_duration
+from tradewind.model.shown import counted
 from tradewind.plan.documents.nearest import nearest
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.reshape import member, plain, reshaped
@@ -140,13 +141,13 @@ def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
         case "finite_number":
             return Problem(path, f"{shown(value)} is no finite number", "write a number")
         case "string_too_long":
-            return Problem(path, f"{len(value)} characters", f"use at most {limits['max_length']}")
+            return Problem(path, counted(len(value), "character"), f"use at most {limits['max_length']}")
         case "string_too_short" | "too_short":
             least = limits.get("min_length", 1)
-            what = "empty" if not value else f"{len(value)} entries"
+            what = "empty" if not value else counted(len(value), "entry", "entries")
             return Problem(path, what, f"write {_example(path, kind)}" if not value else f"write at least {least}")
         case "too_long":
-            return Problem(path, f"{len(value)} entries", f"use at most {limits['max_length']}")
+            return Problem(path, counted(len(value), "entry", "entries"), f"use at most {limits['max_length']}")
         case "string_pattern_mismatch":
             return _no_match(path, value, limits["pattern"])
         case "value_error":

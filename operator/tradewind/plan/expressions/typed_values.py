@@ -10,6 +10,7 @@ from typing import Any
 from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
 from tradewind.model.bounded import PARAMS_LIMIT, OutOfBounds, checked, params_problem, read_json
 from tradewind.model.duration import seconds
+from tradewind.model.shown import counted
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan import pacing
 from tradewind.plan.cel.error import ExpressionError
@@ -97,8 +98,10 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
     for bound, beyond, words in (("min", -1, "at least"), ("max", 1, "at most")):
         limit = getattr(declared, bound)
         if limit is not None and _compare(kind, value, limit) == beyond:
-            what = f"has {len(value)} {_parts(kind)}" if kind in _SIZED else "is out of bounds"
-            return Problem(path, f"{shown} {what}", f"{words} {limit}{' ' + _parts(kind) if kind in _SIZED else ''}")
+            what = f"has {counted(len(value), _part(kind))}" if kind in _SIZED else "is out of bounds"
+            return Problem(
+                path, f"{shown} {what}", f"{words} {counted(limit, _part(kind)) if kind in _SIZED else limit}"
+            )
     return _mismatch(declared.pattern, value, path, shown) if declared.pattern else None
 
 
@@ -130,8 +133,8 @@ def needed(declared: Param) -> str:
     return _ARTICLE[declared.type]
 
 
-def _parts(kind: str) -> str:
-    return "characters" if kind == "string" else "items" if kind == "list" else "keys"
+def _part(kind: str) -> str:
+    return "character" if kind == "string" else "item" if kind == "list" else "key"
 
 
 def _compare(kind: str, value: Any, limit: Any) -> int:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tradewind.model.run import Phase
+from tradewind.model.shown import counted
 from tradewind.plan.outcomes.attempt import PERMANENT, RUN_TIMEOUT
 from tradewind.plan.outcomes.state import BAD, State
 from tradewind.plan.runs.task_ledger import TaskLedger
@@ -19,7 +20,7 @@ def conclusion(ledger: TaskLedger, timed_out: bool) -> tuple[Phase, str]:
     failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
     tally, total = _counted(ledger)
     if State.CANCELLED in states.values():
-        done = f"{tally[State.SUCCEEDED]} of {total} tasks had succeeded"
+        done = f"{tally[State.SUCCEEDED]} of {counted(total, 'task')} had succeeded"
         ended = (unit.ended[-1].reason for unit in ledger.units.values() if unit.ended)
         if timed_out or RUN_TIMEOUT in ended:
             timeout = ledger.definition.spec.timeout
@@ -29,7 +30,7 @@ def conclusion(ledger: TaskLedger, timed_out: bool) -> tuple[Phase, str]:
         blamed = [task for task in failed if not (_allowed(ledger, task) or _tidies(ledger, task))]
         return "Failed", _blame(ledger, blamed, states)
     succeeded, skipped = tally[State.SUCCEEDED], tally[State.SKIPPED]
-    words = f"{succeeded} of {total} tasks succeeded"
+    words = f"{succeeded} of {counted(total, 'task')} succeeded"
     if skipped:
         words += f"; {skipped} skipped"
     allowed = [task for task in failed if _allowed(ledger, task)]

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tradewind.model.fan_out import ForEach
+from tradewind.model.shown import counted
 from tradewind.plan.dags.fan_out import hopeless, outcome
 from tradewind.plan.outcomes.state import FINAL, LIVE, State
 from tradewind.plan.runs.unit import Unit
@@ -38,7 +39,7 @@ class Group:
             self.aborted = True
         cancelled = self.tally[State.CANCELLED]
         if sum(self.tally[state] for state in FINAL) == total and cancelled and not self.aborted:
-            return State.CANCELLED, f"{cancelled} of {total} items were cancelled"
+            return State.CANCELLED, f"{cancelled} of {counted(total, 'item')} cancelled"
         found = outcome(self.tally, total, ratio)
         if found is not None:
             return found, self._story(found, total)
@@ -49,8 +50,8 @@ class Group:
 
     def _story(self, found: State, total: int) -> str:
         if found is State.SKIPPED:
-            return f"all {total} items were skipped"
+            return f"all {total} items were skipped" if total > 1 else "its only item was skipped"
         names = ("succeeded", "failed", "lost", "skipped", "not run for failures upstream", "stopped")
         states = (State.SUCCEEDED, State.FAILED, State.LOST, State.SKIPPED, State.UPSTREAM_FAILED, State.CANCELLED)
         parts = [f"{self.tally[state]} {name}" for state, name in zip(states, names, strict=True) if self.tally[state]]
-        return f"of {total} items {', '.join(parts)}"
+        return f"of {counted(total, 'item')} {', '.join(parts)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Backoff, Retries
+from tradewind.model.shown import counted
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.scope import retry_matches
 from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PERMANENT, PREEMPTIONS, SOFT, STOPPED, Attempt
@@ -43,7 +44,9 @@ def standing(
             failures, losses, done = 0, 0, done + 1
             if done == iterations:
                 if not left:
-                    return RetryState(None, first=first, why=f"loop.until did not hold after {iterations} iterations")
+                    return RetryState(
+                        None, first=first, why=f"loop.until did not hold after {counted(iterations, 'iteration')}"
+                    )
                 left, done, first = left - 1, 0, position + 1
             result = RetryState(delay, first=first)
             continue

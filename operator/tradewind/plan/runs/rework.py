@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from tradewind.model.run import Edit, Reuse
+from tradewind.model.shown import counted
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.graph import reach
@@ -68,7 +69,7 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
             yield Problem(where, f"there is no task {task!r}", f"there are: {there}")
         elif item is not None and key not in planner.units:
             count = len(planner.members(task)) if task in planner.groups else 0
-            yield Problem(where, f"there is no item {key!r}", f"{task} has {count} items, counted from 0")
+            yield Problem(where, f"there is no item {key!r}", f"{task} has {counted(count, 'item')}, counted from 0")
         elif edit.action == "Clear" and item is not None and planner.fixed(task):
             yield Problem(where, f"{task} was marked as a whole", f"clear {task}")
         elif edit.action == "Clear" and not _ran(planner, key):

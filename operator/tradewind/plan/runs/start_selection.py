@@ -31,7 +31,7 @@ def select_starts(planner: TaskLedger, plan: Plan) -> None:
             continue  # Each pod that is made brings another look, and the next ones.
         what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
         first = lane.units[lane.entries[len(found)]]
-        plan.holds.append(Hold(first.key, "Parallelism", f"{hidden} wait their turn: {what}"))
+        plan.holds.append(Hold(first.key, "Parallelism", f"{turns(hidden)}: {what}"))
         plan.held += hidden
     pods, runs, free = ([*merge(*chosen[way], key=_order)] for way in Way)
     runs = _with_room(planner, plan, pods, runs)
@@ -39,6 +39,11 @@ def select_starts(planner: TaskLedger, plan: Plan) -> None:
     plan.podless = [_start(planner, unit, entry) for entry, unit in merge(runs, free, key=_order)]
     if planner.suspended:
         _suspend(planner, plan)
+
+
+def turns(count: int) -> str:
+    """That so many wait."""
+    return "1 waits its turn" if count == 1 else f"{count} wait their turn"
 
 
 def _order(pair: tuple[Entry, Unit]) -> Entry:
@@ -57,7 +62,7 @@ def _with_room(
     started = [pair for pair in runs if pair[0] in first]
     plan.room -= len(started)
     if len(started) < len(runs):
-        words = f"{len(runs) - len(started)} wait their turn: the run's is {planner.definition.spec.parallelism}"
+        words = f"{turns(len(runs) - len(started))}: the run's is {planner.definition.spec.parallelism}"
         plan.holds.append(Hold(runs[len(started)][1].key, "Parallelism", words))
         plan.held += len(runs) - len(started)
     return started

@@ -141,8 +141,8 @@ def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, 
     if live.pending_since is not None and live.reason != GATED:
         deadline = live.pending_since + terms.pending_timeout
         reason = _pending_reason(live.reason)
-        what = live.message or "it has not started"
-        why = f"not started after {terms.pending_timeout:g} s: {what}; {_ADVICE[reason]}"
+        what = f": {live.message}" if live.message else ""
+        why = f"not started after {terms.pending_timeout:g} s (pendingTimeout){what}; {_ADVICE[reason]}"
     if terms.total_timeout is not None:
         # API timestamps are compared with each other only: what passed before this process saw the pod, and since.
         end = live.seen - _spent(unit, live.created) + terms.total_timeout

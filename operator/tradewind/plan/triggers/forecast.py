@@ -79,7 +79,7 @@ def foresee(ticks: Iterable[Tick], shapes: Mapping[str, Shape], limits: Mapping[
         peers = [other for other in beside if other.tick.dag == tick.dag]
         if mine.max_active is not None and len(peers) >= mine.max_active:
             what = {"Skip": "it is skipped", "Replace": "it replaces one"}.get(mine.concurrency, "it waits")
-            notes.append(f"maxActiveRuns {mine.max_active}: {what}, {len(peers)} are still active")
+            notes.append(f"maxActiveRuns {mine.max_active}: {what}, {len(peers)} still active")
         for what, wanted in mine.wants.items():
             if what not in limits:
                 continue
