@@ -1,11 +1,14 @@
 """The programs of the cluster, built from their public Go modules into the user's cache folder."""
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cluster.settings import GOBIN, HELM_VERSION, KUBECTL_OLDEST, VERSITYGW_VERSION, cache_home, kubernetes_version
 from cluster.shell import ClusterError, run, step
@@ -59,13 +62,14 @@ def versitygw() -> Path:
 
 
 def _installed(name: str, version: str, module: str) -> Path:
-    folder = cache_home() / "bin" / f"{name}-{version}"
-    program = folder / name
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with step(f"building {name} {version} (2 minutes the first time)"):
-            source = f"{module}@{version}"
-            run(*_nice(), "go", "install", "-trimpath", "-ldflags=-s -w", source, env=_go_env(GOBIN=str(folder)))
+    program = cache_home() / "bin" / f"{name}-{version}" / name
+
+    def install(partial: Path) -> None:
+        env = _go_env(GOBIN=str(partial))
+        run(*_nice(), "go", "install", "-trimpath", "-ldflags=-s -w", f"{module}@{version}", env=env)
+        (partial / name).rename(program)
+
+    _made(program, f"{name} {version} (2 minutes the first time)", install)
     return program
 
 
@@ -85,20 +89,29 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _build(program: Path, module: Path, package: str, what: str) -> None:
+    def build(partial: Path) -> None:
+        flags = f"-s -w -X k8s.io/component-base/version.gitVersion={kubernetes_version()}"
+        made = partial / program.name
+        run(
+            *_nice(), "go", "build", "-trimpath", "-ldflags", flags, "-o", made, package,
+            cwd=module, env=_go_env(CGO_ENABLED="0"),
+        )  # fmt: skip
+        made.rename(program)
+
+    _made(program, what, build)
+
+
+def _made(program: Path, what: str, make: Callable[[Path], None]) -> None:
+    """Makes a program that is not there yet: once, however many processes want it at the same time. `make` works in a folder of its own
+    and renames what is done, so that a build that was stopped leaves nothing that looks finished."""
     if program.exists():
         return
     program.parent.mkdir(parents=True, exist_ok=True)
-    partial = program.with_suffix(f".{os.getpid()}")
-    flags = f"-s -w -X k8s.io/component-base/version.gitVersion={kubernetes_version()}"
-    try:
-        with step(f"building {what}"):
-            run(
-                *_nice(), "go", "build", "-trimpath", "-ldflags", flags, "-o", partial, package,
-                cwd=module, env=_go_env(CGO_ENABLED="0"),
-            )  # fmt: skip
-        partial.rename(program)  # a build that was stopped leaves nothing that looks finished
-    finally:
-        partial.unlink(missing_ok=True)
+    with (program.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            with step(f"building {what}"), TemporaryDirectory(dir=program.parent) as partial:
+                make(Path(partial))
 
 
 def _nice() -> tuple[str, ...]:
