@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit e2e e2e-on-a-cluster chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit e2e e2e-on-a-cluster nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,11 @@ e2e-on-a-cluster:
 	$(BIN)/pytest -m "e2e and disruptive" tests
 
 test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had
+
+nightly: $(VENV)/.stamp ## All tests in their long form, the long campaigns of faults and of hostile tenants: some hours
+	TRADEWIND_NIGHTLY=1 $(MAKE) --no-print-directory test
+	$(MAKE) --no-print-directory chaos SCHEDULES=$(or $(SCHEDULES),20000)
+	$(MAKE) --no-print-directory hostile
 
 chaos: $(VENV)/.stamp ## Everything goes wrong, on a virtual clock: SCHEDULES=100000 for the long form, SEED=n for one of them
 	PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SCHEDULES),--schedules $(SCHEDULES)) $(if $(SEED),--seed $(SEED))

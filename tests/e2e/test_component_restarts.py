@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from cluster.fixtures import Cluster
+from nightly import sized
 from tradewind.kube.client import Client
 from worlds.marks import chain, fan, marked, marking, running
 from worlds.real import real
 from worlds.world import World, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.disruptive, pytest.mark.timeout(600)]
-CHAIN, FAN = 15, 40
-AWAY = 45
+CHAIN, FAN = sized((15, 40), (40, 100))
+AWAY = sized(45, 120)
 """Seconds."""
 COMPONENTS = ("kube-apiserver", "etcd", "kubelet", "containerd", "kube-controller-manager", "kube-scheduler")
 

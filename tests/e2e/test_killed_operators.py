@@ -5,6 +5,7 @@ import contextlib
 import random
 
 import pytest
+from nightly import sized
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
 from tradewind.kube.errors import AlreadyExists
@@ -71,7 +72,7 @@ async def narrow(world: World, client: Client) -> None:
         await world.create(client, POOLS, body)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, sized(2, 7)))
 async def test_sigkill_at_random_moments(world: World, seed: int) -> None:
     rng = random.Random(seed)
     operator = world.start_operator()
