@@ -196,7 +196,7 @@ async def test_what_is_wrong_or_missing_is_said_by_the_status(operated: World) -
         assert "spec.cron: '0 0 31 2 *' names no day that there is" in status["message"]
         for fields, words in (
             ({"start": day(1), "ticks": [day(1)]}, "write either ticks, or start"),
-            ({"start": day(1)}, "there are the ticks of either a trigger or a cron"),
+            ({"start": day(1)}, "with start, write either trigger or cron"),
         ):
             try:
                 await operated.create(client, BACKFILLS, backfill("refused", "later", **fields))

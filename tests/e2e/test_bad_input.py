@@ -86,7 +86,7 @@ async def test_what_the_api_server_itself_refuses(operated: World) -> None:
             (
                 "items-of",
                 {"a": {"forEach": {"itemsOf": "b"}}, "b": {"forEach": {"items": [1]}}},
-                "itemsOf names a fan-out that is in dependsOn",
+                "itemsOf must name a fan-out listed in dependsOn",
             ),
             (
                 "two-sources",

@@ -255,7 +255,7 @@ async def test_people_clear_and_mark_tasks_of_a_run_that_has_ended(operated: Wor
         status = await operated.finished(client, run)
         assert status["phase"] == "Failed" and "b" not in outputs(status)
         assert [item["attempt"] for item in status["failures"]] == [1, 2]
-        with pytest.raises(Invalid, match="edits are added at the end"):
+        with pytest.raises(Invalid, match="edits can't be removed"):
             await client.patch(RUNS, operated.namespace, run, {"spec": {"edits": []}})
 
 
@@ -358,7 +358,7 @@ async def test_no_edit_passes_an_approval(operated: World, task: str) -> None:
             assert tradewind(operated, "approve", name).returncode == 0
             status = await operated.finished(client, name)
             assert outputs(status)["deploy"] == {"by": outputs(status)["ok"]["by"]} != {"by": "alice"}
-        with pytest.raises(Invalid, match="edits that are there can't be changed"):
+        with pytest.raises(Invalid, match="existing edits can't be changed"):
             changed = [{**edit, "by": "alice"}, edit]
             await client.patch(RUNS, operated.namespace, run, {"spec": {"edits": changed}})
 

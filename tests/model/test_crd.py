@@ -89,7 +89,7 @@ def test_what_a_template_can_say_is_not_said_by_the_api_server() -> None:
     spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     fields = {**spec["properties"], **spec["properties"]["tasks"]["additionalProperties"]["properties"]}
     assert [name for name, node in fields.items() if "default" in node] == []
-    assert fields["triggerRule"]["description"].endswith("AllSucceeded when absent.")
+    assert fields["triggerRule"]["description"].endswith("Defaults to AllSucceeded.")
 
 
 def test_rules_about_tasks_hold_for_a_dag_that_has_them_from_a_template() -> None:

@@ -12,7 +12,7 @@ Outcome = Literal["Pending", "Approved", "Rejected", "Expired", "Invalid"]
 
 
 class ApprovalSpec(Model):
-    """What is asked, written by the operator, and the answer, written by whoever decides."""
+    """The question, written by the operator, and the decision, written by a person."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -20,11 +20,11 @@ class ApprovalSpec(Model):
                 rule(
                     "self.run == oldSelf.run && self.task == oldSelf.task && has(self.message) == has(oldSelf.message)"
                     " && (!has(self.message) || self.message == oldSelf.message)",
-                    "what is asked can't be changed: set decision, answers, comment and by",
+                    "the question can't be changed: set decision, answers, comment and by",
                 ),
                 rule(
                     "!has(self.decision) || self.decision == '' || (has(self.by) && self.by != '')",
-                    "say who decides",
+                    "must be the user who decides",
                     fieldPath=".by",
                 ),
             ]
@@ -32,41 +32,42 @@ class ApprovalSpec(Model):
     )
 
     run: Name
-    """The run that waits."""
+    """Name of the run that waits for the decision."""
     task: Annotated[str, Field(min_length=1, max_length=75)]
-    """Its task, or item as task[index]."""
+    """The run's task that waits; for an item of a fan-out, task[index]."""
     message: Text = ""
-    """What is to be decided."""
+    """The question to decide."""
     questions: Annotated[dict[str, Param], Field(max_length=20)] = {}
-    """What else is asked, typed like params."""
+    """Further values to ask for, by name, typed like params."""
     deadline: Annotated[str, Field(max_length=40)] = ""
-    """When it is too late; never when empty."""
+    """Time after which no decision is accepted. Empty means no deadline."""
     decision: Literal["Approved", "Rejected", ""] = ""
     """The decision."""
     answers: Annotated[dict[str, Anything], Field(max_length=20)] = {}
-    """Answers to the questions."""
+    """Answers to the questions, by name."""
     comment: ShortText = ""
-    """Why."""
+    """Reason for the decision."""
     by: ShortText = ""
-    """Who decides. With the admission webhook this is who really does."""
+    """User who decides. The admission webhook verifies that this is the user who sends the request."""
 
 
 class ApprovalStatus(Model):
-    """What became of it."""
+    """Result of the approval."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     outcome: Outcome = "Pending"
-    """Pending until there is a decision that can be accepted, or it is too late. Invalid: the operator did not ask this, or nobody decided
-    it, and the run waits for another Approval."""
+    """Pending: no acceptable decision yet, and the deadline has not passed. Approved, Rejected: the decision. Expired:
+    the deadline passed first. Invalid: the object was not created by the operator, had a decision before the operator
+    saw it, or is being deleted; the run waits for another Approval."""
     message: ShortText = ""
-    """What is wrong, if something is."""
+    """The error to fix, if any."""
     conditions: Conditions = []
-    """Ready: whether it has been decided, or its time is over."""
+    """Ready: true once the approval is decided or has expired."""
 
 
 class Approval(Model):
-    """A decision that a run waits for. `tradewind approve` and `tradewind reject` write it; so does `kubectl patch`."""
+    """A decision that a run waits for. `tradewind approve`, `tradewind reject` and `kubectl patch` set it."""
 
     kind: ClassVar = "Approval"
     plural: ClassVar = "approvals"
@@ -87,18 +88,18 @@ class Approval(Model):
         rule(
             "!has(oldSelf.status) || !has(oldSelf.status.outcome) || oldSelf.status.outcome == 'Pending'"
             " || self.spec == oldSelf.spec",
-            "too late: it has been decided, or its time is over; see status.outcome",
+            "too late: the approval is decided or has expired; see status.outcome",
             fieldPath=".spec",
         ),
         rule(
             "!has(self.status) || !has(self.status.outcome) || self.status.outcome != 'Expired'"
             " || !has(self.spec.decision) || self.spec.decision == ''",
-            "it has been decided in time",
+            "it was decided before the deadline",
             fieldPath=".status.outcome",
         ),
     ]
 
     spec: ApprovalSpec
-    """What is asked, and the answer."""
+    """The question and the decision."""
     status: ApprovalStatus | None = None
-    """What became of it."""
+    """Result of the approval."""

@@ -15,76 +15,82 @@ MAX_OUTPUTS = 8
 
 
 class VolumeStore(Model):
-    """A volume of the run's namespace."""
+    """A volume in the run's namespace."""
 
     claim_name: ObjectName
-    """The PersistentVolumeClaim. Tasks on several nodes at once need one that is ReadWriteMany."""
+    """Name of the PersistentVolumeClaim. If tasks run on several nodes at once, it must be ReadWriteMany."""
     path: Annotated[str, Field(max_length=256, json_schema_extra={"pattern": rf"^$|{PATH}"})] = ""
-    """The folder on it; its root when empty."""
+    """Folder on the volume. Empty means its root."""
 
 
 class ObjectStore(Model):
     """A bucket of an S3-compatible server."""
 
     endpoint: Annotated[str, Field(max_length=512, json_schema_extra={"pattern": "^https?://[^/?#]+/?$"})]
-    """Address of the server, as pods see it, e.g. https://s3.eu-central-1.amazonaws.com. The bucket is part of the path, not of the host."""
+    """URL of the server as seen from pods, e.g. https://s3.eu-central-1.amazonaws.com. Requests use path-style
+    addressing: the bucket is part of the path, not of the host name."""
     bucket: Annotated[str, Field(min_length=1, max_length=63, pattern=BUCKET)]
-    """The bucket. It must exist."""
+    """Name of the bucket, which must exist."""
     prefix: Annotated[str, Field(max_length=256, json_schema_extra={"pattern": rf"^$|{PATH}"})] = ""
-    """What the keys of all objects begin with."""
+    """Prefix of the keys of all objects."""
     region: Annotated[str, Field(min_length=1, max_length=63, pattern=REGION)] = "us-east-1"
-    """The region that requests are signed for."""
+    """Region that requests are signed for."""
     secret_name: ObjectName
-    """Secret in the run's namespace with the keys `accessKey` and `secretKey`. The task's own container never sees them."""
+    """Name of a Secret in the run's namespace with the keys `accessKey` and `secretKey`. The task's own container never
+    sees them."""
 
 
 class Store(Model):
-    """Where artifacts are kept: a volume or a bucket."""
+    """Storage for artifacts: a volume or a bucket."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(x_kubernetes_validations=[rule("has(self.volume) != has(self.s3)", "write volume or s3")])
     )
 
     volume: VolumeStore | None = None
-    """A volume claim."""
+    """Stores artifacts on a volume."""
     s3: ObjectStore | None = None
-    """A bucket."""
+    """Stores artifacts in a bucket."""
 
 
 class Artifacts(Model):
-    """The artifacts of a DAG."""
+    """Settings for the artifacts of a DAG."""
 
     store: Store
-    """Where they are kept."""
+    """Storage for the artifacts."""
     upload_timeout: Duration = "10m"
-    """How long it may take to store the artifacts of an attempt, after its container has ended."""
+    """Time limit for storing the artifacts of an attempt after its container has ended."""
     expire_after: Duration | None = None
-    """Artifacts of this DAG that are older are removed when one of its tasks next stores some. None is removed when absent."""
+    """Age at which artifacts of this DAG expire. They are deleted when a task of the DAG next stores artifacts. When
+    absent, artifacts never expire."""
 
 
 class ArtifactOutput(Model):
-    """A file or folder that the task makes."""
+    """A file or folder that the task creates."""
 
     path: Path
-    """Where, below $TRADEWIND_ARTIFACTS. Missing at the task's end, the attempt fails."""
+    """Path below $TRADEWIND_ARTIFACTS. If it doesn't exist when the container ends, the attempt fails."""
 
 
 class ArtifactInput(Model):
-    """A file or folder that the task is given."""
+    """A file or folder that the task receives."""
 
     from_: Annotated[str, Field(min_length=3, max_length=127, alias="from")]
-    """TASK.ARTIFACT: an artifact of a task upstream. Of a fan-out it is a folder with one entry for each item, by its index."""
+    """The artifact, as TASK.ARTIFACT, of a task upstream. For a fan-out, the input is a folder with one entry per item,
+    named by its index."""
     path: Path
-    """Where it is to be found, below $TRADEWIND_ARTIFACTS."""
+    """Path below $TRADEWIND_ARTIFACTS where the task finds it."""
     optional: bool = False
-    """When true, the task starts without it if the task upstream made none."""
+    """If true, the task starts without the artifact when the upstream task has not created it."""
 
 
 class TaskArtifacts(Model):
-    """Big files and folders that a task makes, or is given."""
+    """Large files and folders that a task creates or receives."""
 
     outputs: Annotated[dict[str, ArtifactOutput], Field(max_length=MAX_OUTPUTS)] = {}
-    """What it makes, by name: stored when its container has ended well. The references are in its outputs, as
-    `tasks.NAME.outputs.artifacts.ARTIFACT`, with uri, size, sha256 and type (file or folder)."""
+    """Artifacts that the task creates, by name. They are stored after its container has succeeded. The task's outputs
+    contain their references as `tasks.NAME.outputs.artifacts.ARTIFACT`, with uri, size, sha256 and type (file or
+    folder)."""
     inputs: Annotated[dict[str, ArtifactInput], Field(max_length=32)] = {}
-    """What it is given, by name: fetched, and held against size and checksum, before its container starts."""
+    """Artifacts that the task receives, by name. They are downloaded, and their size and checksum verified, before its
+    container starts."""

@@ -8,33 +8,35 @@ from tradewind.model.base import Anything, Model, Name, Opaque, Text, Timestamp,
 
 
 class Produces(Model):
-    """An asset of which a task, or a run, makes a new version when it succeeds."""
+    """An asset that gets a new version when a task, or a run, succeeds."""
 
     name: Name
-    """The asset's name: all DAGs of the namespace mean the same by it."""
+    """Name of the asset. It means the same asset for all DAGs of the namespace."""
     partition: Text = ""
-    """Which part of it, e.g. a day; `$[[ ]]` is rendered, over params and run, and the task's `outputs` and item, or of a DAG over tasks."""
+    """The part of the asset that is updated, e.g. a day. `$[[ ]]` is rendered; it can use params and run, in a task
+    also its `outputs` and item, in a DAG also tasks."""
     metadata: Annotated[dict[str, Anything], Field(max_length=32)] = {}
-    """What else to say of it, up to 1 KiB as JSON; `$[[ ]]` is rendered, and where it is the whole value, its type is kept."""
+    """Additional values, up to 1 KiB as JSON. `$[[ ]]` is rendered; an expression that is the whole value keeps its
+    type."""
 
 
 class AssetUpdate(Model):
     """A new version of an asset."""
 
     name: str
-    """The asset's name."""
+    """Name of the asset."""
     partition: Annotated[str, Field(max_length=256)] = ""
-    """Which part of it."""
+    """The part of the asset that was updated."""
     task: str = ""
-    """The task or item that made it; empty where it was the run as a whole."""
+    """Task or item that made the version; empty if the run as a whole made it."""
     at: Timestamp
-    """When that ended."""
+    """Time when that task, item or run ended."""
     metadata: Opaque = {}
-    """What was said of it."""
+    """Additional values of this version."""
 
 
 class AssetClause(Model):
-    """An asset, or several of which any or all are meant."""
+    """One asset, or any or all of several."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -48,15 +50,15 @@ class AssetClause(Model):
     )
 
     name: Name | None = None
-    """An asset."""
+    """Name of an asset that must be updated."""
     any_of: Annotated[list[Name], Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="set"))] = []
-    """One of these is enough."""
+    """Names of assets, at least one of which must be updated."""
     all_of: Annotated[list[Name], Field(max_length=16, json_schema_extra=crd(x_kubernetes_list_type="set"))] = []
-    """All of these."""
+    """Names of assets, all of which must be updated."""
 
 
 class Assets(Model):
-    """Fires when assets have been updated since it fired last: for each partition by itself."""
+    """Fires when the given assets have been updated since the trigger last fired. Each partition counts separately."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -67,6 +69,6 @@ class Assets(Model):
     )
 
     any_of: Annotated[list[AssetClause], Field(max_length=8)] = []
-    """One of these is enough."""
+    """Clauses, at least one of which must be satisfied."""
     all_of: Annotated[list[AssetClause], Field(max_length=8)] = []
-    """All of these."""
+    """Clauses, all of which must be satisfied."""

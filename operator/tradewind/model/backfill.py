@@ -17,7 +17,7 @@ Action = Literal["Create", "Retry", "Rerun"]
 
 
 class BackfillSpec(Model):
-    """Which ticks of which DAG, and what to do about them."""
+    """The DAG, its ticks, and how to run them."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -25,11 +25,11 @@ class BackfillSpec(Model):
                 rule("has(self.ticks) != has(self.start)", "write either ticks, or start (and end)"),
                 rule(
                     "has(self.ticks) ? !has(self.cron) && !has(self.end) : has(self.trigger) != has(self.cron)",
-                    "from start on there are the ticks of either a trigger or a cron: write one of them; with ticks there is neither cron nor end",
+                    "with start, write either trigger or cron; with ticks, write neither cron nor end",
                 ),
                 rule(
                     "oldSelf.desiredState != 'Cancelled' || self.desiredState == 'Cancelled'",
-                    "it is cancelled: create another one",
+                    "a cancelled backfill can't continue: create another one",
                     fieldPath=".desiredState",
                 ),
                 *(
@@ -47,82 +47,86 @@ class BackfillSpec(Model):
     dag: Name
     """Name of the DAG, in the same namespace."""
     description: ShortText = ""
-    """What it is for."""
+    """Purpose of the backfill."""
     trigger: Annotated[str, Field(max_length=63, pattern=rf"^$|{DNS_SUBDOMAIN}")] = ""
-    """A Trigger of the DAG with a schedule: its ticks, its params, its `when`. A tick's run has the name that the schedule gives it, so
-    that no tick has two."""
+    """A Trigger of the DAG with a schedule, which gives the ticks, params and `when`. A tick's run has the same name as
+    if the schedule had created it, so a tick never has two runs."""
     cron: Annotated[str, Field(max_length=256)] = ""
-    """Ticks by an expression, as in schedules, where there is no trigger."""
+    """Cron expression for the ticks, as in a schedule; used instead of a trigger."""
     time_zone: Annotated[str, Field(max_length=64)] = ""
-    """IANA name: of `cron`, and of start, end and ticks without an offset. The trigger's when absent, else UTC."""
+    """IANA name of the time zone of `cron`, and of start, end and ticks without an offset. Defaults to the trigger's
+    time zone, or UTC."""
     start: Moment | None = None
-    """From here on, itself included."""
+    """First tick to include (inclusive)."""
     end: Moment | None = None
-    """Up to here, itself included, a date without a time with its whole day; the backfill's creation when absent. Later ticks are left to the schedule."""
+    """Last tick to include (inclusive). A date without a time includes the whole day. Defaults to the creation time of
+    the backfill. Later ticks are left to the schedule."""
     ticks: Annotated[list[Moment], Field(max_length=1_000)] = []
-    """Points in time, instead of a range. Of a trigger, ticks of its; a date without a time stands for its ticks on that day."""
+    """Points in time to run instead of a range. With a trigger, they must be ticks of its schedule, and a date without
+    a time stands for all ticks of that day."""
     runs: Annotated[list[State], Field(min_length=1, max_length=3)] = ["Missing"]
-    """Which ticks get a run: those that have none, those whose latest run failed or was cancelled, those whose latest run succeeded. What
-    failed is tried again in the same run, what succeeded keeps its old run beside the new one."""
+    """Selects the ticks to run by their latest run. Missing: no run exists. Failed: it failed or was cancelled; the
+    failed tasks are retried in the same run. Succeeded: it succeeded; a new run is created and the old one kept."""
     order: Literal["OldestFirst", "NewestFirst"] = "OldestFirst"
-    """Where it begins."""
+    """Order in which ticks are run."""
     parallelism: Annotated[int, Field(ge=1, le=100)] = 1
-    """How many of its runs there are at once. The DAG's maxActiveRuns neither counts them nor holds them back."""
+    """Maximum number of the backfill's runs that are active at once. The DAG's maxActiveRuns neither counts nor delays
+    them."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = -1_000
-    """Of the runs that it makes: low, so that other runs get the slots of pools first."""
+    """Priority of the backfill's runs. The low default lets other runs get pool slots first."""
     params: Params = {}
-    """Values for the DAG's params, over those of the trigger; `$[[ ]]` as there."""
+    """Values for the DAG's params; they override those of the trigger. `$[[ ]]` is rendered, as in a trigger."""
     desired_state: Literal["Running", "Suspended", "Cancelled"] = "Running"
-    """Suspended: no more runs are made, those that there are go on. Cancelled: they are cancelled too."""
+    """Suspended: no further runs are created, and active runs continue. Cancelled: active runs are cancelled too."""
     dry_run: bool = False
-    """Only says what it would do. Set it to false to do it."""
+    """If true, status.preview shows the planned actions and no run is created. Set it to false to start."""
 
 
 class Preview(Model):
-    """What a tick gets."""
+    """The planned action for a tick."""
 
     tick: Timestamp
-    """The tick, in the time zone."""
+    """The tick, in the backfill's time zone."""
     action: Action
-    """Create: a run. Retry: what failed in its run is tried again. Rerun: another run."""
+    """Create: a run is created. Retry: failed tasks of the existing run are retried. Rerun: another run is created."""
 
 
 class BackfillStatus(Model):
-    """How far it has come. Counted anew from the runs that there are."""
+    """Progress of the backfill, counted from the existing runs each time."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Literal["DryRun", "Running", "Suspended", "Waiting", "Invalid", "Succeeded", "Failed", "Cancelled", ""] = ""
-    """Waiting: something has to be fixed first. Failed: it is done, and runs of it failed."""
+    """Waiting: something must be fixed first. Failed: the backfill is finished and some of its runs failed."""
     message: Annotated[str, Field(max_length=4_096)] = ""
-    """Why it is in this phase."""
+    """Reason for the phase."""
     progress: str = ""
-    """Ticks that are dealt with of all that it deals with, e.g. 12/31."""
+    """Finished ticks out of all selected ticks, e.g. 12/31."""
     total: int = 0
-    """How many ticks there are."""
+    """Number of ticks."""
     kept: int = 0
-    """Ticks that are left as they are, since their runs are not among those that `runs` names."""
+    """Number of ticks left unchanged because `runs` doesn't select them."""
     remaining: int = 0
-    """Ticks that have not had their turn."""
+    """Number of ticks not started yet."""
     active: int = 0
-    """Its runs that have not ended."""
+    """Number of runs of the backfill that have not ended."""
     succeeded: int = 0
-    """Its runs that succeeded."""
+    """Number of runs of the backfill that succeeded."""
     failed: int = 0
-    """Its runs that failed, or were cancelled."""
+    """Number of runs of the backfill that failed or were cancelled."""
     failures: Annotated[list[str], Field(max_length=20)] = []
-    """Names of such runs."""
+    """Names of runs that failed or were cancelled."""
     preview: Annotated[list[Preview], Field(max_length=20)] = []
-    """What comes next."""
+    """The next ticks and their planned actions."""
     finished_at: Timestamp | None = None
-    """When it was done."""
+    """Time when the backfill finished."""
     conditions: Conditions = []
-    """Valid: whether it can be done and, if not, what to fix. Ready: whether all is done; with Stalled or Reconciling while it is
-    false."""
+    """Valid: true if the backfill can run; the message says what to fix. Ready: true when it is finished; until then
+    Stalled or Reconciling is true."""
 
 
 class Backfill(Model):
-    """Makes runs of a DAG for the past: for ticks that have no run, or whose runs failed."""
+    """Creates runs of a DAG for past ticks: those without a run, or those whose runs failed."""
 
     kind: ClassVar = "Backfill"
     plural: ClassVar = "backfills"
@@ -141,6 +145,6 @@ class Backfill(Model):
     selectable: ClassVar[list[str]] = [".spec.dag"]
 
     spec: BackfillSpec
-    """Which ticks of which DAG, and what to do about them."""
+    """The DAG, its ticks, and how to run them."""
     status: BackfillStatus | None = None
-    """How far it has come."""
+    """Progress of the backfill."""

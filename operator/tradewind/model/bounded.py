@@ -152,7 +152,7 @@ class _Walk:
                 return int(value)
             case float():
                 if not math.isfinite(value):
-                    raise _Found("is no finite number")
+                    raise _Found("is not a finite number")
                 return int(value) if value.is_integer() and _LEAST <= value <= _MOST else float(value)
             case dict() | list():
                 return self._container(value, depth)
@@ -183,12 +183,12 @@ class _Walk:
 
     def _key(self, key: Any) -> str:
         if not isinstance(key, str):
-            raise _Found("has a key that is no text")
+            raise _Found("has a key that is not text")
         return self._text(key, "has a key that ")
 
     def _text(self, value: str, subject: str = "") -> str:
         if not value.isascii() and not _unicode(value):
-            raise _Found(f"{subject}is no valid Unicode: it has half a surrogate pair")
+            raise _Found(f"{subject}is not valid Unicode: it has half a surrogate pair")
         if not self._nul and "\0" in value:
             raise _Found(f"{subject}contains the character U+0000, which is not possible here")
         return str(value)

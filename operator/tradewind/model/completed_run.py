@@ -9,19 +9,20 @@ from tradewind.model.duration import Duration
 
 
 class FollowedDAG(Model):
-    """A DAG whose runs count when they end."""
+    """A DAG to follow."""
 
     name: Name
-    """Its name."""
+    """Name of the DAG."""
     namespace: Annotated[str, Field(max_length=63, pattern=rf"^$|{DNS_LABEL}")] = ""
-    """Its namespace; the trigger's own when empty. A DAG of another one has to name this one in its spec.allowTriggersFrom."""
+    """Namespace of the DAG. Empty means the trigger's own. A DAG in another namespace must list this namespace in its
+    spec.allowTriggersFrom."""
     outcomes: Annotated[
         list[Literal["Succeeded", "Failed", "Cancelled"]],
         Field(min_length=1, max_length=3, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ] = ["Succeeded"]
-    """How a run has to end to count."""
+    """Outcomes of a run that count."""
     when: Expression = ""
-    """CEL over `source`: runs for which it is false don't count."""
+    """CEL over `source`. Runs for which it is false don't count."""
 
 
 class Completed(Model):
@@ -32,7 +33,7 @@ class Completed(Model):
             x_kubernetes_validations=[
                 rule(
                     "!has(self.atLeast) || self.atLeast <= self.dags.size()",
-                    "atLeast is more than there are DAGs",
+                    "atLeast is larger than the number of dags",
                     fieldPath=".atLeast",
                 )
             ]
@@ -40,8 +41,9 @@ class Completed(Model):
     )
 
     dags: Annotated[list[FollowedDAG], Field(min_length=1, max_length=16)]
-    """The DAGs. Of each the latest run that counts is looked at."""
+    """The DAGs to follow. Only the latest run of each that counts is considered."""
     at_least: Annotated[int, Field(ge=1, le=16)] | None = None
-    """How many of them must have had a run that counts since the trigger fired last: 1 for any; all of them when absent."""
+    """Number of these DAGs that must have had a run that counts since the trigger last fired, e.g. 1 for any of them.
+    Defaults to all."""
     within: Duration | None = None
-    """These runs must have ended within so much time of each other. No limit when absent."""
+    """Maximum time between the ends of these runs. No limit when absent."""

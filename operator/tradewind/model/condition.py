@@ -8,20 +8,20 @@ from tradewind.model.base import Model, Timestamp, crd
 
 
 class Condition(Model):
-    """One observation about an object, for people and for `kubectl wait`."""
+    """An observation about an object, for people and for `kubectl wait`."""
 
     type: Annotated[str, Field(max_length=63)]
-    """Name of the condition."""
+    """Type of the condition."""
     status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
+    """Whether the condition is true."""
     reason: Annotated[str, Field(max_length=63)]
-    """One CamelCase word for programs."""
+    """Reason as one CamelCase word, for programs."""
     message: Annotated[str, Field(max_length=4_096)] = ""
-    """A sentence for people."""
+    """Explanation for people."""
     last_transition_time: Timestamp = ""
-    """When the status last changed."""
+    """Time when the status last changed."""
     observed_generation: int = 0
-    """The generation that this describes."""
+    """Generation of the object that this condition describes."""
 
 
 Conditions = Annotated[

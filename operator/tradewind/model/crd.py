@@ -95,7 +95,7 @@ def _silent(schema: dict[str, Any]) -> None:
     for node in schema["properties"].values():
         default = node.pop("default", None)
         if isinstance(default, str | int | float):
-            node["description"] += f" {default} when absent."
+            node["description"] += f" Defaults to {default}."
 
 
 def manifest(kind: Kind) -> dict[str, Any]:

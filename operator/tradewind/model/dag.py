@@ -24,12 +24,12 @@ def _each(field: str, holds: str, message: str) -> dict[str, str]:
 
 
 class DAGSpec(Model):
-    """What to run, in which order."""
+    """The tasks of the DAG and how to run them."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
-                rule("has(self.tasks) != has(self.template)", "write tasks, or the template that has them"),
+                rule("has(self.tasks) != has(self.template)", "write either tasks or template"),
                 _each(
                     "tasks",
                     f"t.matches('{DNS_LABEL}')",
@@ -66,79 +66,86 @@ class DAGSpec(Model):
     )
 
     description: ShortText = ""
-    """What this DAG is for."""
+    """Purpose of the DAG."""
     template: TemplateUse | None = None
-    """A DAGTemplate to take the tasks from, and everything else that the DAG itself doesn't say. Params are merged by name, defaults by
-    field."""
+    """The DAGTemplate that provides the tasks and all fields that the DAG doesn't set. Params are merged by name,
+    defaults by field."""
     params: Annotated[dict[str, Param], Field(max_length=100)] = {}
-    """Inputs of a run, by name."""
+    """Params of a run, by name."""
     outputs: Annotated[dict[str, Expression], Field(max_length=64)] = {}
-    """Results of a run, CEL by name over params, tasks and run, e.g. {rows: tasks.load.outputs.rows}. They are computed when all tasks
-    but exit tasks have ended and the run succeeds; where the run is a task of another one, they are its outputs."""
+    """Results of a run: CEL by name, over params, tasks and run, e.g. {rows: tasks.load.outputs.rows}. They are
+    computed if the run succeeds, after all tasks except exit tasks have ended. If the run is a sub-DAG, they are the
+    outputs of the calling task."""
     defaults: PodSettings = PodSettings()
-    """What holds for every task that doesn't say otherwise."""
+    """Settings for every task that doesn't set them itself."""
     artifacts: Artifacts | None = None
-    """Where big results of tasks are kept. Required when a task has artifacts."""
+    """Storage for artifacts. Required if a task has artifacts."""
     timeout: Limit | None = None
-    """Limit for a whole run, from its start. When it is over the run fails and its pods are stopped. No limit when absent."""
+    """Time limit for a run, from its start. When it expires, the run fails and its pods are stopped. No limit when
+    absent."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many pods and sub-DAGs of one run live at once; as many as the cluster takes when absent. What runs within a sub-DAG has a limit of
-    its own."""
+    """Maximum number of pods and sub-DAG runs of one run that are active at once. No limit when absent. Sub-DAG runs
+    have limits of their own."""
     max_active_runs: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many runs of this DAG are active at once (with the same concurrencyKey, if there is one); no limit when absent."""
+    """Maximum number of active runs of this DAG; with concurrencyKey, per key. No limit when absent."""
     suspend: bool = False
-    """When true no run begins: runs wait until it is false again. Those under way go on."""
+    """If true, no run starts: new runs wait until it is false again. Active runs continue."""
     concurrency_policy: Literal["Queue", "Skip", "Replace"] = "Queue"
-    """What becomes of a run that would be one too many: Queue waits, Skip cancels it, Replace cancels the oldest active one."""
+    """Action for a run that would exceed maxActiveRuns. Queue: it waits. Skip: it is cancelled. Replace: the oldest
+    active run is cancelled."""
     concurrency_key: Expression = ""
-    """CEL over params: runs with different results don't count against each other's maxActiveRuns, e.g. `params.region`."""
+    """CEL over params, e.g. `params.region`. maxActiveRuns counts runs with different keys separately."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
-    """Where runs wait for the same limit, those of higher priority go first. A run can say otherwise."""
+    """Default priority of runs. If runs wait for the same limit, higher priorities start first. A run can override
+    it."""
     pod_retention: Literal["Always", "OnFailure", "Never"] = "Always"
-    """Which finished pods are kept until the run is deleted: all, those of failed attempts, or none. `logs` reads pods."""
+    """Which finished pods to keep until the run is deleted: all, only those of failed attempts, or none. `tradewind
+    logs` reads logs from pods."""
     history: History = History()
-    """How many runs are kept after their end, and how long. A hundred of each outcome when absent."""
+    """How many finished runs to keep, and for how long. Defaults to 100 of each outcome."""
     expect_success_within: Duration | None = None
-    """How long after the end of a run that succeeded the next one has to have succeeded: when it is over, the alert
-    TradewindDAGNotSucceeded fires, e.g. 26h for a DAG that runs daily. No such alert when absent, nor while the DAG is suspended."""
+    """Maximum time between the end of a successful run and the end of the next one, e.g. 26h for a daily DAG. When it
+    is exceeded, the alert TradewindDAGNotSucceeded fires. No alert when absent or while the DAG is suspended."""
     revision_history_limit: Annotated[int, Field(ge=0, le=1_000)] = 10
-    """How many revisions are kept beside the current one, the newest, and those that runs use: to look at, and to roll back to."""
+    """Number of old revisions to keep for comparison and rollback. The current revision, the newest one and those in
+    use by runs are kept in addition."""
     produces: Annotated[list[Produces], Field(max_length=16)] = []
-    """Assets of which a run makes a new version when it succeeds. Triggers can wait for them."""
+    """Assets that get a new version when a run succeeds. Triggers can wait for them."""
     allow_triggers_from: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=63, pattern=rf"^\*$|{DNS_LABEL}")]],
         Field(max_length=100, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ] = []
-    """Namespaces whose triggers may follow this DAG: know when its runs end, with which params and outputs. `"*"` for all. Those of its
-    own namespace always may."""
+    """Namespaces whose triggers may follow this DAG, and so see when its runs end and their params and outputs. `"*"`
+    means all. Triggers of its own namespace always may."""
     tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)] = {}
     """The tasks, by name. Required unless they come from a template."""
 
 
 class LastRun(Model):
-    """The youngest run of a DAG."""
+    """The most recent run of a DAG."""
 
     name: str = ""
-    """Its name."""
+    """Name of the run."""
     phase: str = ""
-    """Its phase."""
+    """Phase of the run."""
 
 
 class DAGStatus(Model):
-    """What the operator found out."""
+    """Observed state of the DAG."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Literal["Valid", "Invalid", ""] = ""
-    """Valid when runs can start."""
+    """Valid if runs can start."""
     revision: int = 0
-    """The number of the revision that holds this spec. None while the spec is invalid."""
+    """Number of the revision that holds this spec; absent while the spec is invalid."""
     tasks: int = 0
-    """How many tasks it has."""
+    """Number of tasks."""
     last_run: LastRun | None = None
-    """The youngest run."""
+    """The most recent run."""
     conditions: Conditions = []
-    """Valid: whether runs can start and, if not, what to fix. Ready: the same, with Stalled or Reconciling while it is false."""
+    """Valid: true if runs can start; the message says what to fix. Ready: as Valid; while it is false, Stalled or
+    Reconciling is true."""
 
 
 class DAG(Model):
@@ -160,6 +167,6 @@ class DAG(Model):
     selectable: ClassVar[list[str]] = []
 
     spec: DAGSpec
-    """What to run, in which order."""
+    """The tasks of the DAG and how to run them."""
     status: DAGStatus | None = None
-    """What the operator found out."""
+    """Observed state of the DAG."""

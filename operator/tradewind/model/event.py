@@ -9,47 +9,48 @@ from tradewind.model.duration import Duration
 
 
 class SecretKey(Model):
-    """A value in a Secret."""
+    """A key of a Secret."""
 
     name: ObjectName
     """Name of the Secret, in the trigger's namespace."""
     key: DataKey
-    """The key in its data. The value has to have at least 16 bytes; white space at its end does not count."""
+    """Key in the Secret's data. The value must have at least 16 bytes; trailing white space is ignored."""
 
 
 class KubernetesSenders(Model):
-    """Senders with a token of the cluster. They need the right to `create` the resource `triggers/events` of the group tradewind.dev, for
-    this trigger's name."""
+    """Accepts senders with a Kubernetes token. RBAC must allow them to `create` the resource `triggers/events` of the
+    group tradewind.dev with this trigger's name."""
 
     audience: Annotated[str, Field(max_length=253)] = "tradewind-events"
-    """For whom the token has to be made: `kubectl create token NAME --audience tradewind-events`. A token for one audience is good for
-    nothing else, whoever gets hold of it. Empty: tokens for the API server."""
+    """Audience that the token must be issued for: `kubectl create token NAME --audience tradewind-events`. Such a token
+    is useless for anything else if it leaks. Empty means the API server's own audience."""
 
 
 class SignedEvents(Model):
-    """Senders who know a secret, and sign each event with it: HMAC with SHA-256, as hexadecimal digits, with or without `sha256=` before
-    them."""
+    """Accepts events signed with a shared secret: HMAC-SHA256 as hexadecimal digits, optionally prefixed with
+    `sha256=`."""
 
     secret_ref: SecretKey
-    """The secret."""
+    """The shared secret."""
     header: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "Tradewind-Signature"
-    """The header with the signature."""
+    """Name of the header that contains the signature."""
     covers: Literal["TimestampAndBody", "Body"] = "TimestampAndBody"
-    """TimestampAndBody: the header Tradewind-Timestamp (seconds since 1970), a line feed, the header Idempotency-Key where there is one, a
-    line feed, and the body. Body: the body alone, as GitHub and others sign; then an event that is sent again is only told by its body."""
+    """Content that is signed. TimestampAndBody: the header Tradewind-Timestamp (Unix seconds), a line feed, the header
+    Idempotency-Key with a line feed if it is sent, and the body. Body: the body alone, as GitHub and others sign;
+    repeated events can then be recognized only by their body."""
     window: Duration = "5m"
-    """How far the timestamp may lie from the time of the endpoint: from 1s to 5m."""
+    """Maximum difference between the timestamp and the endpoint's clock, from 1s to 5m."""
 
 
 class KnownToken(Model):
-    """Senders who know a token, and send it as `Authorization: Bearer TOKEN`."""
+    """Accepts senders that send a shared token as `Authorization: Bearer TOKEN`."""
 
     secret_ref: SecretKey
-    """The token."""
+    """The shared token."""
 
 
 class Authentication(Model):
-    """How senders prove that they may. Exactly one."""
+    """How senders authenticate. Exactly one must be set."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -63,25 +64,26 @@ class Authentication(Model):
     )
 
     kubernetes: KubernetesSenders | None = None
-    """By a token of the cluster, and RBAC."""
+    """Kubernetes token, authorized by RBAC."""
     hmac: SignedEvents | None = None
-    """By a signature."""
+    """HMAC signature."""
     token: KnownToken | None = None
-    """By a token in a Secret."""
+    """Token stored in a Secret."""
 
 
 class EventSource(Model):
-    """Events that are posted to `/v1/events/NAMESPACE/TRIGGER`. Each makes one run."""
+    """Fires for events posted to `/v1/events/NAMESPACE/TRIGGER`. Each event creates one run."""
 
     authentication: Authentication
-    """How senders prove that they may."""
+    """How senders authenticate."""
     key: Expression = ""
-    """CEL that gives the event's key, as text or as an integer. Events with the same key make one run. When absent: the header
-    Idempotency-Key, else `source` and `id` of a CloudEvent, else, of a signed event, its signature; without any of these each event is its
-    own. The expression knows that as `event.key`."""
+    """CEL that returns the event's key, a string or an integer. Events with the same key create only one run. Defaults
+    to the header Idempotency-Key, else `source` and `id` of a CloudEvent, else the signature of a signed event; without
+    any of these, every event is unique. The expression can use the default as `event.key`."""
     concurrency: Literal["Allow", "Enqueue"] = "Allow"
-    """Allow: runs go side by side. Enqueue: one follows the other, in the order in which they were made."""
+    """Allow: runs may overlap. Enqueue: runs execute one after another, in the order of their creation."""
     max_per_second: Annotated[int, Field(ge=1, le=1_000)] = 100
-    """How many events each replica of the endpoint takes; up to ten times as many at once after a pause."""
+    """Maximum rate of events per second that each replica of the endpoint accepts. After a pause, a burst may have up
+    to ten times as many."""
     results: bool = False
-    """Lets senders wait for the run's outcome and its results (the DAG's `spec.outputs`), by `?wait=30s`."""
+    """If true, senders can wait for the run's outcome and results (the DAG's `spec.outputs`) with `?wait=30s`."""

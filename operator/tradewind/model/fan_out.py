@@ -11,29 +11,30 @@ MAX_ITEMS = 10_000
 
 
 class Range(Model):
-    """Whole numbers, as many languages count them."""
+    """A sequence of integers."""
 
     start: IntOrExpression = 0
-    """The first number; a number or `$[[ CEL ]]`."""
+    """First number: an integer or `$[[ CEL ]]`."""
     stop: IntOrExpression
-    """Where to end; this number itself is left out. A number or `$[[ CEL ]]`."""
+    """End of the sequence (exclusive): an integer or `$[[ CEL ]]`."""
     step: IntOrExpression = 1
-    """From one number to the next; negative to count down. A number or `$[[ CEL ]]`."""
+    """Difference between two numbers; negative to count down. An integer or `$[[ CEL ]]`."""
 
 
 class Matrix(Model):
-    """Every combination of the values of some axes; an item is an object with a value per axis."""
+    """All combinations of the values of several axes. Each item is an object with one value per axis."""
 
     axes: Annotated[dict[Annotated[str, Field(max_length=63)], Anything], Field(min_length=1, max_length=16)]
-    """Values by axis: lists, or `$[[ CEL ]]` that give lists."""
+    """Values by axis: lists, or `$[[ CEL ]]` that returns a list."""
     exclude: Annotated[list[Opaque], Field(max_length=256)] = []
-    """Combinations to leave out: those that have all the values given, e.g. {os: linux}."""
+    """Combinations to leave out: those that have all the given values, e.g. {os: linux}."""
     include: Annotated[list[Opaque], Field(max_length=256)] = []
-    """Items to add after the combinations, whatever their keys."""
+    """Items to add after the combinations; they may have any keys."""
 
 
 class ForEach(Model):
-    """What a task is run for. Each item is a pod with attempts of its own; expressions of the task know `item` and `index`."""
+    """The items to run a task for. Each item is a pod with attempts of its own. The task's expressions can use `item`
+    and `index`."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -48,19 +49,20 @@ class ForEach(Model):
     )
 
     items: Anything = None
-    """A list, or one `$[[ CEL ]]` that gives a list: of a param, of an output."""
+    """A list, or one `$[[ CEL ]]` that returns a list, e.g. of a param or an output."""
     range: Range | None = None
-    """Whole numbers."""
+    """A sequence of integers."""
     matrix: Matrix | None = None
-    """Every combination of some lists."""
+    """All combinations of several lists."""
     items_of: Name | None = None
-    """A fan-out that this task depends on: the same items, and an item starts as soon as its counterpart there has ended, by the
-    task's trigger rule. Its expressions see the counterpart's outputs and state."""
+    """Name of a fan-out that this task depends on; this task has the same items. Each item starts, by the task's
+    trigger rule, as soon as its counterpart has ended. Its expressions see the outputs and the state of the
+    counterpart."""
     name: Text = ""
-    """What people call an item, e.g. `$[[ item.region ]]`; its index when empty."""
+    """Display name of an item, e.g. `$[[ item.region ]]`. Defaults to its index."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """How many items run at once; as many as other limits allow when absent."""
+    """Maximum number of items that run at once. No limit of its own when absent."""
     fail_fast: bool = False
-    """When true, and the fan-out can't succeed any more, no further item starts and those that run are stopped."""
+    """If true, when the fan-out can no longer succeed, no further items start and running ones are stopped."""
     min_success_ratio: Annotated[float, Field(ge=0, le=1)] = 1
-    """Share of the items (but for skipped ones) that must succeed for the task to succeed."""
+    """Share of the items, not counting skipped ones, that must succeed for the task to succeed."""

@@ -9,16 +9,16 @@ from tradewind.model.duration import Duration
 
 
 class Kept(Model):
-    """Runs of one outcome."""
+    """How many runs of one outcome to keep."""
 
     limit: Annotated[int, Field(ge=0, le=100_000)] = 100
-    """How many are kept. With one more, the one that ended first is deleted, with its pods."""
+    """Maximum number of runs. When it is exceeded, the run that ended first is deleted with its pods."""
     ttl: Duration | None = None
-    """How long each is kept, from its end, e.g. 7d. For as long as the limit allows when absent."""
+    """Time to keep each run after its end, e.g. 7d. When absent, only the limit applies."""
 
 
 class History(Model):
-    """Runs that have ended cost room in the cluster's store: how many of them stay, and how long."""
+    """How many finished runs to keep, and for how long."""
 
     succeeded: Kept = Kept()
     """Runs that succeeded."""

@@ -9,12 +9,13 @@ from tradewind.model.duration import Duration
 
 
 class Loop(Model):
-    """Runs the task again after each success, until a condition holds. Each iteration is an attempt, with a budget of retries of its own."""
+    """Repeats the task after each success until a condition is true. Each iteration has attempts, and a retry budget,
+    of its own."""
 
     until: Annotated[Expression, Field(min_length=1)]
-    """CEL over `outputs` (those of the iteration), `iteration` (from 1), params, run and item: true ends the loop, and the task has
-    succeeded."""
+    """CEL over `outputs` (of the iteration), `iteration` (from 1), params, run and item. When it is true, the loop ends
+    and the task succeeds."""
     max_iterations: Annotated[int, Field(ge=1, le=1_000)] = 10
-    """After so many iterations the task fails, unless `until` holds."""
+    """Maximum number of iterations. If `until` is still false after the last one, the task fails."""
     delay: Duration | None = None
-    """Time between two iterations; none when absent."""
+    """Time between two iterations. No delay when absent."""

@@ -8,36 +8,36 @@ from tradewind.model.base import Anything, ApiVersion, KindName, LabelKey, Label
 
 
 class LabelRequirement(Model):
-    """What a label has to be, as Kubernetes defines it."""
+    """A requirement on a label, as defined by Kubernetes."""
 
     key: LabelKey
-    """The label."""
+    """Key of the label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    """How it is compared with `values`."""
+    """Relation of the label to `values`."""
     values: Annotated[list[LabelValue], Field(max_length=64)] = []
-    """For In and NotIn."""
+    """Values for In and NotIn."""
 
 
 class LabelSelector(Model):
-    """Objects by their labels, as Kubernetes defines it; all of it has to hold."""
+    """Selects objects by labels, as defined by Kubernetes. All requirements must be met."""
 
     match_labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=32)] = {}
-    """Labels and their values."""
+    """Labels and their required values."""
     match_expressions: Annotated[list[LabelRequirement], Field(max_length=32)] = []
-    """What else labels have to be."""
+    """Further requirements on labels."""
 
 
 class ConditionWanted(Model):
     """A condition in an object's `status.conditions`."""
 
     type: Annotated[str, Field(min_length=1, max_length=316)]
-    """Its type, e.g. Ready."""
+    """Type of the condition, e.g. Ready."""
     status: Literal["True", "False", "Unknown"] = "True"
-    """What it has to become."""
+    """Status that the condition must reach."""
 
 
 class ObjectChange(Model):
-    """Fires when objects of a kind change, in the trigger's namespace."""
+    """Fires when objects of a kind change in the trigger's namespace."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -52,45 +52,47 @@ class ObjectChange(Model):
     )
 
     api_version: ApiVersion
-    """Of the kind, e.g. v1 or batch/v1."""
+    """API version of the kind, e.g. v1 or batch/v1."""
     kind: KindName
-    """The kind, which has to be namespaced. The operator needs the right to read it: the chart's objectTriggers.rules."""
+    """The kind, which must be namespaced. The operator needs the right to read it: see objectTriggers.rules in the
+    chart."""
     label_selector: LabelSelector = LabelSelector()
-    """Which of them; all when empty."""
+    """Selects the objects to follow. Empty selects all."""
     changes: Annotated[
         list[Literal["Created", "Updated", "Deleted", "Condition"]],
         Field(min_length=1, max_length=4, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ]
-    """What counts. Created: an object is new, or begins to match. Updated: it has another version. Deleted: it is gone, or matches no
-    more. Condition: `condition` has become so."""
+    """Changes that count. Created: an object is new or begins to match the selector. Updated: it has a new version.
+    Deleted: it is gone or no longer matches. Condition: `condition` has reached its status."""
     condition: ConditionWanted | None = None
-    """The condition that Condition is about."""
+    """The condition to watch for the change Condition."""
 
 
 class ObjectDue(Model):
-    """A run that is being made of a change."""
+    """A run that is being created for a change."""
 
     suffix: str
-    """The end of its name."""
+    """Suffix of the run's name."""
     at: Timestamp
-    """When the change was seen."""
+    """Time when the operator saw the change."""
     cause: str
-    """Which change of which object."""
+    """The change and its object."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
-    """Its params."""
+    """Params of the run."""
 
 
 class ObjectChangeStatus(Model):
-    """What has been dealt with."""
+    """Changes that have been processed."""
 
     followed: str = ""
-    """What the objects are: another kind, or selector, begins anew."""
+    """The kind and the selector that are followed. When they change, the trigger starts again with the existing
+    objects."""
     known: Annotated[str, Field(max_length=131_072)] = ""
-    """The objects that have been dealt with, a line each: name, a digest of the uid, the version that a run was made of last (where that
-    matters), and + where the condition is so."""
+    """Processed objects, one per line: name, digest of the uid, version that last created a run (if relevant), and + if
+    the condition has the wanted status."""
     objects: int = 0
-    """How many there are."""
+    """Number of objects."""
     due: Annotated[list[ObjectDue], Field(max_length=20)] = []
-    """Runs that are being made."""
+    """Runs that are being created."""
     skipped: Annotated[str, Field(max_length=1_024)] = ""
-    """What became of the latest change that got no run, and why."""
+    """The latest change for which no run was created, and the reason."""

@@ -13,27 +13,28 @@ LONGEST = 300.0
 
 
 class HttpRequest(Model):
-    """An HTTP request. The response becomes the outputs `status` and `body` (parsed when it is JSON). The operator sends it, without a
-    pod, unless the task needs one."""
+    """An HTTP request. The response becomes the outputs `status` and `body` (parsed if it is JSON). The operator sends
+    the request without a pod, unless the task needs one."""
 
     url: Annotated[str, Field(min_length=1, max_length=8_192)]
-    """http:// or https:// address. `$[[ ]]` expressions are rendered."""
+    """URL with http:// or https://. `$[[ ]]` is rendered."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
     """Request method."""
     headers: Annotated[dict[str, ShortText], Field(max_length=64)] = {}
-    """Request headers. `$(NAME)` is replaced by an environment variable of the task, so that secrets come by envFrom."""
+    """Request headers. `$(NAME)` is replaced by an environment variable of the task, so secrets can come from
+    envFrom."""
     body: Text = ""
-    """Request body. `$[[ ]]` expressions are rendered."""
+    """Request body. `$[[ ]]` is rendered."""
     expect_status: Annotated[list[Annotated[int, Field(ge=100, le=599)]], Field(max_length=20)] = []
-    """Status codes that count as success; every 2xx when empty."""
+    """Status codes that count as success. Empty means all 2xx."""
     timeout: Duration = "30s"
-    """Limit for the whole request, up to 5m where the operator sends it."""
+    """Time limit for the request; at most 5m if the operator sends it."""
     pod: bool = False
-    """When true the request is sent from a pod of its own, with the network and the identity that the task's settings give it."""
+    """If true, the request is sent from a pod of its own, with the network and the identity of the task's settings."""
 
 
 class Wait(Model):
-    """Time to pass. It costs nothing, and goes on while the operator is away."""
+    """A delay. It uses no resources and continues while the operator is down."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -42,31 +43,33 @@ class Wait(Model):
     )
 
     duration: Annotated[str, Field(max_length=4_096)] = ""
-    """How long, from the moment that the dependencies have ended, e.g. 10m; `$[[ ]]` is rendered."""
+    """How long to wait after the dependencies have ended, e.g. 10m. `$[[ ]]` is rendered."""
     until: Annotated[str, Field(max_length=4_096)] = ""
-    """A point in time with its zone, e.g. 2026-01-31T06:00:00Z; `$[[ ]]` is rendered. One that is over lets the task end at once."""
+    """Time to wait for, with time zone, e.g. 2026-01-31T06:00:00Z. `$[[ ]]` is rendered. If it is in the past, the task
+    ends at once."""
 
 
 class Approval(Model):
-    """A person's decision. The operator makes an object of kind Approval in the run's namespace: who may patch those, may decide.
-    The decision becomes the outputs `approved`, `by`, `comment` and `answers`."""
+    """A decision by a person. The operator creates an Approval object in the run's namespace; anyone who may patch it
+    may decide. The decision becomes the outputs `approved`, `by`, `comment` and `answers`."""
 
     message: Text = ""
-    """What is to be decided; `$[[ ]]` is rendered."""
+    """The question to decide. `$[[ ]]` is rendered."""
     questions: Annotated[dict[str, Param], Field(max_length=20)] = {}
-    """What the one who decides may or must answer besides, typed like params."""
+    """Further values to ask for, by name, typed like params."""
     timeout: Limit | None = None
-    """How long the decision may take; no limit when absent."""
+    """Time limit for the decision. No limit when absent."""
     on_reject: Literal["Fail", "Continue"] = "Fail"
-    """Fail: the task fails when the decision is no. Continue: it succeeds, with the output `approved: false`."""
+    """Effect of a rejection. Fail: the task fails. Continue: it succeeds with the output `approved: false`."""
     on_timeout: Literal["Fail", "Continue"] = "Fail"
-    """The same for a decision that did not come in time."""
+    """Effect of a missed deadline, with the same values as onReject."""
 
 
 class SubDAG(Model):
-    """A run of another DAG. The task succeeds when that run does, and its outputs are the run's results: the other DAG's `spec.outputs`."""
+    """A run of another DAG. The task succeeds if that run does. Its outputs are the run's results: the other DAG's
+    `spec.outputs`."""
 
     name: Name
     """Name of the other DAG, in the same namespace."""
     params: Params = {}
-    """Values for its params. `$[[ ]]` is rendered; where it is the whole value, its type is kept."""
+    """Values for the DAG's params. `$[[ ]]` is rendered; an expression that is the whole value keeps its type."""

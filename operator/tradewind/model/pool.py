@@ -12,27 +12,27 @@ PoolKind = Literal["Pool", "ClusterPool"]
 
 
 class PoolClaim(Model):
-    """Slots of a pool that a task holds while its pod lives."""
+    """Slots of a pool that a task holds while its pod exists."""
 
     name: Name
     """Name of the pool."""
     kind: PoolKind = "Pool"
-    """Pool: one in the run's namespace. ClusterPool: one that all namespaces share."""
+    """Pool: a pool in the run's namespace. ClusterPool: a pool shared by all namespaces."""
     slots: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """How many slots."""
+    """Number of slots."""
 
 
 class PoolSpec(Model):
-    """A limit."""
+    """The limit."""
 
     description: ShortText = ""
-    """What is limited, and why."""
+    """Purpose of the limit."""
     slots: Annotated[int, Field(ge=0, le=100_000)]
-    """How many slots there are. 0 lets nothing start."""
+    """Number of slots. With 0, nothing starts."""
 
 
 class PoolAllow(Model):
-    """Namespaces that are named, or that have the labels."""
+    """Namespaces, selected by name or by labels."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -48,44 +48,44 @@ class PoolAllow(Model):
     namespaces: Annotated[list[Name], Field(max_length=1_000)] = []
     """Names of namespaces."""
     namespace_selector: LabelSelector | None = None
-    """Labels of namespaces; an empty selector stands for all of them."""
+    """Labels of namespaces. An empty selector selects all."""
 
 
 class ClusterPoolSpec(PoolSpec):
-    """A limit that namespaces share."""
+    """The limit shared by namespaces."""
 
     allow: PoolAllow | None = None
-    """Which namespaces may claim slots; all when absent. A task of another one waits, and says why."""
+    """Namespaces that may claim slots. Defaults to all. A task of any other namespace waits and reports the reason."""
 
 
 class PoolUser(Model):
-    """A task that holds or wants slots."""
+    """A task that holds slots or waits for them."""
 
     namespace: str = ""
     """Namespace of the run."""
     run: str
-    """The run."""
+    """Name of the run."""
     task: str
-    """The task, with its item."""
+    """The task, or task[index] for an item."""
     slots: int = 1
-    """How many slots."""
+    """Number of slots."""
 
 
 class PoolStatus(Model):
-    """Who holds and who waits, as counted from live pods."""
+    """Holders and waiters, counted from existing pods."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     used: int = 0
-    """Slots held."""
+    """Number of slots held."""
     waiting: int = 0
-    """Tasks and items that wait for slots."""
+    """Number of tasks and items that wait for slots."""
     holders: Annotated[list[PoolUser], Field(max_length=20)] = []
-    """Some of those that hold slots."""
+    """Some of the tasks that hold slots."""
     waiters: Annotated[list[PoolUser], Field(max_length=20)] = []
-    """The next ones in turn."""
+    """The next tasks in the queue."""
     conditions: Conditions = []
-    """Ready: whether the operator limits tasks by it."""
+    """Ready: true if the operator enforces the limit."""
 
 
 class Pool(Model):
@@ -107,7 +107,7 @@ class Pool(Model):
     spec: PoolSpec
     """The limit."""
     status: PoolStatus | None = None
-    """Who holds and who waits."""
+    """Holders and waiters."""
 
 
 class ClusterPool(Pool):

@@ -9,43 +9,46 @@ from tradewind.model.duration import Duration
 
 
 class Backoff(Model):
-    """How long to wait before the next attempt: initial · factor^(failures - 1), at most max."""
+    """Wait before the next attempt: initial · factor^(failures - 1), at most max."""
 
     initial: Duration = "10s"
     """Wait before the first retry."""
     factor: Annotated[float, Field(ge=1, le=10)] = 2
-    """What each further wait is multiplied by. 1 waits equally long each time."""
+    """Factor by which each further wait grows. 1 keeps it constant."""
     max: Duration = "5m"
-    """No wait is longer than this."""
+    """Maximum wait."""
     jitter: Annotated[float, Field(ge=0, le=1)] = 0
-    """Share by which a wait is made longer or shorter at random, so that tasks that failed together don't come back together."""
+    """Share by which each wait is randomly lengthened or shortened, so that tasks that failed together don't retry at
+    the same time."""
 
 
 class OnOOM(Model):
-    """More memory for the attempt after one that ran out of it."""
+    """Raises the memory for the next attempt after one that ran out of memory."""
 
     memory_factor: Annotated[float, Field(ge=1.1, le=10)] = 2
-    """What resources.limits.memory (and the request, if any) is multiplied by after each OOMKilled attempt."""
+    """Factor by which resources.limits.memory (and the request, if set) grows after each OOMKilled attempt."""
     max: Quantity
-    """No limit is raised above this, e.g. 4Gi."""
+    """Maximum memory limit, e.g. 4Gi."""
 
 
 class Retries(Model):
-    """How often a task is tried again. Failures of the task and losses by the infrastructure count apart."""
+    """Number of retries. Failures of the task and losses by the infrastructure are counted separately."""
 
     limit: Annotated[int, Field(ge=0, le=100)] = 0
-    """Further attempts after the task itself failed: an exit code other than 0, a timeout, outputs that can't be read."""
+    """Maximum number of retries after failures of the task: an exit code other than 0, a timeout, or unreadable
+    outputs."""
     infrastructure_limit: Annotated[int, Field(ge=0, le=100)] = 5
-    """Further attempts after the infrastructure lost one: evicted, node gone, pod deleted, image not pulled. Preemption spends nothing."""
+    """Maximum number of retries after losses by the infrastructure: eviction, loss of the node, deletion of the pod, or
+    an image that can't be pulled. Preemptions don't count."""
     backoff: Backoff = Backoff()
-    """Waiting time between attempts."""
+    """Wait between attempts."""
     retry_on: Expression = ""
-    """CEL over exitCode (-1 without one), reason, attempt and seconds: a failed attempt for which it is false is the last,
-    e.g. `exitCode in [75, 111]`. Losses are not asked."""
+    """CEL over exitCode (-1 if there is none), reason, attempt and seconds, e.g. `exitCode in [75, 111]`. A failed
+    attempt is retried only if it is true. It doesn't apply to losses."""
     fail_on: Expression = ""
-    """CEL over the same: a failed attempt for which it is true is the last, e.g. `exitCode == 64`."""
+    """CEL over the same variables, e.g. `exitCode == 64`. A failed attempt for which it is true is not retried."""
     on_oom: Annotated[OnOOM | None, Field(alias="onOOM")] = None
-    """Raises the memory limit after an attempt that was OOMKilled. Such attempts count as failures."""
+    """Raises the memory limit after an OOMKilled attempt. Such attempts count as failures."""
     avoid_spot: bool = False
-    """When true, the last attempt that infrastructureLimit allows stays away from spot nodes (by the labels of the big clouds and
-    of Karpenter)."""
+    """If true, the last attempt that infrastructureLimit allows avoids spot nodes (recognized by the labels of the
+    major clouds and Karpenter)."""

@@ -18,49 +18,50 @@ FINAL_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
 
 
 class Edit(Model):
-    """Something done to tasks by hand."""
+    """A manual change to tasks of a run."""
 
     action: Literal["Clear", "Succeed", "Fail", "Skip"]
-    """Clear: they run again, as though they never had. Succeed, Fail, Skip: they have ended so, whatever became of them."""
+    """Clear: the tasks run again from scratch. Succeed, Fail, Skip: the tasks get this state, whatever their result."""
     tasks: Annotated[list[Annotated[str, Field(min_length=1, max_length=75)]], Field(min_length=1, max_length=100)]
-    """Tasks, or items as task[index]; of a fan-out, all its items."""
+    """Names of tasks, or task[index] for items. The name of a fan-out means all its items."""
     downstream: bool = True
-    """Whether Clear also clears all that depends on them."""
+    """Whether Clear also clears all tasks that depend on these."""
     outputs: Annotated[dict[str, Opaque], Field(max_length=100)] = {}
-    """For Succeed: outputs by task or task[index]."""
+    """Outputs for Succeed, by task or task[index]."""
     by: ShortText = ""
-    """Who did it. With the admission webhook this is who really did."""
+    """User who made the change. The admission webhook verifies that this is the user who sends the request."""
     reason: ShortText = ""
-    """Why."""
+    """Reason for the change."""
 
 
 class Reuse(Model):
-    """Results of another run."""
+    """Reuses results of another run."""
 
     run: Name
-    """The other run, of the same DAG and namespace. It need not have ended."""
+    """Name of the other run, of the same DAG and namespace. It may still be active."""
     rerun: Annotated[list[Name], Field(max_length=100)] = []
-    """Tasks that run again, with all that depends on them. What succeeded otherwise is taken over with its outputs."""
+    """Tasks to run again, with all tasks that depend on them. All others that succeeded are reused with their
+    outputs."""
     only: Annotated[list[Name], Field(max_length=100)] = []
-    """Runs nothing but these tasks: all others are taken over, or skipped where they did not succeed."""
+    """The only tasks to run. All others are reused if they succeeded, and skipped if not."""
 
 
 class DAGRunSpec(Model):
-    """Which DAG to run, and with what."""
+    """The DAG to run, and its params."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
                 rule(
                     "(has(self.edits) ? self.edits.size() : 0) >= (has(oldSelf.edits) ? oldSelf.edits.size() : 0)",
-                    "edits are added at the end, never removed: Clear undoes a mark",
+                    "edits can't be removed: append another, Clear undoes a mark",
                     fieldPath=".edits",
                 ),
                 rule(
                     f"!has(oldSelf.edits) || !has(self.edits) || {list(range(0, MOST_EDITS, 20))}.all(i, {list(range(20))}"
                     ".all(j, i + j >= oldSelf.edits.size() || i + j >= self.edits.size()"
                     " || self.edits[i + j] == oldSelf.edits[i + j]))",
-                    "edits that are there can't be changed: add another at the end",
+                    "existing edits can't be changed: append another",
                     fieldPath=".edits",
                 ),
                 rule("self.dag == oldSelf.dag", "a run's DAG can't be changed: create another run", fieldPath=".dag"),
@@ -79,127 +80,131 @@ class DAGRunSpec(Model):
     dag: Name
     """Name of the DAG, in the same namespace."""
     params: Params = {}
-    """Values for the DAG's params. They are read once, when the run begins: later changes have no effect."""
+    """Values for the DAG's params. They are read once, when the run starts: later changes have no effect."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     """Overrides the DAG's priority."""
     logical_date: DateTime | None = None
-    """The moment that the run is about: for a schedule its tick, in the schedule's time zone. Its creation when absent."""
+    """The point in time that the run is for. A schedule sets it to the tick, in the schedule's time zone. Defaults to
+    the creation time of the run."""
     interval_start: DateTime | None = None
-    """Where the data begin that the run is about; the logical date when absent."""
+    """Start of the data interval that the run is for. Defaults to the logical date."""
     interval_end: DateTime | None = None
-    """Where they end; the logical date when absent."""
+    """End of the data interval. Defaults to the logical date."""
     queue: Annotated[str, Field(max_length=63)] = ""
-    """Runs of the same DAG and queue run one after the other, in the order in which they were made; those of none don't wait for each
-    other."""
+    """Name of a queue. Runs of the same DAG with the same queue execute one after another, in the order of their
+    creation. Runs without a queue don't wait for each other."""
     retry_failed: Annotated[int, Field(ge=0, le=1_000)] = 0
-    """Raise it by one to give every task and item that failed for good a fresh budget of retries. What succeeded is kept; a run that
-    has ended goes on."""
+    """Increase it by one to give every task and item that has failed for good a new retry budget. Successful tasks are
+    kept. A finished run continues."""
     edits: Annotated[list[Edit], Field(max_length=MOST_EDITS)] = []
-    """What people changed about this run, in order; add to it at the end. Each is done once. A run that has ended goes on."""
+    """Manual changes to this run, in order. Append new ones; each is applied once. A finished run continues."""
     reuse: Reuse | None = None
-    """Takes over results of another run of the same DAG."""
+    """Reuses results of another run of the same DAG."""
     desired_state: Literal["Running", "Suspended", "Cancelled", "Terminated"] = "Running"
-    """Suspended: nothing more starts, what runs goes on. Cancelled: live pods are deleted and nothing more starts but teardowns and
-    exit tasks. Terminated: not even those."""
+    """Suspended: nothing further starts, and running tasks continue. Cancelled: pods are deleted, and only teardowns
+    and exit tasks start. Terminated: pods are deleted and nothing further starts."""
 
 
 class Failure(Model):
-    """An attempt that did not succeed."""
+    """A failed attempt."""
 
     task: str
-    """The task."""
+    """Name of the task."""
     attempt: int
-    """Which attempt, from 1."""
+    """Number of the attempt, from 1."""
     reason: str
-    """One CamelCase word."""
+    """Reason as one CamelCase word."""
     exit_code: int | None = None
-    """Exit code of the container, where it had one."""
+    """Exit code of the container, if it has one."""
     message: Annotated[str, Field(max_length=1_024)] = ""
-    """What happened and what to do."""
+    """Explanation of the failure, and what to do."""
 
 
 class Waiting(Model):
-    """A task that could go on, and what it waits for."""
+    """A task that waits for something other than its dependencies."""
 
     task: str
-    """The task."""
+    """Name of the task."""
     reason: str
-    """One CamelCase word."""
+    """Reason as one CamelCase word."""
     message: Annotated[str, Field(max_length=1_024)] = ""
-    """What it waits for."""
+    """What the task waits for."""
 
 
 class Skip(Model):
     """A task that was skipped."""
 
     task: str
-    """The task."""
+    """Name of the task."""
     message: Annotated[str, Field(max_length=1_024)] = ""
-    """Why it was skipped."""
+    """Reason for the skip."""
 
 
 class DAGRunStatus(Model):
-    """What happened so far. Live attempts are pods; see `tradewind describe run` for both in one picture."""
+    """State of the run. Active attempts are pods; `tradewind describe run` shows both together."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Phase | Literal[""] = ""
     """Queued, Running, Succeeded, Failed or Cancelled."""
     message: Annotated[str, Field(max_length=4_096)] = ""
-    """Why the run is in this phase."""
+    """Reason for the phase."""
     revision: str = ""
-    """The ControllerRevision that holds the DAG spec which this run was started with: later edits don't touch it."""
+    """Name of the ControllerRevision with the DAG spec that this run uses. Later changes to the DAG don't affect the
+    run."""
     revision_number: int = 0
-    """Its number, as `tradewind revisions` lists it."""
+    """Number of the revision, as in `tradewind revisions`."""
     calls: Annotated[dict[str, str], Field(max_length=256)] = {}
-    """The ControllerRevisions of the DAGs that it calls, at any depth, by DAG: later edits don't touch them either."""
+    """Names of the ControllerRevisions of all sub-DAGs, at any depth, by DAG. Later changes to them don't affect the
+    run."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
-    """The params in force, defaults included."""
+    """Effective params, including defaults."""
     started_at: Timestamp | None = None
-    """When it began, for the first time."""
+    """Time when the run first started."""
     reopened_at: Timestamp | None = None
-    """When it was last taken up again after it had ended, by a retry or an edit. Its timeouts count from here."""
+    """Time when a retry or an edit last continued the run after its end. Timeouts count from this time."""
     finished_at: Timestamp | None = None
-    """When it ended."""
+    """Time when the run ended."""
     duration: str = ""
-    """From its first start to its latest end."""
+    """Time from the first start to the latest end."""
     progress: str = ""
-    """Finished tasks of all tasks, e.g. 3/7. Each item of a fan-out counts, once it is known."""
+    """Finished tasks out of all tasks, e.g. 3/7. Each item of a fan-out counts once it is known."""
     total: int = 0
-    """How many tasks there are."""
+    """Number of tasks."""
     done: int = 0
-    """How many have ended, in whatever way."""
+    """Number of finished tasks, whatever their state."""
     failed: int = 0
-    """How many have failed for good."""
+    """Number of tasks that have failed for good."""
     skipped: int = 0
-    """How many were skipped."""
+    """Number of skipped tasks."""
     retried: int = 0
-    """The spec.retryFailed that has been acted on."""
+    """Value of spec.retryFailed that has been applied."""
     edited: int = 0
-    """How many of spec.edits have been acted on."""
+    """Number of spec.edits that have been applied."""
     attempts: str = ""
-    """Ended attempts, a line each, packed: task or task[item] start+seconds, in seconds from the run's creation, then where they differ from
-    the usual: #attempt, @node (index into nodes), =exit code, reason. `task ^n`: attempts up to n don't count any more; `task ~State`: it
-    has ended so, by hand or in another run."""
+    """Finished attempts in a compact form, one per line: task or task[item], start+duration in seconds from the run's
+    creation, then, if they differ from the default, #attempt, @node (index into nodes), =exit code, and the reason.
+    `task ^n`: attempts up to n no longer count. `task ~State`: the state was set manually or reused from another
+    run."""
     archive: str = ""
-    """Such lines of earlier attempts, where there are many: `base64 -d | gunzip` shows them."""
+    """Lines of older attempts, compressed, for runs with many attempts. Decode them with `base64 -d | gunzip`."""
     nodes: list[str] = []
-    """Nodes that attempts ran on."""
+    """Names of nodes that attempts ran on."""
     outputs: dict[str, Opaque] = {}
-    """Outputs of the tasks that succeeded, by task or task[item]."""
+    """Outputs of successful tasks, by task or task[item]."""
     results: Opaque = {}
-    """What the DAG's spec.outputs give, once the run has succeeded."""
+    """Values of the DAG's spec.outputs, set when the run has succeeded."""
     produced: Annotated[list[AssetUpdate], Field(max_length=500)] = []
-    """Assets of which its tasks made new versions."""
+    """New versions of assets that the run made."""
     failures: Annotated[list[Failure], Field(max_length=20)] = []
-    """The latest attempts that did not succeed."""
+    """The latest failed attempts."""
     skips: Annotated[list[Skip], Field(max_length=20)] = []
-    """The first tasks that were skipped, and why. `tradewind describe run` shows all."""
+    """The first skipped tasks, with reasons. `tradewind describe run` shows all."""
     waiting: Annotated[list[Waiting], Field(max_length=20)] = []
-    """Tasks that wait for something other than their dependencies, and for what."""
+    """Tasks that wait for something other than their dependencies, with reasons."""
     conditions: Conditions = []
-    """Started, Progressing and Succeeded. AssetsProduced: false where an update of an asset could not be told. Ready: whether it has
-    succeeded; with Reconciling until it ends, and Stalled where it failed or was cancelled."""
+    """Started, Progressing, Succeeded. AssetsProduced: false if an update of an asset could not be computed. Ready:
+    true if the run has succeeded; Reconciling is true until it ends, and Stalled if it failed or was cancelled."""
 
 
 class DAGRun(Model):
@@ -229,6 +234,6 @@ class DAGRun(Model):
     selectable: ClassVar[list[str]] = [".spec.dag", ".status.phase"]
 
     spec: DAGRunSpec
-    """Which DAG to run, and with what."""
+    """The DAG to run, and its params."""
     status: DAGRunStatus | None = None
-    """What happened so far."""
+    """State of the run."""

@@ -16,16 +16,16 @@ Day = Annotated[str, Field(max_length=21, pattern=DAY)]
 
 
 class CalendarRef(Model):
-    """Days in a ConfigMap."""
+    """A calendar in a ConfigMap."""
 
     name: ObjectName
     """Name of the ConfigMap, in the trigger's namespace."""
     key: Annotated[str, Field(max_length=253, pattern=rf"^$|{DATA_KEY}")] = ""
-    """The key in its data; all of them when empty."""
+    """Key in the ConfigMap's data. Empty means all keys."""
 
 
 class Exclusion(Model):
-    """Days on which nothing fires, in the schedule's time zone."""
+    """Days without ticks, in the schedule's time zone."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -43,20 +43,21 @@ class Exclusion(Model):
     weekdays: Annotated[list[Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]], Field(max_length=7)] = []
     """Days of the week."""
     config_map: CalendarRef | None = None
-    """A calendar: dates as in `days`, one a line; what follows a # is a comment."""
+    """A calendar: dates as in `days`, one per line; # begins a comment."""
 
 
 class Missed(Model):
-    """What becomes of ticks that were missed: those that are over a minute late when the operator gets to them."""
+    """Handling of missed ticks: those more than a minute late when the operator processes them."""
 
     policy: Literal["All", "Last", "None"] = "Last"
-    """All: each gets its run. Last: only the latest one, where no later tick is due as well. None: none."""
+    """All: every missed tick gets a run. Last: only the latest one gets a run, unless a later tick is due anyway. None:
+    no missed tick gets a run."""
     limit: Annotated[int, Field(ge=1, le=1_000)] = 100
-    """How many runs All makes at most: the latest ones."""
+    """Maximum number of runs that All creates; the latest ticks are used."""
 
 
 class Schedule(Model):
-    """Ticks by the clock. Each makes one run, named after the tick."""
+    """Fires at set times (ticks). Each tick creates one run, named after the tick."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -70,44 +71,46 @@ class Schedule(Model):
     )
 
     cron: Annotated[str, Field(max_length=256)] = ""
-    """Minute, hour, day of the month, month and day of the week, with a field of seconds before them if there are six; or @hourly,
-    @daily, @weekly, @monthly, @quarterly, @yearly. A time that daylight saving skips fires right after the gap, one that it doubles
-    fires once; what fires at least hourly goes on by elapsed time."""
+    """Cron expression with five fields (minute, hour, day of month, month, day of week), or six with seconds first; or
+    @hourly, @daily, @weekly, @monthly, @quarterly, @yearly. A time skipped by daylight saving fires right after the
+    gap, and a repeated time fires once. Schedules that fire at least hourly follow elapsed time."""
     every: Duration | None = None
-    """An interval, counted from `start`, or from midnight UTC of 1970-01-01 when there is none. At least 1s."""
+    """Interval, at least 1s, counted from `start` or, when it is absent, from 1970-01-01 00:00 UTC."""
     dates: Annotated[list[Moment], Field(max_length=1_000)] = []
-    """Points in time: 2026-01-31T06:00, in the time zone, or with an offset."""
+    """Points in time, e.g. 2026-01-31T06:00, in the schedule's time zone or with an offset."""
     time_zone: Annotated[str, Field(max_length=64)] = "UTC"
-    """Name in the IANA database, e.g. Europe/Paris."""
+    """IANA name of the time zone, e.g. Europe/Paris."""
     start: Moment | None = None
-    """No tick is before it."""
+    """Earliest tick."""
     end: Moment | None = None
-    """No tick is after it; a date without a time includes its whole day."""
+    """Latest tick. A date without a time includes the whole day."""
     exclude: Annotated[list[Exclusion], Field(max_length=16)] = []
-    """Days on which nothing fires."""
+    """Days without ticks."""
     jitter: Duration | None = None
-    """Spreads runs: each tick's run begins by up to so much later, always the same for the same tick."""
+    """Maximum delay of a run after its tick, to spread runs. The delay is always the same for the same tick."""
     starting_deadline: Duration | None = None
-    """A tick that is later than this gets no run, whatever `missed` says. No limit when absent."""
+    """Maximum lateness of a tick. A tick that is later gets no run, whatever `missed` says. No limit when absent."""
     concurrency: Literal["Allow", "Forbid", "Replace", "Enqueue"] = "Allow"
-    """What becomes of a tick while a run of this trigger has not ended. Allow: it gets its run. Forbid: it gets none. Replace: the
-    unfinished run is cancelled. Enqueue: it waits, so that one run follows the other in the order of their ticks."""
+    """Handling of a tick while a run of this trigger is active. Allow: the tick gets its run. Forbid: the tick gets no
+    run. Replace: the active run is cancelled. Enqueue: the tick's run waits, so that runs execute one after another in
+    the order of their ticks."""
     missed: Missed = Missed()
-    """What becomes of ticks for which the operator, or the trigger's DAG, was not there."""
+    """Handling of ticks that were missed because the operator or the trigger's DAG was not available."""
 
 
 class ScheduleStatus(Model):
-    """How far a schedule has come."""
+    """Progress of a schedule."""
 
     calendar: Annotated[str, Field(max_length=64)] = ""
-    """What the ticks are of: another calendar begins when it is seen, and makes no runs for the past."""
+    """Digest of the fields that define the ticks. When they change, the schedule starts again and creates no runs for
+    past ticks."""
     up_to: Timestamp | None = None
-    """Ticks up to this one have been dealt with."""
+    """Time up to which ticks have been processed."""
     last_tick: Timestamp | None = None
-    """The latest tick that has a run."""
+    """The latest tick with a run."""
     next_ticks: Annotated[list[str], Field(max_length=5)] = []
     """The next ticks, in the schedule's time zone."""
     waiting: int = 0
-    """Ticks that are due and wait."""
+    """Number of due ticks that wait."""
     skipped: Annotated[str, Field(max_length=1_024)] = ""
-    """What became of the latest ticks that got no run, and why."""
+    """The latest ticks without a run, with reasons."""

@@ -36,91 +36,96 @@ MOST_KEYS = 200
 
 
 class HttpPoll(Model):
-    """An HTTP request. Expressions know `status` and `body` of the response, parsed when it is JSON."""
+    """An HTTP request. Expressions can use `status` and `body` of the response; the body is parsed if it is JSON."""
 
     url: Annotated[str, Field(min_length=1, max_length=8_192)]
-    """http:// or https:// address; `$[[ ]]` is rendered. A name without dots is a Service of the namespace."""
+    """URL with http:// or https://. `$[[ ]]` is rendered. A name without dots is a Service of the namespace."""
     method: Literal["GET", "HEAD", "POST"] = "GET"
-    """Request method. It is sent again and again: nothing may depend on how often."""
+    """Request method. The request is repeated, so it must have no side effects."""
     headers: Annotated[dict[str, ShortText], Field(max_length=64)] = {}
-    """Request headers; `$[[ ]]` is rendered. `$(NAME)` is replaced by a variable of envFrom, or of a task's env."""
+    """Request headers. `$[[ ]]` is rendered. `$(NAME)` is replaced by a variable of envFrom, or of a task's env."""
     body: Text = ""
-    """Request body; `$[[ ]]` is rendered."""
+    """Request body. `$[[ ]]` is rendered."""
     timeout: Duration = "30s"
-    """Limit for one request, up to 5m."""
+    """Time limit for one request, up to 5m."""
 
 
 class BucketPoll(Model):
-    """A look into a bucket of an S3-compatible server. Expressions know `objects`, the first 100 that there are, each with key, size,
-    etag and lastModified, and `count`, how many there are, up to 1,000."""
+    """Lists a bucket of an S3-compatible server. Expressions can use `objects`, the first 100, each with key, size,
+    etag and lastModified, and `count`, the number of objects, up to 1,000."""
 
     endpoint: Annotated[str, Field(max_length=512, pattern="^https?://[^/?#]+/?$")]
-    """Address of the server, as the operator sees it, e.g. https://s3.eu-central-1.amazonaws.com. The bucket is part of the path, not of the
-    host."""
+    """URL of the server as seen from the operator, e.g. https://s3.eu-central-1.amazonaws.com. Requests use path-style
+    addressing: the bucket is part of the path, not of the host name."""
     bucket: Annotated[str, Field(min_length=1, max_length=63, pattern=BUCKET)]
-    """The bucket."""
+    """Name of the bucket."""
     key: Annotated[str, Field(max_length=1_024)] = ""
-    """The key of the object; `$[[ ]]` is rendered."""
+    """Key of the object. `$[[ ]]` is rendered."""
     prefix: Annotated[str, Field(max_length=1_024)] = ""
-    """What the keys of the objects begin with, instead of `key`; `$[[ ]]` is rendered. With neither, all objects are meant."""
+    """Prefix of the objects' keys, instead of `key`. `$[[ ]]` is rendered. Without key and prefix, all objects
+    match."""
     region: Annotated[str, Field(min_length=1, max_length=63, pattern=REGION)] = "us-east-1"
-    """The region that requests are signed for."""
+    """Region that requests are signed for."""
     secret_name: ObjectName
-    """Secret of the namespace with the keys `accessKey` and `secretKey`, which need no more than the right to list the bucket."""
+    """Name of a Secret in the namespace with the keys `accessKey` and `secretKey`. They only need the right to list the
+    bucket."""
 
 
 class SqlPoll(Model):
-    """A query of a PostgreSQL database. Expressions know `rows`, each an object by the names of its columns, and `count`, how many there
-    are."""
+    """A query to a PostgreSQL database. Expressions can use `rows`, a list of objects with the columns' names as keys,
+    and `count`, the number of rows."""
 
     host: Annotated[str, Field(max_length=253, json_schema_extra={"pattern": HOST})]
-    """The server, as the operator sees it: a name or an address. A name without dots is a Service of the namespace."""
+    """Name or address of the server as seen from the operator. A name without dots is a Service of the namespace."""
     port: Annotated[int, Field(ge=1, le=65_535)] = 5432
-    """Its port."""
+    """Port of the server."""
     database: Annotated[str, Field(min_length=1, max_length=63)]
-    """The database."""
+    """Name of the database."""
     user: Annotated[str, Field(max_length=63)] = ""
-    """Who asks; the Secret's `username` when empty. It needs no more than the right to read."""
+    """Database user. Empty means the Secret's key `username`. The user only needs the right to read."""
     secret_name: ObjectName
-    """Secret of the namespace with the key `password`; with `ca` as well, that certificate authority (PEM) is trusted instead of the
-    system's."""
+    """Name of a Secret in the namespace with the key `password`. With the key `ca`, that certificate authority (PEM) is
+    trusted instead of the system's."""
     ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
-    """Whether the connection is encrypted, and what of the server's certificate is verified: nothing (where the Secret has no `ca`), who
-    signed it, its name too."""
+    """Encryption and verification, as in libpq. disable: no encryption. require: encrypts, and verifies nothing unless
+    the Secret has a `ca`. verify-ca: verifies that a trusted authority signed the certificate. verify-full: verifies
+    the server's name too."""
     auth: Literal["SCRAM", "Any"] = "SCRAM"
-    """How the server may ask for the password. SCRAM: so that it never learns it. Any: in clear text or as MD5 too, or not at all."""
+    """Password authentication that the server may request. SCRAM: the password is never sent to the server. Any: also
+    clear text, MD5, or no authentication."""
     query: Annotated[str, Field(min_length=1, max_length=8_192)]
-    """One SELECT, in which $1, $2 stand for the parameters. Nothing is rendered in it."""
+    """One SELECT statement with $1, $2 and so on for the parameters. `$[[ ]]` is not allowed in it."""
     parameters: Annotated[list[ShortText], Field(max_length=32)] = []
-    """Values of $1, $2 and so on, bound by the driver. `$[[ ]]` is rendered: one that is a whole value keeps its type, others are texts."""
+    """Values of $1, $2 and so on, bound by the driver. `$[[ ]]` is rendered; an expression that is the whole value
+    keeps its type, everything else is text."""
     timeout: Duration = "10s"
-    """Limit for the statement, up to 5m."""
+    """Time limit for the statement, up to 5m."""
 
 
 class RunPoll(Model):
-    """A look for a run of another DAG of the namespace. Expressions know `phase`, `name` and `results` of the latest one; all are empty
-    while there is none."""
+    """Looks for a run of another DAG in the namespace. Expressions can use `phase`, `name` and `results` of the latest
+    one, which are empty while none exists."""
 
     dag: Name
     """Name of the other DAG."""
     logical_date: ShortText = "$[[ run.logicalDate ]]"
-    """The run's logical date, a point in time with its zone; `$[[ ]]` is rendered. Empty for whatever date."""
+    """Logical date of the run, with time zone. `$[[ ]]` is rendered. Empty matches any date."""
     labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=16)] = {}
     """Labels that the run must have."""
 
 
 class ObjectPoll(Model):
-    """A look at a Kubernetes object of the namespace, or one without a namespace, that the operator may read. Expressions know `found`, and
-    `object`."""
+    """Reads a Kubernetes object in the namespace, or a cluster-scoped one, that the operator may read. Expressions can
+    use `found` and `object`."""
 
     api_version: ApiVersion
-    """E.g. batch/v1."""
+    """API version of the object, e.g. batch/v1."""
     kind: KindName
-    """E.g. Job. No Secrets: what is found stands in the run's status."""
+    """Kind of the object, e.g. Job. Secrets are not allowed, because the result becomes part of the run's status."""
     name: Annotated[str, Field(min_length=1, max_length=1_024, pattern=rf"{SEGMENT}|{TEMPLATED}")]
-    """Its name; `$[[ ]]` is rendered."""
+    """Name of the object. `$[[ ]]` is rendered."""
     condition: Annotated[str, Field(max_length=316, json_schema_extra={"pattern": CONDITION})] = ""
-    """A condition of its status that has to be True, where `until` is empty."""
+    """Condition in the object's status that must be True, if `until` is empty."""
 
 
 def one_of_kinds(kinds: tuple[str, ...]) -> dict[str, Any]:
@@ -132,17 +137,17 @@ def one_of_kinds(kinds: tuple[str, ...]) -> dict[str, Any]:
 
 
 class Sensor(Model):
-    """What to ask, and how often."""
+    """The target of a sensor, and how often to poll it."""
 
     http: HttpPoll | None = None
-    """Asks an HTTP server."""
+    """Polls an HTTP server."""
     bucket: BucketPoll | None = None
-    """Looks for objects in a bucket."""
+    """Polls for objects in a bucket."""
     sql: SqlPoll | None = None
-    """Asks a PostgreSQL database."""
+    """Polls a PostgreSQL database."""
     interval: Duration = "1m"
-    """Time between two polls, at least 1s; up to a tenth is added, so that many sensors don't ask at once. While polls come to nothing it
-    doubles each time, up to 10m."""
+    """Time between two polls, at least 1s; up to a tenth is added to spread polls. While polls fail it doubles each
+    time, up to 10m."""
 
     @property
     def kind(self) -> str:
@@ -151,27 +156,30 @@ class Sensor(Model):
 
 
 class TaskSensor(Sensor):
-    """Waits, without a pod, until something is there. Its outputs are what the last poll found."""
+    """Waits, without a pod, until a poll finds something. The task's outputs are the result of the last poll."""
 
     model_config = ConfigDict(json_schema_extra=one_of_kinds(KINDS))
 
     run: RunPoll | None = None
-    """Looks for a run of another DAG."""
+    """Polls for a run of another DAG."""
     object: ObjectPoll | None = None
-    """Looks at a Kubernetes object."""
+    """Polls a Kubernetes object."""
     until: Expression = ""
-    """CEL over what a poll finds, besides params, tasks and run: where it is true, the task succeeds. When empty: for http, a status
-    of 2xx; for bucket, an object; for sql, a row; for run, its success; for object, that it is there, or its `condition`."""
+    """CEL over the result of a poll, params, tasks and run. When it is true, the task succeeds. When empty, the task
+    waits for: http, a status of 2xx; bucket, an object; sql, a row; run, its success; object, its existence or its
+    `condition`."""
     timeout: Duration | None = None
-    """How long to wait, from the end of the dependencies: it goes on while the operator is away. No limit when absent."""
+    """Time limit for waiting, from the end of the dependencies; it keeps counting while the operator is down. No limit
+    when absent."""
     soft_fail: bool = False
-    """When true, a task whose time is over is skipped instead of failed."""
+    """If true, the task is skipped instead of failed when the timeout expires."""
 
 
 class SensorStatus(Model):
-    """How far a trigger's sensor has come."""
+    """Progress of a trigger's sensor."""
 
     cursor: Anything = None
-    """What the next poll knows of the last one; of a bucket, up to where its objects have been dealt with."""
+    """Value that the next poll gets as `cursor`; for a bucket, the position up to which its objects have been
+    processed."""
     keys: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MOST_KEYS)] = []
-    """Digests of the latest keys, or objects, that were dealt with."""
+    """Digests of the latest processed keys or objects."""

@@ -46,27 +46,27 @@ def in_words(ways: Sequence[str]) -> str:
 
 
 class Resources(Model):
-    """CPU, memory and other resources of the task's container, as Kubernetes defines them."""
+    """CPU, memory and other resources of the task's container, as defined by Kubernetes."""
 
     requests: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
-    """What the scheduler reserves, e.g. {cpu: 500m, memory: 256Mi}; `$[[ ]]` is rendered."""
+    """Resources that the scheduler reserves, e.g. {cpu: 500m, memory: 256Mi}. `$[[ ]]` is rendered."""
     limits: Annotated[dict[str, Quantity], Field(max_length=32)] = {}
-    """What the container may not exceed; `$[[ ]]` is rendered."""
+    """Resources that the container may not exceed. `$[[ ]]` is rendered."""
 
 
 class KeyRef(Model):
-    """One key of a Secret or ConfigMap in the run's namespace."""
+    """A key of a Secret or ConfigMap in the run's namespace."""
 
     name: ObjectName
     """Name of the Secret or ConfigMap."""
     key: DataKey
-    """The key in its data."""
+    """Key in its data."""
     optional: bool = False
-    """When true, a missing object or key leaves the variable unset instead of holding the task back."""
+    """If true, a missing object or key leaves the variable unset. Otherwise the task waits for it."""
 
 
 class EnvSource(Model):
-    """Where an environment variable's value comes from."""
+    """Source of an environment variable's value."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -77,13 +77,13 @@ class EnvSource(Model):
     )
 
     secret_key_ref: KeyRef | None = None
-    """A key of a Secret. The value never enters a manifest, a status or a log of Tradewind."""
+    """A key of a Secret. The value never appears in a manifest, a status or a log of Tradewind."""
     config_map_key_ref: KeyRef | None = None
     """A key of a ConfigMap."""
 
 
 class ScriptSource(Model):
-    """A program written in the manifest. It is never interpolated: values reach it as environment variables."""
+    """A program in the manifest. It is never interpolated: pass values as environment variables."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -92,58 +92,63 @@ class ScriptSource(Model):
     )
 
     python: Script | None = None
-    """Run by `python3 -c` of the task's image."""
+    """Python program, run by `python3 -c` in the task's image."""
     shell: Script | None = None
-    """Run by `/bin/sh -ec` of the task's image: the first command that fails fails the task."""
+    """Shell script, run by `/bin/sh -ec` in the task's image. It stops, and the attempt fails, at the first command
+    that fails."""
 
 
 class PodSettings(Model):
-    """What a task's pod needs. In `spec.defaults` it holds for every task that doesn't say otherwise."""
+    """Settings of a task's pod. In `spec.defaults` they apply to every task that doesn't set them itself."""
 
     image: Annotated[str, Field(max_length=512)] = ""
-    """Container image; `$[[ ]]` is rendered. Required here or in spec.defaults, but for http tasks: those run in Tradewind's own."""
+    """Container image. `$[[ ]]` is rendered. Required here or in spec.defaults for tasks with a container. The pod of
+    an http task uses Tradewind's own image."""
     env: Annotated[dict[EnvName, Text], Field(max_length=256)] = {}
-    """Environment variables. `$[[ ]]` expressions are rendered; one that is a secret param becomes a reference to the Secret. Merged
-    with those of spec.defaults."""
+    """Environment variables, merged with those of spec.defaults. `$[[ ]]` is rendered; a secret param becomes a
+    reference to its Secret."""
     env_from: Annotated[dict[EnvName, EnvSource], Field(max_length=256)] = {}
-    """Environment variables taken from Secrets and ConfigMaps, by variable name. Merged with those of spec.defaults."""
+    """Environment variables from Secrets and ConfigMaps, by variable name, merged with those of spec.defaults."""
     resources: Resources | None = None
-    """CPU and memory."""
+    """Resource requests and limits of the container."""
     service_account_name: Annotated[str, Field(max_length=253, pattern=rf"^$|{DNS_SUBDOMAIN}")] = ""
-    """Service account of the pod; the namespace's `default` when empty. Its token is mounted only when this is set."""
+    """Service account of the pod. Defaults to the namespace's `default`. Its token is mounted only if this field is
+    set."""
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = {}
-    """Labels that the node must have; `$[[ ]]` is rendered."""
+    """Labels that the node must have. `$[[ ]]` is rendered."""
     tolerations: Annotated[list[Opaque], Field(max_length=32)] = []
-    """Taints to tolerate, as in a pod."""
+    """Tolerations, as in a pod."""
     pod_template: Opaque | None = None
-    """Anything else of a pod: {metadata, spec}, merged over the pod that Tradewind builds (lists by their Kubernetes
-    merge keys). The task's own container is called `main`. `$[[ ]]` is rendered; where it is the whole value, its type is kept."""
+    """Other pod fields: {metadata, spec}, merged over the pod that Tradewind builds (lists by their Kubernetes merge
+    keys). The task's container is named `main`. `$[[ ]]` is rendered; an expression that is the whole value keeps its
+    type."""
     timeout: Limit | None = None
-    """Limit for one attempt, from the moment that a node accepts the pod. No limit when absent."""
+    """Time limit for one attempt, from the moment a node accepts the pod. No limit when absent."""
     total_timeout: Limit | None = None
-    """Limit for all attempts together, with the waiting between them, from the start of the first. No limit when absent."""
+    """Time limit for all attempts together, including the waits between them, from the start of the first. No limit
+    when absent."""
     pending_timeout: Limit | None = None
-    """How long an attempt may wait to start before it is given up: as lost when no node takes the pod or the image can't be pulled,
-    as failed when its configuration is wrong; 10m when absent."""
+    """Time limit for an attempt to start. When it expires, the attempt is lost (no node takes the pod, or the image
+    can't be pulled) or failed (its configuration is wrong). Defaults to 10m."""
     grace_period: Limit | None = None
-    """Time between the signal to end (SIGTERM) and the end by force, when a pod is stopped; 30s when absent."""
+    """Time between SIGTERM and SIGKILL when a pod is stopped. Defaults to 30s."""
     retries: Retries | None = None
-    """How often to try again. No retries of failures, five of losses, when absent."""
+    """When and how often to retry. Defaults to no retries of failures and five of losses."""
 
 
 class Teardown(Model):
-    """What a task tidies up after."""
+    """The tasks that a teardown cleans up after."""
 
     of: Annotated[list[Name], Field(min_length=1, max_length=16, json_schema_extra=crd(x_kubernetes_list_type="set"))]
-    """The setups: tasks that made what this one removes. It waits for all that depends on them, and runs if one of them had an
-    attempt, also when the run is cancelled or out of time."""
+    """The setups: tasks whose resources this task removes. It waits for all tasks that depend on them, and runs if any
+    of them had an attempt, even if the run is cancelled or has timed out."""
     fails_run: bool = False
-    """Whether its failure fails the run."""
+    """Whether a failure of the teardown fails the run."""
 
 
 class Task(PodSettings):
-    """One node of a DAG: a container or a script, each attempt a pod; or something that needs none: an HTTP request, a wait, an approval,
-    a computation, a run of another DAG, a sensor."""
+    """One node of a DAG: a container or a script, which runs as a pod per attempt, or something without a container: an
+    HTTP request, a wait, an approval, a computation, a run of another DAG, or a sensor."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -155,7 +160,7 @@ class Task(PodSettings):
                 ),
                 rule(
                     "!has(self.teardown) || !(has(self.triggerRule) && self.triggerRule != 'AllSucceeded')",
-                    "a teardown runs whenever its setup ran: it has no triggerRule",
+                    "a teardown runs whenever its setup ran: remove triggerRule",
                     fieldPath=".triggerRule",
                 ),
                 rule(
@@ -166,7 +171,7 @@ class Task(PodSettings):
                 rule(
                     "has(self.template) || !has(self.forEach) || !has(self.forEach.itemsOf)"
                     " || (has(self.dependsOn) && self.forEach.itemsOf in self.dependsOn)",
-                    "itemsOf names a fan-out that is in dependsOn",
+                    "itemsOf must name a fan-out listed in dependsOn",
                     fieldPath=".forEach.itemsOf",
                 ),
                 rule(
@@ -179,60 +184,64 @@ class Task(PodSettings):
     )
 
     template: TemplateUse | None = None
-    """A TaskTemplate to take everything from that the task itself doesn't say. Variables, outputs and node labels are merged by name."""
+    """The TaskTemplate that provides all fields that the task doesn't set. Environment variables, outputs and node
+    labels are merged by name."""
     depends_on: Annotated[
         list[Name], Field(max_length=MAX_DEPENDENCIES, json_schema_extra=crd(x_kubernetes_list_type="set"))
     ] = []
-    """Tasks that must have ended first. Whether this one then runs is up to its trigger rule."""
+    """Tasks that must end first. The trigger rule then decides whether this task runs."""
     trigger_rule: Expression = "AllSucceeded"
-    """What must have become of the dependencies: AllSucceeded, AllDone, AllFailed, AllSkipped, OneSucceeded, OneFailed, OneDone,
-    NoneFailed, NoneFailedMinOneSucceeded, NoneSkipped, Always, AllDoneMinOneSucceeded, or CEL over them, such as
-    `Failed(a) && Succeeded(b)`."""
+    """Rule over the states of the dependencies that decides whether the task runs: AllSucceeded, AllDone, AllFailed,
+    AllSkipped, OneSucceeded, OneFailed, OneDone, NoneFailed, NoneFailedMinOneSucceeded, NoneSkipped, Always,
+    AllDoneMinOneSucceeded, or CEL such as `Failed(a) && Succeeded(b)`."""
     when: Expression = ""
-    """CEL over params, tasks and run (and item): when it is false the task is skipped."""
+    """CEL over params, tasks and run (and item). If it is false, the task is skipped."""
     allow_failure: bool = False
-    """When true, what depends on this task goes on after its failure as after a success, and the run does not fail for it."""
+    """If true, a failure of this task has the same effect as a success on the tasks that depend on it, and doesn't fail
+    the run."""
     teardown: Teardown | None = None
-    """Makes this task the teardown of others: it runs after everything that needs them, whatever became of it, if they ran."""
+    """Makes this task the teardown of others. If they ran, it runs after everything that needs them, whatever the
+    result."""
     on_exit: Annotated[
         list[Literal["Succeeded", "Failed", "Cancelled", "Always"]],
         Field(max_length=4, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ] = []
-    """Makes this an exit task: it runs after all others have ended, if the run ends as one of these. Expressions know `run.outcome`
-    and `run.message` then. It does not change how the run ends."""
+    """Makes this an exit task: it runs after all other tasks have ended, if the run's outcome is one of these. Its
+    expressions can use `run.outcome` and `run.message`. It doesn't change the outcome."""
     for_each: ForEach | None = None
-    """Runs the task once per item of a list."""
+    """Runs the task once for each item of a list."""
     loop: Loop | None = None
-    """Runs the task (with forEach: each item) until a condition holds. Its expressions then know `iteration`, from 1, and `previous`, the
-    outputs of the iteration before."""
+    """Repeats the task (with forEach: each item) until a condition is true. Its expressions can use `iteration`, from
+    1, and `previous`, the outputs of the previous iteration."""
     outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
-    """Outputs that the task must write, with their types; it may write others."""
+    """Outputs that the task must write, with their types. It may write others."""
     artifacts: TaskArtifacts | None = None
-    """Big files and folders that it makes or is given, through the DAG's store: `spec.artifacts`."""
+    """Large files and folders that the task creates or receives through the DAG's store, `spec.artifacts`."""
     produces: Annotated[list[Produces], Field(max_length=16)] = []
-    """Assets of which it makes a new version whenever it succeeds. Triggers can wait for them."""
+    """Assets that get a new version each time the task succeeds. Triggers can wait for them."""
     pools: Annotated[list[PoolClaim], Field(max_length=8)] = []
-    """Pools that limit how many such tasks run at once."""
+    """Pools whose slots the task needs. They limit how many such tasks run at once."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
-    """Where tasks wait for the same limit, those of higher priority go first; it is added to the run's."""
+    """Priority of the task, added to the run's. If tasks wait for the same limit, higher priorities start first."""
     command: Annotated[list[Text], Field(max_length=256)] = []
-    """Replaces the image's entrypoint. `$[[ ]]` expressions are rendered."""
+    """Replaces the image's entrypoint. `$[[ ]]` is rendered."""
     args: Annotated[list[Text], Field(max_length=256)] = []
-    """Arguments of the command or of the image's entrypoint. `$[[ ]]` expressions are rendered."""
+    """Arguments for the command or for the image's entrypoint. `$[[ ]]` is rendered."""
     script: ScriptSource | None = None
     """A program in the manifest, instead of command and args."""
     http: HttpRequest | None = None
     """An HTTP request, instead of a container."""
     wait: Wait | None = None
-    """Time to pass, instead of a container."""
+    """A delay, instead of a container."""
     approval: Approval | None = None
-    """A person's decision, instead of a container."""
+    """A decision by a person, instead of a container."""
     compute: Annotated[dict[str, Expression], Field(max_length=64)] = {}
-    """Outputs computed from others, CEL by name, instead of a container, e.g. {total: tasks.a.outputs.n + tasks.b.outputs.n}."""
+    """Outputs computed from other values, instead of a container: CEL by name, e.g. {total: tasks.a.outputs.n +
+    tasks.b.outputs.n}."""
     dag: SubDAG | None = None
     """A run of another DAG, instead of a container."""
     sensor: TaskSensor | None = None
-    """Something to wait for outside, instead of a container."""
+    """A sensor to wait for, instead of a container."""
 
     @property
     def podless(self) -> bool:

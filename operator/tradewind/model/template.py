@@ -10,18 +10,18 @@ from tradewind.model.value import Param
 
 
 class TemplateUse(Model):
-    """Which template, and with what."""
+    """A template and the params for it."""
 
     name: Name
     """Name of the template."""
     cluster: bool = False
-    """When true the template is one of the whole cluster; otherwise one in the same namespace."""
+    """If true, the template is cluster-scoped. Otherwise it is in the same namespace."""
     params: Params = {}
-    """Values for the template's params: plain, or with `$[[ CEL ]]` that is evaluated when the task starts."""
+    """Values for the template's params: literal, or `$[[ CEL ]]`, which is evaluated when the task starts."""
 
 
 class TemplateSpec(Model):
-    """What every template has."""
+    """Fields of every template."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -36,36 +36,39 @@ class TemplateSpec(Model):
     )
 
     description: ShortText = ""
-    """What it is for."""
+    """Purpose of the template."""
     params: Annotated[dict[str, Param], Field(max_length=100)] = {}
-    """Inputs, by name: `$[[ inputs.NAME ]]` stands for one."""
+    """Params of the template, by name. `$[[ inputs.NAME ]]` inserts one."""
 
 
 class TaskTemplateSpec(TemplateSpec):
-    """A task with inputs."""
+    """A task with params."""
 
     task: Opaque
-    """What a task of a DAG has. Any value may hold `$[[ inputs.NAME ]]`, expressions may say `inputs.NAME`, scripts neither."""
+    """Fields of a task. Any value can contain `$[[ inputs.NAME ]]`, and expressions can use `inputs.NAME`; scripts can
+    use neither."""
 
 
 class DAGTemplateSpec(TemplateSpec):
-    """A DAG with inputs."""
+    """A DAG with params."""
 
     dag: Opaque
-    """What the spec of a DAG has. Any value may hold `$[[ inputs.NAME ]]`, expressions may say `inputs.NAME`, scripts neither."""
+    """Fields of a DAG's spec. Any value can contain `$[[ inputs.NAME ]]`, and expressions can use `inputs.NAME`;
+    scripts can use neither."""
 
 
 class TemplateStatus(Model):
-    """What the operator found out."""
+    """Observed state of the template."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Literal["Valid", "Invalid", ""] = ""
-    """Valid when it can be used."""
+    """Valid if the template can be used."""
     params: str = ""
-    """Its params; those with a `?` have a default."""
+    """Names of the params; a `?` marks those with a default."""
     conditions: Conditions = []
-    """Valid: whether it can be used and, if not, what to fix. Ready: the same, with Stalled or Reconciling while it is false."""
+    """Valid: true if the template can be used; the message says what to fix. Ready: as Valid; while it is false,
+    Stalled or Reconciling is true."""
 
 
 class Template(Model):
@@ -82,20 +85,20 @@ class Template(Model):
 
 
 class TaskTemplate(Template):
-    """A task with inputs, for the DAGs of its namespace."""
+    """A task with params, for the DAGs of its namespace."""
 
     kind: ClassVar = "TaskTemplate"
     plural: ClassVar = "tasktemplates"
     scope: ClassVar = "Namespaced"
 
     spec: TaskTemplateSpec
-    """The task and its inputs."""
+    """The task and its params."""
     status: TemplateStatus | None = None
-    """What the operator found out."""
+    """Observed state of the template."""
 
 
 class ClusterTaskTemplate(TaskTemplate):
-    """A task with inputs, for the DAGs of all namespaces."""
+    """A task with params, for the DAGs of all namespaces."""
 
     kind: ClassVar = "ClusterTaskTemplate"
     plural: ClassVar = "clustertasktemplates"
@@ -103,20 +106,20 @@ class ClusterTaskTemplate(TaskTemplate):
 
 
 class DAGTemplate(Template):
-    """A DAG with inputs, for the DAGs of its namespace."""
+    """A DAG with params, for the DAGs of its namespace."""
 
     kind: ClassVar = "DAGTemplate"
     plural: ClassVar = "dagtemplates"
     scope: ClassVar = "Namespaced"
 
     spec: DAGTemplateSpec
-    """The DAG and its inputs."""
+    """The DAG and its params."""
     status: TemplateStatus | None = None
-    """What the operator found out."""
+    """Observed state of the template."""
 
 
 class ClusterDAGTemplate(DAGTemplate):
-    """A DAG with inputs, for the DAGs of all namespaces."""
+    """A DAG with params, for the DAGs of all namespaces."""
 
     kind: ClassVar = "ClusterDAGTemplate"
     plural: ClassVar = "clusterdagtemplates"

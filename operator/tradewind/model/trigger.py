@@ -20,7 +20,7 @@ SOURCES = ("schedule", "event", "completed", "assets", "object", "sensor")
 
 
 class TriggerSpec(Model):
-    """Which DAG to run, when, and with what."""
+    """The DAG to run, the source that fires, and the params."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -39,23 +39,24 @@ class TriggerSpec(Model):
     dag: Name
     """Name of the DAG, in the same namespace."""
     description: ShortText = ""
-    """What it is for."""
+    """Purpose of the trigger."""
     params: Params = {}
-    """Values for the DAG's params. `$[[ ]]` is rendered; where it is the whole value, its type is kept. All expressions know
-    `run.logicalDate`, `run.date`, `run.intervalStart`, `run.intervalEnd`, and what the source gives besides."""
+    """Values for the DAG's params. `$[[ ]]` is rendered; an expression that is the whole value keeps its type.
+    Expressions can use `run.logicalDate`, `run.date`, `run.intervalStart`, `run.intervalEnd` and the variables of the
+    source."""
     when: Expression = ""
-    """CEL: where it is false, nothing is run."""
+    """CEL. If it is false, no run is created."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
-    """Of its runs; the DAG's when absent."""
+    """Priority of the trigger's runs. Defaults to the DAG's."""
     max_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 300
-    """How many runs it makes within a minute; what is over it waits. Of schedules, which go by their ticks, and of events, which have
-    spec.event.maxPerSecond, it limits nothing."""
+    """Maximum number of runs created per minute; further runs wait. It doesn't apply to schedules, or to events, which
+    have spec.event.maxPerSecond."""
     suspend: bool = False
-    """When true it makes no runs. What happens meanwhile is not made up for."""
+    """If true, the trigger creates no runs, and what happens meanwhile is not made up for later."""
     schedule: Schedule | None = None
-    """Fires by the clock."""
+    """Fires at set times."""
     event: EventSource | None = None
-    """Fires for what is posted to the endpoint for events."""
+    """Fires for events posted to the event endpoint."""
     completed: Completed | None = None
     """Fires when runs of other DAGs have ended."""
     assets: Assets | None = None
@@ -63,7 +64,7 @@ class TriggerSpec(Model):
     object: ObjectChange | None = None
     """Fires when objects of the cluster change."""
     sensor: TriggerSensor | None = None
-    """Fires when something outside is there."""
+    """Fires for what a sensor finds."""
 
     @property
     def source(self) -> str:
@@ -79,46 +80,47 @@ class TriggerSpec(Model):
 
 
 class Fired(Model):
-    """A run that a trigger made."""
+    """A run that the trigger created."""
 
     name: str = ""
-    """Its name."""
+    """Name of the run."""
     at: Timestamp | None = None
-    """When it was made."""
+    """Time when it was created."""
 
 
 class TriggerStatus(Model):
-    """What a trigger has done, and does next."""
+    """State of the trigger."""
 
     observed_generation: int = 0
     """The generation that this status describes."""
     phase: Literal["Active", "Suspended", "Waiting", "Invalid", "Done", ""] = ""
-    """Active: it fires. Suspended: it, or its DAG, is suspended. Waiting: something has to be fixed first. Done: there is no tick left."""
+    """Active: the trigger fires. Suspended: the trigger or its DAG is suspended. Waiting: something must be fixed
+    first. Done: no ticks are left."""
     source: str = ""
-    """What fires it."""
+    """Kind of the source that fires."""
     message: Annotated[str, Field(max_length=4_096)] = ""
-    """Why it is in this phase, and what it did last."""
+    """Reason for the phase, and the last action."""
     last_run: Fired | None = None
-    """The latest run that it made."""
+    """The latest run that the trigger created."""
     next: Timestamp | None = None
-    """When it fires next, where that is known."""
+    """Time when the trigger fires next, if known."""
     schedule: ScheduleStatus | None = None
-    """How far its schedule has come."""
+    """Progress of the schedule."""
     completed: Gathered | None = None
-    """Which runs of other DAGs have been dealt with."""
+    """Runs of other DAGs that have been processed."""
     assets: Gathered | None = None
-    """Which updates of assets have been dealt with."""
+    """Asset updates that have been processed."""
     object: ObjectChangeStatus | None = None
-    """Which objects have been dealt with."""
+    """Objects that have been processed."""
     sensor: SensorStatus | None = None
-    """How far its sensor has come."""
+    """Progress of the sensor."""
     conditions: Conditions = []
-    """Valid: whether its spec is right and, if not, what to fix. Ready: whether it fires, or is suspended; with Stalled or Reconciling
-    while it is false."""
+    """Valid: true if the spec is valid; the message says what to fix. Ready: true if the trigger fires or is suspended;
+    while it is false, Stalled or Reconciling is true."""
 
 
 class Trigger(Model):
-    """Makes runs of a DAG by itself: by the clock, or when something happens."""
+    """Creates runs of a DAG automatically: at set times, or when something happens."""
 
     kind: ClassVar = "Trigger"
     plural: ClassVar = "triggers"
@@ -138,6 +140,6 @@ class Trigger(Model):
     selectable: ClassVar[list[str]] = [".spec.dag"]
 
     spec: TriggerSpec
-    """Which DAG to run, when, and with what."""
+    """The DAG to run, the source that fires, and the params."""
     status: TriggerStatus | None = None
-    """What it has done, and does next."""
+    """State of the trigger."""

@@ -8,62 +8,62 @@ from tradewind.model.base import Model, Timestamp
 
 
 class Fact(Model):
-    """Something that a run has done."""
+    """An event in the life of a run: its end, or an update of an asset."""
 
     source: str
-    """What it is about: a DAG, as namespace/name, or an asset."""
+    """The DAG, as namespace/name, or the asset."""
     at: Timestamp
-    """When."""
+    """Time of the event."""
     namespace: str
-    """Of the run."""
+    """Namespace of the run."""
     run: str
-    """The run's name."""
+    """Name of the run."""
     uid: str
-    """The run's uid."""
+    """Uid of the run."""
     outcome: str = ""
-    """How the run ended."""
+    """Outcome of the run."""
     task: str = ""
-    """The task or item that made the asset."""
+    """Task or item that made the version of the asset."""
     partition: str = ""
-    """Of the asset."""
+    """Partition of the asset."""
     depth: int = 0
-    """How many runs led to that run, by triggers that follow runs."""
+    """Number of runs that led to this run, through triggers that follow runs."""
 
 
 class TriggerProgressStatus(Model):
-    """How far what one source does has been dealt with."""
+    """How far one source has been processed."""
 
     name: str
-    """A DAG, as namespace/name, or an asset."""
+    """The DAG, as namespace/name, or the asset."""
     since: Timestamp | None = None
-    """What was before this has been dealt with. None while the source is refused."""
+    """Everything before this time has been processed. Absent while the trigger may not follow the source."""
     last: str = ""
-    """Of that second, up to this one."""
+    """Digest up to which the events of that second have been processed."""
     taken: str = ""
-    """What was later and has been dealt with: digests, each with its seconds from `since`."""
+    """Later events that have been processed: digests, each with its seconds after `since`."""
     latest_at: Timestamp | None = None
-    """When the latest of it was."""
+    """Time of the latest processed event."""
     latest_run: str = ""
-    """Which run it was."""
+    """Run of the latest processed event."""
 
 
 class Occasion(Model):
-    """What a run is to be made for."""
+    """A run that is being created."""
 
     suffix: str
-    """The end of that run's name."""
+    """Suffix of the run's name."""
     facts: Annotated[list[Fact], Field(max_length=64)]
-    """What it is about; the last one made it complete."""
+    """Events that the run is for. The last one completed the set."""
 
 
 class Gathered(Model):
-    """What has been dealt with, and what came of it so far."""
+    """Processed events, and the runs that result from them."""
 
     sources: Annotated[list[TriggerProgressStatus], Field(max_length=64)] = []
-    """How far each source has been followed."""
+    """Progress of each source."""
     pending: Annotated[list[Fact], Field(max_length=1_000)] = []
-    """What has happened and has not led to a run yet."""
+    """Events that count but have not led to a run yet."""
     due: Annotated[list[Occasion], Field(max_length=100)] = []
-    """Runs that are being made."""
+    """Runs that are being created."""
     skipped: Annotated[str, Field(max_length=1_024)] = ""
-    """What became of the latest occasion that got no run, and why."""
+    """The latest events for which no run was created, and the reason."""

@@ -10,29 +10,32 @@ from tradewind.model.task import EnvSource
 
 
 class BucketWatch(BucketPoll):
-    """Objects that come into a bucket of an S3-compatible server. Each is an occasion, again when it is written again. Expressions know
-    `object.key`, `object.size`, `object.etag` and `object.lastModified`."""
+    """New objects in a bucket of an S3-compatible server. Each object fires once, and again when it is rewritten.
+    Expressions can use `object.key`, `object.size`, `object.etag` and `object.lastModified`."""
 
     ordered: bool = False
-    """Whether new objects always have keys that sort after those that are there, as dates do: only what comes after the last one is listed
-    then. Otherwise each poll lists what has the prefix, which must be 10,000 objects at most."""
+    """If true, keys of new objects must sort after all existing ones, as dates do, and a poll lists only objects after
+    the last one. Otherwise each poll lists all objects with the prefix, at most 10,000."""
     existing: bool = False
-    """Whether objects from before the trigger was made, or resumed, get runs too."""
+    """If true, objects from before the trigger was created or resumed start runs too."""
 
 
 class TriggerSensor(Sensor):
-    """Fires for what a poll finds, where `when` holds: once for each key."""
+    """Fires for the result of a poll if `when` is true, once for each key."""
 
     model_config = ConfigDict(json_schema_extra=one_of_kinds(WATCHED))
 
     bucket: BucketWatch | None = None
-    """Watches a bucket."""
+    """Watches a bucket for new objects."""
     env_from: Annotated[dict[EnvName, EnvSource], Field(max_length=64)] = {}
-    """Variables for `$(NAME)` in headers, taken from Secrets and ConfigMaps of the trigger's namespace."""
+    """Variables for `$(NAME)` in headers, from Secrets and ConfigMaps in the trigger's namespace."""
     items: Expression = ""
-    """CEL over what a poll finds: a list of at most 200 things, each of which is an occasion of its own, and is called `item`."""
+    """CEL over the result of a poll that returns a list of at most 200 items. Each can start a run; expressions use it
+    as `item`."""
     key: Expression = ""
-    """CEL over what a poll finds (and `item`): what makes an occasion another one. A key makes one run, ever. Required for http and sql."""
+    """CEL over the result of a poll (and `item`) that identifies it. A key creates at most one run. Required for http
+    and sql."""
     cursor: Expression = ""
-    """CEL over what a poll finds: a text, number or true/false, which the next poll knows as `cursor` (at first an empty text), for
-    instance to ask for what is newer. It is kept in the trigger's status, once the runs are made."""
+    """CEL over the result of a poll that returns a string, number or boolean. The next poll can use it as `cursor` (at
+    first an empty string), for instance to request only newer items. It is stored in the trigger's status after the
+    runs have been created."""

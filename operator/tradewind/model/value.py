@@ -11,32 +11,32 @@ ParamType = Literal["string", "integer", "number", "boolean", "duration", "date"
 
 
 class Bounds(Model):
-    """What a value may be, beyond its type."""
+    """Constraints on a value, beyond its type."""
 
     description: ShortText = ""
-    """What it is for."""
+    """Purpose of the value."""
     enum: Annotated[list[Anything], Field(max_length=100)] = []
-    """The only values allowed, when not empty."""
+    """Allowed values. Empty allows all."""
     min: Anything = None
-    """The smallest value allowed: a number, a duration or a date; of strings, lists and objects the smallest length."""
+    """Minimum: a number, a duration or a date; for strings, lists and objects the minimum length."""
     max: Anything = None
-    """The largest value allowed, or the largest length."""
+    """Maximum: a number, a duration or a date; for strings, lists and objects the maximum length."""
     pattern: Annotated[str, Field(max_length=512)] = ""
-    """A regular expression (RE2) that must match somewhere in a string; `^` and `$` anchor it."""
+    """Regular expression (RE2) that must match somewhere in a string; use `^` and `$` to anchor it."""
 
 
 class Output(Bounds):
-    """An output that a task must write, checked when it ends."""
+    """An output that a task must write; it is checked when the task ends."""
 
     type: ValueType = "string"
-    """What it is. Expressions downstream are checked against it."""
+    """Type of the value. Expressions of downstream tasks are checked against it."""
 
 
 class Param(Bounds):
-    """A typed input of a run. Required when it has no default."""
+    """A typed param. Required if it has no default."""
 
     type: ParamType = "string"
-    """What values may be. Durations are written 90s or 1h30m, dates 2026-01-31. The value of a secret is {name, key} of a Secret in
-    the run's namespace; it can only be the whole value of an environment variable."""
+    """Type of the value. Write durations as 90s or 1h30m, and dates as 2026-01-31. The value of a secret is {name, key}
+    of a Secret in the run's namespace; it can only be the whole value of an environment variable."""
     default: Anything = None
-    """Value of runs that don't give one."""
+    """Value for runs that don't set one."""

@@ -225,7 +225,7 @@ def test_a_dag_without_templates_is_what_it_was() -> None:
             "{template: {name: daily, params: {table: x}}, tasks: {a: {image: x}}}",
             "spec: template and tasks exclude each other",
         ),
-        ("{description: nothing}", "spec.tasks: required; write tasks, or the template that has them (spec.template)"),
+        ("{description: nothing}", "spec.tasks: required; write either spec.tasks or spec.template"),
         (
             "{tasks: {a: {template: {name: broken}}}}",
             "spec.tasks.a.template: required (TaskTemplate broken, spec.task)",

@@ -45,7 +45,7 @@ def test_what_is_wrong_is_told_with_its_field(spec: dict[str, Any], words: str) 
 FOLLOWING = [
     ({"dags": [{"name": "d"}]}, "spec.completed.dags[0].name: a DAG whose runs start others of it would never stop"),
     ({"dags": [{"name": "a"}, {"name": "a"}]}, "spec.completed.dags[1]: 'a' is there twice"),
-    ({"dags": [{"name": "a"}], "atLeast": 2}, "spec.completed.atLeast: is more than there are DAGs, 1"),
+    ({"dags": [{"name": "a"}], "atLeast": 2}, "spec.completed.atLeast: is larger than the number of dags, 1"),
     (
         {"dags": [{"name": "a", "when": "source.rows > 1"}]},
         "spec.completed.dags[0].when: `source.rows > 1` (at character 7): there is no 'source.rows'; there are",

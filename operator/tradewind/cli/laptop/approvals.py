@@ -75,7 +75,7 @@ async def _ask(client: Client, item: Object, words: str, screen: Screen) -> bool
         try:
             answer = await questioned(item["spec"], words, write, line)
         except Overtaken:
-            write("\ntoo late: it has been decided, or its time is over\n")
+            write("\ntoo late: the approval is decided or has expired\n")
             return True
     if answer is None:
         return False

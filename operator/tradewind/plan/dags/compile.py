@@ -122,7 +122,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     if spec is None:
         return None, problems
     if not spec.tasks:
-        missing = Problem("spec.tasks", "required", "write tasks, or the template that has them (spec.template)")
+        missing = Problem("spec.tasks", "required", "write either spec.tasks or spec.template")
         return None, problems if knock_on.hides(reading.left_out, "spec.tasks") else [*problems, missing]
     vague = knock_on.vague(reading.left_out)
     tasks = {name: merged(spec.defaults, task) for name, task in pacing.each(spec.tasks.items())}

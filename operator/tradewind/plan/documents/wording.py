@@ -139,7 +139,7 @@ def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
         case "less_than_equal" | "less_than":
             return Problem(path, f"{shown(value)} is too large", f"write at most {_number(limits)}")
         case "finite_number":
-            return Problem(path, f"{shown(value)} is no finite number", "write a number")
+            return Problem(path, f"{shown(value)} is not a finite number", "write a number")
         case "string_too_long":
             return Problem(path, counted(len(value), "character"), f"use at most {limits['max_length']}")
         case "string_too_short" | "too_short":

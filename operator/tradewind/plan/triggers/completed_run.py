@@ -63,7 +63,7 @@ def check(own: str, spec: Completed) -> Iterator[Problem]:
                 f"{path}.name", "a DAG whose runs start others of it would never stop", "use a loop, or a schedule"
             )
     if spec.at_least and spec.at_least > len(spec.dags):
-        yield Problem("spec.completed.atLeast", f"is more than there are DAGs, {len(spec.dags)}", "")
+        yield Problem("spec.completed.atLeast", f"is larger than the number of dags, {len(spec.dags)}", "")
 
 
 def values(source: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
