@@ -44,6 +44,7 @@ async def test_each_task_that_has_not_ended_is_attributed_to_one_cause(here: Sce
         "homeless": {},
         "imageless": {},
         "made": {},
+        "keyless": {},
         "again": backoff,
         "first": {"pools": [{"name": "p"}]},
         "second": {"pools": [{"name": "p"}]},
@@ -64,6 +65,8 @@ async def test_each_task_that_has_not_ended_is_attributed_to_one_cause(here: Sce
     await here.pod("all-1", "imageless", "n1", phase="Pending", **main(waiting=pulling), **scheduled(True))
     making = {"reason": "ContainerCreating"}
     await here.pod("all-1", "made", "n1", phase="Pending", **main(waiting=making), **scheduled(True))
+    lacking = {"reason": "CreateContainerConfigError", "message": 'secret "s" not found'}
+    await here.pod("all-1", "keyless", "n1", phase="Pending", **main(waiting=lacking), **scheduled(True))
     causes, runs = await top(here)
     assert {name: (item["tasks"], item["example"]["task"]) for name, item in causes.items()} == {
         "dependencies": (2, "after"),
@@ -72,6 +75,7 @@ async def test_each_task_that_has_not_ended_is_attributed_to_one_cause(here: Sce
         "operator": (1, "free"),
         "scheduling": (1, "homeless"),
         "image": (2, "imageless"),
+        "configuration": (1, "keyless"),
         "running": (1, "works"),
     }
     assert causes["dependencies"]["longestSeconds"] is None and causes["running"]["longestSeconds"] > 1e8
@@ -80,7 +84,7 @@ async def test_each_task_that_has_not_ended_is_attributed_to_one_cause(here: Sce
     assert runs["all-1"]["longest"]["message"].startswith("the image can't be pulled: Back-off pulling image")
     text = await here.tradewind("top")
     assert (
-        "1 run is under way in namespace default; tasks: 1 running, 7 held up, 2 waiting for those before them" in text
+        "1 run is under way in namespace default; tasks: 1 running, 8 held up, 2 waiting for those before them" in text
     )
     assert "all-1/first" in text and "LONGEST WAITS" in text
 

@@ -74,6 +74,8 @@ async def test_a_name_that_is_none_is_answered_with_what_may_be_meant(tmp_path: 
         for arguments in (["run", "elt"], ["describe", "dag/elt"], ["backfill", "elt", "--tick", "2026-01-01"]):
             assert "there is no DAG elt in namespace default; there is etl" in await told(*arguments)
         assert "dag/etl is a DAG, and a run is wanted here" in await told("watch", "dag/etl")
+        words = "there is no kind 'pod' here: write RUN, `run NAME` or `dag NAME`; for kinds of Kubernetes there is `kubectl"
+        assert words in await told("describe", "pod", "x")
         assert "not a Trigger: see `tradewind get trigger x -o yaml`" in await told("describe", "trigger", "x")
         assert "there is no Trigger x in namespace default; there is none yet" in await told("get", "trigger", "x")
 
@@ -339,3 +341,16 @@ def test_a_first_dag_is_written_once_and_runs_as_it_is(tmp_path: Path) -> None:
     assert ran.returncode == 0 and "greet | hello Ada, your name has 3 letters" in ran.stdout
     refused = cli(tmp_path, "new", "My DAG")
     assert refused.returncode == 2 and "'My DAG' is not the name of a DAG" in refused.stderr
+
+
+async def test_a_rerun_that_would_run_nothing_is_refused(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        body = yaml.safe_load(DAG)
+        await there.client.create(DAGS, "default", body)
+        await there.run("d-1", {"a": {}}, {"phase": "Succeeded", "attempts": "a 0+1"})
+        process = await there.start("rerun", "d-1")
+        said = (await process.communicate())[1].decode()
+        assert process.returncode == 1 and "nothing would run: all that there is succeeded in d-1; --from TASK" in said
+        # As `run` it follows nothing unless it is asked to.
+        assert (await there.tradewind("rerun", "d-1", "--all")).endswith(" started\n")
+        assert len((await there.client.list(RUNS, "default"))["items"]) == 2

@@ -155,8 +155,8 @@ def test_what_is_there_twice_in_a_set_is_refused_as_by_the_api_server() -> None:
     code, problems, _ = lint(document("d", f"{{allowTriggersFrom: [x, x], tasks: {tasks}}}"))
     assert code == 1
     assert problems == [
-        "spec.allowTriggersFrom[1]: there twice; remove one",
-        "spec.tasks.b.dependsOn[1]: there twice; remove one",
+        'spec.allowTriggersFrom[1]: "x" is there twice; remove one',
+        'spec.tasks.b.dependsOn[1]: "a" is there twice; remove one',
     ]
 
 

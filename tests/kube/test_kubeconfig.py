@@ -168,7 +168,7 @@ def test_a_plug_in_that_can_not_be_used_is_named(tmp_path: Path, spec: dict[str,
     [
         ("", "has no current-context"),
         ("[]", "not a mapping"),
-        ("{a: ", "can't be read"),
+        ("a: 1\nb: c: d\n", "config can't be read: it is not YAML, line 2$"),
         ("current-context: c", "has no context 'c'; there are: none"),
         ("{current-context: c, contexts: [{name: c, context: {cluster: k}}]}", "has no cluster 'k'"),
         ("{current-context: c, contexts: [c]}", "entries need a name and `context`"),

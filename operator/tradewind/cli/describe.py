@@ -48,6 +48,10 @@ class _Kinds(click.Group):
         if "/" in args[0]:
             resource, name = target(args[0])
             args = [resource.kind, name, *args[1:]]
+        elif kind_of(args[0]) is None and args[1:] and not args[1].startswith("-") and args[1] not in self.commands:
+            what, name = args[:2]
+            words = f"write RUN, `run NAME` or `dag NAME`; for kinds of Kubernetes there is `kubectl describe {what} {name}`"
+            raise click.UsageError(f"there is no kind {what!r} here: {words}", ctx)
         elif kind_of(args[0]) is None:
             args = ["run", *args]
         resource = kind_of(args[0]) or RUNS

@@ -27,6 +27,8 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import Fixed
 from tradewind.plan.runs.rework import reuse_problems, taken_over
 
+_ALL_TAKEN = "all that there is succeeded in {}; --from TASK runs a task and what depends on it again, --all everything"
+
 
 @click.command()
 @click.argument("run", type=RUN, shell_complete=names_of("runs"))
@@ -42,7 +44,9 @@ from tradewind.plan.runs.rework import reuse_problems, taken_over
 @PARAM
 @REASON
 @click.option("--dry-run", is_flag=True, help="Only show which tasks would run.")
-@click.option("--watch/--no-watch", default=True, show_default=True, help="Follow the run to its end.")
+@click.option(
+    "-w", "--watch/--no-watch", default=False, help="Follow the run to its end, as `run` does.  [default: no-watch]"
+)
 @cluster
 async def command(
     client: Client,
@@ -83,7 +87,10 @@ async def command(
         raise click.ClickException(str(error)) from None
     keys = {item.key for item in taken}
     show([(item.key, f"{item.state}, {item.why}") for item in taken])
-    show([(name, "runs") for name in definition.graph.order if name not in keys and f"{name}[0]" not in keys])
+    runs = [name for name in definition.graph.order if name not in keys and f"{name}[0]" not in keys]
+    show([(name, "runs") for name in runs])
+    if taken and not runs:
+        raise click.ClickException(f"nothing would run: {_ALL_TAKEN.format(run)}")
     if dry_run:
         return
     body["metadata"]["annotations"] = await signed(client, reason)

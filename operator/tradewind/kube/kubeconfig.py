@@ -226,7 +226,15 @@ def _read(path: str | None) -> _Kubeconfig:
             continue  # as kubectl does of those in $KUBECONFIG
         except RecursionError:
             raise Unusable(f"{file} can't be read: it is nested too deep") from None
-        except (OSError, yaml.YAMLError, ValueError) as error:
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}" if mark else ""
+            raise Unusable(f"{file} can't be read: it is not YAML{where}") from None
+        except UnicodeDecodeError:
+            raise Unusable(f"{file} can't be read: it is not UTF-8") from None
+        except OSError as error:
+            raise Unusable(f"{file} can't be read: {error.strerror}") from None
+        except ValueError as error:
             raise Unusable(f"{file} can't be read: {error}") from None
         there = True
         found.add({} if body is None else body, file.absolute().parent)

@@ -20,6 +20,7 @@ DO = {
     Cause.PERSON: "`tradewind approve`, or `tradewind resume`",
     Cause.OPERATOR: "is the operator well (above)? Its log names the run",
     Cause.SCHEDULING: "`kubectl describe pod`: requests, node selectors, taints, or a cluster that is full",
+    Cause.CONFIG: "create what is missing, or fix env and envFrom",
     Cause.IMAGE: "fix the image's name, or the pull secret",
 }
 EXPECTED = frozenset({Cause.QUEUED, Cause.BACK_OFF, Cause.PARALLELISM, Cause.POOL, Cause.PERSON})

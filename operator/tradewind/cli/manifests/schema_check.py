@@ -39,6 +39,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _told(cause: Cause) -> Problem:
     if cause.reason == "FieldValueDuplicate":
-        return Problem(cause.field, "there twice", "remove one")
+        value = cause.message.partition(": ")[2]
+        return Problem(cause.field, f"{value or 'it'} is there twice", "remove one")
     message = cause.message.partition("in body ")[2] or cause.message.partition('": ')[2] or cause.message
     return Problem(cause.field, f"the API server does not take it: {message}")

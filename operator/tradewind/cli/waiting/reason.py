@@ -26,6 +26,8 @@ class Cause(StrEnum):
     SCHEDULING = "scheduling"
     IMAGE = "image"
     """Its image is pulled, or its container made."""
+    CONFIG = "configuration"
+    """A Secret, a ConfigMap or a key that it names is not there."""
     RUNNING = "running"
 
 

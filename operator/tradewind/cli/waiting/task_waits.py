@@ -13,7 +13,7 @@ from tradewind.kube.pod import Pod
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
 from tradewind.plan.runs.decision import Live
-from tradewind.plan.runs.unit import Unit
+from tradewind.plan.runs.unit import CONFIG_REASONS, Unit
 
 
 def waits(view: View, now: float) -> Iterator[Wait]:
@@ -144,4 +144,4 @@ def _of_pod(unit: Unit, pod: Pod) -> Wait:
         since = scheduled.last_transition_time.timestamp()
     reason = live.reason or (main.waiting.reason if main and main.waiting else "") or "ContainerCreating"
     words = live.message or f"on node {pod.spec.node_name}: its image is pulled, or its container made"
-    return Wait(unit.key, Cause.IMAGE, reason, words, since)
+    return Wait(unit.key, Cause.CONFIG if reason in CONFIG_REASONS else Cause.IMAGE, reason, words, since)

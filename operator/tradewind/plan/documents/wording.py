@@ -17,6 +17,14 @@ VALUE_SHOWN = 80
 UNKNOWN = "unknown field"
 WRITTEN: Mapping[str, str] = {"true": "y, yes, on or true", "false": "n, no, off or false"}
 """Names -> the keys of which YAML 1.1, and so kubectl, makes them where they are not quoted."""
+MEANT: Mapping[str, str] = {
+    "skip": "Forbid",
+    "queue": "Enqueue",
+    "wait": "Enqueue",
+    "cancel": "Replace",
+    "terminate": "Replace",
+}
+"""Values of other products' fields, in lower case -> what takes their place."""
 QUOTE = 'write the key in quotes, such as "n", or use another name'
 _SHELL = frozenset("|&;<>()$`\\\"'*?[]{}~#\n")
 """Characters that mean something to a shell, or to YAML."""
@@ -43,6 +51,8 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "DAGSpec": {
         "schedule": "a schedule is an object of its own, of kind Trigger: see docs/schedules.md",
         "schedule_interval": "a schedule is an object of its own, of kind Trigger: see docs/schedules.md",
+        "concurrency": "write maxActiveRuns for runs, parallelism for tasks of one run",
+        "max_active_runs": "write maxActiveRuns",
         "catchup": "runs of the past are made by a Backfill: see docs/backfills.md",
         "tags": "write metadata.labels",
         "templates": "write the steps under tasks, by name",
@@ -53,6 +63,22 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
         "dagrun_timeout": "write timeout",
         "activeDeadlineSeconds": "write timeout, such as 30m",
         "steps": "write the steps under tasks, by name",
+    },
+    "TriggerSpec": {
+        "concurrency": "write it in the schedule: schedule: {concurrency: Forbid}",
+        "concurrencyPolicy": "write it in the schedule: schedule: {concurrency: Forbid}",
+        "catchup": "write schedule: {missed: {policy: All}} if all of them are to run",
+        "cron": "write schedule: {cron: ...}",
+        "timeZone": "write it in the schedule",
+        "maxActiveRuns": "write it in the DAG, or schedule: {concurrency: Forbid} here",
+    },
+    "Schedule": {
+        "concurrencyPolicy": "write concurrency",
+        "maxActiveRuns": "write concurrency: Forbid or Enqueue, or maxActiveRuns in the DAG",
+        "max_active_runs": "write concurrency: Forbid or Enqueue, or maxActiveRuns in the DAG",
+        "catchup": "write missed: {policy: All} if all of them are to run",
+        "suspend": "write it in the trigger's spec",
+        "startingDeadlineSeconds": "write startingDeadline, such as 10m",
     },
     "Task": {
         "pool": "write pools: [{name: ...}]",
@@ -178,6 +204,8 @@ def foreign(model: type[Model], name: str) -> str:
 def unknown_word(path: str, value: Any, words: Sequence[Any]) -> Problem:
     """A value that is none of those there are."""
     there = ", ".join(map(str, words))
+    if isinstance(value, str) and (meant := MEANT.get(value.lower())) in words:
+        return Problem(path, f"{shown(value)!r} is not known", f"did you mean {meant}? there are: {there}")
     guess = nearest(value, [str(word) for word in words]) if isinstance(value, str) else ""
     return Problem(
         path,
@@ -257,6 +285,9 @@ def _no_mapping(path: str, value: Any, kind: Any) -> Problem:
 
 
 def _no_match(path: str, value: str, pattern: str) -> Problem:
+    bare = value.strip()
+    if bare != value and re.search(pattern, bare):
+        return Problem(path, f"{shown(value)!r} has a space at its end or beginning", f"write {shown(bare)}")
     plain = pattern.removeprefix("^$|").removeprefix(r"^\*$|").removesuffix(f"|{TEMPLATED}")
     return Problem(path, f"{shown(value)!r} is not valid here", NAMED.get(plain, "use letters, digits and '-'"))
 

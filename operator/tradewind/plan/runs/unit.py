@@ -13,7 +13,8 @@ from tradewind.plan.runs.retry import RetryState, standing
 _IMAGE = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
 )
-_CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError"})
+"""Why a container can't be made: something that it names is not there, or not right."""
 _ADVICE = {
     "Unschedulable": "make room, or ask for less in resources, nodeSelector and tolerations",
     "ImagePullFailed": "check the image's name, its registry and imagePullSecrets",
@@ -155,7 +156,7 @@ def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, 
 def _pending_reason(reason: str) -> str:
     if reason in _IMAGE:
         return "ImagePullFailed"
-    if reason in _CONFIG:
+    if reason in CONFIG_REASONS:
         return "ConfigError"
     return "Unschedulable" if reason == "Unschedulable" else "PendingTimeout"
 
