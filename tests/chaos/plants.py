@@ -11,10 +11,11 @@ from unittest import mock
 import msgspec
 from tradewind.control.dagrun import state as view
 from tradewind.control.egress import client
-from tradewind.control.execution import reconciler
+from tradewind.control.execution.run_feed import RunFeed
 from tradewind.control.execution.run_start import RunStarter
+from tradewind.control.execution.status_writer import RunStatusWriter
 from tradewind.control.podless import sub_dags
-from tradewind.control.pods import launcher, observation
+from tradewind.control.pods import launcher, observation, tracker
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.sensors import sensor_tasks
 from tradewind.control.triggers.run_maker import Fired
@@ -141,13 +142,13 @@ def no_answer_is_done() -> Iterator[None]:
 
 @plant("a status that could not be written is not written again")
 def lost_statuses() -> Iterator[None]:
-    saved = reconciler.RunReconciler._save
+    saved = RunStatusWriter.save
 
     async def save(self: Any, *what: Any) -> None:
         with contextlib.suppress(Unavailable):
             await saved(self, *what)
 
-    with _instead(reconciler.RunReconciler, "_save", save):
+    with _instead(RunStatusWriter, "save", save):
         yield
 
 
@@ -180,7 +181,7 @@ def no_timers() -> Iterator[None]:
 
 @plant("every exit code is a success")
 def all_succeed() -> Iterator[None]:
-    observed = view.observe
+    observed = tracker.observe
 
     def see(*facts: Any, **more: Any) -> Any:
         found = observed(*facts, **more)
@@ -188,20 +189,20 @@ def all_succeed() -> Iterator[None]:
             return replace(found, attempt=replace(found.attempt, reason="", exit_code=None))
         return found
 
-    with _instead(view, "observe", see):
+    with _instead(tracker, "observe", see):
         yield
 
 
 @plant("an old event of a run is believed", _with("late run events", "doubled events", "stale lists"))
 def old_events_of_runs() -> Iterator[None]:
-    taken = reconciler.RunReconciler._take
+    taken = RunFeed.take
 
     def take(self: Any, run: Any) -> None:
         taken(self, run)
-        if known := self.views.get(run.uid):
-            known.stale = False
+        if known := self._table.states.get(run.uid):
+            known.confirm()
 
-    with _instead(reconciler.RunReconciler, "_take", take):
+    with _instead(RunFeed, "take", take):
         yield
 
 

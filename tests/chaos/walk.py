@@ -12,12 +12,15 @@ from typing import Any
 
 import tradewind
 from tradewind.control.execution.reconciler import RunReconciler
+from tradewind.control.execution.run_feed import RunFeed
 
 from .scenario import Scenario, Task
 from .world import simulate
 
 ROOT = Path(tradewind.__file__).parent
 ROOMS = ("control", "plan")
+TURNS = ("plan/pacing.py", "control/evaluation/host.py")
+"""Where long work asks for its turn, every few lines: they are left out."""
 WHERE: dict[CodeType, str] = {}
 """The file of each function, as far as it has been looked up; empty for others'."""
 
@@ -27,7 +30,8 @@ def file_of(code: CodeType) -> str:
     if code not in WHERE:
         path = Path(code.co_filename)
         inside = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ROOMS
-        WHERE[code] = path.relative_to(ROOT).as_posix() if inside else ""
+        name = path.relative_to(ROOT).as_posix() if inside else ""
+        WHERE[code] = "" if name in TURNS else name
     return WHERE[code]
 
 
@@ -74,7 +78,7 @@ RETURN = dis.opmap["RETURN_VALUE"]
 
 def walked() -> list[str]:
     """The files that a run of one task walks through until its pod is there, each once per visit, in order."""
-    walk, ends = Walk(RunReconciler.seen, RunReconciler.reconcile), []
+    walk, ends = Walk(RunFeed.seen, RunReconciler.reconcile), []
     write = "control/pods/launcher.py"
 
     def note(frame: FrameType, event: str, what: object) -> None:

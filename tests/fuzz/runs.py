@@ -4,7 +4,7 @@ from typing import Any
 
 from tradewind.control.dagrun import status as runstatus
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.kube import merge_patch
 from tradewind.kube.pod import parse_pod
 from tradewind.kube.size import stored_size
@@ -44,23 +44,23 @@ OF_RUN = {
 
 def recorded(raw: bytes) -> None:
     """What the operator would write of a pod: it can be written, whatever the pod says."""
-    view = View(read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"startedAt": "2026-01-01T00:00:00Z"}}))
+    view = RunState(read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"startedAt": "2026-01-01T00:00:00Z"}}))
     pod = parse_pod(raw)
     view.bind(DEFINITION, [pod.metadata.name], 0.0, 0.0)
     view.absorb({pod.metadata.name: pod}, 0.0)
-    assert view.planner and view.news
+    assert view.planner and view.attempts.news
     plan = view.planner.decide(0.0)
-    stored_size(runstatus.current(view, view.planner, plan, [end for _, end in view.ends()], 1_767_300_000.0))
+    stored_size(runstatus.current(view, view.planner, plan, [end for _, end in view.attempts.ends()], 1_767_300_000.0))
 
 
 def planned(status: Any, **spec: Any) -> merge_patch.Status:
     """What the operator would write over this status. Raises ValueError where it can't be read."""
     run = read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": status})
-    view = View(run)
+    view = RunState(run)
     planner = view.bind(DEFINITION, {}, 0.0, 0.0)
     view.absorb({}, 0.0)
     written = runstatus.current(view, planner, planner.decide(0.0), [], 1_767_300_000.0)
-    again = View(
+    again = RunState(
         read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": merge_patch.merged(run.status, written)})
     )
     again.bind(DEFINITION, {}, 0.0, 0.0).decide(0.0)

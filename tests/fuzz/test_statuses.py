@@ -67,7 +67,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
             if status:
                 await client.patch(RUNS, "default", name, {"status": status}, "status")
             body = await client.get(RUNS, "default", name)
-            runs.seen(read_run(body), False)
+            runs.feed.seen(read_run(body), False)
             return body
 
         for name in ("bad", "good"):
@@ -75,7 +75,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
             await client.create(RUNS, "default", body)
         uid = (await see("bad", attempts="by hand", phase="Running"))["metadata"]["uid"]
         good = (await see("good"))["metadata"]["uid"]
-        assert set(runs.views) == {good}
+        assert set(runs.states) == {good}
         await runs.unreadable.say(uid)
         said, ready, stalled = (await see("bad"))["status"]["conditions"]
         assert [(item["type"], item["status"]) for item in (ready, stalled)] == [
@@ -86,7 +86,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
         assert said["message"].startswith("status.attempts has a line that can't be read: 'by hand'")
         assert not runs.unreadable._found, "it is said once"
         await see("bad", attempts="a 0+1")
-        assert set(runs.views) == {good, uid}
+        assert set(runs.states) == {good, uid}
         runs.failed(uid, KeyError("x"))
         await runs.unreadable.say(uid)
         said = (await see("bad"))["status"]["conditions"][0]

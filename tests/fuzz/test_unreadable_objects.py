@@ -118,7 +118,7 @@ def test_runs_that_can_not_be_read_are_left_alone(spec: Any, status: Any) -> Non
         engine.runs.informer.event("DELETED", raw)
         good = orjson.dumps(body_of({"dag": "d"}, {}, uid="good", name="good"))
         engine.runs.informer.event("ADDED", good)
-        assert "good" in engine.runs.views
+        assert "good" in engine.runs.states
 
     played(see)
 

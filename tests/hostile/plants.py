@@ -190,10 +190,10 @@ def _results() -> None:
             raise bounded.OutOfBounds(name, str(error)) from None
 
     bounded.read_json = read
-    from tradewind.control.dagrun import state
+    from tradewind.control.dagrun import attempts, state
 
-    state.View._look_safely = state.View._look  # type: ignore[method-assign,assignment]
-    state.checked = lambda value, **_: value
+    state.RunState._look_safely = state.RunState._look  # type: ignore[method-assign,assignment]
+    attempts.checked = lambda value, **_: value
     _no_net(ending)
 
 

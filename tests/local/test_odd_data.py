@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tradewind.cli.starts.wanted import run_body
-from tradewind.control.dagrun import state
+from tradewind.control.pods import tracker
 from tradewind.kube.resources import DAGS, PODS, RUNS
 from tradewind.local.session import Session, session
 from tradewind.plan.runs.planner import Planner
@@ -149,14 +149,14 @@ async def test_a_run_that_can_not_be_planned_ends_at_its_timeout(here: Session) 
 async def test_a_pod_that_nobody_understands_ends_its_attempt_only(
     here: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observe = state.observe
+    observe = tracker.observe
 
     def broken(pod: Any, *rest: Any) -> Any:
         if "-odd-" in pod.metadata.name and pod.over:
             raise OverflowError("int too large")
         return observe(pod, *rest)
 
-    monkeypatch.setattr(state, "observe", broken)
+    monkeypatch.setattr(tracker, "observe", broken)
     await start(here, {"odd": {"script": {"shell": "true"}}, "even": {"script": {"shell": "true"}}})
     status = await ended(here)
     assert [(item["task"], item["reason"]) for item in status["failures"]] == [("odd", "OutputInvalid")]

@@ -25,7 +25,7 @@ from tradewind.cli.waiting.reason import Wait
 from tradewind.cli.waiting.task_waits import waits
 from tradewind.cli.whoami import BY, CANCELLED, REASON, RETRIED, later
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.shared.conditions import READINESS
 from tradewind.control.triggers.run_maker import CAUSE
@@ -106,7 +106,7 @@ class _Seen:
     problem: str = ""
 
     @classmethod
-    def of(cls, run: Run, view: View | None, found: Sequence[Row], now: float) -> "_Seen":
+    def of(cls, run: Run, view: RunState | None, found: Sequence[Row], now: float) -> "_Seen":
         if view is None:
             return cls(run)
         waiting = {} if run.final else {wait.task: wait for wait in waits(view, now)}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tradewind.control.dagrun import status as runstatus
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.pods.observation import Ended
 from tradewind.plan.dags.compile import define
 from tradewind.plan.outcomes.attempt import Attempt
@@ -15,7 +15,7 @@ from tradewind.plan.runs.planner import Planner
 LOOP = define({"tasks": {"a": {"image": "x", "loop": {"until": "false", "maxIterations": 1000}}, "b": {"image": "x"}}})
 
 
-def view(**status: Any) -> View:
+def view(**status: Any) -> RunState:
     meta = {
         "name": "r",
         "namespace": "ns",
@@ -23,7 +23,7 @@ def view(**status: Any) -> View:
         "resourceVersion": "1",
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
-    made = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", **status}}))
+    made = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", **status}}))
     made.bind(LOOP, (), 0.0, 0.0)
     return made
 
@@ -32,12 +32,12 @@ def end(number: int, outputs: dict[str, Any], reason: str = "") -> Ended:
     return Ended(Attempt("a", number, number, number, reason), "", outputs)
 
 
-def _planner(of: View) -> Planner:
+def _planner(of: RunState) -> Planner:
     assert of.planner is not None
     return of.planner
 
 
-def known(of: View) -> Any:
+def known(of: RunState) -> Any:
     return _planner(of).outputs.get("a")
 
 
@@ -63,4 +63,4 @@ def test_outputs_that_are_replaced_do_not_count_against_the_limit() -> None:
     found = view()
     for number in range(1, 300):
         found.finish(end(number, {"n": "x" * 4_000}), 0.0)
-    assert all(attempt.succeeded for attempt in found.ended["a"])
+    assert all(attempt.succeeded for attempt in found.attempts.ended["a"])

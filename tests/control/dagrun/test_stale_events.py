@@ -95,7 +95,7 @@ async def operated() -> Operated:
 async def test_a_run_that_has_ended_is_not_begun_by_an_old_list(operated: Operated) -> None:
     old = read_run(copy.deepcopy(operated.new))
     operated.becomes(phase="Succeeded")
-    operated.runs.seen(old, False)
+    operated.runs.feed.seen(old, False)
     await operated.passes()
     assert operated.phase == "Succeeded"
 
@@ -103,8 +103,8 @@ async def test_a_run_that_has_ended_is_not_begun_by_an_old_list(operated: Operat
 async def test_nor_when_its_end_is_told_while_its_dag_is_read(operated: Operated) -> None:
     old = read_run(copy.deepcopy(operated.new))
     ended = operated.becomes(phase="Succeeded")
-    operated.runs.seen(old, False)
-    operated.api.while_reading = lambda: operated.runs.seen(ended, False)
+    operated.runs.feed.seen(old, False)
+    operated.api.while_reading = lambda: operated.runs.feed.seen(ended, False)
     await operated.passes()
     await operated.passes()
     assert operated.phase == "Succeeded"
@@ -112,28 +112,28 @@ async def test_nor_when_its_end_is_told_while_its_dag_is_read(operated: Operated
 
 async def test_a_run_that_was_deleted_while_nobody_watched_is_told_to_be_gone(operated: Operated) -> None:
     run = operated.becomes(phase="Running")
-    operated.runs.seen(run, False)
+    operated.runs.feed.seen(run, False)
     del operated.api.objects[RUNS.plural, "r"]
-    operated.runs.missing(None, set(), run.version)
+    operated.runs.feed.missing(None, set(), run.version)
     await operated.passes()
-    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(run.uid) == 0
+    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.table.version(run.uid) == 0
 
 
 async def test_so_is_one_in_whose_place_there_is_another(operated: Operated) -> None:
     run = operated.becomes(phase="Running")
-    operated.runs.seen(run, False)
+    operated.runs.feed.seen(run, False)
     again = {"metadata": {"name": "r", "uid": "another", "labels": {HOW: "manual"}}, "spec": {"dag": "d"}}
     other = read_run(copy.deepcopy(operated.api.put(RUNS, again)))
-    operated.runs.missing(None, {other.uid}, run.version)
+    operated.runs.feed.missing(None, {other.uid}, run.version)
     await operated.passes()
-    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.known(other.uid) == other.version
+    assert [gone.uid for gone in operated.gone] == [run.uid] and operated.runs.table.version(other.uid) == other.version
 
 
 @pytest.mark.parametrize("unreadable", [False, True])
 async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Operated, unreadable: bool) -> None:
     """At the start pods are listed first; and a status that can't be read may be fixed."""
     if unreadable:
-        operated.runs.seen(operated.becomes(phase="Running"), False)
+        operated.runs.feed.seen(operated.becomes(phase="Running"), False)
     over = pod({"phase": "Succeeded"}, terminated=terminated(0))
     uid = operated.new["metadata"]["uid"]
     labels = {**over.metadata.labels, RUN_UID: uid}
@@ -144,7 +144,7 @@ async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Oper
         )
     )
     if unreadable:
-        operated.runs.seen(operated.becomes(phase="Running", attempts="garbage"), False)
-        assert operated.runs.known(uid) == 0
-    operated.runs.seen(operated.becomes(phase="Running"), False)
-    assert list(operated.runs.pods.of("ns", uid)) == ["r-a-1"] and operated.runs.views[uid].changed == {"r-a-1"}
+        operated.runs.feed.seen(operated.becomes(phase="Running", attempts="garbage"), False)
+        assert operated.runs.table.version(uid) == 0
+    operated.runs.feed.seen(operated.becomes(phase="Running"), False)
+    assert list(operated.runs.pods.of("ns", uid)) == ["r-a-1"] and operated.runs.states[uid].pods.changed == {"r-a-1"}

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from plan.game import defined
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags import bound_approvals as module
 from tradewind.control.dags.bound_approvals import asking_now, reworked
 from tradewind.control.dags.revisions import REVISIONS
@@ -53,7 +53,7 @@ class Api(Server):
 
 def parent(api: Api, tasks: Body = PARENT) -> tuple[Any, Planner]:
     run = read_run(api.run("p", "par", tasks, edits=EDITS))
-    planner = View(run).bind(defined(tasks), (), 0.0, 0.0)
+    planner = RunState(run).bind(defined(tasks), (), 0.0, 0.0)
     planner.tell_live("c", Live(1))
     return run, planner
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.plan.dags.compile import define
 
@@ -31,6 +31,6 @@ def test_a_request_with_a_secret_needs_a_pod_where_the_operator_may_not_read_it(
         "resourceVersion": "1",
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
-    view = View(read_run({"metadata": meta, "spec": {"dag": "d"}}))
+    view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}}))
     planner = view.bind(define({"tasks": {"ask": ASKING}}), (), 0.0, 0.0, light)
     assert ("ask" in planner.podless) is podless

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.execution.concurrency import ConcurrencyDecision, Peer, key_of, key_of_peer, verdict
 from tradewind.control.execution.run_start import Defined, RunStarter
 from tradewind.plan.dags.compile import define
@@ -50,7 +50,7 @@ def test_an_end_makes_nobody_look_where_nobody_waits_for_it(spec: dict[str, Any]
     """A burst of runs would cost its square."""
     beginner = RunStarter(None, None, None, lambda run: False, lambda: 0.0)  # type: ignore[arg-type]
     beginner._defined["ns", "d"] = Defined("1", dag(**spec))
-    peers = iter([View(run("b", 2))])
+    peers = iter([RunState(run("b", 2))])
     beginner.next_in_line(run("a", 1), None, peers)
     assert (not list(peers)) is looks
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless import descendants
 from tradewind.control.podless.descendants import Descendants
 from tradewind.control.podless.sub_dags import Call, SubDAGs
@@ -20,7 +20,9 @@ def top(api: Api, name: str, dag: str) -> Run:
     return read_run(api.put(RUNS, {"metadata": {"name": name}, "spec": {"dag": dag}, "status": {"phase": "Running"}}))
 
 
-async def called(api: Api, parent: Run, dag: str, calls: int, views: dict[str, View], subdags: SubDAGs) -> Counter[str]:
+async def called(
+    api: Api, parent: Run, dag: str, calls: int, views: dict[str, RunState], subdags: SubDAGs
+) -> Counter[str]:
     """What becomes of calls that a run makes at once: reasons, and `made`; runs that were made go on."""
 
     async def call(index: int) -> str:
@@ -51,7 +53,7 @@ async def test_calls_made_at_once_are_counted(
     monkeypatch.setattr(descendants, "DESCENDANTS_LIMIT", 12)
     api = Api(0.0)
     run = top(api, "r", "d")
-    views = {run.uid: View(run)}
+    views = {run.uid: RunState(run)}
     assert await called(api, run, dag, 20, views, SubDAGs(api, views, lambda uid: None)) == expected
 
 
@@ -60,7 +62,7 @@ async def test_runs_of_all_levels_are_counted_together(monkeypatch: pytest.Monke
     monkeypatch.setattr(descendants, "MOST_RECURSIVE", 5)
     api = Api(0.0)
     first = top(api, "r", "a")
-    views = {first.uid: View(first)}
+    views = {first.uid: RunState(first)}
     subdags = SubDAGs(api, views, lambda uid: None)
     level, found = [first], Counter[str]()
     for dag in "babab":
@@ -68,7 +70,7 @@ async def test_runs_of_all_levels_are_counted_together(monkeypatch: pytest.Monke
         for parent in level:
             found += await called(api, parent, dag, 2, views, subdags)
         level = [read_run(api.objects[RUNS.plural, name]) for name in api.names(RUNS) - known]
-        views |= {run.uid: View(run) for run in level}
+        views |= {run.uid: RunState(run) for run in level}
         assert all(run.root == first.uid for run in level)
     assert found["made"] <= 6 and found["SubDAGTooMany"] > 0  # The first `b` does not run itself.
 
@@ -84,7 +86,7 @@ def test_what_is_deleted_counts_no_longer(monkeypatch: pytest.MonkeyPatch) -> No
             RUNS, {"metadata": {"name": "r-t-1", "labels": labels, "ownerReferences": [owner]}, "spec": {"dag": "x"}}
         )
     )
-    found = Descendants({run.uid: View(run)})
+    found = Descendants({run.uid: RunState(run)})
     found.seen(part)
     assert found.refusal(run.facts, "x")[0] == "SubDAGTooMany"
     found.seen(part, deleted=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from plan.game import defined
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.evaluation.host import Host
 from tradewind.control.evaluation.workers import Evaluator
 from tradewind.control.podless.executor import Podless
@@ -55,7 +55,7 @@ async def test_an_attempt_that_the_status_says_has_ended_is_stopped(task: Any, a
     endless: Any = Endless()
     podless = Podless(endless, endless, lambda uid: None, Host(Evaluator()))
     definition = defined({"t": task, "u": {"dependsOn": ["t"], "wait": {"duration": "1h"}}})
-    view = View(run())
+    view = RunState(run())
 
     def plan() -> Any:
         planner = view.bind(definition, (), 0.0, 0.0)
@@ -76,7 +76,7 @@ async def test_an_attempt_that_the_status_says_has_ended_is_stopped(task: Any, a
 async def test_an_attempt_that_is_stopped_before_its_first_step_ends() -> None:
     endless: Any = Endless()
     podless = Podless(endless, endless, lambda uid: None, Host(Evaluator()))
-    definition, view = defined({"t": {"wait": {"duration": "1h"}}}), View(run())
+    definition, view = defined({"t": {"wait": {"duration": "1h"}}}), RunState(run())
 
     def go() -> Any:
         planner = view.bind(definition, (), 0.0, 0.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from tradewind.control.dagrun.run import Caller, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.execution.run_start import RunStarter
@@ -34,7 +34,7 @@ async def begun(caller: Caller | None) -> dict[str, Any]:
     body = api.put(RUNS, {"metadata": {"name": "r"}, "spec": {"dag": "d", "reuse": {"run": "gone"}}})
     run = replace(read_run(body), caller=caller)
     begin = RunStarter(api, Revisions(api), Templates(api, whole=True), lambda run: False, lambda: 0.0)
-    found = await begin.begin(View(run), lambda: [])
+    found = await begin.begin(RunState(run), lambda: [])
     return dict(found.status)
 
 

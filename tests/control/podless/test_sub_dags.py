@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless.sub_dags import SubDAGs
 from tradewind.control.pods.observation import Ended
 from tradewind.kube.labels import ATTEMPT, DEPTH, RUN, TASK
@@ -20,11 +20,11 @@ DAG = define({"tasks": {"a": {"dag": {"name": "child"}, "retries": {"limit": 1, 
 FIRST = Attempt("a", 1, 1, 2, "SubDAGFailed")
 
 
-def caller(attempts: str) -> tuple[View, Planner]:
+def caller(attempts: str) -> tuple[RunState, Planner]:
     """A run that calls a sub-DAG, and its planner."""
     meta: dict[str, Any] = {"name": "r", "namespace": "ns", "uid": "ours", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
-    view = View(
+    view = RunState(
         read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", "attempts": attempts}})
     )
     planner = view.bind(DAG, [], 0.0, 0.0)
@@ -36,13 +36,13 @@ def test_an_attempt_of_which_another_operator_has_told_the_end_counts_once() -> 
     view, planner = caller("a 0+1 SubDAGFailed")
     planner.tell_live("a", Live(1, seen=0.0, created=0))
     view.finish(Ended(FIRST, "", {}), 1.0)
-    assert view.ends() == [] and [start.number for start in planner.decide(1.0).podless] == [2]
+    assert view.attempts.ends() == [] and [start.number for start in planner.decide(1.0).podless] == [2]
 
 
 def test_an_attempt_of_which_nobody_has_told_counts() -> None:
     view, _ = caller("")
     view.finish(Ended(FIRST, "", {}), 1.0)
-    assert [end.attempt for _, end in view.ends()] == [FIRST]
+    assert [end.attempt for _, end in view.attempts.ends()] == [FIRST]
 
 
 async def given_up(attempts: str, number: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.pods.observation import Alive, Ended, observe
 from tradewind.kube.pod import Pod, parse_pod
 from tradewind.plan.dags.compile import define
@@ -210,11 +210,11 @@ GATED = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "S
 def test_pending_timeout_counts_from_when_the_last_scheduling_gate_is_gone() -> None:
     meta = {"name": "r", "namespace": "ns", "uid": "run-uid", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
-    view = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
+    view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
     planner = view.bind(define({"tasks": {"a": {"image": "x", "pendingTimeout": "30s"}}}), [], 0.0, 0.0)
 
     def stops(found: Pod, now: float) -> list[str]:
-        view.changed.add("r-a-1")
+        view.pods.note("r-a-1")
         view.absorb({"r-a-1": found}, now)
         return [stop.reason for stop in planner.decide(now).stops]
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.execution.pod_starter import PodStarter
 from tradewind.control.pods.launcher import Launched, PodLauncher, Prepared
 from tradewind.control.pools.book import PoolBook
@@ -55,7 +55,7 @@ class World:
             "creationTimestamp": "2026-01-01T00:00:00Z",
         }
         status = {"phase": "Running", "attempts": attempts}
-        self.view = View(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": status}))
+        self.view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": status}))
         self.pods = PodInformer(cast(Any, None), [None], lambda _: None, lambda _: True)
         self.launcher = Made()
         self.starter = PodStarter(self.launcher, PoolBook(lambda _: None, lambda _: None), self.pods)
@@ -64,11 +64,11 @@ class World:
         """Which attempts start now, and the reasons of what holds others up."""
         known = {pod.metadata.name: pod for pod in pods}
         planner = self.view.bind(DAG, known, 0.0, 0.0)
-        self.view.changed.update(known)
+        self.view.pods.note(*known)
         self.view.absorb(known, 0.0)
         self.launcher.numbers = []
-        holds, _, _ = await self.starter.start(self.view, planner, planner.decide(0.0), 0.0, None)
-        return self.launcher.numbers, [hold.reason for hold in holds]
+        started = await self.starter.start(self.view, planner, planner.decide(0.0), 0.0, None)
+        return self.launcher.numbers, [hold.reason for hold in started.holds]
 
 
 async def test_the_next_attempt_waits_for_an_earlier_one_that_still_runs() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.dagrun.run import read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.execution.pod_starter import PodStarter
 from tradewind.control.pods.launcher import Launched, PodLauncher, Prepared
 from tradewind.control.pools.book import PoolBook, User, status
@@ -61,15 +61,15 @@ class Runs:
         self.book.pool_seen({"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": 1}}, False)
         self.pods = PodInformer(cast(Any, Empty()), [None], self.book.pod_seen, lambda _: True)
         self.launcher = Answers()
-        self.views = {uid: View(_run(uid)) for uid in ("run-uid", "other")}
+        self.views = {uid: RunState(_run(uid)) for uid in ("run-uid", "other")}
 
     async def start(self, uid: str) -> list[str]:
         """A pass of a run: the reasons of what waits."""
         view = self.views[uid]
         planner = view.bind(DAG, [], 0.0, 0.0)
         starter = PodStarter(self.launcher, self.book, self.pods)
-        holds, _, _ = await starter.start(view, planner, planner.decide(0.0), 0.0, None)
-        return [hold.reason for hold in holds]
+        started = await starter.start(view, planner, planner.decide(0.0), 0.0, None)
+        return [hold.reason for hold in started.holds]
 
 
 def _run(uid: str) -> Any:

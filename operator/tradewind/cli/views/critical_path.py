@@ -9,7 +9,7 @@ from rich.table import Table
 from tradewind.cli.output.terminal import Text
 from tradewind.cli.waiting.task_waits import began_at
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.model import duration
 from tradewind.model.shown import counted
 from tradewind.plan.outcomes.attempt import Attempt
@@ -20,12 +20,12 @@ SHOWN = 40
 """Steps that are shown; of more the longest."""
 
 
-def path_of(view: View, now: float) -> list[Step]:
+def path_of(view: RunState, now: float) -> list[Step]:
     """The path so far: what runs now counts as if it ended now (epoch seconds)."""
     planner = view.planner
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
-    attempts: dict[str, list[Attempt]] = dict(view.ended)
-    for (key, number), pod in view.pods.items():
+    attempts: dict[str, list[Attempt]] = dict(view.attempts.ended)
+    for (key, number), pod in view.pods.unsaved.items():
         unit, main = planner.units.get(key), pod.main()
         if unit is None or unit.state is not State.RUNNING or not main or not main.running:
             continue

@@ -11,7 +11,7 @@ from tradewind.cli.views.run_rows import Row
 from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.views.screen import Screen
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.state import picture as pictured
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.pods.names import pod_name
@@ -29,7 +29,7 @@ INTERVAL = 0.2
 """Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
 
 
-async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, View | None]:
+async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, RunState | None]:
     """The run now, and the planner's picture of it once it has begun. Raises StatusUnreadable."""
     run = read_run(await client.get(RUNS, namespace, name))
     revision = run.status.get("revision")

@@ -12,7 +12,7 @@ from tradewind.cli.output.terminal import Text
 from tradewind.cli.reading import of_kind
 from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.model.shown import counted
@@ -76,13 +76,13 @@ def flat(found: Sequence[Row], above: str = "") -> Iterator[Row]:
             yield from flat(row.parts[-1].rows, f"{above}{row.task}/")
 
 
-def rows(view: View) -> list[Row]:
+def rows(view: RunState) -> list[Row]:
     """A row per task of a picture, in the order in which they can run; after a fan-out a row per item."""
     run, planner = view.run, view.planner
     assert planner is not None  # noqa: S101 - picture has bound it
     graph, decided = planner.definition.graph, planner.decide(0.0)
     past = {item["task"]: _said(item) for item in run.status.get("failures") or []}
-    past |= {key: end.message for (key, _), end in view.news.items() if not end.attempt.succeeded}
+    past |= {key: end.message for (key, _), end in view.attempts.news.items() if not end.attempt.succeeded}
     now = {hold.task: hold.message for hold in decided.holds}
     now |= {item["task"]: _said(item) for item in run.status.get("waiting") or []}
     messages = _Messages(past, now)
@@ -116,9 +116,9 @@ def _said(item: Mapping[str, Any]) -> str:
     return str(item.get("message") or "")
 
 
-def _row(unit: Unit, planner: Planner, view: View, messages: _Messages, depth: int) -> Row:
+def _row(unit: Unit, planner: Planner, view: RunState, messages: _Messages, depth: int) -> Row:
     state = _shown(view.run, unit.state)
-    pod = view.pods.get((unit.key, unit.live.number)) if unit.live else None
+    pod = view.pods.unsaved.get((unit.key, unit.live.number)) if unit.live else None
     if state in FINAL and (planner.fixed(unit.key) or planner.fixed(unit.task)):
         shown = unit.why  # By hand, or in another run: what its attempts said does not count any more.
     elif state is State.SUCCEEDED:

@@ -9,7 +9,7 @@ from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.views.run_rows import Part, Row, rows
 from tradewind.cli.waiting.survey import UIDS, pods_of
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.state import picture as pictured
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
@@ -29,7 +29,7 @@ def calls(definition: Definition | None) -> bool:
     return definition is not None and any(task.dag for task in definition.tasks.values())
 
 
-def _calls(view: View | None) -> bool:
+def _calls(view: RunState | None) -> bool:
     return calls(view.planner.definition) if view and view.planner else False
 
 
@@ -53,11 +53,11 @@ class RunTree:
     client: Client
     namespace: str
     revisions: Revisions
-    _ended: dict[str, View | None] = field(default_factory=dict)
+    _ended: dict[str, RunState | None] = field(default_factory=dict)
 
-    async def rows(self, top: Run, view: View) -> list[Row]:
+    async def rows(self, top: Run, view: RunState) -> list[Row]:
         """A row per task of a run, each with the runs that are its attempts. Raises StatusUnreadable."""
-        views: dict[str, View | None] = {top.uid: view}
+        views: dict[str, RunState | None] = {top.uid: view}
         parts: dict[str, list[Run]] = {}
         level = [top.uid] if _calls(view) else []
         while level:
@@ -71,7 +71,7 @@ class RunTree:
                     level.append(run.uid)
         return _nested(top, views, parts)
 
-    async def _view(self, run: Run, pods: Mapping[str, Pod]) -> View | None:
+    async def _view(self, run: Run, pods: Mapping[str, Pod]) -> RunState | None:
         if run.uid in self._ended:
             return self._ended[run.uid]
         found = None
@@ -87,7 +87,7 @@ class RunTree:
         return found
 
 
-def _nested(run: Run, views: Mapping[str, View | None], parts: Mapping[str, list[Run]]) -> list[Row]:
+def _nested(run: Run, views: Mapping[str, RunState | None], parts: Mapping[str, list[Run]]) -> list[Row]:
     view = views.get(run.uid)
     if view is None:
         return []

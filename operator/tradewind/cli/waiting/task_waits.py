@@ -8,7 +8,7 @@ from typing import Any
 from tradewind.cli.waiting.blocked_on import blocked
 from tradewind.cli.waiting.reason import Cause, Wait
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
@@ -16,7 +16,7 @@ from tradewind.plan.runs.decision import Live
 from tradewind.plan.runs.unit import CONFIG_REASONS, Unit
 
 
-def waits(view: View, now: float) -> Iterator[Wait]:
+def waits(view: RunState, now: float) -> Iterator[Wait]:
     """Of each task and item of a run under way that has not ended. `now` is epoch seconds."""
     planner = view.planner
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
@@ -31,7 +31,7 @@ def waits(view: View, now: float) -> Iterator[Wait]:
 
 
 class _Look:
-    def __init__(self, view: View, now: float) -> None:
+    def __init__(self, view: RunState, now: float) -> None:
         planner = view.planner
         assert planner is not None  # noqa: S101 - as above
         self.view, self.planner, self.now = view, planner, now
@@ -58,7 +58,7 @@ class _Look:
         if unit.state is State.BLOCKED:
             return Wait(unit.key, Cause.DEPENDENCIES, "Blocked", blocked(self.planner, unit.task, unit.index))
         if unit.live is not None:
-            pod = self.view.pods.get((unit.key, unit.live.number))
+            pod = self.view.pods.unsaved.get((unit.key, unit.live.number))
             return self._podless(unit, unit.live) if pod is None else _of_pod(unit, pod)
         return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
 
@@ -96,7 +96,7 @@ class _Look:
 
     @cached_property
     def trail(self) -> Trail:
-        return Trail(self.planner.definition, self.view.ended, self.planner.states)
+        return Trail(self.planner.definition, self.view.attempts.ended, self.planner.states)
 
     def _free_since(self, unit: Unit) -> float:
         """When a unit without attempts came to be ready: with the end that it waited for, or with the run's beginning."""

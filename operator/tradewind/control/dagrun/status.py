@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind.control.dagrun.attempt_log import append
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.pods.observation import Ended
 from tradewind.control.shared import conditions
 from tradewind.kube.merge_patch import Status
@@ -101,7 +101,7 @@ class Asked:
 
 
 def current(
-    view: View, planner: Planner, plan: Plan, news: Sequence[Ended], now: float, asked: Asked | None = None
+    view: RunState, planner: Planner, plan: Plan, news: Sequence[Ended], now: float, asked: Asked | None = None
 ) -> Status:
     """A run under way, or ending."""
     run = view.run
@@ -232,7 +232,7 @@ def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
     return condition("Progressing", True, "Cancelling" if run.cancelled else "Running", plan.message, run, now)
 
 
-def refusals(view: View, planner: Planner) -> list[Status]:
+def refusals(view: RunState, planner: Planner) -> list[Status]:
     """Tasks that failed without an attempt that did, where the status does not say so yet."""
 
     def reason(key: str) -> str:
@@ -241,7 +241,7 @@ def refusals(view: View, planner: Planner) -> list[Status]:
     return [
         {"task": key, "attempt": 0, "reason": reason(key), "message": brief(why, 1_024)}
         for key, why in list(planner.refused.items())[:STATUS_LIST_LIMIT]
-        if key not in view.told
+        if key not in view.attempts.told
     ]
 
 

@@ -1,11 +1,9 @@
 """Writing the status of a run."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import Invalid
 from tradewind.kube.fair_queue import Lane
@@ -35,7 +33,7 @@ def _check_size(run: Run, status: Mapping[str, Any]) -> None:
         )
 
 
-async def save(client: Client, view: View, run: Run, status: Status) -> Object | None:
+async def save(client: Client, run: Run, status: Status) -> Object | None:
     """Writes a status that was worked out of `run`, on condition that the run is still so; the stored run, or None where there is nothing to change. Raises
     Conflict when it is not, NotFound, StatusTooLarge. The whole status is sent: that costs the API server less than a patch, which it has to merge."""
     wanted = merged(run.status, status)
@@ -43,16 +41,13 @@ async def save(client: Client, view: View, run: Run, status: Status) -> Object |
         return None
     _check_size(run, wanted)
     lane = Lane.NORMAL if wanted["phase"] == run.phase else Lane.URGENT
-    began = asyncio.get_running_loop().time()
     with flow(run.namespace, run.uid, lane):
         try:
-            stored = await replaced(client, run, wanted)
+            return await replaced(client, run, wanted)
         except Invalid as error:
             if error.status != REQUEST_TOO_LARGE:
                 raise
             raise StatusTooLarge(f"the API server has no room for the run's status: {error.message}") from None
-    view.save_took = asyncio.get_running_loop().time() - began
-    return stored
 
 
 async def replaced(client: Client, run: Run, status: Mapping[str, Any]) -> Object:

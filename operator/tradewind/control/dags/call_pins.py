@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from tradewind.control.dagrun.run import Caller, Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags.call_params import call_params
 from tradewind.control.dags.revisions import Revision, Revisions, change_cause
 from tradewind.control.dags.template_index import Templates
@@ -52,7 +52,11 @@ class Calls:
     """Pins the DAGs that runs call. `known(uid)` gives a run that has begun and is at hand."""
 
     def __init__(
-        self, fresh: CoalescingReader, revisions: Revisions, templates: Templates, known: Callable[[str], View | None]
+        self,
+        fresh: CoalescingReader,
+        revisions: Revisions,
+        templates: Templates,
+        known: Callable[[str], RunState | None],
     ) -> None:
         self._fresh, self._revisions, self._templates, self._known = fresh, revisions, templates, known
         self._under_way: dict[str, _Pinning] = {}

@@ -5,10 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from tradewind.control.dagrun import status as runstatus
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.writes import StatusTooLarge
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.execution.pod_remover import PodRemover
@@ -25,7 +26,7 @@ TRIES = 3
 """Passes in a row that fail before a run is ended without its planner. One that is terminated needs none: nothing of it runs any more."""
 LARGE = ("outputs", "results", "produced", "failures", "skips", "nodes", "attempts", "archive", "params")
 """What a status can do without, should it not fit otherwise."""
-Save = Callable[[View, Run, merge_patch.Status], Awaitable[None]]
+Save = Callable[[RunState, Run, merge_patch.Status], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,19 @@ class Ender:
     ) -> None:
         self._client, self._revisions, self._remover, self._podless = client, revisions, remover, podless
         self._save, self._again, self._clock = save, again, clock
+        self._failed: WeakKeyDictionary[RunState, int] = WeakKeyDictionary()
+        """Passes in a row that failed for what a run is."""
 
-    async def ended(self, view: View, error: Exception) -> bool:
+    def passed(self, state: RunState) -> None:
+        """A pass did not fail."""
+        self._failed.pop(state, None)
+
+    async def ended(self, view: RunState, error: Exception) -> bool:
         """Ends a run that is to end and whose pass failed; whether it did. One that may go on is looked at again at its timeout, at the
         latest. Raises what the API raises."""
-        run, view.broken = view.run, view.broken + 1
-        if view.broken < TRIES and run.desired != "Terminated":
+        run = view.run
+        failed = self._failed[view] = self._failed.get(view, 0) + 1
+        if failed < TRIES and run.desired != "Terminated":
             return False
         words = f"; it could not be planned: {type(error).__name__}: {error}"[:1_024]
         if run.cancelled:
@@ -78,7 +86,7 @@ class Ender:
         self._again(run.uid, asyncio.get_running_loop().time() + left)
         return False
 
-    async def end(self, view: View, end: End) -> None:
+    async def end(self, view: RunState, end: End) -> None:
         """Stops what a run has under way, and writes its end, with as much of what it has said before as fits. Raises what the API
         raises."""
         run = view.run

@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any
 
-from tradewind.control.dagrun.state import View, belongs
+from tradewind.control.dagrun.state import RunState, belongs
 from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Conflict, NotFound
@@ -24,22 +24,21 @@ class PodRemover:
     def __init__(self, client: Client, revisions: Revisions, pods: PodInformer) -> None:
         self._client, self._revisions, self._pods = client, revisions, pods
 
-    async def stop(self, view: View, decided: Plan) -> None:
+    async def stop(self, view: RunState, decided: Plan) -> None:
         """Ends the attempts that are to stop, and what outlives its attempt."""
         for stop in decided.stops:
-            if pod := view.pods.get((stop.task, stop.number)):
-                view.stopped[pod.metadata.uid] = stop
+            if pod := view.pods.stop((stop.task, stop.number), stop):
                 await self._delete(pod, grace=_grace(view, stop))
-        for pod in view.lingering.values():
+        for pod in list(view.pods.lingering.values()):
             await self._delete(pod)
 
-    async def stop_all(self, view: View) -> None:
+    async def stop_all(self, view: RunState) -> None:
         """Ends everything that a run has under way."""
         for pod in list(self._pods.of(view.run.namespace, view.run.uid).values()):
             if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, view.run):
                 await self._delete(pod)
 
-    async def clean(self, view: View) -> None:
+    async def clean(self, view: RunState) -> None:
         """Ends what is left of a run that has ended, and deletes the pods that its DAG does not keep."""
         run = view.run
         await self.stop_all(view)
@@ -59,7 +58,7 @@ class PodRemover:
             await self._client.delete(PODS, meta.namespace, meta.name, uid=meta.uid, **options)
 
 
-def _grace(view: View, stop: Stop) -> int | None:
+def _grace(view: RunState, stop: Stop) -> int | None:
     """How long a pod may take to end, where that differs from what is in its spec: artifacts may take long to be stored, but those of
     an attempt that is stopped are not needed."""
     task = view.planner.definition.tasks[parse_key(stop.task)[0]] if view.planner else None

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-from tradewind.control.dagrun.state import Blocked, View
+from tradewind.control.dagrun.state import RunState
+from tradewind.control.execution.start_backoff import StartBackoff
 from tradewind.control.pods.launcher import Held, Launched, PodLauncher, Prepared, StartRefused
 from tradewind.control.pools.book import PoolBook, User
 from tradewind.kube.pod_informer import PodInformer
@@ -11,12 +14,29 @@ from tradewind.plan import pacing
 from tradewind.plan.runs.decision import Hold, Plan, Start
 from tradewind.plan.runs.planner import Planner
 
-RETRY_BLOCKED = 5.0
-"""Seconds after which a pod that the API server would not take is tried again."""
 CHUNK = 48
 """Pods created at once; a quota that refuses one of them spares the server the rest."""
 PER_PASS = 4 * CHUNK
 """Pods created before the run is looked at again: it may have been cancelled, and its status has to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What came of a plan's starts."""
+
+    holds: Sequence[Hold] = ()
+    """Why others don't start now."""
+    made: int = 0
+    """Pods that were created."""
+    retry_at: Sequence[float] = ()
+    """When (monotonic seconds) what the API server would not take is tried again."""
+    again: bool = False
+    """Whether the next pass goes on at once."""
+    unsettled: bool = False
+    """Whether the time of one pass was used up."""
+
+
+NOTHING = Started()
 
 
 class PodStarter:
@@ -24,27 +44,25 @@ class PodStarter:
 
     def __init__(self, launcher: PodLauncher, pools: PoolBook, pods: PodInformer) -> None:
         self._launcher, self._pools, self._pods = launcher, pools, pods
+        self._backoff: WeakKeyDictionary[RunState, StartBackoff] = WeakKeyDictionary()
 
-    async def start(
-        self, view: View, planner: Planner, plan: Plan, now: float, woken_at: float | None
-    ) -> tuple[list[Hold], int, bool]:
-        """Creates pods; how many, beside the holds, and whether the next pass goes on with more. Raises what the API raised for some of
-        them, after trying all."""
-        view.blocked = {key: block for key, block in view.blocked.items() if block.until > now}
-        if view.quota and view.quota.until > now:
+    async def start(self, view: RunState, planner: Planner, plan: Plan, now: float, woken_at: float | None) -> Started:
+        """Creates pods. Raises what the API raised for some of them, after trying all."""
+        backoff = self._backoff.setdefault(view, StartBackoff())
+        if backoff.shut(now):
             self._pools.wants_none(view.run.uid)
-            return [view.quota.hold, *(block.hold for block in view.blocked.values())], 0, False
-        due, holds = self._chosen(view, plan, now)
+            return _started([], 0, False, backoff)
+        due, holds = self._chosen(view, plan, backoff, now)
         more = len(due) >= PER_PASS
         self._give_back(view, due[PER_PASS:])
         due = due[:PER_PASS]
         if not due:
-            view.quota = None  # It holds nothing up any more.
+            backoff.full(None, now)  # It holds nothing up any more.
         errors: list[BaseException] = []
         at = made = 0
         while at < len(due):
             # After a quota was used up, one pod shows whether it has room again.
-            chunk = self._prepared(due[at : at + (1 if view.quota else CHUNK)], planner)
+            chunk = self._prepared(due[at : at + (1 if backoff.cautious else CHUNK)], planner)
             answers = await asyncio.gather(*(self._launch(pod, woken_at) for pod in chunk), return_exceptions=True)
             full = None
             for start, answer in zip(due[at : at + len(chunk)], answers, strict=True):
@@ -57,16 +75,16 @@ class PodStarter:
                     case StartRefused(end):
                         view.finish(end, now)
                     case Held(hold) if hold.reason == "QuotaExceeded":
-                        full = Blocked(now + RETRY_BLOCKED, hold)
+                        full = hold
                     case Held(hold):
-                        view.blocked[start.key] = Blocked(now + RETRY_BLOCKED, hold)
+                        backoff.block(hold, now)
                     case _:
                         errors.append(answer)
                         if start.pools:
                             self._pools.unsure(view.run.uid, start.key)
                         continue
                 self._pools.give_back(view.run.uid, start.key)
-            view.quota = full
+            backoff.full(full, now)
             at += len(chunk)
             if full or (pacing.spent() and at < len(due)):
                 more = more or not full
@@ -74,9 +92,7 @@ class PodStarter:
                 break
         if errors:
             raise errors[0]
-        if view.quota:
-            holds.append(view.quota.hold)
-        return [*holds, *(block.hold for block in view.blocked.values())], made, more
+        return _started(holds, made, more, backoff)
 
     def _prepared(self, starts: Sequence[Start], planner: Planner) -> list[Prepared | StartRefused]:
         """The pods of the first starts: of all, or of as many as there is time for, and of one at least."""
@@ -90,10 +106,10 @@ class PodStarter:
     async def _launch(self, pod: Prepared | StartRefused, woken_at: float | None) -> Launched | StartRefused | Held:
         return pod if isinstance(pod, StartRefused) else await self._launcher.launch(pod, woken_at)
 
-    def _chosen(self, view: View, plan: Plan, now: float) -> tuple[list[Start], list[Hold]]:
+    def _chosen(self, view: RunState, plan: Plan, backoff: StartBackoff, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""
-        outlived = dict(view.outlived)
-        starts = [start for start in plan.starts if start.key not in view.blocked and start.key not in outlived]
+        outlived = dict(view.pods.outlived)
+        starts = [start for start in plan.starts if start.key not in backoff and start.key not in outlived]
         room = len(starts) if plan.room is None else plan.room
         claiming = [start for start in starts[:room] if start.pools]
         run = view.run
@@ -119,7 +135,12 @@ class PodStarter:
             holds[key] = Hold(key, "EarlierAttemptRuns", words)
         return chosen, list(holds.values())
 
-    def _give_back(self, view: View, starts: Sequence[Start]) -> None:
+    def _give_back(self, view: RunState, starts: Sequence[Start]) -> None:
         for start in starts:
             if start.pools:
                 self._pools.give_back(view.run.uid, start.key)
+
+
+def _started(holds: Sequence[Hold], made: int, more: bool, backoff: StartBackoff) -> Started:
+    blocked = list(backoff.all())
+    return Started([*holds, *(block.hold for block in blocked)], made, [block.until for block in blocked], more)

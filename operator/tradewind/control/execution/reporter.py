@@ -8,6 +8,7 @@ from tradewind.control.dagrun import status
 from tradewind.control.dagrun.run import Run
 from tradewind.control.pods.observation import Ended
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.documents.problem import Problem, summary
@@ -34,9 +35,11 @@ class RunReporter:
             if began and over:
                 metrics.run_duration.labels(run.phase).observe(duration.between(began, over))
 
-    def attempt(self, run: Run, end: Ended) -> None:
-        """An attempt has ended."""
+    def attempt(self, run: Run, end: Ended, pod: Pod | None, ready: int | None) -> None:
+        """An attempt has ended. `pod` was its own, if there was one; `ready` is when (epoch seconds) the last dependency of a first
+        attempt ended."""
         attempt = end.attempt
+        _observe_latency(end, pod, ready)
         metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
         if attempt.reason and attempt.reason != SOFT and attempt.reason not in STOPPED:
             words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
@@ -97,3 +100,20 @@ class RunReporter:
 
     def _event(self, run: Run, reason: str, message: str, *, warning: bool = False, key: str = "") -> None:
         self._events.post("DAGRun", run.namespace, run.name, run.uid, reason, message, warning=warning, key=key)
+
+
+def _observe_latency(end: Ended, pod: Pod | None, ready: int | None) -> None:
+    """Tells where the time of an attempt went before its container ran, from API timestamps (their resolution is 1 s). Attempts that never
+    started say nothing about starting."""
+    main = pod.main() if pod else None
+    terminated = main.terminated if main else None
+    if pod is None or terminated is None or terminated.started_at is None or pod.metadata.creation_timestamp is None:
+        return
+    started = terminated.started_at.timestamp()
+    scheduled = pod.condition("PodScheduled")
+    if scheduled and scheduled.last_transition_time:
+        at = scheduled.last_transition_time.timestamp()
+        metrics.CREATED_TO_SCHEDULED.observe(max(0.0, at - pod.metadata.creation_timestamp.timestamp()))
+        metrics.SCHEDULED_TO_STARTED.observe(max(0.0, started - at))
+    if ready is not None:
+        metrics.DEPENDENCY_TO_STARTED.observe(max(0.0, started - ready))

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from tradewind.control.dagrun.run import Run, read_run
-from tradewind.control.dagrun.state import Line, View, picture
+from tradewind.control.dagrun.state import RunState, picture
 from tradewind.control.dags.approval_askers import asking
 from tradewind.control.dags.call_pins import Calls, Pins
 from tradewind.control.dags.revisions import Revision, Revisions, change_cause
@@ -30,6 +31,9 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
 from tradewind.plan.runs.rework import reuse_problems, taken_over
 from tradewind.plan.templates.render import Ref, render, uses_templates
+
+Line = tuple[Definition, str | None]
+"""A run's concurrency key, and the definition that gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class RunStarter:
         templates: Templates,
         backfilled: Callable[[Run], bool],
         clock: Callable[[], float],
-        known: Callable[[str], View | None] = lambda uid: None,
+        known: Callable[[str], RunState | None] = lambda uid: None,
     ) -> None:
         """`backfilled` says whether a backfill made a run. Labels don't: whoever creates a run writes them. `known` gives a run that is
         at hand, by its uid."""
@@ -72,8 +76,12 @@ class RunStarter:
         self._revisions, self._templates = revisions, templates
         self._calls = Calls(self._fresh, revisions, templates, known)
         self._defined: dict[tuple[str, str], Defined] = {}
+        self._admitted: WeakSet[RunState] = WeakSet()
+        """Runs that are about to begin, and count as active."""
+        self._lines: WeakKeyDictionary[RunState, Line] = WeakKeyDictionary()
+        """Which runs each one waits with, as far as that has been worked out."""
 
-    async def begin(self, view: View, peers: Callable[[], Iterable[View]]) -> Beginning:
+    async def begin(self, view: RunState, peers: Callable[[], Iterable[RunState]]) -> Beginning:
         """`peers` are the other runs of the same DAG. A run that may begin is marked as admitted at once, so that it counts."""
         run, now = view.run, self._clock()
         if run.cancelled:
@@ -98,7 +106,7 @@ class RunStarter:
         try:
             taken, outputs = await self._taken_over(run, definition, params)
         except Invalid as error:
-            view.admitted = False
+            self.settle(view)
             return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
         calls = await self._calls.pinned(run, definition, revision, pins, lambda: view.run is run)
@@ -132,10 +140,10 @@ class RunStarter:
 
     def _waits(
         self,
-        view: View,
+        view: RunState,
         definition: Definition,
         params: Mapping[str, Any],
-        peers: Callable[[], Iterable[View]],
+        peers: Callable[[], Iterable[RunState]],
         pinned: bool,
     ) -> Beginning | None:
         """What holds a run back, by what its DAG says now: it is suspended, or has its turn later."""
@@ -150,7 +158,7 @@ class RunStarter:
                 return Beginning(
                     start_status.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now)
                 )
-            view.line = (definition, key)
+            self._lines[view] = (definition, key)
             self._work_out_keys(definition, peers)
         return self._held(view, definition, peers())
 
@@ -185,6 +193,10 @@ class RunStarter:
         facts = replace(run.facts, params=params)
         return taken_over(planner, definition, reuse, facts, within), other.status.get("outputs") or {}
 
+    def settle(self, view: RunState) -> None:
+        """A run that was about to begin has, or has not: its status says so."""
+        self._admitted.discard(view)
+
     def run_gone(self, uid: str) -> None:
         """A run is gone."""
         self._calls.forget(uid)
@@ -193,13 +205,18 @@ class RunStarter:
         """A DAG has no runs under way any more."""
         self._defined.pop((namespace, dag), None)
 
-    def _work_out_keys(self, definition: Definition, peers: Callable[[], Iterable[View]]) -> None:
+    def _work_out_keys(self, definition: Definition, peers: Callable[[], Iterable[RunState]]) -> None:
         """Works out the concurrency keys of all peers. That may take a while, and others may come meanwhile."""
-        while unknown := [view for view in peers() if view.line is None or view.line[0] is not definition]:
-            for view in pacing.each(unknown):
-                view.line = (definition, key_of_peer(definition, view.run))
 
-    def _held(self, view: View, definition: Definition, others: Iterable[View]) -> Beginning | None:
+        def unknown_ones() -> list[RunState]:
+            lines = self._lines
+            return [view for view in peers() if view not in lines or lines[view][0] is not definition]
+
+        while unknown := unknown_ones():
+            for view in pacing.each(unknown):
+                self._lines[view] = (definition, key_of_peer(definition, view.run))
+
+    def _held(self, view: RunState, definition: Definition, others: Iterable[RunState]) -> Beginning | None:
         """What holds the run back, if anything. It does not pause: of two runs that ask, one is admitted before the other asks."""
         run, now = view.run, self._clock()
         if definition.spec.max_active_runs is None and not run.queue:
@@ -209,15 +226,10 @@ class RunStarter:
             return Beginning(start_status.queued(run, "Queue", queued.message, now))
         if definition.spec.max_active_runs is None or self._backfilled(run):
             return None  # A backfill has a parallelism of its own.
-        assert view.line is not None  # noqa: S101 - it has just been worked out
-        peers = [
-            Peer(other.run, other.admitted or other.run.phase == "Running", other.line and other.line[1])
-            for other in others
-            if not self._backfilled(other.run)
-        ]
-        decided = verdict(definition, run, view.line[1] or "", peers)
+        peers = [self._peer(other) for other in others if not self._backfilled(other.run)]
+        decided = verdict(definition, run, self._lines[view][1] or "", peers)
         if decided.begin:
-            view.admitted = True
+            self._admitted.add(view)
             return None
         if decided.skip:
             status = start_status.stillborn(run, "Cancelled", "Skipped", decided.message, now)
@@ -225,9 +237,13 @@ class RunStarter:
             status = start_status.queued(run, "ConcurrencyLimit", decided.message, now)
         return Beginning(status, decided.cancel)
 
-    def next_in_line(self, run: Run, line: Line, peers: Iterable[View]) -> list[View]:
-        """Of the runs of the same DAG those that look again when `run`, which was in `line`, has begun, ended or gone. Those whose key is
-        not known have not asked yet, and ask by themselves."""
+    def _peer(self, other: RunState) -> Peer:
+        line = self._lines.get(other)
+        return Peer(other.run, other in self._admitted or other.run.phase == "Running", line and line[1])
+
+    def next_in_line(self, run: Run, own: RunState | None, peers: Iterable[RunState]) -> list[RunState]:
+        """Of the runs of the same DAG those that look again when `run`, of which `own` is the state, has begun, ended or gone. Those whose
+        key is not known have not asked yet, and ask by themselves."""
         known = self._defined.get((run.namespace, run.dag))
         if known is None:
             return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
@@ -239,7 +255,8 @@ class RunStarter:
         if run.queue and (queued := [view for view in waiting if view.run.queue == run.queue]):
             found.append(min(queued, key=lambda view: age(view.run)))
         if definition.spec.max_active_runs is not None:
-            rivals = [view for view in waiting if view.line and (line is None or view.line == line)]
+            line = self._lines.get(own) if own else None
+            rivals = [view for view in waiting if (of := self._lines.get(view)) and (line is None or of == line)]
             found += nsmallest(NEXT, rivals, key=lambda view: turn(definition, view.run))
         return found
 

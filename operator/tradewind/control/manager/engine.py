@@ -124,7 +124,7 @@ class Engine:
             clock,
         )
         self.history = HistoryReconciler(
-            client, self.backfills.holds, self.runs.views.__contains__, self.triggers.when_settled, clock
+            client, self.backfills.holds, self.runs.states.__contains__, self.triggers.when_settled, clock
         )
         self._listeners: Sequence[RunListener] = (
             self.runs.subdags,  # First: the runs that call it are woken, whatever happens to the others here.
@@ -186,7 +186,7 @@ class Engine:
     def _made(self, run: Run) -> None:
         """A trigger or a backfill has made a run, and counts it as unfinished. From here on it is known, whatever the watch tells: that it
         was deleted before the watch came to it, too."""
-        self.runs.seen(run, deleted=False)
+        self.runs.feed.seen(run, deleted=False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed its phase or is gone: all who listen hear of it, in their order."""
@@ -275,7 +275,7 @@ class Engine:
         self.revisions.dag_seen(body, deleted)
         self.triggers.dags.seen(body, deleted)
         self.backfills.dag_seen(namespace, name)
-        (self.runs.dag_deleted if deleted else self.runs.dag_seen)(namespace, name)
+        (self.runs.feed.dag_deleted if deleted else self.runs.feed.dag_seen)(namespace, name)
 
     def _pool(self, body: Object, deleted: bool) -> None:
         namespace = body["metadata"].get("namespace")
@@ -301,7 +301,7 @@ class Engine:
         for user in self.templates.seen(body, deleted):
             if user[0] == "DAG":
                 self.dags.template_changed(user[1:])
-                self.runs.dag_seen(*user[1:])
+                self.runs.feed.dag_seen(*user[1:])
             else:
                 self.template_status.queue.add(user)
         if namespace or 0 in self._owned.shards:
@@ -311,7 +311,7 @@ class Engine:
         """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
         give_back = trimmer()
         for turn in itertools.count(1):
-            count(self.runs.views.values())
+            count(self.runs.states.values())
             await asyncio.sleep(5)
             if turn % TRIM == 0:
                 give_back()

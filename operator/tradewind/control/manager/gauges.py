@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Collection
 
 from tradewind import metrics
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.plan.outcomes.state import State
 
 
-def count(views: Collection[View]) -> None:
+def count(views: Collection[RunState]) -> None:
     """Sets the gauges."""
     runs = Counter(view.run.phase or "Queued" for view in views if not view.run.final)
     for phase in ("Queued", "Running"):

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.plan.runs.decision import RunFacts
 
 MOST_DEEP = 8
@@ -26,7 +26,7 @@ _Root = tuple[str, str]
 class Descendants:
     """Counts what is stored. `views` are the runs that have not ended, by uid: a run has not while its descendants go on."""
 
-    def __init__(self, views: Mapping[str, View]) -> None:
+    def __init__(self, views: Mapping[str, RunState]) -> None:
         self._views = views
         self._of: defaultdict[_Root, set[str]] = defaultdict(set)
         """Uids of the runs that came of one."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.evaluation.host import Host
 from tradewind.control.podless.work import Work, Worker, WorkFailedError
 from tradewind.control.pods.observation import Ended
@@ -72,7 +72,7 @@ class Podless:
         self._host, self._worker, self._sensors, self._wake, self._clock = host, worker, sensors, wake, clock
         self._runs: dict[str, Doing] = {}
 
-    def tell(self, view: View, planner: Planner, now: float) -> None:
+    def tell(self, view: RunState, planner: Planner, now: float) -> None:
         """Tells the planner what is under way, and what has ended since."""
         doing = self._runs.get(view.run.uid)
         if doing is None:
@@ -86,7 +86,7 @@ class Podless:
             attempt = doing.under_way.get(key)
             if attempt is None:
                 continue
-            if (told := view.ended.get(key)) and told[-1].number >= attempt.live.number:
+            if (told := view.attempts.ended.get(key)) and told[-1].number >= attempt.live.number:
                 # Another operator has seen it end, or somebody wrote so. What the status says holds: nobody waits for it any more.
                 self._drop(view.run.uid, key, doing.under_way.pop(key))
                 if planner.live(key):
@@ -95,7 +95,7 @@ class Podless:
                 planner.tell_live(key, attempt.live)
         doing.changed.clear()
 
-    def start(self, view: View, planner: Planner, plan: Plan, now: float) -> bool:
+    def start(self, view: RunState, planner: Planner, plan: Plan, now: float) -> bool:
         """Begins what is to start, and ends what is to stop. Whether there is something to look at right away."""
         if not plan.podless and view.run.uid not in self._runs:
             return False
@@ -136,7 +136,7 @@ class Podless:
             self.forget(uid)
         await self._worker.close()
 
-    def _begin(self, doing: Doing, view: View, planner: Planner, start: Start, now: float) -> None:
+    def _begin(self, doing: Doing, view: RunState, planner: Planner, start: Start, now: float) -> None:
         task = planner.definition.tasks[start.task]
         since = int(self._clock())
         if (task.wait or task.sensor) and start.number == 1:
@@ -167,7 +167,7 @@ class Podless:
         attempt.doing.add_done_callback(over)
 
     def _sense(
-        self, doing: Doing, view: View, planner: Planner, start: Start, task: Task, since: int, now: float
+        self, doing: Doing, view: RunState, planner: Planner, start: Start, task: Task, since: int, now: float
     ) -> None:
         uid = view.run.uid
         words = self._sensors.begin(
@@ -283,9 +283,9 @@ class _Listener:
         self.podless.end(self.uid, self.doing, self.key, reason, message, outputs)
 
 
-def _ready(view: View, planner: Planner, start: Start) -> int:
+def _ready(view: RunState, planner: Planner, start: Start) -> int:
     """When (epoch seconds) the last dependency ended, or the run began (again): a wait counts from there, whenever we first saw it."""
     upstream = planner.definition.graph.upstream[start.task]
     units = [unit.key for name in upstream for unit in planner.members(name)]
-    ends = [view.ended[key][-1].end for key in units if key in view.ended]
+    ends = [view.attempts.ended[key][-1].end for key in units if key in view.attempts.ended]
     return max([int(instant(view.run.began)), *ends])

@@ -11,7 +11,7 @@ import orjson
 from tradewind import API_VERSION
 from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.run import Caller, Run, read_run
-from tradewind.control.dagrun.state import View
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless.descendants import TOO_DEEP, TOO_MANY, Descendants
 from tradewind.control.pods.labels import labels, owner
 from tradewind.control.pods.names import both_names
@@ -83,7 +83,7 @@ class SubDAGs:
     def __init__(
         self,
         client: Client,
-        views: Mapping[str, View],
+        views: Mapping[str, RunState],
         wake: Callable[[str], None],
         refused: Callable[[RunFacts, str, str], None] = lambda caller, name, why: None,
     ) -> None:

@@ -1,0 +1,75 @@
+"""The first two steps of a pass over a run: observe what is so, and plan what to do about it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tradewind.control.dagrun import status as runstatus
+from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.state import RunState
+from tradewind.control.dags.revisions import Revisions
+from tradewind.control.egress.policy import EgressPolicy
+from tradewind.control.execution import start_status
+from tradewind.control.execution.run_feed import RunFeed
+from tradewind.control.execution.run_table import RunTable
+from tradewind.control.execution.status_writer import RunStatusWriter
+from tradewind.control.podless.executor import Podless
+from tradewind.kube.errors import NotFound
+from tradewind.plan.runs.decision import Plan
+from tradewind.plan.runs.planner import Planner
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A run as a pass found it, and its planner, which was told all that is known. `now` is the loop's time."""
+
+    run: Run
+    planner: Planner
+    now: float
+
+
+class Observer:
+    """Tells planners what is known, and asks them."""
+
+    def __init__(
+        self,
+        revisions: Revisions,
+        table: RunTable,
+        feed: RunFeed,
+        podless: Podless,
+        writer: RunStatusWriter,
+        light: EgressPolicy,
+        clock: Callable[[], float],
+    ) -> None:
+        self._revisions, self._table, self._feed, self._podless = revisions, table, feed, podless
+        self._writer, self._light, self._clock = writer, light, clock
+
+    async def observe(self, state: RunState) -> Observed | None:
+        """Tells the planner all that is known. None when the run can't go on, or has changed meanwhile: then it is looked at again."""
+        run = state.run
+        try:
+            definition = await self._revisions.load(run.namespace, run.status["revision"])
+        except NotFound:
+            words = f"revision {run.status['revision']} was deleted: the run can't go on without its DAG's spec"
+            lost = start_status.stillborn(run, "Failed", "RevisionLost", words, self._clock())
+            await self._writer.save(state, run, lost)
+            return None
+        now, run = asyncio.get_running_loop().time(), state.run
+        elapsed = runstatus.elapsed(run, self._clock())  # From here on the loop's clock counts.
+        pods = self._feed.pods.of(run.namespace, run.uid)
+        with self._feed.at_work(state):
+            planner = state.bind(definition, pods, now, elapsed, self._light)
+            state.absorb(pods, now)
+            self._podless.tell(state, planner, now)
+        return None if self._overtaken(state, run) else Observed(run, planner, now)
+
+    def plan(self, state: RunState, seen: Observed) -> Plan | None:
+        """What is to be done. None when the run has changed meanwhile: then it is looked at again."""
+        with self._feed.at_work(state):
+            plan = seen.planner.decide(seen.now)
+        return None if self._overtaken(state, seen.run) else plan
+
+    def _overtaken(self, state: RunState, run: Run) -> bool:
+        if overtaken := self._table.overtaken(state, run):
+            self._table.wake(run.uid)
+        return overtaken

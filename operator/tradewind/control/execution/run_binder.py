@@ -1,0 +1,45 @@
+"""Binding a new run to its DAG's spec, when it is its turn."""
+
+import asyncio
+
+from tradewind.control.dagrun.cancel import cancel
+from tradewind.control.dagrun.origin import marked
+from tradewind.control.dagrun.state import RunState
+from tradewind.control.execution.run_start import RunStarter
+from tradewind.control.execution.run_table import RunTable
+from tradewind.control.execution.status_writer import RunStatusWriter
+from tradewind.kube.client import Client
+from tradewind.kube.pod_informer import PodInformer
+
+
+class RunBinder:
+    """Does what `RunStarter` decides."""
+
+    def __init__(
+        self, client: Client, table: RunTable, pods: PodInformer, beginner: RunStarter, writer: RunStatusWriter
+    ) -> None:
+        self._client, self._table, self._pods = client, table, pods
+        self._beginner, self._writer = beginner, writer
+
+    async def bound(self, state: RunState) -> bool:
+        """Binds a run, unless it is bound. False when it can't begin (now)."""
+        if state.run.status.get("revision"):
+            return True
+        if known := await marked(self._client, state.run):
+            state.update(known, self._pods.of(known.namespace, known.uid))
+            if state.run.final or state.run.status.get("revision"):
+                self._table.wake(known.uid)  # What we knew was old: it has begun.
+                return False
+        run = state.run
+        try:
+            step = await self._beginner.begin(state, lambda: self._table.peers(run))
+            for other in () if self._table.overtaken(state, run) else step.cancel:
+                await cancel(self._client, other)
+            if not self._table.overtaken(state, run):
+                await self._writer.save(state, run, step.status)
+            if step.again:
+                self._table.wake(run.uid)
+        finally:
+            self._beginner.settle(state)
+            self._writer.not_before(state, asyncio.get_running_loop().time())
+        return state.run.phase == "Running"

@@ -1,0 +1,183 @@
+"""What the watches say of runs and their pods, and what becomes of a run in memory."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from tradewind.control.dagrun.informer import RunInformer
+from tradewind.control.dagrun.listener import RunListener
+from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.state import RunState
+from tradewind.control.dagrun.unreadable import Unreadable
+from tradewind.control.execution.reporter import RunReporter
+from tradewind.control.execution.run_start import RunStarter
+from tradewind.control.execution.run_table import RunTable
+from tradewind.control.podless.executor import Podless
+from tradewind.control.pools.book import PoolBook
+from tradewind.control.pools.holders import Holders
+from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.kube.client import Client
+from tradewind.kube.errors import NotFound
+from tradewind.kube.pod import Pod
+from tradewind.kube.pod_informer import PodInformer
+from tradewind.kube.resources import RUNS
+from tradewind.plan.capacity.shard_share import WHOLE, Owned
+
+log = logging.getLogger(__name__)
+
+
+class RunFeed:
+    """Keeps the table of runs as the API server has them. `listener` hears of the runs, `foreign(run, deleted)` of those of other
+    shards."""
+
+    def __init__(
+        self,
+        client: Client,
+        table: RunTable,
+        listener: RunListener,
+        foreign: Callable[[Run, bool], None],
+        beginner: RunStarter,
+        podless: Podless,
+        book: PoolBook,
+        holders: Holders,
+        teller: RunReporter,
+        unreadable: Unreadable,
+        events: EventRecorder,
+        namespaces: Sequence[str | None] = (None,),
+        owned: Owned = WHOLE,
+    ) -> None:
+        self._client, self._table, self._owned = client, table, owned
+        self._listener, self._foreign, self._teller, self._unreadable = listener, foreign, teller, unreadable
+        self._beginner, self._podless, self._book, self._holders = beginner, podless, book, holders
+        self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
+        self.informer = RunInformer(client, list(namespaces), table.version, self.seen, self.missing, events)
+
+    # What the watches say.
+
+    def seen(self, run: Run, deleted: bool) -> None:
+        """A DAGRun was created, changed or deleted. Those of other shards are none of ours, but for who follows them."""
+        if not self._owned.owns(run.namespace):
+            self._foreign(run, deleted)
+        elif deleted:
+            self.gone(run)
+        else:
+            self.take(run)
+
+    def missing(self, namespace: str | None, listed: set[str], version: int) -> None:
+        """A list of the runs that have not ended is complete: those that are not on it are asked for."""
+        for uid, state in self._table.states.items():
+            if uid not in listed and state.run.version <= version and namespace in (None, state.run.namespace):
+                state.doubt()
+                self._table.queue.add(uid)
+
+    def dag_seen(self, namespace: str, name: str) -> None:
+        """A DAG, or a template that it uses, was created or changed: runs that wait for it look again."""
+        for state in self._table.of_dag(namespace, name):
+            if state.run.phase in ("", "Queued"):
+                self._table.wake(state.run.uid)
+
+    def dag_deleted(self, namespace: str, name: str) -> None:
+        """A DAG was deleted: its runs go on, and say so."""
+        for state in self._table.of_dag(namespace, name):
+            if state.run.phase == "Running":
+                self._teller.dag_deleted(state.run)
+
+    def _pod_seen(self, pod: Pod) -> None:
+        self._holders.seen(pod)
+        namespace, uid = pod.metadata.namespace, pod.metadata.run_uid
+        state = self._table.states.get(uid)
+        if state is None or state.run.namespace != namespace:
+            self.pods.forget_gone(namespace, uid)
+            return
+        state.pods.note(pod.metadata.name)
+        self._table.wake(uid)
+
+    # What becomes of a run.
+
+    @contextmanager
+    def at_work(self, state: RunState) -> Iterator[None]:
+        """The planner may pause inside. What the watch tells of the run meanwhile is taken after."""
+        told: list[Run] = []
+        try:
+            with state.at_work(told):
+                yield
+        finally:
+            if told and self._table.states.get(state.run.uid) is state:
+                self.take(told[-1])
+
+    async def refresh(self, state: RunState) -> None:
+        """Our picture of the run is old: get the new one."""
+        try:
+            run = read_run(await self._client.get(RUNS, state.run.namespace, state.run.name))
+        except NotFound:
+            self.gone(state.run)
+            return
+        if run.uid != state.run.uid:
+            self.gone(state.run)
+        state.confirm()
+        if run.version > state.run.version:
+            self.take(run)
+
+    def take(self, run: Run) -> None:
+        """This is what a run is now, unless something newer is known."""
+        state, pods = self._table.states.get(run.uid), self.pods.of(run.namespace, run.uid)
+        if state and state.waits_with(run):
+            return
+        try:
+            if state is None:
+                if run.final and not pods:
+                    self._listener.run_seen(run)
+                    return
+                state = RunState(run)
+                self._table.add(state)
+                state.pods.note(*pods)
+            else:
+                before = state.run
+                if not state.update(run, pods):
+                    return
+                if before.final != run.final or before.deleting != run.deleting:
+                    self._make_room(run, state)
+        except ValueError as error:
+            self._teller.unreadable(run, error)
+            self._unreadable.add(run, f"{error}; the run is left alone until its status is fixed")
+            self.forget(run, for_now=True)
+            return
+        self._listener.run_seen(run)
+        self._table.wake(run.uid)
+
+    def changed(self, run: Run, before: str) -> None:
+        """We have written that a run has come into another phase than the one `before`, or has updated an asset."""
+        self._listener.run_seen(run)
+        if run.phase == before:
+            return
+        self._teller.phase(run, before)
+        if run.final:
+            self._book.forget(run.uid)
+            self._table.wake(run.uid)  # To be cleaned up: the watch does not tell of versions that we know already.
+        if run.phase != "Queued":
+            self._make_room(run, self._table.states.get(run.uid))
+
+    def gone(self, run: Run) -> None:
+        """A run is not there any more."""
+        self.forget(run)
+        self._listener.run_seen(run, deleted=True)
+
+    def forget(self, run: Run, for_now: bool = False) -> None:
+        """Nothing of a run is kept in memory; of its pods only `for_now`, while it can't be read."""
+        uid, state = run.uid, self._table.drop(run.uid)
+        if not for_now:
+            self.pods.forget_over(run.namespace, uid)
+        self._podless.forget(uid)
+        self._book.forget(uid)
+        self._beginner.run_gone(uid)
+        if state is None:
+            return
+        if not self._table.knows(run.namespace, state.run.dag):
+            self._beginner.forget(run.namespace, state.run.dag)
+        elif not state.run.final:
+            self._make_room(state.run, state)
+
+    def _make_room(self, run: Run, own: RunState | None) -> None:
+        """A run, of which `own` is the state, has begun, ended or gone: those that are next look again."""
+        for state in self._beginner.next_in_line(run, own, self._table.peers(run)):
+            self._table.wake(state.run.uid)
