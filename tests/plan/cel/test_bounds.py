@@ -111,6 +111,23 @@ def test_a_pattern_that_is_dear_to_compile_is_not_compiled_in_place(pattern: str
     assert len(there.asked) == (3 if long else 0)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "long"),
+    [
+        ("^[a-z]+$", False),
+        ("[.]csv([.]gz)?$", False),
+        ("(a|b)*a(a|b){500}c", True),
+        ("[ab]*a[ab]{990}c", True),
+        ("(?:[ab]*a[ab]{300}c){3}", True),
+    ],
+)
+def test_a_pattern_that_leads_to_more_states_than_are_kept_is_not_looked_for_in_place(pattern: str, long: bool) -> None:
+    there = Elsewhere()
+    with pacing.at(there):
+        compiler.run(compiler.compiled(f"text.matches('{pattern}')", (("text", "string"),), str), {"text": "ab" * 1_000})
+    assert len(there.asked) == long
+
+
 @pytest.mark.parametrize("zone", ["'/dev/stdout'", "params.prefix + '/../zone'"])
 def test_a_time_zone_is_no_file(zone: str) -> None:
     with pytest.raises(ExpressionError, match="there is no time zone"):

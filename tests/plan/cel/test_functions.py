@@ -127,6 +127,10 @@ def test_what_would_become_too_large_is_refused_before(expression: str) -> None:
         ("duration('1 day')", "'1 day' is no length of time: write one like 1d, 1h30m or 90s"),
         ("duration('999999999999d')", "is too long"),
         ("'%.1001f'.format([1.0])", "exceeds maximum"),
+        ("[timestamp('2026-01-01T00:00:00Z')].sort()", "functions of lists can't give points in time"),
+        ("[type(1)].distinct()", "functions of lists can't give points in time, durations or types"),
+        ("[{1.5: 2}]", "a mapping has texts, integers or booleans as keys"),
+        ("{timestamp('2026-01-01T00:00:00Z'): 2}", "a mapping has texts, integers or booleans as keys"),
     ],
 )
 def test_what_a_function_can_not_do_is_said(expression: str, words: str) -> None:

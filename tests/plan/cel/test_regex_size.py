@@ -45,6 +45,10 @@ def test_a_class_that_ignores_case_beyond_ascii_is_one_of_unicode(pattern: str) 
     assert extent(pattern).large == 1
 
 
+def test_a_number_of_thousands_of_digits_is_none() -> None:
+    assert extent("a{" + "9" * 5_000 + "}").letters == 5_003
+
+
 @given(st.text(alphabet=r"()[]{}|*+?.\Qpx^$:<>i1259,aé", max_size=60))
 def test_any_text_has_a_size(pattern: str) -> None:
     assert 0 <= extent(pattern).states < float("inf")

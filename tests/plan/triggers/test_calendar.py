@@ -1,6 +1,6 @@
 """Which moments a schedule names: a table of known ticks, daylight saving in three zones, bounds and exclusions."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.model.schedule import Schedule
+from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.triggers.calendar import Calendar
-from tradewind.plan.triggers.excluded_days import read_calendar, read_days
+from tradewind.plan.triggers.excluded_days import DAYS_LIMIT, TEXT_LIMIT, read_calendar, read_days, united
 
 
 def calendar(zone: str = "UTC", **spec: Any) -> Calendar:
@@ -167,6 +168,44 @@ def test_a_calendar_has_a_day_or_a_range_a_line_and_comments() -> None:
         with pytest.raises(ValueError, match=r"^line 2: neither a day nor a range of days") as error:
             read_calendar(f"2026-01-01\n{wrong}")
         assert "02-30" not in str(error.value) and "s3cret" not in str(error.value)
+
+
+def test_a_calendar_takes_so_many_days_and_so_much_text() -> None:
+    assert at("2026-05-01T00:00Z").date() in read_calendar("05-01\n" * DAYS_LIMIT)
+    with pytest.raises(ValueError, match=f"^line {DAYS_LIMIT + 1}: a calendar takes {DAYS_LIMIT} days"):
+        read_calendar("05-01\n" * (DAYS_LIMIT + 1) + "never read")
+    with pytest.raises(ValueError, match="a calendar takes 256 KiB"):
+        read_calendar("\n" * (TEXT_LIMIT + 1))
+
+
+RANGES = st.tuples(st.dates(date(2026, 1, 1), date(2026, 3, 1)), st.integers(0, 9)).map(
+    lambda found: f"{found[0]}/{found[0] + timedelta(days=found[1])}"
+)
+
+
+@given(st.lists(RANGES, max_size=12))
+def test_days_are_those_of_all_ranges(ranges: list[str]) -> None:
+    found = united(map(read_days, ranges))
+    for number in range(80):
+        day = date(2025, 12, 30) + timedelta(days=number)
+        assert (day in found) == any(day in read_days(text) for text in ranges)
+    assert list(found.edges) == sorted(set(found.edges))
+
+
+@pytest.mark.parametrize("cron", ["* * * * * *", "0 0 29 2 *"])
+def test_the_search_for_a_tick_that_no_day_has_lets_others_go_on(cron: str) -> None:
+    class Counts:
+        spent, pauses = False, 0
+
+        def pause(self) -> None:
+            self.pauses += 1
+
+        def evaluate(self, asked: pacing.Evaluation) -> Any:
+            raise AssertionError
+
+    with pacing.at(counts := Counts()):
+        assert next(calendar(cron=cron, exclude=[{"days": ["01-01/12-31"]}]).after(at("2026-01-01T00:00Z")), None) is None
+    assert counts.pauses > 1_000
 
 
 def test_a_schedule_that_excludes_every_day_has_no_tick_and_says_so_in_time() -> None:

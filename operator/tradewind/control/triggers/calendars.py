@@ -1,7 +1,8 @@
 """Calendars that schedules take from ConfigMaps."""
 
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tradewind.control.shared.coalesced_reads import CoalescingReader
@@ -11,11 +12,15 @@ from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.kube.resources import CONFIG_MAPS
 from tradewind.model.schedule import CalendarRef, Schedule
 from tradewind.plan.triggers.calendar import Calendar
-from tradewind.plan.triggers.excluded_days import Days, read_calendar
+from tradewind.plan.triggers.excluded_days import Days, read_calendar, united
 
 FRESH = 30.0
 """Seconds for which a ConfigMap is taken as it was read."""
-Data = dict[str, Any]
+CALENDARS_KEPT = 256
+KEYS_LIMIT = 50
+"""Keys of a ConfigMap that are read as calendars where none is named."""
+CalendarKey = tuple[str, str, str]
+"""Namespace, ConfigMap and key."""
 
 
 class Calendars:
@@ -23,7 +28,8 @@ class Calendars:
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
         self._fresh, self._clock = CoalescingReader(client), clock
-        self._read: dict[tuple[str, str], tuple[float, Data]] = {}
+        self._read: OrderedDict[CalendarKey, tuple[float, Days]] = OrderedDict()
+        """When each calendar was read (epoch seconds), those read last at the end: of each only what it says."""
 
     async def of(self, namespace: str, schedule: Schedule) -> Calendar:
         """Raises Waits for a ConfigMap that is not there or says something else than days, Invalid for the schedule itself."""
@@ -36,27 +42,37 @@ class Calendars:
         return Calendar(schedule, days)
 
     async def _days(self, namespace: str, path: str, ref: CalendarRef) -> Days:
-        data = await self._data(namespace, path, ref.name)
-        if ref.key and ref.key not in data:
-            raise NotReady(f"{path}.key: ConfigMap {ref.name} has no key {ref.key!r}")
-        found = Days()
-        for number, key in enumerate([ref.key] if ref.key else sorted(data), 1):
-            try:
-                found |= read_calendar(str(data[key]))
-            except ValueError as error:
-                which = f"key {key}" if ref.key else f"key {number} of {len(data)} in alphabetical order"
-                raise NotReady(f"{path}: ConfigMap {ref.name}, {which}, {error}") from None
+        key, now = (namespace, ref.name, ref.key), self._clock()
+        at, found = self._read.get(key, (float("-inf"), Days()))
+        if not 0 <= now - at < FRESH:
+            found = _days_in(await self._data(namespace, path, ref.name), path, ref)
+            self._read[key] = (now, found)
+            self._read.move_to_end(key)
+            if len(self._read) > CALENDARS_KEPT:
+                self._read.popitem(last=False)
         return found
 
-    async def _data(self, namespace: str, path: str, name: str) -> Data:
-        key, now = (namespace, name), self._clock()
-        at, data = self._read.get(key, (float("-inf"), {}))
-        if not 0 <= now - at < FRESH:
-            try:
-                data = (await self._fresh.get(CONFIG_MAPS, *key)).get("data") or {}
-            except NotFound:
-                raise NotReady(f"{path}.name: there is no ConfigMap {name!r}; ticks wait for it") from None
-            except Forbidden as error:
-                raise NotReady(f"{path}.name: ConfigMap {name!r} can't be read: {error.message}") from None
-            self._read[key] = (now, data)
-        return data
+    async def _data(self, namespace: str, path: str, name: str) -> Mapping[str, Any]:
+        try:
+            return (await self._fresh.get(CONFIG_MAPS, namespace, name)).get("data") or {}
+        except NotFound:
+            raise NotReady(f"{path}.name: there is no ConfigMap {name!r}; ticks wait for it") from None
+        except Forbidden as error:
+            raise NotReady(f"{path}.name: ConfigMap {name!r} can't be read: {error.message}") from None
+
+
+def _days_in(data: Mapping[str, Any], path: str, ref: CalendarRef) -> Days:
+    """The days of a ConfigMap's key, or of all its keys. Raises NotReady."""
+    if ref.key and ref.key not in data:
+        raise NotReady(f"{path}.key: ConfigMap {ref.name} has no key {ref.key!r}")
+    keys = [ref.key] if ref.key else sorted(data)
+    if len(keys) > KEYS_LIMIT:
+        raise NotReady(f"{path}: ConfigMap {ref.name} has {len(keys)} keys, and {KEYS_LIMIT} are read: name one")
+    found = []
+    for number, key in enumerate(keys, 1):
+        try:
+            found.append(read_calendar(str(data[key])))
+        except ValueError as error:
+            which = f"key {key}" if ref.key else f"key {number} of {len(data)} in alphabetical order"
+            raise NotReady(f"{path}: ConfigMap {ref.name}, {which}, {error}") from None
+    return united(found)

@@ -7,7 +7,7 @@ The engine bounds the turns of all loops (10,000) and nothing else: neither how 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tradewind.plan.cel.functions.prices import PRICES, Counted, compiling_of
+from tradewind.plan.cel.functions.prices import PRICES, Counted, compiling_of, reading
 from tradewind.plan.cel.sizes import CONVERTED, COPIED, ELEMENT, NUMBER, SCALAR, TAKEN, Size, larger, taken
 from tradewind.plan.cel.tree import Call, Const, Ident, Literal, Loop, Node, Select
 from tradewind.plan.cel.tree_rewrite import ARITHMETIC, KEYS
@@ -18,8 +18,8 @@ JOINED = 40
 """Bytes of an element of a list that `+` makes of two."""
 _STEP = 0.3
 """Microseconds of a node in a turn."""
-_SEARCHED, _MATCHED, _COMPARED = 0.004, 0.05, 0.002
-"""Microseconds per byte: that `size`, conversions and `contains` read; that a regular expression reads; that `==` reads."""
+_SEARCHED, _COMPARED = 0.004, 0.002
+"""Microseconds per byte: that `size`, conversions and `contains` read; that `==` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,8 @@ def _contains(_: Call, args: list[Size]) -> Counted:
 
 
 def _matches(node: Call, args: list[Size]) -> Counted:
-    return compiling_of(node.args[-1]) + args[0].length * _MATCHED, 0.0, NUMBER
+    """RE2 falls back on looking at each state for each byte where it can't keep all sets of states that a text leads to."""
+    return compiling_of(node.args[-1]) + args[0].length * reading(node.args[-1]), 0.0, NUMBER
 
 
 def _compared(_: Call, args: list[Size]) -> Counted:

@@ -96,6 +96,7 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
         raise ExpressionError(ascii(expression), "half of a surrogate pair, which is no text")
     try:
         program = programs.get(expression, variables)
+        result = program.engine.return_type()
     except RuntimeError as error:
         match = _POSITION.search(str(error))
         column, problem = (int(match[1]), match[2]) if match else (None, str(error))
@@ -104,7 +105,6 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
         raise ExpressionError(expression, problem, column) from None
     if ".get" in expression:
         program.zones  # noqa: B018 - raises for a time zone that there is not
-    result = program.engine.return_type()
     if wanted and result.name() != "DYN" and not any(_same(TYPES[kind], result) for kind in wanted):
         raise ExpressionError(expression, f"gives {_word(result.name())}, not {' or '.join(map(_article, wanted))}")
     return program

@@ -145,5 +145,9 @@ _PATTERNS: Sequence[tuple[str, Callable[[re.Match[str], str], str]]] = (
         lambda match, _: f"{match['name']} is a word of CEL's own; write another name",
     ),
     (r"invalid (?:int|uint|double) literal", lambda *_: "a number of more than 64 bits; write a smaller one, or text"),
+    (
+        r"(?:INVALID_ARGUMENT: )?Unsupported map key type: .*",
+        lambda *_: "a mapping has texts, integers or booleans as keys; write string(...) around others",
+    ),
     (r".*recursion limit exceeded.*", lambda *_: "more than 32 levels of parentheses; compute a part in a task before"),
 )

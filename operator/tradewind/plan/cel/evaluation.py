@@ -209,6 +209,8 @@ def _evaluated(program: Program, engine: Any, given: Values, room: "_Room | None
         raise ExpressionError(program.expression, "gives too large a value: compute it in a task") from None
     except OutOfBounds as error:
         raise ExpressionError(program.expression, f"gives what can't be kept: {error}") from None
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ExpressionError(program.expression, f"gives what can't be read: {_cleaned(str(error))}") from None
 
 
 class _TooLarge(ValueError):
@@ -247,6 +249,8 @@ class _Room:
 
 
 def _cleaned(problem: str) -> str:
+    if "Non-CEL value type for" in problem:  # The engine names where in memory the function is.
+        return "functions of lists can't give points in time, durations or types: make texts of them before"
     head, mark, rest = problem.partition(": ")
     for name, operator in _OURS.items():
         rest = rest.replace(name, operator)

@@ -13,7 +13,8 @@ from cronsim import CronSim, CronSimError
 from tradewind.model.duration import check_year, seconds
 from tradewind.model.schedule import Schedule
 from tradewind.plan.documents.problem import Invalid, Problem
-from tradewind.plan.triggers.excluded_days import WEEKDAYS, Days, read_days
+from tradewind.plan.pacing import pause
+from tradewind.plan.triggers.excluded_days import WEEKDAYS, Days, read_days, united
 
 T = TypeVar("T")
 ROOT = "spec.schedule"
@@ -52,13 +53,14 @@ class Calendar:
         self._first, self._last = self._moment("start", schedule.start), self._moment("end", schedule.end, end_of)
         dates = (self._moment(f"dates[{index}]", text) for index, text in enumerate(schedule.dates))
         self._dates = sorted({moment for moment in dates if moment})
-        self._excluded = Days()
+        excluded: list[Days] = []
         for index, exclusion in enumerate(schedule.exclude):
-            self._excluded |= Days(weekdays=frozenset(map(WEEKDAYS.index, exclusion.weekdays)))
+            excluded.append(Days(weekdays=frozenset(map(WEEKDAYS.index, exclusion.weekdays))))
             for at, text in enumerate(exclusion.days):
                 days = self._try(f"exclude[{index}].days[{at}]", lambda text=text: read_days(text), Days())  # type: ignore[misc]
-                self._excluded |= days
-            self._excluded |= (calendars or {}).get(index, Days())
+                excluded.append(days)
+            excluded.append((calendars or {}).get(index, Days()))
+        self._excluded = united(excluded)
         if self._first and self._last and self._last < self._first:
             self._problems.append(Problem(f"{ROOT}.end", f"{schedule.end} is before the start", "swap them"))
         if self._problems:
@@ -92,6 +94,7 @@ class Calendar:
         """The ticks after a moment, or before it and backwards, whatever `start` and `end` say."""
         moment = moment.astimezone(UTC)
         for _ in range(FRUITLESS):
+            pause()
             for tick in self._all(moment, back):
                 day = self.local(tick).date()
                 if not FIRST < day < LAST:

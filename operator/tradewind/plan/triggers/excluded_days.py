@@ -1,34 +1,59 @@
 """Sets of days, as schedules exclude them."""
 
 import re
-from dataclasses import dataclass
-from datetime import date
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from tradewind.model.schedule import DAY
+from tradewind.plan.pacing import pause
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MonthDay = tuple[int, int]
 _DAY = re.compile(DAY)
+LEAP_YEAR = [date(2024, 1, 1) + timedelta(days=at) for at in range(366)]
+DAYS_LIMIT = 2_000
+"""Lines of a calendar that name days: a hundred years of twenty holidays."""
+TEXT_LIMIT = 256 * 1024
+"""Characters of a calendar, comments included."""
+LINES_AT_A_STRETCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Ranges of dates, ranges of days of every year, and days of the week (0: Monday)."""
+    """Days that are looked up, however many there are."""
 
-    dates: tuple[tuple[date, date], ...] = ()
-    yearly: tuple[tuple[MonthDay, MonthDay], ...] = ()
+    edges: "array[int]" = field(default_factory=lambda: array("i"))
+    """Where ranges of dates begin and where they are over, in turn and in order, as ordinals: they don't touch."""
+    yearly: frozenset[MonthDay] = frozenset()
+    """Days of every year."""
     weekdays: frozenset[int] = frozenset()
+    """Days of the week (0: Monday)."""
 
     def __contains__(self, day: date) -> bool:
-        if day.weekday() in self.weekdays or any(first <= day <= last for first, last in self.dates):
-            return True
-        here = (day.month, day.day)
-        return any(
-            first <= here <= last if first <= last else here >= first or here <= last for first, last in self.yearly
+        return (
+            day.weekday() in self.weekdays
+            or (day.month, day.day) in self.yearly
+            or bisect_right(self.edges, day.toordinal()) % 2 == 1
         )
 
-    def __or__(self, other: "Days") -> "Days":
-        return Days(self.dates + other.dates, self.yearly + other.yearly, self.weekdays | other.weekdays)
+
+def united(parts: Iterable[Days]) -> Days:
+    """The days of all of them."""
+    yearly, weekdays, ranges = set[MonthDay](), set[int](), list[tuple[int, int]]()
+    for part in parts:
+        yearly |= part.yearly
+        weekdays |= part.weekdays
+        ranges += zip(part.edges[::2], part.edges[1::2], strict=True)
+    edges = array("i")
+    for begin, over in sorted(ranges):
+        if edges and begin <= edges[-1]:
+            edges[-1] = max(edges[-1], over)
+        else:
+            edges.extend((begin, over))
+    return Days(edges, frozenset(yearly), frozenset(weekdays))
 
 
 def read_days(text: str) -> Days:
@@ -46,21 +71,29 @@ def read_days(text: str) -> Days:
     except ValueError:
         raise ValueError(f"{text!r}: there is no such day") from None
     if yearly:
-        return Days(yearly=(((begin.month, begin.day), (end.month, end.day)),))
+        every = LEAP_YEAR if begin <= end else [*LEAP_YEAR, *LEAP_YEAR]
+        first_, last_ = every.index(begin), every.index(end, every.index(begin))
+        return Days(yearly=frozenset((day.month, day.day) for day in every[first_ : last_ + 1]))
     if end < begin:
         raise ValueError(f"{text!r}: the last day is before the first")
-    return Days(dates=((begin, end),))
+    return Days(array("i", (begin.toordinal(), end.toordinal() + 1)))
 
 
 def read_calendar(text: str) -> Days:
     """The days of a calendar, one a line. Raises ValueError, with the line's number and none of its content: who reads the error need
     not have the right to read the calendar."""
-    found = Days()
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"line 1: a calendar takes {TEXT_LIMIT // 1024} KiB")
+    found: list[Days] = []
     for number, line in enumerate(text.splitlines(), 1):
+        if number % LINES_AT_A_STRETCH == 0:
+            pause()
         if day := line.partition("#")[0].strip():
             try:
-                found |= read_days(day)
+                found.append(read_days(day))
             except ValueError:
                 words = "write 2026-12-25, 12-25 for every year, or first/last"
                 raise ValueError(f"line {number}: neither a day nor a range of days: {words}") from None
-    return found
+            if len(found) > DAYS_LIMIT:
+                raise ValueError(f"line {number}: a calendar takes {DAYS_LIMIT} days and ranges of days")
+    return united(found)

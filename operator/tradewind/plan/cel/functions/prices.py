@@ -116,7 +116,7 @@ def compiling_of(pattern: Node) -> float:
     return compiling(written) if isinstance(written, str) else _REGEX
 
 
-def _reading(pattern: Node) -> float:
+def reading(pattern: Node) -> float:
     """Microseconds for a byte of a text: each state of the regular expression may have to be looked at, to know what groups match."""
     written = pattern.value if isinstance(pattern, Const) else None
     if not isinstance(written, str):
@@ -127,7 +127,7 @@ def _reading(pattern: Node) -> float:
 def _looked_for(node: Call, args: list[Size], most: float) -> float:
     """Microseconds of looking for `most` matches: each may have to read all that is left of the text."""
     pattern = node.args[1]
-    read = args[0].length * _reading(pattern) + _MATCH
+    read = args[0].length * reading(pattern) + _MATCH
     return compiling_of(pattern) + read * most + 2 * args[0].length * _READ
 
 

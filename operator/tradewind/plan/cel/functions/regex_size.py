@@ -7,17 +7,18 @@ _FEW, _MANY = 2.0, 1_000.0
 """How many letters a character beyond ASCII (in a class, a range of its own) and a class of Unicode are as large as."""
 _TOKEN = re.compile(
     r"""(?P<quoted>\\Q(?:[^\\]|\\(?!E))*(?:\\E)?)
-      | (?P<large>\\[pP](?:\{[^}]*\}|.)?)
-      | (?P<code>\\x(?:\{[^}]*\}|.{1,2})?)
+      | (?P<large>\\[pP](?:\{[^}]{0,64}\}|.)?)
+      | (?P<code>\\x(?:\{[^}]{0,64}\}|.{1,2})?)
       | (?P<escaped>\\.?)
       | (?P<set>\[\^?\]?(?:\\.|\[:\^?\w*:\]|[^\]\\])*\]?)
-      | (?P<count>\{(?P<least>\d*),?(?P<most>\d*)\})
-      | (?P<open>\((?:\?(?:P?<\w*>|[a-zA-Z-]*:|[a-zA-Z-]*(?=\)))?)?)
+      | (?P<count>\{(?P<least>[0-9]{0,8}),?(?P<most>[0-9]{0,8})\})
+      | (?P<open>\((?:\?(?:P?<\w{0,64}>|[a-zA-Z-]{0,16}:|[a-zA-Z-]{0,16}(?=\)))?)?)
       | (?P<close>\))
       | (?P<between>[|*+?])
       | (?P<letter>.)""",
     re.DOTALL | re.VERBOSE,
 )
+"""Nothing in it looks far ahead: what is longer is taken letter by letter, and RE2 takes no number of more than eight digits."""
 _ANY = 8.0
 """Characters beyond ASCII that a class of all but some stands for: as many ranges of bytes."""
 _FOLDED = re.compile(r"\(\?[a-zA-Z]*i")
