@@ -124,7 +124,9 @@ def test_a_pattern_that_is_dear_to_compile_is_not_compiled_in_place(pattern: str
 def test_a_pattern_that_leads_to_more_states_than_are_kept_is_not_looked_for_in_place(pattern: str, long: bool) -> None:
     there = Elsewhere()
     with pacing.at(there):
-        compiler.run(compiler.compiled(f"text.matches('{pattern}')", (("text", "string"),), str), {"text": "ab" * 1_000})
+        compiler.run(
+            compiler.compiled(f"text.matches('{pattern}')", (("text", "string"),), str), {"text": "ab" * 1_000}
+        )
     assert len(there.asked) == long
 
 
