@@ -130,7 +130,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
         return None, [*problems, found]
     kinds = (
         validate.names(spec),
-        validate.booleans(spec),
+        validate.of_booleans(spec),
         validate.dangling(tasks),
         validate.params(spec),
         validate.contents(tasks, unknown | vague),

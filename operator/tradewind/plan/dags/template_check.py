@@ -44,6 +44,7 @@ def _params(spec: TemplateSpec) -> Iterator[Problem]:
     for name in spec.params:
         if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"spec.params.{name[:80]}", "not a param name", "use at most 63 letters, digits and '_'")
+    yield from validate.booleans("spec", params=spec.params)
     yield from validate.declared(spec.params, lambda param: unfit(param, param.default))
 
 

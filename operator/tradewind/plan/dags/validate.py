@@ -51,15 +51,16 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
             yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
 
 
-def booleans(spec: DAGSpec) -> Iterator[Problem]:
+def of_booleans(spec: DAGSpec) -> Iterator[Problem]:
     """Names that were none in YAML: kubectl makes `"false"` of the key `n`."""
-    yield from _booleans("spec", tasks=spec.tasks, params=spec.params, outputs=spec.outputs)
+    yield from booleans("spec", tasks=spec.tasks, params=spec.params, outputs=spec.outputs)
     for name, task in pacing.each(spec.tasks.items()):
         path = f"spec.tasks.{name}"
-        yield from _booleans(path, env=task.env, envFrom=task.env_from, outputs=task.outputs, compute=task.compute)
+        yield from booleans(path, env=task.env, envFrom=task.env_from, outputs=task.outputs, compute=task.compute)
 
 
-def _booleans(path: str, **keys: Iterable[str]) -> Iterator[Problem]:
+def booleans(path: str, **keys: Iterable[str]) -> Iterator[Problem]:
+    """Such names in fields under a path."""
     for field, names in keys.items():
         for name in names:
             if meant := WRITTEN.get(name):

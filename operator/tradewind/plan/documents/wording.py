@@ -17,6 +17,8 @@ VALUE_SHOWN = 80
 UNKNOWN = "unknown field"
 WRITTEN: Mapping[str, str] = {"true": "y, yes, on or true", "false": "n, no, off or false"}
 """Names -> the keys of which YAML 1.1, and so kubectl, makes them where they are not quoted."""
+
+
 MEANT: Mapping[str, str] = {
     "skip": "Forbid",
     "queue": "Enqueue",
@@ -107,6 +109,11 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "KeyRef": {},
 }
 """Model -> fields of other products and what takes their place."""
+
+
+def quoted(name: str) -> str:
+    """What to write instead of a name of which YAML has made a boolean; empty for others."""
+    return f"kubectl makes {name} of the key {WRITTEN[name]} without quotes: {QUOTE}" if name in WRITTEN else ""
 
 
 def described(value: Any) -> str:

@@ -17,7 +17,7 @@ from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.documents.problem import Problem, at_most
-from tradewind.plan.documents.wording import QUOTE, WRITTEN
+from tradewind.plan.documents.wording import quoted
 from tradewind.plan.expressions.regex import TOO_DEAR, regex_fault
 from tradewind.plan.expressions.scope import search
 
@@ -216,13 +216,7 @@ def _strangers(declared: Mapping[str, Param], given: Mapping[str, Any], root: st
     for name in pacing.each(given):
         if name not in declared:
             there = there or f"{there_are}: {listed(declared)}"
-            meant = WRITTEN.get(name)
-            hint = (
-                f"kubectl makes {name} of the key {meant} without quotes: {QUOTE}"
-                if meant
-                else choose(name, declared, there)
-            )
-            yield Problem(f"{root}.{name}", NO_SUCH_PARAM, hint)
+            yield Problem(f"{root}.{name}", NO_SUCH_PARAM, quoted(name) or choose(name, declared, there))
 
 
 def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

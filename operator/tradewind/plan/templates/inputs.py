@@ -10,6 +10,7 @@ from tradewind.plan import pacing
 from tradewind.plan.documents.nearest import listed
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import Problem
+from tradewind.plan.documents.wording import quoted
 from tradewind.plan.expressions import interpolation
 from tradewind.plan.expressions.typed_values import fits, needed, problem_with, problem_with_bounds
 
@@ -50,7 +51,7 @@ def given(
     for name in pacing.each(use.params):
         if name not in params:
             what = what or f"{place.document} declares: {listed(params)}"
-            problems.append(user.at(f"params.{name}").problem("no such param", what))
+            problems.append(user.at(f"params.{name}").problem("no such param", quoted(name) or what))
     values: dict[str, Any] = {}
     for name, param in params.items():
         there = Place(place.at(f"params.{name}").path, place.document, user.at(f"params.{name}"))

@@ -15,6 +15,7 @@ from tradewind.plan.cel.compiler import ExpressionError, Variables
 from tradewind.plan.cel.program import Program
 from tradewind.plan.documents.nearest import listed
 from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.wording import quoted
 from tradewind.plan.expressions import interpolation
 from tradewind.plan.expressions.scope import DATED
 from tradewind.plan.expressions.typed_values import needed
@@ -173,7 +174,7 @@ def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator
     for name, value in pacing.each(spec.params.items()):
         if name not in declared:
             there = there or f"DAG {spec.dag} declares: {listed(declared)}"
-            yield Problem(f"spec.params.{name}", "no such param", there)
+            yield Problem(f"spec.params.{name}", "no such param", quoted(name) or there)
         elif wrong := unfit(declared[name], value):
             yield Problem(f"spec.params.{name}", wrong.what, wrong.instead)
     for name, param in declared.items():
