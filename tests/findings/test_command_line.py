@@ -35,6 +35,8 @@ def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["get"], "Write one of dags, runs, triggers"),
         (["get", "dagz"], "there is no kind 'dagz'; did you mean dags?"),
         (["runn"], "there is no command 'runn'; did you mean run?"),
+        (["run", "dag.yaml"], "dag.yaml is a file: write -f dag.yaml"),
+        (["describe", "dag", "dag.yaml"], "dag.yaml is a file: a DAG is wanted here"),
         (["init"], "there is no command 'init'; did you mean new?"),
         (["-n", "x", "lint", "."], "lint has no --namespace"),
         (["-n", "x", "run", "-f", "none.yaml"], "--namespace: a run of -f is on this machine"),

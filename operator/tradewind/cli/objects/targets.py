@@ -71,7 +71,11 @@ class Named(click.ParamType[str]):
         self.name, self._resource, self._what = what, resource, what
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name. Fails for one of another kind."""
+        """The name. Fails for one of another kind, and for a file."""
+        if value.endswith((".yaml", ".yml", ".json")):
+            takes = ctx is not None and any("--file" in option.opts for option in ctx.command.params)
+            instead = f"write -f {value}" if takes else f"a {self._what} is wanted here"
+            self.fail(f"{value} is a file: {instead}", param, ctx)
         if "/" not in value:
             return value
         resource, name = target(value)
