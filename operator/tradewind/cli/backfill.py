@@ -16,7 +16,7 @@ from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
 from tradewind.cli.whoami import signed
 from tradewind.control.backfills.run_index import RunIndex, pasts
-from tradewind.control.backfills.status import in_words
+from tradewind.control.backfills.status import in_words, left
 from tradewind.control.backfills.ticks import BackfillTicks, Occasions
 from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.source import NotReady
@@ -175,7 +175,7 @@ def _show(about: Occasions, decided: Decided, named: bool) -> None:
         console.print(table)
     if (more := len(decided.steps) - SHOWN) > 0:
         console.print(f"and {more} more", style="dim")
-    kept = f"; {decided.kept} left as {'it is' if decided.kept == 1 else 'they are'}" if decided.kept else ""
+    kept = f"; {left(decided.kept)}" if decided.kept else ""
     console.print(f"{counted(len(about.ticks), 'tick')}: {in_words(decided.steps)}{kept}")
 
 

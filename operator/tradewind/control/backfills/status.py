@@ -52,11 +52,7 @@ def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: De
 
 def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, str]:
     """The phase, and why."""
-    kept = (
-        f"; {counted(decided.kept, 'tick')} left as {'it is' if decided.kept == 1 else 'they are'}"
-        if decided.kept
-        else ""
-    )
+    kept = f"; {left(decided.kept, 'tick')}" if decided.kept else ""
     ends = f"{counted(decided.succeeded, 'run')} succeeded, {len(decided.failed)} failed"
     if spec.desired_state == "Cancelled":
         going = f"{counted(len(decided.active), 'run')} being cancelled"
@@ -72,6 +68,12 @@ def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, st
     if suspended:
         return "Suspended", f"DAG {spec.dag} is suspended: no more runs are made until it is resumed; {going}"
     return "Running", going
+
+
+def left(count: int, what: str = "") -> str:
+    """That so many are left as they are."""
+    said = counted(count, what) if what else str(count)
+    return f"{said} is left as it is" if count == 1 else f"{said} are left as they are"
 
 
 def in_words(steps: Sequence[Step]) -> str:
