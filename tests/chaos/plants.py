@@ -18,8 +18,9 @@ from tradewind.control.podless import sub_dags
 from tradewind.control.pods import launcher, observation, tracker
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.sensors import sensor_tasks
+from tradewind.control.triggers import reconciler as triggers
 from tradewind.control.triggers.run_maker import Fired
-from tradewind.control.triggers.sources import schedule, sensor
+from tradewind.control.triggers.sources import schedule
 from tradewind.kube.errors import Unavailable
 from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.work_queue import WorkQueue
@@ -60,9 +61,9 @@ def _instead(of: Any, name: str, new: Any) -> Any:
     return mock.patch.object(of, name, new)
 
 
-def _fires_once(source: Any) -> Any:
-    """A source of triggers that takes an occasion for dealt with when its run could not be made."""
-    fired = source.fire
+def _fires_once() -> Any:
+    """An occasion is taken for dealt with when its run could not be made."""
+    fired = triggers.fire
 
     async def fire(*facts: Any) -> Any:
         try:
@@ -70,7 +71,7 @@ def _fires_once(source: Any) -> Any:
         except Unavailable:
             return Fired("", "filtered")
 
-    return _instead(source, "fire", fire)
+    return _instead(triggers, "fire", fire)
 
 
 @plant("pods have names that chance makes")
@@ -214,7 +215,7 @@ def unsure_holds_nothing() -> Iterator[None]:
 
 @plant("a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule")
 def lost_ticks() -> Iterator[None]:
-    with _fires_once(schedule):
+    with _fires_once():
         yield
 
 
@@ -257,7 +258,7 @@ def any_is_found() -> Iterator[None]:
 
 @plant("what a sensor could not make a run of is not looked for again", lambda scenario: scenario.maker == "sensor")
 def passed_by() -> Iterator[None]:
-    with _fires_once(sensor):
+    with _fires_once():
         yield
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from tradewind.control.dagrun.run import read_run
+from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.reconciler import TriggerReconciler
 from tradewind.control.triggers.run_facts import ConsumedFacts
@@ -139,18 +139,23 @@ class Operator:
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
-        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), self.sources, clock)
+        self.triggers = TriggerReconciler(
+            self.server, EventRecorder(self.server, clock), self.sources, self._made, clock
+        )
         for (plural, _, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.trigger_seen(body)
 
+    def _made(self, run: Run) -> None:
+        self.triggers.run_seen(run)
+
     def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
         """Those that it has."""
-        clock, seen, wait = lambda: self.server.now, own.run_seen, own.pace.wait
+        clock = lambda: self.server.now  # noqa: E731
         self.facts = ConsumedFacts(self.server, own.followers)
         return {
-            "completed": CompletedRunSource(self.server, self.facts, own.dags, seen, self.watches, wait, clock),
-            "assets": AssetSource(self.server, self.facts, seen, wait, clock),
+            "completed": CompletedRunSource(self.server, self.facts, own.dags, self.watches, clock),
+            "assets": AssetSource(self.server, self.facts, clock),
         }
 
     def trigger_seen(self, body: Body) -> None:

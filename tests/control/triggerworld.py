@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from tradewind.control.dagrun.run import Run
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.reconciler import TriggerReconciler
 from tradewind.control.triggers.source import Source
@@ -89,14 +90,19 @@ class Operator:
 
     def __post_init__(self) -> None:
         clock = lambda: self.server.now  # noqa: E731
-        self.triggers = TriggerReconciler(self.server, EventRecorder(self.server, clock), self.sources, clock)
+        self.triggers = TriggerReconciler(
+            self.server, EventRecorder(self.server, clock), self.sources, self._made, clock
+        )
         for (plural, _), body in self.server.objects.items():
             if plural == TRIGGERS.plural:
                 self.triggers.seen(orjson.loads(orjson.dumps(body)), False)
 
+    def _made(self, run: Run) -> None:
+        self.triggers.run_seen(run)
+
     def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
         """Those that it has."""
-        return {"schedule": ScheduleSource(self.server, own.unfinished, own.run_seen, lambda: self.server.now)}
+        return {"schedule": ScheduleSource(self.server, own.unfinished, lambda: self.server.now)}
 
     async def look(self, name: str) -> bool:
         """One pass; whether the API server let it come to its end."""

@@ -23,7 +23,6 @@ class Source:
 
     waits: bool
     kind: str = "schedule"
-    written_first: bool = False
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult:
         if self.waits:

@@ -59,7 +59,7 @@ class Watches(ObjectWatches):
 class ObjectOperator(Operator):
     def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
         there = self.server
-        return {"object": ObjectSource(there, Watches(there), own.run_seen, own.pace.wait, lambda: there.now)}
+        return {"object": ObjectSource(Watches(there), lambda: there.now)}
 
 
 def operator(there: Server) -> Operator:

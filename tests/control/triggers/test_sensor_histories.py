@@ -76,7 +76,7 @@ class SensorOperator(Operator):
     def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
         tasks: Any = Tasks(self.poller, self.feed, Host(Evaluator()))
         clock = lambda: self.server.now  # noqa: E731
-        return {"sensor": SensorSource(self.server, tasks, own.wake, own.run_seen, own.pace.wait, clock)}
+        return {"sensor": SensorSource(tasks, own.wake, clock)}
 
 
 def world(**spec: Any) -> Server:

@@ -37,14 +37,13 @@ class Triggers:
             self.facts = ConsumedFacts(client, own.followers)
             self.posted = EventSource(own.wake)
             self.objects = ObjectWatches(client, own.wake)
-            wait = own.pace.wait
             return {
-                "schedule": ScheduleSource(client, own.unfinished, made, clock),
+                "schedule": ScheduleSource(client, own.unfinished, clock),
                 "event": self.posted,
-                "completed": CompletedRunSource(client, self.facts, own.dags, made, watched, wait, clock),
-                "assets": AssetSource(client, self.facts, made, wait, clock),
-                "object": ObjectSource(client, self.objects, made, wait, clock),
-                "sensor": SensorSource(client, sensors, own.wake, made, wait, clock),
+                "completed": CompletedRunSource(client, self.facts, own.dags, watched, clock),
+                "assets": AssetSource(client, self.facts, clock),
+                "object": ObjectSource(self.objects, clock),
+                "sensor": SensorSource(sensors, own.wake, clock),
             }
 
-        self.reconciler = TriggerReconciler(client, events, sources, clock)
+        self.reconciler = TriggerReconciler(client, events, sources, made, clock)

@@ -10,22 +10,25 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from tradewind import metrics
+from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.run import Run
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.control.triggers.consumers import RunConsumers, topics_of
 from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
 from tradewind.control.triggers.rate_limit import Pace
-from tradewind.control.triggers.run_maker import TriggerSnapshot
-from tradewind.control.triggers.source import Key, NotReady, Source
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, make
+from tradewind.control.triggers.source import DueRun, DueRuns, Key, NotReady, Skipped, Source, SourceResult
 from tradewind.kube.client import Client, Object
-from tradewind.kube.errors import ApiError, Conflict, NotFound
+from tradewind.kube.errors import ApiError, Conflict, Forbidden, NotFound
 from tradewind.kube.errors import Invalid as Unacceptable
 from tradewind.kube.merge_patch import difference
 from tradewind.kube.resources import TRIGGERS
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.model.shown import brief
 from tradewind.model.trigger import TriggerSpec
+from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.documents.problem import Invalid, Problem, summary
 from tradewind.plan.documents.read import read
 from tradewind.plan.triggers.cycles import circle
@@ -46,10 +49,12 @@ class TriggerReconciler:
         client: Client,
         events: EventRecorder,
         sources: Callable[["TriggerReconciler"], Mapping[str, Source]],
+        made: Callable[[Run], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`sources` makes the sources, by the field of a spec that names them, for this reconciler: they wake its triggers."""
-        self._client, self._events, self._clock = client, events, clock
+        """`sources` makes the sources, by the field of a spec that names them, for this reconciler: they wake its triggers. `made` is told
+        of each run that was made, or that was there already."""
+        self._client, self._events, self._made, self._clock = client, events, made, clock
         self.queue: WorkQueue[Key] = WorkQueue("trigger")
         self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
         self.dags = DAGIndex(client, self._dag_changed)
@@ -226,22 +231,69 @@ class TriggerReconciler:
         if self._idle(known, facts, found):
             self._stop(key, known)
             return
-        source = self._sources[known.spec.source]
-        if source.written_first:
-            await self.save(key)
-            current = self._known.get(key)
-            if current is None or current.spec is not known.spec:
-                return  # It comes again.
-            known = current
         try:
-            look = await source.look(known)
+            look = await self._look(known)
         except NotReady as error:
             self._note(known, found, {"phase": "Waiting", "message": str(error)}, error.reason)
             self.queue.add_after(key, 10)
             return
+        if look is None:
+            return  # It comes again.
+        for run in look.runs:
+            self._made(run)
         self._note(known, found, {"phase": "Active", "message": "", **look.status})
         if look.at is not None:
             self.queue.add_after(key, max(0.0, look.at - self._clock()))
+
+    async def _look(self, known: TriggerSnapshot) -> SourceResult | None:
+        """What the trigger's source has found, once the runs that it wants are made; None for a trigger that has become another
+        meanwhile."""
+        found = await self._sources[known.spec.source].look(known)
+        if isinstance(found, SourceResult):
+            return found
+        if found.on_record:
+            await self.save(known.key)
+            current = self._known.get(known.key)
+            if current is None or current.spec is not known.spec:
+                return None
+        fired = await self._fire(known, found)
+        result = await found.then(fired)
+        if len(fired) < len(found.runs) and result.at is None:
+            return replace(result, at=self._clock() + self.pace.wait(known))
+        return result
+
+    async def _fire(self, known: TriggerSnapshot, due: DueRuns) -> list[Fired]:
+        """Makes the runs that are due, as many as the trigger may make now."""
+        fired: list[Fired] = []
+        for run in due.replaced:
+            await cancel(self._client, run)
+        for item in due.runs:
+            if due.paced and self.pace.wait(known):
+                break
+            fired.append(await self._make(known, item, due.each))
+        return fired
+
+    async def _make(self, known: TriggerSnapshot, item: DueRun, each: bool) -> Fired:
+        try:
+            firing = await item.firing()
+            if item.given:
+                fired = await make(self._client, known, firing, item.given)
+            else:
+                fired = await fire(self._client, known, firing)
+        except (ExpressionError, Skipped) as error:
+            return Fired(item.name, "failed", error=str(error))
+        except Forbidden as error:
+            raise NotReady(error.message) from None
+        except Unacceptable as error:
+            if not each:
+                raise
+            return Fired(item.name, "failed", error=error.message)
+        if fired.run:
+            self._made(fired.run)
+            if item.since is not None:
+                metrics.trigger_latency.labels(firing.how).observe(max(0.0, self._clock() - item.since))
+        metrics.occasions.labels(firing.how, fired.result).inc()
+        return fired
 
     def _check(self, known: TriggerSnapshot, facts: DAGFacts | None) -> list[Problem]:
         """What is wrong with it: looked at again when it, or its DAG, is another."""
@@ -316,7 +368,7 @@ class TriggerReconciler:
         if not (patch := difference(before, wanted)):
             return
         change: Object = {"status": patch}
-        if known and self._sources[known.spec.source].written_first:
+        if known:
             change["metadata"] = {"resourceVersion": str(self._versions[key])}
         try:
             answer = await self._client.patch(TRIGGERS, *key, change, "status")

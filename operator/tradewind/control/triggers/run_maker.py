@@ -45,11 +45,12 @@ class TriggerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """What became of an occasion: `run` is the one that was made."""
+    """What became of an occasion: `run` is the one that was made, `error` says why there is none."""
 
     name: str
-    result: Literal["created", "duplicate", "filtered"]
+    result: Literal["created", "duplicate", "filtered", "failed"]
     run: Run | None = None
+    error: str = ""
 
 
 async def fire(

@@ -1,10 +1,12 @@
 """What a source of triggers is: it is looked at, and says what it found."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot
+from tradewind.plan.triggers.trigger import Firing, Given
 
 Key = tuple[str, str]
 """Namespace and name of a trigger."""
@@ -19,23 +21,55 @@ class NotReady(Exception):
         self.reason, self.status = reason, status or {}
 
 
-@dataclass(slots=True)
-class SourceResult:
-    """What a source did. `status` are fields of the trigger's status, `at` is when (epoch seconds) it wants to look again."""
+class Skipped(Exception):
+    """An occasion gets no run. The message says why."""
 
-    status: dict[str, Any] = field(default_factory=dict)
+
+@dataclass(frozen=True, slots=True)
+class DueRun:
+    """An occasion whose run is to be made. `name` is that of the run, `firing` gives what is known of it, and raises Skipped,
+    ExpressionError and what the API raises."""
+
+    name: str
+    firing: Callable[[], Awaitable[Firing]]
+    given: Given | None = None
+    """What the run is given, if that was worked out before."""
+    since: float | None = None
+    """Since when (epoch seconds) it was due; None where that says nothing about how fast triggers are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResult:
+    """What a source found. `status` are fields of the trigger's status, `at` is when (epoch seconds) it wants to look again, `runs` are
+    runs of the trigger that were there already, and may be news."""
+
+    status: Mapping[str, Any] = field(default_factory=dict)
     at: float | None = None
+    runs: Sequence[Run] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DueRuns:
+    """Runs that a source wants made, in order. `then(fired)` is what it has found, with what became of the first of them: those that are
+    left come too fast, and are looked at again later."""
+
+    runs: Sequence[DueRun]
+    then: Callable[[Sequence[Fired]], Awaitable[SourceResult]]
+    on_record: bool = False
+    """Whether they come from the status, for they can't be worked out again: they are made once that is written, over what was read."""
+    paced: bool = True
+    """Whether `spec.maxPerMinute` counts."""
+    each: bool = False
+    """Whether one that the API server refuses is not in the way of those after it."""
+    replaced: Sequence[Run] = ()
+    """Runs that are to be cancelled before."""
 
 
 class Source(Protocol):
-    """What makes triggers fire."""
+    """What makes triggers fire. It writes nothing: what it finds is written, and made, by the reconciler."""
 
-    written_first: bool
-    """Whether what it makes of things can't be worked out again: then its status is written down before it looks again, and only over
-    what was read."""
-
-    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
-        """Fires for everything that has happened. Raises Waits, ExpressionError and what the API raises; it is asked again then."""
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
+        """Looks at everything that has happened. Raises NotReady, ExpressionError and what the API raises; it is asked again then."""
 
     def forget(self, key: Key) -> None:
         """A trigger is gone, suspended, invalid or no longer of this source."""

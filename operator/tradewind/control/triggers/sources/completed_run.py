@@ -30,13 +30,11 @@ class CompletedRunSource(RunBasedSource):
         client: Client,
         facts: ConsumedFacts,
         dags: DAGIndex,
-        seen: Callable[[Run], None],
         watched: Callable[[str], bool],
-        wait: Callable[[TriggerSnapshot], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`watched` says of which namespaces the operator knows the runs."""
-        super().__init__(client, facts, seen, wait, clock)
+        super().__init__(client, facts, clock)
         self._dags, self._watched = dags, watched
 
     async def followed(self, trigger: TriggerSnapshot) -> Followed:

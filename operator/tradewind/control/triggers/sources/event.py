@@ -12,8 +12,6 @@ from tradewind.model.duration import instant, stamp
 class EventSource:
     """The source `event`."""
 
-    written_first = False
-
     def __init__(self, wake: Callable[[Key], None]) -> None:
         """`wake` lets a trigger look again."""
         self._wake = wake

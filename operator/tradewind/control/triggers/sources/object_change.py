@@ -3,19 +3,18 @@ run is to be made of is written down, with its params, before it is made."""
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
 
 from tradewind import metrics
-from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.object_watches import Body, ObjectWatches
 from tradewind.control.triggers.rate_limit import too_fast
-from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, make
-from tradewind.control.triggers.source import Key, SourceResult
-from tradewind.kube.client import Client
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
+from tradewind.control.triggers.source import DueRun, DueRuns, Key, SourceResult
 from tradewind.model.duration import instant, stamp
 from tradewind.model.object_change import ObjectChange
 from tradewind.plan import selectors
@@ -33,18 +32,8 @@ PARAMS_LIMIT = 8_192
 class ObjectSource:
     """The source `object`."""
 
-    written_first = True
-
-    def __init__(
-        self,
-        client: Client,
-        watches: ObjectWatches,
-        seen: Callable[[Run], None],
-        wait: Callable[[TriggerSnapshot], float],
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """`wait` says how many seconds a trigger has to wait until it may make another run."""
-        self._client, self._watches, self._seen, self._wait, self._clock = client, watches, seen, wait, clock
+    def __init__(self, watches: ObjectWatches, clock: Callable[[], float] = time.time) -> None:
+        self._watches, self._clock = watches, clock
         self._before: dict[Key, dict[str, Body]] = {}
         """Objects as they were looked at last."""
 
@@ -53,19 +42,27 @@ class ObjectSource:
         self._before.pop(key, None)
         self._watches.release(key)
 
-    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
-        """Makes the runs that are due, as far as that is written down, then looks at what has changed."""
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
+        """The runs that are due, and then what has changed."""
         spec = trigger.spec.object
         assert spec is not None  # noqa: S101 - the source of the trigger
         there = await self._watches.of(trigger.key, (spec.api_version, spec.kind))
+        due = [_due_run(trigger, item) for item in (trigger.status.get("object") or {}).get("due") or ()]
+        if due:
+            return DueRuns(due, partial(self._look, trigger, spec, there), on_record=True)
+        return await self._look(trigger, spec, there, ())
+
+    async def _look(
+        self, trigger: TriggerSnapshot, spec: ObjectChange, there: Mapping[str, Body] | None, fired: Sequence[Fired]
+    ) -> SourceResult:
+        """What has changed, and what the status says of the runs that were due."""
         said, status = trigger.status.get("object") or {}, dict[str, Any]()
-        waiting = list(said.get("due") or ())
-        while waiting and not (wait := self._wait(trigger)):
-            fired = await self._fire(trigger, waiting.pop(0))
-            status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
-        if waiting:
-            words = too_fast(trigger, len(waiting))
-            return SourceResult({**status, "object": {**said, "due": waiting}, "message": words}, self._clock() + wait)
+        if fired:
+            status["lastRun"] = {"name": fired[-1].name, "at": stamp(self._clock())}
+        if waiting := list(said.get("due") or ())[len(fired) :]:
+            return SourceResult(
+                {**status, "object": {**said, "due": waiting}, "message": too_fast(trigger, len(waiting))}
+            )
         own: dict[str, Any] = {**said, "due": []}
         if there is None:
             return SourceResult({**status, "object": own} if said else status)
@@ -137,16 +134,16 @@ class ObjectSource:
         cause = f"{spec.kind} {change.name} {change.kind}" + (f", version {change.version}" if change.version else "")
         return {"suffix": suffix, "at": found.logical_date, "cause": cause, "params": dict(found.params)}, ""
 
-    async def _fire(self, trigger: TriggerSnapshot, due: dict[str, Any]) -> Fired:
-        at = datetime.fromisoformat(due["at"])
-        firing = Firing(due["suffix"], "object", at, cause=due["cause"])
-        date = told(at)
-        fired = await make(self._client, trigger, firing, Given(due.get("params") or {}, date, date, date))
-        if fired.run:
-            self._seen(fired.run)
-            metrics.trigger_latency.labels("object").observe(max(0.0, self._clock() - at.timestamp()))
-        metrics.occasions.labels("object", fired.result).inc()
-        return fired
+
+def _due_run(trigger: TriggerSnapshot, due: dict[str, Any]) -> DueRun:
+    at = datetime.fromisoformat(due["at"])
+    date = told(at)
+
+    async def firing() -> Firing:
+        return Firing(due["suffix"], "object", at, cause=due["cause"])
+
+    found = Given(due.get("params") or {}, date, date, date)
+    return DueRun(run_name(trigger.name, due["suffix"]), firing, found, at.timestamp())
 
 
 def _moment(epoch: float) -> datetime:

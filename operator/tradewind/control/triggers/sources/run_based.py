@@ -4,9 +4,10 @@ other facts are there then."""
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tradewind import metrics
@@ -14,8 +15,8 @@ from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.triggers.consumers import relevant
 from tradewind.control.triggers.rate_limit import too_fast
 from tradewind.control.triggers.run_facts import ConsumedFacts, Topic
-from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, run_name
-from tradewind.control.triggers.source import Key, SourceResult
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
+from tradewind.control.triggers.source import DueRun, DueRuns, Key, Skipped, SourceResult
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import RUNS
@@ -49,18 +50,14 @@ class RunBasedSource(ABC):
     """The field of a trigger, and of its status."""
     how: str
     """What made a run, as its label says."""
-    written_first = True
 
     def __init__(
         self,
         client: Client,
         facts: ConsumedFacts,
-        seen: Callable[[Run], None],
-        wait: Callable[[TriggerSnapshot], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`wait` says how many seconds a trigger has to wait until it may make another run."""
-        self._client, self._facts, self._seen, self._wait, self._clock = client, facts, seen, wait, clock
+        self._client, self._facts, self._clock = client, facts, clock
 
     @abstractmethod
     async def followed(self, trigger: TriggerSnapshot) -> Followed:
@@ -85,23 +82,37 @@ class RunBasedSource(ABC):
     def forget(self, key: Key) -> None:  # noqa: B027
         """Nothing is kept of a trigger."""
 
-    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
-        """Makes the runs that are due, as far as that is written down, then looks at what is new."""
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
+        """The runs that are due, and then what is new."""
+        due = [self._due_run(trigger, found) for found in gathered(trigger.status.get(self.kind)).due]
+        return DueRuns(due, partial(self._look, trigger), on_record=True) if due else await self._look(trigger, ())
+
+    def _due_run(self, trigger: TriggerSnapshot, found: Occasion) -> DueRun:
+        async def firing() -> Firing:
+            if found.depth > MOST_DEEP:
+                raise Skipped(
+                    f"{MOST_DEEP} runs led to it, each by a trigger, and no more are made: do the triggers go in a cycle?"
+                )
+            return await self.firing(trigger, found)
+
+        return DueRun(run_name(trigger.name, found.suffix), firing, since=found.facts[-1].at)
+
+    async def _look(self, trigger: TriggerSnapshot, fired: Sequence[Fired]) -> SourceResult:
+        """What is new, and what the status says of the runs that were due."""
         said = trigger.status.get(self.kind)
         now, status, own = gathered(said), dict[str, Any](), {"skipped": (said or {}).get("skipped", "")}
-        due = list(now.due)
-        while due and not (wait := self._wait(trigger)):
-            found = due.pop(0)
-            fired, skipped = await self._fire(trigger, found)
-            if fired and fired.result != "filtered":
-                status["lastRun"] = {"name": fired.name, "at": stamp(self._clock())}
-            own["skipped"] = skipped or own["skipped"]
-        now = replace(now, due=tuple(due))
+        for item in fired:
+            if item.result == "failed":
+                metrics.occasions.labels(self.how, "skipped").inc()
+                own["skipped"] = f"{item.name}: {item.error}"[:1_024]
+            elif item.result != "filtered":
+                status["lastRun"] = {"name": item.name, "at": stamp(self._clock())}
+        due = now.due[len(fired) :]
+        now = replace(now, due=due)
         if trigger.status.get("phase") == "Suspended":
             now = Gathered()
         elif due:  # What is new is looked at when these have their runs: a status has a limit.
-            status |= {self.kind: {**now.written(), **own}, "message": too_fast(trigger, len(due))}
-            return SourceResult(status, self._clock() + wait)
+            return SourceResult({**status, self.kind: {**now.written(), **own}, "message": too_fast(trigger, len(due))})
         followed = await self.followed(trigger)
         since = int(trigger.created if said is None and trigger.status.get("phase") != "Suspended" else self._clock())
         now = now.following({name: None if name in followed.refused else since for name in followed.topics})
@@ -123,25 +134,6 @@ class RunBasedSource(ABC):
             return await self.counts(trigger, fact), ""
         except ExpressionError as error:
             return False, f"run {fact.namespace}/{fact.run}: {error}"[:1_024]
-
-    async def _fire(self, trigger: TriggerSnapshot, found: Occasion) -> tuple[Fired | None, str]:
-        """What became of an occasion; why, where it got no run."""
-        if found.depth > MOST_DEEP:
-            metrics.occasions.labels(self.how, "skipped").inc()
-            words = (
-                f"{MOST_DEEP} runs led to it, each by a trigger, and no more are made: do the triggers go in a cycle?"
-            )
-            return None, f"{run_name(trigger.name, found.suffix)}: {words}"
-        try:
-            fired = await fire(self._client, trigger, await self.firing(trigger, found))
-        except ExpressionError as error:
-            metrics.occasions.labels(self.how, "skipped").inc()
-            return None, f"{run_name(trigger.name, found.suffix)}: {error}"[:1_024]
-        if fired.run:
-            self._seen(fired.run)
-            metrics.trigger_latency.labels(self.how).observe(max(0.0, self._clock() - found.facts[-1].at))
-        metrics.occasions.labels(self.how, fired.result).inc()
-        return fired, ""
 
     async def read(self, fact: Fact) -> Run | None:
         """The run of a fact; None where that is gone."""

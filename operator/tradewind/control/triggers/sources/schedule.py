@@ -2,27 +2,26 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import orjson
 
 from tradewind import metrics
-from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.triggers.calendars import Calendars
-from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, run_name
-from tradewind.control.triggers.source import Key, SourceResult
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
+from tradewind.control.triggers.source import DueRun, DueRuns, Key, SourceResult
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import RUNS
 from tradewind.model.duration import instant, stamp
 from tradewind.model.schedule import Schedule
-from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.triggers.calendar import Calendar, what_ticks
-from tradewind.plan.triggers.due_ticks import LATE, due, in_words, shift
+from tradewind.plan.triggers.due_ticks import LATE, Due, due, in_words, shift
 from tradewind.plan.triggers.trigger import Firing, told
 
 NEXT_TICKS_SHOWN = 5
@@ -32,53 +31,64 @@ NEXT_TICKS_SHOWN = 5
 class ScheduleSource:
     """The source `schedule`. `unfinished` tells the runs of a trigger that have not ended."""
 
-    written_first = False
-
     def __init__(
         self,
         client: Client,
         unfinished: Callable[[Key], list[Run]],
-        seen: Callable[[Run], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client, self._unfinished, self._seen, self._clock = client, unfinished, seen, clock
+        self._client, self._unfinished, self._clock = client, unfinished, clock
         self._calendars = Calendars(client, clock)
 
-    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
-        """Makes the runs of the ticks that are due."""
+    async def look(self, trigger: TriggerSnapshot) -> DueRuns:
+        """The ticks that are due."""
         schedule = trigger.spec.schedule
         assert schedule is not None  # noqa: S101 - the source of the trigger
         calendar = await self._calendars.of(trigger.namespace, schedule)
-        before, digest = trigger.status.get("schedule") or {}, _digest(schedule)
+        digest = _digest(schedule)
         now = datetime.fromtimestamp(self._clock(), UTC)
         active = [run for run in self._unfinished(trigger.key) if _made(trigger, run)]
         decided = due(schedule, calendar, trigger.uid, self._up_to(trigger, digest, now), now, len(active))
+        replaced: list[Run] = []
         if schedule.concurrency == "Replace" and decided.run:
             made = {run_name(trigger.name, suffix(tick)) for tick in decided.run}  # If it was cut off last time.
-            for run in active:
-                if not run.cancelled and run.name not in made:
-                    await cancel(self._client, run)
-        last: Fired | None = None
-        for tick in decided.run:
-            at = shift(schedule, trigger.uid, tick)
-            try:
-                fired = await fire(self._client, trigger, firing(trigger, calendar, tick))
-            except ExpressionError as error:
-                decided.skipped.append((tick, str(error)))
-                continue
-            if there := fired.run or await self._there(trigger, fired):
-                self._seen(there)
-            if fired.run:
-                late = self._clock() - (tick + at).timestamp()
-                if late < LATE.total_seconds():
-                    metrics.trigger_latency.labels("schedule").observe(max(0.0, late))
-            metrics.occasions.labels("schedule", fired.result).inc()
-            last = fired if fired.result != "filtered" else last
-        metrics.occasions.labels("schedule", "skipped").inc(len(decided.skipped))
+            replaced = [run for run in active if not run.cancelled and run.name not in made]
+        runs = [self._due_run(trigger, schedule, calendar, tick) for tick in decided.run]
+        then = partial(self._told, trigger, calendar, digest, now, decided)
+        return DueRuns(runs, then, paced=False, replaced=replaced)
+
+    def _due_run(self, trigger: TriggerSnapshot, schedule: Schedule, calendar: Calendar, tick: datetime) -> DueRun:
+        async def fires() -> Firing:
+            return firing(trigger, calendar, tick)
+
+        since = (tick + shift(schedule, trigger.uid, tick)).timestamp()
+        late = self._clock() - since >= LATE.total_seconds()
+        return DueRun(run_name(trigger.name, suffix(tick)), fires, since=None if late else since)
+
+    async def _told(
+        self,
+        trigger: TriggerSnapshot,
+        calendar: Calendar,
+        digest: str,
+        now: datetime,
+        decided: Due,
+        fired: Sequence[Fired],
+    ) -> SourceResult:
+        """What the status says of the ticks that were due, and of those to come."""
+        before, last, there = trigger.status.get("schedule") or {}, None, list[Run]()
+        skipped = [*decided.skipped]
+        for tick, made in zip(decided.run, fired, strict=True):
+            if made.result == "failed":
+                skipped.append((tick, made.error))
+            elif made.result != "filtered":
+                last = made
+            if found := await self._there(trigger, made):
+                there.append(found)
+        metrics.occasions.labels("schedule", "skipped").inc(len(skipped))
         ticks = [
             told(calendar.local(tick)) for tick in islice(calendar.after(max(now, decided.up_to)), NEXT_TICKS_SHOWN)
         ]
-        said = in_words(calendar, decided.skipped)
+        said = in_words(calendar, skipped)
         own = {
             "calendar": digest,
             "upTo": told(decided.up_to),
@@ -91,7 +101,7 @@ class ScheduleSource:
             status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
         if decided.again is None:
             status |= {"phase": "Done", "message": "there is no tick left"}
-        return SourceResult(status, decided.again.timestamp() if decided.again else None)
+        return SourceResult(status, decided.again.timestamp() if decided.again else None, there)
 
     async def _there(self, trigger: TriggerSnapshot, fired: Fired) -> Run | None:
         """The run that a tick has already, which may be news: nobody answered when it was made."""

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tradewind import metrics
-from tradewind.control.dagrun.run import Run
 from tradewind.control.egress.header_variables import referred
 from tradewind.control.pods.rendering import Renderer, Unrenderable
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
@@ -16,11 +16,9 @@ from tradewind.control.sensors.poller import Poll
 from tradewind.control.sensors.probes import Asking, sql_url
 from tradewind.control.sensors.sensor_tasks import SPREAD, SensorTasks
 from tradewind.control.triggers.rate_limit import too_fast
-from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire
-from tradewind.control.triggers.source import Key, NotReady, SourceResult
+from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
+from tradewind.control.triggers.source import DueRun, DueRuns, Key, SourceResult
 from tradewind.control.triggers.sources.bucket_cursor import watched
-from tradewind.kube.client import Client
-from tradewind.kube.errors import Forbidden, Invalid
 from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds, stamp
 from tradewind.model.trigger_sensor import TriggerSensor
@@ -55,27 +53,32 @@ class _Watch:
     polls: int = 0
 
 
-class SensorSource:
-    """The source `sensor`. `wake` lets a trigger look again, `seen` is told of the runs that are made."""
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """Something that a poll has found: with a run that is due for it, or why there is none, or neither where it has its run, or is not
+    wanted."""
 
-    written_first = False
+    values: plan.Values
+    digest: str = ""
+    due: DueRun | None = None
+    error: str = ""
+
+
+class SensorSource:
+    """The source `sensor`. `wake` lets a trigger look again."""
 
     def __init__(
         self,
-        client: Client,
         tasks: SensorTasks,
         wake: Callable[[Key], None],
-        seen: Callable[[Run], None],
-        wait: Callable[[TriggerSnapshot], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`wait` says how many seconds a trigger has to wait until it may make another run."""
-        self._client, self._poller, self._probes, self._host = client, tasks.poller, tasks.probes, tasks.host
-        self._wake, self._seen, self._wait, self._clock = wake, seen, wait, clock
+        self._poller, self._probes, self._host = tasks.poller, tasks.probes, tasks.host
+        self._wake, self._clock = wake, clock
         self._watches: dict[Key, _Watch] = {}
 
-    async def look(self, trigger: TriggerSnapshot) -> SourceResult:
-        """Makes the runs of what the latest poll has found, and lets the next one follow."""
+    async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
+        """The runs of what the latest poll has found; then the next one follows."""
         sensor = trigger.spec.sensor
         assert sensor is not None  # noqa: S101 - the source of the trigger
         watch = self._watches.get(trigger.key)
@@ -89,27 +92,71 @@ class SensorSource:
                 {"sensor": own, "next": None, "message": trigger.status.get("message", ""), **_phase(trigger)}
             )
         watch.trigger = trigger
-        status: dict[str, Any] = {}
-        if (batch := watch.batch) is not None:
-            last, dealt, untold, left = await self._fire(watch, batch)
-            if left:
-                watch.keys = tuple(plan.remembered(watch.keys, dealt))
-                watch.batch = replace(batch, found=left)
-                own = {"cursor": watch.cursor, "keys": list(watch.keys)}
-                status = {"lastRun": {"name": last.name, "at": stamp(self._clock())}} if last else {}
-                words = too_fast(trigger, len(left))
-                return SourceResult(
-                    {"next": None, "message": words, "sensor": own, **status}, self._clock() + self._wait(trigger)
-                )
-            watch.keys = tuple(plan.remembered(watch.keys, dealt) if batch.keys is None else batch.keys)
-            watch.problem, watch.batch, watch.cursor = "; ".join(untold[:SENSOR_KEYS_SHOWN]), None, batch.cursor
+        if watch.batch is None:
+            return self._told(watch, own)
+        found = self._judged(watch, watch.batch)
+        due = [item.due for item in found if item.due]
+        return DueRuns(due, partial(self._dealt_with, watch, watch.batch, found), each=True)
+
+    def _judged(self, watch: _Watch, batch: plan.Batch) -> list[_Thing]:
+        """What is to become of the things of a poll."""
+        trigger, known = watch.trigger, frozenset(watch.keys)
+        found: list[_Thing] = []
+        for values in batch.found:
+            try:
+                if not wanted(trigger.name, trigger.namespace, trigger.spec, self._firing(watch, "", values)):
+                    found.append(_Thing(values))
+                    continue
+                key = plan.key(watch.sensor, values)
+                digest = bucket_listing.digest(key)
+                due = None if digest in known else self._due_run(watch, key, values)
+                found.append(_Thing(values, digest, due))
+            except ExpressionError as error:
+                found.append(_Thing(values, error=str(error)))
+        return found
+
+    def _due_run(self, watch: _Watch, key: str, values: plan.Values) -> DueRun:
+        async def firing() -> Firing:
+            return self._firing(watch, key, values)
+
+        return DueRun(run_name(watch.trigger.name, occasion(key)), firing, since=watch.at)
+
+    async def _dealt_with(
+        self, watch: _Watch, batch: plan.Batch, found: Sequence[_Thing], fired: Sequence[Fired]
+    ) -> SourceResult:
+        """What the status says of a poll, with what became of the first of the runs that it has led to."""
+        results, last = list(fired), None
+        dealt: list[str] = []
+        untold: list[str] = []
+        left: Sequence[plan.Values] = ()
+        for at, thing in enumerate(found):
+            error = thing.error
+            if thing.due:
+                if not results:
+                    left = batch.found[at:]
+                    break
+                result = results.pop(0)
+                error = result.error
+                last = last if error else result
+            if error:
+                metrics.occasions.labels("sensor", "failed").inc()
+                untold.append(error)
+            elif thing.digest:
+                dealt.append(thing.digest)
+        status: dict[str, Any] = {"lastRun": {"name": last.name, "at": stamp(self._clock())}} if last else {}
+        if left:
+            watch.keys, watch.batch = tuple(plan.remembered(watch.keys, dealt)), replace(batch, found=left)
             own = {"cursor": watch.cursor, "keys": list(watch.keys)}
-            if last:
-                status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
-            metrics.sensor_polls.labels(sensor.kind, "found" if last else "nothing").inc()
-            watch.polls += 1
-            pause = plan.pause(sensor, watch.failures, f"{trigger.uid}/{watch.polls}")
-            self._put(watch, 0.0 if batch.more else pause)
+            return SourceResult({"next": None, "message": too_fast(watch.trigger, len(left)), "sensor": own, **status})
+        watch.keys = tuple(plan.remembered(watch.keys, dealt) if batch.keys is None else batch.keys)
+        watch.problem, watch.batch, watch.cursor = "; ".join(untold[:SENSOR_KEYS_SHOWN]), None, batch.cursor
+        metrics.sensor_polls.labels(watch.sensor.kind, "found" if last else "nothing").inc()
+        watch.polls += 1
+        pause = plan.pause(watch.sensor, watch.failures, f"{watch.trigger.uid}/{watch.polls}")
+        self._put(watch, 0.0 if batch.more else pause)
+        return self._told(watch, {"cursor": watch.cursor, "keys": list(watch.keys)}, **status)
+
+    def _told(self, watch: _Watch, own: dict[str, Any], **status: Any) -> SourceResult:
         phase = "Waiting" if watch.problem else "Active"
         return SourceResult({"phase": phase, "next": None, "message": watch.problem, "sensor": own, **status})
 
@@ -172,38 +219,6 @@ class SensorSource:
         if sensor.http and not 200 <= found["status"] < 300:
             raise ProbeFailedError(f"{probe.what}: answered {found['status']}")
         return plan.asked(sensor, {**values, **found})
-
-    async def _fire(
-        self, watch: _Watch, batch: plan.Batch
-    ) -> tuple[Fired | None, list[str], list[str], Sequence[plan.Values]]:
-        """Makes runs of what is new. The latest run, the digests of the keys that have one, why others have none, and what has to wait."""
-        trigger, spec, known = watch.trigger, watch.trigger.spec, frozenset(watch.keys)
-        last: Fired | None = None
-        dealt: list[str] = []
-        untold: list[str] = []
-        for at, values in enumerate(batch.found):
-            if self._wait(trigger):
-                return last, dealt, untold, batch.found[at:]
-            try:
-                if not wanted(trigger.name, trigger.namespace, spec, self._firing(watch, "", values)):
-                    continue
-                key = plan.key(watch.sensor, values)
-                digest = bucket_listing.digest(key)
-                if digest not in known:
-                    fired = await fire(self._client, trigger, self._firing(watch, key, values))
-                    metrics.occasions.labels("sensor", fired.result).inc()
-                    if fired.run:
-                        self._seen(fired.run)
-                        metrics.trigger_latency.labels("sensor").observe(max(0.0, self._clock() - watch.at))
-                    last = fired
-            except (ExpressionError, Invalid) as error:
-                metrics.occasions.labels("sensor", "failed").inc()
-                untold.append(error.message if isinstance(error, Invalid) else str(error))
-                continue
-            except Forbidden as error:
-                raise NotReady(error.message) from None
-            dealt.append(digest)
-        return last, dealt, untold, ()
 
     def _firing(self, watch: _Watch, key: str, values: plan.Values) -> Firing:
         return Firing(
