@@ -17,13 +17,13 @@ from tradewind.control.backfills.status import held, status_of
 from tradewind.control.backfills.ticks import BackfillTicks, Occasions
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.control.triggers.dag_index import DAGIndex
 from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from tradewind.kube.labels import BACKFILL
-from tradewind.kube.merge_patch import difference
 from tradewind.kube.resources import BACKFILLS, RUNS
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
@@ -102,7 +102,7 @@ class BackfillReconciler:
         """Backfills that are not over, by their DAGs."""
         self._about: dict[Key, tuple[int, float, Occasions]] = {}
         """Of each generation, and since when it is known."""
-        self._written: dict[Key, float] = {}
+        self._writer = StatusWriter(client, self.queue, COALESCE, clock)
 
     # What the watches say.
 
@@ -190,7 +190,7 @@ class BackfillReconciler:
             self._about.pop(key, None)
         if known is None:
             self.queue.forget(key)
-            self._written.pop(key, None)
+            self._writer.forget(key)
         if before and before.dag and not self._of_dag[before.dag]:
             del self._of_dag[before.dag]
             self._runs.forget(before.dag)
@@ -313,17 +313,18 @@ class BackfillReconciler:
 
     async def _write(self, known: BackfillSnapshot, status: dict[str, Any]) -> None:
         current = self._known.get(known.key)
-        if current is None or current.uid != known.uid or not (patch := difference(current.status, status)):
+        if current is None or current.uid != known.uid:
             return
-        due = self._written.get(known.key, float("-inf")) + COALESCE - self._clock()
-        if "phase" not in patch and 0 < due <= COALESCE:
-            self.queue.add_after(known.key, due)
-            return
-        self._written[known.key] = self._clock()
+        key, place = known.key, (BACKFILLS, *known.key)
         try:
-            answer = await self._client.patch(BACKFILLS, *known.key, {"status": patch}, "status")
+            written = await self._writer.write(
+                key, place, current.status, status, can_wait=lambda patch: "phase" not in patch
+            )
         except NotFound:
             return
+        if written is None:
+            return
+        answer, patch = written.stored, written.patch
         if (current := self._known.get(known.key)) and current.uid == known.uid:
             version = int(answer["metadata"]["resourceVersion"])
             self._take(known.key, replace(current, version=version, status=answer.get("status") or {}))

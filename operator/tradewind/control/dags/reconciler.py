@@ -1,6 +1,5 @@
 """Reconciling a DAG: is it valid, which revision is it, how many tasks has it, which was its last run."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from tradewind.control.dags.revisions import CAUSE, Revision, Revisions, change_
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.dags.validation import sound
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
-from tradewind.kube.merge_patch import difference
 from tradewind.kube.resources import DAGS
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.documents.problem import Invalid
@@ -54,7 +53,7 @@ class DAGReconciler:
         self.queue: WorkQueue[Key] = WorkQueue("dag")
         self._bodies: dict[Key, Object] = {}
         self._last: dict[Key, LastRun] = {}
-        self._saved_at: dict[Key, float] = {}
+        self._writer = StatusWriter(client, self.queue, COALESCE)
         self._checked: dict[Key, Any] = {}
         """Generations of DAGs that were checked with the templates that there are. Only of those that use any."""
 
@@ -63,7 +62,7 @@ class DAGReconciler:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if deleted:
             self._bodies.pop(key, None)
-            self._saved_at.pop(key, None)
+            self._writer.forget(key)
             self._checked.pop(key, None)
             self._templates.forget(("DAG", *key))
             self.queue.forget(key)
@@ -99,22 +98,18 @@ class DAGReconciler:
         body = self._bodies.get(key)
         if body is None:
             return
-        now = asyncio.get_running_loop().time()
-        due = self._saved_at.get(key, float("-inf")) + COALESCE
-        if now < due and _checked(body):  # A new spec is recorded at once: the next may follow soon.
-            self.queue.add_at(key, due)
+        if _checked(body) and self._writer.early(key):  # A new spec is recorded at once: the next may follow soon.
             return
         status = await self._status(key, body, self._last.get(key))
-        patch = difference(body.get("status") or {}, status)
-        if not patch:
-            return
-        self._saved_at[key] = now
         try:
-            self._bodies[key] = _needed(await self._client.patch(DAGS, *key, {"status": patch}, "status"))
+            written = await self._writer.write(key, (DAGS, *key), body.get("status") or {}, status)
         except NotFound:
             self._bodies.pop(key, None)
             return
-        if "conditions" in patch and status["phase"] == "Invalid":
+        if written is None:
+            return
+        self._bodies[key] = _needed(written.stored)
+        if "conditions" in written.patch and status["phase"] == "Invalid":
             meta = body["metadata"]
             reason, message = status["conditions"][0]["reason"], status["conditions"][0]["message"]
             self._events.post("DAG", *key, meta["uid"], reason, message, warning=True, key=str(meta.get("generation")))

@@ -8,10 +8,10 @@ from typing import Any
 from tradewind.control.dags.template_index import Key, Templates
 from tradewind.control.dags.validation import check_pods
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
-from tradewind.kube.merge_patch import difference
 from tradewind.kube.resources import TEMPLATES
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.dags.template_check import Sample, sample, signature
@@ -29,6 +29,7 @@ class TemplateReconciler:
     ) -> None:
         self._client, self._templates, self._events, self._clock = client, templates, events, clock
         self.queue: WorkQueue[Key] = WorkQueue("template", lambda key: key[1])
+        self._writer = StatusWriter(client, self.queue)
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A template was created, changed or deleted."""
@@ -65,13 +66,10 @@ class TemplateReconciler:
             log.error("%s %s/%s", *key, exc_info=error)
             found = Validity.unchecked(error)
         status: dict[str, Any] = {**found.status(before, generation, self._clock()), "params": params}
-        if patch := difference(before, status):
-            await self._client.patch(TEMPLATES[kind], namespace, name, {"status": patch}, "status")
-            if "conditions" in patch and not found.holds:
-                uid = body["metadata"]["uid"]
-                self._events.post(
-                    kind, namespace, name, uid, found.reason, found.message, warning=True, key=str(generation)
-                )
+        written = await self._writer.write(key, (TEMPLATES[kind], namespace, name), before, status)
+        if written and "conditions" in written.patch and not found.holds:
+            uid, told = body["metadata"]["uid"], (found.reason, found.message)
+            self._events.post(kind, namespace, name, uid, *told, warning=True, key=str(generation))
 
     async def _sample(self, key: Key, spec: Any) -> Sample:
         def make(find: Find) -> Sample:

@@ -1,6 +1,5 @@
 """Keeping the status of pools: who holds slots, who waits."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -8,9 +7,9 @@ from typing import Any
 
 from tradewind.control.pools.book import PoolBook, status
 from tradewind.control.shared.conditions import readiness
+from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
-from tradewind.kube.merge_patch import difference
 from tradewind.kube.resources import CLUSTER_POOLS, POOLS
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.capacity.pool_allotment import PoolId
@@ -24,11 +23,11 @@ class PoolReconciler:
     """Writes what the book says into the status of pools."""
 
     def __init__(self, client: Client, book: PoolBook, clock: Callable[[], float] = time.time) -> None:
-        self._client, self._book, self._clock = client, book, clock
+        self._book, self._clock = book, clock
         self.queue: WorkQueue[PoolId] = WorkQueue("pool", lambda pool: pool[1])
         self._known: dict[PoolId, tuple[int, dict[str, Any]]] = {}
         """Generation and status."""
-        self._saved_at: dict[PoolId, float] = {}
+        self._writer = StatusWriter(client, self.queue, COALESCE)
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A pool was created, changed or deleted."""
@@ -36,7 +35,7 @@ class PoolReconciler:
         pool = (body["kind"], meta.get("namespace", ""), meta["name"])
         if deleted:
             self._known.pop(pool, None)
-            self._saved_at.pop(pool, None)
+            self._writer.forget(pool)
             self.queue.forget(pool)
         else:
             self._known[pool] = _read(body)
@@ -54,26 +53,17 @@ class PoolReconciler:
 
     async def reconcile(self, pool: PoolId) -> None:
         """Writes the status if it says something new."""
-        if pool not in self._known:
-            return
-        now = asyncio.get_running_loop().time()
-        due = self._saved_at.get(pool, float("-inf")) + COALESCE
-        if now < due:
-            self.queue.add_at(pool, due)
+        if pool not in self._known or self._writer.early(pool):
             return
         generation, before = self._known[pool]
         ready = readiness("Active", "Active", "", before, generation, self._clock())
         after = {**status(self._book, pool), "observedGeneration": generation, "conditions": ready}
-        if not (patch := difference(before, after)):
-            return
-        self._saved_at[pool] = now
         resource, namespace = (POOLS, pool[1]) if pool[0] == "Pool" else (CLUSTER_POOLS, None)
         try:
-            answer = await self._client.patch(resource, namespace, pool[2], {"status": patch}, "status")
+            if written := await self._writer.write(pool, (resource, namespace, pool[2]), before, after):
+                self._known[pool] = _read(written.stored)
         except NotFound:
             self._known.pop(pool, None)
-            return
-        self._known[pool] = _read(answer)
 
 
 def _read(body: Object) -> tuple[int, dict[str, Any]]:

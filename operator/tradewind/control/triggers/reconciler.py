@@ -14,6 +14,7 @@ from tradewind import metrics
 from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.run import Run
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.control.triggers.consumers import RunConsumers, topics_of
 from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
@@ -70,6 +71,7 @@ class TriggerReconciler:
         self._checked: dict[Key, tuple[TriggerSpec, DAGFacts | None, list[Problem]]] = {}
         self._saved: dict[Key, Mapping[str, Any]] = {}
         self._versions: dict[Key, int] = {}
+        self._writer = StatusWriter(client, self.saving)
         self._writing: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
         self._unsettled: defaultdict[Key, list[tuple[Run, Callable[[Run], None]]]] = defaultdict(list)
@@ -365,21 +367,20 @@ class TriggerReconciler:
             }
         else:
             return
-        if not (patch := difference(before, wanted)):
-            return
-        change: Object = {"status": patch}
-        if known:
-            change["metadata"] = {"resourceVersion": str(self._versions[key])}
+        version = str(self._versions[key]) if known else ""
         try:
-            answer = await self._client.patch(TRIGGERS, *key, change, "status")
+            written = await self._writer.write(key, (TRIGGERS, *key), before, wanted, version)
         except NotFound:
             return
         except Conflict:
             await self._refresh(key, before)
             raise
+        if written is None:
+            return
+        patch = written.patch
         if key in self._saved:
-            self._written(key, answer)
-        if "phase" in patch and patch["phase"] in ("Invalid", "Waiting"):
+            self._written(key, written.stored)
+        if patch.get("phase") in ("Invalid", "Waiting"):
             reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
             self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))
 
