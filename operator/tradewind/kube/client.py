@@ -12,7 +12,7 @@ import orjson
 
 from tradewind import __version__, metrics
 from tradewind.kube.connection import Connection
-from tradewind.kube.errors import Garbled, Unavailable, from_status
+from tradewind.kube.errors import Garbled, TooLong, Unavailable, from_status
 from tradewind.kube.nested import load
 from tradewind.kube.resources import LEASES, PODS, Resource
 from tradewind.kube.trouble import strange, unreachable
@@ -31,7 +31,7 @@ LINE = 16 * 2**20
 PIECE = 2**20
 """Bytes of a line of a log that are handed on at once."""
 ANSWER = 256 * 2**20
-"""Bytes of any other answer: five hundred pods at a time, of half a megabyte each."""
+"""Bytes of any other answer."""
 _requests, _duration = cache(metrics.api_requests.labels), cache(metrics.api_duration.labels)
 """Finding a metric by its labels takes longer than counting."""
 AUTHORIZED = 1.0
@@ -84,9 +84,11 @@ class Client:
         """A collection, or the first `limit` objects of it."""
         return await self._json("GET", "list", resource, resource.path(namespace), query=query)
 
-    async def list_raw(self, resource: Resource, namespace: str | None = None, **query: str) -> bytes:
-        """As `list`, unparsed."""
-        return await self._request("GET", "list", resource, resource.path(namespace), query=query)
+    async def list_raw(
+        self, resource: Resource, namespace: str | None = None, *, most: int = ANSWER, **query: str
+    ) -> bytes:
+        """As `list`, unparsed. Raises TooLong for more than `most` bytes."""
+        return await self._request("GET", "list", resource, resource.path(namespace), query=query, most=most)
 
     async def create(self, resource: Resource, namespace: str, body: Object | bytes, **query: str) -> bytes:
         """Creates an object; the answer is the stored one, unparsed."""
@@ -199,6 +201,7 @@ class Client:
         body: Object | bytes | None = None,
         query: Mapping[str, str] | None = None,
         content: str = "",
+        most: int = ANSWER,
     ) -> bytes:
         if method != "GET" and resource is not LEASES and not self.may_write():
             raise Unavailable(0, "NotLeading", "the lease has run out: another operator may act by now")
@@ -218,7 +221,7 @@ class Client:
                 timeout=self._timeout,
             ) as response:
                 code = response.status
-                answer = await _whole(response)
+                answer = await _whole(response, most)
                 if code >= 400:
                     raise _error(response, answer, self.connection.server)
                 return answer
@@ -240,14 +243,14 @@ class Client:
         return {"Authorization": self._authorization} if self._authorization else {}
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    """The body. Raises Garbled for one without end."""
+async def _whole(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body. Raises TooLong for one without end."""
     pieces, size = [], 0
     async for chunk in response.content.iter_any():
         pieces.append(chunk)
         size += len(chunk)
-        if size > ANSWER:
-            raise Garbled(f"an answer of more than {ANSWER // 2**20} MiB")
+        if size > most:
+            raise TooLong(f"an answer of more than {most // 2**20} MiB")
     return b"".join(pieces)
 
 

@@ -70,6 +70,10 @@ class Garbled(Unavailable):
         super().__init__(0, "Garbled", message)
 
 
+class TooLong(Garbled):
+    """An answer of more bytes than are read."""
+
+
 def from_status(code: int, body: dict[str, Any], retry_after: str | None = None) -> ApiError:
     """The error that a Status object describes."""
     reason = str(body.get("reason") or "")

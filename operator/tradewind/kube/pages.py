@@ -7,13 +7,15 @@ from typing import TypeVar
 import msgspec
 
 from tradewind.kube.client import Client
-from tradewind.kube.errors import Garbled
+from tradewind.kube.errors import Garbled, TooLong
 from tradewind.kube.lists import ListMetadata
 from tradewind.kube.nested import decoded, pruned
 from tradewind.kube.resources import Resource
 from tradewind.kube.struct import Struct
 
 T = TypeVar("T")
+PAGE = 16 * 2**20
+"""Bytes of a page: tenants decide how large objects are, and hundreds of the largest would not fit into memory together."""
 
 
 class Page(Struct, frozen=True):
@@ -34,6 +36,31 @@ def parse_page(raw: bytes) -> Page:
         raise Garbled(f"a list that can't be read: {error}") from None
 
 
+class Pager:
+    """Asks for the pages of a list: of `limit` objects, or of fewer where these are too large together."""
+
+    def __init__(self, client: Client, resource: Resource, namespace: str | None, limit: int, **query: str) -> None:
+        self._client, self._resource, self._namespace, self._query = client, resource, namespace, query
+        self._limit = self._next = limit
+
+    async def page(self, token: str = "") -> bytes:
+        """The first page, or the one that a `continue` leads to."""
+        more = {"continue": token} if token else {}
+        while True:
+            limit = str(self._next)
+            try:
+                found = await self._client.list_raw(
+                    self._resource, self._namespace, most=PAGE, limit=limit, **self._query, **more
+                )
+            except TooLong:
+                if self._next == 1:
+                    raise
+                self._next = max(1, self._next // 4)
+            else:
+                self._next = min(self._limit, 2 * self._next)
+                return found
+
+
 async def walk(
     client: Client,
     resource: Resource,
@@ -51,13 +78,13 @@ async def items(
     client: Client, resource: Resource, namespace: str | None, limit: int, **query: str
 ) -> AsyncIterator[bytes]:
     """Each object as the API server sends it, but for what is nested too deep; `limit` objects at once."""
-    query = {"limit": str(limit), **query}
+    pager, token = Pager(client, resource, namespace, limit, **query), ""
     while True:
-        page = parse_page(await client.list_raw(resource, namespace, **query))
+        page = parse_page(await pager.page(token))
         for item in page.items:
             yield pruned(bytes(item))
         if not page.metadata.continue_:
             return
-        if query.get("continue") == page.metadata.continue_:
+        if token == page.metadata.continue_:
             raise Garbled("a list that goes on where it was")
-        query["continue"] = page.metadata.continue_
+        token = page.metadata.continue_

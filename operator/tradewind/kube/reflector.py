@@ -17,6 +17,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Garbled, Gone, NotFound, Unavailable, from_status
 from tradewind.kube.lists import Event, Head, ListMetadata
 from tradewind.kube.nested import decoded
+from tradewind.kube.pages import Pager
 from tradewind.kube.resources import Resource
 
 log = logging.getLogger(__name__)
@@ -130,13 +131,14 @@ class Reflector(ABC):
 
     async def _pages(self, namespace: str | None, pause: float) -> str:
         query = dict(self.listing)
+        pager, token = Pager(self._client, self.resource, namespace, int(query.pop("limit")), **query), ""
         while True:
-            meta = self.page(namespace, await self._client.list_raw(self.resource, namespace, **query))
+            meta = self.page(namespace, await pager.page(token))
             if not meta.continue_:
                 break
-            if query.get("continue") == meta.continue_:
+            if token == meta.continue_:
                 raise Garbled("a list that goes on where it was")
-            query["continue"] = meta.continue_
+            token = meta.continue_
             await asyncio.sleep(pause)
         if not is_version(meta.resource_version, least=0):
             raise Garbled(f"a list of the resource version {meta.resource_version[:80]!r}")

@@ -22,6 +22,9 @@ class Forbids(Client):
             return {"resources": [{"name": name, "kind": "Job", "namespaced": scoped} for name, scoped in names]}
         raise self.error
 
+    async def list_raw(self, resource: Any, namespace: str | None = None, **query: Any) -> bytes:
+        raise self.error
+
     async def get(self, resource: Any, namespace: str, name: str) -> dict[str, Any]:
         raise self.error
 

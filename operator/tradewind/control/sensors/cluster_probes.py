@@ -3,18 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.sensors.bucket_probe import ProbeFailedError
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, BadName, Forbidden, NotFound
+from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS, Resource
 from tradewind.model.bounded import checked
 from tradewind.model.duration import instant
 from tradewind.model.sensor import ObjectPoll, RunPoll
+from tradewind.plan.pacing import pause
 from tradewind.plan.triggers.object_change import public
 
 MOST_RUNS = 500
 """Runs of a DAG that are looked at: its history keeps fewer."""
+RUNS_PAGE = 100
 API = "the API server"
 """The host of all these polls."""
 
@@ -30,21 +35,32 @@ class RunProbe:
 
     async def ask(self) -> Mapping[str, Any]:
         """`phase`, `name` and `results` of the latest one. Raises Unanswered."""
-        query = {"fieldSelector": f"spec.dag={self._poll.dag}", "limit": str(MOST_RUNS)}
+        query = {"fieldSelector": f"spec.dag={self._poll.dag}"}
         if self._poll.labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in self._poll.labels.items())
         try:
-            moment = instant(self._date) if self._date else None
-            found = (await self._client.list(RUNS, self._namespace, **query))["items"]
+            last = await self._latest(query, instant(self._date) if self._date else None)
         except ValueError as error:
             raise ProbeFailedError(f"sensor.run.logicalDate: {error}") from None
         except ApiError as error:
             raise ProbeFailedError(refused(error, RUNS, "list")) from None
-        runs = [run for run in map(read_run, found) if moment is None or abs(run.moment - moment) < 1e-3]
-        if not runs:
+        if last is None:
             return {"phase": "", "name": "", "results": {}}
-        last: Run = max(runs, key=lambda run: (run.created, run.name))
         return {"phase": last.phase, "name": last.name, "results": last.status.get("results") or {}}
+
+    async def _latest(self, query: dict[str, str], moment: float | None) -> Run | None:
+        """The one that was created last, of those of a moment. One at a time is in memory."""
+        last: Run | None = None
+        looked = 0
+        async for item in items(self._client, RUNS, self._namespace, RUNS_PAGE, **query):
+            run = read_run(orjson.loads(item))
+            if moment is None or abs(run.moment - moment) < 1e-3:
+                last = run if last is None else max(last, run, key=lambda run: (run.created, run.name))
+            looked += 1
+            if looked == MOST_RUNS:
+                break
+            pause()
+        return last
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
         """All of it."""
