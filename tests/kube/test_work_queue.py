@@ -142,3 +142,28 @@ async def test_it_is_said_by_whom_it_is_worked_for() -> None:
             while len(handled) < 4:
                 await asyncio.sleep(0)
     assert handled == ["a1", "b1", "a2", "a3"]
+
+
+async def test_a_namespace_whose_keys_take_for_ever_leaves_a_worker_to_others() -> None:
+    queue: WorkQueue[str] = WorkQueue("test", lambda key: key[0])
+    free, handled = asyncio.Event(), list[str]()
+
+    async def handle(key: str) -> None:
+        if key[0] == "a":
+            await free.wait()
+        handled.append(key)
+
+    for key in ("a1", "a2", "a3", "a4", "a5"):
+        queue.add(key)
+    async with working(queue, handle, 3):
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0)
+            queue.add("b1")
+            queue.add("b2")
+            while len(handled) < 2:
+                await asyncio.sleep(0)
+            assert handled == ["b1", "b2"]
+            free.set()
+            while len(handled) < 7:
+                await asyncio.sleep(0)
+    assert sorted(handled[2:]) == ["a1", "a2", "a3", "a4", "a5"] and not queue._parked and not queue._held

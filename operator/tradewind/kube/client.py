@@ -243,7 +243,7 @@ class Client:
         return {"Authorization": self._authorization} if self._authorization else {}
 
 
-async def _whole(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def _whole(response: aiohttp.ClientResponse, most: int = ANSWER) -> bytes:
     """The body. Raises TooLong for one without end."""
     pieces, size = [], 0
     async for chunk in response.content.iter_any():

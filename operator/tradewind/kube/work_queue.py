@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -20,7 +21,8 @@ def first_of(key: object) -> str:
 
 class WorkQueue(Generic[Key]):
     """Keys to reconcile. Added while waiting, a key stays queued once; added while handled, it is queued again after. Namespaces take
-    turns, so that one with a thousand keys keeps no other waiting; `namespace` tells that of a key."""
+    turns, so that one with a thousand keys keeps no other waiting, and each has all workers but one at most, so that one whose keys take
+    long doesn't either; `namespace` tells that of a key."""
 
     def __init__(
         self,
@@ -34,6 +36,11 @@ class WorkQueue(Generic[Key]):
         self._there = asyncio.Semaphore(0)
         """As many as there are keys in it."""
         self._size = 0
+        self._workers = 0
+        self._held: Counter[str] = Counter()
+        """Workers by namespace."""
+        self._parked: dict[str, deque[Key]] = {}
+        """Keys whose turn it was, of namespaces that have as many workers as they may."""
         self._dirty: dict[Key, float] = {}
         self._busy: set[Key] = set()
         self._errors: dict[Key, int] = {}
@@ -79,10 +86,16 @@ class WorkQueue(Generic[Key]):
     ) -> None:
         """Handles keys for ever. An exception puts the key back with exponential back-off, or after the seconds that `failed`
         says."""
+        self._workers += 1
         while True:
             await asyncio.sleep(0)  # Passes that never wait must not keep the watches from being read.
             await self._there.acquire()
             key = self._ready.pop()
+            namespace = self.namespace(key)
+            if self._workers > 1 and namespace and self._held[namespace] >= self._workers - 1:
+                self._parked.setdefault(namespace, deque()).append(key)
+                continue
+            self._held[namespace] += 1
             self._size -= 1
             self._depth.set(self._size)
             began = time.perf_counter()
@@ -101,9 +114,21 @@ class WorkQueue(Generic[Key]):
                 self.add_after(key, max(asked or 0.0, delay * random.uniform(0.75, 1.25)))  # noqa: S311
             finally:
                 self._busy.discard(key)
+                self._leave(namespace)
                 self._work.observe(time.perf_counter() - began)
                 if key in self._dirty:
                     self._put(key)
+
+    def _leave(self, namespace: str) -> None:
+        """A worker of a namespace is free."""
+        self._held[namespace] -= 1
+        if not self._held[namespace]:
+            del self._held[namespace]
+        if parked := self._parked.get(namespace):
+            self._ready.push(namespace, parked.popleft())
+            self._there.release()
+            if not parked:
+                del self._parked[namespace]
 
     def _put(self, key: Key) -> None:
         self._ready.push(self.namespace(key), key)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -100,7 +101,7 @@ async def pods_of(
     found: dict[str, dict[str, Pod]] = {}
 
     async def some(part: list[str]) -> None:
-        query = {"labelSelector": f"{RUN_UID} in ({','.join(part)})", "limit": str(PAGE)}
+        query: dict[str, Any] = {"labelSelector": f"{RUN_UID} in ({','.join(part)})", "limit": str(PAGE)}
         while True:
             async with gate:
                 page = parse_list(await client.list_raw(PODS, where, **query))

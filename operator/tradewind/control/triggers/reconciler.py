@@ -109,6 +109,8 @@ class TriggerReconciler:
             self._wrong.pop(key, None)
             if before and before.spec.source != spec.source:
                 self._stop(key, before)
+            if before and before.spec.dag != spec.dag:
+                self._leave(key, before.spec.dag)
             created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
             generation = int(meta.get("generation") or 0)
             self._known[key] = TriggerSnapshot(*key, meta["uid"], generation, created, spec, status)
@@ -187,7 +189,14 @@ class TriggerReconciler:
         if known := self._known.pop(key, None):
             self._stop(key, known)
             self._checked.pop(key, None)
-            self._of_dag[key[0], known.spec.dag].discard(key)
+            self._leave(key, known.spec.dag)
+
+    def _leave(self, key: Key, dag: str) -> None:
+        """A trigger makes runs of a DAG no more."""
+        triggers = self._of_dag[key[0], dag]
+        triggers.discard(key)
+        if not triggers:
+            del self._of_dag[key[0], dag]
 
     def _drop(self, key: Key) -> None:
         self._unknown(key)

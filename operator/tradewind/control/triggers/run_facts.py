@@ -1,6 +1,7 @@
 """What runs have done, kept in memory for those who follow it."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -70,7 +71,8 @@ class ConsumedFacts:
         self._client, self._audience = client, audience
         self._facts: dict[Topic, dict[str, Fact]] = {}
         self._read: set[Topic] = set()
-        self._reading = asyncio.Lock()
+        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """By namespace: what is read of one, which may be much, keeps no other waiting."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed or is gone."""
@@ -89,10 +91,21 @@ class ConsumedFacts:
 
     async def of(self, topics: Sequence[Topic]) -> list[Fact]:
         """Everything that is known of these, in no order. Raises what the API raises."""
-        async with self._reading:
-            for (kind, namespace, dag), unread in self._unread(topics).items():
-                await self._list(kind, namespace, dag, unread)
+        for namespace in sorted({namespace for _, namespace, _ in topics}):
+            there = [topic for topic in topics if topic[1] == namespace]
+            if self._unread(there):
+                async with self._reading[namespace]:
+                    self._forget_unfollowed(namespace, there)
+                    for (kind, _, dag), unread in self._unread(there).items():
+                        await self._list(kind, namespace, dag, unread)
         return [fact for topic in topics for fact in self._facts.get(topic, {}).values()]
+
+    def _forget_unfollowed(self, namespace: str, asked: Sequence[Topic]) -> None:
+        """Drops what nobody follows any more, and perhaps no run ever tells of."""
+        for topic in [topic for topic in self._facts if topic[1] == namespace and topic not in asked]:
+            if not self._audience.followed(topic):
+                del self._facts[topic]
+                self._read.discard(topic)
 
     def _unread(self, topics: Sequence[Topic]) -> dict[tuple[str, str, str], set[Topic]]:
         """Those that have not been read, by kind, namespace and the DAG whose runs tell of them: of assets, all runs do."""

@@ -1,0 +1,67 @@
+"""What runs have done, as triggers are told of it: what one namespace reads holds no other back, and nothing is kept that nobody follows."""
+
+import asyncio
+from typing import Any
+
+import orjson
+from tradewind.control.triggers.run_facts import ConsumedFacts, Topic
+from tradewind.kube.client import Client
+
+from control.factworld import Operator, server
+
+
+class Slow(Client):
+    """Has no runs, and does not say so of the namespace `slow` before it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def list_raw(self, resource: Any, namespace: str | None = None, **query: Any) -> bytes:
+        if namespace == "slow":
+            self.asked.set()
+            await self.answer.wait()
+        return orjson.dumps({"metadata": {"resourceVersion": "1"}, "items": []})
+
+
+class Audience:
+    """Follows what is in `topics`."""
+
+    def __init__(self, *topics: Topic) -> None:
+        self.topics = set(topics)
+
+    def followed(self, topic: Topic) -> bool:
+        return topic in self.topics
+
+    def heard(self, topic: Topic) -> None:
+        pass
+
+
+async def test_a_namespace_that_is_read_for_long_holds_no_other_back() -> None:
+    slow, other = ("assets", "slow", "x"), ("assets", "ns", "x")
+    client = Slow()
+    facts = ConsumedFacts(client, Audience(slow, other))
+    reading = asyncio.create_task(facts.of([slow]))
+    await client.asked.wait()
+    assert await asyncio.wait_for(facts.of([other]), 5) == []
+    client.answer.set()
+    assert await reading == []
+
+
+async def test_nothing_is_kept_of_what_nobody_follows_any_more() -> None:
+    audience = Audience()
+    facts = ConsumedFacts(Slow(), audience)
+    for number in range(50):
+        audience.topics = {("assets", "ns", f"asset-{number}"), ("assets", "other", "x")}
+        await facts.of(sorted(audience.topics))
+    assert set(facts._facts) == facts._read == audience.topics
+
+
+async def test_nothing_is_kept_of_dags_that_a_trigger_made_runs_of_before() -> None:
+    there = server(completed={"dags": [{"name": "a"}]})
+    operator = Operator(there)
+    body = next(body for (plural, _, _), body in there.objects.items() if plural == "triggers")
+    for number in range(20):
+        body["metadata"]["generation"], body["spec"]["dag"] = number + 2, f"d-{number}"
+        body["metadata"]["resourceVersion"] = str(1_000 + number)
+        operator.trigger_seen(body)
+    assert list(operator.triggers._of_dag) == [("ns", "d-19")]
