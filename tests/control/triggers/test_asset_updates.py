@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tradewind.control.triggers.sources.run_based import AT_ONCE
 from tradewind.kube.resources import DAGS, RUNS
 
 from control.factworld import Body, Operator, Server, server
@@ -127,3 +129,26 @@ async def test_clauses_nest_once() -> None:
         operator.hear(there.produced(f"r-{run}", asset))
         await operator.settle()
     assert [name.partition(" of")[0] for name in there.causes()] == ["asset orders", "asset rates"]
+
+
+async def test_runs_of_an_occasion_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"asset-{number}" for number in range(30)]
+    there = server(assets={"allOf": [{"allOf": names[:15]}, {"allOf": names[15:]}]})
+    operator = await Operator(there).settle()
+    for number, name in enumerate(names):
+        there.now += 1
+        operator.hear(there.produced(f"r-{number}", name, ""))
+    reading, most = 0, 0
+    get = Server.get
+
+    async def counted(self: Server, *what: Any) -> Any:
+        nonlocal reading, most
+        reading += what[0] is RUNS
+        most = max(most, reading)
+        await asyncio.sleep(0)
+        reading -= what[0] is RUNS
+        return await get(self, *what)
+
+    monkeypatch.setattr(Server, "get", counted)
+    await operator.settle()
+    assert there.made() and 1 < most <= AT_ONCE

@@ -62,6 +62,7 @@ class DAGReconciler:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         if deleted:
             self._bodies.pop(key, None)
+            self._last.pop(key, None)
             self._writer.forget(key)
             self._checked.pop(key, None)
             self._templates.forget(("DAG", *key))
@@ -79,9 +80,11 @@ class DAGReconciler:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed its phase or is gone."""
-        if deleted:
-            return  # It was the last one all the same.
         key = (run.namespace, run.dag)
+        if deleted:
+            if key not in self._bodies:  # Of a DAG that is there it was the last one all the same.
+                self._last.pop(key, None)
+            return
         known = self._last.get(key)
         if known is None or (run.created, run.name) >= (known.created, known.name):
             self._last[key] = LastRun(run.created, run.name, run.phase or "Queued")

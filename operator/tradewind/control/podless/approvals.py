@@ -25,6 +25,7 @@ from tradewind.plan.runs.decision import RunFacts, Start
 
 APPROVAL_RESYNC_SECONDS = 600.0
 """Seconds after which an approval is looked at again, should an event have been missed."""
+MADE_LIMIT = 10_000
 TRIES = 5
 """To close a question that somebody writes to at the same time."""
 
@@ -53,8 +54,8 @@ class Approvals:
     def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
         self._client, self._clock = client, clock
         self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
-        self._made: set[str] = set()
-        """By uid, the objects that this process made and that have no status yet: a decision may come before that."""
+        self._made: dict[str, None] = {}
+        """By uid, the latest objects that this process made and that have no status yet: a decision may come before that."""
 
     def seen(self, body: Object) -> None:
         """An approval was created, changed or deleted."""
@@ -117,7 +118,9 @@ class Approvals:
             }
             try:
                 made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
-                self._made.add(made["metadata"]["uid"])
+                self._made[made["metadata"]["uid"]] = None
+                if len(self._made) > MADE_LIMIT:  # Somebody may delete each before it has a status.
+                    del self._made[next(iter(self._made))]
                 return made
             except AlreadyExists:
                 if found := await self._own(run, question, name):
@@ -184,7 +187,7 @@ class Approvals:
             await self._client.patch(APPROVALS, meta["namespace"], meta["name"], patch, "status")
         except (Conflict, Invalid, NotFound):
             return False
-        self._made.discard(meta["uid"])
+        self._made.pop(meta["uid"], None)
         return True
 
 

@@ -1,12 +1,11 @@
 """Triggers that wait for updates of assets."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.run_maker import TriggerSnapshot
-from tradewind.control.triggers.sources.run_based import Followed, RunBasedSource, moment
+from tradewind.control.triggers.sources.run_based import Followed, RunBasedSource, few, moment
 from tradewind.model.asset import Assets
 from tradewind.model.duration import stamp
 from tradewind.plan.triggers import asset_update
@@ -34,8 +33,7 @@ class AssetSource(RunBasedSource):
 
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
         """Its runs are about the last update."""
-        runs = await asyncio.gather(*map(self.read, found.facts))
-        told = [_told(fact, run) for fact, run in zip(found.facts, runs, strict=True)]
+        told = await few(found.facts, self._tell)
         return Firing(
             suffix=found.suffix,
             how=self.how,
@@ -50,6 +48,9 @@ class AssetSource(RunBasedSource):
                 told[-1], {fact.source: said for fact, said in zip(found.facts, told, strict=True)}
             ),
         )
+
+    async def _tell(self, fact: Fact) -> dict[str, Any]:
+        return _told(fact, await self.read(fact))
 
 
 def _told(fact: Fact, run: Run | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Triggers that follow the runs of other DAGs."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from tradewind.control.triggers.dag_index import DAGIndex
 from tradewind.control.triggers.run_facts import ConsumedFacts
 from tradewind.control.triggers.run_maker import TriggerSnapshot
 from tradewind.control.triggers.source import NotReady
-from tradewind.control.triggers.sources.run_based import Followed, RunBasedSource, moment
+from tradewind.control.triggers.sources.run_based import Followed, RunBasedSource, few, moment
 from tradewind.kube.client import Client
 from tradewind.model.completed_run import Completed
 from tradewind.model.duration import seconds, stamp
@@ -83,8 +82,7 @@ class CompletedRunSource(RunBasedSource):
 
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
         """Its runs are about the end of the last run."""
-        runs = await asyncio.gather(*map(self.read, found.facts))
-        told = [(fact, self._told(fact, run)) for fact, run in zip(found.facts, runs, strict=True)]
+        told = await few(found.facts, self._tell)
         return Firing(
             suffix=found.suffix,
             how=self.how,
@@ -93,6 +91,9 @@ class CompletedRunSource(RunBasedSource):
             cause=", ".join(f"DAGRun {fact.namespace}/{fact.run} {fact.outcome}" for fact in reversed(found.facts)),
             values=completed_run.values(told[-1][1], {_name(fact, trigger): said for fact, said in told}),
         )
+
+    async def _tell(self, fact: Fact) -> tuple[Fact, dict[str, Any]]:
+        return fact, self._told(fact, await self.read(fact))
 
     def _told(self, fact: Fact, run: Run | None) -> dict[str, Any]:
         """What expressions know of a run; of one that is gone, no params and no outputs."""

@@ -4,11 +4,11 @@ other facts are there then."""
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from tradewind import metrics
 from tradewind.control.dagrun.run import Run, read_run
@@ -26,6 +26,9 @@ from tradewind.plan.triggers.accumulate import Gathered, Occasion, gathered
 from tradewind.plan.triggers.run_fact import Fact
 from tradewind.plan.triggers.trigger import Firing
 
+T = TypeVar("T")
+AT_ONCE = 4
+"""Runs that are read at the same time, and in memory as a whole."""
 BATCH = 100
 """Facts that are looked at in one pass."""
 MOST_DEEP = 16
@@ -120,7 +123,7 @@ class RunBasedSource(ABC):
         new = [fact for fact in facts if relevant(trigger.spec, trigger.namespace, fact) and not now.knows(fact)]
         batch = sorted(new, key=lambda fact: fact.order)[:BATCH]
         for fact, (counts, skipped) in zip(
-            batch, await asyncio.gather(*(self._judged(trigger, fact) for fact in batch)), strict=True
+            batch, await few(batch, lambda fact: self._judged(trigger, fact)), strict=True
         ):
             now = now.take(fact, counts, lambda had: self.complete(trigger, had), self.within(trigger))
             own["skipped"] = skipped or own["skipped"]
@@ -142,6 +145,14 @@ class RunBasedSource(ABC):
         except NotFound:
             return None
         return run if run.uid == fact.uid else None
+
+
+async def few(facts: Sequence[Fact], look: Callable[[Fact], Awaitable[T]]) -> list[T]:
+    """What comes of looking at each, a few at a time: whoever looks reads a whole run, and how large that is others decide."""
+    found: list[T] = []
+    for at in range(0, len(facts), AT_ONCE):
+        found += await asyncio.gather(*map(look, facts[at : at + AT_ONCE]))
+    return found
 
 
 def moment(fact: Fact) -> datetime:
