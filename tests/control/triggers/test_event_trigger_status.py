@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tradewind.control.dagrun.run import Run
+from tradewind.control.triggers.rate_limit import TRIGGERS_REMEMBERED, Pace
 from tradewind.control.triggers.reconciler import TriggerReconciler
 from tradewind.control.triggers.source import Key, Source
 from tradewind.control.triggers.sources.event import EventSource
@@ -70,3 +71,15 @@ async def test_history_waits_until_the_status_tells_of_a_run() -> None:
     assert told == []
     await made.save("orders")
     assert told == [ended]
+
+
+def test_nothing_is_kept_of_triggers_that_runs_made_up() -> None:
+    posted, pace, now = EventSource(lambda key: None), Pace(lambda: now), 0.0
+    for number in range(3 * TRIGGERS_REMEMBERED):
+        now += 1.0
+        made = replace(run("r", int(now)), maker=f"made-up-{number}", name=f"made-up-{number}-a", uid=str(number))
+        posted.run_seen(made)
+        posted.run_seen(made, deleted=True)
+        pace.seen(made)
+    assert not posted._last
+    assert len(pace._made) <= TRIGGERS_REMEMBERED + 60

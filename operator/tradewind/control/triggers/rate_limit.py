@@ -11,7 +11,7 @@ Key = tuple[str, str]
 """Namespace and name of a trigger."""
 MINUTE = 60.0
 TRIGGERS_REMEMBERED = 1_000
-"""Runs of a trigger after which those that are older than a minute are forgotten."""
+"""Runs of a trigger, and triggers, after which those that are older than a minute are forgotten."""
 
 
 class Pace:
@@ -22,6 +22,8 @@ class Pace:
         self._clock = clock
         self._made: defaultdict[Key, dict[str, float]] = defaultdict(dict)
         """By trigger and uid of the run, when (epoch seconds)."""
+        self._many = TRIGGERS_REMEMBERED
+        """Triggers after which those that have made no run within the last minute are forgotten."""
 
     def seen(self, run: Run) -> None:
         """A run was created, or has changed."""
@@ -32,6 +34,10 @@ class Pace:
         self._made[key][run.uid] = at
         if len(self._made[key]) > TRIGGERS_REMEMBERED:
             self._recent(key, now)
+        if len(self._made) > self._many:  # Whoever creates a run names any trigger, and each another one.
+            for other in list(self._made):
+                self._recent(other, now)
+            self._many = max(TRIGGERS_REMEMBERED, 2 * len(self._made))
 
     def wait(self, trigger: TriggerSnapshot) -> float:
         """Seconds until a trigger may make another run."""

@@ -23,6 +23,8 @@ class EventSource:
         if run.how == "event" and run.maker and not deleted and made > self._last.get(key, (0, "")):
             self._last[key] = made
             self._wake(key)
+        elif deleted and self._last.get(key) == made:  # By now it is told; and whoever creates a run names any trigger.
+            del self._last[key]
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult:
         """Tells the latest run."""
