@@ -10,7 +10,7 @@ from itertools import islice
 
 from .checker import violations
 from .generation import generate
-from .plants import PLANTS, REACH
+from .plants import NEAR, PLANTS, REACH
 from .scenario import Scenario
 from .troubles import KINDS
 from .world import simulate
@@ -68,9 +68,10 @@ def campaign(first: int, count: int, workers: int = 0) -> Iterator[Result]:
         yield from pool.map(some, batches)
 
 
-def first_found(plant: str, seeds: Iterable[int]) -> tuple[int, list[str]] | None:
-    """The first seed at which a planted bug is found, and what is said of it."""
-    for seed in filter(lambda seed: REACH[plant](scenario_of(seed)), seeds):
+def first_found(plant: str, seeds: range) -> tuple[int, list[str]] | None:
+    """A seed at which a planted bug is found, and what is said of it."""
+    near = seeds.index(NEAR[plant])
+    for seed in filter(lambda seed: REACH[plant](scenario_of(seed)), [*seeds[near:], *seeds[:near]]):
         if broken := some([seed], plant).broken:
             return seed, broken[seed]
     return None
