@@ -21,7 +21,8 @@ PROGRAM_BYTES = 16 * 2**20
 """Bytes of those that compiled programs may take."""
 LENGTH = struct.Struct(">I")
 Answer = tuple[str, Any, float]
-"""`value` and the value, or `error` and what is wrong; seconds of computing."""
+"""`value` and the value, or `error` or `memory` and what is wrong; seconds of computing."""
+TOO_MUCH = "takes too much memory: compute it in a task"
 
 
 def answer(evaluation: Evaluation, deadline: float) -> Answer:
@@ -35,7 +36,7 @@ def answer(evaluation: Evaluation, deadline: float) -> Answer:
     except ExpressionError as error:
         found = "error", error.problem
     except MemoryError:
-        found = "error", "takes too much memory: compute it in a task"
+        found = "memory", TOO_MUCH
     signal.setitimer(signal.ITIMER_PROF, 0)
     return *found, time.process_time() - began
 

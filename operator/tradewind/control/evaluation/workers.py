@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tradewind import metrics
-from tradewind.control.evaluation.child import LENGTH
+from tradewind.control.evaluation.child import LENGTH, TOO_MUCH
 from tradewind.control.evaluation.fairlock import FairLock
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.pacing import Evaluation
@@ -44,8 +44,11 @@ class Evaluator:
         if self._idle:
             self._idle.cancel()
         try:
+            new = self._process is None or self._process.returncode is not None
             what, value, took = await self._ask(evaluation)
-            if what == "killed":  # By somebody else, or for somebody else's memory: once more.
+            # By somebody else, or for memory that evaluations before it have left behind: once more.
+            if what == "killed" or (what == "memory" and not new):
+                await self._end()
                 what, value, took = await self._ask(evaluation)
         finally:
             self._turns.release()
@@ -98,15 +101,14 @@ class Evaluator:
         return self._process
 
     async def _why(self) -> tuple[str, str, float]:
-        """Why the worker has ended: `error`, or `killed` where it may not be the expression's fault."""
+        """Why the worker has ended: `error`, or `memory` or `killed` where it may not be the expression's fault."""
         process, self._process = self._process, None
         code = await process.wait() if process else 0
         metrics.evaluations.labels("ended").inc()
         if code == -signal.SIGPROF:
             return "error", self._too_long(), self.deadline
         log.warning("the worker for expressions has ended: exit code %s", code)
-        what = "killed" if code == -signal.SIGKILL else "error"
-        return what, "takes too much memory: compute it in a task", self.deadline
+        return "killed" if code == -signal.SIGKILL else "memory", TOO_MUCH, self.deadline
 
     def _too_long(self) -> str:
         return f"takes more than {self.deadline * 1_000:g} ms of computing: compute the value in a task"
