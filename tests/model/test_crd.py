@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tradewind.kube.labels import TRIGGER
 from tradewind.model.crd import manifests
 from tradewind.model.reference import rows, text
 from tradewind.model.write import main as write
@@ -125,3 +126,9 @@ def test_every_name_has_the_pattern_of_names(made: dict[str, Any]) -> None:
             continue
         assert "pattern" in node, path
         assert not any(re.search(node["pattern"], name) for name in NAMES), path
+
+
+def test_kubectl_names_the_trigger_of_a_run_with_wide() -> None:
+    [crd] = [body for body in manifests() if body["spec"]["names"]["kind"] == "DAGRun"]
+    columns = {item["name"]: item for item in crd["spec"]["versions"][0]["additionalPrinterColumns"]}
+    assert columns["Trigger"]["jsonPath"].endswith(TRIGGER.replace(".", "\\.")) and columns["Trigger"]["priority"] == 1

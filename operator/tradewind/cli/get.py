@@ -175,7 +175,8 @@ def _more(resource: Resource) -> dict[str, str]:
     """Heads and paths of the columns that kubectl shows with `-o wide`, and that are not there anyway."""
     columns = next((kind.columns for kind in MODELS if kind.kind == resource.kind), [])
     named = {item["name"].upper(): item["jsonPath"] for item in columns if item.get("priority")}
-    return {head: path for head, path in named.items() if head not in HEADS[resource]}
+    there = {*HEADS[resource], *(["TRIGGER"] if resource is RUNS else [])}  # MADE BY names it.
+    return {head: path for head, path in named.items() if head not in there}
 
 
 def _at(item: Object, path: str) -> str:

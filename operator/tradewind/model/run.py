@@ -228,6 +228,12 @@ class DAGRun(Model):
             "jsonPath": ".metadata.labels.tradewind\\.dev/trigger-type",
             "priority": 1,
         },
+        {
+            "name": "Trigger",
+            "type": "string",
+            "jsonPath": ".metadata.labels.tradewind\\.dev/trigger",
+            "priority": 1,
+        },
         {"name": "Revision", "type": "integer", "jsonPath": ".status.revisionNumber", "priority": 1},
         {"name": "Message", "type": "string", "jsonPath": ".status.message", "priority": 1},
     ]
