@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tradewind.plan.cel.compiler import ExpressionError
-from tradewind.plan.cel.tokens import MAX_LENGTH
+from tradewind.plan.cel.tokens import MAX_LENGTH, TOKEN
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.expressions.interpolation import expressions
 from tradewind.plan.expressions.literal import inner, literal, spans
@@ -149,3 +149,18 @@ def test_whatever_value_is_written_into_a_text_is_found_as_one_expression(value:
 def test_a_text_full_of_brackets_is_read_in_one_go() -> None:
     assert len([*spans("$[[ [0] ]]" * 50_000)]) == 50_000
     assert len([*spans("$[[ '" * 50_000 + "]]")]) == 1 and len("'" * MAX_LENGTH) == MAX_LENGTH
+
+
+def test_ends_that_are_not_there_are_looked_for_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counts:
+        tokens = 0
+
+        def finditer(self, *where: Any) -> Any:
+            for token in TOKEN.finditer(*where):
+                self.tokens += 1
+                yield token
+
+    monkeypatch.setattr("tradewind.plan.expressions.literal.TOKEN", counts := Counts())
+    text = "$[[" + "[" * 30 + " ]] "
+    assert [inner(text * 5_000, span) for span in spans(text * 5_000)] == ["[" * 30] * 5_000
+    assert counts.tokens < len(text * 5_000)

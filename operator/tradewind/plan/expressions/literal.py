@@ -7,8 +7,11 @@ from typing import Any
 
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.cel.tokens import MAX_LENGTH, TOKEN, tokens
+from tradewind.plan.pacing import pause
 
 OPEN, CLOSE = "$[[", "]]"
+LOOKS = 8
+"""Expressions of a text whose end is looked for in vain: each time thousands of characters are read."""
 _NESTED = re.compile(r"""[\["']|//""")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -24,17 +27,24 @@ class Reference:
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """From where to where each `$[[ expression ]]` of a text goes. One that is never closed is left out."""
-    at = 0
-    while (start := text.find(OPEN, at)) >= 0 and (at := _end(text, start + len(OPEN))) >= 0:
+    at, looks = 0, LOOKS
+    while (start := text.find(OPEN, at)) >= 0:
+        pause()
+        begin = start + len(OPEN)
+        first = text.find(CLOSE, begin)
+        if first < 0:
+            return
+        at = first + len(CLOSE)
+        if looks and _NESTED.search(text, begin, first):
+            end = _end(text, begin)
+            looks -= end < 0
+            at = max(at, end)
         yield start, at
 
 
 def _end(text: str, start: int) -> int:
     """Where an expression that begins at `start` is closed: brackets within it, and within its texts, are a part of it. -1 where it is
-    not."""
-    first = text.find(CLOSE, start)
-    if first < 0 or not _NESTED.search(text, start, first):
-        return first if first < 0 else first + len(CLOSE)
+    no expression: what is wrong with it is told of what goes to the first bracket."""
     depth = 0
     for token in TOKEN.finditer(text, start, start + MAX_LENGTH + len(CLOSE)):
         if token[0] == "[":
@@ -42,10 +52,8 @@ def _end(text: str, start: int) -> int:
         elif token[0] == "]" and depth:
             depth -= 1
         elif token[0] in ("]", '"', "'"):
-            if text.startswith(CLOSE, token.start()):
-                return token.end() + 1
-            break  # It is no expression: what is wrong with it is told of what goes to the first bracket.
-    return first + len(CLOSE)
+            return token.end() + 1 if text.startswith(CLOSE, token.start()) else -1
+    return -1
 
 
 def inner(text: str, span: tuple[int, int]) -> str:
