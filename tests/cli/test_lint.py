@@ -55,7 +55,7 @@ def test_all_examples_are_without_mistakes() -> None:
             "4:16",
             "write one of cron, every",
         ),
-        (document("Backfill", "b", "{dag: d, start: 2026-05-01}"), "4:1", "either a trigger or a cron"),
+        (document("Backfill", "b", "{dag: d, start: 2026-05-01}"), "4:1", "write either trigger or cron"),
         (
             document("Backfill", "b", "{dag: d, cron: '61 * * * *', start: 2026-05-01}"),
             "4:16",
