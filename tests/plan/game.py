@@ -51,7 +51,7 @@ class Game:
         run = RunFacts("r", "ns", "uid", "d", self.params)
         podless = self.definition.podless()
         planner = Planner(self.definition, run, rounds=self.rounds, timeout=self.timeout, podless=podless)
-        planner.suspended = self.suspended
+        planner.suspend(self.suspended)
         if self.cancelled:
             planner.cancel(self.terminated)
         for key, outputs in self.outputs.items():
@@ -137,8 +137,8 @@ class Game:
 
     def states(self) -> dict[str, str]:
         """Where each task stands; items of fan-outs too."""
-        found = {key: str(unit.state) for key, unit in self.planner.units.items()}
-        return {**found, **{task: str(state) for task, state in self.planner.states.items()}}
+        found = {key: str(unit.state) for key, unit in self.planner.ledger.units.items()}
+        return {**found, **{task: str(state) for task, state in self.planner.ledger.states.items()}}
 
     def keys(self) -> list[str]:
         """What is to start now."""

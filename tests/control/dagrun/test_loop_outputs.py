@@ -38,7 +38,7 @@ def _planner(of: RunState) -> Planner:
 
 
 def known(of: RunState) -> Any:
-    return _planner(of).outputs.get("a")
+    return _planner(of).ledger.outputs.get("a")
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])

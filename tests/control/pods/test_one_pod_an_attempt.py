@@ -36,7 +36,7 @@ class Made(PodLauncher):
         self.numbers: list[int] = []
 
     def prepare(self, start: Start, planner: Planner) -> Prepared:
-        return Prepared(start, planner.run, "", b"")
+        return Prepared(start, planner.ledger.run, "", b"")
 
     async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
         self.numbers.append(pod.start.number)

@@ -38,7 +38,7 @@ class Answers(PodLauncher):
         self.answer: Pod | Exception = Unavailable(504, "Timeout", "nobody knows")
 
     def prepare(self, start: Start, planner: Planner) -> Prepared:
-        return Prepared(start, planner.run, "", b"")
+        return Prepared(start, planner.ledger.run, "", b"")
 
     async def launch(self, pod: Prepared, woken_at: float | None) -> Launched:
         if isinstance(self.answer, Exception):

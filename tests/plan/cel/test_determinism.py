@@ -73,7 +73,7 @@ def test_a_planner_made_anew_gives_every_item_its_place() -> None:
     for _ in range(3):
         planner = game.anew()
         planner.decide(0)
-        assert [unit.item for unit in planner.members("each")] == sorted(LETTERS)
+        assert [unit.item for unit in planner.ledger.members("each")] == sorted(LETTERS)
 
 
 def test_combinations_have_the_order_of_their_axes_names() -> None:
@@ -82,7 +82,7 @@ def test_combinations_have_the_order_of_their_axes_names() -> None:
     for order in (axes, dict(reversed(axes.items()))):
         game = Game(defined({"each": {"forEach": {"matrix": {"axes": order}}}}))
         game.plan()
-        assert [unit.item for unit in game.planner.members("each")] == found
+        assert [unit.item for unit in game.planner.ledger.members("each")] == found
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_declared_numbers_are_fractions_however_they_were_stored() -> None:
     }
     game = Game(defined(tasks, params={"r": {"type": "number"}}), {"r": 2})
     game.play(outputs=lambda key: {"n": 3} if key == "a" else {})
-    evaluate = game.planner.evaluator("b", 1)
+    evaluate = game.planner.ledger.evaluator("b", 1)
     assert (evaluate("tasks.a.outputs.n / 4.0"), evaluate("string(params.r / 8.0)")) == (0.75, "0.25")
 
 

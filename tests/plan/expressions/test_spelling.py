@@ -22,7 +22,7 @@ def values(tasks: dict[str, Any], expression: str, given: dict[str, Any] | None 
     last = {"dependsOn": list(tasks), "triggerRule": "AllDone", "compute": {"x": expression}}
     game = Game(defined({**tasks, "last": last}, params=params), given or {})
     game.play(outputs=lambda key: {"n": 2, "text": "", "no": False})
-    return game.planner.evaluator("last", 1)(expression)
+    return game.planner.ledger.evaluator("last", 1)(expression)
 
 
 @pytest.mark.parametrize("name", NAMES)

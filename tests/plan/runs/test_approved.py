@@ -167,7 +167,7 @@ def taken(
 ) -> set[str]:
     made = Reuse.model_validate({"run": "r", **reuse})
     definition = definition or other.definition
-    found = taken_over(other.planner, definition, made, replace(other.planner.run, **facts or {}), within)
+    found = taken_over(other.planner, definition, made, replace(other.planner.ledger.run, **facts or {}), within)
     return {item.key for item in found if item.state is State.SUCCEEDED}
 
 
@@ -206,7 +206,7 @@ def test_a_decision_about_a_like_value_is_none(value: Any) -> None:
     assert taken(other, facts={"params": {"mode": {"force": value}}}) == {"check", "beside"}
     changed = defined(TASKS, params={"mode": {"type": "object", "default": {"force": value}}})
     like = defined(TASKS, params={"mode": {"type": "object", "default": {"force": 0}}})
-    assert not same(Game(like).planner, changed, Game(like).planner.run)
+    assert not same(Game(like).planner, changed, Game(like).planner.ledger.run)
 
 
 @pytest.mark.parametrize("decision", [YES, NO])
@@ -230,7 +230,7 @@ def _marks(*tasks: str) -> list[Fixed]:
 def test_a_real_decision_goes_on_from_run_to_run() -> None:
     other = until("deploy")
     for run in ("r", "s"):
-        fixed = taken_over(other.planner, other.definition, Reuse(run=run), other.planner.run)
+        fixed = taken_over(other.planner, other.definition, Reuse(run=run), other.planner.ledger.run)
         assert {item.key: item.why for item in fixed}["ok"] == "decided in run r"
         other = Game(other.definition, outputs={"ok": YES, "check": {"risky": False}})
         other.change(fixed)

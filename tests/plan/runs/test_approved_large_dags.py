@@ -63,12 +63,12 @@ def test_a_task_is_sealed_by_the_first_approval_after_it(game: Game) -> None:
 @given(played(), st.data())
 def test_the_first_open_approval_is_found(game: Game, data: st.DataObject) -> None:
     planner, approvals = game.planner, Approvals(game.definition)
-    undone = data.draw(st.sets(st.sampled_from([*planner.states, *planner.units]), max_size=2))
+    undone = data.draw(st.sets(st.sampled_from([*planner.ledger.states, *planner.ledger.units]), max_size=2))
     again = {parse_key(key)[0] for key in undone}
     pending = approvals.open(planner) | approvals.anew(undone)
-    for task in planner.states:
+    for task in planner.ledger.states:
         counts = {
-            name: (is_given(planner, name) or planner.states[name] is State.SKIPPED)
+            name: (is_given(planner, name) or planner.ledger.states[name] is State.SKIPPED)
             and again.isdisjoint({name, *approvals.before(name)})
             for name in approvals.asking
         }
@@ -80,18 +80,20 @@ def test_the_first_open_approval_is_found(game: Game, data: st.DataObject) -> No
 @given(played(), st.data())
 def test_what_is_cleared_is_asked_for_again(game: Game, data: st.DataObject) -> None:
     planner, approvals = game.planner, Approvals(game.definition)
-    edit = Edit(action="Clear", tasks=data.draw(st.lists(st.sampled_from([*planner.states]), min_size=1, max_size=3)))
+    edit = Edit(
+        action="Clear", tasks=data.draw(st.lists(st.sampled_from([*planner.ledger.states]), min_size=1, max_size=3))
+    )
     again = {parse_key(change.key)[0] for change in rework(planner, [edit])[0]}
-    ran = {name for name in approvals.asking if any(unit.ended for unit in planner.members(name))}
+    ran = {name for name in approvals.asking if any(unit.ended for unit in planner.ledger.members(name))}
     assert {name for name in ran if not approvals.before(name).isdisjoint(again)} <= again
 
 
 def _left(planner: Planner, rerun: list[str], unchanged: bool) -> set[str]:
     """What stays done, found approval by approval."""
     definition, approvals = planner.definition, Approvals(planner.definition)
-    skipped = {name for name, state in planner.states.items() if state is State.SKIPPED}
+    skipped = {name for name, state in planner.ledger.states.items() if state is State.SKIPPED}
     skipped -= {*rerun, *approvals.after(*rerun)}
-    done = {name for name, state in planner.states.items() if state is State.SUCCEEDED}
+    done = {name for name, state in planner.ledger.states.items() if state is State.SUCCEEDED}
     done -= {*rerun, *approvals.after(*rerun)}
     while True:
         before = len(done)
@@ -109,8 +111,8 @@ def _left(planner: Planner, rerun: list[str], unchanged: bool) -> set[str]:
 @settings(deadline=None, max_examples=300)
 @given(played(), st.data(), st.booleans())
 def test_what_is_taken_over_is_what_no_approval_stands_before(game: Game, data: st.DataObject, unchanged: bool) -> None:
-    rerun = data.draw(st.lists(st.sampled_from([*game.planner.states]), max_size=2))
-    run = game.planner.run if unchanged else replace(game.planner.run, params={"other": 1})
+    rerun = data.draw(st.lists(st.sampled_from([*game.planner.ledger.states]), max_size=2))
+    run = game.planner.ledger.run if unchanged else replace(game.planner.ledger.run, params={"other": 1})
     taken = taken_over(game.planner, game.definition, Reuse(run="r", rerun=rerun), run)
     assert {parse_key(item.key)[0] for item in taken} == _left(game.planner, rerun, unchanged)
 
@@ -158,13 +160,13 @@ def test_clearing_large_runs_pauses(approval: bool) -> None:
 def test_whether_large_dags_are_the_same_is_found_with_pauses() -> None:
     one, other, pauses = _large(False), _large(False), Counting()
     with pacing.at(pauses):
-        assert same(one.planner, other.definition, one.planner.run)
+        assert same(one.planner, other.definition, one.planner.ledger.run)
     assert pauses.pauses >= SIZE
-    assert not same(one.planner, _large(True).definition, one.planner.run)
+    assert not same(one.planner, _large(True).definition, one.planner.ledger.run)
 
 
 def test_taking_over_from_large_runs_pauses_but_walks_once() -> None:
     game, pauses = _large(True), Counting()
     with pacing.at(pauses):
-        assert taken_over(game.planner, game.definition, Reuse(run="r"), game.planner.run) == []
+        assert taken_over(game.planner, game.definition, Reuse(run="r"), game.planner.ledger.run) == []
     assert SIZE <= pauses.pauses <= 20 * SIZE

@@ -57,9 +57,9 @@ class Witness:
         for name in self.approvals.asking:
             if name not in self.approvals.before(start.task):
                 continue
-            assert planner.states[name] is State.SUCCEEDED, (start, name)
-            assert not planner.fixed(name) and not any(planner.fixed(unit.key) for unit in planner.members(name))
-            decided = [self.given[unit.key] for unit in planner.members(name) if unit.state is State.SUCCEEDED]
+            assert planner.ledger.states[name] is State.SUCCEEDED, (start, name)
+            assert not planner.fixed(name) and not any(planner.fixed(unit.key) for unit in planner.ledger.members(name))
+            decided = [self.given[unit.key] for unit in planner.ledger.members(name) if unit.state is State.SUCCEEDED]
             before = [at for key, at in self.ended.items() if parse_key(key)[0] in self.approvals.before(name)]
             assert decided and min(decided) >= max(before, default=0), (start, name)
 
@@ -96,7 +96,9 @@ def test_what_waits_for_an_approval_waits_whatever_somebody_does(game: Game, dat
 
 
 def _edits(game: Game) -> st.SearchStrategy[Edit]:
-    keys = st.lists(st.sampled_from([*game.planner.states, *game.planner.units]), min_size=1, max_size=2, unique=True)
+    keys = st.lists(
+        st.sampled_from([*game.planner.ledger.states, *game.planner.ledger.units]), min_size=1, max_size=2, unique=True
+    )
     return st.builds(
         lambda action, tasks, downstream: Edit(
             action=action, tasks=tasks, downstream=downstream, outputs={key: {"approved": True} for key in tasks}

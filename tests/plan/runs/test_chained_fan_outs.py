@@ -23,7 +23,7 @@ def test_chained_items_start_as_soon_as_their_counterparts_have_ended() -> None:
     for start in game.plan().starts:
         game.start(start)
     game.end("x[1]")
-    assert game.keys() == ["y[1]"] and game.planner.units["y[1]"].item == "q"
+    assert game.keys() == ["y[1]"] and game.planner.ledger.units["y[1]"].item == "q"
     game.end("x[0]", "Error")
     game.plan()
     assert game.states()["y[0]"] == "UpstreamFailed"
@@ -40,7 +40,7 @@ def test_chained_items_count_towards_the_limit_of_a_run_too() -> None:
     chain = {"dependsOn": ["x"], "forEach": {"itemsOf": "x"}}
     game = Game(defined({"x": {"forEach": {"range": {"stop": 4_000}}}, "y": chain, "z": chain}))
     game.plan()
-    assert game.states()["y"] == "Blocked" and game.states()["z"] == "Failed" and game.planner.total == 8_001
+    assert game.states()["y"] == "Blocked" and game.states()["z"] == "Failed" and game.planner.ledger.total == 8_001
     assert game.planner.refused == {"z": "forEach: the run would have 12000 tasks and items, the limit is 10000"}
 
 

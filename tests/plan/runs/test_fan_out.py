@@ -25,7 +25,7 @@ def _kind(value: Any) -> str:
 
 def items(game: Game) -> list[Any]:
     game.plan()
-    return [unit.item for unit in game.planner.members("x")]
+    return [unit.item for unit in game.planner.ledger.members("x")]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_fan_out_over_nothing_is_skipped_and_so_is_what_follows(for_each: dict
     game = fan(for_each)
     plan = game.play()
     assert plan.phase == "Succeeded" and game.states() == {"x": "Skipped", "after": "Skipped"}
-    assert game.planner.groups["x"].why == "there are no items" and game.planner.total == 2
+    assert game.planner.ledger.groups["x"].why == "there are no items" and game.planner.ledger.total == 2
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_outputs_are_collected_at_their_places_with_null_for_items_that_did_not_
     }
     game = Game(defined(tasks))
     game.play(lambda key, _: "Error" if key == "x[1]" else "", lambda key: {"k": key} if key == "x[0]" else None)
-    assert [unit.item for unit in game.planner.members("y")] == [{"k": "x[0]"}, None, None, {}]
+    assert [unit.item for unit in game.planner.ledger.members("y")] == [{"k": "x[0]"}, None, None, {}]
 
 
 def test_a_fan_out_of_a_fan_out_has_items_made_of_collected_outputs() -> None:
@@ -166,7 +166,7 @@ def test_a_fan_out_of_a_fan_out_has_items_made_of_collected_outputs() -> None:
     }
     game = Game(defined(tasks))
     assert game.play(outputs=lambda key: {"n": int(key[2:-1])} if key[0] == "x" else None).phase == "Succeeded"
-    assert [unit.item for unit in game.planner.members("y")] == [0, 10, 20] and game.states()["z"] == "Succeeded"
+    assert [unit.item for unit in game.planner.ledger.members("y")] == [0, 10, 20] and game.states()["z"] == "Succeeded"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_fan_out_of_a_fan_out_has_items_made_of_collected_outputs() -> None:
 def test_items_are_called_by_their_name_or_by_what_they_are(name: str, items: list[Any], names: list[str]) -> None:
     game = fan({"items": items, "name": name})
     game.plan()
-    assert [game.planner.item_name(unit) for unit in game.planner.members("x")] == names
+    assert [game.planner.ledger.item_name(unit) for unit in game.planner.ledger.members("x")] == names
 
 
 def test_a_condition_about_the_item_skips_single_items() -> None:

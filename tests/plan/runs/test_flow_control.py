@@ -142,11 +142,13 @@ def test_a_run_out_of_time_still_tears_down() -> None:
 
 def test_nothing_starts_in_a_suspended_run_and_it_says_so() -> None:
     game = Game(defined({"a": {}, "b": {"wait": {"duration": "1s"}}}))
-    game.suspended = game.planner.suspended = True
+    game.suspended = True
+    game.planner.suspend(game.suspended)
     plan = game.plan()
     assert (plan.starts, plan.podless, plan.moving) == ([], [], False)
     assert [hold.reason for hold in plan.holds] == ["Suspended"]
-    game.suspended = game.planner.suspended = False
+    game.suspended = False
+    game.planner.suspend(game.suspended)
     assert game.play().phase == "Succeeded"
 
 

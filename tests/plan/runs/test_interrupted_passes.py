@@ -73,4 +73,4 @@ def test_what_is_cancelled_looks_at_no_long_expression(fan_out: bool) -> None:
         patch.setattr(evaluation, "in_place", lambda program, given: looked.append(program.expression))
         plan = game.plan()
     assert plan.phase == "Cancelled" and not looked
-    assert {str(state) for state in game.planner.states.values()} == {CANCELLED}
+    assert {str(state) for state in game.planner.ledger.states.values()} == {CANCELLED}

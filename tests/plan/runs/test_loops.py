@@ -45,17 +45,17 @@ def test_a_loop_goes_on_until_its_condition_holds_and_only_then_have_others_thei
         assert game.states()["a"] != "Succeeded" and game.keys() == ["a"]
     turn(game, n=3)
     assert game.keys() == ["b"] and game.states()["a"] == "Succeeded"
-    assert game.planner.evaluator("b", 1)("tasks.a.outputs.n") == 3
+    assert game.planner.ledger.evaluator("b", 1)("tasks.a.outputs.n") == 3
     assert ended(game)[0] == "Succeeded" and len(game.ended["a"]) == 3
 
 
 def test_values_know_the_iteration_and_what_the_one_before_handed_on() -> None:
     game = looping(retries={"limit": 1, "backoff": {"initial": "1s"}}, env={"I": "$[[ iteration ]] $[[ previous ]]"})
     game.plan()
-    assert [game.planner.evaluator("a", 1)(name) for name in ("iteration", "previous")] == [1, {}]
+    assert [game.planner.ledger.evaluator("a", 1)(name) for name in ("iteration", "previous")] == [1, {}]
     turn(game, n=1)
     turn(game, "Error")
-    assert [game.planner.evaluator("a", 3)(name) for name in ("iteration", "previous")] == [2, {"n": 1}]
+    assert [game.planner.ledger.evaluator("a", 3)(name) for name in ("iteration", "previous")] == [2, {"n": 1}]
 
 
 def test_iterations_wait_for_one_another_as_long_as_the_delay_says() -> None:
@@ -131,9 +131,9 @@ def test_a_loop_that_failed_goes_on_when_the_run_is_retried_and_begins_anew_when
     game.rounds = 0
     game.change(rework(game.planner, [_clear("a")])[0])
     game.plan()
-    assert [game.planner.evaluator("a", 5)(name) for name in ("iteration", "previous")] == [1, {}]
+    assert [game.planner.ledger.evaluator("a", 5)(name) for name in ("iteration", "previous")] == [1, {}]
     turn(game, n=5)
-    assert game.planner.states["a"] is not State.FAILED and ended(game)[0] == "Succeeded"
+    assert game.planner.ledger.states["a"] is not State.FAILED and ended(game)[0] == "Succeeded"
 
 
 def _clear(task: str) -> Any:

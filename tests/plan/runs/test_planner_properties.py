@@ -71,14 +71,14 @@ def games(draw: st.DrawFn) -> Game:
 
 def said(plan: Plan, planner: Planner) -> dict[str, Any]:
     """What a plan says, in a form that can be compared."""
-    states = {key: str(unit.state) for key, unit in planner.units.items()}
+    states = {key: str(unit.state) for key, unit in planner.ledger.units.items()}
     return {
         "starts": [(start.key, start.number, start.ooms) for start in plan.starts],
         "room": plan.room,
         "stops": sorted((stop.task, stop.number, stop.reason) for stop in plan.stops),
         "holds": sorted((hold.task, hold.reason) for hold in plan.holds),
         "ended": (plan.phase, plan.message),
-        "states": {**states, **{task: str(state) for task, state in planner.states.items()}},
+        "states": {**states, **{task: str(state) for task, state in planner.ledger.states.items()}},
     }
 
 
@@ -98,7 +98,7 @@ def check_rule(game: Game, key: str) -> None:
     body = game.definition.tasks[task]
     parent = body.for_each.items_of if body.for_each else None
     above = game.definition.graph.upstream[task]
-    units, tasks = game.planner.units, game.planner.states
+    units, tasks = game.planner.ledger.units, game.planner.ledger.states
     states = {name: units[f"{name}[{index}]"].state if name == parent else tasks[name] for name in above}
     ended = {name: state for name, state in states.items() if state in FINAL}
     if body.trigger_rule in RULES:
@@ -110,9 +110,9 @@ def check_rule(game: Game, key: str) -> None:
 def check_tallies(game: Game) -> None:
     """What is counted is what is there."""
     planner = game.planner
-    counted = Counter(unit.state for unit in planner.units.values())
-    counted.update(group.state for group in planner.groups.values() if not group.units)
-    assert counted == +planner.tally and planner.total == sum(counted.values())
+    counted = Counter(unit.state for unit in planner.ledger.units.values())
+    counted.update(group.state for group in planner.ledger.groups.values() if not group.units)
+    assert counted == +planner.ledger.tally and planner.ledger.total == sum(counted.values())
 
 
 def iterations(attempts: list[Attempt]) -> list[list[str]]:
@@ -203,20 +203,20 @@ def test_a_cancelled_run_stops_every_pod_and_starts_nothing(game: Game, data: st
         game.end(key, CANCELLED)
     ended = game.plan()
     assert ended.phase != "Running" and ended.starts == []
-    assert State.READY not in game.planner.states.values()
+    assert State.READY not in game.planner.ledger.states.values()
 
 
 @settings(max_examples=100, deadline=None)
 @given(games(), st.integers(1, 2), st.data())
 def test_a_retried_run_keeps_what_succeeded(game: Game, rounds: int, data: st.DataObject) -> None:
     game.play(lambda key, number: data.draw(st.sampled_from(FATES)))
-    units = game.planner.units
+    units = game.planner.ledger.units
     done = {key for key in game.ended if units[key].state is State.SUCCEEDED}
     game.rounds, game.started = rounds, []
     game.planner = game.anew()
     game.play()
     assert not done & {key for key, _ in game.started}
-    for key, unit in game.planner.units.items():
+    for key, unit in game.planner.ledger.units.items():
         if unit.ended:
             looped = game.definition.tasks[unit.task].loop
             assert unit.state is State.SUCCEEDED or unit.ended[-1].reason or looped, key

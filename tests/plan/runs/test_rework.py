@@ -84,7 +84,7 @@ def test_a_marked_task_counts_as_it_is_marked(action: str, states: dict[str, str
     game = played(CHAIN, "b")
     assert again(game, edit(action, "b", by="ada", reason="known to be fine")) == run
     assert {key: game.states()[key] for key in states} == states
-    assert game.planner.units["b"].why == "marked by hand by ada: known to be fine"
+    assert game.planner.ledger.units["b"].why == "marked by hand by ada: known to be fine"
 
 
 def test_a_mark_stops_the_pod_that_runs_and_clearing_undoes_it() -> None:
@@ -199,7 +199,9 @@ def test_the_affected_tasks_are_listed_with_what_becomes_of_them() -> None:
 )
 def test_a_run_takes_over_what_it_need_not_do(failing: list[str], reuse: dict[str, Any], run: set[str]) -> None:
     other = played(SCOPED, *failing)
-    taken = taken_over(other.planner, other.definition, Reuse.model_validate({"run": "r", **reuse}), other.planner.run)
+    taken = taken_over(
+        other.planner, other.definition, Reuse.model_validate({"run": "r", **reuse}), other.planner.ledger.run
+    )
     game = Game(other.definition)
     game.outputs = {item.key: other.outputs[item.key] for item in taken if item.key in other.outputs}
     game.change(taken)
@@ -210,13 +212,13 @@ def test_a_run_takes_over_what_it_need_not_do(failing: list[str], reuse: dict[st
 
 def test_items_of_a_fan_out_are_taken_over_with_their_outputs() -> None:
     other = played(FAN)
-    taken = taken_over(other.planner, other.definition, Reuse(run="r", rerun=["y"]), other.planner.run)
+    taken = taken_over(other.planner, other.definition, Reuse(run="r", rerun=["y"]), other.planner.ledger.run)
     game = Game(other.definition)
     game.outputs = {item.key: other.outputs[item.key] for item in taken if item.key in other.outputs}
     game.change(taken)
     game.play()
     assert [key for key, _ in game.started] == ["y"]
-    assert game.planner.seen_by("y", None)("x")["tasks.x.outputs"] == [{"of": f"x[{at}]"} for at in range(3)]
+    assert game.planner.ledger.seen_by("y", None)("x")["tasks.x.outputs"] == [{"of": f"x[{at}]"} for at in range(3)]
 
 
 def test_tasks_to_run_again_that_are_none_are_named() -> None:
@@ -261,19 +263,21 @@ def test_whatever_people_do_to_a_run_a_new_planner_agrees_and_the_run_ends(
         elif what == "end" and game.live:
             game.end(data.draw(st.sampled_from(sorted(game.live))), data.draw(st.sampled_from(["", "", "Error"])), {})
         elif what == "edit":
-            key = data.draw(st.sampled_from([*game.planner.states, *game.planner.units]))
+            key = data.draw(st.sampled_from([*game.planner.ledger.states, *game.planner.ledger.units]))
             action = data.draw(st.sampled_from(["Clear", "Succeed", "Fail", "Skip"]))
             game.change(rework(game.planner, [edit(action, key)])[0])
         elif what == "cancel" and data.draw(st.integers(0, 6)) == 0:
             game.cancelled, game.terminated = True, game.terminated or data.draw(st.booleans())
             game.planner.cancel(game.terminated)
         elif what == "suspend":
-            game.suspended = game.planner.suspended = not game.suspended
+            game.suspended = not game.suspended
+            game.planner.suspend(game.suspended)
         elif plan.stops:
             game.end(plan.stops[0].task, plan.stops[0].reason)
         elif plan.wake_at is not None:
             game.now = max(game.now, plan.wake_at)
-    game.suspended = game.planner.suspended = False
+    game.suspended = False
+    game.planner.suspend(game.suspended)
     final = game.play()
     assert final.phase in ("Succeeded", "Failed", "Cancelled")
     check_afresh(game, final, order)

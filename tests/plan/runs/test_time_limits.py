@@ -81,7 +81,7 @@ def test_no_attempt_is_begun_for_which_there_is_no_time() -> None:
     game.start(game.plan().starts[0])
     game.end("a", "Error")
     assert game.plan().phase == "Failed"
-    assert game.planner.units["a"].why == "no time for another attempt within totalTimeout (5 s)"
+    assert game.planner.ledger.units["a"].why == "no time for another attempt within totalTimeout (5 s)"
 
 
 def test_a_retry_that_gets_its_turn_too_late_is_stopped_at_once() -> None:
@@ -111,7 +111,7 @@ def test_a_task_given_up_for_its_total_timeout_stays_so_when_the_run_is_cancelle
             plan = planner.decide(game.now)
             reason = "Cancelled" if cancelled else "RunTimeout"
             assert [(stop.task, stop.reason) for stop in plan.stops] == [("b", reason)]
-            assert planner.states["a"] == "Failed"
+            assert planner.ledger.states["a"] == "Failed"
 
 
 def test_an_item_given_up_for_its_total_timeout_fails_its_fan_out_fast() -> None:

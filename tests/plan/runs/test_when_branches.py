@@ -16,7 +16,7 @@ def test_a_branch_is_chosen_by_an_output_and_joined_without_tricks() -> None:
     plan = game.play(outputs=lambda key: {"mode": "delta"} if key == "decide" else None)
     assert game.states() == {"decide": "Succeeded", "full": "Skipped", "delta": "Succeeded", "join": "Succeeded"}
     assert (plan.phase, plan.message) == ("Succeeded", "3 of 4 tasks succeeded; 1 skipped")
-    assert game.planner.units["full"].why == "when is false: tasks.decide.outputs.mode == 'full'"
+    assert game.planner.ledger.units["full"].why == "when is false: tasks.decide.outputs.mode == 'full'"
 
 
 def test_a_short_circuit_skips_everything_after_it() -> None:
@@ -29,7 +29,7 @@ def test_a_short_circuit_skips_everything_after_it() -> None:
     game = Game(defined(tasks, params={"go": {"type": "boolean"}}), {"go": False})
     assert game.play().phase == "Succeeded"
     assert game.states() == {"check": "Skipped", "a": "Skipped", "b": "Skipped", "report": "Succeeded"}
-    assert game.planner.units["b"].why == "trigger rule AllSucceeded: a Skipped"
+    assert game.planner.ledger.units["b"].why == "trigger rule AllSucceeded: a Skipped"
 
 
 def test_a_run_of_which_everything_was_skipped_succeeds() -> None:
@@ -90,7 +90,7 @@ def test_a_condition_about_something_else_called_item_or_index_is_asked_before_t
     tasks = {"x": {"when": when, "forEach": {"items": "$[[ params.o.nope ]]"}}}
     game = Game(defined(tasks, params={name: {"type": "object"} for name in params}), params)
     assert game.plan().phase == "Succeeded"
-    assert (game.states(), game.planner.groups["x"].why) == ({"x": "Skipped"}, f"when is false: {when}")
+    assert (game.states(), game.planner.ledger.groups["x"].why) == ({"x": "Skipped"}, f"when is false: {when}")
 
 
 def test_what_is_named_further_up_is_waited_for_too() -> None:

@@ -20,7 +20,7 @@ def planner(produces: Mapping[str, Any], outputs: Mapping[str, Any], **task: Any
     )
     made = Planner(definition, RunFacts("r", "ns", "uid", "d", {"n": 2}))
     made.decide(0.0)
-    for key in [unit.key for unit in made.members("a")]:
+    for key in [unit.key for unit in made.ledger.members("a")]:
         made.tell_outputs(key, outputs)
         made.tell_ended(key, [Attempt(key, 1, 100, 160, "", None, "")], 0.0)
     made.decide(1.0)
@@ -28,8 +28,8 @@ def planner(produces: Mapping[str, Any], outputs: Mapping[str, Any], **task: Any
 
 
 def told(made: Planner, key: str = "a") -> dict[str, Any]:
-    unit = made.units[key]
-    return update(made, unit, 0, made.definition.tasks["a"].produces[0])
+    unit = made.ledger.units[key]
+    return update(made.ledger, unit, 0, made.definition.tasks["a"].produces[0])
 
 
 def test_values_are_rendered_over_the_tasks_own_outputs_and_params() -> None:

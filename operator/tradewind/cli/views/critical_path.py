@@ -26,13 +26,13 @@ def path_of(view: RunState, now: float) -> list[Step]:
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
     attempts: dict[str, list[Attempt]] = dict(view.attempts.ended)
     for (key, number), pod in view.pods.unsaved.items():
-        unit, main = planner.units.get(key), pod.main()
+        unit, main = planner.ledger.units.get(key), pod.main()
         if unit is None or unit.state is not State.RUNNING or not main or not main.running:
             continue
         if began := main.running.started_at:
             start = int(began.timestamp())
             attempts[key] = [*attempts.get(key, []), Attempt(key, number, start, max(start, int(now)))]
-    return critical_path(planner.definition, attempts, began_at(view.run), planner.states)
+    return critical_path(planner.definition, attempts, began_at(view.run), planner.ledger.states)
 
 
 def drawn_path(path: Sequence[Step], run: Run) -> RenderableType:

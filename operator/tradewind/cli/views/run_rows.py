@@ -90,12 +90,12 @@ def rows(view: RunState) -> list[Row]:
     depths: dict[str, int] = {}
     for task in graph.order:
         depth = depths[task] = max((depths[name] + 1 for name in graph.upstream[task]), default=0)
-        if group := planner.groups.get(task):
+        if group := planner.ledger.groups.get(task):
             state = _shown(run, group.state)
             words = group.why or messages.of(task, state)
             result.append(Row(task, state, depth, (), None, None, words, run=run.name))
         result.extend(
-            _row(unit, planner, view, messages, depth + (group is not None)) for unit in planner.members(task)
+            _row(unit, planner, view, messages, depth + (group is not None)) for unit in planner.ledger.members(task)
         )
     return result
 
@@ -125,7 +125,7 @@ def _row(unit: Unit, planner: Planner, view: RunState, messages: _Messages, dept
         shown = ""
     else:
         shown = messages.of(unit.key, state) or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
-    item = planner.item_name(unit) if unit.index is not None else ""
+    item = planner.ledger.item_name(unit) if unit.index is not None else ""
     return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item, view.run.name)
 
 

@@ -22,10 +22,10 @@ def waits(view: RunState, now: float) -> Iterator[Wait]:
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
     look = _Look(view, now)
     for task in planner.definition.graph.order:
-        group = planner.groups.get(task)
+        group = planner.ledger.groups.get(task)
         if group and group.units is None and group.state not in FINAL:
             yield Wait(task, Cause.DEPENDENCIES, "Blocked", blocked(planner, task, None))
-        for unit in planner.members(task):
+        for unit in planner.ledger.members(task):
             if unit.state not in FINAL:
                 yield look.unit(unit)
 
@@ -43,15 +43,15 @@ class _Look:
         self.quota: Mapping[str, Any] | None = None
         for item in view.run.status.get("waiting") or []:
             self.told[item["task"]] = item
-            unit = planner.units.get(item["task"])
+            unit = planner.ledger.units.get(item["task"])
             if item["reason"].startswith("Pool") and unit is not None:
                 self.pools[self._claims(unit)] = item
             if item["reason"] == "QuotaExceeded":
                 self.quota = item
         self.lanes = {
-            self._lane(planner.units[hold.task]): hold.message
+            self._lane(planner.ledger.units[hold.task]): hold.message
             for hold in self.plan.holds
-            if hold.reason == "Parallelism" and hold.task in planner.units
+            if hold.reason == "Parallelism" and hold.task in planner.ledger.units
         }
 
     def unit(self, unit: Unit) -> Wait:
@@ -96,7 +96,7 @@ class _Look:
 
     @cached_property
     def trail(self) -> Trail:
-        return Trail(self.planner.definition, self.view.attempts.ended, self.planner.states)
+        return Trail(self.planner.definition, self.view.attempts.ended, self.planner.ledger.states)
 
     def _free_since(self, unit: Unit) -> float:
         """When a unit without attempts came to be ready: with the end that it waited for, or with the run's beginning."""

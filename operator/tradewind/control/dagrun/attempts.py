@@ -105,8 +105,8 @@ class Attempts:
 
     def _ended_at(self, planner: Planner, task: str) -> int | None:
         """When the last attempt of a task, or of its items, ended; None when one has none."""
-        ends = [self.ended[unit.key][-1].end for unit in planner.members(task) if unit.key in self.ended]
-        return max(ends) if ends and len(ends) == len(planner.members(task)) else None
+        ends = [self.ended[unit.key][-1].end for unit in planner.ledger.members(task) if unit.key in self.ended]
+        return max(ends) if ends and len(ends) == len(planner.ledger.members(task)) else None
 
     # What comes of them.
 

@@ -83,7 +83,7 @@ class RunState:
         return True
 
     def _desire(self, planner: Planner) -> None:
-        planner.suspended = self.run.desired == "Suspended"
+        planner.suspend(self.run.desired == "Suspended")
         if self.run.cancelled:
             planner.cancel(terminate=self.run.desired == "Terminated")
 
@@ -169,10 +169,10 @@ class RunState:
 
     def _end(self, planner: Planner, end: Ended, now: float) -> None:
         attempt = end.attempt
-        end = self.attempts.end(end, planner.outputs.get(attempt.task))
+        end = self.attempts.end(end, planner.ledger.outputs.get(attempt.task))
         attempt = end.attempt
         succeeded = attempt.succeeded and not self.attempts.superseded(attempt)
-        if succeeded and (end.outputs or attempt.task in planner.outputs):
+        if succeeded and (end.outputs or attempt.task in planner.ledger.outputs):
             planner.tell_outputs(attempt.task, end.outputs)
         planner.tell_ended(attempt.task, self.attempts.counting(attempt.task), now)
         live = planner.live(attempt.task)
@@ -202,7 +202,7 @@ def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> RunSta
 def _assume(planner: Planner, run: Run) -> None:
     """What the operator does without a pod only the operator knows; a task that could start is taken to have been started."""
     told = {item["task"]: item for item in run.status.get("waiting") or []}
-    for unit in planner.units.values():
+    for unit in planner.ledger.units.values():
         if unit.state is State.READY and unit.task in planner.podless:
             said = told.get(unit.key, {})
             planner.tell_live(unit.key, Live(unit.next, reason=said.get("reason", ""), message=said.get("message", "")))

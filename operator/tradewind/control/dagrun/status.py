@@ -108,7 +108,7 @@ def current(
     before = run.status
     entries = [*(end.attempt for end in news), *(asked.changes if asked else ())]
     packed = append(run.packed, entries, run.created)
-    done = sum(planner.tally[state] for state in FINAL)
+    done = sum(planner.ledger.tally[state] for state in FINAL)
     failures = [*(before.get("failures") or []), *refusals(view, planner), *map(_failure, filter(_is_failure, news))]
     produced, unproduced = _produced(before.get("produced") or [], planner, plan, news, now)
     failures += unproduced
@@ -117,11 +117,11 @@ def current(
         "observedGeneration": run.generation,
         "phase": plan.phase,
         "message": brief(plan.message),
-        "progress": f"{done}/{planner.total}",
-        "total": planner.total,
+        "progress": f"{done}/{planner.ledger.total}",
+        "total": planner.ledger.total,
         "done": done,
-        "failed": planner.tally[State.FAILED] + planner.tally[State.LOST],
-        "skipped": planner.tally[State.SKIPPED],
+        "failed": planner.ledger.tally[State.FAILED] + planner.ledger.tally[State.LOST],
+        "skipped": planner.ledger.tally[State.SKIPPED],
         "retried": run.rounds,
         "attempts": packed.text,
         "archive": packed.archive,
@@ -186,13 +186,13 @@ def _produced(
             failures.append(said)
 
     for end in news:
-        unit = planner.units.get(end.attempt.task)
+        unit = planner.ledger.units.get(end.attempt.task)
         if unit is None or unit.state is not State.SUCCEEDED or not unit.ended or unit.ended[-1] != end.attempt:
             continue
         for index, produces in enumerate(planner.definition.tasks[unit.task].produces):
-            tell(unit.key, end.attempt.number, partial(update, planner, unit, index, produces))
+            tell(unit.key, end.attempt.number, partial(update, planner.ledger, unit, index, produces))
     for index, produces in enumerate(planner.definition.spec.produces if plan.phase == "Succeeded" else ()):
-        tell("", 1, partial(update_of_run, planner, index, produces, now))
+        tell("", 1, partial(update_of_run, planner.ledger, index, produces, now))
     return found, failures
 
 
@@ -236,7 +236,7 @@ def refusals(view: RunState, planner: Planner) -> list[Status]:
     """Tasks that failed without an attempt that did, where the status does not say so yet."""
 
     def reason(key: str) -> str:
-        return "LoopFailed" if key in planner.units and planner.units[key].ended else "ExpressionError"
+        return "LoopFailed" if key in planner.ledger.units and planner.ledger.units[key].ended else "ExpressionError"
 
     return [
         {"task": key, "attempt": 0, "reason": reason(key), "message": brief(why, 1_024)}
@@ -247,14 +247,14 @@ def refusals(view: RunState, planner: Planner) -> list[Status]:
 
 def _skips(run: Run, planner: Planner) -> list[Status]:
     """The first tasks that were skipped, and why."""
-    if planner.tally[State.SKIPPED] == int(run.status.get("skipped") or 0):
+    if planner.ledger.tally[State.SKIPPED] == int(run.status.get("skipped") or 0):
         return list(run.status.get("skips") or [])
     found: list[Status] = []
-    for task, state in planner.states.items():
-        if state is State.SKIPPED and not planner.members(task):
-            found.append({"task": task, "message": brief(planner.groups[task].why, 1_024)})
-        elif state is State.SKIPPED or task in planner.groups:
-            units = [unit for unit in planner.members(task) if unit.state is State.SKIPPED][:STATUS_LIST_LIMIT]
+    for task, state in planner.ledger.states.items():
+        if state is State.SKIPPED and not planner.ledger.members(task):
+            found.append({"task": task, "message": brief(planner.ledger.groups[task].why, 1_024)})
+        elif state is State.SKIPPED or task in planner.ledger.groups:
+            units = [unit for unit in planner.ledger.members(task) if unit.state is State.SKIPPED][:STATUS_LIST_LIMIT]
             found.extend({"task": unit.key, "message": brief(unit.why, 1_024)} for unit in units)
         if len(found) >= STATUS_LIST_LIMIT:
             break

@@ -93,7 +93,7 @@ def _begun(run: Run, planner: Planner, dags: Collection[str]) -> Iterator[tuple[
     for name, task in planner.definition.tasks.items():
         if task.dag is None or task.dag.name not in dags:
             continue
-        for unit in planner.members(name):
+        for unit in planner.ledger.members(name):
             last = max(unit.next - 1, unit.live.number if unit.live else 0)
             if last > 0:
                 yield (task.dag.name, *both_names(run.facts, Start(name, unit.index, last, "")))

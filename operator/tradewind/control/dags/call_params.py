@@ -11,7 +11,7 @@ from tradewind.plan.runs.planner import Planner
 def call_params(planner: Planner, dag: SubDAG, renderer: Renderer) -> dict[str, Any]:
     """The params of the run, rendered; references to Secrets are handed on. Raises Unrenderable."""
     return {
-        name: planner.run.params[given]
+        name: planner.ledger.run.params[given]
         if isinstance(value, str) and (given := secret(value, planner.definition.secrets))
         else renderer.tree(f"dag.params.{name}", value)
         for name, value in dag.params.items()

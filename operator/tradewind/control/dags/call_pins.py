@@ -135,10 +135,10 @@ def _made_by(planner: Planner, run: Run, caller: Caller) -> bool:
     """Whether a run has the DAG and the params of the call that it says it is."""
     start = _start(caller)
     task = planner.definition.tasks.get(start.task)
-    if task is None or task.dag is None or task.dag.name != run.dag or caller.task not in planner.units:
+    if task is None or task.dag is None or task.dag.name != run.dag or caller.task not in planner.ledger.units:
         return False
     try:
-        params = call_params(planner, task.dag, Renderer(start.task, planner.evaluator(start.key, start.number)))
+        params = call_params(planner, task.dag, Renderer(start.task, planner.ledger.evaluator(start.key, start.number)))
     except Unrenderable:
         return False
     return bool(orjson.loads(orjson.dumps(params)) == run.params)

@@ -29,7 +29,7 @@ def wanted(planner: Planner, task: Task) -> list[Wanted]:
     """A task's variables that come from Secrets and ConfigMaps."""
     found = referred(task.env_from)
     for variable, text in task.env.items():
-        given = planner.run.params.get(secret(text, planner.definition.secrets))
+        given = planner.ledger.run.params.get(secret(text, planner.definition.secrets))
         if isinstance(given, dict):
             found.append((variable, SECRETS, given["name"], given["key"], False))
     return found

@@ -16,6 +16,6 @@ def count(views: Collection[RunState]) -> None:
     tasks: Counter[State] = Counter()
     for view in views:
         if view.planner and not view.run.final:
-            tasks.update(view.planner.tally)
+            tasks.update(view.planner.ledger.tally)
     for state in State:
         metrics.tasks.labels(state).set(tasks[state])

@@ -286,6 +286,6 @@ class _Listener:
 def _ready(view: RunState, planner: Planner, start: Start) -> int:
     """When (epoch seconds) the last dependency ended, or the run began (again): a wait counts from there, whenever we first saw it."""
     upstream = planner.definition.graph.upstream[start.task]
-    units = [unit.key for name in upstream for unit in planner.members(name)]
+    units = [unit.key for name in upstream for unit in planner.ledger.members(name)]
     ends = [view.attempts.ended[key][-1].end for key in units if key in view.attempts.ended]
     return max([int(instant(view.run.began)), *ends])

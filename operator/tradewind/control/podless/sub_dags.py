@@ -229,9 +229,12 @@ class SubDAGs:
 
 def _awaited(planner: Planner, caller: Caller) -> bool:
     """Whether an attempt lives, is to be made, or comes later: another operator has made it, or the run forgot it with its status."""
-    unit = planner.units.get(caller.task)
+    unit = planner.ledger.units.get(caller.task)
     if unit is None:
-        return parse_key(caller.task)[0] in planner.groups and planner.states[parse_key(caller.task)[0]] not in FINAL
+        return (
+            parse_key(caller.task)[0] in planner.ledger.groups
+            and planner.ledger.states[parse_key(caller.task)[0]] not in FINAL
+        )
     return unit.state not in FINAL and caller.number >= (unit.live.number if unit.live else unit.next)
 
 

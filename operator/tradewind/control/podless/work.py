@@ -77,7 +77,7 @@ class Worker:
 
     def work(self, planner: Planner, start: Start, task: Task, since: int) -> Work:
         """What to do for an attempt that counts from `since` (epoch seconds). Raises Unrenderable."""
-        renderer = Renderer(start.task, planner.evaluator(start.key, start.number))
+        renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
         if task.wait:
             until = _until(task.wait, renderer, since)
             return Work(lambda _: self._sleep(until), "Wait", f"waits until {stamp(until)}")
@@ -112,10 +112,10 @@ class Worker:
         )
 
         def words(name: str) -> str:
-            return f"waits for approval {name}: `tradewind approve {planner.run.name} {start.key}`, or reject"
+            return f"waits for approval {name}: `tradewind approve {planner.ledger.run.name} {start.key}`, or reject"
 
         async def ask(say: Say) -> Outputs:
-            decision = await self._approvals.decide(planner.run, question, lambda name: say(words(name)))
+            decision = await self._approvals.decide(planner.ledger.run, question, lambda name: say(words(name)))
             who = f" by {decision.outputs['by']}" if decision.outputs["by"] else ""
             why = f": {decision.outputs['comment']}" if decision.outputs["comment"] else ""
             if decision.outcome == "Rejected" and approval.on_reject == "Fail":
@@ -124,11 +124,11 @@ class Worker:
                 raise WorkFailedError("ApprovalTimeout", f"not decided within {approval.timeout}")
             return decision.outputs
 
-        withdraw = partial(self._approvals.withdraw, planner.run, question)
-        return Work(ask, "Approval", words(both_names(planner.run, start)[0]), withdraw=withdraw)
+        withdraw = partial(self._approvals.withdraw, planner.ledger.run, question)
+        return Work(ask, "Approval", words(both_names(planner.ledger.run, start)[0]), withdraw=withdraw)
 
     def _subdag(self, planner: Planner, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
-        ended = planner.units[start.key].ended
+        ended = planner.ledger.units[start.key].ended
         call = Call(
             start,
             dag.name,
@@ -137,7 +137,7 @@ class Worker:
         )
 
         async def run(say: Say) -> Outputs:
-            outcome = await self._subdags.outcome(planner.run, call, say)
+            outcome = await self._subdags.outcome(planner.ledger.run, call, say)
             if outcome.reason:
                 raise WorkFailedError(outcome.reason, outcome.message)
             return outcome.outputs
@@ -150,13 +150,13 @@ class Worker:
         variables = dict(texts)
         if any("$(" in text for text in request.headers.values()):
             try:
-                variables |= await read(self._client, planner.run.namespace, wanted(planner, task))
+                variables |= await read(self._client, planner.ledger.run.namespace, wanted(planner, task))
             except MissingReferenceError as error:
                 raise WorkFailedError("ConfigError", str(error)) from None
 
         headers = {name: expand(text, variables) for name, text in request.headers.items()}
         try:
-            return await self._sender.send(request, headers, planner.run.namespace, say)
+            return await self._sender.send(request, headers, planner.ledger.run.namespace, say)
         except Failed as error:
             raise WorkFailedError("HttpError", str(error)) from None
         except OutOfBounds as error:
@@ -165,7 +165,7 @@ class Worker:
 
 def _computed(planner: Planner, start: Start, task: Task) -> Outputs:
     """The outputs of a computation. Raises Unrenderable."""
-    evaluate = planner.evaluator(start.key, start.number)
+    evaluate = planner.ledger.evaluator(start.key, start.number)
     found = {}
     for name, expression in task.compute.items():
         try:

@@ -63,7 +63,7 @@ class PodLauncher:
 
     def prepare(self, start: Start, planner: Planner) -> Prepared | StartRefused:
         """Renders the attempt's pod."""
-        definition, run = planner.definition, planner.run
+        definition, run = planner.definition, planner.ledger.run
         name = pod_name(run.name, start.task, start.number, start.index)
         try:
             body = build(
@@ -71,7 +71,7 @@ class PodLauncher:
                 start,
                 definition.tasks[start.task],
                 run,
-                planner.evaluator(start.key, start.number),
+                planner.ledger.evaluator(start.key, start.number),
                 self._operator_image,
                 definition.secrets,
                 definition.spec.artifacts,

@@ -65,14 +65,14 @@ class SensorTasks:
         """Begins an attempt that counts from `since` (epoch seconds); what it waits for, in words. Raises Unrenderable."""
         sensor = task.sensor
         assert sensor is not None  # noqa: S101 - the caller asked
-        renderer = Renderer(start.task, planner.evaluator(start.key, start.number))
-        asking = Asking(planner.run.namespace, texts(planner, task, renderer), wanted(planner, task))
+        renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
+        asking = Asking(planner.ledger.run.namespace, texts(planner, task, renderer), wanted(planner, task))
         probe = self.probes.probe(sensor, asking, renderer)
-        judge = planner.judge(start.key, start.number)
+        judge = planner.ledger.judge(start.key, start.number)
         sensing = _Sensing(sensor, probe, judge, since, listener, self._clock, f"{uid}/{start.key}/{start.number}")
         begun = self._clock() - since > SPREAD  # An operator that has just started has many of these.
         delay = share(sensing.seed) * min(seconds(sensor.interval), SPREAD) if begun else 0.0
-        namespace = planner.run.namespace
+        namespace = planner.ledger.run.namespace
 
         async def ask() -> float | None:
             return await self.host.run(namespace, sensing.ask())

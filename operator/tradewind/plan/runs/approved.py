@@ -90,7 +90,7 @@ class Approvals:
     def open(self, planner: Planner) -> int:
         """Approvals that were not given, nor skipped."""
         return self.bits(
-            name for name in self.asking if not (planner.states[name] is State.SKIPPED or given(planner, name))
+            name for name in self.asking if not (planner.ledger.states[name] is State.SKIPPED or given(planner, name))
         )
 
     def anew(self, undone: Iterable[str]) -> int:
@@ -102,7 +102,7 @@ class Approvals:
 
 def decided(planner: Planner, task: str) -> bool:
     """Whether an approval, or a run that asks for some, ended by itself, here or in a run whose decisions this one has."""
-    units = planner.members(task) if planner.states.get(task) is State.SUCCEEDED else ()
+    units = planner.ledger.members(task) if planner.ledger.states.get(task) is State.SUCCEEDED else ()
     return bool(units) and all(
         unit.state is not State.SUCCEEDED
         or unit.why.startswith(DECIDED)
@@ -115,16 +115,18 @@ def given(planner: Planner, task: str) -> bool:
     """Whether the decision is there, and is yes."""
     asks = planner.definition.tasks[task].approval is not None
     return decided(planner, task) and all(
-        not asks or unit.state is not State.SUCCEEDED or planner.outputs.get(unit.key, {}).get("approved") is True
-        for unit in planner.members(task)
+        not asks
+        or unit.state is not State.SUCCEEDED
+        or planner.ledger.outputs.get(unit.key, {}).get("approved") is True
+        for unit in planner.ledger.members(task)
     )
 
 
 def same(planner: Planner, definition: Definition, run: RunFacts) -> bool:
     """Whether a run was of this very DAG, with the params and dates of `run`: else its decisions were about something else."""
     return (
-        planner.run.dates == run.dates
-        and _canonical(dict(planner.run.params)) == _canonical(dict(run.params))
+        planner.ledger.run.dates == run.dates
+        and _canonical(dict(planner.ledger.run.params)) == _canonical(dict(run.params))
         and _same_spec(planner.definition.spec, definition.spec)
     )
 

@@ -23,7 +23,7 @@ from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, S
 from tradewind.plan.runs.gate import Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.outputs import NoResult, results
-from tradewind.plan.runs.ready_queue import ReadyQueue, Way
+from tradewind.plan.runs.ready_queue import Way
 from tradewind.plan.runs.start_selection import select_starts
 from tradewind.plan.runs.task_ledger import TaskLedger
 from tradewind.plan.runs.unit import Advice, Unit, advise, fix
@@ -32,8 +32,8 @@ HOLDS_LIMIT = 100
 """Holds that a plan lists."""
 
 
-class Planner(TaskLedger):
-    """What is known of a run, and what follows from it."""
+class Planner:
+    """What is told of a run, and what follows from it: that stands in its ledger."""
 
     def __init__(
         self,
@@ -58,12 +58,15 @@ class Planner(TaskLedger):
         self._tried: set[str] = set()
         """Tasks that have an attempt, or of which an item has."""
         self._links = definition.links
-        super().__init__(definition, run)
+        self.definition = definition
+        self.ledger = TaskLedger(definition, run, self.fixed, self.outcome)
+        self.clear()
 
     def clear(self) -> None:
         """Begins anew from the facts."""
-        super().clear()
+        self.ledger.clear()
         tasks = self.definition.tasks
+        self._outcome: tuple[Phase, str] | None = None
         self._timed_out = False
         self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
@@ -78,9 +81,9 @@ class Planner(TaskLedger):
         self._broken = False
         for name, task in tasks.items():
             if task.for_each:
-                self.groups[name] = Group(name, task.for_each)
+                self.ledger.groups[name] = Group(name, task.for_each)
             else:
-                self.units[name] = self._unit(name, None, None)
+                self.ledger.units[name] = self._unit(name, None, None)
             self._mark(name)
 
     def _unit(self, task: str, index: int | None, item: Any) -> Unit:
@@ -96,7 +99,7 @@ class Planner(TaskLedger):
         self._outcome = None
         self._ended[key], self._seen[key] = ended, seen
         self._tried.add(parse_key(key)[0])
-        if unit := self.units.get(key):
+        if unit := self.ledger.units.get(key):
             unit.ended, unit.seen = ended, seen
             self._mark(key)
             self._ran(unit)
@@ -109,7 +112,7 @@ class Planner(TaskLedger):
         else:
             self._live[key] = live
             self._tried.add(parse_key(key)[0])
-        if unit := self.units.get(key):
+        if unit := self.ledger.units.get(key):
             unit.live = live
             self._mark(key)
             self._ran(unit)
@@ -117,7 +120,7 @@ class Planner(TaskLedger):
     def _ran(self, unit: Unit) -> None:
         """A teardown runs if its setup did, however that ended."""
         for name in self._links.teardowns.get(unit.task, ()):
-            for member in self.members(name):
+            for member in self.ledger.members(name):
                 self._mark(member.key)
 
     def live(self, key: str) -> Live | None:
@@ -128,7 +131,7 @@ class Planner(TaskLedger):
         """The attempts of a task or item up to this one don't count any more."""
         self._outcome = None
         self._before[key] = number
-        if unit := self.units.get(key):
+        if unit := self.ledger.units.get(key):
             unit.before = number
             self._mark(key)
 
@@ -136,8 +139,11 @@ class Planner(TaskLedger):
         """How a task or item has ended, whatever its attempts say; of a fan-out, how all its items have."""
         self._outcome = None
         self._fixed[key] = (state, why)
-        for name in (key, *(unit.key for unit in (self.groups[key].units or () if key in self.groups else ()))):
-            if name in self.units or name in self.groups:
+        for name in (
+            key,
+            *(unit.key for unit in (self.ledger.groups[key].units or () if key in self.ledger.groups else ())),
+        ):
+            if name in self.ledger.units or name in self.ledger.groups:
                 self._mark(name)
 
     def fixed(self, key: str) -> bool:
@@ -147,7 +153,11 @@ class Planner(TaskLedger):
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
         """What a task or item that succeeded handed on. To be told before its end is."""
         self._outcome = None
-        self.outputs[key] = outputs
+        self.ledger.outputs[key] = outputs
+
+    def suspend(self, suspended: bool) -> None:
+        """Whether nothing more is to start."""
+        self.ledger.suspended = suspended
 
     def cancel(self, terminate: bool = False) -> None:
         """The run is to end: nothing more starts, and what runs is stopped. Teardowns and exit tasks still run, unless it is
@@ -170,14 +180,14 @@ class Planner(TaskLedger):
             self._settle(now)
         plan = Plan(stops=list(self.stops.values()), held=len(self.holds), unsettled=bool(self._heap))
         plan.holds = list(islice(self.holds.values(), HOLDS_LIMIT))
-        plan.moving = sum(self.tally[state] for state in LIVE) > len(self._stuck)
-        select_starts(self, plan)
+        plan.moving = sum(self.ledger.tally[state] for state in LIVE) > len(self._stuck)
+        select_starts(self.ledger, plan)
         plan.wake_at = self._timers[0][0] if self._timers else None
         if self._deadline is not None and not self._timed_out:
             plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
         if not self._open and not self._live and not plan.unsettled:
             plan.phase, plan.message = self.outcome()
-            plan.message += exit_story(self)
+            plan.message += exit_story(self.ledger)
             plan.results = self._results
             plan.wake_at = None
         elif self._cancelled:
@@ -189,11 +199,11 @@ class Planner(TaskLedger):
     def outcome(self) -> tuple[Phase, str]:
         """How the run ends, exit tasks aside, and why."""
         if self._outcome is None:
-            phase, message = conclusion(self, self._timed_out and not self._cancelled)
+            phase, message = conclusion(self.ledger, self._timed_out and not self._cancelled)
             self._results = {}
             if phase == "Succeeded":
                 try:
-                    self._results = results(self)
+                    self._results = results(self.ledger)
                 except NoResult as error:
                     phase, message = "Failed", str(error)
             self._outcome = phase, message
@@ -209,7 +219,7 @@ class Planner(TaskLedger):
 
     def _mark_all(self) -> None:
         self._outcome = None
-        for key in (*self.groups, *self.units):
+        for key in (*self.ledger.groups, *self.ledger.units):
             self._mark(key)
 
     def _settle(self, now: float) -> None:
@@ -220,10 +230,10 @@ class Planner(TaskLedger):
                 return  # What is left is settled in the next pass: what others have settled holds.
             key = heappop(self._heap)[2]
             self._marked.discard(key)
-            if key in self.groups:
-                self._settle_group(self.groups[key])
+            if key in self.ledger.groups:
+                self._settle_group(self.ledger.groups[key])
             else:
-                self._settle_unit(self.units[key], now)
+                self._settle_unit(self.ledger.units[key], now)
             if self._broken and not anew:
                 # A fact contradicts what followed from the others: take all of them from the beginning.
                 anew = True
@@ -243,13 +253,13 @@ class Planner(TaskLedger):
         key = unit.key
         self.stops.pop(key, None)
         self.holds.pop(key, None)
-        stop = self._stopping(unit.task, self.groups.get(unit.task))
+        stop = self._stopping(unit.task, self.ledger.groups.get(unit.task))
         fixed = self._fixed.get(key) or self._fixed.get(unit.task)
         if fixed:
             advice: Advice | None = fix(unit, *fixed)
         else:
             terms = self.definition.terms[unit.task]
-            advice = advise(unit, terms, stop, self.rounds, self.run.uid, now, self.loop_ends)
+            advice = advise(unit, terms, stop, self.rounds, self.ledger.run.uid, now, self.ledger.loop_ends)
             if advice and advice.state in (State.READY, State.WAITING) and (ruled := self._shut(unit)):
                 advice = Advice(*ruled)
         if advice is None:
@@ -280,29 +290,14 @@ class Planner(TaskLedger):
             self._broken = True
             return
         task = self.definition.tasks[unit.task]
-        way = Way.RUN if task.dag else Way.FREE if unit.task in self.podless else Way.POD
-        lane = (unit.task if unit.index is not None else "", tuple(task.pools), way)
-        if way is not Way.FREE:
-            self.alive += (state in LIVE) - (before in LIVE)
-        entry = (-task.priority, self._links.place[unit.task], -1 if unit.index is None else unit.index)
-        if before is State.READY:
-            self.lanes[lane].remove(entry)
-            if not self.lanes[lane].entries:
-                del self.lanes[lane]
-        elif state is State.READY:
-            self.lanes.setdefault(lane, ReadyQueue()).add(entry, unit)
-        self.tally[before] -= 1
-        self.tally[state] += 1
+        self.ledger.move(unit, before, Way.RUN if task.dag else Way.FREE if unit.task in self.podless else Way.POD)
         if unit.index is None:
             self._changed(unit.task, state)
             return
-        group = self.groups[unit.task]
-        group.tally[before] -= 1
-        group.tally[state] += 1
         self._mark(unit.task)
         if state in FINAL:
             for child in self._links.chained.get(unit.task, ()):
-                if f"{child}[{unit.index}]" in self.units:
+                if f"{child}[{unit.index}]" in self.ledger.units:
                     self._mark(f"{child}[{unit.index}]")
 
     def _settle_group(self, group: Group) -> None:
@@ -323,8 +318,7 @@ class Planner(TaskLedger):
             self._broken = True
             return
         if not group.units:
-            self.tally[before] -= 1
-            self.tally[state] += 1
+            self.ledger.count(before, state)
         self._changed(group.task, state)
 
     def _expand(self, group: Group) -> Ruling:
@@ -346,17 +340,17 @@ class Planner(TaskLedger):
     def _expanded(self, group: Group) -> Ruling:
         name, parent = group.task, group.source.items_of
         task = self.definition.tasks[name]
-        if parent and self.groups[parent].units is None and self.states[parent] not in FINAL:
+        if parent and self.ledger.groups[parent].units is None and self.ledger.states[parent] not in FINAL:
             return State.BLOCKED, ""
-        above = self.groups[parent].units if parent else None
+        above = self.ledger.groups[parent].units if parent else None
         scope = self.definition.scope(name, item=False)
         fixed = self._fixed.get(name)
-        if fixed and any(self.states[other] not in FINAL for other in self.definition.graph.upstream[name]):
+        if fixed and any(self.ledger.states[other] not in FINAL for other in self.definition.graph.upstream[name]):
             return State.BLOCKED, ""
         if not above and not fixed:
-            ruled = ruling(self.gate(name, None))
+            ruled = ruling(self.ledger.gate(name, None))
             if ruled[0] is State.READY and task.when and not names_item(task.when) and not parent:
-                ruled = condition(task, scope, self.values(name, None, None), self.of_task) or ruled
+                ruled = condition(task, scope, self.ledger.values(name, None, None), self.ledger.of_task) or ruled
             if ruled[0] is not State.READY:
                 if ruled[0] is State.FAILED:
                     self.refused[name] = ruled[1]
@@ -364,25 +358,20 @@ class Planner(TaskLedger):
         values: list[Any] = [unit.item for unit in above or ()]
         try:
             if not parent:
-                known = self.values(name, None, None)
-                values = items(group.source, lambda text: evaluate(text, scope, known, self.of_task))
-            if self.total + len(values) - 1 > MAX_ITEMS:
+                known = self.ledger.values(name, None, None)
+                values = items(group.source, lambda text: evaluate(text, scope, known, self.ledger.of_task))
+            if self.ledger.total + len(values) - 1 > MAX_ITEMS:
                 raise FanOutError(
-                    f"forEach: the run would have {self.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
+                    f"forEach: the run would have {self.ledger.total + len(values) - 1} tasks and items, the limit is {MAX_ITEMS}"
                 )
         except FanOutError as error:
             if fixed:
                 return fixed
             self.refused[name] = str(error)
             return State.FAILED, str(error)
-        group.units = [self._unit(name, index, item) for index, item in enumerate(values)]
-        if values:
-            self.total += len(values) - 1
-            self.tally[group.state] -= 1
-            self.tally[State.BLOCKED] += len(values)
-            group.tally[State.BLOCKED] = len(values)
-        for unit in group.units:
-            self.units[unit.key] = unit
+        units = [self._unit(name, index, item) for index, item in enumerate(values)]
+        self.ledger.expand(group, units)
+        for unit in units:
             self._mark(unit.key)
         for child in self._links.chained.get(name, ()):
             self._mark(child)
@@ -390,16 +379,12 @@ class Planner(TaskLedger):
 
     def _changed(self, task: str, state: State) -> None:
         """A task has moved to another state."""
-        self.states[task] = state
+        self.ledger.change(task, state)
         if state not in FINAL:
             return
         self._open -= 1
-        downstream = self.definition.graph.downstream[task]
-        counted = self.counted(task, state)
-        for name in downstream:
-            self.counts[name][counted] += 1
-        for name in (*downstream, *self._links.watchers.get(task, ())):
-            group = self.groups.get(name)
+        for name in (*self.definition.graph.downstream[task], *self._links.watchers.get(task, ())):
+            group = self.ledger.groups.get(name)
             if group and group.units is not None:
                 for unit in group.units:
                     self._mark(unit.key)
@@ -409,7 +394,7 @@ class Planner(TaskLedger):
     def _shut(self, unit: Unit) -> Ruling | None:
         """What its trigger rule says of a unit that is to run again, if not that it may: tasks before it were cleared since it ran."""
         parent = self.definition.tasks[unit.task].for_each
-        ruled = ruling(self.gate(unit.task, unit.index if parent and parent.items_of else None))
+        ruled = ruling(self.ledger.gate(unit.task, unit.index if parent and parent.items_of else None))
         return None if ruled[0] is State.READY else ruled
 
     def _admit(self, unit: Unit, stop: tuple[str, str] | None) -> Ruling:
@@ -417,15 +402,15 @@ class Planner(TaskLedger):
         task = self.definition.tasks[unit.task]
         parent = task.for_each.items_of if task.for_each else None
         if unit.index is None or parent:
-            ruled = ruling(self.gate(unit.task, unit.index if parent else None))
+            ruled = ruling(self.ledger.gate(unit.task, unit.index if parent else None))
             if ruled[0] is not State.READY:
                 return ruled
         else:
             ruled = State.READY, "its dependencies are done"
             if not names_item(task.when):
                 return ruled if stop is None else (State.CANCELLED, stop[1])  # The fan-out's own gate has asked.
-        values = self.values(unit.task, unit.index, unit.item)
-        scope, others = self.definition.scope(unit.task), self.seen_by(unit.task, unit.index)
+        values = self.ledger.values(unit.task, unit.index, unit.item)
+        scope, others = self.definition.scope(unit.task), self.ledger.seen_by(unit.task, unit.index)
         if stop is None:
             return condition(task, scope, values, others) or ruled
         try:

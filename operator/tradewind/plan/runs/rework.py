@@ -32,7 +32,7 @@ def rework(
     approvals = Approvals(planner.definition, within)
     pending = approvals.open(planner) if any(edit.action != "Clear" for edit in edits) else 0
     if retried:
-        failed = {task for task, state in planner.states.items() if state in (*BAD, State.CANCELLED)}
+        failed = {task for task, state in planner.ledger.states.items() if state in (*BAD, State.CANCELLED)}
         asked = [name for name in approvals.asking if name in failed and _ran(planner, name)]
         again = _clear(planner, [name for name in asked if planner.definition.tasks[name].approval])
         changes |= _asked_again(planner, approvals, failed, again | _again(planner, failed))
@@ -64,16 +64,16 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
     there = ""
     for where, key in _named(edit, path):
         task, item = parse_key(key)
-        if task not in planner.states:
-            there = there or listed(planner.states)
+        if task not in planner.ledger.states:
+            there = there or listed(planner.ledger.states)
             yield Problem(where, f"there is no task {task!r}", f"there are: {there}")
-        elif item is not None and key not in planner.units:
-            count = len(planner.members(task)) if task in planner.groups else 0
+        elif item is not None and key not in planner.ledger.units:
+            count = len(planner.ledger.members(task)) if task in planner.ledger.groups else 0
             yield Problem(where, f"there is no item {key!r}", f"{task} has {counted(count, 'item')}, counted from 0")
         elif edit.action == "Clear" and item is not None and planner.fixed(task):
             yield Problem(where, f"{task} was marked as a whole", f"clear {task}")
         elif edit.action == "Clear" and not _ran(planner, key):
-            state = planner.units[key].state if key in planner.units else planner.states[task]
+            state = planner.ledger.units[key].state if key in planner.ledger.units else planner.ledger.states[task]
             yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear what came before it")
 
 
@@ -170,7 +170,7 @@ def _cleared(planner: Planner, keys: Iterable[str]) -> dict[str, Change]:
 
 def _keys(planner: Planner, key: str) -> list[str]:
     """A task or item; of a fan-out, its items too."""
-    group = planner.groups.get(key)
+    group = planner.ledger.groups.get(key)
     return [key] if group is None else [key, *(unit.key for unit in group.units or ())]
 
 
@@ -180,7 +180,7 @@ def _ran(planner: Planner, key: str) -> bool:
 
 def _past(planner: Planner, key: str) -> int:
     """Number of the last attempt, which may still run; -1 for what was marked without one, 0 for what has no past."""
-    unit = planner.units.get(key)
+    unit = planner.ledger.units.get(key)
     last = max(unit.next - 1, unit.live.number if unit.live else 0) if unit else 0
     new = unit is None or last > unit.before
     return last if unit and new and last else -1 if planner.fixed(key) else 0
@@ -188,10 +188,10 @@ def _past(planner: Planner, key: str) -> int:
 
 def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str]]:
     """For people: tasks and items, and what becomes of each; those that will be decided anew come last."""
-    told = [item for item in changes if not planner.members(item.key)[:1] or item.key in planner.units]
+    told = [item for item in changes if not planner.ledger.members(item.key)[:1] or item.key in planner.ledger.units]
     said = [(item.key, f"{_state(planner, item.key)}, {_after(item)}") for item in told]
     anew = _decided_anew(planner, changes)
-    return said + [(task, f"{planner.states[task]}, is decided anew") for task in anew]
+    return said + [(task, f"{planner.ledger.states[task]}, is decided anew") for task in anew]
 
 
 def moves(planner: Planner, changes: Sequence[Change]) -> bool:
@@ -212,11 +212,11 @@ def _below(planner: Planner, changes: Sequence[Change], *states: State) -> list[
     """What depends on what is changed, is not changed itself, and stands so."""
     tasks = {parse_key(item.key)[0] for item in changes}
     below = reach(tasks, planner.definition.graph.downstream) - tasks
-    return [task for task in planner.definition.graph.order if task in below and planner.states[task] in states]
+    return [task for task in planner.definition.graph.order if task in below and planner.ledger.states[task] in states]
 
 
 def _state(planner: Planner, key: str) -> State:
-    return planner.units[key].state if key in planner.units else planner.states[key]
+    return planner.ledger.units[key].state if key in planner.ledger.units else planner.ledger.states[key]
 
 
 def _after(item: Change) -> str:
@@ -248,7 +248,9 @@ def taken_over(
         _require(planner, approvals, reuse, done if unchanged else done - set(approvals.asking))
         return [*_taken(planner, definition, reuse, done, approvals), *_left_out(definition, reuse, done)]
     skipped = {
-        name for name in definition.tasks if planner.states.get(name) is State.SKIPPED and not planner.fixed(name)
+        name
+        for name in definition.tasks
+        if planner.ledger.states.get(name) is State.SKIPPED and not planner.fixed(name)
     }
     skipped -= {*reuse.rerun, *approvals.after(*reuse.rerun)}
     while True:
@@ -263,7 +265,7 @@ def _done(planner: Planner, definition: Definition, reuse: Reuse) -> set[str]:
     """What succeeded and need not run again."""
     rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
     names = definition.tasks.keys() - rerun - set(definition.exits)
-    return {name for name in names if planner.states.get(name) is State.SUCCEEDED}
+    return {name for name in names if planner.ledger.states.get(name) is State.SUCCEEDED}
 
 
 def _undo_torn_down(definition: Definition, done: set[str]) -> None:
@@ -320,9 +322,9 @@ def _taken(
     found = []
     for name in (name for name in definition.graph.order if name in done):
         usual = f"{DECIDED if name in approvals.asking else 'taken over from run '}{reuse.run}"
-        units = [unit for unit in planner.members(name) if unit.state in FINAL]
+        units = [unit for unit in planner.ledger.members(name) if unit.state in FINAL]
         found += [Fixed(unit.key, unit.state, unit.why if unit.why.startswith(DECIDED) else usual) for unit in units]
-        if name in planner.groups:
+        if name in planner.ledger.groups:
             found.append(Fixed(name, State.SUCCEEDED, usual))
     return found
 

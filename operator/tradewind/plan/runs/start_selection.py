@@ -13,16 +13,16 @@ WINDOW = 256
 """Starts per lane and plan: a plan for ten thousand ready tasks need not list them all."""
 
 
-def select_starts(planner: TaskLedger, plan: Plan) -> None:
+def select_starts(ledger: TaskLedger, plan: Plan) -> None:
     """The starts, and why other ready units do not start."""
-    parallelism = planner.definition.spec.parallelism
-    plan.room = None if parallelism is None else max(0, parallelism - planner.alive)
+    parallelism = ledger.definition.spec.parallelism
+    plan.room = None if parallelism is None else max(0, parallelism - ledger.alive)
     chosen: dict[Way, list[list[tuple[Entry, Unit]]]] = {way: [] for way in Way}
-    for (task, pools, way), lane in planner.lanes.items():
+    for (task, pools, way), lane in ledger.lanes.items():
         if pools:
             plan.wanting[pools] = plan.wanting.get(pools, 0) + len(lane.entries)
-        own = planner.groups[task].source.parallelism if task else None
-        limit = WINDOW if own is None else min(WINDOW, own - planner.groups[task].live)
+        own = ledger.groups[task].source.parallelism if task else None
+        limit = WINDOW if own is None else min(WINDOW, own - ledger.groups[task].live)
         room = None if way is Way.FREE else plan.room
         found = lane.first(limit if room is None else min(limit, room))
         chosen[way].append(found)
@@ -34,11 +34,11 @@ def select_starts(planner: TaskLedger, plan: Plan) -> None:
         plan.holds.append(Hold(first.key, "Parallelism", f"{turns(hidden)}: {what}"))
         plan.held += hidden
     pods, runs, free = ([*merge(*chosen[way], key=_order)] for way in Way)
-    runs = _with_room(planner, plan, pods, runs)
-    plan.starts = [_start(planner, unit, entry) for entry, unit in pods]
-    plan.podless = [_start(planner, unit, entry) for entry, unit in merge(runs, free, key=_order)]
-    if planner.suspended:
-        _suspend(planner, plan)
+    runs = _with_room(ledger, plan, pods, runs)
+    plan.starts = [_start(ledger, unit, entry) for entry, unit in pods]
+    plan.podless = [_start(ledger, unit, entry) for entry, unit in merge(runs, free, key=_order)]
+    if ledger.suspended:
+        _suspend(ledger, plan)
 
 
 def turns(count: int) -> str:
@@ -51,34 +51,34 @@ def _order(pair: tuple[Entry, Unit]) -> Entry:
 
 
 def _with_room(
-    planner: TaskLedger, plan: Plan, pods: list[tuple[Entry, Unit]], runs: list[tuple[Entry, Unit]]
+    ledger: TaskLedger, plan: Plan, pods: list[tuple[Entry, Unit]], runs: list[tuple[Entry, Unit]]
 ) -> list[tuple[Entry, Unit]]:
     """The runs of other DAGs that start beside the pods: of both together as many as there is room for, in their order. A pod that waits
     in a pool keeps no place."""
     if plan.room is None or not runs:
         return runs
-    ahead = [pair for pair in pods if not planner.definition.tasks[pair[1].task].pools]
+    ahead = [pair for pair in pods if not ledger.definition.tasks[pair[1].task].pools]
     first = {entry for entry, _ in islice(merge(ahead, runs, key=_order), plan.room)}
     started = [pair for pair in runs if pair[0] in first]
     plan.room -= len(started)
     if len(started) < len(runs):
-        words = f"{turns(len(runs) - len(started))}: the run's is {planner.definition.spec.parallelism}"
+        words = f"{turns(len(runs) - len(started))}: the run's is {ledger.definition.spec.parallelism}"
         plan.holds.append(Hold(runs[len(started)][1].key, "Parallelism", words))
         plan.held += len(runs) - len(started)
     return started
 
 
-def _suspend(planner: TaskLedger, plan: Plan) -> None:
+def _suspend(ledger: TaskLedger, plan: Plan) -> None:
     """Nothing starts; what has started goes on."""
     if waiting := [*plan.starts, *plan.podless]:
-        words = f"the run is suspended, {len(waiting)} could start: `tradewind resume run/{planner.run.name}`"
+        words = f"the run is suspended, {len(waiting)} could start: `tradewind resume run/{ledger.run.name}`"
         plan.holds.insert(0, Hold(waiting[0].key, "Suspended", words))
         plan.held += len(waiting)
     plan.starts, plan.podless, plan.wanting = [], [], {}
 
 
-def _start(planner: TaskLedger, unit: Unit, entry: Entry) -> Start:
-    terms = planner.definition.terms[unit.task]
+def _start(ledger: TaskLedger, unit: Unit, entry: Entry) -> Start:
+    terms = ledger.definition.terms[unit.task]
     last_chance = bool(unit.ended) and unit.ended[-1].reason in LOSSES
     last_chance = last_chance and unit.spent.losses == terms.retries.infrastructure_limit
     return Start(
@@ -87,7 +87,7 @@ def _start(planner: TaskLedger, unit: Unit, entry: Entry) -> Start:
         unit.next,
         unit.why,
         -entry[0],
-        tuple(planner.definition.tasks[unit.task].pools),
+        tuple(ledger.definition.tasks[unit.task].pools),
         ooms=sum(attempt.reason == "OOMKilled" for attempt in unit.ended),
         avoid_spot=terms.retries.avoid_spot and last_chance,
     )

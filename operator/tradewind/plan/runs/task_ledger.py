@@ -1,6 +1,5 @@
 """What is known of the tasks and items of a run, and what gates and expressions see of it."""
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,19 +11,27 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.expressions.interpolation import render, written
 from tradewind.plan.expressions.scope import Scope, Values, evaluate
 from tradewind.plan.expressions.spelling import cel_name
-from tradewind.plan.outcomes.state import FINAL, State
+from tradewind.plan.outcomes.state import FINAL, LIVE, State
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.gate import Gate
 from tradewind.plan.runs.item_group import Group
-from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue
+from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue, Way
 from tradewind.plan.runs.unit import Unit
 
 
-class TaskLedger(ABC):
+class TaskLedger:
     """Units, fan-outs, states and outputs of a run."""
 
-    def __init__(self, definition: Definition, run: RunFacts) -> None:
-        self.definition, self.run = definition, run
+    def __init__(
+        self,
+        definition: Definition,
+        run: RunFacts,
+        fixed: Callable[[str], bool],
+        outcome: Callable[[], tuple[Phase, str]],
+    ) -> None:
+        """`fixed` says whether a person, or another run, has said how a task or item ended; `outcome` how the run ends, and why: it is asked
+        once all but the exit tasks have ended."""
+        self.definition, self.run, self.fixed, self.outcome = definition, run, fixed, outcome
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """What was handed on, by task or item."""
@@ -53,15 +60,53 @@ class TaskLedger(ABC):
         """What is ready."""
         self.alive = 0
         """Tasks and items with a pod, or with a run of another DAG."""
-        self._outcome: tuple[Phase, str] | None = None
 
-    @abstractmethod
-    def fixed(self, key: str) -> bool:
-        """Whether a person, or another run, has said how a task or item ended."""
+    # What changes.
 
-    @abstractmethod
-    def outcome(self) -> tuple[Phase, str]:
-        """How the run ends, and why. To be asked once all but the exit tasks have ended."""
+    def expand(self, group: Group, units: list[Unit]) -> None:
+        """The items of a fan-out are known."""
+        group.units = units
+        if units:
+            self.total += len(units) - 1
+            self.tally[group.state] -= 1
+            self.tally[State.BLOCKED] += len(units)
+            group.tally[State.BLOCKED] = len(units)
+        for unit in units:
+            self.units[unit.key] = unit
+
+    def move(self, unit: Unit, before: State, way: Way) -> None:
+        """A unit has come into another state: it is counted there, and stands in line while it is ready."""
+        state, task = unit.state, self.definition.tasks[unit.task]
+        if way is not Way.FREE:
+            self.alive += (state in LIVE) - (before in LIVE)
+        lane = (unit.task if unit.index is not None else "", tuple(task.pools), way)
+        entry = (-task.priority, self.definition.links.place[unit.task], -1 if unit.index is None else unit.index)
+        if before is State.READY:
+            self.lanes[lane].remove(entry)
+            if not self.lanes[lane].entries:
+                del self.lanes[lane]
+        elif state is State.READY:
+            self.lanes.setdefault(lane, ReadyQueue()).add(entry, unit)
+        self.count(before, state)
+        if unit.index is not None:
+            group = self.groups[unit.task]
+            group.tally[before] -= 1
+            group.tally[state] += 1
+
+    def count(self, before: State, state: State) -> None:
+        """One task or item has come from a state into another."""
+        self.tally[before] -= 1
+        self.tally[state] += 1
+
+    def change(self, task: str, state: State) -> None:
+        """A task as a whole has come into another state: those that depend on it count it."""
+        self.states[task] = state
+        if state in FINAL:
+            counted = self.counted(task, state)
+            for name in self.definition.graph.downstream[task]:
+                self.counts[name][counted] += 1
+
+    # What there is.
 
     def counted(self, task: str, state: State) -> State:
         """What a dependency that ended counts as."""
