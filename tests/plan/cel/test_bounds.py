@@ -130,6 +130,16 @@ def test_a_pattern_that_leads_to_more_states_than_are_kept_is_not_looked_for_in_
     assert len(there.asked) == long
 
 
+def test_lists_that_are_joined_again_and_again_are_not_joined_in_place() -> None:
+    there = Elsewhere()
+    with pacing.at(there):
+        for turns in (5, 200):
+            compiler.run(
+                compiler.compiled(f"range({turns}).map(i, xs + xs).size()", (("xs", "list"),), str), {"xs": [1] * 400}
+            )
+    assert len(there.asked) == 1
+
+
 @pytest.mark.parametrize("zone", ["'/dev/stdout'", "params.prefix + '/../zone'"])
 def test_a_time_zone_is_no_file(zone: str) -> None:
     with pytest.raises(ExpressionError, match="there is no time zone"):

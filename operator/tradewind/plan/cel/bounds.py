@@ -18,8 +18,8 @@ JOINED = 40
 """Bytes of an element of a list that `+` makes of two."""
 _STEP = 0.3
 """Microseconds of a node in a turn."""
-_SEARCHED, _COMPARED = 0.004, 0.002
-"""Microseconds per byte: that `size`, conversions and `contains` read; that `==` reads."""
+_SEARCHED, _COMPARED, _PUT = 0.004, 0.002, 0.05
+"""Microseconds per byte: that `size`, conversions and `contains` read; that `==` reads. Per element of a list that `+` makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _sum(_: Call, args: list[Size]) -> Counted:
     result = Size(one.bytes + other.bytes, one.length + other.length, _either(one, other), one.text and other.text)
     if one.text and other.text:
         return result.length * COPIED, result.bytes, result
-    return result.length * COPIED, JOINED * (result.length + 2) + _texts(one, other), result
+    return result.length * _PUT, JOINED * (result.length + 2) + _texts(one, other), result
 
 
 def _joined(node: Call, args: list[Size]) -> Counted:
