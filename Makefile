@@ -3,9 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PURE := tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit e2e e2e-on-a-cluster nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
+.PHONY: help setup demo test unit unit-pure unit-rest e2e e2e-on-a-cluster nightly chaos hostile fuzz lint fix crds docs docs-site requirements sbom licences changelog audit bench soak snapshots clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -32,11 +33,16 @@ fix: $(VENV)/.stamp ## Format and fix what a tool can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-unit: $(VENV)/.stamp ## Tests that need no cluster: those of plan/ and model/ with branch coverage, the others beside each other
+unit: $(VENV)/.stamp ## Tests that need no cluster: those of plan/ and model/ with branch coverage, beside all others
+	@$(MAKE) --no-print-directory -j 2 unit-pure unit-rest
+
+unit-pure: $(VENV)/.stamp
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not e2e" tests/plan tests/model tests/findings/test_lint.py tests/findings/test_mistakes.py
+	$(BIN)/coverage run -m pytest -m "not e2e" $(PURE)
 	$(BIN)/coverage report
-	$(BIN)/pytest -m "not e2e" -n 4 --dist loadfile --ignore tests/plan --ignore tests/model --deselect tests/findings/test_lint.py --deselect tests/findings/test_mistakes.py tests
+
+unit-rest: $(VENV)/.stamp
+	$(BIN)/pytest -m "not e2e" -n 3 --dist loadfile $(foreach test,$(PURE),$(if $(filter %.py,$(test)),--deselect,--ignore) $(test)) tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
 	@PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(BIN)/python -m cluster with $(MAKE) --no-print-directory e2e-on-a-cluster
