@@ -106,7 +106,7 @@ def unplannable(monkeypatch: pytest.MonkeyPatch) -> None:
     decide = Planner.decide
 
     def broken(self: Planner, now: float) -> Any:
-        if self.run.name == "r" and self.live("t"):
+        if self.ledger.run.name == "r" and self.live("t"):
             raise TypeError("Recursion limit reached")
         return decide(self, now)
 
