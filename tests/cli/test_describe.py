@@ -112,14 +112,14 @@ async def test_conditions_for_programs_are_left_to_programs(here: Scene) -> None
 async def test_what_did_not_run_here_says_so_though_it_counts_as_succeeded(here: Scene) -> None:
     attempts = (
         "a 0+1 =1 Error\na ~Succeeded marked by hand by ada: known to be fine\n"
-        "b ~Succeeded taken over from run old-1\nc ~Succeeded not run: it is not in spec.reuse.only\nd 0+1"
+        "b ~Succeeded reused from run old-1\nc ~Succeeded not run: it is not in spec.reuse.only\nd 0+1"
     )
     failures = [{"task": "a", "attempt": 1, "reason": "Error", "message": "exit code 1"}]
     tasks = {name: {} for name in "abcd"}
     await here.run("hand-1", tasks, {"attempts": attempts, "failures": failures, "phase": "Succeeded"})
     assert {name: task["message"] for name, task in (await described(here, "hand-1"))["tasks"].items()} == {
         "a": "marked by hand by ada: known to be fine",
-        "b": "taken over from run old-1",
+        "b": "reused from run old-1",
         "c": "not run: it is not in spec.reuse.only",
         "d": "",
     }

@@ -185,7 +185,7 @@ WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
         "webhook", Level.WARNING, "taken unchecked", "describe pods"),
     "a closed webhook that nobody answers for": (
         {"webhooks": [webhook("Fail")], "answering": {"tw/tradewind-webhook": 0}, "refused": DENIED},
-        "webhook", Level.PROBLEM, "nothing it is asked about is taken", "describe pods"),
+        "webhook", Level.PROBLEM, "objects that it covers are refused", "describe pods"),
     "a webhook without an authority": (
         {"webhooks": [webhook(bundle="")], "refused": DENIED}, "webhook", Level.PROBLEM, "no caBundle", "cainjector"),
     "a webhook that is not reached": ({"webhooks": [webhook()]}, "webhook", Level.PROBLEM, "is not refused", "reach"),
@@ -232,7 +232,7 @@ async def test_a_cluster_without_an_installation_is_told_so(tmp_path: Path) -> N
         process = await here.start("doctor", "-o", "json")
         out, _ = await process.communicate()
         told = {item["check"]: item for item in json.loads(out)}
-        assert told["runs"]["what"] == "none under way"
+        assert told["runs"]["what"] == "no active runs"
         assert told["operator"]["level"] in ("problem", "unknown") and process.returncode == (
             told["operator"]["level"] == "problem"
         )

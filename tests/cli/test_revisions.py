@@ -262,7 +262,7 @@ async def test_of_a_deleted_dag_the_revisions_are_shown_and_compared(here: Scene
     await here.client.delete(DAGS, "default", "etl")
     assert len((await here.tradewind("revisions", "etl")).splitlines()) == 3
     assert "shell: two" in await here.tradewind("diff", "etl", "1", "2")
-    assert "DAG 'etl' was deleted; revisions of it are left (it has 1, 2)" in await failed(here, "rollback", "etl")
+    assert "DAG 'etl' was deleted; revisions of it remain (it has 1, 2)" in await failed(here, "rollback", "etl")
 
 
 async def test_runs_and_dags_are_listed_with_the_number(here: Scene) -> None:

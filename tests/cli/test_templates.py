@@ -66,7 +66,7 @@ def test_a_template_that_is_elsewhere_is_noted_and_the_rest_is_checked(folder: P
     tasks = "{tasks: {a: {template: {name: elsewhere}}, b: {dependsOn: [a], image: x, when: %s}}}"
     (folder / "other.yaml").write_text(document("DAG", "d", tasks % "'tasks.a.outputs.map(o, o.n).size() > 0'"))
     done = tradewind("lint", folder)
-    words = "note: spec.tasks.a.template: TaskTemplate elsewhere is not among these manifests; what comes from it is not checked"
+    words = "note: spec.tasks.a.template: TaskTemplate elsewhere is not among these manifests; what it provides is not checked"
     assert done.exit_code == 0 and done.stdout == "" and f"{folder / 'other.yaml'}:4:20: {words}" in done.stderr
     (folder / "other.yaml").write_text(document("DAG", "d", tasks % "params.nope"))
     assert "there is no params.nope" in tradewind("lint", folder).stdout

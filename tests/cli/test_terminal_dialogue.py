@@ -26,9 +26,9 @@ def test_lines_of_logs_wait_for_the_answer_and_none_is_lost(tmp_path: Path) -> N
     assert code == 0
     assert lines[at : at + 5] == [
         f"{ASK}maybe",
-        "  maybe is no answer: write y to approve, or n to decline",
+        "  maybe is not an answer: type y to approve, or n to reject",
         ASK.rstrip(),
-        "  nothing is no answer: write y to approve, or n to decline",
+        "  nothing is not an answer: type y to approve, or n to reject",
         f"{ASK}yes",
     ]
     ticks = [line for line in lines if line.startswith("chat | tick")]

@@ -83,9 +83,7 @@ async def test_each_task_that_has_not_ended_is_attributed_to_one_cause(here: Sce
     assert runs["all-1"]["tasks"] == {name: item["tasks"] for name, item in causes.items()}
     assert runs["all-1"]["longest"]["message"].startswith("the image can't be pulled: Back-off pulling image")
     text = await here.tradewind("top")
-    assert (
-        "1 run is under way in namespace default; tasks: 1 running, 8 held up, 2 waiting for those before them" in text
-    )
+    assert "1 run is active in namespace default; tasks: 1 running, 8 blocked, 2 waiting for dependencies" in text
     assert "all-1/first" in text and "LONGEST WAITS" in text
 
 
@@ -138,10 +136,10 @@ def _later(at: str, seconds: int) -> str:
 
 
 async def test_runs_that_have_ended_and_other_dags_are_left_out(here: Scene) -> None:
-    assert (await here.tradewind("top")).strip() == "no run is under way in namespace default"
-    assert (await here.tradewind("top", "-A")).strip() == "no run is under way in any namespace"
+    assert (await here.tradewind("top")).strip() == "no run is active in namespace default"
+    assert (await here.tradewind("top", "-A")).strip() == "no run is active in any namespace"
     nothing = (await here.tradewind("top", "--dag", "one")).strip()
-    assert nothing == "no run of DAG one is under way in namespace default"
+    assert nothing == "no run of DAG one is active in namespace default"
     await here.run("done-1", {"a": {}}, {"phase": "Succeeded"})
     await here.run("one-1", {"a": {}})
     await here.run("other-1", {"a": {}})
@@ -195,7 +193,7 @@ async def test_watch_looks_again_and_leaves_the_terminal_as_it_was(here: Scene) 
 
     loop.add_reader(ours, read)
     try:
-        await until(b"no run is under way")
+        await until(b"no run is active")
         await here.run("seen-1", {"a": {}})
         await until(b"seen-1/a")
         process.send_signal(signal.SIGINT)

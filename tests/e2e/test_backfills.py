@@ -193,7 +193,7 @@ async def test_what_is_wrong_or_missing_is_said_by_the_status(operated: World) -
         wrong = backfill("wrong", "later", cron="0 0 31 2 *", start=day(1), params={"nope": 1})
         await operated.create(client, BACKFILLS, wrong)
         status = await until(operated, client, "wrong", "Invalid")
-        assert "spec.cron: '0 0 31 2 *' names no day that there is" in status["message"]
+        assert "spec.cron: '0 0 31 2 *' matches no existing day" in status["message"]
         for fields, words in (
             ({"start": day(1), "ticks": [day(1)]}, "write either ticks, or start"),
             ({"start": day(1)}, "with start, write either trigger or cron"),

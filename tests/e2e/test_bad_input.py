@@ -241,7 +241,7 @@ async def test_a_dag_that_is_deleted_while_a_run_goes_on(operated: World) -> Non
         assert status["phase"] == "Succeeded" and status["progress"] == "2/2"
 
         async def told() -> bool:
-            words = f"DAG gone was deleted; this run goes on with revision {status['revision']}"
+            words = f"DAG gone was deleted; this run continues with revision {status['revision']}"
             return ("DAGDeleted", words) in await operated.events(client, name)
 
         await eventually(told)

@@ -69,7 +69,7 @@ async def test_a_pod_behind_a_scheduling_gate_waits_until_it_is_gone(operated: W
         run = await operated.start(client, operated.dag("gated", {"t": task}))
         waiting = await operated.until(client, run, lambda status: status.get("waiting"))
         assert waiting["status"]["waiting"][0]["reason"] == "SchedulingGated"
-        assert "waits behind example.com/queue" in waiting["status"]["waiting"][0]["message"]
+        assert "has the scheduling gates example.com/queue" in waiting["status"]["waiting"][0]["message"]
         await asyncio.sleep(4)  # Longer than it may be pending.
         [pod] = await operated.pods(client, run)
         assert pod["metadata"].get("deletionTimestamp") is None

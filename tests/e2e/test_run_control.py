@@ -242,7 +242,7 @@ async def test_people_clear_and_mark_tasks_of_a_run_that_has_ended(operated: Wor
         never = tradewind(operated, "clear", run, "c")
         assert never.returncode == 1 and "c never ran (UpstreamFailed): there is nothing to clear" in never.stderr
         shown = tradewind(operated, "mark", run, "succeeded", "b", "--output", "rows=4", "--dry-run")
-        assert shown.stdout == "b: Failed, becomes Succeeded\nc: UpstreamFailed, is decided anew\n", shown.stderr
+        assert shown.stdout == "b: Failed, becomes Succeeded\nc: UpstreamFailed, is decided again\n", shown.stderr
         done = tradewind(operated, "mark", run, "succeeded", "b", "--output", "rows=4", "-m", "checked by hand")
         assert done.returncode == 0, done.stderr
         await operated.until(client, run, lambda status: status.get("edited") == 1)
@@ -304,7 +304,7 @@ async def test_a_new_run_takes_over_what_another_has_done(operated: World) -> No
         fixed = {"spec": {"tasks": {"b": SH}}}
         await client.patch(DAGS, operated.namespace, "again", fixed)
         shown = tradewind(operated, "rerun", run, "--dry-run")
-        assert shown.stdout == f"a: Succeeded, taken over from run {run}\nb: runs\nc: runs\n", shown.stderr
+        assert shown.stdout == f"a: Succeeded, reused from run {run}\nb: runs\nc: runs\n", shown.stderr
         done = tradewind(operated, "rerun", run, "--no-watch", "-m", "b is fixed")
         new = done.stdout.splitlines()[-1].split()[0].removeprefix("dagrun/")
         notes = (await client.get(RUNS, operated.namespace, new))["metadata"]["annotations"]

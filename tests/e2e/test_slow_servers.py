@@ -36,7 +36,7 @@ async def test_requests_and_polls_of_others_go_on(embedded_worlds: Callable[[str
             }
             run = await loud.start(client, loud.dag("tarpit", tasks))
             words = (
-                "waits for its turn: namespace loud has 16 requests under way, as many as it may",
+                "waits for its turn: namespace loud has 16 requests in progress, the limit",
                 f"waits for its turn to ask for GET {slow}: other polls of this namespace",
             )
             for start in words:

@@ -203,4 +203,4 @@ async def test_a_run_of_an_instance_is_run_again_from_a_task(operated: World) ->
         run = await operated.start(client, {**instance, "spec": {"template": {"name": "twice"}}})
         await operated.finished(client, run)
     shown = printed(operated, "rerun", run, "--from", "b", "--dry-run")
-    assert shown == f"a: Succeeded, taken over from run {run}\nb: runs\n"
+    assert shown == f"a: Succeeded, reused from run {run}\nb: runs\n"

@@ -67,4 +67,4 @@ async def test_top_names_what_tasks_wait_for_and_describe_what_determined_the_en
     assert [step["task"] for step in path] == ["queues", "follows"]
     assert path[0]["waited"] >= 1, "for its slot, while the other one slept for two seconds"
     assert "Critical path" in await tradewind(operated, "describe", "run", run)
-    assert "no run is under way" in await tradewind(operated, "top")
+    assert "no run is active" in await tradewind(operated, "top")

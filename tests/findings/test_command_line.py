@@ -191,7 +191,7 @@ def test_a_type_that_is_not_known_is_one_problem(tmp_path: Path) -> None:
 
 def test_help_has_sections_and_no_text_is_cut(tmp_path: Path) -> None:
     said = cli(tmp_path, "--help").stdout
-    assert "Intervene:" in said and "..." not in said.partition("Write DAGs")[2]
+    assert "Control runs:" in said and "..." not in said.partition("Write DAGs")[2]
     assert all(f"  {name}" in said for name in ("run", "watch", "wait", "delete", "version", "completion"))
 
 

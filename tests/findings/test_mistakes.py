@@ -108,8 +108,8 @@ def test_outputs_that_can_not_be_handed_on_fail_the_attempt(written: str, reason
     [
         (
             "{template: {name: load}}",
-            "6:9: spec.tasks.a.template: there is no TaskTemplate 'load' among these manifests; no one else can bring it here: "
-            "add it to the manifest, or give its file with another -f",
+            "6:9: spec.tasks.a.template: there is no TaskTemplate 'load' among these manifests; "
+            "add it to the manifest, or pass its file with another -f",
         ),
         (
             "{sensor: {sql: {host: db, database: d, secretName: s, query: select 1}}}",

@@ -30,7 +30,7 @@ SAID = [
     ("{a: " * 1_000 + "1" + "}" * 1_000, "more than 200 levels deep"),
     (CHAIN, "more than 200 levels deep, with its aliases followed"),
     (LAUGHS, "more than 1,000,000 values, with its aliases followed"),
-    ("a: &a {b: *a}", "an alias that stands within what it stands for"),
+    ("a: &a {b: *a}", "an alias inside the value that it refers to"),
     ("? [a]\n: 1", "a key is a text here"),
     ("? {a: b}\n: 1", "a key is a text here"),
     ("a: " + "9" * 5_000, "a number of 5000 characters"),

@@ -90,7 +90,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
         runs.failed(uid, KeyError("x"))
         await runs.unreadable.say(uid)
         said = (await see("bad"))["status"]["conditions"][0]
-        assert "the run can't go on: KeyError: 'x'" in said["message"]
+        assert "the run can't continue: KeyError: 'x'" in said["message"]
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:

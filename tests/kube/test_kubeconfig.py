@@ -206,7 +206,7 @@ def test_what_is_wrong_with_a_user_is_said(tmp_path: Path, user: dict[str, Any],
         ({"token": "a\nb"}, {}, "token has more than one line"),
         ({}, {"certificate-authority": 5}, "cluster 'k' of the kubeconfig: certificate-authority is not text"),
         ({}, {"extensions": 7}, "extensions is not a list"),
-        ({}, {"server": "http://[::1"}, "server is no address"),
+        ({}, {"server": "http://[::1"}, "server is not an address"),
     ],
 )
 def test_values_of_other_types_are_named(tmp_path: Path, user: Any, cluster: Any, words: str) -> None:

@@ -43,7 +43,7 @@ async def message(here: Session, resource: Resource, name: str) -> str:
 
 async def test_a_schedule_that_never_ticks_says_so(here: Session) -> None:
     await here.client.create(TRIGGERS, "default", trigger(**NEVER))
-    assert await message(here, TRIGGERS, "t") == "there is no tick left"
+    assert await message(here, TRIGGERS, "t") == "no ticks are left"
 
 
 @pytest.mark.parametrize(

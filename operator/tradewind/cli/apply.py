@@ -26,8 +26,8 @@ LATE = ("DAGRun", "Backfill")
 )
 @cluster
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
-    """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) of manifests to the cluster. Of folders
-    objects of other kinds are passed over."""
+    """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) from manifests to the cluster. In folders,
+    objects of other kinds are ignored."""
     documents = sorted(reader.load(*files), key=lambda document: document.kind in LATE)
     for note in require(documents).notes:
         say(f"note: {note}", err=True)

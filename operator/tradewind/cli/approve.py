@@ -20,7 +20,7 @@ from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve
 ARGUMENTS = (
     click.argument("run", type=RUN),
     click.argument("task", required=False),
-    click.option("-m", "--comment", default="", help="Why."),
+    click.option("-m", "--comment", default="", help="Reason."),
 )
 
 
@@ -38,7 +38,7 @@ def _command(function: Any) -> Any:
 async def command(
     client: Client, namespace: str, run: str, task: str | None, comment: str, answers: tuple[str, ...]
 ) -> None:
-    """Approve what TASK of RUN waits for; TASK can be left out where only one waits."""
+    """Approve TASK of RUN. TASK is optional if only one approval waits."""
     found = await _pending(client, namespace, run, task)
     declared = {name: Param.model_validate(body) for name, body in (found["spec"].get("questions") or {}).items()}
     given = values(declared, pairs(answers))
@@ -50,7 +50,7 @@ async def command(
 @_command
 @cluster
 async def reject(client: Client, namespace: str, run: str, task: str | None, comment: str) -> None:
-    """Decline what TASK of RUN waits for; TASK can be left out where only one waits."""
+    """Reject TASK of RUN. TASK is optional if only one approval waits."""
     found = await _pending(client, namespace, run, task)
     await _decide(client, namespace, found, {"decision": "Rejected", "comment": comment})
 

@@ -38,32 +38,38 @@ SHOWN = 50
 
 @click.command()
 @click.argument("dag", type=DAG)
-@click.option("--start", metavar="TIME", help="From this tick on: 2026-01-31, 2026-01-31T06:00, with an offset or not.")
-@click.option("--end", metavar="TIME", help="Up to this tick; a date includes its whole day.  [default: now]")
+@click.option(
+    "--start", metavar="TIME", help="First tick, inclusive: 2026-01-31 or 2026-01-31T06:00, optionally with an offset."
+)
+@click.option("--end", metavar="TIME", help="Last tick, inclusive; a date includes the whole day.  [default: now]")
 @click.option(
     "--tick",
     "ticks",
     multiple=True,
     metavar="TIME",
-    help="This tick, or those of this date, instead of a range; repeat for more.",
+    help="A single tick, or all ticks of this date, instead of a range; repeat for more.",
 )
-@click.option("--trigger", help="Whose ticks.  [default: the DAG's only trigger with a schedule]")
-@click.option("--cron", help="Ticks by a cron expression, instead of a trigger's.")
-@click.option("--time-zone", help="Of cron and times.  [default: the trigger's, else UTC]")
+@click.option("--trigger", help="Trigger whose ticks to run.  [default: the DAG's only trigger with a schedule]")
+@click.option("--cron", help="Cron expression for the ticks, instead of a trigger.")
+@click.option(
+    "--time-zone", help="Time zone of --cron and of times without an offset.  [default: the trigger's, else UTC]"
+)
 @click.option(
     "--runs",
     multiple=True,
     type=click.Choice(list(STATES)),
     default=["missing"],
     show_default=True,
-    help="Ticks without a run; those whose run failed; those whose run succeeded. Repeat for more.",
+    help="Which ticks to run: those without a run, with a failed run, or with a successful run. Repeat for more.",
 )
-@click.option("--newest-first", is_flag=True, help="Begin with the latest tick.")
-@click.option("--parallelism", type=click.IntRange(1, 100), default=1, show_default=True, help="Runs at once.")
-@click.option("--priority", type=int, help="Of the runs.  [default: -1000]")
-@click.option("--name", help="Of the backfill.  [default: made from the DAG's]")
+@click.option("--newest-first", is_flag=True, help="Start with the latest tick.")
+@click.option(
+    "--parallelism", type=click.IntRange(1, 100), default=1, show_default=True, help="Maximum number of active runs."
+)
+@click.option("--priority", type=int, help="Priority of the runs.  [default: -1000]")
+@click.option("--name", help="Name of the backfill.  [default: generated from the DAG's name]")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("-w", "--watch", is_flag=True, help="Follow it to its end.")
+@click.option("-w", "--watch", is_flag=True, help="Follow the backfill until it ends.")
 @PARAM
 @cluster
 async def command(
@@ -85,14 +91,14 @@ async def command(
     watch: bool,
     params: tuple[str, ...],
 ) -> None:
-    """Make runs of DAG for the past.
+    """Create runs of DAG for past ticks.
 
     \b
     tradewind backfill sales --start 2026-05-01 --end 2026-05-31 --dry-run
     tradewind backfill sales --start 2026-05-01 --runs missing --runs failed --parallelism 4
     tradewind backfill sales --tick 2026-05-03 -p region=south
 
-    Ticks are those of the DAG's trigger, and so are the names of their runs: what the schedule has run is not run again.
+    The ticks, and the names of their runs, are those of the DAG's trigger, so a tick that its schedule has run doesn't run again.
     """
     if bool(ticks) == bool(start):
         raise click.UsageError("give --start (and --end), or --tick")

@@ -15,12 +15,12 @@ from tradewind.model.backfill import FINISHED
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="RUN|backfill/BACKFILL...")
-@click.option("--terminate", is_flag=True, help="Not even teardowns and exit tasks of runs are done.")
+@click.option("--terminate", is_flag=True, help="Don't run teardowns and exit tasks either.")
 @REASON
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool, reason: str) -> None:
-    """Cancel runs: their live pods are deleted and nothing more starts but teardowns and exit tasks. Of a backfill/NAME all runs are
-    cancelled, and no more are made."""
+    """Cancel runs: their pods are deleted, and only teardowns and exit tasks still start. For a backfill/NAME all its runs are
+    cancelled, and it creates no more."""
     meta = {"metadata": {"annotations": await signed(client, reason, CANCELLED)}}
     for name in names:
         resource, rest = target(name)

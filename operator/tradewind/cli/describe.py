@@ -64,18 +64,18 @@ class _Kinds(click.Group):
 
 @click.group(cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME", options_metavar="")
 def command() -> None:
-    """Show one object in full: a run, or a DAG."""
+    """Show all details of a run or a DAG."""
 
 
 command.add_command(describe_dag)
 
 
-@command.command("run", short_help="A run: its tasks, attempts, and why anything waits.")
+@command.command("run", short_help="Show a run: its tasks, their attempts, and why tasks wait.")
 @click.argument("name", type=RUN, shell_complete=names_of("runs"))
 @OUTPUT
 @cluster
 async def describe_run(client: Client, namespace: str, name: str, output: str) -> None:
-    """Show a run: its tasks, every attempt, why anything waits or failed, and the tasks that determined how long it took."""
+    """Show a run: its tasks, every attempt, why tasks wait or failed, and the critical path."""
     now = time.time()
     meta = (await client.get(RUNS, namespace, name))["metadata"]
     try:

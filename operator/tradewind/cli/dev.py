@@ -22,10 +22,10 @@ from tradewind.control.shared.task_groups import tasks
     type=click.Path(path_type=Path),
     default=Path("tradewind-dev.kubeconfig"),
     show_default=True,
-    help="Where to write a kubeconfig; a file that is there stays.",
+    help="Where to write the kubeconfig. An existing file is not overwritten.",
 )
 def command(port: int, write_kubeconfig: Path) -> None:
-    """Keep a local cluster up: an API server for kubectl, the operator, and tasks as local processes. Ctrl-C ends it."""
+    """Run a local cluster: an API server for kubectl, the operator, and tasks as local processes. Ctrl-C stops it."""
     settled(_dev(port, write_kubeconfig.absolute()))
 
 

@@ -34,19 +34,19 @@ class _Failed(click.ClickException):
     "-f",
     "--file",
     type=FILES,
-    help="Compare what this manifest, or folder, describes (`-`: standard input) with the cluster.",
+    help="Compare this manifest, or folder of manifests, with the cluster (`-`: standard input).",
 )
 @click.pass_context
 def command(ctx: click.Context, /, dag: str | None, numbers: tuple[int, ...], file: str | None, **rest: Any) -> None:
-    """Show what differs between revisions of DAG, or what applying a manifest would change.
+    """Show the differences between revisions of DAG, or what applying a manifest would change.
 
     \b
-    tradewind diff etl            the revision before the current one, and the current one
+    tradewind diff etl            the previous revision and the current one
     tradewind diff etl 3          revision 3 and the current one
     tradewind diff etl 3 5        revisions 3 and 5
     tradewind diff -f etl.yaml    the cluster, and the cluster after `tradewind apply -f etl.yaml`
 
-    With -f the exit code is 0 when nothing would change, 1 when something would, 2 when that can't be told.
+    With -f the exit code is 0 if nothing would change, 1 if something would, and 2 on errors.
     """
     if (dag is None) == (file is None) or len(numbers) > 2:
         raise click.UsageError("name a DAG and at most two of its revisions, or give a manifest with -f")

@@ -24,20 +24,20 @@ from tradewind.plan.runs.rework import affected, kept_failures, moves, rework
 LONGEST = 64 * 1024
 """Bytes of an output that is given by hand."""
 ACTIONS = {"succeeded": "Succeed", "failed": "Fail", "skipped": "Skip"}
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show what becomes of which task.")
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show which tasks would change, and how.")
 
 
 @click.command()
 @click.argument("run", type=RUN)
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
-@click.option("--only", is_flag=True, help="Not what depends on them.")
+@click.option("--only", is_flag=True, help="Don't clear tasks that depend on them.")
 @REASON
 @DRY_RUN
 @cluster
 async def command(
     client: Client, namespace: str, run: str, tasks: tuple[str, ...], only: bool, reason: str, dry_run: bool
 ) -> None:
-    """Run TASKS of RUN again, and all that depends on them, as though they had never run. The rest is kept."""
+    """Run TASKS of RUN again from scratch, with all tasks that depend on them. All other tasks are kept."""
     edit = {"action": "Clear", "tasks": list(tasks), "downstream": not only}
     await _edit(client, namespace, run, edit, reason, dry_run)
 
@@ -55,7 +55,11 @@ class _State(click.Choice[str]):
 @click.argument("state", type=_State(list(ACTIONS), case_sensitive=False))
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
 @click.option(
-    "--output", "outputs", multiple=True, metavar="NAME=JSON", help="An output of the one task, for succeeded."
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="NAME=JSON",
+    help="Output of the task; only for succeeded and a single task.",
 )
 @REASON
 @DRY_RUN
@@ -70,7 +74,7 @@ async def mark(
     reason: str,
     dry_run: bool,
 ) -> None:
-    """Say that TASKS of RUN have ended as STATE, whatever became of them. `tradewind clear` undoes it."""
+    """Set the state of TASKS of RUN, whatever their result. `tradewind clear` undoes it."""
     edit: dict[str, Any] = {"action": ACTIONS[state], "tasks": list(tasks)}
     if outputs:
         if len(tasks) > 1 or state != "succeeded":
@@ -102,7 +106,7 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
         raise click.ClickException(f"dagrun/{name} has not begun: there is nothing to change")
     if run.cancelled:
         words = f"dagrun/{name} was stopped (spec.desiredState: {run.desired})"
-        raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that takes over its results")
+        raise click.ClickException(f"{words}: `tradewind rerun {name}` starts another run that reuses its results")
     for key, given in edit.get("outputs", {}).items():
         task = view.planner.definition.tasks.get(parse_key(key)[0])
         edit["outputs"] = {key: _read(given, task.outputs if task else {})}
@@ -117,7 +121,7 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     edits = [*run.edits, {**edit, **{key: value for key, value in known.items() if value}}]
     version = {"metadata": {"resourceVersion": str(run.version)}}
     await client.patch(RUNS, namespace, name, {**version, "spec": {"edits": edits}})
-    goes = ", and goes on" if not run.final or moves(view.planner, changes) else "; no task runs because of it"
+    goes = ", and continues" if not run.final or moves(view.planner, changes) else "; no task runs because of it"
     say(f"dagrun/{name} is changed{goes} (spec.edits[{len(edits) - 1}])")
     if edit["action"] != "Clear" and (failed := kept_failures(view.planner, changes)):
         say(f"still failed: {listed(failed)}; `tradewind retry {name}` runs what has failed again")

@@ -49,20 +49,21 @@ class Options:
 @click.command()
 @click.option("--namespace", "namespaces", multiple=True, help="Namespace to serve; repeat for more. All when absent.")
 @click.option("--port", default=9080, show_default=True, help="Port for events.")
-@click.option(
-    "--cert", type=FILE, help="The server's certificate (PEM), read again when it changes. No TLS when absent."
-)
-@click.option("--key", type=FILE, help="Its key (PEM).")
+@click.option("--cert", type=FILE, help="The server's certificate (PEM); reloaded when it changes. No TLS when absent.")
+@click.option("--key", type=FILE, help="Private key of the certificate (PEM).")
 @click.option(
     "--kubernetes-auth/--no-kubernetes-auth",
     "kubernetes",
     default=True,
     show_default=True,
-    help="Take tokens of the cluster, for triggers with spec.event.authentication.kubernetes.",
+    help="Accept Kubernetes tokens, for triggers with spec.event.authentication.kubernetes.",
 )
-@click.option("--max-body", default=SIZE, show_default=True, help="Largest body, in bytes.")
+@click.option("--max-body", default=SIZE, show_default=True, help="Maximum size of a body, in bytes.")
 @click.option(
-    "--rate", default=RATE, show_default=True, help="Requests a second that this process takes for each namespace."
+    "--rate",
+    default=RATE,
+    show_default=True,
+    help="Maximum number of requests a second that this process accepts for each namespace.",
 )
 @tls
 @process
@@ -82,7 +83,7 @@ def command(
     log_format: str,
     log_level: str,
 ) -> None:
-    """Take events over HTTP, and make runs of them."""
+    """Accept events over HTTP, and create runs for them."""
     start_logging(log_level, log_format)
     if (cert is None) != (key is None):
         raise click.UsageError("give both --cert and --key, or neither")

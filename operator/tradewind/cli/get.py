@@ -82,19 +82,17 @@ def _names(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
 @click.command()
 @click.argument("kind", type=_Kind())
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=_names)
-@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
-@click.option(
-    "-l", "--selector", default="", help="Only those with these labels, as kubectl has it: team=a,tier!=test."
-)
+@click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces.")
+@click.option("-l", "--selector", default="", help="Label selector, as in kubectl: team=a,tier!=test.")
 @click.option("--dag", type=DAG, metavar="DAG", help="Only runs, triggers or backfills of this DAG.")
-@click.option("--no-headers", is_flag=True, help="Leave out the first line.")
+@click.option("--no-headers", is_flag=True, help="Don't print the header line.")
 @click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "wide", "name", "json", "yaml"]),
     default="text",
     show_default=True,
-    help="For people, with more columns, the names alone, or for programs.",
+    help="Output format.",
 )
 @cluster
 async def command(
@@ -108,8 +106,8 @@ async def command(
     no_headers: bool,
     output: str,
 ) -> None:
-    """List objects of a KIND: dags, runs (the youngest first), triggers, backfills, approvals, pools, clusterpools, tasktemplates,
-    dagtemplates, clustertasktemplates, clusterdagtemplates, or assets (when each was updated last)."""
+    """List objects of a KIND: dags, runs (newest first), triggers, backfills, approvals, pools, clusterpools, tasktemplates,
+    dagtemplates, clustertasktemplates, clusterdagtemplates, or assets (with their latest updates)."""
     kind, _, first = kind.partition("/")
     names = (*((first,) if first else ()), *names)
     if kind == ASSETS:

@@ -19,7 +19,7 @@ from tradewind.model.shown import counted
 @OUTPUT
 def command(paths: tuple[str, ...], output: str) -> None:
     """Check DAGs, templates, triggers and the other kinds of Tradewind in files (`-`: standard input) and folders. Objects of other kinds
-    are passed over. Exit code 1: something is wrong, or there is nothing to check."""
+    are ignored. The exit code is 1 if there are errors, or nothing to check."""
     found, documents, others = _read(paths)
     reviewed = review(documents)
     found = sorted(found + reviewed.refusals, key=_place)

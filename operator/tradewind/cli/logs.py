@@ -15,12 +15,12 @@ from tradewind.kube.client import Client
 @click.command()
 @click.argument("run", type=RUN, shell_complete=names_of("runs"))
 @click.argument("task", required=False, shell_complete=tasks_of)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the logs until the run has ended.")
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each attempt.")
 @cluster
 async def command(client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None) -> None:
-    """Print what the tasks of RUN have printed, or one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): every attempt whose
-    pod is still there."""
+    """Print the logs of all tasks of RUN, or of one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): of every attempt whose
+    pod still exists."""
     logs = PodLogs(client, namespace, task or "", tail)
     await (logs.follow if follow else logs.once)(run, _show)
     if not logs.printed:

@@ -7,7 +7,9 @@ from tradewind.cli.shell.group import Commands
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-n", "--namespace", help="Namespace. It and the three below may also stand after the command.")
+@click.option(
+    "-n", "--namespace", help="Namespace. This option and the next three are also accepted after the command."
+)
 @click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces.")
 @click.option("--context", help="Context in the kubeconfig.")
 @click.option("--kubeconfig", type=click.Path(), help="Kubeconfig file.")

@@ -64,7 +64,7 @@ class _Name(click.ParamType[str]):
 @click.command()
 @click.argument("name", type=_Name(), metavar="NAME|FILE.yaml")
 def command(name: str) -> None:
-    """Write a first DAG of that NAME, which runs as it is, into NAME.yaml. A file that is there stays."""
+    """Write a complete example DAG with this NAME to NAME.yaml. An existing file is not overwritten."""
     path = Path(name if name.endswith(ENDINGS) else f"{name}.yaml")
     text = MANIFEST.format(version=API_VERSION, name=_dag(name), file=shlex.quote(str(path)))
     try:

@@ -63,7 +63,7 @@ GRACE, REST = 20.0, 5.0
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Divide the namespaces into so many parts, each worked on by one replica. The same for all replicas.",
+    help="Number of shards that the namespaces are divided into; one replica serves each. Must be the same for all replicas.",
 )
 @click.option("--identity", help="Name of this replica.  [default: the host's name, which is the pod's]")
 @click.option(
@@ -72,7 +72,7 @@ GRACE, REST = 20.0, 5.0
     multiple=True,
     metavar="CIDR",
     type=ip_network,
-    help="Network to which http tasks may send requests although it is the operator's host, its link or a metadata service.",
+    help="Network that http tasks may send requests to although it contains the operator's host, its link or a metadata service.",
 )
 @click.option(
     "--http-deny",
@@ -80,7 +80,7 @@ GRACE, REST = 20.0, 5.0
     multiple=True,
     metavar="CIDR",
     type=ip_network,
-    help="Network to which the operator sends no request for a tenant, whatever else is allowed.",
+    help="Network that the operator sends no requests of tenants to, even if it is allowed otherwise.",
 )
 @click.option(
     "--http-timeout",
@@ -88,7 +88,7 @@ GRACE, REST = 20.0, 5.0
     metavar="DURATION",
     type=_duration,
     default=LONGEST,
-    help="How long a request or a query may take at most.  [default: 5m, which is also the longest]",
+    help="Time limit for a request or a query.  [default: 5m, which is also the maximum]",
 )
 @click.option(
     "--http-proxy",
@@ -97,33 +97,33 @@ GRACE, REST = 20.0, 5.0
     envvar="TRADEWIND_HTTP_PROXY",
     callback=_proxy,
     default="",
-    help="Proxy through which requests are sent. Give one with a password as TRADEWIND_HTTP_PROXY: arguments can be read by others.",
+    help="Proxy for requests. If it needs a password, set TRADEWIND_HTTP_PROXY instead: other users can read arguments.",
 )
 @click.option(
     "--http-no-proxy",
     "direct",
     multiple=True,
     metavar="HOST",
-    help="Host, domain (.svc) or network that is asked without it; repeat for more.",
+    help="Host, domain (.svc) or network to connect to without the proxy; repeat for more.",
 )
 @click.option(
     "--http-ca",
     "authorities",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Authorities (PEM) that are trusted beside the public ones.",
+    help="Certificate authorities (PEM) to trust in addition to the public ones.",
 )
-@click.option("--http-in-pods", is_flag=True, help="Send no requests of http tasks: they run in pods.")
+@click.option("--http-in-pods", is_flag=True, help="Run http tasks in pods instead of sending their requests.")
 @click.option(
     "--read-secrets",
     is_flag=True,
-    help="Read Secrets and ConfigMaps that http tasks refer to. Without it those tasks run in pods.",
+    help="Read Secrets and ConfigMaps that http tasks refer to. Otherwise these tasks run in pods.",
 )
 @click.option(
     "--read-secrets-in",
     "within",
     multiple=True,
     metavar="NAMESPACE",
-    help="The same in this namespace; repeat for more.",
+    help="The same, only in this namespace; repeat for more.",
 )
 @click.option(
     "--expression-deadline",
@@ -131,7 +131,7 @@ GRACE, REST = 20.0, 5.0
     type=DURATION,
     default="100ms",
     show_default=True,
-    help="Computing time that one expression may take: one that takes more fails.",
+    help="CPU time limit for one expression; an expression that needs more fails.",
 )
 @click.option(
     "--pass-budget",
@@ -139,14 +139,14 @@ GRACE, REST = 20.0, 5.0
     type=DURATION,
     default="1s",
     show_default=True,
-    help="Computing time that one pass of a run may take: a run that needs more goes on in turns with others.",
+    help="CPU time limit for one pass of a run; a run that needs more takes turns with others.",
 )
 @click.option(
     "--metrics-dags",
     type=click.IntRange(0, 10_000),
     default=Limits().total,
     show_default=True,
-    help="How many DAGs have metrics of their own; the runs of the others are counted together.",
+    help="Maximum number of DAGs with their own metrics; runs of other DAGs are counted together.",
 )
 @click.option(
     "--metrics-dags-per-namespace",
@@ -154,7 +154,7 @@ GRACE, REST = 20.0, 5.0
     type=click.IntRange(0, 10_000),
     default=Limits().of_namespace,
     show_default=True,
-    help="How many of each namespace.",
+    help="The same limit for each namespace.",
 )
 @process
 def command(

@@ -70,7 +70,7 @@ def settled(work: Coroutine[Any, Any, T]) -> T:
     except ApiError as error:
         raise click.ClickException(explained(error)) from None
     except json.JSONDecodeError as error:
-        raise click.ClickException(f"the API server has answered with what is not JSON: {error}") from None
+        raise click.ClickException(f"the API server's answer is not JSON: {error}") from None
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
 
@@ -107,14 +107,14 @@ FILES = click.Path(allow_dash=True)
 PARAM = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Value of a param; repeat for more."
 )
-REASON = click.option("-m", "--reason", default="", help="Why; it is kept with the run.")
+REASON = click.option("-m", "--reason", default="", help="Reason; recorded in the run.")
 OUTPUT = click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "json", "yaml"]),
     default="text",
     show_default=True,
-    help="For people or for programs.",
+    help="Output format: for people (text) or for programs.",
 )
 
 

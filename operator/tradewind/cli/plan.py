@@ -49,12 +49,12 @@ AT_ONCE = 8
 @click.command()
 @click.option("--next", "ahead", default="24h", show_default=True, metavar="DURATION", help="How far to look ahead.")
 @click.option("--dag", type=DAG, metavar="DAG", help="Only runs of this DAG.")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Runs that are shown.")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Maximum number of runs to show.")
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, ahead: str, dag: str | None, limit: int, output: str) -> None:
-    """List the runs that schedules will make, when they may end by how long their DAGs' runs usually take, and what may hold them up: other
-    runs, pools, a quota of pods. What starts for other reasons can't be foreseen."""
+    """List upcoming runs of schedules, their expected ends by the usual duration of their DAGs' runs, and what may delay them: other
+    runs, pools, a quota for pods. Runs that start for other reasons can't be predicted."""
     try:
         until = datetime.now(UTC) + timedelta(seconds=duration.seconds(ahead))
     except (ValueError, OverflowError) as error:
@@ -162,7 +162,7 @@ def _ticks(triggers: list[_Scheduled], until: datetime, notes: list[str]) -> lis
     for trigger in triggers:
         ticks = list(islice(takewhile(lambda tick: tick <= until, trigger.calendar.after(now)), MOST + 1))
         if len(ticks) > MOST:
-            notes.append(f"trigger {trigger.name}: only its first {MOST:,} ticks are looked at")
+            notes.append(f"trigger {trigger.name}: only its first {MOST:,} ticks are considered")
         found.append(_told(trigger, ticks[:MOST]))
     return list(heapq.merge(*found, key=lambda item: item[0].at))
 

@@ -37,11 +37,11 @@ Object = dict[str, Any]
 @OUTPUT
 @click.pass_context
 def command(ctx: click.Context, /, dag: str | None, sources: tuple[str, ...], output: str, **rest: Any) -> None:
-    """Show DAG of the cluster, or the DAGs of manifests (-f), as runs would begin with it: without templates.
+    """Show a DAG of the cluster, or the DAGs in manifests (-f), with all templates filled in, as a run would use them.
 
     \b
-    tradewind render daily-users               of the cluster, with the templates that it has now
-    tradewind render -f dags/ -f templates/    of these files
+    tradewind render daily-users               from the cluster, with its current templates
+    tradewind render -f dags/ -f templates/    from these files
     """
     if sources:
         found = settled(_here(dag, sources))

@@ -27,7 +27,9 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import Fixed
 from tradewind.plan.runs.rework import reuse_problems, taken_over
 
-_ALL_TAKEN = "all that there is succeeded in {}; --from TASK runs a task and what depends on it again, --all everything"
+_ALL_TAKEN = (
+    "all tasks succeeded in {}; --from TASK runs a task again with all that depend on it, --all runs everything"
+)
 
 
 @click.command()
@@ -37,15 +39,15 @@ _ALL_TAKEN = "all that there is succeeded in {}; --from TASK runs a task and wha
     "rerun",
     multiple=True,
     metavar="TASK",
-    help="Run this task again, and all that depends on it; repeat for more.",
+    help="Run this task again, with all tasks that depend on it; repeat for more.",
 )
-@click.option("--only", multiple=True, metavar="TASK", help="Run nothing but this task; repeat for more.")
-@click.option("--all", "everything", is_flag=True, help="Take over nothing: the same params, from the beginning.")
+@click.option("--only", multiple=True, metavar="TASK", help="Run only this task; repeat for more.")
+@click.option("--all", "everything", is_flag=True, help="Reuse no results: run all tasks, with the same params.")
 @PARAM
 @REASON
 @click.option("--dry-run", is_flag=True, help="Only show which tasks would run.")
 @click.option(
-    "-w", "--watch/--no-watch", default=False, help="Follow the run to its end, as `run` does.  [default: no-watch]"
+    "-w", "--watch/--no-watch", default=False, help="Follow the run until it ends, as `run` does.  [default: no-watch]"
 )
 @cluster
 async def command(
@@ -60,8 +62,8 @@ async def command(
     dry_run: bool,
     watch: bool,
 ) -> None:
-    """Start a new run of RUN's DAG, as it is now, with RUN's params (but for those given). What succeeded in RUN is taken over with its
-    outputs, unless --from, --only or --all say otherwise."""
+    """Start a new run of the current revision of RUN's DAG, with RUN's params unless given. Tasks that succeeded in RUN are reused with their
+    outputs, except as given by --from, --only or --all."""
     other, view = await look(client, namespace, run, Revisions(client))
     if view is None or view.planner is None:
         raise click.ClickException(f"dagrun/{run} has not begun: there is nothing to take over")

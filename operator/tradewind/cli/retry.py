@@ -22,7 +22,7 @@ AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @cluster
 async def command(client: Client, namespace: str, run: str, reason: str, dry_run: bool) -> None:
-    """Give every task and item of RUN that failed a fresh budget of retries. What succeeded is kept."""
+    """Retry the failed tasks and items of RUN, with a new retry budget. Successful tasks are kept."""
     found, rows = await picture(client, namespace, run, Revisions(client))
     if found.phase == "Succeeded" or not rows:
         raise click.ClickException(f"nothing to retry: dagrun/{run} is {found.phase or 'Queued'}")

@@ -101,7 +101,7 @@ async def living(client: Client, namespace: str, name: str) -> RevisionEntry:
     """As `past`, of a DAG that is still there."""
     found = await past(client, namespace, name)
     if found.dag is None:
-        words = f"DAG {name!r} was deleted; revisions of it are left ({found.told()})"
+        words = f"DAG {name!r} was deleted; revisions of it remain ({found.told()})"
         raise click.ClickException(f"{words}: `tradewind revisions {name} -o json` has their specs, to apply one again")
     return found
 

@@ -26,7 +26,7 @@ from tradewind.plan.templates.render import Rendering
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @cluster
 async def command(client: Client, namespace: str, dag: str, to: int | None, dry_run: bool) -> None:
-    """Give DAG the spec of an earlier revision. Runs under way go on with theirs."""
+    """Restore the spec of an earlier revision of DAG. Active runs keep their revision."""
     found = await living(client, namespace, dag)
     target = found.before if to is None else found.numbered(to)
     if target is None:
@@ -72,7 +72,7 @@ async def replace(client: Client, namespace: str, dag: Object, target: Recorded)
         body = {**dag, "metadata": {**dag["metadata"], "annotations": notes}, "spec": target.spec}
         await client.replace(DAGS, namespace, name, body)
     except Conflict:
-        words = f"dag/{name} was changed by someone else at this moment: look at `tradewind diff {name}`, and try again"
+        words = f"dag/{name} was just changed by someone else: check `tradewind diff {name}`, and try again"
         raise click.ClickException(words) from None
 
 

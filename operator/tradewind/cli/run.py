@@ -34,7 +34,7 @@ from tradewind.plan.triggers.trigger import told
     type=FILES,
     multiple=True,
     metavar="FILE|FOLDER",
-    help="Run the DAG of this manifest, or folder, on this machine, without a cluster (`-`: standard input); repeat for more.",
+    help="Run the DAG in this manifest, or folder, on this machine, without a cluster (`-`: standard input); repeat for more.",
 )
 @click.option(
     "--approve",
@@ -42,39 +42,39 @@ from tradewind.plan.triggers.trigger import told
     flag_value="",
     multiple=True,
     metavar="[TASK]",
-    help="With -f: say yes to the approval TASK, without a TASK to every one; repeat for more.",
+    help="With -f: approve the approval TASK, or all approvals without a TASK; repeat for more.",
 )
-@click.option("--reject", multiple=True, metavar="TASK", help="With -f: say no to the approval TASK; repeat for more.")
+@click.option("--reject", multiple=True, metavar="TASK", help="With -f: reject the approval TASK; repeat for more.")
 @click.option(
     "--answer",
     "answers",
     multiple=True,
     metavar="NAME=VALUE",
-    help="With -f: answer to a question of approvals that --approve names; repeat for more.",
+    help="With -f: answer to a question of the approvals given by --approve; repeat for more.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="With -f: don't show what tasks print.")
+@click.option("-q", "--quiet", is_flag=True, help="With -f: don't show the tasks' logs.")
 @click.option(
     "--http-allow",
     "allowed",
     multiple=True,
     metavar="CIDR",
     type=ip_network,
-    help="With -f: a network to which http tasks may send requests although it is usually refused; repeat for more.",
+    help="With -f: network that http tasks may send requests to although it is refused by default; repeat for more.",
 )
-@click.option("-w", "--watch", is_flag=True, help="On a cluster: show the run until it has ended.")
-@click.option("--log", is_flag=True, help="On a cluster: show the run until it has ended, and what its tasks print.")
-@click.option("--name", default="", help="Name of the run.  [default: made from the DAG's]")
+@click.option("-w", "--watch", is_flag=True, help="On a cluster: follow the run until it has ended.")
+@click.option("--log", is_flag=True, help="On a cluster: follow the run until it has ended, with the tasks' logs.")
+@click.option("--name", default="", help="Name of the run.  [default: generated from the DAG's name]")
 @click.option(
     "--logical-date",
     metavar="TIME",
-    help="The date that the run is about, in UTC or with an offset, which `run.date` keeps.  [default: its creation]",
+    help="Logical date of the run, in UTC or with an offset, which `run.date` keeps.  [default: its creation time]",
 )
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the run; repeat for more.")
 @click.option(
     "--ask/--no-ask", default=None, help="Ask for params.  [default: for those without a default, in a terminal]"
 )
 @PARAM
-@click.option("--param-file", type=FILES, help="YAML or JSON file with params; those of --param come first.")
+@click.option("--param-file", type=FILES, help="YAML or JSON file with params; --param overrides it.")
 @REASON
 @OUTPUT
 @click.pass_context
@@ -106,7 +106,7 @@ def command(
     tradewind run -f dag.yaml --param region=south     here, as local processes
     tradewind run leave-forecast --param region=south  on the cluster, one pod per task
 
-    The exit code is 0 when the run succeeded, 1 when it did not, and 130 after Ctrl-C.
+    The exit code is 0 if the run succeeded, 1 if it did not, and 130 after Ctrl-C.
     """
     _refuse(
         ctx,

@@ -26,14 +26,14 @@ OPTIONS = (
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="How to log; json has namespace, run, dag and task as fields.",
+        help="Log format; json has the fields namespace, run, dag and task.",
     ),
     click.option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         default="info",
         show_default=True,
-        help="What to log.",
+        help="Minimum log level.",
     ),
 )
 
@@ -52,9 +52,9 @@ def tls(function: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(list(VERSIONS)),
         default="1.2",
         show_default=True,
-        help="Oldest version of TLS that is spoken.",
+        help="Minimum TLS version.",
     )
-    ciphers = click.option("--tls-ciphers", default="", help="Ciphers for TLS 1.2, as OpenSSL writes them.")
+    ciphers = click.option("--tls-ciphers", default="", help="Ciphers for TLS 1.2, in OpenSSL's format.")
     return minimum(ciphers(function))
 
 

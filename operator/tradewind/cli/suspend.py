@@ -20,8 +20,8 @@ WORDS = "RUN|dag/DAG|trigger/TRIGGER|backfill/BACKFILL..."
 @click.argument("names", nargs=-1, required=True, metavar=WORDS)
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Suspend runs: nothing more starts in them, what runs goes on. Of a dag/NAME no new run begins, a trigger/NAME or backfill/NAME makes
-    none."""
+    """Suspend runs: no further task starts, and running tasks continue. New runs of a suspended dag/NAME wait; a suspended trigger/NAME or
+    backfill/NAME creates no runs."""
     for name in names:
         await _set(client, namespace, name, True)
 
@@ -30,7 +30,7 @@ async def command(client: Client, namespace: str, names: tuple[str, ...]) -> Non
 @click.argument("names", nargs=-1, required=True, metavar=WORDS)
 @cluster
 async def resume(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Let suspended runs, the runs of a dag/NAME, a trigger/NAME or a backfill/NAME go on."""
+    """Resume suspended runs, DAGs (dag/NAME), triggers (trigger/NAME) or backfills (backfill/NAME)."""
     for name in names:
         await _set(client, namespace, name, False)
 

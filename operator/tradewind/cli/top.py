@@ -23,15 +23,15 @@ INTERVAL = 2.0
 
 
 @click.command()
-@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces.")
 @click.option("--dag", type=DAG, metavar="DAG", help="Only runs of this DAG.")
-@click.option("-w", "--watch", is_flag=True, help="Look again every two seconds, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @OUTPUT
 @cluster
 async def command(
     client: Client, namespace: str, all_namespaces: bool, dag: str | None, watch: bool, output: str
 ) -> None:
-    """Show what the tasks of all runs under way wait for, and where they wait longest."""
+    """Show what the tasks of all active runs wait for, and the longest waits."""
     if watch and output != "text":
         raise click.UsageError("--watch is for people: leave out -o")
     where = None if all_namespaces else namespace

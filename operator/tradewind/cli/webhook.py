@@ -49,25 +49,30 @@ class Options:
 
 
 @click.command()
-@click.option("--cert", type=FILE, required=True, help="The server's certificate (PEM), read again when it changes.")
-@click.option("--key", type=FILE, required=True, help="Its key (PEM).")
+@click.option("--cert", type=FILE, required=True, help="The server's certificate (PEM); reloaded when it changes.")
+@click.option("--key", type=FILE, required=True, help="Private key of the certificate (PEM).")
 @click.option("--port", default=9443, show_default=True, help="Port for the API server's requests.")
 @click.option(
-    "--dry-run-pods/--no-dry-run-pods", default=True, show_default=True, help="Try podTemplates on the API server."
+    "--dry-run-pods/--no-dry-run-pods",
+    default=True,
+    show_default=True,
+    help="Check podTemplates by a dry run on the API server.",
 )
 @click.option(
-    "--client-ca", type=FILE, help="Authorities (PEM) of API servers' certificates; nobody else is answered then."
+    "--client-ca",
+    type=FILE,
+    help="Certificate authorities (PEM) of API servers' client certificates. Other clients get no answer.",
 )
 @click.option(
     "--client-name",
     "clients",
     multiple=True,
-    help="Common name of such a certificate; repeat for more. Any when absent.",
+    help="Accepted common name of a client certificate; repeat for more. Any when absent.",
 )
 @click.option(
     "--token",
     type=FILE,
-    help="File with a secret: only requests whose path ends with it are answered, /validate/SECRET.",
+    help="File with a secret that request paths must end with: /validate/SECRET.",
 )
 @tls
 @process
@@ -87,7 +92,7 @@ def command(
     log_format: str,
     log_level: str,
 ) -> None:
-    """Answer an API server's AdmissionReviews of DAGs, runs and pools."""
+    """Answer AdmissionReviews of API servers for DAGs, runs and pools."""
     start_logging(log_level, log_format)
     if clients and not client_ca:
         raise click.UsageError("--client-name needs --client-ca")

@@ -189,7 +189,7 @@ class Client:
             words = strange(answer, 200, self.connection.server)
             raise Garbled(f"{words}; an API server answers {method} {path} with JSON") from None
         if not isinstance(body, dict):
-            raise Garbled(f"{method} {path}: an answer that is no object")
+            raise Garbled(f"{method} {path}: the answer is not an object")
         return body
 
     async def _request(

@@ -1,4 +1,4 @@
-"""How to reach an API server: address, certificates and credentials."""
+"""The connection to an API server: address, certificates and credentials."""
 
 import os
 import ssl

@@ -1,4 +1,5 @@
-"""Credential plug-ins of a kubeconfig (`exec`): programs that say who one is, as ExecCredentials of client.authentication.k8s.io."""
+"""Credential plug-ins of a kubeconfig (`exec`): programs that return credentials, as ExecCredentials of
+client.authentication.k8s.io."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What an API server can answer instead of doing what it was asked."""
+"""Errors that an API server can answer with."""
 
 from typing import Any
 

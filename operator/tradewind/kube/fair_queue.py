@@ -1,4 +1,4 @@
-"""Who is next: by lane, then by turns between namespaces, then by turns between the flows of one."""
+"""A fair queue: by lane, then in turns between namespaces, then in turns between the flows of one."""
 
 from collections import deque
 from collections.abc import Hashable

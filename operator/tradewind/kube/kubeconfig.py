@@ -1,4 +1,4 @@
-"""A user's kubeconfig, as kubectl reads it: which cluster, and what proves who one is."""
+"""A user's kubeconfig, as kubectl reads it: the cluster, and the credentials."""
 
 import base64
 import os
@@ -201,7 +201,7 @@ class _Kubeconfig:
             try:
                 urlsplit(entry["server"] or "")
             except ValueError as error:
-                raise Unusable(f"cluster {name!r} of the kubeconfig: server is no address ({error})") from None
+                raise Unusable(f"cluster {name!r} of the kubeconfig: server is not an address ({error})") from None
         if any(char in str(entry.get("token") or "") for char in "\r\n"):
             raise Unusable(f"user {name!r} of the kubeconfig: token has more than one line")
 

@@ -1,4 +1,4 @@
-"""Labels and annotations of pods and runs: what belongs to what."""
+"""Labels and annotations of pods and runs that record what belongs to what."""
 
 RUN_UID = "tradewind.dev/run-uid"
 

@@ -87,7 +87,7 @@ class Lease:
                 lease["spec"] = lease_spec("", self._duration, lease["spec"])
                 await self._client.replace(LEASES, self._namespace, self._name, lease)
         except ApiError as error:
-            log.info("lease not released, it runs out by itself: %s", error)
+            log.info("lease not released, it will expire: %s", error)
 
     async def _try(self) -> bool:
         try:

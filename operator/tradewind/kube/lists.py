@@ -1,4 +1,4 @@
-"""Lists and watch events, as far as one reads them before the objects in them."""
+"""Lists and watch events, as far as they are parsed before their objects."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What log lines are about: namespace, run, DAG and task, as fields beside the text."""
+"""Fields of log lines: namespace, run, DAG and task, in addition to the text."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-"""Merge patches of a status: what has to be written so that it says what it should."""
+"""Merge patches of a status: the difference between the stored and the wanted one."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""All objects of a kind, each handed on as a whole: for kinds of which there are not many."""
+"""An informer that keeps whole objects: for kinds with few objects."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence

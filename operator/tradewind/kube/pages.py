@@ -1,4 +1,4 @@
-"""Walking the pages of a list, without reading more of the objects than one wants."""
+"""Reads the pages of a list, and only the needed parts of its objects."""
 
 from collections.abc import AsyncIterator
 from functools import partial

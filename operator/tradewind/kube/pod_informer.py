@@ -1,8 +1,7 @@
-"""The pods of all runs, kept in step with the API server by a list and a watch.
+"""The pods of all runs, kept up to date by a list and a watch.
 
 The watch selects pods by a label, and anybody who may edit a pod may take that label away: then the watch says DELETED of a pod that
-runs. So a pod that has not ended counts as deleted only once it has been asked for by name, and is not there with its uid.
-"""
+runs. So a pod that has not ended counts as deleted only once it has been asked for by name, and is not there with its uid."""
 
 import asyncio
 import contextlib

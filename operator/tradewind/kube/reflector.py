@@ -1,4 +1,4 @@
-"""List, then watch, for ever: what is in the API server becomes known here, whatever breaks on the way."""
+"""Lists, then watches, forever: keeps a local copy of what is in the API server, whatever fails on the way."""
 
 import asyncio
 import logging

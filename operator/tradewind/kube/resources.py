@@ -1,4 +1,4 @@
-"""Where the resources that Tradewind uses live in the API."""
+"""The API paths of the resources that Tradewind uses."""
 
 import re
 from dataclasses import dataclass

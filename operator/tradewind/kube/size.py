@@ -1,4 +1,4 @@
-"""How large objects are in the API server's store."""
+"""The size of objects in the API server's storage."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What all parsed objects of the cluster have in common."""
+"""The base of all parsed objects of the cluster."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Words for an API server that can't be reached, and for answers that no API server gives."""
+"""Messages for an unreachable API server, and for answers that no API server gives."""
 
 import errno
 import os
@@ -22,9 +22,9 @@ def unreachable(error: BaseException, server: str, request: str) -> str:
         case aiohttp.ClientConnectorCertificateError():
             return f"the certificate of {server} is not trusted: put its authority into the kubeconfig"
         case aiohttp.ClientConnectorDNSError():
-            return f"there is no host {host}: look at the cluster's address in the kubeconfig"
+            return f"there is no host {host}: check the cluster's address in the kubeconfig"
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            return f"{server} does not speak TLS as it should: look at the cluster's address in the kubeconfig"
+            return f"{server} does not speak TLS correctly: check the cluster's address in the kubeconfig"
         case aiohttp.ClientOSError() | ConnectionError() if code == errno.ECONNREFUSED:
             return f"nothing listens at {server}: is the cluster up, and is this its address?"
         case aiohttp.ClientConnectorError() if code:
@@ -66,4 +66,4 @@ def strange(answer: bytes, status: int, server: str) -> str:
         what = f"a web page ({' '.join(title[2].split())[:LONGEST]})" if title else "a web page"
         return f"{server} answered {code} with {what}: is this an API server, or a proxy before one?"
     words = " ".join(text.split())[:LONGEST]
-    return f"{server} answered {code}{f': {words}' if words else ' without a word'}"
+    return f"{server} answered {code}{f': {words}' if words else ' without a message'}"

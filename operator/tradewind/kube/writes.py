@@ -1,9 +1,8 @@
-"""Back-pressure: how many writes are in flight at once, and which goes next.
+"""Back-pressure: how many writes are in flight at once, and which one is next.
 
 The limit follows the API server as TCP follows a network: a little more after every window without complaint in which it was
 reached, by a third less after one with a 429, a 5xx, no answer, or slow answers. Writes beyond what it can work on at once only wait
-inside it, and everybody else's requests with them.
-"""
+inside it, and everybody else's requests with them."""
 
 import asyncio
 import contextlib

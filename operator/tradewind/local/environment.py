@@ -36,7 +36,7 @@ async def _value(client: Client, namespace: str, source: Object) -> str | None:
     kind = "secret" if secret else "configmap"
     ref = source.get("secretKeyRef") or source.get("configMapKeyRef")
     if ref is None:
-        raise ConfigMissing(f"local mode knows no such source of a variable: {', '.join(source)}")
+        raise ConfigMissing(f"local mode doesn't support this source of a variable: {', '.join(source)}")
     try:
         found = await client.get(SECRETS if secret else CONFIG_MAPS, namespace, ref["name"])
     except NotFound:

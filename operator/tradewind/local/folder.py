@@ -1,4 +1,4 @@
-"""The folder of a session: it goes with its session or, where that was killed, when the next one starts."""
+"""The folder of a session: deleted with its session or, if that was killed, when the next one starts."""
 
 import contextlib
 import fcntl

@@ -1,7 +1,6 @@
-"""The containers of a pod that start before its own: some end first, others (sidecars) go on until it has ended.
+"""The containers of a pod that start before its main one: init containers end first, sidecars run until it has ended.
 
-Those without a command are left out, as their images are not known here.
-"""
+Those without a command are left out, as their images are not known here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,5 +1,5 @@
-"""The laptop's kubelet: takes every pod and runs its `main` container as a local process, after those that come before it. Images are
-not used."""
+"""The laptop's kubelet: takes every pod and runs its `main` container as a local process, after the containers that
+start before it. Images are not used."""
 
 import asyncio
 import contextlib

@@ -1,12 +1,11 @@
-"""Runs one command and ends everything that it started: a small process of its own between this program and each task.
+"""Runs one command and kills every process that it started: a small process between this program and each task.
 
 It reads a line of JSON (argv, env, cwd, log) from stdin, answers with a line (empty: it runs; else why not), and ends with the command's
 exit code, as a shell gives it. After the line, `t` asks the command's process group to end, and the end of stdin kills all: so nothing
 outlives whoever holds the other end, however that one ends. On Linux "all" are the descendants, also those that began a session of their
 own, for orphans become the children of their minder; elsewhere it is the process group.
 
-Standard library only: it is started without anything else, so that it costs a few milliseconds.
-"""
+Standard library only: it is started without anything else, so that it costs a few milliseconds."""
 
 import contextlib
 import ctypes

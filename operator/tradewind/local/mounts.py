@@ -1,4 +1,4 @@
-"""The volumes of a pod as folders of this machine, and the paths in its variables that lie on them."""
+"""The volumes of a pod as folders of this machine, and paths in variables that point into them."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A container's process on this machine, ended with everything that it started. See `minder`."""
+"""A container's process on this machine, stopped with every process that it started. See `minder`."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Artifacts: big results of tasks, kept in a store and passed on by reference."""
+"""Artifacts: large results of tasks, kept in a store and passed on by reference."""
 
 from typing import Annotated
 

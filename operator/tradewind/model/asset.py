@@ -1,4 +1,4 @@
-"""Assets: data that tasks produce, by name; and triggers that wait for news of them."""
+"""Assets: named data that tasks produce, and triggers that wait for updates of them."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Backfill: runs of a DAG for ticks that lie in the past."""
+"""Backfill: runs of a DAG for past ticks."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

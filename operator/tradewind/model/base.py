@@ -1,4 +1,4 @@
-"""What every document has in common: camelCase on the wire, unknown fields refused, docstrings as descriptions."""
+"""The base of every document: camelCase names, unknown fields refused, docstrings as descriptions."""
 
 from enum import StrEnum
 from typing import Annotated, Any

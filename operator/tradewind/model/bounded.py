@@ -1,4 +1,4 @@
-"""Foreign data within bounds: JSON that somebody else wrote, values that an expression gave, documents.
+"""Foreign data within bounds: JSON from outside, values of expressions, documents.
 
 What passes can be written again by every part of the product, whatever reader or writer it uses."""
 

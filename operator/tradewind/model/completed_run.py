@@ -1,4 +1,4 @@
-"""Runs of other DAGs that end, as what fires a trigger."""
+"""Triggers that fire when runs of other DAGs end."""
 
 from typing import Annotated, Literal
 

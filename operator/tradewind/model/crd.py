@@ -1,4 +1,4 @@
-"""CRDs from the models: one structural schema a kind, so that the documents are described in one place."""
+"""CRDs from the models: one structural schema per kind, so that documents are described in one place."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""DAG: the definition."""
+"""DAG: the definition of a workflow."""
 
 import json
 from typing import Annotated, Any, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""Events: what may be posted to the endpoint for a trigger, by whom, and which of them are the same."""
+"""Events: who may post them to a trigger, and which of them are duplicates."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""How long runs are kept after their end."""
+"""How many finished runs are kept, and for how long."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Labels and annotations that only the operator sets: they say what an object belongs to, and what it holds."""
+"""Labels and annotations that only the operator sets: they record what an object belongs to, and what it holds."""
 
 from tradewind import GROUP
 

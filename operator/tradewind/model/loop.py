@@ -1,4 +1,4 @@
-"""Loops: one task, again and again."""
+"""Loops: one task, repeated."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Objects of the cluster that change, as what fires a trigger."""
+"""Triggers that fire when objects of the cluster change."""
 
 from typing import Annotated, Literal
 

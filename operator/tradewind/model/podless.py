@@ -1,4 +1,5 @@
-"""Tasks that the operator does itself, without a pod: an HTTP request, a wait, an approval, a run of another DAG."""
+"""Tasks that the operator executes itself, without a pod: an HTTP request, a wait, an approval, a run of another
+DAG."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""`python -m tradewind.model.reference FILE`: the field reference, from the CRDs that the models make."""
+"""`python -m tradewind.model.reference FILE`: writes the field reference, from the CRDs."""
 
 import sys
 from collections.abc import Iterator

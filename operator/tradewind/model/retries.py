@@ -1,4 +1,4 @@
-"""How often a task is tried again, and on what conditions."""
+"""How often a task is retried, and on which conditions."""
 
 from typing import Annotated
 

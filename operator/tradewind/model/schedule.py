@@ -1,4 +1,4 @@
-"""Schedules: when a trigger fires by the clock, and what becomes of ticks that could not be kept."""
+"""Schedules: when a trigger fires, and how missed ticks are handled."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Sensors: asking, now and then, whether something is there. They hold no pod, as tasks and as triggers."""
+"""Sensors: poll at intervals until something exists. They need no pod, as tasks and as triggers."""
 
 from typing import Annotated, Any, Literal
 

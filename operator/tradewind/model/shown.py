@@ -1,4 +1,4 @@
-"""Foreign text for people: control characters as what they are, so that a terminal obeys none of them."""
+"""Foreign text for people: control characters are escaped, so that a terminal obeys none of them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A task: what one node of a DAG runs, and on what terms."""
+"""A task: what one node of a DAG runs, and under which conditions."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""Templates: tasks and DAGs with typed inputs, to be used by name."""
+"""Templates: reusable tasks and DAGs with typed params."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""Trigger: what makes runs of a DAG by itself."""
+"""Trigger: creates runs of a DAG automatically."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""How far a trigger has come that follows what runs do."""
+"""Progress of triggers that follow runs."""
 
 from typing import Annotated
 

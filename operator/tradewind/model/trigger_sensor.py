@@ -1,4 +1,4 @@
-"""Sensors that make runs: polls that go on for ever, with a memory of what they have seen."""
+"""Sensors that start runs: endless polls that remember what they have seen."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Typed values: what a run is given, and what tasks hand on."""
+"""Typed values: params of a run, and outputs of tasks."""
 
 from typing import Annotated, Literal
 

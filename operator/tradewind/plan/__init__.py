@@ -1,1 +1,1 @@
-"""The pure decisions: no I/O, no clock, no randomness."""
+"""Pure decisions: no I/O, no clock, no randomness."""

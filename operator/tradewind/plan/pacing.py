@@ -1,9 +1,8 @@
-"""How long pure work may go on at a stretch: decided by who runs it.
+"""Limits how long pure work runs without a pause; the caller decides.
 
 What tenants write decides how much there is to do. Loops over it call `pause` between two items, and whoever runs them on an event loop
 lets other work have its turn there. Expressions that may take long are handed to `evaluate`, which may do that in another process. Without
-a pace, as in the CLI and in tests, all is done at once and in place.
-"""
+a pace, as in the CLI and in tests, all is done at once and in place."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`x-kubernetes-validations`: the CEL rules of a structural schema, as an API server judges them."""
+"""`x-kubernetes-validations`: evaluates the CEL rules of a structural schema, as an API server does."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

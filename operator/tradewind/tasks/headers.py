@@ -16,7 +16,7 @@ def unfit(name: str) -> str:
     if not _TOKEN.fullmatch(name):
         return f"{name[:80]!r} is not the name of a header"
     if name.lower() in FRAMING or name.lower().startswith("proxy-"):
-        return f"{name} is set by the sender itself: it says how the message is framed, or is about the connection"
+        return f"{name} is set by the sender itself: it frames the message or concerns the connection"
     return ""
 
 

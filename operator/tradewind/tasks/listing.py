@@ -83,7 +83,7 @@ class _Reader:
         parser.Parse(document, True)
 
     def _doctype(self, *_: Any) -> None:
-        raise Malformed("a document type: such documents are not read")
+        raise Malformed("a document type declaration, which is not supported")
 
     def _start(self, name: str, _: Any) -> None:
         self._open.append(name)

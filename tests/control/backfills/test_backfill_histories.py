@@ -159,7 +159,7 @@ def test_a_run_that_is_in_the_way_is_named_and_nothing_is_made() -> None:
 
     status = asyncio.run(play())
     assert status["phase"] == "Waiting"
-    assert "run b-20260501-0000, which is none of its, has the name" in status["message"]
+    assert "run b-20260501-0000, which doesn't belong to it, has the name" in status["message"]
 
 
 def test_runs_that_a_backfill_counts_on_are_held_until_it_is_over() -> None:

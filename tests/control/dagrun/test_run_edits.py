@@ -61,9 +61,9 @@ ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
         # A deletion that a finalizer holds up is counted like a change.
         ({**ASKED, "decision": "Approved", "by": "alice"}, {"generation": 2}, "it had a decision before"),
         (ASKED, {"generation": 2, "deletionTimestamp": DAY}, "it is being deleted"),
-        ({**ASKED, "message": "Tidy up?"}, {}, "it asks something else"),
-        ({**ASKED, "questions": {"n": {"type": "integer"}}}, {}, "it asks something else"),
-        ({**ASKED, "deadline": "2099-01-01T00:00:00Z"}, {}, "it asks something else"),
+        ({**ASKED, "message": "Tidy up?"}, {}, "its question differs"),
+        ({**ASKED, "questions": {"n": {"type": "integer"}}}, {}, "its question differs"),
+        ({**ASKED, "deadline": "2099-01-01T00:00:00Z"}, {}, "its question differs"),
     ],
 )
 async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: Body, meta: Body, words: str) -> None:
@@ -217,8 +217,8 @@ BEFORE = both_names(RUN, replace(START, number=1))[0]
         ({**CALLED, "params": {"v": 2}}, "its params are others"),
         ({**CALLED, "queue": "q"}, "its dates or its queue are others"),
         ({"dag": "child", "params": {"v": 1}}, "its dates or its queue are others"),
-        ({**CALLED, "reuse": {"run": "mine"}}, "it takes over results that are not those of the attempt before"),
-        ({**CALLED, "reuse": {"run": BEFORE, "only": ["x"]}}, "it takes over results that are not those"),
+        ({**CALLED, "reuse": {"run": "mine"}}, "it reuses results that are not those of the previous attempt"),
+        ({**CALLED, "reuse": {"run": BEFORE, "only": ["x"]}}, "it reuses results that are not those"),
         ({**CALLED, "edits": [{"action": "Succeed", "tasks": ["x"]}]}, "it was created with edits"),
     ],
 )

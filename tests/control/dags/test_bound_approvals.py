@@ -64,7 +64,7 @@ async def test_an_edited_dag_passes_no_approval_of_a_run_that_is_there() -> None
     api.dag("child", PLAIN)
     api.run("p-c-1", "child", ASKS, "p")
     asked = await reworked(api, run, planner)
-    assert asked.changes == [] and "c makes a run of DAG child, which asks for approvals" in str(asked.problems[0])
+    assert asked.changes == [] and "c runs DAG child, which has approvals" in str(asked.problems[0])
 
 
 @pytest.mark.parametrize(("bound", "asks"), [(ASKS, {"child"}), (PLAIN, set()), (INNER, {"child"}), (None, set())])

@@ -82,7 +82,7 @@ async def test_what_is_given_up_holds_its_share_until_it_ends(
     found = Lookups()
     slow = [found.addresses(f"slow{n}.example", 80, "ns") for n in range(2 * SHARE)]
     errors = await asyncio.gather(*slow, return_exceptions=True)
-    words = "within 0.01 s (namespace ns has 4 look-ups under way, as many as it may)"
+    words = "within 0.01 s (namespace ns has 4 look-ups in progress, the limit)"
     assert [str(error) for error in errors] == [f"no address was found {words}"] * 2 * SHARE
     assert len(servers.asked) == SHARE
     monkeypatch.setattr(dns_lookups, "DEADLINE", 60)

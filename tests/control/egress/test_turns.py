@@ -52,7 +52,7 @@ async def test_one_tenants_slow_requests_leave_room_for_others(monkeypatch: pyte
     sender, said = Tarpit(), list[str]()
     loud = [asyncio.create_task(sender.send(request("http://x/"), {}, "loud", said.append)) for _ in range(100)]
     await until(lambda: sender.now["loud"] == SHARE and len(said) == 100 - SHARE)
-    assert said[0] == f"waits for its turn: namespace loud has {SHARE} requests under way, as many as it may"
+    assert said[0] == f"waits for its turn: namespace loud has {SHARE} requests in progress, the limit"
     quiet = asyncio.create_task(sender.send(request("http://x/"), {}, "quiet"))
     await until(lambda: sender.now["quiet"] == 1)
     sender.let.set()
@@ -70,9 +70,7 @@ async def test_there_are_so_many_seats_and_those_who_leave_give_theirs_up(monkey
     late = asyncio.create_task(sender.send(request("http://x/"), {}, "late", said.append))
     gone = asyncio.create_task(sender.send(request("http://x/"), {}, "gone"))
     await until(lambda: said)
-    assert said == [
-        f"waits for its turn: the operator has {MAX_PARALLEL_REQUESTS} requests under way, as many as it sends at once"
-    ]
+    assert said == [f"waits for its turn: the operator has {MAX_PARALLEL_REQUESTS} requests in progress, the limit"]
     gone.cancel()
     tasks[0].cancel()
     await until(lambda: sender.now["late"] == 1)

@@ -183,7 +183,7 @@ async def test_cloud_events_are_understood_in_both_modes(scene: Scene, headers: 
         ({}, {"ce_specversion": "0.3"}, "header ce-specversion: only CloudEvents 1.0"),
         ({}, {"ce_specversion": "1.0", "ce_id": "1"}, "header ce-source: required"),
         ([], {"Content_Type": "application/cloudevents+json"}, "a CloudEvent is a JSON object"),
-        ([], {"Content_Type": "application/cloudevents-batch+json"}, "send each by itself"),
+        ([], {"Content_Type": "application/cloudevents-batch+json"}, "send each CloudEvent separately"),
         (
             {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data_base64": "!"},
             {"Content_Type": "application/cloudevents+json"},
@@ -425,7 +425,7 @@ async def test_nothing_is_taken_while_the_api_server_is_away_and_the_same_key_is
     other = await scene.trigger({"authentication": {"token": {"secretRef": {"name": "unread", "key": "token"}}}})
     scene.server.faults.add(Fault("error", verb="get", resource="secrets", code=403))
     code, answer = await scene.post(other, {"region": "north"})
-    assert (code, answer["reason"]) == (503, "unavailable") and "nothing was taken" in answer["message"]
+    assert (code, answer["reason"]) == (503, "unavailable") and "the event was not accepted" in answer["message"]
 
 
 async def test_only_senders_that_may_know_wait_for_results(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from tradewind.model.shown import brief
         (75, ""),
         (127, "a command was not found"),
         (137, "SIGKILL"),
-        (143, "told to end"),
+        (143, "stopped by SIGTERM"),
         (130, "SIGINT"),
         (255, ""),
     ],

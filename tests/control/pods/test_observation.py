@@ -229,7 +229,7 @@ def test_a_gate_is_called_by_its_name() -> None:
         json.dumps({"metadata": {"name": "p"}, "spec": {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]}})
     )
     seen = observe(gated)
-    assert isinstance(seen, Alive) and "waits behind kueue.x-k8s.io/admission" in seen.message
+    assert isinstance(seen, Alive) and "has the scheduling gates kueue.x-k8s.io/admission" in seen.message
 
 
 def initialized(code: int, name: str = "fetch", reason: str = "") -> Pod:

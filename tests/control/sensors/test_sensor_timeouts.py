@@ -65,7 +65,7 @@ ERRORS = [
 async def test_a_poll_that_raises_is_told_asked_again_and_ended_in_time(error: Exception) -> None:
     heard = Heard()
     assert 0 < (await sensing(Broken(error), heard, lambda: 15.0).ask() or 0) <= 5
-    assert [reason for reason, _ in heard.said] == ["SensorError"] and "it is asked again" in heard.said[0][1]
+    assert [reason for reason, _ in heard.said] == ["SensorError"] and "it is polled again" in heard.said[0][1]
     assert await sensing(Broken(error), heard, lambda: 20.0).ask() is None
     assert [reason for reason, _ in heard.ended] == ["SensorTimeout"]
 

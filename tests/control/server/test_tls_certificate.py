@@ -58,7 +58,7 @@ async def test_files_that_do_not_belong_together_leave_the_old_certificate_in_us
     certificate.look()
     assert await served(certificate) == before
     [(reason, words)] = said
-    assert reason == "CertificateUnusable" and "the one before goes on" in words
+    assert reason == "CertificateUnusable" and "the previous one is used" in words
     write(tmp_path, timedelta(days=300))
     certificate.look()
     assert await served(certificate) != before and len(said) == 1

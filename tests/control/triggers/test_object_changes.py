@@ -281,7 +281,7 @@ class Discovery(Client):
     ("kind", "words"),
     [
         ("Pot", "spec.object.kind: v1 has no kind 'Pot'; it has: ConfigMap, Node"),
-        ("Node", "spec.object.kind: a Node is in no namespace"),
+        ("Node", "spec.object.kind: a Node is not namespaced"),
         (
             "ConfigMap",
             'add {apiGroups: [""], resources: [configmaps], verbs: [list, watch]} to the chart\'s objectTriggers',

@@ -77,7 +77,7 @@ async def test_what_is_over_the_rate_waits_and_the_status_says_so() -> None:
     operator = Operator(there)
     await operator.settle()
     assert len(there.made()) == 3 and there.status()["phase"] == "Active"
-    assert there.status()["message"] == "it makes at most 3 runs a minute (spec.maxPerMinute): 5 wait"
+    assert there.status()["message"] == "it creates at most 3 runs a minute (spec.maxPerMinute): 5 wait"
     there.now += 30
     await operator.settle()
     assert len(there.made()) == 3

@@ -124,7 +124,7 @@ def test_what_would_become_too_large_is_refused_before(expression: str) -> None:
         ("json.parse('\"a\\\\u0000\"')", "contains the character U+0000"),
         ("json.format(b'a')", "json.format can't be used with bytes"),
         ("['a\\u0000b'].sort()", "contains the character U+0000"),
-        ("duration('1 day')", "'1 day' is no length of time: write one like 1d, 1h30m or 90s"),
+        ("duration('1 day')", "'1 day' is not a duration: write one like 1d, 1h30m or 90s"),
         ("duration('999999999999d')", "is too long"),
         (f"duration('{'1h' * 101}')", "is no length of time"),
         ("'%.1001f'.format([1.0])", "exceeds maximum"),

@@ -89,7 +89,7 @@ def test_values_are_written_into_the_text(text: str, expected: str) -> None:
         ("$[[ tasks.erp.state == 3 ]]", "can't be used between text and an integer"),
         ("$[[ tasks.fan.nope ]]", "tasks.fan has only `outputs`, `state` and `states`"),
         ("$[[ params.key ]]", "params.key is a secret: it can only be the whole value of an environment variable"),
-        ("$[[ item ]]", "there is no item here: only expressions of a task with forEach know it"),
+        ("$[[ item ]]", "there is no item here: only expressions of a task with forEach can use it"),
         ("$[[ params.region", "close the expression"),
         ("$[[ ]]", "`"),
         ("$[[ params.region + params.year ]]", "can't be used between text and an integer"),

@@ -155,7 +155,7 @@ def test_a_task_whose_own_run_asks_is_an_approval_too() -> None:
     }
     game = Game(defined(tasks))
     assert problems(game, edit("Succeed", "release"), within=("release",)) == [
-        "spec.edits[0].tasks[0]: release makes a run of DAG release, which asks for approvals: only a decision ends it;"
+        "spec.edits[0].tasks[0]: release runs DAG release, which has approvals: only a decision ends it;"
         " use `tradewind approve` or `tradewind reject`"
     ]
     assert problems(game, edit("Succeed", "then"), within=("release",))
@@ -243,8 +243,8 @@ def test_a_real_decision_goes_on_from_run_to_run() -> None:
         ("ok", YES, ["deploy"], "approval ok is needed, and was not given"),
         ("gate", NO, ["deploy"], "approval ok is needed, and was not given"),
         ("deploy", YES, ["check", "deploy"], "approval ok is needed"),
-        ("deploy", YES, ["ok", "deploy"], "gate comes before or after approval ok, which is to be given again"),
-        ("check", YES, ["ok"], "check comes before or after approval ok"),
+        ("deploy", YES, ["ok", "deploy"], "gate is upstream or downstream of approval ok, which must be given again"),
+        ("check", YES, ["ok"], "check is upstream or downstream of approval ok"),
     ],
 )
 def test_what_is_left_out_passes_no_approval(stopping: str, decision: Any, only: list[str], words: str) -> None:

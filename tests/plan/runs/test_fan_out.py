@@ -254,7 +254,7 @@ def test_items_that_only_the_infrastructure_lost_make_a_lost_task() -> None:
 @pytest.mark.parametrize(
     ("for_each", "words"),
     [
-        ({}, "spec.tasks.x.forEach: says nothing to run for; write one of items, range, matrix and itemsOf"),
+        ({}, "spec.tasks.x.forEach: has nothing to iterate over; write one of items, range, matrix and itemsOf"),
         ({"items": [1], "range": {"stop": 1}}, "spec.tasks.x.forEach: items and range exclude each other"),
         ({"items": "abc"}, "spec.tasks.x.forEach.items: not a list"),
         ({"items": {"a": 1}}, "spec.tasks.x.forEach.items: not a list"),

@@ -192,11 +192,11 @@ def test_an_http_task_that_needs_a_pod_gets_one() -> None:
     [
         ({"a": {"onExit": ["Always"]}}, "spec.tasks: all tasks are exit tasks"),
         ({"a": {}, "b": {"teardown": {"of": ["x"]}}}, "spec.tasks.b.teardown.of[0]: there is no task 'x'"),
-        ({"a": {}, "b": {"teardown": {"of": ["b"]}}}, "spec.tasks.b.teardown.of[0]: b is no setup"),
+        ({"a": {}, "b": {"teardown": {"of": ["b"]}}}, "spec.tasks.b.teardown.of[0]: b is not a setup"),
         ({"a": {}, "b": {"teardown": {"of": ["a"]}, "onExit": ["Always"]}}, "spec.tasks.b.onExit: a teardown runs at"),
         ({"a": {}, "b": {"teardown": {"of": ["a"]}, "triggerRule": "AllDone"}}, "spec.tasks.b.triggerRule: a teardown"),
         ({"a": {"dependsOn": ["b"]}, "b": {"onExit": ["Always"]}}, "spec.tasks.a.dependsOn[0]: b is an exit task"),
-        ({"a": {}, "b": {"dependsOn": ["a"], "onExit": ["Failed"]}}, "spec.tasks.b.dependsOn[0]: an exit task comes"),
+        ({"a": {}, "b": {"dependsOn": ["a"], "onExit": ["Failed"]}}, "spec.tasks.b.dependsOn[0]: an exit task runs"),
         ({"a": {"when": "run.outcome == 'x'"}}, "run.outcome is known to exit tasks only: give the task an onExit"),
         ({"a": {"wait": {"duration": "soon"}}}, "spec.tasks.a.wait.duration: 'soon' is not a duration"),
         ({"a": {"wait": {"until": "2026-01-31"}}}, "spec.tasks.a.wait.until: '2026-01-31' has no time zone: add Z"),

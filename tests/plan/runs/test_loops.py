@@ -148,7 +148,7 @@ def _clear(task: str) -> Any:
         ({"loop": {"until": "tasks.z.outputs.n == 1"}}, "spec.tasks.a.loop.until: `tasks.z.outputs.n == 1`"),
         (
             {"loop": {"until": "tasks.z.state"}},
-            "loop.until and produces know outputs.NAME, iteration, params.NAME and run.name",
+            "loop.until and produces can use outputs.NAME, iteration, params.NAME and run.name",
         ),
         ({"loop": {"until": "iteration"}}, "gives an integer, not true or false"),
         (
@@ -157,7 +157,7 @@ def _clear(task: str) -> Any:
         ),
         ({"loop": {"until": "true", "maxIterations": 0}}, "spec.tasks.a.loop.maxIterations"),
         ({"loop": {"until": ""}}, "spec.tasks.a.loop.until"),
-        ({"env": {"I": "$[[ iteration ]]"}}, "there is no iteration here: only values of a task with loop know it"),
+        ({"env": {"I": "$[[ iteration ]]"}}, "there is no iteration here: only values of a task with loop can use it"),
         ({"loop": {"until": "true"}, "when": "iteration == 1"}, "spec.tasks.a.when: `iteration == 1`"),
     ],
 )

@@ -181,7 +181,7 @@ def test_the_affected_tasks_are_listed_with_what_becomes_of_them() -> None:
     assert affected(game.planner, changes) == [
         ("a", "Succeeded, runs again"),
         ("d", "Succeeded, becomes Succeeded"),
-        ("c", "UpstreamFailed, is decided anew"),
+        ("c", "UpstreamFailed, is decided again"),
     ]
     assert affected(game.planner, rework(game.planner, [edit("Clear", "b")])[0])[0] == ("b", "Failed, runs again")
 

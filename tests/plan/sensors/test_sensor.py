@@ -44,7 +44,7 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ({}, "spec.tasks.a.sensor: asks nothing; write one of "),
         ({**HTTP, "interval": "100ms"}, "spec.tasks.a.sensor.interval: 100ms is too short; 1s is the shortest"),
         ({**HTTP, "until": "1 + 1"}, "spec.tasks.a.sensor.until: `1 + 1`: gives an integer, not true or false"),
-        ({**HTTP, "until": "stats == 200"}, "there is no 'stats'; a sensor's until knows status, body, params.NAME"),
+        ({**HTTP, "until": "stats == 200"}, "there is no 'stats'; a sensor's until can use status, body, params.NAME"),
         ({"http": {"url": "https://$[[ params.x ]]"}}, "spec.tasks.a.sensor.http.url: "),
         ({"http": {"url": "https://x"}, "bucket": {**BUCKET}}, "http and bucket exclude each other"),
         (
@@ -53,7 +53,7 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ),
         (
             {"bucket": BUCKET, "until": "object.key == 'x'"},
-            "there is no 'object.key'; a sensor's until knows count, objects",
+            "there is no 'object.key'; a sensor's until can use count, objects",
         ),
         (
             {"run": {"dag": "d", "logicalDate": "today"}},
@@ -61,7 +61,7 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ),
         (
             {"object": {**JOB, "kind": "Secret"}},
-            "spec.tasks.a.sensor.object.kind: its values would stand in the run's status",
+            "spec.tasks.a.sensor.object.kind: its values would be stored in the run's status",
         ),
         (
             {"object": {**JOB, "condition": "x' || true"}},
@@ -69,9 +69,12 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ),
         (
             {"sql": {**SQL, "host": "db:5432"}},
-            "spec.tasks.a.sensor.sql.host: 'db:5432' is no name or address of a host",
+            "spec.tasks.a.sensor.sql.host: 'db:5432' is not a host name or address",
         ),
-        ({"sql": {**SQL, "host": "/run/postgresql"}}, "spec.tasks.a.sensor.sql.host: '/run/postgresql' is no name"),
+        (
+            {"sql": {**SQL, "host": "/run/postgresql"}},
+            "spec.tasks.a.sensor.sql.host: '/run/postgresql' is not a host name",
+        ),
         (
             {"sql": {**SQL, "query": "SELECT '$[[ run.date ]]'"}},
             "spec.tasks.a.sensor.sql.query: `$[[ ]]` is not rendered in SQL; write $1 in its place",
@@ -79,7 +82,7 @@ def problems_of_trigger(when: str = "", params: dict[str, Any] | None = None, **
         ({"sql": {**SQL, "query": "-- all\nDELETE FROM orders"}}, "spec.tasks.a.sensor.sql.query: not a SELECT; write"),
         ({"sql": {**SQL, "timeout": "0s"}}, "spec.tasks.a.sensor.sql.timeout: leaves no time; write such as 10s"),
         ({"sql": {**SQL, "parameters": ["1", "$[[ params.x ]]"]}}, "spec.tasks.a.sensor.sql.parameters[1]: "),
-        ({"sql": SQL, "until": "status == 200"}, "there is no 'status'; a sensor's until knows count, rows"),
+        ({"sql": SQL, "until": "status == 200"}, "there is no 'status'; a sensor's until can use count, rows"),
         ({"http": {"url": "https://x"}, "until": "tasks.b.outputs.x == 1"}, "there is no task 'b'"),
     ],
 )
@@ -100,10 +103,10 @@ def test_tasks_that_can_never_ask_are_refused(sensor: dict[str, Any], problem: s
             "spec.sensor.http.timeout: 6m is longer than the 5m that the operator waits for a server; ask for less",
         ),
         ({"sql": {**SQL, "timeout": "1h"}, "key": "rows"}, "spec.sensor.sql.timeout: 1h is longer than the 5m"),
-        (HTTP, "spec.sensor.key: required; say what makes an answer a new one, such as `body.version`"),
+        (HTTP, "spec.sensor.key: required; write an expression that identifies each result, such as `body.version`"),
         (
             {"sql": SQL},
-            "spec.sensor.key: required; say what makes an answer a new one, such as `item.id`, with `items: rows`",
+            "spec.sensor.key: required; write an expression that identifies each result, such as `item.id`, with `items: rows`",
         ),
         ({"sql": {**SQL, "parameters": ["$[[ rows ]]"]}, "key": "1"}, "spec.sensor.sql.parameters[0]: `rows`"),
         ({**HTTP, "key": "item.id"}, "spec.sensor.key: `item.id` (at character 5): there is no 'item.id'"),

@@ -209,7 +209,7 @@ def test_a_trigger_of_another_dag_or_without_a_schedule_is_refused() -> None:
         ({"start": "May"}, "spec.start: 'May' is not a point in time; write 2026-01-31T06:00, or with an offset"),
         ({"end": "2026-04-01"}, "spec.end: 2026-04-01 is before the start; swap them"),
         ({"timeZone": "Europe/Pari"}, "spec.timeZone: there is no time zone 'Europe/Pari'; did you mean Europe/Paris"),
-        ({"trigger": "", "cron": "0 0 31 2 *"}, "spec.cron: '0 0 31 2 *' names no day that there is; fix the day"),
+        ({"trigger": "", "cron": "0 0 31 2 *"}, "spec.cron: '0 0 31 2 *' matches no existing day; fix the day"),
         ({"start": None, "ticks": ["2026-05-01", "x"]}, "spec.ticks[1]: 'x' is not a point in time"),
         ({"params": {"a": "$[[ run.nope ]]"}}, "spec.params.a: `run.nope` (at character 4): there is no 'run.nope'"),
     ],

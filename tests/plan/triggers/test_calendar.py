@@ -250,8 +250,8 @@ def test_the_data_interval_ends_with_the_tick_and_begins_with_the_one_before() -
 
 
 REFUSED = [
-    ({"cron": "0 0 31 2 *"}, "spec.schedule.cron: '0 0 31 2 *' names no day that there is; fix the day, or the month"),
-    ({"cron": "0 0 31 4,6,9 *"}, "names no day that there is"),
+    ({"cron": "0 0 31 2 *"}, "spec.schedule.cron: '0 0 31 2 *' matches no existing day; fix the day, or the month"),
+    ({"cron": "0 0 31 4,6,9 *"}, "matches no existing day"),
     ({"cron": "61 * * * *"}, "spec.schedule.cron: '61 * * * *': bad minute; write five fields"),
     ({"cron": "* * * *"}, "wrong number of fields"),
     ({"cron": "@sometimes"}, "there is no macro '@sometimes'; write one of @hourly"),

@@ -117,7 +117,7 @@ def test_after_the_last_tick_there_is_nothing_to_look_for() -> None:
 def test_of_very_many_missed_ticks_only_the_latest_are_looked_at() -> None:
     found = decide(0, 10 * (DUE_TICKS_LIMIT + 500), missed={"policy": "All", "limit": 1000})
     assert len(found.run) == DUE_TICKS_LIMIT and minutes(found.run)[-1] == 10 * (DUE_TICKS_LIMIT + 500)
-    assert f"at most {DUE_TICKS_LIMIT} are looked at" in in_words(Calendar(Schedule(every="10m")), found.skipped)
+    assert f"at most {DUE_TICKS_LIMIT} are considered" in in_words(Calendar(Schedule(every="10m")), found.skipped)
 
 
 def test_what_became_of_skipped_ticks_is_told_by_reason() -> None:

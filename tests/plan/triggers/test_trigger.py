@@ -32,7 +32,7 @@ WRONG = [
     ({}, "spec.params.day: required; give a string: DAG d has no default for it"),
     (
         {"params": {"day": "x"}, "schedule": {"cron": "0 0 31 2 *"}},
-        "spec.schedule.cron: '0 0 31 2 *' names no day that there is",
+        "spec.schedule.cron: '0 0 31 2 *' matches no existing day",
     ),
 ]
 

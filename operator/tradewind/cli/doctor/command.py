@@ -18,15 +18,15 @@ STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red",
 
 
 @click.command()
-@click.option("-A", "--all-namespaces", is_flag=True, help="Runs and rights of all namespaces.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Check runs and rights in all namespaces.")
 @click.option(
-    "--operator-namespace", metavar="NAMESPACE", help="Where the operator is installed.  [default: it is looked for]"
+    "--operator-namespace", metavar="NAMESPACE", help="Namespace of the operator.  [default: found automatically]"
 )
 @click.option(
     "--bundle",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.tar.gz",
-    help="Write a support bundle too: objects, Events and the operator's logs, without any values of users.",
+    help="Also write a support bundle: objects, Events and the operator's logs, without values of users.",
 )
 @OUTPUT
 @cluster
@@ -38,7 +38,7 @@ async def command(
     bundle: Path | None,
     output: str,
 ) -> None:
-    """Look whether the cluster and what is installed on it are well, and say what to do where they are not. Exit code 1 when there is a
+    """Check the cluster and the installation, and suggest what to do about problems. The exit code is 1 if there is a
     problem."""
     told = Console(stderr=True)
     with told.status(Text("looking at the API server …")) as status:

@@ -7,6 +7,7 @@ from tradewind.cli.doctor.finding import Found, Level
 from tradewind.cli.waiting.reason import WORK, Cause, Wait
 from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
+from tradewind.model.shown import counted
 
 LONG = 300.0
 """Seconds after which it is worth a word that something waits."""
@@ -61,4 +62,4 @@ def held_up(facts: Facts) -> Found:
         yield level, words.rstrip(": "), f"{DO.get(cause, '')}; {look}".lstrip("; ")
     if not groups:
         count = len(facts.runs)
-        yield Level.OK, f"{count or 'none'} under way{', and none waits for long' if count else ''}", ""
+        yield Level.OK, f"{counted(count, 'active run')}, and none waits for long" if count else "no active runs", ""

@@ -158,7 +158,7 @@ def leader(facts: Facts) -> Found:
     if not held:
         yield (
             Level.PROBLEM,
-            "nobody holds the operator's Lease: nothing moves",
+            "no operator holds the Lease, so nothing runs",
             'look at the operator\'s log for "lease"',
         )
     yield from (_judged(facts, lease) for lease in held)

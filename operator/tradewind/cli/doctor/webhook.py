@@ -58,7 +58,7 @@ def _configured(facts: Facts, body: Body) -> Found:
         name = f"{service['namespace']}/{service['name']}"
         if facts.answering.get(name) == 0:
             closed = webhook.get("failurePolicy") == "Fail"
-            effect = "nothing it is asked about is taken" if closed else "objects are taken unchecked"
+            effect = "objects that it covers are refused" if closed else "objects are accepted unchecked"
             look = f"`kubectl -n {service['namespace']} describe pods -l {NAME}={WEBHOOK}`"
             yield (
                 Level.PROBLEM if closed else Level.WARNING,

@@ -95,7 +95,7 @@ async def questioned(
             return {"decision": "Rejected"}
         if typed.lower() in YES:
             break
-        write(f"  {typed or 'nothing'} is no answer: write y to approve, or n to decline\n")
+        write(f"  {typed or 'nothing'} is not an answer: type y to approve, or n to reject\n")
     answers: dict[str, Any] = {}
     for name, body in (spec.get("questions") or {}).items():
         declared = Param.model_validate(body)

@@ -193,7 +193,7 @@ def ignored(spec: Any) -> list[str]:
 
 def _suspended(documents: Sequence[Document]) -> list[str]:
     names = [document.name for document in documents if document.kind == "DAG" and document.spec.get("suspend")]
-    return [f"{name} is suspended; it runs here nevertheless: nobody else could resume it" for name in names]
+    return [f"{name} is suspended; it runs here anyway, since nobody could resume it" for name in names]
 
 
 def _here_as(document: Document) -> Object:

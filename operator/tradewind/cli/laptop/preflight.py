@@ -8,7 +8,7 @@ from tradewind.cli.manifests.document import Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.plan.documents.place import Place
 
-WAY = "no one else can bring it here: add it to the manifest, or give its file with another -f"
+WAY = "add it to the manifest, or pass its file with another -f"
 REFERENCES = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 Params = Mapping[str, Any]
 

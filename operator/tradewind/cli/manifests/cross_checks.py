@@ -67,7 +67,7 @@ def calls(
             if key is None:
                 guess = did_you_mean(task.dag.name, [other for _, other in there if other != document.name])
                 what = f"there is no DAG {task.dag.name!r} among these manifests"
-                yield document, Problem(f"{path}.dag.name", what, guess or "what it is given is not checked"), True
+                yield document, Problem(f"{path}.dag.name", what, guess or "its params are not checked"), True
             elif called := dags.get(key):
                 yield from ((document, problem, False) for problem in _call(path, task, called))
                 outputs[name] = (*called.spec.outputs,)

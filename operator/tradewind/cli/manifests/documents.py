@@ -82,7 +82,7 @@ class DocumentSet:
 def unknown(document: Document, rendering: Rendering) -> Iterator[Refusal]:
     """A note for each template that is not here."""
     for ref, place in rendering.missing.items():
-        problem = place.problem(f"{ref} is not among these manifests", "what comes from it is not checked")
+        problem = place.problem(f"{ref} is not among these manifests", "what it provides is not checked")
         yield document.told(problem)
 
 

@@ -56,7 +56,7 @@ def check(root: yaml.Node) -> None:
         elif isinstance(node, yaml.ScalarNode):
             _check_text(node)
         elif id(node) in entered:
-            raise Unfit("an alias that stands within what it stands for", node.start_mark)
+            raise Unfit("an alias inside the value that it refers to", node.start_mark)
         elif id(node) not in sizes:
             entered.add(id(node))
             stack.append((node, True))
@@ -115,7 +115,7 @@ class JSONConstructor(yaml.constructor.SafeConstructor):
             words = f"write {value}.0 for a number" if abs(value) < 10**38 else "write a smaller one"
             raise Unfit(f"an integer of more than 64 bits: {words}, or quote it for a text", node.start_mark)
         if isinstance(value, float) and not math.isfinite(value):
-            raise Unfit(f"{node.value} is no number in JSON", node.start_mark)
+            raise Unfit(f"{node.value} is not a number in JSON", node.start_mark)
         if isinstance(value, bytes | set) or node.tag in ("tag:yaml.org,2002:omap", "tag:yaml.org,2002:pairs"):
             raise Unfit(f"the type {node.tag.rpartition(':')[2]} is none of JSON's", node.start_mark)
         return value
@@ -128,7 +128,7 @@ class JSONConstructor(yaml.constructor.SafeConstructor):
         mapping: dict[Hashable, Any] = {}
         for key, value in node.value:
             if key.tag == yaml_scalars.NULL:
-                raise Unfit("null is no key; write it in quotes", key.start_mark)
+                raise Unfit("null can't be a key; write it in quotes", key.start_mark)
             self.construct_object(key, True)  # Raises Unfit for what is no key.
             mapping[key.value] = self.construct_object(value, deep)
         return mapping

@@ -82,11 +82,11 @@ _WORDS: Sequence[tuple[str, Words]] = (
     (r"found unexpected end of stream", _said("the quoted text that begins here is not closed; write the other quote")),
     (
         r"found unknown escape character '(?P<char>.+)'",
-        _said("\\{char} is no escape in double quotes; write single quotes, or \\\\{char}"),
+        _said("\\{char} is not an escape in double quotes; write single quotes, or \\\\{char}"),
     ),
     (
         r"found invalid Unicode character escape code.*",
-        _said("an escape of a character that there is not; write another"),
+        _said("an escape of a character that doesn't exist; use another"),
     ),
     (r"expected escape sequence of .*", _said("an escape that is not complete; write single quotes for plain text")),
     (r"(special characters are not allowed|control characters are not allowed|unacceptable character.*)", _CONTROL),

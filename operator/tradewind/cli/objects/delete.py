@@ -24,10 +24,10 @@ LOOK = 0.5
     metavar="RUN|dag/DAG|trigger/TRIGGER|...",
     shell_complete=either(names_of("runs"), names_of("dags", "dag/"), names_of("triggers", "trigger/")),
 )
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until they are gone.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the objects are gone.")
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...], wait: bool) -> None:
-    """Delete runs, with their pods and those of their sub-DAGs, or other objects. Runs of a DAG stay when it is deleted.
+    """Delete runs, with their pods and sub-DAG runs, or other objects. Deleting a DAG keeps its runs.
 
     \b
     tradewind delete etl-x7k2p

@@ -34,12 +34,12 @@ RECENT = 10
 """Runs that are shown."""
 
 
-@click.command("dag", short_help="A DAG: its tasks, what starts it, its last runs.")
+@click.command("dag", short_help="Show a DAG: its tasks, triggers and latest runs.")
 @click.argument("name", type=DAG, shell_complete=names_of("dags"))
 @OUTPUT
 @cluster
 async def describe_dag(client: Client, namespace: str, name: str, output: str) -> None:
-    """Show a DAG: whether it is valid, its params and tasks, what starts it, and its last runs."""
+    """Show a DAG: whether it is valid, its params and tasks, its triggers, and its latest runs."""
     dag = await client.get(DAGS, namespace, name)
     of_dag = {"fieldSelector": f"spec.dag={name}"}
     triggers, runs = await asyncio.gather(

@@ -32,11 +32,11 @@ class Late(click.ClickException):
 @click.command()
 @click.argument("runs", type=RUN, nargs=-1, required=True, metavar="RUN...", shell_complete=names_of("runs"))
 @click.option(
-    "--timeout", "patience", type=DURATION, metavar="DURATION", help="How long to wait at most.  [default: for ever]"
+    "--timeout", "patience", type=DURATION, metavar="DURATION", help="Maximum time to wait.  [default: no limit]"
 )
 @cluster
 async def command(client: Client, namespace: str, runs: tuple[str, ...], patience: float | None) -> None:
-    """Wait until all RUNs have ended. The exit code is 0 when all of them succeeded, 124 when one has not ended within --timeout, else 1."""
+    """Wait until all RUNs have ended. The exit code is 0 if all succeeded, 124 if --timeout expired first, and otherwise 1."""
     latest: dict[str, Run] = {}
     try:
         async with asyncio.timeout(patience):

@@ -17,11 +17,11 @@ from tradewind.kube.client import Client
 
 @click.command()
 @click.argument("run", type=RUN, shell_complete=names_of("runs"))
-@click.option("--log", is_flag=True, help="Show what its tasks print, too.")
+@click.option("--log", is_flag=True, help="Also show the tasks' logs.")
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, run: str, log: bool, output: str) -> None:
-    """Show RUN until it has ended. The exit code is 0 when it succeeded, else 1; 130 after Ctrl-C, which leaves the run alone."""
+    """Follow RUN until it has ended. The exit code is 0 if it succeeded, and otherwise 1; 130 after Ctrl-C, which doesn't stop the run."""
     if not await watched(client, namespace, run, log, output):
         raise click.exceptions.Exit(1)
 
@@ -34,6 +34,6 @@ async def watched(client: Client, namespace: str, name: str, log: bool, output: 
             logs = PodLogs(client, namespace).follow(name, screen.log) if log else asyncio.sleep(0)
             (run, rows), _ = await asyncio.gather(follow(client, namespace, name, screen), logs)
     except asyncio.CancelledError:
-        say(f"the run goes on: tradewind watch {name}", err=True)
+        say(f"the run continues: tradewind watch {name}", err=True)
         raise
     return await conclude(client, run, rows, output, console)

@@ -82,6 +82,6 @@ def own_labels(given: Mapping[str, str]) -> Mapping[str, str]:
     for name in given:
         if name.startswith(OWN):
             raise click.UsageError(
-                f"--label {name}: labels that begin with {OWN} are written by Tradewind; use another name"
+                f"--label {name}: labels that begin with {OWN} are reserved for Tradewind; use another name"
             )
     return given

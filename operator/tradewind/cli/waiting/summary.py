@@ -59,7 +59,7 @@ def drawn(found: Sequence[Surveyed], whose: str, place: str, now: float, namespa
     """The tables, for people; one sentence where there is nothing to tell. `whose` and `place` say at what one has
     looked: ` of DAG d`, `in namespace n`."""
     if not found:
-        return Text(f"no run{whose} is under way {place}")
+        return Text(f"no run{whose} is active {place}")
     parts: list[RenderableType] = [_headline(found, whose, place), Text(), _causes(shares(found, now), now, namespaces)]
     held = slowest(found, now)
     if held:
@@ -73,8 +73,8 @@ def _headline(found: Sequence[Surveyed], whose: str, place: str) -> Text:
     causes = [wait.cause for item in found for wait in item.waits]
     running, behind = causes.count(Cause.RUNNING), causes.count(Cause.DEPENDENCIES)
     runs = f"1 run{whose} is" if len(found) == 1 else f"{len(found)} runs{whose} are"
-    tasks = f"{running} running, {len(causes) - running - behind} held up, {behind} waiting for those before them"
-    return Text(f"{runs} under way {place}; tasks: {tasks}", style="bold")
+    tasks = f"{running} running, {len(causes) - running - behind} blocked, {behind} waiting for dependencies"
+    return Text(f"{runs} active {place}; tasks: {tasks}", style="bold")
 
 
 def _causes(found: Sequence[Share], now: float, namespaces: bool) -> Table:

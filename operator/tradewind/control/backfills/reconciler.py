@@ -222,7 +222,7 @@ class BackfillReconciler:
             raise
         except Exception as error:
             log.error("backfill %s/%s", *key, exc_info=error)
-            status = {"phase": "Waiting", "message": f"it can't go on: {type(error).__name__}: {error}"[:1_024]}
+            status = {"phase": "Waiting", "message": f"it can't continue: {type(error).__name__}: {error}"[:1_024]}
             self.queue.add_after(key, LOOK_AGAIN)
         status["message"] = brief(status["message"])
         told = (status["phase"], reason, status["message"])
@@ -239,7 +239,7 @@ class BackfillReconciler:
             raise spec
         facts = await self._dags.of(known.namespace, spec.dag)
         if facts is None:
-            words = f"there is no DAG {spec.dag!r} in namespace {known.namespace}: it goes on when that is applied"
+            words = f"there is no DAG {spec.dag!r} in namespace {known.namespace}: it continues when the DAG is applied"
             raise NotReady(words, "DAGNotFound")
         about = await self._occasions(known, spec)
         if problems := check(about.maker.spec, facts.params):
@@ -259,7 +259,7 @@ class BackfillReconciler:
         if (
             wrong and decided.steps and spec.desired_state != "Cancelled"
         ):  # Runs that were made before are counted to their end.
-            raise NotReady(f"it goes on when its DAG is fixed: {wrong}", "DAGInvalid", status)
+            raise NotReady(f"it continues when its DAG is fixed: {wrong}", "DAGInvalid", status)
         return status
 
     async def _occasions(self, known: BackfillSnapshot, spec: BackfillSpec) -> Occasions:
@@ -283,7 +283,7 @@ class BackfillReconciler:
             run = read_run(await self._client.get(RUNS, known.namespace, name))
             mine = known.name in run.backfills or step.action == "Create"
             if run.dag != about.maker.spec.dag or moment(run.moment) != step.tick or not mine:
-                words = f"run {name}, which is none of its, has the name that the run of tick {step.tick} would have"
+                words = f"run {name}, which doesn't belong to it, has the name of the run for tick {step.tick}"
                 raise NotReady(f"{words}: delete that run, or give the backfill another name") from None
         metrics.occasions.labels("backfill", result).inc()
         self._runs.seen(run)

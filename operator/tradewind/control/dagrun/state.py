@@ -142,7 +142,7 @@ class RunState:
                     if pod.metadata.creation_timestamp
                     else self.run.created
                 )
-                words = f"the operator can't take what the pod says ({type(error).__name__}: {error})"
+                words = f"the operator can't process the pod's status ({type(error).__name__}: {error})"
                 self._end(planner, Ended(Attempt(name, number, at, at, "OutputInvalid"), words[:1_024]), now)
 
     def _look(self, planner: Planner, pod: Pod, now: float) -> None:

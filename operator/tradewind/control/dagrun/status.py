@@ -179,7 +179,7 @@ def _produced(
     def tell(task: str, attempt: int, what: Callable[[], Status]) -> None:
         try:
             if len(found) == UPDATES_LIMIT:
-                raise NoUpdate(f"produces: a run can tell of {UPDATES_LIMIT} updates of assets")
+                raise NoUpdate(f"produces: a run records at most {UPDATES_LIMIT} updates of assets")
             found.append(what())
         except NoUpdate as error:
             said = {"task": task, "attempt": attempt, "reason": ASSET_ERROR, "message": brief(str(error), 1_024)}
@@ -222,7 +222,7 @@ def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
     if plan.phase in FINAL_PHASES:
         return condition("Progressing", False, plan.phase, plan.message, run, now)
     if plan.unsettled and not run.cancelled:
-        words = "the run's expressions take more computing time than one pass has: it goes on in turns with other runs"
+        words = "the run's expressions need more CPU time than one pass allows: it takes turns with other runs"
         return condition("Progressing", True, "PutAside", f"{words}; compute large values in tasks", run, now)
     if holds and not plan.moving:
         first = holds[0]

@@ -71,7 +71,7 @@ class Lookups:
             words = f"no address was found within {DEADLINE:g} s"
             held = self._seats.held[namespace]
             if held >= SHARE:
-                words += f" (namespace {namespace} has {held} look-ups under way, as many as it may)"
+                words += f" (namespace {namespace} has {held} look-ups in progress, the limit)"
             raise Unresolved(words) from None
 
     def _begin(self) -> None:

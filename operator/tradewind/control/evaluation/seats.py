@@ -41,13 +41,9 @@ class Turns:
         if not turn.done():
             held, seats = self._seats.held[namespace], self._seats
             if held >= seats.share:
-                say(
-                    f"waits for its turn: namespace {namespace} has {counted(held, 'request')} under way, as many as it may"
-                )
+                say(f"waits for its turn: namespace {namespace} has {counted(held, 'request')} in progress, the limit")
             else:
-                say(
-                    f"waits for its turn: the operator has {counted(seats.total, 'request')} under way, as many as it sends at once"
-                )
+                say(f"waits for its turn: the operator has {counted(seats.total, 'request')} in progress, the limit")
             await turn
             say("")
 

@@ -76,7 +76,7 @@ class Senders:
         except ApiError as error:
             log.warning("asking who sends an event to %s/%s: %s", namespace, trigger, error)
             after = (error.retry_after if isinstance(error, Unavailable) else None) or 1.0
-            words = "who sends this can't be told now, nothing was taken: send it again a little later"
+            words = "the sender can't be authenticated now, and the event was not accepted: send it again later"
             raise SenderRejected(503, "unavailable", words, after) from None
 
     def _unknown(self) -> SenderRejected:

@@ -90,14 +90,14 @@ class Reception:
         except ApiError as error:
             raise _away(error) from None
         if dag is None:
-            words = f"trigger {trigger.name} has no DAG yet ({trigger.spec.dag!r}): nothing was taken; send it again when that is applied"
+            words = f"trigger {trigger.name} has no DAG yet ({trigger.spec.dag!r}): the event was not accepted; send it again when the DAG is applied"
             raise SenderRejected(409, "unready", words)
         if taker.problems:
-            words = f"trigger {trigger.name} is invalid: `kubectl describe trigger {trigger.name}` says what to fix; nothing was taken"
+            words = f"trigger {trigger.name} is invalid: `kubectl describe trigger {trigger.name}` says what to fix; the event was not accepted"
             raise SenderRejected(409, "unready", words)
         if trigger.spec.suspend or dag.suspended:
             what = "it" if trigger.spec.suspend else f"DAG {trigger.spec.dag}"
-            words = f"trigger {trigger.name} makes no runs, {what} is suspended: nothing was taken; send it again after `tradewind resume`"
+            words = f"trigger {trigger.name} makes no runs, {what} is suspended: the event was not accepted; send it again after `tradewind resume`"
             raise SenderRejected(409, "suspended", words)
         return dag
 

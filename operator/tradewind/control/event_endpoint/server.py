@@ -128,7 +128,7 @@ class Endpoint:
             return _json(202, answer)
         if not received.results:
             return _json(
-                202, {**answer, "message": "spec.event.results is not true: nobody can wait for this run here"}
+                202, {**answer, "message": "spec.event.results is not true: waiting for the run is not enabled"}
             )
         ended: RunOutcome | None = await self._outcomes.of(namespace, received.name, wait)
         if ended is None:

@@ -45,12 +45,12 @@ class Observer:
         self._writer, self._light, self._clock = writer, light, clock
 
     async def observe(self, state: RunState) -> Observed | None:
-        """Tells the planner all that is known. None when the run can't go on, or has changed meanwhile: then it is looked at again."""
+        """Tells the planner all that is known. None when the run can't continue, or has changed meanwhile: then it is looked at again."""
         run = state.run
         try:
             definition = await self._revisions.load(run.namespace, run.status["revision"])
         except NotFound:
-            words = f"revision {run.status['revision']} was deleted: the run can't go on without its DAG's spec"
+            words = f"revision {run.status['revision']} was deleted: the run can't continue without its DAG's spec"
             lost = start_status.stillborn(run, "Failed", "RevisionLost", words, self._clock())
             await self._writer.save(state, run, lost)
             return None

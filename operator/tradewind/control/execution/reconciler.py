@@ -216,5 +216,5 @@ class RunReconciler:
         else:
             log.error("run %s: %s", name, error, exc_info=error)
             if state:
-                self.unreadable.add(state.run, f"the run can't go on: {type(error).__name__}: {error}"[:1_024])
+                self.unreadable.add(state.run, f"the run can't continue: {type(error).__name__}: {error}"[:1_024])
         return error.retry_after if isinstance(error, Unavailable) else None

@@ -84,12 +84,12 @@ class RunReporter:
 
     def dag_deleted(self, run: Run) -> None:
         """The DAG of a run that goes on was deleted."""
-        words = f"DAG {run.dag} was deleted; this run goes on with revision {run.status.get('revision')}"
+        words = f"DAG {run.dag} was deleted; this run continues with revision {run.status.get('revision')}"
         self._event(run, "DAGDeleted", words, warning=True)
 
     def not_own(self, caller: RunFacts, name: str, why: str) -> None:
         """A run says that it is a task of another one, and is not."""
-        words = f"run {name} says that it is a task of this run, but {why}: another run is made"
+        words = f"run {name} claims to be a task of this run, but {why}: another run is created"
         self._events.post(
             "DAGRun", caller.namespace, caller.name, caller.uid, "RunNotOwn", words, warning=True, key=name
         )

@@ -15,7 +15,7 @@ def illness(operator: Operator, now: float) -> str:
         return f"the event loop has not run for {now - operator.heartbeat:.0f} s"
     for watch in (operator.engine.pods, operator.engine.runs.informer):
         if watch.synced.is_set() and now - watch.heard_at > WATCH_LIMIT:
-            return f"the watch of {watch.resource.plural} has said nothing for {now - watch.heard_at:.0f} s"
+            return f"the watch of {watch.resource.plural} has been silent for {now - watch.heard_at:.0f} s"
     return ""
 
 

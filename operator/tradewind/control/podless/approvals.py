@@ -93,7 +93,7 @@ class Approvals:
 
     async def withdraw(self, run: RunFacts, question: Question) -> None:
         """Closes a question that was asked and not decided: its task, or its run, was stopped. Raises what the API raises."""
-        words = "nobody waits for it any more: the task was stopped"
+        words = "no longer needed: the task was stopped"
         for name in both_names(run, question.start):
             for _ in range(TRIES):  # A write that was under way when the task was stopped may come in between.
                 found = await self._own(run, question, name)
@@ -125,7 +125,9 @@ class Approvals:
             except AlreadyExists:
                 if found := await self._own(run, question, name):
                     return found
-        words = f"there is an approval {names[0]} already, of another attempt or made by somebody: delete it"
+        words = (
+            f"there is an approval {names[0]} already, of another attempt, or not created by the operator: delete it"
+        )
         raise AlreadyExists(409, "AlreadyExists", words)
 
     async def _own(self, run: RunFacts, question: Question, name: str) -> Object | None:
@@ -215,9 +217,9 @@ def _forged(body: Object, run: RunFacts, question: Question) -> str:
     if status.get("outcome") == "Invalid":
         return str(status.get("message"))
     if body["metadata"].get("deletionTimestamp"):
-        return "it is being deleted: no decision about it counts"
+        return "it is being deleted: its decision doesn't count"
     if (spec.get("run"), spec.get("message") or "") != (run.name, question.message):
-        return "it asks something else than the run: somebody made it, and no decision about it counts"
+        return "its question differs from the run's: the operator didn't create it, and its decision doesn't count"
     return ""
 
 
@@ -225,7 +227,7 @@ def _not_ours(spec: Mapping[str, Any], question: Question, now: float) -> str:
     """What is wrong with an Approval that the operator looks at for the first time; empty where the operator may have asked it just before
     a restart."""
     if spec.get("decision") or spec.get("answers"):
-        return "it had a decision before the operator asked: only a change of an Approval that waits decides"
+        return "it had a decision before the operator saw it: only a change of a pending Approval counts"
     try:
         same = {name: Param.model_validate(body) for name, body in (spec.get("questions") or {}).items()}
         deadline = datetime.fromisoformat(spec["deadline"]).timestamp() if spec.get("deadline") else None
@@ -234,5 +236,5 @@ def _not_ours(spec: Mapping[str, Any], question: Question, now: float) -> str:
     last = None if question.timeout is None else now + question.timeout
     in_time = deadline is None if last is None else deadline is not None and deadline <= last
     if same != dict(question.questions) or not in_time:
-        return "it asks something else than the run: somebody made it, and no decision about it counts"
+        return "its question differs from the run's: the operator didn't create it, and its decision doesn't count"
     return ""

@@ -260,7 +260,7 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
         return "its dates or its queue are others"
     taken = found.reuse or {}
     if taken.get("rerun") or taken.get("only") or (taken and taken.get("run") not in both_names(run, _before(call))):
-        return "it takes over results that are not those of the attempt before"
+        return "it reuses results that are not those of the previous attempt"
     # The API server counts changes of the spec from 1, and the beginning of a deletion as one more.
     return "it was created with edits" if found.edits and found.generation - found.deleting <= 1 else ""
 

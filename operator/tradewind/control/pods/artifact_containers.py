@@ -96,7 +96,7 @@ def inputs(task: TaskArtifacts, start: Start, evaluate: Evaluate) -> list[dict[s
                     continue
                 which = f"{maker}[{index}]" if many else maker
                 raise NoArtifact(
-                    f"{path}: {which} made no artifact {artifact!r}: it did not succeed; write `optional: true` to go on without"
+                    f"{path}: {which} made no artifact {artifact!r}: it did not succeed; write `optional: true` to continue without it"
                 )
             place = f"{wanted.path}/{index}" if many else wanted.path
             found.append({"name": name, "path": place, "artifact": reference})

@@ -30,7 +30,7 @@ def references(ended: Terminated | None) -> tuple[str, str, dict[str, Any]]:
 
 def _silent(ended: Terminated | None) -> str:
     if ended is None:
-        return "the container for artifacts did not end by itself"
+        return "the container for artifacts did not end on its own"
     if ended.reason == "OOMKilled":
         return "the container for artifacts used more memory than its limit: raise it in podTemplate"
     if ended.exit_code == 137:

@@ -6,9 +6,9 @@ KNOWN = {
     126: "a command can't be executed",
     127: "a command was not found",
     128 + signal.SIGABRT: "it gave up: SIGABRT",
-    128 + signal.SIGKILL: "it was killed: SIGKILL, sent by hand or by the machine, perhaps for want of memory",
+    128 + signal.SIGKILL: "it was killed by SIGKILL, sent manually or by the system, perhaps for lack of memory",
     128 + signal.SIGSEGV: "it crashed: SIGSEGV",
-    128 + signal.SIGTERM: "it was told to end: SIGTERM",
+    128 + signal.SIGTERM: "it was stopped by SIGTERM",
 }
 """By custom of shells: 128 and more is a signal."""
 

@@ -166,7 +166,7 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
         return reason, words
     target = pod.condition("TerminationTarget")
     if target and target.status == "True":
-        return "Preempted", f"a queue stopped the pod ({target.reason}): {target.message or 'it does not say why'}"
+        return "Preempted", f"a queue stopped the pod ({target.reason}): {target.message or 'without a reason'}"
     disruption = pod.condition("DisruptionTarget")
     if disruption and disruption.status == "True" and disruption.reason in _DISRUPTIONS:
         return _DISRUPTIONS[disruption.reason], disruption.message or ""
@@ -222,7 +222,7 @@ def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
     if gates := ", ".join(gate.name for gate in pod.spec.scheduling_gates):
         return (
             GATED,
-            f"the pod waits behind {gates}: it is scheduled when whoever put that there, as a queue, takes it away"[
+            f"the pod has the scheduling gates {gates}: it is scheduled when their owner, such as a queue, removes them"[
                 :500
             ],
         )

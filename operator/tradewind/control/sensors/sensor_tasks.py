@@ -136,7 +136,7 @@ class _Sensing:
                 self._give_up(problem)
                 return None
             wait = min(wait, left)
-        self.listener.say(ERROR if problem else WAITS, f"{problem}; it is asked again" if problem else self.usual)
+        self.listener.say(ERROR if problem else WAITS, f"{problem}; it is polled again" if problem else self.usual)
         return wait
 
     def left(self) -> float | None:
@@ -150,7 +150,7 @@ class _Sensing:
 
     def busy(self) -> None:
         """It has waited for its turn for a while."""
-        words = "other polls of this namespace, or of its server, are under way, as many as may be at once"
+        words = "the limit of concurrent polls of this namespace, or of its server, is reached"
         self.listener.say(QUEUED, f"waits for its turn to ask for {self.probe.what}: {words}")
 
     def too_late(self) -> None:

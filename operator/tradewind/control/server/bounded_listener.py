@@ -131,7 +131,7 @@ class BoundedListener:
         try:
             await loop.connect_accepted_socket(lambda: protocol, connection, ssl=context, **limits)
         except Exception as error:
-            log.debug("a connection came to nothing: %s", error)
+            log.debug("a connection failed: %s", error)
             connection.close()
         else:
             self._waits(protocol)

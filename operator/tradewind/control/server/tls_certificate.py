@@ -62,7 +62,7 @@ class Terms:
                 context.load_verify_locations(self.clients)
                 context.verify_mode = ssl.CERT_REQUIRED
         except OSError as error:  # ssl.SSLError is one
-            raise Unusable(f"TLS as asked for is not possible ({error})") from None
+            raise Unusable(f"TLS can't be configured as requested ({error})") from None
         return context
 
 
@@ -105,7 +105,7 @@ class Certificate:
         except Unusable as error:
             self._say(
                 "CertificateUnusable",
-                f"the changed certificate is not used: {error}; the one before goes on until it ends",
+                f"the changed certificate is not used: {error}; the previous one is used until it expires",
             )
             return
         if trouble := self.trouble():

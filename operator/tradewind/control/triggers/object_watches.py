@@ -154,7 +154,9 @@ class ObjectWatches:
                 there = ", ".join(sorted({item["kind"] for item in listed if "/" not in item["name"]}))
                 raise NotReady(f"spec.object.kind: {kind[0]} has no kind {kind[1]!r}; it has: {there}"[:1_024])
             if not found["namespaced"]:
-                raise NotReady(f"spec.object.kind: a {kind[1]} is in no namespace; those that are can be followed")
+                raise NotReady(
+                    f"spec.object.kind: a {kind[1]} is not namespaced; only namespaced kinds can be followed"
+                )
             prefix = f"/apis/{kind[0]}" if group else f"/api/{kind[0]}"
             self._resources[kind] = Resource(prefix, found["name"], kind[1])
         return self._resources[kind]

@@ -62,4 +62,4 @@ class Pace:
 def too_fast(trigger: TriggerSnapshot, waiting: int) -> str:
     """What a trigger's status says while it waits."""
     most = counted(trigger.spec.max_per_minute, "run")
-    return f"it makes at most {most} a minute (spec.maxPerMinute): {waiting} {'waits' if waiting == 1 else 'wait'}"
+    return f"it creates at most {most} a minute (spec.maxPerMinute): {waiting} {'waits' if waiting == 1 else 'wait'}"

@@ -316,7 +316,9 @@ class TriggerReconciler:
     def _idle(self, known: TriggerSnapshot, facts: DAGFacts | None, found: Validity) -> bool:
         """Whether it does not fire now, whatever happens."""
         if facts is None:
-            words = f"there is no DAG {known.spec.dag!r} in namespace {known.namespace}: it fires when that is applied"
+            words = (
+                f"there is no DAG {known.spec.dag!r} in namespace {known.namespace}: it fires when the DAG is applied"
+            )
             self._note(known, found, {"phase": "Waiting", "message": words, "next": None}, "DAGNotFound")
         elif known.spec.suspend or facts.suspended:
             what = "it" if known.spec.suspend else f"DAG {known.spec.dag}"

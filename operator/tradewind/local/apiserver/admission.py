@@ -1,4 +1,4 @@
-"""From what a client sent to what is stored: defaults, unknown fields, validation."""
+"""From a client's request to the stored object: defaults, unknown fields, validation."""
 
 import base64
 import re

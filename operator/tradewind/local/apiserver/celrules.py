@@ -1,4 +1,4 @@
-"""Rules of a structural schema that an object breaks, in the API server's words."""
+"""Violated rules of a structural schema, in the API server's words."""
 
 from collections.abc import Iterator
 from typing import Any

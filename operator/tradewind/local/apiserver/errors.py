@@ -1,4 +1,4 @@
-"""Refusals, as the API server words them."""
+"""Errors, in the API server's words."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what no real server offers, one after the other and the same again for the same seed."""
+"""Faults on demand: more than a real server offers, one after another, and reproducible by a seed."""
 
 import random
 import re

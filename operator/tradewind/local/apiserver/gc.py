@@ -1,4 +1,4 @@
-"""Garbage collection: what belongs to nothing any more goes."""
+"""Garbage collection: deletes objects whose owners are gone."""
 
 from tradewind.local.apiserver.store import Object, ObjectStore
 

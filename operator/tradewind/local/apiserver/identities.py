@@ -1,7 +1,6 @@
-"""Who someone is, and what he may do: tokens of service accounts, TokenReview, SubjectAccessReview by the RBAC objects that there are.
+"""Identities and rights: tokens of service accounts, TokenReview, and SubjectAccessReview by the existing RBAC objects.
 
-What is asked here is only told: the server itself lets in whoever bears its own token.
-"""
+What is asked here is only told: the server itself lets in whoever bears its own token."""
 
 import getpass
 import secrets

@@ -1,4 +1,4 @@
-"""The kinds that are served: those built in, and those that CRDs add."""
+"""The served kinds: built-in ones, and those that CRDs add."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What requests do: create, update, patch, delete. No HTTP here."""
+"""The operations behind requests: create, update, patch, delete. No HTTP here."""
 
 import secrets
 import uuid

@@ -1,4 +1,4 @@
-"""Pods: what is filled in, and what is refused."""
+"""Pods: defaults and validation."""
 
 import re
 from collections.abc import Iterator

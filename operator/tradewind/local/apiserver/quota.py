@@ -1,4 +1,4 @@
-"""ResourceQuota: what a namespace may hold."""
+"""ResourceQuota: limits of a namespace."""
 
 import re
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Structural schemas: defaults, unknown fields, and what is wrong with an object, in the API server's words."""
+"""Structural schemas: defaults, unknown fields, and validation errors in the API server's words."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The HTTP side: paths, queries and bodies to operations."""
+"""The HTTP side: turns paths, queries and bodies into operations."""
 
 import asyncio
 import contextlib

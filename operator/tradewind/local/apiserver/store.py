@@ -1,4 +1,4 @@
-"""Objects and their history. Stored objects are never changed in place: a write puts a new one in their stead."""
+"""Objects and their history. Stored objects are never modified: a write replaces them."""
 
 import asyncio
 from collections import deque

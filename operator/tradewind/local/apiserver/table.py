@@ -1,4 +1,4 @@
-"""What `kubectl get` shows: server-side tables."""
+"""Server-side tables, as `kubectl get` shows them."""
 
 from datetime import UTC, datetime
 from typing import Any

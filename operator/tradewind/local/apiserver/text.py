@@ -1,4 +1,4 @@
-"""JSON as a real API server takes it: up to 10,000 levels. What is deeper than any schema looks is kept as text."""
+"""JSON as a real API server accepts it: up to 10,000 levels. Levels below any schema are kept as text."""
 
 import re
 import secrets

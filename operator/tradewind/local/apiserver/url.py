@@ -1,4 +1,4 @@
-"""Paths of the API: which resource, which object, which verb."""
+"""Paths of the API: resource, object and verb."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Watches: a stream of what changes, from a version on."""
+"""Watches: a stream of changes after a version."""
 
 import asyncio
 from collections.abc import AsyncIterator

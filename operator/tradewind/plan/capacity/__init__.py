@@ -1,1 +1,1 @@
-"""Sharing what is limited: slots, shards, seats, rates."""
+"""Sharing limited resources: slots, shards, seats, rates."""

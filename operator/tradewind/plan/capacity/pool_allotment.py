@@ -1,4 +1,5 @@
-"""Who gets the slots of pools: a pure decision over everyone who waits. Turns go by namespace first, then by run; nobody starves.
+"""Which tasks get slots of pools: a pure decision over all waiting tasks. Namespaces take turns first, then runs, so
+nobody starves.
 
 Between namespaces: the one that holds the smallest share of the ClusterPools that its claim needs comes first; of equal ones, the one
 that got slots longest ago. Priority does not count there. Within a namespace: priority, raised by one for every minute that the run has
@@ -6,8 +7,7 @@ gone without a grant; then the run that holds least; then who has waited longest
 until it does, so that small ones don't overtake it for ever.
 
 A turn does not depend on the present time, so lines can be kept sorted: a decision costs as much as there are lines and grants, not as
-there are runs that wait.
-"""
+there are runs that wait."""
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Who may go next, where a number of seats is shared by namespaces. No clock, no I/O: only counting."""
+"""Which namespace is next when namespaces share a number of seats. No clock, no I/O: only counting."""
 
 from collections import Counter, deque
 from typing import Generic, TypeVar

@@ -1,4 +1,5 @@
-"""Which namespaces belong to which shard, and which shards to which replica. All pure: every replica comes to the same answer."""
+"""Which namespaces belong to which shard, and which shards to which replica. Pure: every replica computes the same
+result."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

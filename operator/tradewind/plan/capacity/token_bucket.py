@@ -1,4 +1,4 @@
-"""How many of something may be done: so many a second, and some more at once after a pause."""
+"""A rate limit: so many a second, and a burst after a pause."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Everybody who waits for slots of pools, in lines that are kept sorted."""
+"""Tasks that wait for slots of pools, in sorted lines."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

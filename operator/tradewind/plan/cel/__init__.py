@@ -1,1 +1,1 @@
-"""The CEL engine within bounds: compiled, measured, evaluated."""
+"""The CEL engine within bounds: compiling, measuring, evaluating."""

@@ -93,7 +93,7 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
     if len(expression) > MAX_LENGTH:
         raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters: compute the value in a task")
     if not expression.isascii() and not _encodable(expression):
-        raise ExpressionError(ascii(expression), "half of a surrogate pair, which is no text")
+        raise ExpressionError(ascii(expression), "half of a surrogate pair, which is not text")
     try:
         program = programs.get(expression, variables)
         result = program.engine.return_type()

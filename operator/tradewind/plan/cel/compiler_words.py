@@ -1,4 +1,4 @@
-"""What a CEL compiler says of an expression, for people: what is wrong, and what to write instead."""
+"""Messages for CEL compiler errors: what is wrong, and what to write instead."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ def _character(match: re.Match[str], expression: str) -> str:
         return "'=' is not expected here; write == to compare"
     if token[:1] in "'\"":
         if "\\" in token:
-            return "an escape that there is not; write \\\\ for a backslash"
+            return "an unknown escape; write \\\\ for a backslash"
         return f"a text that is not closed; write {token[:1]} at its end"
     return f"{token[:40]!r} has no meaning here; quote it if it is text"
 

@@ -1,4 +1,4 @@
-"""What goes wrong with an expression."""
+"""Errors of expressions."""
 
 
 class ExpressionError(ValueError):

@@ -1,4 +1,5 @@
-"""Evaluating a compiled expression: refused before it may take too much memory, long lists in pieces, and what may take long elsewhere."""
+"""Evaluates a compiled expression: refuses it if it may take too much memory, evaluates long lists in parts, and long
+work elsewhere."""
 
 import re
 from collections.abc import Callable, Mapping

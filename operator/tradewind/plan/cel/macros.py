@@ -1,4 +1,4 @@
-"""Macros that the engine does not have, written out in what it has."""
+"""Macros that the engine lacks, expanded into what it supports."""
 
 from tradewind.plan.cel.tokens import tokens
 

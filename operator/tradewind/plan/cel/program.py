@@ -1,4 +1,5 @@
-"""A compiled expression, and what can be read off its tree: which variables it names, which paths into them, which loops make lists."""
+"""A compiled expression, and facts from its tree: the variables that it names, paths into them, loops that build
+lists."""
 
 import re
 from collections.abc import Iterator, Mapping

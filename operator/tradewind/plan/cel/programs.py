@@ -1,4 +1,5 @@
-"""Compiled programs that are kept for the next time: by what they take and not by their number, as tenants decide how long expressions are."""
+"""A cache of compiled programs, limited by their size and not by their number, since tenants decide how long
+expressions are."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable

@@ -1,9 +1,9 @@
-"""What the engine's Python binding does not count right, put right: without it, expressions end or fill the process.
+"""Corrects reference counts that the engine's Python binding gets wrong: otherwise expressions crash the process or
+fill its memory.
 
 `cel_expr_python` 0.1.3 keeps a reference to the arguments and to the result of each call of a function in Python, for ever. And it gives
 `None` away without counting it: up to Python 3.11, where `None` is counted like any other object, some thousand nulls in results end the
-process. Both were measured; what a version does not keep is not given back.
-"""
+process. Both were measured; what a version does not keep is not given back."""
 
 import ctypes
 import sys

@@ -1,4 +1,4 @@
-"""How large values are, at most: counted once for large ones, and roughly."""
+"""Upper bounds of the sizes of values: estimated, and computed only once for large ones."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The words of an expression as CEL reads them."""
+"""The tokens of an expression, as CEL reads them."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""A DAG's definition: compiled, checked, told."""
+"""A DAG's definition: compiled and checked."""

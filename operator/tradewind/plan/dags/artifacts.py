@@ -1,4 +1,4 @@
-"""Artifacts between tasks: what the schema can't say of them."""
+"""Checks of artifacts between tasks that the schema can't express."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -61,7 +61,7 @@ def _of_task(path: str, task: Task, artifacts: TaskArtifacts, tasks: Mapping[str
         yield from _path(f"{where}.path", given.path)
         for other, place in places.items():
             if given.path == place or given.path.startswith(f"{place}/") or place.startswith(f"{given.path}/"):
-                yield Problem(f"{where}.path", f"lies in the way of {other}", "write a path of its own")
+                yield Problem(f"{where}.path", f"lies in the way of {other}", "write a different path")
         places[name] = given.path
         maker, artifact = source(given.from_)
         if not maker:

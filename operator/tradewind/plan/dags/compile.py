@@ -1,4 +1,4 @@
-"""From plain data to a definition: rendered, read, merged with the defaults, checked and put in order."""
+"""Compiles plain data to a definition: rendered, parsed, merged with the defaults, checked and sorted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What in an expression can never be evaluated, whatever its variables are: a division by zero, a regular expression that is none."""
+"""Parts of an expression that fail whatever its variables are: a division by zero, an invalid regular expression."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A DAG ready to run: its spec, its tasks with the defaults merged in, its graph, and what follows from them."""
+"""A DAG that is ready to run: its spec, its tasks merged with the defaults, its graph, and derived facts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Where expressions stand in a task."""
+"""The fields of a task that contain expressions."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The items of a fan-out, and what becomes of it."""
+"""The items of a fan-out, and its result."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce

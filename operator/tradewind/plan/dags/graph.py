@@ -1,4 +1,4 @@
-"""The graph of a DAG: who depends on whom, and in which order tasks can run."""
+"""The graph of a DAG: dependencies, and the order in which tasks can run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

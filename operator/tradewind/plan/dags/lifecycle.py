@@ -1,4 +1,4 @@
-"""What a task depends on beyond what it names: teardowns on all that needs their setups, exit tasks on all others."""
+"""Implicit dependencies: teardowns on everything that needs their setups, exit tasks on all other tasks."""
 
 from collections.abc import Iterator, Mapping
 
@@ -49,7 +49,7 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
     """Teardowns and exit tasks that don't fit in."""
     exits = {name for name, task in tasks.items() if task.on_exit}
     if len(exits) == len(tasks):
-        yield Problem("spec.tasks", "all tasks are exit tasks", "leave out onExit of those that do the work")
+        yield Problem("spec.tasks", "all tasks are exit tasks", "remove onExit from the tasks that do the work")
     there = ""
     for name, task in pacing.each(tasks.items()):
         path = f"spec.tasks.{name}"
@@ -63,10 +63,12 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
                 there = there or f"there are: {listed(tasks)}"
                 yield Problem(where, f"there is no task {setup!r}", there)
             elif setup in exits or tasks[setup].teardown or setup == name:
-                yield Problem(where, f"{setup} is no setup", "name a task that is neither a teardown nor an exit task")
+                yield Problem(
+                    where, f"{setup} is not a setup", "name a task that is neither a teardown nor an exit task"
+                )
         for index, other in enumerate(task.depends_on):
             where = f"{path}.dependsOn[{index}]"
             if other in exits and name not in exits:
                 yield Problem(where, f"{other} is an exit task", "only exit tasks can depend on exit tasks")
             elif name in exits and other in tasks and other not in exits:
-                yield Problem(where, f"an exit task comes after {other} anyway", "name only exit tasks, or remove it")
+                yield Problem(where, f"an exit task runs after {other} anyway", "name only exit tasks, or remove it")

@@ -1,4 +1,4 @@
-"""Who is concerned by what becomes of a task, beyond those that depend on it."""
+"""Tasks that the result of a task affects, in addition to those that depend on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""As which service accounts the pods of a DAG act: those whose token they get, or may get."""
+"""The service accounts that the pods of a DAG act as: those whose token they get, or may get."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

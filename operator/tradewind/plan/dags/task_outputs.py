@@ -1,4 +1,4 @@
-"""Which outputs tasks have, as far as it is known before a run, and expressions that name others."""
+"""The outputs of tasks, as far as they are known before a run, and checks of expressions that use others."""
 
 import re
 from collections.abc import Iterator, Mapping

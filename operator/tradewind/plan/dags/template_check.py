@@ -1,4 +1,4 @@
-"""A template checked by itself: rendered with its defaults, and with samples for what a user has to give."""
+"""Checks a template on its own: rendered with its defaults, and with samples for required params."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Expressions where nothing evaluates them: they would reach a program as they are written."""
+"""Expressions in places where nothing evaluates them: a program would get them unchanged."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

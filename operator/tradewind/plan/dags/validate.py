@@ -1,4 +1,4 @@
-"""What the schema can't say of a DAG: names, references between fields, expressions."""
+"""Checks of a DAG that the schema can't express: names, references between fields, expressions."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task])
     given = {"items": source.items, "range": source.range, "matrix": source.matrix, "itemsOf": source.items_of}
     written = [name for name, value in given.items() if value is not None]
     if len(written) != 1:
-        what = f"{' and '.join(written)} exclude each other" if written else "says nothing to run for"
+        what = f"{' and '.join(written)} exclude each other" if written else "has nothing to iterate over"
         yield Problem(path, what, "write one of items, range, matrix and itemsOf")
     lists: list[tuple[str, Any]] = [(f"{path}.items", source.items)] if source.items is not None else []
     if source.matrix:

@@ -1,4 +1,4 @@
-"""What checking one document may take besides reading it: tenants decide how much there is to check."""
+"""The budget for checking one document: tenants decide how much there is to check."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

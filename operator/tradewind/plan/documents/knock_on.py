@@ -1,4 +1,4 @@
-"""Problems that are there only because of others: what follows from a field that could not be read is not told."""
+"""Suppresses follow-up problems: those caused by a field that could not be read."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence

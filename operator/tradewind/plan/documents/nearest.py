@@ -1,8 +1,7 @@
-"""The name that somebody meant who wrote another one.
+"""Suggests the name that the author of a wrong name probably meant.
 
 Comparing two names takes time that grows with the square of their length, and tenants decide how many names there are to compare: for
-each document there is a budget, and only so many names are compared with one.
-"""
+each document there is a budget, and only so many names are compared with one."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher

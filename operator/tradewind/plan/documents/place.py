@@ -1,4 +1,4 @@
-"""Places in documents: a field of a template is also a place in the document that uses the template."""
+"""Places in documents: a field of a template also has a place in the document that uses the template."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What is wrong with a document, for the one who wrote it."""
+"""Problems of a document, for its author."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def at_most(problems: Iterable[Problem], path: str) -> Iterator[Problem]:
 
 def more(path: str) -> Problem:
     """What stands for problems that are not looked for any more."""
-    return Problem(path, f"more than {ENOUGH} problems of this kind", "correct those that are named first")
+    return Problem(path, f"more than {ENOUGH} problems of this kind", "fix these first")
 
 
 def summary(problems: Sequence[Problem], limit: int = 10) -> str:

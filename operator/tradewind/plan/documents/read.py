@@ -1,4 +1,4 @@
-"""Documents from plain data: as strict as an API server, and as far as they can be read."""
+"""Reads documents from plain data: as strictly as an API server, and as far as possible."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

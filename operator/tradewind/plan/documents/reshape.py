@@ -1,5 +1,5 @@
-"""What somebody wrote, in the shape that a field wants: `{initial: 5s}` for `5s`, `[{name: db}]` for `[db]`. The types of fields decide,
-so that it holds for every field that there is."""
+"""Suggests a value in the shape that a field expects: `{initial: 5s}` for `5s`, `[{name: db}]` for `[db]`. The types of
+the fields decide, so it works for every field."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Words for what is wrong with a field: what stands there, and what to write instead."""
+"""Messages for invalid fields: the current value, and what to write instead."""
 
 import json
 import re
@@ -51,11 +51,11 @@ EXAMPLES: Mapping[str, str] = {
 """Field -> what is written in it, where it holds fields."""
 FOREIGN: Mapping[str, Mapping[str, str]] = {
     "DAGSpec": {
-        "schedule": "a schedule is an object of its own, of kind Trigger: see docs/schedules.md",
-        "schedule_interval": "a schedule is an object of its own, of kind Trigger: see docs/schedules.md",
+        "schedule": "a schedule is a separate object of kind Trigger: see docs/schedules.md",
+        "schedule_interval": "a schedule is a separate object of kind Trigger: see docs/schedules.md",
         "concurrency": "write maxActiveRuns for runs, parallelism for tasks of one run",
         "max_active_runs": "write maxActiveRuns",
-        "catchup": "runs of the past are made by a Backfill: see docs/backfills.md",
+        "catchup": "a Backfill creates runs for past ticks: see docs/backfills.md",
         "tags": "write metadata.labels",
         "templates": "write the steps under tasks, by name",
         "entrypoint": "remove it: a task without dependsOn starts first",

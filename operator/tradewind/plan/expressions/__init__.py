@@ -1,1 +1,1 @@
-"""Expressions as DAGs have them: scopes, texts, types."""
+"""Expressions as DAGs use them: scopes, texts, types."""

@@ -1,7 +1,6 @@
-"""Trigger rules in CEL: whether they hold, and what it means that they don't.
+"""Trigger rules in CEL: whether they hold, and the consequence if they don't.
 
-A rule that is false because of a failure is not a condition that was not met: its task is `UpstreamFailed`, and no run is green for it.
-"""
+A rule that is false because of a failure is not a condition that was not met: its task is `UpstreamFailed`, and no run is green for it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, combinations

@@ -1,5 +1,5 @@
-"""Comparisons that can never be right: with a text that is none of those that a variable can hold, or by the order of texts where that is
-not the order of what they mean."""
+"""Comparisons that are always wrong: with a text that the variable can't have, or by the order of texts where that
+isn't the order of their meaning."""
 
 import json
 import re

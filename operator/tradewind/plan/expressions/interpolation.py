@@ -1,4 +1,4 @@
-"""`$[[ CEL ]]` in values: found, checked, rendered."""
+"""`$[[ CEL ]]` in values: finds, checks and renders it."""
 
 import json
 from collections.abc import Callable, Collection, Iterator

@@ -1,4 +1,4 @@
-"""Values as CEL, and the words of CEL: what is needed to put values into expressions."""
+"""Values as CEL literals, and CEL's keywords."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is said of a value that is not there."""
+"""Messages for missing values."""
 
 import re
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def _never_written(name: str, values: Mapping[str, Any]) -> str:
     state = values.get(f"{task}.state", "Succeeded")
     if not output or state == "Succeeded":
         return ""
-    return f"{task} {_STATES.get(state, state)}, so that there is no output {output!r}: ask `has({name})` first"
+    return f"{task} {_STATES.get(state, state)}, so it has no output {output!r}: check `has({name})` first"
 
 
 def _null_items(expression: str, values: Mapping[str, Any]) -> str:

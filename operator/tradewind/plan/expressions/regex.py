@@ -1,4 +1,4 @@
-"""Regular expressions that are written out: whether they can be used."""
+"""Checks of literal regular expressions."""
 
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.cel.functions.prices import compiling

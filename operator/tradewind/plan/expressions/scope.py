@@ -1,8 +1,7 @@
-"""What expressions may name, and what those names stand for.
+"""The variables that expressions may use.
 
 Variables are declared by their dotted names (`params.region`, `tasks.erp.outputs`), so that the compiler itself finds names that
-don't exist and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`.
-"""
+don't exist and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`."""
 
 import json
 import re
@@ -182,14 +181,18 @@ def _explained(problem: str, scope: Scope) -> str:
             return f"{name} is known to exit tasks only: give the task an onExit"
         return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
     if root in ("item", "index"):
-        return f"there is no {root} here: only expressions of a task with forEach know it"
+        return f"there is no {root} here: only expressions of a task with forEach can use it"
     if root in ("iteration", "previous"):
-        return f"there is no {root} here: only values of a task with loop know it"
+        return f"there is no {root} here: only values of a task with loop can use it"
     if scope.own is not None:
-        return f"there is no {name!r}; loop.until and produces know outputs.NAME, iteration, params.NAME and run.name"
+        return (
+            f"there is no {name!r}; loop.until and produces can use outputs.NAME, iteration, params.NAME and run.name"
+        )
     if scope.answer:
         there = ", ".join(name for name, _ in scope.answer)
-        return f"there is no {name!r}; a sensor's until knows {there}, params.NAME, tasks.NAME.outputs.KEY and run.name"
+        return (
+            f"there is no {name!r}; a sensor's until can use {there}, params.NAME, tasks.NAME.outputs.KEY and run.name"
+        )
     there = "expressions name params.NAME, tasks.NAME.outputs.KEY, tasks.NAME.state and run.name"
     return f"there is no {name!r}; {choose(root, ROOTS, there)}"
 

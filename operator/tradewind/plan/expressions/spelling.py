@@ -1,7 +1,6 @@
-"""How names are written in expressions: every name that is taken can be, and `has` asks about all of them.
+"""The spelling of names in expressions: every valid name can be written, and `has` works for all of them.
 
-Expressions keep their length, so that positions in messages are those of what was written.
-"""
+Expressions keep their length, so that positions in messages are those of what was written."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Typed values checked against what is declared: the params of a run, the outputs of a task."""
+"""Checks typed values against their declarations: the params of a run, the outputs of a task."""
 
 import json
 import re

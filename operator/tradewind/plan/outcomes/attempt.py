@@ -1,4 +1,4 @@
-"""One attempt of a task: how it ended, and which retry budget that spends."""
+"""One attempt of a task: how it ended, and which retry budget it uses."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ FAILURES = {
     "DeadlineExceeded": "the attempt took longer than the task's timeout",
     "OutputTooLarge": "the outputs are over the limit",
     "OutputInvalid": "the outputs are not what the task declares",
-    "ArtifactMissing": "an artifact is not there: not made by the task, or not in the store any more",
+    "ArtifactMissing": "an artifact is missing: the task did not create it, or it is no longer in the store",
     "ArtifactMismatch": "an artifact in the store is not what was stored: its size or checksum differs",
     "ArtifactError": "an artifact could not be stored or fetched",
     "ConfigError": "the container could not be configured: a Secret or ConfigMap is missing",
@@ -22,7 +22,7 @@ FAILURES = {
     "HttpError": "the HTTP request had no answer, or one that does not count as success",
     "Declined": "the approval was declined",
     "ApprovalTimeout": "the approval was not decided in time",
-    "SensorTimeout": "the sensor did not find what it waits for in time",
+    "SensorTimeout": "the sensor timed out",
     "SubDAGFailed": "the run of the sub-DAG failed, or was cancelled",
     "SubDAGTooDeep": "sub-DAGs run within sub-DAGs, more of them than the limit allows",
     "SubDAGTooMany": "more runs have come of one run than the limit allows",

@@ -1,4 +1,4 @@
-"""Where a task, or an item of one, stands."""
+"""States of tasks and items."""
 
 from enum import StrEnum
 

@@ -1,8 +1,7 @@
-"""Trigger rules: what becomes of a task, given what became of its dependencies.
+"""Trigger rules: the state of a task, given the states of its dependencies.
 
 A decision that is made early is the one that would be made later: with more dependencies ended, a rule that has said something
-says the same. That is why AllSucceeded waits with a skip (a failure may still come) but not with UpstreamFailed.
-"""
+says the same. That is why AllSucceeded waits with a skip (a failure may still come) but not with UpstreamFailed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""Values that no pod and no request could have, found before a run begins: quantities, names of variables, headers, addresses."""
+"""Checks, before a run begins, for values that no pod and no request can have: quantities, names of variables, headers,
+addresses."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The order of environment variables: one that refers to others by `$(NAME)` comes after them, however its manifest was stored."""
+"""The order of environment variables: a variable that refers to others by `$(NAME)` comes after them."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which fields a pod may have. The API server says the rest: types, names, what goes together."""
+"""The fields that a pod may have. The API server checks the rest: types, names, combinations."""
 
 import re
 from collections.abc import Iterator, Mapping

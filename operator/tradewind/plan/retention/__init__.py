@@ -1,1 +1,1 @@
-"""What may be deleted."""
+"""Which objects may be deleted."""

@@ -1,4 +1,4 @@
-"""Which revisions of a DAG have been kept long enough."""
+"""Which revisions of a DAG may be deleted."""
 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple

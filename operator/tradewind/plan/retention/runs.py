@@ -1,4 +1,4 @@
-"""Which runs of a DAG have been kept long enough."""
+"""Which runs of a DAG may be deleted."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,1 +1,1 @@
-"""The planner: what a run does next."""
+"""The planner: the next steps of a run."""

@@ -1,8 +1,7 @@
-"""What an approval stands for: only its own decision ends it, and it is about what came before it.
+"""What an approval protects: only its own decision ends it, and the decision applies to the results upstream of it.
 
 So what comes before an approval is not said to have ended by hand, nor run again alone, and what comes after it is neither said to have
-ended nor taken over from another run while that decision is not there. Otherwise who may edit or make runs would pass approvals.
-"""
+ended nor taken over from another run while that decision is not there. Otherwise who may edit or make runs would pass approvals."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

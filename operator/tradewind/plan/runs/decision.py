@@ -1,4 +1,4 @@
-"""What the planner is told of pods, and what it says is to be done."""
+"""The planner's input about pods, and its output."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A fan-out under way: its items as units, and how many of them are where."""
+"""An active fan-out: its items as units, counted by state."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a run hands on when it has succeeded: its DAG's outputs."""
+"""The results of a successful run: its DAG's outputs."""
 
 import json
 from typing import Any

@@ -1,9 +1,8 @@
-"""The planner: from what is so, what to do next. No I/O, no clock, no randomness; every decision says why.
+"""The planner: decides the next steps from facts. No I/O, no clock, no randomness; every decision has a reason.
 
 A planner is told facts (attempts that have ended, pods that live, outputs) and asked what to do. It looks only at what a fact can
 have changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. What it says depends on the facts
-alone, not on the order in which it was told them: a planner made anew from the same facts says the same.
-"""
+alone, not on the order in which it was told them: a planner made anew from the same facts says the same."""
 
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush

@@ -1,7 +1,6 @@
-"""What is ready to start, in the order in which it should: by priority, then by place in the DAG, then by item.
+"""Units that are ready to start, ordered by priority, then by position in the DAG, then by item.
 
-A lane holds the units that wait for the same limits, so that one that waits in a pool does not stand in another's way.
-"""
+A lane holds the units that wait for the same limits, so that one that waits in a pool does not stand in another's way."""
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whether and when a task is tried again."""
+"""Whether and when a task is retried."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Working on a run: what is to be forgotten, and what is said by hand, for what someone asks."""
+"""Manual changes to a run: which results to drop, and which states to set."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -74,7 +74,7 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
             yield Problem(where, f"{task} was marked as a whole", f"clear {task}")
         elif edit.action == "Clear" and not _ran(planner, key):
             state = planner.ledger.units[key].state if key in planner.ledger.units else planner.ledger.states[task]
-            yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear what came before it")
+            yield Problem(where, f"{key} never ran ({state}): there is nothing to clear", "clear a task upstream of it")
 
 
 def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Problem]:
@@ -125,7 +125,7 @@ def _passing(
 
 def _asks(planner: Planner, task: str) -> str:
     dag = planner.definition.tasks[task].dag
-    return f"makes a run of DAG {dag.name}, which asks for approvals" if dag else "is an approval"
+    return f"runs DAG {dag.name}, which has approvals" if dag else "is an approval"
 
 
 def _clear(planner: Planner, keys: Sequence[str], downstream: bool = True) -> dict[str, Change]:
@@ -191,7 +191,7 @@ def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str
     told = [item for item in changes if not planner.ledger.members(item.key)[:1] or item.key in planner.ledger.units]
     said = [(item.key, f"{_state(planner, item.key)}, {_after(item)}") for item in told]
     anew = _decided_anew(planner, changes)
-    return said + [(task, f"{planner.ledger.states[task]}, is decided anew") for task in anew]
+    return said + [(task, f"{planner.ledger.states[task]}, is decided again") for task in anew]
 
 
 def moves(planner: Planner, changes: Sequence[Change]) -> bool:
@@ -310,7 +310,7 @@ def _require(planner: Planner, approvals: Approvals, reuse: Reuse, done: Collect
             what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG, params and dates"
             problems.append(Problem("spec.reuse.only", what, f"name {name} too, or use rerun"))
         elif missing := sorted(((approvals.before(name) - set(done)) | (approvals.after(name) & needed)) - only):
-            what = f"{missing[0]} comes before or after approval {name}, which is to be given again"
+            what = f"{missing[0]} is upstream or downstream of approval {name}, which must be given again"
             problems.append(Problem("spec.reuse.only", what, f"name {missing[0]} too, or use rerun"))
     if problems:
         raise Invalid(problems)
@@ -321,7 +321,7 @@ def _taken(
 ) -> list[Fixed]:
     found = []
     for name in (name for name in definition.graph.order if name in done):
-        usual = f"{DECIDED if name in approvals.asking else 'taken over from run '}{reuse.run}"
+        usual = f"{DECIDED if name in approvals.asking else 'reused from run '}{reuse.run}"
         units = [unit for unit in planner.ledger.members(name) if unit.state in FINAL]
         found += [Fixed(unit.key, unit.state, unit.why if unit.why.startswith(DECIDED) else usual) for unit in units]
         if name in planner.ledger.groups:

@@ -1,4 +1,4 @@
-"""What is to start, in which order, and why other ready units do not start."""
+"""Which units start, in which order, and why other ready units don't."""
 
 from heapq import merge
 from itertools import islice

@@ -1,4 +1,4 @@
-"""What is known of the tasks and items of a run, and what gates and expressions see of it."""
+"""The known state of a run's tasks and items, and the view of it for gates and expressions."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

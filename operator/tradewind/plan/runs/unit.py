@@ -1,4 +1,4 @@
-"""One unit of work, a task or an item of one, given its attempts: watch its pod, try again, or leave it."""
+"""One unit of work, a task or an item, with its attempts: watch its pod, retry it, or leave it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ def advise(
     last = unit.ended[-1]
     if unit.spent.wait is None:
         if last.reason == SOFT:
-            return Advice(State.SKIPPED, "its sensor did not find what it waits for in time, and softFail skips it")
+            return Advice(State.SKIPPED, "its sensor timed out, and softFail skips it")
         if last.reason in STOPPED:
             return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
         return Advice(State.LOST if last.reason in LOST else State.FAILED, unit.spent.why)

@@ -1,1 +1,1 @@
-"""What sensors ask, and when they have found it."""
+"""What sensors poll, and when they succeed."""

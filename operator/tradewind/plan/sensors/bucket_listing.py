@@ -1,9 +1,8 @@
-"""Which objects of a bucket are new, and what has to be remembered to know.
+"""Which objects of a bucket are new, and the state needed to know.
 
 Objects are taken in the order of their times. The status keeps the latest ones that were dealt with, and a mark: what is not after the
 mark has been dealt with, or was there before. So an object that turns up late (its time is that of the beginning of its upload) is not
-missed as long as what came meanwhile is still remembered.
-"""
+missed as long as what came meanwhile is still remembered."""
 
 import hashlib
 from collections.abc import Collection, Sequence

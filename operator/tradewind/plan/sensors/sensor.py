@@ -1,4 +1,4 @@
-"""What a sensor's expressions know, when it asks again, and which occasions a trigger's sensor has found."""
+"""The variables of a sensor's expressions, the time of its next poll, and the runs that a trigger's sensor starts."""
 
 import hashlib
 import re
@@ -131,7 +131,7 @@ def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
             yield Problem(f"{path}.run.logicalDate", str(error))
     if sensor.object:
         if sensor.object.kind == "Secret":
-            yield Problem(f"{path}.object.kind", "its values would stand in the run's status", "name another kind")
+            yield Problem(f"{path}.object.kind", "its values would be stored in the run's status", "name another kind")
         if not re.fullmatch(CONDITION, sensor.object.condition):
             yield Problem(f"{path}.object.condition", "not a type of conditions", "use letters, digits and '/._-'")
 
@@ -158,7 +158,7 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
             yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
     if not sensor.key and not sensor.bucket:
         such = "`body.version`" if sensor.http else "`item.id`, with `items: rows`"
-        yield Problem(f"{path}.key", "required", f"say what makes an answer a new one, such as {such}")
+        yield Problem(f"{path}.key", "required", f"write an expression that identifies each result, such as {such}")
     for field_, text in asks(sensor):
         try:
             found = interpolation.expressions(text)
@@ -170,7 +170,7 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
     if sensor.bucket:
         for name in ("items", "key", "cursor"):
             if getattr(sensor, name):
-                yield Problem(f"{path}.{name}", "not for a bucket: each object is an occasion of its own", "remove it")
+                yield Problem(f"{path}.{name}", "not for a bucket: each object starts a run of its own", "remove it")
         return
     answer = ASKING + OCCASIONS[sensor.kind]
     for name, wanted in (("items", "list"), ("cursor", "")):

@@ -1,4 +1,4 @@
-"""Queries of sensors: what is refused before they are asked."""
+"""Checks of sensors' queries before they are sent."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _READS = ("select", "with", "values", "table")
 def check(path: str, poll: SqlPoll) -> Iterator[Problem]:
     """What is wrong with a query, the expressions of its parameters aside."""
     if not re.fullmatch(HOST, poll.host):
-        yield Problem(f"{path}.host", f"{poll.host!r} is no name or address of a host", "write the port into `port`")
+        yield Problem(f"{path}.host", f"{poll.host!r} is not a host name or address", "write the port into `port`")
     if not seconds(poll.timeout):
         yield Problem(f"{path}.timeout", "leaves no time", "write such as 10s")
     text = poll.query.rstrip().rstrip(";")

@@ -1,1 +1,1 @@
-"""Templates filled in."""
+"""Filling in templates."""

@@ -1,4 +1,4 @@
-"""What a template is given: values for its params, checked, or samples where there are none yet."""
+"""Values for a template's params, checked, or samples if there are none yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

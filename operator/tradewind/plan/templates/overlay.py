@@ -1,4 +1,4 @@
-"""What is said in two places: a user of a template over the template."""
+"""Merges a template with its user; the user's values win."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,6 @@
-"""Rendering: a DAG that uses templates becomes one that uses none.
+"""Rendering: turns a DAG that uses templates into one that uses none.
 
-It happens once, before a run begins. What is rendered remembers where each part of it was written.
-"""
+It happens once, before a run begins. What is rendered remembers where each part of it was written."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,8 +1,7 @@
-"""`inputs.NAME` replaced by values, in the texts of a template.
+"""Replaces `inputs.NAME` by values in the texts of a template.
 
 Expressions get literals, and `(E)` for a value that is `$[[ E ]]`; what then depends on nothing else is computed at once. Values keep
-their type where the expression is all there is. Scripts are left alone.
-"""
+their type where the expression is all there is. Scripts are left alone."""
 
 import copy
 import re

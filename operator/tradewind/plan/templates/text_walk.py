@@ -1,4 +1,4 @@
-"""A walk through the texts of plain data, as the models describe it: values, expressions and scripts."""
+"""Visits the texts of plain data, by the types in the models: values, expressions and scripts."""
 
 from collections.abc import Callable
 from types import UnionType

@@ -1,1 +1,1 @@
-"""When triggers fire, and for what."""
+"""When triggers fire, and for which causes."""

@@ -1,8 +1,7 @@
-"""What runs have done comes one by one, until it makes an occasion: where a trigger stands, what it has gathered, what is to fire.
+"""Collects facts about runs until they complete an occasion: a trigger's progress, pending facts, and due runs.
 
 Pure, and independent of the order in which facts are heard of: each is taken once, and what came of it is written down before
-anything is fired.
-"""
+anything is fired."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace

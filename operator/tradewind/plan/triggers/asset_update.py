@@ -1,4 +1,4 @@
-"""Assets: what a task or a run that has succeeded made new versions of, and when enough of them are there for a trigger."""
+"""Assets: the versions that a successful task or run makes, and when a trigger has enough of them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -57,7 +57,9 @@ def _told(path: str, produces: Produces, value: interpolation.Evaluate, task: st
     except (ExpressionError, TypeError) as error:
         raise NoUpdate(f"{path}: {error}") from None
     if size > METADATA_LIMIT:
-        raise NoUpdate(f"{path}.metadata: {size} bytes, the limit is {METADATA_LIMIT}: say where more is to be found")
+        raise NoUpdate(
+            f"{path}.metadata: {size} bytes, the limit is {METADATA_LIMIT}: write a reference to the data instead"
+        )
     if len(partition) > PARTITION_LIMIT:
         raise NoUpdate(f"{path}.partition: {len(partition)} characters, the limit is {PARTITION_LIMIT}")
     found: dict[str, Any] = {"name": produces.name, "partition": partition, "task": task, "at": stamp(at)}

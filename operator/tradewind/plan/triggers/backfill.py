@@ -1,4 +1,4 @@
-"""What a backfill is about, and what it does next: decided from the runs that there are, however often it is asked."""
+"""The ticks of a backfill, and its next steps: decided from the existing runs each time."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

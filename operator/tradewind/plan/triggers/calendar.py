@@ -1,4 +1,5 @@
-"""Which moments a schedule names. Ticks are in UTC, in whole seconds: of two times in one zone Python does not tell which is later."""
+"""The ticks of a schedule. They are in UTC, in whole seconds: Python can't order two times of one zone that repeats an
+hour."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
@@ -232,7 +233,7 @@ def cron_of(text: str) -> str:
     fields = cron.split()
     anywhere = [*fields[:-2], "*", *fields[-1:]]
     if len(fields) in (5, 6) and not _said(" ".join(anywhere)):
-        raise ValueError(f"{text!r} names no day that there is; fix the day, or the month")
+        raise ValueError(f"{text!r} matches no existing day; fix the day, or the month")
     words = "write five fields (minute hour day month weekday), or six with seconds before them"
     raise ValueError(f"{text!r}: {said}; {words}")
 

@@ -1,4 +1,4 @@
-"""Runs of other DAGs that end: which DAGs a trigger follows, when it fires, and what its expressions know of them."""
+"""Ends of runs of other DAGs: which DAGs a trigger follows, when it fires, and what its expressions can use."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -56,7 +56,7 @@ def check(own: str, spec: Completed) -> Iterator[Problem]:
     for index, dag in enumerate(spec.dags):
         path = f"spec.completed.dags[{index}]"
         if (dag.namespace, dag.name) in seen:
-            yield Problem(path, f"{dag.name!r} is there twice", "each DAG counts once: say outcomes and when together")
+            yield Problem(path, f"{dag.name!r} is there twice", "list each DAG once, with all its outcomes")
         seen.add((dag.namespace, dag.name))
         if not dag.namespace and dag.name == own:
             yield Problem(

@@ -1,4 +1,4 @@
-"""Which ticks of a schedule get their run now."""
+"""Which ticks of a schedule get a run now."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Due:
     skipped: list[Skipped] = field(default_factory=list)
     """Those that get none, and why."""
     again: datetime | None = None
-    """When to look again; None when there is no tick left."""
+    """When to look again; None when no ticks are left."""
 
 
 def due(schedule: Schedule, calendar: Calendar, key: str, up_to: datetime, now: datetime, active: int) -> Due:
@@ -36,7 +36,7 @@ def due(schedule: Schedule, calendar: Calendar, key: str, up_to: datetime, now: 
     decided = Due(up_to)
     found = list(islice(takewhile(lambda tick: tick > up_to, calendar.before(now)), DUE_TICKS_LIMIT + 1))
     if len(found) > DUE_TICKS_LIMIT:
-        decided.skipped.append((found.pop(), f"and all before it: at most {DUE_TICKS_LIMIT} are looked at"))
+        decided.skipped.append((found.pop(), f"and all earlier ones: at most {DUE_TICKS_LIMIT} are considered"))
     ready: list[tuple[datetime, timedelta]] = []
     """Ticks and how late they are."""
     for tick in reversed(found):

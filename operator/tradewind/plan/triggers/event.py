@@ -1,4 +1,4 @@
-"""What an event says: read from a request, by JSON or as a CloudEvent; its key; what a signature of it covers."""
+"""The contents of an event: parsed from JSON or a CloudEvent; its key; the content that its signature covers."""
 
 import base64
 import binascii
@@ -87,7 +87,7 @@ def read(headers: Mapping[str, str], data: bytes, sender: str = "", signed: str 
     headers = {name: value.encode(errors="surrogateescape").decode(errors="replace") for name, value in headers.items()}
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == BATCH:
-        raise Unreadable("CloudEvents come one by one: send each by itself, as application/cloudevents+json")
+        raise Unreadable("batches are not supported: send each CloudEvent separately, as application/cloudevents+json")
     if "ce-specversion" in headers:
         if signed:
             raise Unreadable(

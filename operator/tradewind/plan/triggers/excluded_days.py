@@ -1,4 +1,4 @@
-"""Sets of days, as schedules exclude them."""
+"""Sets of days that schedules exclude."""
 
 import re
 from array import array

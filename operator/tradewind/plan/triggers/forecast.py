@@ -1,5 +1,5 @@
-"""What comes: the runs that schedules will make, how long they may take, and where they will be in each other's way. An estimate: it takes
-every run to take as long as its DAG's runs usually do."""
+"""Upcoming runs of schedules, their expected duration, and conflicts between them. An estimate: it assumes that every
+run takes as long as its DAG's runs usually do."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

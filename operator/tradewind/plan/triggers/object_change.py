@@ -1,4 +1,4 @@
-"""What has become of the objects of a kind since a trigger looked last. Pure."""
+"""Changes of the objects of a kind since a trigger last processed them. Pure."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

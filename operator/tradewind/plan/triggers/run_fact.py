@@ -1,4 +1,4 @@
-"""What runs have done, as triggers see it."""
+"""Facts about runs, as triggers see them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a trigger's expressions may name, whether the trigger can fire, and what it gives to a run."""
+"""The variables of a trigger's expressions, whether the trigger can fire, and the params of its runs."""
 
 import base64
 import hashlib

@@ -42,7 +42,7 @@ class CompletedRunSource(RunBasedSource):
         spec = _spec(trigger)
         follows = completed_run.follows(spec, trigger.namespace)
         if len(follows) < len(spec.dags):
-            raise NotReady("spec.completed.dags: a DAG is there twice: say outcomes and when together")
+            raise NotReady("spec.completed.dags: a DAG is listed twice: list each DAG once, with all its outcomes")
         for index, (source, dag) in enumerate(follows.items()):
             owner = dag.namespace or trigger.namespace
             topics[source] = ("completed", owner, source)

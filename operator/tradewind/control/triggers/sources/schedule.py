@@ -100,7 +100,7 @@ class ScheduleSource:
         if last:
             status["lastRun"] = {"name": last.name, "at": stamp(self._clock())}
         if decided.again is None:
-            status |= {"phase": "Done", "message": "there is no tick left"}
+            status |= {"phase": "Done", "message": "no ticks are left"}
         return SourceResult(status, decided.again.timestamp() if decided.again else None, there)
 
     async def _there(self, trigger: TriggerSnapshot, fired: Fired) -> Run | None:

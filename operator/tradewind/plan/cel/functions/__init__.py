@@ -1,1 +1,1 @@
-"""What expressions can call beside CEL's own functions, and what each call takes at most."""
+"""Functions that expressions can call in addition to CEL's own, and the maximum cost of each call."""

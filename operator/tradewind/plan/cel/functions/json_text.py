@@ -1,4 +1,4 @@
-"""JSON from and to text, and lengths of time with days."""
+"""Functions for JSON text, and for durations with days."""
 
 import re
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def duration(text: str) -> timedelta:
     if rest == "0":
         return timedelta()
     if not parts or "".join(number + unit for number, unit in parts) != rest:
-        raise ValueError(f"duration: {text[:80]!r} is no length of time: write one like 1d, 1h30m or 90s")
+        raise ValueError(f"duration: {text[:80]!r} is not a duration: write one like 1d, 1h30m or 90s")
     try:
         return timedelta(microseconds=sign * round(sum(Fraction(number) * _MICROS[unit] for number, unit in parts)))
     except OverflowError:

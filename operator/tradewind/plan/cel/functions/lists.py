@@ -1,4 +1,4 @@
-"""Functions of lists. What they raise is told to who wrote the expression."""
+"""Functions for lists. The author of the expression sees the errors that they raise."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

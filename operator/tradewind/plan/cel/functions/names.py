@@ -1,4 +1,4 @@
-"""The names of all functions, and which one somebody may have meant."""
+"""The names of all functions, and suggestions for misspelled ones."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a call of the functions beside CEL's own takes at most. The figures are measured, and rounded up."""
+"""The maximum cost of calling the additional functions. The figures are measured, and rounded up."""
 
 import re
 from collections.abc import Callable

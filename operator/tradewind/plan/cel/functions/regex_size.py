@@ -1,4 +1,4 @@
-"""How large a regular expression is once its repetitions are written out: what it takes to compile it and to look for it."""
+"""The size of a regular expression with its repetitions expanded: the cost of compiling and matching it."""
 
 import re
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ def _compiled(pattern: str) -> Any:
 def _with_one_group(name: str, pattern: str) -> Any:
     found = _compiled(pattern)
     if found.groups > 1:
-        words = f"the regular expression has {found.groups} groups; write (?:...) for those that are not wanted"
+        words = f"the regular expression has {found.groups} groups; write (?:...) for those that you don't need"
         raise ValueError(f"{name}: {words}")
     return found
 

@@ -1,4 +1,4 @@
-"""Functions that nobody writes: what loops and arithmetic become where the engine leaves them open."""
+"""Internal functions: they replace loops and arithmetic that the engine leaves undefined."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
