@@ -173,6 +173,19 @@ def test_what_can_not_be_substituted_is_refused_with_its_path(body: Any, words: 
     assert words in str(problem)
 
 
+def test_inputs_are_written_out_as_far_as_an_expression_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+
+    def counted(value: Any) -> str:
+        written.append(value)
+        return literal(value)
+
+    monkeypatch.setattr("tradewind.plan.templates.substitute.literal", counted)
+    made = Substitution(Inputs({"large": "x" * 100_000}), Place("spec.task"))
+    made.body(Task, {"image": "i", "when": " + ".join(["inputs.large"] * 200)})
+    assert "longer than 4096 characters with its inputs written out" in str(made.problems[0]) and len(written) == 1
+
+
 def test_scripts_are_left_alone() -> None:
     assert one("print(inputs.s)", "script", "python") == "print(inputs.s)"
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from tradewind.model.base import Model, Role
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.compiler import ExpressionError
+from tradewind.plan.cel.tokens import MAX_LENGTH
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import Problem
 from tradewind.plan.expressions import interpolation
@@ -171,6 +172,8 @@ class Substitution:
         for reference in references(expression):
             found += expression[end : reference.start] + literal(self._plain_input(expression, reference.name))
             end = reference.end
+            if len(found) > MAX_LENGTH:  # It names its inputs hundreds of times, and each may be large.
+                raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters with its inputs written out")
         return found + expression[end:]
 
     def _input(self, expression: str, name: str) -> Any:
