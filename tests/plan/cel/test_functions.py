@@ -126,7 +126,7 @@ def test_what_would_become_too_large_is_refused_before(expression: str) -> None:
         ("['a\\u0000b'].sort()", "contains the character U+0000"),
         ("duration('1 day')", "'1 day' is not a duration: write one like 1d, 1h30m or 90s"),
         ("duration('999999999999d')", "is too long"),
-        (f"duration('{'1h' * 101}')", "is no length of time"),
+        (f"duration('{'1h' * 101}')", "is not a duration"),
         ("'%.1001f'.format([1.0])", "exceeds maximum"),
         ("[timestamp('2026-01-01T00:00:00Z')].sort()", "functions of lists can't give points in time"),
         ("[type(1)].distinct()", "functions of lists can't give points in time, durations or types"),
