@@ -182,7 +182,7 @@ WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
         {"mine": {**dict.fromkeys(MINE, True), MINE[1]: False}}, "your rights", Level.WARNING, "create dags.tradewind.dev", "`edit`"),
     "a webhook that nobody answers for": (
         {"webhooks": [webhook()], "answering": {"tw/tradewind-webhook": 0}, "refused": DENIED},
-        "webhook", Level.WARNING, "taken unchecked", "describe pods"),
+        "webhook", Level.WARNING, "accepted unchecked", "describe pods"),
     "a closed webhook that nobody answers for": (
         {"webhooks": [webhook("Fail")], "answering": {"tw/tradewind-webhook": 0}, "refused": DENIED},
         "webhook", Level.PROBLEM, "objects that it covers are refused", "describe pods"),

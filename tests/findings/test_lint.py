@@ -368,7 +368,7 @@ def test_hints_name_what_to_write() -> None:
     assert "did you mean AllSucceeded?" in wrong(tasks=tasks)[0]
     _, _, notes = lint(document("d", f"{{params: {{p: {{default: null}}}}, tasks: {STEP}}}"))
     assert notes == [
-        "spec.params.p.default: null is no default: every run has to give the param; write a value, or remove it"
+        "spec.params.p.default: null is not a default: every run must give the param; write a value, or remove it"
     ]
 
 

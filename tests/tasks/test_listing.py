@@ -33,7 +33,7 @@ BOMB = '<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
         (page("<Contents></Contents>" * 190_000), "more than 1000 objects on a page"),
         (page("<a></a>" * 40_000), "more elements than a page has"),
         (page(ITEM + "<Contents>"), "mismatched tag"),
-        (b"<Contents>" * 12_000, "the document is no ListBucketResult"),
+        (b"<Contents>" * 12_000, "the document is not a ListBucketResult"),
         (BOMB.encode(), "a document type"),
         (b'<!DOCTYPE l SYSTEM "file:///etc/passwd"><ListBucketResult/>', "a document type"),
         (b"<ListBucketResult>&undefined;</ListBucketResult>", "undefined entity"),

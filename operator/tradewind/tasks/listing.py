@@ -90,7 +90,7 @@ class _Reader:
         self._elements += 1
         self._text.clear()
         if self._open[0] != self._root:
-            raise Malformed(f"the document is no {self._root}")
+            raise Malformed(f"the document is not a {self._root}")
         if len(self._open) > DEPTH or self._elements > ELEMENTS:
             raise Malformed("more elements than a page has")
         if self._open[1:] == [self._record]:

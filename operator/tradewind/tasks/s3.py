@@ -91,7 +91,7 @@ class Bucket:
         try:
             return listed(self._answer("GET", "", query, EMPTY))
         except Malformed as error:
-            raise Failed(f"what {self._address.netloc} answers is no list of objects: {error}") from None
+            raise Failed(f"the answer of {self._address.netloc} is not a list of objects: {error}") from None
 
     def _answer(
         self, method: str, key: str, query: Mapping[str, str], sha256: str, body: BinaryIO | None = None, size: int = 0,

@@ -70,8 +70,8 @@ async def test_all_pages_are_read_up_to_a_bound_that_is_told() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (200, "<html>Please log in</html>", "is no list of objects"),
-        (200, page("<Contents><Key>k</Key><LastModified>soon</LastModified></Contents>"), "is no list of objects"),
+        (200, "<html>Please log in</html>", "is not a list of objects"),
+        (200, page("<Contents><Key>k</Key><LastModified>soon</LastModified></Contents>"), "is not a list of objects"),
         (403, "<Error><Code>AccessDenied</Code><Message>No.</Message></Error>", "answers 403 AccessDenied: No."),
         (500, "", "s3.example.com answers 500"),
     ],

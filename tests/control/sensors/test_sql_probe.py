@@ -78,7 +78,7 @@ async def test_parameters_are_bound_and_never_a_part_of_the_sql(server: Postgres
     assert found["rows"] == [{"said": text, "next": 42, "same": True}]
     found = await ask(server, "SELECT $1::bool AS yes, $2::int IS NULL AS nothing", True, None)
     assert found["rows"] == [{"yes": True, "nothing": True}]
-    with pytest.raises(ProbeFailedError, match=r"\$2 is no text, number, true/false or null"):
+    with pytest.raises(ProbeFailedError, match=r"\$2 is not a text, number, true/false or null"):
         await ask(server, "SELECT $1, $2", 1, [2])
 
 

@@ -101,7 +101,7 @@ def test_it_is_said_again_but_not_all_the_time(tmp_path: Path) -> None:
 def test_files_that_are_no_certificate_are_refused_at_the_start(tmp_path: Path) -> None:
     cert, key = write(tmp_path, timedelta(days=1))
     cert.write_text("text")
-    with pytest.raises(Unusable, match="are no certificate and its key"):
+    with pytest.raises(Unusable, match="are not a certificate and its key"):
         Certificate(cert, key, Said())
     with pytest.raises(Unusable, match="No such file"):
         Certificate(tmp_path / "absent", key, Said())

@@ -99,7 +99,7 @@ def notes(definition: Definition) -> Iterator[Problem]:
     yield from uninterpolated.literal(definition.spec)
     for name, param in definition.spec.params.items():
         if param.default is None and "default" in param.model_fields_set:
-            what = "null is no default: every run has to give the param"
+            what = "null is not a default: every run must give the param"
             yield Problem(f"spec.params.{name}.default", what, "write a value, or remove it")
 
 

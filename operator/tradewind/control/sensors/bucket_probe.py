@@ -90,7 +90,7 @@ class BucketProbe:
             found, token = await asyncio.to_thread(listed, answer.body)
         except Malformed as error:
             raise ProbeFailedError(
-                f"{self.what}: what {address.netloc} answers is no list of objects: {error}"
+                f"{self.what}: the answer of {address.netloc} is not a list of objects: {error}"
             ) from None
         objects = [Object(*item) for item in found if not self._key or item.key == self._key]
         return objects, token, _epoch(answer.date) or now.timestamp()

@@ -183,7 +183,7 @@ async def secrets(client: Client, light: EgressPolicy, namespace: str, wanted: S
         raise ProbeFailedError(str(error)) from None
     except UnicodeDecodeError:
         raise ProbeFailedError(
-            f"a value in {', '.join(sorted({name for _, _, name, _, _ in wanted}))} is no text"
+            f"a value in {', '.join(sorted({name for _, _, name, _, _ in wanted}))} is not text"
         ) from None
     except ApiError as error:
         raise ProbeFailedError(refused(error, wanted[0][1], "get")) from None

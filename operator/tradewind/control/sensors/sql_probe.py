@@ -64,7 +64,7 @@ class SqlProbe:
         """`rows` and `count`. Raises Unanswered."""
         for number, value in enumerate(self._parameters, 1):
             if not (value is None or isinstance(value, str | int | float)):
-                raise ProbeFailedError(f"{self.what}: ${number} is no text, number, true/false or null")
+                raise ProbeFailedError(f"{self.what}: ${number} is not a text, number, true/false or null")
         driver, login = _driver(), await self._login()
         addresses = await self._addresses()
         time = min(seconds(self._poll.timeout), self._light.longest)

@@ -140,7 +140,7 @@ class Certificate:
             newest.load_cert_chain(self._cert, self._key)
             expires = min(item.not_valid_after_utc for item in x509.load_pem_x509_certificates(cert))
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            raise Unusable(f"{self._cert} and {self._key} are no certificate and its key ({error})") from None
+            raise Unusable(f"{self._cert} and {self._key} are not a certificate and its key ({error})") from None
         self._newest, self._read, self.expires = newest, read, expires.timestamp()
         self._use.expiry.set(self.expires)
         log.info("certificate of %s, until %s", self._cert, expires)
