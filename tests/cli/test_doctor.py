@@ -168,7 +168,7 @@ WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
     "an operator without memory": (
         {"pods": [pod(restartCount=7, lastState={"terminated": {"reason": "OOMKilled"}})]},
         "operator", Level.WARNING, "restarted 7 times, the last time because of OOMKilled", "resources.limits.memory"),
-    "nobody leads": ({"leases": [lease(3, "")]}, "leader", Level.PROBLEM, "nobody holds", "lease"),
+    "nobody leads": ({"leases": [lease(3, "")]}, "leader", Level.PROBLEM, "no operator holds", "lease"),
     "a leader that is gone": ({"leases": [lease(120)]}, "leader", Level.PROBLEM, "not renewed it for 120 s", "alive"),
     "a leader that may be gone": ({"leases": [lease(9)]}, "leader", Level.WARNING, "not renewed it for 8 s, though it does so every 2 s", "alive"),
     "a leader that was watched": ({"leases": [lease(3)], "leases_after": 13.0}, "leader", Level.PROBLEM, "not renewed it for 16 s", "alive"),

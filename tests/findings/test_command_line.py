@@ -352,7 +352,7 @@ async def test_a_rerun_that_would_run_nothing_is_refused(tmp_path: Path) -> None
         await there.run("d-1", {"a": {}}, {"phase": "Succeeded", "attempts": "a 0+1"})
         process = await there.start("rerun", "d-1")
         said = (await process.communicate())[1].decode()
-        assert process.returncode == 1 and "nothing would run: all that there is succeeded in d-1; --from TASK" in said
+        assert process.returncode == 1 and "nothing would run: all tasks succeeded in d-1; --from TASK" in said
         # As `run` it follows nothing unless it is asked to.
         assert (await there.tradewind("rerun", "d-1", "--all")).endswith(" started\n")
         assert len((await there.client.list(RUNS, "default"))["items"]) == 2
