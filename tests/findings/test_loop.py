@@ -128,7 +128,7 @@ def test_what_a_called_dag_lacks_is_an_error_before_the_start(tmp_path: Path) ->
     [
         (["--watch"], "--watch: a run of -f is on this machine"),
         (["-n", "other"], "--namespace: a run of -f is on this machine"),
-        (["--label", "tradewind.dev/dag=x"], "are written by Tradewind"),
+        (["--label", "tradewind.dev/dag=x"], "are reserved for Tradewind"),
         (["--label", "team"], "write --label NAME=VALUE"),
         (["--param-file", "none.yaml"], "none.yaml: No such file or directory"),
     ],
@@ -176,7 +176,7 @@ def test_an_approval_that_is_declined_fails_the_run(tmp_path: Path) -> None:
 
 def test_a_suspended_dag_runs_here_nevertheless(tmp_path: Path) -> None:
     done = run(tmp_path, dag("d", "{suspend: true, tasks: {a: {compute: {x: '1'}}}}"))
-    assert done.returncode == 0 and "d is suspended; it runs here nevertheless" in done.stdout
+    assert done.returncode == 0 and "d is suspended; it runs here anyway" in done.stdout
 
 
 def test_brackets_in_messages_are_text(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_whole_numbers_are_computed_with_as_fractions_are(expression: str, given
         ("[d, 1.5].map(x, x + 'a')", 1, r"_\+_\(int64, string\)"),
         ("(d[0] + d[1]) + d[2]", [1, 1.5, "a"], r"_\+_\(double, string\)"),
         ("[d[0] * 1.5, dyn(d[0] / 0)]", [1], "divide by zero"),
-        ("d / 0.0", 1.5, "no finite number"),
+        ("d / 0.0", 1.5, "not a finite number"),
         ("d[0] * 1.5 > 1.0 ? d[1] * d[1] : 0", [1, 2**62], "integer overflow"),
     ],
 )

@@ -101,9 +101,9 @@ def test_has_asks_whether_a_declared_value_is_there(expression: str, expected: A
         (
             {"s": {"when": "false", "outputs": DECLARED}},
             "tasks.s.outputs.n",
-            "tasks.s was skipped, so that there is no output 'n'",
+            "tasks.s was skipped, so it has no output 'n'",
         ),
-        ({"s": {"when": "false"}}, "tasks.s.outputs.n", r"was skipped, .*: ask `has\(tasks.s.outputs.n\)` first"),
+        ({"s": {"when": "false"}}, "tasks.s.outputs.n", r"was skipped, .*: check `has\(tasks.s.outputs.n\)` first"),
         (
             {"f": {"forEach": {"items": [1, 2]}, "when": "item == 1"}},
             "tasks.f.outputs.map(o, o.n)",

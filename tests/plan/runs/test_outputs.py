@@ -30,7 +30,7 @@ def test_a_run_that_fails_has_no_results() -> None:
     ("expression", "words"),
     [
         ("tasks.a.outputs.m", "there is no key 'm'; tasks.a.outputs has n"),
-        ("0.0 / 0.0", "no finite number"),
+        ("0.0 / 0.0", "not a finite number"),
         ("1 / 0", "divi"),
     ],
 )
