@@ -278,6 +278,6 @@ async def test_a_rollback_never_writes_over_somebody_elses_edit(here: Scene) -> 
     found = await living(here.client, "default", "etl")
     await edited_again(here, spec("three"))
     assert found.dag is not None and found.before is not None
-    with pytest.raises(click.ClickException, match="was changed by someone else"):
+    with pytest.raises(click.ClickException, match="was just changed by someone else"):
         await replace(here.client, "default", found.dag, found.before)
     assert await shown(here) == {"shell": "three"}
