@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from tradewind.control.dagrun.informer import RunInformer
 from tradewind.control.dagrun.listener import RunListener
@@ -16,14 +17,18 @@ from tradewind.control.podless.executor import Podless
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.pools.holders import Holders
 from tradewind.control.shared.event_recorder import EventRecorder
-from tradewind.kube.client import Client
+from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.pod import Pod
 from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.resources import RUNS
+from tradewind.kube.work_queue import WorkQueue
+from tradewind.plan import pacing
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
 
 log = logging.getLogger(__name__)
+Key = tuple[str, str]
+"""Namespace and name of a DAG."""
 
 
 class RunFeed:
@@ -49,6 +54,10 @@ class RunFeed:
         self._client, self._table, self._owned = client, table, owned
         self._listener, self._foreign, self._teller, self._unreadable = listener, foreign, teller, unreadable
         self._beginner, self._podless, self._book, self._holders = beginner, podless, book, holders
+        self.changed_dags: WorkQueue[Key] = WorkQueue("dagruns_of_dag")
+        """DAGs whose runs may begin now, or not any more."""
+        self._versions: dict[Key, tuple[str, Any]] = {}
+        """Uids and generations of the DAGs that there are."""
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self.informer = RunInformer(client, list(namespaces), table.version, self.seen, self.missing, events)
 
@@ -70,14 +79,36 @@ class RunFeed:
                 state.doubt()
                 self._table.queue.add(uid)
 
-    def dag_seen(self, namespace: str, name: str) -> None:
-        """A DAG, or a template that it uses, was created or changed: runs that wait for it look again."""
-        for state in self._table.of_dag(namespace, name):
+    def dag_seen(self, body: Object, deleted: bool) -> None:
+        """A DAG was created, changed or deleted. Runs that wait look again if its spec is another one: nothing begins by its status."""
+        meta = body["metadata"]
+        key = (meta["namespace"], meta["name"])
+        if deleted:
+            self._versions.pop(key, None)
+            self._dag_deleted(*key)
+            return
+        version = (meta["uid"], meta.get("generation"))
+        if self._versions.get(key) != version:
+            self._versions[key] = version
+            self.changed_dags.add(key)
+
+    def template_changed(self, key: Key) -> None:
+        """A template that a DAG uses was created, changed or deleted: runs that wait look again."""
+        self.changed_dags.add(key)
+
+    async def wake_waiting(self, key: Key) -> None:
+        """Wakes the runs of a DAG that have not begun. There may be tens of thousands."""
+        for state in pacing.each([*self._table.of_dag(*key)]):
             if state.run.phase in ("", "Queued"):
                 self._table.wake(state.run.uid)
 
-    def dag_deleted(self, namespace: str, name: str) -> None:
-        """A DAG was deleted: its runs go on, and say so."""
+    def failed(self, key: Key, error: Exception) -> float | None:
+        """Waking raised."""
+        log.error("waking the runs of DAG %s/%s", *key, exc_info=error)
+        return None
+
+    def _dag_deleted(self, namespace: str, name: str) -> None:
+        """Its runs go on, and say so."""
         for state in self._table.of_dag(namespace, name):
             if state.run.phase == "Running":
                 self._teller.dag_deleted(state.run)

@@ -201,6 +201,8 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self._worker(self.runs.queue, self.runs.reconcile, self.runs.failed))
+            feed = self.runs.feed
+            group.create_task(self._worker(feed.changed_dags, feed.wake_waiting, feed.failed))
             group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
             unreadable = self.runs.unreadable
             group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
@@ -275,7 +277,7 @@ class Engine:
         self.revisions.dag_seen(body, deleted)
         self.triggers.dags.seen(body, deleted)
         self.backfills.dag_seen(namespace, name)
-        (self.runs.feed.dag_deleted if deleted else self.runs.feed.dag_seen)(namespace, name)
+        self.runs.feed.dag_seen(body, deleted)
 
     def _pool(self, body: Object, deleted: bool) -> None:
         namespace = body["metadata"].get("namespace")
@@ -301,7 +303,7 @@ class Engine:
         for user in self.templates.seen(body, deleted):
             if user[0] == "DAG":
                 self.dags.template_changed(user[1:])
-                self.runs.feed.dag_seen(*user[1:])
+                self.runs.feed.template_changed(user[1:])
             else:
                 self.template_status.queue.add(user)
         if namespace or 0 in self._owned.shards:
