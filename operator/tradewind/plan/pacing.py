@@ -34,6 +34,11 @@ class Pace(Protocol):
     def spent(self) -> bool:
         """Whether this piece of work has used up its time, and should stop where it can be taken up again."""
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether it has used many times that: what can't be taken up again is given up then."""
+        return False
+
     def evaluate(self, evaluation: Evaluation) -> Any:
         """The value of an expression that may take long, as plain data. Raises ExpressionError."""
 
@@ -69,8 +74,12 @@ class TooLong(Exception):
     """An expression may take long, and there is no time for that."""
 
 
-class _Hurried:
-    """Has no time for what may take long."""
+class Exhausted(Exception):
+    """Work that can't be taken up again has taken too long."""
+
+
+class _Around(Pace):
+    """Another pace, with a difference."""
 
     def __init__(self, pace: Pace | None) -> None:
         self._pace = pace
@@ -83,6 +92,30 @@ class _Hurried:
     def spent(self) -> bool:
         return self._pace is not None and self._pace.spent
 
+    @property
+    def exhausted(self) -> bool:
+        return self._pace is not None and self._pace.exhausted
+
+
+class _Limited(_Around):
+    """Gives up in time."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__(pace)
+        self._evaluate = pace.evaluate
+
+    def pause(self) -> None:
+        super().pause()
+        if self.exhausted:
+            raise Exhausted
+
+    def evaluate(self, evaluation: Evaluation) -> Any:
+        return self._evaluate(evaluation)
+
+
+class _Hurried(_Around):
+    """Has no time for what may take long."""
+
     def evaluate(self, evaluation: Evaluation) -> Any:
         raise TooLong(evaluation.expression)
 
@@ -91,6 +124,17 @@ class _Hurried:
 def hurried() -> Iterator[None]:
     """What is inside evaluates nothing that may take long. Raises TooLong."""
     with at(_Hurried(_current.get())):
+        yield
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """What is inside is given up at a pause when it has taken too long. Raises Exhausted."""
+    pace = _current.get()
+    if pace is None:
+        yield
+        return
+    with at(_Limited(pace)):
         yield
 
 

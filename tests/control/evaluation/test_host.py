@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tradewind.control.evaluation.host import FREE, SLICE, Host
+from tradewind.control.evaluation.host import BUDGETS_LIMIT, FREE, SLICE, Host
 from tradewind.control.evaluation.workers import Evaluator
 from tradewind.plan import pacing
 from tradewind.plan.cel import compiler
@@ -230,6 +230,22 @@ async def test_each_piece_of_work_of_a_worker_has_a_budget_of_its_own() -> None:
 
     await host.run("", worker())
     assert found == [False] * 3
+
+
+async def test_what_can_not_stop_is_given_up_after_many_budgets() -> None:
+    clock, log = Clock(), list[str]()
+    host = Host(Evaluator(), budget=1.0, clock=clock)
+
+    def steps() -> None:
+        with pacing.limited():
+            while len(log) < 1_000:
+                clock.now += 0.5
+                log.append("")
+                pacing.pause()
+
+    with pytest.raises(pacing.Exhausted):
+        await call(host, "a", steps)
+    assert len(log) == 2 * BUDGETS_LIMIT + 1
 
 
 async def test_texts_are_taken_apart_elsewhere_where_that_takes_long(host: Host) -> None:

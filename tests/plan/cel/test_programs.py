@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.programs import PER_CHARACTER, PER_ENVIRONMENT, PER_PROGRAM, Programs
 
@@ -46,3 +47,17 @@ def test_one_that_is_larger_than_the_room_is_compiled_all_the_same() -> None:
     for text in ("1 + 1", "2 + 2"):
         found: Any = kept.get(text, ())
         assert found.expression == text and len(kept) == 1
+
+
+def test_what_is_wrong_is_compiled_against_the_same_as_long_as_that_is_wanted() -> None:
+    made = list[Any]()
+
+    def make(variables: Any) -> Any:
+        made.append(variables)
+        return compiler._environment(variables)
+
+    kept = Programs(2**20, make)
+    for number in range(20):
+        with pytest.raises(RuntimeError):
+            kept.get(f"{number} + 'a'", XS)
+    assert made == [XS]

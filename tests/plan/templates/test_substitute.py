@@ -9,10 +9,11 @@ from tradewind.model.bounded import checked
 from tradewind.model.task import Task
 from tradewind.plan.cel import compiler
 from tradewind.plan.documents.place import Place
-from tradewind.plan.documents.problem import Problem
+from tradewind.plan.documents.problem import ENOUGH, Problem
 from tradewind.plan.expressions import interpolation
 from tradewind.plan.expressions.literal import literal, references
 from tradewind.plan.templates.inputs import Inputs, Secret
+from tradewind.plan.templates.render import render
 from tradewind.plan.templates.substitute import Substitution
 
 VALUES = {
@@ -184,6 +185,24 @@ def test_inputs_are_written_out_as_far_as_an_expression_goes(monkeypatch: pytest
     made = Substitution(Inputs({"large": "x" * 100_000}), Place("spec.task"))
     made.body(Task, {"image": "i", "when": " + ".join(["inputs.large"] * 200)})
     assert "longer than 4096 characters with its inputs written out" in str(made.problems[0]) and len(written) == 1
+
+
+def test_wrong_expressions_are_compiled_until_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that name something else as well are not wrong, and are never too many."""
+    tried, compile_ = list[str](), compiler.compiled
+
+    def compiled(expression: str, *rest: Any) -> Any:
+        tried.append(expression)
+        return compile_(expression, *rest)
+
+    monkeypatch.setattr(compiler, "compiled", compiled)
+    task = {"image": "x", "args": [f"$[[ inputs.n + {number} + OTHER ]]" for number in range(3 * ENOUGH)]}
+    for other, most in (("'a'", ENOUGH), ("params.p", 3 * ENOUGH)):
+        tried.clear()
+        args = [text.replace("OTHER", other) for text in task["args"]]
+        template = {"params": {"n": {"type": "integer", "default": 1}}, "task": {**task, "args": args}}
+        found = render({"tasks": {"a": {"template": {"name": "t"}}}}, lambda ref, template=template: template)
+        assert len(tried) == most and len(found.spec["tasks"]["a"]["args"]) == 3 * ENOUGH
 
 
 def test_scripts_are_left_alone() -> None:

@@ -20,6 +20,7 @@ from tradewind.kube.resources import DAGS, RUNS
 from tradewind.plan import pacing
 from tradewind.plan.dags.compile import TemplateNotFound, define, defined
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.runs.decision import Start
@@ -103,7 +104,8 @@ class Calls:
                 continue
             try:
                 dag = await self._fresh.get(DAGS, run.namespace, name)
-                called, pin = await self._bound(run.namespace, name, dag)
+                with budget.timed():
+                    called, pin = await self._bound(run.namespace, name, dag)
             except (NotFound, TemplateNotFound, Invalid):
                 continue
             found[name] = pin.name

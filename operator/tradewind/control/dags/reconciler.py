@@ -17,6 +17,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import DAGS
 from tradewind.kube.work_queue import WorkQueue
+from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.templates.render import Rendering, render, uses_templates
 
@@ -140,13 +141,16 @@ class DAGReconciler:
         """How many tasks the DAG has, whether it is valid, and its revision then."""
         spec = body["spec"] if "spec" in body else (await self._client.get(DAGS, *key)).get("spec") or {}
         rendering = Rendering(spec)
-        if body["templates"]:
-            found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
-            rendering = found.result
         try:
-            sound(rendering)
+            with budget.timed():
+                if body["templates"]:
+                    found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
+                    rendering = found.result
+                sound(rendering)
         except Invalid as error:
             return len(rendering.spec.get("tasks") or {}), Validity.of(error), None
+        except ApiError:
+            raise
         except Exception as error:
             log.error("DAG %s/%s", *key, exc_info=error)
             return 0, Validity.unchecked(error), None

@@ -15,6 +15,7 @@ from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.resources import TEMPLATES
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.dags.template_check import Sample, sample, signature
+from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.templates.render import Find, Ref
 
@@ -56,7 +57,8 @@ class TemplateReconciler:
         generation, before = int(body["metadata"].get("generation") or 0), body.get("status") or {}
         params = ""
         try:
-            params = signature((await self._sample(key, body.get("spec") or {})).spec)
+            with budget.timed():
+                params = signature((await self._sample(key, body.get("spec") or {})).spec)
             found = Validity(True, "Valid", "it can be used")
         except Invalid as error:
             found = Validity.of(error)

@@ -28,7 +28,7 @@ EVALUATION_LIMIT_US = 50_000.0
 BUDGET = 1.0
 """Seconds of computing after which a pass is asked to stop and go on in the next one."""
 BUDGETS_LIMIT = 10
-"""Budgets after which an expression is refused, where a piece of work can't stop before that."""
+"""Budgets after which an expression, or a document that is checked, is refused, where a piece of work can't stop before that."""
 T = TypeVar("T")
 
 
@@ -100,6 +100,11 @@ class _Section(pacing.Pace):
     def spent(self) -> bool:
         """Whether the budget is used up."""
         return self._used + self._clock() - self._since > self._host.budget
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether many budgets are."""
+        return self._used + self._clock() - self._since > BUDGETS_LIMIT * self._host.budget
 
     def evaluate(self, evaluation: Evaluation) -> Any:
         """The value, from the worker."""

@@ -25,6 +25,7 @@ from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.compile import TemplateNotFound, define, defined
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid, Problem, summary
 from tradewind.plan.documents.read import read
 from tradewind.plan.expressions.typed_values import resolve
@@ -92,7 +93,8 @@ class RunStarter:
         pinned = await self._pinned(run, pins)
         try:
             dag = await self._fresh.get(DAGS, run.namespace, run.dag)
-            current = await self._define(run, dag)
+            with budget.timed():
+                current = await self._define(run, dag)
         except (NotFound, TemplateNotFound, Invalid) as error:
             if pinned is None:
                 return self._not_yet(run, error)

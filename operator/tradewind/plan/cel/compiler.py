@@ -43,6 +43,8 @@ TYPES = {
     "objects": cel.Type.List(DYN),
 }
 """How values are typed in expressions. Durations and dates stay as they are written: `duration(params.wait)` computes with one."""
+UNDECLARED = "undeclared reference to"
+"""How the compiler says that it does not know a name."""
 _POSITION = re.compile(r"<input>:\d+:(-?\d+): (.*)")
 
 
@@ -120,7 +122,7 @@ def _encodable(text: str) -> bool:
 
 def undeclared(problem: str) -> str:
     """The name that the compiler does not know, if it is that what its words say; else empty."""
-    match = re.search(r"undeclared reference to '([^']*)'", problem)
+    match = re.search(rf"{UNDECLARED} '([^']*)'", problem)
     return match[1].removeprefix(".") if match else ""
 
 

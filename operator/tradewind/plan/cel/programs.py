@@ -26,6 +26,8 @@ class Programs:
         self._kept: OrderedDict[tuple[str, Variables], Program] = OrderedDict()
         self._environments: dict[Variables, Any] = {}
         self._users: Counter[Variables] = Counter()
+        self._latest: tuple[Variables, Any] = ((), None)
+        """What was made last: making it takes longer than compiling, and what is wrong leaves no program that would keep it."""
         self._lock = Lock()
         self.size = 0
 
@@ -43,8 +45,11 @@ class Programs:
             if found := self._kept.get(key):
                 self._kept.move_to_end(key)
                 return found
-            environment = self._environments.get(variables)
-        environment = environment or self._make(variables)
+            latest = self._latest[1] if self._latest[0] == variables else None
+            environment = self._environments.get(variables) or latest
+        if environment is None:
+            environment = self._make(variables)
+            self._latest = variables, environment
         program = Program(expression, variables, environment, _compiled(environment, expression))
         with self._lock:
             if key not in self._kept:

@@ -5,10 +5,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from tradewind.plan import pacing
+from tradewind.plan.documents.problem import Invalid, Problem
+
 COMPARISONS = 2_000
 """Comparisons of names. Each takes up to 250 microseconds."""
 TRIALS = 2_000_000.0
 """Microseconds that trying constants takes, by the price that is known before: most take far less."""
+TOO_LONG = Problem("spec", "takes too long to check", "use fewer and shorter expressions, and compute in tasks")
 
 
 @dataclass(slots=True)
@@ -19,6 +23,8 @@ class Budget:
     trials: float = TRIALS
     tried: set[str] = field(default_factory=set)
     """Constants that are paid for."""
+    wrong: int = 0
+    """Expressions of templates that were found to be wrong: after enough of them no more are looked for."""
 
     def compare(self, times: int) -> bool:
         """Whether names may be compared so many times; that is taken off then."""
@@ -56,3 +62,13 @@ def document() -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def timed() -> Iterator[None]:
+    """What is inside checks a document that nobody has checked yet. Raises Invalid when that takes too long."""
+    try:
+        with pacing.limited():
+            yield
+    except pacing.Exhausted:
+        raise Invalid([TOO_LONG]) from None

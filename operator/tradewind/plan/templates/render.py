@@ -12,6 +12,7 @@ from tradewind.model.dag import DAGSpec
 from tradewind.model.task import Task
 from tradewind.model.template import DAGTemplateSpec, TaskTemplateSpec, TemplateSpec, TemplateUse
 from tradewind.plan import pacing
+from tradewind.plan.documents import budget
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.read import read
@@ -127,7 +128,8 @@ def render(spec: Any, find: Find = nowhere) -> Rendering:
     if not uses_templates(spec):
         return Rendering(spec)
     try:
-        return Renderer(find).dag(checked(spec, name="spec"), Place("spec"))
+        with budget.document():
+            return Renderer(find).dag(checked(spec, name="spec"), Place("spec"))
     except OutOfBounds as error:
         return Rendering(spec, [Problem(error.path, error.problem)])
 
@@ -154,6 +156,10 @@ class Renderer:
 
     def sample(self, ref: Ref, body: Any, inputs: Inputs) -> Rendering:
         """The body of a template by itself: that of a task as the DAG's only one, among those that it depends on."""
+        with budget.document():
+            return self._sample(ref, body, inputs)
+
+    def _sample(self, ref: Ref, body: Any, inputs: Inputs) -> Rendering:
         sort = SORTS[ref.kind]
         substitution = Substitution(inputs, Place(f"spec.{sort.field}"))
         if sort is DAG:

@@ -12,11 +12,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tradewind.model.base import Model, Role
+from tradewind.plan import pacing
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.cel.tokens import MAX_LENGTH
+from tradewind.plan.documents import budget
 from tradewind.plan.documents.place import Place
-from tradewind.plan.documents.problem import Problem
+from tradewind.plan.documents.problem import ENOUGH, Problem
 from tradewind.plan.expressions import interpolation
 from tradewind.plan.expressions.literal import OPEN, alone, inner, literal, references, spans
 from tradewind.plan.outcomes.trigger_rule import RULES
@@ -119,11 +121,14 @@ class Substitution:
         if not named:
             return _Code(expression)
         text = self._replaced(expression)
-        if named & self.inputs.sampled:
+        left = budget.current()
+        if named & self.inputs.sampled or left.wrong >= ENOUGH:
             return _Code(text)
+        pacing.pause()
         try:
             program = compiler.compiled(text, (), str)
-        except ExpressionError:
+        except ExpressionError as error:
+            left.wrong += not error.problem.startswith(compiler.UNDECLARED)
             return _Code(text)  # It names something else too; or it is wrong, and that is told where all else is known.
         return compiler.run(program, {}) if program.plain_result else _Code(text)
 
