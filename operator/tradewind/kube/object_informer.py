@@ -14,7 +14,7 @@ from tradewind.kube.pod import Metadata
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import Resource
 from tradewind.kube.struct import Struct
-from tradewind.model.bounded import VALUES_LIMIT, holds_more
+from tradewind.model.bounded import VALUES_LIMIT, holds_more, placeholder
 
 
 class ObservedObject(Struct, frozen=True):
@@ -79,8 +79,7 @@ class ObjectInformer(Reflector):
             return
         body: Object = orjson.loads(raw)
         if holds_more(body, raw, VALUES_LIMIT):
-            # Kept, it would take a hundred times the memory of its text. Whoever reads it refuses the field, and says so.
-            body = {**body, "spec": {f"(more than {VALUES_LIMIT:,} values)": None}}
+            body = {**body, "spec": placeholder(VALUES_LIMIT)}
         if deleted:
             self._versions.pop(key, None)
         else:

@@ -19,8 +19,13 @@ PARAMS_LIMIT = 256 * 1024
 """Bytes of the params of a run. Its object holds them twice, as they were given and as they are in force, beside all that it tells."""
 PARAM_VALUES_LIMIT = 20_000
 """Values in the params of a run, those in lists and objects included: each takes some 100 bytes of memory, however short it is written."""
+EDIT_VALUES_LIMIT = 50_000
+"""Values in the edits of a run: two hundred, each with the names of a hundred tasks, and outputs for many of these."""
 VALUES_LIMIT = 150_000
 """Values in any object: a DAG of ten thousand tasks has fewer."""
+_ELSEWHERE = "keep large data in a volume or an object store, and give the path"
+MANY_VALUES = f"hold more than {PARAM_VALUES_LIMIT:,} values together: {_ELSEWHERE}"
+"""What is wrong with params that do."""
 TEXT_SHOWN = 80
 """Characters of foreign content that a message quotes at most."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -201,25 +206,44 @@ def params_problem(params: dict[str, Any]) -> str:
     except orjson.JSONEncodeError as error:
         return f"can't be written as JSON: {error}"
     if holds_more(params, written, PARAM_VALUES_LIMIT):
-        what = f"hold more than {PARAM_VALUES_LIMIT:,} values together"
-    elif len(written) > PARAMS_LIMIT:
+        return MANY_VALUES
+    if len(written) > PARAMS_LIMIT:
         what = f"are {_size(len(written))} large together, and a run takes {_size(PARAMS_LIMIT)}"
-    else:
-        return ""
-    return f"{what}: keep large data in a volume or an object store, and give the path"
+        return f"{what}: {_ELSEWHERE}"
+    return ""
 
 
 def holds_more(value: Any, written: bytes, limit: int) -> bool:
     """Whether a value holds more than so many values, itself included. `written` is its JSON: most are told by that alone."""
-    if written.count(b",") + written.count(b"[") + written.count(b"{") <= limit // 2:
-        return False
+    return _marks(written) > limit // 2 and values_in(value, limit) > limit
+
+
+def values_in(value: Any, limit: int) -> int:
+    """How many values plain data holds, itself included; they are counted until they are more than `limit`."""
     count, ahead = 1, [value]
     while ahead and count <= limit:
         each = ahead.pop()
         inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
         count += len(inside)
         ahead += [item for item in inside if isinstance(item, (dict, list))]
-    return count > limit
+    return count
+
+
+def values_written(written: bytes) -> int:
+    """The same of JSON that is not parsed, as the API server writes it: without spaces."""
+    bare = _TEXTS.sub(b"0", written)
+    empty = bare.count(b"[]") + bare.count(b"{}")
+    return 1 + _marks(bare) - empty
+
+
+def placeholder(limit: int) -> dict[str, Any]:
+    """What stands for data that holds more than so many values: kept, it would take a hundred times the memory of its text. Whoever reads
+    it refuses the field, and says so."""
+    return {f"(more than {limit:,} values)": None}
+
+
+def _marks(written: bytes) -> int:
+    return written.count(b",") + written.count(b"[") + written.count(b"{")
 
 
 def _unicode(text: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tradewind.control.dagrun import lean
 from tradewind.control.dagrun.attempt_log import Packed
 from tradewind.control.dagrun.sanitize import sanitized
 from tradewind.kube.labels import ATTEMPT, BACKFILL, DAG, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
@@ -152,12 +153,12 @@ def read_run(body: Mapping[str, Any]) -> Run:
         created=created,
         deleting="deletionTimestamp" in meta,
         dag=spec.get("dag", ""),
-        params=spec.get("params") or {},
+        params=lean.params(spec.get("params") or {}),
         desired=spec.get("desiredState") or "Running",
         status=sanitized(body.get("status") or {}),
         priority=spec.get("priority"),
         rounds=int(spec.get("retryFailed") or 0),
-        edits=spec.get("edits") or (),
+        edits=lean.edits(spec.get("edits") or ()),
         reuse=spec.get("reuse"),
         caller=caller,
         root=(meta.get("labels") or {}).get(ROOT, "") if caller else "",

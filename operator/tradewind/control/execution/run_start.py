@@ -6,6 +6,7 @@ from heapq import nsmallest
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from tradewind.control.dagrun.lean import MANY_PARAMS
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState, picture
 from tradewind.control.dags.approval_askers import asking
@@ -19,6 +20,7 @@ from tradewind.kube import merge_patch
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model.bounded import MANY_VALUES
 from tradewind.model.duration import instant
 from tradewind.model.run import Reuse
 from tradewind.plan import pacing
@@ -89,6 +91,8 @@ class RunStarter:
             return Beginning(start_status.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
         if problem := _wrong_date(run):
             return Beginning(start_status.stillborn(run, "Failed", "InvalidRun", problem, now))
+        if run.params == MANY_PARAMS:
+            return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", f"spec.params: {MANY_VALUES}", now))
         pins = await self._calls.of_caller(run)
         pinned = await self._pinned(run, pins)
         try:
