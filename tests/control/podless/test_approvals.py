@@ -1,14 +1,20 @@
-"""Approvals: what is kept of questions that somebody deletes again and again."""
+"""Approvals: what becomes of questions that somebody deletes again and again."""
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 from tradewind.control.podless import approvals as module
 from tradewind.control.podless.approvals import Approvals, Question
+from tradewind.control.podless.work import Worker
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound, Unavailable
+from tradewind.plan.dags.compile import define
 from tradewind.plan.runs.decision import RunFacts, Start
+from tradewind.plan.runs.planner import Planner
+
+RUN = RunFacts("r", "ns", "uid", "d", {}, 0, "", "", "")
+QUESTION = Question(Start("a", None, 1, ""), "really?", {}, None)
 
 
 class Deleting(Client):
@@ -35,9 +41,49 @@ async def test_questions_that_somebody_deletes_at_once_are_not_remembered_for_ev
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MADE_LIMIT", 5)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.0)
     approvals = Approvals(Deleting(50))
-    run = RunFacts("r", "ns", "uid", "d", {}, 0, "", "", "")
-    question = Question(Start("a", None, 1, ""), "really?", {}, None)
     with pytest.raises(Unavailable):
-        await approvals.decide(run, question, lambda name: None)
+        await approvals.decide(RUN, QUESTION, lambda name: None)
     assert list(approvals._made) == [f"uid-{number}" for number in range(46, 51)]
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Those that are made, which take no time."""
+    found = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        found.append(seconds)
+
+    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    return found
+
+
+async def test_questions_that_somebody_deletes_at_once_are_asked_after_ever_longer_pauses(pauses: list[float]) -> None:
+    told = list[float]()
+    with pytest.raises(Unavailable):
+        await Approvals(Deleting(12)).decide(RUN, QUESTION, lambda name: None, told.append)
+    assert pauses == told == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+
+
+async def test_one_that_was_there_for_long_is_asked_again_at_once(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE", -1.0)
+    with pytest.raises(Unavailable):
+        await Approvals(Deleting(12)).decide(RUN, QUESTION, lambda name: None)
+    assert pauses == []
+
+
+async def test_a_task_says_that_its_question_is_deleted_again_and_again(pauses: list[float]) -> None:
+    client, nothing, said = Deleting(3), cast(Any, None), list[tuple[str, str]]()
+    planner = Planner(define({"tasks": {"a": {"approval": {"message": "really?"}}}}), RUN)
+    work = Worker(client, nothing, Approvals(client), nothing).work(
+        planner, QUESTION.start, planner.definition.tasks["a"], 0
+    )
+    with pytest.raises(Unavailable):
+        await work.begin(lambda words, reason="": said.append((reason, words)))
+    assert [words for reason, words in said if reason == "ApprovalDeleted"] == [
+        f"somebody deletes approval r-a-1 again and again: it is created again after {after}" for after in ("1s", "2s")
+    ]

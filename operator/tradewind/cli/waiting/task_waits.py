@@ -9,6 +9,7 @@ from tradewind.cli.waiting.blocked_on import blocked
 from tradewind.cli.waiting.reason import Cause, Wait
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.podless.work import DELETED
 from tradewind.kube.pod import Pod
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.critical_path import Trail
@@ -63,7 +64,7 @@ class _Look:
         return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
 
     def _podless(self, unit: Unit, live: Live) -> Wait:
-        cause = Cause.PERSON if live.reason == "Approval" else Cause.RUNNING
+        cause = Cause.PERSON if live.reason in ("Approval", DELETED) else Cause.RUNNING
         return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
 
     def _again(self, unit: Unit) -> Wait:

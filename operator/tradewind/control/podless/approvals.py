@@ -25,6 +25,9 @@ from tradewind.plan.runs.decision import RunFacts, Start
 
 APPROVAL_RESYNC_SECONDS = 600.0
 """Seconds after which an approval is looked at again, should an event have been missed."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds until a question is asked again that somebody has deleted twice, and again and again. One that was there for longer than the
+longest pause was not deleted at once."""
 MADE_LIMIT = 10_000
 TRIES = 5
 """To close a question that somebody writes to at the same time."""
@@ -48,6 +51,27 @@ class Decision:
     outputs: dict[str, Any]
 
 
+class _Deletions:
+    """How often in a row a question was deleted soon after it was asked."""
+
+    def __init__(self) -> None:
+        self._uid, self._since, self._count = "", 0.0, 0
+
+    def seen(self, uid: str) -> None:
+        """It is there."""
+        if uid != self._uid:
+            self._uid, self._since = uid, asyncio.get_running_loop().time()
+
+    def pause(self) -> float:
+        """It is not there: seconds to wait before it is asked (again); none where that was done or need not be."""
+        if not self._uid:
+            return 0.0
+        self._uid = ""
+        soon = asyncio.get_running_loop().time() - self._since <= LONGEST_PAUSE
+        self._count = self._count + 1 if soon else 1
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._count - 2, 16)) if self._count > 1 else 0.0
+
+
 class Approvals:
     """The approvals that runs wait for."""
 
@@ -63,17 +87,29 @@ class Approvals:
         for waiting in self._waiting.get((meta["namespace"], meta["name"]), ()):
             waiting.set()
 
-    async def decide(self, run: RunFacts, question: Question, told: Callable[[str], None]) -> Decision:
+    async def decide(
+        self,
+        run: RunFacts,
+        question: Question,
+        told: Callable[[str], None],
+        pausing: Callable[[float], None] = lambda pause: None,
+    ) -> Decision:
         """Asks, unless that has been done, and waits for the decision; `told` is told the object's name. A question that someone deletes
-        is asked again. Raises what the API raises."""
-        changed = asyncio.Event()
+        is asked again, at once and then after ever longer pauses, of which `pausing` is told the seconds. Raises what the API raises."""
+        changed, deletions = asyncio.Event(), _Deletions()
         keys = [(run.namespace, name) for name in both_names(run, question.start)]
         for key in keys:
             self._waiting[key].add(changed)
         try:
             while True:
                 changed.clear()
-                body = await self._asked(run, question)
+                body = await self._asked_already(run, question)
+                if body is None and (pause := deletions.pause()):
+                    pausing(pause)
+                    await asyncio.sleep(pause)
+                    continue
+                body = body or await self._ask(run, question)
+                deletions.seen(body["metadata"]["uid"])
                 told(body["metadata"]["name"])
                 left = self._left(body, question.timeout)
                 if decision := await self._settled(body, question, late=left is not None and left <= 0):
@@ -101,13 +137,17 @@ class Approvals:
                 if found is None or not pending or await self._write(found, "Expired", words):
                     break
 
-    async def _asked(self, run: RunFacts, question: Question) -> Object:
-        """The object, made if it is not there. What was asked for a run of the same name that was deleted, or for an attempt whose name
-        comes to the same, is none of it."""
-        start, names = question.start, both_names(run, question.start)
-        for name in names:
+    async def _asked_already(self, run: RunFacts, question: Question) -> Object | None:
+        """The object, if it is there. What was asked for a run of the same name that was deleted, or for an attempt whose name comes to
+        the same, is none of it."""
+        for name in both_names(run, question.start):
             if found := await self._own(run, question, name):
                 return found
+        return None
+
+    async def _ask(self, run: RunFacts, question: Question) -> Object:
+        """The object, which is made."""
+        start, names = question.start, both_names(run, question.start)
         spec = _spec(run, question, self._clock())
         for name in names:
             body = {

@@ -223,8 +223,8 @@ class Podless:
         def now(live: Live) -> None:
             self.say(uid, doing, key, live)
 
-        def told(words: str) -> None:
-            reason = (work.queue if words else "") or usual.reason
+        def told(words: str, reason: str = "") -> None:
+            reason = reason or (work.queue if words else "") or usual.reason
             now(replace(usual, reason=reason, message=words or usual.message))
 
         while True:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from tradewind.control.dags.call_params import call_params
 from tradewind.control.egress.client import Failed, HttpClient, Request
@@ -17,6 +17,7 @@ from tradewind.control.pods.rendering import Renderer, Unrenderable
 from tradewind.kube.client import Client
 from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import instant, seconds, stamp
+from tradewind.model.duration import text as in_words
 from tradewind.model.podless import HttpRequest, SubDAG, Wait
 from tradewind.model.task import Task
 from tradewind.plan.cel.compiler import ExpressionError
@@ -30,6 +31,8 @@ LONGEST_SLEEP = 60.0
 """Seconds after which a wait looks at the clock again: clocks are set."""
 BUSY = "RequestsBusy"
 """Reason for which an attempt waits: others have all the places that there are for requests, or its namespace has as many as it may."""
+DELETED = "ApprovalDeleted"
+"""Reason for which an attempt waits: its question was deleted several times, soon after it was asked."""
 Outputs = dict[str, Any]
 
 
@@ -41,6 +44,13 @@ class WorkFailedError(Exception):
         super().__init__(message)
 
 
+class Told(Protocol):
+    """Is told what an attempt waits for, and the reason in one word where it is not the usual one."""
+
+    def __call__(self, words: str, reason: str = "") -> None:
+        """Takes note."""
+
+
 async def _nothing(_: Say) -> Outputs:
     return {}
 
@@ -49,7 +59,7 @@ async def _nothing(_: Say) -> Outputs:
 class Work:
     """What there is to do. `reason` and `message` say what it waits for, to people."""
 
-    begin: Callable[[Say], Awaitable[Outputs]] = _nothing
+    begin: Callable[[Told], Awaitable[Outputs]] = _nothing
     """Is told how to say what it waits for. Raises Unsuccessful, and what the API raises; may be called again then."""
     reason: str = ""
     message: str = ""
@@ -111,11 +121,20 @@ class Worker:
             seconds(approval.timeout) if approval.timeout else None,
         )
 
+        first = both_names(planner.ledger.run, start)[0]
+
         def words(name: str) -> str:
             return f"waits for approval {name}: `tradewind approve {planner.ledger.run.name} {start.key}`, or reject"
 
-        async def ask(say: Say) -> Outputs:
-            decision = await self._approvals.decide(planner.ledger.run, question, lambda name: say(words(name)))
+        async def ask(say: Told) -> Outputs:
+            def pausing(pause: float) -> None:
+                again = (
+                    f"somebody deletes approval {first} again and again: it is created again after {in_words(pause)}"
+                )
+                say(again, DELETED)
+
+            run = planner.ledger.run
+            decision = await self._approvals.decide(run, question, lambda name: say(words(name)), pausing)
             who = f" by {decision.outputs['by']}" if decision.outputs["by"] else ""
             why = f": {decision.outputs['comment']}" if decision.outputs["comment"] else ""
             if decision.outcome == "Rejected" and approval.on_reject == "Fail":
@@ -125,7 +144,7 @@ class Worker:
             return decision.outputs
 
         withdraw = partial(self._approvals.withdraw, planner.ledger.run, question)
-        return Work(ask, "Approval", words(both_names(planner.ledger.run, start)[0]), withdraw=withdraw)
+        return Work(ask, "Approval", words(first), withdraw=withdraw)
 
     def _subdag(self, planner: Planner, start: Start, dag: SubDAG, renderer: Renderer) -> Work:
         ended = planner.ledger.units[start.key].ended
