@@ -37,6 +37,7 @@ from tradewind.kube.pod_informer import PodInformer
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import DAGS, PODS, Resource
 from tradewind.model.event import Authentication, EventSource
+from tradewind.model.object_change import ObjectChange
 from tradewind.model.value import Output
 from tradewind.plan.cel import compiler
 from tradewind.plan.outcomes.attempt import FAILURES
@@ -45,6 +46,7 @@ from tradewind.plan.triggers.event import read as read_event
 
 from fuzz.runs import OF_RUN, planned, recorded
 
+EVERY_POD = ObjectChange(api_version="v1", kind="Pod", changes=["Created"])
 SOURCE = EventSource(authentication=Authentication())
 
 Target = Callable[[bytes], None]
@@ -90,7 +92,7 @@ def told(line: bytes) -> None:
         PodInformer(reader, [None], lambda _: None, lambda _: True),
         RunInformer(reader, [None], lambda _: 0, lambda run, _: runs.append(run.name), lambda *_: None),
         ObjectInformer(reader, [None], DAGS, lambda *_: None),
-        Followed(reader, PODS, "default", lambda: None),
+        Followed(reader, PODS, "default", lambda: None, {"": EVERY_POD}),
     ]
     for informer in informers:
         meta = {"name": "good", "namespace": "default", "uid": "g", "resourceVersion": "99", "labels": {}}

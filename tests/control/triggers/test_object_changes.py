@@ -13,6 +13,7 @@ from tradewind.control.triggers.source import Key, NotReady, Source
 from tradewind.control.triggers.sources.object_change import ObjectSource
 from tradewind.kube.client import Client
 from tradewind.kube.resources import CONFIG_MAPS, DAGS, TRIGGERS
+from tradewind.model.object_change import ObjectChange
 
 from control.factworld import Operator, Server
 
@@ -48,7 +49,7 @@ class Watches(ObjectWatches):
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    async def of(self, trigger: Key, kind: tuple[str, str]) -> dict[str, Body] | None:
+    async def of(self, trigger: Key, spec: ObjectChange) -> dict[str, Body] | None:
         found = self._server.objects.items()
         return {name: dict(body) for (plural, _, name), body in found if plural == CONFIG_MAPS.plural}
 
@@ -293,7 +294,7 @@ async def test_what_can_not_be_followed_is_told(kind: str, words: str) -> None:
 
     watches = ObjectWatches(Discovery(Forbidden(403, "Forbidden", "no")), lambda _: None)
     with pytest.raises(NotReady) as caught:
-        await watches.of(("ns", "t"), ("v1", kind))
+        await watches.of(("ns", "t"), ObjectChange(api_version="v1", kind=kind, changes=["Created"]))
     assert words in str(caught.value)
 
 

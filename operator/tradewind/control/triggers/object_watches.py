@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tradewind.control.triggers.observed import observed
 from tradewind.control.triggers.source import Key, NotReady
-from tradewind.kube.client import Client, Object
+from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound
-from tradewind.kube.labels import RUN_UID
 from tradewind.kube.lists import ListMetadata
-from tradewind.kube.nested import load
 from tradewind.kube.pages import parse_page
 from tradewind.kube.reflector import Reflector
 from tradewind.kube.resources import Resource
+from tradewind.model.object_change import ObjectChange
+from tradewind.plan import selectors
 
 log = logging.getLogger(__name__)
 Kind = tuple[str, str]
@@ -24,16 +25,23 @@ Body = Mapping[str, Any]
 
 
 class KindWatch(Reflector):
-    """The objects of a kind in a namespace, by name. Those that belong to a run are left out: a run that is made of them would make
-    others. `changed()` is called after every change."""
+    """The objects of a kind in a namespace that triggers follow, by name. `changed()` is called after every change."""
 
     listing: Mapping[str, str] = {"limit": "200"}
     watching: Mapping[str, str] = {}
     lists_again = False  # What a list says takes the place of all that is known: it must not come beside the watch.
 
-    def __init__(self, client: Client, resource: Resource, namespace: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        namespace: str,
+        changed: Callable[[], None],
+        follows: dict[str, ObjectChange],
+    ) -> None:
+        """`follows` are what triggers say of the objects that they follow, each once."""
         super().__init__(client, [namespace])
-        self.resource = resource
+        self.resource, self.follows = resource, follows
         self.objects: dict[str, Body] = {}
         self._listed: dict[str, Body] = {}
         self._changed = changed
@@ -47,7 +55,7 @@ class KindWatch(Reflector):
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
-                self._put(self._listed, load(bytes(item)))
+                self._put(self._listed, bytes(item))
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
@@ -57,29 +65,37 @@ class KindWatch(Reflector):
 
     def event(self, kind: str, raw: bytes) -> None:
         """Takes a change."""
-        body = load(bytes(raw))
-        if kind == "DELETED":
-            self.objects.pop(body["metadata"]["name"], None)
-        else:
-            self._put(self.objects, body)
+        self._put(self.objects, bytes(raw), kind == "DELETED")
         self._changed()
+
+    def forget(self, what: str) -> None:
+        """No trigger follows these any more."""
+        self.follows.pop(what, None)
+        selected = [spec.label_selector for spec in self.follows.values()]
+        self.objects = {
+            name: body
+            for name, body in self.objects.items()
+            if any(selectors.matches(selector, body) for selector in selected)
+        }
 
     def _heard(self) -> None:
         """No metric says when: it would stand for the watch of the runs' own pods, where these are pods."""
         self.heard_at = time.monotonic()
 
-    def _put(self, objects: dict[str, Body], body: Object) -> None:
-        meta = body["metadata"]
-        if RUN_UID not in (meta.get("labels") or {}):
-            meta.pop("managedFields", None)
-            objects[meta["name"]] = {**body, "apiVersion": self.resource.api_version, "kind": self.resource.kind}
+    def _put(self, objects: dict[str, Body], raw: bytes, deleted: bool = False) -> None:
+        name, kept = observed(raw, self.resource, self.follows.values())
+        if kept is None or deleted:
+            objects.pop(name, None)
+        else:
+            objects[name] = kept
 
 
 @dataclass
 class _Shared:
     informer: KindWatch
     task: "asyncio.Task[None]"
-    users: set[Key] = field(default_factory=set)
+    users: dict[Key, str] = field(default_factory=dict)
+    """What each trigger follows."""
 
 
 class ObjectWatches:
@@ -91,23 +107,35 @@ class ObjectWatches:
         self._uses: dict[Key, Kind] = {}
         self._resources: dict[Kind, Resource] = {}
 
-    async def of(self, trigger: Key, kind: Kind) -> dict[str, Body] | None:
-        """The objects by name; None while they are being read. Raises Waits for what can't be followed, and what the API raises."""
-        if self._uses.get(trigger) != kind:
-            self.release(trigger)
+    async def of(self, trigger: Key, spec: ObjectChange) -> dict[str, Body] | None:
+        """The objects by name, those that others follow among them; None while they are being read. Raises Waits for what can't be followed,
+        and what the API raises."""
+        kind, what = (spec.api_version, spec.kind), spec.model_dump_json(include={"label_selector", "condition"})
         place = (kind, trigger[0])
+        if self._uses.get(trigger) != kind or self._shared[place].users[trigger] != what:
+            self.release(trigger)
         if place not in self._shared:
             resource = await self._resource(kind)
             await self._may_read(resource, trigger[0])
-            if place not in self._shared:
-                informer = KindWatch(self._client, resource, trigger[0], lambda: self._tell(place))
-                task = asyncio.create_task(informer.run())
-                self._shared[place] = _Shared(informer, task)
-                task.add_done_callback(lambda task: self._ended(place, task))
-        shared = self._shared[place]
-        shared.users.add(trigger)
+        shared = self._shared.get(place)
+        if shared is None or what not in shared.informer.follows:
+            shared = self._read(place, {what: spec})
+        shared.users[trigger] = what
         self._uses[trigger] = kind
         return shared.informer.objects if shared.informer.synced.is_set() else None
+
+    def _read(self, place: tuple[Kind, str], more: Mapping[str, ObjectChange]) -> _Shared:
+        """Begins to watch a kind, or does so once more, for a trigger that follows others of its objects than are known."""
+        before = self._shared.get(place)
+        users, follows = (before.users, before.informer.follows) if before else ({}, {})
+        if before:
+            before.task.cancel()
+        resource, namespace = self._resources[place[0]], place[1]
+        informer = KindWatch(self._client, resource, namespace, lambda: self._tell(place), {**follows, **more})
+        task = asyncio.create_task(informer.run())
+        task.add_done_callback(lambda task: self._ended(place, task))
+        shared = self._shared[place] = _Shared(informer, task, users)
+        return shared
 
     def release(self, trigger: Key) -> None:
         """A trigger follows nothing any more."""
@@ -115,9 +143,12 @@ class ObjectWatches:
         if kind is None:
             return
         place = (kind, trigger[0])
-        self._shared[place].users.discard(trigger)
-        if not self._shared[place].users:
+        shared = self._shared[place]
+        what = shared.users.pop(trigger)
+        if not shared.users:
             self._shared.pop(place).task.cancel()
+        elif what not in shared.users.values():
+            shared.informer.forget(what)
 
     async def close(self) -> None:
         """Ends all of them."""

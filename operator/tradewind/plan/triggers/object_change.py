@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from tradewind import GROUP
 from tradewind.model.object_change import ObjectChange
 from tradewind.plan.cel.compiler import Variables
@@ -16,10 +18,19 @@ VARIABLES: Variables = (("object", "object"), ("old", "object"), ("change", "str
 OBJECTS_LIMIT = 500
 """Objects that a trigger follows: its status holds a line for each."""
 _NONE: Body = {}
-_OF_SECRETS = frozenset({"apiVersion", "kind", "type", "metadata"})
-_NAMING = frozenset({"name", "namespace", "labels", "resourceVersion"})
+OF_SECRETS = frozenset({"apiVersion", "kind", "type", "metadata"})
+"""Fields of a Secret that are shown, and of its metadata:"""
+NAMING = frozenset({"name", "namespace", "labels", "resourceVersion"})
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which `kubectl apply` keeps what was applied, of Secrets their values too."""
+
+
+class Observed(dict[str, Any]):
+    """What tells whether an object has changed. The whole of it is `raw`, as JSON, to be parsed when something is made of it."""
+
+    def __init__(self, told: Body, raw: bytes) -> None:
+        super().__init__(told)
+        self.raw = raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +148,19 @@ def check(spec: ObjectChange) -> Iterator[Problem]:
 
 def values(change: Change) -> dict[str, Any]:
     """By the names of VARIABLES, as `public` shows objects."""
-    return {"object": public(change.object), "old": public(change.old), "change": change.kind}
+    return {"object": public(_whole(change.object)), "old": public(_whole(change.old)), "change": change.kind}
+
+
+def _whole(body: Body) -> Body:
+    return orjson.loads(body.raw) if isinstance(body, Observed) else body
 
 
 def public(body: Body) -> dict[str, Any]:
     """An object as expressions see it: of a Secret no more than what names and describes it, and of none the copy of itself that
     `kubectl apply` keeps in an annotation."""
-    found = {name: value for name, value in body.items() if body.get("kind") != "Secret" or name in _OF_SECRETS}
+    found = {name: value for name, value in body.items() if body.get("kind") != "Secret" or name in OF_SECRETS}
     if (meta := found.get("metadata")) and isinstance(meta, Mapping):
-        known = _NAMING if body.get("kind") == "Secret" else meta.keys() - {"uidDigest"}
+        known = NAMING if body.get("kind") == "Secret" else meta.keys() - {"uidDigest"}
         found["metadata"] = {name: _without_copy(name, value) for name, value in meta.items() if name in known}
     return found
 

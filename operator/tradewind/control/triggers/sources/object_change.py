@@ -46,7 +46,7 @@ class ObjectSource:
         """The runs that are due, and then what has changed."""
         spec = trigger.spec.object
         assert spec is not None  # noqa: S101 - the source of the trigger
-        there = await self._watches.of(trigger.key, (spec.api_version, spec.kind))
+        there = await self._watches.of(trigger.key, spec)
         due = [_due_run(trigger, item) for item in (trigger.status.get("object") or {}).get("due") or ()]
         if due:
             return DueRuns(due, partial(self._look, trigger, spec, there), on_record=True)
