@@ -78,14 +78,16 @@ class RunInformer(Reflector):
         with isolate_errors(self._events, "DAGRun", body):
             self._told(read_run(body), deleted)
 
-    async def read_ended(self) -> None:
-        """Reads the runs that have ended, page by page, at the start and whenever something may have been missed; for ever."""
+    async def read_ended(self, done: Callable[[], None]) -> None:
+        """Reads the runs that have ended, page by page, at the start and whenever something may have been missed; for ever. Calls `done`
+        whenever all runs have been told of."""
         delay = 1.0
         while True:
             self._look.clear()
             try:
                 for namespace in self._namespaces:
                     await self._read(namespace)
+                done()
                 delay = 1.0
             except ApiError as error:
                 log.warning("reading the runs that have ended: %s", error)

@@ -3,19 +3,23 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.lean import lean
+from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dags.revisions import CAUSE, Revision, Revisions, change_cause
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.dags.validation import sound
 from tradewind.control.shared.event_recorder import EventRecorder
+from tradewind.control.shared.isolation import isolate_errors
 from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
-from tradewind.kube.resources import DAGS
+from tradewind.kube.nested import load
+from tradewind.kube.pages import items
+from tradewind.kube.resources import DAGS, RUNS
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid
@@ -25,15 +29,24 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 COALESCE = 1.0
 """Seconds between two writes of a DAG's status: a busy DAG's last run changes all the time."""
+RUNS_PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class LastRun:
     """The youngest run seen."""
 
     created: int
     name: str
-    phase: str
+    phase: str = field(compare=False)
+    final: bool = field(compare=False)
+    told: int = field(compare=False)
+    """The reading of all runs in which it was told of last."""
+
+    @property
+    def status(self) -> dict[str, str]:
+        """What the DAG's status says of it."""
+        return {"name": self.name, "phase": self.phase}
 
 
 class DAGReconciler:
@@ -54,6 +67,11 @@ class DAGReconciler:
         self.queue: WorkQueue[Key] = WorkQueue("dag")
         self._bodies: dict[Key, Object] = {}
         self._last: dict[Key, LastRun] = {}
+        self._unsure: set[Key] = set()
+        """DAGs whose last run is gone: which is the last now has to be asked."""
+        self._asking: set[Key] = set()
+        self._readings = 0
+        """How often all runs have been read."""
         self._writer = StatusWriter(client, self.queue, COALESCE)
         self._checked: dict[Key, Any] = {}
         """Generations of DAGs that were checked with the templates that there are. Only of those that use any."""
@@ -64,6 +82,7 @@ class DAGReconciler:
         if deleted:
             self._bodies.pop(key, None)
             self._last.pop(key, None)
+            self._unsure.discard(key)
             self._writer.forget(key)
             self._checked.pop(key, None)
             self._templates.forget(("DAG", *key))
@@ -81,16 +100,53 @@ class DAGReconciler:
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
         """A run was created, has changed its phase or is gone."""
-        key = (run.namespace, run.dag)
-        if deleted:
-            if key not in self._bodies:  # Of a DAG that is there it was the last one all the same.
-                self._last.pop(key, None)
-            return
+        key, seen = (run.namespace, run.dag), self._told(run)
         known = self._last.get(key)
-        if known is None or (run.created, run.name) >= (known.created, known.name):
-            self._last[key] = LastRun(run.created, run.name, run.phase or "Queued")
-            if known != self._last[key]:
+        if deleted:
+            if key not in self._bodies:
+                self._last.pop(key, None)
+            elif known == seen or key in self._asking:
+                self._doubt(key)
+        elif known is None or seen >= known:
+            self._last[key] = seen
+            if known is None or known.status != seen.status:
                 self.queue.add(key)
+
+    def all_seen(self) -> None:
+        """All runs that there are have been told of. What was not told of is gone, and nobody has said so."""
+        for key, body in self._bodies.items():
+            last, status = self._last.get(key), body.get("status") or {}
+            if last is None and status.get("lastRun"):
+                self.queue.add(key)
+            elif last and last.final and last.told < self._readings:
+                self._doubt(key)
+        self._readings += 1
+
+    def _told(self, run: Run) -> LastRun:
+        return LastRun(run.created, run.name, run.phase or "Queued", run.final, self._readings)
+
+    def _doubt(self, key: Key) -> None:
+        self._unsure.add(key)
+        self.queue.add(key)
+
+    async def _ask(self, key: Key) -> None:
+        """Finds the last run among those that there are. If any is gone meanwhile, it is asked again."""
+        self._unsure.discard(key)
+        self._last.pop(key, None)
+        self._asking.add(key)
+        try:
+            async for item in items(self._client, RUNS, key[0], RUNS_PAGE, fieldSelector=f"spec.dag={key[1]}"):
+                body = load(lean(item))
+                with isolate_errors(self._events, "DAGRun", body):
+                    seen, known = self._told(read_run(body)), self._last.get(key)
+                    if known is None or seen > known:  # Of the same run the watch may have told more.
+                        self._last[key] = seen
+        except BaseException:
+            if key in self._bodies:
+                self._unsure.add(key)
+            raise
+        finally:
+            self._asking.discard(key)
 
     def failed(self, key: Key, error: Exception) -> float | None:
         """A reconcile raised."""
@@ -104,6 +160,11 @@ class DAGReconciler:
             return
         if _checked(body) and self._writer.early(key):  # A new spec is recorded at once: the next may follow soon.
             return
+        if key in self._unsure:
+            await self._ask(key)
+            if (body := self._bodies.get(key)) is None:
+                self._last.pop(key, None)
+                return
         status = await self._status(key, body, self._last.get(key))
         try:
             written = await self._writer.write(key, (DAGS, *key), body.get("status") or {}, status)
@@ -123,7 +184,9 @@ class DAGReconciler:
         before = body.get("status") or {}
         status: dict[str, Any] = {}
         if last:
-            status["lastRun"] = {"name": last.name, "phase": last.phase}
+            status["lastRun"] = last.status
+        elif self._readings and key not in self._unsure:
+            status["lastRun"] = None
         known = self._checked.get(key) == generation if body["templates"] else _checked(body)
         if known:
             return status

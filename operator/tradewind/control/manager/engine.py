@@ -221,7 +221,7 @@ class Engine:
                 group.create_task(self._worker(self.backfills.queue, self.backfills.reconcile, self.backfills.failed))
             status = self.template_status
             group.create_task(self._worker(status.queue, status.reconcile, status.failed))
-            group.create_task(self.runs.informer.read_ended())
+            group.create_task(self.runs.informer.read_ended(self.dags.all_seen))
             group.create_task(self._kopf(watching, interrupted))
 
     async def _worker(
