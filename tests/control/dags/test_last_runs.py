@@ -12,7 +12,12 @@ from tradewind.kube.resources import DAGS, RUNS
 
 from control.factworld import Server
 
-CHECKED = {"observedGeneration": 1, "phase": "Valid", "revision": 1, "conditions": [{"type": "Valid", "status": "True"}]}
+CHECKED = {
+    "observedGeneration": 1,
+    "phase": "Valid",
+    "revision": 1,
+    "conditions": [{"type": "Valid", "status": "True"}],
+}
 
 
 def run(dag: str) -> Run:
