@@ -146,7 +146,7 @@ def test_its_accounts_touch_nothing_of_others(guarded: Guarded) -> None:
         (("delete", "pod", "bystander"), None, operator, "pods of DAGRuns alone"),
         (("create",), {**bystander, "metadata": {"name": "miner"}}, operator, "pods of DAGRuns alone"),
         (("create",), {**bystander, "metadata": {"name": "miner"}}, webhook, "tries pods by a dry run"),
-        (("create",), run("forged", []), events, "runs of Triggers alone"),
+        (("create",), run("forged", []), events, "runs of Triggers"),
         (("create",), _lease("kube-scheduler"), operator, "its own Leases alone"),
         (("create",), _revision("other", {}), operator, "ControllerRevisions of DAGs alone"),
     ]  # fmt: skip

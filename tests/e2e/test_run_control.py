@@ -393,6 +393,6 @@ async def test_a_task_whose_own_run_asks_is_not_marked(operated: World) -> None:
         )
         await operated.until(client, run, lambda status: status.get("waiting"))
         refused = tradewind(operated, "mark", run, "succeeded", "release")
-        assert "release makes a run of DAG middle, which asks for approvals: only a decision ends it" in refused.stderr
+        assert "release runs DAG middle, which has approvals: only a decision ends it" in refused.stderr
         assert tradewind(operated, "mark", run, "succeeded", "free").returncode == 0
         assert tradewind(operated, "cancel", run).returncode == 0
