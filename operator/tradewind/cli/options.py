@@ -10,6 +10,7 @@ import click
 
 from tradewind.cli.manifests.document import BadManifest
 from tradewind.cli.objects.unknown import unknown
+from tradewind.cli.output.pipes import CLOSED, reader_gone, until_gone
 from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
@@ -62,9 +63,9 @@ def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]
 
 
 def settled(work: Coroutine[Any, Any, T]) -> T:
-    """Runs `work` to its end; what can go wrong becomes a message and exit code 1, an interruption 130."""
+    """Runs `work` to its end; what can go wrong becomes a message and exit code 1, an interruption 130, a closed standard output CLOSED."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(until_gone(work))
     except (BadManifest, CannotStart, NoCluster, StatusUnreadable) as error:
         raise click.ClickException(str(error)) from None
     except ApiError as error:
@@ -73,6 +74,10 @@ def settled(work: Coroutine[Any, Any, T]) -> T:
         raise click.ClickException(f"the API server's answer is not JSON: {error}") from None
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
+    except asyncio.CancelledError:
+        if not reader_gone():
+            raise
+        raise click.exceptions.Exit(CLOSED) from None
 
 
 def explained(error: ApiError) -> str:

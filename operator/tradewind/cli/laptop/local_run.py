@@ -20,6 +20,7 @@ from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.cli.manifests.validation import require
+from tradewind.cli.output.pipes import when_gone
 from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.prompt_params import complete
 from tradewind.cli.starts.conclusion import conclude
@@ -53,7 +54,8 @@ class Local:
 
 
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
-    """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once."""
+    """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once; a
+    standard output that is closed cancels it too."""
     documents = reader.load(*files)
     shelf = DocumentSet(documents)
     require([document for document in documents if document.kind != "DAGRun"])
@@ -71,7 +73,10 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     body = wanted.body(name, params, wanted.name or f"{name[:58]}-{secrets.token_hex(2)}")
     try:
         notes = [*ignored(rendering.spec), *_suspended(documents)]
-        return await _run(documents, body, wanted, how, Console(stderr=output != "text"), output, notes)
+        cancelled = asyncio.Event()
+        console = Console(stderr=output != "text")
+        with when_gone(cancelled.set):
+            return await _run(documents, body, wanted, how, console, output, notes, cancelled)
     except asyncio.CancelledError:
         say("ended at once: tasks that still ran were killed", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
@@ -85,10 +90,10 @@ async def _run(
     console: Console,
     output: str,
     notes: Sequence[str],
+    cancelled: asyncio.Event,
 ) -> int:
     from tradewind.local.session import session
 
-    cancelled = asyncio.Event()
     me = asyncio.current_task()
     logs = LiveLogs()
 

@@ -6,6 +6,7 @@ import click
 
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import OUTPUT, cluster
+from tradewind.cli.output.pipes import reader_gone
 from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.conclusion import conclude
@@ -34,6 +35,7 @@ async def watched(client: Client, namespace: str, name: str, log: bool, output: 
             logs = PodLogs(client, namespace).follow(name, screen.log) if log else asyncio.sleep(0)
             (run, rows), _ = await asyncio.gather(follow(client, namespace, name, screen), logs)
     except asyncio.CancelledError:
-        say(f"the run continues: tradewind watch {name}", err=True)
+        if not reader_gone():
+            say(f"the run continues: tradewind watch {name}", err=True)
         raise
     return await conclude(client, run, rows, output, console)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.output.pipes import guarded
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import epilog
 from tradewind.model.shown import shown
@@ -36,6 +37,11 @@ ELSEWHERE = {
 
 class Commands(click.Group):
     """Finds commands by their names."""
+
+    def main(self, *arguments: Any, **more: Any) -> Any:
+        """Runs the command of the process's arguments, and exits."""
+        with guarded():
+            return super().main(*arguments, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the help."""

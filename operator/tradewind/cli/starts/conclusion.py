@@ -1,6 +1,5 @@
 """What is shown of a run when it has ended."""
 
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -39,6 +38,5 @@ async def conclude(
             words = f"results: {json.dumps(results, ensure_ascii=False)}"
             console.print(words, soft_wrap=True)
     if run.phase != "Succeeded":
-        with contextlib.suppress(BrokenPipeError):
-            await print_logs(client, run, failed(rows), console)
+        await print_logs(client, run, failed(rows), console)
     return run.phase == "Succeeded"
