@@ -11,6 +11,7 @@ from tradewind.cli.manifests.document import KINDS, BadManifest, Document, Refus
 from tradewind.cli.manifests.identity import identified, ours
 from tradewind.cli.manifests.yaml_scalars import resolvers
 from tradewind.cli.manifests.yaml_subset import JSONConstructor, Unfit, check, refuse_deep
+from tradewind.plan.documents.problem import ENOUGH
 
 SIZE_LIMIT = 1_500_000
 """Bytes. etcd takes no larger object."""
@@ -109,13 +110,15 @@ def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
     for node in yaml.compose_all(text, loader):
         if node is None:
             continue
+        unfit, body = list[Unfit](), None
         try:
-            check(node)
+            unfit = check(node)
             body = Loader("").construct_document(node)
         except Unfit as error:
+            unfit.append(error)
+        for error in unfit[:ENOUGH]:
             line, column = yaml_words.place(error, text)
             wrong.append(Refusal(path, line, column, str(error.problem)))
-            continue
         if body is not None:
             documents += _unlisted(Document(path, body, node))
     if wrong:

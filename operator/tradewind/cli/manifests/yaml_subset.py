@@ -36,8 +36,10 @@ def refuse_deep(text: str, loader: type[Any]) -> None:
             depth -= 1
 
 
-def check(root: yaml.Node) -> None:
-    """Raises Unfit for a key that is there twice or is no text, for text that has no UTF-8, and for aliases that make too much."""
+def check(root: yaml.Node) -> list[Unfit]:
+    """Takes keys that are there twice out of a document, but for the first, and returns what there is to say of them. Raises Unfit for a
+    key that is no text, for text that has no UTF-8, and for aliases that make too much."""
+    twice: list[Unfit] = []
     sizes: dict[int, tuple[int, int]] = {}  # values and levels of lists and mappings, by identity
     entered: set[int] = set()
     stack = [(root, False)]
@@ -61,8 +63,9 @@ def check(root: yaml.Node) -> None:
             entered.add(id(node))
             stack.append((node, True))
             if isinstance(node, yaml.MappingNode):
-                _check_keys(node)
+                twice += _check_keys(node)
             stack.extend((child, False) for child in _children(node))
+    return twice
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -72,15 +75,19 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def _check_keys(node: yaml.MappingNode) -> None:
+def _check_keys(node: yaml.MappingNode) -> Iterator[Unfit]:
     seen: dict[str, int] = {}
-    for key, _ in node.value:
+    kept = []
+    for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise Unfit("a key is a text here, not a list or a mapping", key.start_mark)
         _check_text(key)
         if (first := seen.get(key.value)) is not None:
-            raise Unfit(f"{key.value!r} is there twice, first on line {first}; remove one", key.start_mark)
+            yield Unfit(f"{key.value!r} is there twice, first on line {first}; remove one", key.start_mark)
+            continue
         seen[key.value] = key.start_mark.line + 1
+        kept.append((key, value))
+    node.value = kept
 
 
 def _check_text(node: yaml.ScalarNode) -> None:

@@ -139,9 +139,10 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     )
     more = [problem for kind in kinds for problem in at_most(kind, "spec")]
     order, cycles = _ordered(lifecycle.dependencies(tasks))
-    vague = vague.union(*(cycle.tasks for cycle in cycles))
-    fragment = fragment or knock_on.hides(reading.left_out, "spec.params")
-    definition = Definition(spec, tasks, order, unknown | vague, fragment, vague)
+    astray = knock_on.astray(reading.left_out).union(*(cycle.tasks for cycle in cycles))
+    fragment = fragment or "spec.params" in reading.left_out
+    murky = knock_on.murky(reading.left_out)
+    definition = Definition(spec, tasks, order, unknown | astray, fragment, vague | astray, astray, murky)
     more += [*map(_told, cycles), *at_most(validate.expressions(definition), "spec.tasks")]
     return definition, knock_on.without(problems, more, reading.left_out, tasks)
 

@@ -49,7 +49,11 @@ class Definition:
     fragment: bool = False
     """Whether it is a part of a DAG that is not at hand: expressions may name more than there is."""
     vague: frozenset[str] = frozenset()
-    """Tasks of which not all could be read: their expressions may name more than there is."""
+    """Tasks of which not all could be read: they may have more outputs than are declared."""
+    astray: frozenset[str] = frozenset()
+    """Tasks whose dependencies or items could not be read: their expressions may name more than there is."""
+    murky: frozenset[str] = frozenset()
+    """Params of which not all could be read: they may have any type."""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Outputs of the DAGs that tasks run, as far as these DAGs are at hand."""
 
@@ -71,7 +75,10 @@ class Definition:
     def names(self) -> Names:
         """What expressions may name."""
         return Names(
-            params=tuple((name, param.type) for name, param in self.spec.params.items()),
+            params=(
+                *((name, param.type) for name, param in self.spec.params.items() if name not in self.murky),
+                *((name, "any") for name in self.murky),
+            ),
             tasks={
                 cel_name(name): TaskNames(
                     name,
@@ -137,7 +144,7 @@ class Definition:
     def scope(self, task: str, item: bool = True, upstream: Callable[[str], bool] = _everything) -> Scope:
         """What the task's expressions may name; `item` is False for those that are evaluated before there are items."""
         for_each = self.tasks[task].for_each
-        vague = task in self.vague
+        vague = task in self.astray
         if for_each is None or not item:
             ends = bool(self.tasks[task].on_exit)
             return Scope(self.names, upstream, ends=ends, fragment=self.fragment, vague=vague, of=task)
@@ -172,7 +179,7 @@ class Definition:
             item=body.for_each is not None,
             own=declared,
             fragment=self.fragment,
-            vague=task in self.vague,
+            vague=task in self.astray,
             of=task,
         )
 

@@ -233,7 +233,7 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
                 ancestry.update(graph.ancestry())
             return bool(ancestry[name] >> order[other] & 1)
 
-        yield from _rules(name, task, direct, (definition.fragment or name in definition.vague) and not direct)
+        yield from _rules(name, task, direct, (definition.fragment or name in definition.astray) and not direct)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
         attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in expression_sites.conditions(task):

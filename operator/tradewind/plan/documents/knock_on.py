@@ -8,6 +8,7 @@ from tradewind.model.task import PODLESS, Task
 from tradewind.plan import pacing
 from tradewind.plan.documents.nearest import nearest
 from tradewind.plan.documents.problem import Problem
+from tradewind.plan.documents.wording import foreign
 
 _TASK = re.compile(r"spec\.tasks\.([^.\[]+)(?:\.(.*))?")
 _NAMED_IN = re.compile(r"(dependsOn|teardown\.of)\[\d+\]|forEach\.itemsOf")
@@ -15,9 +16,35 @@ _MEANT = ("image", "podTemplate", *PODLESS)
 """Fields without which an image is missed, or with which none is needed."""
 
 
+_SCOPE_WORDS = frozenset(("dependsOn", "forEach", "loop", "onExit", "sensor", "teardown", "template"))
+"""Fields of a task that say which tasks, items and other values its expressions may name."""
+_FIELDS = tuple(str(field.alias) for field in Task.model_fields.values())
+_NO_WORD = re.compile(r"\W")
+_PARAM = re.compile(r"spec\.params\.([^.\[]+)")
+
+
 def vague(left_out: Sequence[str]) -> frozenset[str]:
     """Tasks of which something could not be read."""
     return frozenset(match[1] for path in pacing.each(left_out) if (match := _TASK.match(path)))
+
+
+def astray(left_out: Sequence[str]) -> frozenset[str]:
+    """Those of them whose expressions may name more than is known: the place of such a task in the graph may be among what could not be
+    read, or its items."""
+    matches = (match for path in pacing.each(left_out) if (match := _TASK.match(path)))
+    return frozenset(match[1] for match in matches if not match[2] or _scopes(re.split(r"[.\[]", match[2])[0]))
+
+
+def _scopes(field: str) -> bool:
+    """Whether a field decides what expressions may name, or may be meant to."""
+    if field not in _FIELDS:
+        field = foreign(Task, field) or nearest(field, _FIELDS)
+    return not field or not _SCOPE_WORDS.isdisjoint(_NO_WORD.split(field))
+
+
+def murky(left_out: Sequence[str]) -> frozenset[str]:
+    """Params of which something could not be read."""
+    return frozenset(match[1] for path in pacing.each(left_out) if (match := _PARAM.match(path)))
 
 
 def hides(left_out: Sequence[str], path: str) -> bool:
