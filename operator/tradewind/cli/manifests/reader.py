@@ -116,9 +116,9 @@ def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
             body = Loader("").construct_document(node)
         except Unfit as error:
             unfit.append(error)
-        for error in unfit[:ENOUGH]:
-            line, column = yaml_words.place(error, text)
-            wrong.append(Refusal(path, line, column, str(error.problem)))
+        for found in unfit[:ENOUGH]:
+            line, column = yaml_words.place(found, text)
+            wrong.append(Refusal(path, line, column, str(found.problem)))
         if body is not None:
             documents += _unlisted(Document(path, body, node))
     if wrong:
