@@ -142,7 +142,6 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
         "schedule": "a Trigger starts runs of the whole DAG: see docs/schedules.md",
         "onFailure": _ON_FAILURE,
         "on_failure_callback": _ON_FAILURE,
-        "trigger_rule": "write triggerRule",
         "xcom": "write JSON to $TRADEWIND_OUTPUTS, and read it as tasks.NAME.outputs.KEY",
         "xcom_push": "write JSON to $TRADEWIND_OUTPUTS, and read it as tasks.NAME.outputs.KEY",
         "do_xcom_push": "remove it: what is in $TRADEWIND_OUTPUTS is handed on",
