@@ -1,5 +1,6 @@
 """Durations as people write them: `90s`, `1h30m`, `1.5h`, `2d`; points in time."""
 
+import calendar
 import math
 import re
 from datetime import UTC, datetime
@@ -14,6 +15,21 @@ LONGEST = 3_650 * 86_400
 """Seconds of the longest duration: ten years."""
 YEARS = r"^(19[7-9][0-9]|[2-8][0-9]{3}|9000)"
 """How the text of a point in time begins: 1970 to 9000. Clocks, calendars and their arithmetic hold there."""
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+"""Not of the user's locale."""
 _WRITTEN = re.compile(r"([0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h|d)){1,5}\Z")
 """So that one that is too long is called so."""
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
@@ -35,11 +51,24 @@ def instant(text: str) -> float:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        if words := absent_day(text):
+            raise ValueError(f"{text[:80]!r}: {words}") from None
         raise ValueError(f"{text[:80]!r} is not a point in time: write one such as 2026-01-31T06:00:00Z") from None
     if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: add Z, or an offset such as +01:00")
     check_year(text)
     return found.timestamp()
+
+
+def absent_day(text: str) -> str:
+    """What is wrong with a date, or a point in time, whose day there is not: `February 2026 has 28 days`. Empty for anything else."""
+    if not (match := re.match(r"(\d{4})-(\d\d)-(\d\d)(?!\d)", text, re.ASCII)):
+        return ""
+    year, month, day = map(int, match.groups())
+    if not 1 <= month <= 12:
+        return f"there is no month {match[2]}"
+    days = calendar.monthrange(year, month)[1] if year else 31
+    return "" if 1 <= day <= days else f"{MONTHS[month - 1]} {year} has {days} days"
 
 
 def check_year(text: str) -> str:

@@ -200,6 +200,7 @@ def test_an_http_task_that_needs_a_pod_gets_one() -> None:
         ({"a": {"when": "run.outcome == 'x'"}}, "run.outcome is known to exit tasks only: give the task an onExit"),
         ({"a": {"wait": {"duration": "soon"}}}, "spec.tasks.a.wait.duration: 'soon' is not a duration"),
         ({"a": {"wait": {"until": "2026-01-31"}}}, "spec.tasks.a.wait.until: '2026-01-31' has no time zone: add Z"),
+        ({"a": {"wait": {"until": "2026-02-30T06:00Z"}}}, "'2026-02-30T06:00Z': February 2026 has 28 days"),
         ({"a": {"wait": {"until": "noon"}}}, "spec.tasks.a.wait.until: 'noon' is not a point in time"),
         ({"a": {"wait": {}}}, "spec.tasks.a.wait: needs one end; write either duration or until"),
         ({"a": {"compute": {"x": "1 +"}}}, "spec.tasks.a.compute.x: `1 +`"),

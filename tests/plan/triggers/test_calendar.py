@@ -252,7 +252,16 @@ def test_the_data_interval_ends_with_the_tick_and_begins_with_the_one_before() -
 REFUSED = [
     ({"cron": "0 0 31 2 *"}, "spec.schedule.cron: '0 0 31 2 *' matches no existing day; fix the day, or the month"),
     ({"cron": "0 0 31 4,6,9 *"}, "matches no existing day"),
-    ({"cron": "61 * * * *"}, "spec.schedule.cron: '61 * * * *': bad minute; write five fields"),
+    ({"cron": "61 * * * *"}, "spec.schedule.cron: '61 * * * *': 61: minutes are 0-59"),
+    ({"cron": "0 2,24 * * *"}, "'0 2,24 * * *': 24: hours are 0-23"),
+    ({"cron": "0 2 0-5 * *"}, "0: days of the month are 1-31, L or LW"),
+    ({"cron": "0 2 * 13 *"}, "13: months are 1-12 or JAN-DEC"),
+    ({"cron": "0 2 * * 8#2"}, "8: weekdays are 0-7 or SUN-SAT"),
+    ({"cron": "99/5 0 2 * * *"}, "99: seconds are 0-59"),
+    ({"cron": "0 2 * * 1,MOON"}, "MOON: weekdays are 0-7 or SUN-SAT, written as 5, 1-5, */2 or 1,3"),
+    ({"cron": "9-5 2 * * *"}, "9-5: minutes are 0-59, written as 5, 1-5"),
+    ({"cron": "*/0 2 * * *"}, "*/0: minutes are 0-59, written as 5"),
+    ({"cron": "1, 2 * * *"}, "'1, 2 * * *': "),
     ({"cron": "* * * *"}, "wrong number of fields"),
     ({"cron": "@sometimes"}, "there is no macro '@sometimes'; write one of @hourly"),
     (
@@ -272,8 +281,12 @@ REFUSED = [
     ({"every": "500ms"}, "spec.schedule.every: '500ms' is not a whole number of seconds; write 1s or more"),
     (
         {"cron": "@daily", "exclude": [{"days": ["2026-02-30"]}]},
-        "spec.schedule.exclude[0].days[0]: '2026-02-30': there is no such day",
+        "spec.schedule.exclude[0].days[0]: '2026-02-30': February 2026 has 28 days",
     ),
+    ({"cron": "@daily", "exclude": [{"days": ["02-30"]}]}, "'02-30': February has 29 days"),
+    ({"cron": "@daily", "exclude": [{"days": ["2026-13-01"]}]}, "'2026-13-01': there is no month 13"),
+    ({"cron": "@daily", "start": "2026-02-30"}, "spec.schedule.start: '2026-02-30': February 2026 has 28 days"),
+    ({"cron": "@daily", "start": "2026-04-31T06:00"}, "'2026-04-31T06:00': April 2026 has 30 days"),
     ({"cron": "@daily", "exclude": [{"days": ["2026-02-03/2026-02-01"]}]}, "the last day is before the first"),
     ({"cron": "@daily", "exclude": [{"days": ["2026-02-03/02-05"]}]}, "write the year at both ends, or at none"),
 ]

@@ -3,6 +3,7 @@
 import json
 import re
 
+from tradewind.model.duration import absent_day
 from tradewind.plan import pacing
 from tradewind.plan.cel import compiler
 from tradewind.plan.cel.error import ExpressionError
@@ -55,6 +56,8 @@ def _wrong(call: Call) -> str:
         case "duration" | "tradewind_duration" if _fault(f"duration({quoted})"):
             return f"{last.value[:80]!r} is not a duration; write one such as 90s, 1h30m or 2d"
         case "timestamp" if _fault(f"timestamp({quoted})"):
+            if words := absent_day(last.value):
+                return f"{last.value[:80]!r}: {words}"
             return f"{last.value[:80]!r} is not a point in time; write one such as 2026-01-31T06:00:00Z"
         case _:
             return ""

@@ -10,7 +10,7 @@ from tradewind.model.duration import is_duration
 from tradewind.model.shown import counted
 from tradewind.plan.documents.nearest import nearest
 from tradewind.plan.documents.problem import Problem
-from tradewind.plan.documents.reshape import member, plain, reshaped
+from tradewind.plan.documents.reshape import flow, member, plain, reshaped
 
 VALUE_SHOWN = 80
 """Characters of what somebody wrote that are quoted."""
@@ -35,7 +35,7 @@ _VARIABLE = re.compile(r"\.env\.[^.\[]+$")
 EXAMPLES: Mapping[str, str] = {
     "tasks": "tasks by name: {NAME: {image: ...}}",
     "params": "params by name: {NAME: {type: string}}",
-    "env": 'variables by name: {NAME: "value"}',
+    "env": 'variables by name: {NAME: "value"}, and those of Secrets and ConfigMaps under envFrom: {NAME: {secretKeyRef: {name: ..., key: ...}}}',
     "envFrom": "variables by name: {NAME: {secretKeyRef: {name: ..., key: ...}}}",
     "script": "{shell: ...} or {python: ...}",
     "template": "{name: ...}",
@@ -275,8 +275,26 @@ def _no_text(path: str, value: Any, kind: Any) -> Problem:
     if value is None:
         return Problem(path, "null, not text", 'write "" for an empty text, or remove it')
     if _VARIABLE.search(path):
+        if way := _from_elsewhere(path, value):
+            return Problem(path, "a reference, not text", way)
         return Problem(path, f"{described(value)}, not text", f"write JSON in quotes: {shown(repr(json.dumps(value)))}")
     return Problem(path, f"{described(value)}, not text", f"write {reshaped(kind, value) or _text(path, kind)}")
+
+
+def _from_elsewhere(path: str, value: Any) -> str:
+    """What is written for a variable whose value Kubernetes would take from elsewhere; empty where it would not."""
+    source = value.get("valueFrom", value) if isinstance(value, dict) else None
+    if not isinstance(source, dict):
+        return ""
+    name = path.rpartition(".")[2]
+    for field in ("secretKeyRef", "configMapKeyRef"):
+        if field in source:
+            given = source[field] if isinstance(source[field], dict) else {}
+            keys = {key: given.get(key, "...") for key in ("name", "key")}
+            return f"write it under envFrom, beside env: {flow({name: {field: keys}})}"
+    if "fieldRef" in source or "resourceFieldRef" in source or "valueFrom" in value:
+        return "env takes text, envFrom takes secretKeyRef or configMapKeyRef: see docs/environment-variables.md"
+    return ""
 
 
 def _is_duration(path: str, kind: Any) -> bool:

@@ -2,7 +2,8 @@
 hour."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from itertools import count, dropwhile, takewhile
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from tradewind.model.duration import check_year, seconds
+from tradewind.model.duration import absent_day, check_year, seconds
 from tradewind.model.schedule import Schedule
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.pacing import pause
@@ -31,6 +32,15 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+FIELDS = (
+    ("seconds", 0, 59, ""),
+    ("minutes", 0, 59, ""),
+    ("hours", 0, 23, ""),
+    ("days of the month", 1, 31, ", L or LW"),
+    ("months", 1, 12, " or JAN-DEC"),
+    ("weekdays", 0, 7, " or SUN-SAT"),
+)
+"""The fields of a cron expression: their names, bounds and other values."""
 NEAR = timedelta(hours=3)
 """Clocks are set by less than this at the start and the end of daylight saving."""
 FIRST, LAST = date(1969, 12, 1), date(9001, 1, 31)
@@ -187,6 +197,8 @@ def dated_moment_of(text: str, zone: tzinfo) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        if words := absent_day(text):
+            raise ValueError(f"{text[:80]!r}: {words}") from None
         raise ValueError(f"{text[:80]!r} is not a point in time; write 2026-01-31T06:00, or with an offset") from None
     check_year(text)
     return (found if found.tzinfo else found.replace(tzinfo=zone)).replace(microsecond=0)
@@ -231,11 +243,28 @@ def cron_of(text: str) -> str:
     if not said:
         return cron
     fields = cron.split()
+    if len(fields) in (5, 6) and (wrong := _out_of_range(fields)):
+        raise ValueError(f"{text!r}: {wrong}")
     anywhere = [*fields[:-2], "*", *fields[-1:]]
     if len(fields) in (5, 6) and not _said(" ".join(anywhere)):
         raise ValueError(f"{text!r} matches no existing day; fix the day, or the month")
     words = "write five fields (minute hour day month weekday), or six with seconds before them"
     raise ValueError(f"{text!r}: {said}; {words}")
+
+
+def _out_of_range(fields: Sequence[str]) -> str:
+    """What of a cron expression is none of its field's values, and which there are; empty where each is one."""
+    for index, (field, (name, low, high, words)) in enumerate(zip(fields, FIELDS[-len(fields) :], strict=True)):
+        for term in field.split(","):
+            alone = ["*"] * len(fields)
+            alone[index] = term
+            if not _said(" ".join(alone)):
+                continue
+            values = re.split("[/#]", term)[0].split("-")
+            wrong = next((value for value in values if value.isdecimal() and not low <= int(value) <= high), None)
+            forms = "" if wrong else ", written as 5, 1-5, */2 or 1,3"
+            return f"{wrong or term}: {name} are {low}-{high}{words}{forms}"
+    return ""
 
 
 def _said(cron: str) -> str:

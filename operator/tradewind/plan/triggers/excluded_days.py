@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from tradewind.model.duration import absent_day
 from tradewind.model.schedule import DAY
 from tradewind.plan.pacing import pause
 
@@ -69,7 +70,9 @@ def read_days(text: str) -> Days:
         # A leap year, so that 02-29 is a day of it.
         begin, end = (date.fromisoformat(f"2024-{day}" if yearly else day) for day in (first, last))
     except ValueError:
-        raise ValueError(f"{text!r}: there is no such day") from None
+        words = next(filter(None, (absent_day(f"2024-{day}" if yearly else day) for day in (first, last))), "")
+        words = words.replace(" 2024", "") if yearly else words
+        raise ValueError(f"{text!r}: {words or 'there is no such day'}") from None
     if yearly:
         every = LEAP_YEAR if begin <= end else [*LEAP_YEAR, *LEAP_YEAR]
         first_, last_ = every.index(begin), every.index(end, every.index(begin))
