@@ -205,3 +205,40 @@ def test_triggers_that_lead_to_each_other_in_a_circle_are_told_once() -> None:
 def test_a_circle_that_a_condition_may_end_is_no_mistake() -> None:
     done = lint("-", input=circling(when="source.outcome == 'Failed'"))
     assert done.exit_code == 0 and "in a cycle" in done.output
+
+
+def calling(dag: str, *tasks: str) -> str:
+    return document("DAG", dag, f"{{tasks: {{{', '.join(tasks)}}}}}")
+
+
+def test_dags_that_run_each_other_in_a_circle_are_told_once() -> None:
+    parts = [
+        calling("outer", "t: {dag: {name: a1}}", "u: {dag: {name: b1}}"),
+        calling("a1", "s: {image: x}", "t: {dependsOn: [s], dag: {name: b1}}"),
+        calling("b1", "u: {dag: {name: a1}}", "v: {dag: {name: a1}}"),
+    ]
+    done = lint("-", input="---\n".join(parts))
+    assert done.exit_code == 1 and done.stdout.count("in a circle") == 1
+    assert "DAGs run each other in a circle: a1 -> b1 -> a1; break it, or let a `when` end it" in done.stdout
+    assert "spec.tasks.u.dag.name" in done.stdout or "spec.tasks.v.dag.name" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "t: {dag: {name: b1}, when: params.n > 0}",
+        "s: {compute: {n: '1'}, when: params.n > 0}, t: {dependsOn: [s], dag: {name: b1}}",
+        "t: {dag: {name: b1}, forEach: {items: '$[[ [params.n].filter(n, n > 0) ]]'}}",
+        "s: {image: x}, t: {dependsOn: [s], dag: {name: b1}, triggerRule: OneFailed}",
+        "s: {approval: {}}, t: {dependsOn: [s], dag: {name: b1}}",
+    ],
+)
+def test_a_circle_of_calls_that_ends_is_no_mistake(ends: str) -> None:
+    first = document("DAG", "a1", f"{{params: {{n: {{type: integer, default: 1}}}}, tasks: {{{ends}}}}}")
+    done = lint("-", input=f"{first}---\n{calling('b1', 'u: {dag: {name: a1}}')}")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_dag_that_only_runs_itself_is_told() -> None:
+    done = lint("-", input=calling("a1", "t: {dag: {name: a1}}"))
+    assert done.exit_code == 1 and "in a circle: a1 -> a1" in done.stdout

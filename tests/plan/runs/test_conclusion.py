@@ -134,3 +134,20 @@ def test_it_is_said_why_no_attempt_follows_though_some_are_left() -> None:
     )
     game = Game(defined({"a": {"retries": {"limit": 3, "failOn": "exitCode == 1"}}}))
     assert game.play(lambda key, _: "Error").message.endswith("exit code 1): failOn matches: exitCode == 1")
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("true", "2 of 4 tasks succeeded; 1 skipped; failed, but allowed: c"),
+        ("false", "1 of 4 tasks succeeded; 2 skipped; failed, but allowed: c"),
+    ],
+)
+def test_exit_tasks_are_counted_in_the_message_as_in_the_progress(when: str, message: str) -> None:
+    tasks = {
+        "a": {},
+        "b": {"when": "false"},
+        "c": {"allowFailure": True},
+        "bye": {"onExit": ["Always"], "when": when, "env": {"SAID": "$[[ run.message ]]"}},
+    }
+    assert end(tasks, c="Error") == ("Succeeded", message)

@@ -91,6 +91,48 @@ def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
             yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
 
 
+def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:
+    """DAGs that run each other in a circle which no condition ends, each circle once."""
+    calls = {key: dict(_sure_calls(key[0], definition, dags)) for key, definition in dags.items()}
+    settled: set[Key] = set()
+    for document in documents:
+        way, above, stack = list[Key](), set[Key](), [((document.namespace, document.name), False)]
+        while stack:
+            key, left = stack.pop()
+            if left:
+                above.discard(way.pop())
+                settled.add(key)
+            elif key in above:
+                circle = way[way.index(key) :]
+                name = calls[circle[-1]][key]
+                ring = " -> ".join(dag for _, dag in (*circle, key))
+                at = next(
+                    other for other in documents if (other.kind, other.namespace, other.name) == ("DAG", *circle[-1])
+                )
+                what = f"DAGs run each other in a circle: {ring}"
+                yield at, Problem(f"spec.tasks.{name}.dag.name", what, "break it, or let a `when` end it")
+            elif key in calls and key not in settled:
+                way.append(key)
+                above.add(key)
+                stack.append((key, True))
+                stack += [(called, False) for called in reversed(calls[key])]
+
+
+def _sure_calls(namespace: str, caller: Definition, dags: Mapping[Key, Definition]) -> Iterator[tuple[Key, str]]:
+    """The DAGs that every run of one runs if all goes well, and by which task."""
+    sure: set[str] = set()
+    for name in caller.graph.order:
+        task = caller.tasks[name]
+        if task.when or task.for_each or task.on_exit or task.approval or task.trigger_rule != "AllSucceeded":
+            continue
+        if not sure.issuperset(caller.graph.upstream[name]):
+            continue
+        sure.add(name)
+        if task.dag:
+            key = (namespace, task.dag.name)
+            yield key if key in dags else ("", task.dag.name), name
+
+
 def followed(
     triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
 ) -> Iterator[tuple[Document, Problem]]:

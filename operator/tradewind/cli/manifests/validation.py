@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tradewind.cli.manifests import schema_check, script_check, yaml_misreadings
-from tradewind.cli.manifests.cross_checks import calls, circles, followed, not_allowed, twice
+from tradewind.cli.manifests.cross_checks import call_circles, calls, circles, followed, not_allowed, twice
 from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet, unknown
 from tradewind.control.dags import judgement
@@ -56,7 +56,7 @@ def review(documents: Sequence[Document]) -> Review:
     there = {(document.namespace, document.name) for document in documents if document.kind == "DAG"}
     for document, problem, harmless in [*twice(documents), *calls(documents, known, there)]:
         (found.notes if harmless else found.refusals).append(document.told(problem))
-    for document, problem in not_allowed(documents, known):
+    for document, problem in [*not_allowed(documents, known), *call_circles(documents, known)]:
         found.refusals.append(document.told(problem))
     triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
     for document, problem in followed(triggers, known):

@@ -69,11 +69,13 @@ class Part:
 
 
 def flat(found: Sequence[Row], above: str = "") -> Iterator[Row]:
-    """The rows, each followed by those of the last run below it, whose names begin with the task's: `sub/inner`."""
+    """The rows, each followed by those of the last run below it, whose names begin with the task's: `sub/inner`. What such a row says is
+    not said by the task, too."""
     for row in found:
-        yield replace(row, task=f"{above}{row.task}")
-        if row.parts:
-            yield from flat(row.parts[-1].rows, f"{above}{row.task}/")
+        below = row.parts[-1].rows if row.parts else ()
+        again = any(row.message == inner.message for inner in below)
+        yield replace(row, task=f"{above}{row.task}", message="" if again else row.message)
+        yield from flat(below, f"{above}{row.task}/")
 
 
 def rows(view: RunState) -> list[Row]:

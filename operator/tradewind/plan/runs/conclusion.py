@@ -12,13 +12,13 @@ from tradewind.plan.runs.task_ledger import TaskLedger
 BLAMED_TASKS_LIMIT = 5
 
 
-def conclusion(ledger: TaskLedger, timed_out: bool) -> tuple[Phase, str]:
-    """Phase and message, exit tasks aside. A run fails when a task that nothing depends on failed, or could not run because of a
+def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False) -> tuple[Phase, str]:
+    """Phase and message, exit tasks aside; but they are counted once all has `exited`. A run fails when a task that nothing depends on failed, or could not run because of a
     failure."""
     definition = ledger.definition
     states = {task: state for task, state in ledger.states.items() if not definition.tasks[task].on_exit}
     failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
-    tally, total = _counted(ledger)
+    tally, total = (ledger.tally, ledger.total) if exited else _counted(ledger)
     if State.CANCELLED in states.values():
         done = f"{tally[State.SUCCEEDED]} of {counted(total, 'task')} had succeeded"
         ended = (unit.ended[-1].reason for unit in ledger.units.values() if unit.ended)

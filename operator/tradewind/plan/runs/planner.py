@@ -186,6 +186,10 @@ class Planner:
             plan.wake_at = self._deadline if plan.wake_at is None else min(plan.wake_at, self._deadline)
         if not self._open and not self._live and not plan.unsettled:
             plan.phase, plan.message = self.outcome()
+            if (
+                plan.phase == "Succeeded"
+            ):  # Exit tasks were told of the others alone. Now all are counted, as in `progress`.
+                _, plan.message = conclusion(self.ledger, timed_out=False, exited=True)
             plan.message += exit_story(self.ledger)
             plan.results = self._results
             plan.wake_at = None
