@@ -90,6 +90,28 @@ def test_of_several_files_the_command_that_chooses_a_dag_is_one_that_works(tmp_p
     assert done.returncode == 1 and "`tradewind run -f a.yaml -f 'b c.yaml' a`" in done.stderr
 
 
+def test_a_run_below_a_folder_chooses_no_dag(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    params = "  params: {n: {type: integer, default: 1}}\n"
+    for name in ("a", "b"):
+        (tmp_path / "f" / f"{name}.yaml").write_text(
+            HEAD.replace("name: d", f"name: {name}") + params + "  tasks: {t: {compute: {x: params.n}}}\n"
+        )
+    run = HEAD.partition("spec")[0].replace("DAG", "DAGRun") + "spec: {dag: b, params: {n: 7}}\n"
+    (tmp_path / "f" / "run.yaml").write_text(run)
+    done = tradewind("run", "-f", "f", cwd=tmp_path)
+    assert done.returncode == 1 and "f: has the DAGs a, b: name one" in done.stderr, done.stdout
+    for arguments in (["-f", "f", "b"], ["-f", "f/a.yaml", "-f", "f/b.yaml", "-f", "f/run.yaml"]):
+        done = tradewind("run", *arguments, cwd=tmp_path)
+        assert "note: DAG b with the params of dagrun/d (f/run.yaml:1)" in done.stdout and 't: {"x": 7}' in done.stdout
+
+
+def test_a_sensor_for_a_run_of_a_dag_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(HEAD + "  tasks:\n    s: {sensor: {run: {dag: sales}, timeout: 1s}}\n")
+    done = tradewind("run", "-f", "f.yaml", cwd=tmp_path)
+    assert "f.yaml:7: spec.tasks.s.sensor.run.dag: there is no DAG 'sales' among these manifests; add it" in done.stderr
+
+
 def test_a_folder_is_run_as_lint_reads_it(dag: Path) -> None:
     (dag / "kustomization.yaml").write_text("kind: Kustomization\nresources: [dag.yaml]\n")
     (dag / "package.json").write_text("{}")

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Any
 
 import click
@@ -60,7 +61,8 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
     shelf = DocumentSet(documents)
     require([document for document in documents if document.kind != "DAGRun"])
     _require_runs(document for document in documents if document.kind == "DAGRun")
-    name, given = _choose(files, documents, shelf, dag)
+    name, run = _choose(files, documents, shelf, dag)
+    given = dict(run.spec.get("params") or {}) if run else {}
     rendering = shelf.rendering(next(item for item in documents if (item.kind, item.name) == ("DAG", name)))
     if lacking := missing(documents, shelf, name, {**given, **wanted.typed}):
         raise BadManifest(*lacking)
@@ -72,7 +74,8 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
         raise BadManifest(*lacking)
     body = wanted.body(name, params, wanted.name or f"{name[:58]}-{secrets.token_hex(2)}")
     try:
-        notes = [*ignored(rendering.spec), *_suspended(documents)]
+        used = [f"DAG {name} with the params of dagrun/{run.name} ({run.source}:{run.line_of('')})"] if run else []
+        notes = [*used, *ignored(rendering.spec), *_suspended(documents)]
         cancelled = asyncio.Event()
         console = Console(stderr=output != "text")
         with when_gone(cancelled.set):
@@ -151,12 +154,13 @@ def _require_runs(documents: Iterable[Document]) -> None:
 
 def _choose(
     files: Sequence[str], documents: Sequence[Document], shelf: DocumentSet, name: str | None
-) -> tuple[str, dict[str, Any]]:
-    """The name of the DAG to run, and what a DAGRun of it among the documents gives as params."""
+) -> tuple[str, Document | None]:
+    """The name of the DAG to run, and the DAGRun of it, if there is one, that gives params. A DAGRun chooses among several DAGs only if it is
+    the only one, and its file was named."""
     where = ", ".join(files)
     dags = {document.name: document for document in documents if document.kind == "DAG"}
     runs = [document for document in documents if document.kind == "DAGRun"]
-    if name is None and runs:
+    if name is None and len(runs) == 1 and (len(dags) < 2 or not _found_below(files, runs[0])):
         name = runs[0].spec["dag"]
     if name is None and len(tops := _tops(dags, shelf)) == 1:
         name = tops[0]
@@ -170,10 +174,12 @@ def _choose(
         raise BadManifest(Refusal(where, 0, 0, what))
     if name not in dags:
         raise BadManifest(Refusal(where, 0, 0, f"has no DAG {name!r}; it has: {', '.join(dags) or 'none'}"))
-    for document in runs:
-        if document.spec["dag"] == name:
-            return name, dict(document.spec.get("params") or {})
-    return name, {}
+    return name, next((document for document in runs if document.spec["dag"] == name), None)
+
+
+def _found_below(files: Sequence[str], document: Document) -> bool:
+    """Whether nobody has named the file of a document: it is in a folder that was named."""
+    return any(Path(file) in Path(document.source).parents for file in files)
 
 
 def _tops(dags: Mapping[str, Document], shelf: DocumentSet) -> list[str]:

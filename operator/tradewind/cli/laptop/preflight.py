@@ -71,6 +71,8 @@ def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[t
     for task, body in tasks_of(spec).items():
         if "dag" in body:
             yield at(f"spec.tasks.{task}.dag.name"), "DAG", body["dag"]["name"], ""
+        if asked := (body.get("sensor") or {}).get("run"):
+            yield at(f"spec.tasks.{task}.sensor.run.dag"), "DAG", asked["dag"], ""
         for index, claim in enumerate(body.get("pools") or ()):
             yield at(f"spec.tasks.{task}.pools[{index}].name"), claim.get("kind") or "Pool", claim["name"], ""
     for path, kind, reference in _references(spec, "spec"):
