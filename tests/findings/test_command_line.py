@@ -18,7 +18,7 @@ from tradewind.cli.main import main
 from tradewind.cli.objects.targets import target, targets
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import EXAMPLES
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from tradewind.local.session import session
 
 DAG = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {compute: {x: '1'}}}}\n"
@@ -38,6 +38,9 @@ def cli(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["run", "dag.yaml"], "dag.yaml is a file: write -f dag.yaml"),
         (["describe", "dag", "dag.yaml"], "dag.yaml is a file: a DAG is wanted here"),
         (["init"], "there is no command 'init'; did you mean new?"),
+        (["run", "d", "--name", "Rel_1"], "'Rel_1' is not the name of a DAGRun: use lower-case letters, digits,"),
+        (["run", "-f", "d.yaml", "--name", "x" * 80], "80 characters; the name of a DAGRun has at most 63"),
+        (["backfill", "d", "--name", "x" * 47], "47 characters; the name of a Backfill has at most 46"),
         (["-n", "x", "lint", "."], "lint has no --namespace"),
         (["-n", "x", "run", "-f", "none.yaml"], "--namespace: a run of -f is on this machine"),
     ],
@@ -138,6 +141,32 @@ async def test_the_preview_of_a_backfill_names_runs_only_where_their_names_are_k
         preview = await there.tradewind(*arguments)
         assert "Create" in preview and "20260501" not in preview
         assert "may-20260501-0000" in await there.tradewind(*arguments, "--name", "may")
+
+
+def trigger(name: str, phase: str, cron: str, message: str = "") -> dict[str, object]:
+    body = {"kind": "Trigger", "apiVersion": "tradewind.dev/v1alpha1", "metadata": {"name": name}}
+    return {**body, "spec": {"dag": "d", "schedule": {"cron": cron}}, "status": {"phase": phase, "message": message}}
+
+
+async def made(there: Scene, body: dict[str, object]) -> None:
+    name = str(body["metadata"]["name"])  # type: ignore[index]
+    await there.client.create(TRIGGERS, "default", body)
+    await there.client.patch(TRIGGERS, "default", name, {"status": body["status"]}, "status")
+
+
+async def test_a_backfill_needs_no_choice_between_a_trigger_and_invalid_ones(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        await there.client.create(DAGS, "default", yaml.safe_load(DAG))
+        await made(there, trigger("broken", "Invalid", "0 5 * * *", "spec.params.x: no such param"))
+        arguments = ("backfill", "d", "--start", "2026-05-01", "--end", "2026-05-02", "--dry-run")
+        process = await there.start(*arguments)
+        said = (await process.communicate())[1].decode()
+        assert "trigger broken of DAG d is invalid: spec.params.x: no such param; fix it, or give --cron" in said
+        await made(there, trigger("daily", "Active", "0 5 * * *"))
+        assert "daily-20260501-0500" in await there.tradewind(*arguments)
+        await made(there, trigger("nightly", "Active", "0 3 * * *"))
+        said = (await (await there.start(*arguments)).communicate())[1].decode()
+        assert "DAG d has the triggers daily, nightly: choose with --trigger, or --cron" in said
 
 
 async def test_where_a_run_stands_is_told(tmp_path: Path) -> None:

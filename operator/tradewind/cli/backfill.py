@@ -9,7 +9,7 @@ import orjson
 from rich.table import Table
 
 from tradewind import API_VERSION
-from tradewind.cli.objects.targets import DAG
+from tradewind.cli.objects.targets import DAG, NewName
 from tradewind.cli.options import PARAM, cluster, pairs
 from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.reading import status as status_of
@@ -22,7 +22,7 @@ from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, TRIGGERS
-from tradewind.model.backfill import FINISHED, BackfillSpec
+from tradewind.model.backfill import FINISHED, Backfill, BackfillSpec
 from tradewind.model.shown import counted
 from tradewind.model.value import Param
 from tradewind.plan.cel.compiler import ExpressionError
@@ -67,7 +67,12 @@ SHOWN = 50
     "--parallelism", type=click.IntRange(1, 100), default=1, show_default=True, help="Maximum number of active runs."
 )
 @click.option("--priority", type=int, help="Priority of the runs.  [default: -1000]")
-@click.option("--name", help="Name of the backfill.  [default: generated from the DAG's name]")
+@click.option(
+    "--name",
+    type=NewName(Backfill),
+    metavar="TEXT",
+    help="Name of the backfill.  [default: generated from the DAG's name]",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("-w", "--watch", is_flag=True, help="Follow the backfill until it ends.")
 @PARAM
@@ -147,12 +152,18 @@ async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param
 
 
 async def _only(client: Client, namespace: str, dag: str, needed: bool) -> str | None:
-    """The trigger of a DAG that has a schedule, if there is one only."""
+    """The trigger of a DAG that has a schedule, if there is one only. Those that are invalid have no ticks."""
     items = (await client.list(TRIGGERS, namespace, fieldSelector=f"spec.dag={dag}"))["items"]
-    found = [item["metadata"]["name"] for item in items if "schedule" in item["spec"]]
+    scheduled = {item["metadata"]["name"]: status_of(item) for item in items if "schedule" in item["spec"]}
+    found = [name for name, status in scheduled.items() if status.get("phase") != "Invalid"]
     if len(found) > 1:
         raise click.UsageError(
             f"DAG {dag} has the triggers {', '.join(sorted(found))}: choose with --trigger, or --cron"
+        )
+    if not found and scheduled and needed:
+        name, status = next(iter(scheduled.items()))
+        raise click.UsageError(
+            f"trigger {name} of DAG {dag} is invalid: {status.get('message')}; fix it, or give --cron"
         )
     if not found and needed:
         raise click.UsageError(f"DAG {dag} has no trigger with a schedule: say which ticks there are with --cron")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import orjson
 
-from tradewind.cli.objects.targets import DAG
+from tradewind.cli.objects.targets import DAG, NewName
 from tradewind.cli.objects.watch import watched
 from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
 from tradewind.cli.output.terminal import say, say_data
@@ -20,6 +20,7 @@ from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import DAGS, RUNS
+from tradewind.model.run import DAGRun
 from tradewind.model.value import Param
 from tradewind.plan.triggers.calendar import dated_moment_of
 from tradewind.plan.triggers.trigger import told
@@ -63,7 +64,13 @@ from tradewind.plan.triggers.trigger import told
 )
 @click.option("-w", "--watch", is_flag=True, help="On a cluster: follow the run until it has ended.")
 @click.option("--log", is_flag=True, help="On a cluster: follow the run until it has ended, with the tasks' logs.")
-@click.option("--name", default="", help="Name of the run.  [default: generated from the DAG's name]")
+@click.option(
+    "--name",
+    default="",
+    type=NewName(DAGRun),
+    metavar="TEXT",
+    help="Name of the run.  [default: generated from the DAG's name]",
+)
 @click.option(
     "--logical-date",
     metavar="TIME",

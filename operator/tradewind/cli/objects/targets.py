@@ -1,5 +1,6 @@
 """Objects named on the command line: `RUN`, `dag/NAME`, `trigger/NAME`."""
 
+import re
 from collections.abc import Sequence
 
 import click
@@ -16,6 +17,9 @@ from tradewind.kube.resources import (
     TRIGGERS,
     Resource,
 )
+from tradewind.model.backfill import Backfill
+from tradewind.model.base import DNS_SUBDOMAIN, NAMED
+from tradewind.model.run import DAGRun
 from tradewind.plan.documents.nearest import nearest
 
 KINDS: dict[str, Resource] = {
@@ -83,6 +87,23 @@ class Named(click.ParamType[str]):
             runs = f": see `tradewind get runs --dag {name}`" if (self._resource, resource) == (RUNS, DAGS) else ""
             self.fail(f"{value} is a {resource.kind}, and a {self._what} is wanted here{runs}", param, ctx)
         return name
+
+
+class NewName(click.ParamType[str]):
+    """The name that an object of a kind is to have; empty for one that is generated."""
+
+    name = "NAME"
+
+    def __init__(self, kind: type[DAGRun | Backfill]) -> None:
+        self._kind = kind
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name. Fails for what no object of the kind can be called."""
+        if value and not re.fullmatch(DNS_SUBDOMAIN, value):
+            self.fail(f"{value!r} is not the name of a {self._kind.kind}: {NAMED[DNS_SUBDOMAIN]}", param, ctx)
+        if len(value) > (most := self._kind.name_limit):
+            self.fail(f"{len(value)} characters; the name of a {self._kind.kind} has at most {most}", param, ctx)
+        return value
 
 
 RUN, DAG = Named(RUNS, "run"), Named(DAGS, "DAG")
