@@ -13,6 +13,7 @@ from tradewind import API_VERSION
 from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.resources import BACKFILLS, DAGS, POOLS, RUNS, TRIGGERS
 
+from cli.glass import in_terminal
 from cli.scene import Scene, scene
 
 EVIL = "\x1b]0;pwned\x07\x1b[2J\x1b[31mALL SUCCEEDED\x1b[8m\x9b2J\u202egnp.exe[/x][bold]:smile:"
@@ -133,3 +134,17 @@ async def test_lint_shows_what_a_manifest_says(tmp_path: Path) -> None:
         out, told = (part.decode() for part in await process.communicate())
     assert process.returncode == 1
     assert not re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", out + told)
+
+
+def test_no_color_leaves_no_escapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "printf '\\033[31mred\\033[0m\\n'; exit 1"
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": "DAG",
+        "metadata": {"name": "d"},
+        "spec": {"defaults": {"image": "x"}, "tasks": {"a": {"script": {"shell": script}}}},
+    }
+    (tmp_path / "d.yaml").write_text(yaml.safe_dump(body))
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, written = in_terminal(tmp_path, ["run", "-f", "d.yaml"], [])
+    assert code == 1 and "\x1b" not in written and "\\x1b" not in written and "a | red" in written, written

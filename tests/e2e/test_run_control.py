@@ -198,7 +198,7 @@ async def test_nothing_starts_while_a_run_or_its_dag_is_suspended(operated: Worl
         dag = operated.dag("held", {"a": {"approval": {}}, "b": {"dependsOn": ["a"], **SH}}, suspend=True)
         run = await operated.start(client, dag)
         queued = await operated.until(client, run, lambda status: status.get("phase") == "Queued")
-        assert queued["status"]["message"] == "DAG held is suspended: `tradewind resume`"
+        assert queued["status"]["message"] == "DAG held is suspended: `tradewind resume dag/held`"
         assert tradewind(operated, "suspend", run).returncode == 0
         assert tradewind(operated, "resume", "dag/held").returncode == 0
         await operated.until(client, run, lambda status: status.get("message", "").startswith("the run is suspended"))

@@ -284,7 +284,7 @@ async def test_tables_are_whole_in_a_pipe_and_have_all_forms(tmp_path: Path) -> 
         assert yaml.safe_load(await there.tradewind("get", "run", name, "-o", "yaml"))["metadata"]["name"] == name
         assert json.loads(await there.tradewind("describe", name, "-o", "json"))["run"] == name
         assert len((await there.tradewind(*env, "--no-headers")).splitlines()) == 1
-        assert await there.tradewind("delete", name) == f"dagrun/{name} deleted\n"
+        assert await there.tradewind("delete", name) == f"dagrun/{name} deleted; it had not ended\n"
 
 
 async def test_dev_is_well_and_suspending_a_dag_makes_no_revision(tmp_path: Path) -> None:
@@ -329,6 +329,9 @@ async def test_runs_that_can_not_begin_are_told(tmp_path: Path) -> None:
         process = await there.start("run", "d")
         told = (await process.communicate())[1].decode()
         assert process.returncode == 0 and "the run waits until `tradewind resume dag/d`" in told
+        while not (run := (await here.client.list(RUNS, "default"))["items"][0]).get("status", {}).get("message"):
+            await asyncio.sleep(0.1)
+        assert run["status"]["message"] == "DAG d is suspended: `tradewind resume dag/d`"
 
 
 async def test_a_run_that_no_operator_takes_up_is_told(
@@ -385,3 +388,28 @@ async def test_a_rerun_that_would_run_nothing_is_refused(tmp_path: Path) -> None
         # As `run` it follows nothing unless it is asked to.
         assert (await there.tradewind("rerun", "d-1", "--all")).endswith(" started\n")
         assert len((await there.client.list(RUNS, "default"))["items"]) == 2
+
+
+async def told_by(there: Scene, *arguments: str) -> str:
+    """What a command that may fail says of it."""
+    process = await there.start(*arguments)
+    return (await process.communicate())[1].decode()
+
+
+async def test_what_a_command_says_names_what_is_so(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        body = yaml.safe_load(DAG)
+        body["spec"]["maxActiveRuns"] = 2
+        await there.client.create(DAGS, "default", body)
+        await there.run("d-1", {"a": {}})
+        rows = [row.split(":") for row in (await there.tradewind("describe", "dag", "d")).splitlines() if ":" in row]
+        facts = {key: value.strip() for key, value, *_ in rows}
+        assert (facts["Max active runs"], facts["Active runs"]) == ("2", "1")
+        assert "--output x: write --output NAME=VALUE" in await told_by(
+            there, "mark", "d-1", "succeeded", "a", "--output", "x"
+        )
+        assert "no runs in namespace default with these labels" in await told_by(there, "get", "runs", "-l", "x=y")
+        assert "no runs of DAG e in namespace default\n" in await told_by(there, "get", "runs", "--dag", "e")
+        await there.tradewind("cancel", "d-1")
+        assert "`tradewind rerun d-1` starts another run" in await told_by(there, "retry", "d-1")
+        assert await there.tradewind("delete", "d-1") == "dagrun/d-1 deleted; it had not ended\n"

@@ -79,7 +79,7 @@ async def mark(
     if outputs:
         if len(tasks) > 1 or state != "succeeded":
             raise click.UsageError("--output is for one task that is marked as succeeded")
-        edit["outputs"] = {tasks[0]: pairs(outputs)}
+        edit["outputs"] = {tasks[0]: pairs(outputs, "--output")}
     await _edit(client, namespace, run, edit, reason, dry_run)
 
 

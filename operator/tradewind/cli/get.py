@@ -132,7 +132,9 @@ async def command(
         for item in items:
             say(f"{resource.kind.lower()}.{GROUP}/{item['metadata']['name']}")
     elif not items:
-        say(f"no {kind} in {'any namespace' if where is None else f'namespace {namespace}'}", err=True)
+        place = "any namespace" if where is None else f"namespace {namespace}"
+        of_dag = f" of DAG {dag}" if "fieldSelector" in query else ""
+        say(f"no {kind}{of_dag} in {place}{' with these labels' if selector else ''}", err=True)
     else:
         table = _table(items, resource, all_namespaces and resource.namespaced, output == "wide")
         table.show_header = not no_headers

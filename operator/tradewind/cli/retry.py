@@ -27,7 +27,8 @@ async def command(client: Client, namespace: str, run: str, reason: str, dry_run
     if found.phase == "Succeeded" or not rows:
         raise click.ClickException(f"nothing to retry: dagrun/{run} is {found.phase or 'Queued'}")
     if found.cancelled:
-        raise click.ClickException(f"dagrun/{run} was cancelled (spec.desiredState): start another run")
+        words = f"dagrun/{run} was stopped (spec.desiredState: {found.desired})"
+        raise click.ClickException(f"{words}: `tradewind rerun {run}` starts another run that reuses its results")
     groups = {row.task.partition("[")[0] for row in rows if "[" in row.task}
     again = [row for row in rows if row.state in AGAIN and row.task not in groups]
     for row in again:

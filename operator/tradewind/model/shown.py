@@ -28,6 +28,11 @@ def coloured(text: str) -> str:
     return found + _PLAIN if len(parts) > 1 else found
 
 
+def uncoloured(text: str) -> str:
+    """The same without the colours."""
+    return shown("".join(_COLOURS.split(text)[::2]))
+
+
 MESSAGE = 4_096
 """Characters that a message in a status may have."""
 

@@ -7,10 +7,13 @@ import click
 from tradewind.cli.objects.targets import called, targets
 from tradewind.cli.options import cluster
 from tradewind.cli.output.terminal import say
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import either, names_of
 from tradewind.kube.client import Client
-from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import Resource
+from tradewind.kube.errors import Forbidden, NotFound
+from tradewind.kube.resources import BACKFILLS, RUNS, Resource
+from tradewind.model.backfill import FINISHED
+from tradewind.model.run import FINAL_PHASES
 
 LOOK = 0.5
 """Seconds between two looks."""
@@ -35,10 +38,22 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], wait: 
     """
     found = targets(names)
     for resource, name in found:
+        note = "; it had not ended" if await _under_way(client, resource, namespace, name) else ""
         await client.delete(resource, namespace, name, propagationPolicy="Background")
-        say(f"{called(resource, name)} deleted")
+        say(f"{called(resource, name)} deleted{note}")
     if wait:
         await asyncio.gather(*(_gone(client, resource, namespace, name) for resource, name in found))
+
+
+async def _under_way(client: Client, resource: Resource, namespace: str, name: str) -> bool:
+    """Whether a run, or a backfill, has not ended."""
+    ends = {RUNS: FINAL_PHASES, BACKFILLS: FINISHED}.get(resource)
+    if ends is None:
+        return False
+    try:
+        return status_of(await client.get(resource, namespace, name)).get("phase") not in ends
+    except Forbidden:  # Who may delete a run need not be allowed to read it.
+        return False
 
 
 async def _gone(client: Client, resource: Resource, namespace: str, name: str) -> None:

@@ -19,11 +19,12 @@ from tradewind.cli.views.labelled import labelled
 from tradewind.cli.views.run_rows import PHASES
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
+from tradewind.model.run import FINAL_PHASES
 
 BOUNDS = {
     "timeout": "Timeout",
     "parallelism": "Parallelism",
-    "maxActiveRuns": "Active runs",
+    "maxActiveRuns": "Max active runs",
     "concurrencyPolicy": "Concurrency",
     "concurrencyKey": "For each",
     "priority": "Priority",
@@ -49,7 +50,8 @@ async def describe_dag(client: Client, namespace: str, name: str, output: str) -
     if output != "text":
         say_data({"dag": dag, "triggers": triggers["items"], "runs": recent}, output)
         return
-    parts: list[RenderableType] = [*labelled(_facts(dag))]
+    active = sum(status_of(run).get("phase") not in FINAL_PHASES for run in runs["items"])
+    parts: list[RenderableType] = [*labelled([*_facts(dag), ("Active runs", str(active))])]
     parts += [Text(), _tasks(dag)]
     if triggers["items"]:
         parts += [Text(), _triggers(triggers["items"])]

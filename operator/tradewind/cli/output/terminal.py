@@ -5,9 +5,10 @@ The commands print by these names only; the linter refuses others (pyproject.tom
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import rich.console
@@ -18,7 +19,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from tradewind.cli.output.yaml_text import Readable
-from tradewind.model.shown import coloured, shown
+from tradewind.model.shown import coloured, shown, uncoloured
 
 WIDE = 100_000
 """Columns where nothing has to fit on a screen."""
@@ -41,7 +42,7 @@ class Console(rich.console.Console):
     length."""
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
-        terminal = (sys.stderr if stderr else sys.stdout).isatty()
+        terminal = _obeys(sys.stderr if stderr else sys.stdout)
         super().__init__(
             stderr=stderr,
             soft_wrap=soft_wrap,
@@ -49,7 +50,7 @@ class Console(rich.console.Console):
             highlight=False,
             emoji=False,
             force_terminal=terminal,
-            width=None if terminal else WIDE,
+            width=None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE,
         )
 
     def whole(self, table: RenderableType) -> None:
@@ -71,7 +72,17 @@ class Console(rich.console.Console):
         if self.is_terminal:
             self.file.write(f"{coloured(line)}\n")
         else:
-            self.print(line, soft_wrap=True)
+            self.print(uncoloured(line) if self.file.isatty() else line, soft_wrap=True)
+
+
+def _obeys(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that may be sent escapes: colours, cursor movements, titles."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _of_log(line: str) -> str:
+    """A line that a task has printed, for a terminal."""
+    return coloured(line) if _obeys(sys.stdout) else uncoloured(line)
 
 
 def log_text(lines: Iterable[str]) -> rich.text.Text:
@@ -99,7 +110,7 @@ def say_document(text: str) -> None:
 
 def say_log(line: str) -> None:
     """Prints a line of a log: as it is for programs; on a terminal only its colours are obeyed."""
-    sys.stdout.write(f"{coloured(line) if sys.stdout.isatty() else line}\n")
+    sys.stdout.write(f"{_of_log(line) if sys.stdout.isatty() else line}\n")
     sys.stdout.flush()
 
 

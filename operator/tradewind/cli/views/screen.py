@@ -142,7 +142,7 @@ class Screen:
             self.console.print(log_text(lines), soft_wrap=True)
         else:
             for line in lines:
-                self.console.print(line, soft_wrap=True)
+                self.console.log(line)
 
     def _tell(self, row: Row) -> None:
         if row.state in FINAL or row.message or row.live:

@@ -66,7 +66,10 @@ def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, st
     if spec.desired_state == "Suspended":
         return "Suspended", f"no more runs are made until spec.desiredState is Running (`tradewind resume`); {going}"
     if suspended:
-        return "Suspended", f"DAG {spec.dag} is suspended: no more runs are made until it is resumed; {going}"
+        return (
+            "Suspended",
+            f"DAG {spec.dag} is suspended: no more runs are made until `tradewind resume dag/{spec.dag}`; {going}",
+        )
     return "Running", going
 
 

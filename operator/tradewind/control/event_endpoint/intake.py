@@ -97,7 +97,8 @@ class Reception:
             raise SenderRejected(409, "unready", words)
         if trigger.spec.suspend or dag.suspended:
             what = "it" if trigger.spec.suspend else f"DAG {trigger.spec.dag}"
-            words = f"trigger {trigger.name} makes no runs, {what} is suspended: the event was not accepted; send it again after `tradewind resume`"
+            which = f"trigger/{trigger.name}" if trigger.spec.suspend else f"dag/{trigger.spec.dag}"
+            words = f"trigger {trigger.name} makes no runs, {what} is suspended: the event was not accepted; send it again after `tradewind resume {which}`"
             raise SenderRejected(409, "suspended", words)
         return dag
 

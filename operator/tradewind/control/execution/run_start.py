@@ -155,8 +155,11 @@ class RunStarter:
         """What holds a run back, by what its DAG says now: it is suspended, or has its turn later."""
         run, now = view.run, self._clock()
         if definition.spec.suspend or run.desired == "Suspended":
-            what = f"DAG {run.dag} is" if definition.spec.suspend else "the run is"
-            return Beginning(start_status.queued(run, "Suspended", f"{what} suspended: `tradewind resume`", now))
+            what, which = (
+                (f"DAG {run.dag} is", f"dag/{run.dag}") if definition.spec.suspend else ("the run is", run.name)
+            )
+            words = f"{what} suspended: `tradewind resume {which}`"
+            return Beginning(start_status.queued(run, "Suspended", words, now))
         if definition.spec.max_active_runs is not None:
             try:
                 key = key_of_peer(definition, run) if pinned else key_of(definition, run, params)
