@@ -169,6 +169,21 @@ async def test_a_backfill_needs_no_choice_between_a_trigger_and_invalid_ones(tmp
         assert "DAG d has the triggers daily, nightly: choose with --trigger, or --cron" in said
 
 
+async def test_the_log_of_a_task_that_was_stopped_is_said_to_be_gone_with_its_pod(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        tasks = {"slow": {}, "wait": {"command": [], "wait": {"duration": "1h"}}, "later": {"dependsOn": ["slow"]}}
+        await there.run("d-1", tasks, {"attempts": "slow 0+4 Cancelled\nwait 0+4 Cancelled\n"})
+
+        async def said(*arguments: str) -> str:
+            return (await (await there.start("logs", "d-1", *arguments)).communicate())[1].decode()
+
+        gone = "has no logs: slow (Cancelled) was stopped, and the pod of what is stopped is deleted with its log"
+        assert f"task slow of run d-1 {gone}" in await said("slow")
+        assert f"run d-1 {gone}" in await said()
+        for task in ("wait", "later"):
+            assert "nothing has started yet, its tasks need no pods" in await said(task)
+
+
 async def test_where_a_run_stands_is_told(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
         waits = [{"task": "one", "reason": "Pool", "message": "no slot"}]

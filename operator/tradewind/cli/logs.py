@@ -11,6 +11,9 @@ from tradewind.cli.shell.completion import names_of, tasks_of
 from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.kube.client import Client
 
+NAMED = 5
+"""Tasks that are named of those without a log."""
+
 
 @click.command()
 @click.argument("run", type=RUN, shell_complete=names_of("runs"))
@@ -25,6 +28,11 @@ async def command(client: Client, namespace: str, run: str, task: str | None, fo
     await (logs.follow if follow else logs.once)(run, _show)
     if not logs.printed:
         what = f"task {task} of run {run}" if task else f"run {run}"
+        if logs.stopped:
+            named = ", ".join(f"{name} ({reason})" for name, reason in [*logs.stopped.items()][:NAMED])
+            more = f" and {len(logs.stopped) - NAMED} more" if len(logs.stopped) > NAMED else ""
+            words = f"{named}{more} was stopped, and the pod of what is stopped is deleted with its log"
+            raise click.ClickException(f"{what} has no logs: {words}")
         raise click.ClickException(
             f"{what} has no logs: nothing has started yet, its tasks need no pods, or the DAG's podRetention has removed them"
         )

@@ -1,6 +1,7 @@
 """What the tasks of a run have printed, those of the runs below it included, read from their pods."""
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,6 +12,7 @@ import click
 from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.views.log_label import label
 from tradewind.cli.views.run_tree import called_by, calls
+from tradewind.control.dagrun.attempt_log import decode
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.pods.labels import attempt_of
@@ -21,7 +23,7 @@ from tradewind.kube.pod import Pod, parse_list
 from tradewind.kube.resources import PODS, RUNS
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid as InvalidDAG
-from tradewind.plan.outcomes.attempt import parse_key
+from tradewind.plan.outcomes.attempt import STOPPED, parse_key
 
 INTERVAL = 0.5
 """Seconds between two looks for pods that are new."""
@@ -76,6 +78,8 @@ class PodLogs:
     revisions: Revisions = field(init=False)
     printed: int = 0
     """Attempts whose log was shown."""
+    stopped: dict[str, str] = field(default_factory=dict)
+    """Tasks and items, as in `flat`, that were stopped, and the reasons: then their pods were deleted."""
 
     def __post_init__(self) -> None:
         self.revisions = Revisions(self.client)
@@ -124,6 +128,7 @@ class PodLogs:
         if len(steps) < 2:
             selector = f"{RUN_UID}={run.uid}" + (f",{TASK}={name}" if name else "")
             selector += f",{ITEM}={index}" if index is not None else ""
+            self._note_stopped(run, above, name, index, definition)
             pods = parse_list(await self.client.list_raw(PODS, self.namespace, labelSelector=selector)).items
             for pod in pods:
                 task, number = attempt_of(pod.metadata.labels)
@@ -138,6 +143,15 @@ class PodLogs:
                     again = f"#{caller.number}" if caller.number > 1 else ""
                     async for log in self._below(part, f"{above}{caller.task}{again}/", steps[1:], at):
                         yield log
+
+    def _note_stopped(self, run: Run, above: str, task: str, index: int | None, definition: Definition | None) -> None:
+        with contextlib.suppress(StatusUnreadable), reading(f"dagrun/{run.name}"):
+            for attempt in decode(run.packed, run.created).attempts:
+                name, item = parse_key(attempt.task)
+                podless = definition is not None and name in definition.tasks and definition.tasks[name].podless
+                asked = task in ("", name) and index in (None, item)
+                if attempt.reason in STOPPED and asked and not podless:
+                    self.stopped[f"{above}{attempt.task}"] = attempt.reason
 
     async def _definition(self, run: Run) -> Definition | None:
         try:
