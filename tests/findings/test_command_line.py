@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from tradewind.cli.main import main
 from tradewind.cli.objects.targets import target, targets
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import EXAMPLES
-from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
+from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.local.session import session
 
 DAG = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec: {tasks: {a: {compute: {x: '1'}}}}\n"
@@ -428,3 +429,24 @@ async def test_what_a_command_says_names_what_is_so(tmp_path: Path) -> None:
         await there.tradewind("cancel", "d-1")
         assert "`tradewind rerun d-1` starts another run" in await told_by(there, "retry", "d-1")
         assert await there.tradewind("delete", "d-1") == "dagrun/d-1 deleted; it had not ended\n"
+
+
+async def test_backfills_are_waited_for_and_told_to_programs(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        await there.client.create(DAGS, "default", yaml.safe_load(DAG))
+        daily = ("backfill", "d", "--cron", "0 6 * * *", "--start")
+        assert "spec.start: was in the future" in await told_by(there, *daily, "2999-01-01")
+        near = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+        cut = await told_by(there, *daily, near, "--end", "2999-01-01", "--dry-run")
+        assert "note: --end 2999-01-01 is in the future: there are only ticks up to now" in cut
+        may = (*daily, "2026-05-01", "--end", "2026-05-02")
+        told = json.loads(await there.tradewind(*may, "--dry-run", "-o", "json"))
+        assert told["backfill"] is None and [step["action"] for step in told["steps"]] == ["Create", "Create"]
+        assert await there.tradewind(*may, "--name", "may", "-o", "name") == "backfill.tradewind.dev/may\n"
+        await there.client.patch(BACKFILLS, "default", "may", {"status": {"phase": "Running"}}, "status")
+        late = "backfill/may has not ended within 1s: it is Running; see `tradewind get backfill/may`"
+        assert late in await told_by(there, "wait", "backfill/may", "--timeout", "1s")
+        done = {"phase": "Succeeded", "progress": "2/2", "message": "all"}
+        await there.client.patch(BACKFILLS, "default", "may", {"status": done}, "status")
+        assert await there.tradewind("wait", "bf/may") == "backfill/may Succeeded: all\n"
+        assert await there.tradewind("watch", "backfill/may") == "Succeeded 2/2: all\n"

@@ -1,6 +1,5 @@
 """`tradewind backfill`: runs for ticks of the past."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,10 +7,11 @@ import click
 import orjson
 from rich.table import Table
 
-from tradewind import API_VERSION
+from tradewind import API_VERSION, GROUP
+from tradewind.cli.objects.follow_backfill import follow
 from tradewind.cli.objects.targets import DAG, NewName
 from tradewind.cli.options import PARAM, cluster, pairs
-from tradewind.cli.output.terminal import Console, say
+from tradewind.cli.output.terminal import Console, say, say_data
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
 from tradewind.cli.whoami import signed
@@ -22,13 +22,13 @@ from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.resources import BACKFILLS, TRIGGERS
-from tradewind.model.backfill import FINISHED, Backfill, BackfillSpec
+from tradewind.model.backfill import Backfill, BackfillSpec
 from tradewind.model.shown import counted
 from tradewind.model.value import Param
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.documents.read import read
-from tradewind.plan.triggers.backfill import Decided, decide, review
+from tradewind.plan.triggers.backfill import Decided, decide, is_cut, review
 from tradewind.plan.triggers.trigger import check, told
 
 STATES = {"missing": "Missing", "failed": "Failed", "succeeded": "Succeeded"}
@@ -76,6 +76,14 @@ SHOWN = 50
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("-w", "--watch", is_flag=True, help="Follow the backfill until it ends.")
 @PARAM
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml", "name"]),
+    default="text",
+    show_default=True,
+    help="Output format: for people (text), for programs, or only the backfill's name.",
+)
 @cluster
 async def command(
     client: Client,
@@ -95,6 +103,7 @@ async def command(
     dry_run: bool,
     watch: bool,
     params: tuple[str, ...],
+    output: str,
 ) -> None:
     """Create runs of DAG for past ticks.
 
@@ -130,20 +139,38 @@ async def command(
         read_spec = read(BackfillSpec, spec)
         if problems := review(read_spec):
             raise Invalid(problems)
-        about, decided = await _preview(client, namespace, name, read_spec, declared)
+        now = datetime.now(UTC)
+        about, decided = await _preview(client, namespace, name, read_spec, declared, now)
+        cut = is_cut(read_spec, about.calendar, now)
     except Invalid as error:
         raise click.ClickException("\n".join(map(str, error.problems))) from None
     except (NotReady, ExpressionError) as error:
         raise click.ClickException(str(error)) from None
-    _show(about, decided, named=bool(name))
+    if cut:
+        say(f"note: --end {end} is in the future: there are only ticks up to now", err=True)
+    if output == "text":
+        _show(about, decided, named=bool(name))
     if dry_run or not decided.steps:
+        if output in ("json", "yaml"):
+            say_data(_data(None, namespace, about, decided), output)
         return
     body = {"apiVersion": API_VERSION, "kind": "Backfill", "metadata": metadata, "spec": spec}
     metadata |= {"annotations": await signed(client, "")}
     made = orjson.loads(await client.create(BACKFILLS, namespace, body, fieldValidation="Strict"))["metadata"]["name"]
-    say(f"backfill/{made}: {in_words(decided.steps)}, {parallelism} at once")
-    if watch:
-        await _follow(client, namespace, made)
+    if output == "text":
+        say(f"backfill/{made}: {in_words(decided.steps)}, {parallelism} at once")
+    elif output == "name":
+        say(f"backfill.{GROUP}/{made}")
+    else:
+        say_data(_data(made, namespace, about, decided), output)
+    if watch and status_of(await follow(client, namespace, made, output != "text")).get("phase") != "Succeeded":
+        raise click.exceptions.Exit(1)
+
+
+def _data(made: str | None, namespace: str, about: Occasions, decided: Decided) -> dict[str, Any]:
+    """For programs: the backfill, unless none was made, and what it does."""
+    steps = [{"tick": told(about.calendar.local(step.tick)), "action": step.action} for step in decided.steps]
+    return {"backfill": made, "namespace": namespace, "ticks": len(about.ticks), "kept": decided.kept, "steps": steps}
 
 
 async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param]:
@@ -171,9 +198,9 @@ async def _only(client: Client, namespace: str, dag: str, needed: bool) -> str |
 
 
 async def _preview(
-    client: Client, namespace: str, name: str | None, spec: BackfillSpec, declared: dict[str, Param]
+    client: Client, namespace: str, name: str | None, spec: BackfillSpec, declared: dict[str, Param], now: datetime
 ) -> tuple[Occasions, Decided]:
-    about = await BackfillTicks(client).of(namespace, name or "backfill", datetime.now(UTC), spec)
+    about = await BackfillTicks(client).of(namespace, name or "backfill", now, spec)
     if problems := check(about.maker.spec, declared):
         raise Invalid(problems)
     runs = await RunIndex(client).of((namespace, spec.dag))
@@ -194,17 +221,3 @@ def _show(about: Occasions, decided: Decided, named: bool) -> None:
         console.print(f"and {more} more", style="dim")
     kept = f"; {left(decided.kept)}" if decided.kept else ""
     console.print(f"{counted(len(about.ticks), 'tick')}: {in_words(decided.steps)}{kept}")
-
-
-async def _follow(client: Client, namespace: str, name: str) -> None:
-    """Says how far it has come, until it is over."""
-    said = None
-    while True:
-        status = status_of(await client.get(BACKFILLS, namespace, name))
-        words = (status.get("phase") or "", status.get("progress") or "", status.get("message") or "")
-        if words != said and words[0]:
-            say(f"{words[0]} {words[1]}: {words[2]}")
-            said = words
-        if words[0] in FINISHED:
-            raise click.exceptions.Exit(0 if words[0] == "Succeeded" else 1)
-        await asyncio.sleep(0.5)

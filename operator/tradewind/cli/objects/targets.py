@@ -71,8 +71,8 @@ def called(resource: Resource, name: str) -> str:
 class Named(click.ParamType[str]):
     """The name of an object of one kind, with or without the kind: `etl` or `dag/etl`."""
 
-    def __init__(self, resource: Resource, what: str) -> None:
-        self.name, self._resource, self._what = what, resource, what
+    def __init__(self, resource: Resource, what: str, also: tuple[Resource, ...] = ()) -> None:
+        self.name, self._resource, self._what, self._also = what, resource, what, also
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name. Fails for one of another kind, and for a file."""
@@ -83,6 +83,8 @@ class Named(click.ParamType[str]):
         if "/" not in value:
             return value
         resource, name = target(value)
+        if resource in self._also:
+            return called(resource, name)
         if resource is not self._resource:
             runs = f": see `tradewind get runs --dag {name}`" if (self._resource, resource) == (RUNS, DAGS) else ""
             self.fail(f"{value} is a {resource.kind}, and a {self._what} is wanted here{runs}", param, ctx)
@@ -107,3 +109,5 @@ class NewName(click.ParamType[str]):
 
 
 RUN, DAG = Named(RUNS, "run"), Named(DAGS, "DAG")
+FOLLOWED = Named(RUNS, "run", also=(BACKFILLS,))
+"""A run, or `backfill/NAME`."""

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from tradewind.cli.objects.targets import RUN
+from tradewind.cli.objects.targets import FOLLOWED, target
 from tradewind.cli.options import DURATION, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.reading import of_kind
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS
 from tradewind.model import duration
+from tradewind.model.backfill import FINISHED
 
 NAMED = 3
 """Tasks that are named."""
@@ -30,37 +34,70 @@ class Late(click.ClickException):
 
 
 @click.command()
-@click.argument("runs", type=RUN, nargs=-1, required=True, metavar="RUN...", shell_complete=names_of("runs"))
+@click.argument(
+    "runs", type=FOLLOWED, nargs=-1, required=True, metavar="RUN|backfill/BACKFILL...", shell_complete=names_of("runs")
+)
 @click.option(
     "--timeout", "patience", type=DURATION, metavar="DURATION", help="Maximum time to wait.  [default: no limit]"
 )
 @cluster
 async def command(client: Client, namespace: str, runs: tuple[str, ...], patience: float | None) -> None:
-    """Wait until all RUNs have ended. The exit code is 0 if all succeeded, 124 if --timeout expired first, and otherwise 1."""
-    latest: dict[str, Run] = {}
+    """Wait until all RUNs, and each backfill/NAME, have ended. The exit code is 0 if all succeeded, 124 if --timeout expired first, and otherwise 1."""
+    latest: dict[str, Run | _Backfill] = {}
     try:
         async with asyncio.timeout(patience):
             ended = await asyncio.gather(*(_end(client, namespace, name, latest) for name in runs))
     except TimeoutError:
         raise Late(_late(runs, latest, patience or 0)) from None
-    for run in ended:
+    for name, run in zip(runs, ended, strict=True):
         message = f": {run.status.get('message')}" if run.status.get("message") else ""
-        say(f"dagrun/{run.name} {run.phase}{message}")
+        say(f"{_told(name)} {run.phase}{message}")
     if any(run.phase != "Succeeded" for run in ended):
         raise click.exceptions.Exit(1)
 
 
-async def _end(client: Client, namespace: str, name: str, latest: dict[str, Run]) -> Run:
-    while not (run := read_run(await client.get(RUNS, namespace, name))).final:
-        if (words := unclaimed(run)) and not (name in latest and unclaimed(latest[name])):
-            say(f"dagrun/{name}: {words}", err=True)
+@dataclass(frozen=True, slots=True)
+class _Backfill:
+    """What is asked of a backfill as of a run."""
+
+    phase: str
+    status: Mapping[str, Any]
+    desired: str
+
+    @property
+    def final(self) -> bool:
+        return self.phase in FINISHED
+
+
+def _told(name: str) -> str:
+    """As messages have it: a name alone is a run's."""
+    return name if "/" in name else f"dagrun/{name}"
+
+
+async def _look(client: Client, namespace: str, name: str) -> Run | _Backfill:
+    resource, rest = target(name)
+    found = await client.get(resource, namespace, rest)
+    if resource is RUNS:
+        return read_run(found)
+    status, spec = status_of(found), of_kind(dict, found.get("spec"))
+    return _Backfill(str(status.get("phase") or ""), status, str(spec.get("desiredState") or ""))
+
+
+def _idle(found: Run | _Backfill) -> str:
+    return unclaimed(found) if isinstance(found, Run) else ""
+
+
+async def _end(client: Client, namespace: str, name: str, latest: dict[str, Run | _Backfill]) -> Run | _Backfill:
+    while not (run := await _look(client, namespace, name)).final:
+        if (words := _idle(run)) and not (name in latest and _idle(latest[name])):
+            say(f"{_told(name)}: {words}", err=True)
         latest[name] = run
         await asyncio.sleep(LOOK)
     latest[name] = run
     return run
 
 
-def _late(runs: Sequence[str], latest: Mapping[str, Run], patience: float) -> str:
+def _late(runs: Sequence[str], latest: Mapping[str, Run | _Backfill], patience: float) -> str:
     """A line for each run that has not ended, with where it stands."""
     lines = []
     for name in dict.fromkeys(runs):
@@ -72,7 +109,8 @@ def _late(runs: Sequence[str], latest: Mapping[str, Run], patience: float) -> st
         waiting = of_kind(list, run.status.get("waiting")) if run else []
         tasks = ", ".join(str(item.get("task")) for item in waiting[:NAMED] if isinstance(item, dict))
         waits = f", waits for {tasks}{' and others' if waiting[NAMED:] else ''}" if tasks else ""
-        idle = f", and {words}" if run and (words := unclaimed(run)) else ""
-        words = f"dagrun/{name} has not ended within {duration.text(patience)}: it is {stands}{suspended}{waits}{idle}"
-        lines.append(f"{words}; see `tradewind describe {name}`")
+        idle = f", and {words}" if run and (words := _idle(run)) else ""
+        words = f"{_told(name)} has not ended within {duration.text(patience)}: it is {stands}{suspended}{waits}{idle}"
+        way = "get" if "/" in name else "describe"
+        lines.append(f"{words}; see `tradewind {way} {name}`")
     return "\n".join(lines)

@@ -4,10 +4,12 @@ import asyncio
 
 import click
 
-from tradewind.cli.objects.targets import RUN
+from tradewind.cli.objects.follow_backfill import follow as backfill_end
+from tradewind.cli.objects.targets import FOLLOWED
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.pipes import reader_gone
-from tradewind.cli.output.terminal import Console, say
+from tradewind.cli.output.terminal import Console, say, say_data
+from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.conclusion import conclude
 from tradewind.cli.views.follow_run import follow
@@ -15,15 +17,23 @@ from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.cli.views.screen import Screen
 from tradewind.kube.client import Client
 
+BACKFILL = "backfill/"
+
 
 @click.command()
-@click.argument("run", type=RUN, shell_complete=names_of("runs"))
+@click.argument("run", type=FOLLOWED, metavar="RUN|backfill/BACKFILL", shell_complete=names_of("runs"))
 @click.option("--log", is_flag=True, help="Also show the tasks' logs.")
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, run: str, log: bool, output: str) -> None:
-    """Follow RUN until it has ended. The exit code is 0 if it succeeded, and otherwise 1; 130 after Ctrl-C, which doesn't stop the run."""
-    if not await watched(client, namespace, run, log, output):
+    """Follow RUN, or a backfill/NAME, until it has ended. The exit code is 0 if it succeeded, and otherwise 1; 130 after Ctrl-C, which doesn't stop the run."""
+    if run.startswith(BACKFILL):
+        found = await backfill_end(client, namespace, run.removeprefix(BACKFILL), output != "text")
+        if output != "text":
+            say_data(found, output)
+        if status_of(found).get("phase") != "Succeeded":
+            raise click.exceptions.Exit(1)
+    elif not await watched(client, namespace, run, log, output):
         raise click.exceptions.Exit(1)
 
 

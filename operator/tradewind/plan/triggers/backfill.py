@@ -120,8 +120,16 @@ def ticks_of(spec: BackfillSpec, calendar: Calendar, created: datetime) -> list[
     if spec.ticks:
         return _named(spec, calendar, created, zone)
     start = _read("start", spec.start or "", zone, moment_of)
+    if start > created:
+        raise Invalid([_in_future("spec.start")])
     end = min(_read("end", spec.end, zone, end_of), created) if spec.end else created
     return _limited(calendar, _between(calendar, start, end), "spec.end", "end at")
+
+
+def is_cut(spec: BackfillSpec, calendar: Calendar, created: datetime) -> bool:
+    """Whether a range goes on into the future, of which a backfill has no ticks. Raises Invalid."""
+    zone = zone_of(spec.time_zone) if spec.time_zone else calendar.zone
+    return bool(spec.end) and _read("end", spec.end or "", zone, end_of) > created
 
 
 def _named(spec: BackfillSpec, calendar: Calendar, created: datetime, zone: tzinfo) -> list[datetime]:
