@@ -80,9 +80,10 @@ async def test_a_name_that_is_none_is_answered_with_what_may_be_meant(tmp_path: 
         for arguments in (["run", "elt"], ["describe", "dag/elt"], ["backfill", "elt", "--tick", "2026-01-01"]):
             assert "there is no DAG elt in namespace default; there is etl" in await told(*arguments)
         assert "dag/etl is a DAG, and a run is wanted here" in await told("watch", "dag/etl")
-        words = "there is no kind 'pod' here: write RUN, `run NAME` or `dag NAME`; for kinds of Kubernetes there is `kubectl"
+        words = "there is no kind 'pod' here: write RUN, `run NAME`, `dag NAME` or `trigger NAME`; for kinds of Kubernetes there is `kubectl"
         assert words in await told("describe", "pod", "x")
-        assert "not a Trigger: see `tradewind get trigger x -o yaml`" in await told("describe", "trigger", "x")
+        assert "not a Backfill: see `tradewind get backfill x -o yaml`" in await told("describe", "backfill", "x")
+        assert "there is no Trigger x in namespace default" in await told("describe", "trigger", "x")
         assert "there is no Trigger x in namespace default; there is none yet" in await told("get", "trigger", "x")
 
 
@@ -168,6 +169,24 @@ async def test_a_backfill_needs_no_choice_between_a_trigger_and_invalid_ones(tmp
         await made(there, trigger("nightly", "Active", "0 3 * * *"))
         said = (await (await there.start(*arguments)).communicate())[1].decode()
         assert "DAG d has the triggers daily, nightly: choose with --trigger, or --cron" in said
+
+
+async def test_a_trigger_is_described_with_when_it_fires_next_or_why_it_does_not(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        daily = trigger("daily", "Active", "0 5 * * *")
+        daily["status"] = {
+            "phase": "Active",
+            "next": "2026-05-02T05:00:00Z",
+            "lastRun": {"name": "daily-1", "at": "2026-05-01T05:00:00Z"},
+            "schedule": {"nextTicks": ["2026-05-02T05:00:00Z", "2026-05-03T05:00:00Z"], "skipped": "one: too late"},
+        }
+        await made(there, daily)
+        said = await there.tradewind("describe", "trigger", "daily")
+        assert "Next:        2026-05-02T05:00:00Z, 2026-05-03T05:00:00Z" in said and '"cron": "0 5 * * *"' in said
+        assert "Last run:    daily-1, " in said and "Skipped:     one: too late" in said
+        await made(there, trigger("off", "Suspended", "0 5 * * *", "its DAG d is suspended"))
+        said = await there.tradewind("describe", "trigger/off")
+        assert "Phase:       Suspended: its DAG d is suspended" in said and "Next:        none while" in said
 
 
 async def test_the_log_of_a_task_that_was_stopped_is_said_to_be_gone_with_its_pod(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`tradewind describe`: one run, or one DAG, in full."""
+"""`tradewind describe`: one run, DAG or trigger, in full."""
 
 import json
 import time
@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from tradewind.cli.objects.describe_dag import describe_dag
+from tradewind.cli.objects.describe_trigger import describe_trigger
 from tradewind.cli.objects.targets import RUN, kind_of, target
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
@@ -30,12 +31,12 @@ from tradewind.control.dags.revisions import Revisions
 from tradewind.control.shared.conditions import READINESS
 from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
 from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.plan.runs.critical_path import Step
 
-COMMANDS = {RUNS: "run", DAGS: "dag"}
+COMMANDS = {RUNS: "run", DAGS: "dag", TRIGGERS: "trigger"}
 """By kind."""
 
 
@@ -50,7 +51,7 @@ class _Kinds(click.Group):
             args = [resource.kind, name, *args[1:]]
         elif kind_of(args[0]) is None and args[1:] and not args[1].startswith("-") and args[1] not in self.commands:
             what, name = args[:2]
-            words = f"write RUN, `run NAME` or `dag NAME`; for kinds of Kubernetes there is `kubectl describe {what} {name}`"
+            words = f"write RUN, `run NAME`, `dag NAME` or `trigger NAME`; for kinds of Kubernetes there is `kubectl describe {what} {name}`"
             raise click.UsageError(f"there is no kind {what!r} here: {words}", ctx)
         elif kind_of(args[0]) is None:
             args = ["run", *args]
@@ -58,16 +59,17 @@ class _Kinds(click.Group):
         if resource not in COMMANDS:
             kind, name = resource.kind.lower(), " ".join(args[1:2])
             words = f"see `tradewind get {kind} {name} -o yaml`, or `kubectl describe {kind} {name}`"
-            raise click.UsageError(f"a run or a DAG can be described, not a {resource.kind}: {words}", ctx)
+            raise click.UsageError(f"a run, a DAG or a trigger can be described, not a {resource.kind}: {words}", ctx)
         return super().resolve_command(ctx, [COMMANDS[resource], *args[1:]])
 
 
-@click.group(cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME", options_metavar="")
+@click.group(cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME | trigger NAME", options_metavar="")
 def command() -> None:
-    """Show all details of a run or a DAG."""
+    """Show all details of a run, a DAG or a trigger."""
 
 
 command.add_command(describe_dag)
+command.add_command(describe_trigger)
 
 
 @command.command("run", short_help="Show a run: its tasks, their attempts, and why tasks wait.")
