@@ -28,7 +28,7 @@ async def test_a_server_that_is_not_there_is_told_by_its_address() -> None:
         port = free.getsockname()[1]
     words = f"nothing listens at http://127.0.0.1:{port}: is the cluster up, and is this its address?"
     assert await said(f"http://127.0.0.1:{port}/secret-token") == words
-    assert "there is no host nowhere.invalid: look at" in await said("https://nowhere.invalid:6443")
+    assert "there is no host nowhere.invalid: check" in await said("https://nowhere.invalid:6443")
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ async def test_a_server_that_is_not_there_is_told_by_its_address() -> None:
     [
         (502, PAGE, "answered 502 Bad Gateway with a web page (502 Bad Gateway): is this an API server"),
         (200, PAGE, "an API server answers GET /apis/tradewind.dev/v1alpha1/namespaces/default/dags/d with JSON"),
-        (500, "", "answered 500 Internal Server Error without a word"),
-        (403, '{"kind": "Status"}', "answered 403 Forbidden without a word"),
+        (500, "", "answered 500 Internal Server Error without a message"),
+        (403, '{"kind": "Status"}', "answered 403 Forbidden without a message"),
         (404, "404 page not found\n", "answered 404 Not Found: 404 page not found"),
     ],
 )
@@ -59,4 +59,4 @@ async def test_a_server_without_tls_is_told() -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        assert "does not speak TLS as it should" in await said(f"https://127.0.0.1:{port}")
+        assert "does not speak TLS correctly" in await said(f"https://127.0.0.1:{port}")

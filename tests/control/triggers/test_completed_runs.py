@@ -320,4 +320,4 @@ async def test_a_dag_that_is_there_twice_by_its_namespace_is_told() -> None:
     assert await Operator(there).look()
     ours = Operator(there)
     assert await ours.look() and await ours.save()
-    assert there.status()["phase"] == "Waiting" and "a DAG is there twice" in there.status()["message"]
+    assert there.status()["phase"] == "Waiting" and "a DAG is listed twice" in there.status()["message"]
