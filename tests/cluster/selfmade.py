@@ -121,7 +121,7 @@ class SelfMade:
         objects.recycle(self.kubectl, self.state / "volumes")
 
     def _wait(self) -> None:
-        self._until(lambda: health.all_ready(self.state), "all components' readiness", 60)
+        self._until(lambda: health.all_ready(self.state), "all components' readiness", 240)
 
     def _start(self, *names: str) -> None:
         commands = self._commands()

@@ -129,12 +129,11 @@ async def test_a_line_without_end_is_ended_at_a_limit(monkeypatch: pytest.Monkey
         tracemalloc.stop()
 
 
-async def test_an_answer_without_end_is_ended_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube, "ANSWER", 2**20)
+async def test_an_answer_without_end_is_ended_at_a_limit() -> None:
     stream = Stream(b"x" * 2**21, [stays])
     async with stream.running(), Client(Connection(f"http://127.0.0.1:{stream.port}")) as client:
         with pytest.raises(Garbled, match="an answer of more than 1 MiB"):
-            await client.list_raw(PODS, None)
+            await client.list_raw(PODS, None, most=2**20)
 
 
 async def test_a_line_of_a_log_without_end_comes_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
