@@ -42,7 +42,7 @@ unit-pure: $(VENV)/.stamp
 	$(BIN)/coverage report
 
 unit-rest: $(VENV)/.stamp
-	$(BIN)/pytest -m "not e2e" -n 3 --dist loadfile $(foreach test,$(PURE),$(if $(filter %.py,$(test)),--deselect,--ignore) $(test)) tests
+	$(BIN)/pytest -m "not e2e" -n 5 --dist loadfile $(foreach test,$(PURE),$(if $(filter %.py,$(test)),--deselect,--ignore) $(test)) tests
 
 e2e: $(VENV)/.stamp ## Tests on a real cluster: $KUBECONFIG, kind, or one of our own making
 	@PYTHONPATH=tests TRADEWIND_E2E_SINCE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(BIN)/python -m cluster with $(MAKE) --no-print-directory e2e-on-a-cluster

@@ -37,7 +37,7 @@ async def test_requests_and_polls_of_others_go_on(embedded_worlds: Callable[[str
             run = await loud.start(client, loud.dag("tarpit", tasks))
             words = (
                 "waits for its turn: namespace loud has 16 requests in progress, the limit",
-                f"waits for its turn to ask for GET {slow}: other polls of this namespace",
+                f"waits for its turn to ask for GET {slow}: the limit of concurrent polls of this namespace",
             )
             for start in words:
                 await loud.until(

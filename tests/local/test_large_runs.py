@@ -66,13 +66,14 @@ async def test_of_a_long_line_of_runs_only_the_next_look_again_and_all_have_thei
     async with session(lambda: None, cwd=str(tmp_path)) as here:
         world = World("embedded", tmp_path, "default", str(tmp_path))
         looks: list[str] = []
-        begin = here.operator.engine.runs._begin
+        binder = here.operator.engine.runs._binder
+        bound = binder.bound
 
-        async def counted(view):  # type: ignore[no-untyped-def]
-            looks.append(view.run.name)
-            return await begin(view)
+        async def counted(state):  # type: ignore[no-untyped-def]
+            looks.append(state.run.name)
+            return await bound(state)
 
-        here.operator.engine.runs._begin = counted  # type: ignore[method-assign]
+        binder.bound = counted  # type: ignore[method-assign]
         limits = {"maxActiveRuns": 2, "history": {"succeeded": {"limit": count}}}
         await world.create(here.client, DAGS, world.dag("line", {"a": {"command": ["true"]}}, **limits))
         names = await asyncio.gather(*(world.start(here.client, "line") for _ in range(count)))
