@@ -213,12 +213,6 @@ def old_events_of_runs() -> Iterator[None]:
         yield
 
 
-@plant("what may be a pod holds no slots", lambda scenario: scenario.pool > 0, near=930)
-def unsure_holds_nothing() -> Iterator[None]:
-    with _instead(PoolBook, "unsure", PoolBook.give_back):
-        yield
-
-
 @plant("a tick whose run could not be made has been dealt with", lambda scenario: scenario.maker == "schedule")
 def lost_ticks() -> Iterator[None]:
     with _fires_once():
