@@ -1,6 +1,5 @@
 """Artifacts through a volume and through a bucket, in both worlds: they arrive whole, or the attempt says why not."""
 
-import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import yaml
 from cluster.objectstore import ObjectStore, object_store
 from tradewind.kube.client import Client
 from tradewind.kube.resources import RUNS, SECRETS
-from worlds.world import Body, World
+from worlds.world import Body, World, secret_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples/artifacts/artifacts-s3.yaml"
 MAKE = {"artifacts": {"outputs": {"model": {"path": "model.bin"}}}}
@@ -32,6 +31,14 @@ def prepared(operated: World, request: pytest.FixtureRequest) -> World:
     if operated.name == "real":
         request.getfixturevalue("cluster").load_image("operator")
     return operated
+
+
+@pytest.fixture
+def reached(prepared: World, request: pytest.FixtureRequest) -> World:
+    """One whose pods reach this machine, where the server of the bucket is."""
+    if prepared.name == "real" and request.getfixturevalue("cluster").name != "self-made":
+        pytest.skip("pods of this cluster do not reach this machine by a name that is known here")
+    return prepared
 
 
 def store_folder(world: World) -> str:
@@ -149,10 +156,7 @@ async def bucket(world: World, client: Client, server: ObjectStore, secret: str,
 
         host = HOST_NAME
     keys = {"accessKey": server.access, "secretKey": other.pop("key", server.secret)}
-    data = {name: base64.b64encode(value.encode()).decode() for name, value in keys.items()}
-    await client.create(
-        SECRETS, world.namespace, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "data": data}
-    )
+    await client.create(SECRETS, world.namespace, secret_of(secret, keys))
     about = {
         "endpoint": server.endpoint(host),
         "bucket": server.bucket,
@@ -166,10 +170,8 @@ async def bucket(world: World, client: Client, server: ObjectStore, secret: str,
 @pytest.mark.e2e
 @pytest.mark.timeout(600)  # the server is built the first time
 async def test_a_bucket_carries_files_and_folders_and_only_its_containers_know_the_keys(
-    prepared: World, server: ObjectStore, request: pytest.FixtureRequest
+    reached: World, server: ObjectStore
 ) -> None:
-    if prepared.name == "real" and request.getfixturevalue("cluster").name != "self-made":
-        pytest.skip("pods of this cluster do not reach this machine by a name that is known here")
     make = {
         "artifacts": {"outputs": {"model": {"path": "model.bin"}, "pages": {"path": "pages"}}},
         "script": {
@@ -181,48 +183,40 @@ async def test_a_bucket_carries_files_and_folders_and_only_its_containers_know_t
         "artifacts": {"inputs": {**READ["artifacts"]["inputs"], "pages": {"from": "make.pages", "path": "p"}}},
     }
     read["script"] = {"shell": f'test "$(cat "$TRADEWIND_ARTIFACTS/p/a")" = a; {READ["script"]["shell"]}'}
-    async with prepared.client() as client:
-        store = await bucket(prepared, client, server, "bucket")
-        run = await prepared.start(client, dag(prepared, "through-a-bucket", {"make": make, "read": read}, store))
-        status = await prepared.finished(client, run)
-        pods = orjson.dumps(await prepared.pods(client, run)).decode()
+    async with reached.client() as client:
+        store = await bucket(reached, client, server, "bucket")
+        run = await reached.start(client, dag(reached, "through-a-bucket", {"make": make, "read": read}, store))
+        status = await reached.finished(client, run)
+        pods = orjson.dumps(await reached.pods(client, run)).decode()
     assert status["phase"] == "Succeeded", status
     assert status["outputs"]["read"] == {"text": "0123456789"}
     uri = status["outputs"]["make"]["artifacts"]["model"]["uri"]
-    assert uri.startswith(f"s3://results/tests/{prepared.namespace}/through-a-bucket/")
+    assert uri.startswith(f"s3://results/tests/{reached.namespace}/through-a-bucket/")
     assert (server.folder / uri.removeprefix("s3://results/")).read_text() == "0123456789"
     assert server.secret not in pods
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(600)
-async def test_the_example_with_a_bucket_ends_as_it_should(
-    prepared: World, server: ObjectStore, request: pytest.FixtureRequest
-) -> None:
-    if prepared.name == "real" and request.getfixturevalue("cluster").name != "self-made":
-        pytest.skip("pods of this cluster do not reach this machine by a name that is known here")
+async def test_the_example_with_a_bucket_ends_as_it_should(reached: World, server: ObjectStore) -> None:
     example = yaml.safe_load(EXAMPLE.read_text())["spec"]
-    async with prepared.client() as client:
-        store = await bucket(prepared, client, server, example["artifacts"]["store"]["s3"]["secretName"])
-        status = await prepared.result(client, dag(prepared, "artifacts-s3", example["tasks"], store))
+    async with reached.client() as client:
+        store = await bucket(reached, client, server, example["artifacts"]["store"]["s3"]["secretName"])
+        status = await reached.result(client, dag(reached, "artifacts-s3", example["tasks"], store))
     made = status["outputs"]["extract"]["artifacts"]["table"]
     assert status["outputs"]["total"] == {"total": sum(n * n for n in range(100_000)), "of": made["sha256"][:8]}
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(600)
-async def test_a_bucket_that_refuses_fails_the_attempt_with_its_words(
-    prepared: World, server: ObjectStore, request: pytest.FixtureRequest
-) -> None:
-    if prepared.name == "real" and request.getfixturevalue("cluster").name != "self-made":
-        pytest.skip("pods of this cluster do not reach this machine by a name that is known here")
+async def test_a_bucket_that_refuses_fails_the_attempt_with_its_words(reached: World, server: ObjectStore) -> None:
     tasks = {"make": {**MAKE, "script": {"shell": WRITE}}}
-    async with prepared.client() as client:
-        wrong = await bucket(prepared, client, server, "wrong", key="wrong")
-        status = await prepared.result(client, dag(prepared, "wrong-key", tasks, wrong))
+    async with reached.client() as client:
+        wrong = await bucket(reached, client, server, "wrong", key="wrong")
+        status = await reached.result(client, dag(reached, "wrong-key", tasks, wrong))
         assert why(status)[0] == "ArtifactError" and "403 SignatureDoesNotMatch" in why(status)[1]
-        nowhere = await bucket(prepared, client, server, "nowhere", bucket="nowhere")
-        status = await prepared.result(client, dag(prepared, "no-bucket", tasks, nowhere))
+        nowhere = await bucket(reached, client, server, "nowhere", bucket="nowhere")
+        status = await reached.result(client, dag(reached, "no-bucket", tasks, nowhere))
         assert why(status)[0] == "ArtifactError" and "there is no bucket 'nowhere'" in why(status)[1]
 
 

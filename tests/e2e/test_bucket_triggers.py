@@ -1,7 +1,6 @@
 """Sensors that look into a bucket of a real S3-compatible server."""
 
 import asyncio
-import base64
 import hashlib
 import io
 import json
@@ -16,7 +15,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, SECRETS, TRIGGERS
 from tradewind.tasks.s3 import Bucket
-from worlds.world import Body, World, eventually
+from worlds.world import Body, World, eventually, secret_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sensors" / "dropped-files.yaml"
 ALL = {"succeeded": {"limit": 1_000}}
@@ -30,22 +29,9 @@ def server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
         yield started
 
 
-@pytest.fixture(scope="module")
-def reading(world: World) -> Iterator[World]:
-    """With an operator that may read Secrets."""
-    process = world.start_operator("--read-secrets")
-    try:
-        yield world
-    finally:
-        process.kill()
-        process.wait()
-
-
 async def secret(world: World, client: Client, server: ObjectStore, name: str, **other: str) -> None:
     keys = {"accessKey": server.access, "secretKey": server.secret, **other}
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in keys.items()}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
-    await world.create(client, SECRETS, body)
+    await world.create(client, SECRETS, secret_of(name, keys))
 
 
 def drop(server: ObjectStore, key: str, text: str) -> None:

@@ -1,19 +1,13 @@
 """Triggers that follow what runs do: also over the operator's death, across namespaces and shards, and before history deletes a run."""
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 from tradewind import API_VERSION
 from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
 from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
-from tradewind.plan.capacity.shard_share import shard_of
-from worlds.accounts import admit
-from worlds.real import real
 from worlds.world import Body, World, eventually, printed
 
 LOAD = {"load": {"compute": {"rows": "params.n * 2"}}}
@@ -141,28 +135,6 @@ async def test_what_tasks_produce_makes_runs_by_partition_while_their_own_runs_g
     assert [(fact["source"], fact["partition"]) for fact in found["pending"]] == [("orders", "mon")]
     lines = sorted(line.split()[:2] for line in shown.splitlines()[1:])
     assert lines == [["orders", "mon"], ["orders", "tue"], ["rates", "tue"]]
-
-
-def pair() -> list[str]:
-    """Two namespaces of different shards."""
-    found: dict[int, str] = {}
-    while len(found) < 2:
-        name = f"follow-{secrets.token_hex(2)}"
-        found.setdefault(shard_of(name, 2), name)
-    return list(found.values())
-
-
-@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.e2e)])
-def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
-    names = pair()
-    if request.param == "embedded":
-        make: Callable[[str], World] = request.getfixturevalue("embedded_worlds")
-        yield [make(name) for name in names]
-    else:
-        cluster = request.getfixturevalue("cluster")
-        with real(cluster, names[0]) as first, real(cluster, names[1]) as second:
-            admit(cluster, second.namespace, first.namespace)
-            yield [first, second]
 
 
 async def test_a_dag_of_another_shards_namespace_is_followed_once_it_allows_that(worlds: list[World]) -> None:

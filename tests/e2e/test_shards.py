@@ -1,39 +1,11 @@
 """Two replicas share two namespaces; one is killed, and the other goes on with its work."""
 
-import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import pytest
 from tradewind import API_VERSION
 from tradewind.kube.resources import DAGS, LEASES, PODS, RUNS, TASK_TEMPLATES
-from tradewind.plan.capacity.shard_share import shard_of
-from worlds.accounts import admit
-from worlds.real import real
 from worlds.world import World, eventually
-
-
-def pair() -> list[str]:
-    """Two namespaces of different shards."""
-    found: dict[int, str] = {}
-    while len(found) < 2:
-        name = f"shard-{secrets.token_hex(2)}"
-        found.setdefault(shard_of(name, 2), name)
-    return list(found.values())
-
-
-@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.e2e)])
-def worlds(request: pytest.FixtureRequest) -> Iterator[list[World]]:
-    names = pair()
-    if request.param == "embedded":
-        make: Callable[[str], World] = request.getfixturevalue("embedded_worlds")
-        yield [make(name) for name in names]
-    else:
-        cluster = request.getfixturevalue("cluster")
-        with real(cluster, names[0]) as first, real(cluster, names[1]) as second:
-            admit(cluster, second.namespace, first.namespace)
-            yield [first, second]
 
 
 async def test_a_killed_replicas_shard_is_taken_over_and_nothing_runs_twice(worlds: list[World]) -> None:

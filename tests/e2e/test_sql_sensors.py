@@ -1,7 +1,6 @@
 """Sensors that ask a real PostgreSQL server."""
 
 import asyncio
-import base64
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from tradewind.cli.manifests import reader
 from tradewind.kube.client import Client
 from tradewind.kube.labels import TRIGGER
 from tradewind.kube.resources import DAGS, PODS, RUNS, SECRETS, TRIGGERS
-from worlds.world import Body, World, eventually
+from worlds.world import Body, World, eventually, secret_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sensors" / "new-rows.yaml"
 ALL = {"succeeded": {"limit": 1_000}}
@@ -28,22 +27,9 @@ def server(world: World) -> Iterator[Postgres]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def reading(world: World) -> Iterator[World]:
-    """With an operator that may read Secrets."""
-    process = world.start_operator("--read-secrets")
-    try:
-        yield world
-    finally:
-        process.kill()
-        process.wait()
-
-
 async def secret(world: World, client: Client, server: Postgres, name: str, **other: str) -> None:
     keys = {"username": server.user, "password": server.password, **other}
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in keys.items()}
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
-    await world.create(client, SECRETS, body)
+    await world.create(client, SECRETS, secret_of(name, keys))
 
 
 def sql(server: Postgres, secret: str, query: str, **more: Any) -> Body:

@@ -1,6 +1,7 @@
 """What a test may do in a world."""
 
 import asyncio
+import base64
 import contextlib
 import os
 import subprocess
@@ -154,6 +155,12 @@ class World:
         """Reason and message of every Event on an object."""
         found = await client.list(EVENTS, self.namespace, fieldSelector=f"involvedObject.name={name}")
         return [(item["reason"], item["message"]) for item in found["items"]]
+
+
+def secret_of(name: str, values: Mapping[str, str]) -> Body:
+    """A Secret with these values."""
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
 
 
 def tradewind(world: World, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from tradewind import GROUP, VERSION
 from tradewind.kube.errors import BadName
 
+Key = tuple[str, str]
+"""Namespace and name of an object."""
 _SEGMENT = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.rate_limit import TRIGGERS_REMEMBERED, Pace
 from tradewind.control.triggers.reconciler import TriggerReconciler
-from tradewind.control.triggers.source import Key, Source
+from tradewind.control.triggers.source import Source
 from tradewind.control.triggers.sources.event import EventSource
-from tradewind.kube.resources import DAGS, TRIGGERS
+from tradewind.kube.resources import DAGS, TRIGGERS, Key
 from tradewind.model.duration import stamp
 
 from control.triggerworld import Operator, Server

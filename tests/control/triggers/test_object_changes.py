@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tradewind.control.triggers.object_watches import Body, ObjectWatches
 from tradewind.control.triggers.reconciler import TriggerReconciler
-from tradewind.control.triggers.source import Key, NotReady, Source
+from tradewind.control.triggers.source import NotReady, Source
 from tradewind.control.triggers.sources.object_change import ObjectSource
 from tradewind.kube.client import Client
-from tradewind.kube.resources import CONFIG_MAPS, DAGS, TRIGGERS
+from tradewind.kube.resources import CONFIG_MAPS, DAGS, TRIGGERS, Key
 from tradewind.model.object_change import ObjectChange
 
 from control.factworld import Operator, Server

@@ -35,6 +35,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "params.m.map(k, k)": {"m": {f"key-{number}": number for number in range(500)}},
     "params.l.map(x, x + 0.5).sum()": {"l": NUMBERS[:90]},
     "range(1000)[5000]": {},
+    "json.parse(params.t)": {"t": "[" + WORDS},
     "Succeeded(params.t)": {"t": WORDS},
 }
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tradewind.cli.manifests import schema_check, script_check, yaml_misreadings
-from tradewind.cli.manifests.cross_checks import call_circles, calls, circles, followed, not_allowed, twice
+from tradewind.cli.manifests.cross_checks import Key, call_circles, calls, circles, followed, not_allowed, twice
 from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet, unknown
 from tradewind.control.dags import judgement
@@ -15,9 +15,6 @@ from tradewind.kube.resources import TEMPLATES
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Problem
-
-Key = tuple[str, str]
-"""Namespace, empty where the manifest names none, and name of a DAG."""
 
 
 @dataclass(slots=True)

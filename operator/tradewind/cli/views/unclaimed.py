@@ -1,6 +1,8 @@
 """Runs that no operator has looked at: nobody else would say so."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from tradewind.cli.reading import status as status_of
 from tradewind.control.dagrun.run import Run
@@ -14,23 +16,25 @@ DOCTOR = "is one running? `tradewind doctor` looks"
 
 def unclaimed(run: Run) -> str:
     """That no operator has taken it up for a while, for people; empty where one has, or may still. The API server's clock may differ."""
-    lasts = time.time() - run.created
-    if run.status or run.deleting or lasts < PATIENCE:
+    lasts = _waits(run.created, run.status, run.deleting)
+    if not lasts:
         return ""
     return f"no operator has taken it up for {duration.text(round(lasts))}: {DOCTOR}"
 
 
 def all_unclaimed(items: list[Object]) -> str:
     """The same of runs as a server lists them; empty where there are none."""
-    now = time.time()
-
-    def lasts(item: Object) -> float:
-        return now - duration.instant(item["metadata"]["creationTimestamp"])
-
     found = [
-        item["metadata"]["name"]
+        meta["name"]
         for item in items
-        if not status_of(item) and "deletionTimestamp" not in item["metadata"] and lasts(item) >= PATIENCE
+        if (meta := item["metadata"])
+        and _waits(duration.instant(meta["creationTimestamp"]), status_of(item), "deletionTimestamp" in meta)
     ]
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return f"no operator has taken up {', '.join(found[:3])}{more}: {DOCTOR}" if found else ""
+
+
+def _waits(created: float, status: Mapping[str, Any], deleting: bool) -> float:
+    """For how many seconds a run waits that an operator should have taken up; 0 for any other."""
+    lasts = time.time() - created
+    return 0.0 if status or deleting or lasts < PATIENCE else lasts

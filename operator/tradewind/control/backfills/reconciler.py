@@ -24,7 +24,7 @@ from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from tradewind.kube.labels import BACKFILL
-from tradewind.kube.resources import BACKFILLS, RUNS
+from tradewind.kube.resources import BACKFILLS, RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.backfill import FINISHED, BackfillSpec
@@ -37,8 +37,6 @@ from tradewind.plan.triggers.backfill import Step, decide, moment
 from tradewind.plan.triggers.trigger import check
 
 log = logging.getLogger(__name__)
-Key = tuple[str, str]
-"""Namespace and name of a backfill, or of a DAG."""
 COALESCE = 1.0
 """Seconds between two writes of a status that says the same in other numbers."""
 FIRST_RETRY_SECONDS = 0.1

@@ -9,11 +9,9 @@ import orjson
 from tradewind.control.dagrun.run import NO_BACKFILLS, Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import RUNS, Key
 from tradewind.plan.triggers.backfill import TickRun
 
-Key = tuple[str, str]
-"""Namespace and name of a DAG."""
 RUN_PAGE = 100
 STALE = 300.0
 """Seconds after which they are read again: a watch that was cut off may have missed that one was deleted."""

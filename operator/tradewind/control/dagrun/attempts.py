@@ -10,20 +10,17 @@ from tradewind.control.dagrun.attempt_log import Packed, decode
 from tradewind.control.dagrun.run import Run
 from tradewind.control.pods.observation import Ended
 from tradewind.model.bounded import checked
-from tradewind.plan.outcomes.attempt import Attempt, Fixed, parse_key
+from tradewind.plan.outcomes.attempt import Attempt, AttemptKey, Fixed, parse_key
 from tradewind.plan.runs.decision import Start
 from tradewind.plan.runs.outputs import OUTPUTS_LIMIT
 from tradewind.plan.runs.planner import Planner
-
-Key = tuple[str, int]
-"""A task or item, and the number of an attempt."""
 
 
 class Attempts:
     """Raises ValueError for a status that can't be read."""
 
     def __init__(self, run: Run) -> None:
-        self.recorded: set[Key] = set()
+        self.recorded: set[AttemptKey] = set()
         """Ended attempts that are in the run's status."""
         self.ended: dict[str, list[Attempt]] = {}
         """Attempts that have ended, by task or item, in order; in the status or not."""
@@ -31,14 +28,14 @@ class Attempts:
         """By task or item, the last attempt that doesn't count any more."""
         self.fixed: dict[str, Fixed] = {}
         """How tasks and items have ended, whatever their attempts say."""
-        self.news: dict[Key, Ended] = {}
+        self.news: dict[AttemptKey, Ended] = {}
         """Ended attempts that are not in the status yet."""
         self.told: set[str] = set()
         """Tasks and items that failed without an attempt, and of which the status has said so."""
         self._outputs_size = 0
         self._ready: dict[str, int] = {}
         """When (epoch seconds) the last dependency of a task ended, once all have. It is the same for all items of a fan-out."""
-        self._saving: tuple[Packed, Sequence[Key]] | None = None
+        self._saving: tuple[Packed, Sequence[AttemptKey]] | None = None
         """The attempts of a status that is on its way to the API server, and which of them are news."""
         self.read(run)
 
@@ -63,7 +60,7 @@ class Attempts:
 
     # What there is.
 
-    def known(self, key: Key) -> bool:
+    def known(self, key: AttemptKey) -> bool:
         """Whether an attempt is known to have ended."""
         return key in self.recorded or key in self.news
 
@@ -85,7 +82,7 @@ class Attempts:
         """Whether one that would start comes after one whose end is news."""
         return bool(self.news) and any((start.key, start.number - 1) in self.news for start in starts)
 
-    def ends(self) -> list[tuple[Key, Ended]]:
+    def ends(self) -> list[tuple[AttemptKey, Ended]]:
         """What is news, in the order of a status. Within a second, which is all that API timestamps tell, as their ends were seen."""
         return sorted(self.news.items(), key=lambda item: (item[1].attempt.end, item[1].attempt.start))
 
@@ -139,7 +136,7 @@ class Attempts:
     # What becomes of the status.
 
     @contextmanager
-    def saving(self, packed: Packed, news: Sequence[Key]) -> Iterator[None]:
+    def saving(self, packed: Packed, news: Sequence[AttemptKey]) -> Iterator[None]:
         """A status with these attempts is on its way to the API server; these were news."""
         self._saving = packed, news
         try:
@@ -147,7 +144,7 @@ class Attempts:
         finally:
             self._saving = None
 
-    def saved(self, run: Run) -> Sequence[Key] | None:
+    def saved(self, run: Run) -> Sequence[AttemptKey] | None:
         """What was news and is in the status of a run now, if that is the one that was on its way."""
         if self._saving is None or run.packed != self._saving[0]:
             return None

@@ -19,14 +19,13 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, NotFound
 from tradewind.kube.nested import load
 from tradewind.kube.pages import items
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import DAGS, RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.templates.render import Rendering, render, uses_templates
 
 log = logging.getLogger(__name__)
-Key = tuple[str, str]
 COALESCE = 1.0
 """Seconds between two writes of a DAG's status: a busy DAG's last run changes all the time."""
 RUNS_PAGE = 100

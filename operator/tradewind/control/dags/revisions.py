@@ -16,7 +16,7 @@ from tradewind.kube.errors import AlreadyExists, NotFound
 from tradewind.kube.labels import DAG
 from tradewind.kube.nested import decoded
 from tradewind.kube.pages import walk
-from tradewind.kube.resources import REVISIONS
+from tradewind.kube.resources import REVISIONS, Key
 from tradewind.kube.struct import Struct
 from tradewind.plan.dags.compile import define
 from tradewind.plan.dags.definition import Definition
@@ -36,7 +36,6 @@ CAUSE = "tradewind.dev/change-cause"
 ROLLBACK = "rollback to "
 """How the cause of a rollback begins. It brings a revision back and makes none: where the annotation is still there at the next edit, it
 is not that edit's cause."""
-Key = tuple[str, str]
 K = TypeVar("K")
 V = TypeVar("V")
 

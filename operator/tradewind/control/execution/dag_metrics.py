@@ -9,11 +9,10 @@ from typing import Any
 from tradewind import metrics
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Object
+from tradewind.kube.resources import Key
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES
 
-Key = tuple[str, str]
-"""Namespace and name of a DAG."""
 OTHERS: Key = ("_other", "_other")
 """Stands for all DAGs without series of their own; no name of an object begins with `_`."""
 

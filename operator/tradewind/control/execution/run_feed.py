@@ -21,14 +21,12 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.pod import Pod
 from tradewind.kube.pod_informer import PodInformer
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan import pacing
 from tradewind.plan.capacity.shard_share import WHOLE, Owned
 
 log = logging.getLogger(__name__)
-Key = tuple[str, str]
-"""Namespace and name of a DAG."""
 
 
 class RunFeed:

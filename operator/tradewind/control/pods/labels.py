@@ -14,7 +14,7 @@ from tradewind.kube.labels import ATTEMPT, CLUSTER_POOL, DAG, ITEM, POOL, RUN, R
 from tradewind.kube.pod import Metadata
 from tradewind.model.pool import PoolClaim
 from tradewind.plan.capacity.pool_allotment import PoolId
-from tradewind.plan.outcomes.attempt import key, parse_key
+from tradewind.plan.outcomes.attempt import AttemptKey, key, parse_key
 from tradewind.plan.runs.decision import RunFacts, Start
 
 
@@ -36,7 +36,7 @@ def labels(run: RunFacts, start: Start) -> dict[str, str]:
     return found if start.index is None else {**found, ITEM: str(start.index)}
 
 
-def attempt_of(labels: Mapping[str, str]) -> tuple[str, int]:
+def attempt_of(labels: Mapping[str, str]) -> AttemptKey:
     """The task or item, and the number of the attempt, that labels name; the number is 0 where they name none."""
     attempt, item = labels.get(ATTEMPT, ""), labels.get(ITEM, "")
     number = int(attempt) if attempt.isdecimal() and len(attempt) < 10 else 0

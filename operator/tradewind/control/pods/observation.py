@@ -14,7 +14,7 @@ from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.value import Output
 from tradewind.plan.dags.artifacts import KEY
 from tradewind.plan.expressions.typed_values import outputs_problem
-from tradewind.plan.outcomes.attempt import Attempt
+from tradewind.plan.outcomes.attempt import Attempt, AttemptKey
 from tradewind.plan.runs.decision import GATED
 
 _REPLACED = "\ufffd"
@@ -47,7 +47,7 @@ class Alive:
     message: str = ""
 
 
-def unit_of(pod: Pod) -> tuple[str, int]:
+def unit_of(pod: Pod) -> AttemptKey:
     """Which task or item the pod is of, and which attempt; 0 when a label was tampered with."""
     return attempt_of(pod.metadata.labels)
 

@@ -5,11 +5,8 @@ from collections.abc import Iterable, Mapping
 from tradewind.control.pods.observation import Alive, Ended, observe
 from tradewind.kube.pod import Pod
 from tradewind.model.value import Output
-from tradewind.plan.outcomes.attempt import CANCELLED
+from tradewind.plan.outcomes.attempt import CANCELLED, AttemptKey
 from tradewind.plan.runs.decision import GATED, Live, Stop
-
-Key = tuple[str, int]
-"""A task or item, and the number of an attempt."""
 
 
 class PodTracker:
@@ -18,11 +15,11 @@ class PodTracker:
     def __init__(self) -> None:
         self.changed: set[str] = set()
         """Names of pods that changed since they were looked at."""
-        self.unsaved: dict[Key, Pod] = {}
+        self.unsaved: dict[AttemptKey, Pod] = {}
         """Pods of attempts that are not in the status, live or ended."""
         self.lingering: dict[str, Pod] = {}
         """Pods by name whose attempt is recorded and that still run something: sidecars of a container that has ended."""
-        self.outlived: set[Key] = set()
+        self.outlived: set[AttemptKey] = set()
         """Attempts that still run although they, or later ones, are known to have ended, as after a status was set back. None starts
         beside."""
         self._settled: set[str] = set()
@@ -52,7 +49,14 @@ class PodTracker:
         return pod.metadata.uid in self._first_seen
 
     def look(
-        self, key: Key, pod: Pod, outputs: Mapping[str, Output], cancelled: bool, recorded: bool, last: int, now: float
+        self,
+        key: AttemptKey,
+        pod: Pod,
+        outputs: Mapping[str, Output],
+        cancelled: bool,
+        recorded: bool,
+        last: int,
+        now: float,
     ) -> Ended | Live | None:
         """What a pod says of its attempt, if that is anything new: its end, or how it lives. `outputs` are those that its task declares,
         `cancelled` says whether the run is, `recorded` whether the attempt's end is on record, `last` is the last attempt of its task or
@@ -86,18 +90,18 @@ class PodTracker:
             self._ungated[uid] = now
         return _live(seen, pod, since, self._ungated.get(uid) or since)
 
-    def outlive(self, key: Key) -> None:
+    def outlive(self, key: AttemptKey) -> None:
         """A later attempt than this one, whose pod is there, has ended."""
         if key in self.unsaved:
             self.outlived.add(key)
 
-    def stop(self, key: Key, stop: Stop) -> Pod | None:
+    def stop(self, key: AttemptKey, stop: Stop) -> Pod | None:
         """The pod of an attempt that is to end, if there is one: it is about to be deleted."""
         if pod := self.unsaved.get(key):
             self._stopped[pod.metadata.uid] = stop
         return pod
 
-    def recorded(self, keys: Iterable[Key]) -> None:
+    def recorded(self, keys: Iterable[AttemptKey]) -> None:
         """The ends of these attempts are on record now."""
         for key in keys:
             if pod := self.unsaved.pop(key, None):

@@ -16,7 +16,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound
 from tradewind.kube.labels import DAG
 from tradewind.kube.pages import walk
-from tradewind.kube.resources import DAGS, REVISIONS, RUNS
+from tradewind.kube.resources import DAGS, REVISIONS, RUNS, Key
 from tradewind.kube.struct import Struct
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
@@ -25,8 +25,6 @@ from tradewind.plan.capacity.shard_share import WHOLE, Owned
 from tradewind.plan.retention.revisions import Keep, surplus
 
 log = logging.getLogger(__name__)
-Key = tuple[str, str]
-"""Namespace and name of a DAG."""
 BATCH = 20
 """Revisions deleted at once."""
 GRACE = 30.0

@@ -14,15 +14,13 @@ from tradewind import metrics
 from tradewind.control.dagrun.run import Run
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, NotFound
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.history import History
 from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, surplus
 
 log = logging.getLogger(__name__)
-Key = tuple[str, str]
-"""Namespace and name of a DAG."""
 USUAL = History()
 """What a DAG keeps that says nothing of it. One for all of them."""
 BATCH = 20

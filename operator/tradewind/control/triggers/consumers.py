@@ -11,14 +11,13 @@ from typing import Any
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.dag_index import DAGIndex
 from tradewind.control.triggers.run_facts import Topic, facts_of
+from tradewind.kube.resources import Key
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.triggers import asset_update, completed_run
 from tradewind.plan.triggers.accumulate import Gathered, gathered, needed
 from tradewind.plan.triggers.cycles import Graph
 from tradewind.plan.triggers.run_fact import Fact
 
-Key = tuple[str, str]
-"""Namespace and name of a trigger."""
 NONE: Set[Key] = frozenset()
 
 

@@ -8,12 +8,9 @@ from pydantic import ValidationError
 
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import DAGS
+from tradewind.kube.resources import DAGS, Key
 from tradewind.model.value import Param
 from tradewind.plan.triggers.cycles import assets_of, called_by
-
-Key = tuple[str, str]
-"""Namespace and name of a DAG."""
 
 
 @dataclass(frozen=True, slots=True)

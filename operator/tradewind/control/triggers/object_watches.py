@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.control.triggers.observed import observed
-from tradewind.control.triggers.source import Key, NotReady
+from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
 from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.kube.lists import ListMetadata
 from tradewind.kube.pages import parse_page
 from tradewind.kube.reflector import Reflector
-from tradewind.kube.resources import Resource
+from tradewind.kube.resources import Key, Resource
 from tradewind.model.object_change import ObjectChange
 from tradewind.plan import selectors
 

@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.run_maker import TriggerSnapshot
+from tradewind.kube.resources import Key
 from tradewind.model.shown import counted
 
-Key = tuple[str, str]
-"""Namespace and name of a trigger."""
 MINUTE = 60.0
 TRIGGERS_REMEMBERED = 1_000
 """Runs of a trigger, and triggers, after which those that are older than a minute are forgotten."""

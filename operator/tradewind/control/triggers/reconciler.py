@@ -20,12 +20,12 @@ from tradewind.control.triggers.consumers import RunConsumers, topics_of
 from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
 from tradewind.control.triggers.rate_limit import Pace
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, fire, make
-from tradewind.control.triggers.source import DueRun, DueRuns, Key, NotReady, Skipped, Source, SourceResult
+from tradewind.control.triggers.source import DueRun, DueRuns, NotReady, Skipped, Source, SourceResult
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, Forbidden, NotFound
 from tradewind.kube.errors import Invalid as Unacceptable
 from tradewind.kube.merge_patch import difference
-from tradewind.kube.resources import TRIGGERS
+from tradewind.kube.resources import TRIGGERS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.model.shown import brief
 from tradewind.model.trigger import TriggerSpec

@@ -6,10 +6,8 @@ from typing import Any, Protocol
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot
+from tradewind.kube.resources import Key
 from tradewind.plan.triggers.trigger import Firing, Given
-
-Key = tuple[str, str]
-"""Namespace and name of a trigger."""
 
 
 class NotReady(Exception):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from tradewind.plan.outcomes.state import State
 
+AttemptKey = tuple[str, int]
+"""A task or item, and the number of an attempt."""
 FAILURES = {
     "Error": "the task ended with an exit code other than 0",
     "StartError": "the container could not be started",

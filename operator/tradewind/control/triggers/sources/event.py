@@ -5,7 +5,8 @@ from typing import Any
 
 from tradewind.control.dagrun.run import Run
 from tradewind.control.triggers.run_maker import TriggerSnapshot
-from tradewind.control.triggers.source import Key, SourceResult
+from tradewind.control.triggers.source import SourceResult
+from tradewind.kube.resources import Key
 from tradewind.model.duration import instant, stamp
 
 

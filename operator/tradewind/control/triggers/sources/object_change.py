@@ -14,7 +14,8 @@ from tradewind import metrics
 from tradewind.control.triggers.object_watches import Body, ObjectWatches
 from tradewind.control.triggers.rate_limit import too_fast
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
-from tradewind.control.triggers.source import DueRun, DueRuns, Key, SourceResult
+from tradewind.control.triggers.source import DueRun, DueRuns, SourceResult
+from tradewind.kube.resources import Key
 from tradewind.model.duration import instant, stamp
 from tradewind.model.object_change import ObjectChange
 from tradewind.plan import selectors

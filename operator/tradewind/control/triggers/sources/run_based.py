@@ -16,10 +16,10 @@ from tradewind.control.triggers.consumers import relevant
 from tradewind.control.triggers.rate_limit import too_fast
 from tradewind.control.triggers.run_facts import ConsumedFacts, Topic
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
-from tradewind.control.triggers.source import DueRun, DueRuns, Key, Skipped, SourceResult
+from tradewind.control.triggers.source import DueRun, DueRuns, Skipped, SourceResult
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import RUNS, Key
 from tradewind.model.duration import stamp
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.triggers.accumulate import Gathered, Occasion, gathered

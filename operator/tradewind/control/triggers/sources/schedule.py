@@ -14,10 +14,10 @@ from tradewind import metrics
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.triggers.calendars import Calendars
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
-from tradewind.control.triggers.source import DueRun, DueRuns, Key, SourceResult
+from tradewind.control.triggers.source import DueRun, DueRuns, SourceResult
 from tradewind.kube.client import Client
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import RUNS
+from tradewind.kube.resources import RUNS, Key
 from tradewind.model.duration import instant, stamp
 from tradewind.model.schedule import Schedule
 from tradewind.plan.triggers.calendar import Calendar, what_ticks

@@ -17,8 +17,9 @@ from tradewind.control.sensors.probes import Asking, sql_url
 from tradewind.control.sensors.sensor_tasks import SPREAD, SensorTasks
 from tradewind.control.triggers.rate_limit import too_fast
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
-from tradewind.control.triggers.source import DueRun, DueRuns, Key, SourceResult
+from tradewind.control.triggers.source import DueRun, DueRuns, SourceResult
 from tradewind.control.triggers.sources.bucket_cursor import watched
+from tradewind.kube.resources import Key
 from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds, stamp
 from tradewind.model.trigger_sensor import TriggerSensor

@@ -62,7 +62,7 @@ def extent(pattern: str) -> Extent:
             case "close":
                 last = groups.pop()
                 groups = groups or [Extent()]
-            case "count" | "most":
+            case "count":
                 again = float(min(max(int(token["least"] or 1), int(token["most"] or 1), 1), 1_000)) - 1
                 groups[-1].add(last, again)
                 repeated = Extent()
