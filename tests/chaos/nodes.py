@@ -155,7 +155,8 @@ class Nodes:
             self._kill(running)
         took = self._slow(execution.key) * chance.choice([0.1, 1.0, 1.0, 3.0])
         try:
-            await asyncio.wait_for(running.kill.wait(), took)
+            async with asyncio.timeout(took):
+                await running.kill.wait()
         except TimeoutError:
             whose = self._history.whose(execution)
             who = (whose.run, whose.run_uid, whose.key)

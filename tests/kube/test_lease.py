@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from tradewind.kube.client import Client
@@ -76,6 +77,23 @@ async def test_who_was_stopped_for_longer_than_the_lease_lasts_changes_nothing_w
         assert await client.get(CONFIG_MAPS, "default", "c")
         await held.acquire()
         await client.delete(CONFIG_MAPS, "default", "c")
+
+
+async def test_a_holder_that_is_cancelled_as_its_renewal_ends_ends() -> None:
+    async with ApiServer() as server, Client(Connection(server.url)) as client:
+        held = lease(client, "one")
+        await held.acquire()
+        replace = client.replace
+
+        async def replaced_and_cancelled(*args: Any, **options: Any) -> Any:
+            answer = await replace(*args, **options)
+            asyncio.get_running_loop().call_soon(holding.cancel)
+            return answer
+
+        client.replace = replaced_and_cancelled  # type: ignore[method-assign]
+        holding = asyncio.create_task(held.hold(lambda: None))
+        done, _ = await asyncio.wait([holding], timeout=5)
+        assert done and holding.cancelled()
 
 
 async def test_errors_while_acquiring_are_waited_out() -> None:

@@ -66,7 +66,9 @@ class Lease:
             await asyncio.sleep(self._retry)
             try:
                 began = loop.time()
-                if await asyncio.wait_for(self._try(), self._renew_within):
+                async with asyncio.timeout(self._renew_within):
+                    renewed = await self._try()
+                if renewed:
                     self._renewed = began
                     continue
                 reason = "another process took it"

@@ -185,7 +185,8 @@ class PodInformer(Reflector):
                 await asyncio.gather(*map(self._ask, pods[at : at + MAX_PARALLEL_READS]))
             if self._doubtful:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._doubts.wait(), CHECK_INTERVAL)
+                    async with asyncio.timeout(CHECK_INTERVAL):
+                        await self._doubts.wait()
                 self._doubts.set()
 
     async def _ask(self, doubted: Pod) -> None:

@@ -60,7 +60,8 @@ class Shards:
         while True:
             try:
                 began = loop.time()
-                await asyncio.wait_for(self._round(began), self._renew_within)
+                async with asyncio.timeout(self._renew_within):
+                    await self._round(began)
                 self._renewed = began
             except (ApiError, TimeoutError) as error:
                 log.warning("shards: %s", error or "no answer in time")

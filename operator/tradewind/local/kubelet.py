@@ -180,13 +180,11 @@ class Kubelet:
             await self._status(pod, "Running", main, {"running": {"startedAt": began}})
             deadline = pod["spec"].get("activeDeadlineSeconds")
             try:
-                code = await asyncio.wait_for(
-                    asyncio.shield(waiting := asyncio.ensure_future(process.wait())), deadline
-                )
-                reason = ""
+                async with asyncio.timeout(deadline):
+                    code, reason = await process.wait(), ""
             except TimeoutError:
                 await process.stop(float(pod["spec"].get("terminationGracePeriodSeconds") or GRACE))
-                code, reason = await waiting, "DeadlineExceeded"
+                code, reason = await process.wait(), "DeadlineExceeded"
             await self._over(pod, main, began, code, "Completed" if code == 0 else "Error", process.message(), reason)
         finally:
             process.kill()

@@ -58,7 +58,8 @@ class Process:
         """Asks the group to end, and kills it after `grace` seconds."""
         self._send(b"t")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._process.wait()), grace)
+            async with asyncio.timeout(grace):
+                await self._process.wait()
         self.kill()
 
     def kill(self) -> None:

@@ -39,7 +39,7 @@ def names_of(plural: str, before: str = "") -> Complete:
 
     def complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
         with contextlib.suppress(Exception):
-            found = asyncio.run(asyncio.wait_for(_names(plural, _given(ctx)), PATIENCE))
+            found = asyncio.run(_names(plural, _given(ctx)))
             return [f"{before}{name}" for name in found if f"{before}{name}".startswith(typed)][:MOST]
         return []
 
@@ -49,7 +49,7 @@ def names_of(plural: str, before: str = "") -> Complete:
 def tasks_of(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
     """Offers the tasks of the run that was typed before."""
     with contextlib.suppress(Exception):
-        found = asyncio.run(asyncio.wait_for(_tasks(str(ctx.params["run"]), _given(ctx)), PATIENCE))
+        found = asyncio.run(_tasks(str(ctx.params["run"]), _given(ctx)))
         return [name for name in found if name.startswith(typed)][:MOST]
     return []
 
@@ -75,7 +75,7 @@ async def _names(plural: str, given: dict[str, Any]) -> list[str]:
     from tradewind.kube.connection import connect
 
     connection = connect(given["kubeconfig"], given["context"])
-    async with Client(connection) as client:
+    async with asyncio.timeout(PATIENCE), Client(connection) as client:
         listed = await client.list(KINDS[plural], given["namespace"] or connection.namespace, limit=str(MOST))
         return [str(item["metadata"]["name"]) for item in listed["items"]]
 
@@ -87,6 +87,6 @@ async def _tasks(run: str, given: dict[str, Any]) -> list[str]:
     from tradewind.kube.connection import connect
 
     connection = connect(given["kubeconfig"], given["context"])
-    async with Client(connection) as client:
+    async with asyncio.timeout(PATIENCE), Client(connection) as client:
         _, view = await look(client, given["namespace"] or connection.namespace, run, Revisions(client))
         return list(view.planner.definition.tasks) if view and view.planner else []

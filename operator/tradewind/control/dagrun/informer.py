@@ -1,6 +1,7 @@
 """The runs: those that have not ended are read at the start, every change is watched, and those that have ended are read in passing."""
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -94,10 +95,9 @@ class RunInformer(Reflector):
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 60)
                 continue
-            try:
-                await asyncio.wait_for(self._look.wait(), ROUND_AGAIN)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_AGAIN):
+                    await self._look.wait()
 
     async def _read(self, namespace: str | None) -> None:
         async for item in items(self._client, RUNS, namespace, INFORMER_PAGE):

@@ -83,7 +83,8 @@ async def follow(
                 if fault and fault.what == "duplicate":
                     yield line
             try:
-                await asyncio.wait_for(wake.wait(), BOOKMARK_EVERY)
+                async with asyncio.timeout(BOOKMARK_EVERY):
+                    await wake.wait()
             except TimeoutError:
                 if wake.is_set():
                     continue  # Something happened in the moment in which the time was up.
