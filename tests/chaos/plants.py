@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from tradewind.control.dagrun import state as view
+from tradewind.control.dagrun import state
 from tradewind.control.egress import client
 from tradewind.control.execution.run_feed import RunFeed
 from tradewind.control.execution.run_start import RunStarter
@@ -90,7 +90,7 @@ def chance_names() -> Iterator[None]:
     with (
         _instead(launcher, "pod_name", lambda *parts: chance(first(*parts))),
         _instead(launcher, "both_names", lambda *parts: [chance(name) for name in both(*parts)]),
-        _instead(view, "consistent", lambda *said: True),
+        _instead(state, "consistent", lambda *said: True),
     ):
         yield
 
@@ -223,8 +223,8 @@ def lost_ticks() -> Iterator[None]:
 def forgotten_peers() -> Iterator[None]:
     begins = RunStarter.begin
 
-    async def begin(self: Any, view: Any, peers: Any) -> Any:
-        return await begins(self, view, lambda: [peer for peer in peers() if not peer.run.status.get("revision")])
+    async def begin(self: Any, state: Any, peers: Any) -> Any:
+        return await begins(self, state, lambda: [peer for peer in peers() if not peer.run.status.get("revision")])
 
     with _instead(RunStarter, "begin", begin):
         yield

@@ -44,22 +44,26 @@ OF_RUN = {
 
 def recorded(raw: bytes) -> None:
     """What the operator would write of a pod: it can be written, whatever the pod says."""
-    view = RunState(read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"startedAt": "2026-01-01T00:00:00Z"}}))
+    state = RunState(
+        read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"startedAt": "2026-01-01T00:00:00Z"}})
+    )
     pod = parse_pod(raw)
-    view.bind(DEFINITION, [pod.metadata.name], 0.0, 0.0)
-    view.absorb({pod.metadata.name: pod}, 0.0)
-    assert view.planner and view.attempts.news
-    plan = view.planner.decide(0.0)
-    stored_size(runstatus.current(view, view.planner, plan, [end for _, end in view.attempts.ends()], 1_767_300_000.0))
+    state.bind(DEFINITION, [pod.metadata.name], 0.0, 0.0)
+    state.absorb({pod.metadata.name: pod}, 0.0)
+    assert state.planner and state.attempts.news
+    plan = state.planner.decide(0.0)
+    stored_size(
+        runstatus.current(state, state.planner, plan, [end for _, end in state.attempts.ends()], 1_767_300_000.0)
+    )
 
 
 def planned(status: Any, **spec: Any) -> merge_patch.Status:
     """What the operator would write over this status. Raises ValueError where it can't be read."""
     run = read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": status})
-    view = RunState(run)
-    planner = view.bind(DEFINITION, {}, 0.0, 0.0)
-    view.absorb({}, 0.0)
-    written = runstatus.current(view, planner, planner.decide(0.0), [], 1_767_300_000.0)
+    state = RunState(run)
+    planner = state.bind(DEFINITION, {}, 0.0, 0.0)
+    state.absorb({}, 0.0)
+    written = runstatus.current(state, planner, planner.decide(0.0), [], 1_767_300_000.0)
     again = RunState(
         read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": merge_patch.merged(run.status, written)})
     )

@@ -45,9 +45,9 @@ async def test_thousands_that_wait_for_a_pool_are_not_looked_at_again_and_again(
         passes: list[str] = []
         reconcile = here.operator.engine.runs._reconcile
 
-        async def counted(view, woken_at):  # type: ignore[no-untyped-def]
-            passes.append(view.run.name)
-            await reconcile(view, woken_at)
+        async def counted(state, woken_at):  # type: ignore[no-untyped-def]
+            passes.append(state.run.name)
+            await reconcile(state, woken_at)
 
         here.operator.engine.runs._reconcile = counted  # type: ignore[method-assign]
         name = await world.start(here.client, world.dag("many", tasks))

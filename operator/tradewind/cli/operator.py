@@ -197,7 +197,7 @@ def command(
         evaluation=evaluation,
         budget=budget,
         dag_metrics=Limits(metrics_dags, namespace_dags),
-        light=EgressPolicy(
+        egress=EgressPolicy(
             requests=not http_in_pods,
             allowed=allowed,
             denied=denied,

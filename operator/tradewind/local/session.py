@@ -21,7 +21,7 @@ from tradewind.local.folder import CannotStart, session_folder
 from tradewind.local.kubelet import Kubelet, OnLog
 from tradewind.model.crd import manifests
 
-LIGHT = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
+EGRESS = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
 """Requests go to servers of this machine too: it is the user's own."""
 
 
@@ -58,7 +58,7 @@ async def session(
             async with Client(connection) as client:
                 kubelet = Kubelet(client, folder, cwd or str(Path.cwd()), on_log)
                 server.log_source = kubelet.logs
-                operator = Operator(connection, Options(light=replace(LIGHT, allowed=(*LIGHT.allowed, *allowed))))
+                operator = Operator(connection, Options(egress=replace(EGRESS, allowed=(*EGRESS.allowed, *allowed))))
                 running = [
                     asyncio.create_task(operator.run(stop, on_signal)),
                     asyncio.create_task(kubelet.run()),

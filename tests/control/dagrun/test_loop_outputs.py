@@ -15,7 +15,7 @@ from tradewind.plan.runs.planner import Planner
 LOOP = define({"tasks": {"a": {"image": "x", "loop": {"until": "false", "maxIterations": 1000}}, "b": {"image": "x"}}})
 
 
-def view(**status: Any) -> RunState:
+def state(**status: Any) -> RunState:
     meta = {
         "name": "r",
         "namespace": "ns",
@@ -43,14 +43,14 @@ def known(of: RunState) -> Any:
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
 def test_the_last_iteration_counts_whichever_pod_is_seen_first(order: tuple[int, ...]) -> None:
-    found = view()
+    found = state()
     for number in order:
         found.finish(end(number, {"n": number}), 0.0)
     assert known(found) == {"n": 3}
 
 
 def test_an_iteration_that_hands_on_nothing_replaces_what_there_was_and_a_failure_does_not() -> None:
-    found = view(outputs={"a": {"n": 1}, "b": {"n": 2}})
+    found = state(outputs={"a": {"n": 1}, "b": {"n": 2}})
     found.finish(end(1, {}, "Error"), 0.0)
     assert known(found) == {"n": 1}
     assert runstatus.current(found, _planner(found), Plan(), [end(1, {}, "Error")], 0.0)["outputs"]["a"] == {"n": 1}
@@ -60,7 +60,7 @@ def test_an_iteration_that_hands_on_nothing_replaces_what_there_was_and_a_failur
 
 
 def test_outputs_that_are_replaced_do_not_count_against_the_limit() -> None:
-    found = view()
+    found = state()
     for number in range(1, 300):
         found.finish(end(number, {"n": "x" * 4_000}), 0.0)
     assert all(attempt.succeeded for attempt in found.attempts.ended["a"])

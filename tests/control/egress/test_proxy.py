@@ -99,8 +99,8 @@ async def test_the_password_of_the_proxy_is_told_nobody(answer: bytes | None, sa
     if answer is None:
         server.close()
         await server.wait_closed()
-    light = EgressPolicy(proxy=f"http://{address}")
-    sender = HttpClient(light)
+    egress = EgressPolicy(proxy=f"http://{address}")
+    sender = HttpClient(egress)
     try:
         with pytest.raises(Failed) as failed:
             await sender.send(request("https://example.com/"), {}, "team-a")
@@ -108,7 +108,7 @@ async def test_the_password_of_the_proxy_is_told_nobody(answer: bytes | None, sa
         await sender.close()
         server.close()
     assert str(failed.value).startswith(f"GET https://example.com/: {said}")
-    assert "s3cret" not in f"{failed.value} {light}"
+    assert "s3cret" not in f"{failed.value} {egress}"
 
 
 @pytest.mark.parametrize("url", ["ada:s3cret@proxy:3128", "socks5://ada:s3cret@proxy", "http://ada:s3cret@proxy:x"])
@@ -128,9 +128,9 @@ async def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
 
 async def test_what_is_asked_without_it_is_checked_as_ever() -> None:
     async with wire() as proxy, wire() as server:
-        light = EgressPolicy(proxy=proxy.url, direct=("127.0.0.0/8",))
+        egress = EgressPolicy(proxy=proxy.url, direct=("127.0.0.0/8",))
         for allowed in ((), (ip_network("127.0.0.0/8"),)):
-            sender = HttpClient(EgressPolicy(proxy=light.proxy, direct=light.direct, allowed=allowed))
+            sender = HttpClient(EgressPolicy(proxy=egress.proxy, direct=egress.direct, allowed=allowed))
             if allowed:
                 await sender.send(request(server.url), {}, "team-a")
             else:

@@ -13,7 +13,7 @@ ASKING = {
 
 
 @pytest.mark.parametrize(
-    ("light", "podless"),
+    ("egress", "podless"),
     [
         (EgressPolicy(), False),
         (EgressPolicy(secrets=True), True),
@@ -22,7 +22,7 @@ ASKING = {
     ],
 )
 def test_a_request_with_a_secret_needs_a_pod_where_the_operator_may_not_read_it(
-    light: EgressPolicy, podless: bool
+    egress: EgressPolicy, podless: bool
 ) -> None:
     meta = {
         "name": "r",
@@ -31,6 +31,6 @@ def test_a_request_with_a_secret_needs_a_pod_where_the_operator_may_not_read_it(
         "resourceVersion": "1",
         "creationTimestamp": "2026-01-01T00:00:00Z",
     }
-    view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}}))
-    planner = view.bind(define({"tasks": {"ask": ASKING}}), (), 0.0, 0.0, light)
+    state = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}}))
+    planner = state.bind(define({"tasks": {"ask": ASKING}}), (), 0.0, 0.0, egress)
     assert ("ask" in planner.podless) is podless

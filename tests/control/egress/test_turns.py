@@ -23,14 +23,14 @@ from tradewind.plan.documents.problem import Invalid
 
 from control.egress.test_isolation_of_requests import request
 
-LIGHT = EgressPolicy(allowed=(ip_network("127.0.0.0/8"),))
+EGRESS = EgressPolicy(allowed=(ip_network("127.0.0.0/8"),))
 
 
 class Tarpit(HttpClient):
     """Gets no answer until it is let."""
 
     def __init__(self) -> None:
-        super().__init__(LIGHT)
+        super().__init__(EGRESS)
         self.now: Counter[str] = Counter()
         self.let = asyncio.Event()
 
@@ -81,7 +81,7 @@ async def test_there_are_so_many_seats_and_those_who_leave_give_theirs_up(monkey
 
 async def test_no_request_takes_longer_than_the_operator_waits() -> None:
     sender = Tarpit()
-    sender._light = EgressPolicy(longest=0.01)
+    sender._egress = EgressPolicy(longest=0.01)
     with pytest.raises(Failed, match=r"no answer within 0.01 s \(the longest that the operator waits for any server\)"):
         await sender.send(request("http://x/"), {}, "a")
 

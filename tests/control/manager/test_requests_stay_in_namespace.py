@@ -14,7 +14,7 @@ from tradewind.kube.connection import Connection
 from tradewind.kube.errors import Invalid
 from tradewind.kube.resources import BACKFILLS, CONFIG_MAPS, DAGS, POOLS, RUNS, SECRETS, TEMPLATES, TRIGGERS, Resource
 from tradewind.local.apiserver import ApiServer
-from tradewind.local.session import LIGHT
+from tradewind.local.session import EGRESS
 from tradewind.model.crd import manifests
 from worlds.hostile import NAMES
 
@@ -125,7 +125,7 @@ async def tenants() -> AsyncIterator[tuple[ApiServer, Client]]:
                     body = {"apiVersion": "v1", "kind": resource.kind, "metadata": meta, "data": {"k": value}}
                     await client.create(resource, namespace, body)
             stop = asyncio.Event()
-            operator = Operator(connection, Options(light=LIGHT))
+            operator = Operator(connection, Options(egress=EGRESS))
             running = asyncio.create_task(operator.run(stop))
             try:
                 await operator.engine.ready.wait()

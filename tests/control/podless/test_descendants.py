@@ -21,7 +21,7 @@ def top(api: Api, name: str, dag: str) -> Run:
 
 
 async def called(
-    api: Api, parent: Run, dag: str, calls: int, views: dict[str, RunState], subdags: SubDAGs
+    api: Api, parent: Run, dag: str, calls: int, states: dict[str, RunState], subdags: SubDAGs
 ) -> Counter[str]:
     """What becomes of calls that a run makes at once: reasons, and `made`; runs that were made go on."""
 
@@ -53,8 +53,8 @@ async def test_calls_made_at_once_are_counted(
     monkeypatch.setattr(descendants, "DESCENDANTS_LIMIT", 12)
     api = Api(0.0)
     run = top(api, "r", "d")
-    views = {run.uid: RunState(run)}
-    assert await called(api, run, dag, 20, views, SubDAGs(api, views, lambda uid: None)) == expected
+    states = {run.uid: RunState(run)}
+    assert await called(api, run, dag, 20, states, SubDAGs(api, states, lambda uid: None)) == expected
 
 
 async def test_runs_of_all_levels_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,15 +62,15 @@ async def test_runs_of_all_levels_are_counted_together(monkeypatch: pytest.Monke
     monkeypatch.setattr(descendants, "MOST_RECURSIVE", 5)
     api = Api(0.0)
     first = top(api, "r", "a")
-    views = {first.uid: RunState(first)}
-    subdags = SubDAGs(api, views, lambda uid: None)
+    states = {first.uid: RunState(first)}
+    subdags = SubDAGs(api, states, lambda uid: None)
     level, found = [first], Counter[str]()
     for dag in "babab":
         known = set(api.names(RUNS))
         for parent in level:
-            found += await called(api, parent, dag, 2, views, subdags)
+            found += await called(api, parent, dag, 2, states, subdags)
         level = [read_run(api.objects[RUNS.plural, name]) for name in api.names(RUNS) - known]
-        views |= {run.uid: RunState(run) for run in level}
+        states |= {run.uid: RunState(run) for run in level}
         assert all(run.root == first.uid for run in level)
     assert found["made"] <= 6 and found["SubDAGTooMany"] > 0  # The first `b` does not run itself.
 

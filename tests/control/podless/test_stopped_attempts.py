@@ -55,17 +55,17 @@ async def test_an_attempt_that_the_status_says_has_ended_is_stopped(task: Any, a
     endless: Any = Endless()
     podless = Podless(endless, endless, lambda uid: None, Host(Evaluator()))
     definition = defined({"t": task, "u": {"dependsOn": ["t"], "wait": {"duration": "1h"}}})
-    view = RunState(run())
+    state = RunState(run())
 
     def plan() -> Any:
-        planner = view.bind(definition, (), 0.0, 0.0)
-        podless.tell(view, planner, 0.0)
+        planner = state.bind(definition, (), 0.0, 0.0)
+        podless.tell(state, planner, 0.0)
         return planner, planner.decide(0.0)
 
-    podless.start(view, *plan(), 0.0)
+    podless.start(state, *plan(), 0.0)
     await asyncio.sleep(0)
     assert plan()[0].live("t") is not None
-    view.update(replace(run(attempts=attempts), version=2, desired="Terminated"))
+    state.update(replace(run(attempts=attempts), version=2, desired="Terminated"))
     planner, decided = plan()
     await asyncio.sleep(0)
     assert endless.stopped == ["t"] and planner.live("t") is None
@@ -76,17 +76,17 @@ async def test_an_attempt_that_the_status_says_has_ended_is_stopped(task: Any, a
 async def test_an_attempt_that_is_stopped_before_its_first_step_ends() -> None:
     endless: Any = Endless()
     podless = Podless(endless, endless, lambda uid: None, Host(Evaluator()))
-    definition, view = defined({"t": {"wait": {"duration": "1h"}}}), RunState(run())
+    definition, state = defined({"t": {"wait": {"duration": "1h"}}}), RunState(run())
 
     def go() -> Any:
-        planner = view.bind(definition, (), 0.0, 0.0)
-        podless.tell(view, planner, 0.0)
+        planner = state.bind(definition, (), 0.0, 0.0)
+        podless.tell(state, planner, 0.0)
         decided = planner.decide(0.0)
-        podless.start(view, planner, decided, 0.0)
+        podless.start(state, planner, decided, 0.0)
         return decided
 
     go()
-    view.update(replace(run(), version=2, desired="Terminated"))
+    state.update(replace(run(), version=2, desired="Terminated"))
     go()
     await asyncio.sleep(0)
     await asyncio.sleep(0)

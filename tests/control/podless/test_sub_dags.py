@@ -24,35 +24,35 @@ def caller(attempts: str) -> tuple[RunState, Planner]:
     """A run that calls a sub-DAG, and its planner."""
     meta: dict[str, Any] = {"name": "r", "namespace": "ns", "uid": "ours", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
-    view = RunState(
+    state = RunState(
         read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", "attempts": attempts}})
     )
-    planner = view.bind(DAG, [], 0.0, 0.0)
+    planner = state.bind(DAG, [], 0.0, 0.0)
     planner.decide(0.0)
-    return view, planner
+    return state, planner
 
 
 def test_an_attempt_of_which_another_operator_has_told_the_end_counts_once() -> None:
-    view, planner = caller("a 0+1 SubDAGFailed")
+    state, planner = caller("a 0+1 SubDAGFailed")
     planner.tell_live("a", Live(1, seen=0.0, created=0))
-    view.finish(Ended(FIRST, "", {}), 1.0)
-    assert view.attempts.ends() == [] and [start.number for start in planner.decide(1.0).podless] == [2]
+    state.finish(Ended(FIRST, "", {}), 1.0)
+    assert state.attempts.ends() == [] and [start.number for start in planner.decide(1.0).podless] == [2]
 
 
 def test_an_attempt_of_which_nobody_has_told_counts() -> None:
-    view, _ = caller("")
-    view.finish(Ended(FIRST, "", {}), 1.0)
-    assert [end.attempt for _, end in view.attempts.ends()] == [FIRST]
+    state, _ = caller("")
+    state.finish(Ended(FIRST, "", {}), 1.0)
+    assert [end.attempt for _, end in state.attempts.ends()] == [FIRST]
 
 
 async def given_up(attempts: str, number: int) -> bool:
     """Whether the run of this attempt is cancelled for the sake of its caller."""
-    view, _ = caller(attempts)
+    state, _ = caller(attempts)
     api = Server(0.0)
     labels = {RUN: "r", TASK: "a", ATTEMPT: str(number), DEPTH: "1"}
     meta: Body = {"name": "r-a", "labels": labels, "ownerReferences": [{"uid": "ours", "controller": True}]}
     part = read_run(api.put(RUNS, {"metadata": meta, "spec": {"dag": "child"}, "status": {"phase": "Running"}}))
-    return await SubDAGs(api, {"ours": view}, lambda uid: None).given_up(part)
+    return await SubDAGs(api, {"ours": state}, lambda uid: None).given_up(part)
 
 
 def test_a_run_to_which_its_caller_has_not_come_yet_is_left_alone() -> None:

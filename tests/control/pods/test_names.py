@@ -107,8 +107,8 @@ def test_a_run_takes_no_pod_for_an_attempt_whose_name_it_does_not_have(changed: 
     """As an operator sees it that starts after the labels were changed: it asks for the pod by its name then."""
     meta = {"name": "r", "namespace": "ns", "uid": "ours", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
-    view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
+    state = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
     pods = {"r-a-1": parse_pod(orjson.dumps(Api(0.0).pod("r-a-1", RUN, START, **changed)))}
-    planner = view.bind(DAG, pods, 0.0, 0.0)
-    view.absorb(pods, 0.0)
-    assert {"a", "b"} <= {start.key for start in planner.decide(0.0).starts} and not view.pods.unsaved
+    planner = state.bind(DAG, pods, 0.0, 0.0)
+    state.absorb(pods, 0.0)
+    assert {"a", "b"} <= {start.key for start in planner.decide(0.0).starts} and not state.pods.unsaved

@@ -210,12 +210,12 @@ GATED = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "S
 def test_pending_timeout_counts_from_when_the_last_scheduling_gate_is_gone() -> None:
     meta = {"name": "r", "namespace": "ns", "uid": "run-uid", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
-    view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
-    planner = view.bind(define({"tasks": {"a": {"image": "x", "pendingTimeout": "30s"}}}), [], 0.0, 0.0)
+    state = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))
+    planner = state.bind(define({"tasks": {"a": {"image": "x", "pendingTimeout": "30s"}}}), [], 0.0, 0.0)
 
     def stops(found: Pod, now: float) -> list[str]:
-        view.pods.note("r-a-1")
-        view.absorb({"r-a-1": found}, now)
+        state.pods.note("r-a-1")
+        state.absorb({"r-a-1": found}, now)
         return [stop.reason for stop in planner.decide(now).stops]
 
     assert stops(pod(GATED), 0.0) == [] and stops(pod(GATED), 1_000.0) == []

@@ -55,7 +55,7 @@ class World:
             "creationTimestamp": "2026-01-01T00:00:00Z",
         }
         status = {"phase": "Running", "attempts": attempts}
-        self.view = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": status}))
+        self.state = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": status}))
         self.pods = PodInformer(cast(Any, None), [None], lambda _: None, lambda _: True)
         self.launcher = Made()
         self.starter = PodStarter(self.launcher, PoolBook(lambda _: None, lambda _: None), self.pods)
@@ -63,11 +63,11 @@ class World:
     async def sees(self, *pods: Pod) -> tuple[list[int], list[str]]:
         """Which attempts start now, and the reasons of what holds others up."""
         known = {pod.metadata.name: pod for pod in pods}
-        planner = self.view.bind(DAG, known, 0.0, 0.0)
-        self.view.pods.note(*known)
-        self.view.absorb(known, 0.0)
+        planner = self.state.bind(DAG, known, 0.0, 0.0)
+        self.state.pods.note(*known)
+        self.state.absorb(known, 0.0)
         self.launcher.numbers = []
-        started = await self.starter.start(self.view, planner, planner.decide(0.0), 0.0, None)
+        started = await self.starter.start(self.state, planner, planner.decide(0.0), 0.0, None)
         return self.launcher.numbers, [hold.reason for hold in started.holds]
 
 

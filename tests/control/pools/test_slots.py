@@ -61,14 +61,14 @@ class Runs:
         self.book.pool_seen({"kind": "Pool", "metadata": {"namespace": "ns", "name": "p"}, "spec": {"slots": 1}}, False)
         self.pods = PodInformer(cast(Any, Empty()), [None], self.book.pod_seen, lambda _: True)
         self.launcher = Answers()
-        self.views = {uid: RunState(_run(uid)) for uid in ("run-uid", "other")}
+        self.states = {uid: RunState(_run(uid)) for uid in ("run-uid", "other")}
 
     async def start(self, uid: str) -> list[str]:
         """A pass of a run: the reasons of what waits."""
-        view = self.views[uid]
-        planner = view.bind(DAG, [], 0.0, 0.0)
+        state = self.states[uid]
+        planner = state.bind(DAG, [], 0.0, 0.0)
         starter = PodStarter(self.launcher, self.book, self.pods)
-        started = await starter.start(view, planner, planner.decide(0.0), 0.0, None)
+        started = await starter.start(state, planner, planner.decide(0.0), 0.0, None)
         return [hold.reason for hold in started.holds]
 
 

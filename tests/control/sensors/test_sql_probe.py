@@ -40,7 +40,7 @@ async def ask(
     server: Postgres,
     query: str,
     *parameters: Any,
-    light: EgressPolicy = HERE,
+    egress: EgressPolicy = HERE,
     password: str = "",
     ca: str = "",
     **more: Any,
@@ -50,7 +50,7 @@ async def ask(
 
     where = {"host": "127.0.0.1", "port": server.port, "database": server.database, "ssl_mode": "disable", **more}
     poll = SqlPoll(secret_name="s", query=query, **where)
-    return await SqlProbe(light, Lookups(), poll, "ns", parameters, login, LIMIT).ask()
+    return await SqlProbe(egress, Lookups(), poll, "ns", parameters, login, LIMIT).ask()
 
 
 async def test_rows_are_objects_of_json_types(server: Postgres) -> None:
@@ -141,9 +141,9 @@ async def test_connections_go_only_where_requests_may(server: Postgres) -> None:
         with pytest.raises(
             ProbeFailedError, match=r"the operator does not send requests there .*: allow it with --http-allow"
         ):
-            await ask(server, "SELECT 1", host=host, light=EgressPolicy(services=False))
+            await ask(server, "SELECT 1", host=host, egress=EgressPolicy(services=False))
     with pytest.raises(ProbeFailedError, match=r"^db\.ns\.svc: "):
-        await ask(server, "SELECT 1", host="db", light=EgressPolicy())
+        await ask(server, "SELECT 1", host="db", egress=EgressPolicy())
 
 
 async def test_a_name_is_resolved_once_so_that_it_cannot_mean_another_address_later(server: Postgres) -> None:
@@ -240,7 +240,7 @@ async def test_no_part_of_a_login_names_another_server(parts: dict[str, str]) ->
         await ask(
             there,
             "SELECT 1",
-            light=EgressPolicy(services=False),
+            egress=EgressPolicy(services=False),
             host=parts.get("host", "127.0.0.1"),
             **{k: v for k, v in parts.items() if k != "host"},
         )

@@ -93,9 +93,9 @@ class RunState:
         pods: Iterable[str],
         now: float,
         elapsed: float,
-        light: EgressPolicy = USUAL,
+        egress: EgressPolicy = USUAL,
     ) -> Planner:
-        """The planner of the run, told all that is known. `now` is monotonic seconds, `elapsed` the seconds since the run began; `light`
+        """The planner of the run, told all that is known. `now` is monotonic seconds, `elapsed` the seconds since the run began; `egress`
         is what the operator may do without a pod."""
         if self.planner is None:
             run, attempts, timeout = self.run, self.attempts, definition.spec.timeout
@@ -105,7 +105,7 @@ class RunState:
                 rounds=run.budgets,
                 began=now if run.reopened else now - elapsed,
                 timeout=seconds(timeout) if timeout else None,
-                podless=definition.podless(light.reads(run.namespace), light.requests),
+                podless=definition.podless(egress.reads(run.namespace), egress.requests),
             )
             self._desire(self.planner)
             for name, number in attempts.cleared.items():

@@ -101,15 +101,15 @@ class Asked:
 
 
 def current(
-    view: RunState, planner: Planner, plan: Plan, news: Sequence[Ended], now: float, asked: Asked | None = None
+    state: RunState, planner: Planner, plan: Plan, news: Sequence[Ended], now: float, asked: Asked | None = None
 ) -> Status:
     """A run under way, or ending."""
-    run = view.run
+    run = state.run
     before = run.status
     entries = [*(end.attempt for end in news), *(asked.changes if asked else ())]
     packed = append(run.packed, entries, run.created)
-    done = sum(planner.ledger.tally[state] for state in FINAL)
-    failures = [*(before.get("failures") or []), *refusals(view, planner), *map(_failure, filter(_is_failure, news))]
+    done = sum(planner.ledger.tally[final] for final in FINAL)
+    failures = [*(before.get("failures") or []), *refusals(state, planner), *map(_failure, filter(_is_failure, news))]
     produced, unproduced = _produced(before.get("produced") or [], planner, plan, news, now)
     failures += unproduced
     holds = _holds(run, plan, planner)
@@ -232,7 +232,7 @@ def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
     return condition("Progressing", True, "Cancelling" if run.cancelled else "Running", plan.message, run, now)
 
 
-def refusals(view: RunState, planner: Planner) -> list[Status]:
+def refusals(state: RunState, planner: Planner) -> list[Status]:
     """Tasks that failed without an attempt that did, where the status does not say so yet."""
 
     def reason(key: str) -> str:
@@ -241,7 +241,7 @@ def refusals(view: RunState, planner: Planner) -> list[Status]:
     return [
         {"task": key, "attempt": 0, "reason": reason(key), "message": brief(why, 1_024)}
         for key, why in list(planner.refused.items())[:STATUS_LIST_LIMIT]
-        if key not in view.attempts.told
+        if key not in state.attempts.told
     ]
 
 

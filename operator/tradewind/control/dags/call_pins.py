@@ -67,11 +67,11 @@ class Calls:
         run what its DAG was, and not what it is."""
         if run.caller is None:
             return {}
-        view = self._known(run.caller.uid)
-        caller = view.run if view else await self._read(run.namespace, run.caller)
+        state = self._known(run.caller.uid)
+        caller = state.run if state else await self._read(run.namespace, run.caller)
         if caller is None or run.name not in both_names(caller.facts, _start(run.caller)):
             return {}
-        if view and view.planner and not _made_by(view.planner, run, run.caller):
+        if state and state.planner and not _made_by(state.planner, run, run.caller):
             return {}
         return pins_of(caller)
 

@@ -123,8 +123,8 @@ class _Hop:
 class HttpClient:
     """Sends requests."""
 
-    def __init__(self, light: EgressPolicy) -> None:
-        self._light = light
+    def __init__(self, egress: EgressPolicy) -> None:
+        self._egress = egress
         self.lookups = Lookups()
         self._turns = Turns(Seats(MAX_PARALLEL_REQUESTS, SHARE))
         self._session: aiohttp.ClientSession | None = None
@@ -157,7 +157,7 @@ class HttpClient:
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
         if not request.signed and (words := first_unfit(headers)):
             raise Failed(f"http.headers: {words}")
-        what, timeout = request.what, min(request.timeout, self._light.longest)
+        what, timeout = request.what, min(request.timeout, self._egress.longest)
         try:
             async with asyncio.timeout(timeout):
                 return await self._ask(request, headers, namespace, limit)
@@ -198,45 +198,45 @@ class HttpClient:
     def _way(self, host: str) -> tuple[aiohttp.ClientSession, str | None]:
         """The session for a host, and the proxy. A proxy looks names up itself, so that only an address that a request names can be
         looked at here. Raises OSError for one where nothing is sent."""
-        light = self._light
-        if not light.proxy or goes_direct(host, light.direct):
+        egress = self._egress
+        if not egress.proxy or goes_direct(host, egress.direct):
             if self._session is None:
                 # Nobody waits for a look-up of another namespace, which the connector's cache would have them do.
                 own = {"use_dns_cache": False, "resolver": Resolver(self.lookups), "socket_factory": self._socket}
                 self._session = self._opened(**own)
             return self._session, None
-        if (address := literal(host)) and (words := refusal(str(address), light)):
+        if (address := literal(host)) and (words := refusal(str(address), egress)):
             raise OSError(words)
         if self._proxied is None:
             self._proxied = self._opened()
-        return self._proxied, light.proxy
+        return self._proxied, egress.proxy
 
     def _opened(self, **how: Any) -> aiohttp.ClientSession:
         """A connection serves one request: what is left on one by a tenant never meets the request of another."""
-        connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=trusting(self._light.authorities), **how)
+        connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=trusting(self._egress.authorities), **how)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     def _address(self, text: str, namespace: str, encoded: bool = False) -> URL:
         url = URL(text, encoded=encoded)
-        host = of_namespace(url.host or "", namespace, self._light)
+        host = of_namespace(url.host or "", namespace, self._egress)
         return url if host == (url.host or "") else url.with_host(host)
 
     def _socket(self, info: Any) -> socket.socket:
         """Called for every connection, redirects included, with the address that it really goes to."""
         family, kind, protocol, _, address = info
-        if words := refusal(address[0], self._light):
+        if words := refusal(address[0], self._egress):
             raise OSError(f"{words}: set http.pod, or allow it with --http-allow")
         return socket.socket(family, kind, protocol)
 
 
-def refusal(address: str, light: EgressPolicy) -> str:
+def refusal(address: str, egress: EgressPolicy) -> str:
     """Why nothing is sent to an IP address; empty when it may be."""
     host = ip_address(address.partition("%")[0])
     meant = _meant(host)
-    if any(_within(one, light.denied) for one in meant):
+    if any(_within(one, egress.denied) for one in meant):
         return f"{host}: requests to this network are denied (http.deny)"
-    forbidden = (one for one in meant if _within(one, (*FORBIDDEN, *light.own)))
-    if not _within(host, light.allowed) and any(not _within(one, light.allowed) for one in forbidden):
+    forbidden = (one for one in meant if _within(one, (*FORBIDDEN, *egress.own)))
+    if not _within(host, egress.allowed) and any(not _within(one, egress.allowed) for one in forbidden):
         return f"{host}: the operator does not send requests there (its own host, the link, metadata services)"
     return ""
 
@@ -252,9 +252,9 @@ def _meant(host: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
     return [host, *(one for one in inner if one is not None)]
 
 
-def of_namespace(host: str, namespace: str, light: EgressPolicy) -> str:
+def of_namespace(host: str, namespace: str, egress: EgressPolicy) -> str:
     """The name to ask for a host: one without a dot is a Service of the namespace, as it is to the pods there."""
-    if not light.services or not host or host == "localhost" or "." in host or ":" in host:
+    if not egress.services or not host or host == "localhost" or "." in host or ":" in host:
         return host
     return f"{host}.{namespace}.svc"
 
@@ -268,11 +268,11 @@ def content(answer: Answer) -> dict[str, Any]:
         return {"status": status, "body": body.decode(errors="replace")}
 
 
-def server(url: str, namespace: str, light: EgressPolicy) -> str:
+def server(url: str, namespace: str, egress: EgressPolicy) -> str:
     """Whom a request is for, however the URL spells it: host and port. A text that is no URL is for nobody."""
     try:
         parts = URL(url)
-        host = of_namespace((parts.host or "").lower().rstrip("."), namespace, light)
+        host = of_namespace((parts.host or "").lower().rstrip("."), namespace, egress)
         port = parts.port
     except ValueError:
         return ""

@@ -66,38 +66,38 @@ class Ender:
         """A pass did not fail."""
         self._failed.pop(state, None)
 
-    async def ended(self, view: RunState, error: Exception) -> bool:
+    async def ended(self, state: RunState, error: Exception) -> bool:
         """Ends a run that is to end and whose pass failed; whether it did. One that may go on is looked at again at its timeout, at the
         latest. Raises what the API raises."""
-        run = view.run
-        failed = self._failed[view] = self._failed.get(view, 0) + 1
+        run = state.run
+        failed = self._failed[state] = self._failed.get(state, 0) + 1
         if failed < TRIES and run.desired != "Terminated":
             return False
         words = f"; it could not be planned: {type(error).__name__}: {error}"[:1_024]
         if run.cancelled:
             what = "terminated" if run.desired == "Terminated" else "cancelled"
-            await self.end(view, End("Cancelled", CANCELLED, f"{what}{words}"))
+            await self.end(state, End("Cancelled", CANCELLED, f"{what}{words}"))
             return True
         if (limit := await self._limit(run)) is None:
             return False
         if (left := limit - runstatus.elapsed(run, self._clock())) <= 0:
-            await self.end(view, End("Failed", RUN_TIMEOUT, f"the run took longer than its timeout{words}"))
+            await self.end(state, End("Failed", RUN_TIMEOUT, f"the run took longer than its timeout{words}"))
             return True
         self._again(run.uid, asyncio.get_running_loop().time() + left)
         return False
 
-    async def end(self, view: RunState, end: End) -> None:
+    async def end(self, state: RunState, end: End) -> None:
         """Stops what a run has under way, and writes its end, with as much of what it has said before as fits. Raises what the API
         raises."""
-        run = view.run
+        run = state.run
         log.error("run %s/%s ends: %s", run.namespace, run.name, end.message, extra=extra(**run.fields))
-        self._podless.forget(view.run.uid)
-        await self._remover.stop_all(view)
-        status = runstatus.broken_off(view.run, end.phase, end.reason, end.message, self._clock())
+        self._podless.forget(state.run.uid)
+        await self._remover.stop_all(state)
+        status = runstatus.broken_off(state.run, end.phase, end.reason, end.message, self._clock())
         try:
-            await self._save(view, view.run, status)
+            await self._save(state, state.run, status)
         except StatusTooLarge:
-            await self._save(view, view.run, status | dict.fromkeys(LARGE))
+            await self._save(state, state.run, status | dict.fromkeys(LARGE))
 
     async def _limit(self, run: Run) -> float | None:
         """The run's timeout in seconds, if it has one that can be read."""

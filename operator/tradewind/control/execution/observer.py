@@ -38,11 +38,11 @@ class Observer:
         feed: RunFeed,
         podless: Podless,
         writer: RunStatusWriter,
-        light: EgressPolicy,
+        egress: EgressPolicy,
         clock: Callable[[], float],
     ) -> None:
         self._revisions, self._table, self._feed, self._podless = revisions, table, feed, podless
-        self._writer, self._light, self._clock = writer, light, clock
+        self._writer, self._egress, self._clock = writer, egress, clock
 
     async def observe(self, state: RunState) -> Observed | None:
         """Tells the planner all that is known. None when the run can't continue, or has changed meanwhile: then it is looked at again."""
@@ -58,7 +58,7 @@ class Observer:
         elapsed = runstatus.elapsed(run, self._clock())  # From here on the loop's clock counts.
         pods = self._feed.pods.of(run.namespace, run.uid)
         with self._feed.at_work(state):
-            planner = state.bind(definition, pods, now, elapsed, self._light)
+            planner = state.bind(definition, pods, now, elapsed, self._egress)
             state.absorb(pods, now)
             self._podless.tell(state, planner, now)
         return None if self._overtaken(state, run) else Observed(run, planner, now)

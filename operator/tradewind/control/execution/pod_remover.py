@@ -24,24 +24,24 @@ class PodRemover:
     def __init__(self, client: Client, revisions: Revisions, pods: PodInformer) -> None:
         self._client, self._revisions, self._pods = client, revisions, pods
 
-    async def stop(self, view: RunState, decided: Plan) -> None:
+    async def stop(self, state: RunState, decided: Plan) -> None:
         """Ends the attempts that are to stop, and what outlives its attempt."""
         for stop in decided.stops:
-            if pod := view.pods.stop((stop.task, stop.number), stop):
-                await self._delete(pod, grace=_grace(view, stop))
-        for pod in list(view.pods.lingering.values()):
+            if pod := state.pods.stop((stop.task, stop.number), stop):
+                await self._delete(pod, grace=_grace(state, stop))
+        for pod in list(state.pods.lingering.values()):
             await self._delete(pod)
 
-    async def stop_all(self, view: RunState) -> None:
+    async def stop_all(self, state: RunState) -> None:
         """Ends everything that a run has under way."""
-        for pod in list(self._pods.of(view.run.namespace, view.run.uid).values()):
-            if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, view.run):
+        for pod in list(self._pods.of(state.run.namespace, state.run.uid).values()):
+            if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, state.run):
                 await self._delete(pod)
 
-    async def clean(self, view: RunState) -> None:
+    async def clean(self, state: RunState) -> None:
         """Ends what is left of a run that has ended, and deletes the pods that its DAG does not keep."""
-        run = view.run
-        await self.stop_all(view)
+        run = state.run
+        await self.stop_all(state)
         try:
             retention = (await self._revisions.load(run.namespace, run.status.get("revision", ""))).spec.pod_retention
         except (NotFound, Invalid):
@@ -58,10 +58,10 @@ class PodRemover:
             await self._client.delete(PODS, meta.namespace, meta.name, uid=meta.uid, **options)
 
 
-def _grace(view: RunState, stop: Stop) -> int | None:
+def _grace(state: RunState, stop: Stop) -> int | None:
     """How long a pod may take to end, where that differs from what is in its spec: artifacts may take long to be stored, but those of
     an attempt that is stopped are not needed."""
-    task = view.planner.definition.tasks[parse_key(stop.task)[0]] if view.planner else None
+    task = state.planner.definition.tasks[parse_key(stop.task)[0]] if state.planner else None
     if task is None or not task.artifacts or not task.artifacts.outputs:
         return None
     return max(1, round(seconds(task.grace_period))) if task.grace_period else 30

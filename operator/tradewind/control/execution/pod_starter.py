@@ -46,15 +46,15 @@ class PodStarter:
         self._launcher, self._pools, self._pods = launcher, pools, pods
         self._backoff: WeakKeyDictionary[RunState, StartBackoff] = WeakKeyDictionary()
 
-    async def start(self, view: RunState, planner: Planner, plan: Plan, now: float, woken_at: float | None) -> Started:
+    async def start(self, state: RunState, planner: Planner, plan: Plan, now: float, woken_at: float | None) -> Started:
         """Creates pods. Raises what the API raised for some of them, after trying all."""
-        backoff = self._backoff.setdefault(view, StartBackoff())
+        backoff = self._backoff.setdefault(state, StartBackoff())
         if backoff.shut(now):
-            self._pools.wants_none(view.run.uid)
+            self._pools.wants_none(state.run.uid)
             return _started([], 0, False, backoff)
-        due, holds = self._chosen(view, plan, backoff, now)
+        due, holds = self._chosen(state, plan, backoff, now)
         more = len(due) >= PER_PASS
-        self._give_back(view, due[PER_PASS:])
+        self._give_back(state, due[PER_PASS:])
         due = due[:PER_PASS]
         if not due:
             backoff.full(None, now)  # It holds nothing up any more.
@@ -69,11 +69,11 @@ class PodStarter:
                 match answer:
                     case Launched(pod, found):
                         (self._pods.claim if found else self._pods.put)(pod)
-                        self._pools.settled(view.run.uid, start.key)
+                        self._pools.settled(state.run.uid, start.key)
                         made += 1
                         continue
                     case StartRefused(end):
-                        view.finish(end, now)
+                        state.finish(end, now)
                     case Held(hold) if hold.reason == "QuotaExceeded":
                         full = hold
                     case Held(hold):
@@ -81,14 +81,14 @@ class PodStarter:
                     case _:
                         errors.append(answer)
                         if start.pools:
-                            self._pools.unsure(view.run.uid, start.key)
+                            self._pools.unsure(state.run.uid, start.key)
                         continue
-                self._pools.give_back(view.run.uid, start.key)
+                self._pools.give_back(state.run.uid, start.key)
             backoff.full(full, now)
             at += len(chunk)
             if full or (pacing.spent() and at < len(due)):
                 more = more or not full
-                self._give_back(view, due[at:])
+                self._give_back(state, due[at:])
                 break
         if errors:
             raise errors[0]
@@ -106,13 +106,13 @@ class PodStarter:
     async def _launch(self, pod: Prepared | StartRefused, woken_at: float | None) -> Launched | StartRefused | Held:
         return pod if isinstance(pod, StartRefused) else await self._launcher.launch(pod, woken_at)
 
-    def _chosen(self, view: RunState, plan: Plan, backoff: StartBackoff, now: float) -> tuple[list[Start], list[Hold]]:
+    def _chosen(self, state: RunState, plan: Plan, backoff: StartBackoff, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""
-        outlived = dict(view.pods.outlived)
+        outlived = dict(state.pods.outlived)
         starts = [start for start in plan.starts if start.key not in backoff and start.key not in outlived]
         room = len(starts) if plan.room is None else plan.room
         claiming = [start for start in starts[:room] if start.pools]
-        run = view.run
+        run = state.run
         if claiming:
             granted = self._pools.ask(User(run.namespace, run.name, run.uid, ""), claiming, plan.wanting, now)
         else:
@@ -135,10 +135,10 @@ class PodStarter:
             holds[key] = Hold(key, "EarlierAttemptRuns", words)
         return chosen, list(holds.values())
 
-    def _give_back(self, view: RunState, starts: Sequence[Start]) -> None:
+    def _give_back(self, state: RunState, starts: Sequence[Start]) -> None:
         for start in starts:
             if start.pools:
-                self._pools.give_back(view.run.uid, start.key)
+                self._pools.give_back(state.run.uid, start.key)
 
 
 def _started(holds: Sequence[Hold], made: int, more: bool, backoff: StartBackoff) -> Started:

@@ -71,7 +71,7 @@ class RunReconciler:
         host: Host,
         namespaces: Sequence[str | None] = (None,),
         owned: Owned = WHOLE,
-        light: EgressPolicy = USUAL,
+        egress: EgressPolicy = USUAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
@@ -83,9 +83,9 @@ class RunReconciler:
         self.holders = Holders(client, self.book, table.namespace, owned)
         self.approvals = Approvals(client, clock)
         self.subdags = SubDAGs(client, table.states, table.wake, self._teller.not_own)
-        sender = HttpClient(light)
+        sender = HttpClient(egress)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
-        self.sensors = SensorTasks(client, sender, light, host, clock)
+        self.sensors = SensorTasks(client, sender, egress, host, clock)
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
         beginner = RunStarter(client, revisions, templates, backfilled, clock, table.begun)
         self.feed = RunFeed(
@@ -106,7 +106,7 @@ class RunReconciler:
         self.pods, self.informer = self.feed.pods, self.feed.informer
         self._writer = RunStatusWriter(client, table, self.pods, self._teller, self.feed.changed, self.feed.gone, clock)
         self._binder = RunBinder(client, table, self.pods, beginner, self._writer)
-        self._observer = Observer(revisions, table, self.feed, self.podless, self._writer, light, clock)
+        self._observer = Observer(revisions, table, self.feed, self.podless, self._writer, egress, clock)
         self._starter = PodStarter(launcher, self.book, self.pods)
         self._remover = PodRemover(client, revisions, self.pods)
         self._ender = Ender(client, revisions, self._remover, self.podless, self._writer.save, self.queue.add_at, clock)

@@ -84,9 +84,9 @@ class RunStarter:
         self._lines: WeakKeyDictionary[RunState, Line] = WeakKeyDictionary()
         """Which runs each one waits with, as far as that has been worked out."""
 
-    async def begin(self, view: RunState, peers: Callable[[], Iterable[RunState]]) -> Beginning:
+    async def begin(self, state: RunState, peers: Callable[[], Iterable[RunState]]) -> Beginning:
         """`peers` are the other runs of the same DAG. A run that may begin is marked as admitted at once, so that it counts."""
-        run, now = view.run, self._clock()
+        run, now = state.run, self._clock()
         if run.cancelled:
             return Beginning(start_status.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
         if problem := _wrong_date(run):
@@ -107,15 +107,15 @@ class RunStarter:
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
-        if current and (held := self._waits(view, current.definition, params, peers, pinned is not None)):
+        if current and (held := self._waits(state, current.definition, params, peers, pinned is not None)):
             return held
         try:
             taken, outputs = await self._taken_over(run, definition, params)
         except Invalid as error:
-            self.settle(view)
+            self.settle(state)
             return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
-        calls = await self._calls.pinned(run, definition, revision, pins, lambda: view.run is run)
+        calls = await self._calls.pinned(run, definition, revision, pins, lambda: state.run is run)
         if calls is None:
             words = "the DAGs that it calls are being bound to their revisions"
             return Beginning(start_status.queued(run, "Binding", words, self._clock()), again=True)
@@ -146,14 +146,14 @@ class RunStarter:
 
     def _waits(
         self,
-        view: RunState,
+        state: RunState,
         definition: Definition,
         params: Mapping[str, Any],
         peers: Callable[[], Iterable[RunState]],
         pinned: bool,
     ) -> Beginning | None:
         """What holds a run back, by what its DAG says now: it is suspended, or has its turn later."""
-        run, now = view.run, self._clock()
+        run, now = state.run, self._clock()
         if definition.spec.suspend or run.desired == "Suspended":
             what, which = (
                 (f"DAG {run.dag} is", f"dag/{run.dag}") if definition.spec.suspend else ("the run is", run.name)
@@ -167,9 +167,9 @@ class RunStarter:
                 return Beginning(
                     start_status.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now)
                 )
-            self._lines[view] = (definition, key)
+            self._lines[state] = (definition, key)
             self._work_out_keys(definition, peers)
-        return self._held(view, definition, peers())
+        return self._held(state, definition, peers())
 
     async def _bind(self, run: Run, dag: Object, known: Defined) -> Revision:
         spec, source = (dag["spec"], None) if known.spec is None else (known.spec, dag["spec"])
@@ -202,9 +202,9 @@ class RunStarter:
         facts = replace(run.facts, params=params)
         return taken_over(planner, definition, reuse, facts, within), other.status.get("outputs") or {}
 
-    def settle(self, view: RunState) -> None:
+    def settle(self, state: RunState) -> None:
         """A run that was about to begin has, or has not: its status says so."""
-        self._admitted.discard(view)
+        self._admitted.discard(state)
 
     def run_gone(self, uid: str) -> None:
         """A run is gone."""
@@ -219,26 +219,26 @@ class RunStarter:
 
         def unknown_ones() -> list[RunState]:
             lines = self._lines
-            return [view for view in peers() if view not in lines or lines[view][0] is not definition]
+            return [state for state in peers() if state not in lines or lines[state][0] is not definition]
 
         while unknown := unknown_ones():
-            for view in pacing.each(unknown):
-                self._lines[view] = (definition, key_of_peer(definition, view.run))
+            for state in pacing.each(unknown):
+                self._lines[state] = (definition, key_of_peer(definition, state.run))
 
-    def _held(self, view: RunState, definition: Definition, others: Iterable[RunState]) -> Beginning | None:
+    def _held(self, state: RunState, definition: Definition, others: Iterable[RunState]) -> Beginning | None:
         """What holds the run back, if anything. It does not pause: of two runs that ask, one is admitted before the other asks."""
-        run, now = view.run, self._clock()
+        run, now = state.run, self._clock()
         if definition.spec.max_active_runs is None and not run.queue:
             return None
-        others = [other for other in others if other is not view and not other.run.final and not other.run.deleting]
+        others = [other for other in others if other is not state and not other.run.final and not other.run.deleting]
         if not (queued := in_queue(run, (other.run for other in others))).begin:
             return Beginning(start_status.queued(run, "Queue", queued.message, now))
         if definition.spec.max_active_runs is None or self._backfilled(run):
             return None  # A backfill has a parallelism of its own.
         peers = [self._peer(other) for other in others if not self._backfilled(other.run)]
-        decided = verdict(definition, run, self._lines[view][1] or "", peers)
+        decided = verdict(definition, run, self._lines[state][1] or "", peers)
         if decided.begin:
-            self._admitted.add(view)
+            self._admitted.add(state)
             return None
         if decided.skip:
             status = start_status.stillborn(run, "Cancelled", "Skipped", decided.message, now)
@@ -259,14 +259,14 @@ class RunStarter:
         definition = known.definition
         if not run.queue and definition.spec.max_active_runs is None:
             return []  # Nobody waits for its end. Looking for them would cost a burst of runs its square.
-        waiting = [view for view in peers if view.run.phase in ("", "Queued")]
+        waiting = [state for state in peers if state.run.phase in ("", "Queued")]
         found = []
-        if run.queue and (queued := [view for view in waiting if view.run.queue == run.queue]):
-            found.append(min(queued, key=lambda view: age(view.run)))
+        if run.queue and (queued := [state for state in waiting if state.run.queue == run.queue]):
+            found.append(min(queued, key=lambda state: age(state.run)))
         if definition.spec.max_active_runs is not None:
             line = self._lines.get(own) if own else None
-            rivals = [view for view in waiting if (of := self._lines.get(view)) and (line is None or of == line)]
-            found += nsmallest(NEXT, rivals, key=lambda view: turn(definition, view.run))
+            rivals = [state for state in waiting if (of := self._lines.get(state)) and (line is None or of == line)]
+            found += nsmallest(NEXT, rivals, key=lambda state: turn(definition, state.run))
         return found
 
     async def _define(self, run: Run, dag: Object) -> Defined:

@@ -77,7 +77,7 @@ class Engine:
         image: str,
         identity: str,
         owned: Owned = WHOLE,
-        light: EgressPolicy = USUAL,
+        egress: EgressPolicy = USUAL,
         clock: Callable[[], float] = time.time,
         host: Host | None = None,
         dag_metrics: DAGMetrics | None = None,
@@ -105,7 +105,7 @@ class Engine:
             self.host,
             list(namespaces) or [None],
             owned,
-            light,
+            egress,
             clock,
         )
         self.pools = PoolReconciler(client, self.runs.book, clock)

@@ -8,14 +8,14 @@ from tradewind.control.dagrun.state import RunState
 from tradewind.plan.outcomes.state import State
 
 
-def count(views: Collection[RunState]) -> None:
+def count(states: Collection[RunState]) -> None:
     """Sets the gauges."""
-    runs = Counter(view.run.phase or "Queued" for view in views if not view.run.final)
+    runs = Counter(state.run.phase or "Queued" for state in states if not state.run.final)
     for phase in ("Queued", "Running"):
         metrics.runs.labels(phase).set(runs[phase])
     tasks: Counter[State] = Counter()
-    for view in views:
-        if view.planner and not view.run.final:
-            tasks.update(view.planner.ledger.tally)
-    for state in State:
-        metrics.tasks.labels(state).set(tasks[state])
+    for state in states:
+        if state.planner and not state.run.final:
+            tasks.update(state.planner.ledger.tally)
+    for each in State:
+        metrics.tasks.labels(each).set(tasks[each])

@@ -39,7 +39,7 @@ class Options:
     """In a cluster the pod's name: a container that is restarted goes on with the lease of the one before."""
     shards: int = 1
     """Into how many parts the namespaces are divided among replicas. With one, one replica leads and the others wait."""
-    light: EgressPolicy = EgressPolicy()
+    egress: EgressPolicy = EgressPolicy()
     evaluation: float = DEADLINE
     """Seconds of computing that one expression may take, where it is not a matter of microseconds."""
     budget: float = BUDGET
@@ -133,7 +133,7 @@ class Operator:
             options.image,
             options.identity,
             owned,
-            options.light,
+            options.egress,
             time.time,
             host,
             DAGMetrics(options.dag_metrics),

@@ -24,10 +24,10 @@ _Root = tuple[str, str]
 
 
 class Descendants:
-    """Counts what is stored. `views` are the runs that have not ended, by uid: a run has not while its descendants go on."""
+    """Counts what is stored. `states` are the runs that have not ended, by uid: a run has not while its descendants go on."""
 
-    def __init__(self, views: Mapping[str, RunState]) -> None:
-        self._views = views
+    def __init__(self, states: Mapping[str, RunState]) -> None:
+        self._states = states
         self._of: defaultdict[_Root, set[str]] = defaultdict(set)
         """Uids of the runs that came of one."""
         self._making: Counter[_Root] = Counter()
@@ -73,13 +73,13 @@ class Descendants:
     def _line(self, run: RunFacts) -> Iterator[str]:
         """The DAGs of a run and of those that it is a part of, from the innermost on."""
         yield run.dag
-        view = self._views.get(run.uid)
+        state = self._states.get(run.uid)
         for _ in range(run.depth):
-            caller = view.run.caller if view else None
-            view = self._views.get(caller.uid) if caller else None
-            if view is None:
+            caller = state.run.caller if state else None
+            state = self._states.get(caller.uid) if caller else None
+            if state is None:
                 return
-            yield view.run.dag
+            yield state.run.dag
 
 
 def _root(run: RunFacts) -> _Root:

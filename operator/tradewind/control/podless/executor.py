@@ -72,34 +72,34 @@ class Podless:
         self._host, self._worker, self._sensors, self._wake, self._clock = host, worker, sensors, wake, clock
         self._runs: dict[str, Doing] = {}
 
-    def tell(self, view: RunState, planner: Planner, now: float) -> None:
+    def tell(self, state: RunState, planner: Planner, now: float) -> None:
         """Tells the planner what is under way, and what has ended since."""
-        doing = self._runs.get(view.run.uid)
+        doing = self._runs.get(state.run.uid)
         if doing is None:
             return
         ended, doing.ended = doing.ended, []
         for end in ended:
-            view.finish(end, now)
+            state.finish(end, now)
         if doing.told is not planner:
             doing.told, doing.changed = planner, set(doing.under_way)
         for key in doing.changed:
             attempt = doing.under_way.get(key)
             if attempt is None:
                 continue
-            if (told := view.attempts.ended.get(key)) and told[-1].number >= attempt.live.number:
+            if (told := state.attempts.ended.get(key)) and told[-1].number >= attempt.live.number:
                 # Another operator has seen it end, or somebody wrote so. What the status says holds: nobody waits for it any more.
-                self._drop(view.run.uid, key, doing.under_way.pop(key))
+                self._drop(state.run.uid, key, doing.under_way.pop(key))
                 if planner.live(key):
                     planner.tell_live(key, None)
             else:
                 planner.tell_live(key, attempt.live)
         doing.changed.clear()
 
-    def start(self, view: RunState, planner: Planner, plan: Plan, now: float) -> bool:
+    def start(self, state: RunState, planner: Planner, plan: Plan, now: float) -> bool:
         """Begins what is to start, and ends what is to stop. Whether there is something to look at right away."""
-        if not plan.podless and view.run.uid not in self._runs:
+        if not plan.podless and state.run.uid not in self._runs:
             return False
-        doing = self._runs.setdefault(view.run.uid, Doing())
+        doing = self._runs.setdefault(state.run.uid, Doing())
         for stop in plan.stops:
             attempt = doing.under_way.get(stop.task)
             if attempt is None or attempt.live.number != stop.number or attempt.stopped:
@@ -108,13 +108,13 @@ class Podless:
             if attempt.doing:
                 attempt.doing.cancel()
             else:
-                self._sensors.drop(view.run.uid, stop.task)
-                _Listener(self, view.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
+                self._sensors.drop(state.run.uid, stop.task)
+                _Listener(self, state.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
         for start in pacing.each(plan.podless):
-            if pacing.spent() or self._runs.get(view.run.uid) is not doing:
+            if pacing.spent() or self._runs.get(state.run.uid) is not doing:
                 break  # The next pass goes on, unless the run is gone.
             if start.key not in doing.under_way:
-                self._begin(doing, view, planner, start, now)
+                self._begin(doing, state, planner, start, now)
         return bool(plan.podless)
 
     def forget(self, uid: str) -> None:
@@ -136,14 +136,14 @@ class Podless:
             self.forget(uid)
         await self._worker.close()
 
-    def _begin(self, doing: Doing, view: RunState, planner: Planner, start: Start, now: float) -> None:
+    def _begin(self, doing: Doing, state: RunState, planner: Planner, start: Start, now: float) -> None:
         task = planner.definition.tasks[start.task]
         since = int(self._clock())
         if (task.wait or task.sensor) and start.number == 1:
-            since = min(since, _ready(view, planner, start))
+            since = min(since, _ready(state, planner, start))
         try:
             if task.sensor:
-                self._sense(doing, view, planner, start, task, since, now)
+                self._sense(doing, state, planner, start, task, since, now)
                 return
             work = self._worker.work(planner, start, task, since)
         except (Unrenderable, ExpressionError) as error:
@@ -152,24 +152,24 @@ class Podless:
         if task.compute:
             self._done(doing, start, since, task, work.outputs)
             return
-        if self._runs.get(view.run.uid) is not doing:
+        if self._runs.get(state.run.uid) is not doing:
             return  # Working out what to do can take a while.
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
         attempt = doing.under_way[start.key] = UnderWay(since, live)
         doing.changed.add(start.key)
-        steps = self._do(view.run.uid, doing, start, task, work, attempt)
+        steps = self._do(state.run.uid, doing, start, task, work, attempt)
 
         def over(_: "asyncio.Task[None]") -> None:
             steps.close()  # It may never have begun.
-            self._over(view.run.uid, doing, start, attempt)
+            self._over(state.run.uid, doing, start, attempt)
 
-        attempt.doing = asyncio.create_task(self._host.run(view.run.namespace, steps))
+        attempt.doing = asyncio.create_task(self._host.run(state.run.namespace, steps))
         attempt.doing.add_done_callback(over)
 
     def _sense(
-        self, doing: Doing, view: RunState, planner: Planner, start: Start, task: Task, since: int, now: float
+        self, doing: Doing, state: RunState, planner: Planner, start: Start, task: Task, since: int, now: float
     ) -> None:
-        uid = view.run.uid
+        uid = state.run.uid
         words = self._sensors.begin(
             uid, planner, start, task, since, _Listener(self, uid, doing, start.key, task.outputs)
         )
@@ -283,9 +283,9 @@ class _Listener:
         self.podless.end(self.uid, self.doing, self.key, reason, message, outputs)
 
 
-def _ready(view: RunState, planner: Planner, start: Start) -> int:
+def _ready(state: RunState, planner: Planner, start: Start) -> int:
     """When (epoch seconds) the last dependency ended, or the run began (again): a wait counts from there, whenever we first saw it."""
     upstream = planner.definition.graph.upstream[start.task]
     units = [unit.key for name in upstream for unit in planner.ledger.members(name)]
-    ends = [view.attempts.ended[key][-1].end for key in units if key in view.attempts.ended]
-    return max([int(instant(view.run.began)), *ends])
+    ends = [state.attempts.ended[key][-1].end for key in units if key in state.attempts.ended]
+    return max([int(instant(state.run.began)), *ends])

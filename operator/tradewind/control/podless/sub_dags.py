@@ -77,19 +77,19 @@ class _Waiting:
 
 
 class SubDAGs:
-    """The runs that other runs wait for. `views` are the runs that have not ended, by uid; `wake(uid)` lets one look again;
+    """The runs that other runs wait for. `states` are the runs that have not ended, by uid; `wake(uid)` lets one look again;
     `refused(caller, name, why)` is told of a run that says it is the caller's, and is not."""
 
     def __init__(
         self,
         client: Client,
-        views: Mapping[str, RunState],
+        states: Mapping[str, RunState],
         wake: Callable[[str], None],
         refused: Callable[[RunFacts, str, str], None] = lambda caller, name, why: None,
     ) -> None:
-        self._client, self._views, self._wake, self._refused = client, views, wake, refused
+        self._client, self._states, self._wake, self._refused = client, states, wake, refused
         self._waiting: dict[_Place, _Waiting] = {}
-        self._descendants = Descendants(views)
+        self._descendants = Descendants(states)
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
         """Unfinished runs by the uid of the run that they are a part of."""
 
@@ -202,8 +202,8 @@ class SubDAGs:
         """Cancels a run that is a part of another one which has no use for it any more; whether it did."""
         if run.caller is None or not self._unwanted(run):
             return False
-        view = self._views.get(run.caller.uid)
-        parent = view.run if view else await self._found(run.namespace, run.caller.run)
+        state = self._states.get(run.caller.uid)
+        parent = state.run if state else await self._found(run.namespace, run.caller.run)
         terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
         await cancel(self._client, run, "Terminated" if terminated else "Cancelled")
         return True
@@ -211,7 +211,7 @@ class SubDAGs:
     def look(self, uid: str) -> None:
         """A run was looked at, or is gone: what it has no use for any more is to be cancelled."""
         for part in self._parts.get(uid, ()):
-            if part in self._views and self._unwanted(self._views[part].run):
+            if part in self._states and self._unwanted(self._states[part].run):
                 self._wake(part)
 
     def _unwanted(self, run: Run) -> bool:
@@ -219,7 +219,7 @@ class SubDAGs:
         left alone."""
         if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
             return False
-        parent = self._views.get(run.caller.uid)
+        parent = self._states.get(run.caller.uid)
         if run.cancelled and not (parent and parent.run.desired == "Terminated"):
             return False
         return (

@@ -53,13 +53,13 @@ class Asking:
 class Probes:
     """Makes questions."""
 
-    def __init__(self, client: Client, sender: HttpClient, light: EgressPolicy) -> None:
-        self._client, self._sender, self._light = client, sender, light
+    def __init__(self, client: Client, sender: HttpClient, egress: EgressPolicy) -> None:
+        self._client, self._sender, self._egress = client, sender, egress
         self._resources = Resources(client)
 
     def server(self, url: str, namespace: str) -> str:
         """Whom a question is for, however its URL spells it."""
-        return server(url, namespace, self._light)
+        return server(url, namespace, self._egress)
 
     def probe(self, sensor: Sensor, asking: Asking, renderer: Renderer) -> Probe:
         """What a sensor asks. Raises Unrenderable."""
@@ -90,16 +90,16 @@ class Probes:
     async def _keys(self, poll: BucketPoll, namespace: str) -> tuple[str, str]:
         names = ("accessKey", "secretKey")
         wanted = [(name, SECRETS, poll.secret_name, name, False) for name in names]
-        if not self._light.requests:
+        if not self._egress.requests:
             raise ProbeFailedError(NO_REQUESTS)
-        found = await secrets(self._client, self._light, namespace, wanted)
+        found = await secrets(self._client, self._egress, namespace, wanted)
         return found[names[0]], found[names[1]]
 
     def _sql(self, poll: SqlPoll, asking: Asking, renderer: Renderer, *limit: int) -> Probe:
         given = enumerate(poll.parameters)
         parameters = [renderer.tree(f"sensor.sql.parameters[{number}]", text) for number, text in given]
         probe = SqlProbe(
-            self._light,
+            self._egress,
             self._sender.lookups,
             poll,
             asking.namespace,
@@ -111,11 +111,11 @@ class Probes:
         return probe
 
     async def _login(self, poll: SqlPoll, namespace: str) -> Login:
-        if not self._light.requests:
+        if not self._egress.requests:
             raise ProbeFailedError(NO_REQUESTS)
         names = {"password": False, "ca": True, **({} if poll.user else {"username": False})}
         wanted = [(name, SECRETS, poll.secret_name, name, optional) for name, optional in names.items()]
-        found = await secrets(self._client, self._light, namespace, wanted)
+        found = await secrets(self._client, self._egress, namespace, wanted)
         return Login(poll.user or found["username"], found["password"], found.get("ca", ""))
 
     def _http(self, poll: HttpPoll, asking: Asking, renderer: Renderer) -> Probe:
@@ -129,27 +129,27 @@ class Probes:
             expect_status=(),
             timeout=seconds(poll.timeout),
         )
-        return HttpProbe(self._client, self._sender, self._light, request, asking)
+        return HttpProbe(self._client, self._sender, self._egress, request, asking)
 
 
 class HttpProbe:
     """Sends a request."""
 
     def __init__(
-        self, client: Client, sender: HttpClient, light: EgressPolicy, request: Request, asking: Asking
+        self, client: Client, sender: HttpClient, egress: EgressPolicy, request: Request, asking: Asking
     ) -> None:
-        self._client, self._sender, self._light = client, sender, light
+        self._client, self._sender, self._egress = client, sender, egress
         self._request, self._asking = request, asking
-        self.host = server(request.url, asking.namespace, light)
+        self.host = server(request.url, asking.namespace, egress)
         self.what = request.what
 
     async def ask(self) -> Found:
         """Status and body, whatever they are. Raises Unanswered and OutOfBounds."""
-        if not self._light.requests:
+        if not self._egress.requests:
             raise ProbeFailedError(NO_REQUESTS)
         variables = dict(self._asking.texts)
         if any("$(" in text for text in self._request.headers.values()):
-            variables |= await secrets(self._client, self._light, self._asking.namespace, self._asking.wanted)
+            variables |= await secrets(self._client, self._egress, self._asking.namespace, self._asking.wanted)
         headers = {name: expand(text, variables) for name, text in self._request.headers.items()}
         try:
             answer = await self._sender.answer(self._request, headers, self._asking.namespace)
@@ -169,11 +169,11 @@ def sql_url(poll: SqlPoll) -> str:
     return f"postgresql://{f'[{poll.host}]' if ':' in poll.host else poll.host}:{poll.port}"
 
 
-async def secrets(client: Client, light: EgressPolicy, namespace: str, wanted: Sequence[Wanted]) -> dict[str, str]:
+async def secrets(client: Client, egress: EgressPolicy, namespace: str, wanted: Sequence[Wanted]) -> dict[str, str]:
     """Values from Secrets and ConfigMaps. Raises Unanswered."""
     if not wanted:
         return {}
-    if not light.reads(namespace):
+    if not egress.reads(namespace):
         raise ProbeFailedError(
             "the operator may not read Secrets and ConfigMaps: install it with http.readSecrets=true"
         )

@@ -53,12 +53,12 @@ class SensorTasks:
         self,
         client: Client,
         sender: HttpClient,
-        light: EgressPolicy,
+        egress: EgressPolicy,
         host: Host,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.host = host
-        self.poller, self.probes = Poller(), Probes(client, sender, light)
+        self.poller, self.probes = Poller(), Probes(client, sender, egress)
         self._clock = clock
 
     def begin(self, uid: str, planner: Planner, start: Start, task: Task, since: int, listener: Listener) -> str:

@@ -46,7 +46,7 @@ class SqlProbe:
 
     def __init__(
         self,
-        light: EgressPolicy,
+        egress: EgressPolicy,
         lookups: Lookups,
         poll: SqlPoll,
         namespace: str,
@@ -54,9 +54,9 @@ class SqlProbe:
         login: Callable[[], Awaitable[Login]],
         limit: int = LIMIT,
     ) -> None:
-        self._light, self._lookups, self._namespace = light, lookups, namespace
+        self._egress, self._lookups, self._namespace = egress, lookups, namespace
         self._poll, self._parameters, self._login, self._limit = poll, parameters, login, limit
-        self._name = of_namespace(poll.host, namespace, light)
+        self._name = of_namespace(poll.host, namespace, egress)
         self.host = f"{poll.host}:{poll.port}"
         self.what = f"the query of {self.host}/{poll.database}"
 
@@ -67,7 +67,7 @@ class SqlProbe:
                 raise ProbeFailedError(f"{self.what}: ${number} is not a text, number, true/false or null")
         driver, login = _driver(), await self._login()
         addresses = await self._addresses()
-        time = min(seconds(self._poll.timeout), self._light.longest)
+        time = min(seconds(self._poll.timeout), self._egress.longest)
         try:
             connection = await self._connect(driver, login, addresses)
             try:
@@ -93,9 +93,9 @@ class SqlProbe:
         except OSError as error:
             raise ProbeFailedError(f"{self._name}: {error.strerror or error}") from None
         addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
-        allowed = [address for address in addresses if not refusal(address, self._light)]
+        allowed = [address for address in addresses if not refusal(address, self._egress)]
         if not allowed:
-            raise ProbeFailedError(f"{refusal(addresses[0], self._light)}: allow it with --http-allow")
+            raise ProbeFailedError(f"{refusal(addresses[0], self._egress)}: allow it with --http-allow")
         return allowed
 
     async def _connect(self, driver: Any, login: Login, addresses: Sequence[str]) -> "psycopg.AsyncConnection[Any]":
