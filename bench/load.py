@@ -12,10 +12,9 @@ from typing import Any
 
 import orjson
 from tradewind import API_VERSION
-from tradewind.control.dagrun.origin import MANUAL
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
-from tradewind.kube.labels import DAG, HOW, RUN_UID
+from tradewind.kube.labels import DAG, HOW, MANUAL, RUN_UID
 from tradewind.kube.resources import DAGS, PODS, RUNS, Resource
 from tradewind.model.run import FINAL_PHASES
 from worlds.world import World

@@ -1,52 +1,27 @@
-"""Labels and annotations of pods and runs that record what belongs to what."""
+"""Labels and annotations of pods and runs: what created an object, and what it belongs to."""
 
 RUN_UID = "tradewind.dev/run-uid"
-
-
 RUN = "tradewind.dev/run"
-
-
 DAG = "tradewind.dev/dag"
-"""On a run too: of which DAG it is. On what belongs to a run: of which DAG that is."""
-
-
+"""On a run: its DAG. On anything that belongs to a run: the run's DAG."""
 TASK = "tradewind.dev/task"
-
-
 ITEM = "tradewind.dev/item"
-
-
 ATTEMPT = "tradewind.dev/attempt"
-
-
 DEPTH = "tradewind.dev/depth"
-"""On a run that is a task of another one: how many runs it is within."""
-
-
+"""On a run that a task of another run made: how many runs enclose it."""
 ROOT = "tradewind.dev/root-uid"
-"""On a run that is a task of another one: the uid of the outermost run that it is within."""
-
-
+"""On a run that a task of another run made: the uid of the outermost enclosing run."""
 TRIGGER_DEPTH = "tradewind.dev/trigger-depth"
-"""On a run that a trigger made because of other runs: how many runs led to it, one to the next, the first not counted."""
-
-
+"""On a run that a trigger made because of other runs: the length of that chain of runs, without the first."""
 HOW = "tradewind.dev/trigger-type"
 """On a run: what made it, as manual, schedule, backfill, event, dag, asset, object, sensor or parent."""
-
-
+MANUAL = "manual"
+"""The value of `HOW` on a run that a person or a program made."""
 TRIGGER = "tradewind.dev/trigger"
-"""On a run: the Trigger that made it, or the Backfill of ticks that are no trigger's."""
-
-
+"""On a run: the Trigger that made it, or the Backfill for ticks that belong to no trigger."""
 BACKFILL = "backfill.tradewind.dev/"
-"""Prefix of labels of a run by the backfills that made it, or tried it again."""
-
-
+"""Prefix of the labels that name the backfills that made a run or retried it."""
 POOL = "pool.tradewind.dev/"
-
-
+"""Prefix of the labels of pods by Pool; a value is the number of slots that the pod holds."""
 CLUSTER_POOL = "clusterpool.tradewind.dev/"
-
-
-"""Prefixes of labels by pool, whose values are the slots that a pod holds."""
+"""The same for ClusterPools."""

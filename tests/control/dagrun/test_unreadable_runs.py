@@ -17,7 +17,7 @@ class Written:
         self.words: list[str] = []
         self._while_writing = while_writing
 
-    async def replaced(self, _: Any, run: Run, status: Any) -> None:
+    async def replace_status(self, _: Any, run: Run, status: Any) -> None:
         self.words.append(status["conditions"][-1]["message"])
         if self._while_writing:
             self._while_writing()
@@ -27,7 +27,7 @@ class Written:
 async def test_what_is_found_while_it_is_written_is_said_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Unreadable(mock.Mock(), lambda: 0.0)
     written = Written(lambda: found.add(RUN, "second"))
-    monkeypatch.setattr(unreadable, "replaced", written.replaced)
+    monkeypatch.setattr(unreadable, "replace_status", written.replace_status)
     found.add(RUN, "first")
     await found.say(RUN.uid)
     await found.say(RUN.uid)

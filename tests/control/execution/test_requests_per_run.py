@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from chaos.scenario import Scenario, Task
 from chaos.world import simulate
-from tradewind.control.dagrun.origin import MANUAL
 from tradewind.kube.client import Client
-from tradewind.kube.labels import DAG, HOW
+from tradewind.kube.labels import DAG, HOW, MANUAL
 
 ONE = {"a": Task(seconds=10)}
 CHAIN = {"a": Task(seconds=10), "b": Task(("a",), seconds=10), "c": Task(("b",), seconds=10)}

@@ -10,9 +10,8 @@ from tradewind import API_VERSION
 from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Refusal
 from tradewind.cli.whoami import signed
-from tradewind.control.dagrun.origin import MANUAL
 from tradewind.kube.client import Client, Object
-from tradewind.kube.labels import DAG, HOW
+from tradewind.kube.labels import DAG, HOW, MANUAL
 from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text
 

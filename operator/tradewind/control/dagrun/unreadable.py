@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind.control.dagrun import status as runstatus
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.writes import replaced
+from tradewind.control.dagrun.writes import replace_status
 from tradewind.control.shared.conditions import READINESS, condition, readiness
 from tradewind.kube import merge_patch
 from tradewind.kube.client import Client
@@ -51,7 +51,7 @@ class Unreadable:
         conditions = [*kept, said, *readiness("Failed", REASON, words, before, run.generation, now)]
         status = self._end(run, words) if run.cancelled else {**run.status, "conditions": conditions}
         try:
-            await replaced(self._client, run, status)
+            await replace_status(self._client, run, status)
         except (Conflict, NotFound):
             log.info("run %s/%s has changed", run.namespace, run.name, extra=extra(**run.fields))
         if self._found.get(uid) is found:  # Else there is more to say.

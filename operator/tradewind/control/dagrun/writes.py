@@ -1,22 +1,27 @@
-"""Writing the status of a run."""
+"""Writes to a run: its labels, its end, its status."""
 
+import contextlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.run import Run, read_run
 from tradewind.kube.client import Client, Object
-from tradewind.kube.errors import Invalid
+from tradewind.kube.errors import Invalid, NotFound
 from tradewind.kube.fair_queue import Lane
+from tradewind.kube.labels import DAG, HOW, MANUAL
 from tradewind.kube.merge_patch import Status, merged
 from tradewind.kube.resources import RUNS
 from tradewind.kube.size import OBJECT_LIMIT, stored_size
 from tradewind.kube.writes import flow
+from tradewind.model.base import DNS_LABEL
 
 MARGIN = 128 * 1024
 """Bytes for metadata, with their managed fields, and for what else the spec says."""
 REQUEST_TOO_LARGE = 413
 SMALL = 64 * 1024
 """Bytes of a status for which the API server has room in any object that it has stored."""
+NAME = re.compile(DNS_LABEL)
 
 
 class StatusTooLarge(Exception):
@@ -33,9 +38,26 @@ def _check_size(run: Run, status: Mapping[str, Any]) -> None:
         )
 
 
+async def add_labels(client: Client, run: Run) -> Run | None:
+    """Adds the labels that whoever created the run by hand left out: what made it, and its DAG. Returns the stored run, or None
+    where no label was missing. Raises NotFound."""
+    labels = {} if run.how else {HOW: MANUAL}
+    if not run.labelled and NAME.fullmatch(run.dag):  # Other names are neither a DAG's nor valid in a label.
+        labels[DAG] = run.dag
+    if not labels:
+        return None
+    return read_run(await client.patch(RUNS, run.namespace, run.name, {"metadata": {"labels": labels}}))
+
+
+async def cancel(client: Client, run: Run, desired: str = "Cancelled") -> None:
+    """Requests a run's end, if the run exists. `desired` is Cancelled or Terminated."""
+    with contextlib.suppress(NotFound):
+        await client.patch(RUNS, run.namespace, run.name, {"spec": {"desiredState": desired}})
+
+
 async def save(client: Client, run: Run, status: Status) -> Object | None:
-    """Writes a status that was worked out of `run`, on condition that the run is still so; the stored run, or None where there is nothing to change. Raises
-    Conflict when it is not, NotFound, StatusTooLarge. The whole status is sent: that costs the API server less than a patch, which it has to merge."""
+    """Writes a status that was computed from `run`. Returns the stored run, or None where nothing changes. Raises Conflict when the run has
+    changed since, NotFound, StatusTooLarge. It sends the whole status: a patch costs the API server more, which has to merge it."""
     wanted = merged(run.status, status)
     if wanted == run.status:
         return None
@@ -43,15 +65,15 @@ async def save(client: Client, run: Run, status: Status) -> Object | None:
     lane = Lane.NORMAL if wanted["phase"] == run.phase else Lane.URGENT
     with flow(run.namespace, run.uid, lane):
         try:
-            return await replaced(client, run, wanted)
+            return await replace_status(client, run, wanted)
         except Invalid as error:
             if error.status != REQUEST_TOO_LARGE:
                 raise
             raise StatusTooLarge(f"the API server has no room for the run's status: {error.message}") from None
 
 
-async def replaced(client: Client, run: Run, status: Mapping[str, Any]) -> Object:
-    """The stored run with this status. Raises Conflict when it is not as we know it, NotFound."""
+async def replace_status(client: Client, run: Run, status: Mapping[str, Any]) -> Object:
+    """Replaces the status and returns the stored run. Raises Conflict when the run has changed since it was read, NotFound."""
     meta = {"name": run.name, "namespace": run.namespace, "uid": run.uid, "resourceVersion": str(run.version)}
     body = {"apiVersion": RUNS.api_version, "kind": RUNS.kind, "metadata": meta, "status": status}
     return await client.replace(RUNS, run.namespace, run.name, body, "status")

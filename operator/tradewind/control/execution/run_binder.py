@@ -2,9 +2,8 @@
 
 import asyncio
 
-from tradewind.control.dagrun.cancel import cancel
-from tradewind.control.dagrun.origin import marked
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.dagrun.writes import add_labels, cancel
 from tradewind.control.execution.run_start import RunStarter
 from tradewind.control.execution.run_table import RunTable
 from tradewind.control.execution.status_writer import RunStatusWriter
@@ -25,7 +24,7 @@ class RunBinder:
         """Binds a run, unless it is bound. False when it can't begin (now)."""
         if state.run.status.get("revision"):
             return True
-        if known := await marked(self._client, state.run):
+        if known := await add_labels(self._client, state.run):
             state.update(known, self._pods.of(known.namespace, known.uid))
             if state.run.final or state.run.status.get("revision"):
                 self._table.wake(known.uid)  # What we knew was old: it has begun.

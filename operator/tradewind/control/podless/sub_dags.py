@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from tradewind import API_VERSION
-from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState
+from tradewind.control.dagrun.writes import cancel
 from tradewind.control.podless.descendants import TOO_DEEP, TOO_MANY, Descendants
 from tradewind.control.pods.labels import labels, owner
 from tradewind.control.pods.names import both_names

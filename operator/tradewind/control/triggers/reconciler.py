@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from tradewind import metrics
-from tradewind.control.dagrun.cancel import cancel
 from tradewind.control.dagrun.run import Run
+from tradewind.control.dagrun.writes import cancel
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
