@@ -76,7 +76,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
         uid = (await see("bad", attempts="by hand", phase="Running"))["metadata"]["uid"]
         good = (await see("good"))["metadata"]["uid"]
         assert set(runs.states) == {good}
-        await runs.unreadable.say(uid)
+        await runs.unreadable.write(uid)
         said, ready, stalled = (await see("bad"))["status"]["conditions"]
         assert [(item["type"], item["status"]) for item in (ready, stalled)] == [
             ("Ready", "False"),
@@ -88,7 +88,7 @@ async def test_a_run_says_itself_that_it_can_not_be_read_and_others_go_on() -> N
         await see("bad", attempts="a 0+1")
         assert set(runs.states) == {good, uid}
         runs.failed(uid, KeyError("x"))
-        await runs.unreadable.say(uid)
+        await runs.unreadable.write(uid)
         said = (await see("bad"))["status"]["conditions"][0]
         assert "the run can't continue: KeyError: 'x'" in said["message"]
 

@@ -74,7 +74,7 @@ def test_what_is_due_goes_first_and_starves_nobody() -> None:
 
 def told(limit: Limit, count: int, latency: float = 0.01, refused: bool = False, waiting: bool = True) -> float:
     for _ in range(count):
-        limit.told(latency, refused, waiting)
+        limit.record(latency, refused, waiting)
     return limit.value
 
 
@@ -101,7 +101,7 @@ def test_a_server_far_away_is_not_taken_for_an_overloaded_one() -> None:
 
 def test_one_slow_answer_of_many_is_no_overload() -> None:
     limit = Limit(WINDOW * 10.0)
-    limit.told(5.0, False, False)
+    limit.record(5.0, False, False)
     assert told(limit, 1_000, waiting=False) == WINDOW * 10
 
 

@@ -61,7 +61,7 @@ class Limit:
         self._quick = float("inf")
         self._refused = self._full = False
 
-    def told(self, latency: float, refused: bool, waiting: bool) -> None:
+    def record(self, latency: float, refused: bool, waiting: bool) -> None:
         """A write has ended; `waiting`: others wait for a place."""
         self._latencies.append(latency)
         self._refused = self._refused or refused
@@ -98,7 +98,7 @@ class Writes:
         """A write has ended, after so many seconds."""
         self._in_flight -= 1
         before = self.limit.value
-        self.limit.told(took, refused, len(self._queue) > 0)
+        self.limit.record(took, refused, len(self._queue) > 0)
         if self.limit.value != before:
             metrics.write_limit.set(self.limit.value)
         if self._queue:

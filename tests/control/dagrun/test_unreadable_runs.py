@@ -29,7 +29,7 @@ async def test_what_is_found_while_it_is_written_is_said_as_well(monkeypatch: py
     written = Written(lambda: found.add(RUN, "second"))
     monkeypatch.setattr(unreadable, "replace_status", written.replace_status)
     found.add(RUN, "first")
-    await found.say(RUN.uid)
-    await found.say(RUN.uid)
-    await found.say(RUN.uid)
+    await found.write(RUN.uid)
+    await found.write(RUN.uid)
+    await found.write(RUN.uid)
     assert written.words == ["first", "second"]

@@ -34,7 +34,7 @@ class Served:
 
     async def echo(self, http: web.Request) -> web.Response:
         try:
-            body = await self.door.body(http, 2**19, self.seconds)
+            body = await self.door.read_body(http, 2**19, self.seconds)
         except TimeoutError:
             return web.Response(status=408)
         with self.door.working(http):
@@ -67,7 +67,7 @@ async def serving(bounds: Bounds, folder: Path | None = None, seconds: float = 6
         served.client = ssl.create_default_context(cafile=str(cert))
     app = web.Application()
     app.add_routes([web.post("/", served.echo)])
-    async with served.door.opened(app, served.port, context):
+    async with served.door.serve(app, served.port, context):
         yield served
 
 

@@ -39,7 +39,7 @@ async def test_a_changed_certificate_is_served_to_the_next_connection(tmp_path: 
     certificate = Certificate(*write(tmp_path, timedelta(days=100), kind=kinds[0]), said)
     before = await served(certificate)
     cert, _ = write(tmp_path, timedelta(days=200), kind=kinds[1])
-    certificate.look()
+    certificate.refresh()
     after = await served(certificate)
     assert after != before and after == x509.load_pem_x509_certificate(cert.read_bytes())
     assert (
@@ -55,12 +55,12 @@ async def test_files_that_do_not_belong_together_leave_the_old_certificate_in_us
     before = await served(certificate)
     _, other = write(tmp_path / "other", timedelta(days=200))
     (tmp_path / "tls.key").write_bytes(other.read_bytes())
-    certificate.look()
+    certificate.refresh()
     assert await served(certificate) == before
     [(reason, words)] = said
     assert reason == "CertificateUnusable" and "the previous one is used" in words
     write(tmp_path, timedelta(days=300))
-    certificate.look()
+    certificate.refresh()
     assert await served(certificate) != before and len(said) == 1
 
 
@@ -77,7 +77,7 @@ def test_the_end_is_said_before_and_after_it(
 ) -> None:
     said = Said()
     certificate = Certificate(*write(tmp_path, ends_in), said)
-    certificate.look()
+    certificate.refresh()
     assert certificate.expired == expired and words in certificate.trouble()
     assert [told for told, _ in said] == ([reason] if reason else [])
     assert not reason or "renew it: `helm upgrade`" in certificate.trouble()
@@ -88,13 +88,13 @@ def test_it_is_said_again_but_not_all_the_time(tmp_path: Path) -> None:
     certificate = Certificate(*write(tmp_path, timedelta(days=1)), said, lambda: now[0])
     now[0] = certificate.expires - 7_200
     for _ in range(9):
-        certificate.look()
+        certificate.refresh()
     assert len(said) == 1
     now[0] += SAY_EVERY
-    certificate.look()
+    certificate.refresh()
     assert len(said) == 2
     now[0] = certificate.expires
-    certificate.look()
+    certificate.refresh()
     assert [reason for reason, _ in said][-1] == "CertificateExpired"
 
 

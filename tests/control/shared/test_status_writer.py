@@ -49,20 +49,20 @@ async def test_what_says_nothing_new_is_not_written() -> None:
 
 async def test_what_can_wait_is_written_in_time() -> None:
     world, wait = World(), {"can_wait": lambda patch: "phase" not in patch}
-    assert not world.writer.early(KEY)
+    assert not world.writer.postpone(KEY)
     await world.writer.write(KEY, PLACE, {}, {"phase": "A", "n": 1}, **wait)
     world.now += 0.25
     assert await world.writer.write(KEY, PLACE, {"phase": "A", "n": 1}, {"phase": "A", "n": 2}, **wait) is None
-    assert world.writer.early(KEY) and world.queue.later == [0.75, 0.75]
+    assert world.writer.postpone(KEY) and world.queue.later == [0.75, 0.75]
     assert await world.writer.write(KEY, PLACE, {"phase": "A", "n": 1}, {"phase": "B", "n": 2}, **wait)
     world.now += 1.0
-    assert not world.writer.early(KEY) and len(world.api.sent) == 2
+    assert not world.writer.postpone(KEY) and len(world.api.sent) == 2
 
 
 async def test_a_clock_that_is_set_back_holds_nothing_up() -> None:
     world = World()
     await world.writer.write(KEY, PLACE, {}, {"phase": "A"})
     world.now -= 3600.0
-    assert not world.writer.early(KEY)
+    assert not world.writer.postpone(KEY)
     world.writer.forget(KEY)
-    assert not world.writer.early(KEY) and world.queue.later == []
+    assert not world.writer.postpone(KEY) and world.queue.later == []

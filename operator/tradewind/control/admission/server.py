@@ -82,7 +82,7 @@ async def serve(
         if not _knows(token, rest):
             return web.Response(status=404, text="no such path")
         try:
-            raw = await door.body(http, REVIEW_BYTES_LIMIT, READING)
+            raw = await door.read_body(http, REVIEW_BYTES_LIMIT, READING)
         except TimeoutError:
             return web.Response(status=408, text=f"the body did not arrive within {READING:.0f} s")
         with door.working(http):
@@ -99,7 +99,7 @@ async def serve(
 
     app = web.Application()
     app.add_routes([web.post(f"/{{path:{'|'.join(path[1:] for path in REVIEWS)}}}{{rest:(?:/[^/]*)?}}", validate)])
-    async with door.opened(app, port, context):
+    async with door.serve(app, port, context):
         yield
 
 

@@ -1,1 +1,1 @@
-"""One run as it is known, and as it is written."""
+"""One run: its state in memory, its status and its writes."""

@@ -1,9 +1,9 @@
-"""Ended attempts as text: what the status of a run stores, small enough for ten thousand tasks.
+"""Ended attempts as text in the status of a run, compact enough for ten thousand tasks.
 
-One line an attempt: `task start+seconds` (or `task[item] start+seconds`), start counted from the run's creation, then only what
-differs from the usual: `#2` the attempt (1), `@1` the node's index in status.nodes (0), `=137` the exit code, and the reason
-(succeeded). Two lines are not attempts: `task ^2` says that attempts up to the second don't count any more, `task ~Skipped why` that
-the task has ended so. Lines beyond the latest are kept compressed: what a write costs the API server follows the object's size.
+One line per attempt: `task start+seconds` (or `task[item] start+seconds`), with the start counted from the run's creation, followed only by
+values that differ from their default: `#2` the attempt (1), `@1` the node's index in status.nodes (0), `=137` the exit code, and the reason
+(succeeded). Two kinds of lines are not attempts: `task ^2` says that attempts up to the second no longer count, `task ~Skipped why` that
+the task ended in that state. Older lines are compressed: the cost of a write to the API server grows with the object's size.
 """
 
 import base64
@@ -17,28 +17,28 @@ from tradewind.plan.outcomes.attempt import Attempt, Cleared, Fixed
 from tradewind.plan.outcomes.state import State
 
 ATTEMPT_LOG_BYTES = 12 * 1024
-"""Bytes of lines that stay readable; when there are more, the older ones go to the archive."""
+"""Bytes of lines that stay readable; beyond that, older lines move to the archive."""
 LATEST = 4 * 1024
 """Bytes of lines that stay readable then, at most."""
 WHY = 200
 """Characters of an explanation."""
 UNPACKED_BYTES_LIMIT = 64 * 1024 * 1024
-"""Bytes of lines that an archive is unpacked to. Packed, so many are more than etcd takes, so no run of ours has them."""
+"""Bytes to which an archive may unpack. Even compressed, more than that exceeds etcd's limit, so no run written by Tradewind reaches it."""
 
 
 class Packed(NamedTuple):
-    """Ended attempts, as the status has them."""
+    """Ended attempts in their stored form."""
 
     text: str = ""
     """The latest lines."""
     archive: str = ""
     """The lines before them: gzip in base64."""
     nodes: tuple[str, ...] = ()
-    """The nodes that lines refer to."""
+    """The nodes to which lines refer."""
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> "Packed":
-        """Those of a run's status. Raises ValueError where it has something else in their place."""
+        """The attempts of a run's status. Raises ValueError where these fields have another type."""
         text, archive, nodes = status.get("attempts") or "", status.get("archive") or "", status.get("nodes") or ()
         if not isinstance(text, str) or not isinstance(archive, str):
             raise ValueError("status.attempts and status.archive have to be texts")
@@ -48,22 +48,22 @@ class Packed(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What the lines say."""
+    """The decoded lines."""
 
     attempts: list[Attempt]
-    """In the order of the lines, also those that don't count any more."""
+    """In the order of the lines, including those that no longer count."""
     cleared: dict[str, int]
-    """By task or item, the last attempt that doesn't count."""
+    """By task or item: the last attempt that doesn't count."""
     fixed: dict[str, Fixed]
-    """By task or item, how it has ended whatever its attempts say."""
+    """By task or item: how it ended, whatever its attempts say."""
 
 
 Entry = Attempt | Cleared | Fixed
 
 
 def append(packed: Packed, entries: Iterable[Entry], epoch: int) -> Packed:
-    """The same with more entries. `epoch` is the run's creation in epoch seconds. Raises ValueError for an archive that `append` did
-    not make."""
+    """`packed` with more entries. `epoch` is the run's creation in epoch seconds. Raises ValueError for an archive that `append` did not
+    produce."""
     places = {node: place for place, node in enumerate(packed.nodes)}
     lines = [packed.text] if packed.text else []
     for entry in entries:
@@ -89,7 +89,7 @@ def append(packed: Packed, entries: Iterable[Entry], epoch: int) -> Packed:
 
 
 def decode(packed: Packed, epoch: int) -> Log:
-    """What the lines say. Raises ValueError for what `append` did not make."""
+    """Decodes the lines; `epoch` as in `append`. Raises ValueError for text that `append` did not produce."""
     log = Log([], {}, {})
     for line in (_unpack(packed.archive) + packed.text).splitlines():
         entry = _decode(line, packed.nodes, epoch) if line else None

@@ -1,4 +1,4 @@
-"""The runs: those that have not ended are read at the start, every change is watched, and those that have ended are read in passing."""
+"""The informer of runs: lists those that have not ended, watches all changes, and reads ended runs in the background."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,12 @@ UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancell
 INFORMER_PAGE = 100
 """Runs read at once; fewer where they are large."""
 ROUND_AGAIN = 3600.0
-"""Seconds after which the runs that have ended are read again, in case something was missed."""
+"""Seconds until the ended runs are read again, in case an event was missed."""
 
 
 class RunInformer(Reflector):
-    """Tells `seen(run, deleted)` of every change, and `missing(namespace, uids listed, version)` after every list. Nothing is kept
-    here: a hundred thousand runs that have ended cost no memory."""
+    """Calls `seen(run, deleted)` for every change, and `missing(namespace, uids listed, version)` after every list. It stores no runs: a
+    hundred thousand ended ones cost no memory."""
 
     resource = RUNS
     listing: Mapping[str, str] = {"fieldSelector": UNFINISHED, "limit": str(INFORMER_PAGE)}
@@ -43,19 +43,19 @@ class RunInformer(Reflector):
         missing: Callable[[str | None, set[str], int], None],
         events: EventRecorder | None = None,
     ) -> None:
-        """`known(uid)` is the resource version that is known of a run, 0 for none."""
+        """`known(uid)` returns the known resource version of a run, 0 for none."""
         super().__init__(client, namespaces)
         self._known, self._told, self._missing, self._events = known, seen, missing, events
         self._listed: defaultdict[str | None, set[str]] = defaultdict(set)
         self._look = asyncio.Event()
-        """Runs that have ended are to be read: an event about one may have been missed."""
+        """Set when the ended runs are due to be read: an event about one may have been missed."""
 
     def begin(self, namespace: str | None) -> None:
-        """Nothing is listed yet."""
+        """Starts a list: nothing is listed yet."""
         self._listed.pop(namespace, None)
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
-        """Takes runs that have not ended; those that are known in this version are looked at no more."""
+        """Takes runs that have not ended, and skips those whose version is known."""
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
@@ -64,12 +64,12 @@ class RunInformer(Reflector):
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
-        """What was on no page has ended, or is there no more."""
+        """Reports the runs that were on no page: they have ended or been deleted."""
         self._missing(namespace, self._listed.pop(namespace, set()), version)
         self._look.set()
 
     def event(self, kind: str, raw: bytes) -> None:
-        """Takes a change; most are the operator's own, and known."""
+        """Takes a change. Most were made by the operator and are known already."""
         meta = parse_head(raw).metadata
         if kind == "DELETED" or int(meta.resource_version) > self._known(meta.uid):
             self._tell(raw, kind == "DELETED")
@@ -80,8 +80,8 @@ class RunInformer(Reflector):
             self._told(read_run(body), deleted)
 
     async def read_ended(self, done: Callable[[], None]) -> None:
-        """Reads the runs that have ended, page by page, at the start and whenever something may have been missed; for ever. Calls `done`
-        whenever all runs have been told of."""
+        """Reads the ended runs page by page, at the start and whenever an event may have been missed. Never returns. Calls `done` after
+        each complete reading."""
         delay = 1.0
         while True:
             self._look.clear()

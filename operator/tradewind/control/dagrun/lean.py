@@ -1,5 +1,6 @@
-"""Params and edits of runs that hold more values than any needs: kept, each value takes a hundred times the memory of its text, and whoever
-creates or edits a run decides how many there are. What is in their place is refused by those who read it. Statuses are the operator's own."""
+"""Replaces params and edits of runs that hold more values than allowed. A parsed value takes a hundred times the memory of its text, and
+users decide how many values a run has. The code that reads params and edits refuses the placeholders. Only the operator writes statuses, so
+they are left as they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -12,15 +13,16 @@ from tradewind.kube.nested import decoded
 from tradewind.model.bounded import EDIT_VALUES_LIMIT, PARAM_VALUES_LIMIT, placeholder, values_in, values_written
 
 MANY_PARAMS: Mapping[str, Any] = placeholder(PARAM_VALUES_LIMIT)
-"""Stands for the params."""
+"""Replaces params that hold too many values."""
 MANY_EDITS: Mapping[str, Any] = placeholder(EDIT_VALUES_LIMIT)
-"""Stands for each edit that is too much with those before it: edits are only ever added, so what an edit is stays so."""
+"""Replaces each edit that exceeds the limit together with those before it. Edits are only ever appended, so the result for an edit stays
+the same."""
 _object = partial(decoded, msgspec.json.Decoder(dict[str, msgspec.Raw]).decode)
 _list = partial(decoded, msgspec.json.Decoder(list[msgspec.Raw]).decode)
 
 
 def lean(raw: bytes) -> bytes:
-    """A run as JSON, before it is parsed."""
+    """The JSON of a run with excess params and edits replaced, before it is parsed."""
     if raw.count(b",") + raw.count(b"[") + raw.count(b"{") <= PARAM_VALUES_LIMIT // 2:
         return raw
     run = _object(raw)
@@ -36,12 +38,12 @@ def lean(raw: bytes) -> bytes:
 
 
 def params(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The params of a run that is parsed."""
+    """The params of a parsed run, or their placeholder."""
     return MANY_PARAMS if values_in(given, PARAM_VALUES_LIMIT) > PARAM_VALUES_LIMIT else given
 
 
 def edits(given: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The edits of one."""
+    """The edits of a parsed run, with excess ones replaced."""
     fits = [*_fitting(values_in(edit, EDIT_VALUES_LIMIT) for edit in given)]
     return given if all(fits) else [edit if fit else MANY_EDITS for edit, fit in zip(given, fits, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Who hears of runs."""
+"""The protocol of objects that follow runs."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from tradewind.control.dagrun.run import Run
 
 
 class RunListener(Protocol):
-    """Hears of the runs that this replica brings on."""
+    """Follows the runs of this replica."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed its phase or has updated an asset; or it is gone. The same may be told again."""
+        """Called when a run was created or deleted, changed its phase or updated an asset. Calls may repeat."""

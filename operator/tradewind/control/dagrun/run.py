@@ -21,10 +21,10 @@ NO_BACKFILLS = frozenset[str]()
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The attempt of another run's task that a run is."""
+    """The task attempt of another run that made this run."""
 
     uid: str
-    """Of the other run."""
+    """Uid of the other run."""
     run: str
     task: str
     """The task or item."""
@@ -42,7 +42,7 @@ class Run:
     version: int
     generation: int
     created: int
-    """Epoch seconds of its creation, on the API server's clock."""
+    """Epoch seconds of its creation, by the API server's clock."""
     deleting: bool
     dag: str
     params: Mapping[str, Any]
@@ -55,24 +55,24 @@ class Run:
     edits: Sequence[Mapping[str, Any]] = ()
     reuse: Mapping[str, Any] | None = None
     caller: Caller | None = None
-    """What it is a part of, if it is."""
+    """The attempt that made it, for a run of a sub-DAG."""
     root: str = ""
-    """Uid of the outermost run that it is within, if it is a part of one."""
+    """Uid of the outermost enclosing run, for a run of a sub-DAG."""
     dates: Mapping[str, str] = field(default_factory=dict)
-    """logicalDate, intervalStart and intervalEnd, as far as its spec says them."""
+    """logicalDate, intervalStart and intervalEnd, where its spec sets them."""
     moment: float = 0.0
     """Epoch seconds of the logical date."""
     queue: str = ""
     """spec.queue."""
     how: str = ""
-    """What made it, and where that was a Trigger, or a Backfill of its ticks, the trigger's name."""
+    """What made it (`HOW`); `maker` is the name of the Trigger, or of the Backfill whose ticks belong to no trigger."""
     maker: str = ""
     labelled: bool = False
-    """Whether a label says of which DAG it is."""
+    """Whether a label names its DAG."""
     trigger_depth: int = 0
-    """How many runs led to it, by triggers that follow runs."""
+    """How many runs led to it through triggers that follow runs."""
     backfills: frozenset[str] = NO_BACKFILLS
-    """Names of those that made it, or tried it again."""
+    """Names of the backfills that made or retried it."""
 
     @property
     def phase(self) -> str:
@@ -81,54 +81,54 @@ class Run:
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """What log lines about it have as fields."""
+        """Its fields for log lines."""
         return {"namespace": self.namespace, "run": self.name, "dag": self.dag}
 
     @property
     def final(self) -> bool:
-        """Whether it has ended, and is not to go on."""
+        """Whether it has ended and is not reopened."""
         return self.phase in FINAL_PHASES and not self.reopened
 
     @property
     def cancelled(self) -> bool:
-        """Whether it is to end."""
+        """Whether its cancellation or termination was requested."""
         return self.desired in ("Cancelled", "Terminated")
 
     @property
     def edited(self) -> int:
-        """How many of its edits have been acted on."""
+        """How many of its edits have been processed."""
         return int(self.status.get("edited") or 0)
 
     @property
     def retried(self) -> bool:
-        """Whether it is asked to try again what failed."""
+        """Whether a retry of its failed tasks is requested and not started yet."""
         return self.rounds > int(self.status.get("retried") or 0) and self.phase != "Succeeded"
 
     @property
     def budgets(self) -> int:
-        """How many fresh budgets its failed tasks have been given: the one that is asked for comes with all else that a retry does."""
+        """How many fresh retry budgets its failed tasks have received, without that of a retry that has not started yet."""
         return int(self.status.get("retried") or 0) if self.retried else self.rounds
 
     @property
     def reopened(self) -> bool:
-        """Whether it had ended and is asked to go on."""
+        """Whether it had ended and is asked to continue."""
         if self.phase not in FINAL_PHASES or self.cancelled or not self.status.get("revision"):
             return False
         return self.retried or len(self.edits) > self.edited
 
     @property
     def began(self) -> str:
-        """When it began or, if it had ended, was last taken up again; empty before."""
+        """When it began or was last reopened; empty before."""
         return str(self.status.get("reopenedAt") or self.status.get("startedAt") or "")
 
     @property
     def packed(self) -> Packed:
-        """Its ended attempts."""
+        """Its ended attempts in their stored form."""
         return Packed.of(self.status)
 
     @property
     def facts(self) -> RunFacts:
-        """What expressions know of it."""
+        """What expressions can read of it."""
         depth = self.caller.depth if self.caller else 0
         at = self.dates.get("logicalDate") or stamp(self.created)
         start, end = (self.dates.get(name) or at for name in ("intervalStart", "intervalEnd"))
@@ -139,7 +139,7 @@ class Run:
 
 
 def read_run(body: Mapping[str, Any]) -> Run:
-    """A run from a watch event or an answer. The API server has checked it against the CRD."""
+    """A run from a watch event or a response. The API server has validated it against the CRD."""
     meta, spec = body["metadata"], body.get("spec") or {}
     created = int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp())
     dated = "logicalDate" in spec
@@ -174,12 +174,13 @@ def read_run(body: Mapping[str, Any]) -> Run:
 
 
 def _number(text: object) -> int:
-    """A small number that a label has; 0 where it has none."""
+    """The small number in a label; 0 if there is none."""
     return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 4 else 0
 
 
 def _moment(text: Any, created: int) -> float:
-    """A run whose date is none has to be known all the same: it does not begin, and says why."""
+    """The epoch seconds of a date; the run's creation if the date is invalid. Such a run is known all the same: it does not begin and
+    reports why."""
     try:
         return instant(str(text))
     except ValueError:
@@ -192,7 +193,7 @@ def _backfills(labels: Mapping[str, str]) -> frozenset[str]:
 
 
 def _caller(meta: Mapping[str, Any]) -> Caller | None:
-    """What the labels say of a run that another one owns."""
+    """The caller, as the labels of a run with an owning run say."""
     labels = meta.get("labels") or {}
     owners = [owner["uid"] for owner in meta.get("ownerReferences") or () if owner.get("controller")]
     attempt, item, depth = (str(labels.get(label, "")) for label in (ATTEMPT, ITEM, DEPTH))

@@ -1,4 +1,4 @@
-"""What a run's status lists for people, without what is no part of it: it is written anew from what has happened, so garbage in it goes."""
+"""Drops malformed values from a run's status. The operator rewrites the status from what happened, so nothing is lost."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ TEXTS = ("phase", "message", "revision", "startedAt", "reopenedAt", "finishedAt"
 
 
 def sanitized(status: Any) -> Mapping[str, Any]:
-    """The status, without what can't be read and is not missed. Of a status as the operator writes it, nothing."""
+    """The status without malformed values, which the operator doesn't need. A status that the operator wrote is returned unchanged."""
     if not isinstance(status, Mapping):
         return {}
     bad = {name for name in LISTS.keys() & status.keys() if not _right(status[name], LISTS[name])}

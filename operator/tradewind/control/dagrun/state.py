@@ -1,4 +1,4 @@
-"""What the operator holds in memory of one run. All of it can be made again from the API server."""
+"""What the operator holds in memory for one run. All of it can be rebuilt from the API server."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class RunState:
-    """A run as it was last seen, its planner, its attempts and its pods. Raises ValueError for a status that can't be read."""
+    """A run as last seen, its planner, its attempts and its pods. Raises ValueError for a status that can't be read."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -32,31 +32,31 @@ class RunState:
         self.attempts = Attempts(run)
         self.pods = PodTracker()
         self.stale = bool(run.status.get("revision"))
-        """Whether it has to be asked for: what was not followed from its beginning may have ended since, and its pods be gone (an old
-        event, an old list), and a list may not have had it."""
+        """Whether the run must be read from the API server first: a run that was not followed from its beginning may come from an old event
+        or list and have ended since, with its pods gone; or a list lacked it."""
         self._incoming: list[Run] | None = None
-        """While the planner is at work: where what the watch tells of the run is kept, the newest last."""
+        """Versions of the run that the watch brings while the planner works, the newest last; None otherwise."""
 
     def doubt(self) -> None:
-        """A list did not have it: it has to be asked for."""
+        """Marks the run as stale after a list that lacked it."""
         self.stale = True
 
     def confirm(self) -> None:
-        """The API server was asked for it."""
+        """Marks the run as fresh after it was read from the API server."""
         self.stale = False
 
     @contextmanager
     def at_work(self, told: list[Run]) -> Iterator[None]:
-        """The planner is at work, which can pause: the run, and what is known of it, stays as it is until then. What comes meanwhile is
-        added to `told`, the newest last."""
+        """While the planner works, and may pause, the run and its state stay as they are. Newer versions are added to `told`, the newest
+        last."""
         self._incoming = told
         try:
             yield
         finally:
             self._incoming = None
 
-    def waits_with(self, run: Run) -> bool:
-        """Whether a version of the run is taken later, since the planner is at work."""
+    def defer(self, run: Run) -> bool:
+        """Whether the planner is at work. If so, keeps this version of the run for later."""
         if self._incoming is None:
             return False
         if not self._incoming or self._incoming[-1].version < run.version:
@@ -64,20 +64,20 @@ class RunState:
         return True
 
     def update(self, run: Run, pods: Iterable[str] = ()) -> bool:
-        """Takes a newer version of the run; False for an older one. `pods` are the names of all its pods, to be looked at again when
-        what is known has to be made anew. Raises ValueError for a status that can't be read."""
+        """Takes a newer version of the run; returns False for an older one. `pods` are the names of all its pods, which are observed again
+        if the state has to be rebuilt. Raises ValueError for a status that can't be read."""
         if run.uid == self.run.uid and run.version < self.run.version:
             return False
         before, self.run = self.run, run
-        if (saved := self.attempts.saved(run)) is not None:
-            self.pods.recorded(saved)
+        if (saved := self.attempts.confirm_saved(run)) is not None:
+            self.pods.drop_recorded(saved)
             return True
         unsaid = before.cancelled and before.desired != run.desired
         asked = before.budgets != run.budgets or unsaid
         if before.packed != run.packed or asked or before.status.get("revision") != run.status.get("revision"):
             self.planner = None
             self.attempts.read(run)
-            self.pods.begin_anew(pods)
+            self.pods.start_over(pods)
         elif self.planner:
             self._desire(self.planner)
         return True
@@ -95,8 +95,8 @@ class RunState:
         elapsed: float,
         egress: EgressPolicy = USUAL,
     ) -> Planner:
-        """The planner of the run, told all that is known. `now` is monotonic seconds, `elapsed` the seconds since the run began; `egress`
-        is what the operator may do without a pod."""
+        """The planner of the run, created with all known facts on the first call. `now` is monotonic seconds, `elapsed` the seconds since
+        the run began; `egress` limits what the operator does without a pod."""
         if self.planner is None:
             run, attempts, timeout = self.run, self.attempts, definition.spec.timeout
             self.planner = Planner(
@@ -120,7 +120,7 @@ class RunState:
         return self.planner
 
     def absorb(self, pods: Mapping[str, Pod], now: float) -> None:
-        """Looks at the pods that changed, and tells the planner. `now` is monotonic seconds."""
+        """Observes the pods that changed and informs the planner. `now` is monotonic seconds."""
         planner = self.planner
         assert planner is not None  # noqa: S101 - the caller has bound it
         while name := self.pods.take_changed():
@@ -129,7 +129,7 @@ class RunState:
                 self._look_safely(planner, pod, now)
 
     def _look_safely(self, planner: Planner, pod: Pod, now: float) -> None:
-        """What a pod says that nobody expected ends its attempt, and not the pass."""
+        """Observes a pod. An unexpected error ends the attempt instead of the pass."""
         try:
             self._look(planner, pod, now)
         except Exception as error:
@@ -159,7 +159,7 @@ class RunState:
                 planner.tell_live(name, live)
 
     def finish(self, end: Ended, now: float) -> None:
-        """Takes note of the end of an attempt that has no pod, unless another operator has done so."""
+        """Records the end of an attempt without a pod, unless another operator has recorded it."""
         assert self.planner is not None  # noqa: S101 - it was planned
         attempt = end.attempt
         if (attempt.task, attempt.number) not in self.attempts.recorded:
@@ -183,12 +183,12 @@ class RunState:
 
 
 def belongs(meta: Metadata, run: Run) -> bool:
-    """Whether a pod is one of the run's attempts. One that is not what it says is left alone, until the run finds it by its name."""
+    """Whether a pod is one of the run's attempts. A pod with inconsistent labels is left alone until the run finds it by name."""
     return meta.namespace == run.namespace and owned(meta, run.uid) and consistent(meta, run.name, run.uid)
 
 
 def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> RunState:
-    """A run as it stands, for people: with everything absorbed, and a planner that has decided."""
+    """The current state of a run for display: all pods observed, and one decision of the planner made."""
     state = RunState(run)
     planner = state.bind(definition, pods, 0.0, 0.0)
     state.absorb(pods, 0.0)
@@ -200,7 +200,7 @@ def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> RunSta
 
 
 def _assume(planner: Planner, run: Run) -> None:
-    """What the operator does without a pod only the operator knows; a task that could start is taken to have been started."""
+    """Assumes that ready tasks without a pod have started: only the operator knows what it does for them."""
     told = {item["task"]: item for item in run.status.get("waiting") or []}
     for unit in planner.ledger.units.values():
         if unit.state is State.READY and unit.task in planner.podless:

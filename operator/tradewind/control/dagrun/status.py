@@ -24,25 +24,25 @@ from tradewind.plan.runs.rework import Change
 from tradewind.plan.triggers.asset_update import UPDATES_LIMIT, NoUpdate, update, update_of_run
 
 STATUS_LIST_LIMIT = 20
-"""How many failures and waiting tasks a status lists."""
+"""Number of failures and waiting tasks that a status lists."""
 NAMED = 10
-"""Tasks of an edit that are named."""
+"""Number of tasks that the description of an edit names."""
 PRODUCED, ASSET_ERROR = "AssetsProduced", "AssetError"
-"""The condition that is there, and false, where an update of an asset could not be told; and the reason."""
+"""The condition that is present and False where an asset update could not be recorded; and the reason."""
 
 
 def elapsed(run: Run, now: float) -> float:
-    """Seconds since a run began, or was taken up again, as its status tells it."""
+    """Seconds since a run began or was reopened, according to its status."""
     return between(_moment(run.status.get("reopenedAt")) or started_at(run, now), duration.stamp(now))
 
 
 def started_at(run: Run, now: float) -> str:
-    """When a run began, for the first time; its creation where its status says what is no point in time."""
+    """When a run first began; its creation if the status has an invalid timestamp."""
     return _moment(run.status.get("startedAt") or duration.stamp(now)) or duration.stamp(run.created)
 
 
 def _moment(text: Any) -> str:
-    """A timestamp as it is; empty where it is none."""
+    """A timestamp unchanged; empty if it is invalid."""
     try:
         duration.instant(str(text or ""))
     except ValueError:
@@ -56,12 +56,12 @@ def condition(kind: str, holds: bool | None, reason: str, message: str, run: Run
 
 
 def readiness(phase: str, reason: str, message: str, run: Run, now: float) -> list[Status]:
-    """Ready is true once a run has succeeded."""
+    """The condition Ready, which is True once a run has succeeded."""
     return conditions.readiness(phase, reason, message, run.status, run.generation, now)
 
 
 def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> Status:
-    """A run that ends without its planner. What its status says of its tasks stays."""
+    """The status of a run that ends without its planner. The fields about its tasks stay unchanged."""
     started = started_at(run, now)
     lasted = between(started, duration.stamp(now))
     kept = [item for item in run.status.get("conditions") or [] if item.get("type") in ("Started", "Edited")]
@@ -84,8 +84,8 @@ def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> S
     }
 
 
-def told(edit: Edit) -> str:
-    """An edit, for people: what was done to which tasks, by whom, and why."""
+def edit_text(edit: Edit) -> str:
+    """An edit in words: what it does to which tasks, who asked for it, and why."""
     who, why = f" by {edit.by}" if edit.by else "", f": {edit.reason}" if edit.reason else ""
     more = f" and {len(edit.tasks) - NAMED} more" if len(edit.tasks) > NAMED else ""
     return f"{edit.action} {', '.join(edit.tasks[:NAMED])}{more}{who}{why}"
@@ -93,7 +93,7 @@ def told(edit: Edit) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What people asked for, what it comes to, and what is wrong with it."""
+    """Requested edits, the resulting changes, and the problems found."""
 
     edits: Sequence[Edit]
     changes: Sequence[Change]
@@ -103,7 +103,7 @@ class Asked:
 def current(
     state: RunState, planner: Planner, plan: Plan, news: Sequence[Ended], now: float, asked: Asked | None = None
 ) -> Status:
-    """A run under way, or ending."""
+    """The status of a run that has begun, possibly ending now."""
     run = state.run
     before = run.status
     entries = [*(end.attempt for end in news), *(asked.changes if asked else ())]
@@ -147,7 +147,7 @@ def current(
     progressing = _progressing(run, plan, holds, now)
     found.append(progressing)
     if asked and asked.edits:
-        words = summary(asked.problems) or "; ".join(map(told, asked.edits))
+        words = summary(asked.problems) or "; ".join(map(edit_text, asked.edits))
         found.append(condition("Edited", not asked.problems, "Refused" if asked.problems else "Done", words, run, now))
     if plan.phase in FINAL_PHASES:
         lasted = between(before.get("startedAt") or duration.stamp(now), duration.stamp(now))
@@ -159,7 +159,7 @@ def current(
 
 
 def _outputs(before: Mapping[str, Any], news: Sequence[Ended]) -> Status:
-    """What was handed on; of a loop, by the last iteration that succeeded."""
+    """The outputs of all tasks; for a loop, those of the last successful iteration."""
     found = dict(before)
     for end in news:
         if end.outputs:
@@ -172,8 +172,8 @@ def _outputs(before: Mapping[str, Any], news: Sequence[Ended]) -> Status:
 def _produced(
     before: list[Status], planner: Planner, plan: Plan, news: Sequence[Ended], now: float
 ) -> tuple[list[Status], list[Status]]:
-    """What was made of assets, with what the tasks say that have just succeeded, and the run if it does; and which of that can't be
-    told."""
+    """The updates of assets: those recorded before, those of tasks that have just succeeded, and those of the run if it succeeds. The
+    second list has a failure for each update that could not be recorded."""
     found, failures = list(before), list[Status]()
 
     def tell(task: str, attempt: int, what: Callable[[], Status]) -> None:
@@ -197,7 +197,7 @@ def _produced(
 
 
 def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
-    """What changes beside the log: outputs go with what is cleared, and come with what is marked."""
+    """Sets what changes besides the log: cleared tasks lose their outputs, tasks marked as succeeded get the given ones."""
     status["edited"] = len(run.edits)
     outputs: dict[str, Any] = status["outputs"]
     refused = {problem.path.partition("]")[0] for problem in asked.problems}
@@ -210,7 +210,7 @@ def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
 
 
 def _holds(run: Run, plan: Plan, planner: Planner) -> list[Hold]:
-    """What waits, in the order in which the status has it already: two operators must not turn it around for each other, for ever."""
+    """The holds in the order that the status already has, so that two operators don't keep reordering each other's status."""
     there = {hold.task: hold for hold in plan.holds}
     told = [item.get("task", "") for item in run.status.get("waiting") or []]
     kept = {task: hold for task in told if (hold := there.get(task) or planner.holds.get(task))}
@@ -218,7 +218,7 @@ def _holds(run: Run, plan: Plan, planner: Planner) -> list[Hold]:
 
 
 def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
-    """Whether anything moves and, if not, why: what someone reads at 3 a.m."""
+    """The condition Progressing: whether anything moves and, if not, why."""
     if plan.phase in FINAL_PHASES:
         return condition("Progressing", False, plan.phase, plan.message, run, now)
     if plan.unsettled and not run.cancelled:
@@ -233,7 +233,7 @@ def _progressing(run: Run, plan: Plan, holds: list[Hold], now: float) -> Status:
 
 
 def refusals(state: RunState, planner: Planner) -> list[Status]:
-    """Tasks that failed without an attempt that did, where the status does not say so yet."""
+    """Failures of tasks without a failed attempt that the status does not list yet."""
 
     def reason(key: str) -> str:
         return "LoopFailed" if key in planner.ledger.units and planner.ledger.units[key].ended else "ExpressionError"
@@ -241,12 +241,12 @@ def refusals(state: RunState, planner: Planner) -> list[Status]:
     return [
         {"task": key, "attempt": 0, "reason": reason(key), "message": brief(why, 1_024)}
         for key, why in list(planner.refused.items())[:STATUS_LIST_LIMIT]
-        if key not in state.attempts.told
+        if key not in state.attempts.reported
     ]
 
 
 def _skips(run: Run, planner: Planner) -> list[Status]:
-    """The first tasks that were skipped, and why."""
+    """The first skipped tasks and their reasons."""
     if planner.ledger.tally[State.SKIPPED] == int(run.status.get("skipped") or 0):
         return list(run.status.get("skips") or [])
     found: list[Status] = []

@@ -1,4 +1,4 @@
-"""Runs that can't be brought on for what their status says, by a hand-edit or another version's hand: each says so in a condition."""
+"""Runs whose status can't be read, after a manual edit or a write by another version. Each gets a condition that says so."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from tradewind.plan.outcomes.attempt import CANCELLED
 
 log = logging.getLogger(__name__)
 TYPE = "Readable"
-"""The condition. It goes when the status is written anew."""
+"""The condition. It disappears when the status is next written."""
 REASON = "StatusUnreadable"
 NEEDED = frozenset({"type", "status", "reason", "lastTransitionTime"})
 
@@ -32,7 +32,7 @@ class Unreadable:
         self.queue: WorkQueue[str] = WorkQueue("unreadable")
 
     def add(self, run: Run, words: str) -> None:
-        """A run can't be read, and why; said once for each reason. One that is cancelled or terminated ends."""
+        """Records that a run can't be read and why. Each reason is written once. A cancelled or terminated run ends."""
         log.error("run %s/%s: %s", run.namespace, run.name, words, extra=extra(**run.fields))
         if run.cancelled or not any(
             item["type"] == TYPE and item.get("message") == words for item in _conditions(run.status)
@@ -40,10 +40,10 @@ class Unreadable:
             self._found[run.uid] = (run, words)
             self.queue.add(run.uid)
 
-    async def say(self, uid: str) -> None:
-        """Writes it into the run. One that has changed since is looked at anew by whoever found it."""
+    async def write(self, uid: str) -> None:
+        """Writes the condition. If the run has changed since, the code that found it unreadable checks it again."""
         if uid not in self._found:
-            return  # It was said meanwhile.
+            return  # already written
         run, words = found = self._found[uid]
         now, before = self._clock(), {"conditions": _conditions(run.status)}
         kept = [item for item in before["conditions"] if item["type"] not in {TYPE, *READINESS}]
@@ -54,11 +54,11 @@ class Unreadable:
             await replace_status(self._client, run, status)
         except (Conflict, NotFound):
             log.info("run %s/%s has changed", run.namespace, run.name, extra=extra(**run.fields))
-        if self._found.get(uid) is found:  # Else there is more to say.
+        if self._found.get(uid) is found:  # Otherwise a newer reason is waiting.
             del self._found[uid]
 
     def _end(self, run: Run, words: str) -> merge_patch.Status:
-        """A status that ends a run, with what can be told of the one that can't be read."""
+        """A status that ends a run, with the fields of the unreadable status that are valid."""
         kept = {
             name: run.status[name]
             for name in ("revision", "startedAt", "reopenedAt")
@@ -69,13 +69,13 @@ class Unreadable:
         return kept | runstatus.broken_off(bare, "Cancelled", CANCELLED, message, self._clock())
 
     def failed(self, uid: str, error: Exception) -> float | None:
-        """It could not be written: once more, a little later."""
+        """Handles a failed write: the queue retries after the returned seconds, or its own delay."""
         log.warning("saying that run %s can't be read: %s", uid, error)
         return error.retry_after if isinstance(error, Unavailable) else None
 
 
 def _conditions(status: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Those that are conditions."""
+    """The well-formed conditions of a status."""
     found = status.get("conditions")
     return (
         [item for item in found if isinstance(item, dict) and item.keys() >= NEEDED] if isinstance(found, list) else []

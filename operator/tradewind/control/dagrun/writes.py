@@ -17,15 +17,15 @@ from tradewind.kube.writes import flow
 from tradewind.model.base import DNS_LABEL
 
 MARGIN = 128 * 1024
-"""Bytes for metadata, with their managed fields, and for what else the spec says."""
+"""Bytes for metadata, including managed fields, and for the other fields of the spec."""
 REQUEST_TOO_LARGE = 413
 SMALL = 64 * 1024
-"""Bytes of a status for which the API server has room in any object that it has stored."""
+"""Bytes of a status that fit into any object that the API server has stored."""
 NAME = re.compile(DNS_LABEL)
 
 
 class StatusTooLarge(Exception):
-    """A status that the API server would not store."""
+    """The API server would not store this status."""
 
 
 def _check_size(run: Run, status: Mapping[str, Any]) -> None:

@@ -157,7 +157,7 @@ class DAGReconciler:
         body = self._bodies.get(key)
         if body is None:
             return
-        if _checked(body) and self._writer.early(key):  # A new spec is recorded at once: the next may follow soon.
+        if _checked(body) and self._writer.postpone(key):  # A new spec is recorded at once: the next may follow soon.
             return
         if key in self._unsure:
             await self._ask(key)

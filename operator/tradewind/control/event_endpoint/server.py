@@ -112,7 +112,7 @@ class Endpoint:
         if http.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise SenderRejected(415, "malformed", "the body is compressed: send it as it is, without Content-Encoding")
         try:
-            return await self.door.body(http, self._limits.size, READING)
+            return await self.door.read_body(http, self._limits.size, READING)
         except web.HTTPRequestEntityTooLarge:
             raise self._too_large() from None
         except TimeoutError:
@@ -141,7 +141,7 @@ async def serve(endpoint: Endpoint, port: int, context: SSLContext | None) -> As
     """Serves while the context is open, without TLS where there is no `context`. Requests under way are answered before it closes."""
     app = web.Application()
     app.add_routes([web.post(PATH, endpoint.post)])
-    async with endpoint.door.opened(app, port, context):
+    async with endpoint.door.serve(app, port, context):
         yield
 
 

@@ -78,7 +78,7 @@ class RunReporter:
     def reworked(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
         """People have changed the run."""
         for at, edit in enumerate(edits, run.edited):
-            self._event(run, "RunEdited", status.told(edit), key=f"edit/{at}")
+            self._event(run, "RunEdited", status.edit_text(edit), key=f"edit/{at}")
         if problems:
             self._event(run, "EditRefused", summary(problems), warning=True, key=f"refused/{run.edited}")
 

@@ -150,7 +150,7 @@ class RunFeed:
     def take(self, run: Run) -> None:
         """This is what a run is now, unless something newer is known."""
         state, pods = self._table.states.get(run.uid), self.pods.of(run.namespace, run.uid)
-        if state and state.waits_with(run):
+        if state and state.defer(run):
             return
         try:
             if state is None:

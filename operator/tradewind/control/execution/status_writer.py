@@ -90,7 +90,7 @@ class RunStatusWriter:
         finally:
             # Also when it was refused: two operators that disagree must not answer each other at once.
             self.not_before(state, now)
-        for name in state.pods.settled():
+        for name in state.pods.take_settled():
             self._pods.forget(run.namespace, run.uid, name)
         for key, end in news:
             self._teller.attempt(run, end, pods[key], state.attempts.ready_at(planner, end.attempt))
@@ -98,7 +98,7 @@ class RunStatusWriter:
         self._teller.unproduced(run, status["failures"])
         refused = runstatus.refusals(state, planner)
         self._teller.refused(run, refused)
-        state.attempts.tell(refused)
+        state.attempts.mark_reported(refused)
 
     async def save(self, state: RunState, run: Run, status: merge_patch.Status) -> None:
         """Writes a status that was worked out of `run`, at once. Raises Conflict when the run is not so any more."""

@@ -205,7 +205,7 @@ class Engine:
             group.create_task(self._worker(feed.changed_dags, feed.wake_waiting, feed.failed))
             group.create_task(self.runs.holders.queue.work(self.runs.holders.check, self.runs.holders.failed))
             unreadable = self.runs.unreadable
-            group.create_task(unreadable.queue.work(unreadable.say, unreadable.failed))
+            group.create_task(unreadable.queue.work(unreadable.write, unreadable.failed))
             for _ in range(DAG_WORKERS):
                 group.create_task(self._worker(self.dags.queue, self.dags.reconcile, self.dags.failed))
             group.create_task(self.history.queue.work(self.history.reconcile, self.history.failed))

@@ -1,1 +1,1 @@
-"""From an attempt to its pod, and from the pod to what came of it."""
+"""From an attempt to its pod, and from the pod to the attempt's result."""

@@ -1,5 +1,4 @@
-"""What a pod has more when its task has artifacts: a container that fetches before, and a sidecar that stores after. Other tasks
-have nothing of it."""
+"""The containers that a task with artifacts adds to its pod: one fetches inputs before the task, a sidecar stores outputs after it."""
 
 import json
 from typing import Any
@@ -14,19 +13,19 @@ from tradewind.plan.expressions.spelling import path as written_path
 from tradewind.plan.runs.decision import RunFacts, Start
 
 SHARED, VOLUME = "tradewind-artifacts", "tradewind-store"
-"""Volumes of the pod: the folder that all its containers see, and the store when that is a claim."""
+"""Volumes of the pod: the folder shared by all its containers, and the store if it is a claim."""
 FOLDER, MOUNT, VOLUME_MOUNT = "/tradewind/artifacts", "/tradewind", "/tradewind-store"
 MESSAGE_PATH = "/dev/termination-log"
 PROGRAM = ["python3", "-m", "tradewind.tasks.artifacts"]
 IN_TIME = ["/bin/sh", "-c", 'until [ -s "$TRADEWIND_MESSAGE" ]; do sleep 0.05; done']
-"""Holds the task's container back until the sidecar hears the signal that it has ended."""
+"""Delays the task's container until the sidecar can receive the signal that the task has ended."""
 ARTIFACTS_TEXT_LIMIT = 100_000
-"""Bytes of references that fit into an environment variable, of which Linux takes 128 KiB."""
+"""Bytes of references that fit into an environment variable; Linux allows 128 KiB."""
 RESOURCES = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
 
 
 class NoArtifact(ValueError):
-    """A task upstream made none. The message names the field and the task."""
+    """A task upstream made no such artifact. The message names the field and the task."""
 
 
 def add(
@@ -38,7 +37,7 @@ def add(
     evaluate: Evaluate,
     image: str,
 ) -> None:
-    """Adds to a pod's spec what its artifacts need. Raises NoArtifact."""
+    """Adds the containers and volumes for artifacts to a pod's spec. Raises NoArtifact."""
     main = spec["containers"][0]
     main["env"].append({"name": "TRADEWIND_ARTIFACTS", "value": FOLDER})
     main["volumeMounts"] = [{"name": SHARED, "mountPath": MOUNT}]
@@ -79,7 +78,7 @@ def add(
 
 
 def inputs(task: TaskArtifacts, start: Start, evaluate: Evaluate) -> list[dict[str, Any]]:
-    """What is to be fetched, and where to. Raises NoArtifact."""
+    """The artifacts to fetch and their destinations. Raises NoArtifact."""
     found: list[dict[str, Any]] = []
     for name, wanted in task.inputs.items():
         maker, artifact = source(wanted.from_)
@@ -138,7 +137,7 @@ def _store_env(store: Store) -> list[dict[str, Any]]:
             {"name": "TRADEWIND_VOLUME", "value": VOLUME_MOUNT},
         ]
     bucket = store.s3
-    assert bucket is not None  # noqa: S101 - it is one of the two
+    assert bucket is not None  # noqa: S101 - a store is a bucket or a claim
     about = {"endpoint": bucket.endpoint, "bucket": bucket.bucket, "prefix": bucket.prefix, "region": bucket.region}
     keys = {"TRADEWIND_ACCESS_KEY": "accessKey", "TRADEWIND_SECRET_KEY": "secretKey"}
     return [

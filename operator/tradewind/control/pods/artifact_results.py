@@ -1,4 +1,4 @@
-"""What the containers for artifacts say at their end: references by name, or why there are none."""
+"""Termination messages of the artifact containers: references by name, or the reason for a failure."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from tradewind.plan.dags.artifacts import KEY
 REASONS = frozenset({"ArtifactMissing", "ArtifactMismatch", "ArtifactError"})
 
 MESSAGE_LIMIT = 12_288
-"""Bytes of the termination messages of a pod's containers together, Kubernetes' own limit."""
+"""Bytes of the termination messages of all containers of a pod together; the limit of Kubernetes."""
 
 
 def references(ended: Terminated | None) -> tuple[str, str, dict[str, Any]]:
-    """Reason and message when the attempt fails for them, else the references."""
+    """Reason and message if the artifacts make the attempt fail (else empty), and the references by name."""
     said: Any = None
     try:
         said = read_json(ended.message, limit=MESSAGE_LIMIT) if ended else None

@@ -1,4 +1,4 @@
-"""The pod of one attempt: one container, nothing injected (but for artifacts), restricted by default."""
+"""The pod of one attempt: a single container, restricted by default. Only artifacts add containers."""
 
 import json
 import os
@@ -23,10 +23,10 @@ from tradewind.plan.runs.decision import RunFacts, Start
 
 OUTPUTS_PATH = "/dev/termination-log"
 USER = int(os.environ.get("TRADEWIND_TASK_USER", "65532") or 0)
-"""The uid and gid of tasks; 0 leaves them to the cluster, as on OpenShift, where each namespace has a range of its own."""
+"""The uid and gid of tasks. 0 leaves them to the cluster, as on OpenShift, where each namespace has its own range."""
 UNBUFFERED = "PYTHONUNBUFFERED"
 ITEM_NAME = "tradewind.dev/item-name"
-"""Annotation: what people call the item."""
+"""Annotation: the item's name for display."""
 SPOT_LABELS = {
     "karpenter.sh/capacity-type": ["spot"],
     "eks.amazonaws.com/capacityType": ["SPOT"],
@@ -34,7 +34,7 @@ SPOT_LABELS = {
     "cloud.google.com/gke-preemptible": ["true"],
     "kubernetes.azure.com/scalesetpriority": ["spot"],
 }
-"""How nodes say that they may be taken away. Source: the documentation of Karpenter, EKS, GKE and AKS."""
+"""Labels of nodes that can be reclaimed. Source: the documentation of Karpenter, EKS, GKE and AKS."""
 
 
 def build(
@@ -47,8 +47,8 @@ def build(
     secrets: frozenset[str] = frozenset(),
     store: Artifacts | None = None,
 ) -> bytes:
-    """The manifest of a pod called `name`, as JSON. `secrets` are the params that refer to Secrets, `store` is where artifacts are
-    kept. Raises Unrenderable, NoArtifact."""
+    """The manifest of a pod called `name`, as JSON. `secrets` are the params that refer to Secrets, `store` is where artifacts are kept.
+    Raises Unrenderable, NoArtifact."""
     renderer = Renderer(start.task, evaluate)
     annotations = {}
     if start.index is not None and task.for_each and task.for_each.name:
@@ -87,12 +87,12 @@ def build(
 
 
 def _own(given: dict[str, Any]) -> dict[str, Any]:
-    """A template's labels or annotations, without those by which the operator knows what pods are and hold."""
+    """A template's labels or annotations, without those that the operator uses to identify pods and the slots they hold."""
     return {name: value for name, value in given.items() if not reserved(name)}
 
 
 def _identity(run: RunFacts, start: Start) -> list[dict[str, str]]:
-    """Which attempt of what it is, for programs, logs and names of files."""
+    """Environment variables that identify the attempt to programs, for logs and file names."""
     return [
         {"name": "TRADEWIND_NAMESPACE", "value": run.namespace},
         {"name": "TRADEWIND_DAG", "value": run.dag},
@@ -103,7 +103,7 @@ def _identity(run: RunFacts, start: Start) -> list[dict[str, str]]:
 
 
 def _dates(run: RunFacts) -> list[dict[str, str]]:
-    """What the run is about, for programs that need not be told by an expression."""
+    """Environment variables with the run's dates, for programs that don't receive them through an expression."""
     return [
         {"name": "TRADEWIND_LOGICAL_DATE", "value": run.logical_date},
         {"name": "TRADEWIND_INTERVAL_START", "value": run.interval_start},
@@ -112,7 +112,7 @@ def _dates(run: RunFacts) -> list[dict[str, str]]:
 
 
 def _shaped(task: str, pod: dict[str, Any]) -> dict[str, Any]:
-    """The pod, in which what follows finds the objects that it writes to."""
+    """The pod with the objects present that later steps write to."""
     for path in (("metadata",), ("metadata", "labels"), ("metadata", "annotations"), ("spec",)):
         found: Any = pod
         for step in path:
@@ -144,7 +144,7 @@ def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dic
     if task.script and task.script.python:
         container["command"] = ["python3", "-c", _literal(task.script.python)]
         if all(item["name"] != UNBUFFERED for item in env):
-            env.append({"name": UNBUFFERED, "value": "1"})  # What it prints stands in the log before its traceback.
+            env.append({"name": UNBUFFERED, "value": "1"})  # Shows a program's output in the log before its traceback.
     elif task.script and task.script.shell:
         container["command"] = ["/bin/sh", "-ec", _literal(task.script.shell)]
     elif task.http:
@@ -159,7 +159,7 @@ def _container(task: Task, renderer: Renderer, operator_image: str, secrets: dic
 
 def _resources(task: Task, ooms: int, renderer: Renderer) -> dict[str, Any]:
     """The resources, with more memory after attempts that ran out of it."""
-    assert task.resources is not None  # noqa: S101 - the caller asked
+    assert task.resources is not None  # noqa: S101 - the caller checked
     found: dict[str, Any] = renderer.tree("resources", task.resources.model_dump(exclude_defaults=True))
     rule = task.retries.on_oom if task.retries else None
     if rule is None or not ooms:
@@ -176,7 +176,7 @@ def _resources(task: Task, ooms: int, renderer: Renderer) -> dict[str, Any]:
 
 
 def _avoid_spot(spec: dict[str, Any]) -> None:
-    """Keeps the pod off nodes that may be taken away, in every alternative that its own node affinity allows."""
+    """Keeps the pod off nodes that can be reclaimed, in every alternative that its own node affinity allows."""
     affinity = spec.setdefault("affinity", {}).setdefault("nodeAffinity", {})
     required = affinity.setdefault("requiredDuringSchedulingIgnoredDuringExecution", {})
     rules = [{"key": label, "operator": "NotIn", "values": values} for label, values in SPOT_LABELS.items()]
@@ -188,8 +188,8 @@ def _avoid_spot(spec: dict[str, Any]) -> None:
 
 def _http(task: Task, renderer: Renderer) -> str:
     request = task.http
-    assert request is not None  # noqa: S101 - the caller asked
-    # `$(NAME)` in headers is for the program in the pod, which knows the variable; Kubernetes shall leave it alone.
+    assert request is not None  # noqa: S101 - the caller checked
+    # The program in the pod expands `$(NAME)` in headers and has the variables; Kubernetes must leave it alone.
     rendered = {
         "url": renderer.plain("http.url", request.url),
         "method": request.method,
@@ -222,6 +222,6 @@ def _spec(task: Task, container: dict[str, Any], renderer: Renderer) -> dict[str
     if task.grace_period:
         spec["terminationGracePeriodSeconds"] = max(1, round(seconds(task.grace_period)))
     if task.timeout:
-        # The kubelet keeps the time: it goes on while the operator is away.
+        # The kubelet enforces the timeout: it also holds while the operator is down.
         spec["activeDeadlineSeconds"] = max(1, round(seconds(task.timeout)))
     return spec

@@ -1,4 +1,4 @@
-"""What an exit code says by itself, for people."""
+"""The meaning of an exit code, in words."""
 
 import signal
 
@@ -10,12 +10,12 @@ KNOWN = {
     128 + signal.SIGSEGV: "it crashed: SIGSEGV",
     128 + signal.SIGTERM: "it was stopped by SIGTERM",
 }
-"""By custom of shells: 128 and more is a signal."""
+"""By convention of shells, 128 and above is a signal."""
 
 
 def meaning(code: int) -> str:
-    """`` (it crashed: SIGSEGV)``; empty where the code says nothing by itself. The container's runtime says OOMKilled where it knows that
-    memory was the reason."""
+    """`` (it crashed: SIGSEGV)``; empty for a code without a common meaning. The container runtime reports OOMKilled itself where it knows
+    that memory was the reason."""
     if code in KNOWN:
         return f" ({KNOWN[code]})"
     try:

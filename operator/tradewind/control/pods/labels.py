@@ -1,8 +1,8 @@
-"""How objects say which run, and which attempt of it, they belong to, and whether that can be believed.
+"""Labels that say to which run and attempt an object belongs, and whether they can be trusted.
 
-An object belongs to an attempt when its owner is the run and its task, item and attempt are those of the attempt. Names alone don't
-tell: attempt 1 of task `a-1` and attempt 1 of item 1 of task `a` have the same name. A name tells that labels were tampered with: an
-object has one of the two names that its labels stand for, or its labels are not its own any more.
+An object belongs to an attempt if the run owns it and its task, item and attempt match. Names are ambiguous: attempt 1 of task `a-1` and
+attempt 1 of item 1 of task `a` have the same name. They do reveal changed labels: an object has one of the two names that follow from its
+labels, or its labels were changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from tradewind.plan.runs.decision import RunFacts, Start
 
 
 def owner(run: RunFacts) -> dict[str, Any]:
-    """The owner reference of what goes when the run is deleted."""
+    """The owner reference of objects that are deleted with the run."""
     return {
         "apiVersion": API_VERSION,
         "kind": "DAGRun",
@@ -31,13 +31,13 @@ def owner(run: RunFacts) -> dict[str, Any]:
 
 
 def labels(run: RunFacts, start: Start) -> dict[str, str]:
-    """The labels of what is made for an attempt."""
+    """The labels of objects that an attempt creates."""
     found = {RUN_UID: run.uid, RUN: run.name, DAG: run.dag, TASK: start.task, ATTEMPT: str(start.number)}
     return found if start.index is None else {**found, ITEM: str(start.index)}
 
 
 def attempt_of(labels: Mapping[str, str]) -> AttemptKey:
-    """The task or item, and the number of the attempt, that labels name; the number is 0 where they name none."""
+    """The task or item and the attempt number in the labels; the number is 0 if they are invalid."""
     attempt, item = labels.get(ATTEMPT, ""), labels.get(ITEM, "")
     number = int(attempt) if attempt.isdecimal() and len(attempt) < 10 else 0
     if item and not (item.isdecimal() and len(item) < 10):
@@ -51,7 +51,7 @@ def owned(meta: Metadata, uid: str) -> bool:
 
 
 def consistent(meta: Metadata, run: str, uid: str) -> bool:
-    """Whether an object of a run has a name that its labels stand for."""
+    """Whether a run's object has a name that follows from its labels."""
     told = meta.labels
     name, item, attempt = told.get(TASK), told.get(ITEM), told.get(ATTEMPT)
     if name and attempt and meta.name == f"{run}-{name}-{attempt if item is None else f'{item}-{attempt}'}":
@@ -63,10 +63,10 @@ def consistent(meta: Metadata, run: str, uid: str) -> bool:
 
 
 def pool_id(claim: PoolClaim, namespace: str) -> PoolId:
-    """Which pool a task of a namespace means."""
+    """The pool that a task's claim refers to."""
     return (claim.kind, namespace if claim.kind == "Pool" else "", claim.name)
 
 
 def pool_labels(claims: Iterable[PoolClaim]) -> dict[str, str]:
-    """What a pod says of the slots that it holds: the book is kept from these."""
+    """The labels for the slots that a pod holds. The book of pools is rebuilt from them."""
     return {f"{POOL if item.kind == 'Pool' else CLUSTER_POOL}{item.name}": str(item.slots) for item in claims}

@@ -1,4 +1,4 @@
-"""Creating the pod of an attempt, and making sense of a refusal."""
+"""Creates the pods of attempts and interprets refusals of the API server."""
 
 import time
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from tradewind.plan.runs.planner import Planner
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The pod exists. `found` when it was there, and no longer says of itself that it is the attempt's."""
+    """The pod exists. `found` if it existed already and its labels no longer name the attempt."""
 
     pod: Pod
     found: bool = False
@@ -33,21 +33,21 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class StartRefused:
-    """The attempt ends without a pod: trying again with the same manifest can't help."""
+    """The attempt ends without a pod: the same manifest would fail again."""
 
     end: Ended
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Not now. No attempt is spent."""
+    """The pod can't be created for now. No attempt is used up."""
 
     hold: Hold
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pod that can be created: `name` is its usual one."""
+    """A pod that can be created; `name` is its usual name."""
 
     start: Start
     run: RunFacts
@@ -56,7 +56,7 @@ class Prepared:
 
 
 class PodLauncher:
-    """Creates pods. Idempotent: a name that is taken by the same run is the pod that was meant."""
+    """Creates pods. Idempotent: a pod of that name that belongs to the same run is the requested one."""
 
     def __init__(self, client: Client, operator_image: str) -> None:
         self._client, self._operator_image = client, operator_image
@@ -83,7 +83,7 @@ class PodLauncher:
             return _refused(start, "ArtifactMissing", str(error))
 
     async def launch(self, pod: Prepared, woken_at: float | None) -> Launched | StartRefused | Held:
-        """Creates the attempt's pod. Raises Unavailable when the outcome is unknown: ask again, under the same name."""
+        """Creates the attempt's pod. Raises Unavailable if the outcome is unknown; the caller retries under the same name."""
         start, name = pod.start, pod.name
         try:
             answer = await self._create(name, pod.body, pod)
@@ -102,28 +102,28 @@ class PodLauncher:
         return answer
 
     async def _create(self, name: str, body: bytes, wanted: Prepared) -> Launched | None:
-        """The pod of that name, made or found; None when it is another one's."""
+        """Creates the pod or finds it. None if the name belongs to something else."""
         run, start = wanted.run, wanted.start
         try:
             return Launched(parse_pod(await self._client.create(PODS, run.namespace, body, fieldValidation="Strict")))
         except AlreadyExists:
             listed = await self._client.list_raw(PODS, run.namespace, fieldSelector=f"metadata.name={name}")
         pods = parse_list(listed).items
-        if not pods:  # Gone since, or the list is an old one: which pod it was nobody knows yet.
+        if not pods:  # It was deleted since, or the list is old; whose pod it was is unknown.
             raise Unavailable(0, "PodUnknown", f"pod {name} is there, and is not listed")
         return next((found for pod in pods if (found := _own(pod, run, start))), None)
 
 
 def _renamed(body: bytes, name: str) -> bytes:
-    """The same pod with another name."""
+    """The manifest with another name."""
     pod = orjson.loads(body)
     pod["metadata"]["name"] = name
     return orjson.dumps(pod)
 
 
 def _own(pod: Pod, run: RunFacts, start: Start) -> Launched | None:
-    """The pod, if it is that of the attempt whose name it has. Labels that don't fit the name were changed by somebody: then it is told
-    what it was made with. Labels that fit it, of another attempt, are those of another pod."""
+    """The pod, if it belongs to the attempt that its name stands for. If its labels don't fit its name, someone changed them, and the
+    result has the original ones. If they fit the name but name another attempt, it is that attempt's pod."""
     meta, told = pod.metadata, labels(run, start)
     if not owned(meta, run.uid) and meta.labels.get(RUN_UID) != run.uid:
         return None
@@ -144,7 +144,8 @@ def _refused(start: Start, reason: str, message: str) -> StartRefused:
 
 
 def forbidden(start: Start, error: Forbidden) -> Held | StartRefused:
-    """Quota, missing rights and a missing service account can be fixed while the run waits; other refusals stay."""
+    """Holds the attempt for reasons that can be fixed while the run waits, such as quota, missing rights or a missing service account.
+    Refuses it for others."""
     words = error.message
     if "exceeded quota" in words or "failed quota" in words:
         what = words.partition("forbidden: ")[2] or words

@@ -1,4 +1,4 @@
-"""What a pod says of its attempt: still alive (and what holds it up), or ended (how, and with which outputs)."""
+"""The state of an attempt according to its pod: alive (and what delays it), or ended (how, and with which outputs)."""
 
 import json
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from tradewind.plan.runs.decision import GATED
 
 _REPLACED = "\ufffd"
 OUTPUTS_LIMIT = 4_096
-"""Bytes of a termination message, Kubernetes' own limit. The kubelet keeps the tail of a longer one, so that a message
-of this length may have been cut."""
+"""Bytes of a termination message; the limit of Kubernetes. The kubelet keeps only the tail of a longer one, so a message of this length may
+be truncated."""
 TOO_LARGE = (
     f"the outputs are over {OUTPUTS_LIMIT - 1} bytes, the limit of Kubernetes for a result in the pod's status: write big results to a "
     "volume or an object store and put only their path, size and checksum into $TRADEWIND_OUTPUTS"
@@ -29,7 +29,7 @@ TOO_LARGE = (
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that has ended, with what goes into the run's status."""
+    """An ended attempt, with what the run's status records of it."""
 
     attempt: Attempt
     message: str = ""
@@ -38,7 +38,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """A pod that has not ended. `started` is false until its container runs; reason and message say what holds it up."""
+    """A pod that has not ended. `started` is false until its container runs; reason and message say what delays it."""
 
     number: int
     started: bool
@@ -48,13 +48,13 @@ class Alive:
 
 
 def unit_of(pod: Pod) -> AttemptKey:
-    """Which task or item the pod is of, and which attempt; 0 when a label was tampered with."""
+    """The task or item of the pod and the attempt number; the number is 0 if a label was changed."""
     return attempt_of(pod.metadata.labels)
 
 
 def observe(pod: Pod, stopped: str = "", why: str = "", declared: Mapping[str, Output] | None = None) -> Ended | Alive:
-    """The attempt's state. `stopped` is the reason for which we deleted the pod, if we did, and `why` says more; `declared` are the
-    outputs that the task must write."""
+    """The attempt's state. `stopped` is the reason for which the operator deleted the pod, empty if it didn't, and `why` the details;
+    `declared` are the outputs that the task must write."""
     main = pod.main()
     terminated = main.terminated if main else None
     if pod.status.phase == "Succeeded" or (terminated and terminated.exit_code == 0 and not pod.status.reason):
@@ -117,7 +117,7 @@ def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output
 
 
 def _stored(end: Ended, store: Terminated | None) -> Ended:
-    """The end of an attempt whose artifacts have been stored, or not."""
+    """The end of an attempt whose artifacts were stored, or failed to be."""
     attempt = end.attempt
     if store and (finished := _epoch(store.finished_at)):
         attempt = replace(attempt, end=max(attempt.end, finished))
@@ -157,7 +157,7 @@ _POD_REASONS = {
 
 
 def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
-    """Reason and message of an attempt that did not succeed."""
+    """Reason and message of a failed attempt."""
     words = pod.status.message
     if pod.status.reason in _POD_REASONS:
         reason = _POD_REASONS[pod.status.reason]
@@ -185,7 +185,7 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
             f"the init container {name} ended with exit code {ended.exit_code}{meaning(ended.exit_code)}: see its log",
         )
     if terminated is None:
-        # Refused by the kubelet before any container ran: OutOfcpu, NodeAffinity, UnexpectedAdmissionError, ...
+        # The kubelet refused it before any container ran: OutOfcpu, NodeAffinity, UnexpectedAdmissionError, ...
         return "Rejected", f"{pod.status.reason}: {words}".strip(": ")
     if terminated.reason == "OOMKilled":
         return "OOMKilled", "the container used more memory than its limit: raise resources.limits.memory"
@@ -195,7 +195,7 @@ def _failure(pod: Pod, terminated: Terminated | None) -> tuple[str, str]:
 
 
 def _failed_init(pod: Pod) -> tuple[str, Terminated] | None:
-    """An init container of the task's own that failed, so that nothing after it ran."""
+    """An init container from the task's podTemplate that failed, so that nothing after it ran."""
     for item in pod.status.init_container_statuses:
         if item.name not in (FETCH, STORE) and (ended := item.state.terminated) and ended.exit_code:
             return item.name, ended
@@ -203,7 +203,7 @@ def _failed_init(pod: Pod) -> tuple[str, Terminated] | None:
 
 
 _HERE = "not found on this machine"
-"""What local mode says in the place of a runtime."""
+"""Local mode reports this in place of a container runtime."""
 
 
 def _start_error(words: str) -> str:
@@ -218,7 +218,7 @@ _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNever
 
 
 def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
-    """What keeps a pod from starting, if it is something a person should know."""
+    """What keeps a pod from starting, if a person should know."""
     if gates := ", ".join(gate.name for gate in pod.spec.scheduling_gates):
         return (
             GATED,
@@ -228,7 +228,7 @@ def _hold(pod: Pod, main: ContainerState | None) -> tuple[str, str]:
         )
     waiting = main.waiting if main else None
     if waiting and waiting.reason == "PodInitializing":
-        # The kubelet says nothing else of a container whose turn it is not yet.
+        # The kubelet reports only this for a container whose turn has not come yet.
         waiting = next(
             (item.state.waiting for item in pod.status.init_container_statuses if _held(item.state)), waiting
         )

@@ -1,4 +1,4 @@
-"""The texts of an attempt's pod, with their expressions evaluated."""
+"""Rendered texts of an attempt's pod: expressions replaced by their values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ class Unrenderable(ValueError):
 
 
 def _literal(text: str) -> str:
-    """Text that Kubernetes' own `$(NAME)` expansion leaves as it is."""
+    """Escapes text so that Kubernetes does not expand `$(NAME)` in it."""
     return text.replace("$", "$$")
 
 
@@ -23,7 +23,7 @@ class Renderer:
         self._path, self._evaluate = path or f"spec.tasks.{task}", evaluate
 
     def plain(self, field: str, text: str, write: Callable[[Any], str] = written) -> str:
-        """The value with its expressions rendered. Raises Unrenderable."""
+        """The text with its expressions rendered. Raises Unrenderable."""
         if "$[[" not in text:
             return text
         try:
@@ -32,11 +32,11 @@ class Renderer:
             raise Unrenderable(f"{self._path}.{field}: {error}") from None
 
     def expandable(self, field: str, text: str) -> str:
-        """For fields in which `$(NAME)` is expanded later: the user's own keep that meaning, what expressions yield does not."""
+        """For fields in which `$(NAME)` is expanded later: references that the user wrote are kept, those from expressions are escaped."""
         return self.plain(field, text, lambda value: _literal(written(value)))
 
     def variable(self, field: str, text: str) -> str:
-        """As `expandable`, for what a program is given by the system: a text in C ends at U+0000. Raises Unrenderable."""
+        """As `expandable`, for values of environment variables, which can't contain U+0000. Raises Unrenderable."""
         found = self.expandable(field, text)
         if "\0" in found:
             raise Unrenderable(
@@ -45,7 +45,7 @@ class Renderer:
         return found
 
     def tree(self, field: str, data: Any) -> Any:
-        """Data with its expressions rendered, each as the type that it has. Raises Unrenderable."""
+        """Data with its expressions rendered, each as a value of its type. Raises Unrenderable."""
         try:
             return render_tree(data, self._evaluate)
         except ExpressionError as error:

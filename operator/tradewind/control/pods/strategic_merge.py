@@ -1,4 +1,4 @@
-"""A user's podTemplate over the pod that Tradewind builds: Kubernetes' strategic merge, for the fields of a pod."""
+"""Merges a user's podTemplate into the pod that Tradewind builds, by Kubernetes' strategic merge for the fields of a pod."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ MERGE_KEYS = {
 
 
 def merge(base: Any, over: Any, field: str = "") -> Any:
-    """`over` on top of `base`; null removes."""
+    """`over` merged into `base`; null removes."""
     if isinstance(base, dict) and isinstance(over, dict):
         result = dict(base)
         for key, value in over.items():

@@ -1,4 +1,5 @@
-"""Which pods of a run matter: those of attempts that are not on record, and those that still run although their attempt has ended."""
+"""The pods of a run that matter: those of attempts that the status does not record, and those that still run although their attempt has
+ended."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,38 +15,38 @@ class PodTracker:
 
     def __init__(self) -> None:
         self.changed: set[str] = set()
-        """Names of pods that changed since they were looked at."""
+        """Names of pods that changed since they were last observed."""
         self.unsaved: dict[AttemptKey, Pod] = {}
         """Pods of attempts that are not in the status, live or ended."""
         self.lingering: dict[str, Pod] = {}
-        """Pods by name whose attempt is recorded and that still run something: sidecars of a container that has ended."""
+        """By name: pods whose attempt is recorded but that still run something, such as sidecars of a container that has ended."""
         self.outlived: set[AttemptKey] = set()
-        """Attempts that still run although they, or later ones, are known to have ended, as after a status was set back. None starts
-        beside."""
+        """Attempts that still run although they, or later ones, are known to have ended, as after a status was reset. No other attempt
+        starts beside them."""
         self._settled: set[str] = set()
         """Names of pods that are gone and recorded."""
         self._stopped: dict[str, Stop] = {}
-        """Pods (by uid) that we deleted, and why."""
+        """By uid: pods that the operator deleted, and why."""
         self._first_seen: dict[str, float] = {}
-        """When (monotonic seconds) a pod (by uid) was first seen."""
+        """By uid: when (monotonic seconds) a pod was first seen."""
         self._ungated: dict[str, float | None] = {}
-        """When (the same) the last scheduling gate of a pod was seen to be gone; None before. Of pods that had one."""
+        """By uid, for pods with scheduling gates: when (monotonic seconds) the last gate was found removed; None before."""
 
     def note(self, *names: str) -> None:
-        """These pods have changed, or are to be looked at anew."""
+        """Notes pods that changed or have to be observed again."""
         self.changed.update(names)
 
-    def begin_anew(self, names: Iterable[str]) -> None:
-        """What is known of attempts is made anew: all pods are looked at again."""
+    def start_over(self, names: Iterable[str]) -> None:
+        """Starts over: all pods have to be observed again."""
         self.outlived = set()
         self.changed.update(names)
 
     def take_changed(self) -> str | None:
-        """The name of a pod that has changed, which counts as looked at from here on."""
+        """Takes the name of a pod that has to be observed."""
         return self.changed.pop() if self.changed else None
 
     def seen_before(self, pod: Pod) -> bool:
-        """Whether a pod is one of the run's, as far as it has been looked at."""
+        """Whether a pod was already observed as one of the run's."""
         return pod.metadata.uid in self._first_seen
 
     def look(
@@ -58,12 +59,12 @@ class PodTracker:
         last: int,
         now: float,
     ) -> Ended | Live | None:
-        """What a pod says of its attempt, if that is anything new: its end, or how it lives. `outputs` are those that its task declares,
-        `cancelled` says whether the run is, `recorded` whether the attempt's end is on record, `last` is the last attempt of its task or
-        item that ended, `now` monotonic seconds."""
+        """Observes a pod and returns what is new: the attempt's end, or its live state. `outputs` are those that its task declares,
+        `cancelled` tells whether the run is cancelled, `recorded` whether the attempt's end is in the status, `last` is the number of the
+        last ended attempt of its task or item, `now` is monotonic seconds."""
         if pod.over and recorded:
             self.outlived.discard(key)
-            self._after(pod)
+            self._release(pod)
             return None
         uid = pod.metadata.uid
         if stop := self._stopped.get(uid):
@@ -76,7 +77,7 @@ class PodTracker:
         else:
             self.outlived.discard(key)
         if recorded:
-            self._after(pod)
+            self._release(pod)
             return None
         self.unsaved[key] = pod
         if isinstance(seen, Ended):
@@ -91,29 +92,29 @@ class PodTracker:
         return _live(seen, pod, since, self._ungated.get(uid) or since)
 
     def outlive(self, key: AttemptKey) -> None:
-        """A later attempt than this one, whose pod is there, has ended."""
+        """Notes that a later attempt ended while this one still has a pod."""
         if key in self.unsaved:
             self.outlived.add(key)
 
     def stop(self, key: AttemptKey, stop: Stop) -> Pod | None:
-        """The pod of an attempt that is to end, if there is one: it is about to be deleted."""
+        """Notes that an attempt is to be stopped. Returns its pod, which the caller deletes, or None."""
         if pod := self.unsaved.get(key):
             self._stopped[pod.metadata.uid] = stop
         return pod
 
-    def recorded(self, keys: Iterable[AttemptKey]) -> None:
-        """The ends of these attempts are on record now."""
+    def drop_recorded(self, keys: Iterable[AttemptKey]) -> None:
+        """Drops pods whose attempts' ends have been recorded."""
         for key in keys:
             if pod := self.unsaved.pop(key, None):
-                self._after(pod)
+                self._release(pod)
 
-    def settled(self) -> set[str]:
-        """Names of pods that are gone and recorded, each told once: nothing need be kept of them."""
+    def take_settled(self) -> set[str]:
+        """Takes the names of pods that are gone and recorded. The caller can drop them."""
         found, self._settled = self._settled, set()
         return found
 
-    def _after(self, pod: Pod) -> None:
-        """A pod whose attempt is recorded: it is watched only until nothing of it runs."""
+    def _release(self, pod: Pod) -> None:
+        """Stops tracking a pod whose attempt is recorded, once nothing of it runs."""
         name, uid = pod.metadata.name, pod.metadata.uid
         self._first_seen.pop(uid, None)
         self._ungated.pop(uid, None)

@@ -53,7 +53,7 @@ class PoolReconciler:
 
     async def reconcile(self, pool: PoolId) -> None:
         """Writes the status if it says something new."""
-        if pool not in self._known or self._writer.early(pool):
+        if pool not in self._known or self._writer.postpone(pool):
             return
         generation, before = self._known[pool]
         ready = readiness("Active", "Active", "", before, generation, self._clock())

@@ -1,1 +1,1 @@
-"""Listening for others' requests, within bounds."""
+"""Servers with bounds on connections, time and memory."""

@@ -1,7 +1,7 @@
-"""The port of a server: how many connections there may be, how long each may keep it waiting, and how much they may hand in at once.
+"""A listening port with bounds on the number of connections, the time that each may take, and the bytes that all may send at once.
 
-A connection waits for its client until a request has come as a whole: in the TLS handshake, while it is silent, while head or body
-come. When there are too many, the one that has waited longest makes room: slow clients do not block others.
+A connection waits for its client until a request is complete: during the TLS handshake, while it is idle, and while head or body arrive. If
+there are too many connections, the one that has waited longest is closed, so slow clients don't block others.
 """
 
 import asyncio
@@ -19,24 +19,24 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 log = logging.getLogger(__name__)
 HANDSHAKE = 5.0
-"""Seconds for a TLS handshake, and for the end of one."""
+"""Seconds for a TLS handshake, and for a TLS shutdown."""
 LINGER = 2.0
-"""Seconds for the rest of a body that nobody wants: who is still sending does not see an answer before."""
+"""Seconds during which the rest of an unwanted body is read: a client that is still sending sees no response earlier."""
 HEADERS = 64
-"""Headers of a request. Each has 8 KiB at most, as the first line has."""
+"""Headers of a request. Each may have 8 KiB, as may the first line."""
 BACKLOG = 512
-"""Connections that the kernel holds until they are accepted."""
+"""Connections that the kernel queues until they are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a server takes at once."""
+    """Limits of a server."""
 
     connections: int
     held: int
-    """Bytes of bodies that have not come as a whole."""
+    """Bytes of incomplete bodies, for all connections together."""
     idle: float
-    """Seconds that a connection may be without a request, or take to send the head of one."""
+    """Seconds that a connection may be idle, or take to send the head of a request."""
 
 
 class BoundedListener:
@@ -45,14 +45,14 @@ class BoundedListener:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._waiting: dict[object, Callable[[], None]] = {}
-        """How to end a connection that waits for its client, the longest first."""
+        """For each connection that waits for its client, the longest first: how to close it."""
         self._working: set[object] = set()
         self._held: dict[object, int] = {}
-        """Bytes that have come of a body, by connection."""
+        """Bytes received of a body, by connection."""
 
     @contextlib.asynccontextmanager
-    async def opened(self, app: web.Application, port: int, context: SSLContext | None = None) -> AsyncIterator[None]:
-        """Serves while the context is open, without TLS where there is no `context`. Requests under way are answered before it closes."""
+    async def serve(self, app: web.Application, port: int, context: SSLContext | None = None) -> AsyncIterator[None]:
+        """Serves while the context is open; without a `context`, without TLS. Open requests are answered before it closes."""
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -75,8 +75,8 @@ class BoundedListener:
             listening.close()
             await runner.cleanup()
 
-    async def body(self, http: web.Request, most: int, seconds: float) -> bytes:
-        """The body of a request. Raises HTTPRequestEntityTooLarge, and TimeoutError for one that does not come in time."""
+    async def read_body(self, http: web.Request, most: int, seconds: float) -> bytes:
+        """Reads the body of a request, at most `most` bytes in `seconds` seconds. Raises HTTPRequestEntityTooLarge, TimeoutError."""
         if (http.content_length or 0) > most:
             raise web.HTTPRequestEntityTooLarge(most, http.content_length or 0)
         pieces, size, key = [], 0, http.protocol
@@ -95,16 +95,16 @@ class BoundedListener:
 
     @contextlib.contextmanager
     def working(self, http: web.Request) -> Iterator[None]:
-        """Inside, a request has come as a whole: its connection makes room for no other."""
+        """Protects the connection of a complete request from being closed to make room."""
         self._waiting.pop(http.protocol, None)
         self._working.add(http.protocol)
         try:
             yield
         finally:
             self._working.discard(http.protocol)
-            self._waits(http.protocol)
+            self._mark_waiting(http.protocol)
 
-    def _waits(self, protocol: web.RequestHandler) -> None:
+    def _mark_waiting(self, protocol: web.RequestHandler) -> None:
         if protocol.transport is not None and protocol not in self._working:
             self._waiting[protocol] = lambda: _abort(protocol)
 
@@ -119,14 +119,14 @@ class BoundedListener:
                     await asyncio.sleep(0.1)
                     continue
                 task = greeting.create_task(self._greet(connection, server, context))
-                task.add_done_callback(partial(_closed, connection))
+                task.add_done_callback(partial(_close_if_cancelled, connection))
                 self._waiting[connection] = task.cancel  # type: ignore[assignment]
                 self._make_room()
 
     async def _greet(self, connection: socket.socket, server: Any, context: SSLContext | None) -> None:
-        """The handshake, of which aiohttp knows nothing: it comes to nothing often, and for many reasons."""
+        """Performs the handshake, before aiohttp takes over. It fails often and for many reasons."""
         loop = asyncio.get_running_loop()
-        protocol = server()  # uvloop hands back that of TLS
+        protocol = server()  # with TLS, uvloop returns that protocol instead
         limits = {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": HANDSHAKE} if context else {}
         try:
             await loop.connect_accepted_socket(lambda: protocol, connection, ssl=context, **limits)
@@ -134,7 +134,7 @@ class BoundedListener:
             log.debug("a connection failed: %s", error)
             connection.close()
         else:
-            self._waits(protocol)
+            self._mark_waiting(protocol)
         finally:
             self._waiting.pop(connection, None)
 
@@ -147,7 +147,7 @@ class BoundedListener:
             self._waiting.pop(next(iter(self._waiting)))()
 
     def _relieve(self) -> None:
-        """The largest part of a body makes room, where all together are too much."""
+        """Closes the connection with the largest incomplete body while all bodies together exceed the limit."""
         while sum(self._held.values()) > self._bounds.held:
             key = max(self._held, key=lambda item: self._held[item])
             del self._held[key]
@@ -155,8 +155,8 @@ class BoundedListener:
             _abort(key)
 
 
-def _closed(connection: socket.socket, greeting: "asyncio.Task[None]") -> None:
-    """A greeting that is cancelled before it began closes nothing itself."""
+def _close_if_cancelled(connection: socket.socket, greeting: "asyncio.Task[None]") -> None:
+    """Closes the socket of a greeting that was cancelled before it began and so could not close it itself."""
     if greeting.cancelled():
         connection.close()
 
@@ -167,7 +167,7 @@ def _abort(protocol: Any) -> None:
 
 
 def _quiet() -> logging.Logger:
-    """aiohttp's log of errors, without those of clients: each of them would bring a traceback."""
+    """aiohttp's error log without errors that clients cause, each of which would log a traceback."""
 
     def ours(record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -179,7 +179,7 @@ def _quiet() -> logging.Logger:
 
 
 def _listen(port: int) -> socket.socket:
-    """On every interface, of IPv6 too where there is one."""
+    """Listens on all interfaces, with IPv6 where available."""
     found = None
     if socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):

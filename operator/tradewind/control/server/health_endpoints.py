@@ -1,4 +1,4 @@
-"""/metrics, /livez and /readyz of an operator and of the admission webhook."""
+"""/metrics, /livez and /readyz of the operator and the admission webhook."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +17,7 @@ BOUNDS = Bounds(connections=64, held=2**20, idle=75.0)
 async def serve(
     port: int, ill: Callable[[], str], ready: Callable[[], Readiness], registry: CollectorRegistry
 ) -> AsyncIterator[None]:
-    """Serves while the context is open. `ill` says why the process should be restarted, if it should."""
+    """Serves while the context is open. `ill` returns why the process should be restarted, empty if it should not."""
 
     async def livez(_: web.Request) -> web.Response:
         trouble = ill()
@@ -32,5 +32,5 @@ async def serve(
 
     app = web.Application()
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])
-    async with BoundedListener(BOUNDS).opened(app, port):
+    async with BoundedListener(BOUNDS).serve(app, port):
         yield

@@ -1,4 +1,4 @@
-"""The certificate of a server: read again when its files change, and warns before it expires."""
+"""The certificate of a server: reloaded when its files change, with a warning before it expires."""
 
 import asyncio
 import logging
@@ -16,9 +16,9 @@ from tradewind import metrics
 
 log = logging.getLogger(__name__)
 EXPIRY_WARNING_SECONDS = 14 * 86_400.0
-"""Seconds before its end from which a certificate is worth a warning. cert-manager renews earlier than that."""
+"""Seconds before expiry at which warnings start. cert-manager renews earlier than that."""
 LOOK_EVERY = 5.0
-"""Seconds between two looks at the files. The kubelet itself brings a changed Secret within a minute or two."""
+"""Seconds between two checks of the files. The kubelet itself takes a minute or two to update a mounted Secret."""
 SAY_EVERY = 3_600.0
 """Seconds between two warnings about the same certificate."""
 
@@ -29,11 +29,11 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a certificate is for."""
+    """The purpose of a certificate."""
 
     whose: str
     otherwise: str
-    """What happens without it."""
+    """The effect of a missing or expired certificate."""
     page: str
     expiry: Gauge
 
@@ -44,12 +44,12 @@ EVENTS = Use("the endpoint's", "no sender connects", "docs/events.md", metrics.e
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a server speaks TLS. `ciphers` is OpenSSL's list for TLS 1.2; those of 1.3 are fixed."""
+    """TLS settings of a server. `ciphers` is OpenSSL's list for TLS 1.2; those of 1.3 are fixed."""
 
     minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
     ciphers: str = ""
     clients: Path | None = None
-    """Authorities (PEM): every client has to show a certificate of one of them."""
+    """Certificate authorities (PEM). Every client has to present a certificate that one of them signed."""
 
     def context(self) -> ssl.SSLContext:
         """A context without a certificate. Raises Unusable."""
@@ -61,13 +61,13 @@ class Terms:
             if self.clients:
                 context.load_verify_locations(self.clients)
                 context.verify_mode = ssl.CERT_REQUIRED
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # ssl.SSLError is an OSError
             raise Unusable(f"TLS can't be configured as requested ({error})") from None
         return context
 
 
 class Certificate:
-    """A certificate and its key, in two files. `context` serves the last ones that could be used."""
+    """A certificate and its key, in two files. `context` serves the last valid pair."""
 
     def __init__(
         self,
@@ -78,28 +78,28 @@ class Certificate:
         use: Use = ADMISSION,
         terms: Terms | None = None,
     ):
-        """`tell` is given a reason in one word and a sentence. Raises Unusable."""
+        """`tell(reason, message)` reports trouble: a reason in one word, and a sentence. Raises Unusable."""
         self._cert, self._key, self._tell, self._clock, self._use = cert, key, tell, clock, use
         self._terms = terms or Terms()
         self.context = self._terms.context()
-        # A context keeps a certificate of each type of key, and would go on serving one of another type than the new one's: every
-        # connection is handed to the context that was made last.
+        # A context keeps one certificate for each type of key, and would keep serving an old one of another type. So every
+        # connection is handed to the newest context.
         self.context.sni_callback = self._hand_over
         self._newest = self.context
         self._read = b""
         self._told: tuple[str, float] = ("", float("-inf"))
         self.expires = 0.0
-        """When it ends, in epoch seconds."""
+        """When it expires, in epoch seconds."""
         self._load()
 
     async def watch(self) -> None:
-        """Keeps in step with the files, for ever."""
+        """Follows changes of the files. Never returns."""
         while True:
-            self.look()
+            self.refresh()
             await asyncio.sleep(LOOK_EVERY)
 
-    def look(self) -> None:
-        """Takes what the files say now, and says what is wrong with it."""
+    def refresh(self) -> None:
+        """Loads the files if they changed, and reports trouble."""
         try:
             self._load()
         except Unusable as error:
@@ -113,11 +113,11 @@ class Certificate:
 
     @property
     def expired(self) -> bool:
-        """Whether no API server accepts it any more."""
+        """Whether it has expired."""
         return self._clock() >= self.expires
 
     def trouble(self) -> str:
-        """What is wrong, and what to do; empty when nothing is."""
+        """What is wrong and how to fix it; empty if nothing is."""
         left = self.expires - self._clock()
         if left > EXPIRY_WARNING_SECONDS:
             return ""
@@ -149,7 +149,7 @@ class Certificate:
         connection.context = self._newest
 
     def _say(self, reason: str, words: str) -> None:
-        """Now, and again from time to time as long as it is so."""
+        """Reports now, and repeatedly while the trouble lasts."""
         told, at = self._told
         if told == reason and self._clock() < at + SAY_EVERY:
             return

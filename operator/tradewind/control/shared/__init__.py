@@ -1,1 +1,1 @@
-"""What several reconcilers use."""
+"""Helpers that several reconcilers use."""

@@ -1,4 +1,4 @@
-"""What someone may do, as the API server says."""
+"""Access reviews: asks the API server what someone may do."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,8 @@ from tradewind.kube.resources import ACCESS_REVIEWS, SELF_ACCESS_REVIEWS, Resour
 
 
 async def may(client: Client, user: Mapping[str, Any], **attributes: str) -> bool:
-    """Whether a user, as a TokenReview or an AdmissionReview tells of him, may do something: verb, group, resource, namespace, name.
-    Raises ApiError."""
+    """Whether a user may do something. `user` is that of a TokenReview or an AdmissionReview; `attributes` are verb, group, resource,
+    namespace and name. Raises ApiError."""
     spec = {
         "user": user.get("username") or "",
         "groups": user.get("groups") or [],
@@ -23,7 +23,7 @@ async def may(client: Client, user: Mapping[str, Any], **attributes: str) -> boo
 
 
 async def i_may(client: Client, **attributes: str) -> bool:
-    """The same of whoever asks. Raises ApiError."""
+    """Whether the operator itself may do something. Raises ApiError."""
     return await _allowed(client, SELF_ACCESS_REVIEWS, {"resourceAttributes": attributes})
 
 

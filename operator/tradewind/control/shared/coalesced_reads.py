@@ -1,4 +1,4 @@
-"""Objects as they are now, for many that ask at once."""
+"""Current objects, read once for many callers."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ Key = tuple[Resource, str, str]
 
 
 class CoalescingReader:
-    """Reads objects. Those that ask while a request is under way share the next one: its answer is as new as any of them wants, and a
-    burst of runs costs few requests."""
+    """Reads objects. Callers that ask while a request is in flight share the next one: its response is current for all of them, and a burst
+    of runs costs few requests."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -19,7 +19,7 @@ class CoalescingReader:
         self._sent: dict[Key, asyncio.Task[Object]] = {}
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """The object as it is now. Raises NotFound."""
+        """The current object. Raises NotFound."""
         key = (resource, namespace, name)
         task = self._asked.get(key)
         if task is None:

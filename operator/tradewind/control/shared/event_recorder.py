@@ -1,4 +1,4 @@
-"""Kubernetes Events: what happened, where `kubectl describe` shows it."""
+"""Kubernetes Events, which `kubectl describe` shows."""
 
 import asyncio
 import hashlib
@@ -16,18 +16,19 @@ from tradewind.model.shown import brief
 
 log = logging.getLogger(__name__)
 EVENTS_WAITING_LIMIT = 1_000
-"""Events not yet sent. More are dropped, those of the namespace that has the most: they must never hold the work back, nor push out others'."""
+"""Events not yet sent. Beyond that, Events of the namespace with the most are dropped, so that Events never delay other work or displace
+those of other namespaces."""
 RATE, BURST = 2.0, 20
-"""Events a second about what went well in one namespace, and how many at once. The status says the same: where runs come in thousands, most
-are dropped."""
+"""Events per second about successes in one namespace, and how many at once. Where thousands of runs start, most are dropped; the status has
+the same information."""
 NAMESPACES = 1_000
 """Namespaces whose rate is kept: those of the latest Events."""
 TOLD_EVERY = 60.0
-"""Seconds between two log lines about what was dropped."""
+"""Seconds between two log lines about dropped Events."""
 
 
 class EventRecorder:
-    """Posts Events in the background, in turns between namespaces. A name made of what happened makes them idempotent: a restart repeats none."""
+    """Posts Events in the background, in turns between namespaces. Their names derive from what happened, so a restart repeats none."""
 
     def __init__(self, client: Client, now: Any) -> None:
         self._client, self._now = client, now
@@ -35,7 +36,7 @@ class EventRecorder:
         self._waiting, self._posted = 0, asyncio.Event()
         self._dropped, self._told = 0, float("-inf")
         self._rooms: dict[str, tuple[float, float]] = {}
-        """By namespace, how many may be sent at once, and when (the loop's time) that was so."""
+        """By namespace: how many Events may be sent at once, and when (the loop's time) that was computed."""
 
     def post(
         self,
@@ -50,7 +51,8 @@ class EventRecorder:
         key: str = "",
         api_version: str = API_VERSION,
     ) -> None:
-        """Queues an Event on an object (of the whole cluster, without a namespace). `key` tells apart Events of the same reason, such as a task and its attempt."""
+        """Queues an Event about an object; a cluster-scoped object has no namespace. `key` distinguishes Events with the same reason, such
+        as a task and its attempt."""
         if not (warning or self._within_rate(namespace)) or not self._room(namespace or "default"):
             self._drop()
             return
@@ -81,7 +83,7 @@ class EventRecorder:
         self._posted.set()
 
     async def run(self) -> None:
-        """Sends, for ever."""
+        """Sends Events. Never returns."""
         while True:
             await self._posted.wait()
             body = self._turns.pop()
@@ -96,7 +98,7 @@ class EventRecorder:
                 log.warning("Event %s of %s: %s", body["reason"], body["involvedObject"]["name"], error)
 
     def _room(self, namespace: str) -> bool:
-        """Whether one more of a namespace may wait. Where too many wait already, one of the namespace that has the most makes room."""
+        """Whether another Event of a namespace may wait. If too many wait already, one of the namespace with the most is dropped."""
         if self._waiting < EVENTS_WAITING_LIMIT:
             return True
         if not self._turns.shorten(self._turns.waiting(namespace) + 1):

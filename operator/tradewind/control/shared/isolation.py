@@ -1,4 +1,4 @@
-"""Objects that can't be read, by a hand-edit or another version's hand: each says so itself, and stops no other."""
+"""Isolates objects that can't be read, after a manual edit or a write by another version, so that the others are still processed."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def isolate_errors(events: EventRecorder | None, kind: str, body: Mapping[str, Any]) -> Iterator[None]:
-    """What goes wrong inside is said in an Event on the object, and goes no further. Errors of the API do."""
+    """Catches errors and reports them in an Event about the object. Errors of the API pass through."""
     try:
         yield
     except ApiError:

@@ -1,4 +1,4 @@
-"""Writing the status of objects: only what is new, and not all the time."""
+"""Writes the status of objects: only changes, and at a limited rate."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was new, and the object as it is stored since."""
+    """The patch, and the object as stored since."""
 
     patch: Mapping[str, Any]
     stored: Object
@@ -31,16 +31,16 @@ class StatusWriter(Generic[K]):
         coalesce: float = 0.0,
         clock: Callable[[], float] = lambda: asyncio.get_running_loop().time(),
     ) -> None:
-        """`coalesce` is how many seconds pass between two writes that can wait, by `clock`."""
+        """`coalesce` is the number of seconds between two writes that can wait, by `clock`."""
         self._client, self._queue, self._coalesce, self._clock = client, queue, coalesce, clock
         self._written_at: dict[K, float] = {}
 
-    def early(self, key: K) -> bool:
-        """Whether the last write is too young for another one: then the object is looked at again in time."""
+    def postpone(self, key: K) -> bool:
+        """If the last write was too recent for another, schedules the object for later and returns True."""
         if key not in self._written_at:
             return False
         wait = self._written_at[key] + self._coalesce - self._clock()
-        if early := 0 < wait <= self._coalesce:  # More can't be: the clock was set.
+        if early := 0 < wait <= self._coalesce:  # A longer wait means that the clock was set.
             self._queue.add_after(key, wait)
         return early
 
@@ -53,9 +53,10 @@ class StatusWriter(Generic[K]):
         version: str = "",
         can_wait: Callable[[Mapping[str, Any]], bool] = lambda patch: False,
     ) -> Written | None:
-        """Writes a status if it says something new; None where it did not, or where that `can_wait` and it is early. `place` is the
-        object's resource, namespace and name; with a `version` it is written over that version only. Raises what the API raises."""
-        if not (patch := difference(before, after)) or (can_wait(patch) and self.early(key)):
+        """Writes a status if it has changed. Returns None if it has not, or if `can_wait(patch)` is true and the last write was too recent.
+        `place` is the object's resource, namespace and name; with a `version`, only that version is overwritten. Raises what the API client
+        raises."""
+        if not (patch := difference(before, after)) or (can_wait(patch) and self.postpone(key)):
             return None
         if self._coalesce:
             self._written_at[key] = self._clock()
@@ -63,5 +64,5 @@ class StatusWriter(Generic[K]):
         return Written(patch, await self._client.patch(*place, {**meta, "status": patch}, "status"))
 
     def forget(self, key: K) -> None:
-        """An object is gone."""
+        """Drops an object that was deleted."""
         self._written_at.pop(key, None)

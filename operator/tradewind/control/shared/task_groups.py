@@ -1,4 +1,4 @@
-"""Coroutines that run beside each other, and end together."""
+"""Coroutines that run concurrently and end together."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from typing import Any
 
 @contextlib.asynccontextmanager
 async def tasks(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Runs them while the context is open."""
+    """Runs the coroutines as tasks while the context is open, then cancels them."""
     running = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield running
@@ -19,7 +19,7 @@ async def tasks(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[li
 
 
 async def first(*coroutines: Any) -> None:
-    """Waits until one of them ends, and cancels the others."""
+    """Waits until one of the coroutines ends, then cancels the others."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The condition Valid, of everything that is written by people, and what it means for Ready."""
+"""The condition Valid, for every kind that people write, and its effect on Ready."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from tradewind.plan.documents.problem import Invalid
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What came of a check: the reason is one word for programs, the message a sentence for people."""
+    """The result of a check: the reason is one word for programs, the message a sentence for people."""
 
     holds: bool
     reason: str
@@ -18,18 +18,19 @@ class Validity:
 
     @classmethod
     def of(cls, error: Invalid) -> "Validity":
-        """Of a check that found something."""
+        """The result of a check that found a problem."""
         return cls(False, "TemplateNotFound" if isinstance(error, TemplateNotFound) else "Invalid", str(error))
 
     @classmethod
     def unchecked(cls, error: Exception) -> "Validity":
-        """Of a check that broke: a fault of the product, but nothing can be made of such a document."""
+        """The result of a check that crashed. That is a fault of Tradewind, but the document can't be used."""
         return cls(False, "Invalid", f"it can't be checked: {type(error).__name__}: {error}"[:1_024])
 
     def status(
         self, before: Any, generation: int, now: float, phase: str = "", reason: str = "", message: str = ""
     ) -> dict[str, Any]:
-        """The fields of a status that say so. `phase`, and why it is so, where more than the check decides whether the object is ready."""
+        """The fields of a status for this result. `phase`, `reason` and `message` are for objects whose readiness depends on more than the
+        check."""
         phase = (phase if self.holds else "") or ("Valid" if self.holds else "Invalid")
         told = (reason or phase, message) if self.holds else (self.reason, self.message)
         return {
@@ -42,5 +43,5 @@ class Validity:
         }
 
     def condition(self, kind: str, before: Any, generation: int, now: float) -> dict[str, Any]:
-        """A condition of a status that says so."""
+        """This result as a condition of a status."""
         return condition(kind, self.holds, self.reason, self.message, before, generation, now)
