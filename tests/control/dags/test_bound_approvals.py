@@ -8,7 +8,7 @@ from plan.game import defined
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags import bound_approvals as module
-from tradewind.control.dags.bound_approvals import asking_now, reworked
+from tradewind.control.dags.bound_approvals import asking_now, read_edits
 from tradewind.control.dags.revisions import REVISIONS
 from tradewind.kube.labels import RUN_UID
 from tradewind.kube.resources import DAGS, RUNS, Resource
@@ -63,7 +63,7 @@ async def test_an_edited_dag_passes_no_approval_of_a_run_that_is_there() -> None
     run, planner = parent(api)
     api.dag("child", PLAIN)
     api.run("p-c-1", "child", ASKS, "p")
-    asked = await reworked(api, run, planner)
+    asked = await read_edits(api, run, planner)
     assert asked.changes == [] and "c runs DAG child, which has approvals" in str(asked.problems[0])
 
 

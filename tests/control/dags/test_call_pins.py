@@ -50,7 +50,7 @@ def made() -> tuple[Calls, Fresh, Run]:
 
 async def once(found: Calls, run: Run, spent: Callable[[], bool], wanted: bool = True) -> Any:
     with mock.patch.object(call_pins.pacing, "spent", spent):
-        return await found.pinned(run, defined(TASKS), FIRST, {}, lambda: wanted)
+        return await found.pin(run, defined(TASKS), FIRST, {}, lambda: wanted)
 
 
 async def test_a_pass_ends_when_its_time_is_over_and_the_next_one_goes_on(made: tuple[Calls, Fresh, Run]) -> None:

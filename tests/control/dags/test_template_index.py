@@ -55,7 +55,7 @@ async def test_a_chain_is_read_link_by_link_and_every_link_counts(client: Client
     outer = await put(client, "TaskTemplate", "outer", {"task": {"template": {"name": "inner", "cluster": True}}})
     inner = await put(client, "ClusterTaskTemplate", "inner", LOAD)
     other = await put(client, "TaskTemplate", "other", LOAD)
-    found = await templates.resolved(ME, making(using("outer")))
+    found = await templates.resolve(ME, making(using("outer")))
     assert found.result.tasks["outer"].image == "x"
     assert found.versions.keys() == {Ref("TaskTemplate", "outer"), Ref("ClusterTaskTemplate", "inner")}
     assert templates.seen(outer, deleted=False) == [ME] == templates.seen(inner, deleted=False)
@@ -65,14 +65,14 @@ async def test_a_chain_is_read_link_by_link_and_every_link_counts(client: Client
 async def test_a_template_that_is_not_there_is_waited_for(client: Client) -> None:
     templates = Templates(client)
     with pytest.raises(TemplateNotFound):
-        await templates.resolved(ME, making(using("late")))
+        await templates.resolve(ME, making(using("late")))
     assert templates.seen(await put(client, "TaskTemplate", "late", LOAD), deleted=False) == [ME]
 
 
 async def test_a_change_of_status_concerns_nobody_and_a_deletion_does(client: Client) -> None:
     templates = Templates(client)
     load = await put(client, "TaskTemplate", "load", LOAD)
-    await templates.resolved(ME, making(using("load")))
+    await templates.resolve(ME, making(using("load")))
     assert templates.seen(load, deleted=False) == [ME]
     status = {"status": {"phase": "Valid"}}
     told = await client.patch(TEMPLATES["TaskTemplate"], "default", "load", status, "status")
@@ -85,8 +85,8 @@ async def test_a_change_of_status_concerns_nobody_and_a_deletion_does(client: Cl
 async def test_who_uses_a_template_no_more_is_not_told(client: Client) -> None:
     templates = Templates(client)
     a, b = await put(client, "TaskTemplate", "a", LOAD), await put(client, "TaskTemplate", "b", LOAD)
-    await templates.resolved(ME, making(using("a", "b")))
-    await templates.resolved(ME, making(using("b")), exact=True)
+    await templates.resolve(ME, making(using("a", "b")))
+    await templates.resolve(ME, making(using("b")), exact=True)
     assert templates.seen(a, deleted=False) == [] and templates.seen(b, deleted=False) == [ME]
     templates.forget(ME)
     assert templates.seen(b, deleted=True) == []
@@ -104,7 +104,7 @@ async def test_a_change_while_templates_are_read_is_not_missed(client: Client) -
         return body
 
     client.get = get  # type: ignore[method-assign]
-    await templates.resolved(ME, making(using("load")))
+    await templates.resolve(ME, making(using("load")))
     assert told == [ME]
 
 
@@ -113,4 +113,4 @@ async def test_an_operator_of_some_namespaces_refuses_what_is_the_whole_clusters
         Invalid,
         match=r"spec\.tasks\.load\.template: ClusterTaskTemplate load can't be used: this operator works in some",
     ):
-        await Templates(client, whole=False).resolved(ME, making(using("load", cluster=True)))
+        await Templates(client, whole=False).resolve(ME, making(using("load", cluster=True)))

@@ -1,1 +1,1 @@
-"""DAGs and templates: checked, recorded, called."""
+"""DAGs and templates: validation, revisions, calls of other DAGs."""

@@ -1,4 +1,4 @@
-"""Which DAGs ask for approvals in their runs."""
+"""DAGs whose runs ask for approvals."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -10,12 +10,12 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid
 
 ASKERS_LIMIT = 64
-"""DAGs that are read for one edit. What runs more of them counts as though it asked."""
+"""DAGs that are read for one edit. Further ones count as asking."""
 
 
 async def asking(client: Client, namespace: str, definition: Definition) -> Collection[str]:
-    """Names of the DAGs run by tasks of `definition` whose runs ask for approvals, or runs of theirs do. One that can't be read may.
-    Raises what the API raises otherwise."""
+    """Names of the DAGs run by tasks of `definition` whose runs, or their sub-DAGs, ask for approvals. A DAG that can't be read counts as
+    asking. Raises other errors of the API."""
     runs: dict[str, set[str]] = {}
     asks = set[str]()
     todo = [task.dag.name for task in definition.tasks.values() if task.dag]
@@ -34,7 +34,7 @@ async def asking(client: Client, namespace: str, definition: Definition) -> Coll
 
 
 async def _tasks(client: Client, namespace: str, dag: str) -> Iterable[Mapping[str, Any]] | None:
-    """The tasks of a DAG as they are written; None for one that can't be read."""
+    """The tasks of a DAG as written; None if it can't be read."""
     try:
         rendering = await rendered(client, namespace, dag)
     except (NotFound, Forbidden, Invalid):

@@ -1,4 +1,4 @@
-"""Which tasks' runs ask for approvals, in a run that is under way: what they are bound to counts, however the DAGs were edited since."""
+"""Tasks of an active run whose runs ask for approvals, by the revisions that those are bound to, whatever has changed in the DAGs since."""
 
 from collections.abc import Collection, Iterator
 
@@ -25,13 +25,15 @@ from tradewind.plan.runs.rework import rework
 BOUND_RUNS_PAGE = 100
 
 
-async def reworked(client: Client, run: Run, planner: Planner) -> Asked:
-    """What people asked for of a run, and what it comes to. Raises what the API raises."""
+async def read_edits(client: Client, run: Run, planner: Planner) -> Asked:
+    """The requested edits of a run, the resulting changes and their problems. Raises errors of the API."""
     edits, unread = list[Edit](), list[Problem]()
     for at, edit in enumerate(run.edits[run.edited :], run.edited):
         try:
             edits.append(read(Edit, edit, f"spec.edits[{at}]"))
-        except Invalid as error:  # It does nothing, and can't be taken back: it is not in the way of those after it.
+        except (
+            Invalid
+        ) as error:  # An unreadable edit does nothing. It can't be removed, so it must not block later ones.
             unread += error.problems
             edits.append(Edit.model_construct(action="Clear", tasks=[]))
     within = await asking_now(client, run, planner)
@@ -53,7 +55,7 @@ class _Status(msgspec.Struct, frozen=True):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A run that is an attempt of another one's task, as far as it matters here."""
+    """The relevant fields of a run of a sub-DAG."""
 
     metadata: _Meta
     spec: _Spec = _Spec()
@@ -64,8 +66,8 @@ _PART = msgspec.json.Decoder(_Part)
 
 
 async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[str]:
-    """Names of the DAGs run by tasks of a run that ask for approvals, as `asking` finds them, and those whose runs for this one do by the
-    revisions that they are bound to. Raises what the API raises."""
+    """Names of the DAGs run by tasks of a run that ask for approvals: those found by `asking`, and those whose existing runs ask by the
+    revisions that they are bound to. Raises errors of the API."""
     pins = pins_of(run)
     found = {dag for dag in await asking(client, run.namespace, planner.definition) if dag not in pins}
     others = {task.dag.name for task in planner.definition.tasks.values() if task.dag} - found
@@ -78,8 +80,8 @@ async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[s
     parts = await bound.parts(run.uid)
     names = {part.metadata.name for part in parts}
     for dag, usual, other in _begun(run, planner, others):
-        if names.isdisjoint((usual, other)):  # Anybody who may edit runs can take the labels off one.
-            parts += [part for name in (usual, other) if (part := await bound.named(name))]
+        if names.isdisjoint((usual, other)):  # Anyone who may edit runs can remove the labels of one.
+            parts += [part for name in (usual, other) if (part := await bound.run(name))]
             if bound.left < 0:
                 found.add(dag)
     for part in parts:
@@ -89,7 +91,7 @@ async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[s
 
 
 def _begun(run: Run, planner: Planner, dags: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """DAG, and the names that the run may have, of the last attempt of each task or item that runs one of these DAGs."""
+    """For the last attempt of each task or item that runs one of these DAGs: the DAG, and the two names that its run may have."""
     for name, task in planner.definition.tasks.items():
         if task.dag is None or task.dag.name not in dags:
             continue
@@ -100,16 +102,16 @@ def _begun(run: Run, planner: Planner, dags: Collection[str]) -> Iterator[tuple[
 
 
 class _Bound:
-    """Reads runs and revisions: `left` more, then what is not known counts as though it asked."""
+    """Reads runs and revisions, at most `left` more. Beyond that, unknown ones count as asking."""
 
     def __init__(self, client: Client, namespace: str) -> None:
         self._client, self._namespace, self._revisions = client, namespace, Revisions(client)
         self._known: dict[str, bool | None] = {}
-        """By revision, whether it asks; None where that depends on the runs of its own."""
+        """By revision: whether it asks; None where that depends on its own runs."""
         self.left = ASKERS_LIMIT
 
     async def parts(self, uid: str) -> list[_Part]:
-        """The runs that say they are a part of another one."""
+        """The runs whose labels name the run with this uid as their caller."""
         return [
             part
             async for part in walk(
@@ -117,7 +119,7 @@ class _Bound:
             )
         ]
 
-    async def named(self, name: str) -> _Part | None:
+    async def run(self, name: str) -> _Part | None:
         """The run of this name."""
         self.left -= 1
         if self.left < 0:
@@ -128,7 +130,7 @@ class _Bound:
             return None
 
     async def asks(self, part: _Part) -> bool:
-        """Whether a run asks for approvals, or one of its own does. One that has not begun is bound to nothing yet."""
+        """Whether a run or one of its own runs asks for approvals. A run that has not begun is not bound yet and doesn't count."""
         if not part.status.revision:
             return False
         if part.status.revision not in self._known:
@@ -145,7 +147,7 @@ class _Bound:
         return False
 
     async def pinned_asks(self, dag: str, pins: Pins, seen: set[str]) -> bool:
-        """Whether a DAG asks for approvals as a run is pinned to it, or one that it calls does."""
+        """Whether a DAG, at its pinned revision, or one that it calls asks for approvals."""
         if dag in seen:
             return False
         seen.add(dag)

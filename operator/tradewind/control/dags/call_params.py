@@ -1,4 +1,4 @@
-"""What a task gives the run of another DAG."""
+"""The params that a task passes to the run of another DAG."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tradewind.plan.runs.planner import Planner
 
 
 def call_params(planner: Planner, dag: SubDAG, renderer: Renderer) -> dict[str, Any]:
-    """The params of the run, rendered; references to Secrets are handed on. Raises Unrenderable."""
+    """The rendered params of the run; references to Secrets are passed on. Raises Unrenderable."""
     return {
         name: planner.ledger.run.params[given]
         if isinstance(value, str) and (given := secret(value, planner.definition.secrets))

@@ -1,4 +1,4 @@
-"""What a run calls is pinned when it begins: the revisions of its sub-DAGs, at any depth. What is applied later does not change it."""
+"""Pins the revisions of all sub-DAGs, at any depth, when a run begins. Later changes of the DAGs do not affect it."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -28,14 +28,14 @@ from tradewind.plan.runs.planner import Planner
 from tradewind.plan.templates.render import render, uses_templates
 
 PINNED_DAGS_LIMIT = 200
-"""DAGs that are pinned for one run. What calls more of them has the others as they are when their runs begin."""
+"""DAGs that are pinned for one run. Further ones are used as they are when their runs begin."""
 Pins = Mapping[str, str]
 """Names of revisions by DAG."""
 
 
 @dataclass(slots=True)
 class _Pinning:
-    """How far it has come with a run."""
+    """The progress of pinning for one run."""
 
     found: dict[str, str]
     todo: deque[str]
@@ -44,13 +44,13 @@ class _Pinning:
 
 
 def pins_of(run: Run) -> Pins:
-    """What a run that has begun is pinned to."""
+    """The revisions to which a run that has begun is pinned."""
     found = run.status.get("calls")
     return {str(dag): str(name) for dag, name in found.items()} if isinstance(found, dict) else {}
 
 
 class Calls:
-    """Pins the DAGs that runs call. `known(uid)` gives a run that has begun and is at hand."""
+    """Pins the DAGs that runs call. `known(uid)` returns the state of a run that has begun, if it is in memory."""
 
     def __init__(
         self,
@@ -60,11 +60,11 @@ class Calls:
         known: Callable[[str], RunState | None],
     ) -> None:
         self._fresh, self._revisions, self._templates, self._known = fresh, revisions, templates, known
-        self._under_way: dict[str, _Pinning] = {}
+        self._pinnings: dict[str, _Pinning] = {}
 
     async def of_caller(self, run: Run) -> Pins:
-        """What the run is pinned to that this one is a part of; nothing for one that only says it is a part of it: with the pins it would
-        run what its DAG was, and not what it is."""
+        """The pins of the run's caller. Empty for a run whose claim to be part of another is false: pins would let it run an old
+        revision."""
         if run.caller is None:
             return {}
         state = self._known(run.caller.uid)
@@ -82,45 +82,45 @@ class Calls:
             return None
         return found if found.uid == caller.uid else None
 
-    async def pinned(
+    async def pin(
         self, run: Run, definition: Definition, revision: Revision, pins: Pins, wanted: Callable[[], bool]
     ) -> Pins | None:
-        """What a run is pinned to that begins with a revision; `pins` are those of its caller. A DAG that is not there, or that is
-        invalid, has nothing to pin: its run waits for it, or fails, as it is then. None where it is not done yet, since its time was over,
-        or the run is not `wanted` as it was: what was found is kept for the next pass."""
+        """Pins a run that begins with a revision; `pins` are those of its caller. A missing or invalid DAG is not pinned: its run waits for
+        it, or fails, at that time. Returns None if pinning is not finished because the budget is spent or `wanted()` is false; the next
+        pass continues it."""
         first = _called(definition)
         if not first or pins:
             return pins if first else {}
-        under_way = self._under_way.get(run.uid)
-        if under_way is None or under_way.found[run.dag] != revision.name:
-            under_way = self._under_way[run.uid] = _Pinning({run.dag: revision.name}, deque(first))
-        found, todo = under_way.found, under_way.todo
+        pinning = self._pinnings.get(run.uid)
+        if pinning is None or pinning.found[run.dag] != revision.name:
+            pinning = self._pinnings[run.uid] = _Pinning({run.dag: revision.name}, deque(first))
+        found, todo = pinning.found, pinning.todo
         while todo and len(found) <= PINNED_DAGS_LIMIT:
             if pacing.spent() or not wanted():
                 return None
             name = todo.popleft()
-            under_way.itself = under_way.itself or name == run.dag
+            pinning.itself = pinning.itself or name == run.dag
             if name in found:
                 continue
             try:
                 dag = await self._fresh.get(DAGS, run.namespace, name)
                 with budget.timed():
-                    called, pin = await self._bound(run.namespace, name, dag)
+                    called, pin = await self._bind(run.namespace, name, dag)
             except (NotFound, TemplateNotFound, Invalid):
                 continue
             found[name] = pin.name
             todo += _called(called)
         self.forget(run.uid)
-        return found if under_way.itself else {name: bound for name, bound in found.items() if name != run.dag}
+        return found if pinning.itself else {name: bound for name, bound in found.items() if name != run.dag}
 
     def forget(self, uid: str) -> None:
-        """A run has begun, or is gone."""
-        self._under_way.pop(uid, None)
+        """Drops the progress of a run that has begun or is gone."""
+        self._pinnings.pop(uid, None)
 
-    async def _bound(self, namespace: str, name: str, dag: Object) -> tuple[Definition, Revision]:
+    async def _bind(self, namespace: str, name: str, dag: Object) -> tuple[Definition, Revision]:
         spec, source = dag["spec"], None
         if uses_templates(spec):
-            rendered = await self._templates.resolved(("DAG", namespace, name), lambda find: render(spec, find))
+            rendered = await self._templates.resolve(("DAG", namespace, name), lambda find: render(spec, find))
             definition, spec, source = defined(rendered.result), rendered.result.spec, spec
         else:
             definition = self._revisions.at_hand(namespace, name, spec) or define(spec)
@@ -134,7 +134,7 @@ def _start(caller: Caller) -> Start:
 
 
 def _made_by(planner: Planner, run: Run, caller: Caller) -> bool:
-    """Whether a run has the DAG and the params of the call that it says it is."""
+    """Whether a run has the DAG and the params of the call that its labels name."""
     start = _start(caller)
     task = planner.definition.tasks.get(start.task)
     if task is None or task.dag is None or task.dag.name != run.dag or caller.task not in planner.ledger.units:

@@ -1,4 +1,4 @@
-"""What is done about a DAG beside the event loop: everything that its size decides, with what its reviewers want to know of it."""
+"""The part of judging a DAG that runs beside the event loop: all work whose size the DAG decides, and the facts that its reviewers want."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Judged(Generic[T]):
-    """What is wrong with a DAG or, where nothing is, what was wanted of it. While `asked` names templates, neither."""
+    """The problems of a DAG or, without any, the requested content. Neither while `asked` names templates that are missing."""
 
     problems: Sequence[Problem] = ()
     content: T | None = None
@@ -27,7 +27,7 @@ class Judged(Generic[T]):
 
 
 def judge(spec: Any, templates: Mapping[Ref, Any], of: Callable[[Definition], T]) -> Judged[T]:
-    """Judges a DAG's spec, given the specs of templates; None is one that is not there."""
+    """Judges a DAG's spec with the given specs of templates, where None is a template that does not exist. `of` computes the content."""
     asked = set[Ref]()
 
     def find(ref: Ref) -> Any:
@@ -46,7 +46,7 @@ def judge(spec: Any, templates: Mapping[Ref, Any], of: Callable[[Definition], T]
 
 
 def bounded(spec: Any) -> Any:
-    """A spec that every part of the product can read. Raises Invalid for one that is nested too deep, and the like."""
+    """A spec within the bounds of all readers. Raises Invalid for one that is nested too deeply or otherwise out of bounds."""
     try:
         return checked(spec, name="spec")
     except OutOfBounds as error:
@@ -54,12 +54,12 @@ def bounded(spec: Any) -> Any:
 
 
 def params(definition: Definition) -> Mapping[str, Param]:
-    """The params that runs are given."""
+    """The params that the DAG declares."""
     return dict(definition.spec.params)
 
 
 def pods(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
-    """Pods that can be built before there is a run -> the first task that makes each."""
+    """Pods that can be built before a run exists -> the first task that makes each."""
     found: dict[bytes, str] = {}
     for task, bare in templated(definition).items():
         try:
@@ -71,18 +71,18 @@ def pods(name: str, namespace: str, definition: Definition) -> dict[bytes, str]:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a DAG asks of the cluster."""
+    """What a DAG uses in the cluster."""
 
     pods: Mapping[bytes, str] = field(default_factory=dict)
-    """Pods that can be tried -> the first task that makes each."""
+    """Pods for a dry run -> the first task that makes each."""
     claims: Mapping[str, str] = field(default_factory=dict)
     """ClusterPools -> the field that first claims each."""
     notes: Sequence[str] = ()
-    """What its author may not have meant."""
+    """Possible mistakes of the author."""
 
 
 def about(tried: str, namespace: str, definition: Definition) -> About:
-    """What it asks; pods of the name `tried`, none where that is empty."""
+    """What a DAG uses in the cluster; its pods have the name `tried` and are omitted if that is empty."""
     claims: dict[str, str] = {}
     for name, task in definition.tasks.items():
         for index, claim in enumerate(task.pools):
@@ -93,7 +93,7 @@ def about(tried: str, namespace: str, definition: Definition) -> About:
 
 
 def notes(definition: Definition) -> Iterator[Problem]:
-    """What is no mistake of a DAG, but may not be meant."""
+    """Possible mistakes that are valid."""
     for name, task in definition.tasks.items():
         yield from uninterpolated.values(expression_sites.templated(name, task))
     yield from uninterpolated.literal(definition.spec)

@@ -1,4 +1,4 @@
-"""Reconciling a DAG: is it valid, which revision is it, how many tasks has it, which was its last run."""
+"""Reconciles a DAG: its validity, revision, number of tasks and last run."""
 
 import logging
 import time
@@ -40,17 +40,17 @@ class LastRun:
     phase: str = field(compare=False)
     final: bool = field(compare=False)
     told: int = field(compare=False)
-    """The reading of all runs in which it was told of last."""
+    """The reading of all runs in which it was last seen."""
 
     @property
     def status(self) -> dict[str, str]:
-        """What the DAG's status says of it."""
+        """The run in the DAG's status."""
         return {"name": self.name, "phase": self.phase}
 
 
 class DAGReconciler:
-    """Keeps the status of DAGs, and every valid spec of theirs as a revision. `rendered(namespace, name, spec)` is called with what became
-    of a valid one that uses templates."""
+    """Keeps the status of DAGs, and a revision of each valid spec. `rendered(namespace, name, spec)` is called with the rendered spec of a
+    valid DAG that uses templates."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class DAGReconciler:
         self._bodies: dict[Key, Object] = {}
         self._last: dict[Key, LastRun] = {}
         self._unsure: set[Key] = set()
-        """DAGs whose last run is gone: which is the last now has to be asked."""
+        """DAGs whose last run was deleted: the API server has to be asked for the latest one."""
         self._asking: set[Key] = set()
         self._readings = 0
-        """How often all runs have been read."""
+        """Number of complete readings of all runs."""
         self._writer = StatusWriter(client, self.queue, COALESCE)
         self._checked: dict[Key, Any] = {}
-        """Generations of DAGs that were checked with the templates that there are. Only of those that use any."""
+        """Generations of DAGs with templates that were checked against the current templates."""
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -98,8 +98,8 @@ class DAGReconciler:
         self.queue.add(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed its phase or is gone."""
-        key, seen = (run.namespace, run.dag), self._told(run)
+        """A run was created or deleted, or changed its phase."""
+        key, seen = (run.namespace, run.dag), self._last_run(run)
         known = self._last.get(key)
         if deleted:
             if key not in self._bodies:
@@ -112,7 +112,7 @@ class DAGReconciler:
                 self.queue.add(key)
 
     def all_seen(self) -> None:
-        """All runs that there are have been told of. What was not told of is gone, and nobody has said so."""
+        """All existing runs have been seen. A last run that was not among them was deleted without an event."""
         for key, body in self._bodies.items():
             last, status = self._last.get(key), body.get("status") or {}
             if last is None and status.get("lastRun"):
@@ -121,7 +121,7 @@ class DAGReconciler:
                 self._doubt(key)
         self._readings += 1
 
-    def _told(self, run: Run) -> LastRun:
+    def _last_run(self, run: Run) -> LastRun:
         return LastRun(run.created, run.name, run.phase or "Queued", run.final, self._readings)
 
     def _doubt(self, key: Key) -> None:
@@ -129,7 +129,7 @@ class DAGReconciler:
         self.queue.add(key)
 
     async def _ask(self, key: Key) -> None:
-        """Finds the last run among those that there are. If any is gone meanwhile, it is asked again."""
+        """Finds the last run among the existing ones, and starts again if one is deleted meanwhile."""
         self._unsure.discard(key)
         self._last.pop(key, None)
         self._asking.add(key)
@@ -137,8 +137,8 @@ class DAGReconciler:
             async for item in items(self._client, RUNS, key[0], RUNS_PAGE, fieldSelector=f"spec.dag={key[1]}"):
                 body = load(lean(item))
                 with isolate_errors(self._events, "DAGRun", body):
-                    seen, known = self._told(read_run(body)), self._last.get(key)
-                    if known is None or seen > known:  # Of the same run the watch may have told more.
+                    seen, known = self._last_run(read_run(body)), self._last.get(key)
+                    if known is None or seen > known:  # The watch may have seen a newer version of the run.
                         self._last[key] = seen
         except BaseException:
             if key in self._bodies:
@@ -148,12 +148,12 @@ class DAGReconciler:
             self._asking.discard(key)
 
     def failed(self, key: Key, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         log.warning("DAG %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
         return None
 
     async def reconcile(self, key: Key) -> None:
-        """Writes the DAG's status if it says something new."""
+        """Writes the DAG's status if it has changed."""
         body = self._bodies.get(key)
         if body is None:
             return
@@ -200,13 +200,13 @@ class DAGReconciler:
         return status | found.status(before, generation, self._clock())
 
     async def _check(self, key: Key, body: Object) -> tuple[int, Validity, Revision | None]:
-        """How many tasks the DAG has, whether it is valid, and its revision then."""
+        """The number of tasks, whether the DAG is valid and, if it is, its revision."""
         spec = body["spec"] if "spec" in body else (await self._client.get(DAGS, *key)).get("spec") or {}
         rendering = Rendering(spec)
         try:
             with budget.timed():
                 if body["templates"]:
-                    found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find), exact=True)
+                    found = await self._templates.resolve(("DAG", *key), lambda find: render(spec, find), exact=True)
                     rendering = found.result
                 sound(rendering)
         except Invalid as error:
@@ -224,7 +224,7 @@ class DAGReconciler:
 
 
 def _needed(body: Object) -> Object:
-    """What is kept in memory of a DAG: there can be thousands. Its spec only until its status says what came of checking it."""
+    """The parts of a DAG that are kept in memory, as there can be thousands. Its spec is kept only until it has been checked."""
     meta, status, spec = body["metadata"], body.get("status") or {}, body.get("spec") or {}
     kept: Object = {"metadata": {"uid": meta["uid"], "generation": meta.get("generation")}, "status": status}
     kept["templates"] = uses_templates(spec)
@@ -238,7 +238,7 @@ def _needed(body: Object) -> Object:
 
 
 def _checked(body: Object) -> bool:
-    """Whether the status says what came of checking the spec."""
+    """Whether the status has the result of checking the spec."""
     status = body.get("status") or {}
     if status.get("observedGeneration") != int(body["metadata"].get("generation") or 0) or not status.get("conditions"):
         return False

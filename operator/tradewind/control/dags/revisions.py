@@ -1,4 +1,4 @@
-"""Revisions: every spec of a DAG, numbered, in a ControllerRevision whose content never changes."""
+"""Revisions: numbered copies of every spec of a DAG, each in a ControllerRevision whose content never changes."""
 
 import asyncio
 import hashlib
@@ -22,26 +22,26 @@ from tradewind.plan.dags.compile import define
 from tradewind.plan.dags.definition import Definition
 
 CACHED, CACHED_BYTES = 256, 4 * 2**20
-"""Definitions in memory, and how long their specs may be together: in memory they take some fifteen times as much. Runs of the same
-revision share one."""
+"""Definitions in memory, and the total bytes of their specs; in memory they take some fifteen times as much. Runs of the same revision
+share one."""
 NUMBERED, OF_DAG = 4_096, 64
-"""DAGs whose latest numbers are in memory, and how many of each: what is known need not be asked for when a run begins."""
+"""DAGs whose latest revision numbers are in memory, and how many of each, so that a run can begin without asking for them."""
 REVISION_PAGE = 50
-"""Revisions read at once: the largest are over a megabyte."""
+"""Revisions read at once: the largest exceed a megabyte."""
 ROUGHLY = {"resourceVersion": "0"}
-"""What the API server has in its cache, which it answers ten times as fast: a number that turns out to be taken is given up again."""
+"""Reads from the API server's cache, which is ten times as fast. A number that turns out to be taken is replaced."""
 MANAGED = {"app.kubernetes.io/managed-by": "tradewind"}
 CAUSE = "tradewind.dev/change-cause"
-"""Annotation of a DAG that says why it was changed, taken over by the revision."""
+"""Annotation of a DAG that says why it was changed; the revision copies it."""
 ROLLBACK = "rollback to "
-"""How the cause of a rollback begins. It brings a revision back and makes none: where the annotation is still there at the next edit, it
-is not that edit's cause."""
+"""Start of a rollback's cause. A rollback restores a revision and makes none. If the annotation is still there at the next edit, it is not
+that edit's cause."""
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Revision(NamedTuple):
-    """Where a spec is kept."""
+    """The name and number of a revision."""
 
     name: str
     number: int
@@ -67,14 +67,14 @@ _head = partial(decoded, HEAD.decode)
 
 
 def revision_name(dag: str, spec: Any, source: Any = None) -> str:
-    """`<dag>-<hash>`: the same spec is the same revision. Where it was rendered from another `source`, both count."""
+    """`<dag>-<hash>`: equal specs have the same revision. If `spec` was rendered from another `source`, the hash covers both."""
     content = spec if source is None else {"spec": spec, "source": source}
     digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
     return f"{dag}-{digest}"
 
 
 def lasting(spec: Any) -> Any:
-    """A spec without its switch: to suspend and to resume a DAG makes no revision of it."""
+    """A spec without `suspend`: suspending and resuming a DAG makes no revision."""
     return {key: value for key, value in spec.items() if key != "suspend"} if isinstance(spec, dict) else spec
 
 
@@ -85,40 +85,40 @@ def written(revision: Object) -> Any:
 
 
 def change_cause(dag: Object) -> str:
-    """Why a DAG was changed, if it says so."""
+    """The reason for a change of a DAG, if it has one."""
     cause = str((dag["metadata"].get("annotations") or {}).get(CAUSE) or "")
     return "" if cause.startswith(ROLLBACK) else cause
 
 
 class Revisions:
-    """Stores and finds revisions. They have no owner: a run goes on when its DAG is deleted."""
+    """Stores and finds revisions. They have no owner: a run continues when its DAG is deleted."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._definitions: OrderedDict[Key, tuple[Definition, int]] = OrderedDict()
         self._bytes = 0
-        """Of their specs."""
+        """Total bytes of the specs."""
         self._numbers: OrderedDict[Key, OrderedDict[str, int]] = OrderedDict()
-        """Of each DAG, by name."""
+        """By DAG: revision numbers by name."""
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def bind(
         self, namespace: str, dag: str, spec: Any, definition: Definition, *, source: Any = None, cause: str = ""
     ) -> Revision:
-        """As `record`, for a run that begins with it."""
+        """As `record`, and keeps the definition in memory for the run that begins with it."""
         revision = await self.record(namespace, dag, spec, source=source, cause=cause)
         self._remember((namespace, revision.name), definition, spec)
         return revision
 
     async def record(self, namespace: str, dag: str, spec: Any, *, source: Any = None, cause: str = "") -> Revision:
-        """The revision that holds `spec`, which has to be valid; made if it does not exist. `source` is the spec as written, where `spec`
-        is what was rendered from it."""
+        """The revision of `spec`, which must be valid; created if it does not exist. `source` is the spec as written if `spec` was rendered
+        from it."""
         spec, source = lasting(spec), lasting(source)
         source = None if source == spec else source
         name = revision_name(dag, spec, source)
         number = self._known(namespace, dag, name)
         if number is None:
-            async with self.making(namespace, dag):
+            async with self.lock(namespace, dag):
                 number = self._known(namespace, dag, name)
                 if number is None:
                     number = await self._find((namespace, name))
@@ -131,7 +131,7 @@ class Revisions:
         return Revision(name, number)
 
     async def load(self, namespace: str, name: str) -> Definition:
-        """The definition that a run is bound to. Raises NotFound when someone deleted the revision."""
+        """The definition that a run is bound to. Raises NotFound if someone deleted the revision."""
         if known := self._definitions.get((namespace, name)):
             self._definitions.move_to_end((namespace, name))
             return known[0]
@@ -141,7 +141,7 @@ class Revisions:
         return definition
 
     def _remember(self, key: Key, definition: Definition, spec: Any) -> None:
-        """Keeps a definition in memory, for which those go that were not used for longest."""
+        """Keeps a definition in memory, in place of the least recently used ones."""
         if key in self._definitions:
             self._definitions.move_to_end(key)
             return
@@ -153,19 +153,19 @@ class Revisions:
             self._bytes -= gone
 
     def at_hand(self, namespace: str, dag: str, spec: Any) -> Definition | None:
-        """The definition of a spec that uses no templates, if it is in memory."""
+        """The definition of a spec without templates, if it is in memory."""
         known = self._definitions.get((namespace, revision_name(dag, spec)))
         return known[0] if known else None
 
-    async def named(self, namespace: str, dag: str, name: str) -> Revision:
+    async def get(self, namespace: str, dag: str, name: str) -> Revision:
         """A revision of a DAG by its name. Raises NotFound."""
         number = self._known(namespace, dag, name)
         if number is None and (number := await self._find((namespace, name))) is None:
             raise NotFound(404, "NotFound", f"there is no revision {name}")
         return Revision(name, number)
 
-    def making(self, namespace: str, dag: str) -> asyncio.Lock:
-        """Held while revisions of a DAG are made or deleted."""
+    def lock(self, namespace: str, dag: str) -> asyncio.Lock:
+        """The lock to hold while revisions of a DAG are made or deleted."""
         key = (namespace, dag)
         lock = self._locks.get(key)
         if lock is None:
@@ -173,8 +173,8 @@ class Revisions:
         return lock
 
     def forget(self, namespace: str, dag: str, names: Iterable[str] | None = None) -> None:
-        """Revisions (None: any of the DAG's) may be deleted: who needs one asks for it again. For names under `making`, so that the
-        answer comes after."""
+        """Drops the numbers of revisions that may be deleted (None: all of the DAG's), so that they are read again when needed. Call it for
+        names while holding `lock`, so that no older answer is kept."""
         if names is None:
             self._numbers.pop((namespace, dag), None)
         elif numbers := self._numbers.get((namespace, dag)):
@@ -201,7 +201,7 @@ class Revisions:
             return None
 
     async def _make(self, key: Key, dag: str, data: Object, cause: str) -> int:
-        """Creates a revision with the next number, as its DAG's revisions tell it."""
+        """Creates a revision with the number after its DAG's latest."""
         namespace, name = key
         body = {
             "apiVersion": REVISIONS.api_version,
@@ -218,11 +218,11 @@ class Revisions:
             head = _head(await self._client.create(REVISIONS, namespace, body))
         except AlreadyExists:  # Another operator was first.
             return _head(await self._client.get_raw(REVISIONS, namespace, name)).revision
-        return await self._alone(dag, body, head)
+        return await self._make_unique(dag, body, head)
 
-    async def _alone(self, dag: str, body: Object, head: Head) -> int:
-        """The number of a revision just written as `body`. Two operators at once may have given out the same one for two specs: the later
-        write sees the earlier, and gives way."""
+    async def _make_unique(self, dag: str, body: Object, head: Head) -> int:
+        """Makes the number of the revision just written as `body` unique, and returns it. If two operators chose the same number for two
+        specs, the later write sees the earlier one and takes another."""
         while True:
             meta = head.metadata
             heads = await self.heads(
@@ -230,7 +230,7 @@ class Revisions:
             )
             if not any(other.revision == head.revision and _earlier(other, head) for other in heads):
                 return head.revision
-            # No patch: a real server encodes the content anew for one, and takes it for another.
+            # No patch: for a patch, a real server re-encodes the content and treats it as changed.
             named = {**body["metadata"], "uid": meta.uid, "resourceVersion": meta.resource_version}
             body = {**body, "metadata": named, "revision": _next(heads)}
             head = msgspec.convert(await self._client.replace(REVISIONS, meta.namespace, meta.name, body), Head)

@@ -1,4 +1,4 @@
-"""Templates as the API server has them, and who uses which: a change concerns its users."""
+"""Templates and the DAGs and templates that use them, so that a change of a template reaches its users."""
 
 import asyncio
 from collections import defaultdict
@@ -15,20 +15,20 @@ from tradewind.plan.templates.render import Find, Ref, Rendering, render
 
 T = TypeVar("T")
 Key = tuple[str, str, str]
-"""Kind, namespace (empty for the whole cluster's) and name: of a template, or of a DAG that uses some."""
+"""Kind, namespace (empty for cluster-scoped kinds) and name: of a template, or of a DAG that uses some."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved(Generic[T]):
-    """What was made of templates, and of which versions of them. Those that are not there have none."""
+    """A result made from templates, and the versions of these. A missing template has an empty version."""
 
     result: T
     versions: Mapping[Ref, str]
 
 
 class Templates:
-    """Reads templates when they are wanted: what a run begins with is as new as the run. Kept is who uses which, and the version that was
-    last seen."""
+    """Reads templates when they are needed, so that a run begins with current ones. Keeps only the users of each template and the last
+    version seen."""
 
     def __init__(self, client: Client, whole: bool = True) -> None:
         self._fresh, self._whole = CoalescingReader(client), whole
@@ -36,9 +36,9 @@ class Templates:
         self._used: defaultdict[Key, set[Key]] = defaultdict(set)
         self._versions: dict[Key, str] = {}
 
-    async def resolved(self, user: Key, make: Callable[[Find], T], exact: bool = False) -> Resolved[T]:
-        """What `make` gives, with all the templates that it asks for. `user` is told of changes to them from here on; to others too that
-        it used before, unless this is `exact`. Raises what `make` raises then."""
+    async def resolve(self, user: Key, make: Callable[[Find], T], exact: bool = False) -> Resolved[T]:
+        """Calls `make` with all templates that it asks for and returns its result. From then on, changes of these templates concern `user`,
+        as do changes of those it used before, unless `exact`. Raises what `make` raises once all are read."""
         known: dict[Ref, Object | None] = {}
         while True:
             asked: set[Ref] = set()
@@ -60,13 +60,13 @@ class Templates:
             known |= dict(zip(asked, bodies, strict=True))
 
     async def versions(self, namespace: str, refs: Iterable[Ref]) -> dict[Ref, str]:
-        """The versions of templates as they are now."""
+        """The current versions of templates."""
         wanted = list(refs)
         bodies = await asyncio.gather(*(self._get(ref, namespace) for ref in wanted))
         return {ref: _version(body) for ref, body in zip(wanted, bodies, strict=True)}
 
     def seen(self, body: Object, deleted: bool) -> list[Key]:
-        """A template was created, changed or deleted: who uses it. No one is concerned by a change of its status."""
+        """A template was created, changed or deleted. Returns its users; none for a change of its status."""
         meta = body["metadata"]
         key = (body["kind"], meta.get("namespace") or "", meta["name"])
         if deleted:
@@ -78,7 +78,7 @@ class Templates:
         return sorted(self._users.get(key, ()))
 
     def forget(self, user: Key) -> None:
-        """A user is gone."""
+        """Drops a user."""
         self._keep(user, set())
 
     def _keep(self, user: Key, used: set[Key]) -> None:
@@ -114,9 +114,9 @@ class Templates:
 
 
 async def rendered(client: Client, namespace: str, dag: str) -> Rendering:
-    """A DAG of the cluster, rendered with the templates that there are now. Raises NotFound for a DAG that is not there."""
+    """A DAG of the cluster, rendered with the current templates. Raises NotFound if the DAG does not exist."""
     spec = (await client.get(DAGS, namespace, dag))["spec"]
-    return (await Templates(client).resolved(("DAG", namespace, dag), lambda find: render(spec, find))).result
+    return (await Templates(client).resolve(("DAG", namespace, dag), lambda find: render(spec, find))).result
 
 
 def _key(ref: Ref, namespace: str) -> Key:

@@ -1,4 +1,4 @@
-"""Reconciling a template: is it valid, and what are its params."""
+"""Reconciles a template: its validity and its params."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class TemplateReconciler:
-    """Keeps the status of templates. Nothing is kept of one that has been checked."""
+    """Keeps the status of templates. A checked template is not kept in memory."""
 
     def __init__(
         self, client: Client, templates: Templates, events: EventRecorder, clock: Callable[[], float] = time.time
@@ -43,12 +43,12 @@ class TemplateReconciler:
             self.queue.add(key)
 
     def failed(self, key: Key, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         log.warning("%s %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
         return None
 
     async def reconcile(self, key: Key) -> None:
-        """Writes the template's status if it says something new."""
+        """Writes the template's status if it has changed."""
         kind, namespace, name = key
         try:
             body = await self._client.get(TEMPLATES[kind], namespace, name)
@@ -77,14 +77,14 @@ class TemplateReconciler:
         def make(find: Find) -> Sample:
             return sample(Ref(key[0], key[2]), spec, find)
 
-        found = (await self._templates.resolved(key, make, exact=True)).result
+        found = (await self._templates.resolve(key, make, exact=True)).result
         if found.definition:
             check_pods(found.definition, found.rendering)
         return found
 
 
 def _chained(body: Object) -> bool:
-    """Whether a template uses others: what is true of it depends on them."""
+    """Whether a template uses others, so that its validity depends on them."""
     spec = body.get("spec") or {}
     inner = spec.get("task") or spec.get("dag") or {}
     tasks = inner.get("tasks") if isinstance(inner, dict) else None

@@ -1,4 +1,4 @@
-"""What is wrong with a document, told by one function to the operator, to the admission webhook and to `tradewind lint`."""
+"""Validation of documents: one function for the operator, the admission webhook and `tradewind lint`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,23 +39,23 @@ from tradewind.plan.triggers.trigger import REQUIRED, check
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What is wrong with a `spec`, and what it says: a Definition, a DAGRunSpec or a PoolSpec; None where it can't be read."""
+    """The problems of a `spec`, and its content: a Definition, a DAGRunSpec or a PoolSpec; None if it can't be read."""
 
     problems: Sequence[Problem] = ()
     content: Any = None
 
 
 def review(kind: str, spec: Any) -> Reviewed:
-    """Everything that is wrong with the `spec` of an object, as far as it can be told without a cluster."""
+    """All problems of an object's `spec` that can be found without a cluster."""
     return REVIEWS[kind](spec)
 
 
 User = DAGRunSpec | TriggerSpec | BackfillSpec
-"""Who names a DAG, and gives it params."""
+"""A document that names a DAG and gives it params."""
 
 
 def against(declared: Mapping[str, Param], user: User) -> list[Problem]:
-    """What is wrong with a run, a trigger or a backfill of a DAG that declares these params. Those of a backfill's trigger are not known
+    """Problems of a run, a trigger or a backfill of a DAG that declares these params. The params of a backfill's trigger are not known
     here."""
     match user:
         case TriggerSpec():
@@ -69,8 +69,7 @@ def against(declared: Mapping[str, Param], user: User) -> list[Problem]:
 
 
 def sound(rendering: Rendering) -> Definition:
-    """A DAG that is rendered from templates, or uses none. Raises Invalid with everything that is wrong with it, as far as that can be
-    told without an API server."""
+    """The definition of a rendered DAG. Raises Invalid with all problems that can be found without an API server."""
     ready(rendering)
     with budget.document():
         seen = examined(rendering)
@@ -82,20 +81,21 @@ def sound(rendering: Rendering) -> Definition:
 
 
 def more_problems(definition: Definition, rendering: Rendering, known: Sequence[Problem]) -> list[Problem]:
-    """What could only fail in a run, at other places than what is known to be wrong."""
+    """Problems that would only show in a run, except at the places of `known` ones."""
     places = {problem.path for problem in known}
     found = map(rendering.told, doomed(definition))
     return [problem for problem in found if problem.path not in places]
 
 
 def check_pods(definition: Definition, rendering: Rendering) -> None:
-    """Raises Invalid for what could only fail in a run."""
+    """Raises Invalid for problems that would only show in a run."""
     if problems := more_problems(definition, rendering, ()):
         raise Invalid(problems)
 
 
 def doomed(definition: Definition) -> list[Problem]:
-    """What would fail whenever it is run: values that no pod has, podTemplates that make no pod, constants that can't be computed."""
+    """Problems that every run would have: impossible values in pods, podTemplates that don't form a pod, constants that can't be
+    computed."""
     values = (
         problem
         for name, task in pacing.each(definition.tasks.items())
@@ -109,7 +109,7 @@ def doomed(definition: Definition) -> list[Problem]:
 
 
 def review_dag(rendering: Rendering) -> Reviewed:
-    """The same for one who wants to go on."""
+    """As `sound`, but returns the problems."""
     try:
         return Reviewed(content=sound(rendering))
     except Invalid as error:
@@ -117,7 +117,7 @@ def review_dag(rendering: Rendering) -> Reviewed:
 
 
 def _reads(model: type[Model], more: Callable[[Any], Sequence[Problem]] = lambda _: ()) -> Callable[[Any], Reviewed]:
-    """Reviews by the model, by the rules that the CRD has beside it and, where those hold, by `more`."""
+    """A review by the model, by the CRD's rules beside it and, if those hold, by `more`."""
 
     def reads(spec: Any) -> Reviewed:
         try:
@@ -134,13 +134,13 @@ def _reads(model: type[Model], more: Callable[[Any], Sequence[Problem]] = lambda
 
 @cache
 def _schema(model: type[Model]) -> Any:
-    """What the CRD says of a spec."""
+    """The CRD's schema of a spec."""
     kind = next(kind for kind in KINDS if kind.model_fields["spec"].annotation is model)
     return manifest(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 
 
 def _trigger(spec: TriggerSpec) -> list[Problem]:
-    """Whatever its DAG declares."""
+    """Problems of a trigger, whatever its DAG declares."""
     return check(spec, None)
 
 
@@ -153,11 +153,11 @@ REVIEWS: Mapping[str, Callable[[Any], Reviewed]] = {
     "Trigger": _reads(TriggerSpec, _trigger),
     "Backfill": _reads(BackfillSpec, review_backfill),
 }
-"""Kind -> who reviews its `spec`."""
+"""Kind -> the function that reviews its `spec`."""
 
 
 def templated(definition: Definition) -> dict[str, Task]:
-    """The tasks with a podTemplate, without what the template has nothing to do with, so that a pod can be built before there is a run."""
+    """The tasks with a podTemplate, reduced to what affects it, so that a pod can be built before a run exists."""
     return {
         name: task.model_copy(
             update={
@@ -177,19 +177,19 @@ def bare_pod(name: str, namespace: str, bare: Task, evaluate: Evaluate) -> bytes
 
 
 def pod_problems(definition: Definition) -> list[Problem]:
-    """Tasks whose podTemplate makes something that is not a pod. Only the API server can say more."""
+    """Tasks whose podTemplate does not form a pod. Only the API server can check more."""
     return [*at_most(_pod_problems(definition), "spec.tasks")]
 
 
 def _pod_problems(definition: Definition) -> Iterator[Problem]:
     known: dict[bytes, list[str]] = {}
-    """Pod -> its fields that no pod has. Most tasks have the template of spec.defaults."""
+    """Pod -> its fields that no pod has. Most tasks share the template of spec.defaults."""
     for name, task in pacing.each(templated(definition).items()):
         path = f"spec.tasks.{name}.podTemplate"
         try:
             pod = bare_pod("pod", "default", task, lambda _: "")
         except Unrenderable as error:
-            if not leaves(task.pod_template, ""):  # What an expression gives instead is seen when it is evaluated.
+            if not leaves(task.pod_template, ""):  # Values of expressions are checked when they are evaluated.
                 where, _, words = str(error).partition(": ")
                 yield Problem(path + where.partition(".podTemplate")[2], words)
             continue

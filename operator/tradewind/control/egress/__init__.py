@@ -1,1 +1,1 @@
-"""Requests that leave the cluster's own network of trust: policy, client, names, headers."""
+"""Requests of tenants to other servers: policy, DNS, client, headers."""

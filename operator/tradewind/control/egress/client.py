@@ -1,4 +1,5 @@
-"""HTTP requests sent by the operator itself: bounded in number, time and size, and not to where only the operator's host may go."""
+"""HTTP requests that the operator sends for tenants, bounded in number, time and size, and kept away from addresses that only the
+operator's host may reach."""
 
 import asyncio
 import contextlib
@@ -23,11 +24,11 @@ from tradewind.tasks.headers import first_unfit, secret
 from tradewind.tasks.http import MOVED, REDIRECTS, expected
 
 MAX_PARALLEL_REQUESTS = 64
-"""Requests of tasks under way at the same time; more wait. Polls of sensors have room besides."""
+"""Parallel requests of tasks; more wait. Polls of sensors have their own limit."""
 SHARE = 16
-"""Of one namespace."""
+"""Parallel requests of one namespace."""
 LIMIT = 64 * 1024
-"""Bytes of a response's body: it becomes a part of the run's status."""
+"""Bytes of a response's body: it becomes part of the run's status."""
 FORBIDDEN: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -52,19 +53,19 @@ FORBIDDEN: tuple[Network, ...] = tuple(
         ),
     )
 )
-"""The host itself, its neighbours on the link, and the metadata services of clouds: they trust whoever can reach them. Of the addresses that
-a site translates for itself (64:ff9b:1::/48) nobody else knows what they stand for."""
+"""The host itself, its neighbours on the link, and the metadata services of clouds, which trust every client that reaches them. Only a site
+itself knows the targets of addresses that it translates locally (64:ff9b:1::/48)."""
 EMBEDDING: tuple[Network, ...] = tuple(map(ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
 """IPv6 networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052), compatible (RFC 4291) and SIIT (RFC 2765) addresses."""
 
 
 class Failed(Exception):
-    """The request came to nothing; the message says why, and what to do."""
+    """The request failed. The message says why and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send. `expect_status` are the codes that count as success, every 2xx when empty; `timeout` is seconds."""
+    """A request. `expect_status` are the codes that count as success, every 2xx if empty; `timeout` is in seconds."""
 
     url: str
     method: str
@@ -73,22 +74,22 @@ class Request:
     expect_status: Sequence[int]
     timeout: float
     signed: bool = False
-    """Whether the URL and the headers are the operator's own, and signed: they are sent as they are."""
+    """Whether the operator itself made and signed the URL and headers, which are then sent unchanged."""
 
     @property
     def redirected(self) -> bool:
-        """Whether it may go on to where an answer points: not when it would take secrets along."""
+        """Whether it may follow redirects. It may not if that would forward secrets."""
         return not self.signed and not secret(self.headers)
 
     @property
     def what(self) -> str:
-        """For people, without what may be secret."""
+        """The request for display, without secrets."""
         return f"{self.method} {_shown(self.url)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered. `date` is the header of that name."""
+    """A server's response. `date` is the header of that name."""
 
     status: int
     body: bytes
@@ -97,7 +98,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """What is sent to one server of those that redirects lead to."""
+    """One request in a chain of redirects."""
 
     url: URL
     method: str
@@ -105,8 +106,8 @@ class _Hop:
     body: str
 
     def after(self, response: aiohttp.ClientResponse) -> "_Hop | None":
-        """Where an answer leads to; None for nowhere. Another server gets nothing of what the author wrote for this one. Raises
-        ValueError for no address."""
+        """The next request after a response; None if there is none. Another server receives no headers, and no request with a body. Raises
+        ValueError for an invalid address."""
         if response.status not in MOVED or not (location := response.headers.get("Location")):
             return None
         url = self.url.join(URL(location))
@@ -133,8 +134,9 @@ class HttpClient:
     async def send(
         self, request: Request, headers: Mapping[str, str], namespace: str, say: Callable[[str], None] = lambda _: None
     ) -> dict[str, Any]:
-        """The outputs `status` and `body`; `headers` are the request's, complete, `namespace` is the run's. Namespaces take turns: `say` is
-        told what a request waits for, and an empty text when it waits no more. Raises Failed, and OutOfBounds for what can't be an output."""
+        """Sends a request and returns the outputs `status` and `body`. `headers` are the complete headers of the request, `namespace` is
+        the run's. Namespaces take turns: `say` receives what the request waits for, and an empty text when it no longer waits. Raises
+        Failed, and OutOfBounds for a response that can't be an output."""
         async with self._turns.seat(namespace, say):
             answer = await self.answer(request, headers, namespace)
         status, body = answer.status, answer.body
@@ -152,7 +154,8 @@ class HttpClient:
         return content(answer)
 
     async def answer(self, request: Request, headers: Mapping[str, str], namespace: str, limit: int = LIMIT) -> Answer:
-        """The answer, whatever it is; of a body that has more bytes than `limit`, a few more than that. Raises Failed for none."""
+        """Sends a request and returns the response, whatever its status. A body longer than `limit` bytes is cut a little beyond that.
+        Raises Failed if there is no response."""
         if not request.url.startswith(("http://", "https://")):
             raise Failed(f"not an http:// or https:// address: {request.url[:200]}")
         if not request.signed and (words := first_unfit(headers)):
@@ -170,7 +173,7 @@ class HttpClient:
             raise Failed(f"{what}: {failure_words.words(error)}") from None
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         for session in (self._session, self._proxied):
             if session is not None:
                 await session.close()
@@ -196,23 +199,23 @@ class HttpClient:
         raise Failed(f"{request.what}: more than {REDIRECTS} redirects")
 
     def _way(self, host: str) -> tuple[aiohttp.ClientSession, str | None]:
-        """The session for a host, and the proxy. A proxy looks names up itself, so that only an address that a request names can be
-        looked at here. Raises OSError for one where nothing is sent."""
+        """The session for a host, and the proxy. A proxy resolves names itself, so only an address in the request's URL can be checked
+        here. Raises OSError for a forbidden address."""
         egress = self._egress
         if not egress.proxy or goes_direct(host, egress.direct):
             if self._session is None:
-                # Nobody waits for a look-up of another namespace, which the connector's cache would have them do.
+                # Resolved here: in the connector's cache, requests would wait for look-ups of other namespaces.
                 own = {"use_dns_cache": False, "resolver": Resolver(self.lookups), "socket_factory": self._socket}
-                self._session = self._opened(**own)
+                self._session = self._open_session(**own)
             return self._session, None
         if (address := literal(host)) and (words := refusal(str(address), egress)):
             raise OSError(words)
         if self._proxied is None:
-            self._proxied = self._opened()
+            self._proxied = self._open_session()
         return self._proxied, egress.proxy
 
-    def _opened(self, **how: Any) -> aiohttp.ClientSession:
-        """A connection serves one request: what is left on one by a tenant never meets the request of another."""
+    def _open_session(self, **how: Any) -> aiohttp.ClientSession:
+        """A session whose connections serve one request each: nothing that a tenant leaves on a connection reaches another's request."""
         connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=trusting(self._egress.authorities), **how)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
@@ -222,7 +225,7 @@ class HttpClient:
         return url if host == (url.host or "") else url.with_host(host)
 
     def _socket(self, info: Any) -> socket.socket:
-        """Called for every connection, redirects included, with the address that it really goes to."""
+        """Called for every connection, including redirects, with the address that is really used."""
         family, kind, protocol, _, address = info
         if words := refusal(address[0], self._egress):
             raise OSError(f"{words}: set http.pod, or allow it with --http-allow")
@@ -230,7 +233,7 @@ class HttpClient:
 
 
 def refusal(address: str, egress: EgressPolicy) -> str:
-    """Why nothing is sent to an IP address; empty when it may be."""
+    """Why nothing is sent to an IP address; empty if it is allowed."""
     host = ip_address(address.partition("%")[0])
     meant = _meant(host)
     if any(_within(one, egress.denied) for one in meant):
@@ -253,14 +256,14 @@ def _meant(host: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
 
 
 def of_namespace(host: str, namespace: str, egress: EgressPolicy) -> str:
-    """The name to ask for a host: one without a dot is a Service of the namespace, as it is to the pods there."""
+    """The name to resolve for a host: one without a dot is a Service of the namespace, as in pods there."""
     if not egress.services or not host or host == "localhost" or "." in host or ":" in host:
         return host
     return f"{host}.{namespace}.svc"
 
 
 def content(answer: Answer) -> dict[str, Any]:
-    """The outputs of an answer: its status, and its body, parsed when it is JSON, else as text. Raises OutOfBounds."""
+    """The outputs of a response: its status and its body, parsed if it is JSON, else as text. Raises OutOfBounds."""
     status, body = answer.status, answer.body
     try:
         return {"status": status, "body": read_json(body, limit=LIMIT, name="body") if body.strip() else None}
@@ -269,7 +272,7 @@ def content(answer: Answer) -> dict[str, Any]:
 
 
 def server(url: str, namespace: str, egress: EgressPolicy) -> str:
-    """Whom a request is for, however the URL spells it: host and port. A text that is no URL is for nobody."""
+    """Host and port of a URL, independent of its spelling; empty if the text is not a URL."""
     try:
         parts = URL(url)
         host = of_namespace((parts.host or "").lower().rstrip("."), namespace, egress)
@@ -297,5 +300,5 @@ def _within(host: Any, networks: Sequence[Network]) -> bool:
 
 
 def _shown(url: str) -> str:
-    """A URL without what may be secret in it."""
+    """A URL without parts that may be secret."""
     return re.sub(r"//[^/@]*@", "//", url.partition("?")[0])[:200]

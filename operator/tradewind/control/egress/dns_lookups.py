@@ -1,5 +1,5 @@
-"""Looks up the addresses of names that users wrote. The servers of such a name may answer slowly, or never: look-ups take place in threads of
-their own, shared by namespaces, so that slow names delay only the namespace that asks for them."""
+"""Resolves names that users wrote. Their DNS servers may answer slowly or never, so look-ups run in threads of their own, shared fairly by
+namespaces: slow names delay only the namespace that asks for them."""
 
 import asyncio
 import contextlib
@@ -14,23 +14,23 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tradewind.plan.capacity.seats import Seats
 
 MAX_PARALLEL_LOOKUPS = 128
-"""Look-ups under way at the same time, each in a thread that ends with it."""
+"""Parallel look-ups, each in its own thread."""
 SHARE = 4
-"""Of one namespace."""
+"""Parallel look-ups of one namespace."""
 NAME_SHARE = 2
-"""Of one name, in one namespace."""
+"""Parallel look-ups of one name in one namespace."""
 DEADLINE = 10.0
-"""Seconds within which an address has to be found, the wait for a thread included."""
+"""Seconds within which an address must be found, including the wait for a thread."""
 
 Info = tuple[Any, Any, int, str, tuple[Any, ...]]
-"""What getaddrinfo gives: family, type, protocol, canonical name, address."""
+"""A result of getaddrinfo: family, type, protocol, canonical name, address."""
 
 NAMESPACE: ContextVar[str] = ContextVar("namespace", default="")
-"""Whose request `Resolver` looks names up for."""
+"""The namespace for which `Resolver` resolves names."""
 
 
 class Unresolved(OSError):
-    """No address was found in time; the message says why."""
+    """No address was found in time. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Lookup:
 
 
 class Lookups:
-    """Looks names up."""
+    """Resolves names."""
 
     def __init__(self) -> None:
         self._seats: Seats[_Lookup] = Seats(MAX_PARALLEL_LOOKUPS, SHARE, host_share=NAME_SHARE)
@@ -54,12 +54,12 @@ class Lookups:
     async def addresses(
         self, host: str, port: int, namespace: str, family: socket.AddressFamily = socket.AF_UNSPEC, flags: int = 0
     ) -> list[Info]:
-        """The addresses of a host, for TCP; `flags` are getaddrinfo's. Raises OSError: Unresolved, or what getaddrinfo raises."""
+        """The addresses of a host, for TCP; `flags` are those of getaddrinfo. Raises OSError: Unresolved, or an error of getaddrinfo."""
         lookup = _Lookup(host, port, family, flags, asyncio.get_running_loop().create_future())
         try:
             return replace(lookup, flags=socket.AI_NUMERICHOST).ask()
         except socket.gaierror:
-            pass  # A name, so somebody has to be asked.
+            pass  # not an address: resolve the name
         except UnicodeError:
             raise Unresolved(f"not the name of a host: {host[:253]}") from None
         self._seats.wait(namespace, host, lookup)
@@ -77,14 +77,14 @@ class Lookups:
     def _begin(self) -> None:
         while called := self._seats.call():
             namespace, host, lookup = called
-            if lookup.found.done():  # Whoever asked has gone.
+            if lookup.found.done():  # The caller is gone.
                 self._seats.leave(namespace, host)
                 continue
-            # Not of an executor: the process ends without waiting for threads that nobody can stop.
+            # No executor: the process must be able to end without waiting for threads that can't be stopped.
             Thread(target=self._run, args=(lookup, namespace), name="lookup", daemon=True).start()
 
     def _run(self, lookup: _Lookup, namespace: str) -> None:
-        """In a thread."""
+        """Runs in a thread."""
         found: list[Info] | Exception
         try:
             found = lookup.ask()
@@ -94,7 +94,7 @@ class Lookups:
             lookup.found.get_loop().call_soon_threadsafe(self._end, lookup, namespace, found)
 
     def _end(self, lookup: _Lookup, namespace: str, found: list[Info] | Exception) -> None:
-        """The seat is held until the thread ends, however soon whoever asked has gone."""
+        """Releases the seat, which is held until the thread ends even if the caller is gone."""
         self._seats.leave(namespace, lookup.host)
         if not lookup.found.done():
             if isinstance(found, Exception):
@@ -105,7 +105,7 @@ class Lookups:
 
 
 class Resolver(AbstractResolver):
-    """aiohttp's way to ask, on behalf of NAMESPACE."""
+    """aiohttp's interface to look-ups, for the namespace in NAMESPACE."""
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
@@ -113,7 +113,7 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses, as aiohttp wants them. Raises OSError."""
+        """The addresses in aiohttp's form. Raises OSError."""
         found = await self._lookups.addresses(host, port, NAMESPACE.get(), family, socket.AI_ADDRCONFIG)
         numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         return [
@@ -122,10 +122,10 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: the resolver holds no resources."""
 
 
 def _text(address: tuple[Any, ...]) -> str:
-    """An IP address; one of a link says which link it is."""
+    """An IP address as text; a link-local one with its interface."""
     scope = address[3] if len(address) == 4 else 0
     return f"{address[0]}%{scope}" if scope and "%" not in address[0] else str(address[0])

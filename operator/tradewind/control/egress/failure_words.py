@@ -1,17 +1,17 @@
-"""Why a request of a tenant came to nothing, in words that hold no address: those of libraries do, with users and passwords."""
+"""Why a request of a tenant failed, in words without addresses: the messages of libraries contain them, with users and passwords."""
 
 import aiohttp
 
 
 def words(error: Exception) -> str:
-    """Why there is no answer, for whoever sent the request."""
+    """Why there is no response, for the author of the request."""
     match error:
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered {error.status}"
         case aiohttp.ClientProxyConnectionError():
-            return f"the proxy can't be reached: {_told(error.os_error)}"
+            return f"the proxy can't be reached: {_system_words(error.os_error)}"
         case aiohttp.ClientConnectorError():
-            return f"{error.host}: {_told(error.os_error)}"
+            return f"{error.host}: {_system_words(error.os_error)}"
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
             return "the answer is not valid HTTP, or not complete"
         case aiohttp.ServerDisconnectedError():
@@ -21,9 +21,9 @@ def words(error: Exception) -> str:
         case aiohttp.ClientError():
             return "the connection was lost"
         case _:
-            return _told(error)
+            return _system_words(error)
 
 
-def _told(error: Exception) -> str:
-    """What the operating system says, or the operator itself, which sends nothing to some addresses."""
+def _system_words(error: Exception) -> str:
+    """The error text of the operating system, or of the operator for addresses that it refuses."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What `$(NAME)` stands for in headers of requests: a task's own variables, and values from Secrets and ConfigMaps."""
+"""Values for `$(NAME)` in headers of requests: a task's own variables, and values from Secrets and ConfigMaps."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -12,21 +12,21 @@ from tradewind.plan.expressions.interpolation import secret
 from tradewind.plan.runs.planner import Planner
 
 Wanted = tuple[str, Resource, str, str, bool]
-"""A variable, where its value is (kind, name, key), and whether it may be missing."""
+"""A variable, the location of its value (kind, name, key), and whether it may be missing."""
 
 
 class MissingReferenceError(Exception):
-    """A Secret or ConfigMap, or its key, is not there. The message says what to create."""
+    """A Secret, a ConfigMap or a key of one is missing. The message says what to create."""
 
 
 def texts(planner: Planner, task: Task, renderer: Renderer) -> dict[str, str]:
-    """Variables of a task that are no secret. Raises Unrenderable."""
+    """Variables of a task with literal values. Raises Unrenderable."""
     secrets = planner.definition.secrets
     return {name: renderer.plain(f"env.{name}", text) for name, text in task.env.items() if not secret(text, secrets)}
 
 
 def wanted(planner: Planner, task: Task) -> list[Wanted]:
-    """A task's variables that come from Secrets and ConfigMaps."""
+    """Variables of a task that come from Secrets and ConfigMaps."""
     found = referred(task.env_from)
     for variable, text in task.env.items():
         given = planner.ledger.run.params.get(secret(text, planner.definition.secrets))
@@ -36,7 +36,7 @@ def wanted(planner: Planner, task: Task) -> list[Wanted]:
 
 
 def referred(sources: Mapping[str, EnvSource]) -> list[Wanted]:
-    """Those of `envFrom`."""
+    """The references in `envFrom`."""
     found: list[Wanted] = []
     for variable, source in sources.items():
         if ref := source.secret_key_ref or source.config_map_key_ref:
@@ -46,7 +46,8 @@ def referred(sources: Mapping[str, EnvSource]) -> list[Wanted]:
 
 
 async def read(client: Client, namespace: str, wanted: Iterable[Wanted]) -> dict[str, str]:
-    """Their values. Only an operator that may read them is to be asked. Raises Absent, and what the API raises."""
+    """Reads the values. Call it only if the operator may read the namespace's Secrets. Raises MissingReferenceError, and errors of the
+    API."""
     found: dict[str, str] = {}
     for variable, kind, name, key, optional in wanted:
         try:

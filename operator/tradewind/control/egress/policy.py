@@ -11,29 +11,28 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Send `requests`, also to `allowed` networks that are forbidden otherwise, and read the `secrets` and ConfigMaps that a request
-    refers to. What it may not is done from pods."""
+    """Whether the operator may send `requests`, and read the `secrets` and ConfigMaps that requests refer to; `allowed` are networks that
+    are otherwise forbidden. What the operator may not do is done from pods."""
 
     requests: bool = True
     services: bool = True
-    """Whether a host without a dot is a Service of the run's namespace, as it is to the pods there."""
+    """Whether a host without a dot is a Service of the run's namespace, as in pods there."""
     allowed: tuple[Network, ...] = ()
     denied: tuple[Network, ...] = ()
-    """Networks to which nothing is sent, not even where they are `allowed` too."""
+    """Networks to which nothing is sent, even if they are `allowed`."""
     own: tuple[Network, ...] = ()
     """Addresses of the operator's pod and node, forbidden like its loopback."""
     longest: float = LONGEST
-    """Seconds that a request, or a query, may take at most, whatever it says itself."""
+    """Maximum seconds of a request or a query, whatever its own timeout."""
     proxy: str = field(default="", repr=False)
-    """URL of a proxy through which requests are sent, with a password where it wants one. Then the operator looks at no address but those
-    that requests name themselves."""
+    """URL of a proxy for all requests, including a password if needed. With a proxy, the operator checks only addresses in URLs."""
     direct: tuple[str, ...] = ()
-    """Hosts, domains (`.svc`) and networks that are asked without it."""
+    """Hosts, domains (`.svc`) and networks that bypass the proxy."""
     authorities: Path | None = None
-    """Authorities (PEM) that are trusted beside the public ones."""
+    """Certificate authorities (PEM) that are trusted in addition to the public ones."""
     secrets: bool = False
     within: frozenset[str] = frozenset()
-    """Namespaces in which it may read them though it may not everywhere."""
+    """Namespaces whose Secrets it may read although it may not read all."""
 
     def reads(self, namespace: str) -> bool:
         """Whether it may read the Secrets and ConfigMaps of a namespace."""
@@ -41,4 +40,4 @@ class EgressPolicy:
 
 
 USUAL = EgressPolicy()
-"""What an operator may do that is told nothing else."""
+"""The policy of an operator without settings."""

@@ -1,4 +1,4 @@
-"""The proxy through which requests of tenants are sent, and the authorities by which their servers are known."""
+"""The proxy for requests of tenants, and the authorities that sign certificates of their servers."""
 
 import socket
 import ssl
@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 def goes_direct(host: str, rules: Sequence[str]) -> bool:
-    """Whether a host is asked without the proxy. A rule is a host, a domain with all hosts in it (`example.com`, `.svc`), or a network
-    (`10.0.0.0/8`), which concerns hosts that are written as addresses."""
+    """Whether a host bypasses the proxy. A rule is a host, a domain with all its hosts (`example.com`, `.svc`), or a network
+    (`10.0.0.0/8`), which applies to hosts written as addresses."""
     name, address = host.lower().rstrip("."), literal(host)
     for rule in rules:
         if address is not None:
@@ -24,8 +24,8 @@ def goes_direct(host: str, rules: Sequence[str]) -> bool:
 
 
 def literal(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a host is written as, in any spelling (`127.1`, `0x7f000001`, `127.0.0.1.`), or that `localhost` and all names under
-    it stand for everywhere (RFC 6761); None for a name."""
+    """The address that a host is written as, in any spelling (`127.1`, `0x7f000001`, `127.0.0.1.`), or the loopback for `localhost` and
+    names under it (RFC 6761); None for other names."""
     host = host.lower().rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return IPv4Address("127.0.0.1")
@@ -37,7 +37,7 @@ def literal(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def trusting(authorities: Path | None) -> ssl.SSLContext | bool:
-    """How certificates of servers are checked: by the public authorities, and those of a file. Raises OSError."""
+    """How certificates of servers are verified: against the public authorities and those of a file. Raises OSError."""
     if authorities is None:
         return True
     context = ssl.create_default_context()

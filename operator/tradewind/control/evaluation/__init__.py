@@ -1,2 +1,2 @@
-"""Work whose size tenants decide: run on the event loop in slices that take turns, and evaluated in a process of its own where it may
-take long."""
+"""Work whose size tenants decide: it runs on the event loop in slices that take turns, and expressions that may take long run in a separate
+process."""

@@ -1,5 +1,6 @@
-"""The process that evaluates what may take long. It reads requests from standard input and answers on standard output, each a length of
-four bytes and a MessagePack array. It ends when its input does, and is ended by the kernel when an evaluation goes on for too long."""
+"""The process that evaluates expressions which may take long. It reads requests from standard input and answers on standard output; each
+message is a length of four bytes and a MessagePack array. It ends with its input, and the kernel kills it if an evaluation takes too
+long."""
 
 import resource
 import signal
@@ -16,17 +17,17 @@ from tradewind.plan.cel.evaluation import in_place
 from tradewind.plan.pacing import Evaluation
 
 MEMORY = 160 * 2**20
-"""Bytes that an evaluation may take beyond what the process takes by itself."""
+"""Bytes that an evaluation may use beyond what the process itself needs."""
 PROGRAM_BYTES = 16 * 2**20
-"""Bytes of those that compiled programs may take."""
+"""Bytes of that for compiled programs."""
 LENGTH = struct.Struct(">I")
 Answer = tuple[str, Any, float]
-"""`value` and the value, or `error` or `memory` and what is wrong; seconds of computing."""
+"""`value` and the value, or `error` or `memory` and the problem; and the seconds of CPU time."""
 TOO_MUCH = "takes too much memory: compute it in a task"
 
 
 def answer(evaluation: Evaluation, deadline: float) -> Answer:
-    """Evaluates; the kernel ends the process after `deadline` seconds of computing."""
+    """Evaluates. The kernel kills the process after `deadline` seconds of CPU time."""
     signal.setitimer(signal.ITIMER_PROF, deadline)
     began = time.process_time()
     try:
@@ -42,7 +43,7 @@ def answer(evaluation: Evaluation, deadline: float) -> Answer:
 
 
 def main() -> None:
-    """Answers until the input ends. The argument is the deadline, in seconds."""
+    """Answers until the input ends. The argument is the deadline in seconds of CPU time."""
     deadline = float(sys.argv[1])
     programs.room = PROGRAM_BYTES
     _limit()
@@ -65,8 +66,8 @@ def read(stream: BinaryIO) -> bytes | None:
 
 
 def _limit() -> None:
-    """No more memory than there is for one evaluation; and should there be too little for all, this process goes and no other."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us; they close the input.
+    """Limits memory to that of one evaluation, and makes this process the first that the kernel kills if memory runs out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the parent, which closes the input.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -1,4 +1,5 @@
-"""A lock for which namespaces take turns: however many of one wait, the next of another comes right after the holder's."""
+"""A lock for which namespaces take turns: however many callers of one namespace wait, the next caller of another follows right after the
+holder."""
 
 import asyncio
 
@@ -6,7 +7,7 @@ from tradewind.kube.fair_queue import Turns
 
 
 class FairLock:
-    """One holder at a time."""
+    """A fair lock with one holder at a time."""
 
     def __init__(self) -> None:
         self._waiting: Turns[asyncio.Future[None]] = Turns()
@@ -18,14 +19,14 @@ class FairLock:
         return not self._held
 
     def queue(self, namespace: str) -> "asyncio.Future[None]":
-        """A place in the queue; it is done when the lock is held. Hand it to `wait`."""
+        """Takes a place in the queue. The future is done when the lock is held; pass it to `wait`."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.push(namespace, place)
         self._grant()
         return place
 
     async def wait(self, place: "asyncio.Future[None]") -> None:
-        """Returns when the lock is held by who has that place, after whatever else is ready has run."""
+        """Returns when the lock is held for that place, after everything else that is ready has run."""
         try:
             await asyncio.sleep(0)
             await place
@@ -35,7 +36,7 @@ class FairLock:
             raise
 
     def release(self) -> None:
-        """To be called by the holder."""
+        """Releases the lock. The holder calls it."""
         self._held = False
         self._grant()
 

@@ -1,8 +1,8 @@
-"""Runs reconciles in slices: where their plain functions `pause`, other work goes on, and namespaces take turns.
+"""Runs reconciles in slices: where their plain functions `pause`, other work continues, and namespaces take turns.
 
-The planner and what renders, checks and converts are plain functions, called by coroutines. Each coroutine that a host runs is driven in a
-greenlet: a plain function deep inside it can give the event loop back (see `tradewind.plan.pacing`), as if it had an `await` there, without
-being a coroutine itself. Nothing changes but what may happen meanwhile: code that must not be interrupted does not pause.
+The planner, rendering, checks and conversions are plain functions, called by coroutines. Each coroutine of a host is driven in a greenlet:
+a plain function deep inside it can yield to the event loop (see `tradewind.plan.pacing`) as if it had an `await` there, without being a
+coroutine itself. As with an `await`, other code can run meanwhile; code that must not be interrupted does not pause.
 """
 
 import time
@@ -20,20 +20,20 @@ from tradewind.plan.cel.evaluation import in_place
 from tradewind.plan.pacing import Evaluation
 
 FREE = 0.002
-"""Seconds that a step of a coroutine may take before it has to wait for its turn: nearly all are shorter."""
+"""Seconds that a step of a coroutine may take before it has to wait for its turn. Nearly all steps are shorter."""
 SLICE = 0.010
-"""Seconds that one coroutine may take at a stretch, once it has its turn. One at a time has."""
+"""Seconds that one coroutine may take at a stretch, once it has its turn. Only one has it at a time."""
 EVALUATION_LIMIT_US = 50_000.0
-"""Microseconds that an evaluation may take at most outside of what a host runs."""
+"""Microseconds that an evaluation outside a host may take."""
 BUDGET = 1.0
-"""Seconds of computing after which a pass is asked to stop and go on in the next one."""
+"""Seconds of computing time after which a pass is asked to stop and continue in the next one."""
 BUDGETS_LIMIT = 10
-"""Budgets after which an expression, or a document that is checked, is refused, where a piece of work can't stop before that."""
+"""Number of budgets after which an expression or a checked document is refused, where the work can't be divided into passes."""
 T = TypeVar("T")
 
 
 class Host:
-    """Runs coroutines whose steps tenants size. One for each event loop."""
+    """Runs coroutines whose steps may be of any size. One per event loop."""
 
     def __init__(
         self, evaluator: Evaluator, budget: float = BUDGET, clock: Callable[[], float] = time.perf_counter
@@ -42,22 +42,22 @@ class Host:
         self.turns = FairLock()
 
     async def run(self, namespace: str, work: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine gives or raises. After `budget` seconds of computing it is asked to stop (`pace.spent`)."""
+        """Runs a coroutine and returns its result. After `budget` seconds of computing time it is asked to stop (`pacing.spent`)."""
         return await _Driven(work, _Section(self, namespace))
 
     def begin(self, namespace: str) -> None:
-        """To be called by a coroutine that goes on for ever, at each piece of work: it is for a namespace, and has a budget of its own."""
+        """Begins a piece of work with its own namespace and budget. A coroutine that never returns calls this for each piece."""
         section = pacing.current()
         assert isinstance(section, _Section)  # noqa: S101 - it runs in a host
         section.begin(namespace)
 
     async def close(self) -> None:
-        """Ends the evaluator."""
+        """Closes the evaluator."""
         await self.evaluator.close()
 
 
 class _Section(pacing.Pace):
-    """A coroutine under way. It computes between `resume` and `suspend`."""
+    """A running coroutine. It computes between `resume` and `suspend`."""
 
     def __init__(self, host: Host, namespace: str) -> None:
         self._host, self._namespace, self._clock = host, namespace, host.clock
@@ -67,20 +67,20 @@ class _Section(pacing.Pace):
         self.inside: greenlet | None = None
 
     def begin(self, namespace: str) -> None:
-        """Another piece of work."""
+        """Begins another piece of work."""
         self._namespace, self._used, self._since = namespace, 0.0, self._clock()
 
     def resume(self) -> None:
-        """It goes on."""
+        """Starts counting computing time."""
         self._since, self._room = self._clock(), FREE
 
     def suspend(self) -> None:
-        """It waits."""
+        """Stops counting computing time and releases the turn."""
         self._used += self._clock() - self._since
         self._give_way()
 
     def pause(self) -> None:
-        """Waits for a turn when this one is over."""
+        """Waits for the next turn if the current one is used up."""
         now = self._clock()
         if now - self._since < self._room or getcurrent() is not self.inside:
             return
@@ -103,13 +103,13 @@ class _Section(pacing.Pace):
 
     @property
     def exhausted(self) -> bool:
-        """Whether many budgets are."""
+        """Whether the maximum number of budgets is used up."""
         return self._used + self._clock() - self._since > BUDGETS_LIMIT * self._host.budget
 
     def evaluate(self, evaluation: Evaluation) -> Any:
-        """The value, from the worker."""
+        """Evaluates in the worker process and returns the value. Raises ExpressionError."""
         if getcurrent() is not self.inside:
-            return Refusing().evaluate(evaluation)  # A task that was begun in here, and is not driven.
+            return Refusing().evaluate(evaluation)  # in a task that this coroutine started, which no host drives
         if self._used > BUDGETS_LIMIT * self._host.budget:
             words = f"and others before it take more than {BUDGETS_LIMIT * self._host.budget:g} s of computing together"
             raise ExpressionError(evaluation.expression, f"{words}: compute the values in a task")
@@ -131,13 +131,13 @@ class _Section(pacing.Pace):
 
 
 class _Nested(NamedTuple):
-    """What a plain function waits for."""
+    """An awaitable that a plain function waits for."""
 
     awaitable: Awaitable[Any]
 
 
 class _Driven(Generic[T]):
-    """Drives a coroutine in a greenlet. What the coroutine waits for goes to the event loop as ever."""
+    """Drives a coroutine in a greenlet. Its awaits reach the event loop as usual."""
 
     def __init__(self, work: Coroutine[Any, Any, T], section: _Section) -> None:
         self._work, self._section = work, section
@@ -194,15 +194,15 @@ def _sending(inside: greenlet, answer: Any) -> Callable[[], Any]:
 
 
 class Refusing(pacing.Pace):
-    """Outside of what a host runs nothing may take long."""
+    """The pace outside a host, where nothing may take long."""
 
     spent = False
 
     def pause(self) -> None:
-        """Goes on."""
+        """Does nothing."""
 
     def evaluate(self, evaluation: Evaluation) -> Any:
-        """The value. Raises ExpressionError, also for what may take longer than a slice of many."""
+        """Evaluates at once and returns the value. Raises ExpressionError, also if evaluation may take too long."""
         if evaluation.time > EVALUATION_LIMIT_US:
             raise ExpressionError(evaluation.expression, "may take too long here: compute the value in a task")
         return in_place(recompiled(evaluation), evaluation.values)

@@ -1,4 +1,5 @@
-"""A number of places, given by turns, of which one key never takes all: however much it asks for, the others wait for none of its work."""
+"""A fixed number of places, assigned in turns. No key ever takes all of them, so however much work one key has, others need not wait for
+it."""
 
 import asyncio
 import contextlib
@@ -9,22 +10,22 @@ from tradewind.plan.capacity.seats import Seats
 
 
 class Busy(Exception):
-    """So much of one key waits already that no more of it is taken."""
+    """Too much work of this key is waiting already."""
 
 
 class Places:
-    """`count` places, of which one key holds all but one at most, where there is more than one. Of a key as much may wait or be under way
-    as comes to the size `most`, or one thing that is larger."""
+    """`count` places. If there is more than one, a key holds all but one at most. The total size of a key's waiting and active work is at
+    most `most`, unless it is a single larger piece."""
 
     def __init__(self, count: int, most: int) -> None:
         self._seats: Seats[asyncio.Future[None]] = Seats(count, max(1, count - 1))
         self._most = most
         self._sizes: Counter[str] = Counter()
-        """By key, the size of what waits or is under way."""
+        """By key: the size of waiting and active work."""
 
     @contextlib.asynccontextmanager
     async def one(self, key: str, size: int = 1) -> AsyncIterator[None]:
-        """Inside, one place is taken. Raises Busy."""
+        """Holds one place while the context is open. Raises Busy."""
         if self._sizes[key] and self._sizes[key] + size > self._most:
             raise Busy(f"too much of {key or 'the cluster'} waits already")
         self._sizes[key] += size
@@ -47,7 +48,7 @@ class Places:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._leave(key)  # It was given the place in the same moment.
+                self._leave(key)  # The place was assigned at the same moment.
             raise
 
     def _leave(self, key: str) -> None:
@@ -57,7 +58,7 @@ class Places:
     def _call(self) -> None:
         while called := self._seats.call():
             key, host, turn = called
-            if turn.done():  # Whoever waited has gone.
+            if turn.done():  # The caller is gone.
                 self._seats.leave(key, host)
             else:
                 turn.set_result(None)

@@ -1,4 +1,4 @@
-"""Waiting for a seat among many, in asyncio."""
+"""Waiting for one of a number of seats, in asyncio."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,18 +8,18 @@ from tradewind.model.shown import counted
 from tradewind.plan.capacity.seats import Seats
 
 SEAT_WAIT_SECONDS = 2.0
-"""Seconds after which it is said that something waits: most turns come sooner."""
+"""Seconds after which a wait is reported. Most turns come sooner."""
 
 
 class Turns:
-    """Seats that are waited for."""
+    """Assigns seats to waiting callers."""
 
     def __init__(self, seats: Seats["asyncio.Future[None]"]) -> None:
         self._seats = seats
 
     @asynccontextmanager
     async def seat(self, namespace: str, say: Callable[[str], None]) -> AsyncIterator[None]:
-        """Holds a seat while the context is open. `say` is told what is waited for, and then an empty text."""
+        """Holds a seat while the context is open. `say` receives what the caller waits for, and later an empty text."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seats.wait(namespace, "", turn)
         self._call()
@@ -50,7 +50,7 @@ class Turns:
     def _call(self) -> None:
         while called := self._seats.call():
             namespace, host, turn = called
-            if turn.done():  # Whoever waited has gone.
+            if turn.done():  # The caller is gone.
                 self._seats.leave(namespace, host)
             else:
                 turn.set_result(None)

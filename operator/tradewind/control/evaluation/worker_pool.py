@@ -1,4 +1,4 @@
-"""Processes for work whose size somebody else decides: the event loop goes on beside it, and what takes too long is ended."""
+"""Processes for work whose size clients decide. The event loop continues meanwhile, and calls that take too long are killed."""
 
 import asyncio
 import contextlib
@@ -18,28 +18,29 @@ from tradewind.control.evaluation.places import Places
 
 T = TypeVar("T")
 MEMORY = 256 * 2**20
-"""Bytes of address space of each process, so that one that needs more fails, and not the container."""
+"""Bytes of address space of each process: one that needs more fails, instead of the container."""
 CALLS_WAITING_LIMIT = 64
-"""Calls of one key that wait or are under way; more raise Busy."""
+"""Waiting and active calls of one key; more raise Busy."""
 SECONDS = 2.0
-"""Of computing that a call may take, and as many again for each MiB of its arguments: what is large may be long, what is small may not."""
+"""Seconds of CPU time that a call may take, and as many again for each MiB of its arguments: large documents may take long, small ones may
+not."""
 _SIZE = struct.Struct(">Q")
 _HEAD = struct.Struct(">Qd")
-"""The size of a call, and the seconds that it may take."""
+"""The size of a call, and the seconds of CPU time that it may take."""
 
 
 class WorkerDied(Exception):
-    """A process ended before it had answered: by a signal, or for want of memory."""
+    """A process ended before it answered: by a signal, or for lack of memory."""
 
 
 class TooMuch(Exception):
-    """A call takes more computing than it may; the message says how much that is."""
+    """A call exceeded its CPU time. The message says how much it had."""
 
 
 class Workers:
-    """Does calls in `count` processes, by turns between keys, of which one has all but one at most. A call that is cancelled, or computes
-    for too long, ends the process that does it, and another takes its place. `seconds` stands for SECONDS; the
-    module `preload` is imported when a process starts, so that its first call need not wait for it."""
+    """Runs calls in `count` processes, in turns between keys; one key has all processes but one at most. If a call is cancelled or exceeds
+    its CPU time, its process is killed and replaced. `seconds` replaces SECONDS. Each process imports the module `preload` when it starts,
+    so that its first call need not wait for it."""
 
     def __init__(self, count: int, seconds: float = SECONDS, preload: str = "") -> None:
         self._count, self._places, self._seconds, self._preload = (
@@ -51,17 +52,18 @@ class Workers:
         self._idle: deque[Process] = deque()
 
     async def call(self, key: str, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function of a module gives for the arguments, all of which pickle. Raises what it raises, Busy, TooMuch and WorkerDied."""
+        """Calls a function of a module with picklable arguments and returns its result. Raises the function's errors, Busy, TooMuch and
+        WorkerDied."""
         asked = pickle.dumps((function, arguments))
         seconds = self._seconds * (1 + len(asked) / 2**20)
         async with self._places.one(key):
-            process = self._idle.popleft() if self._idle else await self._started()
+            process = self._idle.popleft() if self._idle else await self._start()
             try:
-                done, result = await _asked(process, asked, seconds)
+                done, result = await _ask(process, asked, seconds)
             except BaseException:
                 await _kill(process)
-                with contextlib.suppress(OSError):  # Else the next call tries, and says so.
-                    self._idle.append(await self._started())
+                with contextlib.suppress(OSError):  # otherwise the next call tries again and reports it
+                    self._idle.append(await self._start())
                 raise
             self._idle.append(process)
         if done:
@@ -71,19 +73,19 @@ class Workers:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Workers"]:
-        """Starts the processes, and ends them at the end."""
-        self._idle += await asyncio.gather(*(self._started() for _ in range(self._count)))
+        """Runs the processes while the context is open."""
+        self._idle += await asyncio.gather(*(self._start() for _ in range(self._count)))
         try:
             yield self
         finally:
             await asyncio.gather(*map(_kill, self._idle))
 
-    async def _started(self) -> Process:
+    async def _start(self) -> Process:
         program = (sys.executable, "-m", __name__, self._preload)
         return await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
 
 
-async def _asked(process: Process, asked: bytes, seconds: float) -> tuple[bool, Any]:
+async def _ask(process: Process, asked: bytes, seconds: float) -> tuple[bool, Any]:
     assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
     try:
         process.stdin.writelines((_HEAD.pack(len(asked), seconds), asked))
@@ -104,7 +106,7 @@ async def _kill(process: Process) -> None:
 
 
 def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
-    """Answers calls until there are no more. The kernel ends the process when one computes for longer than it may."""
+    """Answers calls until the input ends. The kernel kills the process if a call exceeds its CPU time."""
     while len(head := asked.read(_HEAD.size)) == _HEAD.size:
         size, seconds = _HEAD.unpack(head)
         raw = asked.read(size)
@@ -113,7 +115,7 @@ def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
             function, arguments = pickle.loads(raw)  # noqa: S301 - from the process that started this one
             answer = pickle.dumps((True, function(*arguments)))
         except MemoryError:
-            return  # Part of it may be what calls before this one left behind, so the next one gets a process that is new.
+            return  # Earlier calls may have left memory behind, so the next call gets a new process.
         except Exception as error:
             answer = pickle.dumps((False, _portable(error)))
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -122,7 +124,7 @@ def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or its words where it can't be sent as it is."""
+    """The error, or its text if it can't be pickled faithfully."""
     try:
         same = str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
     except Exception:
@@ -133,7 +135,7 @@ def _portable(error: Exception) -> Exception:
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     _answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # What anything prints goes to the log.
+    os.dup2(2, 1)  # Output of the called functions goes to the log.
     if sys.argv[1]:
         importlib.import_module(sys.argv[1])
     _serve(sys.stdin.buffer, _answers)

@@ -1,4 +1,4 @@
-"""Evaluating in a process of its own, which the kernel ends when it computes for too long or takes too much memory."""
+"""Evaluates expressions in a separate process, which the kernel kills if it uses too much CPU time or memory."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,9 @@ from tradewind.plan.pacing import Evaluation
 
 log = logging.getLogger(__name__)
 DEADLINE = 0.1
-"""Seconds of computing that one evaluation may take."""
+"""Seconds of CPU time of one evaluation."""
 KILL_WAIT_SECONDS = 5.0
-"""Seconds after which an evaluation is given up that has not even had its time of computing: on a machine that is overloaded."""
+"""Seconds after which an evaluation is abandoned that has not even used up its CPU time, as on an overloaded machine."""
 IDLE = 60.0
 """Seconds after which a worker without work ends."""
 LARGEST_ANSWER = 16 * 2**20
@@ -28,10 +28,10 @@ _COMMAND = (sys.executable, "-m", "tradewind.control.evaluation.child")
 
 
 class Evaluator:
-    """Evaluates expressions one after the other, in turns between namespaces."""
+    """Evaluates expressions one at a time, in turns between namespaces."""
 
     def __init__(self, deadline: float = DEADLINE, command: Sequence[str] = _COMMAND) -> None:
-        """`deadline` is seconds of computing."""
+        """`deadline` is seconds of CPU time."""
         self.deadline, self._command = deadline, command
         self._turns = FairLock()
         self._process: asyncio.subprocess.Process | None = None
@@ -39,14 +39,14 @@ class Evaluator:
         self._decode = msgspec.msgpack.Decoder(tuple[str, Any, float]).decode
 
     async def evaluate(self, namespace: str, evaluation: Evaluation) -> tuple[Any, float]:
-        """The value as plain data, and the seconds that computing it took. Raises ExpressionError."""
+        """The value as plain data, and the seconds of CPU time it took. Raises ExpressionError."""
         await self._turns.wait(self._turns.queue(namespace))
         if self._idle:
             self._idle.cancel()
         try:
             new = self._process is None or self._process.returncode is not None
             what, value, took = await self._ask(evaluation)
-            # By somebody else, or for memory that evaluations before it have left behind: once more.
+            # Another process killed it, or earlier evaluations left too little memory: try once more.
             if what == "killed" or (what == "memory" and not new):
                 await self._end()
                 what, value, took = await self._ask(evaluation)
@@ -59,7 +59,7 @@ class Evaluator:
         return value, took
 
     async def close(self) -> None:
-        """Ends the worker."""
+        """Kills the worker."""
         if self._idle:
             self._idle.cancel()
         await self._end()
@@ -71,7 +71,7 @@ class Evaluator:
             return "error", f"has an input that can't be computed with: {error}", 0.0
         try:
             async with asyncio.timeout(KILL_WAIT_SECONDS):
-                process = await self._started()
+                process = await self._ensure_running()
                 assert process.stdin is not None and process.stdout is not None  # noqa: S101 - they are pipes
                 process.stdin.write(LENGTH.pack(len(message)) + message)
                 await process.stdin.drain()
@@ -86,10 +86,10 @@ class Evaluator:
             await self._end()
             return "error", self._too_long(), self.deadline
         except BaseException:
-            await asyncio.shield(self._end())  # Its answer would be taken for that to the next question.
+            await asyncio.shield(self._end())  # A late answer would be taken for that to the next request.
             raise
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _ensure_running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -101,7 +101,7 @@ class Evaluator:
         return self._process
 
     async def _why(self) -> tuple[str, str, float]:
-        """Why the worker has ended: `error`, or `memory` or `killed` where it may not be the expression's fault."""
+        """Why the worker ended: `error`, or `memory` or `killed` if the expression may not be at fault."""
         process, self._process = self._process, None
         code = await process.wait() if process else 0
         metrics.evaluations.labels("ended").inc()
@@ -122,7 +122,7 @@ class Evaluator:
         await process.wait()
 
     def _retire(self) -> None:
-        """Closes the worker's input: it ends by itself."""
+        """Closes the worker's input, so that it ends."""
         process = self._process
         if self._turns.idle and process and process.stdin:
             process.stdin.close()

@@ -50,7 +50,7 @@ class PodStarter:
         """Creates pods. Raises what the API raised for some of them, after trying all."""
         backoff = self._backoff.setdefault(state, StartBackoff())
         if backoff.shut(now):
-            self._pools.wants_none(state.run.uid)
+            self._pools.want_none(state.run.uid)
             return _started([], 0, False, backoff)
         due, holds = self._chosen(state, plan, backoff, now)
         more = len(due) >= PER_PASS
@@ -69,7 +69,7 @@ class PodStarter:
                 match answer:
                     case Launched(pod, found):
                         (self._pods.claim if found else self._pods.put)(pod)
-                        self._pools.settled(state.run.uid, start.key)
+                        self._pools.settle(state.run.uid, start.key)
                         made += 1
                         continue
                     case StartRefused(end):
@@ -81,7 +81,7 @@ class PodStarter:
                     case _:
                         errors.append(answer)
                         if start.pools:
-                            self._pools.unsure(state.run.uid, start.key)
+                            self._pools.mark_unsure(state.run.uid, start.key)
                         continue
                 self._pools.give_back(state.run.uid, start.key)
             backoff.full(full, now)

@@ -12,7 +12,7 @@ from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.unreadable import Unreadable
 from tradewind.control.dagrun.writes import StatusTooLarge
-from tradewind.control.dags.bound_approvals import reworked
+from tradewind.control.dags.bound_approvals import read_edits
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.egress.client import HttpClient
@@ -155,7 +155,7 @@ class RunReconciler:
         """Writes down what has to be on record before anything is done; whether there was such. The next pass goes on from there."""
         run, planner = seen.run, seen.planner
         if run.retried or len(run.edits) > run.edited:  # People asked for something: it is noted what that comes to.
-            asked = await reworked(self._client, run, planner)
+            asked = await read_edits(self._client, run, planner)
             self._teller.reworked(run, asked.edits, asked.problems)
             await self._writer.write(state, run, planner, Plan(), asked)
         elif state.attempts.unrecorded(plan.starts):

@@ -115,7 +115,7 @@ class RunStarter:
             self.settle(state)
             return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
-        calls = await self._calls.pinned(run, definition, revision, pins, lambda: state.run is run)
+        calls = await self._calls.pin(run, definition, revision, pins, lambda: state.run is run)
         if calls is None:
             words = "the DAGs that it calls are being bound to their revisions"
             return Beginning(start_status.queued(run, "Binding", words, self._clock()), again=True)
@@ -128,7 +128,7 @@ class RunStarter:
             return None
         try:
             definition = await self._revisions.load(run.namespace, pins[run.dag])
-            return definition, await self._revisions.named(run.namespace, run.dag, pins[run.dag])
+            return definition, await self._revisions.get(run.namespace, run.dag, pins[run.dag])
         except (NotFound, Invalid):
             return None
 
@@ -280,7 +280,7 @@ class RunStarter:
             if not refs or await self._templates.versions(run.namespace, refs) == refs:
                 return known
         if uses_templates(spec):
-            found = await self._templates.resolved(("DAG", *key), lambda find: render(spec, find))
+            found = await self._templates.resolve(("DAG", *key), lambda find: render(spec, find))
             known = Defined(version, defined(found.result), found.result.spec, found.versions)
         else:
             known = Defined(version, define(spec))

@@ -1,1 +1,1 @@
-"""Pools: who holds their slots."""
+"""Pools and the holders of their slots."""

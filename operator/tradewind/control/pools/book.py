@@ -1,4 +1,4 @@
-"""The pools: how many slots there are, who holds them (counted from live pods) and who waits."""
+"""The book of pools: how many slots they have, who holds them (counted from live pods) and who waits."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -21,14 +21,14 @@ from tradewind.plan.documents.read import read
 from tradewind.plan.runs.decision import Start
 
 PLENTY = 10**9
-"""Slots that are enough for all."""
+"""More slots than any claim needs."""
 SERVED = 10_000
-"""Namespaces of which is remembered when they last got slots."""
+"""Namespaces for which the time of their last slots is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who holds or wants slots."""
+    """A task or item of a run that holds or wants slots."""
 
     namespace: str
     run: str
@@ -38,7 +38,7 @@ class User:
 
 @dataclass(slots=True)
 class Waiting:
-    """What a run wants, as of its last pass: the claims whose turn comes first, and how many more there are."""
+    """What a run wanted in its last pass: the claims whose turn comes first, and the total number by pool."""
 
     user: User
     claims: list[Claim]
@@ -46,35 +46,33 @@ class Waiting:
 
 
 class PoolBook:
-    """Slots of all pools. `wake(run uid)` is called when it is a run's turn, `changed(pool)` when a pool's status may have changed."""
+    """The slots of all pools. `wake(run uid)` is called when it is a run's turn, `changed(pool)` when a pool's status may have changed."""
 
     def __init__(self, wake: Callable[[str], None], changed: Callable[[PoolId], None], owned: Owned = WHOLE) -> None:
         self._wake, self._changed, self._owned = wake, changed, owned
         self.capacity: dict[PoolId, int] = {}
         self.held: dict[PoolId, dict[str, tuple[User, int]]] = defaultdict(dict)
-        """By pool and pod (namespace/name), or by what is about to become one."""
+        """By pool and pod (namespace/name), or by the name that stands for a pod that is about to be created."""
         self._pods: dict[str, list[PoolId]] = {}
-        self._nobodys: set[str] = set()
-        """Pods (namespace/name) that say they hold slots, and are of no run."""
+        self._orphans: set[str] = set()
+        """Pods (namespace/name) whose labels claim slots, but whose run does not exist."""
         self._used: Counter[PoolId] = Counter()
         self._by_namespace: defaultdict[str, Counter[PoolId]] = defaultdict(Counter)
         self._by_run: Counter[str] = Counter()
-        """Sums over `held`: of pools and of namespaces those of this shard only."""
+        """Sums over `held`. Those by pool and namespace count this shard only."""
         self.waiting: dict[str, Waiting] = {}
         self._lines = Lines()
         self._allow: dict[PoolId, PoolAllow] = {}
-        """Who may claim a ClusterPool, of those that not everybody may."""
+        """Who may claim a ClusterPool, for pools with such a restriction."""
         self._labels: dict[str, Mapping[str, str]] = {}
-        """Of namespaces."""
+        """By namespace: its labels."""
         self._since: dict[tuple[str, str], float] = {}
         self._served: dict[str, float] = {}
-        """When (monotonic seconds) each run, and each namespace, last got slots."""
+        """When (monotonic seconds) each run and each namespace last got slots."""
         self._served_namespace: dict[str, float] = {}
         self._unsure: defaultdict[str, set[str]] = defaultdict(set)
-        """By run, tasks and items that hold slots for a pod of which nobody knows whether it was made."""
+        """By run: tasks and items that hold slots for a pod whose creation had an unknown outcome."""
         self._checking: asyncio.Handle | None = None
-
-    # What the watches say.
 
     def pool_seen(self, body: Object, deleted: bool) -> None:
         """A Pool or ClusterPool was created, changed or deleted."""
@@ -110,30 +108,30 @@ class PoolBook:
             self._wake_those(lambda waiting: waiting.user.namespace == name)
 
     def _wake_those(self, wanted: Callable[[Waiting], bool]) -> None:
-        """At least what these runs are told to wait for may be something else now."""
+        """Wakes these runs: at least the reason for which they wait may have changed."""
         for uid, waiting in list(self.waiting.items()):
             if wanted(waiting):
                 self._wake(uid)
 
     def pod_seen(self, pod: Pod) -> bool:
-        """A pod was created, changed or deleted; whether it holds slots since now."""
+        """A pod was created, changed or deleted. Returns whether it holds slots from now on."""
         name = f"{pod.metadata.namespace}/{pod.metadata.name}"
         if pod.over:
             self._drop(name)
-            self._nobodys.discard(name)
-        elif name not in self._pods and name not in self._nobodys:
+            self._orphans.discard(name)
+        elif name not in self._pods and name not in self._orphans:
             namespace = pod.metadata.namespace
             slots = {pool: number for pool, number in _slots(pod).items() if self._counts(pool, namespace)}
             if slots:
                 labels_ = pod.metadata.labels
                 user = User(pod.metadata.namespace, labels_.get(RUN, ""), pod.metadata.run_uid, unit_of(pod)[0])
-                self.settled(user.uid, user.key)
+                self.settle(user.uid, user.key)
                 self._hold(name, user, slots)
                 return True
         return False
 
-    def nobodys(self, namespace: str, uid: str) -> None:
-        """There is no such run in a namespace: its pods there hold nothing."""
+    def release_orphans(self, namespace: str, uid: str) -> None:
+        """Releases the slots of pods in a namespace whose run does not exist."""
         names = {
             name
             for held in self.held.values()
@@ -142,14 +140,13 @@ class PoolBook:
         }
         for name in names:
             self._drop(name)
-        self._nobodys |= names
-
-    # What runs ask.
+        self._orphans |= names
 
     def ask(
         self, user: User, starts: Sequence[Start], total: Mapping[tuple[PoolClaim, ...], int], now: float
     ) -> set[str]:
-        """Which of a run's starts get their slots now. They hold them from here on, until their pods end or `give_back`."""
+        """Assigns slots to a run's starts and returns the keys of those that have them. They hold the slots until their pods end, or until
+        `give_back`."""
         claims, unsure = [], self._unsure.get(user.uid, set())
         holding = {start.key for start in starts if start.key in unsure}
         for key in unsure - holding:
@@ -161,7 +158,7 @@ class PoolBook:
             since = self._since.setdefault((user.uid, start.key), now)
             claims.append(Claim(user.namespace, user.uid, start.key, slots, start.priority, since))
         if not claims:
-            self.wants_none(user.uid)
+            self.want_none(user.uid)
             return holding
         counts: Counter[PoolId] = Counter()
         for pools, number in total.items():
@@ -189,32 +186,32 @@ class PoolBook:
         if len(self._served_namespace) > SERVED:
             del self._served_namespace[next(iter(self._served_namespace))]
 
-    def settled(self, uid: str, key: str) -> None:
-        """Nothing stands for a start's pod any more: it holds its slots itself, as `pod_seen` was told, or it is over, or there is none."""
+    def settle(self, uid: str, key: str) -> None:
+        """Removes the entry that stood for a start's pod: the pod holds its slots itself, is over, or does not exist."""
         self._drop(_pending(uid, key))
         self._unsure[uid].discard(key)
         if not self._unsure[uid]:
             del self._unsure[uid]
 
-    def unsure(self, uid: str, key: str) -> None:
-        """A start that got its slots may have become a pod or not. It holds them until its run, which asks for it again, knows more."""
-        self._waits_no_more(uid)
+    def mark_unsure(self, uid: str, key: str) -> None:
+        """Keeps the slots of a start whose pod may or may not have been created, until its run asks for them again."""
+        self._stop_waiting(uid)
         self._unsure[uid].add(key)
 
     def give_back(self, uid: str, key: str) -> None:
-        """A start that got its slots did not become a pod. Its run is not in the way of others until it asks again."""
-        self._waits_no_more(uid)
-        self.settled(uid, key)
+        """Releases the slots of a start that did not become a pod. Its run delays no others until it asks again."""
+        self._stop_waiting(uid)
+        self.settle(uid, key)
 
     def forget(self, uid: str) -> None:
-        """A run wants no slots any more."""
+        """Drops everything that a run wants."""
         for key in list(self._unsure.get(uid, ())):
-            self.settled(uid, key)
-        self.wants_none(uid)
+            self.settle(uid, key)
+        self.want_none(uid)
 
-    def wants_none(self, uid: str) -> None:
-        """A run asks for nothing now. What it may have asked for before stays as it is."""
-        waiting = self._waits_no_more(uid)
+    def want_none(self, uid: str) -> None:
+        """Notes that a run wants no slots for now. Slots that it holds stay held."""
+        waiting = self._stop_waiting(uid)
         if waiting:
             for claim in waiting.claims:
                 self._since.pop((uid, claim.key), None)
@@ -222,14 +219,14 @@ class PoolBook:
         if uid not in self._by_run:
             self._served.pop(uid, None)
 
-    def _waits_no_more(self, uid: str) -> Waiting | None:
+    def _stop_waiting(self, uid: str) -> Waiting | None:
         waiting = self.waiting.pop(uid, None)
         if waiting:
             self._line_up(uid, [])
         return waiting
 
     def _instead(self, claim: PoolClaim, namespace: str) -> str:
-        """What to do about a pool that is not there."""
+        """How to fix a claim on a pool that doesn't exist."""
         other = "ClusterPool" if claim.kind == "Pool" else "Pool"
         if pool_id(claim.model_copy(update={"kind": other}), namespace) in self.capacity:
             return f"there is a {other} of this name; write kind: {other}"
@@ -264,7 +261,7 @@ class PoolBook:
         return f" for the namespaces of this shard (of {self._owned.count})" if shared else ""
 
     def next_in_turn(self, pool: PoolId, most: int) -> list[tuple[Claim, User]]:
-        """Who gets slots of a pool when some are free, in order."""
+        """The next waiters that get slots of a pool, in order."""
         lines = self._lines.of(lambda other: other == pool)
         room = {other: self._used.get(other, 0) + PLENTY for line in lines for other in line.pools}
         now = asyncio.get_running_loop().time()
@@ -273,23 +270,21 @@ class PoolBook:
         return [(claim, self.waiting[claim.run].user) for claim in found]
 
     def used(self, pool: PoolId) -> int:
-        """How many slots are held by those of this shard."""
+        """How many slots this shard holds."""
         return self._used.get(pool, 0)
-
-    # Inside.
 
     def _may(self, pool: PoolId, namespace: str) -> bool:
         allow = self._allow.get(pool)
         return allow is None or admits(allow, namespace, self._labels.get(namespace))
 
     def _counts(self, pool: PoolId, namespace: str) -> bool:
-        """Whether what a pod of a namespace says that it holds is believed. Of a namespace whose labels are not known yet it is."""
+        """Whether a pod's labels about slots count in its namespace. They do while the namespace's labels are unknown."""
         allow = self._allow.get(pool)
         unknown = allow is not None and allow.namespace_selector is not None and namespace not in self._labels
         return unknown or self._may(pool, namespace)
 
     def _disown(self, pools: Iterable[PoolId]) -> None:
-        """Pods of namespaces that pools don't admit hold none of their slots, whatever their labels say."""
+        """Releases slots held by pods of namespaces that the pools don't admit, whatever the pods' labels say."""
         for pool in pools:
             for name, (user, _) in list(self.held.get(pool, {}).items()):
                 if not self._counts(pool, user.namespace):
@@ -297,7 +292,7 @@ class PoolBook:
                     self._release(name, [pool])
 
     def _line_up(self, uid: str, claims: Sequence[Claim]) -> None:
-        """Puts a run in line, with those of its claims that can be met at all: others are in nobody's way."""
+        """Puts a run in line with those of its claims that can ever be met; the others delay nobody."""
         possible = [claim for claim in claims if self._possible(claim)]
         self._lines.put(uid, possible, self._by_run.get(uid, 0), self._served.get(uid, float("-inf")))
 
@@ -319,7 +314,7 @@ class PoolBook:
         for pool, number in slots.items():
             self.held[pool][name] = (user, number)
             self._count(user, pool, number)
-        self._moved(user.uid)
+        self._move_up(user.uid)
         self._touch(slots)
 
     def _drop(self, name: str) -> None:
@@ -330,7 +325,7 @@ class PoolBook:
             user, number = self.held[pool].pop(name)
             self._count(user, pool, -number)
         if pools:
-            self._moved(user.uid)
+            self._move_up(user.uid)
             self._touch(pools)
 
     def _count(self, user: User, pool: PoolId, number: int) -> None:
@@ -344,7 +339,7 @@ class PoolBook:
         if not self._by_namespace.get(user.namespace):
             self._by_namespace.pop(user.namespace, None)
 
-    def _moved(self, uid: str) -> None:
+    def _move_up(self, uid: str) -> None:
         self._lines.moved(uid, self._by_run.get(uid, 0), self._served.get(uid, float("-inf")))
 
     def _touch(self, pools: Iterable[PoolId]) -> None:
@@ -361,7 +356,7 @@ class PoolBook:
 
 
 def _pending(uid: str, key: str) -> str:
-    """What stands for a pod before there is one; no pod has such a name."""
+    """The name that stands for a pod before it exists; no pod can have it."""
     return f"{uid}//{key}"
 
 

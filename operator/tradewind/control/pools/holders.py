@@ -1,4 +1,4 @@
-"""Which pods hold slots of pools: those that a run controls, if there is such a run. Whoever may create pods can give one the labels."""
+"""Determines which pods hold slots of pools: those controlled by an existing run. Anyone who may create pods can set the labels."""
 
 import logging
 from collections.abc import Callable
@@ -17,8 +17,8 @@ Run = tuple[str, str, str]
 
 
 class Holders:
-    """Tells the book of pods. `namespace_of(uid)` is the namespace of a run, empty where the run is not known: then the API server is
-    asked. Until it answers a pod holds its slots: too few must not be given out twice."""
+    """Reports pods to the book. `namespace_of(uid)` is the namespace of a run, empty if the run is unknown; then the API server is asked.
+    Until it answers, the pod holds its slots, so that none is assigned twice."""
 
     def __init__(
         self, client: Client, book: PoolBook, namespace_of: Callable[[str], str], owned: Owned = WHOLE
@@ -30,16 +30,16 @@ class Holders:
         """A pod was created, changed or deleted."""
         owner = next((owner for owner in pod.metadata.owner_references if owner.controller), None)
         if owner is None:
-            return  # It is none of any run: those are made with their owner.
+            return  # It belongs to no run: runs create pods with an owner.
         namespace = self._namespace_of(owner.uid)
         if namespace not in ("", pod.metadata.namespace):
-            return  # Nor is a pod of another namespace.
+            return  # It is in another namespace than its run.
         holds = self._book.pod_seen(pod)
         if holds and not namespace and self._owned.owns(pod.metadata.namespace):
             self.queue.add((pod.metadata.namespace, owner.name, owner.uid))
 
     async def check(self, run: Run) -> None:
-        """Asks for a run whose pods hold slots. Raises what the API raises, but NotFound."""
+        """Looks up a run whose pods hold slots. Raises errors of the API except NotFound."""
         namespace, name, uid = run
         if self._namespace_of(uid) == namespace:
             return
@@ -48,9 +48,9 @@ class Holders:
                 return
         except NotFound:
             pass
-        self._book.nobodys(namespace, uid)
+        self._book.release_orphans(namespace, uid)
 
     def failed(self, run: Run, error: Exception) -> float | None:
-        """A check raised."""
+        """Handles a failed check."""
         log.warning("asking for run %s/%s, whose pods hold slots: %s", *run[:2], error)
         return None

@@ -1,4 +1,4 @@
-"""Keeping the status of pools: who holds slots, who waits."""
+"""Keeps the status of pools: who holds slots and who waits."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ COALESCE = 1.0
 
 
 class PoolReconciler:
-    """Writes what the book says into the status of pools."""
+    """Writes the state of the book into the status of pools."""
 
     def __init__(self, client: Client, book: PoolBook, clock: Callable[[], float] = time.time) -> None:
         self._book, self._clock = book, clock
@@ -42,17 +42,17 @@ class PoolReconciler:
             self.queue.add(pool)
 
     def changed(self, pool: PoolId) -> None:
-        """Who holds or waits may be others now."""
+        """Holders or waiters of a pool may have changed."""
         if pool in self._known:
             self.queue.add(pool)
 
     def failed(self, pool: PoolId, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         log.warning("%s %s: %s", pool[0], pool[2], error, exc_info=None if isinstance(error, ApiError) else error)
         return None
 
     async def reconcile(self, pool: PoolId) -> None:
-        """Writes the status if it says something new."""
+        """Writes the status if it has changed."""
         if pool not in self._known or self._writer.postpone(pool):
             return
         generation, before = self._known[pool]

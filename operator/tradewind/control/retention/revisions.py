@@ -151,7 +151,7 @@ class RevisionHistory:
 
     async def reconcile(self, key: Key) -> None:
         """Deletes the revisions of a DAG that are kept no longer."""
-        async with self._revisions.making(*key):
+        async with self._revisions.lock(*key):
             await self._reconcile(key, asyncio.get_running_loop().time())
 
     async def _reconcile(self, key: Key, now: float) -> None:
