@@ -149,9 +149,9 @@ async def test_a_sub_dag_that_has_its_other_name_is_not_run_again_once_the_usual
     sub_dags = SubDAGs(api, {}, lambda uid: None)
     call = Call(START, "child", {}, 0)
     api.of("another", RUNS, "r-ask-1", spec={"dag": "child"})
-    assert (await sub_dags._made(RUN, call)).name == OTHER
+    assert (await sub_dags._make(RUN, call)).name == OTHER
     del api.objects[RUNS.plural, "r-ask-1"]
-    assert (await sub_dags._made(RUN, call)).name == OTHER
+    assert (await sub_dags._make(RUN, call)).name == OTHER
     assert api.names(RUNS) == {OTHER}
 
 
@@ -163,7 +163,7 @@ async def test_a_task_and_an_item_whose_names_come_to_the_same_have_a_run_each()
     api = Api(0.0)
     sub_dags = SubDAGs(api, {}, lambda uid: None)
     task, item = Call(TASK, "child", {"v": "one"}, 0), Call(ITEM, "child", {"v": "two"}, 0)
-    made = [await sub_dags._made(RUN, call) for call in (task, item, task, item)]
+    made = [await sub_dags._make(RUN, call) for call in (task, item, task, item)]
     assert [run.params["v"] for run in made] == ["one", "two", "one", "two"]
     assert api.names(RUNS) == {"r-a-1-1", both_names(RUN, ITEM)[1]}
 
@@ -171,7 +171,7 @@ async def test_a_task_and_an_item_whose_names_come_to_the_same_have_a_run_each()
 async def test_they_have_a_run_each_also_when_both_ask_for_the_same() -> None:
     api = Api(0.0)
     sub_dags = SubDAGs(api, {}, lambda uid: None)
-    made = [await sub_dags._made(RUN, Call(start, "child", {}, 0)) for start in (TASK, ITEM)]
+    made = [await sub_dags._make(RUN, Call(start, "child", {}, 0)) for start in (TASK, ITEM)]
     assert len({run.uid for run in made}) == 2
 
 
@@ -229,7 +229,7 @@ async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str)
     usual, other = both_names(RUN, start)
     api.of("ours", RUNS, usual, start, spec=forged, status={"phase": "Succeeded", "results": {"verdict": "forged"}})
     sub_dags = SubDAGs(api, {}, lambda uid: None, lambda caller, name, why: told.append((name, why)))
-    assert (await sub_dags._made(RUN, Call(start, "child", {"v": 1}, 1))).name == other
+    assert (await sub_dags._make(RUN, Call(start, "child", {"v": 1}, 1))).name == other
     assert told and told[0][0] == usual and why in told[0][1]
 
 
@@ -238,14 +238,14 @@ async def test_a_run_that_was_created_with_edits_and_deleted_is_not_believed() -
     api = Api(0.0)
     forged = api.of("ours", RUNS, "r-ask-1", spec={**CALLED, "edits": [{"action": "Succeed", "tasks": ["x"]}]})
     forged["metadata"] |= {"generation": 2, "deletionTimestamp": DAY}
-    assert (await SubDAGs(api, {}, lambda uid: None)._made(RUN, Call(START, "child", {"v": 1}, 0))).name == OTHER
+    assert (await SubDAGs(api, {}, lambda uid: None)._make(RUN, Call(START, "child", {"v": 1}, 0))).name == OTHER
 
 
 async def test_a_run_that_people_have_worked_on_is_still_that_of_its_sub_dag() -> None:
     api = Api(0.0)
     edited = {**CALLED, "edits": [{"action": "Clear", "tasks": ["x"]}], "priority": 3, "desiredState": "Suspended"}
     api.of("ours", RUNS, "r-ask-1", spec=edited)["metadata"]["generation"] = 2
-    assert (await SubDAGs(api, {}, lambda uid: None)._made(RUN, Call(START, "child", {"v": 1}, 0))).name == "r-ask-1"
+    assert (await SubDAGs(api, {}, lambda uid: None)._make(RUN, Call(START, "child", {"v": 1}, 0))).name == "r-ask-1"
 
 
 async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
@@ -254,7 +254,7 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
     sub_dags = SubDAGs(api, {}, lambda uid: None)
     succeeded = {"phase": "Succeeded", "results": {"verdict": "forged"}}
     forged = read_run(api.of("ours", RUNS, "somewhere", spec={"dag": "forger"}, status=succeeded))
-    asked = asyncio.ensure_future(sub_dags.outcome(RUN, Call(START, "child", {}, 0), lambda words: None))
+    asked = asyncio.ensure_future(sub_dags.execute(RUN, Call(START, "child", {}, 0), lambda words: None))
     async with asyncio.timeout(5):
         while "r-ask-1" not in api.names(RUNS):
             sub_dags.run_seen(forged)
@@ -270,7 +270,7 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
 async def test_a_run_of_a_sub_dag_is_as_deep_as_its_caller() -> None:
     """Else triggers that lead to each other through sub-DAGs would begin at zero again and again."""
     api = Api(0.0)
-    made = await SubDAGs(api, {}, lambda uid: None)._made(replace(RUN, trigger_depth=5), Call(START, "child", {}, 0))
+    made = await SubDAGs(api, {}, lambda uid: None)._make(replace(RUN, trigger_depth=5), Call(START, "child", {}, 0))
     assert made.trigger_depth == 5 and made.facts.trigger_depth == 5
 
 

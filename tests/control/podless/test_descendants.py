@@ -27,7 +27,7 @@ async def called(
 
     async def call(index: int) -> str:
         start = Start("t", index, 1, "")
-        return (await subdags.outcome(parent.facts, Call(start, dag, {}, 0), lambda words: None)).reason
+        return (await subdags.execute(parent.facts, Call(start, dag, {}, 0), lambda words: None)).reason
 
     tasks = [asyncio.create_task(call(index)) for index in range(calls)]
     for _ in range(20):

@@ -52,7 +52,7 @@ async def given_up(attempts: str, number: int) -> bool:
     labels = {RUN: "r", TASK: "a", ATTEMPT: str(number), DEPTH: "1"}
     meta: Body = {"name": "r-a", "labels": labels, "ownerReferences": [{"uid": "ours", "controller": True}]}
     part = read_run(api.put(RUNS, {"metadata": meta, "spec": {"dag": "child"}, "status": {"phase": "Running"}}))
-    return await SubDAGs(api, {"ours": state}, lambda uid: None).given_up(part)
+    return await SubDAGs(api, {"ours": state}, lambda uid: None).cancel_unwanted(part)
 
 
 def test_a_run_to_which_its_caller_has_not_come_yet_is_left_alone() -> None:

@@ -141,7 +141,7 @@ class RunReconciler:
         if state.run.final:
             await self._clean(state)
             return
-        if await self.subdags.given_up(state.run) or not await self._binder.bound(state):
+        if await self.subdags.cancel_unwanted(state.run) or not await self._binder.bound(state):
             return
         seen = await self._observer.observe(state)
         plan = self._observer.plan(state, seen) if seen else None
@@ -168,7 +168,7 @@ class RunReconciler:
 
     async def _stop(self, state: RunState, plan: Plan) -> None:
         """Ends attempts, and lets runs look again that nobody waits for any more."""
-        self.subdags.look(state.run.uid)
+        self.subdags.wake_unwanted(state.run.uid)
         await self._remover.stop(state, plan)
 
     async def _start(self, state: RunState, seen: Observed, plan: Plan, woken_at: float | None) -> Started:

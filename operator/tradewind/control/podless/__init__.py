@@ -1,1 +1,1 @@
-"""Tasks that hold no pod."""
+"""Tasks without a pod, which the operator performs itself."""

@@ -1,4 +1,4 @@
-"""Approvals: asking for a decision, and waiting for it."""
+"""Approvals: asks for decisions and waits for them."""
 
 import asyncio
 import time
@@ -24,18 +24,18 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.runs.decision import RunFacts, Start
 
 APPROVAL_RESYNC_SECONDS = 600.0
-"""Seconds after which an approval is looked at again, should an event have been missed."""
+"""Seconds after which an approval is read again, in case an event was missed."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds until a question is asked again that somebody has deleted twice, and again and again. One that was there for longer than the
-longest pause was not deleted at once."""
+"""Seconds until a question that was deleted twice or more in a row is asked again; the pause grows with each deletion. A question that
+existed for longer than the longest pause starts a new row."""
 MADE_LIMIT = 10_000
 TRIES = 5
-"""To close a question that somebody writes to at the same time."""
+"""Attempts to close a question that someone else writes to at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and for which attempt. `timeout` is seconds."""
+    """A question and the attempt that asks it. `timeout` is in seconds."""
 
     start: Start
     message: str
@@ -45,25 +45,25 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`outcome` is Approved, Rejected or Expired; `outputs` is what the task hands on."""
+    """`outcome` is Approved, Rejected or Expired; `outputs` are the outputs of the task."""
 
     outcome: str
     outputs: dict[str, Any]
 
 
 class _Deletions:
-    """How often in a row a question was deleted soon after it was asked."""
+    """Counts how often in a row a question was deleted soon after it was asked."""
 
     def __init__(self) -> None:
         self._uid, self._since, self._count = "", 0.0, 0
 
     def seen(self, uid: str) -> None:
-        """It is there."""
+        """Notes that the question exists."""
         if uid != self._uid:
             self._uid, self._since = uid, asyncio.get_running_loop().time()
 
     def pause(self) -> float:
-        """It is not there: seconds to wait before it is asked (again); none where that was done or need not be."""
+        """Notes that the question is missing. Returns the seconds to wait before it is asked again, 0 for at once."""
         if not self._uid:
             return 0.0
         self._uid = ""
@@ -79,7 +79,7 @@ class Approvals:
         self._client, self._clock = client, clock
         self._waiting: defaultdict[tuple[str, str], set[asyncio.Event]] = defaultdict(set)
         self._made: dict[str, None] = {}
-        """By uid, the latest objects that this process made and that have no status yet: a decision may come before that."""
+        """By uid: the latest objects made by this process that have no status yet. A decision may arrive before the status."""
 
     def seen(self, body: Object) -> None:
         """An approval was created, changed or deleted."""
@@ -94,8 +94,8 @@ class Approvals:
         told: Callable[[str], None],
         pausing: Callable[[float], None] = lambda pause: None,
     ) -> Decision:
-        """Asks, unless that has been done, and waits for the decision; `told` is told the object's name. A question that someone deletes
-        is asked again, at once and then after ever longer pauses, of which `pausing` is told the seconds. Raises what the API raises."""
+        """Asks, unless that was done before, and waits for the decision. `told` receives the object's name. A deleted question is asked
+        again, first at once, then after growing pauses, whose seconds `pausing` receives. Raises errors of the API."""
         changed, deletions = asyncio.Event(), _Deletions()
         keys = [(run.namespace, name) for name in both_names(run, question.start)]
         for key in keys:
@@ -103,7 +103,7 @@ class Approvals:
         try:
             while True:
                 changed.clear()
-                body = await self._asked_already(run, question)
+                body = await self._find_asked(run, question)
                 if body is None and (pause := deletions.pause()):
                     pausing(pause)
                     await asyncio.sleep(pause)
@@ -112,7 +112,7 @@ class Approvals:
                 deletions.seen(body["metadata"]["uid"])
                 told(body["metadata"]["name"])
                 left = self._left(body, question.timeout)
-                if decision := await self._settled(body, question, late=left is not None and left <= 0):
+                if decision := await self._settle(body, question, late=left is not None and left <= 0):
                     return decision
                 try:
                     async with asyncio.timeout(
@@ -128,25 +128,24 @@ class Approvals:
                     del self._waiting[key]
 
     async def withdraw(self, run: RunFacts, question: Question) -> None:
-        """Closes a question that was asked and not decided: its task, or its run, was stopped. Raises what the API raises."""
+        """Closes an undecided question whose task or run was stopped. Raises errors of the API."""
         words = "no longer needed: the task was stopped"
         for name in both_names(run, question.start):
-            for _ in range(TRIES):  # A write that was under way when the task was stopped may come in between.
-                found = await self._own(run, question, name)
+            for _ in range(TRIES):  # A write that was in flight when the task was stopped may come in between.
+                found = await self._find_own(run, question, name)
                 pending = found and (found.get("status") or {}).get("outcome", "Pending") == "Pending"
                 if found is None or not pending or await self._write(found, "Expired", words):
                     break
 
-    async def _asked_already(self, run: RunFacts, question: Question) -> Object | None:
-        """The object, if it is there. What was asked for a run of the same name that was deleted, or for an attempt whose name comes to
-        the same, is none of it."""
+    async def _find_asked(self, run: RunFacts, question: Question) -> Object | None:
+        """The existing object. An object of a deleted run of the same name, or of an attempt with an ambiguous name, does not count."""
         for name in both_names(run, question.start):
-            if found := await self._own(run, question, name):
+            if found := await self._find_own(run, question, name):
                 return found
         return None
 
     async def _ask(self, run: RunFacts, question: Question) -> Object:
-        """The object, which is made."""
+        """Creates the object."""
         start, names = question.start, both_names(run, question.start)
         spec = _spec(run, question, self._clock())
         for name in names:
@@ -159,20 +158,20 @@ class Approvals:
             try:
                 made: Object = orjson.loads(await self._client.create(APPROVALS, run.namespace, body))
                 self._made[made["metadata"]["uid"]] = None
-                if len(self._made) > MADE_LIMIT:  # Somebody may delete each before it has a status.
+                if len(self._made) > MADE_LIMIT:  # Some may be deleted before they get a status.
                     del self._made[next(iter(self._made))]
                 return made
             except AlreadyExists:
-                if found := await self._own(run, question, name):
+                if found := await self._find_own(run, question, name):
                     return found
         words = (
             f"there is an approval {names[0]} already, of another attempt, or not created by the operator: delete it"
         )
         raise AlreadyExists(409, "AlreadyExists", words)
 
-    async def _own(self, run: RunFacts, question: Question, name: str) -> Object | None:
-        """The object of this name, if it asks this question for this attempt and was asked before anybody decided. Its spec says the task,
-        which can't be changed, and its name tells which attempt: labels are not needed."""
+    async def _find_own(self, run: RunFacts, question: Question, name: str) -> Object | None:
+        """The object of this name, if it asks this question for this attempt and nobody decided before the operator saw it; otherwise it is
+        marked as Invalid. The immutable task in its spec and its name identify the attempt, so labels are not needed."""
         try:
             found = await self._client.get(APPROVALS, run.namespace, name)
         except NotFound:
@@ -191,15 +190,15 @@ class Approvals:
         return None
 
     def _left(self, body: Object, timeout: float | None) -> float | None:
-        """Seconds until it is too late, counted from when the operator asked: somebody else may have made the object before that."""
+        """Seconds until the deadline, counted from when the operator asked, even if someone else made the object earlier."""
         if timeout is None:
             return None
         conditions = (body.get("status") or {}).get("conditions") or ()
         asked = [item["lastTransitionTime"] for item in conditions if item["type"] == READY]
         return timeout - between(asked[0], stamp(self._clock())) if asked else timeout
 
-    async def _settled(self, body: Object, question: Question, late: bool) -> Decision | None:
-        """The decision, if there is one, written down in the object's status."""
+    async def _settle(self, body: Object, question: Question, late: bool) -> Decision | None:
+        """Records the decision, if there is one, in the object's status and returns it."""
         spec, status = body["spec"], body.get("status") or {}
         answers, problems = resolve(question.questions, spec.get("answers") or {}, "spec.answers", "asked are")
         outcome = spec.get("decision") or ""
@@ -211,7 +210,7 @@ class Approvals:
         said = (status.get("outcome"), status.get("message", ""), status.get("observedGeneration"))
         wanted = (outcome or "Pending", message)
         if said != (*wanted, body["metadata"].get("generation")) and not await self._write(body, *wanted):
-            self.seen(body)  # It has changed meanwhile: look again.
+            self.seen(body)  # It has changed meanwhile: check again.
             return None
         if not outcome:
             return None
@@ -219,7 +218,7 @@ class Approvals:
         return Decision(outcome, {"approved": outcome == "Approved", **who})
 
     async def _write(self, body: Object, outcome: str, message: str) -> bool:
-        """Writes the status, unless the object has changed; whether it did."""
+        """Writes the status, unless the object has changed. Returns whether it did."""
         meta = body["metadata"]
         generation = int(meta.get("generation") or 0)
         ready = readiness(outcome, outcome, message, body.get("status") or {}, generation, self._clock())
@@ -234,7 +233,7 @@ class Approvals:
 
 
 def _spec(run: RunFacts, question: Question, now: float) -> dict[str, Any]:
-    """What the operator asks at this moment."""
+    """The spec of the question, asked now."""
     spec = {
         "run": run.name,
         "task": question.start.key,
@@ -246,13 +245,13 @@ def _spec(run: RunFacts, question: Question, now: float) -> dict[str, Any]:
 
 
 def _seen_pending(body: Object) -> bool:
-    """Whether the operator has looked at it before a decision was there. Only the operator writes statuses, none comes with an object that
-    is created, and what had a decision at the first look is Invalid. Generations prove nothing: a deletion raises them too."""
+    """Whether the operator saw the object before there was a decision. Only the operator writes statuses, a created object has none, and an
+    object that is first seen with a decision becomes Invalid. Generations prove nothing: a deletion raises them too."""
     return bool((body.get("status") or {}).get("observedGeneration"))
 
 
 def _forged(body: Object, run: RunFacts, question: Question) -> str:
-    """What is wrong with an Approval that bears the right name, whenever it is looked at; empty when nothing is."""
+    """What is wrong with an Approval of the right name; empty if nothing is. This holds at any time."""
     spec, status = body["spec"], body.get("status") or {}
     if status.get("outcome") == "Invalid":
         return str(status.get("message"))
@@ -264,8 +263,8 @@ def _forged(body: Object, run: RunFacts, question: Question) -> str:
 
 
 def _not_ours(spec: Mapping[str, Any], question: Question, now: float) -> str:
-    """What is wrong with an Approval that the operator looks at for the first time; empty where the operator may have asked it just before
-    a restart."""
+    """What is wrong with an Approval that the operator sees for the first time; empty if the operator may have created it just before a
+    restart."""
     if spec.get("decision") or spec.get("answers"):
         return "it had a decision before the operator saw it: only a change of a pending Approval counts"
     try:

@@ -1,7 +1,7 @@
-"""How many runs came of one run: its sub-DAGs, theirs, and so on. What bounds them.
+"""Limits the number of runs that descend from one run: its sub-DAGs, theirs, and so on.
 
-A call may be made by every item of a fan-out, at each of eight levels: ten thousand to the power of eight. And a DAG that runs itself in
-a fan-out needs no more than one line to get there.
+Every item of a fan-out can make a call, at each of eight levels: ten thousand to the power of eight. A DAG that runs itself in a fan-out
+needs only one line for that.
 """
 
 import contextlib
@@ -13,28 +13,28 @@ from tradewind.control.dagrun.state import RunState
 from tradewind.plan.runs.decision import RunFacts
 
 MOST_DEEP = 8
-"""Runs within runs."""
+"""Levels of nested runs."""
 DESCENDANTS_LIMIT = 20_000
-"""Runs that may come of one run: more than a fan-out makes, less than its square."""
+"""Runs that may descend from one run: more than a fan-out makes, less than its square."""
 MOST_RECURSIVE = 500
-"""The same, once a DAG runs itself, by itself or by another one."""
+"""The same for a DAG that runs itself, directly or through another."""
 TOO_DEEP, TOO_MANY = "SubDAGTooDeep", "SubDAGTooMany"
 _Root = tuple[str, str]
-"""Namespace and uid of a run that is a part of none."""
+"""Namespace and uid of an outermost run."""
 
 
 class Descendants:
-    """Counts what is stored. `states` are the runs that have not ended, by uid: a run has not while its descendants go on."""
+    """Counts existing runs. `states` are the runs that have not ended, by uid; a run does not end before its descendants."""
 
     def __init__(self, states: Mapping[str, RunState]) -> None:
         self._states = states
         self._of: defaultdict[_Root, set[str]] = defaultdict(set)
-        """Uids of the runs that came of one."""
+        """By root: uids of the runs that descend from it."""
         self._making: Counter[_Root] = Counter()
-        """Runs that are being made: a fan-out asks for thousands before the first one is there."""
+        """Runs that are being created: a fan-out asks for thousands before the first exists."""
 
     def seen(self, run: Run, deleted: bool = False) -> None:
-        """A run is there, or is gone."""
+        """A run exists or was deleted."""
         if run.root:
             root = (run.namespace, run.root)
             if deleted:
@@ -45,7 +45,7 @@ class Descendants:
                 del self._of[root]
 
     def refusal(self, run: RunFacts, dag: str) -> tuple[str, str]:
-        """Why a run may not run a DAG as a part of it: reason and message; empty where it may."""
+        """Why a run may not run a DAG: reason and message; empty if it may."""
         if run.depth >= MOST_DEEP:
             words = f"this would be the {MOST_DEEP + 1}th run within a run: at most {MOST_DEEP} are allowed. Does {dag} run itself?"
             return TOO_DEEP, words
@@ -59,8 +59,8 @@ class Descendants:
         return "", ""
 
     @contextlib.contextmanager
-    def making(self, run: RunFacts) -> Iterator[None]:
-        """While a run makes one that is a part of it."""
+    def reserve(self, run: RunFacts) -> Iterator[None]:
+        """Counts a run as being created while the context is open."""
         root = _root(run)
         self._making[root] += 1
         try:
@@ -71,7 +71,7 @@ class Descendants:
                 del self._making[root]
 
     def _line(self, run: RunFacts) -> Iterator[str]:
-        """The DAGs of a run and of those that it is a part of, from the innermost on."""
+        """The DAGs of a run and of those that enclose it, the innermost first."""
         yield run.dag
         state = self._states.get(run.uid)
         for _ in range(run.depth):

@@ -1,7 +1,7 @@
-"""Attempts without a pod, done by the operator itself.
+"""Attempts without a pod, which the operator performs itself.
 
-What is under way lives in this process only. After a restart it begins anew, under the same number: a wait and an approval go on as
-though nothing had happened, since their beginning is known; a request may be sent again.
+Their progress exists in this process only. After a restart they begin again under the same number: waits and approvals continue unaffected,
+as their start is recorded; a request may be sent twice.
 """
 
 import asyncio
@@ -32,34 +32,34 @@ from tradewind.plan.runs.planner import Planner
 
 log = logging.getLogger(__name__)
 API_RETRY_SECONDS = 5.0
-"""Seconds between two tries when the API server does not let us."""
+"""Seconds between two tries while the API server refuses."""
 
 
 @dataclass(slots=True)
-class UnderWay:
-    """An attempt that has begun. `since` is epoch seconds; `live` is what the planner is told."""
+class ActiveAttempt:
+    """An attempt in progress. `since` is epoch seconds; `live` is its state for the planner."""
 
     since: int
     live: Live
     doing: "asyncio.Task[None] | None" = None
-    """None for a sensor: the poller has it."""
+    """None for a sensor, which the poller handles."""
     stopped: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
 class Doing:
-    """What is under way for a run, by task or item, and what has ended since the last pass."""
+    """The attempts of a run in progress, by task or item, and those that ended since the last pass."""
 
-    under_way: dict[str, UnderWay] = field(default_factory=dict)
+    active: dict[str, ActiveAttempt] = field(default_factory=dict)
     ended: list[Ended] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
-    """Tasks and items of which the planner is to be told something new."""
-    told: Planner | None = None
-    """The planner that was told: one that is made anew is told everything."""
+    """Tasks and items whose state the planner does not know yet."""
+    informed: Planner | None = None
+    """The planner that was informed; a new one is informed of everything."""
 
 
 class Podless:
-    """Does tasks without pods. `wake(run uid)` is called when one has ended."""
+    """Performs tasks without pods. `wake(run uid)` is called when one has ended."""
 
     def __init__(
         self,
@@ -73,22 +73,22 @@ class Podless:
         self._runs: dict[str, Doing] = {}
 
     def tell(self, state: RunState, planner: Planner, now: float) -> None:
-        """Tells the planner what is under way, and what has ended since."""
+        """Informs the planner of attempts in progress and of those that ended since."""
         doing = self._runs.get(state.run.uid)
         if doing is None:
             return
         ended, doing.ended = doing.ended, []
         for end in ended:
             state.finish(end, now)
-        if doing.told is not planner:
-            doing.told, doing.changed = planner, set(doing.under_way)
+        if doing.informed is not planner:
+            doing.informed, doing.changed = planner, set(doing.active)
         for key in doing.changed:
-            attempt = doing.under_way.get(key)
+            attempt = doing.active.get(key)
             if attempt is None:
                 continue
             if (told := state.attempts.ended.get(key)) and told[-1].number >= attempt.live.number:
-                # Another operator has seen it end, or somebody wrote so. What the status says holds: nobody waits for it any more.
-                self._drop(state.run.uid, key, doing.under_way.pop(key))
+                # Another operator or a person recorded its end. The status counts, and nothing waits for this attempt.
+                self._drop(state.run.uid, key, doing.active.pop(key))
                 if planner.live(key):
                     planner.tell_live(key, None)
             else:
@@ -96,14 +96,14 @@ class Podless:
         doing.changed.clear()
 
     def start(self, state: RunState, planner: Planner, plan: Plan, now: float) -> bool:
-        """Begins what is to start, and ends what is to stop. Whether there is something to look at right away."""
+        """Begins and stops attempts as planned. Returns whether the run should be reconciled again at once."""
         if not plan.podless and state.run.uid not in self._runs:
             return False
         doing = self._runs.setdefault(state.run.uid, Doing())
         for stop in plan.stops:
-            attempt = doing.under_way.get(stop.task)
+            attempt = doing.active.get(stop.task)
             if attempt is None or attempt.live.number != stop.number or attempt.stopped:
-                continue  # One that was stopped may still withdraw what it asked: a second stop would end that, and it would never end.
+                continue  # A stopped attempt may be withdrawing its question; a second cancellation would interrupt that.
             attempt.stopped = (stop.reason, stop.why)
             if attempt.doing:
                 attempt.doing.cancel()
@@ -112,26 +112,26 @@ class Podless:
                 _Listener(self, state.run.uid, doing, stop.task, {}).end(stop.reason, stop.why, {})
         for start in pacing.each(plan.podless):
             if pacing.spent() or self._runs.get(state.run.uid) is not doing:
-                break  # The next pass goes on, unless the run is gone.
-            if start.key not in doing.under_way:
+                break  # The next pass continues, unless the run is gone.
+            if start.key not in doing.active:
                 self._begin(doing, state, planner, start, now)
         return bool(plan.podless)
 
     def forget(self, uid: str) -> None:
-        """A run has ended, or is no longer ours."""
+        """Stops all attempts of a run that has ended or belongs to another replica."""
         doing = self._runs.pop(uid, None)
-        for key, attempt in doing.under_way.items() if doing else ():
+        for key, attempt in doing.active.items() if doing else ():
             self._drop(uid, key, attempt)
 
-    def _drop(self, uid: str, key: str, attempt: UnderWay) -> None:
-        """Stops an attempt of whose end nothing is to be said."""
+    def _drop(self, uid: str, key: str, attempt: ActiveAttempt) -> None:
+        """Stops an attempt without reporting its end."""
         if attempt.doing:
             attempt.doing.cancel()
         else:
             self._sensors.drop(uid, key)
 
     async def close(self) -> None:
-        """Ends everything."""
+        """Stops everything."""
         for uid in list(self._runs):
             self.forget(uid)
         await self._worker.close()
@@ -150,21 +150,21 @@ class Podless:
             doing.ended.append(self._failure(start, since, "ExpressionError", str(error)))
             return
         if task.compute:
-            self._done(doing, start, since, task, work.outputs)
+            self._record(doing, start, since, task, work.outputs)
             return
         if self._runs.get(state.run.uid) is not doing:
-            return  # Working out what to do can take a while.
+            return  # The run may have gone while the work was determined.
         live = Live(start.number, reason=work.reason, message=work.message, seen=now, created=since)
-        attempt = doing.under_way[start.key] = UnderWay(since, live)
+        attempt = doing.active[start.key] = ActiveAttempt(since, live)
         doing.changed.add(start.key)
         steps = self._do(state.run.uid, doing, start, task, work, attempt)
 
-        def over(_: "asyncio.Task[None]") -> None:
-            steps.close()  # It may never have begun.
-            self._over(state.run.uid, doing, start, attempt)
+        def finished(_: "asyncio.Task[None]") -> None:
+            steps.close()  # It may not have begun.
+            self._finish(state.run.uid, doing, start, attempt)
 
         attempt.doing = asyncio.create_task(self._host.run(state.run.namespace, steps))
-        attempt.doing.add_done_callback(over)
+        attempt.doing.add_done_callback(finished)
 
     def _sense(
         self, doing: Doing, state: RunState, planner: Planner, start: Start, task: Task, since: int, now: float
@@ -176,17 +176,17 @@ class Podless:
         if self._runs.get(uid) is not doing:
             self._sensors.drop(uid, start.key)
             return
-        doing.under_way[start.key] = UnderWay(
+        doing.active[start.key] = ActiveAttempt(
             since, Live(start.number, reason=WAITS, message=words, seen=now, created=since)
         )
         doing.changed.add(start.key)
 
-    async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: UnderWay) -> None:
+    async def _do(self, uid: str, doing: Doing, start: Start, task: Task, work: Work, attempt: ActiveAttempt) -> None:
         limit = asyncio.timeout(seconds(task.timeout) if task.http and task.timeout else None)
         try:
             async with limit:
-                outputs = await self._patiently(uid, doing, start.key, work)
-            self._done(doing, start, attempt.since, task, outputs)
+                outputs = await self._retry(uid, doing, start.key, work)
+            self._record(doing, start, attempt.since, task, outputs)
         except WorkFailedError as error:
             doing.ended.append(self._failure(start, attempt.since, error.reason, str(error)))
         except asyncio.CancelledError:
@@ -204,21 +204,21 @@ class Podless:
                 log.exception("%s of run %s", start.key, uid, extra=extra(task=start.key))
                 words = f"the operator could not do this: {type(error).__name__}: {error}"
                 doing.ended.append(self._failure(start, attempt.since, "Error", words))
-        self._over(uid, doing, start, attempt, told=True)
+        self._finish(uid, doing, start, attempt, told=True)
 
-    def _over(self, uid: str, doing: Doing, start: Start, attempt: UnderWay, told: bool = False) -> None:
-        """Nothing goes on for an attempt any more. Where that was not `told`, its task was cancelled before its first step, or while it
-        withdrew: the run must end all the same."""
-        if doing.under_way.get(start.key) is not attempt or not (told or attempt.stopped):
+    def _finish(self, uid: str, doing: Doing, start: Start, attempt: ActiveAttempt, told: bool = False) -> None:
+        """Removes an attempt that is finished. If its end was not `told`, its task was cancelled before the first step or while it withdrew
+        a question; its end is reported all the same."""
+        if doing.active.get(start.key) is not attempt or not (told or attempt.stopped):
             return  # Dropped with its run, or the process ends.
-        del doing.under_way[start.key]
+        del doing.active[start.key]
         if attempt.stopped and not told:
             doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
         self._wake(uid)
 
-    async def _patiently(self, uid: str, doing: Doing, key: str, work: Work) -> dict[str, Any]:
-        """The outputs. As long as the API server does not let us, the attempt waits and says so."""
-        usual = doing.under_way[key].live
+    async def _retry(self, uid: str, doing: Doing, key: str, work: Work) -> dict[str, Any]:
+        """Performs the work and returns its outputs. While the API server refuses, the attempt waits and says so."""
+        usual = doing.active[key].live
 
         def now(live: Live) -> None:
             self.say(uid, doing, key, live)
@@ -237,20 +237,20 @@ class Podless:
             now(usual)
 
     def say(self, uid: str, doing: Doing, key: str, live: Live) -> None:
-        """What an attempt under way waits for has changed."""
-        if doing.under_way[key].live != live:
-            doing.under_way[key].live = live
+        """Notes that an attempt in progress waits for something else."""
+        if doing.active[key].live != live:
+            doing.active[key].live = live
             doing.changed.add(key)
             self._wake(uid)
 
     def end(self, uid: str, doing: Doing, key: str, reason: str, message: str, outputs: dict[str, Any]) -> None:
-        """An attempt under way has ended; an empty reason means success."""
-        attempt = doing.under_way.pop(key)
+        """Ends an attempt in progress; an empty reason means success."""
+        attempt = doing.active.pop(key)
         ended = Attempt(key, attempt.live.number, attempt.since, max(attempt.since, int(self._clock())), reason)
         doing.ended.append(Ended(ended, message, outputs))
         self._wake(uid)
 
-    def _done(self, doing: Doing, start: Start, since: int, task: Task, outputs: dict[str, Any]) -> None:
+    def _record(self, doing: Doing, start: Start, since: int, task: Task, outputs: dict[str, Any]) -> None:
         plain, problem = accepted(task.outputs, outputs)
         if problem:
             doing.ended.append(self._failure(start, since, "OutputInvalid", problem))
@@ -264,7 +264,7 @@ class Podless:
 
 @dataclass(frozen=True, slots=True)
 class _Listener:
-    """Is told by the poller of a sensor."""
+    """Receives reports of the poller about a sensor."""
 
     podless: Podless
     uid: str
@@ -273,7 +273,7 @@ class _Listener:
     declared: Mapping[str, Output]
 
     def say(self, reason: str, message: str) -> None:
-        live = self.doing.under_way[self.key].live
+        live = self.doing.active[self.key].live
         self.podless.say(self.uid, self.doing, self.key, replace(live, reason=reason, message=message))
 
     def end(self, reason: str, message: str, outputs: dict[str, Any]) -> None:
@@ -284,7 +284,8 @@ class _Listener:
 
 
 def _ready(state: RunState, planner: Planner, start: Start) -> int:
-    """When (epoch seconds) the last dependency ended, or the run began (again): a wait counts from there, whenever we first saw it."""
+    """When (epoch seconds) the last dependency ended, or the run began or was reopened. A wait counts from then, whenever the operator
+    first saw it."""
     upstream = planner.definition.graph.upstream[start.task]
     units = [unit.key for name in upstream for unit in planner.ledger.members(name)]
     ends = [state.attempts.ended[key][-1].end for key in units if key in state.attempts.ended]

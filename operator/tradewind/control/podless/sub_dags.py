@@ -1,4 +1,4 @@
-"""Sub-DAGs: runs that are tasks of other runs. Making one, waiting for its end, and cancelling those that no one waits for any more."""
+"""Sub-DAGs: runs that are tasks of other runs. Makes them, waits for their end, and cancels those that nothing waits for."""
 
 import asyncio
 from collections import defaultdict
@@ -25,22 +25,22 @@ from tradewind.plan.runs.decision import RunFacts, Start
 from tradewind.plan.runs.planner import Planner
 
 RESYNC_SECONDS = 60.0
-"""Seconds after which a run is looked at again, should an event have been missed."""
+"""Seconds after which a run is read again, in case an event was missed."""
 Say = Callable[[str], None]
-"""What an attempt waits for, in words."""
+"""Receives what an attempt waits for, in words."""
 _Place = tuple[str, str, int]
 """Uid of the calling run, task or item, attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Which DAG is to run, and as what."""
+    """A call of a DAG with params."""
 
     start: Start
     dag: str
     params: Mapping[str, Any]
     previous: int
-    """The attempt before, whose run did not succeed: what it has done is kept. 0 for none."""
+    """The number of the previous attempt, whose run did not succeed and whose results are kept; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +56,29 @@ class Outcome:
 class _Waiting:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     run: Run | None = None
-    """None until it is known which one it is."""
+    """None until the run is identified."""
     deleted: bool = False
     heard: dict[str, tuple[Run, bool]] = field(default_factory=dict)
-    """By uid, what was heard until then of runs that say they are it, and whether they were deleted."""
+    """By uid: runs seen before that whose labels claim this place, and whether they were deleted."""
 
     def take(self, run: Run, deleted: bool) -> None:
-        """Something is known of a run that says it is the one."""
+        """Takes news of a run whose labels claim this place."""
         if self.run is None:
             self.heard[run.uid] = (run, deleted)
         elif self.run.uid == run.uid and run.version >= self.run.version:
             self.run, self.deleted = run, deleted
             self.changed.set()
 
-    def found(self, run: Run) -> None:
-        """This is the one."""
+    def identify(self, run: Run) -> None:
+        """Identifies the run."""
         self.run = run
         self.take(*self.heard.pop(run.uid, (run, False)))
         self.heard.clear()
 
 
 class SubDAGs:
-    """The runs that other runs wait for. `states` are the runs that have not ended, by uid; `wake(uid)` lets one look again;
-    `refused(caller, name, why)` is told of a run that says it is the caller's, and is not."""
+    """The runs that other runs wait for. `states` are the runs that have not ended, by uid; `wake(uid)` has a run reconciled;
+    `refused(caller, name, why)` is called for a run that falsely claims to be the caller's."""
 
     def __init__(
         self,
@@ -91,15 +91,13 @@ class SubDAGs:
         self._waiting: dict[_Place, _Waiting] = {}
         self._descendants = Descendants(states)
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
-        """Unfinished runs by the uid of the run that they are a part of."""
-
-    # What the watch says.
+        """Unfinished runs by the uid of the enclosing run."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed or is gone, and what is known of it has been brought up to date."""
+        """A run was created, changed or deleted, and its state in memory is up to date."""
         self._descendants.seen(run, deleted)
         if run.final or deleted:
-            self.look(run.uid)
+            self.wake_unwanted(run.uid)
         if (caller := run.caller) is None:
             return
         if run.final or deleted:
@@ -111,10 +109,8 @@ class SubDAGs:
         if waiting := self._waiting.get((caller.uid, caller.task, caller.number)):
             waiting.take(run, deleted)
 
-    # Calling.
-
-    async def outcome(self, run: RunFacts, call: Call, say: Say) -> Outcome:
-        """Makes the run, unless that has been done, and waits for its end. Raises what the API raises."""
+    async def execute(self, run: RunFacts, call: Call, say: Say) -> Outcome:
+        """Makes the run, unless that was done before, and waits for its end. Raises errors of the API."""
         start = call.start
         reason, words = self._descendants.refusal(run, call.dag)
         if reason:
@@ -123,18 +119,18 @@ class SubDAGs:
         waiting = self._waiting[place] = _Waiting()
         try:
             try:
-                with self._descendants.making(run):
-                    waiting.found(await self._made(run, call))
+                with self._descendants.reserve(run):
+                    waiting.identify(await self._make(run, call))
             except Invalid as error:
                 return Outcome("SubDAGFailed", f"the run of DAG {call.dag} was refused: {error.message}")
-            return await self._ended(waiting, say)
+            return await self._wait_for_end(waiting, say)
         finally:
             del self._waiting[place]
 
-    async def _ended(self, waiting: _Waiting, say: Say) -> Outcome:
+    async def _wait_for_end(self, waiting: _Waiting, say: Say) -> Outcome:
         while True:
             run = waiting.run
-            assert run is not None  # noqa: S101 - it was found
+            assert run is not None  # noqa: S101 - it was identified
             if run.final:
                 return _outcome(run)
             if waiting.deleted:
@@ -145,33 +141,34 @@ class SubDAGs:
                 async with asyncio.timeout(RESYNC_SECONDS):
                     await waiting.changed.wait()
             except TimeoutError:
-                found = await self._found(run.namespace, run.name)
+                found = await self._find(run.namespace, run.name)
                 gone = found is None or found.uid != run.uid
                 waiting.take(run if found is None or gone else found, gone)
 
-    async def _made(self, run: RunFacts, call: Call) -> Run:
-        """The run, made if it is not there. It has its other name where a run of a deleted one had the usual name, which may be free by now."""
+    async def _make(self, run: RunFacts, call: Call) -> Run:
+        """The run, created if it does not exist. Its second name is used if a run of a deleted caller had the usual one, which may be free
+        by now."""
         names = both_names(run, call.start)
         for name in names:
-            if found := await self._own(run, call, name):
+            if found := await self._find_own(run, call, name):
                 return found
         reuse = await self._previous(run, call)
         for name in names:
             try:
                 body = _body(name, run, call, reuse)
                 made = read_run(orjson.loads(await self._client.create(RUNS, run.namespace, body)))
-                self._descendants.seen(made)  # Before the watch tells of it: many are made at once.
+                self._descendants.seen(made)  # Before the watch reports it: many are made at once.
                 return made
             except AlreadyExists:
-                if found := await self._own(run, call, name):
+                if found := await self._find_own(run, call, name):
                     return found
         words = f"runs {names[0]} and {names[1]} are there, and none is that of {call.start.key}, attempt {call.start.number}"
         raise AlreadyExists(409, "AlreadyExists", f"{words}: delete them")
 
-    async def _own(self, run: RunFacts, call: Call, name: str) -> Run | None:
-        """The run of this name, if it is that of the call: it says so, and is what the call would have made of it. Anybody who may create
-        runs can write the labels and the owner of one."""
-        found = await self._found(run.namespace, name)
+    async def _find_own(self, run: RunFacts, call: Call, name: str) -> Run | None:
+        """The run of this name, if its labels name the call and its spec is what the call makes. Anyone who may create runs can set the
+        labels and the owner of one."""
+        found = await self._find(run.namespace, name)
         if found is None or not _is_of(found, run, call.start):
             return None
         if why := _differs(found, run, call):
@@ -179,44 +176,41 @@ class SubDAGs:
             return None
         return found
 
-    async def _found(self, namespace: str, name: str) -> Run | None:
+    async def _find(self, namespace: str, name: str) -> Run | None:
         try:
             return read_run(await self._client.get(RUNS, namespace, name))
         except NotFound:
             return None
 
     async def _previous(self, run: RunFacts, call: Call) -> str:
-        """The run of the attempt before, if it can be taken over."""
+        """The name of the previous attempt's run, if its results can be reused."""
         if not call.previous:
             return ""
         before = _before(call)
         for name in both_names(run, before):
-            found = await self._found(run.namespace, name)
+            found = await self._find(run.namespace, name)
             if found and _is_of(found, run, before) and found.dag == call.dag:
                 return name if found.status.get("revision") else ""
         return ""
 
-    # Giving up.
-
-    async def given_up(self, run: Run) -> bool:
-        """Cancels a run that is a part of another one which has no use for it any more; whether it did."""
+    async def cancel_unwanted(self, run: Run) -> bool:
+        """Cancels a run whose enclosing run no longer needs it. Returns whether it did."""
         if run.caller is None or not self._unwanted(run):
             return False
         state = self._states.get(run.caller.uid)
-        parent = state.run if state else await self._found(run.namespace, run.caller.run)
+        parent = state.run if state else await self._find(run.namespace, run.caller.run)
         terminated = parent and parent.uid == run.caller.uid and parent.desired == "Terminated"
         await cancel(self._client, run, "Terminated" if terminated else "Cancelled")
         return True
 
-    def look(self, uid: str) -> None:
-        """A run was looked at, or is gone: what it has no use for any more is to be cancelled."""
+    def wake_unwanted(self, uid: str) -> None:
+        """Wakes the parts of a run that it no longer needs, after the run was reconciled or deleted."""
         for part in self._parts.get(uid, ()):
             if part in self._states and self._unwanted(self._states[part].run):
                 self._wake(part)
 
     def _unwanted(self, run: Run) -> bool:
-        """Whether a run is to be cancelled, or terminated, for the sake of the one that it is a part of. One that a person works on is
-        left alone."""
+        """Whether to cancel or terminate a run because of its enclosing run. A run that people have retried or edited is left alone."""
         if run.caller is None or run.rounds or run.edits or run.final or run.desired == "Terminated":
             return False
         parent = self._states.get(run.caller.uid)
@@ -228,7 +222,8 @@ class SubDAGs:
 
 
 def _awaited(planner: Planner, caller: Caller) -> bool:
-    """Whether an attempt lives, is to be made, or comes later: another operator has made it, or the run forgot it with its status."""
+    """Whether an attempt is live, about to start or still to come: another operator may have made its run, or the caller's status was
+    reset."""
     unit = planner.ledger.units.get(caller.task)
     if unit is None:
         return (
@@ -239,19 +234,19 @@ def _awaited(planner: Planner, caller: Caller) -> bool:
 
 
 def _before(call: Call) -> Start:
-    """The attempt before."""
+    """The previous attempt."""
     return replace(call.start, number=call.previous)
 
 
 def _is_of(found: Run, run: RunFacts, start: Start) -> bool:
-    """Whether a run says that it is this attempt."""
+    """Whether the labels of a run name this attempt."""
     caller = found.caller
     return caller is not None and (caller.uid, caller.task, caller.number) == (run.uid, start.key, start.number)
 
 
 def _differs(found: Run, run: RunFacts, call: Call) -> str:
-    """In what a run is not what a call makes; empty where it is. What people change later, its priority and state, does not count; nor
-    do edits, unless it was created with them."""
+    """How a run differs from what the call makes; empty if it doesn't. Fields that people change later, priority and state, don't count,
+    nor do edits unless the run was created with them."""
     if found.dag != call.dag:
         return f"it is of DAG {found.dag}"
     if found.params != orjson.loads(orjson.dumps(dict(call.params))):
@@ -261,7 +256,7 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
     taken = found.reuse or {}
     if taken.get("rerun") or taken.get("only") or (taken and taken.get("run") not in both_names(run, _before(call))):
         return "it reuses results that are not those of the previous attempt"
-    # The API server counts changes of the spec from 1, and the beginning of a deletion as one more.
+    # The API server counts changes of the spec from 1, and the start of a deletion as one more.
     return "it was created with edits" if found.edits and found.generation - found.deleting <= 1 else ""
 
 
@@ -277,7 +272,7 @@ def _outcome(run: Run) -> Outcome:
     if run.phase == "Succeeded":
         return Outcome("", message, dict(run.status.get("results") or {}))
     for failure in run.status.get("failures") or ():
-        if failure["reason"] in (TOO_DEEP, TOO_MANY):  # It stays so, however often those above try again.
+        if failure["reason"] in (TOO_DEEP, TOO_MANY):  # A retry at a higher level would not change that.
             return Outcome(failure["reason"], failure["message"])
     words = "was cancelled" if run.phase == "Cancelled" else "failed"
     return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} {words}: {message}")

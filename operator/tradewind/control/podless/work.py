@@ -1,4 +1,4 @@
-"""What tasks without a pod do: a request, a wait, an approval, a computation, a run of another DAG."""
+"""The work of tasks without a pod: a request, a wait, an approval, a computation, or a run of another DAG."""
 
 import asyncio
 import time
@@ -26,29 +26,29 @@ from tradewind.plan.runs.planner import Planner
 from tradewind.tasks.expansion import expand
 
 LONGEST_MESSAGE = 32_768
-"""Characters of what is asked; the object takes no more."""
+"""Characters of a question; the object allows no more."""
 LONGEST_SLEEP = 60.0
-"""Seconds after which a wait looks at the clock again: clocks are set."""
+"""Seconds after which a wait checks the clock again, since clocks are adjusted."""
 BUSY = "RequestsBusy"
-"""Reason for which an attempt waits: others have all the places that there are for requests, or its namespace has as many as it may."""
+"""Reason for a waiting attempt: all places for requests, or those of its namespace, are taken."""
 DELETED = "ApprovalDeleted"
-"""Reason for which an attempt waits: its question was deleted several times, soon after it was asked."""
+"""Reason for a waiting attempt: its question was deleted several times, soon after it was asked."""
 Outputs = dict[str, Any]
 
 
 class WorkFailedError(Exception):
-    """The attempt failed: `reason` is one CamelCase word."""
+    """The attempt failed; `reason` is one CamelCase word."""
 
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)
 
 
-class Told(Protocol):
-    """Is told what an attempt waits for, and the reason in one word where it is not the usual one."""
+class Report(Protocol):
+    """Receives what an attempt waits for, and the reason in one word if it is not the usual one."""
 
     def __call__(self, words: str, reason: str = "") -> None:
-        """Takes note."""
+        """Reports it."""
 
 
 async def _nothing(_: Say) -> Outputs:
@@ -57,22 +57,23 @@ async def _nothing(_: Say) -> Outputs:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do. `reason` and `message` say what it waits for, to people."""
+    """The work of an attempt. `reason` and `message` say what it waits for."""
 
-    begin: Callable[[Told], Awaitable[Outputs]] = _nothing
-    """Is told how to say what it waits for. Raises Unsuccessful, and what the API raises; may be called again then."""
+    begin: Callable[[Report], Awaitable[Outputs]] = _nothing
+    """Performs the work, with a function that reports what it waits for. Raises WorkFailedError, and errors of the API, after which it may
+    be called again."""
     reason: str = ""
     message: str = ""
     queue: str = ""
-    """The reason while it waits for what it says, where that is not `reason`."""
+    """The reason while the work reports a message of its own, if it differs from `reason`."""
     outputs: Outputs = field(default_factory=dict)
-    """Of a computation, which is done already."""
+    """The outputs of a computation, which is complete already."""
     withdraw: Callable[[], Awaitable[None]] | None = None
-    """What to do where it is stopped before its end."""
+    """Called if the work is stopped before its end."""
 
 
 class Worker:
-    """Does it."""
+    """Prepares and performs work."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class Worker:
         self._subdags = subdags
 
     def work(self, planner: Planner, start: Start, task: Task, since: int) -> Work:
-        """What to do for an attempt that counts from `since` (epoch seconds). Raises Unrenderable."""
+        """The work of an attempt whose time counts from `since` (epoch seconds). Raises Unrenderable."""
         renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
         if task.wait:
             until = _until(task.wait, renderer, since)
@@ -103,7 +104,7 @@ class Worker:
         return Work(outputs=_computed(planner, start, task))
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         await self._sender.close()
 
     async def _sleep(self, until: float) -> Outputs:
@@ -113,7 +114,7 @@ class Worker:
 
     def _approval(self, planner: Planner, start: Start, task: Task, renderer: Renderer) -> Work:
         approval = task.approval
-        assert approval is not None  # noqa: S101 - the caller asked
+        assert approval is not None  # noqa: S101 - the caller checked
         question = Question(
             start,
             renderer.plain("approval.message", approval.message)[:LONGEST_MESSAGE],
@@ -126,7 +127,7 @@ class Worker:
         def words(name: str) -> str:
             return f"waits for approval {name}: `tradewind approve {planner.ledger.run.name} {start.key}`, or reject"
 
-        async def ask(say: Told) -> Outputs:
+        async def ask(say: Report) -> Outputs:
             def pausing(pause: float) -> None:
                 again = (
                     f"somebody deletes approval {first} again and again: it is created again after {in_words(pause)}"
@@ -156,7 +157,7 @@ class Worker:
         )
 
         async def run(say: Say) -> Outputs:
-            outcome = await self._subdags.outcome(planner.ledger.run, call, say)
+            outcome = await self._subdags.execute(planner.ledger.run, call, say)
             if outcome.reason:
                 raise WorkFailedError(outcome.reason, outcome.message)
             return outcome.outputs
@@ -205,7 +206,7 @@ def _until(wait: Wait, renderer: Renderer, since: int) -> float:
 
 
 def _rendered(request: HttpRequest, renderer: Renderer) -> Request:
-    """The request, but for what `$(NAME)` in its headers stands for. Raises Unrenderable."""
+    """The rendered request, still with `$(NAME)` in its headers. Raises Unrenderable."""
     return Request(
         url=renderer.plain("http.url", request.url),
         method=request.method,

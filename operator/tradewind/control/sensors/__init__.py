@@ -1,1 +1,1 @@
-"""Sensors: asking, now and then."""
+"""Sensors, which poll at intervals."""

@@ -1,4 +1,4 @@
-"""Looking into a bucket, for sensors."""
+"""Lists objects of a bucket, for sensors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,17 +14,17 @@ from tradewind.tasks.listing import PAGE, Malformed, listed, told
 from tradewind.tasks.s3 import EMPTY, LISTING, encoded, signed
 
 PAGES = 10
-"""Requests of one poll, at most."""
+"""Maximum requests of one poll."""
 LISTED_OBJECTS_LIMIT = 100
 TIMEOUT = 30.0
 
 
 class ProbeFailedError(Exception):
-    """A poll came to nothing. The message says why, without secrets."""
+    """A poll failed. The message says why, without secrets."""
 
 
 class BucketProbe:
-    """Lists objects. `keys` gives the access key and the secret key; it raises Unanswered."""
+    """Lists objects. `keys` returns the access key and the secret key, and raises ProbeFailedError."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class BucketProbe:
         self.what = f"s3://{poll.bucket}/{self.prefix}{'' if key else '*'}"
 
     async def ask(self) -> Mapping[str, Any]:
-        """`objects` and `count`, of the first page. Raises Unanswered."""
+        """`objects` and `count` of the first page. Raises ProbeFailedError."""
         found, _, _ = await self.page()
         shown = [
             {"key": item.key, "size": item.size, "etag": item.etag, "lastModified": item.modified}
@@ -54,7 +54,7 @@ class BucketProbe:
         return dict(found)
 
     async def all(self) -> tuple[list[Object], float]:
-        """All objects that are meant, and the server's time in epoch seconds. Raises Unanswered when they are too many."""
+        """All matching objects, and the server's time in epoch seconds. Raises ProbeFailedError, also if there are too many."""
         found: list[Object] = []
         token, now = "", 0.0
         for _ in range(PAGES):
@@ -69,7 +69,7 @@ class BucketProbe:
         )
 
     async def page(self, **query: str) -> tuple[list[Object], str, float]:
-        """A page of objects, the token of the next one, and the server's time in epoch seconds. Raises Unanswered."""
+        """A page of objects, the token of the next page, and the server's time in epoch seconds. Raises ProbeFailedError."""
         access, secret = await self._keys()
         query = {"list-type": "2", "max-keys": str(PAGE), **({"prefix": self.prefix} if self.prefix else {}), **query}
         address, now = urlsplit(self._poll.endpoint), datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Looking at what the API server has, for sensors: a run of another DAG, an object of any kind."""
+"""Reads objects of the API server, for sensors: runs of another DAG, or an object of any kind."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,14 +18,14 @@ from tradewind.plan.pacing import pause
 from tradewind.plan.triggers.object_change import public
 
 MOST_RUNS = 500
-"""Runs of a DAG that are looked at: its history keeps fewer."""
+"""Runs of a DAG that are considered; its history keeps fewer."""
 RUNS_PAGE = 100
 API = "the API server"
 """The host of all these polls."""
 
 
 class RunProbe:
-    """Looks for a run of a DAG. `date` is its logical date, or empty."""
+    """Finds a run of a DAG. `date` is its logical date, or empty."""
 
     host = API
 
@@ -34,7 +34,7 @@ class RunProbe:
         self.what = f"a run of DAG {poll.dag}" + (f" with logical date {date}" if date else "")
 
     async def ask(self) -> Mapping[str, Any]:
-        """`phase`, `name` and `results` of the latest one. Raises Unanswered."""
+        """`phase`, `name` and `results` of the latest run. Raises ProbeFailedError."""
         query = {"fieldSelector": f"spec.dag={self._poll.dag}"}
         if self._poll.labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in self._poll.labels.items())
@@ -43,13 +43,13 @@ class RunProbe:
         except ValueError as error:
             raise ProbeFailedError(f"sensor.run.logicalDate: {error}") from None
         except ApiError as error:
-            raise ProbeFailedError(refused(error, RUNS, "list")) from None
+            raise ProbeFailedError(refusal(error, RUNS, "list")) from None
         if last is None:
             return {"phase": "", "name": "", "results": {}}
         return {"phase": last.phase, "name": last.name, "results": last.status.get("results") or {}}
 
     async def _latest(self, query: dict[str, str], moment: float | None) -> Run | None:
-        """The one that was created last, of those of a moment. One at a time is in memory."""
+        """The run created last, among those with the logical date `moment` (epoch seconds) or all. Holds one run in memory at a time."""
         last: Run | None = None
         looked = 0
         async for item in items(self._client, RUNS, self._namespace, RUNS_PAGE, **query):
@@ -63,19 +63,19 @@ class RunProbe:
         return last
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """All of it."""
+        """All of `found`."""
         return dict(found)
 
 
 class Resources:
-    """Where the objects of a kind live, as the API server tells."""
+    """The resources of kinds, discovered from the API server."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[tuple[str, str], Resource] = {}
 
     async def of(self, api_version: str, kind: str) -> Resource:
-        """The resource of a kind. Raises Unanswered for one that is not there, and what the API raises."""
+        """The resource of a kind. Raises ProbeFailedError if it does not exist, and errors of the API."""
         if (known := self._known.get((api_version, kind))) is not None:
             return known
         group, _, version = api_version.rpartition("/")
@@ -92,7 +92,7 @@ class Resources:
 
 
 class ObjectProbe:
-    """Looks at an object."""
+    """Reads an object."""
 
     host = API
 
@@ -102,7 +102,7 @@ class ObjectProbe:
         self.what = f"{poll.kind} {name}"
 
     async def ask(self) -> Mapping[str, Any]:
-        """`found`, and `object`, None where there is none. Raises Unanswered and OutOfBounds."""
+        """`found`, and `object`, which is None if it does not exist. Raises ProbeFailedError and OutOfBounds."""
         poll = self._poll
         try:
             resource = await self._resources.of(poll.api_version, poll.kind)
@@ -115,19 +115,19 @@ class ObjectProbe:
         except NotFound:
             return {"found": False, "object": None}
         except ApiError as error:
-            raise ProbeFailedError(refused(error, resource, "get")) from None
+            raise ProbeFailedError(refusal(error, resource, "get")) from None
         return {"found": True, "object": checked(public(found), name="object")}
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Which object it was, and its status."""
+        """The object's identity and its status."""
         body = found["object"] or {}
         meta = body.get("metadata") or {}
         told = {name: meta[name] for name in ("name", "uid", "generation", "resourceVersion") if name in meta}
         return {"found": found["found"], "object": {"metadata": told, "status": body.get("status") or {}}}
 
 
-def refused(error: ApiError, resource: Resource, verb: str) -> str:
-    """Words for an error of the API; for a right that is missing, the rule to add."""
+def refusal(error: ApiError, resource: Resource, verb: str) -> str:
+    """An error of the API in words; for a missing right, with the rule to add."""
     if not isinstance(error, Forbidden):
         return error.message
     group = resource.api_version.rpartition("/")[0]

@@ -1,5 +1,4 @@
-"""One poller for all sensors: a heap of times, and as many polls at once as are good for those that are asked. What waits has no
-asyncio task of its own."""
+"""One poller for all sensors: a heap of times, and a limited number of parallel polls. A waiting sensor has no asyncio task."""
 
 import asyncio
 import itertools
@@ -13,17 +12,17 @@ from tradewind.plan.capacity.seats import Seats
 
 log = logging.getLogger(__name__)
 MAX_PARALLEL_POLLS = 32
-"""Polls under way at the same time: http tasks have room besides."""
+"""Parallel polls; http tasks have their own limit."""
 SHARE = 16
-"""Of one namespace."""
+"""Parallel polls of one namespace."""
 PER_HOST = 16
-"""Of one host, half of them of one namespace."""
+"""Parallel polls of one host, half of them of one namespace."""
 POLL_GRACE_SECONDS = 5.0
-"""Seconds that a poll waits for its turn before that is said."""
+"""Seconds that a poll waits for its turn before this is reported."""
 GRACE = 1.0
-"""Seconds after a poll's limit that a last poll has to get its turn."""
+"""Seconds after a poll's limit within which its last poll must get its turn."""
 RETRY_INTERVAL_LIMIT = 60.0
-"""Seconds after which a poll that raised is made again."""
+"""Seconds after which a poll that raised is repeated."""
 
 
 def _nothing() -> None:
@@ -32,15 +31,15 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What is to be asked again and again. `kind`, `host` and `namespace` say what it counts as."""
+    """A repeated poll. `kind` labels its metrics; `host` and `namespace` are what limits count by."""
 
     kind: str
     host: str
     ask: Callable[[], Awaitable[float | None]]
-    """Seconds until it is to be asked again; None when it is over, or will be put back by whoever put it. It must not raise."""
+    """Polls once. Returns the seconds until the next poll; None if the poll is over or its owner puts it back. It must not raise."""
     namespace: str = ""
     limit: float | None = None
-    """Seconds from now after which it waits for no turn any more: `late` is called instead, and it is over."""
+    """Seconds from now after which it no longer waits for a turn: `late` is called and the poll is over."""
     busy: Callable[[], None] = _nothing
     """Called when it has waited for its turn for a while."""
     late: Callable[[], None] = _nothing
@@ -63,11 +62,11 @@ class _Timer:
     order: int
     entry: _Entry = field(compare=False)
     waiting: bool = field(compare=False)
-    """Whether it is for an entry that waits for its turn, rather than for one that is to be asked."""
+    """Whether the timer is for an entry that waits for its turn, instead of one that is due."""
 
 
 class Poller:
-    """Polls by key. `run` has to run."""
+    """Polls by key. `run` must be running."""
 
     def __init__(self, at_once: int = MAX_PARALLEL_POLLS, share: int = SHARE, per_host: int = PER_HOST) -> None:
         self._seats = Seats[_Entry](at_once, share, per_host, max(1, per_host // 2))
@@ -77,7 +76,7 @@ class Poller:
         self._changed = asyncio.Event()
 
     def put(self, key: Hashable, poll: Poll, delay: float) -> None:
-        """Asks in so many seconds, in the place of what had the key before."""
+        """Polls in `delay` seconds, replacing an earlier poll with this key."""
         self.drop(key)
         limit = None if poll.limit is None else asyncio.get_running_loop().time() + poll.limit
         entry = self._entries[key] = _Entry(key, poll, limit)
@@ -85,7 +84,7 @@ class Poller:
         self._later(entry, delay)
 
     def drop(self, key: Hashable) -> None:
-        """Asks no more."""
+        """Stops polling."""
         if (entry := self._entries.pop(key, None)) is None:
             return
         metrics.sensors_waiting.labels(entry.poll.kind).dec()
@@ -99,7 +98,7 @@ class Poller:
             self.drop(key)
 
     async def run(self) -> None:
-        """Asks what is due, for ever."""
+        """Starts polls that are due. Never returns."""
         clock = asyncio.get_running_loop().time
         try:
             while True:
@@ -109,7 +108,7 @@ class Poller:
                 while self._heap and self._heap[0].at <= now:
                     timer = heappop(self._heap)
                     if timer.waiting:
-                        self._waits(timer.entry, now)
+                        self._check_wait(timer.entry, now)
                     elif not timer.entry.gone:
                         due.append(timer.entry)
                         self._queue(timer.entry)
@@ -143,8 +142,8 @@ class Poller:
         entry.queued = True
         self._seats.wait(entry.poll.namespace, entry.poll.host, entry)
 
-    def _waits(self, entry: _Entry, now: float) -> None:
-        """An entry has waited for its turn for a while, perhaps for too long."""
+    def _check_wait(self, entry: _Entry, now: float) -> None:
+        """Checks an entry that has waited for its turn for a while, perhaps for too long."""
         if entry.gone or not entry.queued:
             return
         if entry.limit is not None and now >= entry.limit + GRACE:
@@ -162,7 +161,7 @@ class Poller:
             log.exception("a poll of %s that waits", entry.poll.kind)
 
     def _begin(self) -> None:
-        """As much of what is due as may be."""
+        """Starts due polls up to the limits."""
         while called := self._seats.call():
             namespace, host, entry = called
             entry.queued = False

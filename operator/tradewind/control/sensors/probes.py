@@ -1,4 +1,4 @@
-"""How a sensor asks: once, for what is there."""
+"""Probes of sensors: each asks once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tradewind.control.egress.header_variables import MissingReferenceError, Wan
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.control.pods.rendering import Renderer
 from tradewind.control.sensors.bucket_probe import BucketProbe, ProbeFailedError
-from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe, refused
+from tradewind.control.sensors.cluster_probes import ObjectProbe, Resources, RunProbe, refusal
 from tradewind.control.sensors.sql_probe import Login, SqlProbe
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError
@@ -20,30 +20,30 @@ from tradewind.model.sensor import BucketPoll, HttpPoll, Sensor, SqlPoll, TaskSe
 from tradewind.tasks.expansion import expand
 
 Found = Mapping[str, Any]
-"""What a poll has found, by the dotted names of plan.sensor.ANSWERS."""
+"""The result of a poll, by the dotted names of plan.sensors.sensor.ANSWERS."""
 BUSY = frozenset({429, *range(500, 600)})
-"""Status codes of servers that are to be asked less often."""
+"""Status codes of servers that should be polled less often."""
 
 
 NO_REQUESTS = "the operator sends no requests itself (http.inPods), and a sensor has no pod"
 
 
 class Probe(Protocol):
-    """A question. `host` is who is asked, `what` what for, to people."""
+    """A probe. `host` is the server that it asks, `what` describes the question."""
 
     host: str
     what: str
 
     async def ask(self) -> Found:
-        """What there is. Raises Unanswered, and OutOfBounds for what no output can be."""
+        """Asks once. Raises ProbeFailedError, and OutOfBounds for a result that can't be an output."""
 
     def outputs(self, found: Found) -> dict[str, Any]:
-        """What a task hands on of it."""
+        """The outputs of a task for this result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks. `texts` and `wanted` are what `$(NAME)` in headers stands for."""
+    """The namespace on whose behalf a probe asks. `texts` and `wanted` are the values of `$(NAME)` in headers."""
 
     namespace: str
     texts: Mapping[str, str]
@@ -51,22 +51,22 @@ class Asking:
 
 
 class Probes:
-    """Makes questions."""
+    """Makes probes."""
 
     def __init__(self, client: Client, sender: HttpClient, egress: EgressPolicy) -> None:
         self._client, self._sender, self._egress = client, sender, egress
         self._resources = Resources(client)
 
     def server(self, url: str, namespace: str) -> str:
-        """Whom a question is for, however its URL spells it."""
+        """The host and port of a URL, independent of its spelling."""
         return server(url, namespace, self._egress)
 
     def probe(self, sensor: Sensor, asking: Asking, renderer: Renderer) -> Probe:
-        """What a sensor asks. Raises Unrenderable."""
+        """The probe of a sensor. Raises Unrenderable."""
         if sensor.bucket:
             return self.bucket(sensor.bucket, asking, renderer)
         if sensor.sql:
-            # A task's answer becomes a part of its run's status.
+            # A task's result becomes part of its run's status.
             return self._sql(sensor.sql, asking, renderer, *([LIMIT] if isinstance(sensor, TaskSensor) else []))
         if isinstance(sensor, TaskSensor) and sensor.run:
             date = renderer.plain("sensor.run.logicalDate", sensor.run.logical_date)
@@ -74,11 +74,11 @@ class Probes:
         if isinstance(sensor, TaskSensor) and sensor.object:
             name = renderer.plain("sensor.object.name", sensor.object.name)
             return ObjectProbe(self._client, self._resources, asking.namespace, sensor.object, name)
-        assert sensor.http is not None  # noqa: S101 - it has been checked
+        assert sensor.http is not None  # noqa: S101 - it has been validated
         return self._http(sensor.http, asking, renderer)
 
     def bucket(self, poll: BucketPoll, asking: Asking, renderer: Renderer) -> BucketProbe:
-        """A look into a bucket. Raises Unrenderable."""
+        """The probe of a bucket. Raises Unrenderable."""
         prefix = renderer.plain("sensor.bucket.prefix", poll.prefix)
         key = renderer.plain("sensor.bucket.key", poll.key)
         probe = BucketProbe(
@@ -144,7 +144,7 @@ class HttpProbe:
         self.what = request.what
 
     async def ask(self) -> Found:
-        """Status and body, whatever they are. Raises Unanswered and OutOfBounds."""
+        """Status and body, whatever they are. Raises ProbeFailedError and OutOfBounds."""
         if not self._egress.requests:
             raise ProbeFailedError(NO_REQUESTS)
         variables = dict(self._asking.texts)
@@ -165,12 +165,12 @@ class HttpProbe:
 
 
 def sql_url(poll: SqlPoll) -> str:
-    """The address of a database, as a URL."""
+    """The address of a database as a URL."""
     return f"postgresql://{f'[{poll.host}]' if ':' in poll.host else poll.host}:{poll.port}"
 
 
 async def secrets(client: Client, egress: EgressPolicy, namespace: str, wanted: Sequence[Wanted]) -> dict[str, str]:
-    """Values from Secrets and ConfigMaps. Raises Unanswered."""
+    """Values from Secrets and ConfigMaps. Raises ProbeFailedError."""
     if not wanted:
         return {}
     if not egress.reads(namespace):
@@ -186,4 +186,4 @@ async def secrets(client: Client, egress: EgressPolicy, namespace: str, wanted: 
             f"a value in {', '.join(sorted({name for _, _, name, _, _ in wanted}))} is not text"
         ) from None
     except ApiError as error:
-        raise ProbeFailedError(refused(error, wanted[0][1], "get")) from None
+        raise ProbeFailedError(refusal(error, wanted[0][1], "get")) from None

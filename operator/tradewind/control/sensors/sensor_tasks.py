@@ -1,4 +1,4 @@
-"""Tasks that are sensors: asked by the poller until they have found something, or their time is over."""
+"""Tasks that are sensors: polled until their condition holds or their timeout expires."""
 
 import asyncio
 import logging
@@ -29,25 +29,25 @@ from tradewind.plan.sensors.sensor import Evaluate, pause, share, until
 
 log = logging.getLogger(__name__)
 WAITS, ERROR, QUEUED = "Sensor", "SensorError", "RequestsBusy"
-"""Reasons for which a sensor waits: there is nothing yet, it can't be told, or it is not its turn to ask."""
+"""Reasons for a waiting sensor: its condition does not hold yet, polls fail, or it waits for its turn."""
 LAST = 2.0
-"""Seconds that the last poll has at least."""
+"""Minimum seconds for the last poll."""
 SPREAD = 30.0
-"""Seconds over which the first polls of attempts that began before are spread."""
+"""Seconds over which the first polls of attempts that began earlier are spread."""
 
 
 class Listener(Protocol):
-    """Who is told of an attempt."""
+    """Receives reports about an attempt."""
 
     def say(self, reason: str, message: str) -> None:
-        """What it waits for."""
+        """Reports what the attempt waits for."""
 
     def end(self, reason: str, message: str, outputs: dict[str, Any]) -> None:
-        """It has ended; an empty reason means success."""
+        """Reports the attempt's end; an empty reason means success."""
 
 
 class SensorTasks:
-    """Starts them."""
+    """Starts sensors."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class SensorTasks:
         self._clock = clock
 
     def begin(self, uid: str, planner: Planner, start: Start, task: Task, since: int, listener: Listener) -> str:
-        """Begins an attempt that counts from `since` (epoch seconds); what it waits for, in words. Raises Unrenderable."""
+        """Begins an attempt whose time counts from `since` (epoch seconds). Returns what it waits for, in words. Raises Unrenderable."""
         sensor = task.sensor
-        assert sensor is not None  # noqa: S101 - the caller asked
+        assert sensor is not None  # noqa: S101 - the caller checked
         renderer = Renderer(start.task, planner.ledger.evaluator(start.key, start.number))
         asking = Asking(planner.ledger.run.namespace, texts(planner, task, renderer), wanted(planner, task))
         probe = self.probes.probe(sensor, asking, renderer)
@@ -82,13 +82,13 @@ class SensorTasks:
         return sensing.usual
 
     def drop(self, uid: str, key: str) -> None:
-        """Asks no more."""
+        """Stops polling."""
         self.poller.drop((uid, key))
 
 
 @dataclass(slots=True)
 class _Sensing:
-    """An attempt under way."""
+    """An attempt in progress."""
 
     sensor: TaskSensor
     probe: Probe
@@ -108,7 +108,7 @@ class _Sensing:
         )
 
     async def ask(self) -> float | None:
-        """One poll; seconds until the next."""
+        """Polls once and returns the seconds until the next poll; None at the end."""
         problem, kind = "", self.sensor.kind
         try:
             async with asyncio.timeout(self._patience()):
@@ -123,7 +123,7 @@ class _Sensing:
             problem = str(error)
         except TimeoutError:
             problem = f"{self.probe.what}: no answer before the time was over"
-        except Exception as error:  # Whatever it is, the time goes on.
+        except Exception as error:  # Whatever it is, the timeout continues.
             log.exception("a poll of %s", self.probe.what)
             problem = f"the operator could not ask {self.probe.what}: {type(error).__name__}: {error}"
         self.polls += 1
@@ -140,21 +140,21 @@ class _Sensing:
         return wait
 
     def left(self) -> float | None:
-        """Seconds of its timeout that are left; None when it has none."""
+        """Seconds left of its timeout; None without one."""
         return self.since + seconds(self.sensor.timeout) - self.clock() if self.sensor.timeout else None
 
     def _patience(self) -> float | None:
-        """Seconds that a poll may take: what is left, and a little, since an operator that was away has to ask once."""
+        """Seconds that a poll may take: what is left, but enough for one poll after the operator was down."""
         left = self.left()
         return None if left is None else max(left, LAST)
 
     def busy(self) -> None:
-        """It has waited for its turn for a while."""
+        """Reports that it has waited for its turn for a while."""
         words = "the limit of concurrent polls of this namespace, or of its server, is reached"
         self.listener.say(QUEUED, f"waits for its turn to ask for {self.probe.what}: {words}")
 
     def too_late(self) -> None:
-        """Its time was over before it had its turn."""
+        """Ends the attempt, whose timeout expired before it got its turn."""
         self._give_up("it had no turn to ask again")
 
     def _holds(self, found: Found) -> bool:

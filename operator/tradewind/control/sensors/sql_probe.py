@@ -1,4 +1,4 @@
-"""Asking a PostgreSQL database, for sensors: one connection a poll, which only reads."""
+"""Queries a PostgreSQL database, for sensors, with one read-only connection per poll."""
 
 import asyncio
 import os
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 ROWS = 1_000
 LIMIT = 1 << 20
-"""Characters of all rows, as JSON."""
+"""Characters of all rows as JSON."""
 CONNECTS = 10.0
-"""Seconds within which there is a connection."""
+"""Seconds within which a connection must be established."""
 GRACE = 5.0
-"""Seconds that a server has beyond the statement's time, to say that it is over."""
+"""Seconds that a server has beyond the statement's timeout to report it."""
 SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
-"""The authorities that the system trusts; SSL_CERT_FILE says otherwise."""
+"""Certificate authorities that the system trusts; SSL_CERT_FILE overrides it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who asks. `ca` is a certificate authority, PEM, or empty."""
+    """Credentials. `ca` is a certificate authority (PEM), or empty."""
 
     user: str
     password: str
@@ -42,7 +42,7 @@ class Login:
 
 
 class SqlProbe:
-    """Sends a query. `login` raises Unanswered. `limit` is of all rows, in characters."""
+    """Sends a query. `login` raises ProbeFailedError. `limit` is the number of characters of all rows."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SqlProbe:
         self.what = f"the query of {self.host}/{poll.database}"
 
     async def ask(self) -> Mapping[str, Any]:
-        """`rows` and `count`. Raises Unanswered."""
+        """`rows` and `count`. Raises ProbeFailedError."""
         for number, value in enumerate(self._parameters, 1):
             if not (value is None or isinstance(value, str | int | float)):
                 raise ProbeFailedError(f"{self.what}: ${number} is not a text, number, true/false or null")
@@ -87,7 +87,7 @@ class SqlProbe:
         return dict(found)
 
     async def _addresses(self) -> list[str]:
-        """Those of the host to which connections may be made: it is to them that they are, whatever the name means a moment later."""
+        """The allowed addresses of the host. Connections use them, so a later change of the name's addresses has no effect."""
         try:
             found = await self._lookups.addresses(self._name, self._poll.port, self._namespace)
         except OSError as error:
@@ -102,14 +102,14 @@ class SqlProbe:
         with _authorities(login.ca) as trusted:
             try:
                 async with asyncio.timeout(CONNECTS):
-                    return await self._connected(driver, login, addresses, trusted)
+                    return await self._open(driver, login, addresses, trusted)
             except TimeoutError:
                 raise ProbeFailedError(f"{self.what}: no connection within {CONNECTS:g} s") from None
 
-    async def _connected(
+    async def _open(
         self, driver: Any, login: Login, addresses: Sequence[str], trusted: str
     ) -> "psycopg.AsyncConnection[Any]":
-        # Whoever gives an authority wants it to be asked.
+        # A given authority is meant to be checked.
         mode = "verify-ca" if login.ca and self._poll.ssl_mode == "require" else self._poll.ssl_mode
         connection: psycopg.AsyncConnection[Any] = await driver.AsyncConnection.connect(
             hostaddr=",".join(addresses),
@@ -126,13 +126,13 @@ class SqlProbe:
             application_name="tradewind",
             client_encoding="utf-8",
             cursor_factory=driver.AsyncRawCursor,
-            prepare_threshold=None,  # Poolers between here and the server don't keep what is prepared.
+            prepare_threshold=None,  # Poolers between operator and server don't keep prepared statements.
         )
         return connection
 
     async def _rows(self, driver: Any, connection: "psycopg.AsyncConnection[Any]", time: float) -> list[Any]:
         await connection.set_read_only(True)
-        # In the transaction, as poolers refuse options of a connection.
+        # In the transaction: poolers refuse options of a connection.
         settings = "set_config('statement_timeout', $1, true), set_config('TimeZone', 'UTC', true)"
         await connection.execute(f"SELECT {settings}", [str(max(1, int(time * 1000)))])
         found: list[Any] = []
@@ -155,7 +155,7 @@ class SqlProbe:
 
 
 def _advice(said: str) -> str:
-    """What to do about a refusal that comes from how the connection is secured."""
+    """How to fix a refusal that results from the security of the connection."""
     if "authentication method requirement" in said:
         return "; the server does not use SCRAM: let it, or set sql.auth to Any"
     if "certificate" in said:
@@ -164,7 +164,7 @@ def _advice(said: str) -> str:
 
 
 def _driver() -> Any:
-    """Loaded when it is first needed: it takes memory, and may be missing."""
+    """The driver, loaded on first use: it takes memory and may not be installed."""
     try:
         import psycopg
     except ImportError:
