@@ -223,4 +223,4 @@ def _no_net(ending: Any) -> None:
     async def ended(*_: Any) -> bool:
         return False
 
-    ending.Ender.ended = ending.Ender.end = ended
+    ending.Ender.end_if_due = ending.Ender.end = ended

@@ -67,13 +67,13 @@ async def test_of_a_long_line_of_runs_only_the_next_look_again_and_all_have_thei
         world = World("embedded", tmp_path, "default", str(tmp_path))
         looks: list[str] = []
         binder = here.operator.engine.runs._binder
-        bound = binder.bound
+        bind = binder.bind
 
         async def counted(state):  # type: ignore[no-untyped-def]
             looks.append(state.run.name)
-            return await bound(state)
+            return await bind(state)
 
-        binder.bound = counted  # type: ignore[method-assign]
+        binder.bind = counted  # type: ignore[method-assign]
         limits = {"maxActiveRuns": 2, "history": {"succeeded": {"limit": count}}}
         await world.create(here.client, DAGS, world.dag("line", {"a": {"command": ["true"]}}, **limits))
         names = await asyncio.gather(*(world.start(here.client, "line") for _ in range(count)))

@@ -1,1 +1,1 @@
-"""The reconciler of runs and what it does: pods started, removed, reported."""
+"""The reconciler of runs and its steps: observe, plan, stop, start, report."""

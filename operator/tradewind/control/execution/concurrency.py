@@ -1,4 +1,4 @@
-"""How many runs of a DAG are active at once: which one may begin, and which has to go."""
+"""Concurrency of a DAG's runs: which run may begin, and which active ones it replaces."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from tradewind.plan.expressions.scope import Scope, evaluate
 from tradewind.plan.expressions.typed_values import resolve
 
 NEXT = 5
-"""Of the runs that wait so many look again when one has ended. With all of them, a line of thousands would cost its square."""
+"""Waiting runs that are woken when one ends. Waking all would make a line of thousands quadratic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another run of the same DAG that has not ended. `active` when it has begun, or is about to; `key` is None where it can't be told."""
+    """Another run of the same DAG that has not ended. `active` if it has begun or is about to; `key` is None if it can't be computed."""
 
     run: Run
     active: bool
@@ -27,7 +27,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class ConcurrencyDecision:
-    """Whether a run may begin; if not, why, and what to do about it."""
+    """Whether a run may begin and, if not, why, and which runs to cancel or skip."""
 
     begin: bool
     message: str = ""
@@ -37,7 +37,7 @@ class ConcurrencyDecision:
 
 
 def key_of(definition: Definition, run: Run, params: Mapping[str, Any]) -> str:
-    """What `concurrencyKey` gives. Raises ExpressionError."""
+    """The run's concurrency key by `concurrencyKey`. Raises ExpressionError."""
     expression = definition.spec.concurrency_key
     if not expression:
         return ""
@@ -47,7 +47,7 @@ def key_of(definition: Definition, run: Run, params: Mapping[str, Any]) -> str:
 
 
 def key_of_peer(definition: Definition, run: Run) -> str | None:
-    """As `key_of`, with the params that the run has or would have; None where that fails: the run itself will say so."""
+    """As `key_of`, with the params that the run has or would have. None if that fails; the run itself will report it."""
     params = run.status.get("params") or resolve(definition.spec.params, run.params)[0]
     try:
         return key_of(definition, run, params)
@@ -61,7 +61,7 @@ def priority(definition: Definition, run: Run) -> int:
 
 
 def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -> ConcurrencyDecision:
-    """Whether `run`, of that concurrency key, may begin beside its peers."""
+    """Whether `run` with this concurrency key may begin beside its peers."""
     limit = definition.spec.max_active_runs
     if limit is None:
         return ConcurrencyDecision(True)
@@ -75,7 +75,7 @@ def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -
         return ConcurrencyDecision(False, f"{full}; this one is skipped (concurrencyPolicy)", skip=True)
     ahead = [peer.run for peer in rivals if not peer.active and turn(definition, peer.run) < turn(definition, run)]
     if policy == "Replace":
-        # Only the youngest that waits replaces others: those before it would be replaced in their turn.
+        # Only the youngest waiting run replaces others: earlier ones would be replaced in their turn.
         going = sorted((peer for peer in active if not peer.cancelled), key=lambda peer: (peer.created, peer.name))
         surplus = len(going) + 1 - limit
         cancel = going[:surplus] if surplus > 0 else []
@@ -86,7 +86,7 @@ def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -
         return ConcurrencyDecision(True)
     first = min(active, key=lambda peer: (peer.created, peer.name)).name if active else ahead[0].name
     if len(ahead) >= NEXT:
-        # It looks again when it is among the next: what it says until then has to stay true.
+        # It is reconciled again only when it is among the next, so its message must stay true until then.
         return ConcurrencyDecision(
             False, f"at most {most} of DAG {run.dag}{which} may be active; {NEXT} or more wait before it"
         )
@@ -95,12 +95,12 @@ def verdict(definition: Definition, run: Run, key: str, peers: Sequence[Peer]) -
 
 
 def turn(definition: Definition, run: Run) -> tuple[int, int, float, str]:
-    """Runs that wait begin in this order: by priority, then by age."""
+    """Sorts waiting runs in the order in which they begin: by priority, then by age."""
     return (-priority(definition, run), *age(run))
 
 
 def in_queue(run: Run, peers: Iterable[Run]) -> ConcurrencyDecision:
-    """Whether `run` may begin, as far as its queue is concerned; `peers` have not ended."""
+    """Whether `run` may begin as far as its queue allows; `peers` have not ended."""
     rivals = (peer for peer in peers if run.queue and peer.queue == run.queue)
     if any(peer.phase == "Running" or age(peer) < age(run) for peer in rivals):
         words = f"runs of queue {run.queue!r} go one after the other, in the order in which they were made: others are before it"
@@ -109,5 +109,5 @@ def in_queue(run: Run, peers: Iterable[Run]) -> ConcurrencyDecision:
 
 
 def age(run: Run) -> tuple[int, float, str]:
-    """Sorts runs by when they were made. Of one second, which is all that a creation tells, the earlier logical date goes first."""
+    """Sorts runs by age. Creation times have a resolution of one second; within it, the earlier logical date goes first."""
     return (run.created, run.moment, run.name)

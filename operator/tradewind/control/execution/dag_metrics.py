@@ -1,5 +1,5 @@
-"""Metrics of single DAGs: how their runs end, how long those take, when one last succeeded. Only so many DAGs have series of their own,
-since tenants make DAGs; the runs of the others are counted together."""
+"""Metrics by DAG: how its runs end, how long they take, and when one last succeeded. As tenants create DAGs, only a limited number have
+series of their own; runs of the others are counted together."""
 
 import contextlib
 from collections import Counter
@@ -14,32 +14,32 @@ from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES
 
 OTHERS: Key = ("_other", "_other")
-"""Stands for all DAGs without series of their own; no name of an object begins with `_`."""
+"""Stands for all DAGs without series of their own; no object has a name that begins with `_`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many DAGs have series of their own: in all, and of each namespace, so that no tenant takes the places of others."""
+    """Number of DAGs with series of their own, in total and per namespace, so that no tenant takes the places of others."""
 
     total: int = 200
     of_namespace: int = 50
 
 
 class DAGMetrics:
-    """Follows DAGs and their runs. Gauges are derived from the runs that there are, so they are right again after a restart."""
+    """Follows DAGs and their runs. Gauges are derived from existing runs, so a restart doesn't affect them."""
 
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._dags: dict[Key, float] = {}
         """When each DAG was created, in epoch seconds."""
         self._within: dict[Key, float] = {}
-        """Seconds within which a success is expected, of DAGs that say so and are not suspended."""
+        """Seconds within which a success is expected, for DAGs that declare it and are not suspended."""
         self._ended: dict[Key, dict[str, float]] = {}
         """When the last run ended, by phase."""
         self._named: set[Key] = set()
         self._in_namespace: Counter[str] = Counter()
         self._live: set[str] = set()
-        """Uids of runs that were seen under way: their ends are counted."""
+        """Uids of runs that were seen active: their ends are counted."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -50,20 +50,20 @@ class DAGMetrics:
             return
         self._dags[key] = duration.instant(meta["creationTimestamp"])
         self._name(key)
-        if not spec.get("template"):  # Of others it is known when their templates have been looked at.
+        if not spec.get("template"):  # For a DAG with a template, `spec_seen` follows when it is rendered.
             self.spec_seen(*key, spec)
 
     def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
-        """What a DAG says, its templates included."""
+        """A DAG's spec, including its templates, has changed."""
         key = (namespace, name)
         self._within.pop(key, None)
-        with contextlib.suppress(ValueError, TypeError):  # The DAG's own condition says what is wrong.
+        with contextlib.suppress(ValueError, TypeError):  # The DAG's own condition reports the problem.
             if not spec.get("suspend") and (within := spec.get("expectSuccessWithin")):
                 self._within[key] = duration.seconds(within)
         self._tell(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed its phase or is gone."""
+        """A run was created or deleted, or changed its phase."""
         key = (run.namespace, run.dag)
         if deleted:
             self._live.discard(run.uid)
@@ -76,7 +76,7 @@ class DAGMetrics:
             self._end(key, run)
 
     def clear(self) -> None:
-        """Others tell of these DAGs from here on."""
+        """Removes all series: other replicas report these DAGs from now on."""
         for key in (*self._named, OTHERS):
             _remove(key)
         metrics.dags_unlabelled.set(0)
@@ -108,13 +108,13 @@ class DAGMetrics:
                 metrics.dag_success_due.remove(*key)
 
     def _name(self, key: Key) -> None:
-        """Gives a DAG series of its own, if there is a place: when it is seen, or one of its runs ends."""
+        """Gives a DAG series of its own, if there is a place: when it is first seen, or one of its runs ends."""
         full = len(self._named) >= self._limits.total or self._in_namespace[key[0]] >= self._limits.of_namespace
         if key in self._dags and key not in self._named and not full:
             self._named.add(key)
             self._in_namespace[key[0]] += 1
             for phase in FINAL_PHASES:
-                metrics.dag_runs.labels(*key, phase)  # From zero on: a rate sees the first one too.
+                metrics.dag_runs.labels(*key, phase)  # From zero, so that a rate includes the first one.
             self._tell(key)
         metrics.dags_unlabelled.set(len(self._dags) - len(self._named))
 
@@ -143,7 +143,7 @@ def _remove(key: Key) -> None:
 
 
 def _moment(text: Any) -> float:
-    """Epoch seconds; 0 for what is no point in time."""
+    """A timestamp in epoch seconds; 0 if it is invalid."""
     try:
         return duration.instant(text) if text else 0.0
     except (ValueError, TypeError):

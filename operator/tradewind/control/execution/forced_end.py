@@ -1,4 +1,4 @@
-"""Ending runs that can't be brought on. Whatever a run's data do to its planner, the run ends when someone says so, or its timeout."""
+"""Ends runs that can't be reconciled. Whatever a run's data do to its planner, the run ends when it is cancelled or its timeout expires."""
 
 import asyncio
 import logging
@@ -23,9 +23,9 @@ from tradewind.plan.outcomes.attempt import CANCELLED, RUN_TIMEOUT
 
 log = logging.getLogger(__name__)
 TRIES = 3
-"""Passes in a row that fail before a run is ended without its planner. One that is terminated needs none: nothing of it runs any more."""
+"""Consecutive failed passes before a run is ended without its planner. A terminated run ends at once, as none of its tasks may run."""
 LARGE = ("outputs", "results", "produced", "failures", "skips", "nodes", "attempts", "archive", "params")
-"""What a status can do without, should it not fit otherwise."""
+"""Fields that a status can do without if it would not fit otherwise."""
 Save = Callable[[RunState, Run, merge_patch.Status], Awaitable[None]]
 
 
@@ -39,13 +39,12 @@ class End:
 
 
 def breaks(error: Exception) -> bool:
-    """Whether an error comes of what the run is, so that the next pass meets it too. The API server's troubles pass."""
+    """Whether an error is caused by the run itself, so that the next pass would meet it too. Errors of the API server pass."""
     return not isinstance(error, errors.ApiError) or isinstance(error, errors.Invalid)
 
 
 class Ender:
-    """Ends runs without asking their planner. `save` writes a status; `again(uid, at)` lets a run be looked at again, in the loop's
-    time."""
+    """Ends runs without their planner. `save` writes a status; `again(uid, at)` has a run reconciled again at `at`, in the loop's time."""
 
     def __init__(
         self,
@@ -60,15 +59,15 @@ class Ender:
         self._client, self._revisions, self._remover, self._podless = client, revisions, remover, podless
         self._save, self._again, self._clock = save, again, clock
         self._failed: WeakKeyDictionary[RunState, int] = WeakKeyDictionary()
-        """Passes in a row that failed for what a run is."""
+        """Consecutive passes that failed because of the run itself."""
 
-    def passed(self, state: RunState) -> None:
-        """A pass did not fail."""
+    def clear(self, state: RunState) -> None:
+        """Resets the count after a pass that succeeded."""
         self._failed.pop(state, None)
 
-    async def ended(self, state: RunState, error: Exception) -> bool:
-        """Ends a run that is to end and whose pass failed; whether it did. One that may go on is looked at again at its timeout, at the
-        latest. Raises what the API raises."""
+    async def end_if_due(self, state: RunState, error: Exception) -> bool:
+        """Handles a failed pass. Ends a run that is cancelled or timed out, and returns whether it did; another run is reconciled again at
+        its timeout, at the latest. Raises errors of the API."""
         run = state.run
         failed = self._failed[state] = self._failed.get(state, 0) + 1
         if failed < TRIES and run.desired != "Terminated":
@@ -87,8 +86,7 @@ class Ender:
         return False
 
     async def end(self, state: RunState, end: End) -> None:
-        """Stops what a run has under way, and writes its end, with as much of what it has said before as fits. Raises what the API
-        raises."""
+        """Stops a run's tasks and writes its end, with as much of its previous status as fits. Raises errors of the API."""
         run = state.run
         log.error("run %s/%s ends: %s", run.namespace, run.name, end.message, extra=extra(**run.fields))
         self._podless.forget(state.run.uid)
@@ -100,7 +98,7 @@ class Ender:
             await self._save(state, state.run, status | dict.fromkeys(LARGE))
 
     async def _limit(self, run: Run) -> float | None:
-        """The run's timeout in seconds, if it has one that can be read."""
+        """The run's timeout in seconds, if it has a valid one."""
         name = str(run.status.get("revision") or "")
         try:
             timeout: Any = (await self._revisions.load(run.namespace, name)).spec.timeout
@@ -108,7 +106,7 @@ class Ender:
             return None
         except errors.ApiError:
             raise
-        except Exception:  # It may say that, whatever else is wrong with it.
+        except Exception:  # The timeout may be readable, whatever else is wrong with the definition.
             found = await self._client.get(REVISIONS, run.namespace, name)
             spec = (found.get("data") or {}).get("spec")
             timeout = spec.get("timeout") if isinstance(spec, dict) else None

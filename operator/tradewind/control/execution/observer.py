@@ -1,4 +1,4 @@
-"""The first two steps of a pass over a run: observe what is so, and plan what to do about it."""
+"""The first two steps of a pass over a run: observe its state, and plan what to do."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tradewind.plan.runs.planner import Planner
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A run as a pass found it, and its planner, which was told all that is known. `now` is the loop's time."""
+    """A run as a pass found it, and its informed planner. `now` is the loop's time."""
 
     run: Run
     planner: Planner
@@ -29,7 +29,7 @@ class Observed:
 
 
 class Observer:
-    """Tells planners what is known, and asks them."""
+    """Informs planners and asks them."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Observer:
         self._writer, self._egress, self._clock = writer, egress, clock
 
     async def observe(self, state: RunState) -> Observed | None:
-        """Tells the planner all that is known. None when the run can't continue, or has changed meanwhile: then it is looked at again."""
+        """Informs the planner of everything known. None if the run can't continue or has changed meanwhile; then it is reconciled again."""
         run = state.run
         try:
             definition = await self._revisions.load(run.namespace, run.status["revision"])
@@ -55,7 +55,7 @@ class Observer:
             await self._writer.save(state, run, lost)
             return None
         now, run = asyncio.get_running_loop().time(), state.run
-        elapsed = runstatus.elapsed(run, self._clock())  # From here on the loop's clock counts.
+        elapsed = runstatus.elapsed(run, self._clock())  # Elapsed time is taken from here on by the loop's clock.
         pods = self._feed.pods.of(run.namespace, run.uid)
         with self._feed.at_work(state):
             planner = state.bind(definition, pods, now, elapsed, self._egress)
@@ -64,7 +64,7 @@ class Observer:
         return None if self._overtaken(state, run) else Observed(run, planner, now)
 
     def plan(self, state: RunState, seen: Observed) -> Plan | None:
-        """What is to be done. None when the run has changed meanwhile: then it is looked at again."""
+        """The planner's decision. None if the run has changed meanwhile; then it is reconciled again."""
         with self._feed.at_work(state):
             plan = seen.planner.decide(seen.now)
         return None if self._overtaken(state, seen.run) else plan

@@ -1,4 +1,4 @@
-"""Deleting pods: of attempts that are to stop, of sidecars that linger, and after a run what its DAG does not keep."""
+"""Deletes pods: those of attempts to stop, those with lingering sidecars, and after a run those that its DAG does not keep."""
 
 import contextlib
 from typing import Any
@@ -25,7 +25,7 @@ class PodRemover:
         self._client, self._revisions, self._pods = client, revisions, pods
 
     async def stop(self, state: RunState, decided: Plan) -> None:
-        """Ends the attempts that are to stop, and what outlives its attempt."""
+        """Stops attempts as planned, and deletes pods that outlive their attempts."""
         for stop in decided.stops:
             if pod := state.pods.stop((stop.task, stop.number), stop):
                 await self._delete(pod, grace=_grace(state, stop))
@@ -33,13 +33,13 @@ class PodRemover:
             await self._delete(pod)
 
     async def stop_all(self, state: RunState) -> None:
-        """Ends everything that a run has under way."""
+        """Stops all attempts of a run."""
         for pod in list(self._pods.of(state.run.namespace, state.run.uid).values()):
             if not pod.over and pod.metadata.deletion_timestamp is None and belongs(pod.metadata, state.run):
                 await self._delete(pod)
 
     async def clean(self, state: RunState) -> None:
-        """Ends what is left of a run that has ended, and deletes the pods that its DAG does not keep."""
+        """Deletes what is left of a run that has ended, except the pods that its DAG keeps."""
         run = state.run
         await self.stop_all(state)
         try:
@@ -59,8 +59,8 @@ class PodRemover:
 
 
 def _grace(state: RunState, stop: Stop) -> int | None:
-    """How long a pod may take to end, where that differs from what is in its spec: artifacts may take long to be stored, but those of
-    an attempt that is stopped are not needed."""
+    """Seconds that a pod may take to end, if they differ from its spec: storing artifacts may take long, but a stopped attempt does not
+    need them."""
     task = state.planner.definition.tasks[parse_key(stop.task)[0]] if state.planner else None
     if task is None or not task.artifacts or not task.artifacts.outputs:
         return None

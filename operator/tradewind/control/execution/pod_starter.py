@@ -1,4 +1,4 @@
-"""From a plan's starts to pods: within the run's parallelism, its pools and what the API server takes."""
+"""Turns a plan's starts into pods, within the run's parallelism, its pools and what the API server accepts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,54 +15,54 @@ from tradewind.plan.runs.decision import Hold, Plan, Start
 from tradewind.plan.runs.planner import Planner
 
 CHUNK = 48
-"""Pods created at once; a quota that refuses one of them spares the server the rest."""
+"""Pods created at once. If a quota refuses one of them, the rest is not sent."""
 PER_PASS = 4 * CHUNK
-"""Pods created before the run is looked at again: it may have been cancelled, and its status has to be written."""
+"""Pods created in one pass: the run may have been cancelled meanwhile, and its status has to be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What came of a plan's starts."""
+    """The result of starting attempts."""
 
     holds: Sequence[Hold] = ()
-    """Why others don't start now."""
+    """Why other attempts don't start now."""
     made: int = 0
     """Pods that were created."""
     retry_at: Sequence[float] = ()
-    """When (monotonic seconds) what the API server would not take is tried again."""
+    """When (monotonic seconds) refused pods are tried again."""
     again: bool = False
-    """Whether the next pass goes on at once."""
+    """Whether the next pass follows at once."""
     unsettled: bool = False
-    """Whether the time of one pass was used up."""
+    """Whether the budget of one pass was used up."""
 
 
 NOTHING = Started()
 
 
 class PodStarter:
-    """Starts attempts. What can't start now is told as holds."""
+    """Starts attempts. Holds explain those that can't start now."""
 
     def __init__(self, launcher: PodLauncher, pools: PoolBook, pods: PodInformer) -> None:
         self._launcher, self._pools, self._pods = launcher, pools, pods
         self._backoff: WeakKeyDictionary[RunState, StartBackoff] = WeakKeyDictionary()
 
     async def start(self, state: RunState, planner: Planner, plan: Plan, now: float, woken_at: float | None) -> Started:
-        """Creates pods. Raises what the API raised for some of them, after trying all."""
+        """Creates pods. Raises the first error of the API after trying all."""
         backoff = self._backoff.setdefault(state, StartBackoff())
         if backoff.shut(now):
             self._pools.want_none(state.run.uid)
             return _started([], 0, False, backoff)
-        due, holds = self._chosen(state, plan, backoff, now)
+        due, holds = self._choose(state, plan, backoff, now)
         more = len(due) >= PER_PASS
         self._give_back(state, due[PER_PASS:])
         due = due[:PER_PASS]
         if not due:
-            backoff.full(None, now)  # It holds nothing up any more.
+            backoff.full(None, now)  # A quota no longer holds anything up.
         errors: list[BaseException] = []
         at = made = 0
         while at < len(due):
-            # After a quota was used up, one pod shows whether it has room again.
-            chunk = self._prepared(due[at : at + (1 if backoff.cautious else CHUNK)], planner)
+            # After a quota was used up, a single pod shows whether it has room again.
+            chunk = self._prepare(due[at : at + (1 if backoff.cautious else CHUNK)], planner)
             answers = await asyncio.gather(*(self._launch(pod, woken_at) for pod in chunk), return_exceptions=True)
             full = None
             for start, answer in zip(due[at : at + len(chunk)], answers, strict=True):
@@ -94,8 +94,8 @@ class PodStarter:
             raise errors[0]
         return _started(holds, made, more, backoff)
 
-    def _prepared(self, starts: Sequence[Start], planner: Planner) -> list[Prepared | StartRefused]:
-        """The pods of the first starts: of all, or of as many as there is time for, and of one at least."""
+    def _prepare(self, starts: Sequence[Start], planner: Planner) -> list[Prepared | StartRefused]:
+        """Renders the pods of as many starts, from the first, as the budget allows, but at least one."""
         found: list[Prepared | StartRefused] = []
         for start in pacing.each(starts):
             found.append(self._launcher.prepare(start, planner))
@@ -106,7 +106,7 @@ class PodStarter:
     async def _launch(self, pod: Prepared | StartRefused, woken_at: float | None) -> Launched | StartRefused | Held:
         return pod if isinstance(pod, StartRefused) else await self._launcher.launch(pod, woken_at)
 
-    def _chosen(self, state: RunState, plan: Plan, backoff: StartBackoff, now: float) -> tuple[list[Start], list[Hold]]:
+    def _choose(self, state: RunState, plan: Plan, backoff: StartBackoff, now: float) -> tuple[list[Start], list[Hold]]:
         """The starts that the run's parallelism and its pools allow now."""
         outlived = dict(state.pods.outlived)
         starts = [start for start in plan.starts if start.key not in backoff and start.key not in outlived]
@@ -118,7 +118,7 @@ class PodStarter:
         else:
             granted = set()
             self._pools.forget(run.uid)
-        # What waits in a pool leaves its place to those that need none.
+        # Starts that wait for a pool leave their places to those that need none.
         plain = [start for start in starts if not start.pools][: room - len(granted)]
         chosen = [start for start in claiming if start.key in granted] + plain
         holds: dict[object, Hold] = {}

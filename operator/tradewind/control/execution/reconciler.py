@@ -1,4 +1,4 @@
-"""Reconciling a run: observe what is so, plan, stop, start, report."""
+"""Reconciles a run: observe, plan, stop, start, report."""
 
 import asyncio
 import logging
@@ -48,14 +48,14 @@ from tradewind.plan.runs.decision import Plan
 
 log = logging.getLogger(__name__)
 ASIDE = 2.0
-"""Seconds until a run goes on whose pass has used up its time of computing."""
+"""Seconds until a run continues whose pass has used up its budget."""
 CLEAN_DELAY = 5.0
 """Seconds between a run's end and the removal of its pods: by then every operator has seen the end."""
 
 
 class RunReconciler:
-    """Brings every run on. `listener` hears of the runs, `foreign(run, deleted)` of those of other shards, `pool_changed` of pools whose
-    status may have changed; `backfilled(run)` says whether a backfill made a run."""
+    """Reconciles every run. `listener` follows runs, `foreign(run, deleted)` those of other shards, `pool_changed` pools whose status may
+    have changed; `backfilled(run)` returns whether a backfill made a run."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class RunReconciler:
         self.book = PoolBook(table.wake, pool_changed, owned)
         self.holders = Holders(client, self.book, table.namespace, owned)
         self.approvals = Approvals(client, clock)
-        self.subdags = SubDAGs(client, table.states, table.wake, self._teller.not_own)
+        self.subdags = SubDAGs(client, table.states, table.wake, self._teller.report_not_own)
         sender = HttpClient(egress)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
         self.sensors = SensorTasks(client, sender, egress, host, clock)
@@ -111,14 +111,12 @@ class RunReconciler:
         self._remover = PodRemover(client, revisions, self.pods)
         self._ender = Ender(client, revisions, self._remover, self.podless, self._writer.save, self.queue.add_at, clock)
 
-    # One pass.
-
     async def reconcile(self, uid: str) -> None:
-        """Does what the planner says about one run."""
+        """Makes one pass over a run."""
         state = self.states.get(uid)
         if state is None or state.run.deleting:
             return
-        woken_at, run = self.table.woken_at(uid), state.run
+        woken_at, run = self.table.take_woken_at(uid), state.run
         FIELDS.set(run.fields)
         with flow(run.namespace, uid):
             try:
@@ -127,39 +125,41 @@ class RunReconciler:
                     self.queue.add(uid)
                 else:
                     await self._reconcile(state, woken_at)
-                self._ender.passed(state)
+                self._ender.clear(state)
             except Conflict:
                 await self.feed.refresh(state)
-                raise  # And once more a little later: another operator that does the same must not keep us busy, nor we it.
+                raise  # The retry is delayed, so that two operators that do the same don't keep each other busy.
             except StatusTooLarge as error:
                 await self._ender.end(state, End("Failed", "StatusTooLarge", str(error)))
             except Exception as error:
-                if not breaks(error) or not await self._ender.ended(state, error):
+                if not breaks(error) or not await self._ender.end_if_due(state, error):
                     raise
 
     async def _reconcile(self, state: RunState, woken_at: float | None) -> None:
         if state.run.final:
             await self._clean(state)
             return
-        if await self.subdags.cancel_unwanted(state.run) or not await self._binder.bound(state):
+        if await self.subdags.cancel_unwanted(state.run) or not await self._binder.bind(state):
             return
         seen = await self._observer.observe(state)
         plan = self._observer.plan(state, seen) if seen else None
-        if seen is None or plan is None or await self._recorded_first(state, seen, plan):
+        if seen is None or plan is None or await self._record_first(state, seen, plan):
             return
         await self._stop(state, plan)
         started = await self._start(state, seen, plan, woken_at)
         await self._report(state, seen, plan, started)
 
-    async def _recorded_first(self, state: RunState, seen: Observed, plan: Plan) -> bool:
-        """Writes down what has to be on record before anything is done; whether there was such. The next pass goes on from there."""
+    async def _record_first(self, state: RunState, seen: Observed, plan: Plan) -> bool:
+        """Writes what must be recorded before anything is done. Returns whether there was anything; then the next pass continues."""
         run, planner = seen.run, seen.planner
-        if run.retried or len(run.edits) > run.edited:  # People asked for something: it is noted what that comes to.
+        if (
+            run.retried or len(run.edits) > run.edited
+        ):  # Requested edits are recorded first, with the resulting changes.
             asked = await read_edits(self._client, run, planner)
-            self._teller.reworked(run, asked.edits, asked.problems)
+            self._teller.report_edits(run, asked.edits, asked.problems)
             await self._writer.write(state, run, planner, Plan(), asked)
         elif state.attempts.unrecorded(plan.starts):
-            # A new attempt starts when the end of the one before is on record: no other operator, nor the next, may make that anew.
+            # A new attempt starts once the end of the previous one is recorded, so that nobody can start the same one again.
             await self._writer.write(state, run, planner, plan, at_once=True)
         else:
             return False
@@ -167,22 +167,22 @@ class RunReconciler:
         return True
 
     async def _stop(self, state: RunState, plan: Plan) -> None:
-        """Ends attempts, and lets runs look again that nobody waits for any more."""
+        """Stops attempts, and wakes runs of sub-DAGs that are no longer needed."""
         self.subdags.wake_unwanted(state.run.uid)
         await self._remover.stop(state, plan)
 
     async def _start(self, state: RunState, seen: Observed, plan: Plan, woken_at: float | None) -> Started:
-        """Begins attempts, if the run goes on; what came of it."""
+        """Starts attempts unless the run is ending, and returns the result."""
         if plan.phase != "Running" or self.table.overtaken(state, seen.run):
             return NOTHING
         podless, known = self.podless.start(state, seen.planner, plan, seen.now), len(state.attempts.news)
         started = await self._starter.start(state, seen.planner, plan, seen.now, woken_at)
-        # A pod that could not be made has ended an attempt, or more are to be made.
+        # A pod that could not be created has ended an attempt, or more are to be created.
         again = started.again or podless or len(state.attempts.news) > known
         return replace(started, again=again, unsettled=pacing.spent())
 
     async def _report(self, state: RunState, seen: Observed, plan: Plan, started: Started) -> None:
-        """Writes down what was planned and done, and says when the run is to be looked at again."""
+        """Writes what was planned and done, and schedules the next pass."""
         run, unsettled = seen.run, plan.unsettled or started.unsettled
         if started.again and not unsettled:
             self.table.wake(run.uid)
@@ -197,7 +197,7 @@ class RunReconciler:
         await self._writer.write(state, run, seen.planner, done)
 
     async def _clean(self, state: RunState) -> None:
-        """After the end: removes the pods that the DAG does not keep, and forgets the run."""
+        """After the end, removes the pods that the DAG does not keep and drops the run."""
         run = state.run
         if self.pods.of(run.namespace, run.uid):
             written_at = self._writer.written_at(state)
@@ -208,7 +208,7 @@ class RunReconciler:
         self.feed.forget(run)
 
     def failed(self, uid: str, error: Exception) -> float | None:
-        """A reconcile raised: how long to wait at least, in seconds."""
+        """Handles a failed reconcile. Returns the minimum seconds to wait before the next."""
         state = self.states.get(uid)
         name = f"{state.run.namespace}/{state.run.name}" if state else uid
         if isinstance(error, ApiError):

@@ -1,4 +1,4 @@
-"""Telling of a run: Kubernetes Events, and metrics of what has ended."""
+"""Reports about runs: Kubernetes Events, and metrics of ended runs and attempts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -22,9 +22,11 @@ class RunReporter:
     def __init__(self, events: EventRecorder) -> None:
         self._events = events
 
-    def phase(self, run: Run, before: str) -> None:
-        """A run has come into another phase than the one `before`, which is empty for a run that is new."""
-        if run.phase == "Running" and before:  # That a new run has begun is what everybody expects; its status says so.
+    def report_phase(self, run: Run, before: str) -> None:
+        """A run has changed its phase from `before`, which is empty for a new run."""
+        if (
+            run.phase == "Running" and before
+        ):  # No Event for a new run that has begun: that is expected, and its status says so.
             self._event(run, "RunStarted", f"started with revision {run.status.get('revision')}", key=str(run.rounds))
         elif run.phase == "Queued":
             self._event(run, "RunQueued", str(run.status.get("message")), warning=True)
@@ -35,9 +37,9 @@ class RunReporter:
             if began and over:
                 metrics.run_duration.labels(run.phase).observe(duration.between(began, over))
 
-    def attempt(self, run: Run, end: Ended, pod: Pod | None, ready: int | None) -> None:
-        """An attempt has ended. `pod` was its own, if there was one; `ready` is when (epoch seconds) the last dependency of a first
-        attempt ended."""
+    def report_attempt(self, run: Run, end: Ended, pod: Pod | None, ready: int | None) -> None:
+        """An attempt has ended. `pod` is its pod, if it had one; `ready` is when (epoch seconds) the last dependency of a first attempt
+        ended."""
         attempt = end.attempt
         _observe_latency(end, pod, ready)
         metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
@@ -45,22 +47,22 @@ class RunReporter:
             words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
             self._event(run, "TaskFailed", words, warning=True, key=f"{attempt.task}/{attempt.number}")
 
-    def refused(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
+    def report_failures(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
         """Tasks have failed without an attempt."""
         for item in failures:
             words = f"{item['task']}: {item['reason']}: {item['message']}"
             self._event(run, "TaskFailed", words, warning=True, key=f"{item['task']}/0")
 
-    def unproduced(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
-        """Updates of assets can't be told, and it was not said while the run was as it is given."""
+    def report_unproduced(self, run: Run, failures: Iterable[Mapping[str, Any]]) -> None:
+        """Updates of assets can't be recorded. Those in the status of `run` are not repeated."""
         before = {(item["task"], item.get("message")) for item in run.status.get("failures") or []}
         for item in failures:
             if item["reason"] == status.ASSET_ERROR and (said := (item["task"], item["message"])) not in before:
                 words = f"{item['task'] or 'the run'}: {item['message']}"
                 self._event(run, status.ASSET_ERROR, words, warning=True, key="/".join(said))
 
-    def waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
-        """Tasks wait for something that a person may have to fix, and did not while the run was as it is given."""
+    def report_waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
+        """Tasks wait for something that a person may have to fix. Those in the status of `run` are not repeated."""
         before = {(item["task"], item["reason"]) for item in run.status.get("waiting") or []}
         for item in items:
             if (item["task"], item["reason"]) not in before and item["reason"] not in (
@@ -75,27 +77,27 @@ class RunReporter:
                 key = f"{item['task']}/{item['reason']}"
                 self._event(run, "TaskWaiting", f"{item['task']}: {item['message']}", warning=True, key=key)
 
-    def reworked(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
-        """People have changed the run."""
+    def report_edits(self, run: Run, edits: Sequence[Edit], problems: Sequence[Problem]) -> None:
+        """Edits of the run were processed."""
         for at, edit in enumerate(edits, run.edited):
             self._event(run, "RunEdited", status.edit_text(edit), key=f"edit/{at}")
         if problems:
             self._event(run, "EditRefused", summary(problems), warning=True, key=f"refused/{run.edited}")
 
-    def dag_deleted(self, run: Run) -> None:
-        """The DAG of a run that goes on was deleted."""
+    def report_dag_deleted(self, run: Run) -> None:
+        """The DAG of an active run was deleted."""
         words = f"DAG {run.dag} was deleted; this run continues with revision {run.status.get('revision')}"
         self._event(run, "DAGDeleted", words, warning=True)
 
-    def not_own(self, caller: RunFacts, name: str, why: str) -> None:
-        """A run says that it is a task of another one, and is not."""
+    def report_not_own(self, caller: RunFacts, name: str, why: str) -> None:
+        """A run falsely claims to be a task of another one."""
         words = f"run {name} claims to be a task of this run, but {why}: another run is created"
         self._events.post(
             "DAGRun", caller.namespace, caller.name, caller.uid, "RunNotOwn", words, warning=True, key=name
         )
 
-    def unreadable(self, run: Run, error: ValueError) -> None:
-        """The status of a run is not ours."""
+    def report_unreadable(self, run: Run, error: ValueError) -> None:
+        """The status of a run can't be read."""
         self._event(run, "StatusUnreadable", f"{error}; the run is left alone", warning=True)
 
     def _event(self, run: Run, reason: str, message: str, *, warning: bool = False, key: str = "") -> None:
@@ -103,8 +105,8 @@ class RunReporter:
 
 
 def _observe_latency(end: Ended, pod: Pod | None, ready: int | None) -> None:
-    """Tells where the time of an attempt went before its container ran, from API timestamps (their resolution is 1 s). Attempts that never
-    started say nothing about starting."""
+    """Records the delays of an attempt before its container ran, from API timestamps (resolution 1 s). Attempts that never started are
+    skipped."""
     main = pod.main() if pod else None
     terminated = main.terminated if main else None
     if pod is None or terminated is None or terminated.started_at is None or pod.metadata.creation_timestamp is None:

@@ -1,4 +1,4 @@
-"""Binding a new run to its DAG's spec, when it is its turn."""
+"""Binds a new run to its DAG's spec when it is its turn."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from tradewind.kube.pod_informer import PodInformer
 
 
 class RunBinder:
-    """Does what `RunStarter` decides."""
+    """Carries out decisions of `RunStarter`."""
 
     def __init__(
         self, client: Client, table: RunTable, pods: PodInformer, beginner: RunStarter, writer: RunStatusWriter
@@ -20,14 +20,14 @@ class RunBinder:
         self._client, self._table, self._pods = client, table, pods
         self._beginner, self._writer = beginner, writer
 
-    async def bound(self, state: RunState) -> bool:
-        """Binds a run, unless it is bound. False when it can't begin (now)."""
+    async def bind(self, state: RunState) -> bool:
+        """Binds a run, unless it is bound. Returns whether it is running afterwards."""
         if state.run.status.get("revision"):
             return True
         if known := await add_labels(self._client, state.run):
             state.update(known, self._pods.of(known.namespace, known.uid))
             if state.run.final or state.run.status.get("revision"):
-                self._table.wake(known.uid)  # What we knew was old: it has begun.
+                self._table.wake(known.uid)  # The known version was old: the run has begun.
                 return False
         run = state.run
         try:

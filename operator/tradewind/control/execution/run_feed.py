@@ -1,4 +1,4 @@
-"""What the watches say of runs and their pods, and what becomes of a run in memory."""
+"""Takes watch events of runs and their pods into memory."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class RunFeed:
-    """Keeps the table of runs as the API server has them. `listener` hears of the runs, `foreign(run, deleted)` of those of other
-    shards."""
+    """Keeps the table of runs in step with the API server. `listener` follows runs, `foreign(run, deleted)` those of other shards."""
 
     def __init__(
         self,
@@ -53,16 +52,14 @@ class RunFeed:
         self._listener, self._foreign, self._teller, self._unreadable = listener, foreign, teller, unreadable
         self._beginner, self._podless, self._book, self._holders = beginner, podless, book, holders
         self.changed_dags: WorkQueue[Key] = WorkQueue("dagruns_of_dag")
-        """DAGs whose runs may begin now, or not any more."""
+        """DAGs whose runs may be able to begin now, or no longer."""
         self._versions: dict[Key, tuple[str, Any]] = {}
-        """Uids and generations of the DAGs that there are."""
+        """Uids and generations of existing DAGs."""
         self.pods = PodInformer(client, list(namespaces), self._pod_seen, owned.owns)
         self.informer = RunInformer(client, list(namespaces), table.version, self.seen, self.missing, events)
 
-    # What the watches say.
-
     def seen(self, run: Run, deleted: bool) -> None:
-        """A DAGRun was created, changed or deleted. Those of other shards are none of ours, but for who follows them."""
+        """A DAGRun was created, changed or deleted. Runs of other shards are ignored, except by triggers that follow them."""
         if not self._owned.owns(run.namespace):
             self._foreign(run, deleted)
         elif deleted:
@@ -71,14 +68,14 @@ class RunFeed:
             self.take(run)
 
     def missing(self, namespace: str | None, listed: set[str], version: int) -> None:
-        """A list of the runs that have not ended is complete: those that are not on it are asked for."""
+        """A list of the runs that have not ended is complete. Known runs that are not on it are read again."""
         for uid, state in self._table.states.items():
             if uid not in listed and state.run.version <= version and namespace in (None, state.run.namespace):
                 state.doubt()
                 self._table.queue.add(uid)
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
-        """A DAG was created, changed or deleted. Runs that wait look again if its spec is another one: nothing begins by its status."""
+        """A DAG was created, changed or deleted. Waiting runs are reconciled again if its spec has changed; its status affects none."""
         meta = body["metadata"]
         key = (meta["namespace"], meta["name"])
         if deleted:
@@ -91,7 +88,7 @@ class RunFeed:
             self.changed_dags.add(key)
 
     def template_changed(self, key: Key) -> None:
-        """A template that a DAG uses was created, changed or deleted: runs that wait look again."""
+        """A template that a DAG uses was created, changed or deleted. Waiting runs are reconciled again."""
         self.changed_dags.add(key)
 
     async def wake_waiting(self, key: Key) -> None:
@@ -101,15 +98,15 @@ class RunFeed:
                 self._table.wake(state.run.uid)
 
     def failed(self, key: Key, error: Exception) -> float | None:
-        """Waking raised."""
+        """Handles a failed waking."""
         log.error("waking the runs of DAG %s/%s", *key, exc_info=error)
         return None
 
     def _dag_deleted(self, namespace: str, name: str) -> None:
-        """Its runs go on, and say so."""
+        """Reports the deletion on the DAG's active runs, which continue."""
         for state in self._table.of_dag(namespace, name):
             if state.run.phase == "Running":
-                self._teller.dag_deleted(state.run)
+                self._teller.report_dag_deleted(state.run)
 
     def _pod_seen(self, pod: Pod) -> None:
         self._holders.seen(pod)
@@ -121,11 +118,9 @@ class RunFeed:
         state.pods.note(pod.metadata.name)
         self._table.wake(uid)
 
-    # What becomes of a run.
-
     @contextmanager
     def at_work(self, state: RunState) -> Iterator[None]:
-        """The planner may pause inside. What the watch tells of the run meanwhile is taken after."""
+        """While the context is open, the planner may pause. Versions of the run that arrive meanwhile are taken afterwards."""
         told: list[Run] = []
         try:
             with state.at_work(told):
@@ -135,7 +130,7 @@ class RunFeed:
                 self.take(told[-1])
 
     async def refresh(self, state: RunState) -> None:
-        """Our picture of the run is old: get the new one."""
+        """Reads a run whose state in memory is old."""
         try:
             run = read_run(await self._client.get(RUNS, state.run.namespace, state.run.name))
         except NotFound:
@@ -148,7 +143,7 @@ class RunFeed:
             self.take(run)
 
     def take(self, run: Run) -> None:
-        """This is what a run is now, unless something newer is known."""
+        """Takes a version of a run, unless a newer one is known."""
         state, pods = self._table.states.get(run.uid), self.pods.of(run.namespace, run.uid)
         if state and state.defer(run):
             return
@@ -167,7 +162,7 @@ class RunFeed:
                 if before.final != run.final or before.deleting != run.deleting:
                     self._make_room(run, state)
         except ValueError as error:
-            self._teller.unreadable(run, error)
+            self._teller.report_unreadable(run, error)
             self._unreadable.add(run, f"{error}; the run is left alone until its status is fixed")
             self.forget(run, for_now=True)
             return
@@ -175,24 +170,24 @@ class RunFeed:
         self._table.wake(run.uid)
 
     def changed(self, run: Run, before: str) -> None:
-        """We have written that a run has come into another phase than the one `before`, or has updated an asset."""
+        """This operator has written a new phase of a run, formerly `before`, or an update of an asset."""
         self._listener.run_seen(run)
         if run.phase == before:
             return
-        self._teller.phase(run, before)
+        self._teller.report_phase(run, before)
         if run.final:
             self._book.forget(run.uid)
-            self._table.wake(run.uid)  # To be cleaned up: the watch does not tell of versions that we know already.
+            self._table.wake(run.uid)  # To be cleaned up: the watch skips versions that are known already.
         if run.phase != "Queued":
             self._make_room(run, self._table.states.get(run.uid))
 
     def gone(self, run: Run) -> None:
-        """A run is not there any more."""
+        """A run was deleted."""
         self.forget(run)
         self._listener.run_seen(run, deleted=True)
 
     def forget(self, run: Run, for_now: bool = False) -> None:
-        """Nothing of a run is kept in memory; of its pods only `for_now`, while it can't be read."""
+        """Drops a run from memory. `for_now`, while it can't be read, its pods are kept."""
         uid, state = run.uid, self._table.drop(run.uid)
         if not for_now:
             self.pods.forget_over(run.namespace, uid)
@@ -207,6 +202,6 @@ class RunFeed:
             self._make_room(state.run, state)
 
     def _make_room(self, run: Run, own: RunState | None) -> None:
-        """A run, of which `own` is the state, has begun, ended or gone: those that are next look again."""
+        """A run, whose state is `own`, has begun, ended or been deleted: wakes those that are next."""
         for state in self._beginner.next_in_line(run, own, self._table.peers(run)):
             self._table.wake(state.run.uid)

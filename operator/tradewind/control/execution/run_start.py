@@ -1,4 +1,4 @@
-"""Whether a run may begin, and bound to what."""
+"""Decides whether a run may begin, and to which revision it is bound."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,33 +36,33 @@ from tradewind.plan.runs.rework import reuse_problems, taken_over
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
 Line = tuple[Definition, str | None]
-"""A run's concurrency key, and the definition that gave it."""
+"""The definition and the concurrency key that it gives a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What a run's status says then, and which other runs have to make room."""
+    """The resulting status of a run, and the runs that it replaces."""
 
     status: merge_patch.Status
     cancel: Sequence[Run] = ()
     again: bool = False
-    """Whether there is more to be done at once."""
+    """Whether the next pass should follow at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """What a DAG is to the runs that begin now."""
+    """The current definition of a DAG, for runs that begin now."""
 
     version: str
     definition: Definition
     spec: Any = None
     """Its rendered spec, if it uses templates."""
     templates: Mapping[Ref, str] = field(default_factory=dict)
-    """The versions of those."""
+    """The versions of those templates."""
 
 
 class RunStarter:
-    """Binds runs to their DAG's spec."""
+    """Decides which runs begin and binds them to their DAG's spec."""
 
     def __init__(
         self,
@@ -73,19 +73,19 @@ class RunStarter:
         clock: Callable[[], float],
         known: Callable[[str], RunState | None] = lambda uid: None,
     ) -> None:
-        """`backfilled` says whether a backfill made a run. Labels don't: whoever creates a run writes them. `known` gives a run that is
-        at hand, by its uid."""
+        """`backfilled` returns whether a backfill made a run; labels don't prove it, as the creator of a run sets them. `known` returns the
+        state of a run by its uid, if it is in memory."""
         self._client, self._fresh, self._backfilled, self._clock = client, CoalescingReader(client), backfilled, clock
         self._revisions, self._templates = revisions, templates
         self._calls = Calls(self._fresh, revisions, templates, known)
         self._defined: dict[tuple[str, str], Defined] = {}
         self._admitted: WeakSet[RunState] = WeakSet()
-        """Runs that are about to begin, and count as active."""
+        """Runs that are about to begin and count as active."""
         self._lines: WeakKeyDictionary[RunState, Line] = WeakKeyDictionary()
-        """Which runs each one waits with, as far as that has been worked out."""
+        """The concurrency keys of runs, as far as they were computed."""
 
     async def begin(self, state: RunState, peers: Callable[[], Iterable[RunState]]) -> Beginning:
-        """`peers` are the other runs of the same DAG. A run that may begin is marked as admitted at once, so that it counts."""
+        """Decides about a run. `peers` returns the runs of the same DAG. A run that may begin counts as active at once."""
         run, now = state.run, self._clock()
         if run.cancelled:
             return Beginning(start_status.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
@@ -101,16 +101,16 @@ class RunStarter:
                 current = await self._define(run, dag)
         except (NotFound, TemplateNotFound, Invalid) as error:
             if pinned is None:
-                return self._not_yet(run, error)
-            dag, current = {}, None  # It goes on as it was when its caller began.
+                return self._missing(run, error)
+            dag, current = {}, None  # It uses the revision that was current when its caller began.
         definition = pinned[0] if pinned else _of(current).definition
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
-        if current and (held := self._waits(state, current.definition, params, peers, pinned is not None)):
+        if current and (held := self._hold(state, current.definition, params, peers, pinned is not None)):
             return held
         try:
-            taken, outputs = await self._taken_over(run, definition, params)
+            taken, outputs = await self._reused(run, definition, params)
         except Invalid as error:
             self.settle(state)
             return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
@@ -123,7 +123,7 @@ class RunStarter:
         return Beginning(start_status.begun(run, revision, params, total, began, taken, outputs, calls))
 
     async def _pinned(self, run: Run, pins: Pins) -> tuple[Definition, Revision] | None:
-        """The revision that its caller has pinned for a run, unless that was deleted."""
+        """The revision to which its caller has pinned a run, unless it was deleted."""
         if run.dag not in pins:
             return None
         try:
@@ -132,8 +132,8 @@ class RunStarter:
         except (NotFound, Invalid):
             return None
 
-    def _not_yet(self, run: Run, error: Exception) -> Beginning:
-        """Of a run whose DAG is not there, or not as it should be."""
+    def _missing(self, run: Run, error: Exception) -> Beginning:
+        """The status of a run whose DAG is missing or invalid."""
         now = self._clock()
         if isinstance(error, TemplateNotFound):
             words = f"waits for {' and '.join(map(str, error.missing))}: it begins when that is applied"
@@ -144,7 +144,7 @@ class RunStarter:
         words = f"DAG {run.dag} is invalid: {error}"
         return Beginning(start_status.stillborn(run, "Failed", "InvalidDAG", words, now))
 
-    def _waits(
+    def _hold(
         self,
         state: RunState,
         definition: Definition,
@@ -152,7 +152,7 @@ class RunStarter:
         peers: Callable[[], Iterable[RunState]],
         pinned: bool,
     ) -> Beginning | None:
-        """What holds a run back, by what its DAG says now: it is suspended, or has its turn later."""
+        """The status of a run that its DAG's current spec holds back: it is suspended, or waits for its turn. None if nothing does."""
         run, now = state.run, self._clock()
         if definition.spec.suspend or run.desired == "Suspended":
             what, which = (
@@ -168,7 +168,7 @@ class RunStarter:
                     start_status.stillborn(run, "Failed", "ExpressionError", f"concurrencyKey: {error}", now)
                 )
             self._lines[state] = (definition, key)
-            self._work_out_keys(definition, peers)
+            self._compute_keys(definition, peers)
         return self._held(state, definition, peers())
 
     async def _bind(self, run: Run, dag: Object, known: Defined) -> Revision:
@@ -176,10 +176,10 @@ class RunStarter:
         cause = change_cause(dag)
         return await self._revisions.bind(run.namespace, run.dag, spec, known.definition, source=source, cause=cause)
 
-    async def _taken_over(
+    async def _reused(
         self, run: Run, definition: Definition, params: Mapping[str, Any]
     ) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
-        """What the run takes over from another one, with the outputs of that. Raises Invalid."""
+        """What the run reuses of another one, and the outputs of that. Raises Invalid."""
         if run.reuse is None:
             return (), {}
         reuse = read(Reuse, run.reuse, "spec.reuse")
@@ -193,7 +193,7 @@ class RunStarter:
             revision = await self._revisions.load(run.namespace, other.status.get("revision") or "")
         except NotFound:
             if run.caller:
-                return (), {}  # Somebody deleted what the attempt before had done: all of it is done again.
+                return (), {}  # The previous attempt's run was deleted: everything is done again.
             words = f"there is no run {reuse.run!r} that has begun, or its revision is gone"
             raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
         planner = picture(other, revision, {}).planner
@@ -203,19 +203,19 @@ class RunStarter:
         return taken_over(planner, definition, reuse, facts, within), other.status.get("outputs") or {}
 
     def settle(self, state: RunState) -> None:
-        """A run that was about to begin has, or has not: its status says so."""
+        """A run that was about to begin has begun, or has not; its status counts from now on."""
         self._admitted.discard(state)
 
     def run_gone(self, uid: str) -> None:
-        """A run is gone."""
+        """Drops a run that was deleted."""
         self._calls.forget(uid)
 
     def forget(self, namespace: str, dag: str) -> None:
-        """A DAG has no runs under way any more."""
+        """Drops the definition of a DAG without active runs."""
         self._defined.pop((namespace, dag), None)
 
-    def _work_out_keys(self, definition: Definition, peers: Callable[[], Iterable[RunState]]) -> None:
-        """Works out the concurrency keys of all peers. That may take a while, and others may come meanwhile."""
+    def _compute_keys(self, definition: Definition, peers: Callable[[], Iterable[RunState]]) -> None:
+        """Computes the concurrency keys of all peers. That may take a while, and new peers may appear meanwhile."""
 
         def unknown_ones() -> list[RunState]:
             lines = self._lines
@@ -226,7 +226,8 @@ class RunStarter:
                 self._lines[state] = (definition, key_of_peer(definition, state.run))
 
     def _held(self, state: RunState, definition: Definition, others: Iterable[RunState]) -> Beginning | None:
-        """What holds the run back, if anything. It does not pause: of two runs that ask, one is admitted before the other asks."""
+        """The status of a run that its concurrency limits hold back; None if they don't. It does not pause, so that of two runs one is
+        admitted before the other asks."""
         run, now = state.run, self._clock()
         if definition.spec.max_active_runs is None and not run.queue:
             return None
@@ -234,7 +235,7 @@ class RunStarter:
         if not (queued := in_queue(run, (other.run for other in others))).begin:
             return Beginning(start_status.queued(run, "Queue", queued.message, now))
         if definition.spec.max_active_runs is None or self._backfilled(run):
-            return None  # A backfill has a parallelism of its own.
+            return None  # Backfills have a parallelism of their own.
         peers = [self._peer(other) for other in others if not self._backfilled(other.run)]
         decided = verdict(definition, run, self._lines[state][1] or "", peers)
         if decided.begin:
@@ -251,14 +252,14 @@ class RunStarter:
         return Peer(other.run, other in self._admitted or other.run.phase == "Running", line and line[1])
 
     def next_in_line(self, run: Run, own: RunState | None, peers: Iterable[RunState]) -> list[RunState]:
-        """Of the runs of the same DAG those that look again when `run`, of which `own` is the state, has begun, ended or gone. Those whose
-        key is not known have not asked yet, and ask by themselves."""
+        """The runs of the same DAG to wake when `run`, whose state is `own`, has begun, ended or been deleted. Runs whose key is unknown
+        have not asked yet, and will by themselves."""
         known = self._defined.get((run.namespace, run.dag))
         if known is None:
-            return []  # Nobody waits for another run, as far as is known; who has not asked yet asks by itself.
+            return []  # No run is known to wait; those that have not asked yet will by themselves.
         definition = known.definition
         if not run.queue and definition.spec.max_active_runs is None:
-            return []  # Nobody waits for its end. Looking for them would cost a burst of runs its square.
+            return []  # No run waits for its end. Searching anyway would make a burst of runs quadratic.
         waiting = [state for state in peers if state.run.phase in ("", "Queued")]
         found = []
         if run.queue and (queued := [state for state in waiting if state.run.queue == run.queue]):
@@ -270,8 +271,8 @@ class RunStarter:
         return found
 
     async def _define(self, run: Run, dag: Object) -> Defined:
-        """The DAG's definition, rendered with the templates that there are now. The last one is kept, since runs come in bursts. Raises
-        Invalid, and TemplateNotFound."""
+        """The DAG's definition, rendered with current templates. The last one is cached, since runs come in bursts. Raises Invalid, and
+        TemplateNotFound."""
         key, spec = (run.namespace, run.dag), dag["spec"]
         version = f"{dag['metadata']['uid']}/{dag['metadata'].get('generation')}"
         known = self._defined.get(key)
@@ -289,7 +290,7 @@ class RunStarter:
 
 
 def _wrong_date(run: Run) -> str:
-    """What is wrong with the dates that a run is about, if anything."""
+    """What is wrong with the dates in the run's spec; empty if nothing is."""
     for name, text in run.dates.items():
         try:
             instant(str(text))

@@ -1,4 +1,4 @@
-"""The runs that have not ended, or that have pods still: which there are, who is to be looked at, and since when."""
+"""The table of runs that have not ended or still have pods, and the queue of those to reconcile."""
 
 import time
 from collections import defaultdict
@@ -17,29 +17,29 @@ class RunTable:
         self.queue: WorkQueue[str] = WorkQueue("dagrun", self.namespace)
         self._of_dag: defaultdict[tuple[str, str], dict[str, RunState]] = defaultdict(dict)
         self._woken: dict[str, float] = {}
-        """When (perf_counter) the first event came that the next pass of a run reacts to."""
+        """By uid: when (perf_counter) the first event occurred that the next pass reacts to."""
 
     def namespace(self, uid: str) -> str:
-        """The namespace of a run; empty where it is not known."""
+        """The namespace of a run; empty if the run is unknown."""
         state = self.states.get(uid)
         return state.run.namespace if state else ""
 
     def version(self, uid: str) -> int:
-        """The resource version that is known of a run; 0 for none."""
+        """The known resource version of a run; 0 if the run is unknown."""
         state = self.states.get(uid)
         return state.run.version if state else 0
 
     def begun(self, uid: str) -> RunState | None:
-        """A run that has begun, as it is in memory."""
+        """The state of a run, if it has begun."""
         state = self.states.get(uid)
         return state if state and state.run.status.get("revision") else None
 
     def overtaken(self, state: RunState, run: Run) -> bool:
-        """Whether what was worked out of `run` is old: the run has changed meanwhile, or is gone."""
+        """Whether results computed from `run` are outdated: the run has changed since, or is gone."""
         return state.run.version != run.version or self.states.get(run.uid) is not state
 
     def peers(self, run: Run) -> Iterator[RunState]:
-        """The runs of the same DAG, this one among them."""
+        """The runs of the same DAG, including this one."""
         return self.of_dag(run.namespace, run.dag)
 
     def of_dag(self, namespace: str, name: str) -> Iterator[RunState]:
@@ -51,12 +51,12 @@ class RunTable:
         return (namespace, name) in self._of_dag
 
     def add(self, state: RunState) -> None:
-        """A run is new."""
+        """Adds a new run."""
         run = state.run
         self.states[run.uid] = self._of_dag[run.namespace, run.dag][run.uid] = state
 
     def drop(self, uid: str) -> RunState | None:
-        """A run is gone, or of no interest any more; what was known of it."""
+        """Drops a run that is gone or no longer needed. Returns its state."""
         state = self.states.pop(uid, None)
         self.queue.forget(uid)
         self._woken.pop(uid, None)
@@ -68,11 +68,11 @@ class RunTable:
         return state
 
     def wake(self, uid: str) -> None:
-        """Something about a run may have changed."""
+        """Queues a run that may have changed."""
         if uid in self.states:
             self._woken.setdefault(uid, time.perf_counter())
             self.queue.add(uid)
 
-    def woken_at(self, uid: str) -> float | None:
-        """When the first event came that a pass reacts to which begins now."""
+    def take_woken_at(self, uid: str) -> float | None:
+        """Takes the time of the first event that the pass reacts to."""
         return self._woken.pop(uid, None)

@@ -1,4 +1,4 @@
-"""The status of a run that can't begin yet, that ends before it began, and that begins."""
+"""The status of a run that can't begin yet, that ends before it begins, or that begins."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from tradewind.plan.outcomes.attempt import Fixed
 
 
 def queued(run: Run, reason: str, message: str, now: float) -> Status:
-    """A run that can't begin yet."""
+    """The status of a run that can't begin yet."""
     return {
         "observedGeneration": run.generation,
         "phase": "Queued",
@@ -28,7 +28,7 @@ def queued(run: Run, reason: str, message: str, now: float) -> Status:
 
 
 def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> Status:
-    """A run that ends before any task began."""
+    """The status of a run that ends before any task began."""
     return {
         "observedGeneration": run.generation,
         "phase": phase,
@@ -55,8 +55,8 @@ def begun(
     outputs: Mapping[str, Any] | None = None,
     calls: Mapping[str, str] | None = None,
 ) -> Status:
-    """A run that begins: from here on it is bound to a revision, and to those in `calls`, by DAG. `taken` is what it takes over from
-    another one."""
+    """The status of a run that begins. It is bound to `revision`, and its sub-DAGs to `calls`, revisions by DAG. `taken` and `outputs` are
+    reused from another run."""
     packed = append(Packed(), taken, run.created)
     return {
         "attempts": packed.text,

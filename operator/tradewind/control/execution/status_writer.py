@@ -1,4 +1,4 @@
-"""Writing the status of runs: when it is due, on condition that the run is still as it was, and telling of what it says."""
+"""Writes the status of runs when it is due and the run has not changed meanwhile, and reports its news."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,27 +21,27 @@ from tradewind.plan.runs.decision import Plan
 from tradewind.plan.runs.planner import Planner
 
 COALESCE, MOST_COALESCE = 0.25, 5.0
-"""Seconds between two writes of a run's status, unless its phase changes."""
+"""Minimum and maximum seconds between two writes of a run's status, unless its phase changes."""
 SHARE = 10.0
-"""A run waits so many times as long as its last write took: a server that is slow, or a large run, is written to less often."""
+"""The pause after a write, as a multiple of the time it took: slow servers and large runs get fewer writes."""
 
 
 @dataclass(slots=True)
 class Written:
-    """When (the loop's time) the status of a run was written last, and how long that took, its wait for a place included."""
+    """When (the loop's time) the status of a run was last written, and how long that took, including the wait for a place."""
 
     at: float = float("-inf")
     took: float = 0.0
 
     @property
     def due(self) -> float:
-        """When the next may follow."""
+        """When the next write may follow."""
         return self.at + min(MOST_COALESCE, max(COALESCE, SHARE * self.took))
 
 
 class RunStatusWriter:
-    """Writes what was worked out of runs. `changed(run, phase before)` is told of a run that has come into another phase or has updated
-    an asset, `gone(run)` of one that is not there any more."""
+    """Writes statuses computed from runs. `changed(run, phase before)` is called after a change of phase or an asset update, `gone(run)`
+    for a deleted run."""
 
     def __init__(
         self,
@@ -58,14 +58,13 @@ class RunStatusWriter:
         self._written: WeakKeyDictionary[RunState, Written] = WeakKeyDictionary()
 
     def written_at(self, state: RunState) -> float:
-        """When (the loop's time) the status of a run was last written; minus infinity when it was not by this process."""
+        """When (the loop's time) this process last wrote the status of a run; minus infinity if it has not."""
         return self._of(state).at
 
     async def write(
         self, state: RunState, run: Run, planner: Planner, plan: Plan, asked: Asked | None = None, at_once: bool = False
     ) -> None:
-        """Saves the status if it is due, and tells about what it says for the first time. What was decided about `run` is not said of
-        what has become of it meanwhile."""
+        """Writes the status if it is due, and reports its news. If the run is no longer `run`, it is woken instead."""
         if self._table.overtaken(state, run):
             self._table.wake(run.uid)
             return
@@ -73,7 +72,7 @@ class RunStatusWriter:
         early = asked is None and not at_once and plan.phase == run.phase and now < due
         if early and state.attempts.news:
             self._table.queue.add_at(run.uid, due)
-            return  # What has ended is packed once, when it is written.
+            return  # Ended attempts are compressed only when they are written.
         news = state.attempts.ends()
         status = runstatus.current(state, planner, plan, [end for _, end in news], self._clock(), asked)
         if early:
@@ -88,20 +87,20 @@ class RunStatusWriter:
             else:
                 await self.save(state, run, status)
         finally:
-            # Also when it was refused: two operators that disagree must not answer each other at once.
+            # Also after a refusal: two operators that disagree must not answer each other at once.
             self.not_before(state, now)
         for name in state.pods.take_settled():
             self._pods.forget(run.namespace, run.uid, name)
         for key, end in news:
-            self._teller.attempt(run, end, pods[key], state.attempts.ready_at(planner, end.attempt))
-        self._teller.waiting(run, status["waiting"])
-        self._teller.unproduced(run, status["failures"])
+            self._teller.report_attempt(run, end, pods[key], state.attempts.ready_at(planner, end.attempt))
+        self._teller.report_waiting(run, status["waiting"])
+        self._teller.report_unproduced(run, status["failures"])
         refused = runstatus.refusals(state, planner)
-        self._teller.refused(run, refused)
+        self._teller.report_failures(run, refused)
         state.attempts.mark_reported(refused)
 
     async def save(self, state: RunState, run: Run, status: merge_patch.Status) -> None:
-        """Writes a status that was worked out of `run`, at once. Raises Conflict when the run is not so any more."""
+        """Writes a status computed from `run` at once. Raises Conflict if the run has changed since."""
         began = asyncio.get_running_loop().time()
         try:
             if not (stored := await save(self._client, run, status)):
@@ -116,7 +115,7 @@ class RunStatusWriter:
             self._changed(now, run.phase)
 
     def not_before(self, state: RunState, now: float) -> None:
-        """What is known a moment after `now` is written together with what follows."""
+        """Delays the next write, so that what becomes known shortly after `now` is included."""
         self._of(state).at = now
 
     def _of(self, state: RunState) -> Written:

@@ -1,1 +1,1 @@
-"""The process: it leads or stands by, wires its parts together, gives its figures."""
+"""The operator process: leading or standing by, wiring, health and gauges."""

@@ -1,4 +1,4 @@
-"""What an operator does while it leads: informers watch, reconcilers do the rest, and kopf looks after the process."""
+"""An operator that leads: informers watch, reconcilers work, and kopf manages the process."""
 
 import asyncio
 import itertools
@@ -52,23 +52,23 @@ from tradewind.plan.capacity.shard_share import WHOLE, Owned
 log = logging.getLogger(__name__)
 K = TypeVar("K")
 WORKERS = 32
-"""Runs that are reconciled at the same time. Passes wait for the API server most of the time."""
+"""Runs that are reconciled concurrently. Passes mostly wait for the API server."""
 TRIM = 6
-"""Memory is given back after so many counts."""
+"""Number of counts after which free memory is returned."""
 TRIGGER_WORKERS = 32
-"""Triggers that fire at the same time: they do on the hour."""
+"""Triggers that are reconciled concurrently: many fire on the hour."""
 DAG_WORKERS = 4
-"""DAGs whose specs are recorded at the same time."""
+"""DAGs whose specs are recorded concurrently."""
 FIRST = (POOLS, CLUSTER_POOLS, TRIGGERS, BACKFILLS)
-"""What has to be known before anything is reconciled: what may start depends on pools, what may be deleted on the others."""
+"""Objects that must be known before anything is reconciled: pools decide what may start, the others what may be deleted."""
 
 
 Seen = Callable[[Object, bool], None]
-"""Takes an object, and whether it is there no more."""
+"""Takes an object, and whether it was deleted."""
 
 
 class Engine:
-    """Brings on what is `owned`, from a standing start: everything that it knows it has read from the API server."""
+    """Works on what is `owned`, starting from nothing: all its knowledge is read from the API server."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Engine:
         host: Host | None = None,
         dag_metrics: DAGMetrics | None = None,
     ) -> None:
-        """`clock` tells epoch seconds. `host` runs what tenants size, by default one of the engine's own."""
+        """`clock` returns epoch seconds. `host` runs work whose size tenants decide; by default the engine has its own."""
         self._dag_metrics = dag_metrics or DAGMetrics()
         self.host = host or Host(Evaluator())
         self._client, self._namespaces, self._identity, self._owned = client, namespaces, identity, owned
@@ -119,7 +119,7 @@ class Engine:
             client,
             self.events,
             self.triggers.dags,
-            lambda namespace, dag: self.history.look(namespace, dag),
+            lambda namespace, dag: self.history.check_again(namespace, dag),
             self._made,
             clock,
         )
@@ -127,15 +127,15 @@ class Engine:
             client, self.backfills.holds, self.runs.states.__contains__, self.triggers.when_settled, clock
         )
         self._listeners: Sequence[RunListener] = (
-            self.runs.subdags,  # First: the runs that call it are woken, whatever happens to the others here.
+            self.runs.subdags,  # First: callers of the run are woken, whatever happens to the others here.
             self.dags,
             self._dag_metrics,
-            self.triggers,  # It counts the runs of a trigger before any of its sources looks.
+            self.triggers,  # It counts the runs of a trigger before any of its sources is polled.
             made.posted,
             self.backfills,
             self._facts,
             self.revisions,
-            self.history,  # Last: it may delete the run, so all who need it must have heard of it.
+            self.history,  # Last: it may delete the run, so everything that needs it must know of it.
         )
         self.definitions = {resource: self._informer(resource, seen) for resource, seen in self.heard.items()}
         self.ready = asyncio.Event()
@@ -146,18 +146,18 @@ class Engine:
         return self.runs.pods
 
     async def run(self, stop: asyncio.Event, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
-        """Works until `stop` is set, or until something fails (which it raises). `watching` is called when kopf has begun: it has put
-        its own handlers of signals in place. `interrupted` is called for a signal that came before that."""
+        """Works until `stop` is set or something fails, and raises the failure. `watching` is called when kopf has installed its signal
+        handlers; `interrupted` is called for a signal that came before."""
         work = [
             self.pods.run(),
             self.runs.informer.run(),
             *(informer.run() for informer in self.definitions.values()),
             self.events.run(),
             self.runs.sensors.poller.run(),
-            self._census(),
+            self._update_gauges(),
             self._work(watching, interrupted),
         ]
-        with pacing.at(Refusing()):  # What no host runs has no time for long evaluations.
+        with pacing.at(Refusing()):  # Outside a host, no evaluation may take long.
             await self._together(work, stop)
 
     async def _together(self, work: list[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
@@ -169,7 +169,7 @@ class Engine:
                 await self.runs.podless.close()
                 await self.host.close()
                 await self._objects.close()
-                metrics.runs.clear()  # Others count them from here on.
+                metrics.runs.clear()  # Other replicas report them from now on.
                 metrics.tasks.clear()
                 self._dag_metrics.clear()
             for task in running:
@@ -184,17 +184,17 @@ class Engine:
         self.backfills.dag_seen(namespace, dag)
 
     def _made(self, run: Run) -> None:
-        """A trigger or a backfill has made a run, and counts it as unfinished. From here on it is known, whatever the watch tells: that it
-        was deleted before the watch came to it, too."""
+        """A trigger or a backfill has made a run, which counts as unfinished. It is known from now on, so that its deletion is noticed even
+        if the watch never reported it."""
         self.runs.feed.seen(run, deleted=False)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed its phase or is gone: all who listen hear of it, in their order."""
+        """A run was created or deleted, or changed its phase. The listeners are called in their order."""
         for listener in self._listeners:
             listener.run_seen(run, deleted)
 
     async def _work(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
-        """Reconciles only once every pod and every run is known: a plan made from half of them would start tasks twice, or too many."""
+        """Starts reconciling when every pod and every run is known: plans from partial knowledge would start tasks twice, or too many."""
         first = [self.definitions[resource] for resource in FIRST if resource in self.definitions]
         for informer in (self.pods, self.runs.informer, *first):
             await informer.synced.wait()
@@ -230,7 +230,7 @@ class Engine:
         reconcile: Callable[[K], Awaitable[None]],
         failed: Callable[[K, Exception], float | None],
     ) -> None:
-        """Handles keys for ever. The host runs it, so that what a tenant sizes pauses, and takes turns with that of others."""
+        """Handles keys. Never returns. The host runs it, so that large work pauses and takes turns."""
 
         async def handle(key: K) -> None:
             self.host.begin(queue.namespace(key))
@@ -252,7 +252,7 @@ class Engine:
 
     @property
     def heard(self) -> dict[Resource, Seen]:
-        """Who hears of objects of a kind: of every one that there is, and of every change."""
+        """The handlers of objects by kind, called for every existing object and every change."""
         kinds: dict[Resource, Seen] = {
             DAGS: self._dag,
             POOLS: self._pool,
@@ -260,7 +260,7 @@ class Engine:
             TRIGGERS: self._trigger,
             BACKFILLS: self._backfill,
         }
-        if not self._namespaces:  # An operator of some namespaces has no rights beyond them.
+        if not self._namespaces:  # An operator restricted to namespaces has no rights beyond them.
             kinds[CLUSTER_POOLS] = self._pool
             kinds[NAMESPACES] = self.runs.book.namespace_seen
         templates = [resource for resource in TEMPLATES.values() if resource.namespaced or not self._namespaces]
@@ -284,7 +284,7 @@ class Engine:
         if namespace and not self._owned.owns(namespace):
             return
         self.runs.book.pool_seen(body, deleted)
-        if namespace or 0 in self._owned.shards:  # One replica writes the status of what all share.
+        if namespace or 0 in self._owned.shards:  # One replica writes the status of shared objects.
             self.pools.seen(body, deleted)
 
     def _trigger(self, body: Object, deleted: bool) -> None:
@@ -309,8 +309,8 @@ class Engine:
         if namespace or 0 in self._owned.shards:
             self.template_status.seen(body, deleted)
 
-    async def _census(self) -> None:
-        """Counts runs by phase and tasks by state; derived, so it can't drift. Gives memory back now and then."""
+    async def _update_gauges(self) -> None:
+        """Updates the gauges of runs and tasks, and returns free memory now and then."""
         give_back = trimmer()
         for turn in itertools.count(1):
             count(self.runs.states.values())

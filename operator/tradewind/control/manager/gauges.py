@@ -1,4 +1,4 @@
-"""Gauges of runs by phase and tasks by state; derived, so they can't drift."""
+"""Gauges of runs by phase and tasks by state, derived from all runs so that they can't drift."""
 
 from collections import Counter
 from collections.abc import Collection

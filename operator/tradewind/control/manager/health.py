@@ -1,16 +1,16 @@
-"""Whether an operator is well, and whether it does its work."""
+"""Health and readiness of an operator."""
 
 from tradewind.control.manager.manager import Operator
 from tradewind.control.server.health_endpoints import Readiness
 
 LOOP_LIMIT = 30.0
-"""Seconds without a beat of the event loop after which the process counts as hung."""
+"""Seconds without a heartbeat of the event loop after which the process counts as hung."""
 WATCH_LIMIT = 400.0
 """Seconds without an event, a bookmark or a reconnect after which a watch counts as dead."""
 
 
 def illness(operator: Operator, now: float) -> str:
-    """Why the process should be restarted; empty when it is well. `now` is monotonic seconds."""
+    """Why the process should be restarted; empty if it is healthy. `now` is monotonic seconds."""
     if now - operator.heartbeat > LOOP_LIMIT:
         return f"the event loop has not run for {now - operator.heartbeat:.0f} s"
     for watch in (operator.engine.pods, operator.engine.runs.informer):
@@ -20,7 +20,7 @@ def illness(operator: Operator, now: float) -> str:
 
 
 def readiness(operator: Operator) -> Readiness:
-    """Whether it does its work, and in words. That of a stand-by is to wait for the lease."""
+    """Whether it works as expected, and its state in words. A stand-by is ready while it waits for the lease."""
     waiting = not operator.leading
     if waiting or operator.engine.ready.is_set():
         return True, "ok (stand-by)" if waiting else "ok"

@@ -1,4 +1,4 @@
-"""Everything that adapts kopf: its import, settings, login and signals. kopf looks after the process; it watches nothing here."""
+"""Adapts kopf: its import, settings, login and signals. kopf manages the process and watches nothing here."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from tradewind.kube.connection import Connection
 
 if "kubernetes" in sys.modules:
     import kopf
-else:  # kopf loads the kubernetes package where it is installed, 19 MB, for objects that nobody here gives it.
+else:  # If the kubernetes package (19 MB) is installed, kopf imports it for objects that are not used here.
     sys.modules["kubernetes"] = None  # type: ignore[assignment]
     try:
         import kopf
@@ -30,9 +30,9 @@ async def run(
     ready: Callable[[], None],
     interrupted: Callable[[], None],
 ) -> None:
-    """Runs kopf until a signal ends it; raises what ended it otherwise. `watching` is called when kopf has put its own handlers of signals
-    in place, `ready` when it has begun, `interrupted` for a signal that came before `watching`. kopf's own `operator()` ends every task of
-    the loop that is younger than itself, whoever made it: its tasks are kept here."""
+    """Runs kopf until a signal ends it, and raises any other failure. `watching` is called when kopf has installed its signal handlers,
+    `ready` when it has started, `interrupted` for a signal that came before `watching`. kopf's own `operator()` would cancel every younger
+    task of the loop, so its tasks are managed here."""
     begun = asyncio.Event()
     roots = await kopf.spawn_tasks(
         registry=_registry(connection),
@@ -40,7 +40,7 @@ async def run(
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
-        identity=cast(Any, identity),  # kopf would ask for a user name, which a container need not have
+        identity=cast(Any, identity),  # kopf would look up a user name, which a container need not have
         ready_flag=begun,
     )
     try:
@@ -54,7 +54,7 @@ async def run(
         ended, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()
-        interrupted()  # By a signal that came before `watching`: kopf ends for nothing else.
+        interrupted()  # Only a signal before `watching` ends kopf otherwise.
     finally:
         for task in roots:
             task.cancel()
@@ -81,7 +81,7 @@ def _registry(connection: Connection) -> kopf.OperatorRegistry:
 
 
 def _for_kopf(connection: Connection) -> kopf.ConnectionInfo:
-    """A connection in kopf's words."""
+    """A connection as kopf's type."""
     scheme, _, token = (connection.authorization() or "").partition(" ")
     return kopf.ConnectionInfo(
         server=connection.server,

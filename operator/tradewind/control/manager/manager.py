@@ -1,4 +1,4 @@
-"""The operator: it waits until it leads, or holds shards, and works then."""
+"""The operator: waits until it leads or owns shards, then works."""
 
 import asyncio
 import contextlib
@@ -30,22 +30,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """How an operator runs. No namespaces means all of them."""
+    """Settings of an operator. No namespaces means all."""
 
     namespaces: tuple[str, ...] = ()
     lease_namespace: str = "default"
     lease_name: str = "tradewind-operator"
     identity: str = field(default_factory=socket.gethostname)
-    """In a cluster the pod's name: a container that is restarted goes on with the lease of the one before."""
+    """The pod's name in a cluster, so that a restarted container keeps its predecessor's lease."""
     shards: int = 1
-    """Into how many parts the namespaces are divided among replicas. With one, one replica leads and the others wait."""
+    """Number of parts into which namespaces are divided among replicas. With one, one replica leads and the others stand by."""
     egress: EgressPolicy = EgressPolicy()
     evaluation: float = DEADLINE
-    """Seconds of computing that one expression may take, where it is not a matter of microseconds."""
+    """Seconds of CPU time of one expression that takes longer than microseconds."""
     budget: float = BUDGET
-    """Seconds of computing that one pass of a run may take before others go first."""
+    """Seconds of computing time of one pass over a run before others go first."""
     dag_metrics: Limits = Limits()
-    """How many DAGs have metrics of their own."""
+    """Number of DAGs with metrics of their own."""
     image: str = field(default_factory=lambda: os.environ.get("TRADEWIND_IMAGE", "tradewind"))
 
 
@@ -58,18 +58,18 @@ class Operator:
         self.engine = self._engine(WHOLE)
         self.leading = False
         self.heartbeat = time.monotonic()
-        """When the event loop last ran its own timer, on the monotonic clock."""
+        """When the event loop last ran its own timer, in monotonic seconds."""
 
     async def run(self, stop: asyncio.Event, on_signal: Callable[[], None] | None = None) -> None:
-        """Waits for the lease, then reconciles until `stop` is set or the lease is lost (which raises Lost). SIGINT and SIGTERM
-        call `on_signal`, by default `stop.set`."""
+        """Waits for the lease, then reconciles until `stop` is set or the lease is lost, which raises Lost. SIGINT and SIGTERM call
+        `on_signal`, by default `stop.set`."""
         self._on_signal = on_signal or stop.set
         self._listen()
         async with self.client, tasks([self._beat()]):
             await (self._lead(stop) if self._options.shards == 1 else self._share(stop))
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        """One of all replicas works, and ends when it is no longer the one."""
+        """Works while this replica is the leader."""
         options = self._options
         lease = Lease(self.client, options.lease_namespace, options.lease_name, options.identity)
         await first(lease.acquire(), stop.wait())
@@ -83,8 +83,8 @@ class Operator:
             await lease.release()
 
     async def _share(self, stop: asyncio.Event) -> None:
-        """Every replica works on its shards. When they are others than before it begins anew with those: everything is derived, and
-        they seldom change."""
+        """Works on the shards of this replica. When these change, it starts over with the new ones: everything is derived, and they seldom
+        change."""
         options = self._options
         shards = Shards(self.client, options.lease_namespace, options.lease_name, options.identity, options.shards)
         self.client.may_write = shards.holds
@@ -105,7 +105,7 @@ class Operator:
                 holding.result()
 
     async def _work(self, stop: asyncio.Event, until: Coroutine[Any, Any, Any]) -> None:
-        """Runs the engine until `stop` is set or `until` is over; raises what either raised."""
+        """Runs the engine until `stop` is set or `until` returns. Raises what either raised."""
         ending = asyncio.Event()
         async with tasks([self.engine.run(ending, self._listen, self._on_signal)]) as (working,):
             others = [asyncio.ensure_future(until), asyncio.ensure_future(stop.wait())]
@@ -146,7 +146,7 @@ class Operator:
                     asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
 
     async def _beat(self) -> None:
-        """Measures how late the loop is."""
+        """Measures the delay of the event loop."""
         while True:
             began = time.monotonic()
             await asyncio.sleep(0.5)

@@ -1,1 +1,1 @@
-"""What is deleted once nobody needs it any more."""
+"""Deletes runs and revisions that are no longer needed."""

@@ -1,4 +1,4 @@
-"""Deleting the revisions that nobody needs any more: a few at a time, the oldest first, and never one that a run names."""
+"""Deletes unneeded revisions: a few at a time, the oldest first, and never one that a run names."""
 
 import asyncio
 import contextlib
@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 BATCH = 20
 """Revisions deleted at once."""
 GRACE = 30.0
-"""Seconds for which a DAG has to be as it is before any of its revisions goes. A run that has read the DAG before that, and was bound to
-a revision, has written its name down by then."""
+"""Seconds for which a DAG must be unchanged before any of its revisions is deleted. By then, a run that read the DAG earlier has recorded
+its revision."""
 REVISION_SWEEP_DELAY = 2.0
-"""Seconds until a DAG is looked at after one of its runs has gone: they go in batches."""
+"""Seconds until a DAG is checked after one of its runs was deleted: runs are deleted in batches."""
 FIRST, AGAIN, RETRY = 10.0, 3600.0, 60.0
-"""Seconds from the start to the first look at all revisions there are, from one to the next, and after one that failed."""
+"""Seconds from the start to the first survey of all revisions, between surveys, and after a failed one."""
 RUNS_PAGE = 100
 USUAL = int(DAGSpec.model_fields["revision_history_limit"].default)
 EVERYTHING = 1_000_000
@@ -45,7 +45,7 @@ class _Status(Struct, frozen=True):
 
 
 class _Named(Struct, frozen=True):
-    """A run, as far as it names its revision."""
+    """A run and the revision that it names."""
 
     status: _Status | None = None
 
@@ -54,15 +54,15 @@ _NAMED = msgspec.json.Decoder(_Named)
 
 
 class _Sight(NamedTuple):
-    """A DAG as it was seen."""
+    """A DAG as last read."""
 
     version: str
-    """Its uid and generation; empty when it is gone."""
+    """Its uid and generation; empty if it is gone."""
     keep: Keep | None
 
 
 class RevisionHistory:
-    """Keeps of each DAG as many revisions as its spec says."""
+    """Keeps as many revisions of each DAG as its spec says."""
 
     def __init__(
         self, client: Client, revisions: Revisions, namespaces: Sequence[str | None] = (None,), owned: Owned = WHOLE
@@ -70,13 +70,13 @@ class RevisionHistory:
         self._client, self._revisions, self._namespaces, self._owned = client, revisions, namespaces, owned
         self.queue: WorkQueue[Key] = WorkQueue("revisions")
         self._known: dict[Key, Keep] = {}
-        """What the DAGs that there are say."""
+        """The settings of existing DAGs."""
         self._limits: dict[Key, int] = {}
-        """What DAGs that use templates say with those."""
+        """The limits of DAGs with templates."""
         self._calm: dict[Key, tuple[_Sight, float]] = {}
-        """DAGs with revisions that could go, and since when (monotonic seconds) they have been as they are."""
+        """DAGs with revisions that could be deleted, and since when (monotonic seconds) they have been unchanged."""
         self._held: dict[Key, frozenset[str]] = {}
-        """Revisions that stay only because runs use them."""
+        """Revisions that are kept only because runs use them."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -84,7 +84,7 @@ class RevisionHistory:
         if deleted:
             self._known.pop(key, None)
             self._limits.pop(key, None)
-            self._revisions.forget(*key)  # Its namespace may be deleted with all that is in it.
+            self._revisions.forget(*key)  # Its namespace may be deleted with everything in it.
             self.queue.add(key)
             return
         before, self._known[key] = self._known.get(key), self._keep(key, body)
@@ -92,7 +92,7 @@ class RevisionHistory:
             self.queue.add(key)
 
     def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
-        """What a DAG that uses templates says with those."""
+        """The rendered spec of a DAG with templates."""
         key = (namespace, name)
         limit = self._limits[key] = int(spec.get("revisionHistoryLimit", USUAL))
         if (known := self._known.get(key)) and known.limit != limit:
@@ -100,27 +100,27 @@ class RevisionHistory:
             self.queue.add(key)
 
     def _keep(self, key: Key, body: Object) -> Keep:
-        """What a DAG keeps; everything, while it is not known what its template says of that."""
+        """The setting of a DAG; everything is kept until its template is known."""
         spec = body.get("spec") or {}
         usual = self._limits.get(key, EVERYTHING) if spec.get("template") else USUAL
         limit = spec.get("revisionHistoryLimit")
         return Keep(int((body.get("status") or {}).get("revision") or 0), usual if limit is None else int(limit))
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run has changed its phase, or is gone. One that has ended calls no DAGs any more; its own revision says what it was."""
+        """A run changed its phase or was deleted. An ended run calls no more DAGs, but its own revision stays of interest."""
         if deleted:
             self._let_go(run, {run.dag: run.status.get("revision"), **pins_of(run)})
         elif run.final:
             self._let_go(run, pins_of(run))
 
     def _let_go(self, run: Run, names: Mapping[str, Any]) -> None:
-        """A run does not use these revisions, by DAG, any more."""
+        """Notes that a run no longer uses these revisions, by DAG."""
         for dag, name in names.items():
             if name in self._held.get((run.namespace, dag), ()):
                 self.queue.add_after((run.namespace, dag), REVISION_SWEEP_DELAY)
 
     async def watch(self) -> None:
-        """Looks at all revisions now and then, for what has happened while nobody was looking; for ever."""
+        """Surveys all revisions now and then, for changes that no event reported. Never returns."""
         pause = FIRST
         while True:
             await asyncio.sleep(pause)
@@ -145,19 +145,19 @@ class RevisionHistory:
                 self.queue.add(key)
 
     def failed(self, key: Key, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         log.warning("revisions of %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
         return None
 
     async def reconcile(self, key: Key) -> None:
-        """Deletes the revisions of a DAG that are kept no longer."""
+        """Deletes revisions of a DAG beyond its limit."""
         async with self._revisions.lock(*key):
             await self._reconcile(key, asyncio.get_running_loop().time())
 
     async def _reconcile(self, key: Key, now: float) -> None:
-        sight = await self._look(key)
+        sight = await self._read_dag(key)
         if sight is None:
-            self.queue.add_after(key, GRACE)  # Which one is current is not known yet.
+            self.queue.add_after(key, GRACE)  # The current revision is not known yet.
             return
         heads = {head.metadata.name: head for head in await self._revisions.heads(*key)}
         numbers = {name: head.revision for name, head in heads.items()}
@@ -182,8 +182,8 @@ class RevisionHistory:
         if len(gone) > BATCH:
             self.queue.add(key)
 
-    async def _look(self, key: Key) -> _Sight | None:
-        """The DAG now. None while its status is behind its spec: the number of the current revision is in it."""
+    async def _read_dag(self, key: Key) -> _Sight | None:
+        """Reads the DAG. None while its status, which has the number of the current revision, is behind its spec."""
         try:
             body = await self._client.get(DAGS, *key)
         except NotFound:
@@ -200,8 +200,8 @@ class RevisionHistory:
 
 
 async def uses(client: Client, namespace: str, dag: str) -> Counter[str]:
-    """How many runs of a DAG name each revision, and how many runs under way that call it. All are asked for: of those that ended, an
-    operator's memory has only a part."""
+    """By revision: the number of the DAG's runs that name it, and of active runs that call it. Reads all runs, since an operator keeps only
+    some of the ended ones in memory."""
     runs = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector=f"spec.dag={dag}")
     found = Counter([run.status.revision async for run in runs if run.status and run.status.revision])
     callers = walk(client, RUNS, namespace, _NAMED, RUNS_PAGE, fieldSelector="status.phase=Running")

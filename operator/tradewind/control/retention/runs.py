@@ -1,4 +1,4 @@
-"""Deleting the runs that a DAG does not keep: a few at a time, the oldest first."""
+"""Deletes the runs that a DAG does not keep: a few at a time, the oldest first."""
 
 import asyncio
 import logging
@@ -22,17 +22,17 @@ from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, sur
 
 log = logging.getLogger(__name__)
 USUAL = History()
-"""What a DAG keeps that says nothing of it. One for all of them."""
+"""The limits of a DAG without settings, shared by all of them."""
 BATCH = 20
 """Runs deleted at once."""
 SWEEP_SECONDS = 60.0
-"""Seconds until it is looked again whether the runs have ended of which others are parts."""
+"""Seconds until the ends of enclosing runs are checked again."""
 SWEEP_DELAY = 1.0
-"""Seconds until a DAG is looked at after one of its runs has ended: they end in bursts."""
+"""Seconds until a DAG is checked after one of its runs has ended: runs end in bursts."""
 
 
 class HistoryReconciler:
-    """Keeps of each DAG as many runs as its spec says. A DAG that is not there (any more) keeps all."""
+    """Keeps as many runs of each DAG as its spec says, and all runs of a missing DAG."""
 
     def __init__(
         self,
@@ -42,9 +42,10 @@ class HistoryReconciler:
         when_settled: Callable[[Run, Callable[[Run], None]], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`held` says whether a run (namespace, DAG, name) has to be kept whatever its DAG says, since it is still counted on. `unfinished`
-        says whether a run, by its uid, has not ended: its parts are kept. It reads how they ended, and its retries take over what they
-        did. `when_settled(run, tell)` tells of a run once nobody needs it to know what was made of it."""
+        """`held` returns whether a run (namespace, DAG, name) must be kept whatever its DAG says, as others still count on it. `unfinished`
+        returns whether a run, by uid, has not ended: it reads how its sub-runs ended, and retries reuse their results, so these are kept.
+        `when_settled(run, tell)` calls `tell` once the status of the run's trigger records it and triggers that follow it
+        have processed it."""
         self._client, self._clock = client, clock
         self._held, self._unfinished, self._when_settled = held, unfinished, when_settled
         self.queue: WorkQueue[Key] = WorkQueue("history")
@@ -56,18 +57,18 @@ class HistoryReconciler:
         key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
         if deleted:
             self._rules.pop(key, None)
-        elif not spec.get("template"):  # Of others it is known when their templates have been looked at.
+        elif not spec.get("template"):  # For a DAG with a template, `spec_seen` follows when it is rendered.
             self.spec_seen(*key, spec)
 
     def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
-        """What a DAG says of its runs, its templates included."""
+        """The DAG's limits, including its templates."""
         key = (namespace, name)
         self._rules.pop(key, None)
         try:
             said = spec.get("history")
             self._rules[key] = History.model_validate(said) if said else USUAL
         except ValidationError:
-            return  # The DAG's own condition says so; until it is fixed nothing is deleted.
+            return  # The DAG's own condition reports this; until it is fixed, nothing is deleted.
         self.queue.add(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
@@ -87,17 +88,17 @@ class HistoryReconciler:
         elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
             del self._past[key]
 
-    def look(self, namespace: str, name: str) -> None:
-        """Runs of a DAG may no longer be held."""
+    def check_again(self, namespace: str, name: str) -> None:
+        """Checks a DAG again whose runs may no longer be held."""
         self.queue.add((namespace, name))
 
     def failed(self, key: Key, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         log.warning("history of %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
         return None
 
     async def reconcile(self, key: Key) -> None:
-        """Deletes the runs of a DAG that are kept no longer."""
+        """Deletes runs of a DAG beyond its limits."""
         rule, past = self._rules.get(key), self._past.get(key)
         if rule is None or not past:
             return
@@ -125,13 +126,13 @@ class HistoryReconciler:
             await self._client.delete(RUNS, key[0], item.name, version=version, propagationPolicy="Background")
             metrics.runs_removed.labels(item.reason).inc()
         except (NotFound, Conflict):
-            pass  # It is gone, or something new is known of it soon.
+            pass  # It is gone, or an event about it is about to arrive.
         if past.get(item.name) == item.past:
             del past[item.name]
 
 
 def _ended(run: Run) -> int:
-    """Epoch seconds; a run that was ended by hand, without saying when, counts from its creation."""
+    """Epoch seconds of its end; the creation of a run that was ended by hand without a timestamp."""
     try:
         return int(datetime.fromisoformat(str(run.status.get("finishedAt"))).timestamp())
     except ValueError:
