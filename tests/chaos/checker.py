@@ -6,8 +6,8 @@ from itertools import combinations
 
 from tradewind.control.dagrun.attempt_log import Packed, decode
 from tradewind.control.dagrun.run import read_run
+from tradewind.kube.client import Object
 from tradewind.kube.labels import RUN
-from tradewind.local.apiserver.store import Object
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import FAILURES, Attempt
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.kube.labels import HOW, ITEM, RUN, RUN_UID, TASK
-from tradewind.local.apiserver.store import Object, ObjectStore
+from tradewind.local.apiserver.store import ObjectStore
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import key
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from tradewind.local.apiserver.store import Object
+from tradewind.kube.client import Object
 from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.kube.labels import ATTEMPT, ITEM, RUN, RUN_UID, TASK
 from tradewind.local.apiserver.operations import Operations
-from tradewind.local.apiserver.store import Object, StoredEvent
+from tradewind.local.apiserver.store import StoredEvent
 from tradewind.plan.outcomes.attempt import key
 
 from .history import PODS, Execution, History

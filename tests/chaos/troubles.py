@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from tradewind.kube.client import Object
 from tradewind.kube.labels import ATTEMPT, RUN_UID, TASK
 from tradewind.local.apiserver import Fault
-from tradewind.local.apiserver.store import Object
 
 from .history import APPROVALS, PODS, RUNS
 from .scenario import Trouble

@@ -10,10 +10,10 @@ from unittest import mock
 
 from tradewind.control.egress import client
 from tradewind.control.manager import engine
+from tradewind.kube.client import Object
 from tradewind.local.apiserver import ApiServer, server, watch
 from tradewind.local.apiserver.kinds import Registry
 from tradewind.local.apiserver.operations import Operations
-from tradewind.local.apiserver.store import Object
 from tradewind.model.backfill import FINISHED
 from tradewind.model.crd import manifests
 from tradewind.model.run import FINAL_PHASES

@@ -15,12 +15,10 @@ from tradewind.cli.options import FILES, OUTPUT, cluster, connects, settled
 from tradewind.cli.output.terminal import say_data, say_document
 from tradewind.cli.output.yaml_text import Readable
 from tradewind.control.dags.template_index import rendered
-from tradewind.kube.client import Client
+from tradewind.kube.client import Client, Object
 from tradewind.plan.dags.compile import defined
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.templates.render import Rendering
-
-Object = dict[str, Any]
 
 
 @click.command()

@@ -4,12 +4,12 @@ import base64
 import re
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver import celrules, pods, schema
 from tradewind.local.apiserver.errors import Cause, StatusError, bad_request, invalid
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.plan.pods.fields import unknown_fields
 
-Object = dict[str, Any]
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "

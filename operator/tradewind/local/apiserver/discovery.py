@@ -1,10 +1,8 @@
 """Discovery and OpenAPI, as far as kubectl needs them."""
 
-from typing import Any
-
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.kinds import Kind, Registry
 
-Object = dict[str, Any]
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 VERSION = {
     "major": "1",

@@ -1,6 +1,7 @@
 """Garbage collection: deletes objects whose owners are gone."""
 
-from tradewind.local.apiserver.store import Object, ObjectStore
+from tradewind.kube.client import Object
+from tradewind.local.apiserver.store import ObjectStore
 
 
 def orphans(store: ObjectStore) -> list[tuple[str, Object]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.errors import Cause, bad_request, invalid
 from tradewind.local.apiserver.operations import Operations
-from tradewind.local.apiserver.store import Object
 from tradewind.local.apiserver.url import Target
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.selectors import Match
-from tradewind.local.apiserver.store import Object, ObjectStore
+from tradewind.local.apiserver.store import ObjectStore
 
 
 def page(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.kube.size import OBJECT_LIMIT, escaped_size
 from tradewind.local.apiserver import admission, gc, ownership, quota
 from tradewind.local.apiserver.errors import (
@@ -20,7 +21,7 @@ from tradewind.local.apiserver.errors import (
 )
 from tradewind.local.apiserver.kinds import BUILT_IN, Kind, Registry, custom
 from tradewind.local.apiserver.patch import strategic
-from tradewind.local.apiserver.store import Object, ObjectStore
+from tradewind.local.apiserver.store import ObjectStore
 from tradewind.local.apiserver.text import write
 
 SUFFIX = "bcdfghjklmnpqrstvwxz2456789"

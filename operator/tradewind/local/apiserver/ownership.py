@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.errors import StatusError
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.patch import KEYS, SETS
 
-Object = dict[str, Any]
 Path = tuple[str, ...]
 Paths = frozenset[Path]
 Schema = dict[str, Any] | None

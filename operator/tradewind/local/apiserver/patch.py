@@ -4,9 +4,9 @@ from typing import Any
 
 import jsonpatch
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.errors import StatusError, bad_request
 
-Object = dict[str, Any]
 KEYS = {
     "containers": "name",
     "initContainers": "name",

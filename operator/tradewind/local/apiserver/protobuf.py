@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from tradewind.kube.client import Object
+
 MAGIC = b"k8s\x00"
 CONTENT = "application/vnd.kubernetes.protobuf"
 DEEPEST = 20
 """Messages within messages."""
-Object = dict[str, Any]
 Message = dict[int, tuple[str, str]]
 """Number -> name and type. `[]` before a type is a list, `{}` a map from texts to it; else the name of a message, or string, bytes, bool,
 int, time or quantity."""

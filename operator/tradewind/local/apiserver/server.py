@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver import discovery, listing, protobuf, selectors, table, watch
 from tradewind.local.apiserver.errors import StatusError, bad_request
 from tradewind.local.apiserver.faults import Fault, Faults
@@ -19,7 +20,7 @@ from tradewind.local.apiserver.identities import Identities
 from tradewind.local.apiserver.kinds import Kind
 from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.patch import json_patch, merge_patch, strategic
-from tradewind.local.apiserver.store import Object, ObjectStore
+from tradewind.local.apiserver.store import ObjectStore
 from tradewind.local.apiserver.text import read, write
 from tradewind.local.apiserver.url import Target, parse, verb_of
 

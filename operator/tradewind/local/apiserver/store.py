@@ -4,11 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.text import write
 
-Object = dict[str, Any]
 HISTORY = 20_000
 """Events kept per resource. A watch that asks for older ones gets 410."""
 

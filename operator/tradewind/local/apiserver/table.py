@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from tradewind.kube.client import Object
 from tradewind.local.apiserver.kinds import Kind, look_up
 
-Object = dict[str, Any]
 NAME = {"name": "Name", "type": "string", "format": "name", "description": "Name of the object", "priority": 0}
 
 
