@@ -1,4 +1,5 @@
-"""Prometheus metrics. Never a label per run or task: those are unbounded. Of DAGs so many have labels as control/execution/dag_metrics.py allows."""
+"""Prometheus metrics. No label names a run or a task: their number is unbounded. control/execution/dag_metrics.py
+bounds how many DAGs have labels."""
 
 from platform import python_version
 
@@ -10,11 +11,12 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)  # memory, CPU and open files of the operator itself
 ADMISSION = CollectorRegistry()
-"""Of the admission webhook, a process that leads nothing: with an operator's gauges it would look like one that does not work."""
+"""Metrics of the admission webhook. It leads nothing, and with an operator's gauges it would look like an operator that
+does not work."""
 ProcessCollector(registry=ADMISSION)
 
 EVENTS = CollectorRegistry()
-"""Of the endpoint for events, which leads nothing either."""
+"""Metrics of the event endpoint, which leads nothing either."""
 ProcessCollector(registry=EVENTS)
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -49,7 +51,7 @@ run_duration = Histogram(
     registry=REGISTRY,
 )
 DAG = ("dag_namespace", "dag")
-"""Not `namespace`, which Prometheus sets to that of the operator."""
+"""Not `namespace`: Prometheus sets that label to the operator's namespace."""
 dag_runs = Counter(
     "tradewind_dag_runs",
     "Runs that have ended, by DAG and final phase. DAGs beyond the limit are counted together, as _other.",
@@ -158,7 +160,7 @@ shards = Gauge("tradewind_shards", "Into how many shards the namespaces are divi
 shards_held = Gauge("tradewind_shards_held", "Shards that this process holds.", registry=REGISTRY)
 leader = Gauge("tradewind_leader", "1 while this process holds the lease.", registry=REGISTRY)
 
-# The names that client-go uses, so that dashboards made for other controllers work.
+# Client-go's names, so that dashboards made for other controllers work.
 queue_depth = Gauge("workqueue_depth", "Keys that wait to be reconciled.", ["name"], registry=REGISTRY)
 queue_adds = Counter("workqueue_adds", "Keys added.", ["name"], registry=REGISTRY)
 queue_retries = Counter("workqueue_retries", "Keys added again after an error.", ["name"], registry=REGISTRY)

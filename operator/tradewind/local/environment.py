@@ -1,4 +1,4 @@
-"""The environment variables of a container, resolved as a kubelet resolves them."""
+"""The environment variables of a container, resolved as by a kubelet."""
 
 import base64
 import os
@@ -11,15 +11,16 @@ from tradewind.kube.resources import CONFIG_MAPS, SECRETS
 from tradewind.tasks.expansion import expand
 
 INHERITED = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What a task sees of the user's environment: enough for programs to work, too little for a manifest to depend on it."""
+"""Variables of the user's environment that a task inherits: enough for programs to work, too few for a manifest to
+depend on."""
 
 
 class ConfigMissing(Exception):
-    """A Secret or ConfigMap that the container needs is not there (yet)."""
+    """A Secret or ConfigMap that the container needs does not exist (yet)."""
 
 
 async def variables(client: Client, namespace: str, container: Object) -> dict[str, str]:
-    """Variables by name. Raises ConfigMissing, worded as a kubelet words it."""
+    """Variables by name. Raises ConfigMissing, in a kubelet's words."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     env = {"PATH": path, **{name: os.environ[name] for name in INHERITED if name in os.environ}}
     for item in container.get("env", []):

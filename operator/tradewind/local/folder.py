@@ -1,4 +1,4 @@
-"""The folder of a session: deleted with its session or, if that was killed, when the next one starts."""
+"""The folder of a session: deleted with its session or, if the session was killed, when the next one starts."""
 
 import contextlib
 import fcntl
@@ -10,16 +10,16 @@ from pathlib import Path
 
 PREFIX = "tradewind-"
 LOCK = ".lock"
-"""Locked for as long as the session lives; the system unlocks it with the end of the process."""
+"""Locked as long as the session lives; the system releases it when the process ends."""
 
 
 class CannotStart(Exception):
-    """The session can't start here; the message says why, and what to do."""
+    """The session can't start here; the message says why and what to do."""
 
 
 @contextlib.contextmanager
 def session_folder() -> Iterator[Path]:
-    """A new folder below $TMPDIR. Raises CannotStart."""
+    """Makes a folder below $TMPDIR. Raises CannotStart."""
     try:
         sweep(Path(tempfile.gettempdir()))
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -37,7 +37,7 @@ def session_folder() -> Iterator[Path]:
 
 
 def sweep(where: Path) -> None:
-    """Removes the user's session folders whose session has ended."""
+    """Removes the user's folders of sessions that have ended."""
     for folder in where.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             if folder.lstat().st_uid != os.getuid() or folder.is_symlink():

@@ -1,6 +1,7 @@
-"""The containers of a pod that start before its main one: init containers end first, sidecars run until it has ended.
+"""The containers of a pod that start before its main one: init containers run to completion, sidecars run until the
+main one has ended.
 
-Those without a command are left out, as their images are not known here."""
+Those without a command are skipped: their images are not known here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ Start = Callable[[Object, list[str]], Awaitable[Process]]
 
 
 class Helpers:
-    """Those of one pod. `now()` gives the time as the API writes it."""
+    """The helper containers of one pod. `now()` gives the time in the API's format."""
 
     def __init__(self, pod: Object, start: Start, now: Callable[[], str]) -> None:
         containers = pod["spec"].get("initContainers") or []
@@ -24,7 +25,7 @@ class Helpers:
         self._running: list[tuple[Object, Process, asyncio.Task[int]]] = []
 
     def statuses(self) -> list[Object]:
-        """What a kubelet says of them."""
+        """Their statuses, as a kubelet reports them."""
         waiting = {"waiting": {"reason": "PodInitializing"}}
         return [
             {
@@ -39,11 +40,11 @@ class Helpers:
         ]
 
     def holds(self, container: Object, reason: str, message: str) -> None:
-        """A container can't start yet."""
+        """Records why a container can't start yet."""
         self._states[container["name"]] = {"waiting": {"reason": reason, "message": message}}
 
     async def begin(self) -> bool:
-        """Runs them, one after the other; False when one of those that must end has failed, and nothing is to follow."""
+        """Runs them in order; False if an init container has failed and nothing must follow."""
         for container in self._containers:
             name, began = container["name"], self._now()
             try:
@@ -61,19 +62,19 @@ class Helpers:
         return True
 
     async def finish(self, grace: float) -> None:
-        """Ends the sidecars, the last first."""
+        """Stops the sidecars in reverse order."""
         for running in self._running[::-1]:
             if not running[2].done():
                 await running[1].stop(grace)
             await self._end(running)
 
     def kill(self) -> None:
-        """Ends all at once."""
+        """Kills all at once."""
         for _, process, _ in self._running:
             process.kill()
 
     async def _after_start(self, container: Object, ended: "asyncio.Task[int]") -> None:
-        """Runs the command that a container wants to be run before the next one starts."""
+        """Runs a container's postStart command, before the next container starts."""
         hook: Any = (container.get("lifecycle") or {}).get("postStart", {}).get("exec")
         if not hook:
             return

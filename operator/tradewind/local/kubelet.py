@@ -23,13 +23,15 @@ from tradewind.tasks.expansion import expand
 
 log = logging.getLogger(__name__)
 OnLog = Callable[[Object, Path, bool], None]
-"""Is given a pod, the file that its `main` container prints to, and whether it still runs: before it starts, and after it has ended."""
+"""Called with a pod, the file of its `main` container's output, and whether the container still runs: once before it
+starts, once after it has ended."""
 NODE = "local"
 GRACE = 30.0
 
 
 class Kubelet:
-    """Runs pods of an API server as processes. `folder` holds logs, termination messages and volumes, `cwd` is where tasks start."""
+    """Runs pods of an API server as processes. `folder` holds logs, termination messages and volumes; tasks start in
+    `cwd`."""
 
     def __init__(self, client: Client, folder: Path, cwd: str, on_log: OnLog = lambda *_: None) -> None:
         self._client, self._folder, self._cwd, self._on_log = client, folder, cwd, on_log
@@ -40,7 +42,7 @@ class Kubelet:
         self._stopping: set[asyncio.Task[None]] = set()
 
     def log_path(self, namespace: str, pod: str, container: str = "main") -> Path:
-        """Where a container's output goes."""
+        """The file of a container's output."""
         return self._folder / (
             f"{namespace}_{pod}.log" if container == "main" else f"{namespace}_{pod}_{container}.log"
         )
@@ -96,7 +98,7 @@ class Kubelet:
             task.cancel()
 
     async def _end(self, pod: Object) -> None:
-        """A graceful deletion: the process ends, then the object goes."""
+        """Deletes a pod gracefully: its process ends, then the object is removed."""
         uid = pod["metadata"]["uid"]
         if process := self._processes.get(uid):
             await process.stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or GRACE))
@@ -112,7 +114,7 @@ class Kubelet:
             await self._client.delete(PODS, meta["namespace"], meta["name"], uid=meta["uid"], gracePeriodSeconds=0)
 
     async def _live(self, pod: Object) -> None:
-        """One pod from its start to its end."""
+        """Runs one pod from start to end."""
         meta = pod["metadata"]
         main = _main(pod)
         try:
@@ -125,7 +127,7 @@ class Kubelet:
             self._pods.pop(meta["uid"], None)
 
     async def _all(self, pod: Object, main: Object) -> None:
-        """What comes before the pod's own container, then that one; nothing is left of it afterwards."""
+        """Runs the helper containers, then the main one; leaves no process behind."""
         uid, own = pod["metadata"]["uid"], self._folder / pod["metadata"]["uid"]
 
         async def start(container: Object, command: list[str]) -> Process:
@@ -147,7 +149,7 @@ class Kubelet:
                 message.unlink(missing_ok=True)
 
     def _here(self, pod: Object, container: Object, env: dict[str, str]) -> tuple[dict[str, str], Path]:
-        """A container's variables with the paths of this machine, and where its termination message is."""
+        """A container's variables with the paths of this machine, and the path of its termination message."""
         uid = pod["metadata"]["uid"]
         message = self._folder / f"{uid}.{container['name']}"
         found = folders(pod, container, self._folder / uid, self._folder / "claims")
@@ -155,7 +157,7 @@ class Kubelet:
 
     async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
         meta = pod["metadata"]
-        # Without a command, `args` go to the image's entrypoint, and that only a container runtime knows.
+        # Without a command, `args` go to the image's entrypoint, which only a container runtime knows.
         argv = [expand(text, env) for text in [*main["command"], *main.get("args", [])]] if main.get("command") else []
         began = _now()
         cwd = main.get("workingDir") or self._cwd
@@ -227,7 +229,7 @@ class Kubelet:
         await _insist(lambda: self._client.patch(PODS, meta["namespace"], meta["name"], {"status": status}, "status"))
 
     async def _environment(self, pod: Object, container: Object) -> dict[str, str]:
-        """The container's variables. Waits, visibly, for Secrets and ConfigMaps that are not there."""
+        """The container's variables. While Secrets or ConfigMaps are missing, the pod's status says so and this waits."""
         said = ""
         while True:
             try:
@@ -253,7 +255,7 @@ class Kubelet:
         tail_lines: int | None = None,
         **_: Any,
     ) -> AsyncIterator[bytes]:
-        """What the pod has printed; with `follow`, until its process has ended."""
+        """The pod's output; with `follow`, until its process has ended."""
         path = self.log_path(namespace, pod, container)
         offset = 0
         while True:
@@ -285,7 +287,7 @@ def _ours(pod: Object) -> bool:
 
 
 async def _insist(request: Callable[[], Awaitable[Any]]) -> None:
-    """Asks until the API server has answered. What an earlier try has done already is a Conflict, and done."""
+    """Repeats a request until the API server has answered. A Conflict means that an earlier try succeeded."""
     while True:
         try:
             await request()

@@ -1,11 +1,12 @@
 """Runs one command and kills every process that it started: a small process between this program and each task.
 
-It reads a line of JSON (argv, env, cwd, log) from stdin, answers with a line (empty: it runs; else why not), and ends with the command's
-exit code, as a shell gives it. After the line, `t` asks the command's process group to end, and the end of stdin kills all: so nothing
-outlives whoever holds the other end, however that one ends. On Linux "all" are the descendants, also those that began a session of their
-own, for orphans become the children of their minder; elsewhere it is the process group.
+It reads a line of JSON (argv, env, cwd, log) from stdin, answers with a line (empty: the command runs; otherwise why
+not), and ends with the command's exit code, as a shell gives it. After the line, `t` asks the command's process group
+to end; the end of stdin kills all, so nothing outlives the process at the other end, however that one ends. On Linux
+"all" are the descendants, including those that began a session of their own, since orphans become children of their
+minder; elsewhere it is the process group.
 
-Standard library only: it is started without anything else, so that it costs a few milliseconds."""
+Standard library only: nothing else is loaded, so it costs a few milliseconds."""
 
 import contextlib
 import ctypes
@@ -21,11 +22,11 @@ from typing import Any
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE = 5.0
-"""Seconds to kill what keeps on starting processes."""
+"""Seconds to kill a command that keeps starting processes."""
 
 
 def main() -> None:
-    """See above."""
+    """Runs the minder."""
     if LINUX:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
     ended, wake = os.pipe()
@@ -61,9 +62,9 @@ def _line() -> bytes:
 
 
 def _started(order: Any) -> tuple[int, str]:
-    """The command's pid, and why it could not be started; empty when it was."""
+    """The command's pid, and why it could not be started (empty if it was)."""
     me = os.getpid()
-    told, tell = os.pipe()  # The write end closes as the program starts.
+    told, tell = os.pipe()  # the write end closes when the program starts
     pid = os.fork()
     if pid == 0:
         try:
@@ -92,7 +93,7 @@ def _started(order: Any) -> tuple[int, str]:
 
 
 def _reaped(command: int) -> int | None:
-    """Takes note of all that has ended; the command's exit code, if it has."""
+    """Reaps all ended children; returns the command's exit code if it is one of them."""
     code = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -106,7 +107,7 @@ def _reaped(command: int) -> int | None:
 
 
 def _kill_all(command: int) -> None:
-    """Kills what is left, until nothing is: a program may start another one meanwhile."""
+    """Kills what is left until nothing is: a program may start another one meanwhile."""
     _kill_group(command, signal.SIGKILL)
     until = time.monotonic() + PATIENCE
     while LINUX and time.monotonic() < until:
@@ -118,7 +119,7 @@ def _kill_all(command: int) -> None:
 
 
 def _descendants() -> Iterator[int]:
-    """The pids of all that this process has brought about."""
+    """The pids of all descendants of this process."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib would cost as much as all the rest
         if name.isdecimal():
@@ -132,7 +133,7 @@ def _descendants() -> Iterator[int]:
 
 
 def _killed(pid: int) -> bool:
-    """Whether it may be killed: not what has another user's rights by now."""
+    """Kills a process; False if it now has another user's rights."""
     try:
         os.kill(pid, signal.SIGKILL)
     except OSError:

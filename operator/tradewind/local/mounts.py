@@ -1,4 +1,4 @@
-"""The volumes of a pod as folders of this machine, and paths in variables that point into them."""
+"""The volumes of a pod as folders of this machine, and variables whose paths point into them."""
 
 import os
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from tradewind.local.process import NotStarted
 
 
 def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str, Path]:
-    """Folders by mount path, made when they are not there: of the pod's own (emptyDir) below `own`, of claims below `claims`, which
-    other pods see too. Other volumes are not mounted here. Raises NotStarted for one that would lie elsewhere."""
+    """Folders by mount path, created if missing: volumes of the pod (emptyDir) below `own`, claims below `claims`,
+    which other pods see too. Other volumes are not mounted. Raises NotStarted for a folder that would be elsewhere."""
     found: dict[str, Path] = {}
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
     for mount in container.get("volumeMounts") or []:
@@ -28,7 +28,7 @@ def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str
 
 
 def _below(folder: Path, name: str, field: str) -> Path:
-    """A folder in another one, links that a task has made there included."""
+    """The path of `name` in a folder. Raises NotStarted if it leads elsewhere, also by links that a task has made."""
     found = folder / name
     if ".." in Path(name).parts or not found.resolve().is_relative_to(folder.resolve()):
         raise NotStarted(f"{field} {name!r} leaves its volume: name a folder in it, without `..`")
@@ -36,8 +36,8 @@ def _below(folder: Path, name: str, field: str) -> Path:
 
 
 def translated(env: Mapping[str, str], folders: Mapping[str, Path], container: Object, message: Path) -> dict[str, str]:
-    """Variables of the container whose value is a path in it, with the path here: that of the termination message, and those on volumes.
-    What is there on this machine is meant as it is."""
+    """The container's variables, with paths in it translated to this machine: the termination message and paths on
+    volumes. Paths that exist on this machine stay as they are."""
     own = {item["name"] for item in container.get("env") or []}
 
     def here(value: str) -> str:

@@ -1,4 +1,4 @@
-"""A container's process on this machine, stopped with every process that it started. See `minder`."""
+"""A container's process on this machine. Stopping it stops every process that it started. See `minder`."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ from pathlib import Path
 from tradewind.local import minder
 
 MESSAGE_LIMIT = 4_096
-"""The kubelet keeps the last bytes of a termination message, up to this many."""
+"""Bytes of a termination message that the kubelet keeps: the last ones."""
 
 
 class NotStarted(Exception):
-    """The program could not be started; the message is worded as a container runtime words it."""
+    """The program could not be started; the message has a container runtime's words."""
 
 
 class Process:
@@ -49,13 +49,14 @@ class Process:
         return running
 
     async def wait(self) -> int:
-        """The exit code, as a shell gives it: 128 + n for signal n. What the program left running is killed by then."""
+        """The exit code, as a shell gives it: 128 + n for signal n. Processes that the program left behind have been
+        killed by then."""
         code = await self._process.wait()
         self.kill()
         return 128 - code if code < 0 else code
 
     async def stop(self, grace: float) -> None:
-        """Asks the group to end, and kills it after `grace` seconds."""
+        """Asks the process group to end, and kills it after `grace` seconds."""
         self._send(b"t")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
@@ -63,12 +64,12 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """Ends all of it at once."""
+        """Kills all of it at once."""
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         self._process.stdin.close()
 
     def message(self) -> str:
-        """What the program wrote as its termination message."""
+        """The program's termination message."""
         with contextlib.suppress(OSError):
             return self._message_path.read_bytes()[-MESSAGE_LIMIT:].decode(errors="replace")
         return ""

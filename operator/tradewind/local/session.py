@@ -1,4 +1,4 @@
-"""A cluster in one process: embedded API server, operator and kubelet, for as long as the context is open."""
+"""A cluster in one process: embedded API server, operator and kubelet, as long as the context is open."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ from tradewind.local.kubelet import Kubelet, OnLog
 from tradewind.model.crd import manifests
 
 EGRESS = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")), secrets=True)
-"""Requests go to servers of this machine too: it is the user's own."""
+"""Requests may go to servers of this machine too: it is the user's own."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What a local cluster offers."""
+    """The parts of a local cluster."""
 
     client: Client
     connection: Connection
@@ -45,9 +45,9 @@ async def session(
     on_log: OnLog = lambda *_: None,
     allowed: Sequence[Network] = (),
 ) -> AsyncIterator[Session]:
-    """A local cluster. SIGINT, SIGTERM and SIGHUP call `on_signal`; `on_log` hears of every task's output, and http tasks may send requests to
-    networks that are `allowed`. Leaving the context ends every process that a task started, and so
-    does the end of this process, whatever its reason. Raises CannotStart."""
+    """A local cluster. SIGINT, SIGTERM and SIGHUP call `on_signal`; `on_log` is called for every task's output; http
+    tasks may send requests to `allowed` networks too. Every process that a task started ends when the context is left
+    or when this process ends, whatever the reason. Raises CannotStart."""
     token = secrets.token_urlsafe(24)
     with session_folder() as folder:
         server = ApiServer(crds=manifests(), token=token)
@@ -65,9 +65,7 @@ async def session(
                 ]
                 try:
                     await _ready(operator, running)
-                    if (
-                        signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
-                    ):  # The terminal was closed; nohup ignores that.
+                    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal was closed; nohup ignores that
                         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
                     yield Session(client, connection, token, server, operator, folder)
                 finally:
@@ -79,7 +77,7 @@ async def session(
 
 
 def _heed_hangup(on_signal: Callable[[], None]) -> None:
-    """A terminal that is closed ends the session, unless nohup says otherwise."""
+    """Ends the session when its terminal closes, unless nohup says otherwise."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
 

@@ -1,1 +1,2 @@
-"""Programs that run inside task pods. Standard library only: they start fast and need nothing else."""
+"""Programs that run inside task pods. They use the standard library only, so that they start fast and need nothing
+else."""

@@ -1,6 +1,7 @@
-"""The program beside a task with artifacts: `fetch` brings what it needs, before it; `store` keeps what it made, after it.
+"""The program beside a task with artifacts: `fetch` gets the task's inputs before it starts, `store` keeps its outputs
+after it ends.
 
-How it ended is its termination message: references by name, or `{"reason", "message"}`.
+The result is the termination message: references by name, or `{"reason", "message"}`.
 """
 
 import json
@@ -16,7 +17,8 @@ from tradewind.tasks.s3 import Bucket
 from tradewind.tasks.stores import Failed, Missing, Store, Volume
 
 READY = "ready"
-"""Said by `store` when it hears the signal that the task's container has ended; that is not started earlier."""
+"""`store` prints this once it listens for the signal that the task's container has ended; that container starts only
+then."""
 MESSAGE_LIMIT = 4_000
 
 
@@ -29,7 +31,7 @@ class Problem(Exception):
 
 
 def store_of(env: dict[str, Any]) -> Store:
-    """The store that the environment describes."""
+    """The store described by the environment."""
     about = json.loads(env["TRADEWIND_STORE"])
     if "claim" in about:
         folder = about["path"].strip("/")
@@ -40,12 +42,12 @@ def store_of(env: dict[str, Any]) -> Store:
 
 
 def scratch(root: Path) -> BinaryIO:
-    """A file without a name, beside the folder that the task sees."""
+    """A file without a name, in the folder next to the one that the task sees."""
     return tempfile.TemporaryFile(dir=root.parent)
 
 
 def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[str, Any]:
-    """Stores one artifact; its reference. Raises Problem."""
+    """Stores one artifact and returns its reference. Raises Problem."""
     source = root / path
     what = f"artifact {name}"
     try:
@@ -69,7 +71,7 @@ def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[st
 
 
 def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
-    """Fetches one artifact to where the task wants it. Raises Problem."""
+    """Fetches one artifact to the path that the task expects. Raises Problem."""
     reference, target = item["artifact"], root / item["path"]
     what = f"artifact {item['name']} ({reference['uri']})"
     try:
@@ -95,7 +97,7 @@ def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
 
 
 def fetch(env: dict[str, Any]) -> dict[str, Any]:
-    """Everything that the task is given. Raises Problem."""
+    """Fetches all inputs of the task. Raises Problem."""
     store, root = store_of(env), folder(env)
     for item in json.loads(env["TRADEWIND_INPUTS"]):
         bring(store, root, item)
@@ -103,9 +105,10 @@ def fetch(env: dict[str, Any]) -> dict[str, Any]:
 
 
 def keep_all(env: dict[str, Any]) -> dict[str, Any]:
-    """Waits for the end of the task's container, then stores what it made; the references by name. Raises Problem."""
+    """Waits for the task's container to end, then stores its outputs. Returns references by name. Raises Problem."""
     root, work = folder(env), json.loads(env["TRADEWIND_OUTPUTS_TO_STORE"])
-    # The kubelet says that the container has ended by ending this one. The signal is waited for, so it can't come too early.
+    # The kubelet ends this container once the task's container has ended. Blocking the signal keeps it pending, so it
+    # can't come too early.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     say(env, READY)
     signal.sigwait({signal.SIGTERM})
@@ -117,7 +120,7 @@ def keep_all(env: dict[str, Any]) -> dict[str, Any]:
 
 
 def expire(store: Store, prefix: str, age: float) -> None:
-    """Removes old artifacts of the same DAG. Failing at it is no reason to fail the task."""
+    """Removes old artifacts of the same DAG. A failure to do so does not fail the task."""
     try:
         if removed := store.expire(prefix, age):
             print(f"removed {removed} artifacts below {store.base}{prefix} that were older than {age:g} s", flush=True)
@@ -129,7 +132,7 @@ def folder(env: dict[str, Any]) -> Path:
     """The folder that the task sees as $TRADEWIND_ARTIFACTS."""
     root = Path(env["TRADEWIND_ARTIFACTS"])
     root.mkdir(parents=True, exist_ok=True)
-    root.chmod(0o777)  # the task may run as another user, and nobody else sees the folder
+    root.chmod(0o777)  # the task may run as another user; no other container sees the folder
     return root
 
 
@@ -139,7 +142,7 @@ def say(env: dict[str, Any], text: str) -> None:
 
 
 def main() -> int:
-    """Exit code: 0 done, 1 a problem with an artifact."""
+    """Exit code: 0 for success, 1 for a problem with an artifact."""
     env: dict[str, Any] = dict(os.environ)
     try:
         result = {"fetch": fetch, "store": keep_all}[sys.argv[1]](env)

@@ -1,4 +1,5 @@
-"""The program of an http task: one request, described by $TRADEWIND_HTTP; the response becomes the task's outputs."""
+"""The program of an http task: it sends one request, described by $TRADEWIND_HTTP; the response becomes the task's
+outputs."""
 
 import json
 import os
@@ -15,7 +16,7 @@ from tradewind.tasks.expansion import expand
 from tradewind.tasks.headers import first_unfit, secret
 
 LIMIT = 4_095
-"""Bytes of outputs that Kubernetes carries."""
+"""Bytes of outputs that fit into Kubernetes' termination message."""
 READ = 1 << 20
 REDIRECTS = 5
 MOVED = frozenset({301, 302, 303, 307, 308})
@@ -47,8 +48,8 @@ def fetch(request: dict[str, Any]) -> tuple[int, bytes]:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects as the operator does: not at all when secrets would go along, and to another server without the headers, which
-    the author wrote for the first. No body is sent again."""
+    """Follows redirects as the operator does: not at all if secrets would be sent along, and to another server without
+    the headers, since the author wrote them for the first one. No body is sent twice."""
 
     max_redirections = REDIRECTS
 
@@ -70,7 +71,7 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def outputs(status: int, body: bytes) -> dict[str, Any]:
-    """The task's outputs: the body parsed when it is JSON, else as text."""
+    """The task's outputs: the body parsed if it is JSON, else as text."""
     try:
         content: Any = json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
@@ -79,7 +80,7 @@ def outputs(status: int, body: bytes) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Exit code: 0 done, 1 unexpected status, 2 no answer, 3 a body too large to be an output."""
+    """Exit code: 0 for success, 1 for an unexpected status, 2 for no answer, 3 for a body too large to be an output."""
     request = json.loads(os.environ["TRADEWIND_HTTP"])
     what = f"{request['method']} {request['url']}"
     try:

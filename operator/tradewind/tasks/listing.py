@@ -1,5 +1,5 @@
-"""What S3-compatible servers answer in XML, read in one pass and within bounds. Servers are not trusted: whoever writes a DAG chooses
-them."""
+"""Parses the XML answers of S3-compatible servers, in one pass and within bounds. Servers are not trusted: authors of
+DAGs choose them."""
 
 import contextlib
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from xml.parsers import expat
 
 PAGE = 1_000
-"""Objects of one page of a listing, which are as many as a server gives."""
+"""Objects per page of a listing, the most that a server gives."""
 DEPTH = 8
 ELEMENTS = 32 * PAGE
 ERROR = 64 * 1024
@@ -15,11 +15,11 @@ ERROR = 64 * 1024
 
 
 class Malformed(ValueError):
-    """An answer that is no list of objects."""
+    """The answer is not a list of objects."""
 
 
 class Listed(NamedTuple):
-    """An object, as a listing tells of it. `modified` is a point in time as the server writes it."""
+    """One object of a listing. `modified` is the time as the server writes it."""
 
     key: str
     size: int
@@ -28,12 +28,12 @@ class Listed(NamedTuple):
 
     @property
     def epoch(self) -> float:
-        """When it was modified, in epoch seconds."""
+        """When the object was modified, in epoch seconds."""
         return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).timestamp()
 
 
 def listed(page: bytes) -> tuple[list[Listed], str]:
-    """The objects of a page of a listing, and the token of the next page, empty for none. Raises Malformed."""
+    """The objects of a page and the token of the next page, empty for none. Raises Malformed."""
     found = _Reader("ListBucketResult", "Contents")
     try:
         found.read(page)
@@ -47,7 +47,7 @@ def listed(page: bytes) -> tuple[list[Listed], str]:
 def told(answer: bytes) -> tuple[str, str]:
     """Code and message of an error, as far as they can be read."""
     found = _Reader("Error", "")
-    with contextlib.suppress(expat.ExpatError, ValueError):  # What came before a fault is better than nothing.
+    with contextlib.suppress(expat.ExpatError, ValueError):  # what came before a fault is better than nothing
         found.read(answer[:ERROR])
     return found.texts.get("Code", ""), found.texts.get("Message", "")
 
@@ -62,7 +62,7 @@ def _listed(item: dict[str, str]) -> Listed:
 
 
 class _Reader:
-    """The texts of a document's elements: of those below its `root`, and of those below each `record` there."""
+    """Collects the texts of elements: those below `root`, and those below each `record` in it."""
 
     def __init__(self, root: str, record: str) -> None:
         self._root, self._record = root, record
@@ -73,7 +73,7 @@ class _Reader:
         self._elements = 0
 
     def read(self, document: bytes) -> None:
-        """Reads it. Raises ExpatError for what is no XML, ValueError for what is another document or too large a one."""
+        """Parses a document. Raises ExpatError if it is not XML, ValueError if it is another document or too large."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._doctype

@@ -1,4 +1,4 @@
-"""Files and folders as one stream of bytes: a folder becomes a tar archive, the same for the same contents."""
+"""Files and folders as one stream of bytes: a folder becomes a tar archive, identical for identical contents."""
 
 import hashlib
 import os
@@ -16,7 +16,8 @@ class UnsafeArchive(Exception):
 
 
 def opened(path: Path, root: Path) -> BinaryIO:
-    """A regular file below `root`, open. A link could lead anywhere that this program may read and the task may not: it is refused."""
+    """Opens a regular file below `root`. Refuses links: they could lead to files that this program may read and the
+    task may not."""
     step = root
     for part in path.relative_to(root).parts:
         step /= part
@@ -30,7 +31,7 @@ def opened(path: Path, root: Path) -> BinaryIO:
 
 
 def digest(file: BinaryIO) -> tuple[int, str]:
-    """Size and SHA-256 of a file, from its beginning, where it is then again."""
+    """Size and SHA-256 of a file, which is rewound before and after."""
     file.seek(0)
     size, checksum = 0, hashlib.sha256()
     while chunk := file.read(CHUNK):
@@ -41,7 +42,7 @@ def digest(file: BinaryIO) -> tuple[int, str]:
 
 
 def packed(folder: Path, root: Path, into: BinaryIO) -> None:
-    """Writes a folder as a tar archive: names and contents, executable or not. Raises Refused."""
+    """Writes a folder as a tar archive: names, contents and executable bits. Raises UnsafeArchive."""
     with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(folder.rglob("*")):
             member = tarfile.TarInfo(path.relative_to(folder).as_posix())
@@ -56,7 +57,7 @@ def packed(folder: Path, root: Path, into: BinaryIO) -> None:
 
 
 def unpacked(archive: BinaryIO, folder: Path) -> None:
-    """Makes a folder of an archive that `packed` wrote. Raises Refused for anything else."""
+    """Unpacks an archive that `packed` wrote into a folder. Raises UnsafeArchive for anything else."""
     folder.mkdir(parents=True)
     try:
         with tarfile.open(fileobj=archive, mode="r:") as members:

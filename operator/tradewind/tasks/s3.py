@@ -1,4 +1,5 @@
-"""A bucket of an S3-compatible server as a store: requests signed with AWS Signature Version 4, by the standard library."""
+"""A bucket of an S3-compatible server as a store. Requests are signed with AWS Signature Version 4, by the standard
+library."""
 
 import hashlib
 import hmac
@@ -16,9 +17,9 @@ from tradewind.tasks.stores import Failed, Missing
 
 EMPTY = hashlib.sha256().hexdigest()
 LARGEST = 5 << 30
-"""Bytes that S3 takes in one request."""
+"""Bytes that S3 accepts in one request."""
 LISTING = 4 << 20
-"""Bytes of a page of a listing: a thousand keys of the greatest length, and what is said of them."""
+"""Bytes of one page of a listing: a thousand keys of maximum length with their metadata."""
 TRIES = 5
 TIMEOUT = 60
 
@@ -34,7 +35,7 @@ def signed(
     region: str,
     now: datetime,
 ) -> dict[str, str]:
-    """The headers of a request. Source: "Signature Version 4 signing process" in the documentation of AWS."""
+    """The signed headers of a request. Source: "Signature Version 4 signing process" in the documentation of AWS."""
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     headers = {"host": host, "x-amz-content-sha256": sha256, "x-amz-date": stamp}
     names = ";".join(headers)
@@ -51,12 +52,12 @@ def signed(
 
 
 def encoded(query: Mapping[str, str]) -> str:
-    """A query in the order and spelling that the signature wants."""
+    """A query in the order and spelling that the signature requires."""
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
 
 
 class Bucket:
-    """A bucket, addressed by path. `prefix` begins every key."""
+    """A bucket, addressed by path. Every key begins with `prefix`."""
 
     def __init__(self, endpoint: str, bucket: str, prefix: str, region: str, access: str, secret: str) -> None:
         self._address, self._bucket, self._region = urlsplit(endpoint), bucket, region
@@ -65,17 +66,17 @@ class Bucket:
         self.base = f"s3://{bucket}/{quote(self._prefix)}"
 
     def put(self, key: str, file: BinaryIO, size: int, sha256: str) -> None:
-        """In one request, whose checksum the server verifies."""
+        """Stores a file in one request; the server verifies its checksum."""
         if size > LARGEST:
             raise Failed(f"it has {size} bytes, and a bucket takes {LARGEST} at most: make several artifacts of it")
         self._answer("PUT", self._prefix + key, {}, sha256, file, size)
 
     def get(self, key: str, into: BinaryIO) -> None:
-        """Begins anew when the connection breaks."""
+        """Reads an object; starts over if the connection breaks."""
         self._answer("GET", self._prefix + key, {}, EMPTY, into=into)
 
     def expire(self, prefix: str, age: float) -> int:
-        """By pages of a thousand."""
+        """Removes old objects, a page of a thousand at a time."""
         removed, query = 0, {"list-type": "2", "prefix": f"{self._prefix}{prefix}"}
         while True:
             there, more = self._page(query)
@@ -97,7 +98,7 @@ class Bucket:
         self, method: str, key: str, query: Mapping[str, str], sha256: str, body: BinaryIO | None = None, size: int = 0,
         into: BinaryIO | None = None,
     ) -> bytes:  # fmt: skip
-        """The body of the answer, or nothing when it went `into` a file. Tries again what may be better a moment later."""
+        """The body of the answer; empty if it was written `into` a file. Retries errors that may be transient."""
         for attempt in range(1, TRIES + 1):
             try:
                 return self._ask(method, key, query, sha256, body, size, into)
@@ -156,4 +157,4 @@ class Bucket:
 
 
 class _Busy(Exception):
-    """The server may answer otherwise a moment later."""
+    """The server may answer differently a moment later."""

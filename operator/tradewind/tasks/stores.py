@@ -1,4 +1,4 @@
-"""Where artifacts are kept: keys and bytes, on a mounted volume. A bucket (`s3`) offers the same."""
+"""Stores of artifacts: keys and bytes on a mounted volume. A bucket (`s3`) has the same interface."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from tradewind.tasks.pack import CHUNK
 
 
 class Missing(Exception):
-    """There is nothing under a key."""
+    """There is nothing under this key."""
 
 
 class Failed(Exception):
@@ -23,25 +23,25 @@ class Store(Protocol):
     """A place for artifacts."""
 
     base: str
-    """What every URI in it begins with."""
+    """The common beginning of all URIs in this store."""
 
     def put(self, key: str, file: BinaryIO, size: int, sha256: str) -> None:
         """Stores a file, whole or not at all. Raises Failed."""
 
     def get(self, key: str, into: BinaryIO) -> None:
-        """Reads what is under a key. Raises Missing, Failed."""
+        """Copies the bytes under a key. Raises Missing, Failed."""
 
     def expire(self, prefix: str, age: float) -> int:
-        """Removes what lies below `prefix` and is older than so many seconds; how many. Raises Failed."""
+        """Removes what is below `prefix` and older than `age` seconds; returns how many. Raises Failed."""
 
 
 def uri(store: Store, key: str) -> str:
-    """The address of a key."""
+    """The URI of a key."""
     return store.base + quote(key)
 
 
 def key(store: Store, address: str) -> str:
-    """The key of an address. Raises Missing when it is not in this store."""
+    """The key of a URI. Raises Missing if it is not in this store."""
     found = unquote(address.removeprefix(store.base))
     if not address.startswith(store.base) or any(part in ("", ".", "..") for part in found.split("/")):
         raise Missing(f"it is not in this DAG's store, {store.base}")
@@ -55,7 +55,7 @@ class Volume:
         self.base, self._root = base, root
 
     def put(self, key: str, file: BinaryIO, size: int, sha256: str) -> None:
-        """Under a temporary name first: what has the right name is whole."""
+        """Writes under a temporary name first, so that a file under its final name is complete."""
         target = self._root / key
         partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
@@ -81,12 +81,12 @@ class Volume:
             raise Failed(f"the volume can't be read: {error}") from None
 
     def expire(self, prefix: str, age: float) -> int:
-        """Old files, and the folders that are empty then."""
+        """Removes old files and the folders that this leaves empty."""
         before, removed = time.time() - age, 0
         for folder, _, files in os.walk(self._root / prefix, topdown=False):
             for name in files:
                 path = Path(folder, name)
-                with contextlib.suppress(FileNotFoundError):  # another task removes too
+                with contextlib.suppress(FileNotFoundError):  # another task may remove it too
                     if path.lstat().st_mtime < before:
                         path.unlink()
                         removed += 1
@@ -96,7 +96,7 @@ class Volume:
 
 
 def _remove_empty(folder: Path, top: Path) -> None:
-    """Removes a folder and those above it, as far as they are empty and below `top`."""
+    """Removes a folder and its parents as long as they are empty and below `top`."""
     while folder != top:
         try:
             folder.rmdir()

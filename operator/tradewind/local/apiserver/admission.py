@@ -99,7 +99,7 @@ def validate(kind: Kind, body: Object, old: Object | None) -> None:
 
 
 def _for_rules(body: Object | None) -> Object | None:
-    """Rules see of the metadata only the names."""
+    """The object as validation rules see it: with only the names of its metadata."""
     if body is None:
         return None
     meta = {key: body["metadata"][key] for key in ("name", "generateName") if key in body["metadata"]}

@@ -1,4 +1,4 @@
-"""Violated rules of a structural schema, in the API server's words."""
+"""Violated CEL rules of a structural schema, in the API server's words."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from tradewind.plan.schema_rules import broken
 
 
 def violations(schema: dict[str, Any], value: Any, old: Any) -> Iterator[Cause]:
-    """What is wrong with a value; `old` is what it was."""
+    """What is wrong with a value; `old` is its previous value."""
     for found in broken(schema, value, old):
         kind = _kind(found.value)
         if found.failed:

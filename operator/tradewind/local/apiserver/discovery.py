@@ -49,7 +49,7 @@ def resources(registry: Registry, group: str, version: str) -> Object | None:
             "kind": kind.kind,
             "verbs": VERBS,
         }
-        # Parts of a resource have no short names and categories: kubectl would take them for resources of their own.
+        # Subresources have no short names and categories: kubectl would take them for resources.
         parts = dict(base)
         if kind.short_names:
             base["shortNames"] = list(kind.short_names)
@@ -71,17 +71,17 @@ def resources(registry: Registry, group: str, version: str) -> Object | None:
 
 
 OPENAPI_2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-"""Swagger in protobuf, which is the only form of it that kubectl asks for."""
+"""Swagger in protobuf, the only form that kubectl asks for."""
 
 
 def swagger() -> bytes:
-    """/openapi/v2, without any schemas. kubectl wants it for Lists, and leaves it to the server to check what is in them."""
+    """/openapi/v2, without schemas. kubectl needs it for Lists and leaves the validation of their items to the server."""
     info = _texts("Kubernetes", VERSION["gitVersion"])
     return _texts("2.0") + b"\x12" + bytes([len(info)]) + info
 
 
 def _texts(*texts: str) -> bytes:
-    """A message of short texts, whose fields are numbered from 1."""
+    """A message of short texts whose fields are numbered from 1."""
     parts = ((number << 3 | 2, text.encode()) for number, text in enumerate(texts, 1))
     return b"".join(bytes([head, len(text)]) + text for head, text in parts)
 
@@ -93,7 +93,7 @@ def openapi_index(registry: Registry) -> Object:
 
 
 def openapi(registry: Registry, prefix: str) -> Object:
-    """/openapi/v3/PREFIX: paths with the parameters that kubectl looks for, and the schemas of custom resources."""
+    """/openapi/v3/PREFIX: paths with the parameters that kubectl looks for, and schemas of custom resources."""
     paths: Object = {}
     schemas: Object = {}
     for kind in registry.kinds.values():

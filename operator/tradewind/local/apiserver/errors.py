@@ -4,7 +4,7 @@ from typing import Any
 
 
 class StatusError(Exception):
-    """An answer that is not what was asked for."""
+    """A response other than the one requested."""
 
     def __init__(
         self,
@@ -71,19 +71,19 @@ def forbidden(plural: str, name: str, why: str) -> StatusError:
 
 
 class Cause:
-    """One thing that is wrong with an object: `field: message`."""
+    """One fault of an object: `field: message`."""
 
     def __init__(self, reason: str, field: str, message: str) -> None:
         self.reason, self.field, self.message = reason, field, message
 
     @classmethod
     def required(cls, field: str, detail: str = "") -> "Cause":
-        """A field that is missing."""
+        """A missing field."""
         return cls("FieldValueRequired", field, f"Required value{': ' + detail if detail else ''}")
 
     @classmethod
     def invalid(cls, field: str, shown: str, detail: str) -> "Cause":
-        """A value that can't be."""
+        """A value that is not allowed."""
         return cls("FieldValueInvalid", field, f"Invalid value: {shown}: {detail}")
 
 

@@ -1,4 +1,4 @@
-"""Faults on demand: more than a real server offers, one after another, and reproducible by a seed."""
+"""Faults on demand: more than a real server offers, in sequence, and reproducible by a seed."""
 
 import random
 import re
@@ -10,10 +10,10 @@ What = Literal["error", "reset", "hang", "delay", "gone", "drop", "stall", "dupl
 
 @dataclass
 class Fault:
-    """What happens to matching requests. `error` answers `code` (409, 429, 5xx, 403) and `reset` cuts the connection, each before the
-    request has its effect or, with `after`, when it has had it; `hang` has the effect and never answers; `delay` waits `seconds`.
-    `stale` answers a list as it was `back` writes ago. For watches: `gone` sends 410 in the stream, `drop` ends it, `stall` goes silent,
-    `duplicate` sends every event twice, `delay` each `seconds` late."""
+    """What happens to matching requests. `error` answers `code` (409, 429, 5xx, 403) and `reset` cuts the connection,
+    both before the request takes effect or, with `after`, afterwards; `hang` takes effect and never answers; `delay`
+    waits `seconds`. `stale` answers a list as it was `back` writes ago. For watches: `gone` sends 410 in the stream,
+    `drop` ends it, `stall` goes silent, `duplicate` sends every event twice, `delay` sends each one `seconds` late."""
 
     what: What
     verb: str = ".*"
@@ -32,30 +32,30 @@ class Fault:
     hits: int = field(default=0, init=False)
 
     def matches(self, verb: str, resource: str, name: str) -> bool:
-        """Whether a request is meant."""
+        """Whether the fault applies to a request."""
         return bool(
             re.fullmatch(self.verb, verb) and re.fullmatch(self.resource, resource) and re.fullmatch(self.name, name)
         )
 
 
 class Faults:
-    """The faults in force."""
+    """The active faults."""
 
     def __init__(self, seed: int = 0) -> None:
         self._faults: list[Fault] = []
         self._random = random.Random(seed)  # noqa: S311 - reproducible on purpose
 
     def add(self, fault: Fault) -> Fault:
-        """One more."""
+        """Activates one more fault."""
         self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """None any more."""
+        """Removes all faults."""
         self._faults.clear()
 
     def hit(self, verb: str, resource: str, name: str) -> Fault | None:
-        """The fault that strikes this request, if one does."""
+        """The fault that hits this request, if any."""
         for fault in self._faults:
             if fault.times is not None and fault.hits >= fault.times:
                 continue

@@ -5,7 +5,7 @@ from tradewind.local.apiserver.store import ObjectStore
 
 
 def orphans(store: ObjectStore) -> list[tuple[str, Object]]:
-    """Objects that name owners, none of which exists."""
+    """Objects whose owners are all gone."""
     uids = {body["metadata"]["uid"] for _, body in store.all()}
     return [
         (key, body)

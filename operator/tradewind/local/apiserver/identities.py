@@ -1,6 +1,6 @@
 """Identities and rights: tokens of service accounts, TokenReview, and SubjectAccessReview by the existing RBAC objects.
 
-What is asked here is only told: the server itself lets in whoever bears its own token."""
+Reviews only report rights: the server itself admits every request with its own token."""
 
 import getpass
 import secrets
@@ -16,7 +16,7 @@ from tradewind.local.apiserver.operations import Operations
 from tradewind.local.apiserver.url import Target
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
-"""The audience of tokens for which no other is asked."""
+"""The audience of tokens requested without one."""
 HOUR = 3_600
 ASKED = {
     ("authentication.k8s.io", "tokenreviews", ""),
@@ -30,7 +30,7 @@ RBAC = "rbac.authorization.k8s.io"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that was given out."""
+    """An issued token."""
 
     namespace: str
     account: str
@@ -40,7 +40,7 @@ class Token:
 
 
 class Identities:
-    """Answers reviews, and gives out tokens, which live as long as the server."""
+    """Answers reviews and issues tokens, which live as long as the server."""
 
     def __init__(self, operations: Operations, clock: Callable[[], float] = time.time) -> None:
         self._operations, self._clock = operations, clock
@@ -48,7 +48,7 @@ class Identities:
 
     @staticmethod
     def serves(target: Target, verb: str) -> bool:
-        """Whether a request is one for `answer`."""
+        """Whether `answer` handles a request."""
         return verb == "create" and (target.group, target.plural, target.subresource) in ASKED
 
     def answer(self, target: Target, body: Any) -> Object:
@@ -67,7 +67,7 @@ class Identities:
             status = {"allowed": any(self._grants(spec))}
             return _answered("authorization.k8s.io/v1", "SubjectAccessReview", spec, status)
         if target.plural == "selfsubjectaccessreviews":
-            # Whoever bears the server's token may do everything.
+            # The server's own token may do everything.
             return _answered("authorization.k8s.io/v1", "SelfSubjectAccessReview", spec, {"allowed": True})
         return self._request(target, spec)
 
@@ -115,7 +115,7 @@ class Identities:
         return account is not None and account["metadata"]["uid"] == token.uid
 
     def _grants(self, spec: Object) -> Iterator[bool]:
-        """For each rule that is bound to a user: whether it allows what is asked."""
+        """For each rule bound to a user: whether it allows the request."""
         asked = spec.get("resourceAttributes") or {}
         user, groups = spec.get("user") or "", spec.get("groups") or []
         if "system:masters" in groups:

@@ -1,4 +1,4 @@
-"""The served kinds: built-in ones, and those that CRDs add."""
+"""The served kinds: built-in ones, and those added by CRDs."""
 
 import re
 from dataclasses import dataclass, field
@@ -21,16 +21,16 @@ class Kind:
     """Structural schema of a custom resource; None for built-in kinds."""
     columns: tuple[dict[str, Any], ...] = ()
     selectable: tuple[str, ...] = ()
-    """Paths that field selectors may name, beside metadata.name and metadata.namespace."""
+    """Paths that field selectors may name, besides metadata.name and metadata.namespace."""
 
     @property
     def key(self) -> str:
-        """Identifies the resource whatever its version."""
+        """Identifies the resource across versions."""
         return f"{self.group}/{self.plural}"
 
     @property
     def api_version(self) -> str:
-        """As objects say it."""
+        """`apiVersion` of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
@@ -74,7 +74,7 @@ BUILT_IN = (
 
 
 def custom(crd: dict[str, Any]) -> list[Kind]:
-    """The kinds that a CustomResourceDefinition adds, one a served version."""
+    """The kinds added by a CustomResourceDefinition, one per served version."""
     spec = crd["spec"]
     names = spec["names"]
     return [
@@ -98,17 +98,17 @@ def custom(crd: dict[str, Any]) -> list[Kind]:
 
 @dataclass
 class Registry:
-    """What is served, by group, version and plural."""
+    """The served kinds, by group, version and plural."""
 
     kinds: dict[tuple[str, str, str], Kind] = field(default_factory=dict)
 
     def add(self, kinds: "list[Kind] | tuple[Kind, ...]") -> None:
-        """Serves more."""
+        """Adds kinds."""
         for kind in kinds:
             self.kinds[kind.group, kind.version, kind.plural] = kind
 
     def remove(self, key: str) -> None:
-        """Serves a resource no longer."""
+        """Stops serving a resource."""
         self.kinds = {place: kind for place, kind in self.kinds.items() if kind.key != key}
 
     def by_object(self, api_version: str, kind: str) -> Kind | None:

@@ -10,8 +10,8 @@ from tradewind.local.apiserver.store import ObjectStore
 def page(
     store: ObjectStore, key: str, namespace: str | None, match: Match, query: Mapping[str, str], back: int = 0
 ) -> tuple[Object, list[Object]]:
-    """A page of a resource's objects, as the query's `limit` and `continue` say, and the list's metadata. With `back`, as it was so many
-    writes ago."""
+    """A page of a resource's objects, by the query's `limit` and `continue`, and the list's metadata. With `back`, as
+    it was that many writes ago."""
     found, version = store.list(key, namespace), str(store.version)
     if back:
         at = max(1, store.shelf(key).dropped, store.version - back)

@@ -38,7 +38,7 @@ CRDS = "apiextensions.k8s.io/customresourcedefinitions"
 
 
 class Operations:
-    """The objects and what may be done to them."""
+    """The objects and the operations on them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.store = ObjectStore()
@@ -74,7 +74,7 @@ class Operations:
         manager: str = "",
         operation: str = "Update",
     ) -> tuple[Object, list[str]]:
-        """Creates an object; the stored one and warnings. Its fields are the `manager`'s, if there is one."""
+        """Creates an object; returns the stored one and warnings. `manager`, if given, owns its fields."""
         body = admission.read(kind, sent)
         body, warnings = admission.known_fields(kind, body, mode)
         meta: Object = {key: value for key, value in body["metadata"].items() if key not in SERVER_FIELDS}
@@ -152,8 +152,8 @@ class Operations:
         manager: str = "",
         applies: bool = False,
     ) -> tuple[Object, list[str]]:
-        """Replaces an object by what `make` makes of it; the stored one and warnings. What has not changed is not written. Where `make`
-        `applies`, it says who owns what; else the `manager` owns what has changed."""
+        """Replaces an object by the result of `make`; returns the stored one and warnings. An unchanged object is not
+        written. With `applies`, `make` sets the owners of fields; otherwise `manager` owns what has changed."""
         old = self.get(kind, namespace, name)
         sent = admission.read(kind, make(old))
         wanted = sent["metadata"].get("resourceVersion")
@@ -197,7 +197,8 @@ class Operations:
     def apply(
         self, kind: Kind, namespace: str, name: str, sent: Any, manager: str, force: bool, **options: Any
     ) -> tuple[Object, list[str]]:
-        """Server-side apply to an object that is there; the stored one and warnings. Raises 409 for fields of others."""
+        """Server-side apply to an existing object; returns the stored one and warnings. Raises 409 for fields of other
+        managers."""
         if options.get("subresource"):
             return self.change(kind, namespace, name, lambda old: strategic(old, sent), **options)
         intent = admission.read(kind, sent)
@@ -212,7 +213,7 @@ class Operations:
 
     @staticmethod
     def _merged(kind: Kind, old: Object, sent: Object, subresource: str) -> Object:
-        """What a write to the object, or to its status, may change."""
+        """The new object, limited to the part that a write to it, or to its status, may change."""
         if subresource == "status":
             body = {key: value for key, value in old.items() if key != "status"}
             if "status" in sent:
@@ -232,7 +233,7 @@ class Operations:
         return body
 
     def delete(self, kind: Kind, namespace: str, name: str, options: Object, dry_run: bool = False) -> Object:
-        """Deletes an object, or begins to; its last state."""
+        """Deletes an object, or begins to; returns its last state."""
         body = self.get(kind, namespace, name)
         for key in ("uid", "resourceVersion"):
             wanted = (options.get("preconditions") or {}).get(key)
@@ -260,7 +261,7 @@ class Operations:
 
     @staticmethod
     def _grace(kind: Kind, body: Object, options: Object) -> int:
-        """Seconds that a pod on a node gets to end; nothing else gets any."""
+        """The grace period in seconds of a pod on a node; 0 for everything else."""
         if (
             kind.plural != "pods"
             or not body["spec"].get("nodeName")
@@ -271,14 +272,14 @@ class Operations:
         return int(body["spec"].get("terminationGracePeriodSeconds", 30) if wanted is None else wanted)
 
     def _sweep(self, kind: Kind, body: Object) -> Object | None:
-        """An object under deletion goes with its last finalizer."""
+        """Removes an object under deletion that has no finalizers left."""
         meta = body["metadata"]
         if meta.get("deletionTimestamp") and not meta.get("finalizers") and kind.plural != "pods":
             return self.store.remove(kind.key, body)
         return None
 
     def _terminate(self, kind: Kind, body: Object) -> Object:
-        """A namespace takes nothing new, and goes with the last of its objects."""
+        """Begins to delete a namespace: deletes its objects and, once none is left, the namespace."""
         if not body["metadata"].get("deletionTimestamp"):
             meta = {**body["metadata"], "deletionTimestamp": self.now()}
             body = self.store.put(kind.key, {**body, "metadata": meta, "status": {"phase": "Terminating"}})
@@ -308,7 +309,7 @@ class Operations:
                 self.store.put(key, {**body, "metadata": meta})
 
     def collect(self) -> int:
-        """One round of garbage collection; how many objects went or began to."""
+        """Runs one round of garbage collection; returns how many objects were deleted or began to be."""
         found = gc.orphans(self.store)
         for key, body in found:
             self.delete(self._by_key(key), body["metadata"].get("namespace", ""), body["metadata"]["name"], {})

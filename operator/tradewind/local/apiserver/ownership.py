@@ -1,8 +1,8 @@
-"""Who owns which fields (`metadata.managedFields`), and server-side apply by it: what a manager leaves out that it has applied before,
-and nobody else owns, is removed.
+"""Owners of fields (`metadata.managedFields`), and the server-side apply that is based on them: a field that a manager
+applied before and leaves out now is removed, unless someone else owns it.
 
-Paths are written as FieldsV1 has them: `f:NAME` for a field, `k:{KEYS}` for an item of a list that is a map, `v:VALUE` for one of a list
-that is a set. Simpler than in a real server: writes to the status are not recorded.
+Paths are written as in FieldsV1: `f:NAME` for a field, `k:{KEYS}` for an item of a list that is a map, `v:VALUE` for
+one of a list that is a set. Simpler than in a real server: writes to the status are not recorded.
 """
 
 import json
@@ -17,26 +17,26 @@ from tradewind.local.apiserver.patch import KEYS, SETS
 Path = tuple[str, ...]
 Paths = frozenset[Path]
 Schema = dict[str, Any] | None
-"""Of a custom resource; None: known by the names of fields."""
+"""Schema of a custom resource; None for built-in kinds, whose lists are known by field name."""
 OWNED = ("labels", "annotations", "finalizers", "ownerReferences")
-"""Of the metadata, what is owned by those who write it."""
+"""Fields of the metadata that have owners."""
 UNTRACKED = frozenset({"pods", "events", "leases", "nodes", "controllerrevisions", "customresourcedefinitions"})
-"""Kinds that nobody applies here and that are written often."""
+"""Kinds that are written often and never applied here."""
 ANY: dict[str, Any] = {}
 
 
 def tracked(kind: Kind) -> bool:
-    """Whether owners of fields are recorded."""
+    """Whether owners of fields are recorded for a kind."""
     return kind.plural not in UNTRACKED
 
 
 def created(kind: Kind, body: Object, manager: str, operation: str, now: str) -> Object:
-    """A new object that is a manager's."""
+    """A new object whose fields `manager` owns."""
     return _noted(body, [_entry(kind, manager, operation, fields(kind, body), now)])
 
 
 def updated(kind: Kind, old: Object, new: Object, manager: str, now: str) -> Object:
-    """An object that a manager has changed: it owns what it changed, and nobody what is gone."""
+    """The object after a manager's update: the manager owns what it changed; removed fields have no owner."""
     before, after = fields(kind, old), fields(kind, new)
     gone = before - after
     changed = frozenset(path for path in after if path not in before or _leaf_differs(old, new, path))
@@ -55,7 +55,7 @@ def updated(kind: Kind, old: Object, new: Object, manager: str, now: str) -> Obj
 
 
 def applied(kind: Kind, old: Object, intent: Object, manager: str, force: bool, now: str) -> Object:
-    """What an object becomes. Raises 409 for a field that another manager owns and has given another value, unless `force`."""
+    """The object after an apply. Raises 409 for a field that another manager owns with another value, unless `force`."""
     wanted = fields(kind, intent)
     entries = [item for item in _entries(old) if (item.get("manager"), item.get("operation")) != (manager, "Apply")]
     mine = next((item for item in _entries(old) if item not in entries), None)
@@ -76,12 +76,12 @@ def applied(kind: Kind, old: Object, intent: Object, manager: str, force: bool, 
 
 
 def fields(kind: Kind, body: Object) -> Paths:
-    """The paths that an object has, as far as they are owned by those who write it."""
+    """The owned paths of an object."""
     return frozenset(_walk(_plain(kind, body), _schema(kind), (), ""))
 
 
 def _plain(kind: Kind, body: Object) -> Object:
-    """What of an object is owned."""
+    """The part of an object that has owners."""
     left = {"apiVersion", "kind", "metadata", *(["status"] if kind.status else [])}
     meta = {key: body["metadata"][key] for key in OWNED if body.get("metadata", {}).get(key)}
     found = {key: value for key, value in body.items() if key not in left and value is not None}
@@ -93,7 +93,7 @@ def _schema(kind: Kind) -> Schema:
 
 
 def _child(schema: Schema, name: str) -> Schema:
-    """The schema of a field. Metadata is like that of any object."""
+    """The schema of a field. Metadata has the same one in every object."""
     if schema is None or name == "metadata":
         return None
     rest = schema.get("additionalProperties")
@@ -102,7 +102,7 @@ def _child(schema: Schema, name: str) -> Schema:
 
 
 def _keys(schema: Schema, field: str, value: Any) -> list[str] | None:
-    """What tells the items of a list apart: names of their fields; none where they are a set; None for a list that is one value."""
+    """The names of the fields that identify a list's items; empty for a set; None for a list that is one value."""
     if not isinstance(value, list):
         return None
     if schema is None:
@@ -143,7 +143,7 @@ def _walk(value: Any, schema: Schema, path: Path, field: str) -> Iterator[Path]:
 
 
 def _at(value: Any, path: Path) -> Any:
-    """The value at a path; `_at` itself where there is none."""
+    """The value at a path; `_at` itself if there is none."""
     for step in path:
         what, _, name = step.partition(":")
         if what == "f":
@@ -165,7 +165,7 @@ def _is(item: Any, keys: Object) -> bool:
 
 
 def _leaf_differs(one: Object, other: Object, path: Path) -> bool:
-    """Whether a path has another value in another object. What has owned parts of its own is the same where those are."""
+    """Whether two objects differ at a path. Values that have owned parts are compared by those parts only."""
     first, second = _at(one, path), _at(other, path)
     if path[-1].startswith(("k:", "v:")) or (isinstance(first, dict) and first and isinstance(second, dict) and second):
         return (first is _at) != (second is _at)
@@ -173,7 +173,7 @@ def _leaf_differs(one: Object, other: Object, path: Path) -> bool:
 
 
 def _merged(old: Any, intent: Any, schema: Schema, field: str = "") -> Any:
-    """What the intent says, and the rest as it was."""
+    """The intent, and where it is silent the old value."""
     if isinstance(intent, dict) and isinstance(old, dict) and not (schema and schema.get("x-kubernetes-map-type")):
         result = dict(old)
         for name, value in intent.items():
@@ -191,7 +191,7 @@ def _merged(old: Any, intent: Any, schema: Schema, field: str = "") -> Any:
 
 
 def _without(value: Any, gone: Object, schema: Schema, field: str = "") -> Any:
-    """The value without the paths in a tree; what has become empty by that is left out too."""
+    """The value without the paths in a tree, and without what this leaves empty."""
     if not gone:
         return value
     if isinstance(value, dict):
@@ -224,7 +224,7 @@ def _with_prefixes(paths: Iterable[Path]) -> set[Path]:
 
 
 def _tree(paths: Iterable[Path]) -> Object:
-    """The paths as a tree, in which `.` marks where one ends."""
+    """The paths as a tree; `.` marks the end of a path."""
     root: Object = {}
     for path in paths:
         at = root
@@ -235,7 +235,7 @@ def _tree(paths: Iterable[Path]) -> Object:
 
 
 def _encoded(paths: Paths) -> Object:
-    """As FieldsV1: leaves are empty, and `.` stands where a path ends above others."""
+    """FieldsV1: leaves are empty; `.` marks a path that ends above others."""
 
     def trimmed(tree: Object) -> Object:
         rest = {step: trimmed(inner) for step, inner in sorted(tree.items()) if step != "."}

@@ -1,4 +1,4 @@
-"""The ways to patch; for server-side apply see `ownership`."""
+"""Patches: JSON merge patch, JSON patch and strategic merge. Server-side apply is in `ownership`."""
 
 from typing import Any
 

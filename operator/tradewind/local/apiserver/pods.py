@@ -16,7 +16,7 @@ LABEL_RULE = (
 
 
 def defaulted(body: Object) -> Object:
-    """The pod with what the API server and its admission fill in."""
+    """The pod with the fields that the API server and its admission fill in."""
     spec = dict(body.get("spec") or {})
     for key, value in {
         "restartPolicy": "Always",
@@ -95,7 +95,10 @@ def _container(item: Object, path: str, volumes: set[Any]) -> Iterator[Cause]:
         if mount.get("name") not in volumes:
             yield Cause("FieldValueNotFound", f"{path}.volumeMounts[{index}].name", f'Not found: "{mount.get("name")}"')
         for field in ("subPath", "subPathExpr"):
-            where, path_in = f"{path}.volumeMounts.{field}", str(mount.get(field) or "")  # Kubernetes says no index
+            where, path_in = (
+                f"{path}.volumeMounts.{field}",
+                str(mount.get(field) or ""),
+            )  # Kubernetes names no index here
             if path_in.startswith("/"):
                 yield Cause.invalid(where, f'"{path_in}"', "must be a relative path")
             if ".." in path_in.split("/"):
@@ -106,7 +109,7 @@ MUTABLE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSecond
 
 
 def changed(old: Object, new: Object) -> Iterator[Cause]:
-    """An update may touch little of a pod's spec."""
+    """Forbidden changes: an update may touch little of a pod's spec."""
 
     def fixed(body: Object) -> Object:
         spec = {key: value for key, value in body["spec"].items() if key not in MUTABLE}

@@ -1,7 +1,7 @@
-"""Objects as kubectl's typed commands send them (`kubectl create configmap`, `token`, `auth can-i`): in protobuf, with field numbers.
+"""Decodes objects that kubectl's typed commands send in protobuf (`kubectl create configmap`, `token`, `auth can-i`).
 
-The numbers are those of Kubernetes' published `generated.proto` files; of the kinds only those are here that such commands make. Answers
-are JSON, which these clients read as well.
+Field numbers are those of Kubernetes' published `generated.proto` files, for the kinds that such commands create.
+Answers are JSON, which these clients accept too.
 """
 
 import base64
@@ -14,10 +14,10 @@ from tradewind.kube.client import Object
 MAGIC = b"k8s\x00"
 CONTENT = "application/vnd.kubernetes.protobuf"
 DEEPEST = 20
-"""Messages within messages."""
+"""Nesting levels of messages."""
 Message = dict[int, tuple[str, str]]
-"""Number -> name and type. `[]` before a type is a list, `{}` a map from texts to it; else the name of a message, or string, bytes, bool,
-int, time or quantity."""
+"""Number -> name and type. `[]` before a type is a list, `{}` a map from strings to it; otherwise the name of a
+message, or string, bytes, bool, int, time or quantity."""
 
 MESSAGES: dict[str, Message] = {
     "TypeMeta": {1: ("apiVersion", "string"), 2: ("kind", "string")},
@@ -79,7 +79,7 @@ MESSAGES: dict[str, Message] = {
 
 
 def decoded(data: bytes) -> Object:
-    """An object. Raises ValueError for what is none, and for kinds that are not known here."""
+    """The object in a message. Raises ValueError for anything else and for kinds that are not known here."""
     if not data.startswith(MAGIC):
         raise ValueError("it does not begin as Kubernetes' protobuf does")
     envelope = _message("Unknown", data[len(MAGIC) :], 0)
@@ -105,7 +105,7 @@ def _message(name: str, data: bytes, depth: int) -> Object:
             found.setdefault(field, {})[_bytes(entry.get(1, b"")).decode()] = _value(kind[2:], entry.get(2, b""), depth)
         else:
             found[field] = _value(kind, value, depth)
-    # What a typed client has not set it sends as empty; JSON leaves it out.
+    # Typed clients send unset fields as empty values; JSON omits them.
     return {field: value for field, value in found.items() if value not in ("", None, {}) or name == "Unknown"}
 
 

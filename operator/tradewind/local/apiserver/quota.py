@@ -34,7 +34,7 @@ def _counts(pod: dict[str, Any], resource: str) -> bool:
 
 
 def admit(store: ObjectStore, pod: dict[str, Any]) -> None:
-    """Raises 403, worded as the real one, for a pod that a quota has no room for."""
+    """Raises 403, in the words of a real server, for a pod that exceeds a quota."""
     meta = pod["metadata"]
     quotas = store.list("/resourcequotas", meta["namespace"])
     if not quotas:

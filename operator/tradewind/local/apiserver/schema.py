@@ -30,11 +30,11 @@ def defaulted(schema: Schema, value: Any) -> Any:
 
 
 def pruned(schema: Schema, value: Any, path: str = "", root: bool = True) -> tuple[Any, list[str]]:
-    """The value without fields that the schema does not know, and the paths of those."""
+    """The value without fields that the schema does not know, and the paths of those fields."""
     unknown: list[str] = []
     if isinstance(value, list):
         items = []
-        # Where anything goes, it does in lists too.
+        # A schema that preserves unknown fields does so in lists too.
         inner = schema.get("items") or (schema if schema.get("x-kubernetes-preserve-unknown-fields") else {})
         for index, item in enumerate(value):
             kept, lost = pruned(inner, item, f"{path}[{index}]", root=False)
@@ -90,7 +90,7 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def problems(schema: Schema, value: Any, path: str = "") -> Iterator[Cause]:
-    """What is wrong with a value, CEL rules aside."""
+    """What is wrong with a value, apart from CEL rules."""
     kind = schema.get("type")
     if value is None and not schema.get("nullable"):
         if kind:

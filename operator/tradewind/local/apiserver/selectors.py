@@ -51,7 +51,7 @@ def _label(text: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 def fields(text: str, kind: Kind) -> Match:
-    """A field selector. Raises 400 for a field that can't be selected by."""
+    """A field selector. Raises 400 for a field that can't be selected."""
     if not text.strip():
         return everything
     checks: list[tuple[str, bool, str]] = []
@@ -77,7 +77,7 @@ def _shown(value: Any) -> str:
 
 
 def both(first: Match, second: Match) -> Match:
-    """What both select."""
+    """Matches what both match."""
     if first is everything:
         return second
     if second is everything:

@@ -30,7 +30,8 @@ GC_EVERY = 0.2
 
 
 class ApiServer:
-    """The server. `crds` are served from the start; with `token`, requests must bear it; `clock` gives epoch seconds."""
+    """The server. It serves `crds` from the start; with `token`, it requires the token in requests; `clock` gives epoch
+    seconds."""
 
     def __init__(
         self,
@@ -62,13 +63,13 @@ class ApiServer:
         return self.operations.store
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listens; `url` says where."""
+        """Starts to listen, on `url`."""
         runner = await self.open()
         await web.TCPSite(runner, host, port).start()
         self.url = f"http://{host}:{runner.addresses[0][1]}"
 
     async def open(self) -> web.AppRunner:
-        """Works, and listens nowhere yet."""
+        """Starts without a listener."""
         app = web.Application(client_max_size=BODY_LIMIT + 1)
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -77,7 +78,7 @@ class ApiServer:
         return self._runner
 
     async def stop(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         if self._collector:
             self._collector.cancel()
             await asyncio.gather(self._collector, return_exceptions=True)
@@ -100,8 +101,8 @@ class ApiServer:
                 await asyncio.sleep(0)
 
     def _admitted(self, request: web.Request) -> tuple[str, bool]:
-        """The path of the API, and whether the request bears the token: as a header or, since kubectl sends no credentials
-        without TLS, as the path's first part."""
+        """The path of the API, and whether the request has the token: as a header or, since kubectl sends no
+        credentials without TLS, as the first segment of the path."""
         prefix = f"/{self._token}"
         if self._token and request.path.startswith(f"{prefix}/"):
             return request.path.removeprefix(prefix), True
@@ -369,7 +370,7 @@ class ApiServer:
 
 
 def _manager(request: web.Request) -> str:
-    """Who writes, as managedFields call it: what the client says, or the first word of what it is."""
+    """The field manager of a request: the name that the client gives, or the first word of its User-Agent."""
     agent = request.headers.get("User-Agent", "unknown").partition("/")[0]
     return (request.query.get("fieldManager") or agent)[:128]
 

@@ -14,7 +14,7 @@ HISTORY = 20_000
 
 @dataclass(slots=True)
 class StoredEvent:
-    """One change. `old` is what was there before."""
+    """One change. `old` is the object before it."""
 
     version: int
     type: str
@@ -36,13 +36,13 @@ class ResourceShelf:
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
     events: deque[StoredEvent] = field(default_factory=deque)
     dropped: int = 0
-    """Version of the youngest event that is no longer kept."""
+    """Version of the latest event that is no longer kept."""
     waiters: dict[asyncio.Event, None] = field(default_factory=dict)
-    """Set in the order of their coming: that of a set would be another one in each process."""
+    """Watchers to wake, in the order in which they came: the order of a set differs between processes."""
 
 
 class ObjectStore:
-    """All objects, one counter of versions."""
+    """All objects, with one counter of versions."""
 
     def __init__(self) -> None:
         self.version = 1
@@ -57,7 +57,7 @@ class ObjectStore:
         return self.shelf(key).objects.get((namespace, name))
 
     def before(self, key: str, version: int, namespace: str | None = None) -> list[Object]:
-        """Objects of a resource as they were under an earlier version."""
+        """Objects of a resource as of an earlier version."""
         objects = dict(self.shelf(key).objects)
         for event in reversed(self.shelf(key).events):
             if event.version <= version:
@@ -70,17 +70,17 @@ class ObjectStore:
         return _in_order(objects, namespace)
 
     def list(self, key: str, namespace: str | None = None) -> list[Object]:
-        """Objects of a resource, in the order of their names."""
+        """Objects of a resource, sorted by name."""
         return _in_order(self.shelf(key).objects, namespace)
 
     def all(self) -> Iterator[tuple[str, Object]]:
-        """Every object with its resource's key."""
+        """All objects, each with its resource's key."""
         for key, shelf in list(self._shelves.items()):
             for body in list(shelf.objects.values()):
                 yield key, body
 
     def put(self, key: str, body: Object) -> Object:
-        """Stores a new or changed object under the next version; the stored one."""
+        """Stores a new or changed object under the next version and returns it."""
         self.version += 1
         meta = {**body["metadata"], "resourceVersion": str(self.version)}
         body = {**body, "metadata": meta}
@@ -92,7 +92,7 @@ class ObjectStore:
         return body
 
     def remove(self, key: str, body: Object) -> Object:
-        """Takes an object away; its last state, under the version of its deletion."""
+        """Removes an object; returns its last state, under the version of its deletion."""
         self.version += 1
         meta = body["metadata"]
         shelf = self.shelf(key)
@@ -102,7 +102,7 @@ class ObjectStore:
         return gone
 
     def compact(self) -> None:
-        """Forgets the history: watches that go on from before get 410."""
+        """Drops the history: watches that resume from an earlier version get 410."""
         for shelf in self._shelves.values():
             shelf.events.clear()
             shelf.dropped = self.version

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a path names. Everything is empty that it doesn't name."""
+    """The parts of a path; those that it doesn't have are empty."""
 
     group: str = ""
     version: str = ""

@@ -1,4 +1,4 @@
-"""Watches: a stream of changes after a version."""
+"""Watches: streams of the changes after a version."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,16 +12,17 @@ from tradewind.local.apiserver.store import ObjectStore, StoredEvent
 from tradewind.local.apiserver.text import write
 
 BOOKMARK_EVERY = 10.0
-"""Seconds between bookmarks. A real server sends them about once a minute; nobody may depend on when."""
+"""Seconds between bookmarks. A real server sends them about once a minute; no client may depend on it."""
 
 
 def expired(version: int, oldest: int) -> StatusError:
-    """410: the history does not reach back so far."""
+    """410: the history does not reach back that far."""
     return StatusError(410, "Expired", f"too old resource version: {version} ({oldest})")
 
 
 def line_of(event: StoredEvent, namespace: str | None, match: Match) -> bytes | None:
-    """The event as a watcher with a selector sees it: what stops matching is DELETED, what begins to is ADDED."""
+    """The event as a watcher with a selector sees it: an object that stops matching is DELETED, one that begins to
+    match is ADDED."""
     if namespace is not None and event.object["metadata"].get("namespace") != namespace:
         return None
     now = event.type != "DELETED" and match(event.object)
@@ -32,7 +33,7 @@ def line_of(event: StoredEvent, namespace: str | None, match: Match) -> bytes | 
 
 
 def bookmark(kind: Kind, version: int, initial: bool = False) -> bytes:
-    """Says how far the watch has come."""
+    """The position that the watch has reached."""
     meta: dict[str, Any] = {"resourceVersion": str(version), "creationTimestamp": None}
     if initial:
         meta["annotations"] = {"k8s.io/initial-events-end": "true"}
@@ -54,7 +55,7 @@ async def follow(
     bookmarks: bool,
     fault: Fault | None,
 ) -> AsyncIterator[bytes]:
-    """Events after `version`, for ever. Ends early, or worse, when a fault says so."""
+    """Streams events after `version`, without end unless a fault ends it."""
     shelf = store.shelf(kind.key)
     wake = asyncio.Event()
     shelf.waiters[wake] = None
@@ -87,7 +88,7 @@ async def follow(
                     await wake.wait()
             except TimeoutError:
                 if wake.is_set():
-                    continue  # Something happened in the moment in which the time was up.
+                    continue  # an event arrived as the timeout expired
                 version = max(version, store.version)
                 if bookmarks:
                     yield bookmark(kind, version)
@@ -96,7 +97,7 @@ async def follow(
 
 
 def _since(events: Any, version: int) -> list[StoredEvent]:
-    """Events younger than a version; found from the young end, since watchers are seldom far behind."""
+    """Events after a version; searched from the latest, since watchers are seldom far behind."""
     found: list[StoredEvent] = []
     for event in reversed(events):
         if event.version <= version:
