@@ -1,4 +1,4 @@
-"""`tradewind apply`: manifests to the cluster, checked here first."""
+"""`tradewind apply`: checks manifests and applies them to the cluster."""
 
 import click
 
@@ -10,7 +10,7 @@ from tradewind.cli.starts.resources import RESOURCES
 from tradewind.kube.client import Client
 
 LATE = ("DAGRun", "Backfill")
-"""Kinds that need what else is applied."""
+"""Kinds that need other objects to be applied first."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`tradewind approve` and `tradewind reject`: decide what a run waits for."""
+"""`tradewind approve` and `tradewind reject`: decide the approvals of a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +56,7 @@ async def reject(client: Client, namespace: str, run: str, task: str | None, com
 
 
 async def _pending(client: Client, namespace: str, run: str, task: str | None) -> Object:
-    """The approval that waits."""
+    """The pending approval."""
     every: list[Object] = (await client.list(APPROVALS, namespace, fieldSelector=f"spec.run={run}"))["items"]
     mine = [item for item in every if task in (None, item["spec"]["task"])]
     waiting = [item for item in mine if status_of(item).get("outcome", "Pending") == "Pending"]
@@ -77,7 +77,7 @@ async def _pending(client: Client, namespace: str, run: str, task: str | None) -
 
 
 def _asked_by(run: Object, waiting: list[Object]) -> list[Object]:
-    """Those that a run says it waits for: anybody can make others beside them."""
+    """The approvals that the run reports: anyone can create others beside them."""
     told = status_of(run).get("waiting")
     words = (
         {word.rstrip(":") for item in told if isinstance(item, dict) for word in str(item.get("message")).split()}
@@ -89,7 +89,7 @@ def _asked_by(run: Object, waiting: list[Object]) -> list[Object]:
 
 
 def unfit(declared: Mapping[str, Param], given: Mapping[str, Any]) -> list[str]:
-    """What is wrong with answers, given the questions."""
+    """What is wrong with the answers to an approval's questions."""
     problems = resolve(declared, given, "spec.answers", "asked are")[1]
     told = (str(problem).removeprefix("spec.answers.") for problem in problems)
     return [f"--answer {words.replace(NO_SUCH_PARAM, 'no such question', 1)}" for words in told]

@@ -1,4 +1,4 @@
-"""`tradewind get assets`: when each asset was updated last, as the runs that are there say."""
+"""`tradewind get assets`: the latest update of each asset, from the runs that exist."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS
 
 PAGE = 100
-"""Runs read at once."""
+"""Runs per request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Latest:
 
 
 def latest(runs: Iterable[Mapping[str, Any]]) -> list[Latest]:
-    """Of each asset and partition, by name, the freshest partition first."""
+    """The latest update of each asset and partition, sorted by name, then latest first."""
     found: dict[tuple[str, str, str], Latest] = {}
     for run in runs:
         meta = run["metadata"]
@@ -55,7 +55,7 @@ def _at(item: Mapping[str, Any]) -> str:
 
 
 async def show(client: Client, namespace: str | None, name: str | None, output: str) -> None:
-    """Prints the assets of a namespace, or of all, or only the one of that name."""
+    """Prints the assets of a namespace, or of all namespaces; with a name, only that asset."""
     runs = []
     async for item in items(client, RUNS, namespace, PAGE):
         run = orjson.loads(item)

@@ -33,7 +33,7 @@ from tradewind.plan.triggers.trigger import check, told
 
 STATES = {"missing": "Missing", "failed": "Failed", "succeeded": "Succeeded"}
 SHOWN = 50
-"""Ticks that are shown of each action."""
+"""Ticks shown per action."""
 
 
 @click.command()
@@ -168,7 +168,7 @@ async def command(
 
 
 def _data(made: str | None, namespace: str, about: Occasions, decided: Decided) -> dict[str, Any]:
-    """For programs: the backfill, unless none was made, and what it does."""
+    """The output for programs: the backfill, unless none was made, and its actions."""
     steps = [{"tick": told(about.calendar.local(step.tick)), "action": step.action} for step in decided.steps]
     return {"backfill": made, "namespace": namespace, "ticks": len(about.ticks), "kept": decided.kept, "steps": steps}
 
@@ -179,7 +179,7 @@ async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param
 
 
 async def _only(client: Client, namespace: str, dag: str, needed: bool) -> str | None:
-    """The trigger of a DAG that has a schedule, if there is one only. Those that are invalid have no ticks."""
+    """The DAG's trigger that has a schedule, if there is exactly one. Invalid triggers have no ticks and don't count."""
     items = (await client.list(TRIGGERS, namespace, fieldSelector=f"spec.dag={dag}"))["items"]
     scheduled = {item["metadata"]["name"]: status_of(item) for item in items if "schedule" in item["spec"]}
     found = [name for name, status in scheduled.items() if status.get("phase") != "Invalid"]
@@ -208,7 +208,7 @@ async def _preview(
 
 
 def _show(about: Occasions, decided: Decided, named: bool) -> None:
-    """`named`: whether the backfill's name is known, which runs bear that are not a trigger's."""
+    """Prints the plan. `named`: the backfill's name is known; runs that belong to no trigger have it in their names."""
     table = Table("TICK", "ACTION", "RUN", box=None, pad_edge=False, header_style="bold")
     for step in decided.steps[:SHOWN]:
         of_trigger = step.action == "Create" and about.of_trigger

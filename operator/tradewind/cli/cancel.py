@@ -31,7 +31,7 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], termin
         found = await client.get(resource, namespace, rest)
         phase = str(status_of(found).get("phase") or "")
         if read_run(found).final if resource is RUNS else phase in FINISHED:
-            # What is desired of it stays: a run that was stopped can't be retried.
+            # The spec stays as it is: a run that was stopped can't be retried.
             say(f"{kind}/{rest} had ended already: {phase}; nothing is changed")
             continue
         desired = "Terminated" if terminate and resource is RUNS else "Cancelled"

@@ -37,11 +37,11 @@ from tradewind.model.duration import stamp
 from tradewind.plan.runs.critical_path import Step
 
 COMMANDS = {RUNS: "run", DAGS: "dag", TRIGGERS: "trigger"}
-"""By kind."""
+"""The subcommand of each kind."""
 
 
 class _Kinds(click.Group):
-    """A name without a kind is a run's; `dag/NAME` is taken too."""
+    """Takes a name without a kind for a run's, and accepts `dag/NAME` too."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -99,7 +99,7 @@ async def describe_run(client: Client, namespace: str, name: str, output: str) -
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A run, and what its status says; or why that can't be read."""
+    """A run with its status, or why the status can't be read."""
 
     run: Run
     rows: Sequence[Row] = ()
@@ -162,19 +162,19 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     facts.append(("Ended", status.get("finishedAt") or "not yet"))
     for condition in status.get("conditions") or []:
         if condition["type"] in READINESS:
-            continue  # for programs; people read why from Progressing and Succeeded
+            continue  # for programs; people read the reason in Progressing and Succeeded
         words = f"{condition['status']} ({condition.get('reason')})"
         facts.append((condition["type"], f"{words} {condition.get('message') or ''}".strip()))
     return facts
 
 
 def _plain(value: Any) -> str:
-    """A text as it is, anything else as JSON."""
+    """A text as it is, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What made the run, and who."""
+    """What created the run, and who."""
     how = f"{run.how} ({run.maker})" if run.maker else run.how
     found = [
         ("Made by", how),
@@ -187,7 +187,7 @@ def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _who(notes: Mapping[str, str], what: str) -> str:
-    """Who did something to it, and why."""
+    """Who did something to the run, and why."""
     return ": ".join(filter(None, (str(notes.get(name) or "") for name in later(what))))
 
 

@@ -1,4 +1,4 @@
-"""`tradewind diff`: what differs between revisions of a DAG, or what applying a manifest would change."""
+"""`tradewind diff`: differences between revisions of a DAG, or the changes that applying a manifest would make."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class _Failed(click.ClickException):
-    """As diff(1) and `kubectl diff` have it: 1 says that there are differences, more that they are not known."""
+    """Exits with more than 1, as diff(1) and `kubectl diff` do on errors; 1 means that there are differences."""
 
     exit_code = 2
 
@@ -84,7 +84,7 @@ def _print(before: Any, after: Any, old: str, new: str) -> None:
 
 
 def label(found: RevisionEntry, item: Recorded | None) -> str:
-    """A revision in the head of a diff; None is the DAG's spec, where it is not recorded."""
+    """The name of a revision in the head of a diff; None means the DAG's spec where it is not recorded."""
     if item is None:
         return f"dag/{found.name} now (not recorded)"
     current = " (current)" if item is found.current else ""
@@ -93,7 +93,8 @@ def label(found: RevisionEntry, item: Recorded | None) -> str:
 
 @cluster
 async def _applied(client: Client, namespace: str, file: str) -> bool:
-    """Asks the server what it would store, so that its defaults are not taken for differences; whether anything differs."""
+    """Prints what an apply would change; returns whether anything differs. The server gives the result, so its defaults
+    don't count as differences."""
     documents = reader.load(file)
     shelf = DocumentSet(documents)
     for document in documents:
@@ -109,7 +110,7 @@ async def _applied(client: Client, namespace: str, file: str) -> bool:
 
 
 async def _twice(client: Client, namespace: str, document: Document) -> tuple[Object | None, Object]:
-    """The object as it is, None where there is none, and as it would be."""
+    """The object now, None if there is none, and after an apply."""
     resource = RESOURCES[document.kind]
     if "name" not in document.body["metadata"]:
         return None, _plain(document.body)
@@ -126,7 +127,7 @@ async def _twice(client: Client, namespace: str, document: Document) -> tuple[Ob
 
 
 def _plain(body: Object) -> Object:
-    """What people write of an object."""
+    """The part of an object that people write."""
     meta = {key: value for key, value in body["metadata"].items() if key not in SERVERS}
     notes = {key: value for key, value in (meta.pop("annotations", None) or {}).items() if key != LAST_APPLIED}
     kept = {key: value for key, value in body.items() if key not in OURS}
@@ -134,7 +135,7 @@ def _plain(body: Object) -> Object:
 
 
 def _masked(body: Object, other: Object, when: str) -> Object:
-    """A Secret without its values: only that one differs."""
+    """A Secret without its values; only whether a value differs is shown."""
     values, others = body.get("data") or {}, other.get("data") or {}
     data = {key: "***" if others.get(key) == value else f"*** ({when})" for key, value in values.items()}
     return {**{key: value for key, value in _plain(body).items() if key != "stringData"}, "data": data}

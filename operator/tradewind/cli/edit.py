@@ -1,4 +1,4 @@
-"""`tradewind clear` and `tradewind mark`: run tasks again, or say how they have ended."""
+"""`tradewind clear` and `tradewind mark`: run tasks again, or set their result."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.runs.rework import affected, kept_failures, moves, rework
 
 LONGEST = 64 * 1024
-"""Bytes of an output that is given by hand."""
+"""Bytes of an output given on the command line."""
 ACTIONS = {"succeeded": "Succeed", "failed": "Fail", "skipped": "Skip"}
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show which tasks would change, and how.")
 
@@ -43,7 +43,7 @@ async def command(
 
 
 class _State(click.Choice[str]):
-    """A choice that tells what was meant."""
+    """A choice whose error suggests the nearest value."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         guess = did_you_mean(str(value), self.choices)
@@ -84,12 +84,13 @@ async def mark(
 
 
 def _read(given: Mapping[str, str], declared: Mapping[str, Output]) -> dict[str, Any]:
-    """Outputs that are given as texts, by what the task declares."""
+    """Outputs given as texts, converted to the types that the task declares."""
     return {name: _value(name, text, declared.get(name)) for name, text in given.items()}
 
 
 def _value(name: str, text: str, declared: Output | None) -> Any:
-    """JSON, or else the text itself; so too where a text is declared. Fails for what no run could hold."""
+    """The text parsed as JSON; the text itself if it is not JSON or a string is declared. Raises UsageError for a value
+    that no run could hold."""
     try:
         value = read_json(text, limit=LONGEST, name=name)
     except NotJson:
@@ -128,6 +129,6 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
 
 
 def show(rows: Sequence[tuple[str, str]]) -> None:
-    """What becomes of which task."""
+    """Prints what happens to each task."""
     for key, words in rows:
         say(f"{key}: {words}")

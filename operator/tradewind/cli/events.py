@@ -1,4 +1,4 @@
-"""`tradewind events`: takes events over HTTP, and makes runs of them."""
+"""`tradewind events`: accepts events over HTTP and creates runs for them."""
 
 import asyncio
 import logging
@@ -28,13 +28,13 @@ from tradewind.kube.connection import Connection, NoCluster, connect
 
 log = logging.getLogger("tradewind")
 PATIENCE = 5.0
-"""Seconds for a request to the API server."""
+"""Seconds per request to the API server."""
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `run` is told."""
+    """The options of `run`."""
 
     namespaces: tuple[str, ...]
     port: int

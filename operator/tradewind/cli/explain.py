@@ -1,4 +1,4 @@
-"""`tradewind explain`: what fields mean, without a cluster."""
+"""`tradewind explain`: the meaning of fields, without a cluster."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def _schema(kind: str) -> Schema:
 
 
 def _within(schema: Schema, step: str, where: str) -> Schema:
-    """The schema of a field. One of a map's or list's values is a field of these: `dag.spec.tasks.retries`. Raises UsageError."""
+    """The schema of a field; for maps and lists, a field of their values: `dag.spec.tasks.retries`. Raises UsageError."""
     fields = _fields(schema)
     if step not in fields:
         way = choose(step, fields, f"there are: {listed(fields)}") if fields else "it has no fields"
@@ -49,7 +49,7 @@ def _fields(schema: Schema) -> dict[str, Schema]:
 
 
 def _object(schema: Schema) -> Schema:
-    """The schema itself, or that of a list's or map's values, that has fields; an empty one where none has."""
+    """The schema, or that of a list's or map's values, if it has fields; empty if none has."""
     while "properties" not in schema:
         inner = schema.get("items") or schema.get("additionalProperties")
         if not isinstance(inner, dict):

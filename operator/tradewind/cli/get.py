@@ -38,7 +38,7 @@ from tradewind.plan.documents.nearest import did_you_mean
 
 KINDS = {name: found for kind, found in {"dag": DAGS, **SINGULAR}.items() for name in (f"{kind}s", kind)}
 ASSETS = "assets"
-"""No kind: what runs say that they have produced."""
+"""Not a kind: what runs report to have produced."""
 _PLURALS = [*dict.fromkeys(name for name in KINDS if name.endswith("s") and name != "dagruns"), ASSETS]
 _CHOICES = f"write one of {', '.join(_PLURALS)}."
 HEADS = {
@@ -54,28 +54,28 @@ HEADS = {
 
 
 class _Kind(click.ParamType[str]):
-    """A kind, in the singular or plural, or as kubectl shortens it."""
+    """A kind, in the singular, the plural or kubectl's short form."""
 
     name = "KIND"
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
-        """What there is to choose from."""
+        """The available kinds."""
         return _CHOICES.replace("w", "W", 1)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The kind. Fails for what is none, with the one that may be meant."""
+        """The kind. Fails for an unknown one and suggests the nearest."""
         kind, slash, name = value.partition("/")
         if kind.lower() not in (ASSETS, ASSETS.removesuffix("s")) and kind_of(kind) is None:
             self.fail(f"there is no kind {kind!r}; {did_you_mean(kind.lower(), _PLURALS) or _CHOICES}", param, ctx)
         return f"{_plural(kind)}{slash}{name}"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The plurals."""
+        """Completes plurals."""
         return [CompletionItem(kind) for kind in _PLURALS if kind.startswith(incomplete)]
 
 
 def _names(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
-    """Completes names of the kind that was typed before."""
+    """Completes names of objects of the kind typed before."""
     return names_of(str(ctx.params.get("kind")))(ctx, param, typed)
 
 
@@ -144,7 +144,7 @@ async def command(
 
 
 def _one_of(resource: Resource, name: str, namespace: str) -> tuple[Resource, str, str]:
-    """What to read for a name, which may come with its kind."""
+    """The kind, namespace and name of an object whose name may include its kind."""
     found, name = target(name) if "/" in name else (resource, name)
     if found is not resource:
         raise click.UsageError(f"{name} is a {found.kind}: list one kind at a time")
@@ -152,7 +152,7 @@ def _one_of(resource: Resource, name: str, namespace: str) -> tuple[Resource, st
 
 
 def _plural(kind: str) -> str:
-    """As `_PLURALS` has it."""
+    """The plural, as in `_PLURALS`."""
     resource = kind_of(kind)
     return next((name for name in _PLURALS if KINDS.get(name) is resource), ASSETS) if resource else ASSETS
 
@@ -172,15 +172,15 @@ def _table(items: list[Object], resource: Resource, namespaces: bool, wide: bool
 
 
 def _more(resource: Resource) -> dict[str, str]:
-    """Heads and paths of the columns that kubectl shows with `-o wide`, and that are not there anyway."""
+    """Heads and paths of the columns that kubectl adds with `-o wide`, without those that are always shown."""
     columns = next((kind.columns for kind in MODELS if kind.kind == resource.kind), [])
     named = {item["name"].upper(): item["jsonPath"] for item in columns if item.get("priority")}
-    there = {*HEADS[resource], *(["TRIGGER"] if resource is RUNS else [])}  # MADE BY names it.
+    there = {*HEADS[resource], *(["TRIGGER"] if resource is RUNS else [])}  # MADE BY names the trigger
     return {head: path for head, path in named.items() if head not in there}
 
 
 def _at(item: Object, path: str) -> str:
-    """The value at a path such as `.status.message`, on one line; empty where there is none."""
+    """The value at a path such as `.status.message`, on one line; empty if there is none."""
     found: Any = item
     for step in path.strip(".").split("."):
         found = found.get(step) if isinstance(found, dict) else None
@@ -188,7 +188,7 @@ def _at(item: Object, path: str) -> str:
 
 
 def _row(item: Object, cells: Callable[[Object], list[Any]], width: int) -> list[str | Text]:
-    """The cells of an object; of one that can't be read the name, and that it can't."""
+    """The cells of an object; for an unreadable one, its name and a note."""
     try:
         with reading(item["metadata"]["name"]):
             return [cell if isinstance(cell, Text) else str(cell) for cell in cells(item)]

@@ -1,4 +1,4 @@
-"""`tradewind lint`: everything that is wrong with manifests, without a cluster."""
+"""`tradewind lint`: checks manifests without a cluster."""
 
 import sys
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def command(paths: tuple[str, ...], output: str) -> None:
 
 
 def _read(paths: tuple[str, ...]) -> tuple[list[Refusal], list[Document], list[Refusal]]:
-    """What is wrong with files and with what their documents say that they are; the documents; and why others are passed over."""
+    """Errors in files and in the identities of documents; the documents; and notes on ignored ones."""
     found: list[Refusal] = []
     documents: list[Document] = []
     others: list[Refusal] = []

@@ -1,4 +1,4 @@
-"""`tradewind logs`: what tasks have printed."""
+"""`tradewind logs`: the output of tasks."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from tradewind.cli.views.pod_logs import PodLogs
 from tradewind.kube.client import Client
 
 NAMED = 5
-"""Tasks that are named of those without a log."""
+"""Tasks without a log that are named."""
 
 
 @click.command()

@@ -47,12 +47,12 @@ ENDINGS = (".yaml", ".yml")
 
 
 class _Name(click.ParamType[str]):
-    """The name of a DAG, or of a file that is to hold it."""
+    """The name of a DAG, or of the file to write it to."""
 
     name = "NAME"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, as it is given. Fails for what no DAG can be called."""
+        """The name as given. Fails for a name that no DAG can have."""
         name = _dag(value)
         if not re.fullmatch(DNS_SUBDOMAIN, name):
             self.fail(f"{name!r} is not the name of a DAG: {NAMED[DNS_SUBDOMAIN]}", param, ctx)
@@ -78,5 +78,5 @@ def command(name: str) -> None:
 
 
 def _dag(name: str) -> str:
-    """The DAG's name: that of a file without its folder and ending."""
+    """The DAG's name: for a file, without folder and suffix."""
     return Path(name).stem if name.endswith(ENDINGS) else name

@@ -23,7 +23,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 def connects(namespace: str = "Namespace.") -> Callable[[C], C]:
-    """Adds the options `namespace`, `kubeconfig` and `context`, for what `cluster` makes."""
+    """Adds the options `namespace`, `kubeconfig` and `context`, which `cluster` uses."""
     options = (
         click.option("-n", "--namespace", help=f"{namespace}  [default: the kubeconfig's]"),
         click.option(
@@ -41,7 +41,7 @@ def connects(namespace: str = "Namespace.") -> Callable[[C], C]:
 
 
 def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]:
-    """Makes a command of `async f(client, namespace, ...)` that talks to the cluster of the user's kubeconfig."""
+    """Makes a command of `async f(client, namespace, ...)` that connects to the cluster of the user's kubeconfig."""
 
     @connects()
     @wraps(function)
@@ -63,7 +63,8 @@ def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]
 
 
 def settled(work: Coroutine[Any, Any, T]) -> T:
-    """Runs `work` to its end; what can go wrong becomes a message and exit code 1, an interruption 130, a closed standard output CLOSED."""
+    """Runs `work` to its end. Expected errors become a message and exit code 1, an interruption 130, a closed standard
+    output CLOSED."""
     try:
         return asyncio.run(until_gone(work))
     except (BadManifest, CannotStart, NoCluster, StatusUnreadable) as error:
@@ -81,7 +82,7 @@ def settled(work: Coroutine[Any, Any, T]) -> T:
 
 
 def explained(error: ApiError) -> str:
-    """The server's words and, where there is one, the way on."""
+    """The server's message and, if there is one, a hint."""
     match error:
         case Unauthorized():
             return f"the cluster does not accept your credentials: {error.message or error.reason}"
@@ -94,7 +95,7 @@ def explained(error: ApiError) -> str:
 
 
 def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:
-    """`("a=1", …)` as a dict. Raises UsageError for one without `=`, and for a name that is given twice."""
+    """`("a=1", …)` as a dict. Raises UsageError for an item without `=` and for a duplicate name."""
     result: dict[str, str] = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -108,7 +109,7 @@ def pairs(values: tuple[str, ...], option: str = "--param") -> dict[str, str]:
 
 
 FILES = click.Path(allow_dash=True)
-"""Completed by shells; whoever reads a file says what is wrong with it."""
+"""Completed by shells; the code that reads a file reports its errors."""
 PARAM = click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Value of a param; repeat for more."
 )
@@ -124,12 +125,12 @@ OUTPUT = click.option(
 
 
 class Duration(click.ParamType[float]):
-    """Seconds of a duration such as `100ms` or `1m30s`."""
+    """A duration such as `100ms` or `1m30s`, in seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds. Fails for what is no duration, and for none."""
+        """Seconds. Fails for an invalid duration and for zero."""
         if isinstance(value, float):
             return value
         try:

@@ -1,4 +1,4 @@
-"""`tradewind plan`: the runs that schedules will make, and where they will be in each other's way."""
+"""`tradewind plan`: the upcoming runs of schedules, and where they will delay each other."""
 
 import asyncio
 import heapq
@@ -39,9 +39,9 @@ from tradewind.plan.triggers.forecast import PODS, Coming, Shape, Tick, foresee,
 from tradewind.plan.triggers.trigger import check, told
 
 MOST = 5_000
-"""Ticks of one trigger."""
+"""Ticks per trigger."""
 LATEST = 20
-"""Runs that tell how long a DAG usually takes."""
+"""Runs from which a DAG's usual duration is taken."""
 PAGE = 100
 AT_ONCE = 8
 
@@ -148,7 +148,7 @@ async def _dags(client: Client, namespace: str, names: set[str], notes: list[str
 
 
 def _fires(trigger: _Scheduled, dags: Mapping[str, _Known], notes: list[str]) -> bool:
-    """Whether the trigger makes runs, by its DAG and by what it gives to it."""
+    """Whether the trigger creates runs, judged by its DAG and the params that it passes."""
     if trigger.spec.dag not in dags:
         return False
     if problems := check(trigger.spec, dags[trigger.spec.dag].params):
@@ -157,7 +157,7 @@ def _fires(trigger: _Scheduled, dags: Mapping[str, _Known], notes: list[str]) ->
 
 
 def _ticks(triggers: list[_Scheduled], until: datetime, notes: list[str]) -> list[tuple[Tick, str]]:
-    """The ticks, each with its time as its schedule tells it."""
+    """The ticks, each with its time in the time zone of its schedule."""
     now, found = datetime.now(UTC), list[Iterator[tuple[Tick, str]]]()
     for trigger in triggers:
         ticks = list(islice(takewhile(lambda tick: tick <= until, trigger.calendar.after(now)), MOST + 1))
@@ -175,13 +175,15 @@ def _told(trigger: _Scheduled, ticks: list[datetime]) -> Iterator[tuple[Tick, st
 
 
 async def _usual(client: Client, namespace: str, dag: str) -> float | None:
-    """Seconds that the latest successful runs took: their median."""
+    """The median duration of the latest successful runs, in seconds."""
     took: list[tuple[str, float]] = []
     selector = f"spec.dag={dag},status.phase=Succeeded"
     async for raw in items(client, RUNS, namespace, PAGE, fieldSelector=selector):
         status = status_of(orjson.loads(raw))
         started, finished = status.get("startedAt"), status.get("finishedAt")
-        if started and finished and not status.get("reopenedAt"):  # Between its ends it may have lain for days.
+        if (
+            started and finished and not status.get("reopenedAt")
+        ):  # a reopened run may have been idle for days between its ends
             took.append((finished, between(started, finished)))
     return median(seconds for _, seconds in sorted(took)[-LATEST:]) if took else None
 

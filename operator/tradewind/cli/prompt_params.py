@@ -1,4 +1,4 @@
-"""Params that are not given on the command line: asked for, where there is someone to ask."""
+"""Asks for params that are not given on the command line, if someone is there to answer."""
 
 import sys
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from tradewind.plan.expressions.typed_values import from_text, needed, problem_w
 
 
 def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool | None) -> dict[str, Any]:
-    """The params of a run. `ask`: for all that are not given; None: for those that have no default, in a terminal. Raises ClickException
-    with everything that is wrong."""
+    """The params of a run. `ask`: True asks for all that are not given, None only for those without a default and in a
+    terminal. Raises ClickException with everything that is wrong."""
     found = dict(given)
     asks = ask if ask is not None else sys.stdin.isatty()
     for name, param in declared.items():
@@ -29,7 +29,7 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
 
 
 def hint(name: str, param: Param) -> str:
-    """The words that ask for a value: its name, what it can be, and what it is when nothing is typed."""
+    """The prompt for a value: its name, the possible values and the default."""
     words = f"{name} ({param.description})" if param.description else name
     choices = ", ".join(_typed(value) for value in param.enum or ())
     usual = "" if param.default is None else f" [{_typed(param.default)}]"
@@ -37,7 +37,7 @@ def hint(name: str, param: Param) -> str:
 
 
 def _typed(value: Any) -> str:
-    """As it can be typed: a text as it is, anything else as JSON."""
+    """A value in the form in which it can be typed: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else notation(value)
 
 

@@ -1,4 +1,5 @@
-"""Objects whose status is not as an operator writes it: by a hand-edit, another version, or malice. A command says so and shows the rest."""
+"""Objects whose status no operator of this version wrote: after a hand-edit, by another version, or with intent. A
+command says so and shows the rest."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -10,24 +11,24 @@ from tradewind.kube.errors import ApiError
 
 
 class StatusUnreadable(Exception):
-    """A status that can't be shown; the message says of what, and why."""
+    """A status that can't be shown; the message says whose, and why."""
 
 
 def status(body: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """An object's status; nothing where it has none, or something else in its place."""
+    """An object's status; empty if it is missing or not a mapping."""
     found = (body or {}).get("status")
     return found if isinstance(found, Mapping) else {}
 
 
 def of_kind(kind: type[Any], value: Any) -> Any:
-    """The value where it is of a type, such as dict or list; else an empty one."""
+    """The value if it is of a type such as dict or list; else an empty one."""
     return value if isinstance(value, kind) else kind()
 
 
 @contextlib.contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Around all that only reads an object. Raises StatusUnreadable for whatever goes wrong with it: nobody has checked what is read, and
-    no list of exceptions would be complete."""
+    """Wraps code that only reads an object. Raises StatusUnreadable for any exception: nothing has validated the
+    object, so no list of exceptions would be complete."""
     try:
         yield
     except (ApiError, click.ClickException, StatusUnreadable):

@@ -1,4 +1,4 @@
-"""`tradewind render`: what a DAG is once its templates are filled in."""
+"""`tradewind render`: a DAG with its templates filled in."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`tradewind rerun`: a new run that takes over results of another."""
+"""`tradewind rerun`: a new run that reuses results of another."""
 
 from dataclasses import replace
 
@@ -76,7 +76,8 @@ async def command(
     if problems:
         raise click.ClickException("\n".join(f"--param {str(item).removeprefix('spec.params.')}" for item in problems))
     body = run_body(other.dag, given)
-    # It is about the same data. What is taken over from a run that says no date is about the time when that was created.
+    # The new run processes the same data. Results reused from a run without dates are of the time when that run was
+    # created.
     body["spec"] |= other.dates if everything else other.facts.dates
     facts = replace(other.facts, params=in_force)
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))

@@ -1,4 +1,4 @@
-"""`tradewind retry`: try again what failed in a run."""
+"""`tradewind retry`: retries the failed tasks of a run."""
 
 import click
 

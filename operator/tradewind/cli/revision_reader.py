@@ -29,14 +29,14 @@ class Recorded:
     created: str
     cause: str
     spec: Any
-    """As its author wrote it."""
+    """The spec as its author wrote it."""
     rendered: Any
-    """As runs use it."""
+    """The spec as runs use it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionEntry:
-    """A DAG (None: it was deleted) and its revisions, the oldest first."""
+    """A DAG (None if it was deleted) and its revisions, oldest first."""
 
     name: str
     dag: Object | None
@@ -44,12 +44,12 @@ class RevisionEntry:
 
     @property
     def spec(self) -> Any:
-        """The DAG's spec now, as a revision has it."""
+        """The DAG's current spec, in the form of a revision."""
         return lasting((self.dag or {}).get("spec"))
 
     @property
     def current(self) -> Recorded | None:
-        """The revision that holds the DAG's spec. None where no operator has recorded it: it is not valid, or too new."""
+        """The revision of the DAG's current spec. None if no operator has recorded it: it is invalid, or too new."""
         same = [item for item in self.revisions if self.dag and lasting(item.spec) == self.spec]
         told = status_of(self.dag).get("revision")
         return next((item for item in same if item.number == told), same[-1] if same else None)
@@ -62,14 +62,14 @@ class RevisionEntry:
         return older[-1] if older else None
 
     def numbered(self, number: int) -> Recorded:
-        """One of them. Raises ClickException with those that there are."""
+        """The revision of a number. Raises ClickException that lists the existing ones."""
         for item in self.revisions:
             if item.number == number:
                 return item
         raise click.ClickException(f"dag/{self.name} has no revision {number}; {self.told()}")
 
     def told(self) -> str:
-        """Which ones there are, in words."""
+        """The existing revisions, in words."""
         if not self.revisions:
             return "it has none: the operator records every valid spec (is it running?)"
         numbers = [str(item.number) for item in self.revisions[-SHOWN:]]
@@ -78,7 +78,7 @@ class RevisionEntry:
 
 
 async def past(client: Client, namespace: str, name: str) -> RevisionEntry:
-    """A DAG's revisions. Raises ClickException where there are neither a DAG nor revisions of that name."""
+    """A DAG's revisions. Raises ClickException if there is neither a DAG nor a revision of that name."""
     found = [
         _recorded(body)
         async for body in walk(client, REVISIONS, namespace, WHOLE, REVISION_PAGE, labelSelector=f"{DAG}={name}")
@@ -98,7 +98,7 @@ async def past(client: Client, namespace: str, name: str) -> RevisionEntry:
 
 
 async def living(client: Client, namespace: str, name: str) -> RevisionEntry:
-    """As `past`, of a DAG that is still there."""
+    """As `past`, for a DAG that still exists."""
     found = await past(client, namespace, name)
     if found.dag is None:
         words = f"DAG {name!r} was deleted; revisions of it remain ({found.told()})"

@@ -1,4 +1,4 @@
-"""`tradewind revisions`: the specs that a DAG has had."""
+"""`tradewind revisions`: the earlier specs of a DAG."""
 
 from collections import Counter
 

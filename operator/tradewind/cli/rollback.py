@@ -1,4 +1,4 @@
-"""`tradewind rollback`: an earlier spec of a DAG again."""
+"""`tradewind rollback`: restores an earlier spec of a DAG."""
 
 import dataclasses
 
@@ -51,8 +51,8 @@ def _check(target: Recorded) -> None:
 
 
 async def replace(client: Client, namespace: str, dag: Object, target: Recorded) -> None:
-    """Gives the DAG the spec of a revision, on condition that nobody has changed it since it was read. What applies it the next time has to
-    know which fields are its own, or it would leave those there that the rollback has brought back."""
+    """Gives the DAG the spec of a revision, provided that nobody has changed it since it was read. The field manager is
+    kept: the next apply must know its own fields, or it would leave those that the rollback has restored."""
     if "suspend" in dag["spec"]:
         target = dataclasses.replace(target, spec={**target.spec, "suspend": dag["spec"]["suspend"]})
     meta = dag["metadata"]
@@ -77,7 +77,7 @@ async def replace(client: Client, namespace: str, dag: Object, target: Recorded)
 
 
 def _ours(meta: Object) -> bool:
-    """Whether the whole spec was put there by `tradewind apply`."""
+    """Whether `tradewind apply` owns the whole spec."""
     owners = {
         (item.get("manager"), item.get("operation"))
         for item in meta.get("managedFields") or []

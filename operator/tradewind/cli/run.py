@@ -1,4 +1,4 @@
-"""`tradewind run`: a DAG from a file on this machine, or a DAG of the cluster."""
+"""`tradewind run`: runs a DAG from a file on this machine, or a DAG of the cluster."""
 
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -146,7 +146,7 @@ command = connects("Namespace on the cluster.")(command)
 
 
 def _refuse(ctx: click.Context, names: list[str], here: bool) -> None:
-    """Raises UsageError for an option that means nothing in this mode."""
+    """Raises UsageError for an option that has no meaning in this mode."""
     for option in ctx.command.params:
         if option.name in names and ctx.params.get(option.name):
             why = "a run of -f is on this machine and is always shown" if here else "it is for runs of -f"
@@ -187,7 +187,7 @@ def _moment(text: str) -> datetime:
 
 
 async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param] | None:
-    """The params of a DAG of the cluster; None where its template has them, and one may not read that."""
+    """The params of a DAG of the cluster; None if its template has them and the user may not read it."""
     body = await client.get(DAGS, namespace, dag)
     spec, status = body["spec"], status_of(body)
     if status.get("phase") == "Invalid" and status.get("observedGeneration") == body["metadata"].get("generation"):

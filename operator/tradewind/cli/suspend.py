@@ -1,4 +1,4 @@
-"""`tradewind suspend` and `tradewind resume`: hold back runs, a DAG's new runs, a trigger or a backfill."""
+"""`tradewind suspend` and `tradewind resume`: stop and continue runs, a DAG's new runs, a trigger or a backfill."""
 
 import click
 

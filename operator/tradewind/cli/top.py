@@ -19,7 +19,7 @@ from tradewind.kube.client import Client
 from tradewind.kube.errors import Unavailable
 
 INTERVAL = 2.0
-"""Seconds between two looks."""
+"""Seconds between two refreshes."""
 
 
 @click.command()
@@ -62,7 +62,7 @@ async def _survey(
 
 
 async def _watch(look: Callable[[], Awaitable[RenderableType]]) -> None:
-    """Shows one look after another until it is interrupted; the last one stays on the screen."""
+    """Refreshes the screen until interrupted; the last state stays on it."""
     console = Console()
     last: RenderableType = Text()
     try:
@@ -78,7 +78,7 @@ async def _watch(look: Callable[[], Awaitable[RenderableType]]) -> None:
                     live.update(shown, refresh=True)
                 else:
                     console.print(shown)
-                # Of thousands of runs it looks less often.
+                # Thousands of runs are refreshed less often.
                 await asyncio.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
     except asyncio.CancelledError:
         if console.is_terminal:

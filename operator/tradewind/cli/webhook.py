@@ -26,17 +26,18 @@ from tradewind.kube.connection import Connection, NoCluster, connect
 
 log = logging.getLogger("tradewind")
 REVIEWS = 2
-"""Large documents reviewed at once, each in a process of its own. Each takes a core, and a large DAG some fifty megabytes."""
+"""Large documents reviewed at once, each in its own process, which takes a core and, for a large DAG, some fifty
+megabytes."""
 THREADS = 4
-"""Small ones reviewed at once."""
+"""Small documents reviewed at once."""
 PATIENCE = 3.0
-"""Seconds for a request to the API server, which itself waits for five."""
+"""Seconds per request to the API server, which itself waits for five."""
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What it is told."""
+    """The options of `run`."""
 
     cert: Path
     key: Path

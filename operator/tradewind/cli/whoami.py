@@ -1,4 +1,4 @@
-"""Who uses the command line, as the cluster knows them, and why."""
+"""The user of the command line, as the cluster knows them, and their reason."""
 
 import getpass
 
@@ -11,11 +11,11 @@ from tradewind.kube.resources import SELF
 BY, REASON = "tradewind.dev/by", "tradewind.dev/reason"
 """Annotations of a run or a Backfill: who started it, and why."""
 RETRIED, CANCELLED = "retried", "cancelled"
-"""What someone did to it later, which has annotations of its own."""
+"""Later actions, which have annotations of their own."""
 
 
 async def whoami(client: Client) -> str:
-    """The user's name on the cluster; on this machine, where a cluster does not tell."""
+    """The user's name on the cluster; if the cluster does not tell, on this machine."""
     try:
         body = {"apiVersion": SELF.api_version, "kind": SELF.kind}
         answer = orjson.loads(await client.create(SELF, "", body))
@@ -25,12 +25,11 @@ async def whoami(client: Client) -> str:
 
 
 def later(what: str) -> tuple[str, str]:
-    """The annotations that say who did something later, and why."""
+    """The annotations for who did something later, and why."""
     return f"tradewind.dev/{what}-by", f"tradewind.dev/{what}-reason"
 
 
 async def signed(client: Client, reason: str, what: str = "") -> dict[str, str]:
-    """The annotations that say who started it and why, or who did `what` later; a reason that is not given takes an earlier one's place
-    too."""
+    """The annotations for who started it and why, or who did `what` later. An empty reason replaces an earlier one too."""
     by, why = later(what) if what else (BY, REASON)
     return {by: await whoami(client), why: reason}

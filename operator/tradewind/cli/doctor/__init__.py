@@ -1,1 +1,1 @@
-"""`tradewind doctor`: is the cluster, and what is installed on it, as it should be?"""
+"""`tradewind doctor`: checks the cluster and what is installed on it."""

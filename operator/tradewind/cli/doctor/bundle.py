@@ -1,4 +1,4 @@
-"""The support bundle: what one would ask for to find out why something does not work, without any user's values."""
+"""The support bundle: the data needed to find out why something does not work, without users' values."""
 
 import io
 import json
@@ -31,26 +31,26 @@ from tradewind.kube.resources import (
 
 KINDS = (DAGS, RUNS, TRIGGERS, BACKFILLS, APPROVALS, POOLS, CLUSTER_POOLS, *TEMPLATES.values(), PODS, EVENTS)
 OBJECTS = 500
-"""Of a kind, at most."""
+"""Objects per kind, at most."""
 LINES = 5_000
-"""Of a log, at most: the last ones."""
+"""Lines per log, at most; the last ones are kept."""
 LOG_BYTES = 2 * 2**20
 
 
 class Bundle:
-    """A gzipped tar archive that is being written."""
+    """A gzipped tar archive under construction."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._files = path, dict[str, bytes]()
         self.notes: list[str] = []
-        """What could not be had, and why."""
+        """What could not be read, and why."""
 
     def add(self, name: str, data: Any) -> None:
-        """A JSON file, or a text."""
+        """Adds a JSON file or a text."""
         self._files[name] = data.encode() if isinstance(data, str) else json.dumps(data, indent=1, default=str).encode()
 
     def write(self) -> int:
-        """Writes it, for its owner only; how many files it has. Raises OSError."""
+        """Writes the archive, readable by its owner only; returns the number of its files. Raises OSError."""
         self.add("notes.txt", "\n".join([*self.notes, ""]))
         root = self.path.name.removesuffix(".tar.gz")
         with self.path.open("wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
@@ -65,7 +65,8 @@ class Bundle:
 async def fill(
     bundle: Bundle, client: Client, facts: Facts, findings: Sequence[Finding], told: Callable[[str], None]
 ) -> None:
-    """Reads what belongs into it. What may not be read becomes a note. Secrets and ConfigMaps are never asked for."""
+    """Reads all contents into the bundle. Whatever may not be read becomes a note. Secrets and ConfigMaps are never
+    requested."""
     bundle.add("doctor.json", [_shared(finding) for finding in findings])
     bundle.add("versions.json", {"tradewind": __version__, "server": facts.version})
     for name in ("deployments", "pods", "leases", "webhooks"):
@@ -84,7 +85,7 @@ async def fill(
 
 
 def _shared(finding: Finding) -> dict[str, Any]:
-    """A finding, without what it quotes of runs."""
+    """A finding without its quotations from runs."""
     words = {
         "what": redact.HIDDEN if finding.check == "runs" else redact.text(finding.what),
         "do": redact.text(finding.do),

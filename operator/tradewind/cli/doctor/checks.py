@@ -1,4 +1,4 @@
-"""From facts to findings. Nothing here asks anything."""
+"""Turns facts into findings. Nothing here sends requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,11 +12,11 @@ from tradewind.cli.reading import StatusUnreadable, reading
 SHOWN = 5
 """Rights that are named."""
 OLDEST = (1, 30)
-"""Kubernetes, as in the chart's kubeVersion."""
+"""The oldest supported Kubernetes, as in the chart's kubeVersion."""
 
 
 def findings(facts: Facts, crds: Sequence[Body]) -> list[Finding]:
-    """All of them. `crds` are the CustomResourceDefinitions of this version."""
+    """All findings. `crds` are the CustomResourceDefinitions of this version."""
     checks: dict[str, Callable[[], Found]] = {
         "kubernetes": lambda: _kubernetes(facts),
         "clock": lambda: _clock(facts),
@@ -32,7 +32,7 @@ def findings(facts: Facts, crds: Sequence[Body]) -> list[Finding]:
 
 
 def _whole(check: Callable[[], Found]) -> list[tuple[Level, str, str]]:
-    """What a check finds; that it found what it can't read, where that is so."""
+    """The findings of a check; if a fact is unreadable, a finding that says so."""
     try:
         with reading("what it looks at"):
             return list(check())
@@ -60,7 +60,7 @@ def _clock(facts: Facts) -> Found:
     if isinstance(facts.server_time, Unknown):
         yield unknown(facts.server_time, "the server's clock")
         return
-    # The server tells whole seconds.
+    # The server's time is in whole seconds.
     skew = facts.now - facts.server_time - 0.5
     if abs(skew) > SKEW:
         where = "ahead of" if skew > 0 else "behind"

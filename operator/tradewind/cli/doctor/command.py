@@ -1,4 +1,4 @@
-"""The command."""
+"""The command `tradewind doctor`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is known of a cluster and an installation. Each part may be unknown, with the reason."""
+"""Facts about a cluster and an installation. Each may be unknown, with the reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,26 @@ Body = Mapping[str, Any]
 NAME = "app.kubernetes.io/name"
 """The chart's label by which its Deployments and pods are found."""
 OPERATOR, WEBHOOK, EVENTS = "tradewind", "tradewind-webhook", "tradewind-events"
-"""Its values."""
+"""The values of that label."""
 SKEW = 5.0
 """Seconds by which clocks may differ. Durations, ages and ticks are off by as much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What can't be told, and why: a right that is missing, a server that does not answer, a kind that it does not have."""
+    """A fact that could not be found out, and why: a missing right, a server that does not answer, a kind that it does
+    not have."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Something that someone may, or may not, do."""
+    """An action that an account may or may not be allowed."""
 
     verb: str
     resource: str
-    """With its subresource: `dagruns/status`."""
+    """With the subresource, if any: `dagruns/status`."""
 
     group: str = ""
 
@@ -39,13 +40,13 @@ class Right:
 
 @dataclass(slots=True)
 class Facts:
-    """All that is looked at. Times are epoch seconds."""
+    """Everything that the checks look at. Times are epoch seconds."""
 
     namespace: str
-    """Whose runs and rights are looked at; empty for all namespaces."""
+    """The namespace whose runs and rights are checked; empty for all namespaces."""
 
     now: float
-    """By this machine's clock, when `server_time` was asked."""
+    """This machine's clock at the time when `server_time` was requested."""
 
     version: Body | Unknown
     """The server's `/version`."""
@@ -57,10 +58,10 @@ class Facts:
     deployments: Sequence[Body] | Unknown = Unknown("not asked")
     pods: Sequence[Body] | Unknown = Unknown("not asked")
     leases: Sequence[Body] | Unknown = Unknown("not asked")
-    """Those of the operators' namespaces."""
+    """Leases in the operators' namespaces."""
 
     leases_after: float = 0.0
-    """Seconds from `server_time` to when they were read."""
+    """Seconds between `server_time` and the reading of the Leases."""
 
     renewing: frozenset[str] = frozenset()
     """Leases, as `namespace/name`, that looked old and were renewed while they were watched: clocks differ."""
@@ -69,22 +70,22 @@ class Facts:
     """ValidatingWebhookConfigurations of Tradewind."""
 
     answering: Mapping[str, int] | Unknown = Unknown("not asked")
-    """Service of a webhook, as `namespace/name` -> how many pods answer for it."""
+    """Service of a webhook, as `namespace/name` -> number of pods that serve it."""
 
     refused: str | Unknown = Unknown("not asked")
-    """What the server says to an invalid DAG (a dry run); empty when it takes it."""
+    """The server's answer to an invalid DAG (a dry run); empty if it accepts it."""
 
     mine: Mapping[Right, bool] | Unknown = Unknown("not asked")
-    """What the user may do in the namespace."""
+    """The user's rights in the namespace."""
 
     operators: Mapping[Right, bool] | Unknown = Unknown("not asked")
-    """What the operator's account may do there."""
+    """The rights of the operator's account there."""
 
     runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
     """Runs that have not ended."""
 
     def age_of(self, lease: Body) -> float:
-        """Seconds since a Lease was renewed, by the API server's clock where that is known."""
+        """Seconds since a Lease was renewed, by the API server's clock if it is known."""
         asked = self.now if isinstance(self.server_time, Unknown) else self.server_time
         return asked + self.leases_after - datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp()
 
@@ -96,7 +97,7 @@ class Facts:
 
 MINE = (Right("list", "dags", "tradewind.dev"), Right("create", "dags", "tradewind.dev"), Right("create", "dagruns", "tradewind.dev"),
         Right("list", "pods"), Right("get", "pods/log"))  # fmt: skip
-"""What someone needs to write DAGs, run them and read their logs."""
+"""The rights that are needed to write DAGs, run them and read their logs."""
 OPERATORS = (
     *(Right(verb, resource, "tradewind.dev") for resource in ("dags", "dagruns", "triggers", "pools") for verb in ("list", "watch")),
     *(Right(verb, "dagruns", "tradewind.dev") for verb in ("create", "patch", "delete")),
@@ -104,4 +105,4 @@ OPERATORS = (
     *(Right(verb, "pods") for verb in ("list", "watch", "create", "delete")), Right("create", "events"),
     *(Right(verb, "controllerrevisions", "apps") for verb in ("get", "list", "create")),
 )  # fmt: skip
-"""Without any of these no run goes on. The chart's roles give them, and some more."""
+"""The rights without which no run progresses. The chart's roles grant these and some more."""

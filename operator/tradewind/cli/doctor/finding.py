@@ -1,4 +1,4 @@
-"""What the doctor says."""
+"""Findings of the doctor."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from tradewind.cli.doctor.facts import Unknown
 
 
 class Level(StrEnum):
-    """How things are."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one thing, and what to do about it."""
+    """The result of one check, and what to do about it."""
 
     check: str
     level: Level
@@ -27,14 +27,14 @@ class Finding:
     do: str = ""
 
     def data(self) -> dict[str, Any]:
-        """For programs."""
+        """The finding for programs."""
         return asdict(self)
 
 
 Found = Iterator[tuple[Level, str, str]]
-"""How things are, what was found out, and what to do."""
+"""Severity, finding, and what to do."""
 
 
 def unknown(fact: Unknown, what: str) -> tuple[Level, str, str]:
-    """What is said of a fact that can't be had."""
+    """The finding for a fact that is unknown."""
     return Level.UNKNOWN, f"{what}: {fact.why}", ""

@@ -1,4 +1,4 @@
-"""Asks a cluster for everything that the doctor looks at. What can't be had becomes Unknown."""
+"""Reads from a cluster everything that the doctor checks. What can't be read becomes Unknown."""
 
 import asyncio
 import time
@@ -37,19 +37,19 @@ CIRCLE = {
     "defaults": {"image": "x"},
     "tasks": {name: {"dependsOn": [other]} for name, other in (("a", "b"), ("b", "a"))},
 }
-"""A spec that the CRD takes and the webhook does not."""
+"""A spec that the CRD accepts and the webhook refuses."""
 
 WATCHED = 5.0
-"""Seconds for which Leases that look old are watched."""
+"""Seconds for which old-looking Leases are watched."""
 OUTSIDE = Options().lease_namespace
-"""Where an operator that is told no namespace, such as that of `tradewind dev`, has its Lease."""
+"""The Lease's namespace of an operator that runs outside a namespace, such as that of `tradewind dev`."""
 
 
 async def gather(
     client: Client, namespace: str, everywhere: bool, home: str | None, told: Callable[[str], None]
 ) -> Facts:
-    """Everything. `home` is where the operator is installed, when that is known; `told` hears what is asked now. Raises ApiError when
-    the server does not answer at all."""
+    """Reads all facts. `home` is the namespace where the operator is installed, if known; `told` is called with the
+    name of each step. Raises ApiError if the server does not answer at all."""
     told("the API server")
     version = await client.list(VERSION)
     facts = Facts("" if everywhere else namespace, time.time(), version)
@@ -98,7 +98,7 @@ async def _items(client: Client, resource: Resource, namespace: str | None, **qu
 
 
 async def _look_at_leases(client: Client, facts: Facts, namespaces: Sequence[str]) -> None:
-    """Reads the Leases; those that look old twice, as only that tells an operator that is gone from a clock that is wrong."""
+    """Reads the Leases, and old-looking ones twice: only that distinguishes a stopped operator from a wrong clock."""
     facts.leases = await _tried(_each(client, LEASES, namespaces))
     facts.leases_after = time.time() - facts.now
     before = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases) if _late(facts, body)}
@@ -166,7 +166,7 @@ async def _mine(client: Client, namespace: str) -> Mapping[Right, bool]:
 
 
 async def _operators(client: Client, facts: Facts) -> Mapping[Right, bool]:
-    """Of the operator that works in the namespace looked at; there may be several, each for some namespaces."""
+    """The rights of the operator that serves the namespace; there may be several operators, each for some namespaces."""
     accounts = [body for body in _known(facts.deployments) if body["metadata"]["labels"].get(NAME) == OPERATOR]
     answers: list[dict[Right, bool]] = []
     for body in accounts:
@@ -183,7 +183,7 @@ async def _operators(client: Client, facts: Facts) -> Mapping[Right, bool]:
 
 
 def _watched(deployment: Mapping[str, Any]) -> list[str]:
-    """The namespaces in which an operator works; none for all."""
+    """The namespaces of an operator; empty for all."""
     args = deployment["spec"]["template"]["spec"]["containers"][0].get("args") or []
     return [arg.partition("=")[2] for arg in args if arg.startswith("--namespace=")]
 
@@ -203,7 +203,7 @@ async def _runs(client: Client, where: str | None) -> Sequence[Surveyed]:
     try:
         return await survey(client, where, None, Revisions(client), time.time())
     except NotFound:
-        return []  # There are no CRDs, which is told elsewhere.
+        return []  # there are no CRDs, which another check reports
 
 
 def _namespace(body: Mapping[str, Any]) -> str:

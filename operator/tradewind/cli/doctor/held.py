@@ -1,4 +1,4 @@
-"""Runs that don't move: what holds them up, the most common first, and what to do about each."""
+"""Runs that don't progress: what delays them, the most common cause first, and what to do about each."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tradewind.model import duration
 from tradewind.model.shown import counted
 
 LONG = 300.0
-"""Seconds after which it is worth a word that something waits."""
+"""Seconds after which a wait is reported."""
 SHOWN = 10
 DO = {
     Cause.QUEUED: "`tradewind get runs` shows those before it",
@@ -25,7 +25,7 @@ DO = {
     Cause.IMAGE: "fix the image's name, or the pull secret",
 }
 EXPECTED = frozenset({Cause.QUEUED, Cause.BACK_OFF, Cause.PARALLELISM, Cause.POOL, Cause.PERSON})
-"""Waits that somebody wanted."""
+"""Waits that are intended."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Group:
 
 
 def held_up(facts: Facts) -> Found:
-    """For each cause and reason for which tasks have waited long."""
+    """A finding for each cause and reason of long waits."""
     if isinstance(facts.runs, Unknown):
         yield Level.UNKNOWN, f"what they wait for: {facts.runs.why}", ""
         return

@@ -1,4 +1,4 @@
-"""Of what is installed: the CRDs, the Deployments and their pods, the Lease."""
+"""Checks of the installation: CRDs, Deployments with their pods, Leases."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from tradewind.cli.reading import status as status_of
 from tradewind.model.shown import counted
 
 LATE = 5.0
-"""Seconds since a Lease was renewed from which it is watched: its holder does so every 2 s."""
+"""Seconds since the last renewal after which a Lease is watched: its holder renews it every 2 s."""
 REMNANT = 3_600.0
-"""Seconds from which a Lease without a Deployment is what an operator of the past has left."""
+"""Seconds after which a Lease without a Deployment counts as a remnant of a former operator."""
 
 
 def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
-    """Those that are there, beside those of this version."""
+    """The installed CRDs compared with those of this version."""
     if isinstance(facts.crds, Unknown):
         yield unknown(facts.crds, "CustomResourceDefinitions")
         return
@@ -53,7 +53,7 @@ def _of(found: Sequence[Body], name: str) -> list[Body]:
 
 
 def operator(facts: Facts) -> Found:
-    """The Deployments of the chart, and their pods."""
+    """The Deployments of the chart and their pods."""
     if isinstance(facts.deployments, Unknown):
         yield unknown(facts.deployments, "its Deployment")
         return
@@ -95,7 +95,7 @@ def _held(leases: Sequence[Body]) -> list[Body]:
 
 
 def _recent(facts: Facts, lease: Body) -> bool:
-    """Whether its holder, of whom no Deployment is known, was there a short time ago: else it is a remnant."""
+    """Whether a holder without a known Deployment renewed its Lease a short time ago; otherwise the Lease is a remnant."""
     return bool(lease["spec"].get("renewTime")) and facts.age_of(lease) <= REMNANT
 
 
@@ -120,7 +120,7 @@ def _pods(facts: Facts) -> Sequence[Body]:
 
 
 def _why(facts: Facts, deployment: Body) -> str:
-    """Of the pods that are not ready: what holds up the first one."""
+    """Why the first pod that is not ready is not."""
     label = deployment["metadata"]["labels"][NAME]
     for pod in _of(_pods(facts), label):
         if pod["metadata"]["namespace"] != deployment["metadata"]["namespace"]:
@@ -148,7 +148,7 @@ def _restarts(facts: Facts) -> Found:
 
 
 def leader(facts: Facts) -> Found:
-    """Who leads, and whether he is alive."""
+    """Who leads, and whether the leader is alive."""
     if isinstance(facts.leases, Unknown):
         yield unknown(facts.leases, "its Leases")
         return

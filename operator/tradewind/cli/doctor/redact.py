@@ -1,7 +1,8 @@
-"""What of an object may leave the cluster: a list of what is shown. What it does not name is hidden, so that a new field is hidden too.
+"""What of an object may leave the cluster: an allow-list. A field that it does not name is hidden, so new fields are
+hidden too.
 
-Of Tradewind's kinds the schema is the list: shown is what can only be a number, a moment, a duration, one of some words or a name. Of
-Kubernetes' kinds it is the names of fields below.
+For Tradewind's kinds the schema is the list: a value is shown if it can only be a number, a moment, a duration, one of
+some words or a name. For Kubernetes' kinds the fields named below are shown.
 """
 
 import re
@@ -26,13 +27,13 @@ WRITTEN: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(("name", "task", "revision", "latestRun"), _NAME),
     **_ANY_OF,
 }
-"""Free texts in a status of ours: the operator's words and names, each with what it must look like."""
+"""Free texts in the status of our kinds: the operator's words and names, each with the pattern that it must match."""
 GIVEN: Mapping[str, re.Pattern[str]] = {"image": _ANY_OF["image"], "serviceAccountName": _NAME}
 """Free texts in a spec."""
 OPEN = frozenset({"prefix", "path", "host", "endpoint", "header", "condition"})
-"""Fields with a pattern that has room for more than a name."""
+"""Fields whose patterns allow more than a name."""
 _ATTEMPT = re.compile(r"(\S+ (?:-?\d+\+\d+(?: [#@=]\d+)*(?: [A-Z]\w*)?|\^\d+|~[A-Z]\w*)).*")
-"""A line of status.attempts up to what it quotes."""
+"""A line of status.attempts up to the part that quotes others."""
 
 SHOWN = frozenset({
     "apiVersion", "kind", "name", "namespace", "generateName", "uid", "resourceVersion", "generation", "creationTimestamp",
@@ -44,13 +45,13 @@ SHOWN = frozenset({
     "count", "firstTimestamp", "lastTimestamp", "eventTime", "failurePolicy", "sideEffects", "timeoutSeconds", "matchPolicy", "operations",
     "apiGroups", "apiVersions", "scope", "cpu", "memory", "ephemeral-storage",
 })  # fmt: skip
-"""Fields of Kubernetes' kinds whose values are shown, where they look like names, words, moments or quantities."""
+"""Fields of Kubernetes' kinds whose values are shown if they look like names, words, moments or quantities."""
 INSIDE = frozenset({
     "metadata", "spec", "status", "ownerReferences", "containers", "initContainers", "containerStatuses", "initContainerStatuses", "state",
     "lastState", "terminated", "running", "waiting", "conditions", "requests", "limits", "env", "template", "involvedObject", "source",
     "webhooks", "rules",
 })  # fmt: skip
-"""Those that are looked into. `resources` is one too, where it is no list of names."""
+"""Fields that are searched recursively, and `resources` if it is not a list of names."""
 _PLAIN = re.compile(r"[\w.\-:/@+*]{1,255}")
 LABELS = ("tradewind.dev/", "app.kubernetes.io/")
 """Labels that are shown."""
@@ -65,19 +66,19 @@ _TOLD = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), HIDDEN),
     (re.compile(r"(://[^\s?\"']+)\?[^\s\"']+"), rf"\1?{HIDDEN}"),
 )
-"""Credentials as they look in texts: headers, assignments, addresses with a password or a query, JSON Web Tokens. No search goes back over
-what others wrote: its time would grow with the square of a line."""
+"""Credentials as they look in texts: headers, assignments, addresses with a password or a query, JSON Web Tokens. No
+pattern backtracks over foreign text: its time would grow with the square of a line."""
 
 
 def text(words: str) -> str:
-    """A line of a log, without what looks like a credential."""
+    """A line of a log, with what looks like a credential hidden."""
     for pattern, instead in _TOLD:
         words = pattern.sub(instead, words)
     return words
 
 
 def body(found: Any) -> Any:
-    """An object, or a list of them."""
+    """An object, or a list of objects, with only what may be shown."""
     if isinstance(found, list):
         return [body(item) for item in found]
     schema = _schemas().get(str(found.get("kind"))) if isinstance(found, Mapping) else None
@@ -98,7 +99,7 @@ def _schemas() -> dict[str, dict[str, Any]]:
 
 
 def _of_ours(value: Any, schema: Mapping[str, Any], field: str, written: bool) -> Any:
-    """A part of an object. `written`: the operator has written it."""
+    """A part of an object of Tradewind's kinds. `written`: the operator wrote it."""
     inner = schema.get("additionalProperties")
     if isinstance(value, list):
         return [_of_ours(item, schema.get("items") or {}, field, written) for item in value]
@@ -112,7 +113,7 @@ def _of_ours(value: Any, schema: Mapping[str, Any], field: str, written: bool) -
 
 
 def _closed(value: Any, schema: Mapping[str, Any], field: str) -> bool:
-    """Whether nothing can be in it that someone has thought up."""
+    """Whether the schema leaves no room for an author's own text."""
     if value is None or schema.get("type") in ("integer", "number", "boolean"):
         return not isinstance(value, str)
     if schema.get("x-kubernetes-int-or-string") and isinstance(value, int):
@@ -138,7 +139,7 @@ def _open(value: Any, field: str, written: bool) -> Any:
 
 
 def _of_kubernetes(value: Any, field: str = "") -> Any:
-    """An object of Kubernetes', or a part of it."""
+    """An object of Kubernetes' kinds, or a part of it."""
     if isinstance(value, list):
         return [_of_kubernetes(item, field) for item in value]
     if field == "labels" and isinstance(value, Mapping):
@@ -156,7 +157,7 @@ def _of_kubernetes(value: Any, field: str = "") -> Any:
 
 
 def _address(url: str) -> str:
-    """Where it is, and not what is asked."""
+    """The host of an address, without path and query."""
     try:
         parts = urlsplit(url)
         known = parts.hostname and re.fullmatch(r"[\w.\-:]+", parts.hostname)

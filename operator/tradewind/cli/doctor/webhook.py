@@ -1,11 +1,11 @@
-"""Of the admission webhook: is it there, does anyone answer, does it refuse what it has to?"""
+"""Checks of the admission webhook: whether it is registered, has pods, and refuses what it must."""
 
 from tradewind.cli.doctor.facts import NAME, WEBHOOK, Body, Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level, unknown
 
 
 def webhook(facts: Facts) -> Found:
-    """All of it."""
+    """All findings about the webhook."""
     if facts.local:
         yield Level.OK, "`tradewind dev` has none: `tradewind lint` and `tradewind apply` say what one would refuse", ""
         return
@@ -24,7 +24,7 @@ def webhook(facts: Facts) -> Found:
         return
     if isinstance(facts.refused, Unknown):
         yield unknown(facts.refused, "whether it refuses an invalid DAG")
-    elif "denied the request" in facts.refused:  # Thus the API server begins what a webhook says.
+    elif "denied the request" in facts.refused:  # the API server's prefix of a webhook's message
         yield Level.OK, "it refuses an invalid DAG", ""
     else:
         words = f"an invalid DAG is not refused by it{': ' + facts.refused if facts.refused else ''}"
@@ -36,7 +36,7 @@ def webhook(facts: Facts) -> Found:
 
 
 def _is_asked(webhook: Body, namespace: str) -> bool:
-    """As far as the chart's own selector tells, which is by the names of namespaces."""
+    """Whether the webhook is called for a namespace, by the chart's selector, which goes by names of namespaces."""
     named = [item["values"] for item in (webhook.get("namespaceSelector") or {}).get("matchExpressions") or ()
              if item["key"] == "kubernetes.io/metadata.name" and item["operator"] == "In"]  # fmt: skip
     return all(namespace in values for values in named)

@@ -1,4 +1,4 @@
-"""Approvals of a run on this machine: whoever sits at the terminal decides."""
+"""Approvals of a run on this machine: the user at the terminal decides."""
 
 import asyncio
 import getpass
@@ -20,24 +20,24 @@ from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text, problem_with
 
 LOOK = 0.3
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 YES, NO = frozenset({"y", "yes"}), frozenset({"n", "no"})
 ReadLine = Callable[[], Awaitable[str | None]]
-"""The next line that is typed, None at the end of the input."""
+"""Reads the next typed line; None at the end of the input."""
 
 
 class Overtaken(Exception):
-    """It is too late for a decision."""
+    """The approval was decided elsewhere in the meantime."""
 
 
 def person() -> bool:
-    """Whether there is somebody who sees a question and can type the answer."""
+    """Whether a user can see a question and type the answer."""
     return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
 
 
 async def approvals(client: Client, run: Run, decisions: Decisions, screen: Screen, cancel: Callable[[], None]) -> None:
-    """Decides what the run and those below it ask, until cancelled: as was given, else as is typed. `cancel` is called when there is
-    nobody any more who could type."""
+    """Decides the approvals of the run and its sub-DAGs until cancelled: by the given decisions, otherwise by asking.
+    Calls `cancel` at the end of the input."""
     done: set[str] = set()
     while True:
         for item in (await client.list(APPROVALS, run.namespace))["items"]:
@@ -61,7 +61,7 @@ async def approvals(client: Client, run: Run, decisions: Decisions, screen: Scre
 
 
 async def _ask(client: Client, item: Object, words: str, screen: Screen) -> bool:
-    """Whether more can be asked: False when the input has ended."""
+    """Asks for one decision; False if the input has ended."""
 
     async def line() -> str | None:
         return await _typed(lambda: _open(client, item))
@@ -86,7 +86,7 @@ async def _ask(client: Client, item: Object, words: str, screen: Screen) -> bool
 async def questioned(
     spec: Mapping[str, Any], words: str, write: Callable[[str], None], line: ReadLine
 ) -> dict[str, Any] | None:
-    """The decision that is typed, with the answers to what else is asked; None when the input ends."""
+    """The typed decision with the answers to the approval's questions; None if the input ends."""
     while True:
         typed = await _answer(f"{words} [y/n] ", write, line)
         if typed is None:
@@ -113,7 +113,8 @@ async def questioned(
 
 
 async def _answer(question: str, write: Callable[[str], None], line: ReadLine) -> str | None:
-    """What is typed in answer to a question. A first end of input is explained, for Ctrl-D is easily hit; None at the second."""
+    """The typed answer to a question. A first end of input is explained, since Ctrl-D is easily hit; None at the
+    second."""
     write(question)
     if (typed := await line()) is not None:
         return typed
@@ -130,7 +131,7 @@ async def _decide(client: Client, item: Object, decision: Mapping[str, Any]) -> 
 
 
 async def _open(client: Client, item: Object) -> bool:
-    """Whether it still can be decided."""
+    """Whether the approval can still be decided."""
     try:
         found = await client.get(APPROVALS, item["metadata"]["namespace"], item["metadata"]["name"])
     except NotFound:
@@ -139,7 +140,7 @@ async def _open(client: Client, item: Object) -> bool:
 
 
 async def _typed(is_open: Callable[[], Awaitable[bool]]) -> str | None:
-    """A line of the terminal. No thread waits for it, so Ctrl-C is heard. Raises Overtaken."""
+    """A line from the terminal. No thread waits for it, so Ctrl-C works. Raises Overtaken."""
     loop, number = asyncio.get_running_loop(), sys.stdin.fileno()
     read: asyncio.Future[bytes] = loop.create_future()
 
@@ -147,7 +148,7 @@ async def _typed(is_open: Callable[[], Awaitable[bool]]) -> str | None:
         if not read.done():
             try:
                 read.set_result(os.read(number, 65_536))
-            except OSError:  # The terminal is gone.
+            except OSError:  # the terminal is gone
                 read.set_result(b"")
 
     loop.add_reader(number, ready)

@@ -1,4 +1,4 @@
-"""Decisions of approvals that are given on the command line, before the run starts."""
+"""Decisions of approvals given on the command line, before the run starts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ from tradewind.plan.expressions.typed_values import from_text, problem_with
 from tradewind.plan.outcomes.attempt import parse_key
 
 ALL = ""
-"""In place of a task's name: every one."""
+"""Stands for all tasks in place of a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What was decided before the start, by the names of tasks."""
+    """Decisions by task name."""
 
     approved: frozenset[str] = frozenset()
     rejected: frozenset[str] = frozenset()
     answers: Mapping[str, str] = field(default_factory=dict)
-    """To questions of those that are approved, by the name of the question."""
+    """Answers to the questions of approved tasks, by name of the question."""
 
     def on(self, spec: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The decision of an approval, given what it asks; None where it is left to people."""
+        """The decision for an approval; None if it is left to people."""
         names = {spec["task"], parse_key(spec["task"])[0]}
         if names & self.rejected:
             return {"decision": "Rejected", "comment": "run -f --reject"}
@@ -41,8 +41,8 @@ class Decisions:
 def undecided(
     documents: Sequence[Document], shelf: DocumentSet, dag: str, decisions: Decisions, person: bool
 ) -> list[Refusal]:
-    """What is wrong with decisions for a DAG and those that it calls; without a `person` to ask also the approvals for which the run would
-    wait for ever."""
+    """What is wrong with decisions for a DAG and its sub-DAGs; without a `person` to ask, also the approvals for which
+    the run would wait forever."""
     found, names, questions = list[Refusal](), set[str](), set[str]()
     top = next(document for document in documents if (document.kind, document.name) == ("DAG", dag))
     for document, place, task, approval in _approvals(documents, shelf, dag):
@@ -79,7 +79,7 @@ def _approvals(
 def _unanswered(
     document: Document, place: Place, approval: Mapping[str, Any], answers: Mapping[str, str]
 ) -> Iterator[Refusal]:
-    """The questions whose answers are missing, or don't fit."""
+    """Questions whose answers are missing or don't fit."""
     for name, body in (approval.get("questions") or {}).items():
         asked = Param.model_validate(body)
         if name not in answers and asked.default is not None:

@@ -1,4 +1,4 @@
-"""A line in the terminal of `tradewind dev` for each run that begins or ends."""
+"""Prints a line in the terminal of `tradewind dev` for each run that begins or ends."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,11 @@ from tradewind.kube.errors import ApiError
 from tradewind.kube.resources import RUNS
 
 AGAIN = 1.0
-"""Seconds until a watch that has ended is begun again."""
+"""Seconds until an ended watch is restarted."""
 
 
 async def tell_runs(client: Client) -> None:
-    """Prints what phase runs are in, whenever it changes; until cancelled. Parts of other runs are left out."""
+    """Prints the phase of runs whenever it changes, until cancelled. Runs of sub-DAGs are omitted."""
     said: dict[str, str] = {}
     while True:
         with contextlib.suppress(ApiError):

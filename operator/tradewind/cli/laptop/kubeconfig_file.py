@@ -1,4 +1,4 @@
-"""The kubeconfig that `tradewind dev` writes: a file that was not there, or one that an earlier session has left."""
+"""The kubeconfig of `tradewind dev`: a new file, or one left by an earlier session."""
 
 import contextlib
 import os
@@ -12,19 +12,19 @@ import click
 import yaml
 
 NAME = "tradewind-dev"
-"""Of the cluster, the user and the context in it: by these it is known as ours."""
+"""The name of the cluster, the user and the context in it, by which the file is recognised as ours."""
 PATIENCE = 2.0
-"""Seconds to wait for the answer of the session that a file belongs to."""
+"""Seconds to wait for an answer from the session that a file belongs to."""
 
 
 class KubeconfigFile:
-    """One file."""
+    """The kubeconfig file."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._written = path, b""
 
     def check(self) -> None:
-        """Raises ClickException where the file is not ours to write: it is another one, or a session that lives uses it."""
+        """Raises ClickException if the file is not ours, or an active session uses it."""
         try:
             regular = stat.S_ISREG(self._path.lstat().st_mode)
             server = _server(self._path.read_bytes()) if regular else None
@@ -39,7 +39,7 @@ class KubeconfigFile:
             raise self._refusal(f"the session at {where} uses it: `export KUBECONFIG={self._path}` to use that one")
 
     def write(self, body: object) -> None:
-        """Writes it, for its owner only. Raises ClickException."""
+        """Writes the file, readable by its owner only. Raises ClickException."""
         self.check()
         data = yaml.safe_dump(body, sort_keys=False).encode()
         new = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
@@ -54,7 +54,7 @@ class KubeconfigFile:
         self._written = data
 
     def _take(self, new: Path) -> None:
-        """Gives the new file its name; one that has come meanwhile stays."""
+        """Renames the new file; a file that has appeared meanwhile is kept."""
         try:
             self._path.hardlink_to(new)
         except FileExistsError:
@@ -62,7 +62,7 @@ class KubeconfigFile:
             new.replace(self._path)
 
     def remove(self) -> None:
-        """Removes it, if it is still what was written."""
+        """Removes the file if it is still the one that was written."""
         with contextlib.suppress(OSError):
             if self._written and not self._path.is_symlink() and self._path.read_bytes() == self._written:
                 self._path.unlink()
@@ -72,7 +72,7 @@ class KubeconfigFile:
 
 
 def _server(data: bytes) -> str | None:
-    """The address, with the token, in a kubeconfig of ours; None for any other file."""
+    """The address, including the token, in a kubeconfig of ours; None for any other file."""
     try:
         body: Any = yaml.safe_load(data)
         server = body["clusters"][0]["cluster"]["server"]
@@ -83,7 +83,7 @@ def _server(data: bytes) -> str | None:
 
 
 def _lives(server: str) -> bool:
-    """Whether the session that has written this address answers there."""
+    """Whether the session with this address answers."""
     try:
         with urllib.request.urlopen(f"{server}/version", timeout=PATIENCE) as answer:  # noqa: S310 - this machine's
             return bool(answer.status == 200)

@@ -1,4 +1,4 @@
-"""What tasks print on this machine: shown as it comes, and kept in a folder after the run."""
+"""The output of tasks on this machine: shown as it appears, and kept in a folder after the run."""
 
 import asyncio
 import contextlib
@@ -20,13 +20,13 @@ PREFIX = "tradewind-logs-"
 KEPT = 7 * 86_400.0
 """Seconds after which the next run removes a folder."""
 TICK = 0.1
-"""Seconds between two looks at the files."""
+"""Seconds between two reads of the files."""
 PART = 256 * 1024
-"""Bytes that are read of a file at once."""
+"""Bytes read from a file at once."""
 LONGEST = 16 * 1024
-"""Bytes after which a line is shown although it has not ended."""
+"""Bytes after which an unfinished line is shown."""
 Show = Callable[[str, Sequence[str]], None]
-"""Is given what stands before the lines, and the lines."""
+"""Called with the label of the lines and the lines."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _File:
     rest: bytes = b""
 
     def lines(self) -> tuple[list[str], bool]:
-        """Lines that are new, and whether there may be more at once."""
+        """New lines, and whether there may be more at once."""
         with self.path.open("rb") as file:
             file.seek(self.offset)
             data = file.read(PART)
@@ -54,25 +54,25 @@ class _File:
 
 @dataclass
 class LiveLogs:
-    """The logs of one run and of those below it. They are kept as `TASK#ATTEMPT.log`, those of a sub-DAG in `TASK/`."""
+    """The logs of one run and its sub-DAGs. They are kept as `TASK#ATTEMPT.log`, those of a sub-DAG in `TASK/`."""
 
     folder: Path | None = None
-    """A new one below $TMPDIR; None as long as nothing was printed."""
+    """A new folder below $TMPDIR; None until something is printed."""
     _files: dict[str, _File] = field(default_factory=dict)
 
     def heard(self, pod: Object, path: Path, alive: bool) -> None:
-        """A pod is about to print to a file, or has ended. See `kubelet.OnLog`."""
+        """Registers the output file of a pod that is about to start or has ended. See `kubelet.OnLog`."""
         file = self._files.setdefault(pod["metadata"]["uid"], _File(pod, path))
         file.alive = alive
 
     async def follow(self, paths: Paths, show: Show) -> None:
-        """Shows and keeps what comes, until cancelled."""
+        """Shows and keeps new output until cancelled."""
         while True:
             await self.drain(paths, show)
             await asyncio.sleep(TICK)
 
     async def drain(self, paths: Paths, show: Show) -> None:
-        """Shows and keeps what is there."""
+        """Shows and keeps the output so far."""
         for uid, file in list(self._files.items()):
             if file.label is None and not await self._begin(file, paths):
                 continue
@@ -81,7 +81,7 @@ class LiveLogs:
                 lines, full = file.lines()
                 if lines:
                     show(file.label or "", lines)
-                more = full and over  # One that goes on printing must not keep the others from being shown.
+                more = full and over  # a task that keeps printing must not keep the others from being shown
                 await asyncio.sleep(0)
             if over:
                 del self._files[uid]
@@ -93,7 +93,7 @@ class LiveLogs:
         await self.drain(paths, show)
 
     async def _begin(self, file: _File, paths: Paths) -> bool:
-        """Gives a log its name; False for one of a run that is no part of ours."""
+        """Names a log; False if its pod belongs to no run of ours."""
         labels = file.pod["metadata"]["labels"]
         above = await paths.above(labels.get(RUN, ""), labels.get(RUN_UID, ""))
         if above is None:
@@ -103,12 +103,12 @@ class LiveLogs:
         self.folder = self.folder or _new_folder()
         kept = self.folder / f"{above}{task}#{number}.log"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        os.link(file.path, kept)  # The same file: it outlives the session's folder without a copy.
+        os.link(file.path, kept)  # the same file: it outlives the session's folder without a copy
         return True
 
 
 def _new_folder() -> Path:
-    """A new folder for logs. The user's that are older than KEPT are removed."""
+    """A new folder for logs. The user's folders older than KEPT are removed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             about = folder.lstat()

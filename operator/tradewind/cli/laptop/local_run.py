@@ -1,4 +1,4 @@
-"""`tradewind run -f`: a DAG of manifests, run by a cluster in this process."""
+"""`tradewind run -f`: runs a DAG from manifests on a cluster in this process."""
 
 import asyncio
 import re
@@ -44,19 +44,19 @@ _ON_A_CLUSTER = re.compile(r": `tradewind approve [^`]*`, or reject")
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """How a run on this machine goes on."""
+    """Options of a run on this machine."""
 
     decisions: Decisions = Decisions()
-    """Of approvals."""
+    """Decisions of approvals."""
     quiet: bool = False
-    """Don't show what tasks print."""
+    """Don't show the output of tasks."""
     allowed: tuple[IPv4Network | IPv6Network, ...] = ()
-    """More networks to which http tasks may send requests."""
+    """Additional networks to which http tasks may send requests."""
 
 
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
-    """Runs a DAG of manifests in this process; the exit code. Ctrl-C cancels the run, a second one ends at once; a
-    standard output that is closed cancels it too."""
+    """Runs a DAG from manifests in this process; returns the exit code. The first Ctrl-C cancels the run, the second
+    ends at once; a closed standard output cancels it too."""
     documents = reader.load(*files)
     shelf = DocumentSet(documents)
     require([document for document in documents if document.kind != "DAGRun"])
@@ -134,7 +134,7 @@ async def _run(
 
 
 def _here(message: str) -> str:
-    """What is said of a task, without the commands that only a cluster answers."""
+    """A task's message without the commands that only work on a cluster."""
     return _ON_A_CLUSTER.sub("", message)
 
 
@@ -145,7 +145,7 @@ async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run, scree
 
 
 def _require_runs(documents: Iterable[Document]) -> None:
-    """Raises BadManifest for DAGRuns that can't be read. Params that they don't give are asked for later."""
+    """Raises BadManifest for DAGRuns that can't be read. Params that they lack are asked for later."""
     if wrong := [
         document.told(problem) for document in documents for problem in review("DAGRun", document.spec).problems
     ]:
@@ -155,8 +155,8 @@ def _require_runs(documents: Iterable[Document]) -> None:
 def _choose(
     files: Sequence[str], documents: Sequence[Document], shelf: DocumentSet, name: str | None
 ) -> tuple[str, Document | None]:
-    """The name of the DAG to run, and the DAGRun of it, if there is one, that gives params. A DAGRun chooses among several DAGs only if it is
-    the only one, and its file was named."""
+    """The name of the DAG to run, and its DAGRun with the params, if there is one. A DAGRun selects among several DAGs
+    only if it is the only one and its file was named."""
     where = ", ".join(files)
     dags = {document.name: document for document in documents if document.kind == "DAG"}
     runs = [document for document in documents if document.kind == "DAGRun"]
@@ -178,7 +178,7 @@ def _choose(
 
 
 def _found_below(files: Sequence[str], document: Document) -> bool:
-    """Whether nobody has named the file of a document: it is in a folder that was named."""
+    """Whether a document's file was not named itself but found in a named folder."""
     return any(Path(file) in Path(document.source).parents for file in files)
 
 
@@ -192,7 +192,7 @@ def _tops(dags: Mapping[str, Document], shelf: DocumentSet) -> list[str]:
 
 
 def ignored(spec: Any) -> list[str]:
-    """What of a DAG means nothing on this machine."""
+    """Fields of a DAG that have no effect on this machine."""
     settings = [spec.get("defaults") or {}, *spec["tasks"].values()]
     notes = []
     if any(item.get("image") for item in settings):
@@ -208,7 +208,7 @@ def _suspended(documents: Sequence[Document]) -> list[str]:
 
 
 def _here_as(document: Document) -> Object:
-    """What is applied for a document: in our namespace, and no DAG suspended."""
+    """The object to apply for a document: in our namespace, and with DAGs not suspended."""
     body = document.body
     metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
     if document.kind != "DAG":

@@ -1,4 +1,4 @@
-"""What a run on this machine would wait for in vain: all it can use is in the manifests."""
+"""What a run on this machine would wait for in vain: everything that it uses must be in the manifests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -14,7 +14,8 @@ Params = Mapping[str, Any]
 
 
 def missing(documents: Sequence[Document], shelf: DocumentSet, dag: str, params: Params) -> list[Refusal]:
-    """What a DAG, and those that it calls, name and is not among the documents: DAGs, templates, Secrets, ConfigMaps, pools."""
+    """Names in a DAG and its sub-DAGs without an object among the documents: DAGs, templates, Secrets, ConfigMaps,
+    pools."""
     there = {(document.kind, document.name): document for document in documents}
     found: list[Refusal] = []
     for document in called(documents, shelf, dag):
@@ -32,7 +33,7 @@ def missing(documents: Sequence[Document], shelf: DocumentSet, dag: str, params:
 
 
 def called(documents: Sequence[Document], shelf: DocumentSet, dag: str) -> Iterator[Document]:
-    """A DAG, and those that it calls at any depth, as far as they are among the documents."""
+    """A DAG and its sub-DAGs at any depth, as far as they are among the documents."""
     there = {document.name: document for document in documents if document.kind == "DAG"}
     seen, left = {dag}, [dag]
     while left:
@@ -51,7 +52,7 @@ def tasks_of(spec: Any) -> Mapping[str, Any]:
 
 
 def _without_driver(document: Document, shelf: DocumentSet) -> Iterator[Refusal]:
-    """Sensors that ask a database, where nothing here can."""
+    """Sensors that query a database although no driver is installed."""
     if find_spec("psycopg"):
         return
     rendering = shelf.rendering(document)
@@ -62,7 +63,7 @@ def _without_driver(document: Document, shelf: DocumentSet) -> Iterator[Refusal]
 
 
 def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[tuple[Place, str, str, str]]:
-    """Where something is named; its kind, its name, and the key where one is named."""
+    """The place of each reference, with kind, name and, if it has one, key."""
     rendering = shelf.rendering(document)
     for ref, place in rendering.missing.items():
         yield place, ref.kind, ref.name, ""
@@ -84,7 +85,7 @@ def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[t
 
 
 def _references(data: Any, path: str) -> Iterator[tuple[str, str, Any]]:
-    """References to Secrets and ConfigMaps that have to be there."""
+    """References to Secrets and ConfigMaps that are not optional."""
     if isinstance(data, dict):
         for key, value in data.items():
             here = f"{path}.{key}"

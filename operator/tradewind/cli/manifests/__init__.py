@@ -1,1 +1,1 @@
-"""Manifests: read, understood, checked."""
+"""Manifests: read, parsed, checked."""

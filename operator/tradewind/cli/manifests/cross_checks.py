@@ -1,4 +1,4 @@
-"""What is wrong with documents that only shows when they are looked at beside each other."""
+"""Checks between documents: mistakes that no document shows alone."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,11 +21,12 @@ from tradewind.plan.triggers.cycles import Graph, Topic, circle
 from tradewind.plan.triggers.trigger import compiled
 
 Key = tuple[str, str]
-"""Namespace, empty where the manifest names none, and name of a DAG."""
+"""Namespace (empty if the manifest names none) and name of a DAG."""
 
 
 def not_allowed(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:
-    """Claims of ClusterPools that don't allow them, as far as namespaces are named: their labels are known on the cluster only."""
+    """Claims of ClusterPools that don't allow the claim's namespace. Only names of namespaces are checked: their labels
+    are known on the cluster only."""
     allowed = dict(_allowed(documents))
     for document in documents:
         definition = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
@@ -46,14 +47,14 @@ def _allowed(documents: Sequence[Document]) -> Iterator[tuple[str, PoolAllow]]:
             try:
                 yield document.name, read(PoolAllow, said, "spec.allow")
             except Invalid:
-                continue  # It is told of the ClusterPool itself.
+                continue  # already reported for the ClusterPool
 
 
 def calls(
     documents: Sequence[Document], dags: Mapping[Key, Definition], there: Collection[Key]
 ) -> Iterator[tuple[Document, Problem, bool]]:
-    """What is wrong with how DAGs call each other; and whether that is no mistake: a DAG may also be somewhere else. `there` are all DAGs
-    of the documents, `dags` those that are sound."""
+    """Problems in how DAGs call each other, and whether each is only a note, since a DAG may also exist elsewhere.
+    `there` are all DAGs of the documents, `dags` the valid ones."""
     for document in documents:
         caller = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
         outputs: dict[str, tuple[str, ...]] = {}
@@ -76,7 +77,7 @@ def calls(
 
 
 def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
-    """What is wrong with what a task gives to a DAG, and wants of it."""
+    """Problems with the params that a task passes to a DAG and the results that it expects."""
     assert task.dag is not None  # noqa: S101 - the caller knows
     given = task.dag.params
     rendered = {name for name, value in given.items() if interpolation.leaves(value, "")}
@@ -92,7 +93,7 @@ def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
 
 
 def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:
-    """DAGs that run each other in a circle which no condition ends, each circle once."""
+    """DAGs that call each other in a circle that no condition ends; each circle once."""
     calls = {key: dict(_sure_calls(key[0], definition, dags)) for key, definition in dags.items()}
     settled: set[Key] = set()
     for document in documents:
@@ -119,7 +120,7 @@ def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) 
 
 
 def _sure_calls(namespace: str, caller: Definition, dags: Mapping[Key, Definition]) -> Iterator[tuple[Key, str]]:
-    """The DAGs that every run of one runs if all goes well, and by which task."""
+    """The DAGs that every successful run of a DAG calls, and the calling task."""
     sure: set[str] = set()
     for name in caller.graph.order:
         task = caller.tasks[name]
@@ -136,7 +137,7 @@ def _sure_calls(namespace: str, caller: Definition, dags: Mapping[Key, Definitio
 def followed(
     triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
 ) -> Iterator[tuple[Document, Problem]]:
-    """Results that a trigger takes from runs of DAGs beside it, and that these don't have."""
+    """Results that a trigger expects from DAGs among the documents and that these don't have."""
     for document, spec in triggers:
         if not spec.completed:
             continue
@@ -155,7 +156,7 @@ def followed(
 def _strange(
     document: Document, path: str, expression: str, sources: Sequence[Definition | None]
 ) -> Iterator[tuple[Document, Problem]]:
-    """The same for an expression that is about runs of one of these DAGs. Of one that is not known, it may have anything."""
+    """The same check for an expression about runs of one of these DAGs. An unknown DAG may have any result."""
     known = [source for source in sources if source is not None]
     if not expression or len(known) < len(sources):
         return
@@ -167,7 +168,8 @@ def _strange(
 
 
 def twice(documents: Sequence[Document]) -> Iterator[tuple[Document, Problem, bool]]:
-    """Documents of one kind and name, of which the later would replace the former; and whether they are in different files."""
+    """Documents of the same kind and name, of which the later would replace the earlier; and whether they are in
+    different files."""
     first: dict[tuple[str, str, str], Document] = {}
     for document in documents:
         namespace = "" if document.kind.startswith("Cluster") else document.namespace

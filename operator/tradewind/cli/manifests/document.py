@@ -1,4 +1,4 @@
-"""Documents of files, with the line of every field, so that a refusal can point at it."""
+"""Documents of files, with the line of every field, so that an error can point at it."""
 
 import re
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ KINDS = {
     "ConfigMap": "v1",
     "Secret": "v1",
 }
-"""What `run -f` and `apply` understand."""
+"""The kinds that `run -f` and `apply` accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Something wrong in a file. `line` and `column` count from 1; 0 means the file as a whole."""
+    """An error in a file. `line` and `column` count from 1; 0 means the file as a whole."""
 
     source: str
     line: int
@@ -43,7 +43,8 @@ class Refusal:
 
 
 class BadManifest(Exception):
-    """A file that can't be used; each line of the message is `file:line: what is wrong`. `documents` are those of it that can be read."""
+    """A file that can't be used; each line of the message is `file:line: what is wrong`. `documents` are those that can
+    be read."""
 
     def __init__(self, *refusals: Refusal, documents: Sequence["Document"] = ()) -> None:
         self.refusals, self.documents = refusals, documents
@@ -52,7 +53,7 @@ class BadManifest(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document and where it stands."""
+    """One YAML document and its position."""
 
     source: str
     body: dict[str, Any]
@@ -72,7 +73,7 @@ class Document:
 
     @property
     def namespace(self) -> str:
-        """The namespace that it names; empty when it names none."""
+        """Its namespace; empty if it names none."""
         metadata = self.body.get("metadata")
         return str((metadata.get("namespace") if isinstance(metadata, dict) else "") or "")
 
@@ -82,7 +83,7 @@ class Document:
         return self.body.get("spec") or {}
 
     def told(self, problem: Problem) -> Refusal:
-        """A problem at its field, as deep as the document goes."""
+        """A problem as a refusal at the line of its field, or of the deepest parent that the document has."""
         mark, node = self._at(problem.path)
         if problem.unquoted and isinstance(node, yaml.ScalarNode) and not node.style and node.value:
             value: Any = True if node.tag == yaml_scalars.BOOL else 0
@@ -90,11 +91,11 @@ class Document:
         return Refusal(self.source, mark.line + 1, mark.column + 1, str(problem))
 
     def line_of(self, path: str) -> int:
-        """The line of a field, or of what is known of the way to it."""
+        """The line of a field, or of its deepest parent that the document has."""
         return int(self._at(path)[0].line) + 1
 
     def node_at(self, path: str) -> yaml.Node | None:
-        """What stands in a field; None where there is none."""
+        """The node of a field; None if there is none."""
         found: yaml.Node = self.node
         rest = path
         while rest and (step := _step(found, rest)):
@@ -109,7 +110,7 @@ class Document:
 
 
 def _step(node: yaml.Node, path: str) -> tuple[Any, yaml.Node, str] | None:
-    """One step down the path: where it leads, and the rest of the path."""
+    """One step down a path: key, node, and the rest of the path."""
     if isinstance(node, yaml.SequenceNode) and (match := re.match(r"\[(\d{1,9})\]\.?", path)):
         index = int(match[1])
         return (
@@ -120,11 +121,11 @@ def _step(node: yaml.Node, path: str) -> tuple[Any, yaml.Node, str] | None:
     found = [(key, value, text) for key, value in node.value if (text := _begins(path, key))]
     if not found:
         return None
-    key, value, text = max(found, key=lambda item: len(item[2]))  # Keys may have dots in them.
+    key, value, text = max(found, key=lambda item: len(item[2]))  # keys may contain dots
     return key.start_mark, value, path[len(text) :].removeprefix(".")
 
 
 def _begins(path: str, key: yaml.Node) -> str:
-    """The key, if the path begins with it; else empty."""
+    """The key if the path begins with it; else empty."""
     text = str(key.value)
     return text if text and path.startswith(text) and path[len(text) : len(text) + 1] in ("", ".", "[") else ""

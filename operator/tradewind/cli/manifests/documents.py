@@ -15,13 +15,13 @@ from tradewind.plan.templates.render import Find, Ref, Rendering, render
 
 @dataclass(slots=True)
 class Looked:
-    """What there is to say of a DAG or a template."""
+    """The result of checking a DAG or a template."""
 
     rendering: Rendering
     definition: Definition | None = None
-    """Of what could be read."""
+    """The definition, from the parts that could be read."""
     sound: bool = True
-    """Whether that is all of it."""
+    """Whether all parts could be read."""
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -35,7 +35,7 @@ class DocumentSet:
                 self._templates.setdefault(Ref(document.kind, document.name), []).append(document)
 
     def find(self, namespace: str) -> Find:
-        """Templates for a document of a namespace. Documents that name none are in whichever is meant."""
+        """Finds templates for a document of a namespace. Documents without a namespace match any."""
 
         def find(ref: Ref) -> Any:
             for document in self._templates.get(ref, []):
@@ -46,11 +46,11 @@ class DocumentSet:
         return find
 
     def rendering(self, document: Document) -> Rendering:
-        """A DAG's spec, rendered as far as the templates are here."""
+        """A DAG's spec, rendered with the templates among the documents."""
         return render(document.spec, self.find(document.namespace))
 
     def look(self, document: Document) -> Looked:
-        """A DAG or a template, checked as far as the templates that it uses are here."""
+        """Checks a DAG or a template, with the templates among the documents."""
         found = Looked(Rendering(None))
         try:
             if document.kind in TEMPLATES:
@@ -69,8 +69,8 @@ class DocumentSet:
         return found
 
     def check(self, document: Document) -> list[Refusal]:
-        """What can't be told of a document, since templates are not here. Raises BadManifest for a DAG that could not run, and a template
-        that could not be used."""
+        """Notes on what can't be checked since templates are missing. Raises BadManifest for a DAG that could not run
+        and a template that could not be used."""
         if document.kind != "DAG" and document.kind not in TEMPLATES:
             return []
         found = self.look(document)
@@ -80,7 +80,7 @@ class DocumentSet:
 
 
 def unknown(document: Document, rendering: Rendering) -> Iterator[Refusal]:
-    """A note for each template that is not here."""
+    """A note for each missing template."""
     for ref, place in rendering.missing.items():
         problem = place.problem(f"{ref} is not among these manifests", "what it provides is not checked")
         yield document.told(problem)

@@ -1,4 +1,4 @@
-"""What a document says that it is: apiVersion, kind and metadata."""
+"""The identity of a document: apiVersion, kind and metadata."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from tradewind.plan.documents.nearest import nearest
 from tradewind.plan.documents.problem import Problem
 
 GENERATED = ("DAGRun", "Backfill")
-"""Kinds of which objects are made without a name of their own."""
+"""Kinds whose objects may be created without a name."""
 LIMITS = {kind.kind: kind.name_limit for kind in MODELS}
-"""Kind -> characters of a name: names become label values and parts of other names."""
+"""Kind -> maximum length of a name: names become label values and parts of other names."""
 FIELDS = {"apiVersion", "kind", "metadata", "spec", "status"}
 _OURS = [kind for kind, version in KINDS.items() if version == API_VERSION]
 _MANIFEST = f"write apiVersion: {API_VERSION}, kind: DAG, metadata and spec"
@@ -25,7 +25,7 @@ _OTHERS = re.compile(r"[^/]+/[^/]+")
 
 
 def ours(document: Document) -> bool:
-    """Whether it is one of Tradewind's objects, or wants to be."""
+    """Whether a document is, or is meant to be, one of Tradewind's objects."""
     body = document.body
     if not isinstance(body, dict):
         return False
@@ -38,8 +38,8 @@ def ours(document: Document) -> bool:
 
 
 def identified(document: Document) -> tuple[Document, list[Problem]]:
-    """What is wrong with what a document says that it is, and the document as what it seems to be. Its kind is none of KINDS where that
-    can't be told."""
+    """The document with its presumed identity, and what is wrong with the stated one. The kind is not in KINDS if it
+    can't be determined."""
     body = document.body
     if not isinstance(body, dict):
         return document, [Problem("", f"not a manifest: {wording.described(body)}", _MANIFEST)]
@@ -74,7 +74,7 @@ def _version(version: Any, wanted: str, kind: str) -> Problem | None:
 
 
 def _metadata(document: Document) -> Iterator[Problem]:
-    """Fields beside metadata and spec, the object's name and labels."""
+    """Problems of the object's name and labels, and fields besides metadata and spec."""
     for field in document.body.keys() - FIELDS if document.kind in LIMITS else ():
         guess = nearest(field, FIELDS)
         yield Problem(

@@ -1,4 +1,4 @@
-"""Reading manifests: YAML as kubectl reads it."""
+"""Reads manifests: YAML as kubectl reads it."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,12 +14,12 @@ from tradewind.cli.manifests.yaml_subset import JSONConstructor, Unfit, check, r
 from tradewind.plan.documents.problem import ENOUGH
 
 SIZE_LIMIT = 1_500_000
-"""Bytes. etcd takes no larger object."""
+"""Bytes of a manifest; etcd takes no larger object."""
 EMPTY = "empty; write a DAG: see the first one of the README"
 NO_MANIFESTS = "no manifests (*.yaml, *.yml, *.json) in this folder"
 ENDINGS = (".yaml", ".yml", ".json")
 EXPLAINED = 200_000
-"""Characters of a text that is parsed once more for better words about what is wrong: that parser takes a second for as many."""
+"""Characters of a text that is parsed again for a better error message: that parser takes a second for this many."""
 
 
 class Loader(JSONConstructor, yaml.SafeLoader):
@@ -27,15 +27,15 @@ class Loader(JSONConstructor, yaml.SafeLoader):
 
 
 class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The same by libyaml, which is ten times as fast and says less well what is wrong."""
+    """The same with libyaml, which is ten times as fast and has worse error messages."""
 
 
 Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = resolvers()
 
 
 def load(*paths: str) -> list[Document]:
-    """The documents of files (`-` for standard input), which Tradewind must understand, and of folders what is for it. Raises
-    BadManifest."""
+    """The documents of files (`-` for standard input), all of which must be of Tradewind's kinds, and the documents of
+    those kinds in folders. Raises BadManifest."""
     documents = list[Document]()
     wrong = list[Refusal]()
     for path in paths:
@@ -56,7 +56,7 @@ def load(*paths: str) -> list[Document]:
 
 
 def files(paths: Iterable[str]) -> Iterator[str]:
-    """Files as they are, and of folders what is a manifest by its name."""
+    """The given files, and from folders the files with a manifest's suffix."""
     for path in paths:
         if path != "-" and Path(path).is_dir():
             yield from (
@@ -67,15 +67,15 @@ def files(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _meant_for_us(document: Document) -> bool:
-    """Whether an object of a folder is of a kind that Tradewind understands, or wants to be one of its own."""
+    """Whether an object in a folder is of an accepted kind, or is meant to be one of Tradewind's."""
     if ours(document):
         return True
     return document.kind in KINDS and document.body.get("apiVersion") == KINDS[document.kind]
 
 
 def parse(path: str) -> list[Document]:
-    """The documents of a file, whatever they are, those in lists one by one. Raises BadManifest for what is not YAML, with the documents
-    that can be read."""
+    """All documents of a file, with lists split into their items. Raises BadManifest for invalid YAML, with the
+    documents that can be read."""
     text = _text(path)
     try:
         return _parsed(path, text, _FastLoader)
@@ -87,7 +87,7 @@ def parse(path: str) -> list[Document]:
         except yaml.YAMLError as error:
             wrong = error
         except ValueError:
-            pass  # It trips over the number of a character that there is not.
+            pass  # the parser fails on the number of an invalid character
     if not isinstance(wrong, Unfit) and (other := _no_manifest(path)):
         raise BadManifest(Refusal(path, 0, 0, other))
     line, column = yaml_words.place(wrong, text)
@@ -96,7 +96,7 @@ def parse(path: str) -> list[Document]:
 
 
 def _no_manifest(path: str) -> str:
-    """That a file, which can't be read, is none of those that are manifests by their names."""
+    """A note that an unreadable file has no manifest's suffix; empty if it has one."""
     ending = Path(path).suffix
     if path == "-" or ending in ENDINGS:
         return ""
@@ -127,7 +127,7 @@ def _parsed(path: str, text: str, loader: type[Any]) -> list[Document]:
 
 
 def _unlisted(document: Document) -> list[Document]:
-    """The objects of a list, such as `kubectl get -o yaml` writes, or the document itself."""
+    """The items of a list, such as `kubectl get -o yaml` writes, or the document itself."""
     items = document.node_at("items")
     if not document.kind.endswith("List") or not isinstance(items, yaml.SequenceNode):
         return [document]
@@ -151,7 +151,7 @@ def _text(path: str) -> str:
 
 
 def _read(path: str) -> bytes:
-    """The bytes of a file, of which no more is read than could be used."""
+    """The bytes of a file, up to just above the limit."""
     if path == "-":
         import sys
 

@@ -1,4 +1,4 @@
-"""What the API server itself would refuse: the schema of the kind and its rules, as a CustomResourceDefinition has them."""
+"""The API server's checks: the schema of the kind and its rules, as in its CustomResourceDefinition."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -12,11 +12,11 @@ from tradewind.plan.documents.problem import Problem
 
 
 def problems(document: Document) -> Iterator[Problem]:
-    """For documents with which nothing else is wrong: those are told in better words."""
+    """Problems of a document that has passed all other checks, whose messages are better."""
     shape = _schema(document.kind)
     if shape is None:
         return
-    # Names are told of where the document says what it is.
+    # Another check reports names, at their line.
     body = {"metadata": {"name": "name"}, "spec": _without_nulls(document.body.get("spec") or {})}
     _, unknown = schema.pruned(shape, body)
     causes = list(schema.problems(shape, schema.defaulted(shape, body)))
@@ -31,7 +31,7 @@ def _schema(kind: str) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
-    """The value as the API server stores it: fields that are null are left out."""
+    """The value as the API server stores it, without fields that are null."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -1,6 +1,7 @@
-"""Scripts of tasks, compiled and never run: Python by this interpreter, shell by `sh -n` where there is one.
+"""Compiles scripts of tasks without running them: Python with this interpreter, shell with `sh -n` if there is one.
 
-Only the command line does this. A compiler can be made to take all memory, so that a webhook must not hand it what tenants write.
+Only the command line does this. A compiler can be made to take all memory, so a webhook must not pass it what tenants
+write.
 """
 
 import ast
@@ -24,16 +25,16 @@ from tradewind.plan.templates.render import Rendering
 SHELL_TIMEOUT = 5.0
 """Seconds that a shell may take to read one script."""
 ENOUGH = 20.0
-"""Seconds that scripts of one document are read for."""
+"""Seconds for all scripts of one document."""
 FEW = 4
-"""How often a script may say `finally` to be compiled as it is."""
+"""Occurrences of `finally` up to which a script is compiled unchanged."""
 NEWER = ("f-string:", "multiple exception types must be parenthesized")
-"""How errors begin that newer versions of Python don't have: the image may have one."""
+"""Beginnings of errors that newer versions of Python don't report: the image may have one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a script, and on which of its lines, from 1."""
+    """What is wrong with a script, and on which of its lines, counted from 1."""
 
     line: int
     what: str
@@ -42,7 +43,7 @@ class Fault:
 
 @dataclass(slots=True)
 class _Read:
-    """Scripts that have been read, with what is wrong with them."""
+    """Scripts already checked, with their faults."""
 
     until: float
     found: dict[tuple[str, str], Fault | None] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class _Read:
 
 
 def refusals(document: Document, definition: Definition, rendering: Rendering) -> Iterator[Refusal]:
-    """Scripts that can't be run. Those of templates are told where they are used."""
+    """Errors in scripts. Those in templates are reported where the templates are used."""
     read = _Read(time.monotonic() + ENOUGH)
     for name, task in definition.tasks.items():
         for language in ("python", "shell") if task.script else ():
@@ -68,7 +69,7 @@ def refusals(document: Document, definition: Definition, rendering: Rendering) -
 
 
 def python_fault(text: str) -> Fault | None:
-    """What keeps a text from being a program in Python."""
+    """The syntax error of a Python program; None if it compiles."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
         with warnings.catch_warnings():
@@ -87,8 +88,8 @@ def python_fault(text: str) -> Fault | None:
 
 
 def _in_line(tree: ast.Module) -> ast.Module:
-    """The program with what stands after each `finally` behind its `try`: the compiler writes it once for each way out, and each of these
-    has those inside again, so that twenty of them take gigabytes. As much is wrong with it as before."""
+    """The program with the statements after each `finally` moved behind their `try`. The compiler emits them once per
+    exit path, nested ones once for each of those, so twenty of them take gigabytes. The errors stay the same."""
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()
@@ -100,7 +101,7 @@ def _in_line(tree: ast.Module) -> ast.Module:
 
 
 def _after(statement: ast.stmt) -> list[ast.stmt]:
-    """A statement and, if it is a `try`, what stands after its `finally`."""
+    """A statement and, if it is a `try`, the statements of its `finally`."""
     last: list[ast.stmt] = getattr(statement, "finalbody", [])
     if not last:
         return [statement]
@@ -112,14 +113,14 @@ def _after(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def shell_fault(text: str) -> Fault | None:
-    """What keeps a text from being a program of the shell; None where there is no shell to ask, or one of those here can read it."""
+    """The syntax error of a shell script; None if any available shell can parse it, or there is none."""
     faults = [_read_by(shell, text) for shell in _shells()]
     return faults[0] if faults and all(faults) else None
 
 
 @cache
 def _shells() -> tuple[tuple[str, ...], ...]:
-    """Shells that an image's /bin/sh may be."""
+    """Shells that may be an image's /bin/sh."""
     known = (("sh", "-n"), ("bash", "--posix", "-n"))
     return tuple((found, *options) for name, *options in known if (found := shutil.which(name)))
 
@@ -138,7 +139,7 @@ def _read_by(shell: tuple[str, ...], text: str) -> Fault | None:
 
 
 def _line(document: Document, problem: Problem, line: int) -> int:
-    """The line of the file on which a line of a script stands; that of the field where the text is not a block."""
+    """The line of the file for a line of a script; the field's line if the text is not a block."""
     node = document.node_at(problem.path)
     if isinstance(node, yaml.ScalarNode) and node.style == "|":
         return int(node.start_mark.line) + 1 + line

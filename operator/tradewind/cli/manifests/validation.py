@@ -1,4 +1,4 @@
-"""What is wrong with documents, taken together: a DAG knows its templates and a run its DAG's params when those are among them."""
+"""Checks documents together: a DAG against its templates and a run against its DAG's params, if those are among them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ from tradewind.plan.documents.problem import Problem
 
 @dataclass(slots=True)
 class Review:
-    """What was found. Notes are no mistakes."""
+    """The results. Notes are not errors."""
 
     refusals: list[Refusal]
     notes: list[Refusal]
 
 
 def review(documents: Sequence[Document]) -> Review:
-    """Everything that is wrong with them."""
+    """Checks all documents."""
     shelf, found = DocumentSet(documents), Review([], [])
     known: dict[Key, Definition] = {}
     users: list[tuple[Document, User]] = []
@@ -69,7 +69,7 @@ def review(documents: Sequence[Document]) -> Review:
 
 
 def require(documents: Sequence[Document]) -> Review:
-    """What there is to say of documents that are to be used together. Raises BadManifest with everything that is wrong with them."""
+    """Checks documents that will be used together. Raises BadManifest with everything that is wrong."""
     found = review(documents)
     found.refusals += [document.told(problem) for document, problem, elsewhere in twice(documents) if elsewhere]
     if found.refusals:
@@ -79,7 +79,7 @@ def require(documents: Sequence[Document]) -> Review:
 
 @contextmanager
 def _checked(document: Document, found: Review) -> Iterator[None]:
-    """A document on which a check breaks is refused as well, and those after it are checked."""
+    """Refuses a document whose check crashes; the ones after it are still checked."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What YAML means otherwise than its author may think: `on` is true, `010` is 8."""
+"""Values that YAML reads differently than their author may expect: `on` is true, `010` is 8."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tradewind.cli.manifests import yaml_scalars
 from tradewind.plan.documents.problem import Problem
 
 LETTERS = ("y", "Y", "n", "N")
-"""Keys that Tradewind reads as they are written, while kubectl reads booleans."""
+"""Keys that Tradewind reads as text, while kubectl reads booleans."""
 
 
 def problems(root: yaml.Node) -> Iterator[Problem]:
@@ -19,7 +19,7 @@ def problems(root: yaml.Node) -> Iterator[Problem]:
 
 
 def notes(root: yaml.Node) -> Iterator[Problem]:
-    """Keys that kubectl reads otherwise, and values that mean something else than they look like."""
+    """Keys that kubectl reads differently, and values that don't mean what they look like."""
     for path, key, value in _entries(root, ""):
         if key is not None and key.value in LETTERS and (meant := _other(key)):
             yield Problem(path, f"kubectl reads {key.value} without quotes as {meant}", f'write "{key.value}"')
@@ -30,7 +30,7 @@ def notes(root: yaml.Node) -> Iterator[Problem]:
 
 
 def _other(key: yaml.ScalarNode) -> str:
-    """What kubectl makes of a key, if that is not what is written."""
+    """The key as kubectl reads it, if that differs from what is written."""
     if key.style or key.tag not in (yaml_scalars.BOOL, yaml_scalars.INT, yaml_scalars.FLOAT):
         return ""
     meant = yaml_scalars.as_key(key)
@@ -38,7 +38,7 @@ def _other(key: yaml.ScalarNode) -> str:
 
 
 def _entries(node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.ScalarNode | None, yaml.Node]]:
-    """Path, key (None in lists) and value of everything in a document. What an alias stands for is visited once."""
+    """Path, key (None in lists) and value of everything in a document. The target of an alias is visited once."""
     seen: set[int] = set()
     stack = [(node, path)]
     while stack:

@@ -1,5 +1,5 @@
-"""What a plain scalar of YAML means to kubectl, which reads YAML 1.1 as Go's yaml.v2 has it: `on`, `y` and `no` are booleans, `010` is 8,
-`1e3` is a number, and neither times of day nor dates are anything but text."""
+"""Plain scalars as kubectl reads them, which has YAML 1.1 as in Go's yaml.v2: `on`, `y` and `no` are booleans, `010` is
+8, `1e3` is a number; times of day and dates are text."""
 
 import re
 from typing import Any
@@ -17,11 +17,11 @@ _RESOLVERS: tuple[tuple[str, str, str], ...] = (
     (FLOAT, "+-.", r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"),
     (MERGE, "<", "<<"),
 )
-"""Tag, the characters that such a scalar begins with (NUL: none), and its pattern; the first that matches counts."""
+"""Tag, the characters that such a scalar begins with (NUL: none), and its pattern; the first match counts."""
 
 
 def resolvers() -> dict[Any, list[tuple[str, re.Pattern[str]]]]:
-    """The same as a loader of PyYAML wants it."""
+    """The resolvers in PyYAML's form."""
     found: dict[Any, list[tuple[str, re.Pattern[str]]]] = {}
     for tag, firsts, pattern in _RESOLVERS:
         compiled = re.compile(rf"{pattern}\Z")
@@ -31,34 +31,35 @@ def resolvers() -> dict[Any, list[tuple[str, re.Pattern[str]]]]:
 
 
 def boolean(text: str) -> bool:
-    """The value of a boolean. Raises LookupError for text that is none."""
+    """The value of a boolean. Raises LookupError for other text."""
     if text not in _WORDS:
         raise LookupError(text)
     return text.lower() in _TRUE
 
 
 def integer(text: str) -> int:
-    """The value of an integer. Raises ValueError for text that is none."""
+    """The value of an integer. Raises ValueError for other text."""
     plain = text.replace("_", "")
     octal = re.fullmatch(r"([-+]?)0([0-7]+)", plain)
     return int(octal[1] + octal[2], 8) if octal else int(plain, 0)
 
 
 def fraction(text: str) -> int | float:
-    """The value of a number with a fraction or an exponent: JSON, which kubectl sends, has no fraction where it is zero."""
+    """The value of a number with a fraction or an exponent. A zero fraction gives an int, as in the JSON that kubectl
+    sends."""
     value = float(text.lower().replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
     return int(value) if value.is_integer() and abs(value) < 2**63 else value
 
 
 def as_key(node: yaml.ScalarNode) -> str:
-    """The text that kubectl makes of a key which is a boolean or a number."""
+    """The text that kubectl makes of a key that is a boolean or a number."""
     if node.tag == BOOL:
         return "true" if boolean(node.value) else "false"
     return str(integer(node.value) if node.tag == INT else fraction(node.value))
 
 
 def misread(node: yaml.ScalarNode) -> str:
-    """What the author of a plain scalar may not have meant: `on` is true; empty for others."""
+    """The value of a plain scalar that its author may not have meant: `on` is true; empty for others."""
     if node.style:
         return ""
     if node.tag == BOOL and node.value.lower() not in ("true", "false"):

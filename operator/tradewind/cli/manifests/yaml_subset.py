@@ -1,4 +1,5 @@
-"""What YAML can say and a Kubernetes object can't, refused before anything follows it: such a file may be short and mean too much."""
+"""Refuses YAML that a Kubernetes object can't contain, before it is expanded: such a file may be short and expand to
+too much."""
 
 import math
 from collections.abc import Hashable, Iterator
@@ -9,23 +10,24 @@ import yaml
 from tradewind.cli.manifests import yaml_scalars
 
 DEEPEST = 200
-"""Levels of lists and mappings, aliases followed. The parser itself would fall over some thousands."""
+"""Levels of lists and mappings, with aliases followed. The parser itself fails at some thousands."""
 MOST = 1_000_000
-"""Values that a document may have once its aliases are followed: a DAG of 10,000 tasks has a fifth of that."""
+"""Values of a document with its aliases followed: a DAG of 10,000 tasks has a fifth of that."""
 DIGITS = 64
-"""Characters of a number; 64 bits written in base 2 have as many."""
+"""Characters of a number: as many as 64 bits in base 2."""
 NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
 class Unfit(yaml.MarkedYAMLError):
-    """YAML that is no Kubernetes object. `problem` says why, `problem_mark` where."""
+    """YAML that can't be a Kubernetes object. `problem` says why, `problem_mark` where."""
 
     def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(problem=problem, problem_mark=mark)
 
 
 def refuse_deep(text: str, loader: type[Any]) -> None:
-    """Raises Unfit where lists and mappings are too deep for what builds nodes of them, which recurses. Events don't."""
+    """Raises Unfit for lists and mappings that are too deep for the node builder, which recurses. Reading events does
+    not."""
     depth = 0
     for event in yaml.parse(text, loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -37,8 +39,8 @@ def refuse_deep(text: str, loader: type[Any]) -> None:
 
 
 def check(root: yaml.Node) -> list[Unfit]:
-    """Takes keys that are there twice out of a document, but for the first, and returns what there is to say of them. Raises Unfit for a
-    key that is no text, for text that has no UTF-8, and for aliases that make too much."""
+    """Removes duplicate keys from a document, keeps the first, and returns a message for each. Raises Unfit for a key
+    that is not text, for text that UTF-8 can't encode, and for aliases that expand to too much."""
     twice: list[Unfit] = []
     sizes: dict[int, tuple[int, int]] = {}  # values and levels of lists and mappings, by identity
     entered: set[int] = set()
@@ -101,7 +103,7 @@ def _check_text(node: yaml.ScalarNode) -> None:
 
 
 class JSONConstructor(yaml.constructor.SafeConstructor):
-    """Makes of nodes what kubectl makes of them, and refuses with its place what JSON has no word for."""
+    """Builds the values that kubectl builds, and refuses, with its place, what JSON can't express."""
 
     yaml_constructors: ClassVar[dict[Any, Any]] = {
         **yaml.constructor.SafeConstructor.yaml_constructors,
@@ -128,7 +130,7 @@ class JSONConstructor(yaml.constructor.SafeConstructor):
         return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping, whose keys are texts as they are written. Raises Unfit."""
+        """A mapping, whose keys are texts as written. Raises Unfit."""
         if not isinstance(node, yaml.MappingNode):
             return super().construct_mapping(node, deep)
         self.flatten_mapping(node)
@@ -136,6 +138,6 @@ class JSONConstructor(yaml.constructor.SafeConstructor):
         for key, value in node.value:
             if key.tag == yaml_scalars.NULL:
                 raise Unfit("null can't be a key; write it in quotes", key.start_mark)
-            self.construct_object(key, True)  # Raises Unfit for what is no key.
+            self.construct_object(key, True)  # raises Unfit for an invalid key
             mapping[key.value] = self.construct_object(value, deep)
         return mapping

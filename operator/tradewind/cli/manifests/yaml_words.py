@@ -1,15 +1,15 @@
-"""What is wrong with the YAML of a file, in words that say what to write."""
+"""Error messages for invalid YAML that say what to write."""
 
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 Words = Callable[[re.Match[str], Any], str]
-"""From what the parser says, and its error, to what is said."""
+"""Makes a message from the parser's words and its error."""
 
 
 def explained(error: Any) -> str:
-    """Words for an error of the parser."""
+    """The message for an error of the parser."""
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", "") or "")
     for pattern, words in _WORDS:
         if match := re.fullmatch(pattern, problem):
@@ -20,7 +20,7 @@ def explained(error: Any) -> str:
 
 
 def place(error: Any, text: str) -> tuple[int, int]:
-    """Line and column, from 1."""
+    """Line and column, counted from 1."""
     if mark := getattr(error, "problem_mark", None):
         return mark.line + 1, mark.column + 1
     found = re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)

@@ -1,4 +1,4 @@
-"""`tradewind delete`: objects that are not wanted any more."""
+"""`tradewind delete`: deletes objects."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from tradewind.model.backfill import FINISHED
 from tradewind.model.run import FINAL_PHASES
 
 LOOK = 0.5
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 @click.command()
@@ -46,13 +46,13 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], wait: 
 
 
 async def _under_way(client: Client, resource: Resource, namespace: str, name: str) -> bool:
-    """Whether a run, or a backfill, has not ended."""
+    """Whether a run or a backfill has not ended."""
     ends = {RUNS: FINAL_PHASES, BACKFILLS: FINISHED}.get(resource)
     if ends is None:
         return False
     try:
         return status_of(await client.get(resource, namespace, name)).get("phase") not in ends
-    except Forbidden:  # Who may delete a run need not be allowed to read it.
+    except Forbidden:  # the right to delete a run does not include the right to read it
         return False
 
 

@@ -1,4 +1,4 @@
-"""`tradewind describe dag`: what a DAG is, how it does, what starts it, and its last runs."""
+"""`tradewind describe dag`: a DAG's state, what starts it, and its last runs."""
 
 import asyncio
 from typing import Any
@@ -30,7 +30,7 @@ BOUNDS = {
     "priority": "Priority",
     "expectSuccessWithin": "Success in",
 }
-"""Fields of the spec, by what people are told."""
+"""Fields of the spec, by the label shown to people."""
 RECENT = 10
 """Runs that are shown."""
 

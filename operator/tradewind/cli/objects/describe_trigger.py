@@ -1,4 +1,4 @@
-"""`tradewind describe trigger`: what a trigger waits for, when it fires next, and why it does not."""
+"""`tradewind describe trigger`: what a trigger waits for, when it fires next, or why it does not."""
 
 from collections.abc import Iterator
 from typing import Any

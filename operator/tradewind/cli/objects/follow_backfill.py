@@ -1,4 +1,4 @@
-"""A backfill until it is over."""
+"""Follows a backfill until it has ended."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from tradewind.kube.resources import BACKFILLS
 from tradewind.model.backfill import FINISHED
 
 LOOK = 0.5
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 async def follow(client: Client, namespace: str, name: str, err: bool) -> Object:
-    """Says how far it has come, until it is over, to standard error if `err`; what it is in the end."""
+    """Prints the progress (to standard error if `err`) until the backfill has ended; returns its last state."""
     said = None
     while True:
         found = await client.get(BACKFILLS, namespace, name)

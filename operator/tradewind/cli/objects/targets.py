@@ -34,11 +34,12 @@ KINDS: dict[str, Resource] = {
     **{kind.lower(): resource for kind, resource in TEMPLATES.items()},
 }
 SHORT = {"dr": "dagrun", "bf": "backfill"}
-"""As the CRDs have them."""
+"""Short names, as in the CRDs."""
 
 
 def kind_of(text: str) -> Resource | None:
-    """The kind, in the singular or plural, short, or with its group, as kubectl takes it; None where there is none."""
+    """The kind, in the singular, the plural, the short form or with its group, as kubectl accepts it; None if there is
+    no such kind."""
     word = text.lower().removesuffix(f".{GROUP}").removesuffix(f".{VERSION}")
     return KINDS.get(SHORT.get(word, word)) or KINDS.get(word.removesuffix("s"))
 
@@ -57,14 +58,14 @@ def target(text: str) -> tuple[Resource, str]:
 
 
 def targets(texts: Sequence[str]) -> list[tuple[Resource, str]]:
-    """Several, written `dag/a dag/b` or, as kubectl has it, `dag a b`."""
+    """Several targets, as `dag/a dag/b` or, like kubectl, `dag a b`."""
     if len(texts) > 1 and kind_of(texts[0]) and not any("/" in text for text in texts):
         return [target(f"{texts[0]}/{name}") for name in texts[1:]]
     return [target(text) for text in texts]
 
 
 def called(resource: Resource, name: str) -> str:
-    """As messages have it: `dag/NAME`."""
+    """An object in messages: `dag/NAME`."""
     return f"{resource.kind.lower()}/{name}"
 
 
@@ -75,7 +76,7 @@ class Named(click.ParamType[str]):
         self.name, self._resource, self._what, self._also = what, resource, what, also
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name. Fails for one of another kind, and for a file."""
+        """The name. Fails for an object of another kind and for a file."""
         if value.endswith((".yaml", ".yml", ".json")):
             takes = ctx is not None and any("--file" in option.opts for option in ctx.command.params)
             instead = f"write -f {value}" if takes else f"a {self._what} is wanted here"
@@ -92,7 +93,7 @@ class Named(click.ParamType[str]):
 
 
 class NewName(click.ParamType[str]):
-    """The name that an object of a kind is to have; empty for one that is generated."""
+    """The name for a new object; empty for a generated one."""
 
     name = "NAME"
 
@@ -100,7 +101,7 @@ class NewName(click.ParamType[str]):
         self._kind = kind
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name. Fails for what no object of the kind can be called."""
+        """The name. Fails for a name that no object of the kind can have."""
         if value and not re.fullmatch(DNS_SUBDOMAIN, value):
             self.fail(f"{value!r} is not the name of a {self._kind.kind}: {NAMED[DNS_SUBDOMAIN]}", param, ctx)
         if len(value) > (most := self._kind.name_limit):

@@ -1,4 +1,4 @@
-"""What is said of a name that is no object's: what may have been meant."""
+"""Suggestions for a name that no object has."""
 
 import re
 
@@ -14,18 +14,18 @@ from tradewind.plan.documents.nearest import did_you_mean
 LAST = 3
 """Objects that are named."""
 MOST = 500
-"""Objects whose names are looked at."""
+"""Objects whose names are compared."""
 _TOLD = re.compile(rf'(\w+)\.{re.escape(GROUP)} "(.+)" not found')
 
 
 async def must_be_there(client: Client, namespace: str) -> None:
-    """Raises ClickException for a namespace that is known not to be there; who may not ask is told nothing."""
+    """Raises ClickException for a namespace that is known not to exist; does nothing if the user may not ask."""
     try:
         await client.get(NAMESPACES, "", namespace)
     except NotFound:
         try:
             names = [item["metadata"]["name"] for item in (await client.list(NAMESPACES, limit=str(MOST)))["items"]]
-        except ApiError:  # It is only a help.
+        except ApiError:  # the suggestion is optional
             names = []
         guess = did_you_mean(namespace, names)
         raise click.ClickException(f"there is no namespace {namespace}{f'; {guess}' if guess else ''}") from None
@@ -34,7 +34,7 @@ async def must_be_there(client: Client, namespace: str) -> None:
 
 
 async def unknown(client: Client, namespace: str, error: NotFound) -> str:
-    """The words for an object of ours that is not there; empty for anything else."""
+    """The message for a missing object of ours; empty for any other."""
     told = _TOLD.search(error.message)
     resource = next((item for item in KINDS.values() if told and item.plural == told[1]), None)
     if told is None or resource is None:
@@ -46,7 +46,7 @@ async def unknown(client: Client, namespace: str, error: NotFound) -> str:
     words = f"there is no {what} {name}{f' in namespace {namespace}' if resource.namespaced else ''}"
     try:
         hint = await _meant(client, namespace, resource, name)
-    except ApiError:  # It is only a help, and may not be allowed.
+    except ApiError:  # the suggestion is optional, and may be forbidden
         hint = ""
     return f"{words}; {hint}" if hint else words
 

@@ -1,4 +1,4 @@
-"""`tradewind wait`: until runs have ended."""
+"""`tradewind wait`: waits until runs have ended."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ from tradewind.model.backfill import FINISHED
 NAMED = 3
 """Tasks that are named."""
 LOOK = 1.0
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 class Late(click.ClickException):
     """A run has not ended in time."""
 
     exit_code = 124
-    """As `timeout` has it."""
+    """The exit code of `timeout`."""
 
 
 @click.command()
@@ -58,7 +58,7 @@ async def command(client: Client, namespace: str, runs: tuple[str, ...], patienc
 
 @dataclass(frozen=True, slots=True)
 class _Backfill:
-    """What is asked of a backfill as of a run."""
+    """A backfill with the attributes of a run that are used here."""
 
     phase: str
     status: Mapping[str, Any]
@@ -70,7 +70,7 @@ class _Backfill:
 
 
 def _told(name: str) -> str:
-    """As messages have it: a name alone is a run's."""
+    """A target in messages: a name alone is a run's."""
     return name if "/" in name else f"dagrun/{name}"
 
 
@@ -98,7 +98,7 @@ async def _end(client: Client, namespace: str, name: str, latest: dict[str, Run 
 
 
 def _late(runs: Sequence[str], latest: Mapping[str, Run | _Backfill], patience: float) -> str:
-    """A line for each run that has not ended, with where it stands."""
+    """A line for each run that has not ended, with its state."""
     lines = []
     for name in dict.fromkeys(runs):
         run = latest.get(name)

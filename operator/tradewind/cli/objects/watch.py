@@ -1,4 +1,4 @@
-"""`tradewind watch`: a run until it has ended."""
+"""`tradewind watch`: follows a run until it has ended."""
 
 import asyncio
 
@@ -38,7 +38,7 @@ async def command(client: Client, namespace: str, run: str, log: bool, output: s
 
 
 async def watched(client: Client, namespace: str, name: str, log: bool, output: str) -> bool:
-    """Shows a run until it has ended; whether it succeeded."""
+    """Shows a run until it has ended; returns whether it succeeded."""
     console = Console(stderr=output != "text")
     try:
         with Screen(console, f"tradewind: {name}") as screen:

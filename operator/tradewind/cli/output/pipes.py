@@ -1,5 +1,5 @@
-"""Standard output whose reader may be gone, as of `tradewind run | head`. No write fails then; what goes on is ended in order, and the exit code is
-always CLOSED."""
+"""Standard output whose reader may be gone, as in `tradewind run
+head`. Writes then don't fail; work in progress is ended in order, and the exit code is always CLOSED."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,18 @@ from typing import Any, TextIO, TypeVar, cast
 T = TypeVar("T")
 
 CLOSED = 141
-"""The exit code then. A shell gives it to programs that end by SIGPIPE."""
+"""The exit code if the reader is gone: a shell's for programs that SIGPIPE ends."""
 
 
 class _Reader:
-    """Who reads standard output."""
+    """The reader of standard output."""
 
     def __init__(self) -> None:
         self.gone = False
         self._told: list[Callable[[], object]] = []
 
     def lost(self) -> None:
-        """A write has failed: the innermost that wants to know is told, once."""
+        """A write has failed: notifies the innermost listener, once."""
         if not self.gone:
             self.gone = True
             if self._told:
@@ -33,7 +33,7 @@ class _Reader:
 
     @contextlib.contextmanager
     def missed(self, tell: Callable[[], object]) -> Iterator[None]:
-        """Calls `tell` when the reader is gone; at once where it is already."""
+        """Calls `tell` when the reader is gone; at once if it already is."""
         self._told.append(tell)
         try:
             if self.gone:
@@ -47,14 +47,14 @@ _reader = _Reader()
 
 
 class _Pipe(io.FileIO):
-    """What is written when nobody reads is dropped."""
+    """A file that drops writes once its pipe has no reader."""
 
     def __init__(self, number: int, lost: Callable[[], None]) -> None:
         super().__init__(number, "wb", closefd=False)
         self._lost = lost
 
     def write(self, data: Any) -> int:
-        """All of it, or what the pipe takes."""
+        """Writes all bytes, or as many as the pipe takes."""
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -63,37 +63,38 @@ class _Pipe(io.FileIO):
 
 
 def reader_gone() -> bool:
-    """Whether standard output was closed by who read it."""
+    """Whether the reader of standard output has closed it."""
     return _reader.gone
 
 
 def when_gone(tell: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
-    """In this context `tell` is called, in the place of what an outer one names, when the reader of standard output is gone."""
+    """In this context `tell`, instead of an outer context's callback, is called when the reader of standard output is
+    gone."""
     return _reader.missed(tell)
 
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """For the whole process: standard output and error may lose their readers. Exits with CLOSED if standard output has."""
+    """Lets standard output and error of the process lose their readers. Exits with CLOSED if standard output has."""
     sys.stdout, sys.stderr = _guard(sys.stdout, 1, _reader.lost), _guard(sys.stderr, 2, lambda: None)
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):  # Whoever replaced it may have closed it.
+        with contextlib.suppress(ValueError):  # the code that replaced it may have closed it
             sys.stdout.flush()
         if _reader.gone:
             sys.exit(CLOSED)
 
 
 async def until_gone(work: Coroutine[Any, Any, T]) -> T:
-    """Does the work. It is cancelled when the reader of standard output is gone, unless it takes that up itself."""
+    """Runs `work`, and cancels it when the reader of standard output is gone, unless it handles that itself."""
     loop, me = asyncio.get_running_loop(), cast(asyncio.Task[Any], asyncio.current_task())
     with when_gone(partial(loop.call_soon_threadsafe, me.cancel)):
         return await work
 
 
 def _guard(stream: TextIO | None, number: int, lost: Callable[[], None]) -> TextIO:
-    """A stream of this process that is not a terminal, guarded; a stream that drops all where there is none."""
+    """A guarded version of a stream of this process that is not a terminal; a stream that drops all if there is none."""
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
     original = sys.__stdout__ if number == 1 else sys.__stderr__

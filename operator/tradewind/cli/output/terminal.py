@@ -1,6 +1,7 @@
-"""What the commands print. Nothing that comes from a cluster, a file or a server reaches a terminal as a control sequence or as markup.
+"""Output of the commands. Nothing from a cluster, a file or a server reaches a terminal as a control sequence or as
+markup.
 
-The commands print by these names only; the linter refuses others (pyproject.toml, banned-api).
+The commands print with these functions only; the linter refuses others (pyproject.toml, banned-api).
 """
 
 import json
@@ -22,24 +23,24 @@ from tradewind.cli.output.yaml_text import Readable
 from tradewind.model.shown import coloured, shown, uncoloured
 
 WIDE = 100_000
-"""Columns where nothing has to fit on a screen."""
+"""Columns when the output need not fit a screen."""
 
 
 class Text(rich.text.Text):
-    """Rich's, with control characters shown."""
+    """Rich's Text, with control characters made visible."""
 
     def __init__(self, text: str = "", *rest: Any, **more: Any) -> None:
         super().__init__(shown(text), *rest, **more)
 
     def append(self, text: "rich.text.Text | str", style: str | Style | None = None) -> "Text":
-        """Adds a text."""
+        """Appends a text."""
         super().append(shown(text) if isinstance(text, str) else text, style)
         return self
 
 
 class Console(rich.console.Console):
-    """Rich's, with control characters shown, and no markup: `[/x]` is text. What is not a terminal gets no colours, and lines of any
-    length."""
+    """Rich's Console, with control characters made visible and without markup: `[/x]` is text. Output that is not a
+    terminal gets no colours, and lines of any length."""
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
         terminal = _obeys(sys.stderr if stderr else sys.stdout)
@@ -54,7 +55,7 @@ class Console(rich.console.Console):
         )
 
     def whole(self, table: RenderableType) -> None:
-        """Prints a table of which nothing is cut or folded, as wide as it is."""
+        """Prints a table at its full width, without cutting or folding."""
         self.print(table, width=WIDE, crop=False, no_wrap=True, overflow="ignore")
 
     def render_str(self, text: str, **how: Any) -> rich.text.Text:
@@ -62,13 +63,13 @@ class Console(rich.console.Console):
         return super().render_str(shown(text), **how | {"markup": False, "emoji": False, "highlight": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What is printed, in parts. The last look at a text that was put together by other means."""
+        """The printed segments. Last check of texts that were assembled by other means."""
         for segment in super().render(renderable, options):
             clean = segment.control or (text := shown(segment.text)) == segment.text
             yield segment if clean else Segment(text, segment.style)
 
     def log(self, line: str) -> None:  # type: ignore[override]
-        """Prints a line that a task has printed."""
+        """Prints a line of a task's output."""
         if self.is_terminal:
             self.file.write(f"{coloured(line)}\n")
         else:
@@ -81,12 +82,12 @@ def _obeys(stream: TextIO) -> bool:
 
 
 def _of_log(line: str) -> str:
-    """A line that a task has printed, for a terminal."""
+    """A line of a task's output, for a terminal."""
     return coloured(line) if _obeys(sys.stdout) else uncoloured(line)
 
 
 def log_text(lines: Iterable[str]) -> rich.text.Text:
-    """Lines that tasks have printed, of which only colours are obeyed."""
+    """Lines of tasks' output, with colours as the only control sequences."""
     return rich.text.Text.from_ansi("\n".join(map(coloured, lines)))
 
 
@@ -104,18 +105,19 @@ def say_data(data: Any, output: str) -> None:
 
 
 def say_document(text: str) -> None:
-    """Prints a document that ends with a newline: for programs as it is, for a terminal with control characters shown."""
+    """Prints a document that ends with a newline: unchanged for programs, with control characters made visible for a
+    terminal."""
     click.echo(shown(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def say_log(line: str) -> None:
-    """Prints a line of a log: as it is for programs; on a terminal only its colours are obeyed."""
+    """Prints a line of a log: unchanged for programs; a terminal gets colours as its only control sequences."""
     sys.stdout.write(f"{_of_log(line) if sys.stdout.isatty() else line}\n")
     sys.stdout.flush()
 
 
 class ShownFormatter(logging.Formatter):
-    """Log lines with control characters shown."""
+    """Formats log lines with control characters made visible."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines of a record."""

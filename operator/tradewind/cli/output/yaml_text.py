@@ -1,4 +1,5 @@
-"""YAML for people: no aliases, texts of several lines as blocks, so that a changed line is one line."""
+"""YAML for people: without aliases, and texts of several lines as blocks, so that one changed line is one line of a
+diff."""
 
 import json
 from typing import Any
@@ -7,10 +8,10 @@ import yaml
 
 
 class Readable(yaml.SafeDumper):
-    """Writes it."""
+    """A dumper of such YAML."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Whether a thing is written out wherever it stands."""
+        """True: every value is written out wherever it occurs."""
         return True
 
 
@@ -19,7 +20,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def notation(value: Any) -> str:
-    """A value as JSON, and so YAML, has it: `true`, `null`, `"text"`."""
+    """A value in JSON, which is YAML too: `true`, `null`, `"text"`."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,1 +1,1 @@
-"""The command line as a whole: its commands, the options of all of them, completion."""
+"""The command line as a whole: commands, shared options, completion."""

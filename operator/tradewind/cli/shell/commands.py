@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: its module in this package (and the name in it, where that is not `command`), and what it does in a few words."""
+    """A command: its module in this package (with the name in it, if that is not `command`), and its summary."""
 
     module: str
     words: str

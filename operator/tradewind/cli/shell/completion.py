@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 from tradewind.cli.output.terminal import say_document
 
 PATIENCE = 3.0
-"""Seconds to wait for a cluster while somebody types."""
+"""Seconds to wait for a cluster while the user types."""
 MOST = 500
 """Names that are offered."""
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
@@ -35,7 +35,7 @@ def command(shell: str) -> None:
 
 
 def names_of(plural: str, before: str = "") -> Complete:
-    """Offers the names of a kind's objects, each with `before` in front. Whatever goes wrong, nothing is offered: it is only a help."""
+    """Offers the names of a kind's objects, each prefixed with `before`. On any error nothing is offered."""
 
     def complete(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
         with contextlib.suppress(Exception):
@@ -47,7 +47,7 @@ def names_of(plural: str, before: str = "") -> Complete:
 
 
 def tasks_of(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
-    """Offers the tasks of the run that was typed before."""
+    """Offers the tasks of the run typed before."""
     with contextlib.suppress(Exception):
         found = asyncio.run(_tasks(str(ctx.params["run"]), _given(ctx)))
         return [name for name in found if name.startswith(typed)][:MOST]
@@ -55,12 +55,12 @@ def tasks_of(ctx: click.Context, _: click.Parameter, typed: str) -> list[str]:
 
 
 def either(*completes: Complete) -> Complete:
-    """Offers what each of them does."""
+    """Offers the completions of all of them."""
     return lambda ctx, param, typed: [name for complete in completes for name in complete(ctx, param, typed)]
 
 
 def _given(ctx: click.Context) -> dict[str, Any]:
-    """The options that say which cluster and namespace, wherever they stand."""
+    """The options for cluster and namespace, at any position."""
     found: dict[str, Any] = {}
     at: click.Context | None = ctx
     while at is not None:

@@ -1,4 +1,4 @@
-"""Examples in the help of commands that have none in their own words."""
+"""Examples for the help of commands that have none in their docstrings."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "new": ("tradewind new etl", "tradewind new dags/etl.yaml"),
@@ -32,11 +32,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "rollback": ("tradewind rollback etl", "tradewind rollback etl --to 3"),
     "doctor": ("tradewind doctor -A", "tradewind doctor --bundle support.tar.gz"),
 }
-"""By command. Tests parse them as a shell and the commands do."""
+"""Examples by command. Tests parse them as a shell and the commands do."""
 
 
 def epilog(name: str) -> str | None:
-    """What stands under the help of a command; None where its own words are enough."""
+    """The epilog of a command's help; None if its docstring has examples."""
     if name not in EXAMPLES:
         return None
     return "\b\n" + "\n".join(EXAMPLES[name])

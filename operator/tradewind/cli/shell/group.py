@@ -1,4 +1,4 @@
-"""The group of all commands. They are imported when they are asked for: `tradewind --help` must not wait for all of them."""
+"""The group of all commands. Each is imported on demand: `tradewind --help` must not wait for all of them."""
 
 import importlib
 import sys
@@ -13,7 +13,7 @@ from tradewind.model.shown import shown
 from tradewind.plan.documents.nearest import nearest
 
 SHARED = ("namespace", "all_namespaces", "context", "kubeconfig")
-"""Options that may stand before the command too."""
+"""Options that may precede the command too."""
 
 ELSEWHERE = {
     "init": "new",
@@ -32,11 +32,11 @@ ELSEWHERE = {
     "unpause": "resume",
     "resubmit": "rerun",
 }
-"""What commands of other products are called here."""
+"""Names of other products' commands, with the ones here."""
 
 
 class Commands(click.Group):
-    """Finds commands by their names."""
+    """Finds commands by name."""
 
     def main(self, *arguments: Any, **more: Any) -> Any:
         """Runs the command of the process's arguments, and exits."""
@@ -48,7 +48,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command; None where there is none of that name."""
+        """A command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].module.partition(":")
@@ -65,7 +65,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command of these arguments. Options given before it become its defaults. Raises UsageError."""
+        """The command of these arguments. Options before it become its defaults. Raises UsageError."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             meant = ELSEWHERE.get(args[0]) or nearest(args[0], COMMANDS)
             raise click.UsageError(f"there is no command {args[0]!r}{f'; did you mean {meant}?' if meant else ''}", ctx)
@@ -79,7 +79,7 @@ class Commands(click.Group):
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command. What it says when it fails may quote anything."""
+        """Runs the command. Its error messages may quote foreign text."""
         if any("\udc80" <= char <= "\udcff" for argument in sys.argv for char in argument):
             raise click.UsageError("an argument is not valid UTF-8: write it in UTF-8")
         try:

@@ -1,4 +1,4 @@
-"""What is shown of a run when it has ended."""
+"""The output for a run that has ended."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,8 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 async def conclude(
     client: Client, run: Run, rows: Sequence[Row], output: str, console: Console, more: Mapping[str, Any] = NOTHING
 ) -> bool:
-    """Shows outputs, or the logs of what failed; whether the run succeeded. `more` is told programs beside the rest."""
+    """Shows outputs, or the logs of failed tasks; returns whether the run succeeded. `more` is added to the output for
+    programs."""
     if output != "text":
         say_data({**as_data(run, rows), **more}, output)
     elif run.phase == "Succeeded":

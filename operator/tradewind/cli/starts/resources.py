@@ -1,4 +1,4 @@
-"""The kinds that `run -f`, `apply` and `diff` understand."""
+"""The kinds that `run -f`, `apply` and `diff` accept."""
 
 from tradewind.kube.resources import (
     BACKFILLS,
@@ -23,4 +23,4 @@ RESOURCES = {
     "ConfigMap": CONFIG_MAPS,
     "Secret": SECRETS,
 }
-"""By kind. See `manifest.KINDS`."""
+"""Resources by kind. See `document.KINDS`."""

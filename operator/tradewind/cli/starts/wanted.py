@@ -1,4 +1,4 @@
-"""What is asked for when a run is started from the command line."""
+"""A run as requested on the command line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,27 +16,27 @@ from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text
 
 OWN = "tradewind.dev/"
-"""How labels begin that are written by Tradewind alone."""
+"""The prefix of labels that only Tradewind writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A run as it is asked for."""
+    """A requested run."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
-    """Params as texts; they come before those in `typed`."""
+    """Params as texts; they override those in `typed`."""
     typed: Mapping[str, Any] = field(default_factory=dict)
-    """Params of a file."""
+    """Params from a file."""
     labels: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     reason: str = ""
     ask: bool | None = None
-    """See `ask.complete`."""
+    """See `prompt_params.complete`."""
     spec: Mapping[str, Any] = field(default_factory=dict)
-    """More of the run's spec."""
+    """Further fields of the run's spec."""
 
     def values(self, declared: Mapping[str, Param]) -> dict[str, Any]:
-        """The params, as the types that are declared."""
+        """The params, converted to the declared types."""
         return {**self.typed, **values(declared, self.texts)}
 
     def body(self, dag: str, params: Mapping[str, Any], name: str = "") -> Object:
@@ -47,12 +47,12 @@ class Wanted:
         return body
 
     async def sign(self, client: Client, body: Object) -> None:
-        """Writes into a DAGRun who starts it, and why."""
+        """Records in a DAGRun who starts it, and why."""
         body["metadata"]["annotations"] = await signed(client, self.reason)
 
 
 def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str, Any]:
-    """Params typed on the command line, as their types; unknown ones are left for the check to refuse."""
+    """Params from the command line, converted to their types; unknown ones are left for validation to refuse."""
     return {name: from_text(declared[name], text) if name in declared else text for name, text in given.items()}
 
 
@@ -69,7 +69,7 @@ def run_body(dag: str, params: Mapping[str, Any], name: str = "") -> Object:
 
 
 def params_of(path: str) -> dict[str, Any]:
-    """The params of a file: one YAML or JSON object, NAME: VALUE. Raises BadManifest."""
+    """The params from a file: one YAML or JSON object, NAME: VALUE. Raises BadManifest."""
     documents = reader.parse(path)
     if len(documents) != 1 or not isinstance(documents[0].body, dict):
         raise BadManifest(Refusal(path, 1, 1, "not params: write one YAML or JSON object, with NAME: VALUE for each"))

@@ -1,1 +1,1 @@
-"""What commands show of runs."""
+"""Views of runs."""

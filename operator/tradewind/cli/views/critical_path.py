@@ -17,11 +17,11 @@ from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.critical_path import Step, critical_path
 
 SHOWN = 40
-"""Steps that are shown; of more the longest."""
+"""Steps that are shown; if there are more, the longest."""
 
 
 def path_of(view: RunState, now: float) -> list[Step]:
-    """The path so far: what runs now counts as if it ended now (epoch seconds)."""
+    """The path so far: active tasks count as if they ended now (epoch seconds)."""
     planner = view.planner
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
     attempts: dict[str, list[Attempt]] = dict(view.attempts.ended)
@@ -36,7 +36,7 @@ def path_of(view: RunState, now: float) -> list[Step]:
 
 
 def drawn_path(path: Sequence[Step], run: Run) -> RenderableType:
-    """A table, and what it is of."""
+    """The path as a table with a title."""
     total = sum(step.seconds for step in path)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("TASK")
@@ -70,7 +70,7 @@ def _share(step: Step, total: int) -> str:
 
 
 def path_data(path: Sequence[Step]) -> list[dict[str, Any]]:
-    """For programs: seconds, and each step's share of all."""
+    """The path for programs: seconds, and each step's share of the total."""
     total = sum(step.seconds for step in path)
     return [
         {

@@ -1,4 +1,4 @@
-"""Following a run to its end."""
+"""Follows a run to its end."""
 
 import asyncio
 import contextlib
@@ -24,13 +24,13 @@ from tradewind.plan.outcomes.attempt import parse_key
 LOGS = 10
 """Failed tasks whose logs are printed at the end."""
 ASKED = 100
-"""Failed tasks that are asked for a log. Not all have one."""
+"""Failed tasks whose logs are requested. Not all have one."""
 INTERVAL = 0.2
-"""Seconds between two looks. One get and, while tasks run, one list of the run's pods."""
+"""Seconds between two polls. Each sends one get and, while tasks run, one list of the run's pods."""
 
 
 async def look(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, RunState | None]:
-    """The run now, and the planner's picture of it once it has begun. Raises StatusUnreadable."""
+    """The run now, and the planner's state of it once it has begun. Raises StatusUnreadable."""
     run = read_run(await client.get(RUNS, namespace, name))
     revision = run.status.get("revision")
     if not revision:
@@ -43,7 +43,7 @@ async def look(client: Client, namespace: str, name: str, revisions: Revisions) 
 
 
 async def picture(client: Client, namespace: str, name: str, revisions: Revisions) -> tuple[Run, list[Row]]:
-    """The run now, with those below it. No rows before it has begun. Raises StatusUnreadable."""
+    """The run now, with the runs below it. No rows before it has begun. Raises StatusUnreadable."""
     return await _picture(name, RunTree(client, namespace, revisions))
 
 
@@ -54,23 +54,23 @@ async def _picture(name: str, tree: RunTree) -> tuple[Run, list[Row]]:
 
 
 async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:
-    """The run, again and again, until it has ended."""
+    """Yields the run again and again until it has ended."""
     tree = RunTree(client, namespace, Revisions(client))
     while True:
         began = time.monotonic()
         try:
             run, found = await _picture(name, tree)
-        except StatusUnreadable:  # It is followed by its phase, and may be fixed.
+        except StatusUnreadable:  # it is followed by its phase, and may be fixed
             run, found = read_run(await client.get(RUNS, namespace, name)), []
         yield run, found
         if run.final:
             return
-        # A run of thousands is looked at less often: looking must not cost more than running.
+        # A run of thousands of tasks is polled less often: polling must not cost more than running.
         await asyncio.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
 
 
 async def follow(client: Client, namespace: str, name: str, screen: Screen) -> tuple[Run, list[Row]]:
-    """Shows the run until it has ended, and returns how."""
+    """Shows the run until it has ended; returns its last state."""
     last: tuple[Run, list[Row]] | None = None
     async for last in looks(client, namespace, name):
         screen.show(*last)
@@ -80,7 +80,7 @@ async def follow(client: Client, namespace: str, name: str, screen: Screen) -> t
 
 
 async def print_logs(client: Client, run: Run, found: Sequence[Row], console: Console, lines: int = 40) -> None:
-    """The last lines that failed tasks have printed in their last attempt."""
+    """Prints the last lines of failed tasks' last attempts."""
     told = [row for row in found if row.attempts]
     printed = 0
     for row in told[:ASKED]:

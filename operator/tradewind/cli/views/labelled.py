@@ -1,14 +1,14 @@
-"""What is known of one object: a label and a value a line."""
+"""The facts about one object: a label and a value per line."""
 
 from collections.abc import Sequence
 
 from tradewind.cli.output.terminal import Text
 
 WIDTH = 12
-"""Columns of the labels, at least."""
+"""Minimum width of the labels."""
 
 
 def labelled(facts: Sequence[tuple[str, str]]) -> list[Text]:
-    """The lines, with all values below one another."""
+    """The lines, with all values aligned."""
     width = max([WIDTH, *(len(label) + 1 for label, _ in facts)])
     return [Text(f"{label + ':':{width}} {value}") for label, value in facts]

@@ -1,4 +1,4 @@
-"""What stands before a line of a log, and how its file is called."""
+"""Labels of log lines and names of log files."""
 
 from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
@@ -7,19 +7,21 @@ from tradewind.kube.resources import RUNS
 
 
 def label(task: str, number: int, always: bool = False) -> str:
-    """`task | `; from the second attempt on, or `always`, with the attempt: `task#2 | `."""
+    """`task
+    `; with the attempt from the second one on, or `always`: `task#2
+    `."""
     return f"{task}#{number} | " if always or number > 1 else f"{task} | "
 
 
 class Paths:
-    """Where tasks of runs below a run stand: `sub/` for those of the run that is an attempt of its task `sub`."""
+    """Paths of tasks in runs below a run: `sub/` for those of the run that is an attempt of task `sub`."""
 
     def __init__(self, client: Client, namespace: str, top_uid: str) -> None:
         self._client, self._namespace = client, namespace
         self._known = {top_uid: ""}
 
     async def above(self, run: str, uid: str) -> str | None:
-        """What to write before a task of the run with that name and uid; None where it is not below the run, or gone."""
+        """The prefix for tasks of the run with that name and uid; None if it is not below the run, or gone."""
         if uid in self._known:
             return self._known[uid]
         try:

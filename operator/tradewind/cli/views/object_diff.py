@@ -1,4 +1,4 @@
-"""Two objects as YAML, and what differs between them."""
+"""Differences between two objects, as YAML."""
 
 import difflib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ LOOKS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def lines(value: Any) -> list[str]:
-    """YAML, sorted by key: an API server keeps no order. Nothing at all for None."""
+    """YAML, sorted by key, since an API server keeps no order; empty for None."""
     if value is None:
         return []
     text = yaml.dump(value, Dumper=Readable, sort_keys=True, allow_unicode=True, width=10_000)
@@ -21,12 +21,12 @@ def lines(value: Any) -> list[str]:
 
 
 def unified(before: Any, after: Any, old: str, new: str) -> Iterator[str]:
-    """The lines of a unified diff; none where nothing differs."""
+    """The lines of a unified diff; none if nothing differs."""
     return difflib.unified_diff(lines(before), lines(after), old, new, lineterm="")
 
 
 def show(difference: list[str]) -> None:
-    """Prints it, in colours on a terminal."""
+    """Prints a diff, in colours on a terminal."""
     console = Console()
     for at, line in enumerate(difference):
         style = "bold" if at < 2 else LOOKS.get(line[:1], "")

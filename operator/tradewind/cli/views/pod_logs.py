@@ -1,4 +1,4 @@
-"""What the tasks of a run have printed, those of the runs below it included, read from their pods."""
+"""The output of a run's tasks, including the runs below it, read from their pods."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,10 @@ from tradewind.plan.documents.problem import Invalid as InvalidDAG
 from tradewind.plan.outcomes.attempt import STOPPED, parse_key
 
 INTERVAL = 0.5
-"""Seconds between two looks for pods that are new."""
+"""Seconds between two searches for new pods."""
 _STEP = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\[[0-9]{1,9}\])?")
 Show = Callable[[str, Sequence[str]], None]
-"""Is given what stands before the lines, and the lines."""
+"""Called with the label of the lines and the lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Log:
     task: str
     number: int
     order: tuple[int, ...] = ()
-    """Where the DAG has the task, and the item in it."""
+    """Position of the task in the DAG, and of the item in the task."""
 
     @property
     def started(self) -> float:
-        """When its container did, else when the pod was made (epoch seconds, whole ones)."""
+        """When its container started, otherwise when the pod was created (whole epoch seconds)."""
         main = self.pod.main()
         state = (main.running or main.terminated) if main else None
         at = (state.started_at if state else None) or self.pod.metadata.creation_timestamp
@@ -69,7 +69,7 @@ def _order(definition: Definition | None, task: str) -> tuple[int, int]:
 
 @dataclass
 class PodLogs:
-    """Of one run. `task` names one task, or item, or what is below one."""
+    """The logs of one run. `task` limits them to one task, or item, and what is below it."""
 
     client: Client
     namespace: str
@@ -79,13 +79,13 @@ class PodLogs:
     printed: int = 0
     """Attempts whose log was shown."""
     stopped: dict[str, str] = field(default_factory=dict)
-    """Tasks and items, as in `flat`, that were stopped, and the reasons: then their pods were deleted."""
+    """Stopped tasks and items, as in `flat`, with the reasons: their pods were deleted."""
 
     def __post_init__(self) -> None:
         self.revisions = Revisions(self.client)
 
     async def once(self, name: str, show: Show) -> None:
-        """Shows what there is now. Raises ClickException."""
+        """Shows the current logs. Raises ClickException."""
         found = [log async for log in self._logs(read_run(await self.client.get(RUNS, self.namespace, name)))]
         several = len({log.task for log in found}) > 1 or not self.task
         numbers = {log.task: max(other.number for other in found if other.task == log.task) for log in found}
@@ -94,7 +94,7 @@ class PodLogs:
             await self._print(log, label(log.task, log.number, again) if several or again else "", show, False)
 
     async def follow(self, name: str, show: Show) -> None:
-        """Shows what comes, until the run has ended. Raises ClickException."""
+        """Shows new output until the run has ended. Raises ClickException."""
         printing: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
@@ -114,7 +114,7 @@ class PodLogs:
                 task.cancel()
 
     async def _logs(self, top: Run) -> AsyncIterator[Log]:
-        """Of all attempts that have begun, in the order in which they started; as the DAG has them where that was in the same second."""
+        """The logs of all attempts that have begun, by start time; those of the same second in the DAG's order."""
         found = [log async for log in self._below(top, "", steps_of(self.task) if self.task else [])]
         for log in sorted(found, key=lambda log: (log.started, log.order, log.number)):
             yield log

@@ -1,4 +1,4 @@
-"""What a run looks like: a row per task, from the run, its revision and its pods."""
+"""A run as rows: one per task, from the run, its revision and its pods."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ PHASES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Running
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A task, or an item of one, as people see it. Seconds are None where it has not run."""
+    """A task, or an item of one, as people see it. Seconds are None if it has not run."""
 
     task: str
     state: State
@@ -49,11 +49,11 @@ class Row:
     seconds: float | None
     message: str
     item: str = ""
-    """What people call the item."""
+    """Label of the item."""
     run: str = ""
-    """Name of the run that it is a task of."""
+    """Name of the task's run."""
     parts: "Sequence[Part]" = ()
-    """The runs that are its attempts, where it runs another DAG."""
+    """The runs that are its attempts, if it calls another DAG."""
 
     def with_parts(self, parts: "Sequence[Part]") -> "Row":
         """The same row, with the runs that are its attempts."""
@@ -62,15 +62,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A run that is an attempt of a task, and the tasks of it."""
+    """A run that is an attempt of a task, with its tasks."""
 
     run: Run
     rows: Sequence[Row]
 
 
 def flat(found: Sequence[Row], above: str = "") -> Iterator[Row]:
-    """The rows, each followed by those of the last run below it, whose names begin with the task's: `sub/inner`. What such a row says is
-    not said by the task, too."""
+    """The rows, each followed by those of the last run below it, named `sub/inner`. A message of such a row is not
+    repeated by its parent."""
     for row in found:
         below = row.parts[-1].rows if row.parts else ()
         again = any(row.message == inner.message for inner in below)
@@ -79,7 +79,7 @@ def flat(found: Sequence[Row], above: str = "") -> Iterator[Row]:
 
 
 def rows(view: RunState) -> list[Row]:
-    """A row per task of a picture, in the order in which they can run; after a fan-out a row per item."""
+    """A row per task, in an order in which they can run; a fan-out is followed by a row per item."""
     run, planner = view.run, view.planner
     assert planner is not None  # noqa: S101 - picture has bound it
     graph, decided = planner.definition.graph, planner.decide(0.0)
@@ -104,13 +104,13 @@ def rows(view: RunState) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Messages:
-    """What is said of tasks: why they failed, and what they wait for now."""
+    """Messages about tasks: why they failed, and what they wait for now."""
 
     past: Mapping[str, str]
     now: Mapping[str, str]
 
     def of(self, task: str, state: State) -> str:
-        """What holds in this state: an attempt under way is not as the one before it has ended."""
+        """The message for a task in this state: that of an ended attempt does not apply to the next one."""
         return self.now.get(task) or (self.past.get(task, "") if state in FINAL else "")
 
 
@@ -122,7 +122,7 @@ def _row(unit: Unit, planner: Planner, view: RunState, messages: _Messages, dept
     state = _shown(view.run, unit.state)
     pod = view.pods.unsaved.get((unit.key, unit.live.number)) if unit.live else None
     if state in FINAL and (planner.fixed(unit.key) or planner.fixed(unit.task)):
-        shown = unit.why  # By hand, or in another run: what its attempts said does not count any more.
+        shown = unit.why  # set by hand or by another run: messages of its attempts don't count any more
     elif state is State.SUCCEEDED:
         shown = ""
     else:
@@ -147,7 +147,7 @@ def _seconds(attempts: Sequence[Attempt], pod: Pod | None) -> float | None:
 
 
 def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
-    """The run for a terminal. Of more than `limit` tasks those are shown that matter now."""
+    """The run for a terminal. If it has more than `limit` tasks, those that matter now are shown."""
     found = list(flat(found))
     shown = found if len(found) <= limit else _telling(found, limit)
     table = Table.grid(padding=(0, 2))
@@ -239,7 +239,8 @@ def _task_data(row: Row, status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failed(found: Sequence[Row], above: str = "") -> list[Row]:
-    """The tasks that failed for good; in place of one that runs another DAG those that failed in it, named as in `flat`."""
+    """The tasks that failed for good; a failed task that calls another DAG is replaced by the failed tasks in that,
+    named as in `flat`."""
     result = []
     for row in found:
         if row.state in (State.FAILED, State.LOST):

@@ -1,4 +1,4 @@
-"""The runs below a run: attempts of its tasks that run another DAG, at any depth."""
+"""The runs below a run, at any depth: attempts of tasks that call another DAG."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ PAGE = 500
 
 
 def calls(definition: Definition | None) -> bool:
-    """Whether a task of the DAG runs another DAG."""
+    """Whether a task of the DAG calls another DAG."""
     return definition is not None and any(task.dag for task in definition.tasks.values())
 
 
@@ -48,7 +48,7 @@ async def called_by(client: Client, namespace: str, uids: Iterable[str]) -> list
 
 @dataclass(slots=True)
 class RunTree:
-    """Reads runs with all that is below them. It remembers those that have ended."""
+    """Reads runs with all runs below them, and caches those that have ended."""
 
     client: Client
     namespace: str

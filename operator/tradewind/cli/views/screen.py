@@ -1,4 +1,4 @@
-"""Where a run is shown as it goes on: a picture that is redrawn in a terminal, a line for each change elsewhere."""
+"""Shows a run in progress: redrawn on a terminal, elsewhere one line per change."""
 
 import contextlib
 import re
@@ -23,17 +23,18 @@ from tradewind.model.shown import counted, shown
 from tradewind.plan.outcomes.state import FINAL, State
 
 QUIET = 30.0
-"""Seconds without a line, elsewhere than in a terminal, after which it is said what the run still waits for."""
+"""Seconds without output, elsewhere than on a terminal, after which the pending tasks are printed."""
 NAMED = 3
 """Tasks that are named then."""
 MARGIN = 4
 """Rows of the terminal that the picture leaves free."""
 HELD = 1_000
-"""Lines that are kept for after a question; of more, the last ones."""
+"""Lines kept while a question is open; if there are more, the last ones."""
 
 
 class Screen:
-    """Shows one run. Used as a context: on a terminal the picture stays when it ends. `words` gives what is shown for a task's message."""
+    """Shows one run, as a context: on a terminal the last picture stays. `words` maps a task's message to the text
+    shown."""
 
     def __init__(self, console: Console, title: str, words: Callable[[str], str] = str) -> None:
         self.console, self._words = console, words
@@ -43,7 +44,7 @@ class Screen:
         self._last: tuple[Run, Sequence[Row]] | None = None
         self._said: dict[str, tuple[str, str]] = {}
         self._held: deque[Callable[[], None]] | None = None
-        """What is to be printed after a question; None while there is none."""
+        """Output to print after a question; None while no question is open."""
         self._left_out = 0
         self._spoke = time.monotonic()
 
@@ -59,7 +60,7 @@ class Screen:
             self.console.print(drawn(*self._last))
 
     def show(self, run: Run, found: Sequence[Row]) -> None:
-        """The run as it is now."""
+        """Shows the run's current state."""
         found = [_worded(row, self._words) for row in found]
         self._last = (run, found)
         if self.console.is_terminal:
@@ -75,32 +76,32 @@ class Screen:
             self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}")
 
     def log(self, label: str, lines: Sequence[str]) -> None:
-        """Lines that a task has printed."""
+        """Prints lines of a task's output."""
         if self._held is None:
             self._print(lambda: self._log([f"{label}{line}" for line in lines]))
             return
-        for line in lines:  # Held one by one, for there is room for so many lines.
+        for line in lines:  # held one by one, since the deque bounds lines
             self._print(partial(self._log, [f"{label}{line}"]))
 
     def print(self, text: str, style: str | None = None) -> None:
-        """A line of our own."""
+        """Prints a line of our own."""
         self._print(lambda: self.console.print(text, style=style, soft_wrap=True))
 
     def interrupt(self, text: str) -> None:
-        """A line of our own that waits for no answer."""
+        """Prints a line of our own that can't wait for an answer."""
         if not self.console.is_terminal:
-            say(text, err=True)  # What reads the pipe may have ended with the same Ctrl-C.
+            say(text, err=True)  # the reader of the pipe may have ended with the same Ctrl-C
             return
         if self._held is not None:
             self.console.print()
-        else:  # The terminal has written ^C wherever the cursor was.
+        else:  # the terminal has written ^C wherever the cursor was
             self.console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
         self.console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Without the picture, so that something can be typed. What is printed meanwhile follows after it: a line in between would stand
-        in the middle of the question, or of the answer."""
+        """Hides the picture so that the user can type. Output is printed afterwards, so that it does not interrupt the
+        question or the answer."""
         self._erase()
         self._held, self._left_out = deque(maxlen=HELD), 0
         try:
@@ -114,7 +115,7 @@ class Screen:
             self._draw()
 
     def _draw(self) -> None:
-        """Begins the picture. Each is a new one: one that is begun again erases the lines above it, as many as it had before."""
+        """Starts a new picture: a restarted one would erase as many lines above it as it had before."""
         if self.console.is_terminal:
             self._live = Live(console=self.console, refresh_per_second=8, transient=True)
             if self._last:
@@ -152,7 +153,7 @@ class Screen:
             self._said.pop(row.task, None)
 
     def _line(self, key: str, name: str, state: str, message: str, took: str) -> None:
-        """Prints what is new. A message in which only numbers have changed is not."""
+        """Prints a changed message. One in which only numbers differ counts as unchanged."""
         news = (state, re.sub(r"\d+", "0", message))
         if self._said.get(key) != news:
             self._said[key] = news
@@ -165,7 +166,7 @@ def _worded(row: Row, words: Callable[[str], str]) -> Row:
 
 
 def _still(rows: Sequence[Row]) -> str:
-    """What a run waits for that has not told anything for a while."""
+    """What a run that has been quiet for a while waits for."""
     under_way = [row for row in rows if row.state not in FINAL and row.state is not State.BLOCKED and not row.parts]
     words = []
     for row in under_way[:NAMED]:

@@ -1,4 +1,4 @@
-"""Runs that no operator has looked at: nobody else would say so."""
+"""Runs that no operator has taken up: nothing else would report that."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ DOCTOR = "is one running? `tradewind doctor` looks"
 
 
 def unclaimed(run: Run) -> str:
-    """That no operator has taken it up for a while, for people; empty where one has, or may still. The API server's clock may differ."""
+    """A message that no operator has taken up the run for a while; empty if one has, or still may. The API server's
+    clock may differ."""
     lasts = _waits(run.created, run.status, run.deleting)
     if not lasts:
         return ""
@@ -23,7 +24,7 @@ def unclaimed(run: Run) -> str:
 
 
 def all_unclaimed(items: list[Object]) -> str:
-    """The same of runs as a server lists them; empty where there are none."""
+    """The same for runs as a server lists them; empty if there are none."""
     found = [
         meta["name"]
         for item in items
@@ -35,6 +36,6 @@ def all_unclaimed(items: list[Object]) -> str:
 
 
 def _waits(created: float, status: Mapping[str, Any], deleting: bool) -> float:
-    """For how many seconds a run waits that an operator should have taken up; 0 for any other."""
+    """Seconds that a run has waited for an operator to take it up; 0 for any other run."""
     lasts = time.time() - created
     return 0.0 if status or deleting or lasts < PATIENCE else lasts

@@ -1,4 +1,4 @@
-"""Which dependencies a blocked task waits for, in words."""
+"""The dependencies that a blocked task waits for, in words."""
 
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.planner import Planner
@@ -8,8 +8,8 @@ SHOWN = 5
 
 
 def blocked(planner: Planner, task: str, index: int | None) -> str:
-    """`waits for load, clean (running)`: the dependencies that have not ended, and what its expressions name, by where they stand.
-    `index` is of an item."""
+    """`waits for load, clean (running)`: dependencies, and tasks in expressions, that have not ended, by state. `index`
+    is an item's."""
     gate = planner.ledger.gate(task, index)
     names = dict.fromkeys((*gate.dependencies, *gate.needs))
     standing = {name: gate.state(name) for name in names}
@@ -23,4 +23,4 @@ def blocked(planner: Planner, task: str, index: int | None) -> str:
 
 
 _ORDER = (State.RUNNING, State.PENDING, State.WAITING, State.READY, State.BLOCKED)
-"""What moves comes first."""
+"""Active states come first."""

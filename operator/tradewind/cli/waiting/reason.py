@@ -1,4 +1,4 @@
-"""What a task or a run waits for, and for how long."""
+"""What a task or a run waits for, and how long."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from tradewind.model.duration import stamp
 
 
 class Cause(StrEnum):
-    """What a task that has not ended waits for, in the order of its way."""
+    """What a task that has not ended waits for, in the order of its life cycle."""
 
     QUEUED = "queued run"
     DEPENDENCIES = "dependencies"
@@ -18,26 +18,26 @@ class Cause(StrEnum):
     PARALLELISM = "parallelism"
     POOL = "pool"
     QUOTA = "quota"
-    """Or something else for which the API server does not take the pod."""
+    """A quota, or another reason for which the API server refuses the pod."""
     PERSON = "person"
-    """Someone has to decide, or to let the run go on."""
+    """A person has to decide, or to resume the run."""
     OPERATOR = "operator"
-    """Nothing holds it: the operator is to make its pod."""
+    """Nothing blocks it: the operator must create its pod."""
     SCHEDULING = "scheduling"
     IMAGE = "image"
-    """Its image is pulled, or its container made."""
+    """Its image is pulled, or its container created."""
     CONFIG = "configuration"
-    """A Secret, a ConfigMap or a key that it names is not there."""
+    """A Secret, a ConfigMap or a key that it names is missing."""
     RUNNING = "running"
 
 
 WORK = frozenset({Cause.DEPENDENCIES, Cause.RUNNING})
-"""Not time lost: tasks that run, and those that wait for them."""
+"""Causes that are not lost time: running tasks, and tasks that wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A task, or an item, that has not ended. `since` and `until` are epoch seconds, where they are known."""
+    """A task, or an item, that has not ended. `since` and `until` are epoch seconds, if known."""
 
     task: str
     cause: Cause
@@ -47,16 +47,16 @@ class Wait:
     until: float | None = None
 
     def seconds(self, now: float) -> float | None:
-        """How long so far. The API server's clock may be ahead of ours."""
+        """Seconds so far. The API server's clock may be ahead of ours."""
         return None if self.since is None else max(0.0, now - self.since)
 
     def words(self, now: float) -> str:
-        """For people: why, and until when."""
+        """The wait for people: why, and until when."""
         left = f" (in {duration.text(max(0, round(self.until - now)))})" if self.until is not None else ""
         return self.message + left
 
     def data(self, now: float) -> dict[str, Any]:
-        """For programs."""
+        """The wait for programs."""
         return {
             "cause": str(self.cause),
             "reason": self.reason,
@@ -68,7 +68,7 @@ class Wait:
 
 
 def queued(run: Run) -> Wait:
-    """What a run that has not begun waits for."""
+    """The wait of a run that has not begun."""
     if not run.phase:
         return Wait("", Cause.OPERATOR, "NotSeen", "the operator has not taken it up yet", run.created)
     conditions = run.status.get("conditions") or []

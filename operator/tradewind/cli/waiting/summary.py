@@ -1,4 +1,4 @@
-"""Where waiting time goes now, from a survey of the runs: by cause, and the runs that wait longest."""
+"""Where waiting time goes now: by cause, and the runs that wait longest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SHOWN = 15
 
 @dataclass(slots=True)
 class Share:
-    """All that wait for one cause. Seconds are of those whose time is known."""
+    """All waits for one cause. Seconds cover those whose time is known."""
 
     cause: Cause
     example: tuple[Run, Wait]
@@ -30,7 +30,7 @@ class Share:
 
 
 def shares(found: Sequence[Surveyed], now: float) -> list[Share]:
-    """By cause, in the order of a task's way; the example is what has waited longest."""
+    """The waits by cause, in the order of a task's life cycle; the example is the longest wait."""
     by_cause: dict[Cause, Share] = {}
     for item in found:
         for wait in item.waits:
@@ -46,7 +46,7 @@ def shares(found: Sequence[Surveyed], now: float) -> list[Share]:
 
 
 def slowest(found: Sequence[Surveyed], now: float) -> list[tuple[Run, Wait]]:
-    """Of each run in which anything is held up, what has waited longest; the longest first."""
+    """The longest wait of each run that has one; the longest first."""
     held = []
     for item in found:
         lost = [wait for wait in item.waits if wait.cause not in WORK]
@@ -56,8 +56,8 @@ def slowest(found: Sequence[Surveyed], now: float) -> list[tuple[Run, Wait]]:
 
 
 def drawn(found: Sequence[Surveyed], whose: str, place: str, now: float, namespaces: bool) -> RenderableType:
-    """The tables, for people; one sentence where there is nothing to tell. `whose` and `place` say at what one has
-    looked: ` of DAG d`, `in namespace n`."""
+    """The tables for people; one sentence if there are no waits. `whose` and `place` name the scope: ` of DAG d`, `in
+    namespace n`."""
     if not found:
         return Text(f"no run{whose} is active {place}")
     parts: list[RenderableType] = [_headline(found, whose, place), Text(), _causes(shares(found, now), now, namespaces)]
@@ -120,7 +120,7 @@ def _time(seconds: float | None) -> str:
 
 
 def as_data(found: Sequence[Surveyed], now: float) -> dict[str, Any]:
-    """For programs: the causes, and every run with what has waited longest in it."""
+    """The output for programs: the causes, and each run with its longest wait."""
     longest = {run.uid: wait for run, wait in slowest(found, now)}
     return {
         "causes": [

@@ -25,14 +25,14 @@ from tradewind.plan.documents.problem import Invalid
 
 PAGE = 500
 UIDS = 100
-"""Runs whose pods are asked for at once: pods of runs that have ended may be many, and are not wanted."""
+"""Runs per list of pods: all pods would include many of ended runs."""
 AT_ONCE = 8
-"""Requests under way."""
+"""Concurrent requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A run, and its tasks that have not ended."""
+    """A run and its tasks that have not ended."""
 
     run: Run
     waits: list[Wait]
@@ -41,7 +41,7 @@ class Surveyed:
 async def survey(
     client: Client, where: str | None, dag: str | None, revisions: Revisions, now: float
 ) -> list[Surveyed]:
-    """Looks at the runs of a namespace, or of all, that have not ended; at those of one DAG with `dag`."""
+    """Surveys the runs of a namespace, or of all, that have not ended; with `dag`, only that DAG's runs."""
     selector = f"{UNFINISHED},spec.dag={dag}" if dag else UNFINISHED
     runs = [run async for run in _runs(client, where, selector) if not run.deleting]
     begun = [run for run in runs if run.status.get("revision")]
@@ -54,7 +54,7 @@ async def survey(
     for run in runs:
         definition = definitions.get((run.namespace, run.status.get("revision", "")))
         found.append(Surveyed(run, _waits(run, definition, pods.get(run.uid, {}), now)))
-        await asyncio.sleep(0)  # Ctrl-C is heard between two runs.
+        await asyncio.sleep(0)  # lets Ctrl-C through between two runs
     return found
 
 
@@ -79,7 +79,7 @@ async def _runs(client: Client, where: str | None, selector: str) -> AsyncIterat
 async def _definitions(
     revisions: Revisions, names: Iterable[tuple[str, str]], gate: asyncio.Semaphore
 ) -> dict[tuple[str, str], Definition]:
-    """Each revision once, however many runs share it. Those that are gone, or not of this version, are left out."""
+    """Each revision once, however many runs share it. Missing ones, and ones not of this version, are omitted."""
 
     async def load(namespace: str, name: str) -> Definition | None:
         async with gate:
@@ -96,7 +96,7 @@ async def _definitions(
 async def pods_of(
     client: Client, where: str | None, uids: list[str], gate: asyncio.Semaphore | None = None
 ) -> dict[str, dict[str, Pod]]:
-    """The pods of runs, by the run's uid and their names."""
+    """The pods of runs, by the run's uid and the pod's name."""
     gate = gate or asyncio.Semaphore(AT_ONCE)
     found: dict[str, dict[str, Pod]] = {}
 

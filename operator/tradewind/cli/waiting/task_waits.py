@@ -1,4 +1,4 @@
-"""What each task of a run waits for now: the planner's picture, and the operator's words where only it knows."""
+"""What each task of a run waits for now: the planner's state, and the operator's messages for what only it knows."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from tradewind.plan.runs.unit import CONFIG_REASONS, Unit
 
 
 def waits(view: RunState, now: float) -> Iterator[Wait]:
-    """Of each task and item of a run under way that has not ended. `now` is epoch seconds."""
+    """The waits of an active run's tasks and items that have not ended. `now` is epoch seconds."""
     planner = view.planner
     assert planner is not None  # noqa: S101 - the picture of a run that has begun
     look = _Look(view, now)
@@ -40,7 +40,7 @@ class _Look:
         self.place = {start.key: place for place, start in enumerate(self.plan.starts)}
         self.told: dict[str, Mapping[str, Any]] = {}
         self.pools: dict[Any, Mapping[str, Any]] = {}
-        """What the operator says of one task's pools goes for all that name the same."""
+        """The operator's message about one task's pools applies to all tasks that name the same pools."""
         self.quota: Mapping[str, Any] | None = None
         for item in view.run.status.get("waiting") or []:
             self.told[item["task"]] = item
@@ -68,7 +68,7 @@ class _Look:
         return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
 
     def _again(self, unit: Unit) -> Wait:
-        """An attempt has ended, and another is allowed. The operator's clock for that is its own: until it is due by ours."""
+        """The wait for a retry. The operator decides by its own clock; ours says until when."""
         last = unit.ended[-1]
         due = last.end + (unit.spent.wait or 0.0)
         hold = self.planner.holds.get(unit.key)
@@ -77,7 +77,7 @@ class _Look:
         return self._ready(unit, due)
 
     def _ready(self, unit: Unit, since: float) -> Wait:
-        """Its next attempt could start. Whatever the operator says of it is so; else what it says of its like."""
+        """The wait of a unit whose next attempt could start: the operator's message about it, else about one like it."""
         own = self.told.get(unit.key)
         said = (
             own
@@ -100,7 +100,8 @@ class _Look:
         return Trail(self.planner.definition, self.view.attempts.ended, self.planner.ledger.states)
 
     def _free_since(self, unit: Unit) -> float:
-        """When a unit without attempts came to be ready: with the end that it waited for, or with the run's beginning."""
+        """When a unit without attempts became ready: at the end of the dependency that it waited for, or at the run's
+        begin."""
         before = self.trail.before(unit.key)
         began = began_at(self.view.run)
         return began if before is None else max(began, self.trail.end(before))
@@ -113,7 +114,7 @@ class _Look:
 
 
 def _cause(reason: str) -> Cause:
-    """Of a task that could start, by the operator's reason."""
+    """The cause for a reason that the operator gives."""
     if reason == "Parallelism":
         return Cause.PARALLELISM
     if reason == "Suspended":
