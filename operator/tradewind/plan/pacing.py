@@ -1,8 +1,8 @@
-"""Limits how long pure work runs without a pause; the caller decides.
+"""Limits how long pure work runs without a pause, by a policy of the caller.
 
-What tenants write decides how much there is to do. Loops over it call `pause` between two items, and whoever runs them on an event loop
-lets other work have its turn there. Expressions that may take long are handed to `evaluate`, which may do that in another process. Without
-a pace, as in the CLI and in tests, all is done at once and in place."""
+Tenants decide how much work there is. Loops over it call `pause` between two items, where a caller with an event loop
+gives it back. Expensive expressions go to `evaluate`, which may use another process. Without a pace, as in the CLI and
+in tests, all work is done at once and in place."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """An expression, the variables that it was compiled against (dotted names and types), the values of those that it names, and how many
-    microseconds evaluating it takes at most."""
+    """An expression, the variables that it was compiled against (dotted names and types), the values of those that it
+    names, and the maximum microseconds of its evaluation."""
 
     expression: str
     variables: tuple[tuple[str, str], ...]
@@ -25,34 +25,34 @@ class Evaluation:
 
 
 class Pace(Protocol):
-    """Whoever runs pure work on an event loop."""
+    """The policy of a caller that runs pure work on an event loop."""
 
     def pause(self) -> None:
-        """Lets others have their turn, if it is time for that."""
+        """Lets other work run if it is time to."""
 
     @property
     def spent(self) -> bool:
-        """Whether this piece of work has used up its time, and should stop where it can be taken up again."""
+        """Whether this piece of work has used up its time and should stop where it can be resumed."""
 
     @property
     def exhausted(self) -> bool:
-        """Whether it has used many times that: what can't be taken up again is given up then."""
+        """Whether it has used many times that: work that can't be resumed is then abandoned."""
         return False
 
     def evaluate(self, evaluation: Evaluation) -> Any:
-        """The value of an expression that may take long, as plain data. Raises ExpressionError."""
+        """The value of an expensive expression, as plain data. Raises ExpressionError."""
 
 
 _current: ContextVar[Pace | None] = ContextVar("pace", default=None)
 
 
 def current() -> Pace | None:
-    """Who runs this; None where it is done at once."""
+    """The current pace; None if work is done at once."""
     return _current.get()
 
 
 def pause() -> None:
-    """Between two items of a loop whose length tenants decide."""
+    """A pause between two items of a loop whose length tenants decide."""
     if pace := _current.get():
         pace.pause()
 
@@ -65,21 +65,21 @@ def each(items: Iterable[T]) -> Iterator[T]:
 
 
 def spent() -> bool:
-    """Whether to stop, after a `pause`: for work that can be taken up again."""
+    """Whether to stop, after a `pause`; for work that can be resumed."""
     pace = _current.get()
     return pace is not None and pace.spent
 
 
 class TooLong(Exception):
-    """An expression may take long, and there is no time for that."""
+    """An expression may take long, and there is no time for it."""
 
 
 class Exhausted(Exception):
-    """Work that can't be taken up again has taken too long."""
+    """Work that can't be resumed has taken too long."""
 
 
 class _Around(Pace):
-    """Another pace, with a difference."""
+    """Wraps another pace."""
 
     def __init__(self, pace: Pace | None) -> None:
         self._pace = pace
@@ -98,7 +98,7 @@ class _Around(Pace):
 
 
 class _Limited(_Around):
-    """Gives up in time."""
+    """Abandons work that takes too long."""
 
     def __init__(self, pace: Pace) -> None:
         super().__init__(pace)
@@ -114,7 +114,7 @@ class _Limited(_Around):
 
 
 class _Hurried(_Around):
-    """Has no time for what may take long."""
+    """Refuses expensive expressions."""
 
     def evaluate(self, evaluation: Evaluation) -> Any:
         raise TooLong(evaluation.expression)
@@ -122,14 +122,14 @@ class _Hurried(_Around):
 
 @contextmanager
 def hurried() -> Iterator[None]:
-    """What is inside evaluates nothing that may take long. Raises TooLong."""
+    """Evaluates no expensive expression inside. Raises TooLong."""
     with at(_Hurried(_current.get())):
         yield
 
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """What is inside is given up at a pause when it has taken too long. Raises Exhausted."""
+    """Abandons the work inside at a pause when it has taken too long. Raises Exhausted."""
     pace = _current.get()
     if pace is None:
         yield
@@ -140,7 +140,7 @@ def limited() -> Iterator[None]:
 
 @contextmanager
 def at(pace: Pace) -> Iterator[None]:
-    """Runs what is inside at a pace."""
+    """Runs the work inside at a pace."""
     token = _current.set(pace)
     try:
         yield

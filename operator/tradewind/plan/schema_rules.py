@@ -10,13 +10,13 @@ from cel_expr_python import cel
 from tradewind.plan.cel.references import evaluate
 
 MESSAGE_LIMIT = 5_120
-"""Bytes of what a messageExpression may give. Source: the Kubernetes documentation, "CRD validation rules"."""
+"""Bytes of a messageExpression's result. Source: the Kubernetes documentation, "CRD validation rules"."""
 _ENVIRONMENT = cel.NewEnv(variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN})
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule that a value breaks. `failed` where the rule itself could not be evaluated."""
+    """A rule that a value breaks. `failed` if the rule itself could not be evaluated."""
 
     path: str
     value: Any
@@ -31,7 +31,7 @@ def _compiled(rule: str) -> Any:
 
 
 def broken(schema: dict[str, Any], value: Any, old: Any = None, path: str = "") -> Iterator[Broken]:
-    """Rules that a value breaks. What has not changed is not judged again, and rules about changes need an `old` value."""
+    """Rules that a value breaks. Unchanged values are not validated again, and rules about changes need an `old` value."""
     if old is not None and value == old:
         return
     for rule in schema.get("x-kubernetes-validations", ()):
@@ -68,7 +68,7 @@ def _judge(rule: dict[str, Any], value: Any, old: Any, path: str) -> Iterator[Br
 
 
 def _told(rule: dict[str, Any], value: Any, old: Any) -> str:
-    """What a rule's messageExpression gives; empty where there is none, or where it gives no line of text."""
+    """The result of a rule's messageExpression; empty if there is none, or if it gives no single line of text."""
     if "messageExpression" not in rule:
         return ""
     try:

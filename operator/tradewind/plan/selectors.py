@@ -7,7 +7,7 @@ from tradewind.model.object_change import LabelSelector
 
 
 def matches(selector: LabelSelector, body: Mapping[str, Any]) -> bool:
-    """Whether an object's labels are as a selector says."""
+    """Whether an object's labels match a selector."""
     labels = (body.get("metadata") or {}).get("labels") or {}
     if any(labels.get(key) != value for key, value in selector.match_labels.items()):
         return False

@@ -1,4 +1,4 @@
-"""Who may claim a ClusterPool."""
+"""Access to ClusterPools."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,8 @@ from tradewind.plan.selectors import matches
 
 
 def admits(allow: PoolAllow, namespace: str, labels: Mapping[str, str] | None) -> bool:
-    """Whether tasks of a namespace may claim the pool. `labels` are the namespace's; None where they are not known: then no selector
-    matches."""
+    """Whether tasks of a namespace may claim the pool. `labels` are the namespace's; None if they are unknown: then no
+    selector matches."""
     if namespace in allow.namespaces:
         return True
     selector = allow.namespace_selector
@@ -16,5 +16,5 @@ def admits(allow: PoolAllow, namespace: str, labels: Mapping[str, str] | None) -
 
 
 def refusal(pool: str, namespace: str) -> str:
-    """Why a task waits for ever, or a DAG is refused."""
+    """Why a task waits forever, or a DAG is refused."""
     return f"ClusterPool {pool!r} takes no claims of namespace {namespace}: have it named in the pool's spec.allow, or drop the claim"

@@ -1,13 +1,13 @@
 """Which tasks get slots of pools: a pure decision over all waiting tasks. Namespaces take turns first, then runs, so
 nobody starves.
 
-Between namespaces: the one that holds the smallest share of the ClusterPools that its claim needs comes first; of equal ones, the one
-that got slots longest ago. Priority does not count there. Within a namespace: priority, raised by one for every minute that the run has
-gone without a grant; then the run that holds least; then who has waited longest. A claim that does not fit keeps its pools for itself
-until it does, so that small ones don't overtake it for ever.
+Between namespaces: the one that holds the smallest share of the ClusterPools that its claim needs comes first; of equal
+ones, the one that got slots longest ago. Priority does not count there. Within a namespace: priority, raised by one for
+every minute that the run has gone without a grant; then the run that holds least; then the longest wait. A claim that
+does not fit reserves its pools until it does, so that small ones can't overtake it forever.
 
-A turn does not depend on the present time, so lines can be kept sorted: a decision costs as much as there are lines and grants, not as
-there are runs that wait."""
+A turn does not depend on the current time, so lines can be kept sorted: a decision costs as much as there are lines and
+grants, not as much as there are waiting runs."""
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
@@ -16,17 +16,17 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 AGING = 60.0
-"""Seconds of waiting that weigh as much as one step of priority."""
+"""Seconds of waiting that count as one step of priority."""
 PoolId = tuple[str, str, str]
 """Kind, namespace (empty for a ClusterPool) and name."""
 NOTHING: Mapping[PoolId, int] = {}
 Turn = tuple[float, int, float, str]
-"""Runs of a line come in this order."""
+"""The sort key of runs in a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A task or item that wants slots. `since` is when it first asked, in monotonic seconds."""
+    """A task or item that requests slots. `since` is the time of its first request, in monotonic seconds."""
 
     namespace: str
     run: str
@@ -37,30 +37,30 @@ class Claim:
 
 
 def turn(claim: Claim, held: int, served: float) -> Turn:
-    """When it is a run's turn: of its next claim, the slots that it holds, and when (monotonic seconds) it last got some."""
+    """A run's turn, from its next claim, the slots that it holds, and the time (monotonic seconds) of its last grant."""
     since = max(claim.since, served)
     return (since // AGING - claim.priority, held, since, claim.run)
 
 
 @dataclass(slots=True)
 class Line:
-    """Runs of one namespace whose claims need the same pools, in turn; the claims of each in the order in which it wants them."""
+    """Runs of one namespace whose claims need the same pools, by turn; the claims of each in the run's order."""
 
     namespace: str
     pools: frozenset[PoolId]
     turns: list[Turn] = field(default_factory=list)
     claims: dict[str, Sequence[Claim]] = field(default_factory=dict)
-    """By run."""
+    """Claims by run."""
     _turn: dict[str, Turn] = field(default_factory=dict)
 
     def put(self, run: str, claims: Sequence[Claim], at: Turn) -> None:
-        """Puts a run in its place; `at` is the turn of its first claim."""
+        """Inserts a run; `at` is the turn of its first claim."""
         self.drop(run)
         self.claims[run], self._turn[run] = claims, at
         insort(self.turns, at)
 
     def drop(self, run: str) -> None:
-        """Takes a run out."""
+        """Removes a run."""
         if (at := self._turn.pop(run, None)) is not None:
             del self.turns[bisect_left(self.turns, at)]
             del self.claims[run]
@@ -76,12 +76,12 @@ def allot(
     now: float,
     most: int | None = None,
 ) -> list[Claim]:
-    """The claims that get their slots now, in order, at most so many. `held` are the slots that each namespace holds, `holding` how many
-    each run does; `served` is when each namespace last got slots."""
+    """The claims that get their slots now, in order, at most `most`. `held` are the slots held by each namespace,
+    `holding` the number held by each run; `served` is when each namespace last got slots."""
     taken: Counter[PoolId] = Counter()
     gained: defaultdict[str, Counter[PoolId]] = defaultdict(Counter)
     more: Counter[str] = Counter()
-    """What is given out now: by pool, by namespace and pool, and by run."""
+    """Slots granted now: by pool, by namespace and pool, and by run."""
     kept: set[PoolId] = set()
     granted: list[Claim] = []
 
@@ -104,12 +104,12 @@ def allot(
         ranked, at, queue = heappop(heap)
         if not any(free(pool) > 0 and pool not in kept for pool in queue.pools):
             continue
-        if (ranked_now := rank(queue)) != ranked:  # Its namespace got something meanwhile, in another line.
+        if (ranked_now := rank(queue)) != ranked:  # its namespace got slots meanwhile, in another line
             heappush(heap, (ranked_now, at, queue))
             continue
         claim = queue.first
         if any(slots > capacity.get(pool, 0) for pool, slots in claim.slots.items()):
-            queue.passed()  # It can never be met.
+            queue.passed()  # it can never be met
         elif kept.isdisjoint(claim.slots) and all(slots <= free(pool) for pool, slots in claim.slots.items()):
             taken.update(claim.slots)
             gained[claim.namespace].update(claim.slots)
@@ -125,14 +125,14 @@ def allot(
 
 
 class _Queue:
-    """Lines of one namespace that have pools in common, while slots are given out: their claims in turn."""
+    """Lines of one namespace that share pools, during an allotment: their claims by turn."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.namespace, self._lines = lines[0].namespace, lines
         self.pools = frozenset[PoolId]().union(*(line.pools for line in lines))
         self._places = [0] * len(lines)
         self._later: list[tuple[Turn, int, str, int]] = []
-        """Runs that have had a turn: their next one, their line, and the place of the claim."""
+        """Runs that have had a turn: the next turn, the line, and the index of the claim."""
         self._find()
 
     def _find(self) -> None:
@@ -156,11 +156,11 @@ class _Queue:
             self.first = self._claims[self._place]
 
     def granted(self, holding: int, now: float) -> None:
-        """The claim got its slots: its run, that holds so many now, has its next turn later."""
+        """The claim got its slots: its run now holds `holding` and has its next turn later."""
         self._next(holding, now)
 
     def passed(self) -> None:
-        """The claim got none: the next one of its run comes as soon."""
+        """The claim got no slots: the next one of its run has the same turn."""
         self._next(self.turn[1], float("-inf"))
 
     def _next(self, holding: int, served: float) -> None:
@@ -175,7 +175,7 @@ class _Queue:
 
 
 def _queues(lines: Iterable[Line]) -> Iterator[_Queue]:
-    """The lines of each namespace, those together that have pools in common, directly or through others."""
+    """The lines of each namespace, grouped by shared pools, direct or transitive."""
     groups: dict[tuple[str, PoolId], list[Line]] = {}
     for line in lines:
         touched = {id(group): group for pool in line.pools if (group := groups.get((line.namespace, pool)))}

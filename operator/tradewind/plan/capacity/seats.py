@@ -7,8 +7,9 @@ Item = TypeVar("Item")
 
 
 class Seats(Generic[Item]):
-    """Seats for items of namespaces, each bound for a host. The namespace that holds the fewest is next; none holds more than its `share`,
-    whatever is free. `host` bounds how many are bound for one host, `host_share` how many of those are of one namespace."""
+    """Seats for items of namespaces, each item bound for a host. The namespace that holds the fewest is next; none
+    holds more than its `share`, even if others are free. `host` limits the seats for one host, `host_share` those of
+    one namespace among them."""
 
     def __init__(self, total: int, share: int, host: int | None = None, host_share: int | None = None) -> None:
         self.total, self.share = total, share
@@ -20,14 +21,14 @@ class Seats(Generic[Item]):
         self._waiting: dict[str, dict[str, deque[Item]]] = {}
 
     def wait(self, namespace: str, host: str, item: Item) -> None:
-        """Puts an item behind those of its namespace that are bound for the same host."""
+        """Queues an item behind the others of its namespace for the same host."""
         self._waiting.setdefault(namespace, {}).setdefault(host, deque()).append(item)
 
     def call(self) -> tuple[str, str, Item] | None:
-        """Seats the next item: its namespace, its host, and itself. None when nobody who waits may be seated."""
+        """Seats the next item; returns its namespace, its host and the item. None if no waiting item may be seated."""
         if self.held.total() >= self.total:
             return None
-        # The sort is stable: of those that hold as many, the one that was called longest ago is first.
+        # The sort is stable: of those that hold equally many, the one called longest ago is first.
         for namespace in sorted(self._waiting, key=self.held.__getitem__):
             if self.held[namespace] >= self.share:
                 return None
@@ -51,7 +52,7 @@ class Seats(Generic[Item]):
         items = hosts.pop(host)
         item = items.popleft()
         if items:
-            hosts[host] = items  # At the end: the others are before it next time.
+            hosts[host] = items  # at the end, so that the others come first next time
         if hosts:
             self._waiting[namespace] = hosts
         self.held[namespace] += 1

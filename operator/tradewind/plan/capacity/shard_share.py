@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 
-@lru_cache(maxsize=4_096)  # asked for every event, and for every holder of a pool's slots
+@lru_cache(maxsize=4_096)  # called for every event, and for every holder of a pool's slots
 def shard_of(namespace: str, count: int) -> int:
-    """The shard of a namespace. A whole namespace is in one, so that what its runs share (pools, limits of DAGs) is seen by one."""
+    """The shard of a namespace. A namespace is in one shard as a whole, so one replica sees everything that its runs
+    share (pools, limits of DAGs)."""
     return int.from_bytes(hashlib.sha256(namespace.encode()).digest()[:8]) % count
 
 
@@ -23,13 +24,14 @@ class Share:
 
 
 def share(count: int, members: Sequence[str], holders: Mapping[int, str], me: str) -> Share:
-    """The share of `me` of `count` shards. `members` are the replicas that live, `holders` who holds a shard now. Replicas keep what
-    they have up to an equal share (the first by name get what is left over), give the rest away and take what nobody holds."""
+    """The share of `me` of `count` shards. `members` are the live replicas, `holders` the current holder of each shard.
+    Replicas keep theirs up to an equal share (the remainder goes to the first by name), release the rest, and take
+    unheld shards."""
     rank = sorted(members).index(me)
     quota = count // len(members) + (rank < count % len(members))
     mine = sorted(shard for shard, holder in holders.items() if holder == me)
     free = [shard for shard in range(count) if shard not in holders]
-    # Replicas that come at the same time begin at different places, so that few ask for the same one.
+    # Replicas that start at the same time begin at different shards, so that few request the same one.
     start = rank * quota % len(free) if free else 0
     wanted = [*free[start:], *free[:start]][: max(0, quota - len(mine))]
     return Share(frozenset(mine[:quota]), tuple(wanted), frozenset(mine[quota:]))
@@ -43,14 +45,14 @@ class Owned:
     shards: frozenset[int] = frozenset({0})
 
     def owns(self, namespace: str) -> bool:
-        """Whether a namespace is this replica's."""
+        """Whether this replica owns a namespace."""
         return self.count == 1 or shard_of(namespace, self.count) in self.shards
 
     def portion(self, slots: int) -> int:
-        """How many of the slots of a ClusterPool are this replica's: shards can't count each other's pods in time, so they divide
-        them."""
+        """How many slots of a ClusterPool are this replica's: shards can't count each other's pods in time, so they
+        divide the slots."""
         return sum(slots // self.count + (shard < slots % self.count) for shard in self.shards)
 
 
 WHOLE = Owned()
-"""Without shards there is one replica at work, and everything is its own."""
+"""Without shards one replica works, and owns everything."""

@@ -1,21 +1,21 @@
-"""A rate limit: so many a second, and a burst after a pause."""
+"""A rate limit: a number per second, and a burst after a pause."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Bucket:
-    """A token bucket. It is full at first; `now` is in seconds of one clock."""
+    """A token bucket. It starts full; `now` is in seconds of one clock."""
 
     rate: float
-    """Tokens that come back a second."""
+    """Tokens added per second."""
     size: float
-    """Tokens that it holds."""
+    """Capacity in tokens."""
     level: float = -1.0
     at: float = 0.0
 
     def take(self, now: float) -> float:
-        """0 when one may go on, else the seconds after which to ask again."""
+        """Takes a token and returns 0; if there is none, returns the seconds until the next try."""
         since = max(0.0, now - self.at)
         level = self.size if self.level < 0 else min(self.size, self.level + since * self.rate)
         self.at = now

@@ -18,7 +18,7 @@ class Lines:
         self._of_run: dict[str, list[Key]] = {}
 
     def put(self, run: str, claims: Sequence[Claim], held: int, served: float) -> None:
-        """What a run wants from now on, in its order; the slots that it holds, and when (monotonic seconds) it last got some."""
+        """Sets a run's claims, in its order, the slots that it holds, and when (monotonic seconds) it last got some."""
         self._drop(run)
         alike: dict[Key, list[Claim]] = {}
         for claim in claims:
@@ -33,13 +33,13 @@ class Lines:
             self._of_run[run] = list(alike)
 
     def moved(self, run: str, held: int, served: float) -> None:
-        """A run holds more or fewer slots than before: it may stand somewhere else."""
+        """Repositions a run that holds more or fewer slots than before."""
         for key in self._of_run.get(run, ()):
             claims = self._lines[key].claims[run]
             self._lines[key].put(run, claims, turn(claims[0], held, served))
 
     def of(self, wanted: Callable[[PoolId], bool]) -> list[Line]:
-        """The lines for at least one of these pools."""
+        """The lines for at least one of the wanted pools."""
         keys = {key: None for pool, keys in self._of_pool.items() if wanted(pool) for key in keys}
         return [self._lines[key] for key in keys]
 

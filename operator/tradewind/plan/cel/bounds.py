@@ -1,7 +1,7 @@
-"""What evaluating an expression may take at most, in memory and in time: worked out from its checked tree and the sizes of its inputs.
+"""Upper bounds of an evaluation's memory and time, from the checked tree of the expression and the sizes of its inputs.
 
-The engine bounds the turns of all loops (10,000) and nothing else: neither how long the texts and lists become that `+`, `map` and
-`filter` make, nor how long a turn takes. The figures of time are measured with the pinned engine, and rounded up.
+The engine limits the turns of all loops (10,000) and nothing else: neither the length of the texts and lists that `+`,
+`map` and `filter` make, nor the time of a turn. The times were measured with the pinned engine and rounded up.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,19 +13,20 @@ from tradewind.plan.cel.tree import Call, Const, Ident, Literal, Loop, Node, Sel
 from tradewind.plan.cel.tree_rewrite import ARITHMETIC, KEYS
 
 TURNS = 10_000
-"""Turns of all loops, after which the engine gives up."""
+"""Turns of all loops after which the engine gives up."""
 JOINED = 40
-"""Bytes of an element of a list that `+` makes of two."""
+"""Bytes per element of a list that `+` concatenates."""
 _STEP = 0.3
-"""Microseconds of a node in a turn."""
+"""Microseconds per node and turn."""
 _SEARCHED, _COMPARED, _PUT = 0.004, 0.002, 0.05
-"""Microseconds per byte: that `size`, conversions and `contains` read; that `==` reads. Per element of a list that `+` makes."""
+"""Microseconds per byte: read by `size`, conversions and `contains`; read by `==`. Per element of a list that `+`
+makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What an evaluation takes at most: bytes of all that it makes, those among them of lists that `map` and `filter` make anew at every
-    turn, microseconds, and the size of its result."""
+    """The maximum of an evaluation: bytes of all values that it makes, bytes among them of lists that `map` and
+    `filter` rebuild at every turn, microseconds, and the size of its result."""
 
     memory: float
     copies: float
@@ -34,11 +35,11 @@ class Bound:
 
 
 SizeOf = Callable[[str, tuple[str, ...]], Size | None]
-"""The size of a variable, or of what is in it at a path of keys; None where there is nothing."""
+"""The size of a variable, or of the value at a path of keys in it; None if there is none."""
 
 
 def bound(root: Node, size_of: SizeOf) -> Bound:
-    """What evaluating a tree takes at most."""
+    """The maximum cost of evaluating a tree."""
     counting = _Counting(size_of)
     result = counting.of(root, {}, 1.0)
     counting.time += result.bytes * COPIED + result.bytes / ELEMENT * CONVERTED
@@ -46,7 +47,7 @@ def bound(root: Node, size_of: SizeOf) -> Bound:
 
 
 class _Counting:
-    """Adds up what evaluating takes."""
+    """Sums up the cost of an evaluation."""
 
     def __init__(self, size_of: SizeOf) -> None:
         self._size_of = size_of
@@ -54,7 +55,7 @@ class _Counting:
         self.memory = self.copies = self.time = 0.0
 
     def of(self, node: Node, scope: Mapping[str, Size], turns: float) -> Size:
-        """The size of what a node gives, `turns` times."""
+        """The size of a node's value, evaluated `turns` times."""
         self.time += _STEP * turns
         match node:
             case Const():
@@ -104,14 +105,15 @@ class _Counting:
         inner = min(turns * max(length, 1.0), float(TURNS))
         within = {**scope, **dict.fromkeys(node.variables, over.inside)}
         makes_list = isinstance(node.begin, Literal)
-        # An accumulator that is a list gets one element more at each turn, whatever it is: its elements are measured where they are added.
+        # A list accumulator grows by one element per turn, whatever the element: elements are measured where they are
+        # added.
         step = self.of(node.step, {**within, node.accumulator: Size(SCALAR, 0.0) if makes_list else begin}, inner)
         self.of(node.condition, {**within, node.accumulator: begin}, inner)
         result = begin
         if makes_list:
             item = step.inside
             result = Size(SCALAR + length * (ELEMENT + item.bytes), length, item)
-            # The engine makes the list anew at every turn, and keeps all of them.
+            # The engine rebuilds the list at every turn and keeps all copies.
             copies = ELEMENT * length * inner
             self.memory += copies
             self.copies += copies
@@ -121,7 +123,7 @@ class _Counting:
     def _call(self, node: Call, args: list[Size], turns: float) -> Size:
         count = _FUNCTIONS.get(node.function)
         if count is None:
-            self.time = float("inf")  # One that nobody has measured.
+            self.time = float("inf")  # a function of unknown cost
             return Size(sum(arg.bytes for arg in args), sum(arg.length for arg in args), None, True)
         cost, made, result = count(node, args)
         self.time += cost * turns
@@ -142,7 +144,7 @@ def _sum(_: Call, args: list[Size]) -> Counted:
 
 
 def _joined(node: Call, args: list[Size]) -> Counted:
-    """`+` by a function of ours."""
+    """`+` by our own function."""
     time, memory, result = _sum(node, args)
     return time + taken(args), memory + TAKEN * result.bytes, result
 
@@ -152,13 +154,13 @@ def _computed(_: Call, args: list[Size]) -> Counted:
 
 
 def _keys(_: Call, args: list[Size]) -> Counted:
-    """The keys of a map, sorted."""
+    """The sorted keys of a map."""
     map_ = args[0]
     return taken(args) + map_.length, TAKEN * map_.bytes, Size(map_.bytes, map_.length, map_.inside)
 
 
 def _texts(one: Size, other: Size) -> float:
-    """Bytes that `+` copies where either may be a text."""
+    """Bytes that `+` copies if either operand may be a text."""
     return one.length + other.length if one.text or other.text else 0.0
 
 
@@ -169,12 +171,12 @@ def _either(one: Size, other: Size) -> Size | None:
 
 
 def _read(_: Call, args: list[Size]) -> Counted:
-    """`size` of a text reads it; of a list it does not."""
+    """`size` reads all of a text, but not of a list."""
     return (args[0].length * _SEARCHED if args[0].text else 0.0), 0.0, NUMBER
 
 
 def _converted(_: Call, args: list[Size]) -> Counted:
-    """Texts, numbers and times made of each other: no longer than what they are made of, or a number."""
+    """Conversions between texts, numbers and times: the result is no longer than the input, or a number."""
     size = args[0]
     length = size.length if size.text else 64.0
     return 0.5 + length * _SEARCHED, SCALAR + length, Size(SCALAR + length, length, None, True)
@@ -186,7 +188,7 @@ def _contains(_: Call, args: list[Size]) -> Counted:
 
 
 def _matches(node: Call, args: list[Size]) -> Counted:
-    """RE2 falls back on looking at each state for each byte where it can't keep all sets of states that a text leads to."""
+    """RE2 falls back to visiting each state for each byte when it can't cache all sets of states that a text leads to."""
     return compiling_of(node.args[-1]) + args[0].length * reading(node.args[-1]), 0.0, NUMBER
 
 
@@ -214,7 +216,7 @@ def _itself(_: Call, args: list[Size]) -> Counted:
 
 
 def _of_time(node: Call, __: list[Size]) -> Counted:
-    """A zone has to be read from a file the first time."""
+    """A time zone is read from a file the first time."""
     return (1_000.0 if len(node.args) > 1 else 1.0), 0.0, NUMBER
 
 
@@ -238,5 +240,4 @@ _FUNCTIONS: dict[str, Callable[[Call, list[Size]], Counted]] = {
     "dyn": _itself,
     **PRICES,
 }
-"""Every function and operator of the engine's standard library, and those that expressions have besides. Others cost more than anybody
-knows."""
+"""Every function and operator of the engine's standard library, and the additional ones. The cost of others is unknown."""

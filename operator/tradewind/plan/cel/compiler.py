@@ -1,7 +1,7 @@
-"""CEL: compiled once against declared variables, evaluated within a budget, explained when it fails.
+"""CEL: compiled once against declared variables, evaluated within a budget, with explained errors.
 
-The engine is the CEL project's own. It bounds the steps of one evaluation itself, and compiles regular expressions without
-backtracking (RE2); `bounds` says before how much memory and time they may take, `evaluation` does it.
+The engine is the CEL project's own. It limits the steps of one evaluation, and compiles regular expressions without
+backtracking (RE2); `bounds` computes memory and time in advance, `evaluation` evaluates.
 """
 
 import re
@@ -26,8 +26,8 @@ from tradewind.plan.pacing import Evaluation
 __all__ = ["ExpressionError", "Program", "Variables", "programs", "run"]
 
 PROGRAM_BYTES = 40 * 2**20
-"""Bytes of compiled programs that are kept: those of some 130 DAGs with params of their own. Compiling a DAG's first expression again
-takes a millisecond."""
+"""Bytes of compiled programs in the cache: those of some 130 DAGs with their own params. Compiling a DAG's first
+expression again takes a millisecond."""
 STRING, INT, DOUBLE, BOOL, DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE, cel.Type.BOOL, cel.Type.DYN
 TYPES = {
     "string": STRING,
@@ -42,9 +42,9 @@ TYPES = {
     "strings": cel.Type.List(STRING),
     "objects": cel.Type.List(DYN),
 }
-"""How values are typed in expressions. Durations and dates stay as they are written: `duration(params.wait)` computes with one."""
+"""Types of values in expressions. Durations and dates stay texts: `duration(params.wait)` computes with one."""
 UNDECLARED = "undeclared reference to"
-"""How the compiler says that it does not know a name."""
+"""The compiler's words for an unknown name."""
 _POSITION = re.compile(r"<input>:\d+:(-?\d+): (.*)")
 
 
@@ -61,7 +61,7 @@ _TESTS = {
     "Done": _is("Succeeded", "Failed", "Lost", "Skipped", "UpstreamFailed"),
 }
 FUNCTIONS = tuple(_TESTS)
-"""What trigger rules can ask about a dependency."""
+"""Tests of a dependency in trigger rules."""
 
 
 @lru_cache(maxsize=1)
@@ -90,8 +90,8 @@ programs = Programs(PROGRAM_BYTES, _environment)
 
 
 def compiled(expression: str, variables: Variables, explain: Callable[[str], str], *wanted: str) -> Program:
-    """The compiled expression. `explain` makes the compiler's words about an unknown name useful; `wanted` are the types that the
-    result may have, any when there are none. Raises ExpressionError with the position."""
+    """The compiled expression. `explain` improves the compiler's message about an unknown name; `wanted` are the
+    allowed types of the result, any if empty. Raises ExpressionError with the position."""
     if len(expression) > MAX_LENGTH:
         raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters: compute the value in a task")
     if not expression.isascii() and not _encodable(expression):
@@ -121,7 +121,7 @@ def _encodable(text: str) -> bool:
 
 
 def undeclared(problem: str) -> str:
-    """The name that the compiler does not know, if it is that what its words say; else empty."""
+    """The unknown name that the compiler's message is about; empty for other messages."""
     match = re.search(rf"{UNDECLARED} '([^']*)'", problem)
     return match[1].removeprefix(".") if match else ""
 
@@ -141,5 +141,5 @@ def _word(kind: str) -> str:
 
 
 def recompiled(evaluation: Evaluation) -> Program:
-    """The program of an expression that has been compiled before, elsewhere."""
+    """The program of an expression that another process has already compiled."""
     return programs.get(evaluation.expression, evaluation.variables)

@@ -36,7 +36,7 @@ _HINTS: dict[tuple[str, ...], str] = {
 
 
 def said(problem: str, expression: str) -> str:
-    """The words of the compiler in ours. What it says of a name that it does not know is left as it is."""
+    """The compiler's message in our words. Messages about unknown names are left as they are."""
     for pattern, words in _PATTERNS:
         if match := re.fullmatch(pattern, problem, re.DOTALL):
             return words(match, expression)
@@ -44,7 +44,7 @@ def said(problem: str, expression: str) -> str:
 
 
 def evaluated(problem: str) -> str:
-    """The words of an evaluation in ours, as far as they need it."""
+    """An evaluation's message in our words, where needed."""
     if problem.startswith("String to Timestamp conversion failed"):
         return "not a point in time; write one such as 2026-01-31T06:00:00Z"
     return problem
@@ -102,7 +102,7 @@ def _overload(match: re.Match[str], _: str) -> str:
 
 
 def _split(types: str) -> list[str]:
-    """The types of a list; those within parentheses are parts of one."""
+    """The types of a list; commas within parentheses don't separate them."""
     found, depth = [""], 0
     for char in types:
         depth += (char == "(") - (char == ")")

@@ -2,8 +2,8 @@
 
 
 class ExpressionError(ValueError):
-    """An expression that does not compile or can't be evaluated. `problem` says what is wrong, without the expression; `column` counts
-    characters from 1."""
+    """An expression that does not compile or can't be evaluated. `problem` says what is wrong, without the expression;
+    `column` counts characters from 1."""
 
     def __init__(self, expression: str, problem: str, column: int | None = None) -> None:
         self.expression, self.problem, self.column = expression, problem, column

@@ -1,5 +1,5 @@
-"""Evaluates a compiled expression: refuses it if it may take too much memory, evaluates long lists in parts, and long
-work elsewhere."""
+"""Evaluates a compiled expression: refuses one that may take too much memory, evaluates long lists in parts, and
+expensive expressions elsewhere."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ from tradewind.plan.cel.tree import Ident, Node, Select
 from tradewind.plan.cel.tree_rewrite import ARITHMETIC
 
 LIGHT_TIME, LIGHT_MEMORY = 2_000.0, 8 * 2**20
-"""Microseconds and bytes that an evaluation may take where it is asked for: others may take long."""
+"""Microseconds and bytes up to which an expression is evaluated in place: others may take long."""
 FEW_BYTES = 4_096
-"""An expression without loops, about values that are smaller, takes microseconds."""
+"""An expression without loops takes microseconds on values below this size."""
 PIECE = 100
-"""Elements of a list that `map` and `filter` go over at once: the engine makes the list that they give anew at every turn, and keeps all
-of them, which for ten thousand elements comes to more than a gigabyte."""
+"""Elements of a list that `map` and `filter` process at once: the engine rebuilds the result at every turn and keeps
+all copies, for ten thousand elements more than a gigabyte."""
 _MIXED = re.compile(r"No matching overloads found : _[-+*/]_\((int64|uint64|double), (int64|uint64|double)\)")
 _OURS = {name: operator for operator, name in ARITHMETIC.items()}
 _sizes = Sizes()
@@ -32,12 +32,12 @@ Values = Mapping[str, Any]
 
 
 def run(program: Program, values: Values) -> Any:
-    """The value as plain data, its objects in the order of their keys. Raises ExpressionError."""
+    """The value as plain data, its objects sorted by key. Raises ExpressionError."""
     return _mixing(_run, program, values)
 
 
 def _mixing(evaluate: Callable[[Program, Values], Any], program: Program, values: Values) -> Any:
-    """The value; where whole numbers met fractions, by arithmetic that takes both."""
+    """The value; if integers met fractions, by arithmetic that accepts both."""
     try:
         return evaluate(program, values)
     except HoldsNul:
@@ -66,7 +66,7 @@ def _run(program: Program, values: Values) -> Any:
 
 
 def _zone(program: Program, zone: Node, given: Values) -> Any:
-    """The name of a time zone, worked out before the engine is asked for it. Raises ExpressionError."""
+    """The name of a time zone, evaluated before the engine needs it. Raises ExpressionError."""
     _check(program, _bound(zone, given))
     return _evaluated(program, program.part((), zone.id), given)
 
@@ -75,15 +75,16 @@ _NOWHERE = object()
 
 
 def _leads(value: Any, key: Any) -> bool:
-    """Whether a key is one that the engine takes for a value."""
+    """Whether the engine accepts a key for a value."""
     return (isinstance(value, Mapping) and isinstance(key, str)) or (
         isinstance(value, list) and isinstance(key, int) and not isinstance(key, bool) and key >= 0
     )
 
 
 def _narrowed(program: Program, given: Values) -> Values | None:
-    """What the expression's paths lead to, and the variables that it names besides: less than `given`, where the engine would have to be
-    given a large list anew for each element of it. None where a path leads nowhere: the engine says what is wrong then."""
+    """The values at the expression's paths, and the variables that it names otherwise: less than `given`, where the
+    engine would have to convert a large list for each of its elements. None if a path leads nowhere: the engine's
+    message says what is wrong."""
     found: dict[str, Any] = {}
     for path in program.paths:
         value: Any = given.get(path.root)
@@ -100,7 +101,7 @@ def _narrowed(program: Program, given: Values) -> Values | None:
 
 
 def in_place(program: Program, given: Values) -> Any:
-    """The value, worked out here. Raises ExpressionError."""
+    """The value, evaluated in this process. Raises ExpressionError."""
     return _mixing(_in_place, program, given)
 
 
@@ -125,7 +126,7 @@ def _bound(root: Node, given: Values, sizes: Mapping[str, Size] = MappingProxyTy
 
 
 def _check(program: Program, found: Bound) -> None:
-    """Raises ExpressionError where evaluating may take more memory than there is."""
+    """Raises ExpressionError if the evaluation may exceed the memory limit."""
     if found.memory - found.copies > VALUE_BYTES_LIMIT:
         raise ExpressionError(program.expression, "may make too large a value: compute it in a task")
     if found.memory > VALUE_BYTES_LIMIT:
@@ -133,7 +134,7 @@ def _check(program: Program, found: Bound) -> None:
 
 
 def _in_pieces(program: Program, given: Values) -> Any:
-    """The value, with loops over long lists done in pieces where they depend on no other loop."""
+    """The value, with loops over long lists evaluated in pieces where they depend on no other loop."""
     known, replaced, failure, room = dict(given), dict[int, str](), None, _Room()
     for loop in program.loops:
         try:
@@ -155,7 +156,7 @@ def _in_pieces(program: Program, given: Values) -> Any:
         except ExpressionError as error:
             failure = (
                 failure or error
-            )  # A variable without a value then: it need not be looked at, as in `a || b.map(...)`.
+            )  # the variable stays without a value: it may not be needed, as in `a || b.map(...)`
         replaced[loop.id] = f"tradewind_list_{loop.id}"
     try:
         return _part(program, program.part(tuple(replaced.items())), known, program.tree.root, replaced, room)
@@ -170,7 +171,7 @@ def _part(program: Program, engine: Any, known: Values, root: Node, replaced: Ma
 
 
 def _elements(program: Program, over: Node, known: Values, replaced: Mapping[int, str], room: "_Room") -> Any:
-    """What a loop goes over. Raises ExpressionError."""
+    """The elements of a loop's list. Raises ExpressionError."""
     if over.id in replaced:
         if replaced[over.id] not in known:
             raise ExpressionError(program.expression, "goes over what could not be worked out")
@@ -215,18 +216,18 @@ def _evaluated(program: Program, engine: Any, given: Values, room: "_Room | None
 
 
 class _TooLarge(ValueError):
-    """As plain data a value would take more than there is room for."""
+    """As plain data a value would exceed the limit."""
 
 
 class _Room:
-    """Takes a value apart while there is room: in the engine a list can name the same text ten thousand times, as plain data each of
-    them takes its own memory."""
+    """Converts a value to plain data within a limit: in the engine a list can refer to one text ten thousand times, as
+    plain data each copy takes its own memory."""
 
     def __init__(self) -> None:
         self._left = float(VALUE_BYTES_LIMIT)
 
     def part(self, found: Bound) -> "_Room | None":
-        """Where to take a value from that is not larger than it is found to be; None where it need not be counted."""
+        """A room for a value of the found size; None if it need not be counted."""
         if found.result.bytes > self._left:
             return self
         self._left -= found.result.bytes
@@ -250,7 +251,7 @@ class _Room:
 
 
 def _cleaned(problem: str) -> str:
-    if "Non-CEL value type for" in problem:  # The engine names where in memory the function is.
+    if "Non-CEL value type for" in problem:  # the engine prints the function's address
         return "functions of lists can't give points in time, durations or types: make texts of them before"
     head, mark, rest = problem.partition(": ")
     for name, operator in _OURS.items():

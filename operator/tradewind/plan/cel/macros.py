@@ -6,14 +6,14 @@ SORT_BY, SORTED = "sortBy", "tradewind_sorted"
 
 
 def expanded(expression: str) -> str:
-    """The expression with `LIST.sortBy(x, KEY)` as `LIST.map(x, [KEY, x]).tradewind_sorted()`: each element with its key, put in order by
-    the keys. What is not written so is left as it is."""
+    """The expression with `LIST.sortBy(x, KEY)` as `LIST.map(x, [KEY, x]).tradewind_sorted()`: each element with its
+    key, sorted by key. Other text is left as it is."""
     if SORT_BY not in expression:
         return expression
     words = tokens(expression)
     edits: list[tuple[int, int, str]] = []
     open_: list[tuple[int, list[int]]] = []
-    """Brackets that are open, by their words, with the commas within each."""
+    """Open brackets, by the index of their token, with the commas within each."""
     for at, word in enumerate(words):
         if word[0] in ("(", "[", "{"):
             open_.append((at, []))
@@ -32,6 +32,6 @@ def expanded(expression: str) -> str:
 
 
 def malformed(expression: str) -> bool:
-    """Whether there is a macro that is not written as it has to be."""
+    """Whether there is a macro that is not written as it must be."""
     words = [word[0] for word in tokens(expanded(expression))]
     return any(words[at : at + 3] == [".", SORT_BY, "("] for at in range(len(words)))

@@ -1,5 +1,4 @@
-"""A compiled expression, and facts from its tree: the variables that it names, paths into them, loops that build
-lists."""
+"""A compiled expression and facts from its tree: the variables that it names, paths into them, loops that build lists."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,11 +28,11 @@ _TIMES = frozenset(TIMES.split())
 _DEAR = _TIMES | {"matches", "regex.extract", "regex.extractAll", "regex.replace"}
 _OFFSET = re.compile(r"[+-]?\d{1,2}:\d{2}")
 FEW_NODES = 100
-"""Nodes of an expression that takes microseconds, if it has no loops."""
+"""Nodes of an expression without loops that takes microseconds."""
 
 
 class Path(NamedTuple):
-    """Where a node leads: into a variable by keys and indexes, which are known or are variables themselves."""
+    """A path into a variable: keys and indexes that are constants or variables."""
 
     node: int
     root: str
@@ -41,7 +40,7 @@ class Path(NamedTuple):
 
 
 class Program:
-    """A compiled expression: what the engine has made of it, and the variables that it was compiled against."""
+    """A compiled expression: the engine's result, and the variables that it was compiled against."""
 
     def __init__(self, expression: str, variables: tuple[tuple[str, str], ...], environment: Any, engine: Any) -> None:
         self.expression, self.variables, self.engine = expression, variables, engine
@@ -49,12 +48,12 @@ class Program:
 
     @cached_property
     def tree(self) -> Tree:
-        """What the engine has made of the expression."""
+        """The checked tree."""
         return read(self.engine.serialize())
 
     @cached_property
     def mixing(self) -> "Program | None":
-        """The expression with arithmetic that takes whole numbers and fractions alike; None where it has no arithmetic that could."""
+        """The expression with arithmetic that accepts integers and fractions alike; None if it has no such arithmetic."""
         raw = mixing(self.tree)
         return (
             Program(self.expression, self.variables, self._environment, self._environment.deserialize(raw))
@@ -69,12 +68,12 @@ class Program:
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
-        """The loops that make lists and are in no other loop, those that others go over first."""
+        """The outermost loops that make lists; a loop that another one iterates over comes first."""
         return tuple(_outer(self.tree.root))
 
     @cached_property
     def plain(self) -> bool:
-        """Whether it has few nodes, no loops, and calls no function that takes long for its own reasons."""
+        """Whether it has few nodes, no loops, and calls no function that may take long."""
         found = [*nodes(self.tree.root)]
         return len(found) <= FEW_NODES and not any(
             isinstance(node, Loop) or (isinstance(node, Call) and node.function in _DEAR) for node in found
@@ -82,12 +81,13 @@ class Program:
 
     @cached_property
     def zones(self) -> tuple[Node, ...]:
-        """What names time zones, the inner ones first. Raises ExpressionError for one that is not known, or that a loop works out."""
+        """The nodes that name time zones, inner ones first. Raises ExpressionError for an unknown zone and for one
+        computed in a loop."""
         return tuple(_zones(self.expression, self.tree.root, False))
 
     @cached_property
     def plain_result(self) -> bool:
-        """Whether it gives no times, durations or bytes, which plain data has as texts or not at all."""
+        """Whether its result has no times, durations or bytes, which plain data has as texts or not at all."""
         return not re.search("TIMESTAMP|DURATION|BYTES", self.engine.return_type().name())
 
     @cached_property
@@ -97,7 +97,7 @@ class Program:
 
     @cached_property
     def narrowed(self) -> tuple[Node, Any]:
-        """The expression with a variable of its own for each of those, as a tree and for the engine."""
+        """The expression with a separate variable for each path, as a tree and for the engine."""
         replaced = {path.node: f"tradewind_path_{path.node}" for path in self.paths}
         return pruned(self.tree.root, replaced), self.part(tuple(replaced.items()))
 
@@ -108,7 +108,7 @@ class Program:
 
 
 def pruned(node: Node, replaced: Mapping[int, str]) -> Node:
-    """The tree with the replaced nodes as the variables that they are now."""
+    """The tree with the replaced nodes as variables."""
     if node.id in replaced:
         return Ident(node.id, replaced[node.id])
     match node:
@@ -130,7 +130,7 @@ def pruned(node: Node, replaced: Mapping[int, str]) -> Node:
 
 
 def named(root: Node) -> tuple[str, ...]:
-    """The variables that a tree names, those of its loops aside."""
+    """The variables that a tree names, except those of its loops."""
     found: dict[str, None] = {}
     stack: list[tuple[Node, frozenset[str]]] = [(root, frozenset())]
     while stack:
@@ -147,7 +147,7 @@ def named(root: Node) -> tuple[str, ...]:
 
 
 def _paths(node: Node, own: frozenset[str]) -> Iterator[Path]:
-    """The longest paths in a tree, of whose loops `own` are the variables."""
+    """The longest paths in a tree; `own` are the variables of the enclosing loops."""
     steps: list[str | int | Ident] = []
     at = node
     while True:
@@ -192,7 +192,7 @@ def _zones(expression: str, node: Node, in_loop: bool) -> Iterator[Node]:
 
 
 def check_zone(expression: str, zone: Any) -> None:
-    """Raises ExpressionError for a text that is no time zone: the engine would look for a file of that name."""
+    """Raises ExpressionError for a text that is not a time zone: the engine would look for a file of that name."""
     if zone not in _known_zones() and not (isinstance(zone, str) and _OFFSET.fullmatch(zone)):
         words = "write one of the IANA database such as Europe/Paris, or an offset such as +02:00"
         raise ExpressionError(expression, f"there is no time zone {str(zone)[:80]!r}; {words}")
@@ -209,7 +209,7 @@ def _outer(node: Node) -> Iterator[Loop]:
         if isinstance(node.begin, Literal):
             yield node
         elif isinstance(node.over, Literal):
-            yield from _outer(node.begin)  # It goes over nothing: a name for what it begins with.
+            yield from _outer(node.begin)  # a loop over nothing, which names its initial value
         return
     for child in children(node):
         yield from _outer(child)

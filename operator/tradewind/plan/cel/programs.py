@@ -1,5 +1,4 @@
-"""A cache of compiled programs, limited by their size and not by their number, since tenants decide how long
-expressions are."""
+"""A cache of compiled programs, limited by size rather than number, since tenants decide the length of expressions."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -12,14 +11,15 @@ from tradewind.plan.cel.tree import read
 from tradewind.plan.cel.tree_rewrite import SETTLED, settled
 
 PER_CHARACTER, PER_PROGRAM, PER_ENVIRONMENT = 256, 8 * 1024, 300 * 1024
-"""Bytes that a program takes, with its tree, and what it was compiled against. Measured: loops over and over come to 240 a character,
-an environment with the extensions to 300 KiB."""
+"""Bytes per character and per program, including its tree, and per set of variables. Measured: nested loops take up to
+240 a character, an environment with the extensions 300 KiB."""
 Variables = tuple[tuple[str, str], ...]
 """Dotted names and their types."""
 
 
 class Programs:
-    """At most `room` bytes of programs, those that were asked for last. `environment` makes what programs with the same variables share."""
+    """At most `room` bytes of programs, the most recently used. `environment` makes the part that programs with the
+    same variables share."""
 
     def __init__(self, room: int, environment: Callable[[Variables], Any]) -> None:
         self.room, self._make = room, environment
@@ -27,19 +27,20 @@ class Programs:
         self._environments: dict[Variables, Any] = {}
         self._users: Counter[Variables] = Counter()
         self._latest: tuple[Variables, Any] = ((), None)
-        """What was made last: making it takes longer than compiling, and what is wrong leaves no program that would keep it."""
+        """The latest environment: making it takes longer than compiling, and a failed compilation leaves no program
+        that would keep it."""
         self._lock = Lock()
         self.size = 0
 
     def fresh(self) -> "Programs":
-        """The same with nothing in it."""
+        """An empty cache with the same settings."""
         return Programs(self.room, self._make)
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def get(self, expression: str, variables: Variables) -> Program:
-        """The program of an expression. Raises what the compiler raises."""
+        """The program of an expression. Raises the compiler's errors."""
         key = (expression, variables)
         with self._lock:
             if found := self._kept.get(key):

@@ -4,7 +4,7 @@ from struct import unpack
 from typing import Any
 
 Fields = list[tuple[int, Any]]
-"""Numbers and values: integers of varints, bytes of all else."""
+"""Field numbers and values: integers of varints, bytes of all else."""
 
 
 def unpacked(raw: bytes) -> Fields:
@@ -50,7 +50,7 @@ def integer(number: int, value: int) -> bytes:
 
 
 def field(number: int, value: Any) -> bytes:
-    """A field as `unpacked` gives it."""
+    """A field in the form that `unpacked` gives."""
     return packed(number, value) if isinstance(value, bytes) else integer(number, value)
 
 

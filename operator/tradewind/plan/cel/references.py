@@ -1,9 +1,10 @@
 """Corrects reference counts that the engine's Python binding gets wrong: otherwise expressions crash the process or
 fill its memory.
 
-`cel_expr_python` 0.1.3 keeps a reference to the arguments and to the result of each call of a function in Python, for ever. And it gives
-`None` away without counting it: up to Python 3.11, where `None` is counted like any other object, some thousand nulls in results end the
-process. Both were measured; what a version does not keep is not given back."""
+`cel_expr_python` 0.1.3 keeps a reference to the arguments and to the result of each call of a Python function, forever.
+And it returns `None` without counting the reference: up to Python 3.11, where `None` is counted like any other object,
+some thousand nulls in results crash the process. Both were measured; references that a version does not keep are not
+released."""
 
 import ctypes
 import sys
@@ -15,9 +16,9 @@ from typing import Any
 from cel_expr_python import cel
 
 _MANY = 1 << (8 * ctypes.sizeof(ctypes.c_void_p) - 4)
-"""References to `None` that nobody uses up: as many as Python 3.12 counts for what lives for ever."""
+"""References to `None` that are never used up: as many as Python 3.12 counts for immortal objects."""
 _WITH_TUPLE = 1
-"""METH_VARARGS: the function is given the tuple of its arguments, and not what is in it."""
+"""METH_VARARGS: the function gets the tuple of its arguments, not its elements."""
 _release = ctypes.pythonapi.Py_DecRef
 _release.argtypes, _release.restype = [ctypes.py_object], None
 
@@ -42,7 +43,7 @@ _built_in.argtypes, _built_in.restype = (
 
 
 class _Calls(threading.local):
-    """The calls of functions of the evaluation that a thread is in."""
+    """The function calls of the evaluation in the current thread."""
 
     def __init__(self) -> None:
         self.arguments: list[tuple[Any, ...]] = []
@@ -53,13 +54,13 @@ _calls = _Calls()
 
 
 def immortal_none() -> None:
-    """Lets `None` live for ever where Python does not see to it."""
+    """Makes `None` immortal where Python does not."""
     if sys.version_info < (3, 12) and sys.getrefcount(None) < _MANY // 2:
         ctypes.c_ssize_t.from_address(id(None)).value += _MANY
 
 
 def overload(name: str, parameters: list[Any], gives: Any, impl: Callable[..., Any], *, member: bool = False) -> Any:
-    """An overload of a function for the engine, whose calls are known to `evaluate`."""
+    """An overload of a function for the engine, whose calls `evaluate` records."""
     return cel.Overload(id=name, return_type=gives, parameters=parameters, is_member=member, impl=_known(impl))
 
 
@@ -74,7 +75,7 @@ def _known(impl: Callable[..., Any]) -> Any:
 
 
 def evaluate(engine: Any, given: Any) -> Any:
-    """What the engine gives for an expression. What its calls of functions have left behind is gone then."""
+    """The engine's result for an expression. Releases the references that its function calls have left."""
     try:
         return engine.eval(data=given)
     finally:
@@ -92,13 +93,13 @@ def _forget(arguments: int, results: int) -> None:
 
 @lru_cache(maxsize=1)
 def _kept() -> tuple[int, int]:
-    """How many references to the arguments and to the result of a call stay behind."""
+    """The number of references to the arguments and to the result that a call leaves."""
     before, _calls.arguments, _calls.results = (_calls.arguments, _calls.results), [], []
     text = cel.Type.STRING
     probe = cel.FunctionDecl("probe", [overload("probe", [text], text, lambda value: f"{value} was read")])
     value = cel.NewEnv(functions=[probe]).compile("probe('a text')").eval(data={})
     value.plain_value()
-    mine = sys.getrefcount(object())  # What a reference of the caller's own and the call take.
+    mine = sys.getrefcount(object())  # references of the caller's own and of the call
     found = sys.getrefcount(_calls.arguments[0]) - mine - 1, sys.getrefcount(_calls.results[0]) - mine - 1
     _forget(*found)
     _calls.arguments, _calls.results = before

@@ -8,35 +8,35 @@ from typing import Any
 import orjson
 
 VALUE_BYTES_LIMIT = 128 * 2**20
-"""Bytes that an expression may come to, at most."""
+"""The maximum bytes of an expression's value."""
 ELEMENT = 16
-"""Bytes of an element of a list in the engine."""
+"""Bytes per element of a list in the engine."""
 SCALAR = 16
-"""Bytes of a number, and of the text of one."""
+"""Bytes of a number, and of its text."""
 CONVERTED, COPIED = 0.15, 0.003
-"""Microseconds: of an element or key that the engine is given or gives; of a byte that is copied."""
+"""Microseconds: per element or key passed to or from the engine; per byte copied."""
 CALLED, TAKEN = 3.0, 4.0
-"""Microseconds of a call of one of our own functions; how much larger than in the engine its arguments are within it."""
+"""Microseconds per call of our own functions; the factor by which their arguments are larger than in the engine."""
 KEPT, LARGE, FEW = 4 * 2**20, 4_096, 16
-"""Bytes of values whose sizes are kept, of those with more bytes than that, since many expressions look at params; elements that are
-measured one by one."""
+"""Bytes of values whose sizes are cached; the size from which values are cached, since many expressions use params; the
+number of elements that are measured one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a value is at most. `bytes` counts all that is in it, `length` its elements, or the bytes of a text."""
+    """The maximum size of a value. `bytes` counts everything in it, `length` its elements, or the bytes of a text."""
 
     bytes: float
     length: float = 0.0
     item: "Size | None" = None
-    """Of the largest of its elements."""
+    """The size of its largest element."""
     text: bool = False
     loose: bool = False
-    """Whether all that is known is that everything in it is no larger than itself."""
+    """Whether the size of its parts is unknown: none is larger than the whole."""
 
     @property
     def inside(self) -> "Size":
-        """What its elements are at most."""
+        """The maximum size of its elements."""
         return self if self.loose else self.item or NUMBER
 
 
@@ -45,11 +45,12 @@ _SCALARS = {int, float, bool, type(None)}
 
 
 class HoldsNul(ValueError):
-    """A text contains the character U+0000: the engine would take it to end there."""
+    """A text contains the character U+0000, where the engine would end it."""
 
 
 class Sizes:
-    """Measures values, and keeps the sizes of large ones by identity: nobody changes a value that was handed to an expression."""
+    """Measures values, and caches the sizes of large ones by identity: values passed to an expression are never
+    changed."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[int, tuple[Any, Size]] = OrderedDict()
@@ -78,7 +79,7 @@ class Sizes:
         return size
 
     def _keep(self, value: Any, size: Size) -> None:
-        """The value stays in memory with its size: by its identity it is known."""
+        """Caches a size and keeps its value alive: identity is the key."""
         self._kept[id(value)] = (value, size)
         self._bytes += size.bytes
         while self._bytes > KEPT:
@@ -88,7 +89,7 @@ class Sizes:
     def _of_map(self, value: Mapping[Any, Any]) -> Size:
         if len(value) > FEW:
             return _of_many([_json(value)], len(value))
-        sizes = [self.of(part) for pair in value.items() for part in pair]  # A loop over a map goes over its keys.
+        sizes = [self.of(part) for pair in value.items() for part in pair]  # a loop over a map iterates over its keys
         return _of_many(sizes, len(value))
 
     def _of_list(self, value: Sequence[Any]) -> Size:
@@ -110,7 +111,7 @@ def text(length: float) -> Size:
 
 
 def _of_many(items: list[Size], length: int) -> Size:
-    """The size of a value with so many elements, of which all that is in them is measured."""
+    """The size of a value with `length` elements, from the sizes of all that it contains."""
     if not items:
         return Size(SCALAR)
     total, largest = float(SCALAR), items[0]
@@ -121,7 +122,7 @@ def _of_many(items: list[Size], length: int) -> Size:
 
 
 def _json(value: Any) -> Size:
-    """The size of anything in any of its parts, by how long it is as JSON: quickly, and not exactly."""
+    """The size of any part of a value, from its length as JSON: a quick estimate."""
     try:
         raw = orjson.dumps(value)
     except (TypeError, ValueError):
@@ -146,7 +147,7 @@ def holds_nul(value: Any) -> bool:
 
 
 def larger(one: Size, other: Size) -> Size:
-    """A size that neither of two values is above."""
+    """An upper bound of two sizes."""
     if one.loose or other.loose:
         return Size(max(one.bytes, other.bytes), max(one.length, other.length), None, True, True)
     item = one.item if other.item is None else other.item if one.item is None else larger(one.item, other.item)
@@ -154,6 +155,6 @@ def larger(one: Size, other: Size) -> Size:
 
 
 def taken(args: Iterable[Size]) -> float:
-    """Microseconds of calling one of our own functions, which takes all that is in its arguments."""
+    """Microseconds to call one of our own functions, which converts everything in its arguments."""
     size = sum(arg.bytes for arg in args)
     return CALLED + size * COPIED + size / ELEMENT * 2 * CONVERTED

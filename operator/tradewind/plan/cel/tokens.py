@@ -16,7 +16,7 @@ TOKEN = re.compile(
 
 
 def tokens(expression: str) -> list[re.Match[str]]:
-    """The words of an expression, without blanks and comments; none of one that is too long to compile."""
+    """The tokens of an expression, without whitespace and comments; empty if it is too long to compile."""
     if len(expression) > MAX_LENGTH:
-        return []  # How long the search takes grows with its square.
+        return []  # the time of the search grows with the square of the length
     return [match for match in TOKEN.finditer(expression) if match.lastgroup != "gap"]

@@ -1,8 +1,8 @@
-"""The checked tree that the CEL engine has made of an expression: read for its bounds, and rewritten to be evaluated in pieces.
+"""The checked tree of the CEL engine: read for its bounds, and rewritten to be evaluated in pieces.
 
-The engine hands the tree out as a `cel.expr.CheckedExpr` in protobuf's wire format, within a `google.protobuf.Any`. Field numbers are
-those of `cel/expr/syntax.proto` and `cel/expr/checked.proto`. Comments, layout and kinds of quotes are gone from it, so that nothing that
-is said about a tree can be fooled by how the expression was written.
+The engine returns the tree as a `cel.expr.CheckedExpr` in protobuf's wire format, within a `google.protobuf.Any`. Field
+numbers are those of `cel/expr/syntax.proto` and `cel/expr/checked.proto`. The tree has no comments, layout and kinds of
+quotes, so the way in which an expression is written can't fool a check.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ _CHECKED_REFERENCES, _CHECKED_EXPR = 2, 4
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """A literal. `size` is its bytes; `value` is that of a text or of an integer that is not negative."""
+    """A literal. `size` is in bytes; `value` is set for texts and non-negative integers."""
 
     id: int
     size: int
@@ -29,7 +29,7 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Ident:
-    """A variable, by its whole dotted name, or that of a loop."""
+    """A variable, by its whole dotted name, or a loop's variable."""
 
     id: int
     name: str
@@ -47,7 +47,7 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function or operator (`_+_`) with its arguments; what a method is called on comes first."""
+    """A function or operator (`_+_`) with its arguments; the target of a method is the first."""
 
     id: int
     function: str
@@ -56,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A list, or a map with its keys and values in turn."""
+    """A list, or a map with alternating keys and values."""
 
     id: int
     items: tuple["Node", ...]
@@ -65,7 +65,8 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A comprehension, which macros like `map` and `all` become: `step` makes a new `accumulator` for each element `variable`."""
+    """A comprehension, which macros like `map` and `all` become: `step` makes a new `accumulator` for each element
+    `variable`."""
 
     id: int
     variables: tuple[str, ...]
@@ -82,14 +83,14 @@ Node = Const | Ident | Select | Call | Literal | Loop
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A checked expression: its root, and the message that the engine has made of it."""
+    """A checked expression: its root, and the engine's message."""
 
     root: Node
     checked: bytes
 
 
 def read(serialized: bytes) -> Tree:
-    """The tree of what `Expression.serialize()` gives. The engine parses no more than 32 levels."""
+    """The tree of what `Expression.serialize()` gives. The engine parses at most 32 levels."""
     checked = bytes(dict(unpacked(serialized))[2])
     names: dict[int, str] = {}
     root = b""
@@ -112,7 +113,7 @@ def nodes(root: Node) -> Iterator[Node]:
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes right below one."""
+    """The children of a node."""
     match node:
         case Select():
             return (node.operand,)
@@ -126,8 +127,8 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def rewritten(tree: Tree, names: Mapping[int, str], root: int | None = None) -> bytes:
-    """What the engine can make an expression of: the tree, or the part of it below `root`, with each of the nodes in `names` (by id)
-    replaced by a variable of that name."""
+    """A message from which the engine can make an expression: the tree, or its part below `root`, with the nodes in
+    `names` (by id) replaced by variables of those names."""
     out = bytearray()
     for number, value in unpacked(tree.checked):
         if number == _CHECKED_EXPR:
@@ -204,7 +205,7 @@ def _found(raw: bytes, root: int) -> bytes:
 
 
 def rebuilt(raw: bytes, visit: Callable[[bytes], bytes]) -> bytes:
-    """The message of a node, with what `visit` makes of the messages of the nodes right below it."""
+    """A node's message with each child's message replaced by the result of `visit`."""
     out = b""
     for kind, value in unpacked(raw):
         if kind in _CHILDREN:
@@ -229,7 +230,7 @@ def id_of(raw: bytes) -> int:
 
 
 def _replaced(raw: bytes, names: Mapping[int, str]) -> bytes:
-    """A node's message, with those in `names` replaced."""
+    """A node's message with the nodes in `names` replaced."""
 
     def visit(raw: bytes) -> bytes:
         id_ = id_of(raw)

@@ -1,7 +1,7 @@
-"""What the engine leaves open is settled in the checked tree.
+"""Rewrites the checked tree where the engine leaves behaviour open.
 
-The engine goes over a map in an order of its own, which differs from process to process: here loops go over the keys in order. And it
-does not compute with a whole number and a fraction: JSON has one kind of number, and a rate is whole on some days.
+The engine iterates over a map in an order that differs between processes: here loops go over the sorted keys. And it
+does not compute with an integer and a fraction: JSON has one kind of number, and a rate is an integer on some days.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from tradewind.plan.cel.protobuf_wire import Fields, integer, packed, unpacked
 from tradewind.plan.cel.tree import Tree, id_of, rebuilt
 
 KEYS = "tradewind_keys"
-"""The function that gives the keys of a map in order."""
+"""The function that returns the sorted keys of a map."""
 ARITHMETIC = {
     "_+_": "tradewind_add",
     "_-_": "tradewind_subtract",
     "_*_": "tradewind_multiply",
     "_/_": "tradewind_divide",
 }
-"""Operators, and the functions that compute with any two numbers."""
+"""Operators, and the functions that accept any two numbers."""
 SETTLED = ("map", "filter", "exists", "all", "duration")
-"""One of these is in every expression that `settled` changes."""
+"""Every expression that `settled` changes contains one of these."""
 _DURATION = ("duration", "tradewind_duration")
-"""The engine's function, which knows no days, and ours."""
+"""The engine's function, which has no days, and ours."""
 _ID, _CONST, _IDENT, _CALL, _LIST, _LOOP = 2, 3, 4, 6, 7, 9
 _TYPES, _EXPRESSION = 3, 4
 _DYN, _PRIMITIVE, _WELL_KNOWN, _MAP = 1, 3, 5, 7
@@ -32,13 +32,13 @@ Kind = tuple[int, Any]
 
 
 def settled(tree: Tree) -> bytes:
-    """What the engine can make an expression of that goes over maps in the order of their keys, and reads lengths of time with days.
-    Empty where nothing differs."""
+    """The message of an expression that iterates over maps in the order of their keys and reads durations with days.
+    Empty if nothing differs."""
     return _Rewriting(tree).made(_Rewriting.settled)
 
 
 def mixing(tree: Tree) -> bytes:
-    """What the engine can make an expression of that computes with whole numbers and fractions alike. Empty where nothing differs."""
+    """The message of an expression that computes with integers and fractions alike. Empty if nothing differs."""
     return _Rewriting(tree).made(_Rewriting.mixed)
 
 
@@ -55,7 +55,7 @@ class _Rewriting:
         self._last = max(self._types, default=0)
 
     def made(self, change: Callable[["_Rewriting", bytes], bytes]) -> bytes:
-        """The tree, with what `change` makes of each node once those below it are changed."""
+        """The tree with `change` applied to each node, children first."""
 
         def visit(raw: bytes) -> bytes:
             return change(self, rebuilt(raw, visit))
@@ -66,7 +66,7 @@ class _Rewriting:
         return packed(1, b"type.googleapis.com/cel.expr.CheckedExpr") + packed(2, out) if self._changed else b""
 
     def _kind(self, raw: bytes) -> Kind:
-        """The type of a node: which of `cel.expr.Type`, and what there is to it."""
+        """The type of a node: its field of `cel.expr.Type`, and the content."""
         return self._types.get(id_of(raw), (_DYN, b""))
 
     def _node(self, kind: int, content: bytes) -> bytes:
@@ -77,7 +77,7 @@ class _Rewriting:
         return self._node(_CALL, packed(2, function.encode()) + b"".join(packed(3, arg) for arg in args))
 
     def settled(self, raw: bytes) -> bytes:
-        """A loop over what is, or may be, a map as one over its keys in order; a length of time of a text as ours."""
+        """A loop over what is or may be a map becomes one over its sorted keys; a duration of a text becomes ours."""
         kind, content = next(((number, value) for number, value in unpacked(raw) if number != _ID), (0, b""))
         if kind == _CALL:
             return self._lasting(raw, unpacked(content))
@@ -104,7 +104,7 @@ class _Rewriting:
         return integer(_ID, id_of(raw)) + packed(_CALL, packed(2, _DURATION[1].encode()) + packed(3, args[0]))
 
     def _keys_of_map(self, over: bytes) -> bytes:
-        """`over` itself, worked out once, unless it is a map: its keys then."""
+        """`over`, evaluated once; for a map, its keys."""
 
         def value() -> bytes:
             return self._node(_IDENT, packed(1, b"@over"))
@@ -116,7 +116,7 @@ class _Rewriting:
         return self._node(_LOOP, b"".join(packed(number, part) for number, part in parts.items()))
 
     def mixed(self, raw: bytes) -> bytes:
-        """Arithmetic of which it is not known before that both sides are whole, or both fractions."""
+        """Arithmetic whose operands are not known to be both integers or both fractions."""
         content = dict(unpacked(raw)).get(_CALL)
         if content is None:
             return raw

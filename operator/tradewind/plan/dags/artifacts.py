@@ -11,17 +11,17 @@ from tradewind.plan import pacing
 from tradewind.plan.documents.problem import Problem
 
 KEY = "artifacts"
-"""The output under which the references are."""
+"""The output that holds the references."""
 
 
 def source(of: str) -> tuple[str, str]:
-    """Task and artifact of `from: TASK.ARTIFACT`; empty when it is something else."""
+    """Task and artifact of `from: TASK.ARTIFACT`; empty for anything else."""
     match = re.fullmatch(r"([a-z0-9][-a-z0-9]*)\.([A-Za-z_][A-Za-z0-9_]*)", of)
     return (match[1], match[2]) if match else ("", "")
 
 
 def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """Stores that are none, artifacts without a store, names and paths that are none, inputs that nothing makes."""
+    """Invalid stores, artifacts without a store, invalid names and paths, inputs that no task makes."""
     if spec.artifacts:
         store = spec.artifacts.store
         if bool(store.volume) == bool(store.s3):

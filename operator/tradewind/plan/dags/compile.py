@@ -19,11 +19,11 @@ from tradewind.plan.templates.render import SIZE_LIMIT, Find, Ref, Rendering, no
 from tradewind.plan.templates.text_walk import size_of
 
 CYCLES = 10
-"""Cycles that are told of one DAG."""
+"""Cycles reported per DAG."""
 
 
 class TemplateNotFound(Invalid):
-    """A DAG uses templates that are not there. `missing` says where."""
+    """A DAG uses templates that don't exist. `missing` says where."""
 
     def __init__(self, missing: Mapping[Ref, Place]) -> None:
         self.missing = tuple(missing)
@@ -31,13 +31,13 @@ class TemplateNotFound(Invalid):
 
 
 def define(data: Any, find: Find = nowhere) -> Definition:
-    """The definition of a DAG's `spec`, which may use the templates that `find` knows. Raises Invalid with everything that is wrong,
-    as far as it can be read, and TemplateNotFound."""
+    """The definition of a DAG's `spec`, which may use the templates that `find` knows. Raises Invalid with everything
+    that is wrong, as far as it can be read, and TemplateNotFound."""
     return defined(render(data, find))
 
 
 def defined(rendering: Rendering) -> Definition:
-    """The definition of a DAG that is rendered already. Raises as `define` does."""
+    """The definition of a rendered DAG. Raises the errors of `define`."""
     ready(rendering)
     definition = checked(rendering)
     assert definition is not None  # noqa: S101 (nothing is sampled)
@@ -45,7 +45,7 @@ def defined(rendering: Rendering) -> Definition:
 
 
 def ready(rendering: Rendering) -> None:
-    """Raises as `define` does for a rendering that is not complete."""
+    """Raises the errors of `define` for an incomplete rendering."""
     if rendering.problems:
         raise Invalid(rendering.problems)
     if rendering.missing:
@@ -55,8 +55,8 @@ def ready(rendering: Rendering) -> None:
 
 
 def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
-    """The definition of what is known; None when samples are all that keeps it from being one. Of a `fragment`, expressions may name
-    what is not there. Raises Invalid."""
+    """The definition from what is known; None if only samples prevent one. In a `fragment`, expressions may use unknown
+    names. Raises Invalid."""
     found = examined(rendering, fragment)
     if found.problems:
         raise Invalid(found.problems)
@@ -65,17 +65,17 @@ def checked(rendering: Rendering, fragment: bool = False) -> Definition | None:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What came of looking at a DAG."""
+    """The result of examining a DAG."""
 
     definition: Definition | None
-    """Of what could be read. None where there is too little."""
+    """The definition from the parts that could be read; None if they are too few."""
     problems: Sequence[Problem] = ()
     sound: bool = True
-    """Whether it can be relied on: also samples were good enough."""
+    """Whether the definition can be relied on: all was read, and samples were good enough."""
 
 
 def examined(rendering: Rendering, fragment: bool = False) -> Examined:
-    """Everything that is wrong with a DAG, and what there is of it."""
+    """Everything that is wrong with a DAG, and as much of its definition as possible."""
     with budget.document():
         definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
     real = [p for p in problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
@@ -92,7 +92,7 @@ class _Spec:
 
 
 def read_spec(data: Any) -> DAGSpec:
-    """A DAG's spec, its tasks one by one. Raises Invalid with everything that is wrong."""
+    """A DAG's spec, its tasks read one by one. Raises Invalid with everything that is wrong."""
     found = _read_spec(data)
     if found.spec is None or found.problems:
         raise Invalid(found.problems)
@@ -148,7 +148,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
 
 
 def _ordered(dependencies: Mapping[str, set[str]]) -> tuple[Graph, list[Cycle]]:
-    """The graph, and the cycles that had to be broken for there to be one."""
+    """The graph, and the cycles that were broken to get one."""
     cycles: list[Cycle] = []
     kept = dependencies
     while True:

@@ -1,4 +1,4 @@
-"""Parts of an expression that fail whatever its variables are: a division by zero, an invalid regular expression."""
+"""Constant parts of an expression that always fail: a division by zero, an invalid regular expression."""
 
 import json
 import re
@@ -16,12 +16,12 @@ from tradewind.plan.expressions.literal import OPEN
 from tradewind.plan.expressions.regex import TOO_DEAR, regex_fault
 
 TRIED = 200.0
-"""Microseconds of trying what is no regular expression."""
+"""Microseconds charged for trying a part that is not a regular expression."""
 _SUSPECT = re.compile(r"matches|regex\.|[/%]|duration|timestamp")
 
 
 def suspect(definition: Definition) -> bool:
-    """Whether there may be something of this kind in a DAG's expressions."""
+    """Whether a DAG's expressions may contain such a part."""
     texts = [*definition.spec.outputs.values(), definition.spec.concurrency_key]
     for name, task in pacing.each(definition.tasks.items()):
         texts += [text for text, _, _ in expression_sites.conditions(task)]
@@ -30,7 +30,7 @@ def suspect(definition: Definition) -> bool:
 
 
 def check(program: Program) -> None:
-    """Raises ExpressionError for an expression that has something of this kind."""
+    """Raises ExpressionError for an expression that contains such a part."""
     if not _SUSPECT.search(program.expression):
         return
     for node in pacing.each(nodes(program.tree.root)):
@@ -64,7 +64,7 @@ def _wrong(call: Call) -> str:
 
 
 def _fault(expression: str) -> str:
-    """Why an expression without variables can't be evaluated; empty where it can, or the document's budget is used up."""
+    """Why an expression without variables can't be evaluated; empty if it can, or if the document's budget is used up."""
     if not budget.current().attempt(expression, TRIED):
         return ""
     try:

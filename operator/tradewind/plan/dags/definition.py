@@ -22,15 +22,15 @@ DEFAULT_PENDING_TIMEOUT = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms attempts of a task are made, in seconds. No limit is None."""
+    """Limits for the attempts of a task, in seconds. None means no limit."""
 
     retries: Retries = Retries()
     pending_timeout: float = DEFAULT_PENDING_TIMEOUT
     total_timeout: float | None = None
     iterations: int = 0
-    """How often a loop runs at most; 0 for what is none."""
+    """Maximum iterations of a loop; 0 if the task has none."""
     delay: float = 0.0
-    """Between two iterations."""
+    """Seconds between two iterations."""
 
 
 def _everything(task: str) -> bool:
@@ -45,21 +45,21 @@ class Definition:
     tasks: Mapping[str, Task]
     graph: Graph
     unknown: frozenset[str] = frozenset()
-    """Tasks of which little is known: their template is not at hand."""
+    """Tasks of which little is known: their template is missing."""
     fragment: bool = False
-    """Whether it is a part of a DAG that is not at hand: expressions may name more than there is."""
+    """Whether it is part of an unknown DAG: expressions may use unknown names."""
     vague: frozenset[str] = frozenset()
-    """Tasks of which not all could be read: they may have more outputs than are declared."""
+    """Tasks that were read in part: they may have more outputs than are declared."""
     astray: frozenset[str] = frozenset()
-    """Tasks whose dependencies or items could not be read: their expressions may name more than there is."""
+    """Tasks whose dependencies or items could not be read: their expressions may use unknown names."""
     murky: frozenset[str] = frozenset()
-    """Params of which not all could be read: they may have any type."""
+    """Params that were read in part: they may have any type."""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Outputs of the DAGs that tasks run, as far as these DAGs are at hand."""
+    """Outputs of the DAGs that tasks call, as far as these DAGs are known."""
 
     @cached_property
     def terms(self) -> dict[str, Terms]:
-        """On what terms each task runs."""
+        """The limits of each task."""
         return {
             name: Terms(
                 retries=task.retries or Retries(),
@@ -73,7 +73,7 @@ class Definition:
 
     @cached_property
     def names(self) -> Names:
-        """What expressions may name."""
+        """The names for expressions."""
         return Names(
             params=(
                 *((name, param.type) for name, param in self.spec.params.items() if name not in self.murky),
@@ -96,12 +96,12 @@ class Definition:
 
     @cached_property
     def links(self) -> Links:
-        """Who is concerned by what becomes of a task."""
+        """The tasks affected by a task's result."""
         return links(self.tasks, self.graph, self.needs)
 
     @cached_property
     def protected(self) -> frozenset[str]:
-        """Tasks that run also when the run is cancelled or out of time: teardowns and exit tasks."""
+        """Tasks that run even if the run is cancelled or timed out: teardowns and exit tasks."""
         return frozenset(name for name, task in self.tasks.items() if task.teardown or task.on_exit)
 
     @cached_property
@@ -111,7 +111,8 @@ class Definition:
 
     @cached_property
     def deciding(self) -> frozenset[str]:
-        """Tasks that decide how a run ends: those that nothing depends on, but for exit tasks and teardowns that don't fail it."""
+        """Tasks that decide how a run ends: those without dependents, not counting exit tasks and teardowns that don't
+        fail the run."""
 
         def silent(name: str) -> bool:
             task = self.tasks[name]
@@ -124,7 +125,8 @@ class Definition:
         )
 
     def podless(self, secrets: bool = False, requests: bool = True) -> frozenset[str]:
-        """Tasks that run without a pod. `requests` says whether requests may, `secrets` whether those that refer to Secrets may too."""
+        """Tasks that run without a pod. `requests`: whether http tasks may; `secrets`: whether those that refer to
+        Secrets may too."""
 
         def needs_pod(task: Task) -> bool:
             if not task.http:
@@ -142,7 +144,7 @@ class Definition:
         return frozenset(name for name, param in self.spec.params.items() if param.type == "secret")
 
     def scope(self, task: str, item: bool = True, upstream: Callable[[str], bool] = _everything) -> Scope:
-        """What the task's expressions may name; `item` is False for those that are evaluated before there are items."""
+        """The scope of the task's expressions; `item` is False for those evaluated before the items are known."""
         for_each = self.tasks[task].for_each
         vague = task in self.astray
         if for_each is None or not item:
@@ -160,17 +162,17 @@ class Definition:
         )
 
     def attempt_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
-        """What the values of an attempt may name."""
+        """The scope of the values of an attempt."""
         return replace(self.scope(task, True, upstream), loops=self.tasks[task].loop is not None)
 
     def sensed_scope(self, task: str, upstream: Callable[[str], bool] = _everything) -> Scope:
-        """What decides whether a sensor has found something may name."""
+        """The scope of the expression that decides whether a sensor has succeeded."""
         sensor = self.tasks[task].sensor
         return replace(self.attempt_scope(task, upstream), answer=ANSWERS.get(sensor.kind, ()) if sensor else ())
 
     def own_scope(self, task: str) -> Scope:
-        """What may be named by expressions about what a task handed on (whether its loop goes on, which assets it made): nothing that
-        could change later, for a task that has ended stays so."""
+        """The scope of expressions about a task's outputs (whether its loop continues, which assets it produced):
+        nothing that could change later, since an ended task stays ended."""
         body = self.tasks[task]
         declared = tuple((name, output.type) for name, output in body.outputs.items())
         return Scope(
@@ -185,13 +187,13 @@ class Definition:
 
     @cached_property
     def final_scope(self) -> Scope:
-        """What `spec.outputs` may name: all tasks but exit tasks, for these come after."""
+        """The scope of `spec.outputs`: all tasks but exit tasks, which run later."""
         return Scope(self.names, lambda task: task not in self.exits, fragment=self.fragment)
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:
-        """The tasks that a task's expressions name: it starts when they have ended, whatever its trigger rule says. Tasks without
-        such expressions are left out."""
+        """The tasks that a task's expressions name: it starts after they have ended, whatever its trigger rule. Tasks
+        without such expressions are omitted."""
         found: dict[str, tuple[str, ...]] = {}
         for name, task in pacing.each(self.tasks.items()):
             texts = [text for text, _, _ in expression_sites.conditions(task) if text]
@@ -210,7 +212,7 @@ class Definition:
 
     @cached_property
     def _setups(self) -> dict[str, set[str]]:
-        """The setups of each task that needs some: they may run again after what lies between has succeeded."""
+        """The setups of each task that needs some: they may run again after the tasks in between have succeeded."""
         found: dict[str, set[str]] = {}
         for name, task in pacing.each(self.tasks.items()):
             setups = set(task.teardown.of) if task.teardown else set()

@@ -10,7 +10,7 @@ from tradewind.plan.sensors import sensor
 
 
 def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
-    """Path and text of every value of a task in which expressions are rendered for a pod."""
+    """Path and text of every value of a task whose expressions are rendered for a pod."""
     path = f"spec.tasks.{name}"
     for variable, text in task.env.items():
         yield f"{path}.env.{variable}", text
@@ -33,7 +33,8 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
         for field, text in sensor.asks(task.sensor):
             yield f"{path}.sensor.{field}", text
     for given, artifact in task.artifacts.inputs.items() if task.artifacts else ():
-        # Not rendered, but read like an expression: the artifact must come from a task upstream, which has to have ended.
+        # Not rendered, but handled like an expression: the artifact must come from an upstream task, which must have
+        # ended.
         if maker := source(artifact.from_)[0]:
             yield f"{path}.artifacts.inputs.{given}.from", f"$[[ {written_path('tasks', maker)}.outputs ]]"
     if task.image:
@@ -49,7 +50,7 @@ def templated(name: str, task: Task) -> Iterator[tuple[str, str]]:
 
 
 def conditions(task: Task) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Expression, field and wanted types of what decides whether, and for what, a task runs."""
+    """Expression, field and allowed types of what decides whether a task runs, and for which items."""
     if task.when:
         yield task.when, "when", ("boolean",)
     for name, text in task.compute.items():

@@ -14,7 +14,7 @@ from tradewind.plan.outcomes.state import State
 
 
 class FanOutError(ValueError):
-    """Items that can't be had. The message names the field."""
+    """The items can't be determined. The message names the field."""
 
 
 def items(source: ForEach, evaluate: Evaluate) -> list[Any]:
@@ -72,7 +72,7 @@ def _number(field: str, value: int | str, evaluate: Evaluate) -> int:
 
 
 def _combinations(matrix: Matrix, evaluate: Evaluate) -> list[Any]:
-    # By name: where a manifest is stored, an object has no order.
+    # Sorted by name: stored manifests don't keep the order of objects.
     axes = {name: _list(f"forEach.matrix.axes.{name}", matrix.axes[name], evaluate) for name in sorted(matrix.axes)}
     size = 1
     for values in axes.values():
@@ -87,15 +87,15 @@ def _combinations(matrix: Matrix, evaluate: Evaluate) -> list[Any]:
 
 
 def _fitting(axis: str, values: Sequence[Any], patterns: Sequence[Mapping[str, Any]]) -> list[int]:
-    """For each value of an axis the patterns that leave out none but such, or whatever value the axis has, as bits. Values may be large:
-    each is compared once with each pattern, not in each combination."""
+    """For each value of an axis, as bits, the patterns that name this value or don't name the axis. Values may be
+    large: each is compared once with each pattern, not in each combination."""
     free = sum(1 << place for place, pattern in enumerate(patterns) if axis not in pattern)
     wanted = [(1 << place, pattern[axis]) for place, pattern in enumerate(patterns) if axis in pattern]
     return [free | sum(bit for bit, value in pacing.each(wanted) if value == found) for found in pacing.each(values)]
 
 
 def outcome(states: Mapping[State, int], total: int, ratio: float) -> State | None:
-    """What becomes of the task, from how many items are in which final state; None while that is open."""
+    """The task's state, from the number of items in each final state; None while it is open."""
     done = sum(states.get(state, 0) for state in _ENDED)
     if done < total:
         return None
@@ -110,7 +110,7 @@ def outcome(states: Mapping[State, int], total: int, ratio: float) -> State | No
 
 
 def hopeless(states: Mapping[State, int], total: int, ratio: float) -> bool:
-    """Whether too many items have failed for the task to succeed, whatever becomes of the others."""
+    """Whether too many items have failed for the task to succeed, whatever happens to the others."""
     counted = total - states.get(State.SKIPPED, 0)
     bad = sum(states.get(state, 0) for state in _BAD)
     return bad > 0 and counted - bad + _ROUNDING < ratio * counted

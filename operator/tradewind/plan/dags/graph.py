@@ -1,4 +1,4 @@
-"""The graph of a DAG: dependencies, and the order in which tasks can run."""
+"""The graph of a DAG: dependencies, and an order in which tasks can run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from tradewind.plan import pacing
 
 
 class Cycle(ValueError):
-    """Tasks depend on each other in a cycle. `tasks` names them in order, first and last the same."""
+    """Tasks depend on each other in a cycle. `tasks` names them in order; first and last are the same."""
 
     def __init__(self, tasks: Sequence[str]) -> None:
         self.tasks = list(tasks)
         super().__init__(f"tasks depend on each other in a cycle: {self.shown()}")
 
     def shown(self) -> str:
-        """The cycle for people: `a -> b -> a`; long ones are cut in the middle."""
+        """The cycle for people: `a -> b -> a`; long ones are shortened in the middle."""
         names = self.tasks if len(self.tasks) <= 12 else [*self.tasks[:6], "...", *self.tasks[-5:]]
         text = " -> ".join(names)
         return text if len(self.tasks) <= 12 else f"{text} ({len(self.tasks) - 1} tasks)"
@@ -23,14 +23,14 @@ class Cycle(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Tasks in topological order (ties in the order of their names) with their direct neighbours."""
+    """Tasks in topological order (ties by name) with their direct neighbours."""
 
     order: tuple[str, ...]
     upstream: Mapping[str, tuple[str, ...]]
     downstream: Mapping[str, tuple[str, ...]]
 
     def ancestry(self) -> dict[str, int]:
-        """For each task the set of tasks that end before it starts, as bits at their places in `order`."""
+        """For each task, the tasks that end before it starts, as bits at their positions in `order`."""
         bits = {task: 1 << place for place, task in enumerate(self.order)}
         found: dict[str, int] = {}
         for task in pacing.each(self.order):
@@ -42,7 +42,7 @@ class Graph:
 
 
 def reach(tasks: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
-    """All that comes after some tasks, directly or not; `following` says what comes directly after one."""
+    """Everything after some tasks, direct or transitive; `following` gives the direct successors of each."""
     found: set[str] = set()
     stack = list(tasks)
     while stack:
@@ -55,7 +55,7 @@ def reach(tasks: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[s
 
 
 def graph(dependencies: Mapping[str, Iterable[str]]) -> Graph:
-    """The graph of `{task: its dependencies}`. Raises Cycle; dependencies on nothing are the validator's business."""
+    """The graph of `{task: its dependencies}`. Raises Cycle; the validator reports dependencies that don't exist."""
     upstream = {
         task: tuple(sorted(name for name in set(dependencies[task]) if name in dependencies))
         for task in pacing.each(sorted(dependencies))

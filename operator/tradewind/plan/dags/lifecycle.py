@@ -9,11 +9,11 @@ from tradewind.plan.documents.nearest import listed
 from tradewind.plan.documents.problem import Problem
 
 PAIRS = 1_000_000
-"""Teardowns and exit tasks, times all tasks: each of the former may depend on each of the latter."""
+"""The product of teardowns plus exit tasks and all tasks: each of the former may depend on each of the latter."""
 
 
 def too_many(tasks: Mapping[str, Task]) -> Problem | None:
-    """What is wrong with the number of teardowns and exit tasks, which depend on very many others."""
+    """A problem if there are too many teardowns and exit tasks, which depend on very many others."""
     found = sum(bool(task.teardown or task.on_exit) for task in tasks.values())
     if found * len(tasks) <= PAIRS:
         return None
@@ -35,7 +35,7 @@ def dependencies(tasks: Mapping[str, Task]) -> dict[str, set[str]]:
     for name, setups in pacing.each(teardowns.items()):
         needing = reach(setups, downstream)
         others = {other for other, of in teardowns.items() if of & setups}
-        # What comes after this teardown, or after another one of the same setups, is not what needs them.
+        # Tasks after this teardown, or after another one of the same setups, don't need the setups.
         beyond = others.union(*(after[other] for other in others))
         found[name] |= {other for other in needing - beyond if not tasks[other].on_exit}
     rest = [name for name, task in tasks.items() if not task.on_exit]
@@ -46,7 +46,7 @@ def dependencies(tasks: Mapping[str, Task]) -> dict[str, set[str]]:
 
 
 def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """Teardowns and exit tasks that don't fit in."""
+    """Problems with teardowns and exit tasks."""
     exits = {name for name, task in tasks.items() if task.on_exit}
     if len(exits) == len(tasks):
         yield Problem("spec.tasks", "all tasks are exit tasks", "remove onExit from the tasks that do the work")

@@ -1,4 +1,4 @@
-"""Tasks that the result of a task affects, in addition to those that depend on it."""
+"""Tasks that a task's result affects, in addition to its dependents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from tradewind.plan.dags.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """By task. `place` is its place in the order in which tasks can run."""
+    """Links by task. `place` is a task's position in the topological order."""
 
     place: Mapping[str, int]
     chained: Mapping[str, Sequence[str]]
-    """Fan-outs that go over its items (itemsOf)."""
+    """Fan-outs over its items (itemsOf)."""
     watchers: Mapping[str, Sequence[str]]
-    """Tasks whose expressions name it, and that do not depend on it directly."""
+    """Tasks whose expressions name it and that do not depend on it directly."""
     teardowns: Mapping[str, Sequence[str]]
-    """Teardowns whose setup it is."""
+    """Teardowns of this setup."""
 
 
 def links(tasks: Mapping[str, Task], graph: Graph, needs: Mapping[str, Sequence[str]]) -> Links:
-    """Those of a DAG; `needs` are the tasks that expressions name, by task."""
+    """The links of a DAG; `needs` are the tasks that expressions name, by task."""
     chained: dict[str, list[str]] = {}
     watchers: dict[str, list[str]] = {}
     teardowns: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The service accounts that the pods of a DAG act as: those whose token they get, or may get."""
+"""The service accounts of a DAG's pods: those whose token they get, or may get."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from tradewind.plan.dags.definition import Definition
 
 ANY = ""
-"""What stands for the account where an expression, or a template's input, decides."""
+"""Stands for the account if an expression, or a template's input, decides."""
 DEFAULT = "default"
 """The account of a pod that names none."""
 _Found = Iterator[tuple[str, str]]
 
 
 def of_dag(definition: Definition) -> dict[str, str]:
-    """Service account -> the field of the DAG that asks for it first."""
+    """Service account -> the first field of the DAG that uses it."""
     found: dict[str, str] = {}
     for name, task in definition.tasks.items():
         for path, account in _of_task(f"spec.tasks.{name}", task.service_account_name, task.pod_template):
@@ -22,7 +22,7 @@ def of_dag(definition: Definition) -> dict[str, str]:
 
 
 def of_template(spec: Any) -> dict[str, str]:
-    """Service account -> the field of the TaskTemplate or DAGTemplate that asks for it first."""
+    """Service account -> the first field of the TaskTemplate or DAGTemplate that uses it."""
     spec = spec if isinstance(spec, Mapping) else {}
     found: dict[str, str] = {}
     for path, task in _tasks(spec):
@@ -68,12 +68,12 @@ def _name(account: Any) -> str:
 
 
 def _is_open(value: Any) -> bool:
-    """Whether an expression decides what stands here."""
+    """Whether an expression decides this value."""
     return isinstance(value, str) and "$[[" in value
 
 
 def _has_token(volumes: Any) -> bool:
-    """Whether a volume brings a token. So does, for all one knows, what only an expression tells."""
+    """Whether a volume contains a token; True if an expression decides."""
     for volume in _entries(volumes):
         projected = volume.get("projected") if isinstance(volume, Mapping) else volume
         sources = projected.get("sources") if isinstance(projected, Mapping) else projected

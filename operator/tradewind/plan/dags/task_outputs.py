@@ -18,13 +18,13 @@ _APPROVAL = ("approved", "by", "comment", "answers")
 _HTTP = ("status", "body")
 _NAMED = re.compile(r"\b(?:outputs|previous)\b(?:\s*\.\s*`?(?P<key>\w+))?")
 _ONE = frozenset({"_[_]", "first", "last", "min", "max"})
-"""Functions that give an element of a list."""
+"""Functions that return an element of a list."""
 _ALL = frozenset({"slice", "reverse", "distinct"})
-"""Functions that give a list of elements of a list."""
+"""Functions that return a list of elements of a list."""
 
 
 def keys(task: Task) -> tuple[str, ...] | None:
-    """The outputs that a task can be relied on to have; None where it may write what it wants."""
+    """The outputs that a task is known to have; None if it may write any."""
     if task.compute:
         return (*task.compute,)
     own: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ def keys(task: Task) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Outputs:
-    """What a node stands for: the outputs of a task, or (`many`) those of all its items."""
+    """The meaning of a node: the outputs of a task, or (`many`) those of all its items."""
 
     task: str
     many: bool = False
@@ -51,14 +51,14 @@ class _Outputs:
 
 @dataclass(slots=True)
 class _Found:
-    """What an expression says of outputs: what it takes, and what it asks for first."""
+    """The outputs that an expression uses, and those that it tests first."""
 
     taken: list[tuple[str, str]] = field(default_factory=list)
     asked: set[tuple[str, str]] = field(default_factory=set)
 
 
 def check(program: Program, scope: Scope) -> None:
-    """Raises ExpressionError where an expression takes an output that its task does not have, and does not ask for it with `has()`."""
+    """Raises ExpressionError for the use of an output that the task does not have and that is not tested with `has()`."""
     known = {path: known for path, known in _known(program, scope) if known[1] is not None}
     if not known or not _suspect(program.expression, [named or () for _, named, _ in known.values()]):
         return
@@ -72,7 +72,7 @@ def check(program: Program, scope: Scope) -> None:
 
 
 def unknown(program: Program, there: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
-    """Variables and what an expression takes from them that is not `there`, with what to write instead."""
+    """Variables and the fields that an expression uses although they are not `there`, with what to write instead."""
     for path, key in _taken(program, {path: _Outputs(path) for path in there}):
         if key not in there[path]:
             yield f"{path}.{key}", _instead(key, there[path])
@@ -83,7 +83,7 @@ def _instead(key: str, there: tuple[str, ...]) -> str:
 
 
 def _taken(program: Program, variables: Mapping[str, _Outputs]) -> Iterator[tuple[str, str]]:
-    """What an expression takes from variables, where it does not ask for it first."""
+    """The fields that an expression uses without testing them first."""
     found = _Found()
     _read(program.tree.root, variables, found)
     return (each for each in found.taken if each not in found.asked)
@@ -100,13 +100,13 @@ def _known(program: Program, scope: Scope) -> Iterator[tuple[str, tuple[str, tup
 
 
 def _suspect(expression: str, known: list[tuple[str, ...]]) -> bool:
-    """Whether an expression may name others: its tree takes longer to read than its text."""
+    """Whether an expression may use other outputs: reading its tree takes longer than reading its text."""
     found = [match["key"] for match in _NAMED.finditer(expression)]
     return any(key is None or any(key not in there for there in known) for key in found)
 
 
 def _read(node: Node, own: Mapping[str, _Outputs], found: _Found) -> _Outputs | None:
-    """What a node stands for; what is taken from outputs in it is written down."""
+    """The meaning of a node; records the outputs used in it."""
     match node:
         case Ident():
             return own.get(node.name)
@@ -150,13 +150,13 @@ def _loop(loop: Loop, own: Mapping[str, _Outputs], found: _Found) -> _Outputs | 
 
 
 def _variable(loop: Loop, literal: Literal) -> Node | None:
-    """The loop's variable, if it is the only entry of a list."""
+    """The loop's variable, if it is the only element of a list."""
     only = literal.items[0] if len(literal.items) == 1 else None
     return only if isinstance(only, Ident) and only.name == loop.variables[-1] else None
 
 
 def _below(node: Node) -> Iterator[Node]:
-    """The branches of what a filter does with an element, outermost first: what it keeps is in one of them."""
+    """The branches of a filter's step, outermost first: one of them contains the kept element."""
     yield node
     if isinstance(node, Call) and node.function in ("_?_:_", "_+_"):
         for arg in node.args:

@@ -18,7 +18,7 @@ from tradewind.plan.templates.render import SORTS, TASK, Find, Ref, Renderer, Re
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A template that could be rendered: to what, and the definition, where samples are good enough for one."""
+    """A template rendered with samples, and its definition, if the samples are good enough for one."""
 
     spec: TemplateSpec
     rendering: Rendering
@@ -26,8 +26,8 @@ class Sample:
 
 
 def sample(ref: Ref, data: Any, find: Find = nowhere, complete: bool = True) -> Sample:
-    """Raises Invalid with everything that is wrong with a template's `spec`, with its own field paths; and TemplateNotFound, when it
-    has to be `complete`, for templates that it uses and `find` doesn't know."""
+    """Checks a template's `spec`. Raises Invalid with everything that is wrong, by the template's field paths, and, if
+    it has to be `complete`, TemplateNotFound for templates that it uses and `find` doesn't know."""
     sort = SORTS[ref.kind]
     spec = read(sort.spec, data)
     if problems := list(_params(spec)):
@@ -49,6 +49,6 @@ def _params(spec: TemplateSpec) -> Iterator[Problem]:
 
 
 def signature(spec: TemplateSpec) -> str:
-    """A template's params for a table: what is required first, then, with a `?`, what has a default."""
+    """A template's params for a table: required ones first, then optional ones with a `?`."""
     required = sorted(name for name, param in spec.params.items() if param.default is None)
     return ", ".join([*required, *(f"{name}?" for name in sorted(spec.params.keys() - set(required)))])

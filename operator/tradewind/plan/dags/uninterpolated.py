@@ -1,4 +1,4 @@
-"""Expressions in places where nothing evaluates them: a program would get them unchanged."""
+"""Expressions in fields that are not evaluated: a program would get them unchanged."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,16 +18,16 @@ _FOREIGN = re.compile(
     r"task_instance|var|conn|macros|logical_date|execution_date|data_interval_start|data_interval_end|env|github|secrets)"
     r"(?:[.\[|\s][^{}\n]{0,200})?\}\}"
 )
-"""What Argo, Airflow and GitHub write: `{{ params.x }}`, `{{workflow.name}}`. Other braces may be a script's own."""
+"""The syntax of Argo, Airflow and GitHub: `{{ params.x }}`, `{{workflow.name}}`. Other braces may be a script's own."""
 _ALMOST = re.compile(
     r"(?<!\$)\[\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]\]|\$\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]"
 )
-"""Ours with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
+"""Our syntax with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
 _ANY = re.compile(r"\{\{[^{}\n]{1,200}\}\}")
 
 
 def scripts(tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """Scripts that expect to be interpolated."""
+    """Scripts that contain expressions."""
     for name, task in pacing.each(tasks.items()):
         for language in ("python", "shell"):
             text = getattr(task.script, language, None) or ""
@@ -38,8 +38,7 @@ def scripts(tasks: Mapping[str, Task]) -> Iterator[Problem]:
 
 
 def values(rendered: Iterable[tuple[str, str]]) -> Iterator[Problem]:
-    """Values in which `{{ }}` stands, or almost an expression, which is kept as it is. `rendered` are values that are rendered, with their
-    paths."""
+    """Rendered values, given with their paths, that contain `{{ }}`, or almost an expression, which stay as they are."""
     for path, text in rendered:
         if found := ("{{" in text and _ANY.search(text)) or ("[" in text and _ALMOST.search(text)):
             instead = f"write $[[ {_ours(_inner(found[0]))} ]] for a value of the run"
@@ -47,7 +46,7 @@ def values(rendered: Iterable[tuple[str, str]]) -> Iterator[Problem]:
 
 
 def literal(spec: DAGSpec) -> Iterator[Problem]:
-    """Texts that are not rendered and hold `$[[ ]]`: descriptions, and defaults of params."""
+    """Texts that are not rendered and contain `$[[ ]]`: descriptions, and defaults of params."""
     fields: list[tuple[str, Any]] = [("spec.description", spec.description)]
     for name, param in spec.params.items():
         fields += [
@@ -69,7 +68,7 @@ def _instead(found: str, language: str) -> str:
 
 
 def _inner(found: str) -> str:
-    """What stands between the brackets or braces."""
+    """The text between the brackets or braces."""
     for begin, end in (("$[[", "]]"), ("[[", "]]"), ("$[", "]"), ("{{-", "-}}"), ("{{", "}}")):
         if found.startswith(begin):
             return found.removeprefix(begin).removesuffix(end).strip()
@@ -77,7 +76,7 @@ def _inner(found: str) -> str:
 
 
 def _ours(inner: str) -> str:
-    """An expression of another product as the one of ours that is most likely meant."""
+    """The most likely equivalent of another product's expression."""
     text = inner.strip()[:EXPRESSION_SHOWN]
     for theirs, ours in (
         ("workflow.parameters.", "params."),

@@ -30,12 +30,12 @@ from tradewind.plan.pods import container_values
 from tradewind.plan.sensors import sensor
 
 _DOTTED = re.compile(rf"([A-Za-z][\w-]*)\.({'|'.join(FUNCTIONS)})\b")
-"""`a.Succeeded`, as Argo has it."""
+"""`a.Succeeded`, as in Argo."""
 Also = Callable[[Program], None]
 
 
 def names(spec: DAGSpec) -> Iterator[Problem]:
-    """Names that are none."""
+    """Invalid names."""
     for name in spec.tasks:
         if not re.fullmatch(DNS_LABEL, name):
             yield Problem(
@@ -52,7 +52,7 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
 
 
 def of_booleans(spec: DAGSpec) -> Iterator[Problem]:
-    """Names that were none in YAML: kubectl makes `"false"` of the key `n`."""
+    """Keys that YAML has turned into booleans: kubectl makes `"false"` of the key `n`."""
     yield from booleans("spec", tasks=spec.tasks, params=spec.params, outputs=spec.outputs)
     for name, task in pacing.each(spec.tasks.items()):
         path = f"spec.tasks.{name}"
@@ -60,7 +60,7 @@ def of_booleans(spec: DAGSpec) -> Iterator[Problem]:
 
 
 def booleans(path: str, **keys: Iterable[str]) -> Iterator[Problem]:
-    """Such names in fields under a path."""
+    """Such keys in fields under a path."""
     for field, names in keys.items():
         for name in names:
             if meant := WRITTEN.get(name):
@@ -70,7 +70,7 @@ def booleans(path: str, **keys: Iterable[str]) -> Iterator[Problem]:
 
 
 def dangling(tasks: Mapping[str, Task]) -> Iterator[Problem]:
-    """References to tasks that are not there."""
+    """References to tasks that don't exist."""
     there = ""
     for name, task in pacing.each(tasks.items()):
         for index, dependency in enumerate(task.depends_on):
@@ -105,7 +105,7 @@ def declared(params: Mapping[str, Param], unfit: Callable[[Param], Problem | Non
 
 
 def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterator[Problem]:
-    """Fields of a task that don't go together. Of the `unknown` ones not all fields are known."""
+    """Fields of a task that exclude each other. The fields of `unknown` tasks are not all known."""
     for name, task in pacing.each(tasks.items()):
         path = f"spec.tasks.{name}"
         ways = [way for way in WAYS if getattr(task, way)]
@@ -136,7 +136,7 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
 
 
 def _podless(path: str, task: Task) -> Iterator[Problem]:
-    """Waits, approvals and computations."""
+    """Problems of waits, approvals and computations."""
     if task.pools and task.podless and not task.http:
         yield Problem(f"{path}.pools", "pools count pods, and this task has none", "remove it")
     if wait := task.wait:
@@ -196,7 +196,7 @@ def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task])
 
 
 def _literal_items(path: str, source: ForEach) -> Iterator[Problem]:
-    """What is wrong with items that are known without a run."""
+    """Problems of items that are known without a run."""
     if source.items_of or interpolation.leaves(source.model_dump(exclude={"name"}), ""):
         return
     try:
@@ -219,7 +219,7 @@ def _on_oom(path: str, task: Task) -> Iterator[Problem]:
 
 
 def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator[Problem]:
-    """Expressions that don't compile, or of which `also`, given what they are compiled to, raises ExpressionError."""
+    """Expressions that don't compile, or for whose programs `also` raises ExpressionError."""
     graph = definition.graph
     order = {task: place for place, task in enumerate(graph.order)}
     ancestry: dict[str, int] = {}
@@ -256,7 +256,7 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
 
 
 def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool) -> Iterator[Problem]:
-    """Rules that are none. A trigger rule may be about dependencies that are said `elsewhere`."""
+    """Invalid rules. A trigger rule may be about dependencies that are declared `elsewhere`."""
     path = f"spec.tasks.{name}"
     if task.trigger_rule not in RULES:
         if re.fullmatch(r"\w*", task.trigger_rule):

@@ -1,4 +1,4 @@
-"""The budget for checking one document: tenants decide how much there is to check."""
+"""The budget for checking one document, since tenants decide how much there is to check."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,30 +11,31 @@ from tradewind.plan.documents.problem import Invalid, Problem
 COMPARISONS = 2_000
 """Comparisons of names. Each takes up to 250 microseconds."""
 TRIALS = 2_000_000.0
-"""Microseconds that trying constants takes, by the price that is known before: most take far less."""
+"""Microseconds for trying constants, by their price in advance: most take far less."""
 TOO_LONG = Problem("spec", "takes too long to check", "use fewer and shorter expressions, and compute in tasks")
 
 
 @dataclass(slots=True)
 class Budget:
-    """What is left for a document."""
+    """The remaining budget of a document."""
 
     comparisons: int = COMPARISONS
     trials: float = TRIALS
     tried: set[str] = field(default_factory=set)
     """Constants that are paid for."""
     wrong: int = 0
-    """Expressions of templates that were found to be wrong: after enough of them no more are looked for."""
+    """Invalid expressions in templates: after enough of them the search ends."""
 
     def compare(self, times: int) -> bool:
-        """Whether names may be compared so many times; that is taken off then."""
+        """Takes a number of comparisons off the budget; False if they don't fit."""
         if times > self.comparisons:
             return False
         self.comparisons -= times
         return True
 
     def attempt(self, constant: str, price: float) -> bool:
-        """Whether a constant may be tried, which takes so many microseconds; these are taken off the first time."""
+        """Takes the price of trying a constant, in microseconds, off the budget the first time; False if it doesn't
+        fit."""
         if constant not in self.tried:
             if price > self.trials:
                 return False
@@ -47,13 +48,13 @@ _current: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 def current() -> Budget:
-    """The budget of the document that is checked; a new one where nobody has said that there is one."""
+    """The budget of the current document; a new one outside of `document`."""
     return _current.get() or Budget()
 
 
 @contextmanager
 def document() -> Iterator[None]:
-    """All that is inside is about one document, and shares its budget. Inside of another one it shares that."""
+    """Shares one budget for one document. Nested in another document, it shares that one's budget."""
     if _current.get():
         yield
         return
@@ -66,7 +67,7 @@ def document() -> Iterator[None]:
 
 @contextmanager
 def timed() -> Iterator[None]:
-    """What is inside checks a document that nobody has checked yet. Raises Invalid when that takes too long."""
+    """Limits the time for checking a document for the first time. Raises Invalid when it takes too long."""
     try:
         with pacing.limited():
             yield

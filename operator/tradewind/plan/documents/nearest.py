@@ -1,7 +1,7 @@
 """Suggests the name that the author of a wrong name probably meant.
 
-Comparing two names takes time that grows with the square of their length, and tenants decide how many names there are to compare: for
-each document there is a budget, and only so many names are compared with one."""
+The time to compare two names grows with the square of their length, and tenants decide the number of names: each
+document has a budget, and only a limited number of names are compared with one."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -11,24 +11,24 @@ from tradewind.plan import pacing
 from tradewind.plan.documents import budget
 
 ALIKE = 0.7
-"""How alike two names have to be, from 0 to 1."""
+"""Minimum similarity of two names, from 0 to 1."""
 SEEN = 2_000
-"""Names that are looked at for one guess at most."""
+"""Names considered per suggestion."""
 COMPARED = 50
-"""Names that are compared for one guess at most: those that begin and end most like the wrong one."""
+"""Names compared per suggestion: those whose beginning and end are most similar."""
 SHORTENED = 3
-"""Characters of the beginning of a name that stand for it: `int` for `integer`."""
+"""Characters of the beginning of a name that may abbreviate it: `int` for `integer`."""
 STEM = 5
 """Characters that two forms of one word begin with: `success` and `succeeded`."""
 LONGEST = 64
 """Characters of a name that are compared."""
 LISTED = 20
-"""Names that are listed in one message."""
+"""Names listed in one message."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name that a word is closest to; empty when none is close. `depends_on`, `DependsOn` and `dependOn` are all close to
-    `dependsOn`."""
+    """The known name that is closest to a word; empty if none is close. `depends_on`, `DependsOn` and `dependOn` are
+    all close to `dependsOn`."""
     left = budget.current()
     if not left.compare(1):
         return ""
@@ -49,7 +49,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _candidates(word: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that are of about the same length and begin and end most like the word."""
+    """The names of similar length with the most similar beginning and end."""
 
     def ends(name: str) -> int:
         return sum(word[at] == name[at] for at in (0, 1, 2, -1, -2, -3) if -len(short) <= at < len(short))
@@ -71,19 +71,19 @@ def _closest(word: str, names: Iterable[str]) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean X?`; empty when no known name is close."""
+    """`did you mean X?`; empty if no known name is close."""
     found = nearest(word, known)
     return f"did you mean {found}?" if found else ""
 
 
 def choose(word: str, known: Iterable[str], there: str) -> str:
-    """What to write instead of a name that is not there: the nearest one, if any, and `there`, which says what there is."""
+    """What to write instead of an unknown name: the nearest one, if any, and `there`, which says what there is."""
     guess = did_you_mean(word, known)
     return f"{guess} {there}" if guess else there
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in one text, the first of them where there are many; `none` where there are none."""
+    """Names in one text, the first ones if there are many; `none` if empty."""
     found = sorted(pacing.each(names))
     more = f", and {len(found) - LISTED} more" if len(found) > LISTED else ""
     return f"{', '.join(found[:LISTED])}{more}" if found else "none"

@@ -7,7 +7,7 @@ from tradewind.plan.documents.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A field path. Of a template, its kind and name too, and the place where it is used."""
+    """A field path. For a template also its kind and name, and the place of its use."""
 
     path: str
     document: str = ""
@@ -21,7 +21,7 @@ class Place:
         return Place(f"{self.path}{dot}{rest}", self.document, self.user)
 
     def problem(self, what: str, instead: str = "") -> Problem:
-        """A problem here, for the one who wrote the document where it all begins."""
+        """A problem here, for the author of the outermost document."""
         place, templates = self, []
         while place.user is not None:
             templates.append(f"{place.document}, {place.path}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 ENOUGH = 100
-"""Problems of one kind that are looked for: nobody reads more, and each takes time to put into words."""
+"""Problems of one kind that are reported: nobody reads more, and each message takes time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class Problem:
     what: str
     instead: str = ""
     source: str = ""
-    """Where in a template it is, when `path` only says where that is used."""
+    """The place in a template, if `path` is only the place of the template's use."""
     unquoted: bool = False
-    """Whether it would be right in quotes; who knows how it is written can say so."""
+    """Whether quotes would fix it; code that knows the source text can say so."""
 
     def __str__(self) -> str:
         more = f" ({self.source})" if self.source else ""
@@ -36,7 +36,7 @@ class Invalid(ValueError):
 
 
 def at_most(problems: Iterable[Problem], path: str) -> Iterator[Problem]:
-    """The first of the problems; where there are more, one at `path` says so, and no other is looked for."""
+    """The first of the problems; if there are more, one at `path` says so, and the search ends."""
     rest = iter(problems)
     yield from islice(rest, ENOUGH)
     if next(rest, None):
@@ -44,12 +44,12 @@ def at_most(problems: Iterable[Problem], path: str) -> Iterator[Problem]:
 
 
 def more(path: str) -> Problem:
-    """What stands for problems that are not looked for any more."""
+    """Stands for further problems that are not searched for."""
     return Problem(path, f"more than {ENOUGH} problems of this kind", "fix these first")
 
 
 def summary(problems: Sequence[Problem], limit: int = 10) -> str:
-    """Problems in one text, bounded: it goes into a condition."""
+    """Problems in one text of bounded length, for a condition."""
     lines = [str(problem)[:800] for problem in problems[:limit]]
     if len(problems) > limit:
         lines.append(f"and {len(problems) - limit} more")

@@ -16,18 +16,18 @@ from tradewind.plan.documents.wording import UNKNOWN
 
 M = TypeVar("M", bound=Model)
 ROUNDS = 4
-"""How often what can't be read is left out before the rest is given up."""
+"""How often unreadable parts are left out before the rest is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[M]):
-    """What could be read of a document."""
+    """The readable part of a document."""
 
     value: M | None
-    """The document without what is wrong; None where nothing is left of it."""
+    """The document without what is wrong; None if nothing is left."""
     problems: Sequence[Problem] = ()
     left_out: Sequence[str] = ()
-    """Paths of what is not in it."""
+    """Paths that were left out."""
 
 
 def read(kind: type[M], data: Any, root: str = "spec") -> M:
@@ -40,7 +40,7 @@ def read(kind: type[M], data: Any, root: str = "spec") -> M:
 
 @budget.document()
 def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUNDS) -> Reading[M]:
-    """A document without the fields that can't be read, and what is wrong with these."""
+    """A document without the fields that can't be read, and the problems of those."""
     try:
         data = checked(data, name=root)
     except OutOfBounds as error:
@@ -64,7 +64,7 @@ def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUN
 
 
 def _problems(kind: Any, details: Sequence[Any], root: str) -> list[Problem]:
-    """One for each field, in the order in which they were found."""
+    """One problem per field, in the order in which they were found."""
     found: dict[str, Problem] = {}
     for detail in pacing.each(details[:ENOUGH]):
         problem = _problem(kind, detail, root)
@@ -81,7 +81,7 @@ def _problems(kind: Any, details: Sequence[Any], root: str) -> list[Problem]:
 
 
 def _meant(problem: Problem) -> str:
-    """The field that somebody meant who wrote one that is not there."""
+    """The field probably meant by an unknown one."""
     return problem.instead.removeprefix("did you mean ").removesuffix("?") if problem.what == UNKNOWN else ""
 
 
@@ -100,12 +100,13 @@ def _problem(kind: Any, detail: Mapping[str, Any], root: str) -> Problem:
 
 
 def _steps(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """The way to a field, without what the reader says of unions and keys."""
+    """The path of a field, without the reader's steps for unions and keys."""
     return tuple(part for part in detail["loc"] if part not in ("int", "str", "[key]"))
 
 
 def _bad(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """What to leave out: a field; of a list all of it, so that its entries keep their numbers; what lacks a field that is required."""
+    """The path to leave out: the field; for a list all of it, so that other entries keep their indexes; for a missing
+    field its parent."""
     steps = _steps(detail)
     steps = steps[:-1] if detail["type"] == "missing" else steps
     return next((steps[:at] for at, step in enumerate(steps) if isinstance(step, int)), steps)
@@ -117,7 +118,7 @@ def _path(root: str, steps: Sequence[str | int]) -> str:
 
 
 def _without(data: Any, bad: Iterable[Sequence[str | int]]) -> Any:
-    """The data without some fields, itself unchanged."""
+    """A copy of the data without some fields."""
     if not isinstance(data, dict):
         return data
     below: dict[str | int, list[Sequence[str | int]]] = {}

@@ -1,5 +1,5 @@
-"""Suggests a value in the shape that a field expects: `{initial: 5s}` for `5s`, `[{name: db}]` for `[db]`. The types of
-the fields decide, so it works for every field."""
+"""Suggests a value in the shape that a field expects: `{initial: 5s}` for `5s`, `[{name: db}]` for `[db]`. It goes by
+the types of the fields, so it works for all of them."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from tradewind.model.base import Model
 
 LARGEST = 80
-"""Characters of what is proposed at most."""
+"""Characters of a suggestion."""
 ENTRIES = 8
-"""Entries of what somebody wrote that are looked at: a proposal of more would be too long."""
+"""Entries of a value that are considered: a suggestion with more would be too long."""
 DEPTH = 4
 MAIN: Mapping[str, tuple[str, ...]] = {
     "Retries": ("limit",),
@@ -33,21 +33,21 @@ MAIN: Mapping[str, tuple[str, ...]] = {
     "PoolAllow": ("namespaces",),
     "Teardown": ("of",),
 }
-"""Model -> the field that one means who writes a value in its place, where that is none that is required."""
+"""Model -> the field probably meant by a plain value in the model's place, if that is not a required one."""
 _MEANT: Mapping[tuple[str, str], str] = {
     ("Wait", "duration"): r"\S*[a-z]|.*\$\[\[.*",
     ("Schedule", "cron"): r"@.*|.+ .+",
 }
-"""What a text looks like that is meant for a field, where the field's type takes any."""
+"""The pattern of a text that is meant for a field whose type accepts any."""
 _BARE = re.compile(r"(\d+(\.\d+)?(ms|s|m|h|d|[KMGT]i?))+|[A-Za-z][\w./-]*( [\w./-]+)*")
 _MISREAD = frozenset(["true", "yes", "on", "y", "false", "no", "off", "n", "null"])
 _NOTHING = object()
 _HOLE = object()
-"""Stands for what has to be filled in."""
+"""Stands for a part that the author has to fill in."""
 
 
 def reshaped(kind: Any, value: Any) -> str:
-    """The value in the shape that a field of some type wants, as YAML on one line; empty where it has none."""
+    """The value in the shape of a field's type, as YAML on one line; empty if there is none."""
     if not _small(value):
         return ""
     found = _shaped(kind, value, DEPTH)
@@ -83,12 +83,12 @@ def _shaped(kind: Any, value: Any, depth: int) -> Any:
 
 
 def _alike(value: Any) -> Iterator[Any]:
-    """What a value may be meant as."""
+    """The values that may be meant."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value.strip()):
         yield int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield str(value)
-        yield f"{value}s"  # A duration without its unit.
+        yield f"{value}s"  # a duration without a unit
 
 
 def _within(model: type[Model], value: Any, depth: int) -> Any:
@@ -107,7 +107,7 @@ def _listed(kind: Any, value: Any, depth: int) -> Any:
 
 
 def _named(kind: Any, entries: list[Any], depth: int) -> Any:
-    """Entries with names, as Kubernetes and Argo have them, by their names."""
+    """Entries with names, as in Kubernetes and Argo, as a map by name."""
     found: dict[str, Any] = {}
     for entry in entries:
         if not (isinstance(entry, dict) and isinstance(name := entry.get("name"), str) and len(entry) > 1):

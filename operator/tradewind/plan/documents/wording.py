@@ -13,10 +13,10 @@ from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.reshape import flow, member, plain, reshaped
 
 VALUE_SHOWN = 80
-"""Characters of what somebody wrote that are quoted."""
+"""Characters of a value that are quoted."""
 UNKNOWN = "unknown field"
 WRITTEN: Mapping[str, str] = {"true": "y, yes, on or true", "false": "n, no, off or false"}
-"""Names -> the keys of which YAML 1.1, and so kubectl, makes them where they are not quoted."""
+"""Names -> the keys that YAML 1.1, and so kubectl, turns into them unless they are quoted."""
 
 
 MEANT: Mapping[str, str] = {
@@ -26,10 +26,10 @@ MEANT: Mapping[str, str] = {
     "cancel": "Replace",
     "terminate": "Replace",
 }
-"""Values of other products' fields, in lower case -> what takes their place."""
+"""Values of other products' fields, in lower case -> their equivalents."""
 QUOTE = 'write the key in quotes, such as "n", or use another name'
 _SHELL = frozenset("|&;<>()$`\\\"'*?[]{}~#\n")
-"""Characters that mean something to a shell, or to YAML."""
+"""Characters with a meaning in a shell or in YAML."""
 _VARIABLE = re.compile(r"\.env\.[^.\[]+$")
 """The path of an environment variable."""
 EXAMPLES: Mapping[str, str] = {
@@ -48,7 +48,7 @@ EXAMPLES: Mapping[str, str] = {
     "compute": "expressions by name: {NAME: ...}",
     "schedule": '{cron: "0 5 * * *"}',
 }
-"""Field -> what is written in it, where it holds fields."""
+"""Field with subfields -> an example value."""
 _START = "write schedule: {start: ..., end: ...} in the Trigger: see docs/schedules.md"
 _ON_FAILURE = "write a task with onExit: [Failed], or one with triggerRule: OneFailed"
 FOREIGN: Mapping[str, Mapping[str, str]] = {
@@ -152,16 +152,16 @@ FOREIGN: Mapping[str, Mapping[str, str]] = {
     "Retries": {"delay": "write backoff: {initial: ...}", "retries": "write limit"},
     "KeyRef": {},
 }
-"""Model -> fields of other products and what takes their place."""
+"""Model -> fields of other products and their equivalents."""
 
 
 def quoted(name: str) -> str:
-    """What to write instead of a name of which YAML has made a boolean; empty for others."""
+    """What to write instead of a name that YAML has turned into a boolean; empty for others."""
     return f"kubectl makes {name} of the key {WRITTEN[name]} without quotes: {QUOTE}" if name in WRITTEN else ""
 
 
 def described(value: Any) -> str:
-    """What a value is, for people."""
+    """The kind of a value, for people."""
     match value:
         case None:
             return "null"
@@ -178,13 +178,13 @@ def described(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it is quoted in a message."""
+    """A value quoted in a message."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= VALUE_SHOWN else f"{text[:VALUE_SHOWN]}..."
 
 
 def _entries(path: str, value: Any, kind: Any) -> str:
-    """A list in the place of a value that is none. Words of a command are entries of their own; a shell's line is for a shell."""
+    """A list to write instead of a single value. Words of a command become entries; a shell's line goes to a shell."""
     if isinstance(value, str) and path.endswith((".command", ".args")) and len(words := value.split()) > 1:
         if not _SHELL.isdisjoint(value):
             return "a script, which a shell reads: script: {shell: ...}"
@@ -193,7 +193,7 @@ def _entries(path: str, value: Any, kind: Any) -> str:
 
 
 def problem(path: str, detail: Mapping[str, Any], kind: Any) -> Problem:
-    """One that a validation has found: `detail` says which, `kind` is the annotation of the field."""
+    """The problem of a validation error: `detail` is pydantic's, `kind` is the annotation of the field."""
     value, limits = detail["input"], detail.get("ctx") or {}
     match detail["type"]:
         case "string_type":
@@ -253,7 +253,7 @@ def foreign(model: type[Model], name: str) -> str:
 
 
 def unknown_word(path: str, value: Any, words: Sequence[Any]) -> Problem:
-    """A value that is none of those there are."""
+    """A value that is not among the allowed ones."""
     there = ", ".join(map(str, words))
     if isinstance(value, str) and (meant := MEANT.get(value.lower())) in words:
         return Problem(path, f"{shown(value)!r} is not known", f"did you mean {meant}? there are: {there}")
@@ -282,7 +282,7 @@ def _no_text(path: str, value: Any, kind: Any) -> Problem:
 
 
 def _from_elsewhere(path: str, value: Any) -> str:
-    """What is written for a variable whose value Kubernetes would take from elsewhere; empty where it would not."""
+    """What to write for a variable whose value comes from another object in Kubernetes; empty for others."""
     source = value.get("valueFrom", value) if isinstance(value, dict) else None
     if not isinstance(source, dict):
         return ""
@@ -298,12 +298,12 @@ def _from_elsewhere(path: str, value: Any) -> str:
 
 
 def _is_duration(path: str, kind: Any) -> bool:
-    """Whether a field is one, or is rendered to one."""
+    """Whether a field is, or is rendered to, a duration."""
     return is_duration(kind) or path.endswith(".duration")
 
 
 def _text(path: str, kind: Any) -> str:
-    """What is written where text belongs."""
+    """What to write in a text field."""
     if _is_duration(path, kind):
         return "a number and a unit, such as 30s, 10m, 1h30m or 2d"
     roles = [*_roles(kind)]
@@ -321,7 +321,7 @@ def _roles(kind: Any) -> Iterator[Any]:
 
 
 def unquoted(path: str, written: str, value: Any) -> Problem:
-    """Something that would be text if it stood in quotes. `written` is what stands in the document."""
+    """A value that would be text if it were quoted. `written` is the source text."""
     return Problem(
         path, f"{written} without quotes is {described(value)}, not text", f'write "{written}"', unquoted=True
     )

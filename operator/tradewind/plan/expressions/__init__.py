@@ -1,1 +1,1 @@
-"""Expressions as DAGs use them: scopes, texts, types."""
+"""Expressions of DAGs: scopes, texts, types."""

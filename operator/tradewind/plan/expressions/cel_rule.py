@@ -1,6 +1,7 @@
 """Trigger rules in CEL: whether they hold, and the consequence if they don't.
 
-A rule that is false because of a failure is not a condition that was not met: its task is `UpstreamFailed`, and no run is green for it."""
+A rule that is false because of a failure differs from an unmet condition: its task is `UpstreamFailed`, and the run is
+not green."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, combinations
@@ -15,7 +16,8 @@ from tradewind.plan.outcomes.state import BAD, State
 from tradewind.plan.outcomes.trigger_rule import Decision, Verdict
 
 FEW, SOME = 4, 16
-"""Failed dependencies of which every choice is looked at; of more all, and each of the first: each look evaluates the rule once more."""
+"""Failed dependencies up to which all choices are evaluated, and up to which each one alone is; above that, the first
+ones. Each choice costs an evaluation of the rule."""
 
 
 def trigger(rule: str, dependencies: Sequence[str]) -> Program:
@@ -42,14 +44,14 @@ def decide(
     ended: Mapping[str, State],
     allowed: Callable[[str], bool] = lambda name: False,
 ) -> Decision:
-    """What a rule says, given the states of the dependencies that have ended; None while it depends on others. Where it is false and
-    would hold had some of those that failed succeeded, it is UpstreamFailed; failures that are `allowed` don't count. Raises
-    ExpressionError."""
+    """The decision of a rule, given the states of the ended dependencies; None while it depends on others. A false rule
+    that would hold if some of the failed dependencies had succeeded is UpstreamFailed; `allowed` failures don't count.
+    Raises ExpressionError."""
     program = trigger(rule, dependencies)
     states = {_variable(name): str(state) for name, state in ended.items()}
     holds = _holds(program, states)
     if holds is None and len(ended) == len(dependencies):
-        compiler.run(program, states)  # Raises what is wrong with it.
+        compiler.run(program, states)  # raises the rule's error
     if holds is not False:
         return Verdict.RUN if holds else None
     bad = [_variable(name) for name in dependencies if ended.get(name) in BAD and not allowed(name)]
@@ -72,7 +74,7 @@ def _shown(name: str) -> str:
 
 
 def _holds(program: Program, states: Mapping[str, str]) -> bool | None:
-    """Whether a rule holds; None where that can't be said. `||` and `&&` know their result without all that they name."""
+    """Whether a rule holds; None if that is open. `||` and `&&` may be known without all of their operands."""
     try:
         return bool(compiler.run(program, states))
     except ExpressionError:
@@ -80,7 +82,7 @@ def _holds(program: Program, states: Mapping[str, str]) -> bool | None:
 
 
 def _choices(failed: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Which of the failed dependencies might have succeeded instead."""
+    """Sets of failed dependencies that might have succeeded instead."""
     if len(failed) <= FEW:
         return chain.from_iterable(combinations(failed, size) for size in range(1, len(failed) + 1))
     return chain([tuple(failed)], combinations(failed[:SOME], 1))

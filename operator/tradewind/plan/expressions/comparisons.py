@@ -1,5 +1,5 @@
-"""Comparisons that are always wrong: with a text that the variable can't have, or by the order of texts where that
-isn't the order of their meaning."""
+"""Comparisons that are always wrong: with a text that the variable can't have, or an order of texts that isn't the
+order of their meaning."""
 
 import json
 import re
@@ -19,20 +19,20 @@ _EQUAL = {"_==_": "==", "_!=_": "!="}
 _ORDER = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
 _TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _DATE_BEGUN = re.compile(r"\d{4}(-\d\d(-\d\d(T.*)?)?)?")
-"""What dates are rightly ordered against as texts."""
+"""Prefixes of a date, with which dates may be ordered as texts."""
 _DATE_SHORT = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A variable that holds one of some texts: `word` is what these are called."""
+    """A variable that holds one of some texts; `word` is their name in messages."""
 
     word: str
     texts: frozenset[str]
 
 
 STATE = Closed("state", frozenset(map(str, FINAL)))
-"""What is said of a task that has ended."""
+"""The state of an ended task."""
 OUTCOME = Closed("outcome of a run", frozenset({"Succeeded", "Failed", "Cancelled"}))
 REASON = Closed("reason", frozenset({*FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED, SOFT}))
 """Why an attempt has ended."""
@@ -40,15 +40,15 @@ REASON = Closed("reason", frozenset({*FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED,
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of variables, and of elements of those that are lists."""
+    """Known texts of variables, and of the elements of list variables."""
 
     closed: Mapping[str, Closed]
     lists: Mapping[str, Closed]
     kinds: Mapping[str, str] = field(default_factory=dict)
-    """Those that hold durations and dates."""
+    """Variables that hold durations and dates."""
 
     def without(self, loop: Loop) -> "_Known":
-        """Inside of a loop, whose variables hide others."""
+        """The facts inside of a loop, whose variables hide others."""
         own = {*loop.variables, loop.accumulator}
         over = self.lists.get(loop.over.name) if isinstance(loop.over, Ident) else None
         closed = {name: texts for name, texts in self.closed.items() if name not in own}
@@ -56,7 +56,8 @@ class _Known:
 
 
 def check(program: Program, more: Mapping[str, Closed] | None = None) -> None:
-    """Raises ExpressionError for a comparison that can never be right. `more` are variables beside those that say it by their names."""
+    """Raises ExpressionError for a comparison that can never be right. `more` adds variables to those recognised by
+    name."""
     known = _known(program, more or {})
     if not (known.closed or known.lists or known.kinds) or not _suspect(program.expression, known):
         return
@@ -82,7 +83,7 @@ def _known(program: Program, more: Mapping[str, Closed]) -> _Known:
 
 
 def _suspect(expression: str, known: _Known) -> bool:
-    """Whether an expression may compare wrongly: its tree takes longer to read than its text."""
+    """Whether an expression may contain a wrong comparison: reading its tree takes longer than reading its text."""
     if any(name.rpartition(".")[2] in expression for name in known.kinds):
         return True
     there = {text for closed in (*known.closed.values(), *known.lists.values()) for text in closed.texts}
@@ -90,7 +91,7 @@ def _suspect(expression: str, known: _Known) -> bool:
 
 
 def _below(stack: list[tuple[Node, _Known]]) -> Iterator[tuple[Node, _Known]]:
-    """All nodes, with what is known of variables there."""
+    """All nodes, with the facts about variables there."""
     while stack:
         node, known = stack.pop()
         yield node, known
@@ -103,7 +104,7 @@ def _below(stack: list[tuple[Node, _Known]]) -> Iterator[tuple[Node, _Known]]:
 
 
 def _wrong(call: Call, known: _Known) -> Iterator[str]:
-    """What is wrong with a call, given what is known of variables."""
+    """What is wrong with a call, given the facts about variables."""
     match call:
         case Call(function="@in", args=(Const(value=str() as text), Ident(name=name))) if name in known.lists:
             yield from _stranger(known.lists[name], text)
@@ -118,7 +119,7 @@ def _wrong(call: Call, known: _Known) -> Iterator[str]:
 
 
 def _unequal(one: Node, other: Node, known: _Known) -> Iterator[str]:
-    """What a variable never equals."""
+    """A comparison for equality with a text that the variable never has."""
     if not isinstance(other, Const) or not isinstance(text := other.value, str):
         return
     if closed := _closed(one, known):
@@ -140,13 +141,13 @@ def _closed(node: Node, known: _Known) -> Closed | None:
 
 
 def _stranger(closed: Closed, text: str) -> Iterator[str]:
-    if text and text not in closed.texts:  # An empty text asks whether there is one at all.
+    if text and text not in closed.texts:  # an empty text asks whether there is one at all
         there = choose(text, closed.texts, f"there are: {listed(closed.texts)}")
         yield f"there is no {closed.word} {text[:80]!r}; {there}"
 
 
 def _misordered(one: Node, sign: str, other: Node, known: _Known) -> Iterator[str]:
-    """Durations that are ordered as the texts that they are, and dates by texts that are none."""
+    """Durations ordered as texts, and dates ordered with other texts."""
     sides = (one, other)
     kinds = [known.kinds.get(side.name, "") if isinstance(side, Ident) else "" for side in sides]
     if "duration" in kinds:

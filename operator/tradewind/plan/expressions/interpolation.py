@@ -1,4 +1,4 @@
-"""`$[[ CEL ]]` in values: finds, checks and renders it."""
+"""`$[[ CEL ]]` in values: parsed, checked and rendered."""
 
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -11,18 +11,18 @@ from tradewind.plan.expressions.literal import OPEN, inner, spans
 from tradewind.plan.expressions.scope import Scope, compile_in
 
 LONGEST = 2**20
-"""Characters of a value, once its expressions are written out: more would not go into a pod or a status."""
+"""Characters of a rendered value: more would not fit into a pod or a status."""
 Evaluate = Callable[[str], Any]
-"""An expression's value as plain data. Raises ExpressionError."""
+"""The value of an expression as plain data. Raises ExpressionError."""
 
 
 def expressions(text: str) -> list[str]:
-    """The expressions inside a value. Raises ExpressionError for a `$[[` that is never closed."""
+    """The expressions in a value. Raises ExpressionError for an unclosed `$[[`."""
     return [expression for _, expression in _parts(text) if expression is not None]
 
 
 def whole(text: str) -> str:
-    """The expression of a value that is nothing but one; empty for others."""
+    """The expression of a value that consists of a single one; empty for others."""
     stripped = text.strip()
     span = next(spans(stripped), None)
     found = inner(stripped, span) if span == (0, len(stripped)) else ""
@@ -30,19 +30,20 @@ def whole(text: str) -> str:
 
 
 def secret(text: str, secrets: Collection[str]) -> str:
-    """Which of these params the whole value is; empty when it is none. A secret can't be a part of a value."""
+    """The param that is the whole value and among `secrets`; empty if there is none. A secret can't be a part of a
+    value."""
     root, _, name = whole(text).partition(".") if secrets else ("", "", "")
     return name if root == "params" and name in secrets else ""
 
 
 def check(text: str, scope: Scope, also: Callable[[Program], None] = lambda _: None) -> None:
-    """Raises ExpressionError for the first expression in `text` that does not compile, or of which `also` raises it."""
+    """Raises ExpressionError for the first expression in `text` that does not compile, or for which `also` raises it."""
     for expression in expressions(text):
         also(compile_in(expression, scope))
 
 
 def render(text: str, evaluate: Evaluate, write: Callable[[Any], str]) -> str:
-    """`text` with each expression replaced by its value, written by `write`. Raises ExpressionError."""
+    """`text` with each expression replaced by its value, formatted by `write`. Raises ExpressionError."""
     parts, length = [], 0
     for before, expression in [*_parts(text)]:
         parts.append(before)
@@ -56,7 +57,7 @@ def render(text: str, evaluate: Evaluate, write: Callable[[Any], str]) -> str:
 
 
 def _parts(text: str) -> Iterator[tuple[str, str | None]]:
-    """Each expression, with the text before it; last the text after all of them, with None. Raises ExpressionError."""
+    """Each expression with the text before it; at the end the remaining text with None. Raises ExpressionError."""
     at = 0
     for span in spans(text):
         yield text[at : span[0]], inner(text, span)
@@ -84,7 +85,7 @@ def render_tree(value: Any, evaluate: Evaluate) -> Any:
 
 
 def leaves(value: Any, path: str) -> list[tuple[str, str]]:
-    """Path and text of every string in some data that has expressions."""
+    """Path and text of every string with expressions in some data."""
     match value:
         case str():
             return [(path, value)] if "$[[" in value else []
@@ -97,13 +98,13 @@ def leaves(value: Any, path: str) -> list[tuple[str, str]]:
 
 
 def _kept(value: Any) -> Any:
-    """A value as it is once it is stored: 3 where an expression computes with 3.0."""
+    """A value as it will be stored: 3 for a computed 3.0."""
     return checked(value) if isinstance(value, float) else value
 
 
 def written(value: Any) -> str:
-    """A value as text: strings as they are, everything else as JSON, its objects in the order of their keys; whole numbers without a
-    fraction, whether they are declared as integers or as numbers."""
+    """A value as text: strings unchanged, everything else as JSON, with sorted keys; integral numbers without a
+    fraction, whether declared as integers or as numbers."""
     if isinstance(value, str):
         return value
     return json.dumps(_kept(value), ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)

@@ -11,14 +11,14 @@ from tradewind.plan.pacing import pause
 
 OPEN, CLOSE = "$[[", "]]"
 LOOKS = 8
-"""Expressions of a text whose end is looked for in vain: each time thousands of characters are read."""
+"""Unclosed expressions per text whose end is searched for: each search reads thousands of characters."""
 _NESTED = re.compile(r"""[\["']|//""")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`inputs.NAME` in an expression, from `start` to `end`; without a name, something else that is said of `inputs`."""
+    """`inputs.NAME` in an expression, from `start` to `end`; without a name, another use of `inputs`."""
 
     name: str
     start: int
@@ -26,7 +26,7 @@ class Reference:
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
-    """From where to where each `$[[ expression ]]` of a text goes. One that is never closed is left out."""
+    """Start and end of each `$[[ expression ]]` in a text, without unclosed ones."""
     at, looks = 0, LOOKS
     while (start := text.find(OPEN, at)) >= 0:
         pause()
@@ -43,8 +43,8 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _end(text: str, start: int) -> int:
-    """Where an expression that begins at `start` is closed: brackets within it, and within its texts, are a part of it. -1 where it is
-    no expression: what is wrong with it is told of what goes to the first bracket."""
+    """The end of the expression that begins at `start`; brackets within it, and within its texts, belong to it. -1 if
+    it is invalid: its error then concerns the text up to the first bracket."""
     depth = 0
     for token in TOKEN.finditer(text, start, start + MAX_LENGTH + len(CLOSE)):
         if token[0] == "[":
@@ -62,7 +62,7 @@ def inner(text: str, span: tuple[int, int]) -> str:
 
 
 def references(expression: str) -> Iterator[Reference]:
-    """What an expression says of `inputs`. Strings and comments are not looked into."""
+    """The uses of `inputs` in an expression, outside of strings and comments."""
     words = tokens(expression)
     for index, token in enumerate(words):
         if token.lastgroup != "name" or token[0] != "inputs" or (index and words[index - 1][0] == "."):
@@ -75,13 +75,14 @@ def references(expression: str) -> Iterator[Reference]:
 
 
 def alone(expression: str) -> str:
-    """The name of the input that is all that an expression says; empty for others."""
+    """The name of the input that is the whole expression; empty for others."""
     found = next(references(expression), None)
     return found.name if found and (found.start, found.end) == (0, len(expression)) else ""
 
 
 def literal(value: Any) -> str:
-    """CEL that gives `value`; `$[[ CEL ]]` in its texts becomes part of it. Raises ExpressionError for what CEL can't say."""
+    """CEL that evaluates to `value`; `$[[ CEL ]]` in its texts becomes part of it. Raises ExpressionError for what CEL
+    can't express."""
     match value:
         case None:
             return "null"
@@ -119,7 +120,7 @@ def _text(text: str) -> str:
 
 
 def _grouped(expression: str) -> str:
-    """In parentheses; a comment at the end must not swallow the closing one."""
+    """The expression in parentheses; a comment at its end must not swallow the closing one."""
     return f"({expression}\n)" if "//" in expression else f"({expression})"
 
 

@@ -20,8 +20,8 @@ _STATES = {
 
 
 def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
-    """The evaluator's words; for a missing output, why it is missing, or which outputs there are. `values` are those that the expression
-    was given, by dotted name."""
+    """The evaluator's message; for a missing output, why it is missing, or which outputs exist. `values` are the
+    expression's variables, by dotted name."""
     if problem.startswith("No value with name"):
         name = problem.partition('"')[2].partition('"')[0]
         return _never_written(name, values) or f"{name} has no value: the task did not write it"
@@ -47,7 +47,7 @@ def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
 
 
 def _never_written(name: str, values: Mapping[str, Any]) -> str:
-    """Why a task has not written an output, where it did not succeed; empty where it did."""
+    """Why an unsuccessful task has not written an output; empty if it succeeded."""
     task, _, output = name.partition(".outputs.")
     state = values.get(f"{task}.state", "Succeeded")
     if not output or state == "Succeeded":
@@ -56,7 +56,7 @@ def _never_written(name: str, values: Mapping[str, Any]) -> str:
 
 
 def _null_items(expression: str, values: Mapping[str, Any]) -> str:
-    """Of which fan-out an item was asked for outputs that has none."""
+    """The fan-out whose item has no outputs although the expression uses them."""
     for task in dict.fromkeys(_TASK.findall(expression)):
         root = f"tasks.{task}"
         if None in (outputs := values.get(f"{root}.outputs") or ()) and isinstance(outputs, list):
@@ -68,7 +68,7 @@ def _null_items(expression: str, values: Mapping[str, Any]) -> str:
 
 
 def _named(expression: str) -> set[str]:
-    """The dotted names in an expression, and what they begin with."""
+    """The dotted names in an expression, and their prefixes."""
     found: set[str] = set()
     for chain in _CHAIN.findall(expression):
         found.update(accumulate(chain.split("."), "{}.{}".format))
@@ -76,7 +76,7 @@ def _named(expression: str) -> set[str]:
 
 
 def _type(value: object) -> str:
-    """What a value is, for people; of an object, its keys too."""
+    """The type of a value, for people; for an object, its keys too."""
     match value:
         case Mapping():
             keys = [f"{key}: {_type(item)}" for key, item in list(value.items())[:8]]

@@ -9,7 +9,8 @@ TOO_DEAR = "the regular expressions of this document take too long to compile; r
 
 
 def regex_fault(pattern: str) -> str:
-    """Why a regular expression can't be used; empty where it can. What takes long is not tried, once the document's budget is used up."""
+    """Why a regular expression can't be used; empty if it can. Expensive ones are not tried once the document's budget
+    is used up."""
     if not budget.current().attempt(pattern, compiling(pattern)):
         return TOO_DEAR
     try:

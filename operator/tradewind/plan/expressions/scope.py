@@ -1,7 +1,7 @@
 """The variables that expressions may use.
 
-Variables are declared by their dotted names (`params.region`, `tasks.erp.outputs`), so that the compiler itself finds names that
-don't exist and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`."""
+Variables are declared by their dotted names (`params.region`, `tasks.erp.outputs`), so that the compiler itself finds
+unknown names and types that don't fit. In CEL a task's `-` is written `_`: `tasks.load_erp.outputs.rows`."""
 
 import json
 import re
@@ -26,7 +26,7 @@ DATED: compiler.Variables = (
     ("run.intervalStart", "string"),
     ("run.intervalEnd", "string"),
 )
-"""What a run is about; `dated` gives their values."""
+"""The dates of a run; `dated` gives their values."""
 _RUN = (
     ("run.name", "string"),
     ("run.namespace", "string"),
@@ -39,7 +39,7 @@ _RUN = (
 _ENDS = (("run.outcome", "string"), ("run.message", "string"))
 _RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
 ROOTS = ("params", "tasks", "run", "item", "index", "outputs")
-"""What names in expressions begin with."""
+"""The first parts of names in expressions."""
 LONG_PATTERN = 1_000
 Values = Mapping[str, Any]
 """Plain data by dotted name."""
@@ -47,19 +47,19 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TaskNames:
-    """What expressions can say of a task: of a fan-out, lists."""
+    """What expressions can use of a task; for a fan-out, lists."""
 
     name: str
     fan_out: bool = False
     outputs: tuple[tuple[str, str], ...] = ()
-    """Outputs that it declares, with their types."""
+    """Declared outputs, with their types."""
     unknown: bool = False
-    """Whether its template is not at hand: anything can be said of it."""
+    """Whether its template is missing: expressions may use anything."""
     keys: tuple[str, ...] | None = None
-    """The outputs that it has; None where that is not known before it runs."""
+    """The outputs that it has; None if they are unknown before it runs."""
 
     def variables(self, counterpart: bool = False) -> compiler.Variables:
-        """The variables about it; those about one item when a counterpart is meant."""
+        """Its variables; with `counterpart`, those of one item."""
         root = f"tasks.{cel_name(self.name)}"
         if self.unknown:
             return ((root, "any"),)
@@ -71,7 +71,7 @@ class TaskNames:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a DAG declares: params (name, type) and tasks by their names in CEL."""
+    """The names that a DAG declares: params (name, type), and tasks by their names in CEL."""
 
     params: tuple[tuple[str, str], ...] = ()
     tasks: Mapping[str, TaskNames] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the expressions of one task may name. `upstream` says whether a task has ended before this one starts."""
+    """The names for the expressions of one task. `upstream` says whether a task has ended before this one starts."""
 
     names: Names
     upstream: Callable[[str], bool]
@@ -92,18 +92,18 @@ class Scope:
     loops: bool = False
     """Whether there is an `iteration` and a `previous`."""
     own: tuple[tuple[str, str], ...] | None = None
-    """Of what decides whether a loop goes on: the outputs that its task declares, with their types."""
+    """For the expression that decides whether a loop continues: the declared outputs of its task, with their types."""
     answer: compiler.Variables = ()
-    """What a sensor's poll has found."""
+    """The result of a sensor's poll."""
     fragment: bool = False
-    """Whether expressions may name params, tasks and items of a DAG that is not at hand."""
+    """Whether expressions may use params, tasks and items of an unknown DAG."""
     vague: bool = False
-    """Whether expressions may name tasks and items that are not known, since not all of the task could be read."""
+    """Whether expressions may use unknown tasks and items, since the task could not be read completely."""
     of: str = ""
-    """The task whose expressions they are; empty for those of the DAG."""
+    """The task of the expressions; empty for those of the DAG."""
 
     def variables(self, expression: str) -> compiler.Variables:
-        """The variables that an expression can mean: those of tasks it does not name are left out."""
+        """The variables that an expression may use, without those of tasks that it does not name."""
         found: list[tuple[str, str]] = [*_RUN]
         found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
         for task in self.tasks(expression):
@@ -131,12 +131,12 @@ class Scope:
 
 
 def names_item(expression: str) -> bool:
-    """Whether an expression is about an item."""
+    """Whether an expression uses an item."""
     return _ITEM.search(expression) is not None
 
 
 def compile_in(expression: str, scope: Scope, *wanted: str) -> Program:
-    """The compiled expression. Raises ExpressionError with the position and, for unknown names, what there is."""
+    """The compiled expression. Raises ExpressionError with the position and, for unknown names, the existing ones."""
     return _compiled(expression, scope, *wanted)[0]
 
 
@@ -166,7 +166,7 @@ def evaluate(expression: str, scope: Scope, values: Values, of_task: Callable[[s
 
 
 def _explained(problem: str, scope: Scope) -> str:
-    """The compiler's words, with what the user could have meant."""
+    """The compiler's message, with what the user may have meant."""
     name = compiler.undeclared(problem)
     if not name:
         return problem
@@ -242,7 +242,7 @@ def retry_rule(rule: str) -> Any:
 
 
 def retry_matches(rule: str, attempt: Attempt) -> bool:
-    """What `retryOn` or `failOn` says of an attempt. Raises ExpressionError."""
+    """Whether `retryOn` or `failOn` matches an attempt. Raises ExpressionError."""
     values = {
         "exitCode": -1 if attempt.exit_code is None else attempt.exit_code,
         "reason": attempt.reason,
@@ -253,11 +253,11 @@ def retry_matches(rule: str, attempt: Attempt) -> bool:
 
 
 def search(pattern: str, text: str) -> bool:
-    """Whether a regular expression (RE2) matches somewhere in a text. Raises ExpressionError for one that is none."""
+    """Whether a regular expression (RE2) matches somewhere in a text. Raises ExpressionError for an invalid one."""
     if not pattern:
         return True
     written = json.dumps(pattern)
-    short = len(written) < LONG_PATTERN  # What it takes to compile is known of one that is written out.
+    short = len(written) < LONG_PATTERN  # the cost of compiling a literal is known
     program = compiler.compiled(
         f"text.matches({written if short else 'pattern'})", (("pattern", "string"), ("text", "string")), str
     )

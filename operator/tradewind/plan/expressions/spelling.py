@@ -1,6 +1,6 @@
 """The spelling of names in expressions: every valid name can be written, and `has` works for all of them.
 
-Expressions keep their length, so that positions in messages are those of what was written."""
+Expressions keep their length, so that positions in messages refer to the original text."""
 
 import re
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _RESERVED = frozenset(
 
 
 def cel_name(task: str) -> str:
-    """A task's name in variables: CEL reads `-` as minus, and no task has a `_` in its name."""
+    """A task's name in variables: CEL reads `-` as minus, and task names contain no `_`."""
     return task.replace("-", "_")
 
 
@@ -51,13 +51,13 @@ def is_word(name: str) -> bool:
 
 
 def path(root: str, name: str) -> str:
-    """How a task or param is written in expressions: `tasks.load_erp`, `tasks["1st-load"]`."""
+    """A task or param in an expression: `tasks.load_erp`, `tasks["1st-load"]`."""
     word = cel_name(name) if root == "tasks" else name
     return f"{root}.{word}" if is_word(word) else f'{root}["{name}"]'
 
 
 def plain(expression: str) -> str:
-    """The expression with `tasks["NAME"]` and `params["NAME"]` as the engine reads names."""
+    """The expression with `tasks["NAME"]` and `params["NAME"]` replaced by the names that the engine knows."""
     return _plain(expression) if _QUOTED.search(expression) else expression
 
 
@@ -82,16 +82,16 @@ def _plain(expression: str) -> str:
 
 
 class Asking(NamedTuple):
-    """An expression in which a variable stands for each `has(NAME)` of a declared name."""
+    """An expression in which a variable replaces each `has(NAME)` of a declared name."""
 
     text: str
     variables: Mapping[str, str]
-    """The declared name that each of them asks about."""
+    """The declared name that each of them tests."""
 
 
 def asking(expression: str, declared: tuple[tuple[str, str], ...]) -> Asking:
-    """The expression with `has(NAME)` of declared names as variables: to the engine a declared name is one variable, and it would give
-    the variable's value."""
+    """The expression with `has(NAME)` of declared names replaced by variables: the engine takes a declared name for one
+    variable and would return its value."""
     return _asking(expression, declared) if _HAS.search(expression) else Asking(expression, {})
 
 

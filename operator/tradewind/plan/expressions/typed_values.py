@@ -33,14 +33,14 @@ _ARTICLE = {
     "secret": "{name: SECRET, key: KEY}",
 }
 NO_SUCH_PARAM = "no such param"
-"""What is wrong with a param that is not declared."""
+"""The problem of an undeclared param."""
 _LIKE = {"list": """ such as ["a", "b"]""", "object": """ such as {"a": 1}"""}
 _QUOTED = frozenset({"string", "duration", "date"})
 _SIZED = frozenset({"string", "list", "object"})
 
 
 def fits(kind: str, value: Any) -> bool:
-    """Whether a value is of a type. JSON knows no difference between 3 and 3.0; YAML users write 3."""
+    """Whether a value is of a type. JSON does not distinguish 3 from 3.0; YAML users write 3."""
     match kind:
         case "string":
             return isinstance(value, str)
@@ -61,7 +61,7 @@ def fits(kind: str, value: Any) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    """Whether a value names a key of a Secret."""
+    """Whether a value refers to a key of a Secret."""
     if not isinstance(value, dict) or value.keys() != {"name", "key"} or not all(map(_is_short, value.values())):
         return False
     return bool(re.fullmatch(DNS_SUBDOMAIN, value["name"]) and re.fullmatch(DATA_KEY, value["key"]))
@@ -72,7 +72,7 @@ def _is_short(value: Any) -> bool:
 
 
 def parsed(kind: str, value: str) -> float | date | None:
-    """The seconds of a duration, or a date; None for a text that is none."""
+    """The seconds of a duration, or a date; None for an invalid text."""
     try:
         if kind == "duration":
             return seconds(value)
@@ -82,9 +82,9 @@ def parsed(kind: str, value: str) -> float | date | None:
 
 
 def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | None:
-    """What is wrong with a value, if anything."""
+    """What is wrong with a value; None if it is valid."""
     kind = declared.type
-    # Whoever writes the secret itself here shall not find it in a status or an Event too.
+    # A secret given here by mistake must not appear in a status or an Event.
     shown = "what is given" if kind == "secret" else _shown(value)
     if kind == "duration" and isinstance(value, str) and (words := _no_duration(value)):
         what, _, instead = words.rpartition(": write ")
@@ -106,7 +106,7 @@ def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | N
 
 
 def _mismatch(pattern: str, value: str, path: str, shown: str) -> Problem | None:
-    """What is wrong with a value by a pattern; one that can't be looked at does not match."""
+    """The problem of a value that does not match a pattern; a value that can't be searched does not match."""
     try:
         if search(pattern, value):
             return None
@@ -116,7 +116,7 @@ def _mismatch(pattern: str, value: str, path: str, shown: str) -> Problem | None
 
 
 def _shown(value: Any) -> str:
-    """A value as it is quoted: text as it is, the rest as JSON."""
+    """A value as quoted in messages: text unchanged, anything else as JSON."""
     return repr(value)[:80] if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)[:80]
 
 
@@ -138,7 +138,7 @@ def _part(kind: str) -> str:
 
 
 def _compare(kind: str, value: Any, limit: Any) -> int:
-    """-1, 0 or 1 as the value is below, at or above the limit."""
+    """-1, 0 or 1 for a value below, at or above the limit."""
     if kind in _SIZED:
         value = len(value)
     elif kind in ("duration", "date"):
@@ -147,7 +147,7 @@ def _compare(kind: str, value: Any, limit: Any) -> int:
 
 
 def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
-    """What is wrong with the bounds themselves, if anything."""
+    """What is wrong with the bounds themselves; None if they are valid."""
     kind = declared.type
     for bound in ("min", "max"):
         limit = getattr(declared, bound)
@@ -184,8 +184,8 @@ def resolve(
     root: str = "spec.params",
     there_are: str = "the DAG declares",
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """The values in force, and what is wrong with those given. `root` is the path of these, `there_are` begins the words that say
-    which there could be."""
+    """The effective values, and what is wrong with the given ones. `root` is their path; `there_are` begins the list of
+    declared params in a message."""
     problems: list[Problem] = []
     try:
         given = checked(dict(given), name=root)
@@ -211,7 +211,7 @@ def resolve(
 
 
 def _strangers(declared: Mapping[str, Param], given: Mapping[str, Any], root: str, there_are: str) -> Iterator[Problem]:
-    """Values of params that nobody declares."""
+    """Values of undeclared params."""
     there = ""
     for name in pacing.each(given):
         if name not in declared:
@@ -220,7 +220,7 @@ def _strangers(declared: Mapping[str, Param], given: Mapping[str, Any], root: st
 
 
 def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """What a task without a pod handed on, as plain data, and what is wrong with it; that is empty when nothing is."""
+    """The outputs of a task without a pod, as plain data, and what is wrong with them (empty if nothing is)."""
     try:
         plain = checked(dict(outputs))
     except OutOfBounds as error:
@@ -230,7 +230,7 @@ def accepted(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> tupl
 
 
 def outputs_problem(declared: Mapping[str, Output], outputs: Mapping[str, Any]) -> str:
-    """What is wrong with the outputs that a task wrote; empty when nothing is."""
+    """What is wrong with the outputs that a task wrote; empty if nothing is."""
     for name, output in declared.items():
         if name not in outputs:
             return f"output {name!r} is missing; the task wrote: {listed(outputs)}"
@@ -240,7 +240,7 @@ def outputs_problem(declared: Mapping[str, Output], outputs: Mapping[str, Any]) 
 
 
 def from_text(param: Bounds, text: str) -> Any:
-    """A value typed on a command line, as the param's type; unchanged when it can't be."""
+    """A value from a command line, converted to the param's type; unchanged if that fails."""
     match getattr(param, "type", "string"):
         case "boolean":
             return {"true": True, "false": False}.get(text.lower(), text)
@@ -260,7 +260,7 @@ def from_text(param: Bounds, text: str) -> Any:
             try:
                 return read_json(text, limit=PARAMS_LIMIT)
             except OutOfBounds:
-                return text  # It was meant as JSON, and isn't.
+                return text  # it was meant to be JSON and is not
         case "secret":
             name, slash, key = text.partition("/")
             return {"name": name, "key": key} if slash else text

@@ -29,7 +29,7 @@ FAILURES = {
     "SubDAGTooDeep": "sub-DAGs run within sub-DAGs, more of them than the limit allows",
     "SubDAGTooMany": "more runs have come of one run than the limit allows",
 }
-"""Reasons that spend the user's budget (`retries.limit`)."""
+"""Reasons that use the user's budget (`retries.limit`)."""
 LOSSES = {
     "PodDeleted": "the pod was deleted before it ended",
     "Evicted": "the node evicted the pod",
@@ -40,22 +40,22 @@ LOSSES = {
     "Rejected": "the node did not admit the pod",
     "SubDAGDeleted": "the run of the sub-DAG was deleted before it ended",
 }
-"""Reasons that spend the infrastructure's budget (`retries.infrastructureLimit`)."""
+"""Reasons that use the infrastructure's budget (`retries.infrastructureLimit`)."""
 PREEMPTIONS = {
     "Preempted": "something more important took its place: the scheduler, or a queue like Kueue, stopped the pod",
 }
-"""Reasons that spend no budget: the attempt is made again, as often as it takes. Only time limits end that."""
+"""Reasons that use no budget: the attempt is repeated as often as necessary, within time limits."""
 LOST = frozenset({*LOSSES, *PREEMPTIONS})
-"""Reasons for which neither the task nor anybody who works on the run is responsible."""
+"""Reasons for which neither the task nor the run's users are responsible."""
 CANCELLED = "Cancelled"
 RUN_TIMEOUT = "RunTimeout"
 FAIL_FAST = "FailFast"
 SUPERSEDED = "Superseded"
-"""It was stopped because it does not count any more: the task was cleared, or marked by hand."""
+"""The attempt was stopped because it does not count any more: the task was cleared, or marked by hand."""
 SOFT = "SoftFailed"
-"""A sensor's time was over, and it is to be skipped then. It spends nothing, and no attempt follows."""
+"""A sensor timed out and is to be skipped. It uses no budget, and no attempt follows."""
 STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
-"""Reasons of attempts that were stopped for something outside the task. They spend nothing, and no attempt follows."""
+"""Reasons of attempts that were stopped for something outside the task. They use no budget, and no attempt follows."""
 PERMANENT = frozenset(
     {
         "PodRefused",
@@ -69,13 +69,13 @@ PERMANENT = frozenset(
         "SubDAGTooMany",
     }
 )
-"""Failures that the next attempt would only repeat."""
+"""Failures that the next attempt would repeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that has ended. `task` is a task, or an item as `task[index]`; `start` and `end` are API timestamps in epoch
-    seconds; an empty reason means success."""
+    """An attempt that has ended. `task` is a task, or an item as `task[index]`; `start` and `end` are API timestamps in
+    epoch seconds; an empty reason means success."""
 
     task: str
     number: int
@@ -87,13 +87,13 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the task got done."""
+        """Whether the attempt succeeded."""
         return not self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The attempts of a task or item up to this number don't count any more, nor does what was said of it by hand."""
+    """Attempts of a task or item up to this number don't count any more, nor does a state set by hand before."""
 
     key: str
     number: int
@@ -101,7 +101,7 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """How a task or item has ended, by hand or in the run whose results this one takes over."""
+    """The final state of a task or item, set by hand or taken from the run whose results this one reuses."""
 
     key: str
     state: State
@@ -109,7 +109,7 @@ class Fixed:
 
 
 def key(task: str, index: int | None) -> str:
-    """What an item of a task is called: `task[index]`; the task itself without an index."""
+    """The key of an item, `task[index]`; of the task itself without an index."""
     return task if index is None else f"{task}[{index}]"
 
 

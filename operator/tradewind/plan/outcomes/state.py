@@ -4,10 +4,10 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a task stands."""
+    """The state of a task."""
 
     BLOCKED = "Blocked"
-    """Something it depends on has not ended."""
+    """A dependency has not ended."""
     READY = "Ready"
     """Its next attempt can be created as soon as the limits allow."""
     WAITING = "Waiting"
@@ -21,7 +21,7 @@ class State(StrEnum):
     LOST = "Lost"
     """The infrastructure lost it more often than its budget allows."""
     SKIPPED = "Skipped"
-    """It was not to run: its condition or its trigger rule said so."""
+    """Its condition or its trigger rule kept it from running."""
     UPSTREAM_FAILED = "UpstreamFailed"
     """A dependency failed, so it will never run."""
     CANCELLED = "Cancelled"
@@ -30,4 +30,4 @@ class State(StrEnum):
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.LOST, State.SKIPPED, State.UPSTREAM_FAILED, State.CANCELLED})
 LIVE = frozenset({State.PENDING, State.RUNNING})
 BAD = frozenset({State.FAILED, State.LOST, State.UPSTREAM_FAILED})
-"""Final states for which a run fails when a last task ends in them."""
+"""Final states of last tasks that fail the run."""

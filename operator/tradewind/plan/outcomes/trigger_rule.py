@@ -1,7 +1,7 @@
 """Trigger rules: the state of a task, given the states of its dependencies.
 
-A decision that is made early is the one that would be made later: with more dependencies ended, a rule that has said something
-says the same. That is why AllSucceeded waits with a skip (a failure may still come) but not with UpstreamFailed."""
+An early decision equals the later one: when more dependencies end, a rule that has decided stays with its decision.
+That is why AllSucceeded waits before it skips (a failure may still come), but not before it reports UpstreamFailed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tradewind.plan.outcomes.state import State
 
 
 class Verdict(StrEnum):
-    """What a rule says."""
+    """The decision of a rule."""
 
     RUN = "Run"
     SKIP = "Skip"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Dependencies by what became of them. A lost task counts as failed."""
+    """Dependencies by result. A lost task counts as failed."""
 
     total: int
     succeeded: int = 0
@@ -40,7 +40,7 @@ class Counts:
 
 
 def count(states: Mapping[State, int], total: int) -> Counts:
-    """Counts from how many dependencies are in which state."""
+    """The counts, from the number of dependencies in each state."""
     return Counts(
         total,
         succeeded=states.get(State.SUCCEEDED, 0),
@@ -139,5 +139,6 @@ RULES: Mapping[str, Callable[[Counts], Decision]] = {
 
 
 def decide(rule: str, counts: Counts) -> Decision:
-    """What a named rule says; None while it depends on dependencies that have not ended. Without dependencies a task runs."""
+    """The decision of a named rule; None while it depends on dependencies that have not ended. Without dependencies a
+    task runs."""
     return RULES[rule](counts) if counts.total else RUN

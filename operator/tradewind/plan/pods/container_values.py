@@ -12,26 +12,26 @@ from tradewind.plan.documents.nearest import did_you_mean, nearest
 from tradewind.plan.documents.problem import Problem
 
 _QUANTITY = re.compile(r"\+?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][-+]?[0-9]{1,3}|[numkMGTPE]|[KMGTPE]i)?")
-"""What Kubernetes takes for a quantity that is not negative."""
+"""Non-negative quantities that Kubernetes accepts."""
 _MEANT = re.compile(r"\+?([0-9.]+) ?([kmgtpKMGTP])(i?)[bB]?")
 _VARIABLE = re.compile(r"[ -<>-~]+")
-"""Printable ASCII but for `=`: what Kubernetes takes for the name of a variable."""
+"""Printable ASCII without `=`: the names of variables that Kubernetes accepts."""
 _BREAK = re.compile(r"[\r\n\0]")
 RESOURCES = ("cpu", "memory", "ephemeral-storage")
 MOST_SECONDS = 2**31 - 1
-"""Of a pod's activeDeadlineSeconds."""
+"""The maximum of a pod's activeDeadlineSeconds."""
 _MOUNTS, _KEYS = ("subPath", "subPathExpr"), ("configMap", "secret", "downwardAPI")
 _WITHIN: Sequence[tuple[Sequence[str], Sequence[str]]] = (
     *(((containers, "volumeMounts"), _MOUNTS) for containers in ("containers", "initContainers")),
     *((("volumes", kind, "items"), ("path",)) for kind in _KEYS),
     *((("volumes", "projected", "sources", kind, "items"), ("path",)) for kind in _KEYS),
 )
-"""Fields of a pod's spec that are places within a volume."""
+"""Fields of a pod's spec that are paths within a volume."""
 _TIMES = (("activeDeadlineSeconds", 1), ("terminationGracePeriodSeconds", 0))
 
 
 def problems(path: str, task: Task) -> Iterator[Problem]:
-    """Those of a task."""
+    """Problems of one task."""
     polled = task.sensor.http if task.sensor else None
     for field, request in (("http", task.http), ("sensor.http", polled)):
         if request:
@@ -57,7 +57,8 @@ def problems(path: str, task: Task) -> Iterator[Problem]:
 
 
 def _reserved(path: str, metadata: Any) -> Iterator[Problem]:
-    """Labels and annotations that are the operator's: a pod would seem to be another's, or to hold slots that its task does not claim."""
+    """Labels and annotations reserved for the operator: with them a pod could seem to belong to another run, or to hold
+    slots that its task does not claim."""
     for field in ("labels", "annotations"):
         given = metadata.get(field) if isinstance(metadata, Mapping) else None
         for name in given if isinstance(given, Mapping) else ():
@@ -70,7 +71,7 @@ def _reserved(path: str, metadata: Any) -> Iterator[Problem]:
 
 
 def _places(path: str, spec: Any) -> Iterator[Problem]:
-    """Places within a volume that lead out of it: the API server refuses them, when the run comes to the task."""
+    """Paths that lead out of their volume: the API server would refuse the pod when the run reaches the task."""
     for within, fields in _WITHIN:
         for where, item in _found(path, spec, within):
             for field in fields:
@@ -83,7 +84,7 @@ def _places(path: str, spec: Any) -> Iterator[Problem]:
 
 
 def _found(path: str, value: Any, steps: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What is at a place, with all entries of the lists on the way."""
+    """The objects at a path, for all entries of the lists in it."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _found(f"{path}[{index}]", item, steps)

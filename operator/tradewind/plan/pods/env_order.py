@@ -7,8 +7,8 @@ _REFERENCE = re.compile(r"\$\$|\$\(([^)]{1,253})\)")
 
 
 def ordered(env: Mapping[str, str]) -> list[str]:
-    """The names in the order of their names, but for those that refer to others of these: they come after those. Among variables that
-    refer to each other in a circle the order of names counts."""
+    """The names sorted, except that a variable comes after the ones that it refers to. Variables that refer to each
+    other in a circle are sorted by name."""
     found: dict[str, None] = {}
     for name in sorted(env):
         stack = [(name, iter(_references(env, name)))]

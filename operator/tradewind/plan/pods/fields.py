@@ -144,13 +144,13 @@ VsphereVirtualDiskVolumeSource: fsType storagePolicyID storagePolicyName volumeP
 WeightedPodAffinityTerm: podAffinityTerm=PodAffinityTerm weight
 WindowsSecurityContextOptions: gmsaCredentialSpec gmsaCredentialSpecName hostProcess runAsUserName
 """
-"""Each type: its fields, with their types where these are objects, or lists of objects. tests/plan/pods/test_fields.py writes it
-from the Kubernetes API."""
+"""Each type: its fields, with the types of those that hold objects or lists of objects. tests/plan/pods/test_fields.py
+writes it from the Kubernetes API."""
 
 
 @cache
 def _types() -> Mapping[str, Mapping[str, str]]:
-    """Type -> field -> its type, empty where anything may be in it."""
+    """Type -> field -> type of the field, empty if it is not checked further."""
     found = {}
     for line in TABLE.splitlines():
         kind, _, fields = line.partition(": ")
@@ -175,7 +175,7 @@ def unknown_fields(value: Any, kind: str = "Pod", path: str = "") -> Iterator[st
 
 
 def meant(path: str) -> str:
-    """The field that is meant by one that a pod does not have, at a path such as `.spec.containers[0].imag`; empty where none is close."""
+    """The field that is meant by an unknown one at a path such as `.spec.containers[0].imag`; empty if none is close."""
     *above, name = re.sub(r"\[\d+\]", "", path).strip(".").split(".")
     kind = "Pod"
     for step in above:

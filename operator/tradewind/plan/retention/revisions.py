@@ -5,17 +5,17 @@ from typing import NamedTuple
 
 
 class Keep(NamedTuple):
-    """What is kept of a DAG's revisions, beside those that runs use."""
+    """The revisions of a DAG to keep, in addition to those that runs use."""
 
     current: int
-    """The number of the one that holds the DAG's spec; 0 for none."""
+    """The number of the revision with the DAG's spec; 0 for none."""
     limit: int
-    """How many others. The newest is kept in any case: its number must not be given out again."""
+    """How many others. The newest is always kept: its number must not be reused."""
 
 
 def surplus(numbers: Mapping[str, int], keep: Keep | None, used: Collection[str]) -> list[str]:
-    """The revisions to delete, the oldest first. `numbers` are all that there are, by name; of a DAG that is gone (no `keep`) only those
-    stay that runs use."""
+    """The revisions to delete, oldest first. `numbers` are all existing ones, by name. For a deleted DAG (no `keep`)
+    only those that runs use stay."""
     spare = [(number, name) for name, number in numbers.items() if name not in used]
     if keep is not None:
         newest = max(numbers.values(), default=0)

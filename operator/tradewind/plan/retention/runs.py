@@ -7,24 +7,25 @@ from tradewind.model.duration import seconds
 from tradewind.model.history import History, Kept
 
 GRACE = 10
-"""Seconds for which every run is kept after its end: whoever waits for it has to be able to see it."""
+"""Seconds for which every run is kept after its end, so that clients that wait for it can see it."""
 
 REPEATS = 600
-"""Seconds for which the run of an event is kept: a sender that tries again has to find it, or it would make another one."""
+"""Seconds for which the run of an event is kept: a sender that retries must find it, or a second one would be created."""
 
 
 class EndedRun(NamedTuple):
-    """A run that has ended. A hundred thousand of them are in memory: no more than this."""
+    """A run that has ended. Memory holds a hundred thousand of them, so it contains no more than this."""
 
     ended: int
     """Epoch seconds."""
     version: int
-    """Its resource version: a run that has changed since is another matter. Of two that ended in one second the higher is the later."""
+    """Its resource version: a run that has changed since must not be deleted. Of two that ended in the same second the
+    higher one is the later."""
     succeeded: bool
     grace: int = GRACE
     """Seconds for which it is kept in any case."""
     caller: str = ""
-    """The uid of the run that it is a part of, if it is one's."""
+    """The uid of the run that called it, if one did."""
 
 
 class Surplus(NamedTuple):
@@ -36,7 +37,7 @@ class Surplus(NamedTuple):
 
 
 def surplus(runs: Mapping[str, EndedRun], keep: History, now: int) -> tuple[list[Surplus], int | None]:
-    """The runs to delete at `now` (epoch seconds), those that ended first at the front; and when to ask again."""
+    """The runs to delete at `now` (epoch seconds), earliest end first; and when to check again."""
     found: list[Surplus] = []
     again: list[int] = []
     for succeeded, rule in ((True, keep.succeeded), (False, keep.failed)):
@@ -57,7 +58,7 @@ def surplus(runs: Mapping[str, EndedRun], keep: History, now: int) -> tuple[list
 
 
 def _due(place: int, past: EndedRun, rule: Kept) -> tuple[int | None, str]:
-    """When a run is to go, and why. `place` is how many of its kind ended after it."""
+    """When a run is to be deleted, and why. `place` is how many of its kind ended after it."""
     if place >= rule.limit:
         return past.ended + past.grace, "limit"
     if rule.ttl is not None:

@@ -1,7 +1,8 @@
-"""What an approval protects: only its own decision ends it, and the decision applies to the results upstream of it.
+"""Approvals: only an approval's own decision ends it, and the decision applies to the results upstream of it.
 
-So what comes before an approval is not said to have ended by hand, nor run again alone, and what comes after it is neither said to have
-ended nor taken over from another run while that decision is not there. Otherwise who may edit or make runs would pass approvals."""
+So tasks before an approval can't be marked as ended, nor rerun alone, and tasks after it can neither be marked nor
+taken over from another run while the decision is missing. Otherwise users who may edit or create runs could bypass
+approvals."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
 
 DECIDED = "decided in run "
-"""How the explanation of a decision begins that was taken over. What is said by hand begins otherwise, whatever people write."""
+"""The beginning of the explanation of a decision taken over from another run. Explanations of edits begin differently,
+whatever people write."""
 
 
 @dataclass(frozen=True)
 class Approvals:
-    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`. Sets of tasks are bits here,
-    at the places of the tasks in the order of the graph, where whole DAGs are compared."""
+    """The tasks of a DAG that ask for an approval: themselves, or in a run of one of the DAGs in `within`. Sets of
+    tasks are bits, at the tasks' positions in the order of the graph, where whole DAGs are compared."""
 
     definition: Definition
     within: Collection[str] = ()
@@ -45,7 +47,7 @@ class Approvals:
 
     @cached_property
     def sealed(self) -> Mapping[str, str]:
-        """Tasks that are an approval or come before one -> that approval, the first one in order."""
+        """Tasks that are an approval or come before one -> the first such approval in order."""
         graph, asking, found = self.definition.graph, set(self.asking), dict[str, str]()
         for task in pacing.each(reversed(graph.order)):
             after = {found[name] for name in graph.downstream[task] if name in found}
@@ -59,48 +61,50 @@ class Approvals:
 
     @cached_property
     def _above(self) -> Mapping[str, int]:
-        """What each task waits for, directly or not. Not kept with the definition: it is large."""
+        """All tasks upstream of each task. Not cached with the definition: it is large."""
         return self.definition.graph.ancestry()
 
     def bits(self, tasks: Iterable[str]) -> int:
-        """Tasks, as bits."""
+        """Tasks as bits."""
         found = 0
         for task in pacing.each(tasks):
             found |= 1 << self._place[task]
         return found
 
     def waits(self, task: str, others: int) -> bool:
-        """Whether a task waits for one of the others, directly or not."""
+        """Whether a task is downstream of one of the others."""
         return bool(others and self._above[task] & others)
 
     def first(self, task: str, others: int) -> str | None:
-        """The first of the others that a task waits for, directly or not."""
+        """The first of the others that a task is downstream of."""
         found = others and self._above[task] & others
         return self.definition.graph.order[(found & -found).bit_length() - 1] if found else None
 
     def before(self, *tasks: str) -> set[str]:
-        """What tasks wait for, directly or not."""
+        """All tasks upstream of some."""
         return reach(tasks, self.definition.graph.upstream)
 
     def after(self, *tasks: str) -> set[str]:
-        """What waits for tasks, directly or not."""
+        """All tasks downstream of some."""
         return reach(tasks, self.definition.graph.downstream)
 
     def open(self, planner: Planner) -> int:
-        """Approvals that were not given, nor skipped."""
+        """Approvals that were neither given nor skipped."""
         return self.bits(
             name for name in self.asking if not (planner.ledger.states[name] is State.SKIPPED or given(planner, name))
         )
 
     def anew(self, undone: Iterable[str]) -> int:
-        """Approvals that are among the tasks and items in `undone`, or were about some: what was decided does not count any more."""
+        """Approvals that are among the tasks and items in `undone`, or were about some of them: their decisions don't
+        count any more."""
         again = {parse_key(key)[0] for key in pacing.each(undone)} if self.asking else set()
         bits = self.bits(again)
         return self.bits(name for name in self.asking if name in again or self.waits(name, bits))
 
 
 def decided(planner: Planner, task: str) -> bool:
-    """Whether an approval, or a run that asks for some, ended by itself, here or in a run whose decisions this one has."""
+    """Whether an approval, or a run that asks for some, ended by itself, here or in the run whose decisions this one
+    reuses."""
     units = planner.ledger.members(task) if planner.ledger.states.get(task) is State.SUCCEEDED else ()
     return bool(units) and all(
         unit.state is not State.SUCCEEDED
@@ -111,7 +115,7 @@ def decided(planner: Planner, task: str) -> bool:
 
 
 def given(planner: Planner, task: str) -> bool:
-    """Whether the decision is there, and is yes."""
+    """Whether it was approved."""
     asks = planner.definition.tasks[task].approval is not None
     return decided(planner, task) and all(
         not asks
@@ -122,7 +126,8 @@ def given(planner: Planner, task: str) -> bool:
 
 
 def same(planner: Planner, definition: Definition, run: RunFacts) -> bool:
-    """Whether a run was of this very DAG, with the params and dates of `run`: else its decisions were about something else."""
+    """Whether a run was of this exact DAG, with the params and dates of `run`: otherwise its decisions were about
+    something else."""
     return (
         planner.ledger.run.dates == run.dates
         and _canonical(dict(planner.ledger.run.params)) == _canonical(dict(run.params))
@@ -131,7 +136,7 @@ def same(planner: Planner, definition: Definition, run: RunFacts) -> bool:
 
 
 def _same_spec(one: DAGSpec, other: DAGSpec) -> bool:
-    """Task by task: there may be thousands."""
+    """Compares task by task: there may be thousands."""
 
     def equal(this: Model, that: Model) -> bool:
         return this == that and _canonical(this.model_dump(mode="json")) == _canonical(that.model_dump(mode="json"))
@@ -144,5 +149,5 @@ def _same_spec(one: DAGSpec, other: DAGSpec) -> bool:
 
 
 def _canonical(value: Any) -> bytes:
-    """As JSON: false is not 0 there, as it is to Python."""
+    """The value as JSON: there false is not 0, as it is in Python."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -13,8 +13,8 @@ BLAMED_TASKS_LIMIT = 5
 
 
 def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False) -> tuple[Phase, str]:
-    """Phase and message, exit tasks aside; but they are counted once all has `exited`. A run fails when a task that nothing depends on failed, or could not run because of a
-    failure."""
+    """Phase and message. Exit tasks don't decide, but are counted in the message once they have `exited`. A run fails
+    if a task without dependents failed, or could not run because of a failure."""
     definition = ledger.definition
     states = {task: state for task, state in ledger.states.items() if not definition.tasks[task].on_exit}
     failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
@@ -43,7 +43,7 @@ def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False) -> tup
 
 
 def exit_story(ledger: TaskLedger) -> str:
-    """What of the exit tasks failed, to be added to the message; empty when nothing did."""
+    """The failures of exit tasks, to be added to the message; empty if there are none."""
     failed = [task for task in ledger.definition.exits if ledger.states[task] in BAD]
     return (
         f"; exit tasks failed: {', '.join(_story(ledger, task) for task in failed[:BLAMED_TASKS_LIMIT])}"
@@ -53,7 +53,7 @@ def exit_story(ledger: TaskLedger) -> str:
 
 
 def _counted(ledger: TaskLedger) -> tuple[Counter[State], int]:
-    """Tasks and items by state, and how many there are; without exit tasks."""
+    """The number of tasks and items by state, and in total, without exit tasks."""
     tally, total = Counter(ledger.tally), ledger.total
     for task in ledger.definition.exits:
         states = [unit.state for unit in ledger.members(task)] or [ledger.states[task]]
@@ -72,7 +72,7 @@ def _tidies(ledger: TaskLedger, task: str) -> bool:
 
 
 def _at_fault(ledger: TaskLedger, task: str) -> bool:
-    """Whether a task failed, or, chained to a fan-out that succeeded, could not run for items of that which failed."""
+    """Whether a task failed or, chained to a fan-out that succeeded, could not run for its failed items."""
     state = ledger.states[task]
     if state is State.UPSTREAM_FAILED:
         return not any(ledger.states[above] in BAD for above in ledger.definition.graph.upstream[task])
@@ -80,7 +80,7 @@ def _at_fault(ledger: TaskLedger, task: str) -> bool:
 
 
 def _blame(ledger: TaskLedger, failed: list[str], states: Mapping[str, State]) -> str:
-    """Which tasks failed and why, shortly; and what could not run for it."""
+    """A short list of the tasks that failed and why, and of those that could not run because of them."""
     shown = [_story(ledger, task) for task in failed[:BLAMED_TASKS_LIMIT]]
     more = f" and {len(failed) - BLAMED_TASKS_LIMIT} more" if len(failed) > BLAMED_TASKS_LIMIT else ""
     blocked = sum(state is State.UPSTREAM_FAILED for task, state in states.items() if task not in failed)

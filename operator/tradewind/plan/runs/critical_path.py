@@ -1,6 +1,7 @@
 """The critical path of a run: the chain of tasks that determined when it ended, and how each of them spent its time.
 
-Times are timestamps of the API, whole seconds: what takes less than a second can look like nothing, and a step may be a second off.
+Times are timestamps of the API, in whole seconds: what takes less than a second can look like nothing, and a step may
+be a second off.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,13 +17,13 @@ _EARLY: Mapping[str, frozenset[State]] = {
     "OneFailed": BAD,
     "OneDone": frozenset({State.SUCCEEDED, State.FAILED, State.LOST}),
 }
-"""Rules that hold as soon as the first dependency has ended in one of these states."""
+"""Rules that hold as soon as one dependency has ended in one of these states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A task, or an item, on the critical path. Seconds: `waited` from the end of the step before (or the run's beginning) to the
-    first attempt's start, `retried` from there to the final attempt's start, `ran` from there to its end."""
+    """A task, or an item, on the critical path. Seconds: `waited` from the end of the previous step (or the run's
+    begin) to the first attempt's start, `retried` from there to the final attempt's start, `ran` from there to its end."""
 
     task: str
     waited: int
@@ -31,22 +32,24 @@ class Step:
 
     @property
     def seconds(self) -> int:
-        """What it adds to the run's time."""
+        """Its contribution to the run's time."""
         return self.waited + self.retried + self.ran
 
 
 class Trail:
-    """Who ended when, and for whom a task or item waited. Tasks without an attempt (skipped, refused) are stepped through."""
+    """When tasks and items ended, and which ones others waited for. Tasks without an attempt (skipped, refused) are
+    stepped through."""
 
     def __init__(
         self, definition: Definition, attempts: Mapping[str, Sequence[Attempt]], states: Mapping[str, State]
     ) -> None:
-        """`attempts` are those of tasks and items, in order; `states` says where tasks stand, as far as trigger rules want it."""
+        """`attempts` are those of tasks and items, in order; `states` are the states of tasks, as far as trigger rules
+        need them."""
         self._definition, self._states = definition, states
         self._place = {task: place for place, task in enumerate(definition.graph.order)}
         self._attempts = {key: found for key, found in attempts.items() if found and parse_key(key)[0] in self._place}
         self._at: dict[str, str] = {}
-        """Task -> what ended last in it or, where it has no attempt, above it."""
+        """Task -> its last end or, if it has no attempt, that of the tasks above it."""
         own: dict[str, list[str]] = {}
         for key in self._attempts:
             own.setdefault(parse_key(key)[0], []).append(key)
@@ -64,7 +67,8 @@ class Trail:
         return self._attempts[key][-1].end
 
     def before(self, key: str) -> str | None:
-        """Whose end let a task or item start: by its trigger rule, and by what its expressions name. None for the run's beginning."""
+        """The task or item whose end started this one: by its trigger rule, and by what its expressions name. None for
+        the run's begin."""
         name, index = parse_key(key)
         task = self._definition.tasks[name]
         parent = task.for_each.items_of if task.for_each and index is not None else None
@@ -78,14 +82,14 @@ class Trail:
         return self._last([*needed, *([decided] if decided is not None else [])])
 
     def _decider(self, rule: str, found: Mapping[str, str], key: str) -> str | None:
-        """Of what ended in each dependency, that which made the rule hold."""
+        """The dependency whose end made the rule hold."""
         if not found or rule == "Always":
             return None
         if wanted := _EARLY.get(rule):
             telling = [at for name, at in found.items() if self._states.get(name) in wanted]
             return min(telling or found.values(), key=self._rank)
         if rule not in RULES and key in self._attempts:
-            # Of an expression only this is plain: what ended later did not matter.
+            # For an expression only this is certain: later ends did not matter.
             start = self._attempts[key][0].start
             known = [at for at in found.values() if self.end(at) <= start]
             return self._last(known) or min(found.values(), key=self._rank)
@@ -110,7 +114,7 @@ class Trail:
         return max(keys, key=self._rank, default=None)
 
     def _rank(self, key: str) -> tuple[int, int, int, int]:
-        """By end. Within a second that which comes later in the graph ended later."""
+        """The sort key by end. Within a second, a later position in the graph counts as a later end."""
         task, index = parse_key(key)
         attempt = self._attempts[key][-1]
         return attempt.end, self._place[task], attempt.start, -1 if index is None else index
@@ -122,8 +126,8 @@ def critical_path(
     began: int,
     states: Mapping[str, State] | None = None,
 ) -> list[Step]:
-    """The path, from the run's beginning (epoch seconds) to the last end; empty before anything has run. The steps' seconds add up to
-    the time between the two, whatever clocks of nodes say."""
+    """The path, from the run's begin (epoch seconds) to the last end; empty before anything has run. The steps' seconds
+    add up to the time between the two, even if clocks of nodes differ."""
     trail = Trail(definition, attempts, states or {})
     keys: list[str] = []
     key = trail.last()
@@ -133,7 +137,7 @@ def critical_path(
     if not keys:
         return []
     keys.reverse()
-    # A run that was retried began anew after its first attempts.
+    # A retried run has a new begin, after its first attempts.
     at = min(began, attempts[keys[0]][0].start, trail.end(keys[0]))
     steps = []
     for key in keys:

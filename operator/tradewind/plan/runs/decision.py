@@ -11,8 +11,8 @@ from tradewind.plan.outcomes.attempt import key
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A pod that has not ended. `seen` is when this process first saw it and `pending_since` the same, None once its container has
-    started, both in monotonic seconds; `created` is the API's timestamp in epoch seconds."""
+    """A pod that has not ended. `seen` is when this process first saw it and `pending_since` the same, None once its
+    container has started, both in monotonic seconds; `created` is the API's timestamp in epoch seconds."""
 
     number: int
     pending_since: float | None = None
@@ -34,9 +34,9 @@ class Start:
     priority: int = 0
     pools: tuple[PoolClaim, ...] = ()
     ooms: int = 0
-    """How many attempts ran out of memory before."""
+    """The number of attempts that ran out of memory before."""
     avoid_spot: bool = False
-    """Whether this is the last attempt that the infrastructure's budget allows, and is to stay off spot nodes."""
+    """Whether this is the last attempt within the infrastructure's budget and must avoid spot nodes."""
 
     @property
     def key(self) -> str:
@@ -46,7 +46,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Delete the pod of this attempt. `reason` is what the attempt ends as."""
+    """Delete the pod of this attempt. `reason` is the attempt's result."""
 
     task: str
     number: int
@@ -55,9 +55,9 @@ class Stop:
 
 
 GATED = "SchedulingGated"
-"""Why a pod has not started: somebody, as a queue like Kueue, has put a gate before the scheduler, and takes it away in time."""
+"""Why a pod has not started: a controller, such as a queue like Kueue, has set a scheduling gate and will remove it."""
 IN_ORDER = frozenset({"Wait", "SubDAG", "Sensor", GATED})
-"""Reasons of holds that are as they should be: time passes, another run is at work, or something outside is awaited."""
+"""Reasons of holds that are normal: time passes, another run works, or something outside is awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +71,34 @@ class Hold:
 
 @dataclass(slots=True)
 class Plan:
-    """What to do now, and when to ask again (monotonic seconds) if nothing happens before."""
+    """What to do now, and when to plan again (monotonic seconds) if nothing happens before."""
 
     starts: list[Start] = field(default_factory=list)
-    """In the order in which they should be made, within the limits of fan-outs."""
+    """Starts, in the order in which to make them, within the limits of fan-outs."""
     podless: list[Start] = field(default_factory=list)
-    """The same for tasks that need no pod, and so no room."""
+    """Starts of tasks that need no pod, and so no room."""
     room: int | None = None
     """How many of them the run's parallelism allows; None for all."""
     wanting: dict[tuple[PoolClaim, ...], int] = field(default_factory=dict)
-    """How many tasks and items are ready, by the pools that they need."""
+    """The number of ready tasks and items, by the pools that they need."""
     stops: list[Stop] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     held: int = 0
-    """How many tasks and items wait, also those that `holds` does not list."""
+    """The number of waiting tasks and items, including those that `holds` does not list."""
     unsettled: bool = False
-    """Whether the time of one pass was not enough to look at all that has changed: the next pass goes on."""
+    """Whether the time of one pass was too short for all changes: the next pass continues."""
     moving: bool = False
-    """Whether a pod lives that nothing holds up."""
+    """Whether there is a live pod that nothing holds up."""
     phase: Phase = "Running"
     message: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
-    """What the DAG's outputs give, once the run has succeeded."""
+    """The DAG's outputs, once the run has succeeded."""
     wake_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What expressions know of a run."""
+    """Facts about a run for expressions."""
 
     name: str = ""
     namespace: str = ""
@@ -106,20 +106,20 @@ class RunFacts:
     dag: str = ""
     params: Mapping[str, object] = field(default_factory=dict)
     depth: int = 0
-    """Of how many runs it is a part, one within another. Expressions don't know it."""
+    """The number of runs that it is nested in. Not visible to expressions."""
     logical_date: str = ""
     interval_start: str = ""
     interval_end: str = ""
     trigger_depth: int = 0
-    """How many runs led to it, by triggers that follow runs. Expressions don't know it."""
+    """The number of runs that led to it, by triggers that follow runs. Not visible to expressions."""
     root: str = ""
-    """Uid of the outermost run that it is within; empty where it is that. Expressions don't know it."""
+    """Uid of the outermost run that contains it; empty for an outermost run. Not visible to expressions."""
     started_at: str = ""
-    """When it began, as the API writes it; empty before."""
+    """When it began, as an API timestamp; empty before."""
 
     @property
     def dates(self) -> dict[str, str]:
-        """By their names in a run's spec."""
+        """The dates, by their names in a run's spec."""
         return {
             "logicalDate": self.logical_date,
             "intervalStart": self.interval_start,
@@ -127,7 +127,7 @@ class RunFacts:
         }
 
     def values(self) -> dict[str, object]:
-        """By the names that expressions use."""
+        """The values, by the names that expressions use."""
         return {
             "run.name": self.name,
             "run.namespace": self.namespace,
@@ -141,7 +141,7 @@ class RunFacts:
 
 
 def dated(logical_date: str, interval_start: str, interval_end: str) -> dict[str, str]:
-    """What a run is about, by the names that expressions use."""
+    """The dates of a run, by the names that expressions use."""
     return {
         "run.logicalDate": logical_date,
         "run.date": logical_date[:10],

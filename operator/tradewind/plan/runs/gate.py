@@ -13,14 +13,14 @@ from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.outcomes.trigger_rule import RULES, Verdict, count, decide
 
 Ruling = tuple[State, str]
-"""Where the gate leaves a task, and why; READY lets it through."""
+"""The state that the gate gives a task, and why; READY lets it through."""
 BLOCKED: Ruling = (State.BLOCKED, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the gate of a task, or of an item, looks at. `ended` are the states of the dependencies that have ended, `needed` says
-    whether a task that expressions name has ended, and `of_task` what they may know of it."""
+    """The input of the gate of a task or an item. `ended` are the states of the ended dependencies, `needed` says
+    whether a task that expressions name has ended, and `of_task` gives its variables."""
 
     task: Task
     dependencies: tuple[str, ...]
@@ -33,11 +33,11 @@ class Gate:
     allowed: Callable[[str], bool]
     """Whether a task may fail."""
     outcome: Callable[[], str]
-    """How the run ends, as an exit task is told; once all other tasks have ended."""
+    """How the run ends, for exit tasks; known once all other tasks have ended."""
 
 
 def ruling(gate: Gate) -> Ruling:
-    """What the trigger rule says, and whether all tasks have ended that the expressions need."""
+    """The result of the trigger rule, and whether all tasks that the expressions need have ended."""
     rule = gate.task.trigger_rule
     if gate.task.teardown or gate.task.on_exit:
         if sum(gate.counts.values()) < len(gate.dependencies):
@@ -65,14 +65,14 @@ def ruling(gate: Gate) -> Ruling:
 
 
 def _teardown(gate: Gate, setups: list[str]) -> Ruling:
-    """All that needs the setups has ended."""
+    """A teardown may run once all tasks that need its setups have ended."""
     if ran := [name for name in setups if gate.ran(name)]:
         return State.READY, f"{ran[0]} ran"
     return State.SKIPPED, f"teardown of what never ran: {', '.join(setups)}"
 
 
 def _exit(gate: Gate) -> Ruling:
-    """All other tasks have ended; the trigger rule is about other exit tasks."""
+    """An exit task may run once all other tasks have ended; its trigger rule is about other exit tasks."""
     outcome, wanted = gate.outcome(), gate.task.on_exit
     if outcome not in wanted and "Always" not in wanted:
         return State.SKIPPED, f"the run ends as {outcome}, and onExit is {', '.join(wanted)}"
@@ -95,7 +95,7 @@ def _why(rule: str, gate: Gate) -> str:
 
 
 def _shown(ended: Mapping[str, State]) -> str:
-    """What became of the dependencies, the telling ones first."""
+    """The results of the dependencies, the relevant ones first."""
     order = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.SKIPPED, State.SUCCEEDED)
     ranked = sorted(ended.items(), key=lambda item: (order.index(item[1]) if item[1] in order else 9, item[0]))
     more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
@@ -103,7 +103,7 @@ def _shown(ended: Mapping[str, State]) -> str:
 
 
 def condition(task: Task, scope: Scope, values: Values, of_task: Callable[[str], Values]) -> Ruling | None:
-    """What `when` says; None when it lets the task through."""
+    """The result of `when`; None if it lets the task through."""
     if not task.when:
         return None
     try:

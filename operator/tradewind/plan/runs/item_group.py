@@ -21,15 +21,15 @@ class Group:
     state: State = State.BLOCKED
     why: str = ""
     aborted: bool = False
-    """Whether nothing more runs, since it can't succeed any more and is to fail fast."""
+    """Whether nothing more runs, since it can't succeed any more and fails fast."""
 
     @property
     def live(self) -> int:
-        """How many items have a pod."""
+        """The number of items with a pod."""
         return sum(self.tally[state] for state in LIVE)
 
     def stand(self) -> tuple[State, str]:
-        """Where the fan-out stands, once it has units."""
+        """The fan-out's state, once it has units."""
         assert self.units is not None  # noqa: S101 - the caller knows
         total = len(self.units)
         ratio = self.source.min_success_ratio

@@ -9,15 +9,15 @@ from tradewind.plan.expressions.scope import evaluate
 from tradewind.plan.runs.task_ledger import TaskLedger
 
 OUTPUTS_LIMIT = 512 * 1024
-"""Bytes of outputs that one run can hold: its object has to stay within what etcd stores."""
+"""Bytes of outputs that one run can hold: its object must stay within what etcd stores."""
 
 
 class NoResult(ValueError):
-    """The run can't hand on what it is to. The message names the field and says why."""
+    """An output of the run can't be computed. The message names the field and says why."""
 
 
 def results(ledger: TaskLedger) -> dict[str, Any]:
-    """The values of `spec.outputs`. To be asked once all but the exit tasks have ended. Raises NoResult."""
+    """The values of `spec.outputs`. Only valid once all but the exit tasks have ended. Raises NoResult."""
     definition, found = ledger.definition, {}
     for name, expression in definition.spec.outputs.items():
         try:

@@ -1,8 +1,8 @@
 """The planner: decides the next steps from facts. No I/O, no clock, no randomness; every decision has a reason.
 
-A planner is told facts (attempts that have ended, pods that live, outputs) and asked what to do. It looks only at what a fact can
-have changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. What it says depends on the facts
-alone, not on the order in which it was told them: a planner made anew from the same facts says the same."""
+A planner is fed facts (ended attempts, live pods, outputs) and asked what to do. It visits only what a fact can have
+changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. Its answer depends on the
+facts alone, not on the order in which they came: a new planner with the same facts gives the same answer."""
 
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
@@ -32,7 +32,7 @@ HOLDS_LIMIT = 100
 
 
 class Planner:
-    """What is told of a run, and what follows from it: that stands in its ledger."""
+    """The facts about a run, and what follows from them, which its ledger keeps."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class Planner:
         timeout: float | None = None,
         podless: frozenset[str] = frozenset(),
     ) -> None:
-        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic seconds; `podless`
-        are the tasks that run without a pod."""
+        """`rounds` is how often failed tasks were given a fresh budget; `began` is when the run began, in monotonic
+        seconds; `podless` are the tasks that run without a pod."""
         self.rounds, self.podless = rounds, podless
         self._cancelled = self._terminated = False
         self._before: dict[str, int] = {}
@@ -55,21 +55,21 @@ class Planner:
         self._seen: dict[str, float] = {}
         self._live: dict[str, Live] = {}
         self._tried: set[str] = set()
-        """Tasks that have an attempt, or of which an item has."""
+        """Tasks that have an attempt, or an item with one."""
         self._links = definition.links
         self.definition = definition
         self.ledger = TaskLedger(definition, run, self.fixed, self.outcome)
         self.clear()
 
     def clear(self) -> None:
-        """Begins anew from the facts."""
+        """Starts over from the facts."""
         self.ledger.clear()
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
         self._timed_out = False
         self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
-        """Tasks and items that failed without an attempt that did, and why."""
+        """Tasks and items that failed although no attempt did, and why."""
         self._open = len(tasks)
         self.stops: dict[str, Stop] = {}
         self.holds: dict[str, Hold] = {}
@@ -94,7 +94,8 @@ class Planner:
     # Facts.
 
     def tell_ended(self, key: str, ended: Sequence[Attempt], seen: float) -> None:
-        """All attempts of a task or item that have ended, in order; `seen` is when the last of them was first seen so."""
+        """Sets the ended attempts of a task or item, in order; `seen` is when the last of them was first seen to have
+        ended."""
         self._outcome = None
         self._ended[key], self._seen[key] = ended, seen
         self._tried.add(parse_key(key)[0])
@@ -104,7 +105,7 @@ class Planner:
             self._ran(unit)
 
     def tell_live(self, key: str, live: Live | None) -> None:
-        """The pod of a task or item that has not ended, if there is one."""
+        """Sets the live pod of a task or item, if there is one."""
         self._outcome = None
         if live is None:
             self._live.pop(key, None)
@@ -117,17 +118,17 @@ class Planner:
             self._ran(unit)
 
     def _ran(self, unit: Unit) -> None:
-        """A teardown runs if its setup did, however that ended."""
+        """A teardown runs if its setup ran, however that ended."""
         for name in self._links.teardowns.get(unit.task, ()):
             for member in self.ledger.members(name):
                 self._mark(member.key)
 
     def live(self, key: str) -> Live | None:
-        """The pod of a task or item that has not ended, as it was told."""
+        """The live pod of a task or item, as last reported."""
         return self._live.get(key)
 
     def tell_cleared(self, key: str, number: int) -> None:
-        """The attempts of a task or item up to this one don't count any more."""
+        """Discards the attempts of a task or item up to this one."""
         self._outcome = None
         self._before[key] = number
         if unit := self.ledger.units.get(key):
@@ -135,7 +136,7 @@ class Planner:
             self._mark(key)
 
     def tell_fixed(self, key: str, state: State, why: str) -> None:
-        """How a task or item has ended, whatever its attempts say; of a fan-out, how all its items have."""
+        """Sets the final state of a task or item, whatever its attempts' results; for a fan-out, that of all its items."""
         self._outcome = None
         self._fixed[key] = (state, why)
         for name in (
@@ -146,21 +147,21 @@ class Planner:
                 self._mark(name)
 
     def fixed(self, key: str) -> bool:
-        """Whether a person, or another run, has said how a task or item ended."""
+        """Whether a person, or another run, has set the final state of a task or item."""
         return key in self._fixed
 
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
-        """What a task or item that succeeded handed on. To be told before its end is."""
+        """Sets the outputs of a successful task or item. To be called before its end is reported."""
         self._outcome = None
         self.ledger.outputs[key] = outputs
 
     def suspend(self, suspended: bool) -> None:
-        """Whether nothing more is to start."""
+        """Sets whether nothing more is to start."""
         self.ledger.suspended = suspended
 
     def cancel(self, terminate: bool = False) -> None:
-        """The run is to end: nothing more starts, and what runs is stopped. Teardowns and exit tasks still run, unless it is
-        terminated."""
+        """Ends the run: nothing more starts, and active tasks are stopped. Teardowns and exit tasks still run, unless
+        it is terminated."""
         if not self._cancelled or (terminate and not self._terminated):
             self._cancelled, self._terminated = True, self._terminated or terminate
             self._mark_all()
@@ -188,7 +189,7 @@ class Planner:
             plan.phase, plan.message = self.outcome()
             if (
                 plan.phase == "Succeeded"
-            ):  # Exit tasks were told of the others alone. Now all are counted, as in `progress`.
+            ):  # exit tasks saw the result of the others only; now all are counted, as in `progress`
                 _, plan.message = conclusion(self.ledger, timed_out=False, exited=True)
             plan.message += exit_story(self.ledger)
             plan.results = self._results
@@ -230,7 +231,7 @@ class Planner:
         while self._heap:
             pacing.pause()
             if pacing.spent():
-                return  # What is left is settled in the next pass: what others have settled holds.
+                return  # the next pass settles the rest; what is settled stays valid
             key = heappop(self._heap)[2]
             self._marked.discard(key)
             if key in self.ledger.groups:
@@ -238,7 +239,7 @@ class Planner:
             else:
                 self._settle_unit(self.ledger.units[key], now)
             if self._broken and not anew:
-                # A fact contradicts what followed from the others: take all of them from the beginning.
+                # A fact contradicts what followed from the others: apply all of them from the start.
                 anew = True
                 self.clear()
 
@@ -325,8 +326,8 @@ class Planner:
         self._changed(group.task, state)
 
     def _expand(self, group: Group) -> Ruling:
-        """Finds the items and makes units of them, if it is time. Where nothing more may run, and nothing has, items that take long to
-        find are not looked for."""
+        """Finds the items and makes units of them, if it is time. If nothing more may run, and nothing has, items that
+        take long to find are not searched for."""
         stop = None if self._was_tried(group.task) else self._stopping(group.task, None)
         if stop is None:
             return self._expanded(group)
@@ -337,7 +338,7 @@ class Planner:
             return State.CANCELLED, stop[1]
 
     def _was_tried(self, task: str) -> bool:
-        """Whether a fan-out, or one that is chained to it, has an attempt."""
+        """Whether a fan-out, or one chained to it, has an attempt."""
         return task in self._tried or any(self._was_tried(child) for child in self._links.chained.get(task, ()))
 
     def _expanded(self, group: Group) -> Ruling:
@@ -395,13 +396,13 @@ class Planner:
                 self._mark(name)
 
     def _shut(self, unit: Unit) -> Ruling | None:
-        """What its trigger rule says of a unit that is to run again, if not that it may: tasks before it were cleared since it ran."""
+        """The ruling that keeps a unit from running again, if any: tasks before it were cleared since it ran."""
         parent = self.definition.tasks[unit.task].for_each
         ruled = ruling(self.ledger.gate(unit.task, unit.index if parent and parent.items_of else None))
         return None if ruled[0] is State.READY else ruled
 
     def _admit(self, unit: Unit, stop: tuple[str, str] | None) -> Ruling:
-        """Whether a unit without attempts may run. Where nothing more may, a condition that takes long is not looked at."""
+        """Whether a unit without attempts may run. If nothing more may, a condition that takes long is not evaluated."""
         task = self.definition.tasks[unit.task]
         parent = task.for_each.items_of if task.for_each else None
         if unit.index is None or parent:
@@ -411,7 +412,7 @@ class Planner:
         else:
             ruled = State.READY, "its dependencies are done"
             if not names_item(task.when):
-                return ruled if stop is None else (State.CANCELLED, stop[1])  # The fan-out's own gate has asked.
+                return ruled if stop is None else (State.CANCELLED, stop[1])  # the fan-out's own gate has asked
         values = self.ledger.values(unit.task, unit.index, unit.item)
         scope, others = self.definition.scope(unit.task), self.ledger.seen_by(unit.task, unit.index)
         if stop is None:

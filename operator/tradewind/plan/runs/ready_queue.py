@@ -1,6 +1,6 @@
 """Units that are ready to start, ordered by priority, then by position in the DAG, then by item.
 
-A lane holds the units that wait for the same limits, so that one that waits in a pool does not stand in another's way."""
+A lane holds the units that wait for the same limits, so that one that waits for a pool does not block others."""
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from tradewind.plan.runs.unit import Unit
 
 
 class Way(StrEnum):
-    """What an attempt is."""
+    """The kind of an attempt."""
 
     POD = "pod"
     RUN = "run"
-    """Of another DAG. It counts for the parallelism of the run that calls it, as a pod does."""
+    """A run of another DAG. Like a pod, it counts for the parallelism of the calling run."""
     FREE = "free"
-    """Work of the operator, which nothing limits."""
+    """Work of the operator, without limits."""
 
 
 LaneKey = tuple[str, tuple[PoolClaim, ...], Way]
-"""The fan-out (empty for single tasks), the pools, and what is made."""
+"""The fan-out (empty for single tasks), the pools, and the kind of attempt."""
 Entry = tuple[int, int, int]
-"""Negative priority, place of the task, index of the item."""
+"""Negative priority, position of the task, index of the item."""
 
 
 @dataclass(slots=True)
@@ -34,16 +34,16 @@ class ReadyQueue:
     units: dict[Entry, Unit] = field(default_factory=dict)
 
     def add(self, entry: Entry, unit: Unit) -> None:
-        """Puts a unit in its place."""
+        """Inserts a unit in order."""
         if entry not in self.units:
             insort(self.entries, entry)
         self.units[entry] = unit
 
     def remove(self, entry: Entry) -> None:
-        """Takes a unit out."""
+        """Removes a unit."""
         if self.units.pop(entry, None) is not None:
             del self.entries[bisect_left(self.entries, entry)]
 
     def first(self, limit: int) -> list[tuple[Entry, Unit]]:
-        """The units whose turn it is."""
+        """The first units, at most `limit`."""
         return [(entry, self.units[entry]) for entry in self.entries[: max(0, limit)]]

@@ -14,7 +14,8 @@ from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PERMANENT, PREEMPT
 
 @dataclass(frozen=True, slots=True)
 class RetryState:
-    """What has been spent. `wait` is the seconds between the end of the last attempt and the next; None when there is none."""
+    """The budget used so far. `wait` is the seconds between the end of the last attempt and the next; None if there is
+    none."""
 
     wait: float | None
     failures: int = 0
@@ -22,7 +23,7 @@ class RetryState:
     first: int = 0
     """Position of the first attempt that counts: those before had budgets of their own."""
     why: str = ""
-    """Why there is no further attempt, where that is not plain from the budget."""
+    """Why there is no further attempt, if the budget does not explain it."""
 
 
 def standing(
@@ -33,9 +34,9 @@ def standing(
     iterations: int = 0,
     delay: float = 0.0,
 ) -> RetryState:
-    """What the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget; `seed` makes jitter
-    differ between tasks and the same after a restart. A loop has so many `iterations`, with a budget each, and `delay` seconds between
-    them."""
+    """The budget that the attempts so far leave. Each of `rounds` gives a task that has failed for good a fresh budget;
+    `seed` makes jitter differ between tasks and stay the same after a restart. A loop has `iterations`, with a budget
+    each, and `delay` seconds between them."""
     left = rounds
     failures = losses = preempted = first = done = 0
     result = RetryState(None)
@@ -88,8 +89,8 @@ def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[
 
 
 def _wait(rule: Backoff, count: int, seed: str) -> float:
-    # The exponent is bounded so that a hundred retries can't overflow a float.
-    # Jitter stays under the cap too, and spreads the waits that are at it.
+    # The exponent is bounded so that a hundred retries can't overflow a float. Jitter stays under the cap too, and
+    # spreads the waits that reach it.
     wait = min(seconds(rule.initial) * rule.factor ** min(count - 1, 64), seconds(rule.max) / (1 + rule.jitter))
     if rule.jitter:
         share = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2**64

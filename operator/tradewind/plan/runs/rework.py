@@ -24,9 +24,9 @@ MARKS = {"Succeed": State.SUCCEEDED, "Fail": State.FAILED, "Skip": State.SKIPPED
 def rework(
     planner: Planner, edits: Sequence[Edit], first: int = 0, retried: bool = False, within: Collection[str] = ()
 ) -> tuple[list[Change], list[Problem]]:
-    """What edits (the first of which has the number `first`) and a retry of what failed come to, given the planner as it stands, and
-    what is wrong with edits, which then do nothing. Each key is there once, with what was asked for last. Runs of the DAGs in `within`
-    ask for approvals."""
+    """The changes from edits (the first of which has the number `first`) and a retry of failed tasks, given the current
+    planner; and what is wrong with edits, which then have no effect. Each key occurs once, with its latest change. Runs
+    of the DAGs in `within` ask for approvals."""
     changes: dict[str, Change] = {}
     problems: list[Problem] = []
     approvals = Approvals(planner.definition, within)
@@ -52,7 +52,7 @@ def rework(
 
 
 def _named(edit: Edit, path: str) -> Iterator[tuple[str, str]]:
-    """The paths and keys of what an edit names, each once."""
+    """Paths and keys of the tasks that an edit names, each once."""
     seen = set[str]()
     for index, key in enumerate(pacing.each(edit.tasks)):
         if key not in seen:
@@ -78,7 +78,7 @@ def _wrong(planner: Planner, edit: Edit, path: str) -> Iterator[Problem]:
 
 
 def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Problem]:
-    """Outputs given by hand that are not those that the tasks declare."""
+    """Outputs given by hand that don't fit the declarations of the tasks."""
     for key in pacing.each(edit.outputs):
         if edit.action != "Succeed" or key not in edit.tasks:
             what = f"{key!r} is not marked as succeeded by this edit"
@@ -88,7 +88,7 @@ def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Pro
         task, known = definition.tasks[name], definition.names.tasks[cel_name(name)]
         given, at = edit.outputs.get(key) or {}, f"{path}.outputs.{key}"
         if known.fan_out and item is None and not given:
-            continue  # What its items have handed on stays.
+            continue  # outputs of items are kept
         for output in task.outputs:
             if output not in given:
                 way = f"mark {key} alone, with --output {output}=VALUE"
@@ -104,7 +104,8 @@ def unfit_outputs(definition: Definition, edit: Edit, path: str) -> Iterator[Pro
 def _passing(
     planner: Planner, edit: Edit, path: str, approvals: Approvals, pending: int, changes: Mapping[str, Change]
 ) -> Iterator[Problem]:
-    """How an edit would pass an approval: those in `pending` were not given, and `changes` are what the edits before it come to."""
+    """The ways in which an edit would bypass an approval: those in `pending` were not given; `changes` are those of the
+    previous edits."""
     if edit.action != "Clear":
         pending |= approvals.anew(changes)
     for where, key in _named(edit, path):
@@ -137,7 +138,8 @@ def _clear(planner: Planner, keys: Sequence[str], downstream: bool = True) -> di
 def _asked_again(
     planner: Planner, approvals: Approvals, tasks: Collection[str], changes: dict[str, Change]
 ) -> dict[str, Change]:
-    """The changes, with the approvals that were about something of them, or of `tasks`, and all that depends on these."""
+    """The changes, extended by the approvals that were about something in them, or in `tasks`, and all that depends on
+    these."""
     while True:
         anew = {*tasks, *(parse_key(key)[0] for key in pacing.each(changes))} if approvals.asking else set()
         bits = approvals.bits(anew)
@@ -152,7 +154,7 @@ def _asked_again(
 
 
 def _again(planner: Planner, tasks: set[str]) -> dict[str, Change]:
-    """What runs once more beside tasks that do: teardowns that have run, with their setups, and exit tasks."""
+    """What runs again together with these tasks: teardowns that have run, with their setups, and exit tasks."""
     found: dict[str, None] = {}
     definition = planner.definition
     for name in pacing.each(definition.protected):
@@ -169,7 +171,7 @@ def _cleared(planner: Planner, keys: Iterable[str]) -> dict[str, Change]:
 
 
 def _keys(planner: Planner, key: str) -> list[str]:
-    """A task or item; of a fan-out, its items too."""
+    """A task or item; for a fan-out, its items too."""
     group = planner.ledger.groups.get(key)
     return [key] if group is None else [key, *(unit.key for unit in group.units or ())]
 
@@ -179,7 +181,7 @@ def _ran(planner: Planner, key: str) -> bool:
 
 
 def _past(planner: Planner, key: str) -> int:
-    """Number of the last attempt, which may still run; -1 for what was marked without one, 0 for what has no past."""
+    """Number of the last attempt, which may still run; -1 if it was marked without one, 0 if it has no past."""
     unit = planner.ledger.units.get(key)
     last = max(unit.next - 1, unit.live.number if unit.live else 0) if unit else 0
     new = unit is None or last > unit.before
@@ -187,7 +189,7 @@ def _past(planner: Planner, key: str) -> int:
 
 
 def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str]]:
-    """For people: tasks and items, and what becomes of each; those that will be decided anew come last."""
+    """For people: tasks and items, and what happens to each; those that will be decided again come last."""
     told = [item for item in changes if not planner.ledger.members(item.key)[:1] or item.key in planner.ledger.units]
     said = [(item.key, f"{_state(planner, item.key)}, {_after(item)}") for item in told]
     anew = _decided_anew(planner, changes)
@@ -195,7 +197,7 @@ def affected(planner: Planner, changes: Sequence[Change]) -> list[tuple[str, str
 
 
 def moves(planner: Planner, changes: Sequence[Change]) -> bool:
-    """Whether something may run because of changes."""
+    """Whether changes may let something run."""
     return bool(_decided_anew(planner, changes)) or any(isinstance(item, Cleared) for item in changes)
 
 
@@ -204,12 +206,12 @@ def _decided_anew(planner: Planner, changes: Sequence[Change]) -> list[str]:
 
 
 def kept_failures(planner: Planner, changes: Sequence[Change]) -> list[str]:
-    """Tasks that have failed after what is changed, and stay so."""
+    """Tasks downstream of the changes that have failed and stay so."""
     return _below(planner, changes, State.FAILED, State.LOST)
 
 
 def _below(planner: Planner, changes: Sequence[Change], *states: State) -> list[str]:
-    """What depends on what is changed, is not changed itself, and stands so."""
+    """Unchanged tasks downstream of the changes, in one of these states."""
     tasks = {parse_key(item.key)[0] for item in changes}
     below = reach(tasks, planner.definition.graph.downstream) - tasks
     return [task for task in planner.definition.graph.order if task in below and planner.ledger.states[task] in states]
@@ -224,7 +226,7 @@ def _after(item: Change) -> str:
 
 
 def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
-    """Tasks named by `reuse` that there are none of."""
+    """Tasks named by `reuse` that don't exist."""
     if reuse.rerun and reuse.only:
         yield Problem("spec.reuse.only", "rerun and only exclude each other", "write one of them")
     there = ""
@@ -238,9 +240,10 @@ def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
 def taken_over(
     planner: Planner, definition: Definition, reuse: Reuse, run: RunFacts, within: Collection[str] = ()
 ) -> list[Fixed]:
-    """What a new run of `definition`, of which `run` are the facts, need not do, given the other run's planner. Runs of the DAGs in
-    `within` ask for approvals. A decision is taken over by a run of the same DAG with the same params and dates; else it is asked for
-    again, and what depends on it runs again. Raises Invalid where `reuse.only` leaves out one that is needed."""
+    """The results that a new run of `definition`, with the facts `run`, reuses, given the other run's planner. Runs of
+    the DAGs in `within` ask for approvals. A decision is reused by a run of the same DAG with the same params and
+    dates; otherwise it is asked for again, and what depends on it runs again. Raises Invalid if `reuse.only` omits a
+    needed one."""
     approvals = Approvals(definition, within)
     unchanged = same(planner, definition, run)
     done = _done(planner, definition, reuse)
@@ -262,14 +265,14 @@ def taken_over(
 
 
 def _done(planner: Planner, definition: Definition, reuse: Reuse) -> set[str]:
-    """What succeeded and need not run again."""
+    """Tasks that succeeded and need not run again."""
     rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
     names = definition.tasks.keys() - rerun - set(definition.exits)
     return {name for name in names if planner.ledger.states.get(name) is State.SUCCEEDED}
 
 
 def _undo_torn_down(definition: Definition, done: set[str]) -> None:
-    """What a teardown removed has to be made again for those that run."""
+    """Drops results that a teardown has removed and that tasks to run need."""
     for name, task in pacing.each(definition.tasks.items()):
         if task.teardown and any(
             other not in done and not definition.tasks[other].on_exit
@@ -279,8 +282,8 @@ def _undo_torn_down(definition: Definition, done: set[str]) -> None:
 
 
 def _ask_again(approvals: Approvals, planner: Planner | None, done: set[str], skipped: Collection[str]) -> None:
-    """What approvals decide about is not done where they are asked for again: they were not decided on the planner, or something before
-    them is neither done nor skipped. Without a planner all are."""
+    """Drops results that approvals decide about, if these are asked for again: because they were not decided on the
+    planner, or because a task before them is neither done nor skipped. Without a planner all are asked for again."""
     graph, asking = approvals.definition.graph, set(approvals.asking)
     unsure, asked = set[str](), set[str]()
     for name in pacing.each(graph.order if asking else ()):
@@ -298,7 +301,7 @@ def _ask_again(approvals: Approvals, planner: Planner | None, done: set[str], sk
 
 
 def _require(planner: Planner, approvals: Approvals, reuse: Reuse, done: Collection[str]) -> None:
-    """Raises Invalid for approvals that `reuse.only` would pass."""
+    """Raises Invalid for approvals that `reuse.only` would bypass."""
     only = set(reuse.only)
     needed = only | reach(only, approvals.definition.graph.upstream)
     problems = []
@@ -330,7 +333,7 @@ def _taken(
 
 
 def _left_out(definition: Definition, reuse: Reuse, done: Collection[str]) -> list[Fixed]:
-    """What `reuse.only` does not name, and the other run had not done."""
+    """Tasks that `reuse.only` does not name and the other run had not done."""
     needed, left = reach(reuse.only, definition.graph.upstream), definition.tasks.keys() - set(done) - set(reuse.only)
     return [
         Fixed(name, State.SUCCEEDED if name in needed else State.SKIPPED, "not run: it is not in spec.reuse.only")

@@ -14,7 +14,7 @@ WINDOW = 256
 
 
 def select_starts(ledger: TaskLedger, plan: Plan) -> None:
-    """The starts, and why other ready units do not start."""
+    """Adds the starts to a plan, and why other ready units do not start."""
     parallelism = ledger.definition.spec.parallelism
     plan.room = None if parallelism is None else max(0, parallelism - ledger.alive)
     chosen: dict[Way, list[list[tuple[Entry, Unit]]]] = {way: [] for way in Way}
@@ -28,7 +28,7 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
         chosen[way].append(found)
         hidden = len(lane.entries) - len(found)
         if not hidden or len(found) == WINDOW:
-            continue  # Each pod that is made brings another look, and the next ones.
+            continue  # each pod that is created brings another pass, and the next ones
         what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
         first = lane.units[lane.entries[len(found)]]
         plan.holds.append(Hold(first.key, "Parallelism", f"{turns(hidden)}: {what}"))
@@ -42,7 +42,7 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
 
 
 def turns(count: int) -> str:
-    """That so many wait."""
+    """A message that `count` tasks wait."""
     return "1 waits its turn" if count == 1 else f"{count} wait their turn"
 
 
@@ -53,8 +53,8 @@ def _order(pair: tuple[Entry, Unit]) -> Entry:
 def _with_room(
     ledger: TaskLedger, plan: Plan, pods: list[tuple[Entry, Unit]], runs: list[tuple[Entry, Unit]]
 ) -> list[tuple[Entry, Unit]]:
-    """The runs of other DAGs that start beside the pods: of both together as many as there is room for, in their order. A pod that waits
-    in a pool keeps no place."""
+    """The runs of other DAGs that start together with the pods: as many of both as there is room for, in order. A pod
+    that waits for a pool takes no room."""
     if plan.room is None or not runs:
         return runs
     ahead = [pair for pair in pods if not ledger.definition.tasks[pair[1].task].pools]
@@ -69,7 +69,7 @@ def _with_room(
 
 
 def _suspend(ledger: TaskLedger, plan: Plan) -> None:
-    """Nothing starts; what has started goes on."""
+    """Nothing starts; active tasks continue."""
     if waiting := [*plan.starts, *plan.podless]:
         words = f"the run is suspended, {len(waiting)} could start: `tradewind resume run/{ledger.run.name}`"
         plan.holds.insert(0, Hold(waiting[0].key, "Suspended", words))

@@ -1,4 +1,4 @@
-"""The known state of a run's tasks and items, and the view of it for gates and expressions."""
+"""The known state of a run's tasks and items, and its view for gates and expressions."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,14 +29,14 @@ class TaskLedger:
         fixed: Callable[[str], bool],
         outcome: Callable[[], tuple[Phase, str]],
     ) -> None:
-        """`fixed` says whether a person, or another run, has said how a task or item ended; `outcome` how the run ends, and why: it is asked
-        once all but the exit tasks have ended."""
+        """`fixed` says whether a person, or another run, has set the final state of a task or item; `outcome` says how
+        the run ends, and why: it is called once all but the exit tasks have ended."""
         self.definition, self.run, self.fixed, self.outcome = definition, run, fixed, outcome
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
         self.outputs: dict[str, Mapping[str, Any]] = {}
-        """What was handed on, by task or item."""
+        """Outputs, by task or item."""
         self._scopes: dict[str, Scope] = {}
-        """What attempts may name, by task."""
+        """Scopes of attempts, by task."""
         self.suspended = False
         """Whether nothing more is to start."""
         self.clear()
@@ -45,26 +45,26 @@ class TaskLedger:
         """Forgets what follows from the facts."""
         order = self.definition.graph.order
         self.units: dict[str, Unit] = {}
-        """Single tasks, and the items that are known, by key."""
+        """Single tasks and known items, by key."""
         self.groups: dict[str, Group] = {}
         """Fan-outs, by task."""
         self.states: dict[str, State] = dict.fromkeys(order, State.BLOCKED)
-        """Where each task stands; a fan-out as a whole."""
+        """The state of each task; of a fan-out as a whole."""
         self.total = len(order)
-        """How many tasks and items there are, as far as they are known."""
+        """The number of tasks and items, as far as they are known."""
         self.tally: Counter[State] = Counter({State.BLOCKED: self.total})
-        """How many of them are where."""
+        """The number of them in each state."""
         self.counts: dict[str, Counter[State]] = {task: Counter() for task in order}
-        """Of each task, how many dependencies have ended in which state; a failure that is allowed counts as a success."""
+        """For each task, the number of ended dependencies by state; an allowed failure counts as a success."""
         self.lanes: dict[LaneKey, ReadyQueue] = {}
-        """What is ready."""
+        """Ready units."""
         self.alive = 0
         """Tasks and items with a pod, or with a run of another DAG."""
 
     # What changes.
 
     def expand(self, group: Group, units: list[Unit]) -> None:
-        """The items of a fan-out are known."""
+        """Adds the items of a fan-out."""
         group.units = units
         if units:
             self.total += len(units) - 1
@@ -75,7 +75,7 @@ class TaskLedger:
             self.units[unit.key] = unit
 
     def move(self, unit: Unit, before: State, way: Way) -> None:
-        """A unit has come into another state: it is counted there, and stands in line while it is ready."""
+        """Records a unit's new state: counts it, and queues it while it is ready."""
         state, task = unit.state, self.definition.tasks[unit.task]
         if way is not Way.FREE:
             self.alive += (state in LIVE) - (before in LIVE)
@@ -94,12 +94,12 @@ class TaskLedger:
             group.tally[state] += 1
 
     def count(self, before: State, state: State) -> None:
-        """One task or item has come from a state into another."""
+        """Counts the change of one task or item from a state to another."""
         self.tally[before] -= 1
         self.tally[state] += 1
 
     def change(self, task: str, state: State) -> None:
-        """A task as a whole has come into another state: those that depend on it count it."""
+        """Records the new state of a whole task and counts it for its dependents."""
         self.states[task] = state
         if state in FINAL:
             counted = self.counted(task, state)
@@ -109,7 +109,7 @@ class TaskLedger:
     # What there is.
 
     def counted(self, task: str, state: State) -> State:
-        """What a dependency that ended counts as."""
+        """The state that an ended dependency counts as."""
         allowed = self.definition.tasks[task].allow_failure and state in (State.FAILED, State.LOST)
         return State.SUCCEEDED if allowed else state
 
@@ -119,7 +119,7 @@ class TaskLedger:
         return [self.units[task]] if group is None else group.units or []
 
     def item_name(self, unit: Unit) -> str:
-        """What people call an item: its name, or the item itself where that is short."""
+        """An item's name for people: its own, or the item itself if it is short."""
         task = self.definition.tasks[unit.task]
         name = task.for_each.name if task.for_each else ""
         values, others = self.values(unit.task, unit.index, unit.item), self.seen_by(unit.task, unit.index)
@@ -131,7 +131,7 @@ class TaskLedger:
         return (named or written(unit.item))[:80]
 
     def gate(self, name: str, index: int | None) -> Gate:
-        """The gate of a task; of an item of a chained fan-out with an index."""
+        """The gate of a task or, with an index, of an item of a chained fan-out."""
         task, dependencies = self.definition.tasks[name], self.definition.graph.upstream[name]
         parent = task.for_each.items_of if task.for_each and index is not None else None
         counts: Mapping[State, int] = self.counts[name]
@@ -162,7 +162,7 @@ class TaskLedger:
         return Gate(task, dependencies, ended, counts, needs, state, ran, allowed, outcome)
 
     def values(self, task: str, index: int | None, item: Any) -> Values:
-        """What expressions of a unit know of the run and of the item."""
+        """The variables of the run and of the item, for expressions of a unit."""
         found = self.values_of_run if index is None else {**self.values_of_run, "item": item, "index": index}
         if self.definition.tasks[task].on_exit:
             phase, message = self.outcome()
@@ -175,14 +175,14 @@ class TaskLedger:
         return lambda expression: evaluate(expression, scope, values, others)
 
     def judge(self, key: str, number: int) -> Callable[[str, Values], Any]:
-        """Evaluates what is said of the answer that a sensor got, given that. It raises ExpressionError."""
+        """Evaluates expressions about a sensor's answer, given that answer. It raises ExpressionError."""
         scope, values, others = self._attempt(key, number)
         answer = self.definition.sensed_scope(self.units[key].task).answer
         scope = replace(scope, answer=answer)
         return lambda expression, found: evaluate(expression, scope, {**values, **found}, others)
 
     def _attempt(self, key: str, number: int) -> tuple[Scope, Values, Callable[[str], Values]]:
-        """What expressions of an attempt may name, and the values."""
+        """The scope of an attempt's expressions, and the values."""
         unit = self.units[key]
         scope = self._scopes.get(unit.task)
         if scope is None:
@@ -194,7 +194,7 @@ class TaskLedger:
         return scope, values, self.seen_by(unit.task, unit.index)
 
     def loop_ends(self, unit: Unit) -> tuple[State, str] | None:
-        """How a unit whose last attempt succeeded ends; None when its loop goes on."""
+        """The end of a unit whose last attempt succeeded; None if its loop continues."""
         loop = self.definition.tasks[unit.task].loop
         if loop is None:
             return State.SUCCEEDED, ""
@@ -209,7 +209,7 @@ class TaskLedger:
         )
 
     def evaluate_own(self, unit: Unit, expression: str) -> Any:
-        """What an expression gives that is about what a unit's last attempt, which has succeeded, handed on. Raises ExpressionError."""
+        """The value of an expression about the outputs of a unit's last, successful attempt. Raises ExpressionError."""
         scope, outputs = self.definition.own_scope(unit.task), self.outputs.get(unit.key, {})
         values = {
             **self.values_of_run,
@@ -222,7 +222,7 @@ class TaskLedger:
         return evaluate(expression, scope, values, lambda _: {})
 
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
-        """What expressions of a unit may know of other tasks: of a counterpart, its one item."""
+        """The variables of other tasks for expressions of a unit; for a counterpart, those of its one item."""
         source = self.definition.tasks[task].for_each
         if source is None or source.items_of is None or index is None:
             return self.of_task
@@ -234,7 +234,7 @@ class TaskLedger:
         return seen
 
     def of_task(self, name: str) -> Values:
-        """What expressions may know of a task."""
+        """The variables of a task for expressions."""
         group = self.groups.get(name)
         if group is None:
             return self._of_unit(name, name)
@@ -254,6 +254,6 @@ class TaskLedger:
 
 
 def _fractions(definition: Definition, run: RunFacts) -> Values:
-    """The params that are declared as numbers. Stored as JSON, one that is whole looks like an integer."""
+    """The params that are declared as numbers. In stored JSON, an integral one looks like an integer."""
     numbers = (name for name, param in definition.spec.params.items() if param.type == "number")
     return {f"params.{name}": float(value) for name in numbers if isinstance(value := run.params.get(name), int)}

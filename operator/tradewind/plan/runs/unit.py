@@ -14,7 +14,7 @@ _IMAGE = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
 )
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError"})
-"""Why a container can't be made: something that it names is not there, or not right."""
+"""Why a container can't be created: an object that it names is missing or invalid."""
 _ADVICE = {
     "Unschedulable": "make room, or ask for less in resources, nodeSelector and tolerations",
     "ImagePullFailed": "check the image's name, its registry and imagePullSecrets",
@@ -25,8 +25,8 @@ _ADVICE = {
 
 @dataclass(slots=True)
 class Unit:
-    """A task, or an item of a fan-out. `ended` holds its attempts that have ended, in order; `seen` when (monotonic seconds) this
-    process first saw the last of them."""
+    """A task, or an item of a fan-out. `ended` holds its ended attempts, in order; `seen` is when (monotonic seconds)
+    this process first saw the last of them."""
 
     task: str
     index: int | None = None
@@ -53,7 +53,7 @@ class Unit:
 
 @dataclass(slots=True)
 class Advice:
-    """Where a unit with attempts stands, and what is to be done."""
+    """The state of a unit with attempts, and what to do."""
 
     state: State
     why: str = ""
@@ -71,8 +71,8 @@ def advise(
     now: float,
     loop_ends: Callable[[Unit], tuple[State, str] | None],
 ) -> Advice | None:
-    """What to do with a unit that has attempts; None for one that has none. `stop` is the reason, and its explanation, for which
-    nothing more may run; `loop_ends` says how one ends whose last attempt succeeded, None when it is to go on."""
+    """What to do with a unit that has attempts; None if it has none. `stop` is the reason and explanation for which
+    nothing more may run; `loop_ends` gives the end of a unit whose last attempt succeeded, None if it continues."""
     if unit.live and unit.live.number <= unit.before:
         return _superseded(unit, unit.live, "the task was cleared")
     if unit.ended and unit.ended[-1].succeeded and (end := loop_ends(unit)):
@@ -99,12 +99,12 @@ def advise(
 
 
 def fix(unit: Unit, state: State, why: str) -> Advice:
-    """What to do with a unit of which a person has said how it ended."""
+    """What to do with a unit whose final state a person has set."""
     return Advice(state, why) if unit.live is None else _superseded(unit, unit.live, why)
 
 
 def _superseded(unit: Unit, live: Live, why: str) -> Advice:
-    """A pod lives whose end counts no more."""
+    """A live pod whose result does not count any more."""
     stop = None if live.stopping else Stop(unit.key, live.number, SUPERSEDED, why)
     return Advice(State.RUNNING if live.pending_since is None else State.PENDING, why, stop)
 
@@ -116,7 +116,7 @@ def _spent(unit: Unit, until: int) -> int:
 
 
 def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, now: float) -> Advice:
-    """A pod exists: leave it alone, unless it has to be stopped or does not get started."""
+    """A pod exists: leave it alone, unless it must be stopped or does not start."""
     advice = Advice(State.RUNNING if live.pending_since is None else State.PENDING)
     if live.stopping:
         return advice
@@ -137,7 +137,7 @@ def _watch(unit: Unit, live: Live, terms: Terms, stop: tuple[str, str] | None, n
 
 
 def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, str]:
-    """When the attempt is to be stopped at the latest, and as what."""
+    """The latest time to stop the attempt, with the reason and message."""
     deadline, reason, why = None, "", ""
     if live.pending_since is not None and live.reason != GATED:
         deadline = live.pending_since + terms.pending_timeout
@@ -145,7 +145,8 @@ def _deadline(unit: Unit, live: Live, terms: Terms) -> tuple[float | None, str, 
         what = f": {live.message}" if live.message else ""
         why = f"not started after {terms.pending_timeout:g} s (pendingTimeout){what}; {_ADVICE[reason]}"
     if terms.total_timeout is not None:
-        # API timestamps are compared with each other only: what passed before this process saw the pod, and since.
+        # API timestamps are compared with each other only: the time before this process saw the pod, and the time
+        # since.
         end = live.seen - _spent(unit, live.created) + terms.total_timeout
         if deadline is None or end < deadline:
             deadline, reason = end, "TotalTimeout"
@@ -162,7 +163,7 @@ def _pending_reason(reason: str) -> str:
 
 
 def _again(unit: Unit, last: Attempt, wait: float, now: float) -> Advice:
-    """Another attempt is allowed, or the next iteration: is it due?"""
+    """Another attempt, or the next iteration, is allowed: start it if it is due."""
     due, number = unit.seen + wait, last.number + 1
     how = "and loop.until does not hold" if last.succeeded else f"with {last.reason}"
     if now >= due:

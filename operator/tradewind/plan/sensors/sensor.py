@@ -26,7 +26,7 @@ ANSWERS: Mapping[str, Variables] = {
     "run": (("phase", "string"), ("name", "string"), ("results", "object")),
     "object": (("found", "boolean"), ("object", "any")),
 }
-"""What a task's poll has found, by kind."""
+"""Variables of a task's poll, by kind."""
 OCCASIONS: Mapping[str, Variables] = {
     "http": ANSWERS["http"],
     "bucket": (
@@ -37,25 +37,25 @@ OCCASIONS: Mapping[str, Variables] = {
     ),
     "sql": ANSWERS["sql"],
 }
-"""What a trigger's poll has found."""
+"""Variables of a trigger's poll."""
 POLLED: Variables = (("cursor", "any"), ("now", "string"), ("today", "string"))
-"""What is known of any poll of a trigger."""
+"""Variables of any poll of a trigger."""
 ASKING: Variables = (("trigger.name", "string"), ("trigger.namespace", "string"), *POLLED)
-"""What a trigger's poll knows before it asks."""
+"""Variables before a trigger's poll."""
 SHORTEST = 1.0
-"""Seconds between two polls, at least."""
+"""Minimum seconds between two polls."""
 LONGEST_BACKOFF = 600.0
-"""Seconds to which the time between polls that fail grows, unless the interval is longer."""
+"""Seconds up to which the time between failing polls grows, unless the interval is longer."""
 JITTER = 0.1
 MOST_ITEMS = MOST_KEYS
 LONGEST_CURSOR = 1_024
 Values = Mapping[str, Any]
 Evaluate = Callable[[str, Values], Any]
-"""An expression's value, given some values beside those that are known. Raises ExpressionError."""
+"""The value of an expression, given values in addition to the known ones. Raises ExpressionError."""
 
 
 def pause(sensor: Sensor, failures: int, seed: str) -> float:
-    """Seconds until the next poll, after so many failures in a row. `seed` makes sensors differ."""
+    """Seconds until the next poll, after a number of failures in a row. `seed` makes sensors differ."""
     usual = max(SHORTEST, seconds(sensor.interval))
     # The exponent is bounded so that it can't overflow a float.
     wait = min(usual * 2.0 ** min(failures, 32), max(usual, LONGEST_BACKOFF))
@@ -63,12 +63,12 @@ def pause(sensor: Sensor, failures: int, seed: str) -> float:
 
 
 def share(seed: str) -> float:
-    """A number from 0 to 1, always the same of the same seed."""
+    """A number from 0 to 1, always the same for the same seed."""
     return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) / 2.0**64
 
 
 def until(sensor: TaskSensor) -> str:
-    """What has to hold of what a task's sensor finds."""
+    """The condition that the answer of a task's sensor must meet."""
     if sensor.until:
         return sensor.until
     if sensor.object and sensor.object.condition:
@@ -123,7 +123,7 @@ def check_timeout(path: str, timeout: str, instead: str = "ask for less") -> Ite
 
 
 def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
-    """What only tasks ask for."""
+    """Problems of fields that only tasks have."""
     if sensor.run and (date := sensor.run.logical_date) and "$[[" not in date:
         try:
             instant(date)
@@ -137,7 +137,7 @@ def _check_own(path: str, sensor: TaskSensor) -> Iterator[Problem]:
 
 
 def asks(sensor: Sensor) -> list[tuple[str, str]]:
-    """Field and text of the values that say what to ask, as far as they have expressions."""
+    """Field and text of the request's values that have expressions."""
     if sensor.sql:
         return interpolation.leaves(sensor.sql.parameters, "sql.parameters")
     kind = sensor.kind
@@ -181,7 +181,7 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
 
 
 def item(sensor: TriggerSensor) -> Variables:
-    """`item`, where there is one."""
+    """`item`, if there is one."""
     return (("item", "any"),) if sensor.items else ()
 
 
@@ -193,7 +193,7 @@ def _compiles(path: str, expression: str, variables: Variables, *wanted: str) ->
 
 
 def compiled(expression: str, variables: Variables, *wanted: str) -> Any:
-    """The compiled expression. Raises ExpressionError; of a name that is none, it tells which there are."""
+    """The compiled expression. Raises ExpressionError; for an unknown name, with the existing ones."""
 
     def explained(problem: str) -> str:
         unknown = compiler.undeclared(problem)
@@ -203,26 +203,27 @@ def compiled(expression: str, variables: Variables, *wanted: str) -> Any:
 
 
 def evaluate(expression: str, variables: Variables, values: Values, *wanted: str) -> Any:
-    """Its value as plain data. Raises ExpressionError."""
+    """The value as plain data. Raises ExpressionError."""
     return compiler.run(compiled(expression, variables, *wanted), values)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a poll of a trigger's sensor comes to."""
+    """The result of a poll of a trigger's sensor."""
 
     found: Sequence[Values] = ()
-    """Of each thing that may be an occasion, what expressions know of it."""
+    """The variables of each finding that may be an occasion."""
     cursor: Any = ""
-    """What to remember once they have been dealt with."""
+    """What to remember once they have been processed."""
     keys: Sequence[str] | None = None
-    """The digests to remember then, where they don't follow from the keys."""
+    """The digests to remember then, if they don't follow from the keys."""
     more: bool = False
-    """Whether there is more to be found right away."""
+    """Whether another poll would find more immediately."""
 
 
 def asked(sensor: TriggerSensor, values: Values) -> Batch:
-    """What an answer comes to. `values` are those of ASKING and of the answer. Raises ExpressionError, with the field's path before it."""
+    """The result of an answer. `values` are those of ASKING and of the answer. Raises ExpressionError that begins with
+    the field's path."""
     answer = ASKING + OCCASIONS[sensor.kind]
     found = [values]
     if sensor.items:
@@ -243,7 +244,7 @@ def asked(sensor: TriggerSensor, values: Values) -> Batch:
 
 
 def key(sensor: TriggerSensor, values: Values) -> str:
-    """The key of a thing that was found, as text: 1 and "1" differ. Raises ExpressionError, with the field's path before it."""
+    """The key of a finding, as text: 1 and "1" differ. Raises ExpressionError that begins with the field's path."""
     if sensor.bucket:
         return bucket_listing.identity(values["object.key"], values["object.etag"], values["object.lastModified"])
     found = _told("key", sensor.key, ASKING + OCCASIONS[sensor.kind] + item(sensor), values)
@@ -251,7 +252,7 @@ def key(sensor: TriggerSensor, values: Values) -> str:
 
 
 def remembered(before: Sequence[str], dealt: Sequence[str]) -> list[str]:
-    """The digests to keep: those that the latest poll found come last, the oldest go first."""
+    """The digests to keep: those of the latest poll come last, the oldest are dropped."""
     latest = dict.fromkeys(dealt)
     return [*(known for known in before if known not in latest), *latest][-MOST_KEYS:]
 

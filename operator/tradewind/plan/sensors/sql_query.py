@@ -8,12 +8,12 @@ from tradewind.model.sensor import HOST, SqlPoll
 from tradewind.plan.documents.problem import Problem
 
 _BEFORE = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*+", re.DOTALL)
-"""What may stand before the first word of a statement."""
+"""What may precede the first word of a statement."""
 _READS = ("select", "with", "values", "table")
 
 
 def check(path: str, poll: SqlPoll) -> Iterator[Problem]:
-    """What is wrong with a query, the expressions of its parameters aside."""
+    """What is wrong with a query, apart from the expressions of its parameters."""
     if not re.fullmatch(HOST, poll.host):
         yield Problem(f"{path}.host", f"{poll.host!r} is not a host name or address", "write the port into `port`")
     if not seconds(poll.timeout):
@@ -29,8 +29,8 @@ def check(path: str, poll: SqlPoll) -> Iterator[Problem]:
 
 
 def bounded(query: str, rows: int, characters: int) -> str:
-    """The query in one that gives each row as JSON, not more of them than `rows`, each cut after so many characters: the server does
-    it, so that nothing is sent that is too large to be kept."""
+    """The query wrapped in one that returns at most `rows` rows, as JSON of at most `characters` characters each: the
+    server limits them, so that it sends nothing that is too large to keep."""
     inner = query.rstrip().rstrip(";")
-    # The line break ends a comment that the query may end with.
+    # The line break ends a comment at the end of the query.
     return f"SELECT left(row_to_json(found)::text, {characters:d}) FROM (\n{inner}\n) AS found LIMIT {rows:d}"  # noqa: S608 - the query is the user's

@@ -25,16 +25,16 @@ _SAMPLES: Mapping[str, Any] = {
     "object": {},
     "secret": {"name": "sample", "key": "sample"},
 }
-"""Values for a check without a user. They fit the types; what only their contents could offend is not told."""
+"""Values for a check without a user. They fit the types; problems of their contents are not reported."""
 
 
 class Secret(dict[str, Any]):
-    """Name and key of a Secret, not to be written into a text."""
+    """Name and key of a Secret, which must not be written into a text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Values by name. Those in `sampled` stand for values that a user has to give."""
+    """Values by name. Those in `sampled` replace values that a user has to give."""
 
     values: Mapping[str, Any]
     sampled: frozenset[str] = field(default=frozenset())
@@ -43,8 +43,8 @@ class Inputs:
 def given(
     declared: TemplateSpec, use: TemplateUse, place: Place, user: Place, sampled: frozenset[str] = frozenset()
 ) -> tuple[Inputs, list[Problem]]:
-    """The values that a user gives, and what is wrong with them. `place` is that of the template's spec, `user` of the use. Those
-    `sampled` are samples themselves."""
+    """The values that a user gives, and what is wrong with them. `place` is that of the template's spec, `user` that of
+    the use. Those `sampled` are samples themselves."""
     problems: list[Problem] = []
     params = declared.params
     what = ""
@@ -69,7 +69,7 @@ def given(
 
 
 def samples(declared: TemplateSpec) -> Inputs:
-    """Values to check a template with: its defaults, and samples for what is required."""
+    """Values to check a template with: its defaults, and samples for required params."""
     sampled = frozenset(name for name, param in declared.params.items() if param.default is None)
     return Inputs(
         {name: _typed(param, _sample(param)) for name, param in declared.params.items()},
@@ -78,7 +78,7 @@ def samples(declared: TemplateSpec) -> Inputs:
 
 
 def unfit(param: Param, value: Any) -> Problem | None:
-    """What is wrong with a value, as far as it can be told: what an expression gives is known when a task starts."""
+    """What is wrong with a value, as far as it is known: the value of an expression is known when a task starts."""
     if interpolation.leaves(value, "") and (
         param.type == "string" or (isinstance(value, str) and interpolation.whole(value)) or fits(param.type, value)
     ):

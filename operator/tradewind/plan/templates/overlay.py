@@ -6,9 +6,9 @@ from typing import Any
 from tradewind.model.task import PODLESS
 
 BY_NAME = frozenset({"env", "envFrom", "nodeSelector", "outputs", "params"})
-"""Maps of which each entry is said by itself. Everything else is said as a whole."""
+"""Maps that are merged entry by entry. Everything else is replaced as a whole."""
 _WAYS = ({"script"}, {"command", "args"}, *({way} for way in PODLESS))
-"""Ways to say what a task does. Who says one does not mean the template's other one."""
+"""Alternative ways to define a task's work. A user who sets one replaces the template's."""
 _VARIABLES = (("env", "envFrom"), ("envFrom", "env"))
 
 
@@ -19,7 +19,7 @@ def overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
         if way & over.keys():
             gone = set().union(*_WAYS) - way | ({"image"} if way & set(PODLESS) else set())
             result = {name: value for name, value in result.items() if name not in gone}
-    # A variable that is set in one way is not also set in the other way below.
+    # A variable set in one way above replaces one set in the other way below.
     for field, other_field in _VARIABLES:
         said, below = over.get(field), result.get(other_field)
         if isinstance(said, dict) and isinstance(below, dict):

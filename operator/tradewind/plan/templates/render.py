@@ -1,6 +1,6 @@
 """Rendering: turns a DAG that uses templates into one that uses none.
 
-It happens once, before a run begins. What is rendered remembers where each part of it was written."""
+It happens once, before a run begins. The rendered spec remembers where each part of it was written."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ from tradewind.plan.templates.substitute import Substitution, with_references
 from tradewind.plan.templates.text_walk import size_of
 
 DEPTH = 8
-"""Templates that use each other in a row."""
+"""Nesting levels of templates."""
 STUB = {"image": "not-known"}
-"""What stands for a task whose template is not there, so that the rest can be checked."""
+"""Replaces a task whose template is missing, so that the rest can be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,22 @@ class Ref:
 
     @property
     def cluster(self) -> bool:
-        """Whether it belongs to the whole cluster."""
+        """Whether it is cluster-scoped."""
         return self.kind.startswith("Cluster")
 
 
 Find = Callable[[Ref], Any]
-"""The spec of a template; None when it is not there. It raises Invalid for one that can't be had, with the reason."""
+"""The spec of a template; None if it doesn't exist. It raises Invalid for a template that can't be used, with the
+reason."""
 
 
 def nowhere(_: Ref) -> None:
-    """No templates at all."""
+    """Finds no templates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """What tasks and DAGs differ in, as far as templates are concerned."""
+    """How tasks and DAGs differ with regard to templates."""
 
     kind: str
     field: str
@@ -67,35 +68,35 @@ SORTS = {"TaskTemplate": TASK, "ClusterTaskTemplate": TASK, "DAGTemplate": DAG, 
 
 
 SIZE_LIMIT = 1_400_000
-"""Bytes of what a run is bound to, which has to fit into an object with room for the object's own fields."""
+"""Bytes of a run's revision, which must fit into an object with room for the object's own fields."""
 
 
 def too_large() -> Problem:
-    """What is wrong with a DAG whose templates make it too large."""
+    """The problem of a DAG whose templates make it too large."""
     what = f"more than {SIZE_LIMIT / 1e6:.1f} MB with its templates filled in; a Kubernetes object has at most 1.5 MB"
     return Problem("spec", what, "use one task for many items (forEach), or several DAGs")
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """A DAG's spec without templates, and how it came about."""
+    """A DAG's spec without templates, and its origin."""
 
     spec: Any
     problems: Sequence[Problem] = ()
     missing: Mapping[Ref, Place] = field(default_factory=dict)
-    """Templates that are not there, and where each is used first."""
+    """Missing templates, and where each is first used."""
     unknown: frozenset[str] = frozenset()
     """Tasks of which little is known, since their template is missing."""
     origins: Mapping[str, Place] = field(default_factory=dict)
     sampled: frozenset[Place] = frozenset()
-    """Where values are samples."""
+    """Places whose values are samples."""
 
     def place(self, path: str) -> Place:
         """Where a field of the rendered spec was written."""
         return _place(self.origins, path)
 
     def told(self, problem: Problem) -> Problem:
-        """A problem of the rendered spec as one of what was written."""
+        """A problem of the rendered spec, moved to where the value was written."""
         place = self.place(problem.path)
         return (
             problem if place.path == problem.path and not place.user else place.problem(problem.what, problem.instead)
@@ -112,7 +113,7 @@ def _place(origins: Mapping[str, Place], path: str) -> Place:
 
 
 def uses_templates(spec: Any) -> bool:
-    """Whether there is anything to render in a DAG's spec."""
+    """Whether a DAG's spec uses templates."""
     return isinstance(spec, dict) and ("template" in spec or any("template" in task for _, task in _tasks(spec)))
 
 
@@ -124,7 +125,7 @@ def _tasks(spec: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def render(spec: Any, find: Find = nowhere) -> Rendering:
-    """The DAG's spec, rendered as far as that goes."""
+    """The DAG's spec, rendered as far as possible."""
     if not uses_templates(spec):
         return Rendering(spec)
     try:
@@ -146,16 +147,16 @@ class Renderer:
         self._unknown: set[str] = set()
         self._origins: dict[str, Place] = {}
         self._told: dict[str, Place] = {}
-        """Origins of the task that is rendered now."""
+        """Origins of the task that is being rendered."""
         self._sampled: set[Place] = set()
 
     def dag(self, spec: dict[str, Any], place: Place) -> Rendering:
-        """A DAG's spec, which stands at `place`."""
+        """A DAG's spec whose source is `place`."""
         kept = {name: value for name, value in spec.items() if name in ("description", "params")}
         return self._around(self._resolved(DAG, spec, "spec", place, ()), kept, ())
 
     def sample(self, ref: Ref, body: Any, inputs: Inputs) -> Rendering:
-        """The body of a template by itself: that of a task as the DAG's only one, among those that it depends on."""
+        """The body of a template alone; a task's body becomes the DAG's only task besides its dependencies."""
         with budget.document():
             return self._sample(ref, body, inputs)
 
@@ -179,7 +180,7 @@ class Renderer:
         return self._rendering({"defaults": STUB, "tasks": tasks})
 
     def _around(self, known: dict[str, Any] | None, kept: dict[str, Any], chain: tuple[Ref, ...]) -> Rendering:
-        """A DAG of which all is known but for the templates of its tasks; or of which only some fields are `kept`."""
+        """A DAG whose fields are all known except for the templates of its tasks, or one with only some fields `kept`."""
         self._settle()
         result = known
         if result is None:
@@ -201,13 +202,13 @@ class Renderer:
                 base = f"spec.tasks.{name}"
                 found = self._task(name, task, base, _place(self._origins, base), chain)
                 left -= size_of(found, left)
-                if left < 0:  # Ten thousand tasks can use a template of a megabyte.
+                if left < 0:  # ten thousand tasks can use a template of a megabyte
                     self._problems.append(too_large())
                     return
                 yield name, found
 
     def _task(self, name: str, task: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]) -> dict[str, Any]:
-        """A task, which stands at `place` and will be found at `base`."""
+        """A task whose source is `place` and that will be at `base`."""
         found = self._resolved(TASK, task, base, place, chain)
         self._settle()
         if found is not None:
@@ -223,7 +224,7 @@ class Renderer:
     def _resolved(
         self, sort: Sort, body: dict[str, Any], base: str, place: Place, chain: tuple[Ref, ...]
     ) -> dict[str, Any] | None:
-        """`body` over the template that it uses; None when there is a problem with that."""
+        """`body` over the template that it uses; None if there is a problem."""
         own = {name: value for name, value in body.items() if name != "template"}
         below: dict[str, Any] = {}
         if body.get("template") is not None:
@@ -233,7 +234,7 @@ class Renderer:
             if found is None:
                 return None
             below = found
-        self._told.setdefault(base, place)  # What no field says is missing where most is said.
+        self._told.setdefault(base, place)  # a missing field is reported where most of the task is written
         self._remember(own, base, place)
         return overlaid(below, own) if below else own
 
@@ -278,7 +279,7 @@ class Renderer:
     def _filled(
         self, sort: Sort, substitution: Substitution, body: Any, base: str, chain: tuple[Ref, ...]
     ) -> dict[str, Any] | None:
-        """A template's body with its inputs in place, over those of the templates that it uses itself."""
+        """A template's body with its inputs filled in, over the templates that it uses itself."""
         text = substitution.body(sort.model, body)
         self._problems += substitution.problems
         self._sampled |= substitution.sampled
@@ -291,7 +292,7 @@ class Renderer:
         return self._resolved(sort, text, base, substitution.place, chain)
 
     def _remember(self, said: Mapping[str, Any], base: str, place: Place) -> None:
-        """Notes where the fields that are found at `base` were written, over what was noted before."""
+        """Records where the fields at `base` were written, over earlier records."""
         for field_, value in said.items():
             path = f"{base}.{field_}"
             if isinstance(value, dict) and field_ in BY_NAME:
@@ -305,7 +306,7 @@ class Renderer:
 
 
 def _bad_link(ref: Ref, chain: tuple[Ref, ...], place: Place) -> Problem | None:
-    """Why a template can't be used here, if so."""
+    """The problem if a template can't be used here."""
     within = place.document.startswith("Cluster") or (chain and chain[-1].cluster)
     if within and not ref.cluster:
         what = f"a template of the whole cluster can't use {ref}, which each namespace may have or not"

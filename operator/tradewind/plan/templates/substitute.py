@@ -1,7 +1,7 @@
 """Replaces `inputs.NAME` by values in the texts of a template.
 
-Expressions get literals, and `(E)` for a value that is `$[[ E ]]`; what then depends on nothing else is computed at once. Values keep
-their type where the expression is all there is. Scripts are left alone."""
+Expressions get literals, and `(E)` for a value that is `$[[ E ]]`; whatever then depends on nothing else is evaluated
+immediately. A value that is a whole text keeps its type. Scripts are left alone."""
 
 import copy
 import re
@@ -42,10 +42,10 @@ class Substitution:
 
     inputs: Inputs
     place: Place
-    """Where the body stands."""
+    """The place of the body."""
     problems: list[Problem] = field(default_factory=list)
     sampled: set[Place] = field(default_factory=set)
-    """Where values are samples: what their contents offend is not the template's fault."""
+    """Places whose values are samples: the template is not to blame for problems of their contents."""
 
     def body(self, kind: type[Model], body: Any) -> Any:
         """The body, without `inputs`."""
@@ -98,7 +98,8 @@ class Substitution:
         return self._fitting(found, text, path, kind)
 
     def _fitting(self, found: Any, text: str, path: str, kind: Any) -> Any:
-        """The value, as text where the field is one. When it is made from samples and does not fit the field, none."""
+        """The value, converted to text if the field is one; omitted if it is made from samples and does not fit the
+        field."""
         if bare(kind)[0] is str and not isinstance(found, str | Secret):
             found = _written(found)
         named = {
@@ -114,7 +115,7 @@ class Substitution:
         return found
 
     def _evaluated(self, expression: str) -> Any:
-        """What `$[[ expression ]]` is: a value, or an expression for later."""
+        """The result of `$[[ expression ]]`: a value, or an expression for later."""
         if only := alone(expression):
             return copy.copy(self._input(expression, only))
         named = {reference.name for reference in references(expression)}
@@ -129,11 +130,11 @@ class Substitution:
             program = compiler.compiled(text, (), str)
         except ExpressionError as error:
             left.wrong += not error.problem.startswith(compiler.UNDECLARED)
-            return _Code(text)  # It names something else too; or it is wrong, and that is told where all else is known.
+            return _Code(text)  # it names something else too, or is invalid, which is reported when all else is known
         return compiler.run(program, {}) if program.plain_result else _Code(text)
 
     def _inside(self, text: str) -> str:
-        """A text with expressions in it, those that are known written out."""
+        """A text with expressions in which the known values are filled in."""
         parts: list[tuple[str, Any]] = []
         end = 0
         for span in spans(text):
@@ -142,12 +143,12 @@ class Substitution:
         parts.append(("text", text[end:]))
         self._check_size(parts)
         written = self._assembled(parts, _written)
-        if written is None:  # A value must not make an expression together with the text around it.
+        if written is None:  # a value must not form an expression with the text around it
             written = self._assembled(parts, lambda value: _quoted(literal(value)))
         return text if written is None else written
 
     def _check_size(self, parts: list[tuple[str, Any]]) -> None:
-        """Raises ExpressionError for a text that would be too long with the inputs in it."""
+        """Raises ExpressionError for a text that would be too long with its inputs."""
         left = float(interpolation.LONGEST)
         for _, part in parts:
             left -= size_of(part, left)
@@ -156,7 +157,7 @@ class Substitution:
                 raise ExpressionError("inputs", words)
 
     def _assembled(self, parts: list[tuple[str, Any]], write: Callable[[Any], str]) -> str | None:
-        """The text; None when it would have other expressions than those meant."""
+        """The text; None if it would contain other expressions than intended."""
         found, expressions = "", []
         for sort, part in parts:
             if sort == "text":
@@ -177,7 +178,7 @@ class Substitution:
         for reference in references(expression):
             found += expression[end : reference.start] + literal(self._plain_input(expression, reference.name))
             end = reference.end
-            if len(found) > MAX_LENGTH:  # It names its inputs hundreds of times, and each may be large.
+            if len(found) > MAX_LENGTH:  # it names its inputs hundreds of times, and each may be large
                 raise ExpressionError(expression, f"longer than {MAX_LENGTH} characters with its inputs written out")
         return found + expression[end:]
 
@@ -209,7 +210,7 @@ def _written(value: Any) -> str:
 
 
 def _plain(value: Any) -> bool:
-    """Whether a value can stand in a document, and stays what it is there."""
+    """Whether a value can be stored in a document without change."""
     match value:
         case str():
             return "$[[" not in value
@@ -224,7 +225,7 @@ def _plain(value: Any) -> bool:
 
 
 def with_references(body: Any) -> Any:
-    """The settings of a task with variables that are secrets turned into references."""
+    """The settings of a task with secret variables turned into references."""
     env = body.get("env") if isinstance(body, dict) else None
     if not isinstance(env, dict) or not any(isinstance(value, Secret) for value in env.values()):
         return body

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from tradewind.model.base import Model, Role
 
 Visit = Callable[[str, str, Role | None, Any], Any]
-"""What becomes of a text: from the text, its path, its role (none: a value) and what the model says of it."""
+"""The new value of a text, given the text, its path, its role (None: a value) and the model's annotation."""
 OMIT = object()
-"""Given by a visit: leave the field out."""
+"""Returned by a visit: omit the field."""
 
 
 def walked(kind: Any, value: Any, path: str, visit: Visit) -> Any:
-    """A copy of `value`, of which a model or an annotation is `kind`, with its texts replaced. Fields that the models don't have are
-    walked through too."""
+    """A copy of `value`, whose model or annotation is `kind`, with its texts replaced. Fields that the models don't
+    have are visited too."""
     plain, role = bare(kind)
     match value:
         case str():
@@ -57,7 +57,8 @@ def _member(kind: Any, name: str) -> Any:
 
 
 def size_of(value: Any, enough: float) -> float:
-    """About how many bytes a value is as JSON; no more than `enough` of it is looked at, and what stands in several places counts in each."""
+    """The approximate size of a value as JSON; at most `enough` of it is visited, and a value that occurs several times
+    counts each time."""
     total = 0.0
     stack = [value]
     while stack and total <= enough:

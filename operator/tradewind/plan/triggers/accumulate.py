@@ -1,7 +1,7 @@
 """Collects facts about runs until they complete an occasion: a trigger's progress, pending facts, and due runs.
 
-Pure, and independent of the order in which facts are heard of: each is taken once, and what came of it is written down before
-anything is fired."""
+Pure, and independent of the order in which facts arrive: each is taken once, and its effect is recorded before a
+trigger fires."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,15 +12,15 @@ from tradewind.plan.triggers.run_fact import Fact
 from tradewind.plan.triggers.trigger import occasion
 
 FACTS_LIMIT = 200
-"""Facts that are remembered one by one: so many of a source may be heard of in another order than they have."""
+"""Facts that are remembered one by one: this many of a source may arrive out of order."""
 PENDING = 1_000
 """Facts that wait for others."""
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerProgress:
-    """How far a source has been followed: all facts up to `since` and `last`, and the later ones in `taken` (digest -> epoch seconds),
-    have been dealt with."""
+    """How far a source has been followed: all facts up to `since` and `last`, and the later ones in `taken` (digest ->
+    epoch seconds), have been processed."""
 
     since: int
     last: str = ""
@@ -29,11 +29,11 @@ class TriggerProgress:
     latest_run: str = ""
 
     def knows(self, fact: Fact) -> bool:
-        """Whether it has been dealt with."""
+        """Whether a fact has been processed."""
         return fact.at < self.since or fact.order <= (self.since, self.last) or fact.id in self.taken
 
     def with_(self, fact: Fact) -> "TriggerProgress":
-        """Now it has been."""
+        """The progress after a fact has been processed."""
         taken, since, last = {**self.taken, fact.id: fact.at}, self.since, self.last
         if len(taken) > FACTS_LIMIT:
             since, last = min((at, digest) for digest, at in taken.items())
@@ -46,39 +46,39 @@ class TriggerProgress:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a run is to be made for. The last of its facts made it complete."""
+    """The cause of a run. The last of its facts completed it."""
 
     suffix: str
     facts: tuple[Fact, ...]
 
     @property
     def depth(self) -> int:
-        """How many runs lead to the one that is made of it."""
+        """The depth of the run for it: how many runs lead to that."""
         return 1 + max(fact.depth for fact in self.facts)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All of it. A source whose standing is None is refused: what it does does not count, nor will it later."""
+    """The progress of a trigger. A source whose progress is None is refused: its facts don't count, now or later."""
 
     standings: Mapping[str, TriggerProgress | None] = field(default_factory=dict)
     pending: tuple[Fact, ...] = ()
-    """The latest of each source and partition."""
+    """The latest fact of each source and partition."""
     due: tuple[Occasion, ...] = ()
 
     def knows(self, fact: Fact) -> bool:
-        """Whether a fact has been dealt with, or is none of its."""
+        """Whether a fact has been processed, or is irrelevant."""
         standing = self.standings.get(fact.source)
         return standing is None or standing.knows(fact)
 
     def uses(self, uid: str) -> bool:
-        """Whether a run has yet to be read."""
+        """Whether facts of a run are still to be read."""
         waiting = (*self.pending, *(fact for found in self.due for fact in found.facts))
         return any(fact.uid == uid for fact in waiting)
 
     def following(self, sources: Mapping[str, int | None]) -> "Gathered":
-        """With these sources: those that are new are followed from a time (epoch seconds) on, those with None are refused. What others
-        did is forgotten."""
+        """The progress with these sources: new ones are followed from a time (epoch seconds) on, those with None are
+        refused. Facts of other sources are dropped."""
         standings: dict[str, TriggerProgress | None] = {}
         for name, since in sources.items():
             standings[name] = None if since is None else self.standings.get(name) or TriggerProgress(since - 1, "~")
@@ -88,8 +88,8 @@ class Gathered:
     def take(
         self, fact: Fact, counts: bool, complete: Callable[[Mapping[str, Fact]], bool], within: float | None = None
     ) -> "Gathered":
-        """A fact has been looked at. One that counts waits with those of its partition, the latest of each source, of which none is
-        older than the newest by more than `within` seconds; when they are `complete` they are due."""
+        """Processes a fact. One that counts is kept with those of its partition: the latest of each source, none older
+        than the newest by more than `within` seconds. If they are `complete`, they are due."""
         standing = self.standings[fact.source]
         assert standing is not None  # noqa: S101 - knows() said so
         taken = replace(self, standings={**self.standings, fact.source: standing.with_(fact)})
@@ -113,7 +113,7 @@ class Gathered:
         return replace(self, pending=tuple(kept[-PENDING:]))
 
     def written(self) -> dict[str, Any]:
-        """As a status has it."""
+        """The progress in the form of a status."""
         return {
             "sources": [_standing(name, standing) for name, standing in self.standings.items()],
             "pending": [fact.written() for fact in self.pending],
@@ -122,7 +122,7 @@ class Gathered:
 
 
 def gathered(status: Mapping[str, Any] | None) -> Gathered:
-    """What a status says. Nothing, where there is none or someone has made one that can't be read."""
+    """The progress from a status; empty if there is none or it can't be read."""
     said = status or {}
     try:
         return Gathered(
@@ -135,7 +135,8 @@ def gathered(status: Mapping[str, Any] | None) -> Gathered:
 
 
 def needed(found: Gathered, created: float, facts: Iterable[Fact]) -> bool:
-    """Whether a trigger that was created then (epoch seconds), and has come so far, has yet to look at one of these facts of its sources."""
+    """Whether a trigger that was created then (epoch seconds), with this progress, has still to process one of these
+    facts of its sources."""
     for fact in facts:
         if fact.source not in found.standings:
             if fact.at >= int(created):

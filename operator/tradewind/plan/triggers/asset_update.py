@@ -1,4 +1,4 @@
-"""Assets: the versions that a successful task or run makes, and when a trigger has enough of them."""
+"""Assets: the versions that a successful task or run produces, and when a trigger has enough of them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -18,21 +18,21 @@ METADATA_LIMIT = 1_024
 """Bytes of an update's metadata as JSON."""
 PARTITION_LIMIT = 256
 UPDATES_LIMIT = 500
-"""Updates of one run: its object has to stay small."""
+"""Updates per run: its object must stay small."""
 VARIABLES: Variables = (
     *((f"asset.{name}", "string") for name in ("name", "partition", "namespace", "dag", "run", "task", "at")),
     ("asset.metadata", "object"),
     ("assets", "object"),
 )
-"""`asset` is the update that made the condition complete; `assets` has those of all assets, by name."""
+"""`asset` is the update that completed the condition; `assets` has those of all assets, by name."""
 
 
 class NoUpdate(ValueError):
-    """A task's success can't be told as news of an asset. The message names the field and says why."""
+    """The update of an asset can't be computed. The message names the field and says why."""
 
 
 def update(ledger: TaskLedger, unit: Unit, index: int, produces: Produces) -> dict[str, Any]:
-    """What a task or item that has succeeded made, as a status has it. Raises NoUpdate."""
+    """The update from a successful task or item, in the form of a status. Raises NoUpdate."""
 
     def value(text: str) -> Any:
         return ledger.evaluate_own(unit, text)
@@ -41,7 +41,7 @@ def update(ledger: TaskLedger, unit: Unit, index: int, produces: Produces) -> di
 
 
 def update_of_run(ledger: TaskLedger, index: int, produces: Produces, now: float) -> dict[str, Any]:
-    """What a run that succeeds made. Raises NoUpdate."""
+    """The update from a successful run. Raises NoUpdate."""
 
     def value(text: str) -> Any:
         return evaluate(text, ledger.definition.final_scope, ledger.values_of_run, ledger.of_task)
@@ -74,7 +74,7 @@ def names(spec: Assets) -> list[str]:
 
 
 def complete(spec: Assets, had: Collection[str]) -> bool:
-    """Whether the assets that were updated are enough."""
+    """Whether the updated assets are enough."""
 
     def holds(clause: AssetClause) -> bool:
         if clause.name:
@@ -87,7 +87,7 @@ def complete(spec: Assets, had: Collection[str]) -> bool:
 
 
 def check(spec: Assets) -> Iterator[Problem]:
-    """What is wrong with what a trigger waits for."""
+    """What is wrong with a trigger's assets."""
     if bool(spec.any_of) == bool(spec.all_of):
         yield Problem("spec.assets", "needs one list of assets", "write anyOf or allOf")
     for field, clauses in (("anyOf", spec.any_of), ("allOf", spec.all_of)):
@@ -101,5 +101,5 @@ def check(spec: Assets) -> Iterator[Problem]:
 
 
 def values(update: Mapping[str, Any], updates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """By the names of VARIABLES."""
+    """The values, by the names of VARIABLES."""
     return {**{name: update[name.partition(".")[2]] for name, _ in VARIABLES if "." in name}, "assets": updates}

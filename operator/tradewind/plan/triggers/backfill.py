@@ -15,13 +15,13 @@ from tradewind.plan.triggers.trigger import check
 
 T = TypeVar("T")
 BACKFILL_TICKS_LIMIT = 10_000
-"""Ticks of one backfill."""
+"""Ticks per backfill."""
 
 
 @dataclass(frozen=True, slots=True)
 class TickRun:
-    """A run of the backfill's DAG. `mine` is said of those that the backfill has made or tried again, `again` where what failed can be
-    tried again."""
+    """A run of the backfill's DAG. `mine` marks those that the backfill has created or retried, `again` those that can
+    be retried."""
 
     name: str
     moment: float
@@ -35,7 +35,7 @@ class TickRun:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to do. `run` is the one to try again."""
+    """Something to do. `run` is the one to retry."""
 
     tick: datetime
     action: Action
@@ -44,21 +44,21 @@ class Step:
 
 @dataclass(slots=True)
 class Decided:
-    """What became of the ticks."""
+    """The results and next steps for the ticks."""
 
     steps: list[Step] = field(default_factory=list)
-    """Those that have not had their turn, in order."""
+    """Ticks that have not had their turn, in order."""
     active: list[TickRun] = field(default_factory=list)
     """Its runs that have not ended."""
     succeeded: int = 0
     failed: list[TickRun] = field(default_factory=list)
-    """Its runs that ended otherwise."""
+    """Its runs that did not succeed."""
     kept: int = 0
-    """Ticks that are left as they are."""
+    """The number of ticks that are left as they are."""
 
 
 def decide(spec: BackfillSpec, ticks: Sequence[datetime], runs: Iterable[TickRun]) -> Decided:
-    """A tick whose run this backfill has made, or tried again, has had its turn, whatever came of it."""
+    """The next steps. A tick whose run this backfill has created or retried has had its turn, whatever the result."""
     of_tick: dict[float, list[TickRun]] = {}
     for run in runs:
         of_tick.setdefault(run.moment, []).append(run)
@@ -98,8 +98,9 @@ def _age(run: TickRun) -> tuple[int, str]:
 
 
 def source(spec: BackfillSpec, trigger: TriggerSpec | None) -> TriggerSpec:
-    """What gives the backfill's runs what they are given: its trigger with the backfill's params over the trigger's or, without one, a
-    trigger that fires at the backfill's ticks. Raises Invalid for a trigger that has no schedule, or is of another DAG."""
+    """The trigger that gives the backfill's runs their values: the backfill's trigger with its own params overriding
+    the trigger's or, without one, a trigger that fires at the backfill's ticks. Raises Invalid for a trigger without a
+    schedule or of another DAG."""
     if trigger is None:
         zone = spec.time_zone or "UTC"
         schedule = Schedule(cron=spec.cron, dates=spec.ticks, start=spec.start, end=spec.end, time_zone=zone)
@@ -114,8 +115,7 @@ def source(spec: BackfillSpec, trigger: TriggerSpec | None) -> TriggerSpec:
 
 
 def ticks_of(spec: BackfillSpec, calendar: Calendar, created: datetime) -> list[datetime]:
-    """The ticks that a backfill is about, in order, in UTC. `created` is when it was made: what lies after it is none of its. Raises
-    Invalid."""
+    """The ticks of a backfill, in order, in UTC, up to `created`, when it was created. Raises Invalid."""
     zone = zone_of(spec.time_zone) if spec.time_zone else calendar.zone
     if spec.ticks:
         return _named(spec, calendar, created, zone)
@@ -127,13 +127,13 @@ def ticks_of(spec: BackfillSpec, calendar: Calendar, created: datetime) -> list[
 
 
 def is_cut(spec: BackfillSpec, calendar: Calendar, created: datetime) -> bool:
-    """Whether a range goes on into the future, of which a backfill has no ticks. Raises Invalid."""
+    """Whether a range extends into the future, where a backfill has no ticks. Raises Invalid."""
     zone = zone_of(spec.time_zone) if spec.time_zone else calendar.zone
     return bool(spec.end) and _read("end", spec.end or "", zone, end_of) > created
 
 
 def _named(spec: BackfillSpec, calendar: Calendar, created: datetime, zone: tzinfo) -> list[datetime]:
-    """The ticks that are listed. A date without a time stands for those that a trigger has on that day."""
+    """The listed ticks. A date without a time stands for the trigger's ticks on that day."""
     found, problems = set[datetime](), list[Problem]()
     for index, text in enumerate(spec.ticks):
         path = f"spec.ticks[{index}]"
@@ -160,7 +160,7 @@ def _named(spec: BackfillSpec, calendar: Calendar, created: datetime, zone: tzin
 
 
 def _between(calendar: Calendar, first: datetime, last: datetime) -> Iterator[datetime]:
-    """The ticks from one moment to another, both included."""
+    """The ticks from one moment to another, both inclusive."""
     return takewhile(lambda tick: tick <= last, calendar.after(first - timedelta(seconds=1)))
 
 
@@ -199,12 +199,12 @@ def _read(name: str, text: str, zone: tzinfo, read: Callable[[str, tzinfo], T]) 
 
 
 def review(spec: BackfillSpec) -> list[Problem]:
-    """What is wrong with a backfill, as far as it can be told without its DAG and its trigger."""
+    """What is wrong with a backfill, as far as it is known without its DAG and its trigger."""
     return [own(problem) for problem in check(source(spec, None), None)]
 
 
 def own(problem: Problem) -> Problem:
-    """A problem of the trigger that stands for a backfill, at the backfill's field."""
+    """A problem of the trigger that stands for a backfill, moved to the backfill's field."""
     path = problem.path.replace(f"{ROOT}.dates", "spec.ticks").replace(f"{ROOT}.", "spec.")
     return Problem(path, problem.what, problem.instead)
 

@@ -42,18 +42,18 @@ FIELDS = (
 )
 """The fields of a cron expression: their names, bounds and other values."""
 NEAR = timedelta(hours=3)
-"""Clocks are set by less than this at the start and the end of daylight saving."""
+"""Clocks change by less than this at the start and the end of daylight saving."""
 FIRST, LAST = date(1969, 12, 1), date(9001, 1, 31)
-"""No tick is before or after these days."""
+"""There are no ticks before or after these days."""
 DAY = timedelta(days=1)
-"""Ticks that are further apart than this leave none out where clocks are set."""
+"""Ticks that are further apart than this are complete where clocks change."""
 FRUITLESS = 4_000
-"""Excluded days that are passed over in the search for a tick, about ten years."""
+"""Excluded days that are skipped in the search for a tick, about ten years."""
 
 
 class Calendar:
-    """The ticks of a schedule. `calendars` are the days of ConfigMaps, by the index of the exclusion that names one. Raises Invalid for a
-    schedule that can't be."""
+    """The ticks of a schedule. `calendars` are the days of ConfigMaps, by the index of the exclusion that names one.
+    Raises Invalid for an invalid schedule."""
 
     def __init__(self, schedule: Schedule, calendars: Mapping[int, Days] | None = None) -> None:
         self._problems = list[Problem]()
@@ -86,7 +86,7 @@ class Calendar:
         return ticks if last is None else takewhile(lambda tick: tick <= last, ticks)
 
     def before(self, moment: datetime) -> Iterator[datetime]:
-        """The ticks before a moment or at it, the latest first."""
+        """The ticks at or before a moment, latest first."""
         if self._last and moment > self._last:
             moment = self._last
         first = self._first
@@ -94,7 +94,8 @@ class Calendar:
         return ticks if first is None else takewhile(lambda tick: tick >= first, ticks)
 
     def interval(self, tick: datetime) -> tuple[datetime, datetime]:
-        """The data interval of a tick: from the tick before, whatever `start` says, to itself. Where there is none before it is empty."""
+        """The data interval of a tick: from the previous tick, whatever `start` is, to itself. Empty if there is no
+        previous one."""
         return next(self._unbounded(tick, back=True), tick), tick
 
     def local(self, tick: datetime) -> datetime:
@@ -102,7 +103,7 @@ class Calendar:
         return tick.astimezone(self.zone)
 
     def _unbounded(self, moment: datetime, back: bool = False) -> Iterator[datetime]:
-        """The ticks after a moment, or before it and backwards, whatever `start` and `end` say."""
+        """The ticks after a moment, or backwards before it, regardless of `start` and `end`."""
         moment = moment.astimezone(UTC)
         for _ in range(FRUITLESS):
             pause()
@@ -115,7 +116,7 @@ class Calendar:
                 yield tick
             else:
                 return
-            # On to where the day is over: it can have thousands of ticks.
+            # On to the end of the day: it can have thousands of ticks.
             edge = datetime.combine(day if back else day + timedelta(days=1), time(), self.zone).astimezone(UTC)
             moment = min(edge, tick) if back else max(edge - timedelta(seconds=1), tick)
 
@@ -129,7 +130,7 @@ class Calendar:
         return dropwhile(lambda tick: tick <= moment, self._dates)
 
     def _by_cron(self, edge: datetime, back: bool) -> Iterator[datetime]:
-        # Of an hour that comes twice, the library does not know in which it begins: it begins well before both.
+        # If an hour occurs twice, the library does not know from which to start: it starts well before both.
         early, late = edge - NEAR, edge + NEAR
         begin = edge
         if self.local(early).utcoffset() != self.local(late).utcoffset():
@@ -142,8 +143,8 @@ class Calendar:
                 yield tick
 
     def _left_out(self, edge: datetime, tick: datetime, back: bool) -> Iterator[datetime]:
-        """The ticks between two where clocks are set. The library leaves some out in one direction where they are set by half an hour, and
-        none in the other."""
+        """The ticks between two at a change of clocks. The library omits some in one direction if clocks change by half
+        an hour, and none in the other."""
         if self.local(edge).utcoffset() == self.local(tick).utcoffset() or abs(tick - edge) > DAY:
             return
         other = (found.astimezone(UTC) for found in CronSim(self._cron, self.local(tick), reverse=not back))
@@ -193,7 +194,8 @@ def moment_of(text: str, zone: tzinfo) -> datetime:
 
 
 def dated_moment_of(text: str, zone: tzinfo) -> datetime:
-    """A point in time with its own offset, by which its date is told; without an offset it is in `zone`. Raises ValueError."""
+    """A point in time with its own offset, which determines its date; without an offset it is in `zone`. Raises
+    ValueError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -205,7 +207,7 @@ def dated_moment_of(text: str, zone: tzinfo) -> datetime:
 
 
 def end_of(text: str, zone: tzinfo) -> datetime:
-    """The end of a range, which the range includes: a date without a time stands for the whole day. Raises ValueError."""
+    """The inclusive end of a range: a date without a time stands for the whole day. Raises ValueError."""
     return day_of(text, zone)[1] if is_day(text) else moment_of(text, zone)
 
 
@@ -253,7 +255,7 @@ def cron_of(text: str) -> str:
 
 
 def _out_of_range(fields: Sequence[str]) -> str:
-    """What of a cron expression is none of its field's values, and which there are; empty where each is one."""
+    """The part of a cron expression that is not a value of its field, and the allowed values; empty if all are."""
     for index, (field, (name, low, high, words)) in enumerate(zip(fields, FIELDS[-len(fields) :], strict=True)):
         for term in field.split(","):
             alone = ["*"] * len(fields)
@@ -279,6 +281,6 @@ def _said(cron: str) -> str:
 
 
 def what_ticks(schedule: Schedule) -> Any:
-    """What of a schedule decides which moments are its ticks."""
+    """The fields of a schedule that determine its ticks."""
     fields = {"cron", "every", "dates", "time_zone", "start", "end", "exclude"}
     return schedule.model_dump(include=fields, exclude_defaults=True, mode="json")

@@ -14,18 +14,18 @@ VARIABLES: Variables = (
     *((f"source.{name}", "object") for name in _OBJECTS),
     ("sources", "object"),
 )
-"""`source` is the run that made the condition complete; `sources` has those of all DAGs, by name, or by namespace/name where that is
-another one."""
+"""`source` is the run that completed the condition; `sources` has those of all DAGs, by name, or by namespace/name for
+other namespaces."""
 EVERYONE = "*"
 
 
 def source_of(dag: FollowedDAG, namespace: str) -> str:
-    """A DAG as statuses have it: namespace/name."""
+    """A DAG as statuses name it: namespace/name."""
     return f"{dag.namespace or namespace}/{dag.name}"
 
 
 def follows(spec: Completed, namespace: str) -> dict[str, FollowedDAG]:
-    """What a trigger of a namespace follows."""
+    """The DAGs that a trigger of a namespace follows."""
     return {source_of(dag, namespace): dag for dag in spec.dags}
 
 
@@ -35,12 +35,14 @@ def complete(spec: Completed, had: Collection[str]) -> bool:
 
 
 def may_follow(allowed: Collection[str], owner: str, namespace: str) -> bool:
-    """Whether triggers of a namespace may follow a DAG of the namespace `owner`, whose spec.allowTriggersFrom is this."""
+    """Whether triggers of a namespace may follow a DAG of the namespace `owner`, whose spec.allowTriggersFrom is
+    `allowed`."""
     return owner == namespace or namespace in allowed or EVERYONE in allowed
 
 
 def refusal(index: int, dag: FollowedDAG, namespace: str) -> str:
-    """What to say of a DAG that a trigger can't follow. Nothing tells whether there is one, in a namespace that one may not see."""
+    """A message about a DAG that a trigger can't follow. It does not reveal whether the DAG exists in a namespace that
+    the author may not see."""
     where = f"spec.completed.dags[{index}]"
     if (dag.namespace or namespace) == namespace:
         return f"{where}: there is no DAG {dag.name!r} in namespace {namespace}"
@@ -51,7 +53,7 @@ def refusal(index: int, dag: FollowedDAG, namespace: str) -> str:
 
 
 def check(own: str, spec: Completed) -> Iterator[Problem]:
-    """What is wrong with what a trigger of the DAG `own` follows."""
+    """What is wrong with the DAGs that a trigger of the DAG `own` follows."""
     seen = set()
     for index, dag in enumerate(spec.dags):
         path = f"spec.completed.dags[{index}]"
@@ -67,5 +69,5 @@ def check(own: str, spec: Completed) -> Iterator[Problem]:
 
 
 def values(source: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """By the names of VARIABLES."""
+    """The values, by the names of VARIABLES."""
     return {**{f"source.{name}": source[name] for name in (*_STRINGS, *_OBJECTS)}, "sources": sources}

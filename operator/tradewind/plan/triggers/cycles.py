@@ -1,5 +1,5 @@
-"""Triggers that lead to each other in a cycle: a DAG's run ends or updates an asset, a trigger makes a run of another DAG of that, and so
-on, until a run of the first DAG is made."""
+"""Triggers that lead to each other in a cycle: a DAG's run ends or updates an asset, for which a trigger creates a run
+of another DAG, and so on, until a run of the first DAG is created."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -8,34 +8,34 @@ from dataclasses import dataclass
 DAG = tuple[str, str]
 """Namespace and name."""
 Trigger = tuple[str, str]
-"""The same of a trigger."""
+"""Namespace and name of a trigger."""
 Topic = tuple[str, str, str]
 """What is followed: `completed` or `assets`, the namespace of the runs, and a DAG as namespace/name or an asset."""
 CYCLE_STEPS_LIMIT = 1_000
-"""DAGs that are looked at. A longer circle is not found, and ended by the depth of its runs."""
+"""DAGs that are visited. A longer circle is not found; the depth limit of its runs ends it."""
 CYCLE_EDGES_LIMIT = 20_000
-"""Triggers and calls that are looked at, again and again: some milliseconds."""
+"""Triggers and calls that are visited, repeatedly: some milliseconds."""
 Came = tuple[DAG, Topic | None, Trigger | None] | None
-"""From which DAG one was reached, and over what: a topic and its follower, or a call. None for the first."""
+"""The DAG from which one was reached, and by which edge: a topic and its follower, or a call. None for the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Who leads to whom."""
+    """The edges between DAGs."""
 
     dag: Callable[[Trigger], DAG]
-    """The DAG whose runs a trigger makes."""
+    """The DAG whose runs a trigger creates."""
     follows: Callable[[Trigger], Iterable[Topic]]
     followers: Callable[[Topic], Iterable[Trigger]]
     makes: Callable[[DAG], Iterable[Topic]]
-    """What becomes of the runs of a DAG."""
+    """The topics of a DAG's runs."""
     calls: Callable[[DAG], Iterable[DAG]]
     """DAGs that are tasks of a DAG."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """A way from a DAG back to it."""
+    """A path from a DAG back to it."""
 
     steps: tuple[str, ...]
     """In words, from one DAG to the next."""
@@ -47,7 +47,7 @@ class Circle:
 
 
 def circle(graph: Graph, trigger: Trigger) -> Circle | None:
-    """The shortest circle that a trigger is part of. What it takes is bounded by the edges that are looked at, not by the DAGs: a few
+    """The shortest circle that contains a trigger. The cost is bounded by the visited edges, not by the DAGs: a few
     hundred of them can have a million."""
     start, wanted = graph.dag(trigger), frozenset(graph.follows(trigger))
     came: dict[DAG, Came] = {start: None}
@@ -76,7 +76,7 @@ def circle(graph: Graph, trigger: Trigger) -> Circle | None:
 
 
 def _way(came: Mapping[DAG, Came], end: DAG, start: DAG, last: tuple[Topic, Trigger]) -> Circle:
-    """The way from the start to a DAG, and the step that leads back."""
+    """The path from the start to a DAG, and the step that leads back."""
     steps, triggers = [_step(*last)], [last[1]]
     at = end
     while (before := came[at]) is not None:
@@ -99,7 +99,7 @@ def _shown(name: tuple[str, str]) -> str:
 
 
 def assets_of(spec: object) -> frozenset[str]:
-    """The assets that a DAG's spec, as it is written, says are produced, by the run and by its tasks."""
+    """The assets that a DAG's spec, as written, declares for the run and for its tasks."""
     found = list(_named(spec, "produces"))
     for task in _tasks(spec):
         found += _named(task, "produces")

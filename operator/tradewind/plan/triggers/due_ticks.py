@@ -12,7 +12,7 @@ from tradewind.plan.triggers.calendar import Calendar
 LATE = timedelta(minutes=1)
 """A tick that is later than this was missed."""
 DUE_TICKS_LIMIT = 1_000
-"""Ticks that are looked at, the latest ones: as many as `missed.limit` can be."""
+"""Ticks that are considered, the latest ones: as many as `missed.limit` can be."""
 Skipped = tuple[datetime, str]
 
 
@@ -21,18 +21,18 @@ class Due:
     """What to do about the ticks that are due. Times are in UTC."""
 
     up_to: datetime
-    """With this done, ticks up to here have been dealt with."""
+    """Ticks up to here are processed once this is done."""
     run: list[datetime] = field(default_factory=list)
     """Those that get their run now, in order."""
     skipped: list[Skipped] = field(default_factory=list)
     """Those that get none, and why."""
     again: datetime | None = None
-    """When to look again; None when no ticks are left."""
+    """When to check again; None if no ticks are left."""
 
 
 def due(schedule: Schedule, calendar: Calendar, key: str, up_to: datetime, now: datetime, active: int) -> Due:
-    """`up_to` is how far ticks have been dealt with, `active` how many runs of the trigger have not ended, `key` tells the jitter of one
-    trigger from that of others."""
+    """What to do. Ticks up to `up_to` have been processed, `active` is the number of the trigger's runs that have not
+    ended, `key` makes the jitter of triggers differ."""
     decided = Due(up_to)
     found = list(islice(takewhile(lambda tick: tick > up_to, calendar.before(now)), DUE_TICKS_LIMIT + 1))
     if len(found) > DUE_TICKS_LIMIT:
@@ -42,7 +42,7 @@ def due(schedule: Schedule, calendar: Calendar, key: str, up_to: datetime, now: 
     for tick in reversed(found):
         at = tick + shift(schedule, key, tick)
         if at > now:
-            decided.again = at  # Those after it follow it, whatever their own jitter.
+            decided.again = at  # later ticks follow it, whatever their own jitter
             break
         ready.append((tick, now - at))
     if ready:
@@ -55,7 +55,7 @@ def due(schedule: Schedule, calendar: Calendar, key: str, up_to: datetime, now: 
 
 
 def shift(schedule: Schedule, key: str, tick: datetime) -> timedelta:
-    """By how much the run of a tick is later than the tick: the jitter, which is the same whenever it is asked for."""
+    """How much later than the tick its run starts: the jitter, which is always the same for one tick."""
     if not schedule.jitter:
         return timedelta()
     number = int.from_bytes(hashlib.sha256(f"{key}/{tick.isoformat()}".encode()).digest()[:8])
@@ -63,7 +63,7 @@ def shift(schedule: Schedule, key: str, tick: datetime) -> timedelta:
 
 
 def _wanted(schedule: Schedule, ready: list[tuple[datetime, timedelta]], decided: Due) -> list[datetime]:
-    """Of the ticks that are ready, those that are not too late."""
+    """The ready ticks that are not too late."""
     deadline = timedelta(seconds=seconds(schedule.starting_deadline)) if schedule.starting_deadline else timedelta.max
     missed = [tick for tick, late in ready if LATE < late <= deadline]
     on_time = [tick for tick, late in ready if late <= LATE and late <= deadline]
@@ -84,7 +84,7 @@ def _wanted(schedule: Schedule, ready: list[tuple[datetime, timedelta]], decided
 
 
 def _concurrently(schedule: Schedule, wanted: list[datetime], active: int, decided: Due) -> None:
-    """Divides the ticks into those that get their run and those that don't, for the sake of runs that have not ended."""
+    """Divides the ticks into those that get their run and those that don't because of runs that have not ended."""
     policy = schedule.concurrency
     if policy in ("Allow", "Enqueue"):
         decided.run = wanted
@@ -100,7 +100,7 @@ def _concurrently(schedule: Schedule, wanted: list[datetime], active: int, decid
 
 
 def in_words(calendar: Calendar, skipped: list[Skipped]) -> str:
-    """What became of ticks that got no run."""
+    """What happened to ticks that got no run."""
     by_reason: dict[str, list[datetime]] = {}
     for tick, why in skipped:
         by_reason.setdefault(why, []).append(tick)

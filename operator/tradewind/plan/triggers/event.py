@@ -29,40 +29,41 @@ VARIABLES: Variables = (
     ("event.time", "string"),
     ("event.sender", "string"),
 )
-"""What expressions of a trigger with the source `event` know. type, source, id, subject and time are those of a CloudEvent, else empty."""
+"""Variables of a trigger with the source `event`. type, source, id, subject and time are those of a CloudEvent,
+otherwise empty."""
 ATTRIBUTES = ("id", "source", "type", "subject", "time")
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 KEY, TIMESTAMP = "idempotency-key", "tradewind-timestamp"
 HIDDEN = frozenset({"authorization", "proxy-authorization", "cookie"})
-"""Headers that expressions don't see: runs would show them."""
+"""Headers that are hidden from expressions: runs would show them."""
 LONGEST = 1_024
 """Characters of a key."""
 ENOUGH = 16
-"""Bytes that a secret has at least."""
+"""Minimum bytes of a secret."""
 
 
 class Unreadable(ValueError):
-    """What was sent is no event. The message says what is wrong and what to send."""
+    """The request contains no event. The message says what is wrong and what to send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What was sent. `headers` have lower-case names."""
+    """A posted event. `headers` have lower-case names."""
 
     body: Any
     headers: Mapping[str, str]
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """Of a CloudEvent, by ATTRIBUTES."""
+    """Attributes of a CloudEvent, by ATTRIBUTES."""
     sender: str = ""
-    """The cluster's name for the one who sent it; empty where only a secret is known."""
+    """The cluster's name for the sender; empty if only a secret is known."""
     signed: str = ""
-    """Of an event that is signed, what stands for all that is."""
+    """For a signed event, a digest of everything that is signed."""
     bare: bool = False
-    """Whether only the body is signed: then no header says which event it is."""
+    """Whether only the body is signed: then no header identifies the event."""
 
     @property
     def usual_key(self) -> str:
-        """Its key, where the trigger has no expression for it; empty when it is its own."""
+        """Its key if the trigger has no expression for it; empty if each event is its own."""
         if (key := self.headers.get(KEY, "")) and not self.bare:
             return key
         if self.attributes:
@@ -70,7 +71,7 @@ class Event:
         return self.signed
 
     def values(self, key: str) -> dict[str, Any]:
-        """By the names of VARIABLES."""
+        """The values, by the names of VARIABLES."""
         shown = {name: value for name, value in self.headers.items() if name not in HIDDEN}
         own = {f"event.{name}": self.attributes.get(name, "") for name in ATTRIBUTES}
         return {
@@ -138,7 +139,7 @@ def _data(body: Mapping[str, Any]) -> Any:
 
 
 def key_of(source: EventSource, event: Event, evaluate: Evaluate) -> str:
-    """The event's key; empty when it is its own. Raises ExpressionError."""
+    """The event's key; empty if it has its own. Raises ExpressionError."""
     key: Any = event.usual_key
     if source.key:
         key = evaluate(source.key)
@@ -153,7 +154,7 @@ def key_of(source: EventSource, event: Event, evaluate: Evaluate) -> str:
 
 
 def same(given: str, secret: bytes) -> bool:
-    """Whether a token is the secret one; takes as long for every wrong one."""
+    """Whether a token equals the secret; takes equally long for every wrong one."""
     return hmac.compare_digest(_digest(given.encode("utf-8", "surrogateescape")), _digest(secret))
 
 
@@ -162,12 +163,12 @@ def _digest(data: bytes) -> bytes:
 
 
 def signature(how: SignedEvents, secret: bytes, headers: Mapping[str, str], data: bytes) -> str:
-    """What a signature has to be, in hexadecimal digits."""
+    """The expected signature, in hexadecimal digits."""
     return hmac.new(secret, covered(how, headers, data), hashlib.sha256).hexdigest()
 
 
 def covered(how: SignedEvents, headers: Mapping[str, str], data: bytes) -> bytes:
-    """What a signature is of."""
+    """The bytes that a signature covers."""
     if how.covers == "Body":
         return data
     told = (headers.get(name, "").encode("utf-8", "surrogateescape") for name in (TIMESTAMP, KEY))
@@ -175,7 +176,7 @@ def covered(how: SignedEvents, headers: Mapping[str, str], data: bytes) -> bytes
 
 
 def is_signed(how: SignedEvents, secret: bytes, headers: Mapping[str, str], data: bytes) -> bool:
-    """Whether the signature is the right one; takes as long for every wrong one."""
+    """Whether the signature is right; takes equally long for every wrong one."""
     given = headers.get(how.header.lower(), "").removeprefix("sha256=").lower()
     right = signature(how, secret, headers, data).encode()
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right)

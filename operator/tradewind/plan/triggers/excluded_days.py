@@ -18,16 +18,16 @@ LEAP_YEAR = [date(2024, 1, 1) + timedelta(days=at) for at in range(366)]
 DAYS_LIMIT = 2_000
 """Lines of a calendar that name days: a hundred years of twenty holidays."""
 TEXT_LIMIT = 256 * 1024
-"""Characters of a calendar, comments included."""
+"""Characters of a calendar, including comments."""
 LINES_AT_A_STRETCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Days that are looked up, however many there are."""
+    """A set of days with fast lookup, however many there are."""
 
     edges: "array[int]" = field(default_factory=lambda: array("i"))
-    """Where ranges of dates begin and where they are over, in turn and in order, as ordinals: they don't touch."""
+    """Begins and ends of date ranges, alternating and in order, as ordinals: the ranges don't touch."""
     yearly: frozenset[MonthDay] = frozenset()
     """Days of every year."""
     weekdays: frozenset[int] = frozenset()
@@ -42,7 +42,7 @@ class Days:
 
 
 def united(parts: Iterable[Days]) -> Days:
-    """The days of all of them."""
+    """The union of all days."""
     yearly, weekdays, ranges = set[MonthDay](), set[int](), list[tuple[int, int]]()
     for part in parts:
         yearly |= part.yearly
@@ -67,7 +67,7 @@ def read_days(text: str) -> Days:
         raise ValueError(f"{text!r}: write the year at both ends, or at none")
     yearly = len(first) == 5
     try:
-        # A leap year, so that 02-29 is a day of it.
+        # A leap year, so that 02-29 is valid.
         begin, end = (date.fromisoformat(f"2024-{day}" if yearly else day) for day in (first, last))
     except ValueError:
         words = next(filter(None, (absent_day(f"2024-{day}" if yearly else day) for day in (first, last))), "")
@@ -83,8 +83,8 @@ def read_days(text: str) -> Days:
 
 
 def read_calendar(text: str) -> Days:
-    """The days of a calendar, one a line. Raises ValueError, with the line's number and none of its content: who reads the error need
-    not have the right to read the calendar."""
+    """The days of a calendar, one per line. Raises ValueError with the line's number and none of its content: the
+    reader of the error need not have the right to read the calendar."""
     if len(text) > TEXT_LIMIT:
         raise ValueError(f"line 1: a calendar takes {TEXT_LIMIT // 1024} KiB")
     found: list[Days] = []

@@ -9,24 +9,24 @@ from datetime import datetime, timedelta
 from tradewind.plan.dags.definition import Definition
 
 PODS = "pods"
-"""What a ResourceQuota limits, beside the pools in `Shape.wants`."""
+"""The limit of a ResourceQuota, in addition to the pools in `Shape.wants`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a DAG needs. `seconds` is how long its runs usually take, None where that is not known."""
+    """What a DAG needs. `seconds` is the usual duration of its runs, None if unknown."""
 
     max_active: int | None = None
     concurrency: str = "Queue"
     """concurrencyPolicy."""
     seconds: float | None = None
     wants: Mapping[str, int] = field(default_factory=dict)
-    """The most that a run may want at once, by what there is a limit of: PODS, or `pool NAME`."""
+    """The maximum that a run may need at once, by limit: PODS, or `pool NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A run to come. `concurrency` is that of the trigger's schedule."""
+    """An upcoming run. `concurrency` is that of the trigger's schedule."""
 
     at: datetime
     trigger: str
@@ -36,7 +36,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A run to come, when it may end, and what may hold it up."""
+    """An upcoming run, its expected end, and what may delay it."""
 
     tick: Tick
     ends: datetime | None
@@ -44,7 +44,8 @@ class Coming:
 
 
 def shape(definition: Definition, seconds: float | None) -> Shape:
-    """What a DAG needs: the most of the tasks of one depth, for they may run side by side; items of fan-outs count once."""
+    """What a DAG needs: the maximum over the tasks of one depth, since they may run concurrently; items of fan-outs
+    count once."""
     levels: dict[str, int] = {}
     wants: dict[int, Counter[str]] = {}
     podless = definition.podless()
@@ -65,10 +66,11 @@ def shape(definition: Definition, seconds: float | None) -> Shape:
 
 
 def foresee(ticks: Iterable[Tick], shapes: Mapping[str, Shape], limits: Mapping[str, int]) -> list[Coming]:
-    """The runs of ticks, in order. `limits` are the slots of pools, and the pods that a quota allows, by the names in `Shape.wants`."""
+    """The runs of ticks, in order. `limits` are the slots of pools, and the pods that a quota allows, by the names in
+    `Shape.wants`."""
     found: list[Coming] = []
     beside: list[Coming] = []
-    """Those that are still active."""
+    """Runs that are still active."""
     for tick in sorted(ticks, key=lambda tick: (tick.at, tick.trigger)):
         beside = [other for other in beside if other.ends and tick.at < other.ends]
         mine = shapes.get(tick.dag, Shape())

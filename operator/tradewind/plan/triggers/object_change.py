@@ -14,19 +14,19 @@ from tradewind.plan.documents.problem import Problem
 
 Body = Mapping[str, Any]
 VARIABLES: Variables = (("object", "object"), ("old", "object"), ("change", "string"))
-"""The object as it is, as it was when it was looked at last (empty where that is not known), and what has become of it."""
+"""The object, its state when last processed (empty if unknown), and the kind of change."""
 OBJECTS_LIMIT = 500
 """Objects that a trigger follows: its status holds a line for each."""
 _NONE: Body = {}
 OF_SECRETS = frozenset({"apiVersion", "kind", "type", "metadata"})
-"""Fields of a Secret that are shown, and of its metadata:"""
+"""Fields of a Secret that are shown; and those of its metadata:"""
 NAMING = frozenset({"name", "namespace", "labels", "resourceVersion"})
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which `kubectl apply` keeps what was applied, of Secrets their values too."""
+"""The annotation in which `kubectl apply` keeps what was applied, including the values of Secrets."""
 
 
 class Observed(dict[str, Any]):
-    """What tells whether an object has changed. The whole of it is `raw`, as JSON, to be parsed when something is made of it."""
+    """The part of an object that shows whether it has changed. `raw` is all of it, as JSON, parsed on demand."""
 
     def __init__(self, told: Body, raw: bytes) -> None:
         super().__init__(told)
@@ -35,19 +35,19 @@ class Observed(dict[str, Any]):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An object that has been dealt with."""
+    """A processed object."""
 
     uid: str
-    """A digest."""
+    """A digest of the uid."""
     version: str = ""
-    """The one that a run was made of last; empty where updates don't count."""
+    """The version of which a run was last created; empty if updates don't count."""
     holds: bool = False
-    """Whether the condition is so."""
+    """Whether the condition holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What has become of an object."""
+    """A change of an object."""
 
     kind: str
     name: str
@@ -56,12 +56,12 @@ class Change:
 
     @property
     def version(self) -> str:
-        """The object's; empty where that is not known."""
+        """The object's version; empty if unknown."""
         return str((self.object.get("metadata") or {}).get("resourceVersion", ""))
 
 
 def digest(body: Body) -> str:
-    """Of an object's uid; what stands for an object that is gone has it already."""
+    """The digest of an object's uid; the stand-in for a deleted object already has it."""
     meta = body.get("metadata") or {}
     return str(meta.get("uidDigest") or hashlib.sha256(str(meta.get("uid")).encode()).hexdigest()[:10])
 
@@ -79,7 +79,7 @@ def condition_holds(spec: ObjectChange, body: Body) -> bool:
 
 
 def seen(spec: ObjectChange, body: Body) -> Seen:
-    """An object that has been dealt with as it is."""
+    """The record of an object that has been processed in this state."""
     version = str(body["metadata"]["resourceVersion"]) if "Updated" in spec.changes else ""
     return Seen(digest(body), version, condition_holds(spec, body))
 
@@ -87,8 +87,8 @@ def seen(spec: ObjectChange, body: Body) -> Seen:
 def changes(
     spec: ObjectChange, known: Mapping[str, Seen], before: Mapping[str, Body], now: Mapping[str, Body]
 ) -> list[Change]:
-    """What has become of the objects that a trigger follows, of `known`, by name: deletions first, then by version. `before` are
-    objects as they were looked at last, as far as that is known. An object has one change at a time."""
+    """The changes of the objects that a trigger follows, since `known`, by name: deletions first, then by version.
+    `before` are the objects as last processed, as far as known. An object has one change at a time."""
     found: list[Change] = []
     for name, entry in known.items():
         if name not in now or digest(now[name]) != entry.uid:
@@ -116,7 +116,7 @@ def changes(
 
 
 def written(known: Mapping[str, Seen]) -> str:
-    """As a status has it."""
+    """The records in the form of a status."""
     return "\n".join(
         " ".join((name, item.uid, *([item.version] if item.version else []), *(["+"] if item.holds else [])))
         for name, item in sorted(known.items())
@@ -124,7 +124,7 @@ def written(known: Mapping[str, Seen]) -> str:
 
 
 def read(text: str) -> dict[str, Seen]:
-    """What a status says. Raises ValueError for what someone has made of it."""
+    """The records from a status. Raises ValueError if it was edited into something invalid."""
     found = {}
     for line in text.splitlines():
         name, uid, *rest = line.split(" ")
@@ -134,7 +134,7 @@ def read(text: str) -> dict[str, Seen]:
 
 
 def check(spec: ObjectChange) -> Iterator[Problem]:
-    """What is wrong with what a trigger follows."""
+    """What is wrong with the objects that a trigger follows."""
     if spec.api_version.startswith(f"{GROUP}/"):
         instead = "follow runs with `completed`, and what they produce with `assets`"
         yield Problem("spec.object.apiVersion", "Tradewind's own objects change by the runs that it makes", instead)
@@ -147,7 +147,7 @@ def check(spec: ObjectChange) -> Iterator[Problem]:
 
 
 def values(change: Change) -> dict[str, Any]:
-    """By the names of VARIABLES, as `public` shows objects."""
+    """The values, by the names of VARIABLES, with objects as in `public`."""
     return {"object": public(_whole(change.object)), "old": public(_whole(change.old)), "change": change.kind}
 
 
@@ -156,7 +156,7 @@ def _whole(body: Body) -> Body:
 
 
 def public(body: Body) -> dict[str, Any]:
-    """An object as expressions see it: of a Secret no more than what names and describes it, and of none the copy of itself that
+    """An object as expressions see it: of a Secret only its names and description, and of no object the copy that
     `kubectl apply` keeps in an annotation."""
     found = {name: value for name, value in body.items() if body.get("kind") != "Secret" or name in OF_SECRETS}
     if (meta := found.get("metadata")) and isinstance(meta, Mapping):

@@ -9,7 +9,7 @@ from tradewind.plan.triggers.trigger import occasion
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that a run has done: it ended, or made an asset. `at` is epoch seconds."""
+    """An event in a run's life: it ended, or produced an asset. `at` is epoch seconds."""
 
     source: str
     """A DAG, as namespace/name, or an asset."""
@@ -30,10 +30,10 @@ class Fact:
 
     @property
     def order(self) -> tuple[int, str]:
-        """Facts in their order. Within a second it is any, but always the same."""
+        """The sort key of facts. Within a second the order is arbitrary, but always the same."""
         return self.at, self.id
 
     def written(self) -> dict[str, Any]:
-        """As a status has it."""
+        """The fact in the form of a status."""
         found = {name: getattr(self, name) for name in self.__slots__}
         return {name: value for name, value in {**found, "at": stamp(self.at)}.items() if value}

@@ -42,27 +42,27 @@ VARIABLES: Mapping[str, Variables] = {
     **{f"sensor.{kind}": sensor.POLLED + answer for kind, answer in sensor.OCCASIONS.items()},
     **{f"sensor.{kind}.items": (*sensor.POLLED, *answer, ("item", "any")) for kind, answer in sensor.OCCASIONS.items()},
 }
-"""Those that a source adds."""
+"""Additional variables of a source."""
 REQUIRED = "required"
-"""What is wrong with a param that is not given."""
+"""The problem of a param that is not given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An occasion to make a run. `suffix` is the end of the run's name: the same occasion always has the same."""
+    """An occasion to create a run. `suffix` is the end of the run's name: it is always the same for the same occasion."""
 
     suffix: str
     how: str
     """schedule, event, dag, asset, object or sensor."""
     at: datetime
-    """The run's logical date, aware, in the zone that its date is to be told in."""
+    """The run's logical date, aware, in the zone that determines its date."""
     start: datetime | None = None
     end: datetime | None = None
     """The data interval; empty when absent."""
     cause: str = ""
     """What made it fire, for people: the kind and name of an object, or a time."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """By the dotted names of VARIABLES."""
+    """Values by the dotted names of VARIABLES."""
     queue: str = ""
     """Runs of the same queue run one after the other."""
     depth: int = 0
@@ -71,7 +71,7 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a run is given."""
+    """The values for a run."""
 
     params: Mapping[str, Any]
     logical_date: str
@@ -80,13 +80,14 @@ class Given:
 
 
 def occasion(*parts: str) -> str:
-    """A suffix that stands for these texts: 75 bits of their digest."""
+    """A suffix that identifies these texts: 75 bits of their digest."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return base64.b32encode(digest).decode().lower()[:15]
 
 
 def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given | None:
-    """What the run of an occasion is given; None where `when` is false. Raises ExpressionError, with the field's path before it."""
+    """The values for the run of an occasion; None if `when` is false. Raises ExpressionError that begins with the
+    field's path."""
     values = known(name, namespace, spec, firing)
     if not _holds(spec, values):
         return None
@@ -98,7 +99,7 @@ def given(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> Given
 
 
 def wanted(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> bool:
-    """Whether an occasion is to have a run, by `when`. Raises ExpressionError."""
+    """Whether an occasion gets a run, by `when`. Raises ExpressionError."""
     return not spec.when or _holds(spec, known(name, namespace, spec, firing))
 
 
@@ -107,24 +108,24 @@ def _holds(spec: TriggerSpec, values: Mapping[str, Any]) -> bool:
 
 
 def known(name: str, namespace: str, spec: TriggerSpec, firing: Firing) -> dict[str, Any]:
-    """What the expressions of a trigger know of an occasion."""
+    """The variables of an occasion, for a trigger's expressions."""
     own = {"trigger.name": name, "trigger.namespace": namespace, "run.dag": spec.dag}
     return {**own, **dated(*_dates(firing)), **firing.values}
 
 
 def _dates(firing: Firing) -> tuple[str, str, str]:
-    """The logical date of a run, and where its data begin and end."""
+    """The logical date of a run, and the bounds of its data interval."""
     return told(firing.at), told(firing.start or firing.at), told(firing.end or firing.at)
 
 
 def told(moment: datetime) -> str:
-    """A point in time as runs have it: with `Z` for UTC, with microseconds where there are any."""
+    """A point in time in the format of runs: with `Z` for UTC, with microseconds if there are any."""
     text = moment.isoformat()
     return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
 
 
 def check(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
-    """What is wrong with a trigger. `declared` are the params of its DAG, None where they are not known."""
+    """What is wrong with a trigger. `declared` are the params of its DAG, None if they are unknown."""
     there = [source for source in SOURCES if getattr(spec, source) is not None]
     if len(there) != 1:
         what = f"{' and '.join(there)} are given" if there else "nothing fires it"
@@ -185,7 +186,7 @@ def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator
 
 
 def compiles(path: str, expression: str, source: str, *wanted: str) -> Iterator[Problem]:
-    """A problem, if an expression of a trigger does not compile, or does not give what is wanted."""
+    """A problem if an expression of a trigger does not compile, or has the wrong type."""
     try:
         compiled(expression, source, *wanted)
     except ExpressionError as error:
@@ -211,5 +212,5 @@ def _evaluated(path: str, expression: str, source: str, values: Mapping[str, Any
 
 
 def evaluator(path: str, source: str, values: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Evaluates expressions of a trigger's source. What it returns raises ExpressionError."""
+    """Evaluates expressions of a trigger's source. The returned function raises ExpressionError."""
     return lambda expression: _evaluated(path, expression, source, values)

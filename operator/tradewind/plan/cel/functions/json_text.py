@@ -13,9 +13,9 @@ from tradewind.model.bounded import OutOfBounds, checked, in_key_order, read_jso
 from tradewind.plan.cel.references import overload
 
 JSON_BYTES_LIMIT = 2**20
-"""Bytes of a text that is read as JSON."""
+"""Bytes of a text that is parsed as JSON."""
 DURATION_LIMIT = 200
-"""Characters of a length of time: each part takes as long as a hundred characters of another text."""
+"""Characters of a duration: each part takes as long as a hundred characters of another text."""
 _PARTS = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(d|h|ms|us|µs|m|s)")
 _MICROS = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1, "µs": 1}
 _DYN = cel.Type.DYN
@@ -33,7 +33,7 @@ _KINDS = (
 
 
 def parse(text: str) -> Any:
-    """The value that a text stands for."""
+    """The value of a JSON text."""
     try:
         return checked(read_json(text, limit=JSON_BYTES_LIMIT, name="the text"), name="the text", nul=False)
     except OutOfBounds as error:
@@ -41,7 +41,7 @@ def parse(text: str) -> Any:
 
 
 def format_(value: Any) -> str:
-    """A value as text, without blanks, its objects in the order of their keys."""
+    """A value as JSON without whitespace, its objects sorted by key."""
     try:
         return orjson.dumps(in_key_order(checked(value, name="the value"))).decode()
     except OutOfBounds as error:
@@ -49,7 +49,7 @@ def format_(value: Any) -> str:
 
 
 def duration(text: str) -> timedelta:
-    """A length of time, as params, timeouts and waits have them: `1d`, `1h30m`."""
+    """A duration as in params, timeouts and waits: `1d`, `1h30m`."""
     sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
     parts = _PARTS.findall(rest) if len(rest) <= DURATION_LIMIT else []
     if rest == "0":
@@ -63,7 +63,7 @@ def duration(text: str) -> timedelta:
 
 
 def declarations() -> Iterator[Any]:
-    """Their declarations for the engine."""
+    """Declarations of these functions for the engine."""
     string = cel.Type.STRING
     parsing = overload("tradewind_json_parse", [string], _DYN, parse)
     yield cel.FunctionDecl("json.parse", [parsing])

@@ -1,4 +1,4 @@
-"""Functions for lists. The author of the expression sees the errors that they raise."""
+"""Functions for lists. The author of the expression sees their errors."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,14 +12,14 @@ from tradewind.plan.cel.references import overload
 from tradewind.plan.cel.sizes import holds_nul
 
 LONGEST = 10_000
-"""Elements of a list that `range` gives: as many as a loop may take turns."""
+"""Elements of a list that `range` makes: as many as the turns of a loop."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _DYN, _INT = cel.Type.DYN, cel.Type.INT
 _LIST = cel.Type.List(_DYN)
 
 
 def exact(impl: Callable[..., Any]) -> Callable[..., Any]:
-    """A function whose texts the engine takes as they are: one with U+0000 would end there."""
+    """A function whose result the engine accepts unchanged; a text with U+0000 would end there."""
 
     def called(*args: Any) -> Any:
         found = impl(*args)
@@ -31,7 +31,7 @@ def exact(impl: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _alike(name: str, items: list[Any]) -> list[Any]:
-    """The elements, if they can be compared. Raises ValueError."""
+    """The elements, if they are comparable. Raises ValueError."""
     kinds = {"number" if isinstance(item, int | float) and not isinstance(item, bool) else type(item) for item in items}
     if len(kinds) > 1 or kinds & {dict, list, type(None)}:
         what = "keys" if name == "sortBy" else "elements"
@@ -51,13 +51,13 @@ def sort(items: list[Any]) -> list[Any]:
 
 
 def sorted_(pairs: list[Any]) -> list[Any]:
-    """The elements in the order of their keys, from pairs of key and element; those with equal keys stay as they are."""
+    """The elements sorted by key, from pairs of key and element; the sort is stable."""
     _alike("sortBy", [pair[0] for pair in pairs])
     return [element for _, element in sorted(pairs, key=lambda pair: pair[0])]
 
 
 def distinct(items: list[Any]) -> list[Any]:
-    """Each element once, at its first place."""
+    """Each element once, at its first position."""
     found: dict[Any, Any] = {}
     for item in items:
         found.setdefault(_key(item), item)
@@ -65,7 +65,7 @@ def distinct(items: list[Any]) -> list[Any]:
 
 
 def _key(item: Any) -> bytes:
-    """The same for values that are equal: to JSON 1 and 1.0 are, 1 and true are not."""
+    """The same bytes for equal values: in JSON 1 and 1.0 are equal, 1 and true are not."""
     try:
         return orjson.dumps(checked([item]), option=orjson.OPT_SORT_KEYS)
     except OutOfBounds:
@@ -73,26 +73,26 @@ def _key(item: Any) -> bytes:
 
 
 def slice_(items: list[Any], start: int, end: int) -> list[Any]:
-    """The elements from one index up to another."""
+    """The elements from one index up to, but without, another."""
     if not 0 <= start <= end <= len(items):
         raise ValueError(f"slice: {start} to {end} is not within a list of {len(items)}")
     return items[start:end]
 
 
 def flatten(items: list[Any]) -> list[Any]:
-    """The elements, those of the lists among them in their place."""
+    """The elements, with nested lists replaced by their elements."""
     return [part for item in items for part in (item if isinstance(item, list) else [item])]
 
 
 def range_(count: int) -> list[int]:
-    """The whole numbers from 0 on."""
+    """The integers from 0 up to, but without, `count`."""
     if not 0 <= count <= LONGEST:
         raise ValueError(f"range: {count} is not from 0 to {LONGEST}")
     return [*range(count)]
 
 
 def sum_(items: list[Any]) -> Any:
-    """All elements together; 0 for none."""
+    """The sum of the elements; 0 for an empty list."""
     if any(isinstance(item, bool) or not isinstance(item, int | float) for item in items):
         raise ValueError("sum: the elements have to be numbers")
     total = sum(items)
@@ -116,7 +116,7 @@ _GIVE_LISTS = frozenset({"sort", SORTED, "distinct", "flatten"})
 
 
 def declarations() -> Iterator[Any]:
-    """Their declarations for the engine."""
+    """Declarations of these functions for the engine."""
     for name, impl in _OF_LISTS.items():
         gives = _LIST if name in _GIVE_LISTS else _DYN
         yield _declared(name, [_LIST], gives, impl, member=True)

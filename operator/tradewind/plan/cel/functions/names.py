@@ -12,7 +12,7 @@ _ENGINE = (
     "math.greatest math.least"
 )
 NAMES = (*_ENGINE.split(), *(name for name in PRICES if "@" not in name and not name.startswith("tradewind")))
-"""What can be called."""
+"""The names of all functions."""
 _ELSEWHERE = {
     "upper": "upperAscii",
     "toupper": "upperAscii",
@@ -54,12 +54,12 @@ _ELSEWHERE = {
     "ceil": "math.ceil",
     "floor": "math.floor",
 }
-"""Names that other languages have."""
+"""Functions of other languages, with their equivalents."""
 _TIMES = frozenset({"now", "today", "time", "utcnow", "date"})
 
 
 def unknown(name: str, expression: str) -> str:
-    """What is said of a name that there is not, if it is called as a function; empty otherwise."""
+    """A message about an unknown name that is called as a function; empty otherwise."""
     if not name:
         return ""
     if malformed(expression):
@@ -69,7 +69,7 @@ def unknown(name: str, expression: str) -> str:
         return ""
     called = match[1]
     if called != name and called.rpartition(".")[2] in NAMES:
-        return ""  # It is called on something that there is not.
+        return ""  # the object of the call is unknown too
     if called in NAMES:
         return f"{called} is called on a value; write VALUE.{called}(...)"
     if called.lower() in _TIMES:

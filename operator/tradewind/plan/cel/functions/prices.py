@@ -1,4 +1,4 @@
-"""The maximum cost of calling the additional functions. The figures are measured, and rounded up."""
+"""The maximum cost of calling the additional functions. The figures were measured and rounded up."""
 
 import re
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from tradewind.plan.cel.sizes import ELEMENT, NUMBER, SCALAR, TAKEN, Size, taken
 from tradewind.plan.cel.tree import Call, Const, Node
 
 Counted = tuple[float, float, Size]
-"""Microseconds and bytes of a call, and the size of what it gives."""
+"""Microseconds and bytes of a call, and the size of its result."""
 _READ = 0.01
 """Microseconds per byte that a function of texts reads or writes."""
 _DIGITS = 400.0
-"""Characters of the longest number, and of the precision that no format names."""
+"""Characters of the longest number, at the precision of a format that does not set one."""
 _REGEX = 300_000.0
-"""Microseconds of compiling a regular expression that is not known."""
+"""Microseconds to compile an unknown regular expression."""
 _STATE, _STATES = 0.01, 100_000.0
-"""Microseconds for a byte and a state of a regular expression; how many states it has at most."""
+"""Microseconds per byte and state of a regular expression; the maximum number of states."""
 _MATCH = 10.0
-"""Microseconds of a match."""
+"""Microseconds per match."""
 _PLACE = re.compile(r"%(?:\.(\d+))?")
 
 
 def _same_length(_: Call, args: list[Size]) -> Counted:
-    """A text no longer than the first."""
+    """A text no longer than the first argument."""
     return args[0].length * _READ, args[0].length * 4, text(args[0].length)
 
 
@@ -51,7 +51,7 @@ def _joined(_: Call, args: list[Size]) -> Counted:
 
 
 def _formatted(node: Call, args: list[Size]) -> Counted:
-    """Of a format that is not written out nobody knows how long it makes its values."""
+    """The length of values is unknown for a format that is not a literal."""
     written = node.args[0].value if isinstance(node.args[0], Const) else None
     if not isinstance(written, str):
         return float("inf"), float("inf"), text(float("inf"))
@@ -73,7 +73,7 @@ def _encoded(_: Call, args: list[Size]) -> Counted:
 
 
 def _of_list(_: Call, args: list[Size]) -> Counted:
-    """A list with no more in it than the first."""
+    """A list with no more in it than the first argument."""
     many = args[0]
     return taken(args) + many.length * 3, TAKEN * many.bytes, Size(many.bytes, many.length, many.item, loose=many.loose)
 
@@ -94,7 +94,7 @@ def _counted_off(node: Call, _: list[Size]) -> Counted:
 
 
 def _parsed(_: Call, args: list[Size]) -> Counted:
-    """A value of JSON takes two characters at least."""
+    """A JSON value takes at least two characters."""
     length = args[0].length
     return taken(args) + length * 0.3, 40 * length, Size(SCALAR + 20 * length, length, loose=True)
 
@@ -105,19 +105,19 @@ def _written(_: Call, args: list[Size]) -> Counted:
 
 
 def compiling(pattern: str) -> float:
-    """Microseconds of compiling a regular expression, which the engine does for each text."""
+    """Microseconds to compile a regular expression, which the engine does for each text."""
     size = extent(pattern)
     return 50.0 + 1.5 * len(pattern) + 6.0 * size.letters + 1_500.0 * size.large + 2.0 * size.wide
 
 
 def compiling_of(pattern: Node) -> float:
-    """The same of what a call is given as a regular expression, which may be known in a run only."""
+    """The same for the pattern argument of a call, whose value may be known at run time only."""
     written = pattern.value if isinstance(pattern, Const) else None
     return compiling(written) if isinstance(written, str) else _REGEX
 
 
 def reading(pattern: Node) -> float:
-    """Microseconds for a byte of a text: each state of the regular expression may have to be looked at, to know what groups match."""
+    """Microseconds per byte of a text: each state of the regular expression may be visited to find what groups match."""
     written = pattern.value if isinstance(pattern, Const) else None
     if not isinstance(written, str):
         return _STATE * _STATES
@@ -125,7 +125,7 @@ def reading(pattern: Node) -> float:
 
 
 def _looked_for(node: Call, args: list[Size], most: float) -> float:
-    """Microseconds of looking for `most` matches: each may have to read all that is left of the text."""
+    """Microseconds to search for `most` matches: each may have to read the whole rest of the text."""
     pattern = node.args[1]
     read = args[0].length * reading(pattern) + _MATCH
     return compiling_of(pattern) + read * most + 2 * args[0].length * _READ
@@ -142,7 +142,7 @@ def _all_extracted(node: Call, args: list[Size]) -> Counted:
 
 
 def _all_replaced(node: Call, args: list[Size]) -> Counted:
-    """What groups have matched is in the text: each reference gives no more than the whole of it, all matches together."""
+    """Matches of groups are parts of the text: each reference adds at most the whole of it, over all matches."""
     references = args[2].length / 2 + 1
     length = args[0].length * (1 + references) + (args[0].length + 1) * args[2].length
     matches = args[0].length + 1

@@ -1,10 +1,11 @@
-"""The size of a regular expression with its repetitions expanded: the cost of compiling and matching it."""
+"""The size of a regular expression with its repetitions expanded, which determines the cost of compiling and matching
+it."""
 
 import re
 from dataclasses import dataclass
 
 _FEW, _MANY = 2.0, 1_000.0
-"""How many letters a character beyond ASCII (in a class, a range of its own) and a class of Unicode are as large as."""
+"""The size, in letters, of a character beyond ASCII (in a class, of a range of its own) and of a Unicode class."""
 _TOKEN = re.compile(
     r"""(?P<quoted>\\Q(?:[^\\]|\\(?!E))*(?:\\E)?)
       | (?P<large>\\[pP](?:\{[^}]{0,64}\}|.)?)
@@ -18,9 +19,10 @@ _TOKEN = re.compile(
       | (?P<letter>.)""",
     re.DOTALL | re.VERBOSE,
 )
-"""Nothing in it looks far ahead: what is longer is taken letter by letter, and RE2 takes no number of more than eight digits."""
+"""No alternative looks far ahead: longer text is taken letter by letter, and RE2 accepts no number of more than eight
+digits."""
 _ANY = 8.0
-"""Characters beyond ASCII that a class of all but some stands for: as many ranges of bytes."""
+"""Characters beyond ASCII in a negated class: as many byte ranges."""
 _FOLDED = re.compile(r"\(\?[a-zA-Z]*i")
 _OF_UNICODE = re.compile(r"\\[pP]")
 _NEGATED = re.compile(r"\[\^|\\[WDS]")
@@ -31,26 +33,27 @@ class Extent:
     """Parts of a regular expression, each counted as often as it is repeated."""
 
     letters: float = 0.0
-    """Letters, and classes of ASCII."""
+    """Letters and ASCII classes."""
     large: float = 0.0
-    """Classes of Unicode."""
+    """Unicode classes."""
     wide: float = 0.0
     """Characters beyond ASCII."""
 
     @property
     def states(self) -> float:
-        """How many states the automaton has, at most."""
+        """The maximum number of states of the automaton."""
         return 4.0 * self.letters + _MANY * self.large + _FEW * self.wide
 
     def add(self, other: "Extent", times: float = 1.0) -> None:
-        """Adds what another one has in it, so many times."""
+        """Adds another extent, `times` times."""
         self.letters += other.letters * times
         self.large += other.large * times
         self.wide += other.wide * times
 
 
 def extent(pattern: str) -> Extent:
-    """What there is in a regular expression, in one pass over its text: groups and repetitions as RE2 reads them, nothing refused."""
+    """The parts of a regular expression, in one pass over its text: groups and repetitions as RE2 reads them; nothing
+    is refused."""
     folded = _FOLDED.search(pattern) is not None
     groups, last = [Extent()], Extent()
     for token in _TOKEN.finditer(pattern):
@@ -80,13 +83,13 @@ def extent(pattern: str) -> Extent:
                 last = _of_text(token[0], folded) if token.lastgroup in ("set", "letter") else _of_escape(token, folded)
         groups[-1].add(last)
     whole = Extent()
-    for group in groups:  # Those that nothing closes are in it too.
+    for group in groups:  # unclosed groups count too
         whole.add(group)
     return whole
 
 
 def _of_text(text: str, folded: bool) -> Extent:
-    """Letters as they stand, or one class in brackets."""
+    """Literal letters, or one class in brackets."""
     wide = sum(not letter.isascii() for letter in text)
     if len(text) < 2:
         return Extent(float(len(text)), float(folded and wide), wide + (_ANY if text == "." else 0.0))

@@ -1,4 +1,4 @@
-"""Functions of regular expressions, under the names of CEL's extension for them. RE2 looks for matches without backtracking, as for the
+"""Regular expression functions, under the names of CEL's extension for them. RE2 matches without backtracking, like the
 engine's own `matches`."""
 
 import re
@@ -12,9 +12,9 @@ from tradewind.plan.cel.functions.lists import exact
 from tradewind.plan.cel.references import overload
 
 ROOM = 8 * 2**20
-"""Bytes that RE2 may take for a regular expression: its own default, with which it is as fast as in the engine."""
+"""Bytes that RE2 may use for a regular expression: its own default, with which it is as fast as in the engine."""
 KEPT = 4
-"""Compiled ones that are kept: a loop asks for the same one again and again."""
+"""Compiled patterns in the cache: a loop uses the same one again and again."""
 _REFERENCE = re.compile(r"\\(.?)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _STRING, _INT, _DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DYN
@@ -22,7 +22,7 @@ _STRING, _INT, _DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DYN
 
 @lru_cache(maxsize=KEPT)
 def _compiled(pattern: str) -> Any:
-    import re2  # It takes memory, and most expressions need none of it.
+    import re2  # imported on demand: it takes memory, and most expressions don't need it
 
     if any(letter == "C" for letter in _ESCAPED.findall(pattern)):
         raise ValueError("\\C matches parts of characters; write . for a character")
@@ -46,21 +46,21 @@ def _with_one_group(name: str, pattern: str) -> Any:
 
 
 def extract(text: str, pattern: str) -> str | None:
-    """The first match, or what its group has matched; null where there is none."""
+    """The first match, or that of its group; null if there is none."""
     found = _with_one_group("regex.extract", pattern)
     match = found.search(text)
     return match.group(found.groups) if match else None
 
 
 def extract_all(text: str, pattern: str) -> list[str]:
-    """All matches, or what the group has matched in each."""
+    """All matches, or those of the group in each."""
     found = _with_one_group("regex.extractAll", pattern)
     groups = (match.group(found.groups) for match in found.finditer(text))
     return [group for group in groups if group is not None]
 
 
 def replace(text: str, pattern: str, by: str, count: int = -1) -> str:
-    """The text with the first matches (all, where `count` is negative) replaced; `\\1` in `by` is what a group has matched."""
+    """The text with the first `count` matches (all if it is negative) replaced; `\\1` in `by` is the match of a group."""
     found = _compiled(pattern)
     parts = [*_parts(by, found.groups)]
     made, end = [], 0
@@ -91,7 +91,7 @@ def _parts(by: str, groups: int) -> Iterator[str | int]:
 
 
 def declarations() -> Iterator[Any]:
-    """Their declarations for the engine."""
+    """Declarations of these functions for the engine."""
     two, list_ = [_STRING, _STRING], cel.Type.List(_STRING)
     yield _declared("extract", [_overload("extract", two, _DYN, extract)])
     yield _declared("extractAll", [_overload("extract_all", two, list_, extract_all)])

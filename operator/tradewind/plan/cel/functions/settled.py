@@ -1,4 +1,4 @@
-"""Internal functions: they replace loops and arithmetic that the engine leaves undefined."""
+"""Internal functions that replace loops and arithmetic that the engine leaves undefined."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _NUMBERS = (_INT, _DOUBLE)
 
 
 def keys(value: Mapping[Any, Any]) -> list[Any]:
-    """The keys of a map in order: texts by their characters, then numbers, then false and true."""
+    """The sorted keys of a map: texts by their characters, then numbers, then false and true."""
     return sorted(value, key=lambda key: (not isinstance(key, str), isinstance(key, bool), key))
 
 
@@ -37,7 +37,7 @@ def _multiply(one: Any, other: Any) -> Any:
 
 
 def _divide(one: Any, other: Any) -> Any:
-    """Whole numbers give a whole number, cut towards zero."""
+    """Integers give an integer, truncated towards zero."""
     if other == 0:
         raise ValueError("divide by zero")
     if isinstance(one, int) and isinstance(other, int):
@@ -50,7 +50,7 @@ _COMPUTED: dict[str, Callable[[Any, Any], Any]] = {"_+_": _add, "_-_": _subtract
 
 
 def declarations() -> Iterator[Any]:
-    """Their declarations for the engine."""
+    """Declarations of these functions for the engine."""
     map_ = cel.Type.Map(_DYN, _DYN)
     yield cel.FunctionDecl(KEYS, [overload(KEYS, [map_], cel.Type.List(_DYN), keys)])
     for operator, name in ARITHMETIC.items():
