@@ -1,1 +1,1 @@
-"""Measurements, each beside its floor in the same run: absolute figures of a shared machine mean nothing."""
+"""Measurements, each next to its floor from the same run: absolute figures of a shared machine mean nothing."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: how close to the floor, on a real cluster if there is one, else on the embedded server."""
+"""`python -m bench`: how close to the floor, on a real cluster if there is one, otherwise on the embedded server."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ OTHERS = ("kubelet", "shards", "S11", "idle", "sensors", "ticks", "local", "plan
 
 
 class Worlds(Protocol):
-    """Makes a namespace, of a name of its own unless one is given."""
+    """Makes a namespace, with the given name or a new one."""
 
     def __call__(self, name: str = "") -> contextlib.AbstractContextManager[World]: ...
 
@@ -41,7 +41,7 @@ class Worlds(Protocol):
 @click.option("--results", default=RESULTS, type=click.Path(path_type=Path), help="Folder for JSON and plots.")
 @click.option("--peer", "command", help="A command to measure beside us; see bench/peer.py.")
 def main(side: str, only: str, size: float, results: Path, command: str | None) -> None:
-    """Measure every shape beside its floor."""
+    """Measure every shape next to its floor."""
     wanted = [name for name in only.split(",") if name] or [*shapes.SHAPES, *OTHERS]
     if unknown := set(wanted) - {*shapes.SHAPES, *OTHERS}:
         raise click.UsageError(f"no such shape: {', '.join(sorted(unknown))}")

@@ -1,5 +1,5 @@
-"""How everything in the bench reaches a real API server: by a service account's token, as the operator in a pod does. With an
-administrator's certificate the server would verify that certificate for every request, which takes a tenth of its time."""
+"""Access of the bench to a real API server: with a service account's token, like the operator in a pod. An
+administrator's certificate would be verified for every request, which takes a tenth of the server's time."""
 
 import contextlib
 import sys
@@ -16,7 +16,7 @@ from worlds.world import World
 
 @contextlib.contextmanager
 def world_of(cluster: Cluster, namespace: str) -> Iterator[World]:
-    """A fresh namespace, and a service account that may do everything."""
+    """A new namespace, and a service account with all rights."""
     with real(cluster, namespace) as world, TemporaryDirectory() as folder:
         cluster.kubectl("create", "serviceaccount", "bench", "-n", namespace)
         subject = f"--serviceaccount={namespace}:bench"
@@ -26,7 +26,7 @@ def world_of(cluster: Cluster, namespace: str) -> Iterator[World]:
             path.write_text(_with_token(world.kubeconfig, cluster, namespace))
             yield replace(world, kubeconfig=path)
         finally:
-            # What is measured next must not share the server with the removal of this.
+            # The removal must not compete with the next measurement.
             print(f"removing namespace {namespace}", file=sys.stderr, flush=True)
             cluster.kubectl("delete", "clusterrolebinding", namespace)
             cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", timeout=900)

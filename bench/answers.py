@@ -1,4 +1,4 @@
-"""`python -m bench.answers`: a web server that says that nothing is ready, in a process of its own."""
+"""`python -m bench.answers`: a web server, in its own process, that answers that nothing is ready."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from aiohttp import web
 
 @contextlib.contextmanager
 def answering() -> Iterator[str]:
-    """The URL of one."""
+    """The URL of a running server."""
     process = subprocess.Popen([sys.executable, "-m", "bench.answers"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

@@ -20,7 +20,7 @@ def dag(world: World, length: int) -> dict[str, Any]:
 
 
 async def bare(world: World, client: Client, length: int, round_: int, creates: list[float]) -> float:
-    """Seconds for the same pods, created one by one by a loop that waits for each. Appends how long each create took."""
+    """Seconds for the same pods, created one by one by a loop that waits for each. Appends the seconds of each create."""
     definition = define(dag(world, length)["spec"])
     facts = RunFacts(f"bare-{round_}", world.namespace, "", "chain")
     began = time.perf_counter()

@@ -1,4 +1,5 @@
-"""What a shape of load costs beside its time: the operator's CPU, memory and writes, what etcd had to write, and where a task's time went."""
+"""The costs of a shape of load besides its time: the operator's CPU, memory and writes, etcd's writes, and the stages
+of a task's time."""
 
 import contextlib
 import urllib.request
@@ -22,7 +23,7 @@ WRITTEN = "etcd_disk_wal_write_bytes_total"
 
 @dataclass(frozen=True)
 class Reading:
-    """Counters of an operator, and of the etcd behind it where that can be read."""
+    """Counters of an operator and, if they can be read, of its etcd."""
 
     cpu: float
     writes: float
@@ -32,7 +33,7 @@ class Reading:
 
     @classmethod
     def of(cls, operator: Measured, side: str) -> "Reading":
-        """As they are now."""
+        """The current counters."""
         return cls(
             operator.cpu(),
             sum(operator.requests().values()),
@@ -45,7 +46,7 @@ class Reading:
 def figures(
     what: str, operator: Measured, side: str, before: Reading, tasks: int, most: float | None = None
 ) -> list[Figure]:
-    """What `tasks` tasks have cost since then; `most` is the target for API writes a task."""
+    """The costs of `tasks` tasks since `before`; `most` is the target for API writes per task."""
     now, peak = Reading.of(operator, side), operator.peak()
     writes = (now.writes - before.writes) / tasks
     lag = now.lag.since(before.lag)
@@ -65,7 +66,7 @@ def figures(
 
 
 def _etcd_bytes() -> float | None:
-    """Bytes of the write-ahead log so far; None where the cluster keeps its etcd to itself."""
+    """Bytes of the write-ahead log so far; None if the cluster does not expose its etcd."""
     if not isinstance(choose(), SelfMade):
         return None
     with contextlib.suppress(OSError), urllib.request.urlopen(ETCD_METRICS, timeout=5) as response:

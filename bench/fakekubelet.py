@@ -1,7 +1,8 @@
-"""`python -m bench.fakekubelet KUBECONFIG NAMESPACE...`: plays scheduler and kubelet for the pods of namespaces, through the API only.
+"""`python -m bench.fakekubelet KUBECONFIG NAMESPACE...`: plays scheduler and kubelet for the pods of namespaces,
+through the API only.
 
-A pod that names `bench` as its scheduler is bound to no node: one write says that it was scheduled, ran for the seconds of its
-annotation `bench/seconds` and succeeded. What is left of a pod's cost is the API server's and the operator's.
+A pod that names `bench` as its scheduler is bound to no node: one write says that it was scheduled, ran for the seconds
+of its annotation `bench/seconds` and succeeded. The remaining costs of a pod are the API server's and the operator's.
 """
 
 import asyncio
@@ -103,7 +104,7 @@ async def play(client: Client, namespace: str) -> None:
 
 
 async def _gone(client: Client, pod: dict[str, Any]) -> None:
-    """What a kubelet does at the end of a deletion; pods without a node go by themselves."""
+    """Removes a pod as a kubelet does at the end of a deletion; pods without a node need no kubelet for that."""
     if pod["spec"].get("nodeName"):
         with contextlib.suppress(ApiError):
             meta = pod["metadata"]

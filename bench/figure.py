@@ -14,6 +14,6 @@ class Figure:
     target: str
     met: bool
     points: list[tuple[float, float]] = field(default_factory=list)
-    """What its plot shows, if it has one."""
+    """The points of its plot, if it has one."""
     plot: str = ""
     """The kind of the plot: a key of plots.AXES."""

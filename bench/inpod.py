@@ -1,5 +1,6 @@
-"""An operator process as in a pod: it finds a service account's files where a pod has them, and reads no kubeconfig, which would cost
-it another library's memory. A mount namespace of its own shows it those files; the machine's are not touched."""
+"""An operator process as in a pod: it finds a service account's files where a pod has them, and reads no kubeconfig,
+which would cost it another library's memory. A mount namespace of its own contains those files; the machine's are not
+touched."""
 
 import base64
 import os
@@ -15,7 +16,7 @@ cp -r "$0" /run/secrets/kubernetes.io/serviceaccount && exec "$@\""""
 
 
 def prefix(kubeconfig: Path, namespace: str) -> tuple[list[str], dict[str, str]]:
-    """What to put before a command, and into its environment; nothing where it can't be done, or the kubeconfig holds no token."""
+    """The prefix and environment of a command; empty if it can't be done, or the kubeconfig has no token."""
     config = yaml.safe_load(kubeconfig.read_text())
     user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
     possible = os.geteuid() == 0 and shutil.which("unshare") and Path("/var/run").resolve() == Path("/run")

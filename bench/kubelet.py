@@ -1,4 +1,4 @@
-"""A real kubelet, or local processes: a chain of tasks beside the same pods from a loop."""
+"""A real kubelet, or local processes: a chain of tasks next to the same pods from a loop."""
 
 import asyncio
 import statistics
@@ -48,8 +48,8 @@ async def _figures(world: World, measured: Measured) -> list[Figure]:
 
 
 async def _latency(world: World, client: Client, measured: Measured) -> list[Figure]:
-    """What the operator's histograms say of forty pods at once, beside what somebody else's watch saw of them. API timestamps are whole
-    seconds, and what is seen of a container comes when the kubelet reports it: they agree within a second."""
+    """The operator's histograms for forty pods at once, next to what an independent watch saw. API timestamps are whole
+    seconds, and the kubelet reports containers with a delay: both agree within a second."""
     await world.create(
         client, DAGS, world.dag("wide", {"f": {"forEach": {"range": {"stop": WIDTH}}, "command": ["true"]}})
     )

@@ -1,4 +1,4 @@
-"""What every shape needs: a namespace with a fake kubelet, runs to create, and an observer with watches of its own."""
+"""Common parts of the shapes: a namespace with a fake kubelet, runs to create, and an observer with its own watches."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ KEPT = {"succeeded": {"limit": 100_000}}
 
 @contextlib.contextmanager
 def faked(world: World, *others: World) -> Iterator[None]:
-    """Pods of the worlds' namespaces are ended by a process of their own, so that it is not measured with anything else."""
+    """Ends pods of the worlds' namespaces in a process of its own, so that it is not measured with anything else."""
     path = os.pathsep.join(["tests", ".", os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "bench.fakekubelet", str(world.kubeconfig)]
     command += [each.namespace for each in (world, *others)]
@@ -41,7 +41,7 @@ def faked(world: World, *others: World) -> Iterator[None]:
 
 @dataclass
 class Seen:
-    """When (perf_counter) somebody outside first saw something, by the object's name."""
+    """When (perf_counter) an outside observer first saw something, by the object's name."""
 
     run_created: dict[str, float] = field(default_factory=dict)
     run_began: dict[str, float] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Seen:
             self.pod_ended.setdefault(name, now)
 
     async def ended(self, count: int, seconds: float) -> None:
-        """Waits until so many runs have ended."""
+        """Waits until `count` runs have ended."""
         async with asyncio.timeout(seconds):
             while len(self.run_ended) < count:
                 self.changed.clear()
@@ -92,7 +92,7 @@ async def observed(world: World, pods: bool = True) -> AsyncIterator[Seen]:
         follows = [(RUNS, seen.run, {}), *([(PODS, seen.pod, {"labelSelector": RUN_UID})] if pods else [])]
         tasks = []
         for resource, take, query in follows:
-            # Whatever comes after this list is seen, however soon.
+            # The watch begins at this list, so no later event is missed.
             listed = await client.list(resource, world.namespace, **query, limit="1")
             version = listed["metadata"]["resourceVersion"]
             watch = _follow(client, world.namespace, resource, take, seen, query, version)
@@ -125,7 +125,7 @@ async def _follow(
 
 
 async def start(world: World, client: Client, dag: str, count: int, prefix: str = "r") -> list[str]:
-    """Creates runs at once, labelled as those that `tradewind run` and triggers make."""
+    """Creates runs at once, labelled like those of `tradewind run` and triggers."""
     labels = {HOW: MANUAL, DAG: dag}
     names = [f"{prefix}{at}" for at in range(count)]
     bodies = [
@@ -147,7 +147,7 @@ async def define(world: World, client: Client, name: str, tasks: dict[str, Any],
 
 
 async def bare_pods(world: World, client: Client, count: int, prefix: str = "bare") -> float:
-    """Seconds for so many bare pods, as many creates at once as the client allows, until all have ended."""
+    """Seconds until `count` bare pods have ended, with as many concurrent creates as the client allows."""
     left = {f"{prefix}-{at}" for at in range(count)}
     listed = await client.list(PODS, world.namespace, limit="1")
     began = time.perf_counter()
@@ -168,8 +168,9 @@ async def bare_pods(world: World, client: Client, count: int, prefix: str = "bar
 
 
 async def bare_runs(world: World, client: Client, count: int) -> float:
-    """Seconds for the API calls without which so many runs of one task can't be, by a loop that decides nothing: each run is created, said
-    to run, has its pod created and ended, and is said to have succeeded. Their DAG is none that an operator knows."""
+    """Seconds for the API calls that `count` runs of one task need at least, from a loop that decides nothing: each run
+    is created, gets the status Running, has its pod created and ended, and gets the status Succeeded. No operator knows
+    their DAG."""
     body = {"apiVersion": API_VERSION, "kind": "DAGRun", "spec": {"dag": "nobody"}}
     began = time.perf_counter()
     places = asyncio.Semaphore(48)
@@ -189,7 +190,7 @@ async def bare_runs(world: World, client: Client, count: int) -> float:
 
 
 def bare_pod(name: str) -> dict[str, Any]:
-    """A pod like those of faked tasks, which belongs to nobody."""
+    """A pod like those of faked tasks, without an owner."""
     container = {"name": "main", "image": "x", "command": ["true"]}
     spec = {"containers": [container], "restartPolicy": "Never", "schedulerName": fakekubelet.SCHEDULER}
     return {
@@ -201,8 +202,8 @@ def bare_pod(name: str) -> dict[str, Any]:
 
 
 async def bare_chain(world: World, client: Client, length: int) -> list[float]:
-    """Seconds from the end of a pod seen to the next one's create acknowledged, for a loop that does nothing else; the last number is
-    the whole."""
+    """Seconds from the observed end of a pod to the acknowledged create of the next one, for a loop that does nothing
+    else; the last number is the total."""
     listed = await client.list(PODS, world.namespace, limit="1")
     query = {"labelSelector": "bench=bare", "resourceVersion": listed["metadata"]["resourceVersion"]}
     began = time.perf_counter()
@@ -220,6 +221,6 @@ async def bare_chain(world: World, client: Client, length: int) -> list[float]:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """A quantile, 0 of nothing."""
+    """A quantile; 0 for no values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

@@ -29,7 +29,7 @@ class Measured:
         return self._memory("VmRSS:")
 
     def peak(self) -> float:
-        """The most resident memory so far, in MB."""
+        """The maximum resident memory so far, in MB."""
         return self._memory("VmHWM:")
 
     def cpu(self) -> float:
@@ -47,7 +47,7 @@ class Measured:
         return self._histogram("tradewind_task_latency_seconds", {"stage": stage})
 
     def lag(self) -> "Histogram":
-        """How late the event loop was."""
+        """Lateness of the event loop."""
         return self._histogram("tradewind_loop_lag_seconds", {})
 
     def durations(self, verb: str, resource: str) -> "Histogram":
@@ -55,7 +55,7 @@ class Measured:
         return self._histogram("tradewind_api_request_duration_seconds", {"verb": verb, "resource": resource})
 
     def requests(self) -> dict[tuple[str, str], float]:
-        """How many writes it has made, by verb and resource; leases excepted."""
+        """The number of writes so far, by verb and resource; without leases."""
         found: dict[tuple[str, str], float] = {}
         for sample in self._samples("tradewind_api_requests"):
             verb, resource = sample.labels["verb"], sample.labels["resource"]
@@ -64,13 +64,13 @@ class Measured:
         return found
 
     def requests_of(self, verb: str, resource: str) -> float:
-        """How many requests of one sort."""
+        """The number of requests of one verb and resource."""
         samples = self._samples("tradewind_api_requests")
         ours = (item for item in samples if item.labels["verb"] == verb and item.labels["resource"] == resource)
         return float(sum(item.value for item in ours))
 
     def polls(self) -> float:
-        """How often its sensors have asked."""
+        """The number of polls of its sensors."""
         return float(sum(item.value for item in self._samples("tradewind_sensor_polls")))
 
     def _memory(self, what: str) -> float:
@@ -100,14 +100,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Cumulative counts by upper bound in seconds, as Prometheus has them."""
+    """Cumulative counts by upper bound in seconds, as in Prometheus."""
 
     buckets: dict[float, float]
     total: float
 
     @property
     def count(self) -> float:
-        """How many observations there are."""
+        """The number of observations."""
         return max(self.buckets.values(), default=0.0)
 
     @property
@@ -116,7 +116,7 @@ class Histogram:
         return self.total / self.count if self.count else 0.0
 
     def since(self, before: "Histogram") -> "Histogram":
-        """What was observed after `before`."""
+        """The observations after `before`."""
         buckets = {bound: count - before.buckets.get(bound, 0) for bound, count in self.buckets.items()}
         return Histogram(buckets, self.total - before.total)
 
@@ -152,7 +152,7 @@ def operators(kubeconfig: Path, namespaces: Sequence[str], count: int) -> Iterat
 
 
 def _works(one: Measured, count: int) -> bool:
-    """Whether it is ready, and has its share where there are several."""
+    """Whether it is ready and, if there are several, has its share."""
     with (
         contextlib.suppress(OSError),
         urllib.request.urlopen(f"http://127.0.0.1:{one.port}/readyz", timeout=1) as answer,

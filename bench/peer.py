@@ -1,8 +1,9 @@
-"""Another orchestrator beside us on the same cluster: a command that users write, since they know their own installation.
+"""Another orchestrator next to ours on the same cluster: a command that users write, since they know their own
+installation.
 
-The command is run once a shape. It reads a JSON object from its standard input:
-`{"shape": "chain" | "fanout", "tasks": 10, "image": "...", "command": ["true"], "namespace": "...", "kubeconfig": "..."}`, makes and
-runs such a workflow, waits for its end and prints `{"seconds": 12.3}`.
+The command is run once per shape. It reads a JSON object from its standard input: `{"shape": "chain"
+"fanout", "tasks": 10, "image": "...", "command": ["true"], "namespace": "...", "kubeconfig": "..."}`, creates and runs
+such a workflow, waits for its end and prints `{"seconds": 12.3}`.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What one event costs the planner, by the size of the run. The floor is the same event in a run of a hundred tasks."""
+"""The planner's cost per event, by the size of the run. The floor is the same event in a run of a hundred tasks."""
 
 import random
 import statistics
@@ -16,7 +16,7 @@ from bench.figure import Figure
 
 SIZES = (100, 1_000, 10_000)
 EVENTS = 200
-"""Tasks that are started and ended before the clock is read: the median of their costs is the figure."""
+"""Tasks that are started and ended to measure: the median of their costs is the figure."""
 
 
 def _chain(size: int) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def _fan_out(size: int) -> dict[str, Any]:
 
 def _random(size: int) -> dict[str, Any]:
     rng = random.Random(size)
-    # Among the fifty before it, so that how many tasks an event changes does not grow with the run.
+    # Among the fifty before it, so that the number of tasks that an event changes does not grow with the run.
     above = {at: rng.sample(range(max(0, at - 50), at), min(at, 3)) for at in range(size)}
     return {f"t{at}": {"dependsOn": [f"t{other}" for other in found]} for at, found in above.items()}
 
@@ -43,7 +43,7 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 def _event(shape: str, size: int) -> tuple[float, float]:
-    """Microseconds of the median event, and milliseconds of a planner made anew."""
+    """Microseconds of the median event, and milliseconds for a new planner."""
     definition = define({"defaults": {"image": "x"}, "tasks": SHAPES[shape](size)})
     began = time.perf_counter()
     planner = Planner(definition, RunFacts())
@@ -52,7 +52,7 @@ def _event(shape: str, size: int) -> tuple[float, float]:
     costs: list[float] = []
     live: deque[tuple[str, int]] = deque()
     while len(costs) < EVENTS:
-        # As the operator does: whatever is ready gets its pod before the next pod ends.
+        # Like the operator: all ready tasks get their pods before the next pod ends.
         while plan.starts:
             for start in plan.starts:
                 planner.tell_live(start.key, Live(start.number))
@@ -66,12 +66,12 @@ def _event(shape: str, size: int) -> tuple[float, float]:
         planner.tell_live(key, None)
         plan = planner.decide(0.0)
         costs.append((time.perf_counter() - began) * 1e6)
-    # The first event of a fan-out makes all its items; the median is not about it.
+    # The first event of a fan-out makes all its items; the median ignores it.
     return statistics.median(costs), whole
 
 
 def figures() -> list[Figure]:
-    """An event in runs of each size, beside the same in the smallest."""
+    """An event in runs of each size, next to the same in the smallest."""
     found = []
     for shape in SHAPES:
         floor, _ = _event(shape, SIZES[0])

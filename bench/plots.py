@@ -1,4 +1,4 @@
-"""Figures as pictures: one SVG a figure that has points."""
+"""Plots: one SVG per figure that has points."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ AXES = {
 
 
 def draw(figures: list[Figure], side: str, folder: Path) -> list[Path]:
-    """Writes them; where they are."""
-    matplotlib.rcParams["svg.hashsalt"] = "bench"  # the same figures, the same file
+    """Writes the plots and returns their paths."""
+    matplotlib.rcParams["svg.hashsalt"] = "bench"  # identical figures give identical files
     found = []
     for figure in figures:
         if not figure.plot:

@@ -1,4 +1,4 @@
-"""What came out: a table for people, JSON for programs."""
+"""The report: a table for people, JSON for programs."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""What sensors cost that wait, beside waits that ask nobody, and beside the same requests sent by a bare client."""
+"""The cost of waiting sensors, next to waits without polls, and next to the same requests from a bare client."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ from bench.load import define, start
 from bench.operator import Measured, operator
 
 ITEMS = 100
-"""Of a run."""
+"""Items per run."""
 INTERVAL = 60
 WINDOW = 130.0
 """Seconds in which CPU time and polls are counted."""
 
 
 async def sensors(world: World, beside: World, count: int) -> list[Figure]:
-    """So many sensors, each asked once a minute."""
+    """`count` sensors, each polling once a minute."""
     runs = max(1, count // ITEMS)
     count = runs * ITEMS
     async with world.client() as client:
@@ -53,7 +53,7 @@ async def sensors(world: World, beside: World, count: int) -> list[Figure]:
 
 
 async def _waiting(world: World, client: Client, name: str, task: dict[str, Any], runs: int) -> None:
-    """Runs whose tasks all wait."""
+    """Starts runs whose tasks all wait."""
     await define(world, client, name, {"a": {**task, "forEach": {"range": {"stop": ITEMS}}}})
     await start(world, client, name, runs, name)
     deadline = time.monotonic() + 300
@@ -66,14 +66,14 @@ async def _waiting(world: World, client: Client, name: str, task: dict[str, Any]
 
 
 async def _asked(measured: Measured, count: int) -> None:
-    """Each has been asked once."""
+    """Waits until each sensor has polled once."""
     async with asyncio.timeout(300):
         while measured.polls() < count:
             await asyncio.sleep(0.5)
 
 
 async def _bare(url: str, count: int) -> float:
-    """CPU seconds of a request and its JSON, as many at once as the poller sends."""
+    """CPU seconds of requests and their JSON, with the poller's concurrency."""
     places = asyncio.Semaphore(8)
     async with aiohttp.ClientSession() as session:
 

@@ -1,4 +1,5 @@
-"""The shapes of load, pods faked: each gives figures beside a floor that was measured in the same run, just before or after."""
+"""The shapes of load, with faked pods: each gives figures next to a floor that was measured in the same run, just
+before or after."""
 
 import asyncio
 import random
@@ -21,7 +22,7 @@ from bench.load import bare_chain, bare_pods, bare_runs, define, observed, quant
 from bench.operator import Measured
 
 ROUNDS = 3
-"""How often a short shape and its floor take turns."""
+"""How often a short shape and its floor alternate."""
 Shape = Callable[["Lab"], Awaitable[list[Figure]]]
 
 
@@ -31,22 +32,22 @@ class Lab:
 
     world: World
     beside: World
-    """Another one without an operator, for floors."""
+    """Another namespace without an operator, for floors."""
     client: Client
     operator: Measured
     size: float
     side: str
 
     def reading(self) -> Reading:
-        """What the operator and etcd have counted so far."""
+        """The current counters of the operator and etcd."""
         return Reading.of(self.operator, self.side)
 
     def costs(self, what: str, before: Reading, tasks: int, most: float | None = None) -> list[Figure]:
-        """What so many tasks have cost since then; `most` is the target for API writes a task."""
+        """The costs of `tasks` tasks since `before`; `most` is the target for API writes per task."""
         return figures(what, self.operator, self.side, before, tasks, most)
 
     def scaled(self, count: int, least: int = 10) -> int:
-        """So many, or fewer in a quick look."""
+        """`count`, or fewer in a quick look."""
         return max(least, round(count * self.size))
 
 
@@ -81,7 +82,7 @@ async def chain(lab: Lab) -> list[Figure]:
 
 
 async def pool(lab: Lab) -> list[Figure]:
-    """S3: 1 → many → 1 through a pool of ten. A slot is busy from when a pod is there until it is seen to have ended."""
+    """S3: 1 → many → 1 through a pool of ten. A slot is busy from the creation of a pod until its end is observed."""
     count, seconds, slots = lab.scaled(400, 40), 1.0, 10
     body = {"apiVersion": API_VERSION, "kind": "Pool", "metadata": {"name": "ten"}, "spec": {"slots": slots}}
     await lab.world.create(lab.client, POOLS, body)
@@ -103,7 +104,7 @@ async def pool(lab: Lab) -> list[Figure]:
 
 
 async def many(lab: Lab) -> list[Figure]:
-    """S4: twenty runs of fifty. The floor is as many bare pods, created as fast as the server takes them."""
+    """S4: twenty runs of fifty. The floor is as many bare pods, created as fast as the server accepts them."""
     runs, width = lab.scaled(20, 4), 50
     await define(lab.world, lab.client, "many", {"f": {"forEach": {"range": {"stop": width}}}})
     total, floors, ours, per_core = runs * width, [], [], []
@@ -144,7 +145,7 @@ async def burst(lab: Lab) -> list[Figure]:
 
 
 async def ramp(lab: Lab) -> list[Figure]:
-    """S6: more and more runs a minute, until the time from a run's creation to its first pod has doubled twice over."""
+    """S6: more and more runs a minute, until the time from a run's creation to its first pod has doubled twice."""
     await define(lab.world, lab.client, "ramp", {"a": {}})
     seconds, knee, base = max(3.0, 10 * lab.size), 0.0, 0.0
     points = []
@@ -215,7 +216,7 @@ async def _large(lab: Lab, name: str, what: str, tasks: dict[str, Any], count: i
 
 
 async def _written(lab: Lab, stored: dict[str, Any]) -> list[float]:
-    """Seconds for writing the status of a run that has ended once more, a little changed, while nothing else goes on."""
+    """Seconds to write the status of an ended run again, slightly changed, on an otherwise idle server."""
     took = []
     for at in range(50):
         body = {**stored, "status": {**stored["status"], "message": f"{at}"}}

@@ -1,5 +1,5 @@
-"""Scale out: the same load for one, two and four operators that share the namespaces. Where API server and operators share two cores,
-what this shows is that shards divide the work, not how far they go."""
+"""Scale out: the same load for one, two and four operators that share the namespaces. If API server and operators share
+two cores, the result shows that shards divide the work, not how far they scale."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ RUNS, WIDTH, ROUNDS = 5, 50, 3
 
 
 def figures(world: Callable[[str], contextlib.AbstractContextManager[World]], size: float) -> list[Figure]:
-    """Pods a second by how many operators there are. `world` makes one of a name."""
+    """Pods per second by the number of operators. `world` makes a namespace of a name."""
     runs = max(1, round(RUNS * size))
     with contextlib.ExitStack() as stack:
         worlds = [stack.enter_context(world(name)) for name in spread(max(COUNTS))]
@@ -40,8 +40,8 @@ def figures(world: Callable[[str], contextlib.AbstractContextManager[World]], si
 
 
 def spread(count: int) -> list[str]:
-    """Names of namespaces of which each belongs to another one of `count` shards, so that any number of operators up to it has equal
-    shares."""
+    """Names of namespaces that belong to different shards of `count`, so that any number of operators up to it has
+    equal shares."""
     found: dict[int, str] = {}
     while len(found) < count:
         name = f"bench-{secrets.token_hex(3)}"

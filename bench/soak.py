@@ -1,4 +1,4 @@
-"""`python -m bench.soak`: S4's load, again and again, for half an hour: does the operator's memory stay flat?"""
+"""`python -m bench.soak`: S4's load for half an hour: does the operator's memory stay flat?"""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ from bench.report import show
 
 RUNS, WIDTH = 20, 50
 EVERY = 10.0
-"""Seconds between two looks at the memory."""
+"""Seconds between two samples of the memory."""
 
 
 @click.command()
@@ -34,7 +34,7 @@ def main(side: str, minutes: float, results: Path) -> None:
 
 
 async def _soak(world: World, measured: Measured, seconds: float) -> list[Figure]:
-    """Runs and pods go as soon as they have ended: nothing else in the cluster grows either."""
+    """Deletes runs and pods as soon as they have ended, so that nothing else in the cluster grows either."""
     body = world.dag(
         "soak",
         {"f": {"forEach": {"range": {"stop": WIDTH}}}},
@@ -66,7 +66,7 @@ async def _look(measured: Measured, began: float, memory: list[tuple[float, floa
 
 
 def _told(memory: list[tuple[float, float]], ended: int, seconds: float) -> list[Figure]:
-    # The first quarter is warming up; the second one and the last are compared.
+    # The first quarter is warm-up; the second one and the last are compared.
     quarter = len(memory) // 4
     early = mean(value for _, value in memory[quarter : 2 * quarter])
     late = mean(value for _, value in memory[-quarter:])

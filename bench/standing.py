@@ -1,4 +1,4 @@
-"""What an operator costs that has nothing to do: many runs that have ended, many DAGs; and the start of a local run."""
+"""The cost of an idle operator: with many ended runs, with many DAGs; and the start of a local run."""
 
 import asyncio
 import subprocess
@@ -20,7 +20,7 @@ from bench.operator import operator
 
 
 async def ended_runs(world: World, count: int) -> None:
-    """Runs that have ended long ago, as their status says."""
+    """Creates runs whose status says that they ended long ago."""
     status = {
         "phase": "Succeeded", "message": "1 of 1 tasks succeeded", "revision": "past-0123456789", "progress": "1/1",
         "total": 1, "done": 1, "failed": 0, "skipped": 0, "retried": 0, "attempts": "a 1+0", "nodes": ["n"],
@@ -44,7 +44,7 @@ async def ended_runs(world: World, count: int) -> None:
 
 
 async def started(world: World, count: int) -> list[Figure]:
-    """S11: an operator starts beside so many runs that have ended."""
+    """S11: an operator starts with `count` ended runs."""
     await ended_runs(world, count)
     began = time.perf_counter()
     with operator(world.kubeconfig, world.namespace) as measured:
@@ -63,7 +63,7 @@ async def started(world: World, count: int) -> list[Figure]:
 
 
 async def idle(world: World, count: int) -> list[Figure]:
-    """An operator of so many DAGs of which none runs."""
+    """An operator of `count` DAGs without runs."""
     async with world.client() as client:
         await asyncio.gather(*(world.create(client, DAGS, _plain(f"idle-{at}")) for at in range(count)))
         with operator(world.kubeconfig, world.namespace) as measured:
@@ -111,7 +111,7 @@ def local(length: int) -> list[Figure]:
     for _ in range(length):
         subprocess.run(["true"], check=True)
     bare = (time.perf_counter() - began) / length * 1e3
-    # What a first task and the start of the server cost is not a matter of the chain.
+    # The costs of the first task and the server's start don't count.
     each = (took[length] - took[1]) / (length - 1) * 1e3
     return [
         Figure(f"local chain of {length} `true`: a task; floor: a process", each, "ms", bare, "≤ 40 ms over the floor", each - bare <= 40),

@@ -1,4 +1,4 @@
-"""How large the status of a run is: the packed text beside the same as a list of objects."""
+"""The size of a run's status: the packed text next to the same as a list of objects."""
 
 import orjson
 from tradewind.control.dagrun.attempt_log import Packed, append
@@ -10,10 +10,10 @@ SIZES = (10, 100, 1_000, 10_000)
 
 
 def figures() -> list[Figure]:
-    """Bytes of status.attempts, by how many tasks have ended."""
+    """Bytes of status.attempts, by the number of ended tasks."""
     found = []
     for size in SIZES:
-        # Names of usual length, times that grow, three nodes, one attempt in twenty a second one after a failure.
+        # Names of usual length, growing times, three nodes, and in one of twenty attempts a second one after a failure.
         attempts = []
         for at in range(size):
             task, began = f"load-region-{at}", 1_000 + at

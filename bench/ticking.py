@@ -1,4 +1,5 @@
-"""Many schedules that fire: how late their runs are. Spread over a minute, and all in one second, beside as many runs created by a bare client."""
+"""The lateness of runs of many schedules: spread over a minute, and all in one second, next to as many runs created by
+a bare client."""
 
 import asyncio
 import time
@@ -16,25 +17,25 @@ from bench.load import KEPT, observed, quantile
 from bench.operator import operator
 
 SLOWEST = 2.0
-"""Seconds from the tick until 99 of 100 runs are there, of schedules that fire in one minute."""
+"""Seconds from the tick until 99 of 100 runs exist, for schedules that fire within one minute."""
 BESIDE_BARE = 1.5
-"""How much longer the last ones may take than a bare client's, of schedules that fire in one second."""
+"""The factor by which the last runs may take longer than a bare client's, for schedules that fire in one second."""
 AT_ONCE = 32
-"""Creates under way: as many triggers as the operator lets fire at once."""
+"""Concurrent creates: as many triggers as the operator lets fire at once."""
 AHEAD = 60
 """Seconds from the first trigger's creation to the first tick: by then all know theirs."""
 
 
 @dataclass(frozen=True)
 class Lateness:
-    """Seconds from each tick until somebody outside saw its run, and from the first tick to the last run's end."""
+    """Seconds from each tick until an outside observer saw its run, and from the first tick to the last run's end."""
 
     runs: list[float]
     end: float
 
 
 async def ticks(world: World, beside: World, count: int) -> list[Figure]:
-    """So many triggers, each with one tick."""
+    """`count` triggers, each with one tick."""
     async with world.client() as client:
         floor = quantile(await _bare(beside, client, count), 0.99)
         dag = world.dag("ticking", {"a": {"compute": {"at": "run.logicalDate"}}}, history=KEPT)
@@ -53,7 +54,7 @@ async def ticks(world: World, beside: World, count: int) -> list[Figure]:
 
 
 async def _fired(world: World, client: Client, prefix: str, after: list[int]) -> Lateness:
-    """Triggers whose ticks are so many seconds after one moment."""
+    """Triggers whose ticks are `after` seconds after one moment."""
     first = int(time.time()) + AHEAD
     due = {f"{prefix}{number}": first + seconds for number, seconds in enumerate(after)}
     await asyncio.gather(*(world.create(client, TRIGGERS, _trigger(name, at)) for name, at in due.items()))
@@ -71,7 +72,7 @@ def _trigger(name: str, tick: float) -> dict[str, Any]:
 
 
 async def _active(world: World, client: Client, prefix: str, count: int) -> None:
-    """All of them know their tick."""
+    """Waits until all of them know their tick."""
     async with asyncio.timeout(AHEAD):
         while True:
             found = (await client.list(TRIGGERS, world.namespace))["items"]
@@ -82,7 +83,7 @@ async def _active(world: World, client: Client, prefix: str, count: int) -> None
 
 
 async def _bare(world: World, client: Client, count: int) -> list[float]:
-    """Seconds until each run was created by a loop that does nothing else. Their DAG is none that an operator knows."""
+    """Seconds until each run was created by a loop that does nothing else. No operator knows their DAG."""
     places, found = asyncio.Semaphore(AT_ONCE), list[float]()
     began = time.perf_counter()
 

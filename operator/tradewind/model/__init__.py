@@ -1,1 +1,1 @@
-"""The documents users write, and the CRDs made from them."""
+"""The documents that users write, and the CRDs generated from them."""

@@ -8,10 +8,10 @@ from tradewind.model.base import BUCKET, REGION, Model, ObjectName, crd, rule
 from tradewind.model.duration import Duration
 
 PATH = r"^[A-Za-z0-9_][A-Za-z0-9_. -]*(/[A-Za-z0-9_][A-Za-z0-9_. -]*)*$"
-"""A file or folder below another: no `..`, nothing hidden, no root."""
+"""A file or folder below another: no `..`, nothing hidden, not absolute."""
 Path = Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"pattern": PATH})]
 MAX_OUTPUTS = 8
-"""Their references have to fit into one termination message."""
+"""Their references must fit into one termination message."""
 
 
 class VolumeStore(Model):

@@ -9,9 +9,9 @@ from tradewind.model.condition import Conditions
 from tradewind.model.schedule import Moment
 
 FINISHED = frozenset({"Succeeded", "Failed", "Cancelled"})
-"""Phases of a backfill that is over."""
+"""Phases of a backfill that has ended."""
 FIXED = ("dag", "trigger", "cron", "timeZone", "start", "end", "ticks", "runs")
-"""Fields that say which ticks it is about: another answer is another backfill."""
+"""Fields that define its ticks: with other values it would be another backfill."""
 State = Literal["Missing", "Failed", "Succeeded"]
 Action = Literal["Create", "Retry", "Rerun"]
 

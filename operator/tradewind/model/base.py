@@ -1,4 +1,4 @@
-"""The base of every document: camelCase names, unknown fields refused, docstrings as descriptions."""
+"""The base of all documents: camelCase names, unknown fields refused, docstrings as descriptions."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,13 +14,13 @@ API_VERSION = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)
 KIND = r"^[A-Za-z][A-Za-z0-9]*$"
 DATA_KEY = r"^[-._a-zA-Z0-9]+$"
 SEGMENT = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
-"""Names of objects of any kind: those of RBAC may have colons."""
+"""Names of objects of any kind: RBAC's may contain colons."""
 LABEL_KEY = rf"^({DNS_SUBDOMAIN[1:-1]}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 BUCKET = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 REGION = r"^[A-Za-z0-9-]+$"
 TEMPLATED = r"\$\[\["
-"""Where an expression begins: what a field holds is known, and checked, only when that is rendered."""
+"""The beginning of an expression: the value of its field is known, and checked, only when it is rendered."""
 NAMED = {
     DNS_LABEL: "use at most 63 lower-case letters, digits and '-', with a letter or digit at both ends",
     DNS_SUBDOMAIN: "use lower-case letters, digits, '-' and '.', with a letter or digit at both ends",
@@ -32,16 +32,17 @@ NAMED = {
     LABEL_VALUE: "write the value of a label: letters, digits, '-', '_' and '.', with a letter or digit at both ends",
     BUCKET: "use letters, digits, '-', '_' and '.', with a letter or digit first",
 }
-"""Patterns of names, and what to write."""
+"""Patterns of names, with what to write."""
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
-"""Names that CEL can say without quotes."""
+"""Names that CEL can write without quotes."""
 MAX_TASKS = 10_000
 MAX_DEPENDENCIES = 128
-"""With this many of this many tasks, the API server's estimate of the rules below stays within its budget."""
+"""With this many dependencies and the maximum number of tasks, the API server's estimate of the rules below stays
+within its budget."""
 
 
 class Role(StrEnum):
-    """What a text is, where it is not a value. A mark in the field's annotation."""
+    """The kind of a text that is not a value, as a mark in its field's annotation."""
 
     EXPRESSION = "expression"
     SCRIPT = "script"
@@ -62,7 +63,7 @@ class Model(BaseModel):
 
 
 def crd(**extra: Any) -> dict[str, Any]:
-    """Schema keys for the CRD alone, spelled with underscores for dashes: `x_kubernetes_map_type="atomic"`."""
+    """Schema keys for the CRD only, spelled with underscores for dashes: `x_kubernetes_map_type="atomic"`."""
     return {key.replace("_", "-"): value for key, value in extra.items()}
 
 
@@ -84,7 +85,7 @@ EnvName = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(max_length=32_768)]
 ShortText = Annotated[str, Field(max_length=1_024)]
 Script = Annotated[str, Field(min_length=1, max_length=98_304), Role.SCRIPT]
-"""Under the kernel's limit of 128 KiB for one argument, with room for the `$` that are doubled for Kubernetes."""
+"""The kernel's limit is 128 KiB per argument; this leaves room for `$` signs, which are doubled for Kubernetes."""
 
 Expression = Annotated[str, Field(max_length=4_096), Role.EXPRESSION]
 """CEL, without `$[[ ]]` around it."""
@@ -104,7 +105,7 @@ Opaque = Annotated[
     dict[str, Any], Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
 ]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""A point in time, as the operator writes it."""
+"""A point in time in the operator's format."""
 Quantity = Annotated[
     str | int,
     Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
@@ -112,4 +113,4 @@ Quantity = Annotated[
 IntOrExpression = Annotated[
     int | str, Field(union_mode="left_to_right", json_schema_extra={"x-kubernetes-int-or-string": True})
 ]
-"""A number, or `$[[ CEL ]]` that gives one."""
+"""A number, or `$[[ CEL ]]` that returns one."""

@@ -1,6 +1,6 @@
 """Foreign data within bounds: JSON from outside, values of expressions, documents.
 
-What passes can be written again by every part of the product, whatever reader or writer it uses."""
+Accepted data can be written by every part of the product, with any reader or writer."""
 
 import json
 import math
@@ -12,22 +12,24 @@ from typing import Any
 import orjson
 
 MAX_DEPTH = 64
-"""Levels of lists and objects within each other."""
+"""Nesting levels of lists and objects."""
 MAX_VALUES = 1_000_000
-"""Values in one document. One that names the same list again and again (YAML has anchors) can be far larger than it looks."""
+"""Values in one document. One that refers to the same list repeatedly (YAML has anchors) can be far larger than it
+looks."""
 PARAMS_LIMIT = 256 * 1024
-"""Bytes of the params of a run. Its object holds them twice, as they were given and as they are in force, beside all that it tells."""
+"""Bytes of the params of a run. Its object contains them twice, as given and as effective, besides everything else."""
 PARAM_VALUES_LIMIT = 20_000
-"""Values in the params of a run, those in lists and objects included: each takes some 100 bytes of memory, however short it is written."""
+"""Values in the params of a run, including nested ones: each takes some 100 bytes of memory, however short its text is."""
 EDIT_VALUES_LIMIT = 50_000
-"""Values in the edits of a run: two hundred, each with the names of a hundred tasks, and outputs for many of these."""
+"""Values in the edits of a run: two hundred edits, each with the names of a hundred tasks, and outputs for many of
+these."""
 VALUES_LIMIT = 150_000
 """Values in any object: a DAG of ten thousand tasks has fewer."""
 _ELSEWHERE = "keep large data in a volume or an object store, and give the path"
 MANY_VALUES = f"hold more than {PARAM_VALUES_LIMIT:,} values together: {_ELSEWHERE}"
-"""What is wrong with params that do."""
+"""The problem of params with too many values."""
 TEXT_SHOWN = 80
-"""Characters of foreign content that a message quotes at most."""
+"""Characters of foreign content quoted in a message."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
@@ -37,8 +39,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class OutOfBounds(ValueError):
-    """Foreign data that is not taken. `path` says where in the document (`body.items[3].n`), `problem` what is wrong; the text of the
-    error is both."""
+    """Foreign data that is refused. `path` is the place in the document (`body.items[3].n`), `problem` says what is
+    wrong; the text of the error contains both."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path or 'the value'} {problem}")
@@ -46,13 +48,13 @@ class OutOfBounds(ValueError):
 
 
 class NotJson(OutOfBounds):
-    """Foreign data that was to be JSON, and is something else."""
+    """Foreign data that is not JSON although it should be."""
 
 
 def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
-    """Plain data from strict JSON of at most `limit` bytes in UTF-8. `name` is what the document is called in messages.
+    """Plain data from strict JSON of at most `limit` bytes in UTF-8. `name` is the document's name in messages.
 
-    Raises OutOfBounds, and nothing else, for what is beyond the bounds of `checked`, and NotJson for what is not JSON at all."""
+    Raises OutOfBounds, and nothing else, for data beyond the bounds of `checked`, and NotJson for invalid JSON."""
     data = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
     if len(data) > limit:
         raise OutOfBounds(name, f"is {_size(len(data))} long, more than the {_size(limit)} that are taken")
@@ -64,18 +66,18 @@ def read_json(raw: bytes | str, *, limit: int, name: str = "") -> Any:
         raise NotJson(name, f"is not JSON ({error})") from None
     deep = data.count(b"[") + data.count(b"{") > MAX_DEPTH and depth(data) > MAX_DEPTH
     if not deep and _LONG_NUMBER.search(data):
-        value = json.loads(data)  # The faster parser makes fractions of integers beyond 64 bits.
+        value = json.loads(data)  # the faster parser turns integers beyond 64 bits into fractions
         return checked(value, name=name)
     return checked(value, name=name) if deep else value
 
 
 def checked(value: Any, *, name: str = "", nul: bool = True) -> Any:
-    """The value as plain data: objects with text keys, lists, texts, booleans, integers of 64 bits, finite fractions and null,
-    at most MAX_DEPTH levels and MAX_VALUES values. A fraction that is whole becomes an integer, as it does where the API server stores it:
-    what is read back after a restart is what was there before. Points in time become RFC 3339 text, durations text such as `1h30m0s`.
+    """The value as plain data: objects with text keys, lists, texts, booleans, 64-bit integers, finite fractions and
+    null, at most MAX_DEPTH levels and MAX_VALUES values. An integral fraction becomes an integer, as in the API
+    server's storage, so that a value read back after a restart is unchanged. Points in time become RFC 3339 text,
+    durations text such as `1h30m0s`.
 
-    What is plain data already is not copied. `nul` says whether texts may contain the character U+0000. Raises OutOfBounds, and nothing
-    else."""
+    Plain data is not copied. `nul` allows the character U+0000 in texts. Raises OutOfBounds, and nothing else."""
     if nul and _fits(value):
         return value
     try:
@@ -85,7 +87,7 @@ def checked(value: Any, *, name: str = "", nul: bool = True) -> Any:
 
 
 def in_key_order(value: Any) -> Any:
-    """Plain data with its objects in the order of their keys; itself where they are."""
+    """Plain data with sorted keys; the same object if they already are."""
     if isinstance(value, dict):
         found = {key: in_key_order(value[key]) for key in sorted(value)}
         same = all(one is other for one, other in zip(found, value, strict=True))
@@ -101,11 +103,11 @@ class _Found(Exception):
         super().__init__(problem)
         self.problem = problem
         self.steps: list[str | int] = []
-        """From the inside out."""
+        """From the innermost step to the outermost."""
 
 
 def _fits(value: Any) -> bool:
-    """Whether a list or an object is plain data already, as nearly all are: large ones are walked on an event loop."""
+    """Whether a list or an object already is plain data, as nearly all are: large ones are walked on an event loop."""
     if type(value) is not dict and type(value) is not list:
         return False
     stack: list[tuple[Any, int]] = [(value, 0)]
@@ -140,7 +142,7 @@ def _fits(value: Any) -> bool:
 
 
 class _Walk:
-    """One pass over one value, which makes plain data of it."""
+    """One pass over a value that converts it to plain data."""
 
     def __init__(self, nul: bool) -> None:
         self._nul, self._left = nul, MAX_VALUES
@@ -200,7 +202,7 @@ class _Walk:
 
 
 def params_problem(params: dict[str, Any]) -> str:
-    """What is wrong with the size of params; empty when nothing is."""
+    """What is wrong with the size of params; empty if nothing is."""
     try:
         written = orjson.dumps(params)
     except orjson.JSONEncodeError as error:
@@ -214,12 +216,13 @@ def params_problem(params: dict[str, Any]) -> str:
 
 
 def holds_more(value: Any, written: bytes, limit: int) -> bool:
-    """Whether a value holds more than so many values, itself included. `written` is its JSON: most are told by that alone."""
+    """Whether a value contains more than `limit` values, including itself. `written` is its JSON, whose length suffices
+    for most."""
     return _marks(written) > limit // 2 and values_in(value, limit) > limit
 
 
 def values_in(value: Any, limit: int) -> int:
-    """How many values plain data holds, itself included; they are counted until they are more than `limit`."""
+    """The number of values in plain data, including itself; counting stops above `limit`."""
     count, ahead = 1, [value]
     while ahead and count <= limit:
         each = ahead.pop()
@@ -230,15 +233,15 @@ def values_in(value: Any, limit: int) -> int:
 
 
 def values_written(written: bytes) -> int:
-    """The same of JSON that is not parsed, as the API server writes it: without spaces."""
+    """The same for unparsed JSON as the API server writes it, without spaces."""
     bare = _TEXTS.sub(b"0", written)
     empty = bare.count(b"[]") + bare.count(b"{}")
     return 1 + _marks(bare) - empty
 
 
 def placeholder(limit: int) -> dict[str, Any]:
-    """What stands for data that holds more than so many values: kept, it would take a hundred times the memory of its text. Whoever reads
-    it refuses the field, and says so."""
+    """Replaces data with more than `limit` values: to keep it would take a hundred times the memory of its text.
+    Readers refuse the field with a message."""
     return {f"(more than {limit:,} values)": None}
 
 
@@ -255,7 +258,7 @@ def _unicode(text: str) -> bool:
 
 
 def depth(data: bytes) -> int:
-    """Levels of lists and objects in JSON."""
+    """Nesting levels of lists and objects in JSON."""
     steps = _TEXTS.sub(b"", data).translate(_STEPS, _NO_BRACKETS)
     return max(accumulate(memoryview(steps).cast("b")), default=0)
 
@@ -269,7 +272,7 @@ def _size(count: int) -> str:
 
 
 def _path(name: str, steps: list[str | int]) -> str:
-    """Where something is. The middle of a long path is left out."""
+    """The path of a value. The middle of a long path is omitted."""
     parts = "".join(
         f"[{step}]" if isinstance(step, int) else f".{step}" if _WORD.fullmatch(step) else f"[{json.dumps(step)}]"
         for step in reversed(steps)
@@ -288,7 +291,7 @@ def _instant(value: datetime) -> str:
 
 
 def _duration(value: timedelta) -> str:
-    """As Go writes durations: `1h30m0s`, `1.5s`, `20ms`."""
+    """A duration in Go's format: `1h30m0s`, `1.5s`, `20ms`."""
     micros = value // timedelta(microseconds=1)
     sign, micros = ("-", -micros) if micros < 0 else ("", micros)
     if micros == 0:

@@ -30,14 +30,14 @@ KINDS: tuple[Kind, ...] = (DAG, DAGRun, Pool, ClusterPool, Approval, Trigger, Ba
 
 
 class _Schema(GenerateJsonSchema):
-    """JSON schema without what structural schemas have no word for."""
+    """JSON schema without keywords that structural schemas lack."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         json_schema = super().default_schema(schema)
-        # An empty default says nothing, and the server would write it into every object.
+        # An empty default has no effect, and the server would write it into every object.
         default = _substance(json_schema.pop("default", None))
         return {**json_schema, "default": default} if default else json_schema
 
@@ -46,7 +46,7 @@ class _Schema(GenerateJsonSchema):
 
 
 def _substance(default: Any) -> Any:
-    """A default without what is empty in it."""
+    """A default without its empty parts."""
     if isinstance(default, dict):
         found = {key: _substance(value) for key, value in default.items()}
         return {key: value for key, value in found.items() if value not in (None, "", [], {}, 0, False)}
@@ -73,7 +73,7 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
     if "anyOf" in node:  # unions of literals
         values = [value for option in node["anyOf"] for value in option.get("enum", [option.get("const")])]
         node = {**node, "type": "string", "enum": values}
-    if patterns := node.get("patternProperties"):  # The API server knows none: the model checks the keys.
+    if patterns := node.get("patternProperties"):  # the API server doesn't support them: the model checks the keys
         node = {**node, "additionalProperties": next(iter(patterns.values()))}
     dropped = {"patternProperties", "$defs", "title", "const", "anyOf", "propertyNames"}
     result: dict[str, Any] = {}
@@ -90,8 +90,8 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
 
 
 def _silent(schema: dict[str, Any]) -> None:
-    """What an API server writes into a document can't be told from what its author wrote, and a template has a say where the author is
-    silent. So fields that a template can give have their defaults in words."""
+    """Fields that a template can set have their defaults in the description: values that an API server fills in look
+    like the author's own, and would override the template."""
     for node in schema["properties"].values():
         default = node.pop("default", None)
         if isinstance(default, str | int | float):

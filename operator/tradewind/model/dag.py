@@ -17,7 +17,7 @@ from tradewind.model.value import Param
 
 
 def _each(field: str, holds: str, message: str) -> dict[str, str]:
-    """A rule about every entry `t` of a map of the spec. Its message names one that breaks it."""
+    """A rule about every entry `t` of a map of the spec. Its message names an entry that breaks it."""
     told = f"'{field[:-1]} ' + self.{field}.filter(t, !({holds}))[0] + {json.dumps(f': {message}')}"
     rules = f"!has(self.{field}) || self.{field}.all(t, {holds})"
     return rule(rules, message, messageExpression=told, fieldPath=f".{field}")

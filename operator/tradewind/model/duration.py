@@ -14,7 +14,7 @@ PATTERN = rf"^([0-9]{{1,9}}{_FRACTION}(ms|s)|[0-9]{{1,7}}{_FRACTION}m|[0-9]{{1,5
 LONGEST = 3_650 * 86_400
 """Seconds of the longest duration: ten years."""
 YEARS = r"^(19[7-9][0-9]|[2-8][0-9]{3}|9000)"
-"""How the text of a point in time begins: 1970 to 9000. Clocks, calendars and their arithmetic hold there."""
+"""The beginning of a point in time: years 1970 to 9000, the range of clocks, calendars and their arithmetic."""
 MONTHS = [
     "January",
     "February",
@@ -29,9 +29,9 @@ MONTHS = [
     "November",
     "December",
 ]
-"""Not of the user's locale."""
+"""English, independent of the user's locale."""
 _WRITTEN = re.compile(r"([0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h|d)){1,5}\Z")
-"""So that one that is too long is called so."""
+"""Matches durations beyond LONGEST too, so that those get their own message."""
 _PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -47,7 +47,8 @@ def seconds(text: str) -> float:
 
 
 def instant(text: str) -> float:
-    """Epoch seconds of a point in time such as `2026-01-31T06:00:00Z`, of the years in YEARS. Raises ValueError for anything else."""
+    """Epoch seconds of a point in time such as `2026-01-31T06:00:00Z`, in the years of YEARS. Raises ValueError for
+    anything else."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -61,7 +62,8 @@ def instant(text: str) -> float:
 
 
 def absent_day(text: str) -> str:
-    """What is wrong with a date, or a point in time, whose day there is not: `February 2026 has 28 days`. Empty for anything else."""
+    """What is wrong with a date, or a point in time, whose day does not exist: `February 2026 has 28 days`. Empty for
+    anything else."""
     if not (match := re.match(r"(\d{4})-(\d\d)-(\d\d)(?!\d)", text, re.ASCII)):
         return ""
     year, month, day = map(int, match.groups())
@@ -72,7 +74,7 @@ def absent_day(text: str) -> str:
 
 
 def check_year(text: str) -> str:
-    """The text of a point in time. Raises ValueError for years that are not in YEARS."""
+    """The text of a point in time. Raises ValueError for years outside of YEARS."""
     if text[:4].isdecimal() and not re.match(YEARS, text):
         raise ValueError(f"{text[:80]!r} is in none of the years 1970 to 9000: write one of those")
     return text
@@ -105,7 +107,7 @@ def _check(value: str) -> str:
 
 
 def is_duration(kind: Any) -> bool:
-    """Whether an annotation is Duration or one of its kind, perhaps among others."""
+    """Whether an annotation is Duration or derived from it, perhaps within a union."""
     return _CHECK in getattr(kind, "__metadata__", ()) or any(map(is_duration, getattr(kind, "__args__", ())))
 
 
@@ -120,7 +122,7 @@ def _at_least_a_second(value: str) -> str:
 
 
 Limit = Annotated[Duration, AfterValidator(_at_least_a_second)]
-"""A limit in time: pods count it in whole seconds, from 1."""
+"""A time limit: pods count it in whole seconds, from 1."""
 
 
 def between(start: str, end: str) -> float:

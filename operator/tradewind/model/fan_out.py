@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from tradewind.model.base import Anything, IntOrExpression, Model, Name, Opaque, Text, crd, rule
 
 MAX_ITEMS = 10_000
-"""Items of one fan-out, and tasks and items of one run together."""
+"""Maximum items of one fan-out, and of tasks and items of one run together."""
 
 
 class Range(Model):
@@ -39,7 +39,7 @@ class ForEach(Model):
     model_config = ConfigDict(
         json_schema_extra=crd(
             x_kubernetes_validations=[
-                # A rule can't see `items`, which has no type: that there is one of all four is checked elsewhere.
+                # A rule can't see `items`, which has no type; another check requires one of all four.
                 rule(
                     "(has(self.range) ? 1 : 0) + (has(self.matrix) ? 1 : 0) + (has(self.itemsOf) ? 1 : 0) <= 1",
                     "write one of items, range, matrix and itemsOf",

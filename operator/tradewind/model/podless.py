@@ -10,7 +10,7 @@ from tradewind.model.duration import Duration, Limit
 from tradewind.model.value import Param
 
 LONGEST = 300.0
-"""Seconds that the operator waits for a server at most: a place among its requests is not one tenant's for long."""
+"""Maximum seconds that the operator waits for a server: no tenant keeps one of its request slots for long."""
 
 
 class HttpRequest(Model):

@@ -10,7 +10,7 @@ _FACTORS |= {unit: Decimal(1024) ** power for power, unit in enumerate(["Ki", "M
 
 
 def parse(quantity: str | int) -> Decimal:
-    """The number that a quantity stands for. Raises ValueError."""
+    """The number of a quantity. Raises ValueError."""
     match = _FORM.match(str(quantity))
     if not match:
         raise ValueError(f"{quantity!r} is not a quantity: write e.g. 512Mi or 2Gi")

@@ -1,4 +1,4 @@
-"""How often a task is retried, and on which conditions."""
+"""How often a task is retried, and under which conditions."""
 
 from typing import Annotated
 

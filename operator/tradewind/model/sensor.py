@@ -26,9 +26,9 @@ from tradewind.model.base import (
 from tradewind.model.duration import Duration
 
 KINDS = ("http", "bucket", "sql", "run", "object")
-"""Fields of a sensor that say what it asks. One of them has to be there."""
+"""Fields of a sensor that define what it polls. Exactly one must be set."""
 WATCHED = ("http", "bucket", "sql")
-"""Those of a trigger's."""
+"""The ones that a trigger's sensor can have."""
 CONDITION = "^[A-Za-z0-9/._-]*$"
 HOST = r"^([A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$"
 MOST_KEYS = 200
@@ -129,7 +129,7 @@ class ObjectPoll(Model):
 
 
 def one_of_kinds(kinds: tuple[str, ...]) -> dict[str, Any]:
-    """The CRD's rule that a sensor asks one thing."""
+    """The CRD's rule that a sensor polls exactly one thing."""
     there = ", ".join(f"has(self.{kind})" for kind in kinds)
     return crd(
         x_kubernetes_validations=[rule(f"[{there}].filter(x, x).size() == 1", f"write one of {', '.join(kinds)}")]
@@ -151,7 +151,7 @@ class Sensor(Model):
 
     @property
     def kind(self) -> str:
-        """Which of KINDS it has; empty when none."""
+        """The one of KINDS that is set; empty if none is."""
         return next((name for name in KINDS if getattr(self, name, None) is not None), "")
 
 

@@ -35,9 +35,9 @@ from tradewind.model.template import TemplateUse
 from tradewind.model.value import Output
 
 PODLESS = ("http", "wait", "approval", "compute", "dag", "sensor")
-"""Fields of a task that say what it does, and need no pod and no image."""
+"""Fields for tasks that need no pod and no image."""
 WAYS = ("script", *PODLESS)
-"""What a task can be instead of a container with a command."""
+"""Alternatives to a container with a command."""
 
 
 def in_words(ways: Sequence[str]) -> str:
@@ -245,12 +245,12 @@ class Task(PodSettings):
 
     @property
     def podless(self) -> bool:
-        """Whether it may run without a pod: it has no container of its own."""
+        """Whether it can run without a pod: it has no container of its own."""
         return any(getattr(self, way) for way in PODLESS)
 
 
 def merged(defaults: PodSettings, task: Task) -> Task:
-    """The task with what `defaults` says where the task is silent. Maps of variables are merged by name."""
+    """The task, with `defaults` for the fields that it does not set. Maps of variables are merged by name."""
     update: dict[str, Any] = {
         name: getattr(defaults, name)
         for name in PodSettings.model_fields
@@ -260,7 +260,7 @@ def merged(defaults: PodSettings, task: Task) -> Task:
         update.pop("image", None)
     for name in ("env", "env_from", "node_selector"):
         update[name] = {**getattr(defaults, name), **getattr(task, name)}
-    # A variable that the task sets in one way is not also set in the other way by the defaults.
+    # A variable that the task sets in one way replaces a default that sets it in the other.
     update["env"] = {k: v for k, v in update["env"].items() if k in task.env or k not in task.env_from}
     update["env_from"] = {k: v for k, v in update["env_from"].items() if k in task.env_from or k not in task.env}
     return task.model_copy(update=update)

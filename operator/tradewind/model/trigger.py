@@ -16,7 +16,7 @@ from tradewind.model.trigger_progress import Gathered
 from tradewind.model.trigger_sensor import TriggerSensor
 
 SOURCES = ("schedule", "event", "completed", "assets", "object", "sensor")
-"""Fields of a trigger that say what fires it. One of them has to be there."""
+"""Fields for the source of a trigger. Exactly one must be set."""
 
 
 class TriggerSpec(Model):
@@ -68,12 +68,12 @@ class TriggerSpec(Model):
 
     @property
     def source(self) -> str:
-        """Which of SOURCES it has."""
+        """The one of SOURCES that is set."""
         return next(name for name in SOURCES if getattr(self, name) is not None)
 
     @property
     def vocabulary(self) -> str:
-        """What its expressions may name: a key of plan.trigger.VARIABLES."""
+        """The variables of its expressions: a key of plan.triggers.trigger.VARIABLES."""
         if self.sensor is None:
             return self.source
         return f"sensor.{self.sensor.kind}{'.items' if self.sensor.items else ''}"

@@ -1,4 +1,4 @@
-"""Sensors that start runs: endless polls that remember what they have seen."""
+"""Sensors that start runs: they poll without end and remember what they have processed."""
 
 from typing import Annotated
 

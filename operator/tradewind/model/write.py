@@ -16,7 +16,7 @@ class _Plain(yaml.SafeDumper):
 
 
 def main(folder: Path) -> None:
-    """One file a CRD."""
+    """Writes one file per CRD."""
     for made in manifests():
         path = folder / f"{made['metadata']['name']}.yaml"
         path.write_text(
