@@ -8,7 +8,7 @@ import pytest
 from tradewind.control.egress.client import Answer
 from tradewind.control.sensors import bucket_probe
 from tradewind.control.sensors.bucket_probe import BucketProbe, ProbeFailedError
-from tradewind.control.triggers.sources.bucket_cursor import watched
+from tradewind.control.triggers.sources.bucket_cursor import new_objects
 from tradewind.model.duration import stamp
 from tradewind.model.trigger_sensor import BucketWatch
 
@@ -84,18 +84,18 @@ async def test_what_is_no_listing_is_said(status: int, body: str, words: str) ->
 async def test_in_order_only_what_comes_after_the_last_one_is_asked_for() -> None:
     bucket = BucketWatch(**WHERE, ordered=True)
     server = Answers(page(*(item(f"in/{n:03}", NOW - 100) for n in range(150))))
-    found = await watched(bucket, probe(server), "", (), 0.0, {})
+    found = await new_objects(bucket, probe(server), "", (), 0.0, {})
     assert len(found.found) == 100 and found.cursor == "in/099" and found.more
-    await watched(bucket, probe(server), found.cursor, (), 0.0, {})
+    await new_objects(bucket, probe(server), found.cursor, (), 0.0, {})
     assert "start-after=in%2F099" in server.urls[-1] and "start-after" not in server.urls[0]
-    await watched(bucket, probe(server), "elsewhere/099", (), 0.0, {})
+    await new_objects(bucket, probe(server), "elsewhere/099", (), 0.0, {})
     assert "start-after" not in server.urls[-1], "the prefix is another one than it was"
 
 
 async def test_in_order_one_that_has_just_come_holds_those_after_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket, young = BucketWatch(**WHERE, ordered=True), 1 << 33
     server = Answers(page(item("in/a", 5), item("in/b", 20), item("in/c", young), item("in/d", 20)))
-    found = await watched(bucket, probe(server), "", (), 10.0, {})
+    found = await new_objects(bucket, probe(server), "", (), 10.0, {})
     assert [values["object.key"] for values in found.found] == ["in/b"], "in/a was there before"
     assert found.cursor == "in/b" and not found.more
 

@@ -32,7 +32,7 @@ class Audience:
     def followed(self, topic: Topic) -> bool:
         return topic in self.topics
 
-    def heard(self, topic: Topic) -> None:
+    def notify(self, topic: Topic) -> None:
         pass
 
 

@@ -1,1 +1,1 @@
-"""Triggers: what makes runs by itself."""
+"""Triggers, which create runs."""

@@ -1,4 +1,4 @@
-"""Which sources of triggers there are, and what each of them is given."""
+"""Assembles the sources of triggers with their dependencies."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from tradewind.kube.client import Client
 
 
 class Triggers:
-    """The reconciler of triggers, and what its sources know."""
+    """The reconciler of triggers, and the state that its sources share."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Triggers:
         watched: Callable[[str], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`made` is told of each run that a trigger makes, `watched` says of which namespaces the operator knows the runs."""
+        """`made` is called for each run that a trigger makes; `watched` returns whether the operator knows the runs of a namespace."""
 
         def sources(own: TriggerReconciler) -> Mapping[str, Source]:
             self.facts = ConsumedFacts(client, own.followers)

@@ -1,4 +1,4 @@
-"""Calendars that schedules take from ConfigMaps."""
+"""Calendars of schedules, with days from ConfigMaps."""
 
 import time
 from collections import OrderedDict
@@ -15,10 +15,10 @@ from tradewind.plan.triggers.calendar import Calendar
 from tradewind.plan.triggers.excluded_days import Days, read_calendar, united
 
 FRESH = 30.0
-"""Seconds for which a ConfigMap is taken as it was read."""
+"""Seconds for which a ConfigMap counts as current after it was read."""
 CALENDARS_KEPT = 256
 KEYS_LIMIT = 50
-"""Keys of a ConfigMap that are read as calendars where none is named."""
+"""Keys of a ConfigMap that are read as calendars if none is named."""
 CalendarKey = tuple[str, str, str]
 """Namespace, ConfigMap and key."""
 
@@ -29,10 +29,10 @@ class Calendars:
     def __init__(self, client: Client, clock: Callable[[], float] = time.time) -> None:
         self._fresh, self._clock = CoalescingReader(client), clock
         self._read: OrderedDict[CalendarKey, tuple[float, Days]] = OrderedDict()
-        """When each calendar was read (epoch seconds), those read last at the end: of each only what it says."""
+        """When each calendar was read (epoch seconds), and its days; the latest at the end."""
 
     async def of(self, namespace: str, schedule: Schedule) -> Calendar:
-        """Raises Waits for a ConfigMap that is not there or says something else than days, Invalid for the schedule itself."""
+        """The calendar of a schedule. Raises NotReady for a missing or invalid ConfigMap, Invalid for an invalid schedule."""
         days = {}
         for index, exclusion in enumerate(schedule.exclude):
             if exclusion.config_map:

@@ -1,6 +1,6 @@
-"""Which triggers follow what runs do, and which of them has yet to look at a run: history keeps it until then.
+"""Triggers that follow runs, and which of them still has to process a run: retention keeps the run until then.
 
-Triggers of all shards are here, by what their statuses say: a run's shard may not be that of the trigger which follows it.
+This covers triggers of all shards, by their statuses: a run may belong to another shard than a trigger that follows it.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ class _Follower:
     created: float
     topics: frozenset[Topic]
     found: Gathered | None = None
-    """None while it does not look at anything."""
+    """None while it processes nothing."""
 
 
 class RunConsumers:
@@ -39,14 +39,14 @@ class RunConsumers:
         self._of: defaultdict[Topic, set[Key]] = defaultdict(set)
 
     def seen(self, key: Key, spec: TriggerSpec, created: float, status: Mapping[str, Any]) -> None:
-        """What a trigger says. `created` is epoch seconds, `status` what is written down."""
+        """A trigger was created or changed. `created` is epoch seconds, `status` the stored status."""
         topics = frozenset(topics_of(spec, key[0]))
         before = self._known.get(key)
         if before and before.topics != topics:
             self.gone(key)
         if topics:
             found = gathered(status.get(spec.source))
-            # Of those that wait, the ones look that are refused some of what they follow; the others wait for their own DAG.
+            # Waiting triggers process runs only if some of what they follow is refused; the others wait for their own DAG.
             phases = ("", "Active", *(["Waiting"] if None in found.standings.values() else []))
             looks = not spec.suspend and status.get("phase", "") in phases
             self._known[key] = _Follower(spec, created, topics, found if looks else None)
@@ -54,7 +54,7 @@ class RunConsumers:
                 self._of[topic].add(key)
 
     def gone(self, key: Key) -> None:
-        """A trigger is there no more, or can't be read."""
+        """A trigger was deleted or can't be read."""
         if follower := self._known.pop(key, None):
             for topic in follower.topics:
                 self._of[topic].discard(key)
@@ -71,11 +71,11 @@ class RunConsumers:
         return key in self._known
 
     def followed(self, topic: Topic) -> bool:
-        """Whether anyone follows it."""
+        """Whether any trigger follows a topic."""
         return topic in self._of
 
     def graph(self, dags: DAGIndex) -> Graph:
-        """Who leads to whom, as far as is known here."""
+        """The graph of triggers and DAGs that start each other, as far as known here."""
 
         def makes(dag: Key) -> Iterator[Topic]:
             yield "completed", dag[0], "/".join(dag)
@@ -90,13 +90,13 @@ class RunConsumers:
             calls=lambda dag: [(dag[0], name) for name in dags.known(dag).calls],
         )
 
-    def heard(self, topic: Topic) -> None:
-        """There is news for those who follow it."""
+    def notify(self, topic: Topic) -> None:
+        """Wakes the triggers that follow a topic."""
         for key in self._of.get(topic, NONE):
             self._wake(key)
 
     def needing(self, run: Run) -> Key | None:
-        """A trigger that has yet to look at a run."""
+        """A trigger that still has to process a run, or None."""
         if not self._of:
             return None
         facts: dict[Key, list[Fact]] = {}
@@ -112,7 +112,7 @@ class RunConsumers:
 
 
 def relevant(spec: TriggerSpec, namespace: str, fact: Fact) -> bool:
-    """Whether a trigger has anything to do with what has happened to one of its sources."""
+    """Whether a fact about one of a trigger's sources concerns the trigger."""
     if spec.completed is None:
         return True
     dag = completed_run.follows(spec.completed, namespace).get(fact.source)
@@ -120,7 +120,7 @@ def relevant(spec: TriggerSpec, namespace: str, fact: Fact) -> bool:
 
 
 def topics_of(spec: TriggerSpec, namespace: str) -> Iterator[Topic]:
-    """What a trigger of a namespace follows."""
+    """The topics that a trigger of a namespace follows."""
     if spec.completed:
         for source in completed_run.follows(spec.completed, namespace):
             yield "completed", source.partition("/")[0], source

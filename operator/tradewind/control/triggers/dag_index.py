@@ -1,4 +1,4 @@
-"""What triggers need to know of DAGs."""
+"""The facts about DAGs that triggers need."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from tradewind.plan.triggers.cycles import assets_of, called_by
 
 @dataclass(frozen=True, slots=True)
 class DAGFacts:
-    """`params` is None where they come from templates that have not been looked at."""
+    """Facts about a DAG. `params` is None if they come from templates that were not rendered yet."""
 
     params: Mapping[str, Param] | None = None
     suspended: bool = False
     produces: frozenset[str] = frozenset()
-    """Assets of which its runs, and their tasks, make new versions."""
+    """Assets that its runs or their tasks update."""
     calls: frozenset[str] = frozenset()
-    """DAGs that are its tasks."""
+    """DAGs that its tasks call."""
 
 
 NOTHING = DAGFacts()
 
 
 class DAGIndex:
-    """The DAGs that there are. `changed(namespace, name)` is called when something new is known of one."""
+    """Existing DAGs. `changed(namespace, name)` is called when facts about one have changed."""
 
     def __init__(self, client: Client, changed: Callable[[str, str], None]) -> None:
         self._client, self._changed = client, changed
         self._known: dict[Key, DAGFacts] = {}
         self._allowed: dict[Key, tuple[str, ...]] = {}
-        """Of the DAGs that say whose triggers may follow them: where those are."""
+        """For DAGs that allow triggers of other namespaces to follow them: these namespaces."""
         self._invalid: dict[Key, str] = {}
-        """What is wrong with DAGs whose status says so."""
+        """The problem of each DAG whose status says that it is invalid."""
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
@@ -53,25 +53,25 @@ class DAGIndex:
         if deleted:
             self._known.pop(key, None)
             self._changed(*key)
-        elif not spec.get("template"):  # What others say in the end is known when their templates have been looked at.
+        elif not spec.get("template"):  # For a DAG with a template, `spec_seen` follows when it is rendered.
             self.spec_seen(*key, spec)
         elif key not in self._known:
             self._take(key, DAGFacts())
 
     def foreign_seen(self, body: Object, deleted: bool) -> None:
-        """The same for one of another shard, which only matters if someone has asked for it."""
+        """The same for a DAG of another shard, which only matters if it was asked for."""
         if (body["metadata"]["namespace"], body["metadata"]["name"]) in self._known:
             self.seen(body, deleted)
 
     def spec_seen(self, namespace: str, name: str, spec: Any) -> None:
-        """What a DAG says, its templates included."""
+        """A DAG's spec, including its templates, has changed."""
         self._take((namespace, name), _facts(spec))
 
     async def of(self, namespace: str, name: str) -> DAGFacts | None:
-        """What is known of a DAG; None where there is none. Raises ApiError."""
+        """The facts about a DAG; None if it does not exist. Raises ApiError."""
         key = (namespace, name)
         if key not in self._known:
-            try:  # The watch of DAGs may only have begun.
+            try:  # The watch of DAGs may have only just begun.
                 body = await self._client.get(DAGS, namespace, name)
             except NotFound:
                 return None
@@ -84,18 +84,18 @@ class DAGIndex:
         return self._known[key]
 
     async def allowed(self, namespace: str, name: str) -> tuple[str, ...]:
-        """From which namespaces a DAG may be followed, beside its own. Raises ApiError."""
+        """Namespaces whose triggers may follow a DAG, besides its own. Raises ApiError."""
         if await self.of(namespace, name) is None:
             return ()
         return self._allowed.get((namespace, name), ())
 
     def invalid(self, namespace: str, name: str) -> str:
-        """What is wrong with a DAG, in words for those that make runs of it; empty where nothing is, as far as it is known."""
+        """Why runs of a DAG can't begin, in words; empty if the DAG is not known to be invalid."""
         words = self._invalid.get((namespace, name), "")
         return f"DAG {name} is not valid: {words}" if words else ""
 
     def known(self, key: Key) -> DAGFacts:
-        """What is known of a DAG now."""
+        """The currently known facts about a DAG."""
         return self._known.get(key, NOTHING)
 
     def _take(self, key: Key, facts: DAGFacts) -> None:
@@ -108,12 +108,12 @@ def _facts(spec: Any) -> DAGFacts:
     try:
         params = {name: Param.model_validate(body) for name, body in (spec.get("params") or {}).items()}
     except (ValidationError, AttributeError):
-        return DAGFacts()  # The DAG's own condition says what is wrong with it.
+        return DAGFacts()  # The DAG's own condition reports the problem.
     return DAGFacts(params, spec.get("suspend") is True, assets_of(spec), called_by(spec))
 
 
 def invalid(body: Object) -> str:
-    """What is wrong with a DAG, where its status says so of the spec that it has."""
+    """The problem of a DAG whose status says that its current spec is invalid; empty otherwise."""
     status = body.get("status") or {}
     if status.get("phase") != "Invalid" or status.get("observedGeneration") != body["metadata"].get("generation"):
         return ""
@@ -122,6 +122,6 @@ def invalid(body: Object) -> str:
 
 
 def allowed_from(spec: Any) -> tuple[str, ...]:
-    """From which namespaces a DAG may be followed, by its spec. A template does not decide that."""
+    """Namespaces whose triggers may follow a DAG, by its spec. Templates have no influence."""
     said = spec.get("allowTriggersFrom")
     return tuple(map(str, said)) if isinstance(said, list) else ()

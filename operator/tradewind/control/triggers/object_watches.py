@@ -1,4 +1,4 @@
-"""The objects of kinds that triggers follow: a watch for each kind and namespace, shared by all triggers there, ended when none is left."""
+"""Watches of objects that triggers follow: one for each kind and namespace, shared by all triggers there, and ended with the last."""
 
 import asyncio
 import logging
@@ -25,11 +25,11 @@ Body = Mapping[str, Any]
 
 
 class KindWatch(Reflector):
-    """The objects of a kind in a namespace that triggers follow, by name. `changed()` is called after every change."""
+    """The followed objects of a kind in a namespace, by name. `changed()` is called after every change."""
 
     listing: Mapping[str, str] = {"limit": "200"}
     watching: Mapping[str, str] = {}
-    lists_again = False  # What a list says takes the place of all that is known: it must not come beside the watch.
+    lists_again = False  # A list replaces all known objects, so it must not run beside the watch.
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class KindWatch(Reflector):
         changed: Callable[[], None],
         follows: dict[str, ObjectChange],
     ) -> None:
-        """`follows` are what triggers say of the objects that they follow, each once."""
+        """`follows` are the distinct specs of triggers for the objects that they follow."""
         super().__init__(client, [namespace])
         self.resource, self.follows = resource, follows
         self.objects: dict[str, Body] = {}
@@ -47,7 +47,7 @@ class KindWatch(Reflector):
         self._changed = changed
 
     def begin(self, namespace: str | None) -> None:
-        """Nothing is listed yet."""
+        """Starts a list: nothing is listed yet."""
         self._listed = {}
 
     def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
@@ -59,7 +59,7 @@ class KindWatch(Reflector):
         return page.metadata
 
     def listed(self, namespace: str | None, version: int) -> None:
-        """What was on no page is gone."""
+        """Replaces the known objects: those that were on no page are gone."""
         self.objects, self._listed = self._listed, {}
         self._changed()
 
@@ -69,7 +69,7 @@ class KindWatch(Reflector):
         self._changed()
 
     def forget(self, what: str) -> None:
-        """No trigger follows these any more."""
+        """Drops a spec that no trigger has any more, and the objects that only it selected."""
         self.follows.pop(what, None)
         selected = [spec.label_selector for spec in self.follows.values()]
         self.objects = {
@@ -79,7 +79,7 @@ class KindWatch(Reflector):
         }
 
     def _heard(self) -> None:
-        """No metric says when: it would stand for the watch of the runs' own pods, where these are pods."""
+        """Sets no metric: for pods it would replace that of the watch of the runs' own pods."""
         self.heard_at = time.monotonic()
 
     def _put(self, objects: dict[str, Body], raw: bytes, deleted: bool = False) -> None:
@@ -99,7 +99,7 @@ class _Shared:
 
 
 class ObjectWatches:
-    """Informers by kind and namespace. `wake(trigger)` is called when something has changed that a trigger follows."""
+    """Watches by kind and namespace. `wake(trigger)` is called when an object that a trigger follows has changed."""
 
     def __init__(self, client: Client, wake: Callable[[Key], None]) -> None:
         self._client, self._wake = client, wake
@@ -108,8 +108,8 @@ class ObjectWatches:
         self._resources: dict[Kind, Resource] = {}
 
     async def of(self, trigger: Key, spec: ObjectChange) -> dict[str, Body] | None:
-        """The objects by name, those that others follow among them; None while they are being read. Raises Waits for what can't be followed,
-        and what the API raises."""
+        """The objects by name, including those that only other triggers follow; None until the first list is complete. Raises NotReady for
+        a kind that can't be followed, and errors of the API."""
         kind, what = (spec.api_version, spec.kind), spec.model_dump_json(include={"label_selector", "condition"})
         place = (kind, trigger[0])
         if self._uses.get(trigger) != kind or self._shared[place].users[trigger] != what:
@@ -119,13 +119,13 @@ class ObjectWatches:
             await self._may_read(resource, trigger[0])
         shared = self._shared.get(place)
         if shared is None or what not in shared.informer.follows:
-            shared = self._read(place, {what: spec})
+            shared = self._start_watch(place, {what: spec})
         shared.users[trigger] = what
         self._uses[trigger] = kind
         return shared.informer.objects if shared.informer.synced.is_set() else None
 
-    def _read(self, place: tuple[Kind, str], more: Mapping[str, ObjectChange]) -> _Shared:
-        """Begins to watch a kind, or does so once more, for a trigger that follows others of its objects than are known."""
+    def _start_watch(self, place: tuple[Kind, str], more: Mapping[str, ObjectChange]) -> _Shared:
+        """Starts to watch a kind, or restarts the watch if a trigger follows more of its objects."""
         before = self._shared.get(place)
         users, follows = (before.users, before.informer.follows) if before else ({}, {})
         if before:
@@ -138,7 +138,7 @@ class ObjectWatches:
         return shared
 
     def release(self, trigger: Key) -> None:
-        """A trigger follows nothing any more."""
+        """A trigger follows no objects any more."""
         kind = self._uses.pop(trigger, None)
         if kind is None:
             return
@@ -151,7 +151,7 @@ class ObjectWatches:
             shared.informer.forget(what)
 
     async def close(self) -> None:
-        """Ends all of them."""
+        """Ends all watches."""
         ended = [shared.task for shared in self._shared.values()]
         self._shared.clear()
         self._uses.clear()
@@ -160,7 +160,7 @@ class ObjectWatches:
         await asyncio.gather(*ended, return_exceptions=True)
 
     def _ended(self, place: tuple[Kind, str], task: "asyncio.Task[None]") -> None:
-        """A watch has ended by itself, which it should not: those that need it begin anew."""
+        """Restarts the triggers of a watch that ended unexpectedly."""
         if not task.cancelled() and place in self._shared and self._shared[place].task is task:
             log.error("the watch of %s in %s ended", *place, exc_info=task.exception())
             for key in self._shared.pop(place).users:
@@ -172,7 +172,7 @@ class ObjectWatches:
             self._wake(key)
 
     async def _resource(self, kind: Kind) -> Resource:
-        """Where a kind lives, as the API server says."""
+        """The resource of a kind, discovered from the API server."""
         if kind not in self._resources:
             group, _, version = kind[0].rpartition("/")
             try:

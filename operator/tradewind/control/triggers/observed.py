@@ -1,5 +1,5 @@
-"""What is kept of objects that triggers follow: what tells whether one has changed, and the rest as text, which takes a tenth of the memory
-that it takes when it is parsed."""
+"""The parts of a followed object that are kept: those that show changes, and the rest as text, which takes a tenth of the memory of parsed
+data."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -15,14 +15,14 @@ from tradewind.plan import selectors
 from tradewind.plan.triggers.object_change import NAMING, OF_SECRETS, Observed, condition_holds
 
 TOLD = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "labels")
-"""Metadata that are looked at all the time."""
+"""Metadata that are read all the time."""
 Parts = dict[str, msgspec.Raw]
 _parts = partial(decoded, msgspec.json.Decoder(Parts).decode)
 
 
 def observed(raw: bytes, resource: Resource, follows: Iterable[ObjectChange]) -> tuple[str, Observed | None]:
-    """The name of an object, and what is kept of it: nothing where no trigger follows it. Of a Secret no more is kept than triggers see. An
-    object that belongs to a run is followed by none: a run that is made of it would make others."""
+    """The name of an object, and the parts to keep; None if no trigger follows it. Of a Secret, only what triggers can read is kept.
+    Objects that belong to a run are never followed: runs made from them would make others."""
     parts = _parts(pruned(raw))
     meta: Parts = _parts(parts["metadata"])
     meta.pop("managedFields", None)
@@ -40,7 +40,7 @@ def observed(raw: bytes, resource: Resource, follows: Iterable[ObjectChange]) ->
 
 
 def _conditions(parts: Mapping[str, msgspec.Raw], wanted: Iterable[ObjectChange]) -> list[dict[str, str]]:
-    """Those that triggers wait for and that the object has."""
+    """The object's conditions among those that triggers wait for."""
     asked = {(spec.condition.type, spec.condition.status): spec for spec in wanted if spec.condition}
     if not asked:
         return []

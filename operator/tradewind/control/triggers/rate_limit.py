@@ -1,4 +1,4 @@
-"""How fast triggers make runs: counted from the runs that were made, and stored nowhere."""
+"""The rate at which triggers make runs, counted from the runs themselves and stored nowhere."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from tradewind.model.shown import counted
 
 MINUTE = 60.0
 TRIGGERS_REMEMBERED = 1_000
-"""Runs of a trigger, and triggers, after which those that are older than a minute are forgotten."""
+"""Number of runs of a trigger, and of triggers, above which entries older than a minute are dropped."""
 
 
 class Pace:
     """The runs that triggers made within the last minute. A run that has not begun when it is first seen was made just now, whatever the
-    clocks say; others were made when the API server says."""
+    clocks say; others count from their creation by the API server's clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._made: defaultdict[Key, dict[str, float]] = defaultdict(dict)
-        """By trigger and uid of the run, when (epoch seconds)."""
+        """By trigger and run uid: when it was made (epoch seconds)."""
         self._many = TRIGGERS_REMEMBERED
-        """Triggers after which those that have made no run within the last minute are forgotten."""
+        """Number of triggers above which those without a run in the last minute are dropped."""
 
     def seen(self, run: Run) -> None:
-        """A run was created, or has changed."""
+        """A run was created or changed."""
         now, key = self._clock(), (run.namespace, run.maker)
         at = float(run.created) if run.phase else now
         if not run.name.startswith(f"{run.maker}-") or now - at > MINUTE or run.uid in self._made.get(key, ()):
@@ -33,7 +33,7 @@ class Pace:
         self._made[key][run.uid] = at
         if len(self._made[key]) > TRIGGERS_REMEMBERED:
             self._recent(key, now)
-        if len(self._made) > self._many:  # Whoever creates a run names any trigger, and each another one.
+        if len(self._made) > self._many:  # Whoever creates runs can name a different trigger in each.
             for other in list(self._made):
                 self._recent(other, now)
             self._many = max(TRIGGERS_REMEMBERED, 2 * len(self._made))
@@ -45,11 +45,11 @@ class Pace:
         return recent[-limit] + MINUTE - now if len(recent) >= limit else 0.0
 
     def forget(self, key: Key) -> None:
-        """A trigger is there no more."""
+        """Drops a trigger that was deleted."""
         self._made.pop(key, None)
 
     def _recent(self, key: Key, now: float) -> list[float]:
-        """When the runs of the last minute were made, in order. What seems to be in the future was made before the clock was set."""
+        """When the runs of the last minute were made, in order. Times in the future are from before the clock was set."""
         found = {uid: min(at, now) for uid, at in self._made.get(key, {}).items() if now - at < MINUTE}
         if found:
             self._made[key] = found
@@ -59,6 +59,6 @@ class Pace:
 
 
 def too_fast(trigger: TriggerSnapshot, waiting: int) -> str:
-    """What a trigger's status says while it waits."""
+    """The message of a trigger that waits for its rate limit."""
     most = counted(trigger.spec.max_per_minute, "run")
     return f"it creates at most {most} a minute (spec.maxPerMinute): {waiting} {'waits' if waiting == 1 else 'wait'}"

@@ -1,4 +1,4 @@
-"""Reconciling a trigger: can it fire, does it fire now, and what does its status say of that."""
+"""Reconciles a trigger: whether it can fire, what it fires for now, and its status."""
 
 import asyncio
 import contextlib
@@ -37,13 +37,13 @@ from tradewind.plan.triggers.trigger import check
 
 log = logging.getLogger(__name__)
 SAVE = 1.0
-"""Seconds until what a trigger did is written down: runs go first. Should that be lost, the runs' names still tell that they were made."""
+"""Seconds until a trigger's status is written: runs go first. If the write is lost, the names of the runs prevent duplicates."""
 STEP = 0.5
-"""Seconds by which the wall clock may differ from elapsed time before it counts as set."""
+"""Seconds by which the wall clock may deviate from elapsed time before it counts as set."""
 
 
 class TriggerReconciler:
-    """Lets triggers fire and keeps their status. What memory says of a status holds: it is written down a little later."""
+    """Fires triggers and keeps their status. The status in memory is authoritative; it is written a little later."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class TriggerReconciler:
         made: Callable[[Run], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`sources` makes the sources, by the field of a spec that names them, for this reconciler: they wake its triggers. `made` is told
-        of each run that was made, or that was there already."""
+        """`sources` makes the sources by the name of their field in a spec, for this reconciler, whose triggers they wake. `made` is called
+        for each run that was made or existed already."""
         self._client, self._events, self._made, self._clock = client, events, made, clock
         self.queue: WorkQueue[Key] = WorkQueue("trigger")
         self.saving: WorkQueue[Key] = WorkQueue("trigger-status")
@@ -62,9 +62,9 @@ class TriggerReconciler:
         self.followers = RunConsumers(self.wake)
         self.pace = Pace(clock)
         self._circles: dict[Key, tuple[int, str]] = {}
-        """What was said of circles, and what `_links` was then."""
+        """The last result of the search for circles, and the value of `_links` then."""
         self._links = 0
-        """Grows whenever a trigger or a DAG has become another."""
+        """Incremented whenever a trigger or a DAG changes."""
         self._known: dict[Key, TriggerSnapshot] = {}
         self._wrong: dict[Key, tuple[Object, Invalid]] = {}
         """Triggers whose specs can't be read."""
@@ -78,8 +78,6 @@ class TriggerReconciler:
         self._unfinished: defaultdict[Key, dict[str, Run]] = defaultdict(dict)
         self._sources = sources(self)
 
-    # What the watches say.
-
     def seen(self, body: Object, deleted: bool) -> None:
         """A trigger was created, changed or deleted."""
         meta = body["metadata"]
@@ -91,19 +89,19 @@ class TriggerReconciler:
         if before and before.uid != meta["uid"]:
             self._drop(key)
             before = None
-        self._written(key, body)
+        self._take_status(key, body)
         if before and before.generation == meta.get("generation"):
             if difference(self._saved[key], dict(before.status)):
                 self.queue.add_after(
                     key, SAVE
-                )  # Our own is on its way, or somebody wrote something else: maybe another leader.
+                )  # Our own write is on its way, or someone else, such as another leader, wrote the status.
             return
         status = before.status if before else self._saved[key]
         try:
             spec = read(TriggerSpec, body.get("spec") or {})
         except Invalid as error:
             self._wrong[key] = (body, error)
-            self._unknown(key)
+            self._drop_spec(key)
         else:
             self._links += 1
             self._wrong.pop(key, None)
@@ -119,7 +117,7 @@ class TriggerReconciler:
         self.queue.add(key)
 
     def others_seen(self, body: Object, deleted: bool) -> None:
-        """A trigger that another replica brings on was created, changed or deleted: it may follow runs that are ours."""
+        """A trigger of another replica was created, changed or deleted: it may follow runs of this one."""
         meta = body["metadata"]
         key = (meta["namespace"], meta["name"])
         self.followers.gone(key)
@@ -128,12 +126,12 @@ class TriggerReconciler:
             with contextlib.suppress(Invalid):
                 created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
                 self.followers.seen(key, read(TriggerSpec, body.get("spec") or {}), created, body.get("status") or {})
-        self._settled(key)
+        self._check_unsettled(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed or is gone."""
+        """A run was created, changed or deleted."""
         if not run.maker or run.how == "backfill":
-            return  # A schedule does not wait for those of the past.
+            return  # A schedule does not wait for runs of the past.
         if not deleted:
             self.pace.seen(run)
         key = (run.namespace, run.maker)
@@ -149,8 +147,8 @@ class TriggerReconciler:
         return list(self._unfinished.get(key, {}).values())
 
     def when_settled(self, run: Run, tell: Callable[[Run], None]) -> None:
-        """Calls `tell(run)` once it is written down that the run's trigger has fired, and what those that follow it made of it. Before
-        that the run must not be deleted: its name is all that keeps it from being made again, and they have to read it."""
+        """Calls `tell(run)` once the status of the run's trigger records it, and triggers that follow the run have processed it. Until then
+        the run must not be deleted: its name prevents a duplicate, and the followers have to read it."""
         known = self._known.get((run.namespace, run.maker))
         if known and difference(self._saved.get(known.key, {}), dict(known.status)):
             self._unsettled[known.key].append((run, tell))
@@ -159,21 +157,21 @@ class TriggerReconciler:
         else:
             tell(run)
 
-    def _settled(self, key: Key) -> None:
-        """Something else is written down of a trigger."""
+    def _check_unsettled(self, key: Key) -> None:
+        """Checks the runs that wait for a trigger's status again."""
         for run, tell in self._unsettled.pop(key, ()):
             self.when_settled(run, tell)
 
-    def _written(self, key: Key, body: Object) -> None:
-        """What is written down of a trigger, unless something newer is known."""
+    def _take_status(self, key: Key, body: Object) -> None:
+        """Takes the stored status of a trigger, unless a newer one is known."""
         version = int(body["metadata"]["resourceVersion"])
         if version >= self._versions.get(key, 0):
             self._versions[key], self._saved[key] = version, body.get("status") or {}
             self.followers.saved(key, self._saved[key])
-            self._settled(key)
+            self._check_unsettled(key)
 
     def wake(self, key: Key) -> None:
-        """Something has happened that may make a trigger fire."""
+        """Queues a trigger that may have a reason to fire."""
         if key in self._known:
             self.queue.add(key)
 
@@ -181,9 +179,9 @@ class TriggerReconciler:
         self._links += 1
         for key in self._of_dag.get((namespace, name), ()):
             self.queue.add(key)
-        self.followers.heard(("completed", namespace, f"{namespace}/{name}"))
+        self.followers.notify(("completed", namespace, f"{namespace}/{name}"))
 
-    def _unknown(self, key: Key) -> None:
+    def _drop_spec(self, key: Key) -> None:
         self._links += 1
         self.followers.gone(key)
         if known := self._known.pop(key, None):
@@ -192,31 +190,29 @@ class TriggerReconciler:
             self._leave(key, known.spec.dag)
 
     def _leave(self, key: Key, dag: str) -> None:
-        """A trigger makes runs of a DAG no more."""
+        """Notes that a trigger no longer makes runs of a DAG."""
         triggers = self._of_dag[key[0], dag]
         triggers.discard(key)
         if not triggers:
             del self._of_dag[key[0], dag]
 
     def _drop(self, key: Key) -> None:
-        self._unknown(key)
+        self._drop_spec(key)
         self._wrong.pop(key, None)
         self._saved.pop(key, None)
         self._versions.pop(key, None)
         self._circles.pop(key, None)
         self._writing.pop(key, None)
         self.pace.forget(key)
-        self._settled(key)
+        self._check_unsettled(key)
         self.queue.forget(key)
         self.saving.forget(key)
 
     def _stop(self, key: Key, known: TriggerSnapshot) -> None:
         self._sources[known.spec.source].forget(key)
 
-    # One pass.
-
     def failed(self, key: Key, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         known = self._known.get(key)
         if known is None or (isinstance(error, ApiError) and not isinstance(error, Unacceptable)):
             log.warning("trigger %s/%s: %s", *key, error)
@@ -227,7 +223,7 @@ class TriggerReconciler:
         return None
 
     async def reconcile(self, key: Key) -> None:
-        """Lets a trigger fire for what has happened, and notes what its status says then."""
+        """Fires a trigger for what has happened, and notes the resulting status."""
         known = self._known.get(key)
         if known is None:
             if key in self._wrong:
@@ -249,7 +245,7 @@ class TriggerReconciler:
             self.queue.add_after(key, 10)
             return
         if look is None:
-            return  # It comes again.
+            return  # It is queued again.
         for run in look.runs:
             self._made(run)
         self._note(known, found, {"phase": "Active", "message": "", **look.status})
@@ -257,8 +253,7 @@ class TriggerReconciler:
             self.queue.add_after(key, max(0.0, look.at - self._clock()))
 
     async def _look(self, known: TriggerSnapshot) -> SourceResult | None:
-        """What the trigger's source has found, once the runs that it wants are made; None for a trigger that has become another
-        meanwhile."""
+        """The result of the trigger's source after the due runs were made. None if the trigger has changed meanwhile."""
         found = await self._sources[known.spec.source].look(known)
         if isinstance(found, SourceResult):
             return found
@@ -274,7 +269,7 @@ class TriggerReconciler:
         return result
 
     async def _fire(self, known: TriggerSnapshot, due: DueRuns) -> list[Fired]:
-        """Makes the runs that are due, as many as the trigger may make now."""
+        """Makes due runs, as many as the trigger's rate allows now."""
         fired: list[Fired] = []
         for run in due.replaced:
             await cancel(self._client, run)
@@ -307,14 +302,14 @@ class TriggerReconciler:
         return fired
 
     def _check(self, known: TriggerSnapshot, facts: DAGFacts | None) -> list[Problem]:
-        """What is wrong with it: looked at again when it, or its DAG, is another."""
+        """The problems of a trigger, checked again when the trigger or its DAG changes."""
         checked = self._checked.get(known.key)
         if checked is None or checked[0] is not known.spec or checked[1] is not facts:
             checked = self._checked[known.key] = (known.spec, facts, check(known.spec, facts.params if facts else None))
         return checked[2]
 
     def _idle(self, known: TriggerSnapshot, facts: DAGFacts | None, found: Validity) -> bool:
-        """Whether it does not fire now, whatever happens."""
+        """Whether the trigger does not fire for now, whatever happens."""
         if facts is None:
             words = (
                 f"there is no DAG {known.spec.dag!r} in namespace {known.namespace}: it fires when the DAG is applied"
@@ -329,12 +324,14 @@ class TriggerReconciler:
         return True
 
     def _note(self, known: TriggerSnapshot, found: Validity, status: dict[str, Any], reason: str = "") -> None:
-        """What the status is to say from now on. `reason` says in one word why it is in its phase, where the phase does not."""
+        """Sets the status to write. `reason` explains the phase in one word, if the phase itself does not."""
         current = self._known.get(known.key)
         if current is None or current.uid != known.uid:
             return
         phase = status["phase"]
-        why = "" if phase == "Active" else status["message"]  # What an active one did last is no matter of being ready.
+        why = (
+            "" if phase == "Active" else status["message"]
+        )  # The last action of an active trigger is irrelevant for Ready.
         if phase == "Active" and (words := self.dags.invalid(known.namespace, known.spec.dag)):
             phase, reason, why = "Waiting", "DAGInvalid", f"its runs can't begin: {words}"
         valid = found.status(known.status, known.generation, self._clock(), phase, reason, why)
@@ -350,7 +347,8 @@ class TriggerReconciler:
             self.saving.add_after(known.key, 0.0 if urgent else SAVE)
 
     def _circle(self, known: TriggerSnapshot) -> str:
-        """The circle that the trigger is part of, if it is; looked for again when a trigger or a DAG is another."""
+        """The circle that the trigger is part of, in words; empty if there is none. It is searched again when a trigger or a DAG
+        changes."""
         if not any(topics_of(known.spec, known.namespace)):
             return ""
         looked = self._circles.get(known.key)
@@ -360,7 +358,7 @@ class TriggerReconciler:
         return looked[1]
 
     async def save(self, key: Key) -> None:
-        """Writes a status down."""
+        """Writes the status of a trigger."""
         async with self._writing[key]:
             await self._save(key)
 
@@ -390,18 +388,19 @@ class TriggerReconciler:
             return
         patch = written.patch
         if key in self._saved:
-            self._written(key, written.stored)
+            self._take_status(key, written.stored)
         if patch.get("phase") in ("Invalid", "Waiting"):
             reason = "Invalid" if patch["phase"] == "Invalid" else "TriggerWaits"
             self._events.post("Trigger", *key, uid, reason, wanted["message"], warning=True, key=str(generation))
 
     async def _refresh(self, key: Key, before: Mapping[str, Any]) -> None:
-        """Something else was written since: our own answer that got lost, or another operator that leads now. It is gone on from there."""
+        """Takes a status that was written meanwhile, by a request of this operator whose response was lost or by another leader, and
+        continues from it."""
         body = await self._client.get(TRIGGERS, *key)
         known = self._known.get(key)
         if known is None or known.uid != body["metadata"]["uid"]:
             return
-        self._written(key, body)
+        self._take_status(key, body)
         status = body.get("status") or {}
         if status.get(known.spec.source) != before.get(known.spec.source):
             self._stop(key, known)
@@ -409,7 +408,7 @@ class TriggerReconciler:
             self.queue.add(key)
 
     async def watch_clock(self) -> None:
-        """Lets all triggers look again when the wall clock is set; for ever."""
+        """Queues all triggers when the wall clock is set. Never returns."""
         before = self._clock() - time.monotonic()
         while True:
             await asyncio.sleep(1)

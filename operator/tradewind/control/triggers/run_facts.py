@@ -1,4 +1,4 @@
-"""What runs have done, kept in memory for those who follow it."""
+"""Facts about runs, kept in memory for the triggers that follow them."""
 
 import asyncio
 from collections import defaultdict
@@ -15,12 +15,12 @@ from tradewind.model.duration import instant
 from tradewind.plan.triggers.run_fact import Fact
 
 Topic = tuple[str, str, str]
-"""The field of a trigger that is about it, the namespace of the runs, and the source."""
+"""The kind of fact (the field of a trigger that follows it), the namespace of the runs, and the source."""
 FACTS_PAGE = 100
 
 
 def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
-    """What a run has done, with the field of triggers that is about it."""
+    """The facts about a run, each with its kind."""
     if run.final:
         ended = _seconds(run.status.get("finishedAt"), run)
         source = f"{run.namespace}/{run.dag}"
@@ -46,7 +46,7 @@ def facts_of(run: Run) -> Iterator[tuple[str, Fact]]:
 
 
 def _seconds(text: object, run: Run) -> int:
-    """Epoch seconds. What a person has written into a status without saying when counts from the run's creation."""
+    """Epoch seconds; the run's creation for a status that a person wrote without a valid time."""
     try:
         return int(instant(str(text)))
     except ValueError:
@@ -54,28 +54,28 @@ def _seconds(text: object, run: Run) -> int:
 
 
 class Audience(Protocol):
-    """Who follows what."""
+    """The followers of topics."""
 
     def followed(self, topic: Topic) -> bool:
-        """Whether anyone does."""
+        """Whether any trigger follows a topic."""
 
-    def heard(self, topic: Topic) -> None:
-        """There is news."""
+    def notify(self, topic: Topic) -> None:
+        """Wakes the followers of a topic."""
 
 
 class ConsumedFacts:
-    """Facts by topic. Of one that is followed for the first time all runs are read; what comes later the watch of runs tells, for all
-    namespaces, also those of other shards."""
+    """Facts by topic. All runs are read when a topic is first followed; later facts come from the watch of runs in all namespaces,
+    including those of other shards."""
 
     def __init__(self, client: Client, audience: Audience) -> None:
         self._client, self._audience = client, audience
         self._facts: dict[Topic, dict[str, Fact]] = {}
         self._read: set[Topic] = set()
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """By namespace: what is read of one, which may be much, keeps no other waiting."""
+        """By namespace, so that a long reading delays no other namespace."""
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed or is gone."""
+        """A run was created, changed or deleted."""
         for kind, fact in facts_of(run):
             topic = (kind, fact.namespace, fact.source)
             if topic not in self._facts:
@@ -87,10 +87,10 @@ class ConsumedFacts:
                 self._facts[topic].pop(fact.id, None)
             elif fact.id not in self._facts[topic]:
                 self._facts[topic][fact.id] = fact
-                self._audience.heard(topic)
+                self._audience.notify(topic)
 
     async def of(self, topics: Sequence[Topic]) -> list[Fact]:
-        """Everything that is known of these, in no order. Raises what the API raises."""
+        """All known facts of these topics, in no particular order. Raises errors of the API."""
         for namespace in sorted({namespace for _, namespace, _ in topics}):
             there = [topic for topic in topics if topic[1] == namespace]
             if self._unread(there):
@@ -101,14 +101,14 @@ class ConsumedFacts:
         return [fact for topic in topics for fact in self._facts.get(topic, {}).values()]
 
     def _forget_unfollowed(self, namespace: str, asked: Sequence[Topic]) -> None:
-        """Drops what nobody follows any more, and perhaps no run ever tells of."""
+        """Drops topics that no trigger follows, as perhaps no run will ever concern them again."""
         for topic in [topic for topic in self._facts if topic[1] == namespace and topic not in asked]:
             if not self._audience.followed(topic):
                 del self._facts[topic]
                 self._read.discard(topic)
 
     def _unread(self, topics: Sequence[Topic]) -> dict[tuple[str, str, str], set[Topic]]:
-        """Those that have not been read, by kind, namespace and the DAG whose runs tell of them: of assets, all runs do."""
+        """Topics that have not been read, by kind, namespace and the DAG whose runs have facts about them; for assets, all runs may."""
         found: dict[tuple[str, str, str], set[Topic]] = {}
         for topic in topics:
             if topic not in self._read:
@@ -118,7 +118,7 @@ class ConsumedFacts:
         return found
 
     async def _list(self, kind: str, namespace: str, dag: str, topics: set[Topic]) -> None:
-        """What the watch tells meanwhile is kept beside."""
+        """Reads the facts of topics. Those that the watch reports meanwhile are kept."""
         for topic in topics:
             self._facts.setdefault(topic, {})
         query = {"fieldSelector": f"spec.dag={dag}"} if dag else {}

@@ -1,4 +1,4 @@
-"""Making the run of an occasion: once, whoever tries how often."""
+"""Makes the run of an occasion: exactly one, however often it is tried."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.triggers.trigger import Firing, Given, given
 
 CAUSE = "tradewind.dev/cause"
-"""Annotation of a run: what made its trigger fire."""
+"""Annotation of a run: the reason why its trigger fired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class TriggerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """What became of an occasion: `run` is the one that was made, `error` says why there is none."""
+    """The result of an occasion: `run` is the new run, `error` says why there is none."""
 
     name: str
     result: Literal["created", "duplicate", "filtered", "failed"]
@@ -56,9 +56,8 @@ class Fired:
 async def fire(
     client: Client, trigger: TriggerSnapshot, firing: Firing, declared: Mapping[str, Param] | None = None
 ) -> Fired:
-    """Makes the run of an occasion, unless it is there. `declared` are the DAG's params, None where they are not known: then it is the
-    run that finds out what is wrong with its own. Raises ExpressionError for params that can't be computed, Invalid for those that don't
-    fit, and what the API raises."""
+    """Makes the run of an occasion, unless it exists. `declared` are the DAG's params; if they are None, the run itself checks its params.
+    Raises ExpressionError for params that can't be computed, Invalid for params that don't fit, and errors of the API."""
     found = given(trigger.name, trigger.namespace, trigger.spec, firing)
     if found is None:
         return Fired(run_name(trigger.name, firing.suffix), "filtered")
@@ -68,7 +67,7 @@ async def fire(
 
 
 async def make(client: Client, trigger: TriggerSnapshot, firing: Firing, found: Given) -> Fired:
-    """The same, with what the run is given."""
+    """As `fire`, with the values for the run."""
     name = run_name(trigger.name, firing.suffix)
     try:
         with flow(trigger.namespace, ("trigger", trigger.name), Lane.ON_TIME):
@@ -84,7 +83,7 @@ def run_name(trigger: str, suffix: str) -> str:
 
 
 def body(trigger: TriggerSnapshot, firing: Firing, found: Given) -> Object:
-    """The run."""
+    """The manifest of the run."""
     spec: dict[str, Any] = {
         "dag": trigger.spec.dag,
         "params": dict(found.params),

@@ -1,4 +1,4 @@
-"""What a source of triggers is: it is looked at, and says what it found."""
+"""The protocol of a source of triggers: it is checked and returns what it found."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from tradewind.plan.triggers.trigger import Firing, Given
 
 
 class NotReady(Exception):
-    """Something has to be fixed before the trigger can fire. The message says what, the reason why in one word; `status` is what can be
-    said all the same."""
+    """Something has to be fixed before the trigger can fire. The message says what, `reason` why in one word; `status` has the fields that
+    are known nevertheless."""
 
     def __init__(self, message: str, reason: str = "", status: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -25,21 +25,21 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
-    """An occasion whose run is to be made. `name` is that of the run, `firing` gives what is known of it, and raises Skipped,
-    ExpressionError and what the API raises."""
+    """An occasion with a run to make. `name` is the name of the run; `firing` returns its details and raises Skipped, ExpressionError and
+    errors of the API."""
 
     name: str
     firing: Callable[[], Awaitable[Firing]]
     given: Given | None = None
-    """What the run is given, if that was worked out before."""
+    """The values for the run, if they were computed before."""
     since: float | None = None
-    """Since when (epoch seconds) it was due; None where that says nothing about how fast triggers are."""
+    """Since when (epoch seconds) the run is due; None if that says nothing about the latency of triggers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """What a source found. `status` are fields of the trigger's status, `at` is when (epoch seconds) it wants to look again, `runs` are
-    runs of the trigger that were there already, and may be news."""
+    """The result of a source. `status` are fields of the trigger's status, `at` is when (epoch seconds) to check again, `runs` are existing
+    runs of the trigger that may be new to the operator."""
 
     status: Mapping[str, Any] = field(default_factory=dict)
     at: float | None = None
@@ -48,26 +48,27 @@ class SourceResult:
 
 @dataclass(frozen=True, slots=True)
 class DueRuns:
-    """Runs that a source wants made, in order. `then(fired)` is what it has found, with what became of the first of them: those that are
-    left come too fast, and are looked at again later."""
+    """Runs that a source wants made, in order. `then(fired)` returns the result of the source, given the outcomes of the first of them; the
+    rate limit defers the others."""
 
     runs: Sequence[DueRun]
     then: Callable[[Sequence[Fired]], Awaitable[SourceResult]]
     on_record: bool = False
-    """Whether they come from the status, for they can't be worked out again: they are made once that is written, over what was read."""
+    """Whether they come from the status because they can't be computed again. They are made only after that status was written over the
+    version read."""
     paced: bool = True
-    """Whether `spec.maxPerMinute` counts."""
+    """Whether `spec.maxPerMinute` applies."""
     each: bool = False
-    """Whether one that the API server refuses is not in the way of those after it."""
+    """Whether a run that the API server refuses does not block those after it."""
     replaced: Sequence[Run] = ()
-    """Runs that are to be cancelled before."""
+    """Runs to cancel first."""
 
 
 class Source(Protocol):
-    """What makes triggers fire. It writes nothing: what it finds is written, and made, by the reconciler."""
+    """A reason for triggers to fire. It writes nothing: the reconciler writes the status and makes the runs."""
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
-        """Looks at everything that has happened. Raises NotReady, ExpressionError and what the API raises; it is asked again then."""
+        """Checks everything that has happened. Raises NotReady, ExpressionError and errors of the API; then it is called again."""
 
     def forget(self, key: Key) -> None:
-        """A trigger is gone, suspended, invalid or no longer of this source."""
+        """Drops a trigger that is gone, suspended, invalid or no longer of this source."""

@@ -1,1 +1,1 @@
-"""What triggers fire on, a source a file."""
+"""Sources of triggers, one per file."""

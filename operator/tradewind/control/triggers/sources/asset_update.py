@@ -15,16 +15,16 @@ from tradewind.plan.triggers.trigger import Firing
 
 
 class AssetSource(RunBasedSource):
-    """The source `assets`: an update is what a run's status says that a task has produced."""
+    """The source `assets`. The statuses of runs record which assets their tasks updated."""
 
     kind, how = "assets", "asset"
 
     async def followed(self, trigger: TriggerSnapshot) -> Followed:
-        """The assets of the trigger's namespace, whether or not anything produces them (yet)."""
+        """The assets of the trigger's namespace, whether or not anything produces them yet."""
         return Followed({name: ("assets", trigger.namespace, name) for name in asset_update.names(_spec(trigger))})
 
     async def counts(self, trigger: TriggerSnapshot, fact: Fact) -> bool:
-        """Each does."""
+        """Every update counts."""
         return True
 
     def complete(self, trigger: TriggerSnapshot, had: Mapping[str, Fact]) -> bool:
@@ -32,7 +32,7 @@ class AssetSource(RunBasedSource):
         return asset_update.complete(_spec(trigger), had)
 
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
-        """Its runs are about the last update."""
+        """The occasion; its date is that of the last update."""
         told = await few(found.facts, self._tell)
         return Firing(
             suffix=found.suffix,
@@ -54,7 +54,7 @@ class AssetSource(RunBasedSource):
 
 
 def _told(fact: Fact, run: Run | None) -> dict[str, Any]:
-    """What expressions know of an update; of a run that is gone, neither DAG nor metadata."""
+    """The values of an update for expressions; without DAG and metadata if the run is gone."""
     at = stamp(fact.at)
     same = {"name": fact.source, "partition": fact.partition, "task": fact.task, "at": at}
     said = (run.status.get("produced") or ()) if run else ()

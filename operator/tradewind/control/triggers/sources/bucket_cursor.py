@@ -1,4 +1,4 @@
-"""What a trigger's look into a bucket comes to."""
+"""The new objects of a bucket, for triggers."""
 
 from datetime import UTC, datetime
 
@@ -10,11 +10,11 @@ from tradewind.plan.sensors.sensor import Batch, Values
 from tradewind.plan.triggers.trigger import told
 
 
-async def watched(
+async def new_objects(
     bucket: BucketWatch, probe: BucketProbe, cursor: str, keys: tuple[str, ...], begun: float, values: Values
 ) -> Batch:
-    """The objects that are new. `cursor` and `keys` are what is remembered, `begun` is when (epoch seconds) the trigger began to watch:
-    older objects are none of its. Raises Unanswered."""
+    """The new objects. `cursor` and `keys` are remembered from the last poll, `begun` is when (epoch seconds) the trigger began to watch:
+    older objects are ignored. Raises ProbeFailedError."""
     if bucket.ordered:
         return await _following(probe, cursor, 0.0 if bucket.existing else begun, values)
     there, now = await probe.all()
@@ -29,7 +29,7 @@ async def watched(
 
 
 async def _following(probe: BucketProbe, cursor: str, begun: float, values: Values) -> Batch:
-    """Those after the last one."""
+    """The objects after the last one, for keys that sort by time."""
     after = cursor if cursor.startswith(probe.prefix) else ""
     there, token, now = await probe.page(**({"start-after": after} if after else {}))
     found: list[Object] = []
@@ -38,7 +38,7 @@ async def _following(probe: BucketProbe, cursor: str, begun: float, values: Valu
         if there[passed].mark[0] >= begun:
             found.append(there[passed])
         passed += 1
-    # What comes after one that is too young waits too: the cursor can't skip it.
+    # Objects after one that is too young have to wait: the cursor can't skip it.
     young = passed < len(there) and len(found) < KEYS_REMEMBERED
     last = there[passed - 1].key if passed else after
     more = not young and (passed < len(there) or bool(token))
@@ -49,7 +49,7 @@ def _mark(cursor: str) -> Mark:
     time, _, key = cursor.partition("/")
     try:
         return instant(time), key
-    except ValueError:  # Of a trigger that was another one, or has no cursor yet.
+    except ValueError:  # The cursor is empty, or from another kind of bucket watch.
         return 0.0, ""
 
 

@@ -32,12 +32,12 @@ class CompletedRunSource(RunBasedSource):
         watched: Callable[[str], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`watched` says of which namespaces the operator knows the runs."""
+        """`watched` returns whether the operator knows the runs of a namespace."""
         super().__init__(client, facts, clock)
         self._dags, self._watched = dags, watched
 
     async def followed(self, trigger: TriggerSnapshot) -> Followed:
-        """DAGs of the trigger's own namespace are followed whether or not they are there (yet), others while they allow it."""
+        """DAGs of the trigger's own namespace are followed whether or not they exist yet, others while they allow it."""
         topics, refused, words = {}, set(), []
         spec = _spec(trigger)
         follows = completed_run.follows(spec, trigger.namespace)
@@ -60,7 +60,7 @@ class CompletedRunSource(RunBasedSource):
         return Followed(topics, frozenset(refused), "; ".join(words)[:4_096])
 
     async def counts(self, trigger: TriggerSnapshot, fact: Fact) -> bool:
-        """What the DAG's `when` says of the run."""
+        """Whether the run satisfies the `when` of its DAG."""
         spec = _spec(trigger)
         names = list(completed_run.follows(spec, trigger.namespace))
         index = names.index(fact.source)
@@ -81,7 +81,7 @@ class CompletedRunSource(RunBasedSource):
         return seconds(limit) if limit else None
 
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
-        """Its runs are about the end of the last run."""
+        """The occasion; its date is the end of the last run."""
         told = await few(found.facts, self._tell)
         return Firing(
             suffix=found.suffix,
@@ -96,7 +96,7 @@ class CompletedRunSource(RunBasedSource):
         return fact, self._told(fact, await self.read(fact))
 
     def _told(self, fact: Fact, run: Run | None) -> dict[str, Any]:
-        """What expressions know of a run; of one that is gone, no params and no outputs."""
+        """The values of a run for expressions; without params and outputs if the run is gone."""
         status: Mapping[str, Any] = run.status if run else {}
         at = stamp(fact.at)
         return {
@@ -120,5 +120,5 @@ def _spec(trigger: TriggerSnapshot) -> Completed:
 
 
 def _name(fact: Fact, trigger: TriggerSnapshot) -> str:
-    """A DAG as expressions have it."""
+    """The name of a DAG in expressions."""
     return fact.source.partition("/")[2] if fact.namespace == trigger.namespace else fact.source

@@ -1,4 +1,4 @@
-"""Triggers by events: the endpoint makes the runs, the operator tells of them."""
+"""Triggers for events. The event endpoint makes the runs; the operator records the latest one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,21 +14,23 @@ class EventSource:
     """The source `event`."""
 
     def __init__(self, wake: Callable[[Key], None]) -> None:
-        """`wake` lets a trigger look again."""
+        """`wake` queues a trigger."""
         self._wake = wake
         self._last: dict[Key, tuple[int, str]] = {}
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed or is gone: its trigger looks again if it has something to tell of it."""
+        """A run was created, changed or deleted. Wakes its trigger if the run is newer than the last one."""
         key, made = (run.namespace, run.maker), (run.created, run.name)
         if run.how == "event" and run.maker and not deleted and made > self._last.get(key, (0, "")):
             self._last[key] = made
             self._wake(key)
-        elif deleted and self._last.get(key) == made:  # By now it is told; and whoever creates a run names any trigger.
+        elif (
+            deleted and self._last.get(key) == made
+        ):  # By now it is recorded; and whoever creates a run can name any trigger.
             del self._last[key]
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult:
-        """Tells the latest run."""
+        """Reports the latest run."""
         made, before = self._last.get(trigger.key), trigger.status.get("lastRun") or {}
         if made is None or (before.get("at") and made[0] < instant(before["at"])):
             return SourceResult()
@@ -36,5 +38,5 @@ class EventSource:
         return SourceResult({"lastRun": told})
 
     def forget(self, key: Key) -> None:
-        """Nothing is to be told of a trigger any more."""
+        """Drops a trigger."""
         self._last.pop(key, None)

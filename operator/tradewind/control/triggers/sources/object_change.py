@@ -1,5 +1,5 @@
-"""Triggers that follow objects of the cluster. What has become of an object can't be told again once it has changed further: so what a
-run is to be made of is written down, with its params, before it is made."""
+"""Triggers that follow objects of the cluster. A change can't be reconstructed once the object has changed again, so each due run is
+recorded with its params before it is made."""
 
 import contextlib
 import time
@@ -25,9 +25,9 @@ from tradewind.plan.triggers.object_change import Change, Seen
 from tradewind.plan.triggers.trigger import Firing, Given, given, occasion, told
 
 BATCH = 20
-"""Changes that are looked at in one pass."""
+"""Changes that are processed in one pass."""
 PARAMS_LIMIT = 8_192
-"""Bytes of a run's params as JSON: they are kept in the trigger's status for a moment."""
+"""Bytes of a run's params as JSON: the trigger's status holds them for a moment."""
 
 
 class ObjectSource:
@@ -36,15 +36,15 @@ class ObjectSource:
     def __init__(self, watches: ObjectWatches, clock: Callable[[], float] = time.time) -> None:
         self._watches, self._clock = watches, clock
         self._before: dict[Key, dict[str, Body]] = {}
-        """Objects as they were looked at last."""
+        """Objects as last processed."""
 
     def forget(self, key: Key) -> None:
-        """What is remembered of a trigger's objects."""
+        """Drops a trigger and its objects."""
         self._before.pop(key, None)
         self._watches.release(key)
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
-        """The runs that are due, and then what has changed."""
+        """The due runs, and then the changes."""
         spec = trigger.spec.object
         assert spec is not None  # noqa: S101 - the source of the trigger
         there = await self._watches.of(trigger.key, spec)
@@ -56,7 +56,7 @@ class ObjectSource:
     async def _look(
         self, trigger: TriggerSnapshot, spec: ObjectChange, there: Mapping[str, Body] | None, fired: Sequence[Fired]
     ) -> SourceResult:
-        """What has changed, and what the status says of the runs that were due."""
+        """Processes changes, and reports the outcomes of the runs that were due."""
         said, status = trigger.status.get("object") or {}, dict[str, Any]()
         if fired:
             status["lastRun"] = {"name": fired[-1].name, "at": stamp(self._clock())}
@@ -75,16 +75,17 @@ class ObjectSource:
         before = self._before.setdefault(trigger.key, {})
         found = object_change.changes(spec, known, before, now)
         for change in found[:BATCH]:
-            due, skipped = self._judged(trigger, spec, change)
+            due, skipped = self._judge(trigger, spec, change)
             own["due"] += [due] if due else []
             own["skipped"] = skipped or own.get("skipped", "")
-            self._dealt_with(spec, known, change, due is not None)
+            self._record(spec, known, change, due is not None)
         own |= {"followed": _followed(spec), "known": object_change.written(known), "objects": len(known)}
         status["object"] = own
         return SourceResult(status, self._clock() if own["due"] or len(found) > BATCH else None)
 
     def _known(self, trigger: TriggerSnapshot, spec: ObjectChange, now: dict[str, Body]) -> dict[str, Seen]:
-        """What has been dealt with. All that there is, where it begins anew; but what is younger than the trigger is news."""
+        """The objects that were processed. When a trigger starts over, all existing objects count as processed, except those younger than
+        the trigger."""
         said = trigger.status.get("object") or {}
         suspended = trigger.status.get("phase") == "Suspended"
         if said.get("followed") == _followed(spec) and not suspended:
@@ -98,8 +99,8 @@ class ObjectSource:
             if not (first and instant(body["metadata"]["creationTimestamp"]) >= int(trigger.created))
         }
 
-    def _dealt_with(self, spec: ObjectChange, known: dict[str, Seen], change: Change, counted: bool) -> None:
-        """Takes note of it. A version that no run is made of is remembered in memory only: statuses are not written for it."""
+    def _record(self, spec: ObjectChange, known: dict[str, Seen], change: Change, counted: bool) -> None:
+        """Records a processed change. An update without a run is only kept in memory, so that no status is written for it."""
         name = change.name
         if change.kind == "Deleted":
             known.pop(name, None)
@@ -107,10 +108,8 @@ class ObjectSource:
         if change.kind != "Updated" or counted:
             known[name] = object_change.seen(spec, change.object)
 
-    def _judged(
-        self, trigger: TriggerSnapshot, spec: ObjectChange, change: Change
-    ) -> tuple[dict[str, Any] | None, str]:
-        """The run that is to be made of a change, as a status has it; why there is none, where that is to be told."""
+    def _judge(self, trigger: TriggerSnapshot, spec: ObjectChange, change: Change) -> tuple[dict[str, Any] | None, str]:
+        """The run to make of a change, in its form in the status, and the reason if there is none that should be reported."""
         before = self._before.setdefault(trigger.key, {})
         if change.kind == "Deleted":
             before.pop(change.name, None)

@@ -1,5 +1,5 @@
-"""Triggers that follow what runs do. What came of it is written down before runs are made of it, for it can't be worked out again:
-other facts are there then."""
+"""Base of triggers that follow runs. Occasions are recorded before their runs are made, because they can't be computed again once there are
+other facts."""
 
 import asyncio
 import time
@@ -28,18 +28,18 @@ from tradewind.plan.triggers.trigger import Firing
 
 T = TypeVar("T")
 AT_ONCE = 4
-"""Runs that are read at the same time, and in memory as a whole."""
+"""Runs that are read, and held in memory whole, at the same time."""
 BATCH = 100
-"""Facts that are looked at in one pass."""
+"""Facts that are processed in one pass."""
 MOST_DEEP = 16
-"""Runs that may lead to each other, by triggers that follow runs. It ends what goes in a cycle."""
+"""Length of a chain of runs that lead to each other through triggers. It ends cycles."""
 LOOK_AGAIN_SECONDS = 10.0
-"""Seconds until a source that is refused is asked for again."""
+"""Seconds until a refused source is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Sources and where they are; those of `refused` can't be followed now. `message` says what there is to fix."""
+    """The followed sources and their topics. Those in `refused` can't be followed now; `message` says what to fix."""
 
     topics: Mapping[str, Topic]
     refused: frozenset[str] = frozenset()
@@ -47,12 +47,12 @@ class Followed:
 
 
 class RunBasedSource(ABC):
-    """What such sources have in common."""
+    """Common base of these sources."""
 
     kind: str
-    """The field of a trigger, and of its status."""
+    """The field of a trigger's spec and of its status."""
     how: str
-    """What made a run, as its label says."""
+    """The value of the label `HOW` on its runs."""
 
     def __init__(
         self,
@@ -76,17 +76,17 @@ class RunBasedSource(ABC):
 
     @abstractmethod
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
-        """The occasion that facts make."""
+        """The occasion that facts form."""
 
     def within(self, trigger: TriggerSnapshot) -> float | None:
-        """Seconds by which the facts of an occasion may be apart."""
+        """Maximum seconds between the facts of one occasion; None for no limit."""
         return None
 
     def forget(self, key: Key) -> None:  # noqa: B027
-        """Nothing is kept of a trigger."""
+        """Does nothing: no state is kept by trigger."""
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
-        """The runs that are due, and then what is new."""
+        """The due runs, and then new facts."""
         due = [self._due_run(trigger, found) for found in gathered(trigger.status.get(self.kind)).due]
         return DueRuns(due, partial(self._look, trigger), on_record=True) if due else await self._look(trigger, ())
 
@@ -101,7 +101,7 @@ class RunBasedSource(ABC):
         return DueRun(run_name(trigger.name, found.suffix), firing, since=found.facts[-1].at)
 
     async def _look(self, trigger: TriggerSnapshot, fired: Sequence[Fired]) -> SourceResult:
-        """What is new, and what the status says of the runs that were due."""
+        """Processes new facts, and reports the outcomes of the runs that were due."""
         said = trigger.status.get(self.kind)
         now, status, own = gathered(said), dict[str, Any](), {"skipped": (said or {}).get("skipped", "")}
         for item in fired:
@@ -114,7 +114,7 @@ class RunBasedSource(ABC):
         now = replace(now, due=due)
         if trigger.status.get("phase") == "Suspended":
             now = Gathered()
-        elif due:  # What is new is looked at when these have their runs: a status has a limit.
+        elif due:  # New facts are processed once these have their runs: a status has a size limit.
             return SourceResult({**status, self.kind: {**now.written(), **own}, "message": too_fast(trigger, len(due))})
         followed = await self.followed(trigger)
         since = int(trigger.created if said is None and trigger.status.get("phase") != "Suspended" else self._clock())
@@ -123,7 +123,7 @@ class RunBasedSource(ABC):
         new = [fact for fact in facts if relevant(trigger.spec, trigger.namespace, fact) and not now.knows(fact)]
         batch = sorted(new, key=lambda fact: fact.order)[:BATCH]
         for fact, (counts, skipped) in zip(
-            batch, await few(batch, lambda fact: self._judged(trigger, fact)), strict=True
+            batch, await few(batch, lambda fact: self._judge(trigger, fact)), strict=True
         ):
             now = now.take(fact, counts, lambda had: self.complete(trigger, had), self.within(trigger))
             own["skipped"] = skipped or own["skipped"]
@@ -132,14 +132,14 @@ class RunBasedSource(ABC):
         at = self._clock() if now.due or len(new) > BATCH else None
         return SourceResult(status, self._clock() + LOOK_AGAIN_SECONDS if at is None and followed.message else at)
 
-    async def _judged(self, trigger: TriggerSnapshot, fact: Fact) -> tuple[bool, str]:
+    async def _judge(self, trigger: TriggerSnapshot, fact: Fact) -> tuple[bool, str]:
         try:
             return await self.counts(trigger, fact), ""
         except ExpressionError as error:
             return False, f"run {fact.namespace}/{fact.run}: {error}"[:1_024]
 
     async def read(self, fact: Fact) -> Run | None:
-        """The run of a fact; None where that is gone."""
+        """The run of a fact; None if it is gone."""
         try:
             run = read_run(await self._client.get(RUNS, fact.namespace, fact.run))
         except NotFound:
@@ -148,7 +148,7 @@ class RunBasedSource(ABC):
 
 
 async def few(facts: Sequence[Fact], look: Callable[[Fact], Awaitable[T]]) -> list[T]:
-    """What comes of looking at each, a few at a time: whoever looks reads a whole run, and how large that is others decide."""
+    """The results of `look` for each fact, a few at a time: each call reads a whole run, and runs can be large."""
     found: list[T] = []
     for at in range(0, len(facts), AT_ONCE):
         found += await asyncio.gather(*map(look, facts[at : at + AT_ONCE]))

@@ -1,4 +1,4 @@
-"""Triggers by the clock: what is due gets its run."""
+"""Triggers with a schedule: every due tick gets its run."""
 
 import hashlib
 import time
@@ -25,11 +25,11 @@ from tradewind.plan.triggers.due_ticks import LATE, Due, due, in_words, shift
 from tradewind.plan.triggers.trigger import Firing, told
 
 NEXT_TICKS_SHOWN = 5
-"""Ticks that a status foretells."""
+"""Upcoming ticks that a status lists."""
 
 
 class ScheduleSource:
-    """The source `schedule`. `unfinished` tells the runs of a trigger that have not ended."""
+    """The source `schedule`. `unfinished` returns the runs of a trigger that have not ended."""
 
     def __init__(
         self,
@@ -51,10 +51,12 @@ class ScheduleSource:
         decided = due(schedule, calendar, trigger.uid, self._up_to(trigger, digest, now), now, len(active))
         replaced: list[Run] = []
         if schedule.concurrency == "Replace" and decided.run:
-            made = {run_name(trigger.name, suffix(tick)) for tick in decided.run}  # If it was cut off last time.
+            made = {
+                run_name(trigger.name, suffix(tick)) for tick in decided.run
+            }  # In case the last pass was interrupted.
             replaced = [run for run in active if not run.cancelled and run.name not in made]
         runs = [self._due_run(trigger, schedule, calendar, tick) for tick in decided.run]
-        then = partial(self._told, trigger, calendar, digest, now, decided)
+        then = partial(self._result, trigger, calendar, digest, now, decided)
         return DueRuns(runs, then, paced=False, replaced=replaced)
 
     def _due_run(self, trigger: TriggerSnapshot, schedule: Schedule, calendar: Calendar, tick: datetime) -> DueRun:
@@ -65,7 +67,7 @@ class ScheduleSource:
         late = self._clock() - since >= LATE.total_seconds()
         return DueRun(run_name(trigger.name, suffix(tick)), fires, since=None if late else since)
 
-    async def _told(
+    async def _result(
         self,
         trigger: TriggerSnapshot,
         calendar: Calendar,
@@ -74,7 +76,7 @@ class ScheduleSource:
         decided: Due,
         fired: Sequence[Fired],
     ) -> SourceResult:
-        """What the status says of the ticks that were due, and of those to come."""
+        """Reports the ticks that were due, and those to come."""
         before, last, there = trigger.status.get("schedule") or {}, None, list[Run]()
         skipped = [*decided.skipped]
         for tick, made in zip(decided.run, fired, strict=True):
@@ -104,7 +106,7 @@ class ScheduleSource:
         return SourceResult(status, decided.again.timestamp() if decided.again else None, there)
 
     async def _there(self, trigger: TriggerSnapshot, fired: Fired) -> Run | None:
-        """The run that a tick has already, which may be news: nobody answered when it was made."""
+        """The existing run of a tick, which may be new to the operator: the response to its creation was lost."""
         if fired.result != "duplicate":
             return None
         try:
@@ -113,11 +115,11 @@ class ScheduleSource:
             return None
 
     def forget(self, key: Key) -> None:
-        """Nothing is kept of a trigger."""
+        """Does nothing: no state is kept by trigger."""
 
     def _up_to(self, trigger: TriggerSnapshot, digest: str, now: datetime) -> datetime:
-        """How far the ticks have been dealt with. Those before a trigger was made, while it was suspended, or of a calendar that it had
-        not then, are none of its."""
+        """The time up to which ticks were processed. Ticks before a trigger was made, while it was suspended, or before its calendar
+        changed are ignored."""
         before = trigger.status.get("schedule") or {}
         if trigger.status.get("phase") == "Suspended" or (before and before.get("calendar") != digest):
             return now
@@ -141,13 +143,13 @@ def firing(trigger: TriggerSnapshot, calendar: Calendar, tick: datetime) -> Firi
 
 
 def _made(trigger: TriggerSnapshot, run: Run) -> bool:
-    """Whether a run is that of a tick. Labels alone are what whoever created the run wrote."""
+    """Whether a run is that of a tick. Labels don't prove it: whoever creates a run can set them."""
     tick = datetime.fromtimestamp(run.moment, UTC)
     return run.dag == trigger.spec.dag and run.name == run_name(trigger.name, suffix(tick))
 
 
 def suffix(tick: datetime) -> str:
-    """The end of the name of a tick's run: the time in UTC, with seconds where there are any."""
+    """The end of the name of a tick's run: the time in UTC, with seconds if they are not zero."""
     return tick.astimezone(UTC).strftime("%Y%m%d-%H%M%S" if tick.second else "%Y%m%d-%H%M")
 
 

@@ -1,4 +1,4 @@
-"""Triggers that are sensors: each thing that a poll finds gets its run, once."""
+"""Triggers with a sensor: each thing that a poll finds gets one run."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ from tradewind.control.sensors.sensor_tasks import SPREAD, SensorTasks
 from tradewind.control.triggers.rate_limit import too_fast
 from tradewind.control.triggers.run_maker import Fired, TriggerSnapshot, run_name
 from tradewind.control.triggers.source import DueRun, DueRuns, SourceResult
-from tradewind.control.triggers.sources.bucket_cursor import watched
+from tradewind.control.triggers.sources.bucket_cursor import new_objects
 from tradewind.kube.resources import Key
 from tradewind.model.bounded import OutOfBounds
 from tradewind.model.duration import seconds, stamp
@@ -30,21 +30,21 @@ from tradewind.plan.triggers.trigger import Firing, occasion, wanted
 
 log = logging.getLogger(__name__)
 NOTHING = frozenset({304, 404, 410})
-"""Status codes that say that there is nothing."""
+"""Status codes for which nothing was found."""
 SENSOR_KEYS_SHOWN = 3
-"""Things that got no run, as far as the status tells why."""
+"""Things without a run whose reasons the status lists."""
 
 
 @dataclass(slots=True)
 class _Watch:
-    """A trigger that is polled. What a poll came to is here until its runs are made."""
+    """A polled trigger. It keeps the result of a poll until the runs are made."""
 
     trigger: TriggerSnapshot
     sensor: TriggerSensor
     cursor: Any
     keys: tuple[str, ...]
     begun: float
-    """Since when (epoch seconds) it watches: what was there before is none of its, where that can be told."""
+    """Since when (epoch seconds) it watches: older things are ignored where their age is known."""
     batch: plan.Batch | None = None
     at: float = 0.0
     """Epoch seconds of the latest poll."""
@@ -56,8 +56,7 @@ class _Watch:
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """Something that a poll has found: with a run that is due for it, or why there is none, or neither where it has its run, or is not
-    wanted."""
+    """A thing that a poll found, with its due run or an error. It has neither if its run exists or it is not wanted."""
 
     values: plan.Values
     digest: str = ""
@@ -66,7 +65,7 @@ class _Thing:
 
 
 class SensorSource:
-    """The source `sensor`. `wake` lets a trigger look again."""
+    """The source `sensor`. `wake` queues a trigger."""
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class SensorSource:
         self._watches: dict[Key, _Watch] = {}
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult | DueRuns:
-        """The runs of what the latest poll has found; then the next one follows."""
+        """The runs for the latest poll's results; then the next poll follows."""
         sensor = trigger.spec.sensor
         assert sensor is not None  # noqa: S101 - the source of the trigger
         watch = self._watches.get(trigger.key)
@@ -94,13 +93,13 @@ class SensorSource:
             )
         watch.trigger = trigger
         if watch.batch is None:
-            return self._told(watch, own)
-        found = self._judged(watch, watch.batch)
+            return self._result(watch, own)
+        found = self._judge(watch, watch.batch)
         due = [item.due for item in found if item.due]
-        return DueRuns(due, partial(self._dealt_with, watch, watch.batch, found), each=True)
+        return DueRuns(due, partial(self._record, watch, watch.batch, found), each=True)
 
-    def _judged(self, watch: _Watch, batch: plan.Batch) -> list[_Thing]:
-        """What is to become of the things of a poll."""
+    def _judge(self, watch: _Watch, batch: plan.Batch) -> list[_Thing]:
+        """Decides about the things that a poll found."""
         trigger, known = watch.trigger, frozenset(watch.keys)
         found: list[_Thing] = []
         for values in batch.found:
@@ -122,10 +121,10 @@ class SensorSource:
 
         return DueRun(run_name(watch.trigger.name, occasion(key)), firing, since=watch.at)
 
-    async def _dealt_with(
+    async def _record(
         self, watch: _Watch, batch: plan.Batch, found: Sequence[_Thing], fired: Sequence[Fired]
     ) -> SourceResult:
-        """What the status says of a poll, with what became of the first of the runs that it has led to."""
+        """Reports a poll, given the outcomes of the first of its runs."""
         results, last = list(fired), None
         dealt: list[str] = []
         untold: list[str] = []
@@ -155,14 +154,14 @@ class SensorSource:
         watch.polls += 1
         pause = plan.pause(watch.sensor, watch.failures, f"{watch.trigger.uid}/{watch.polls}")
         self._put(watch, 0.0 if batch.more else pause)
-        return self._told(watch, {"cursor": watch.cursor, "keys": list(watch.keys)}, **status)
+        return self._result(watch, {"cursor": watch.cursor, "keys": list(watch.keys)}, **status)
 
-    def _told(self, watch: _Watch, own: dict[str, Any], **status: Any) -> SourceResult:
+    def _result(self, watch: _Watch, own: dict[str, Any], **status: Any) -> SourceResult:
         phase = "Waiting" if watch.problem else "Active"
         return SourceResult({"phase": phase, "next": None, "message": watch.problem, "sensor": own, **status})
 
     def forget(self, key: Key) -> None:
-        """Polls no more."""
+        """Stops polling."""
         self._watches.pop(key, None)
         self._poller.drop(key)
 
@@ -175,7 +174,7 @@ class SensorSource:
         self._poller.put(watch.trigger.key, poll, delay)
 
     async def _ask(self, watch: _Watch) -> float | None:
-        """One poll. After one that came to something the trigger's next look goes on."""
+        """Polls once. If that succeeds, the trigger is reconciled and then polls again."""
         trigger, before = watch.trigger, watch.problem
         watch.at = self._clock()
         values = {
@@ -186,7 +185,7 @@ class SensorSource:
             "today": stamp(watch.at)[:10],
         }
         try:
-            watch.batch = await self._found(watch, values)
+            watch.batch = await self._poll(watch, values)
         except Exception as error:
             words = str(error)
             if not isinstance(error, ProbeFailedError | Unrenderable | ExpressionError | OutOfBounds):
@@ -202,7 +201,7 @@ class SensorSource:
         self._wake(trigger.key)
         return None
 
-    async def _found(self, watch: _Watch, values: plan.Values) -> plan.Batch:
+    async def _poll(self, watch: _Watch, values: plan.Values) -> plan.Batch:
         def evaluate(expression: str) -> Any:
             return plan.evaluate(expression, plan.ASKING, values)
 
@@ -211,7 +210,7 @@ class SensorSource:
         if sensor.bucket:
             look = self._probes.bucket(sensor.bucket, asking, renderer)
             watch.what = look.what
-            return await watched(sensor.bucket, look, str(watch.cursor), watch.keys, watch.begun, values)
+            return await new_objects(sensor.bucket, look, str(watch.cursor), watch.keys, watch.begun, values)
         probe = self._probes.probe(sensor, asking, renderer)
         watch.what = probe.what
         found = await probe.ask()
@@ -238,12 +237,12 @@ def _watch(trigger: TriggerSnapshot, sensor: TriggerSensor, now: float) -> _Watc
 
 
 def _url(sensor: TriggerSensor) -> str:
-    """Who is asked, as far as that is known before: those whose address is computed count as one."""
+    """The server to ask, as far as it is known in advance; all computed addresses count as one."""
     if sensor.sql:
         return sql_url(sensor.sql)
     return sensor.http.url if sensor.http else sensor.bucket.endpoint if sensor.bucket else ""
 
 
 def _phase(trigger: TriggerSnapshot) -> dict[str, str]:
-    """What it was before its first poll."""
+    """The phase before the first poll, if it was Waiting with a message."""
     return {"phase": "Waiting"} if trigger.status.get("phase") == "Waiting" and trigger.status.get("message") else {}
