@@ -156,7 +156,7 @@ class _Nothing(ClusterLookup):
     async def dag(self, namespace: str, name: str) -> KnownDAG:
         raise NotFound(404, "NotFound", "")
 
-    async def judged(self, namespace: str, spec: Any, of: Any) -> Judged[Any]:
+    async def judge(self, namespace: str, spec: Any, of: Any) -> Judged[Any]:
         judged = judge(spec, {}, of)
         return judge(spec, dict.fromkeys(judged.asked), of)
 

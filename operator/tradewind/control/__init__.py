@@ -1,1 +1,1 @@
-"""Reconcilers: they read the cluster, ask the plan, and act."""
+"""The operator: reconcilers that read the cluster, ask `plan` for decisions, and act."""

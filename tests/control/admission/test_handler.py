@@ -49,7 +49,7 @@ class Cluster(ClusterLookup):
             else KnownDAG(result.content.spec.params, "", allowed)
         )
 
-    async def judged(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
+    async def judge(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
         judged = judge(spec, {}, of)
         return judge(spec, dict.fromkeys(judged.asked), of)
 

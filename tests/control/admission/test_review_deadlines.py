@@ -32,8 +32,8 @@ class Server(Client):
 class Loud(ApiClusterLookup):
     """Every review of namespace `loud` takes for ever."""
 
-    async def judged(self, namespace: str, spec: Any, of: Any) -> Any:
-        return await super().judged(namespace, spec, partial(operator.countOf, ENDLESS) if namespace == "loud" else of)
+    async def judge(self, namespace: str, spec: Any, of: Any) -> Any:
+        return await super().judge(namespace, spec, partial(operator.countOf, ENDLESS) if namespace == "loud" else of)
 
 
 @pytest_asyncio.fixture
@@ -70,7 +70,9 @@ async def test_another_kind_that_takes_for_ever_is_refused_too(cluster: Loud) ->
     async def endless(made: Request, cluster: Any) -> AdmissionReview:
         return AdmissionReview(await cluster.work(made, sum, ENDLESS))
 
-    verdict = await admit(request("quiet", "Pool", size=cluster_lookup.LIGHT + 1), cluster, {"Pool": endless})
+    verdict = await admit(
+        request("quiet", "Pool", size=cluster_lookup.SMALL_REQUEST_BYTES + 1), cluster, {"Pool": endless}
+    )
     assert [str(problem) for problem in verdict.problems] == [WORDS]
 
 

@@ -217,7 +217,7 @@ class Slow(ClusterLookup):
     def __init__(self) -> None:
         self.begun, self.goes_on = list[str](), asyncio.Event()
 
-    async def judged(self, namespace: str, spec: Any, of: Any) -> Judged[Any]:
+    async def judge(self, namespace: str, spec: Any, of: Any) -> Judged[Any]:
         self.begun.append(namespace)
         await self.goes_on.wait()
         return Judged(content={})
@@ -237,7 +237,7 @@ async def posted(port: int, context: ssl.SSLContext, path: str, body: Body | byt
         return answer.status, (await answer.json())["response"] if answer.status == 200 else await answer.text()
 
 
-LARGE = review({"tasks": {"a": {"image": "x", "args": ["x" * webhook.LIGHT]}}})
+LARGE = review({"tasks": {"a": {"image": "x", "args": ["x" * webhook.SMALL_REQUEST_BYTES]}}})
 DECIDED = review({"run": "r", "task": "a", "decision": "Approved", "by": "eve"}, "Approval")
 
 

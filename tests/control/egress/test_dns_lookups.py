@@ -20,7 +20,7 @@ from worlds.webserver import web_server
 from control.egress.test_isolation_of_requests import request
 from control.egress.test_turns import until
 
-LIGHT = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"),))
+EGRESS = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"),))
 
 
 class Servers:
@@ -51,7 +51,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
 
 async def test_another_namespaces_request_goes_through_meanwhile(servers: Servers) -> None:
     """Even one to a name that the others wait for."""
-    sender = HttpClient(LIGHT)
+    sender = HttpClient(EGRESS)
     async with web_server({"/": (200, {})}) as server:
         urls = [f"http://slow{n}.example:{server.port}/" for n in range(4 * SHARE)] + [
             f"http://quick.example:{server.port}/"
@@ -98,7 +98,7 @@ async def test_requests_and_queries_say_that_no_address_was_found(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dns_lookups, "DEADLINE", 0.01)
-    sender = HttpClient(LIGHT)
+    sender = HttpClient(EGRESS)
     with pytest.raises(Failed, match=r"^GET http://slow.example/: slow.example: no address was found within"):
         await sender.answer(request("http://slow.example/"), {}, "ns")
     await sender.close()
@@ -108,11 +108,11 @@ async def test_requests_and_queries_say_that_no_address_was_found(
         return None
 
     with pytest.raises(ProbeFailedError, match=r"^slow.example: no address was found within"):
-        await SqlProbe(LIGHT, sender.lookups, poll, "ns", [], login).ask()
+        await SqlProbe(EGRESS, sender.lookups, poll, "ns", [], login).ask()
 
 
 async def test_a_request_goes_to_the_address_that_was_checked(servers: Servers) -> None:
-    sender = HttpClient(LIGHT)
+    sender = HttpClient(EGRESS)
     async with web_server({"/": (200, {})}) as server:
         await sender.answer(request(f"http://quick.example:{server.port}/"), {}, "ns")
     await sender.close()

@@ -14,7 +14,7 @@ from tradewind.control.egress.client import Failed, HttpClient, Request
 from tradewind.control.egress.policy import EgressPolicy
 from tradewind.plan.documents.problem import Invalid
 
-LIGHT = EgressPolicy(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+EGRESS = EgressPolicy(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
 
 
 @dataclass
@@ -62,7 +62,7 @@ def request(url: str, body: str = "", **headers: str) -> Request:
 
 @asynccontextmanager
 async def sending() -> AsyncIterator[HttpClient]:
-    sender = HttpClient(LIGHT)
+    sender = HttpClient(EGRESS)
     try:
         yield sender
     finally:

@@ -1,1 +1,1 @@
-"""What the webhook answers, and with what."""
+"""The admission webhook."""

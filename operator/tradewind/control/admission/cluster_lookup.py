@@ -1,4 +1,4 @@
-"""What the admission webhook asks the API server: for the DAG of a run, and what it says to the pods that podTemplates make."""
+"""Requests of the admission webhook to the API server: for the DAG of a run, and for dry runs of pods from podTemplates."""
 
 import asyncio
 from collections import OrderedDict
@@ -24,33 +24,33 @@ from tradewind.plan.runs.decision import Start
 from tradewind.plan.templates.render import Ref, uses_templates
 
 T = TypeVar("T")
-LIGHT = 64 * 2**10
-"""Bytes of a request that is reviewed in this process."""
+SMALL_REQUEST_BYTES = 64 * 2**10
+"""Bytes of a request up to which it is reviewed in this process."""
 PODS_ASKED = 5
-"""Pods tried in one review: tasks with the same template count once."""
+"""Pods tried in one review; tasks with the same template count once."""
 POOLS_ASKED = 16
-"""ClusterPools that are asked for in one review."""
+"""ClusterPools that are read in one review."""
 CACHED_DAGS = 1_024
-"""Of so many DAGs it is kept in memory what runs have to do with."""
+"""DAGs whose relevant facts are kept in memory."""
 LOOKUP_SECONDS = 2.0
-"""Seconds for all of them: well below the time that the API server gives the webhook."""
+"""Seconds for all dry runs: well below the time that the API server gives the webhook."""
 
 
 class ApiClusterLookup(ClusterLookup):
-    """Asks an API server. Without `dry_run` it is not asked about pods; without `workers` all is done in threads."""
+    """Asks an API server. Without `dry_run`, no pods are tried; without `workers`, all work is done in threads."""
 
     def __init__(self, client: Client, dry_run: bool, workers: Workers | None = None) -> None:
         self._client, self.tries_pods, self._workers = client, dry_run, workers
         self._dags: OrderedDict[tuple[str, int], KnownDAG] = OrderedDict()
 
     async def dag(self, namespace: str, name: str) -> KnownDAG:
-        """A DAG. Raises ApiError. Runs come in bursts: a DAG that has not changed is reviewed once."""
+        """The facts about a DAG. Raises ApiError. Runs come in bursts, so an unchanged DAG is reviewed once."""
         body = await self._client.get(DAGS, namespace, name)
         spec = body.get("spec") or {}
         version = (body["metadata"]["uid"], int(body["metadata"].get("generation") or 0))
         if version in self._dags:
             return self._dags[version]
-        judged = await self.judged(namespace, spec, params)
+        judged = await self.judge(namespace, spec, params)
         wrong = str(judged.problems[0]) if judged.problems else ""
         known = KnownDAG(judged.content or {}, wrong, allowed_from(spec))
         if not uses_templates(spec):
@@ -59,8 +59,8 @@ class ApiClusterLookup(ClusterLookup):
                 self._dags.popitem(last=False)
         return known
 
-    async def judged(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
-        """A DAG judged with the templates that it uses, read only if it uses some. Raises ApiError, Busy and WorkerDied."""
+    async def judge(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
+        """Judges a DAG with its templates, which are only read if it uses some. Raises ApiError, Busy and WorkerDied."""
         templates: dict[Ref, Any] = {}
         while True:
             try:
@@ -73,8 +73,8 @@ class ApiClusterLookup(ClusterLookup):
                 templates[ref] = await self._template(ref, namespace)
 
     async def work(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function gives: of a large request beside this process. Raises Invalid, Busy and WorkerDied."""
-        if request.size > LIGHT:
+        """Calls a function; for a large request in another process. Raises Invalid, Busy and WorkerDied."""
+        if request.size > SMALL_REQUEST_BYTES:
             return await self._work(request.namespace, function, *arguments)
         return await asyncio.to_thread(function, *arguments)
 
@@ -95,7 +95,7 @@ class ApiClusterLookup(ClusterLookup):
         return found.get("spec") or {}
 
     async def not_allowed(self, namespace: str, claims: Mapping[str, str]) -> Sequence[Problem]:
-        """Claims that ClusterPools don't allow the namespace. What can't be told now the run will say."""
+        """Claims that ClusterPools don't allow the namespace. Those that can't be checked now are left to the run."""
         names = list(claims)[:POOLS_ASKED]
         allowed = await asyncio.gather(*(self._allows(name, namespace) for name in names))
         refused = [name for name, allows in zip(names, allowed, strict=True) if not allows]
@@ -116,7 +116,8 @@ class ApiClusterLookup(ClusterLookup):
         return admits(allow, namespace, labels)
 
     async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> AdmissionReview:
-        """Problems for what would be refused for ever; warnings for what may be fixed, or is not known."""
+        """Tries pods on the API server. Problems are permanent refusals; warnings are refusals that can be fixed, or pods that could not be
+        tried."""
         chosen = list(pods.items())[:PODS_ASKED]
         warnings = []
         if len(pods) > PODS_ASKED:
@@ -133,12 +134,12 @@ class ApiClusterLookup(ClusterLookup):
         return AdmissionReview(problems, warnings)
 
     async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
-        """Whether someone may act as an account of the namespace. Raises ApiError."""
+        """Whether someone may act as a service account of the namespace. Raises ApiError."""
         what = {"verb": "impersonate", "group": "", "resource": "serviceaccounts", "namespace": namespace}
         return await may(self._client, sender, **what, name=account)
 
     async def may_make_pods(self, sender: Body, namespace: str) -> bool:
-        """Whether someone may create pods there. Raises ApiError."""
+        """Whether someone may create pods in the namespace. Raises ApiError."""
         return await may(self._client, sender, verb="create", group="", resource="pods", namespace=namespace)
 
     async def _pod(self, namespace: str, task: str, body: bytes) -> AdmissionReview:

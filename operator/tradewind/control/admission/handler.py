@@ -1,4 +1,4 @@
-"""Whether the API server may take an object: from an AdmissionReview to its answer. Everything that has to be asked, `Asks` asks."""
+"""Decides whether the API server may store an object: from an AdmissionReview to its response. `ClusterLookup` asks the cluster."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,19 +22,19 @@ from tradewind.plan.triggers import completed_run
 T = TypeVar("T")
 Body = Mapping[str, Any]
 WARNING = 250
-"""Characters of a warning. The API server cuts longer ones. Source: the Kubernetes documentation, "Dynamic Admission Control"."""
+"""Characters of a warning; the API server truncates longer ones. Source: the Kubernetes documentation, "Dynamic Admission Control"."""
 WARNINGS = 10
 CAUSES = 10
-"""Problems that an answer tells; it says how many more there are."""
+"""Problems that a response lists, with the number of others."""
 
 
 class Malformed(ValueError):
-    """What was sent is not an AdmissionReview."""
+    """The request is not an AdmissionReview."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What someone wants to do. `old` is None for an object that is new."""
+    """A requested write. `old` is None for a new object."""
 
     uid: str
     kind: str
@@ -51,23 +51,23 @@ class Request:
 
     @property
     def user(self) -> str:
-        """The name of who sends it."""
+        """The name of the user who sends the request."""
         return str(self.sender.get("username") or "")
 
     @property
     def spec(self) -> Any:
-        """The spec as it would be."""
+        """The spec after the write."""
         return self.new.get("spec") or {}
 
     @property
     def before(self) -> Body:
-        """The spec as it is; empty for an object that is new, or whose spec is none."""
+        """The spec before the write; empty for a new object or a malformed spec."""
         return _fields((self.old or {}).get("spec"))
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionReview:
-    """What is wrong, which refuses the request, and what someone should know beside that."""
+    """The problems, for which the request is refused, and warnings."""
 
     problems: Sequence[Problem] = ()
     warnings: Sequence[str] = ()
@@ -75,8 +75,8 @@ class AdmissionReview:
 
 @dataclass(frozen=True, slots=True)
 class KnownDAG:
-    """What runs and triggers have to do with of a DAG: the params that it declares or, where it is invalid, what is wrong first; from
-    which namespaces it may be followed."""
+    """The facts about a DAG that matter for runs and triggers: its params, the first problem if it is invalid, and the namespaces whose
+    triggers may follow it."""
 
     params: Mapping[str, Param]
     wrong: str = ""
@@ -87,30 +87,31 @@ class ClusterLookup(Protocol):
     """What a reviewer may ask the cluster."""
 
     tries_pods: bool = True
-    """Whether the API server is asked about pods."""
+    """Whether pods are tried on the API server."""
 
     async def dag(self, namespace: str, name: str) -> KnownDAG:
-        """A DAG. Raises ApiError."""
+        """The facts about a DAG. Raises ApiError."""
 
-    async def judged(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
-        """A DAG judged with the templates that it uses, and `of` its definition. Raises ApiError."""
+    async def judge(self, namespace: str, spec: Any, of: Callable[[Definition], T]) -> Judged[T]:
+        """Judges a DAG with its templates; `of` computes the content from its definition. Raises ApiError."""
 
     async def work(self, request: Request, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function gives that takes longer the larger the request is. Raises Invalid for what is too much to check."""
+        """Calls a function whose time depends on the size of the request. Raises Invalid if it takes too long."""
         return await asyncio.to_thread(function, *arguments)
 
     async def not_allowed(self, namespace: str, claims: Mapping[str, str]) -> Sequence[Problem]:
-        """Claims of ClusterPools, each with its field, that these don't allow the namespace, as far as that can be told."""
+        """Claims (by ClusterPool, with the field of each) that the pools don't allow the namespace, as far as that can be checked."""
         return ()
 
     async def pods(self, namespace: str, pods: Mapping[bytes, str]) -> AdmissionReview:
-        """What the API server says to pods, each of which is of a task."""
+        """Tries pods on the API server; each pod has the name of its task."""
 
     async def may_use(self, sender: Body, namespace: str, account: str) -> bool:
-        """Whether someone may act as a service account; `""` is any of the namespace, and of all when that is empty. Raises ApiError."""
+        """Whether someone may act as a service account. `""` means any account of the namespace, and of all namespaces if that is empty.
+        Raises ApiError."""
 
     async def may_make_pods(self, sender: Body, namespace: str) -> bool:
-        """Whether someone may make pods there, and by Kubernetes' own rules some that act as any account. Raises ApiError."""
+        """Whether someone may create pods there, which by Kubernetes' rules can act as any account. Raises ApiError."""
 
 
 Reviewer = Callable[[Request, ClusterLookup], Awaitable[AdmissionReview]]
@@ -120,7 +121,7 @@ async def _dag(request: Request, asks: ClusterLookup) -> AdmissionReview:
     name = f"tradewind-dry-run-{request.uid[:8].lower()}" if asks.tries_pods else ""
     of = partial(judgement.about, name, request.namespace)
     try:
-        judged = await asks.judged(request.namespace, request.spec, of)
+        judged = await asks.judge(request.namespace, request.spec, of)
     except ApiError as error:
         return AdmissionReview((), [f"spec is not checked, for its templates can't be read: {error.message}"])
     if judged.problems:
@@ -133,7 +134,7 @@ async def _dag(request: Request, asks: ClusterLookup) -> AdmissionReview:
 
 
 async def _run(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    result = await _reviewed(request, asks)
+    result = await _review(request, asks)
     spec = result.content
     if not isinstance(spec, DAGRunSpec):
         return AdmissionReview(result.problems)
@@ -142,7 +143,7 @@ async def _run(request: Request, asks: ClusterLookup) -> AdmissionReview:
     if request.old is not None and request.spec.get("params") == request.before.get("params"):
         return (
             AdmissionReview()
-        )  # They were read when the run began; it can be cancelled whatever became of its DAG since.
+        )  # They were checked when the run began; it can be cancelled whatever has become of its DAG.
     return await _against(request, asks, spec, "the run", "the run")
 
 
@@ -159,15 +160,15 @@ async def _names_of_approval(request: Request, _: ClusterLookup) -> AdmissionRev
 
 
 async def _maker(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    result = await _reviewed(request, asks)
+    result = await _review(request, asks)
     if result.problems:
         return AdmissionReview(result.problems)
     verdict = await _against(request, asks, result.content, f"the {request.kind.lower()}", "runs")
-    return AdmissionReview(verdict.problems, [*verdict.warnings, *await _refused(request, asks, result.content)])
+    return AdmissionReview(verdict.problems, [*verdict.warnings, *await _not_followed(request, asks, result.content)])
 
 
-async def _refused(request: Request, asks: ClusterLookup, spec: User) -> list[str]:
-    """The DAGs of other namespaces that a trigger can't follow, as things are."""
+async def _not_followed(request: Request, asks: ClusterLookup, spec: User) -> list[str]:
+    """Warnings for DAGs of other namespaces that a trigger can't follow at present."""
     warnings = []
     for index, dag in enumerate(spec.completed.dags if isinstance(spec, TriggerSpec) and spec.completed else ()):
         if dag.namespace in ("", request.namespace):
@@ -177,14 +178,14 @@ async def _refused(request: Request, asks: ClusterLookup, spec: User) -> list[st
         except (NotFound, Forbidden):
             allowed = ()
         except ApiError:
-            continue  # The trigger's status will say.
+            continue  # The trigger's status will report it.
         if not completed_run.may_follow(allowed, dag.namespace, request.namespace):
             warnings.append(completed_run.refusal(index, dag, request.namespace))
     return warnings
 
 
 async def _against(request: Request, asks: ClusterLookup, user: User, waits: str, fails: str) -> AdmissionReview:
-    """What is wrong with a user of a DAG, given the params that this declares."""
+    """The problems of a user of a DAG, by the params that the DAG declares."""
     try:
         dag = await asks.dag(request.namespace, user.dag)
     except NotFound:
@@ -199,11 +200,11 @@ async def _against(request: Request, asks: ClusterLookup, user: User, waits: str
 
 
 async def _alone(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    """Of a kind about which there is nothing to ask."""
-    return AdmissionReview((await _reviewed(request, asks)).problems)
+    """Reviews a kind without asking the cluster."""
+    return AdmissionReview((await _review(request, asks)).problems)
 
 
-async def _reviewed(request: Request, asks: ClusterLookup) -> Reviewed:
+async def _review(request: Request, asks: ClusterLookup) -> Reviewed:
     return await asks.work(request, review, request.kind, request.spec)
 
 
@@ -216,15 +217,15 @@ REVIEWERS: Mapping[str, Reviewer] = {
     "ClusterPool": _alone,
     "Approval": _approval,
 }
-"""Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
+"""Kind -> its reviewer. The chart's ValidatingWebhookConfiguration has a rule for each."""
 
 
 NAMES: Mapping[str, Reviewer] = {"DAGRun": _names_of_run, "Approval": _names_of_approval}
-"""The same for whose name stands under what. It is asked about alone where the API server has no policy for it."""
+"""The same for user names in decisions and edits, which are reviewed separately if the API server has no policy for them."""
 
 
 def parse(data: Any, size: int = 0) -> Request:
-    """The request of an AdmissionReview of so many bytes. Raises Malformed."""
+    """The request of an AdmissionReview of `size` bytes. Raises Malformed."""
     if not isinstance(data, dict) or data.get("kind") != "AdmissionReview":
         raise Malformed("not an AdmissionReview")
     if data.get("apiVersion") != "admission.k8s.io/v1":
@@ -253,7 +254,8 @@ def parse(data: Any, size: int = 0) -> Request:
 async def admit(
     request: Request, asks: ClusterLookup, reviewers: Mapping[str, Reviewer] = REVIEWERS
 ) -> AdmissionReview:
-    """What to answer. Only a spec that is new can be wrong: whatever an old one says, its metadata can be edited and its end come."""
+    """Reviews a request. Only a changed spec is reviewed: metadata of an object with an invalid spec can be edited, and it can be
+    deleted."""
     reviewer = reviewers.get(request.kind)
     ending = isinstance(meta := request.new.get("metadata"), dict) and meta.get("deletionTimestamp")
     if reviewer is None or request.operation not in ("CREATE", "UPDATE") or request.subresource or ending:
@@ -267,7 +269,7 @@ async def admit(
 
 
 def answer(request: Request, verdict: AdmissionReview) -> dict[str, Any]:
-    """The AdmissionReview that goes back. kubectl shows a refusal as it shows those of a CRD: a line for each field."""
+    """The AdmissionReview to return. kubectl shows a refusal like one by a CRD: a line for each field."""
     response: dict[str, Any] = {"uid": request.uid, "allowed": not verdict.problems}
     if verdict.warnings:
         response["warnings"] = [text[:WARNING] for text in verdict.warnings[:WARNINGS]]
@@ -289,7 +291,7 @@ def answer(request: Request, verdict: AdmissionReview) -> dict[str, Any]:
 
 
 def _fields(spec: Any) -> Body:
-    """A spec, or what stands in its place, which has none of its fields."""
+    """A spec; empty if it is not an object."""
     return spec if isinstance(spec, Mapping) else {}
 
 

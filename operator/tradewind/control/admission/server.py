@@ -1,4 +1,4 @@
-"""The server that the API server asks before it takes an object. docs/design/2026-11-25-admission.md says why it is not kopf's."""
+"""The server that the API server calls before it stores an object. docs/design/2026-11-25-admission.md says why it is not kopf's."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tradewind import metrics
 from tradewind.control.admission import handler, service_accounts
-from tradewind.control.admission.cluster_lookup import LIGHT
+from tradewind.control.admission.cluster_lookup import SMALL_REQUEST_BYTES
 from tradewind.control.admission.handler import (
     AdmissionReview,
     ClusterLookup,
@@ -35,31 +35,31 @@ from tradewind.plan.documents.problem import Problem
 
 log = logging.getLogger(__name__)
 NAMES = "/names"
-"""It has nothing to ask or to work out, so it is answered at once."""
+"""Needs no requests and little computing, so it is answered at once."""
 REVIEWS: Mapping[str, Mapping[str, Reviewer]] = {
     "/validate": handler.REVIEWERS,
     "/accounts": service_accounts.REVIEWERS,
     NAMES: handler.NAMES,
 }
-"""Path -> kind -> who reviews it."""
+"""Path -> kind -> its reviewer."""
 REVIEW_BYTES_LIMIT = 8 * 2**20
-"""Bytes of a request. The API server takes 3 MiB at most, and asks with the object as it was and as it would be."""
+"""Bytes of a request. The API server accepts objects of up to 3 MiB, and sends the old and the new one."""
 LARGE_AT_ONCE = 3
-"""Large requests read and reviewed at the same time, by turns between namespaces. Small ones wait for none of them."""
+"""Large requests that are parsed and reviewed at the same time, in turns between namespaces. Small ones wait for none of them."""
 LARGE_WAITING = 24 * 2**20
-"""Bytes of one namespace's large requests that wait or are reviewed. More are not answered, so that the failure policy decides."""
+"""Bytes of one namespace's large requests that wait or are reviewed. Further ones are not answered, so that the failure policy decides."""
 READING = 5.0
 """Seconds for a body to arrive."""
 USUAL_TIMEOUT = 10.0
-"""Seconds that an API server waits unless it says otherwise."""
+"""Seconds that an API server waits unless the request says otherwise."""
 MARGIN = 0.5
-"""Seconds before the end of its patience from which an answer would come too late."""
+"""Seconds before that limit at which a response would be too late."""
 BOUNDS = Bounds(connections=128, held=64 * 2**20, idle=60.0)
 """API servers keep one or two connections each."""
 _UID = re.compile(rb'"request":\s*\{\s*"uid":\s*"([^"\\]{1,128})"')
 _NAMESPACE = re.compile(rb'"namespace":\s*"([a-z0-9-]{1,63})"')
 _HEAD = 4_096
-"""Bytes in which an API server has said what its request is about."""
+"""The first bytes of a request, in which an API server states its subject."""
 
 
 @contextlib.asynccontextmanager
@@ -71,8 +71,8 @@ async def serve(
     clients: Collection[str] = (),
     token: Path | None = None,
 ) -> AsyncIterator[None]:
-    """Serves while the context is open. Requests under way are answered before it closes. Where there are `clients`, only those whose
-    certificate has one of these common names are answered; where there is a `token`, a file, only those whose path ends with what is in it."""
+    """Serves while the context is open. Open requests are answered before it closes. With `clients`, only clients whose certificate has one
+    of these common names are answered; with `token`, a file, only requests whose path ends with its content."""
     large, door = Places(LARGE_AT_ONCE, LARGE_WAITING), BoundedListener(bounds)
 
     async def validate(http: web.Request) -> web.Response:
@@ -88,10 +88,10 @@ async def serve(
         with door.working(http):
             try:
                 async with asyncio.timeout(_patience(http.query.get("timeout", ""))):
-                    if len(raw) <= LIGHT or path == NAMES:
-                        return await _answered(raw, asks, path)
+                    if len(raw) <= SMALL_REQUEST_BYTES or path == NAMES:
+                        return await _respond(raw, asks, path)
                     async with large.one(_namespace(raw), len(raw)):
-                        return await _answered(raw, asks, path)
+                        return await _respond(raw, asks, path)
             except Malformed as error:
                 return web.Response(status=400, text=f"not an AdmissionReview: {error}")
             except (TimeoutError, Busy):
@@ -103,19 +103,19 @@ async def serve(
         yield
 
 
-async def _answered(raw: bytes, asks: ClusterLookup, path: str) -> web.Response:
-    """The answer to a body. Raises Malformed."""
+async def _respond(raw: bytes, asks: ClusterLookup, path: str) -> web.Response:
+    """Reviews a body and returns the response. Raises Malformed."""
     try:
         request = parse(read_json(raw, limit=REVIEW_BYTES_LIMIT, name="request"), len(raw))
     except OutOfBounds as error:
         said = _unreadable(raw, error)
     else:
-        said = answer(request, await _timed(request, asks, REVIEWS[path]))
+        said = answer(request, await _review(request, asks, REVIEWS[path]))
     return web.Response(body=orjson.dumps(said), content_type="application/json")
 
 
 def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
-    """The refusal of an object that is beyond the bounds of what can be read. Raises Malformed where no request can be made out."""
+    """The refusal of an object that is out of bounds. Raises Malformed if no request can be identified."""
     if not (uid := _UID.search(raw, 0, _HEAD)):
         raise Malformed(str(error)) from None
     request = Request(uid[1].decode(errors="replace"), "", "", "", "", {}, {})
@@ -125,8 +125,8 @@ def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
 
 
 def _knows(token: Path | None, rest: str) -> bool:
-    """Whether a path ends as it has to: with the token, or with nothing where there is none. The file is read each time, since the kubelet
-    changes it."""
+    """Whether a path ends with the token, or with nothing if there is no token. The file is read each time, since the kubelet changes
+    it."""
     try:
         wanted = f"/{token.read_text().strip()}" if token else ""
     except OSError as error:
@@ -142,13 +142,13 @@ def _common_name(http: web.Request) -> str | None:
 
 
 def _namespace(raw: bytes) -> str:
-    """Whose request it is, as far as turns go."""
+    """The namespace of a request, for turns."""
     found = _NAMESPACE.search(raw, 0, _HEAD)
     return found[1].decode() if found else ""
 
 
 def _patience(timeout: str) -> float:
-    """Seconds for an answer: API servers say how long they wait."""
+    """Seconds for a response: API servers state how long they wait."""
     try:
         told = seconds(timeout)
     except ValueError:
@@ -156,8 +156,8 @@ def _patience(timeout: str) -> float:
     return max(MARGIN, min(told, 3 * USUAL_TIMEOUT) - MARGIN)
 
 
-async def _timed(request: Request, asks: ClusterLookup, reviewers: Mapping[str, Reviewer]) -> AdmissionReview:
-    """The verdict. An error of our own becomes code 500: then the failure policy decides, and not we."""
+async def _review(request: Request, asks: ClusterLookup, reviewers: Mapping[str, Reviewer]) -> AdmissionReview:
+    """Reviews a request and records metrics. An internal error becomes code 500, for which the failure policy decides."""
     kind = request.kind if request.kind in reviewers else "other"
     began = time.perf_counter()
     allowed = "error"
@@ -173,6 +173,6 @@ async def _timed(request: Request, asks: ClusterLookup, reviewers: Mapping[str, 
         metrics.admission_requests.labels(kind, allowed).inc()
         metrics.admission_duration.labels(kind).observe(time.perf_counter() - began)
     if verdict.problems:
-        # Without the words: they quote values.
+        # Without the problem's words, which quote values.
         log.info("refused %s %s/%s: %s", request.kind, request.namespace, request.name, verdict.problems[0].path)
     return verdict

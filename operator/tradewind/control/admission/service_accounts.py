@@ -1,4 +1,4 @@
-"""Whether the author of a DAG may act as the service accounts whose tokens its pods get: writing a DAG grants nobody more rights than they have."""
+"""Checks that the author of a DAG may act as the service accounts of its pods: writing a DAG grants nobody more rights than they have."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,17 +9,18 @@ from tradewind.plan.documents.problem import Problem
 
 
 async def _dag(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    """What a DAG without a fault asks for. One with a fault is refused: when it is fixed from elsewhere nobody looks again."""
-    judged = await asks.judged(request.namespace, request.spec, of_dag)
-    return AdmissionReview(judged.problems) if judged.problems else await _allowed(request, asks, judged.content or {})
+    """The accounts of a valid DAG. An invalid one is refused: if a change elsewhere made it valid later, nobody would check its
+    accounts."""
+    judged = await asks.judge(request.namespace, request.spec, of_dag)
+    return AdmissionReview(judged.problems) if judged.problems else await _check(request, asks, judged.content or {})
 
 
 async def _template(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    return await _allowed(request, asks, await asks.work(request, of_template, request.spec))
+    return await _check(request, asks, await asks.work(request, of_template, request.spec))
 
 
-async def _allowed(request: Request, asks: ClusterLookup, used: Mapping[str, str]) -> AdmissionReview:
-    """Raises ApiError where it can't be asked: then the answer is an error, which refuses too."""
+async def _check(request: Request, asks: ClusterLookup, used: Mapping[str, str]) -> AdmissionReview:
+    """Raises ApiError if the rights can't be checked; the response is then an error, which refuses the request too."""
     allowed = await asyncio.gather(*(asks.may_use(request.sender, request.namespace, account) for account in used))
     if all(allowed) or await asks.may_make_pods(request.sender, request.namespace):
         return AdmissionReview([])
@@ -47,4 +48,4 @@ REVIEWERS: Mapping[str, Reviewer] = {
     "ClusterTaskTemplate": _template,
     "ClusterDAGTemplate": _template,
 }
-"""Kind -> who reviews it. The chart's ValidatingWebhookConfiguration has a rule for each."""
+"""Kind -> its reviewer. The chart's ValidatingWebhookConfiguration has a rule for each."""

@@ -1,4 +1,4 @@
-"""Whose name stands under a decision or an edit. Nothing has to be asked for it, so it is answered whatever else there is to do."""
+"""Checks user names in decisions and edits. This asks nothing of the cluster, so it is answered under any load."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 def of_run(request: "Request") -> list[Problem]:
-    """What is wrong with the names in a run's edits."""
+    """The problems of user names in a run's edits."""
     edits = request.spec.get("edits") if isinstance(request.spec, Mapping) else None
     return [*forged("spec.edits", _list(edits), _list(request.before.get("edits")), request.user)]
 
 
 def of_approval(request: "Request") -> list[Problem]:
-    """Who decides says so himself, and whoever changes a decision takes it over. One that comes with its object is nobody's."""
+    """The problems of an approval's user name: `by` must be the user who makes or changes a decision. A new object must have none."""
     spec = request.spec if isinstance(request.spec, Mapping) else {}
     by, decided = spec.get("by"), bool(spec.get("decision"))
     if decided and request.old is None:
@@ -28,8 +28,7 @@ def of_approval(request: "Request") -> list[Problem]:
 
 
 def forged(path: str, new: Sequence["Body"], old: Sequence["Body"], user: str) -> Iterator[Problem]:
-    """Entries of a list that only grows which say, in `by`, that they are someone else's than the one who sends it; and those that were
-    there and are changed."""
+    """Problems in a list that is only appended to: new entries whose `by` is not the sender, and changed old entries."""
     for index, entry in enumerate(new):
         if index < len(old):
             if entry != old[index]:

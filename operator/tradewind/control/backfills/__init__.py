@@ -1,1 +1,1 @@
-"""Runs for ticks of the past."""
+"""Backfills: runs for ticks of the past."""

@@ -1,4 +1,4 @@
-"""Reconciling a backfill: which of its ticks want a run, which runs it has, and what it does next. Everything is counted from the runs."""
+"""Reconciles a backfill: which of its ticks want a run, which runs exist, and what to do next. Everything is counted from the runs."""
 
 import asyncio
 import contextlib
@@ -38,15 +38,15 @@ from tradewind.plan.triggers.trigger import check
 
 log = logging.getLogger(__name__)
 COALESCE = 1.0
-"""Seconds between two writes of a status that says the same in other numbers."""
+"""Seconds between two writes of a status that differ only in numbers."""
 FIRST_RETRY_SECONDS = 0.1
-"""Seconds until it looks again after one of its DAG's runs has changed: they change in bursts."""
+"""Seconds until a backfill is reconciled after one of its DAG's runs has changed: they change in bursts."""
 LOOK_AGAIN = 10.0
-"""Seconds until it looks again whether what it waits for was fixed."""
+"""Seconds until a waiting backfill is reconciled again."""
 FRESH = 60.0
-"""Seconds for which the ticks of a trigger are taken as they were told: a calendar in a ConfigMap may change."""
+"""Seconds for which the ticks of a trigger count as current: a calendar in a ConfigMap may change."""
 TOLD = FINISHED | {"Waiting", "Invalid"}
-"""Phases of which there is an Event."""
+"""Phases that are reported in an Event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +69,17 @@ class BackfillSnapshot:
 
     @property
     def finished(self) -> bool:
-        """Whether it is over."""
+        """Whether it has finished."""
         return self.status.get("phase") in FINISHED
 
     @property
     def dag(self) -> Key | None:
-        """Namespace and name of the DAG whose runs it needs to know; None when it is over, or can't be read."""
+        """Namespace and name of the DAG whose runs it needs to know; None if it has finished or can't be read."""
         return None if self.finished or isinstance(self.spec, Invalid) else (self.namespace, self.spec.dag)
 
 
 class BackfillReconciler:
-    """Brings backfills on. `over(namespace, dag)` is told when runs of a DAG need not be kept for their sake any longer, `made(run)` of
+    """Reconciles backfills. `over(namespace, dag)` is called when runs of a DAG need not be kept for backfills any longer, `made(run)` for
     each run that is made."""
 
     def __init__(
@@ -97,12 +97,10 @@ class BackfillReconciler:
         self._ticks, self._runs = BackfillTicks(client), RunIndex(client)
         self._known: dict[Key, BackfillSnapshot] = {}
         self._of_dag: defaultdict[Key, set[Key]] = defaultdict(set)
-        """Backfills that are not over, by their DAGs."""
+        """Unfinished backfills by DAG."""
         self._about: dict[Key, tuple[int, float, Occasions]] = {}
-        """Of each generation, and since when it is known."""
+        """By backfill: the generation, the time when they were computed (epoch seconds), and the occasions."""
         self._writer = StatusWriter(client, self.queue, COALESCE, clock)
-
-    # What the watches say.
 
     def seen(self, body: Object, deleted: bool) -> None:
         """A backfill was created, changed or deleted."""
@@ -119,17 +117,17 @@ class BackfillReconciler:
         created, generation = instant(meta["creationTimestamp"]), int(meta.get("generation") or 0)
         version = int(meta["resourceVersion"])
         if before and before.uid == meta["uid"] and version <= before.version:
-            return  # Our own writes, which are known.
+            return  # This operator's own write, which is known.
         known = BackfillSnapshot(*key, meta["uid"], generation, version, created, spec, body.get("status") or {})
         self._take(key, known)
         if before and (before.uid, before.generation) == (known.uid, generation):
-            # A status that somebody set back is written anew, but not at once: it may be another operator, that sees things otherwise.
+            # A status that someone reset is rewritten, but not at once: it may be another operator with another view.
             self.queue.add_after(key, COALESCE)
         else:
             self.queue.add(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
-        """A run was created, has changed or is gone."""
+        """A run was created, changed or deleted."""
         if self._runs.seen(run, deleted):
             for key in self._of_dag.get((run.namespace, run.dag), ()):
                 self.queue.add_after(key, FIRST_RETRY_SECONDS)
@@ -147,15 +145,15 @@ class BackfillReconciler:
                 self.queue.add(key)
 
     def holds(self, namespace: str, dag: str, name: str) -> bool:
-        """Whether a run has to be kept: a backfill that is not over counts it."""
+        """Whether a run must be kept because an unfinished backfill counts it."""
         key = (namespace, dag)
         backfills = self._of_dag.get(key, ())
         runs = self._runs.known(key)
         return any(self._counts(backfill, runs.get(name) if runs else None) for backfill in backfills)
 
     def made(self, run: Run) -> bool:
-        """Whether a backfill that is under way made a run: it has the name that the backfill gives to the run of that tick. Labels alone
-        are what whoever created the run wrote. Until the ticks are known, as after a restart, they are believed."""
+        """Whether an unfinished backfill made a run: the run has the name that the backfill gives to the run of its tick. Labels don't
+        prove it, as the creator of a run sets them; they are only trusted until the ticks are known, as after a restart."""
         return run.how == "backfill" and any(self._made_by((run.namespace, name), run) for name in run.backfills)
 
     def _made_by(self, key: Key, run: Run) -> bool:
@@ -168,11 +166,11 @@ class BackfillReconciler:
     def _counts(self, key: Key, run: Entry | None) -> bool:
         about = self._about.get(key)
         if about is None or run is None:
-            return True  # It can't be told yet.
+            return True  # unknown yet
         return key[1] in run.backfills or moment(run.moment) in about[2].moments
 
     def _take(self, key: Key, known: BackfillSnapshot | None) -> None:
-        """From now on this is what is known of a backfill."""
+        """Takes the state of a backfill; None if it is gone."""
         before = self._known.pop(key, None)
         if before and before.dag:
             self._of_dag[before.dag].discard(key)
@@ -194,15 +192,13 @@ class BackfillReconciler:
             self._runs.forget(before.dag)
             self._over(*before.dag)
 
-    # One pass.
-
     def failed(self, key: Key, error: Exception) -> float | None:
-        """A reconcile raised."""
+        """Handles a failed reconcile."""
         log.warning("backfill %s/%s: %s", *key, error, exc_info=None if isinstance(error, ApiError) else error)
         return None
 
     async def reconcile(self, key: Key) -> None:
-        """Makes the runs that there is room for, and says how far the backfill has come."""
+        """Makes as many runs as there is room for, and reports the progress."""
         known = self._known.get(key)
         if known is None or known.finished:
             return
@@ -228,10 +224,10 @@ class BackfillReconciler:
         if status["phase"] not in FINISHED:
             self.queue.add_after(
                 key, STALE + FIRST_RETRY_SECONDS
-            )  # What it has missed of the runs, it finds when they are read again.
+            )  # Runs that the watch missed are found when the runs are read again.
 
     async def _advance(self, known: BackfillSnapshot) -> dict[str, Any]:
-        """Raises Invalid and Waits."""
+        """Advances the backfill and returns its status. Raises Invalid and NotReady."""
         spec = known.spec
         if isinstance(spec, Invalid):
             raise spec
@@ -252,7 +248,7 @@ class BackfillReconciler:
                 await self._do(known, about, step, runs)
             decided = decide(spec, about.ticks, pasts(runs, known.name))
             if decided.steps and len(decided.active) < spec.parallelism:
-                self.queue.add_after(known.key, FIRST_RETRY_SECONDS)  # What was there already has left room.
+                self.queue.add_after(known.key, FIRST_RETRY_SECONDS)  # Existing runs left room for more.
         status = status_of(spec, facts.suspended, about, decided, self._clock())
         if (
             wrong and decided.steps and spec.desired_state != "Cancelled"
@@ -288,7 +284,7 @@ class BackfillReconciler:
         self._told(run)
 
     async def _retry(self, known: BackfillSnapshot, run: Entry) -> None:
-        """What failed in a run gets a fresh budget. Who else has changed the run meanwhile is looked at again first."""
+        """Gives a run's failed tasks a fresh retry budget. If someone else has changed the run meanwhile, it is read again first."""
         labels = {f"{BACKFILL}{known.name}": "true"}
         meta = {"resourceVersion": str(run.version), "labels": labels}
         try:

@@ -1,4 +1,4 @@
-"""The runs of DAGs that are backfilled: also those that have ended, which nobody else keeps in memory."""
+"""The runs of DAGs with backfills, including ended ones, which no other part keeps in memory."""
 
 import time
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from tradewind.plan.triggers.backfill import TickRun
 
 RUN_PAGE = 100
 STALE = 300.0
-"""Seconds after which they are read again: a watch that was cut off may have missed that one was deleted."""
+"""Seconds until the runs are read again: a watch that was interrupted may have missed a deletion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What of a run matters here."""
+    """The relevant fields of a run."""
 
     dag: str
     name: str
@@ -34,13 +34,13 @@ class Entry:
     backfills: frozenset[str] = NO_BACKFILLS
 
     def past(self, backfill: str) -> TickRun:
-        """The run, as seen by a backfill."""
+        """The run from the view of a backfill."""
         mine = backfill in self.backfills
         return TickRun(self.name, self.moment, self.created, self.phase, self.final, mine, self.again)
 
 
 def entry(run: Run) -> Entry:
-    """What failed in a run can be tried again once it has begun, unless it was cancelled."""
+    """The fields of a run. A failed run can be retried if it had begun and was not cancelled."""
     again = run.phase == "Failed" and not run.cancelled and bool(run.status.get("revision"))
     return Entry(
         run.dag,
@@ -59,7 +59,7 @@ def entry(run: Run) -> Entry:
 
 @dataclass(slots=True)
 class _Shelf:
-    """The runs of a DAG. `gone` are those that were deleted while they were being read."""
+    """The runs of a DAG. `gone` are the uids of runs that were deleted while they were being read."""
 
     read_at: float | None = None
     runs: dict[str, Entry] = field(default_factory=dict)
@@ -67,26 +67,26 @@ class _Shelf:
 
 
 class RunIndex:
-    """Runs by DAG, of those DAGs that were asked for."""
+    """Runs by DAG, for requested DAGs."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._shelves: dict[Key, _Shelf] = {}
 
     async def of(self, key: Key) -> dict[str, Entry]:
-        """The runs of a DAG, by name. Raises what the API raises."""
+        """The runs of a DAG by name. Raises errors of the API."""
         shelf = self._shelves.get(key)
         if shelf is None or shelf.read_at is None or time.monotonic() - shelf.read_at > STALE:
             shelf = await self._read(key)
         return shelf.runs
 
     def known(self, key: Key) -> dict[str, Entry] | None:
-        """The runs of a DAG, as far as they have been read; None where they have not."""
+        """The runs of a DAG by name; None if they have not been read."""
         shelf = self._shelves.get(key)
         return shelf.runs if shelf and shelf.read_at is not None else None
 
     def seen(self, run: Run, deleted: bool = False) -> bool:
-        """A run was created, has changed or is gone. Whether that is news."""
+        """A run was created, changed or deleted. Returns whether that changes anything for backfills."""
         shelf = self._shelves.get((run.namespace, run.dag))
         if shelf is None:
             return False
@@ -100,11 +100,13 @@ class RunIndex:
         return known is None or (known.phase, known.final, known.backfills) != (made.phase, made.final, made.backfills)
 
     def forget(self, key: Key) -> None:
-        """A DAG is backfilled no longer."""
+        """Drops a DAG that has no backfills any more."""
         self._shelves.pop(key, None)
 
     async def _read(self, key: Key) -> _Shelf:
-        shelf = self._shelves[key] = _Shelf()  # What the watch tells from now on is newer than the list, or told again.
+        shelf = self._shelves[key] = (
+            _Shelf()
+        )  # From now on the watch reports newer versions than the list, or the same.
         namespace, dag = key
         async for raw in items(self._client, RUNS, namespace, RUN_PAGE, fieldSelector=f"spec.dag={dag}"):
             run = read_run(orjson.loads(raw))
@@ -117,5 +119,5 @@ class RunIndex:
 
 
 def pasts(runs: dict[str, Entry], backfill: str) -> Iterator[TickRun]:
-    """Runs, as seen by a backfill."""
+    """Runs from the view of a backfill."""
     return (found.past(backfill) for found in runs.values())

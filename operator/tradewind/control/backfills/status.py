@@ -1,4 +1,4 @@
-"""What a backfill's status says."""
+"""The status of a backfill."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tradewind.plan.triggers.backfill import Decided, Step
 from tradewind.plan.triggers.trigger import told
 
 BACKFILL_STATUS_LIMIT = 20
-"""Ticks, and names of runs, in a status."""
+"""Number of ticks, and of names of runs, in a status."""
 DOES: dict[Action, tuple[str, str]] = {
     "Create": ("create {}", "run"),
     "Retry": ("try again what failed in {}", "run"),
@@ -21,12 +21,12 @@ DOES: dict[Action, tuple[str, str]] = {
 
 
 def held(spec: BackfillSpec, suspended: bool) -> bool:
-    """Whether no runs are to be made now. `suspended`: whether the DAG is."""
+    """Whether no runs may be made now; `suspended` tells whether the DAG is suspended."""
     return spec.dry_run or spec.desired_state == "Suspended" or suspended
 
 
 def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: Decided, now: float) -> dict[str, Any]:
-    """What is so. `now` is in epoch seconds."""
+    """The fields of the status. `now` is in epoch seconds."""
     done, wanted = decided.succeeded + len(decided.failed), len(about.ticks) - decided.kept
     phase, message = said(spec, suspended, decided)
     return {
@@ -51,7 +51,7 @@ def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: De
 
 
 def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, str]:
-    """The phase, and why."""
+    """The phase and its message."""
     kept = f"; {left(decided.kept, 'tick')}" if decided.kept else ""
     ends = f"{counted(decided.succeeded, 'run')} succeeded, {len(decided.failed)} failed"
     if spec.desired_state == "Cancelled":
@@ -74,13 +74,13 @@ def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, st
 
 
 def left(count: int, what: str = "") -> str:
-    """That so many are left as they are."""
+    """A count of things that are left as they are, in words."""
     said = counted(count, what) if what else str(count)
     return f"{said} is left as it is" if count == 1 else f"{said} are left as they are"
 
 
 def in_words(steps: Sequence[Step]) -> str:
-    """What steps come to, e.g. `create 12 runs, try again what failed in 3 runs`."""
+    """The steps in words, such as `create 12 runs, try again what failed in 3 runs`."""
     counts = Counter(step.action for step in steps)
     does = [text.format(counted(counts[action], what)) for action, (text, what) in DOES.items() if counts[action]]
     return ", ".join(does) or "do nothing"

@@ -1,4 +1,4 @@
-"""What a backfill is about: its ticks, and what their runs are given. For the operator, and for a preview on the command line."""
+"""The ticks of a backfill and the values for their runs, for the operator and for previews on the command line."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,23 +26,23 @@ from tradewind.plan.triggers.trigger import Firing, given, told, wanted
 
 @dataclass(frozen=True)
 class Occasions:
-    """The ticks of a backfill, in UTC, and what makes their runs. `name` is the trigger's, or the backfill's."""
+    """The ticks of a backfill, in UTC, and the trigger, or stand-in for one, that makes their runs."""
 
     backfill: str
     maker: TriggerSnapshot
     calendar: Calendar
     ticks: list[datetime]
     explicit: bool = False
-    """Whether the ticks are none of a calendar's: their data intervals are empty then."""
+    """Whether the ticks come from no calendar; their data intervals are then empty."""
 
     @property
     def of_trigger(self) -> bool:
-        """Whether runs that there were not before bear the name of a trigger."""
+        """Whether new runs have the name of a trigger."""
         return bool(self.maker.uid)
 
     @cached_property
     def moments(self) -> frozenset[datetime]:
-        """The ticks, to look one up."""
+        """The ticks as a set."""
         return frozenset(self.ticks)
 
     def run(self, step: Step) -> Object:
@@ -59,7 +59,7 @@ class Occasions:
         return made
 
     def names(self, tick: datetime) -> tuple[str, ...]:
-        """The names that the runs of a tick have; none where it is not one of these."""
+        """The names that runs of a tick can have; none if it is not one of these ticks."""
         if tick not in self.moments:
             return ()
         return run_name(self.maker.name, suffix(tick)), run_name(self.backfill, suffix(tick))
@@ -81,13 +81,13 @@ class Occasions:
 
 
 class BackfillTicks:
-    """Finds out what backfills are about."""
+    """Determines the occasions of backfills."""
 
     def __init__(self, client: Client) -> None:
         self._fresh, self._calendars = CoalescingReader(client), Calendars(client)
 
     async def of(self, namespace: str, name: str, created: datetime, spec: BackfillSpec) -> Occasions:
-        """`created` is when the backfill was made. Raises Invalid, Waits, ExpressionError and what the API raises."""
+        """The occasions of a backfill, created at `created`. Raises Invalid, NotReady, ExpressionError and errors of the API."""
         trigger, uid, generation = None, "", 0
         if spec.trigger:
             try:
@@ -101,7 +101,7 @@ class BackfillTicks:
             uid, generation = found["metadata"]["uid"], found["metadata"].get("generation") or 0
         maker_spec = source(spec, trigger)
         maker = TriggerSnapshot(namespace, spec.trigger or name, uid, generation, created.timestamp(), maker_spec, {})
-        assert maker_spec.schedule is not None  # noqa: S101 - `source` has seen to it
+        assert maker_spec.schedule is not None  # noqa: S101 - `source` has set it
         try:
             calendar = await self._calendars.of(namespace, maker_spec.schedule)
         except Invalid as error:

@@ -1,1 +1,1 @@
-"""Events that are posted."""
+"""The HTTP endpoint for events."""

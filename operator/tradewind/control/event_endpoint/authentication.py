@@ -1,4 +1,4 @@
-"""Who may post events: a token of the cluster, a signature, or a token that is known."""
+"""Authenticates senders of events: by a token of the cluster, a signature, or a token in a Secret."""
 
 import asyncio
 import base64
@@ -25,18 +25,18 @@ from tradewind.plan.triggers.event import ENOUGH, TIMESTAMP, covered, is_signed,
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS = 10.0
-"""Seconds for which an answer of the API server about a token, a right or a Secret holds."""
+"""Seconds for which a response of the API server about a token, a right or a Secret is cached."""
 CACHED_ANSWERS = 4_096
-"""Such answers in memory."""
+"""Cached responses."""
 ASKED = (50.0, 200.0)
-"""About how many new tokens for triggers of one namespace the API server is asked about each second, and how many at once after a pause:
-guesses must not keep it busy. Those for triggers that are not there count together."""
+"""New tokens about which the API server is asked, for triggers of one namespace: per second, and at once after a pause. Guesses must not
+keep it busy. Those for missing triggers count together."""
 UNKNOWN = Authentication(kubernetes=KubernetesSenders())
-"""How a trigger that is not there is asked for: who may post to it is told so, and others learn nothing."""
+"""The authentication for missing triggers: senders who may post to them learn that they are missing, others learn nothing."""
 
 
 class SenderRejected(Exception):
-    """A request that makes no run. `reason` is one word, for metrics; `after` is when to try again, in seconds."""
+    """A request that makes no run. `reason` is one word, for metrics; `after` is the number of seconds after which to try again."""
 
     def __init__(self, status: int, reason: str, words: str, after: float | None = None) -> None:
         self.status, self.reason, self.words, self.after = status, reason, words, after
@@ -45,29 +45,29 @@ class SenderRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent an event. `name` is the cluster's, empty where only a secret is known."""
+    """The sender of an event. `name` is the name in the cluster; empty if only a secret identifies the sender."""
 
     name: str = ""
     signed: str = ""
-    """What stands for all that a signature covers."""
+    """A digest of everything that a signature covers."""
 
 
 class Senders:
-    """Admits senders, by asking the API server. With `kubernetes` false no tokens of the cluster are taken."""
+    """Authenticates senders by asking the API server. If `kubernetes` is false, tokens of the cluster are not accepted."""
 
     def __init__(self, client: Client, kubernetes: bool, clock: Callable[[], float] = time.time) -> None:
         self._client, self._kubernetes, self._clock = client, kubernetes, clock
         self._answers: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = OrderedDict()
         self._buckets = defaultdict[str, Bucket](lambda: Bucket(*ASKED))
-        """By namespace; that of triggers that are not there is empty."""
+        """By namespace; the empty one is for missing triggers."""
 
     async def admit(
         self, namespace: str, trigger: str, how: Authentication, headers: Mapping[str, str], data: bytes
     ) -> Sender:
-        """Who sends this. `headers` have lower-case names. Raises Refused."""
+        """The authenticated sender. `headers` have lower-case names. Raises SenderRejected."""
         try:
             if how.hmac:
-                return await self._signed(namespace, how.hmac, headers, data)
+                return await self._check_signature(namespace, how.hmac, headers, data)
             if how.token:
                 if same(_bearer(headers), await self._secret(namespace, how.token.secret_ref)):
                     return Sender()
@@ -88,11 +88,13 @@ class Senders:
         words = "there is no such trigger, or it does not take these credentials; as its spec.event.authentication says, send "
         return SenderRejected(401, "unauthenticated", words + " or ".join(ways))
 
-    async def _signed(self, namespace: str, how: SignedEvents, headers: Mapping[str, str], data: bytes) -> Sender:
+    async def _check_signature(
+        self, namespace: str, how: SignedEvents, headers: Mapping[str, str], data: bytes
+    ) -> Sender:
         if not is_signed(how, await self._secret(namespace, how.secret_ref), headers, data):
             raise self._unknown()
         if how.covers == "TimestampAndBody":
-            # Only who knows the secret gets here: words may be plain.
+            # The sender knows the secret, so the error can be explicit.
             told, window = headers.get(TIMESTAMP, ""), seconds(how.window)
             if not told.isdecimal() or len(told) > 12:
                 words = "the header Tradewind-Timestamp has to give the seconds since 1970, as in $(date +%s)"
@@ -113,12 +115,12 @@ class Senders:
             raise self._unknown()
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
         guesses = self._buckets["" if how is UNKNOWN.kubernetes else namespace]
-        user = await self._kept(("token", digest, how.audience), lambda: self._user(token, how.audience), guesses)
+        user = await self._cached(("token", digest, how.audience), lambda: self._user(token, how.audience), guesses)
         if user is None:
             raise self._unknown()
         name = str(user.get("username") or "")
         asked = ("right", str(user), namespace, trigger)
-        if not await self._kept(asked, lambda: self._may(user, namespace, trigger)):
+        if not await self._cached(asked, lambda: self._may(user, namespace, trigger)):
             words = f"{name!r} must not post events to {namespace}/{trigger}: grant it `create` on the resource `triggers/events`"
             raise SenderRejected(403, "forbidden", f"{words} of the group {GROUP} in that namespace")
         return Sender(name)
@@ -130,7 +132,7 @@ class Senders:
         if status.get("authenticated") is not True:
             return None
         if audience and audience not in (status.get("audiences") or []):
-            return None  # A server that knows no audiences would take a token that was made for another purpose.
+            return None  # A server without support for audiences would accept a token made for another purpose.
         user: dict[str, Any] = status.get("user") or {}
         return user
 
@@ -156,16 +158,16 @@ class Senders:
                 log.warning("Secret %s/%s has no key %s with %d bytes or more", namespace, ref.name, ref.key, ENOUGH)
             return value
 
-        secret: bytes = await self._kept(("secret", namespace, ref.name, ref.key), read)
+        secret: bytes = await self._cached(("secret", namespace, ref.name, ref.key), read)
         if len(secret) < ENOUGH:
             raise self._unknown()
         return secret
 
-    async def _kept(
+    async def _cached(
         self, question: tuple[str, ...], ask: Callable[[], Coroutine[Any, Any, Any]], guesses: Bucket | None = None
     ) -> Any:
-        """The answer to a question, asked again when it is old, and once for all who want to know it. `guesses` bounds how many are asked
-        that had no good answer before."""
+        """The cached answer to a question. Callers with the same question share one request, which is repeated when the answer has expired.
+        `guesses` limits requests without an earlier good answer."""
         now = time.monotonic()
         known = self._answers.get(question)
         if known is None or now >= known[0] + ANSWER_SECONDS:
@@ -173,25 +175,25 @@ class Senders:
                 words = "too many tokens that are not known yet: send it again later"
                 raise SenderRejected(429, "limited", words, wait)
             known = self._answers[question] = (now, asyncio.ensure_future(ask()))
-            known[1].add_done_callback(lambda answer: self._answered(question, answer))
+            known[1].add_done_callback(lambda answer: self._drop_failed(question, answer))
             self._answers.move_to_end(question)
             while len(self._answers) > CACHED_ANSWERS:
                 self._answers.popitem(last=False)
         return await asyncio.shield(known[1])
 
-    def _answered(self, question: tuple[str, ...], answer: "asyncio.Future[Any]") -> None:
-        """No answer is none to keep."""
+    def _drop_failed(self, question: tuple[str, ...], answer: "asyncio.Future[Any]") -> None:
+        """Drops a failed request from the cache."""
         if (answer.cancelled() or answer.exception()) and self._answers.get(question, (0, None))[1] is answer:
             del self._answers[question]
 
 
 def _good(answer: "asyncio.Future[Any]") -> bool:
-    """Whether there is an answer, and it knows whom it was asked about."""
+    """Whether the answer exists and is not None."""
     return answer.done() and not answer.cancelled() and not answer.exception() and answer.result() is not None
 
 
 def shows_credentials(how: Authentication, headers: Mapping[str, str]) -> bool:
-    """Whether there are any of the kind that is asked for, right or wrong."""
+    """Whether the headers have credentials of the required kind, valid or not."""
     return how.hmac.header.lower() in headers if how.hmac else bool(_bearer(headers))
 
 

@@ -1,4 +1,4 @@
-"""From a request to its run: who sends it, whether it is taken, what its key is."""
+"""From a request to its run: the sender, the checks, and the event's key."""
 
 import asyncio
 import logging
@@ -25,24 +25,24 @@ from tradewind.plan.triggers.trigger import Firing, evaluator, known, occasion
 
 log = logging.getLogger(__name__)
 RETRY_DELAYS = (0.1, 0.5, 2.0)
-"""Seconds before a run is created once more, where the API server did not say what became of it: under the same name."""
+"""Seconds before the creation of a run is repeated under the same name, if its outcome is unknown."""
 LATER = 5.0
-"""Seconds after which a sender may try again, where the API server does not say."""
+"""Seconds after which a sender may try again, unless the API server says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of an event. `name` is that of its run, empty where `when` was false."""
+    """The result of an event. `name` is the name of its run, empty if `when` was false."""
 
     name: str
     result: str
     """created, duplicate or filtered."""
     results: bool
-    """Whether its sender may see what becomes of the run."""
+    """Whether its sender may see the outcome of the run."""
 
 
 class Reception:
-    """Takes events."""
+    """Receives events."""
 
     def __init__(
         self, client: Client, triggers: EventTriggers, senders: Senders, clock: Callable[[], float] = time.time
@@ -50,7 +50,7 @@ class Reception:
         self._client, self._triggers, self._senders, self._clock = client, triggers, senders, clock
 
     def is_strange(self, namespace: str, name: str, headers: Mapping[str, str]) -> bool:
-        """Whether a request is for no trigger, or shows no credentials. `headers` have lower-case names."""
+        """Whether a request is for a missing trigger or has no credentials. `headers` have lower-case names."""
         taker = self._triggers.find(namespace, name)
         source = taker.known.spec.event if taker else None
         return source is None or not shows_credentials(source.authentication, headers)
@@ -58,8 +58,8 @@ class Reception:
     async def receive(
         self, namespace: str, name: str, headers: Mapping[str, str], data: bytes, admitted: Callable[[], None]
     ) -> Received:
-        """Makes the run of an event, unless it is there. `headers` have lower-case names; `admitted` is called once the sender has been
-        admitted. Raises SenderRejected, also what `admitted` raises."""
+        """Makes the run of an event, unless it exists. `headers` have lower-case names; `admitted` is called once the sender is
+        authenticated. Raises SenderRejected, and what `admitted` raises."""
         began = time.perf_counter()
         arrived = datetime.fromtimestamp(self._clock(), UTC)
         taker = self._triggers.find(namespace, name)
@@ -75,7 +75,7 @@ class Reception:
             raise SenderRejected(429, "limited", f"{words}: send it again later", wait)
         dag = await self._ready(taker)
         firing, own = _occasion(taker.known, source, sender, headers, data, arrived)
-        fired = await self._fired(taker.known, firing, dag, own)
+        fired = await self._fire(taker.known, firing, dag, own)
         metrics.occasions.labels("event", fired.result).inc()
         if fired.result == "created":
             metrics.trigger_latency.labels("event").observe(time.perf_counter() - began)
@@ -83,7 +83,7 @@ class Reception:
         return Received(name, fired.result, source.results)
 
     async def _ready(self, taker: Taker) -> DAGFacts:
-        """What is known of the DAG of a trigger that can fire. Raises Refused for others."""
+        """The facts about the DAG of a trigger that can fire. Raises SenderRejected if it can't."""
         trigger = taker.known
         try:
             dag = await self._triggers.dag(taker)
@@ -102,8 +102,9 @@ class Reception:
             raise SenderRejected(409, "suspended", words)
         return dag
 
-    async def _fired(self, trigger: TriggerSnapshot, firing: Firing, dag: DAGFacts, own: bool) -> Fired:
-        """Once more under the same name where the outcome is not known: of an event that is its own, the sender could not do so."""
+    async def _fire(self, trigger: TriggerSnapshot, firing: Firing, dag: DAGFacts, own: bool) -> Fired:
+        """Makes the run, and repeats that under the same name if the outcome is unknown. `own` marks an event without a key, which the
+        sender could not repeat safely."""
         for delay in (*RETRY_DELAYS, None):
             try:
                 fired = await fire(self._client, trigger, firing, dag.params)
@@ -134,7 +135,7 @@ def _away(error: ApiError) -> SenderRejected:
 def _occasion(
     trigger: TriggerSnapshot, source: EventSource, sender: Sender, headers: Mapping[str, str], data: bytes, at: datetime
 ) -> tuple[Firing, bool]:
-    """The occasion that an event is, and whether it is its own, with no key. Raises Refused."""
+    """The occasion of an event, and whether the event has no key. Raises SenderRejected."""
     hmac = source.authentication.hmac
     shown = {name: value for name, value in headers.items() if not hmac or name != hmac.header.lower()}
     try:

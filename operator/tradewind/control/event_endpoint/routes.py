@@ -1,4 +1,4 @@
-"""The triggers that take events, as the endpoint knows them."""
+"""The triggers that receive events, as known to the endpoint."""
 
 import logging
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from tradewind.plan.triggers.trigger import check
 
 log = logging.getLogger(__name__)
 PAUSE = 10
-"""Seconds of a pause that may be made up for at once: the size of a trigger's bucket, by its rate."""
+"""Seconds of a pause that may be made up for at once: the size of a trigger's bucket, relative to its rate."""
 
 
 @dataclass(slots=True)
 class Taker:
-    """A trigger that takes events."""
+    """A trigger that receives events."""
 
     known: TriggerSnapshot
     bucket: Bucket
     facts: DAGFacts | None = None
     problems: list[Problem] | None = None
-    """What was wrong with it, given these facts."""
+    """The problems of the trigger, given these facts."""
 
 
 class EventTriggers:
@@ -45,15 +45,15 @@ class EventTriggers:
 
     @property
     def synced(self) -> bool:
-        """Whether everything that there was at the start is known."""
+        """Whether all objects that existed at the start are known."""
         return all(informer.synced.is_set() for informer in self.informers)
 
     def find(self, namespace: str, name: str) -> Taker | None:
-        """A trigger that takes events; None where there is none."""
+        """A trigger that receives events; None if there is none."""
         return self._takers.get((namespace, name))
 
     async def dag(self, taker: Taker) -> DAGFacts | None:
-        """What is known of its DAG, None where there is none; with that, what is wrong with the trigger. Raises ApiError."""
+        """The facts about the trigger's DAG; None if it does not exist. Updates the trigger's problems. Raises ApiError."""
         facts = await self._dags.of(taker.known.namespace, taker.known.spec.dag)
         if facts and (taker.problems is None or taker.facts is not facts):
             taker.facts, taker.problems = facts, check(taker.known.spec, facts.params)
@@ -73,7 +73,7 @@ class EventTriggers:
             spec = read(TriggerSpec, body["spec"])
         except Invalid as error:
             log.warning("trigger %s/%s can't be read: %s", *key, error)
-            self._takers.pop(key, None)  # How would its senders be told from others?
+            self._takers.pop(key, None)  # Without a readable spec its senders can't be authenticated.
             return
         if not spec.event:
             return

@@ -1,4 +1,4 @@
-"""Waiting for the end of a run, for senders of events who want to know."""
+"""Waits for the end of runs, for senders of events that ask for it."""
 
 import asyncio
 import contextlib
@@ -12,44 +12,44 @@ from tradewind.kube.resources import RUNS
 from tradewind.model.run import FINAL_PHASES
 
 WAITERS_LIMIT = 100
-"""Waits at the same time. Whoever comes then takes the place of one of the namespace that has the most, or does not wait."""
+"""Parallel waits. Beyond that, a new wait replaces one of the namespace with the most waits, or is refused."""
 FIRST, LAST = 0.1, 2.0
-"""Seconds between two looks at a run, at the beginning and in the end."""
+"""Seconds between two reads of a run, at first and later."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended."""
+    """The outcome of a run."""
 
     phase: str
     message: str
     results: Any
-    """What the DAG's spec.outputs give."""
+    """The values of the DAG's spec.outputs."""
 
 
 class RunWaiters:
-    """Looks at runs until they have ended."""
+    """Reads runs until they have ended."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._waiting: dict[str, dict[object, None]] = {}
-        """Places by namespace, in the order in which they were taken."""
+        """Waits by namespace, in the order in which they began."""
         self.closing = asyncio.Event()
-        """Set it, and nobody waits any longer."""
+        """Once set, nobody waits any longer."""
 
     async def of(self, namespace: str, name: str, wait: float) -> RunOutcome | None:
-        """How a run ended; None when it did not within `wait` seconds, or too many wait."""
+        """The outcome of a run; None if it does not end within `wait` seconds, or too many wait."""
         place = object()
         if not self._room(namespace):
             return None
         self._waiting.setdefault(namespace, {})[place] = None
         try:
-            return await self._ended(namespace, name, time.monotonic() + wait, place)
+            return await self._wait_for_end(namespace, name, time.monotonic() + wait, place)
         finally:
             self._leave(namespace, place)
 
     def _room(self, namespace: str) -> bool:
-        """Whether one more of a namespace may wait; another namespace that has more places by two at least gives its oldest one up."""
+        """Whether another wait of a namespace may begin. A namespace with at least two more waits gives up its oldest one."""
         if sum(map(len, self._waiting.values())) < WAITERS_LIMIT:
             return True
         most = max(self._waiting, key=lambda other: len(self._waiting[other]), default=namespace)
@@ -64,7 +64,7 @@ class RunWaiters:
         if not places:
             self._waiting.pop(namespace, None)
 
-    async def _ended(self, namespace: str, name: str, until: float, place: object) -> RunOutcome | None:
+    async def _wait_for_end(self, namespace: str, name: str, until: float, place: object) -> RunOutcome | None:
         pause = FIRST
         while (left := until - time.monotonic()) > 0 and not self.closing.is_set():
             if place not in self._waiting.get(namespace, ()):

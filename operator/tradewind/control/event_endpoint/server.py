@@ -1,4 +1,4 @@
-"""The HTTP endpoint for events: requests of bounded size and time, as many at once as the process bears, each answered in JSON."""
+"""The HTTP server for events: requests of bounded size and time, a limited number at once, each answered in JSON."""
 
 import contextlib
 import logging
@@ -24,14 +24,14 @@ from tradewind.plan.capacity.token_bucket import Bucket
 
 log = logging.getLogger(__name__)
 PATH = "/v1/events/{namespace:[a-z0-9-]{1,63}}/{trigger:[a-z0-9.-]{1,253}}"
-"""Nothing that is no name gets further: not into a log either."""
+"""Other paths are rejected early and don't appear in logs."""
 READING = 10.0
 """Seconds for a body to arrive."""
 BOUNDS = Bounds(connections=320, held=32 * 2**20, idle=30.0)
 MAX_PARALLEL_EVENTS = 256
-"""Requests in work at the same time. Others are told to come again."""
+"""Parallel requests. Further senders are asked to try again."""
 SHARE = MAX_PARALLEL_EVENTS // 4
-"""Of one namespace."""
+"""Parallel requests of one namespace."""
 SIZE, RATE = 256 * 1024, 500
 LONGEST_WAIT = 300.0
 """Seconds that a sender may wait for a run."""
@@ -39,13 +39,13 @@ LONGEST_WAIT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the process takes."""
+    """Limits of the process."""
 
     size: int = SIZE
     """Bytes of a body."""
     rate: int = RATE
-    """Requests a second of senders who are admitted, to triggers of one namespace; twice as many at once after a pause. As many are
-    looked at that show no credentials, or are for triggers that are not there, all together."""
+    """Requests per second of authenticated senders to triggers of one namespace; twice as many at once after a pause. The same limit
+    applies to all requests together that have no credentials or are for missing triggers."""
 
 
 class Endpoint:
@@ -54,19 +54,19 @@ class Endpoint:
     def __init__(
         self, reception: Reception, outcomes: RunWaiters, limits: Limits, host: Host, bounds: Bounds = BOUNDS
     ) -> None:
-        """`host` runs what the senders and authors of triggers size."""
+        """`host` runs work whose size senders and authors of triggers decide."""
         self.door, self._host = BoundedListener(bounds), host
         self._reception, self._outcomes, self._limits = reception, outcomes, limits
         self._strangers = Bucket(limits.rate, limits.rate * 2)
         self._rates = defaultdict[str, Bucket](lambda: Bucket(limits.rate, limits.rate * 2))
-        """By namespace; only admitted senders use them up."""
+        """By namespace; only authenticated senders use them up."""
         self._busy: Counter[str] = Counter()
 
     async def post(self, http: web.Request) -> web.Response:
-        """One event."""
+        """Receives an event."""
         try:
             wait = _wait(http.query.get("wait", ""))
-            received = await self._received(http)
+            received = await self._receive(http)
         except SenderRejected as error:
             return _refusal(error)
         except Exception:
@@ -79,16 +79,16 @@ class Endpoint:
         answer = {"result": received.result, "namespace": http.match_info["namespace"], "run": received.name}
         if received.result == "duplicate":
             answer["message"] = "an event with this key has made this run before"
-        return await self._waited(http.match_info["namespace"], received, wait, answer)
+        return await self._respond(http.match_info["namespace"], received, wait, answer)
 
-    async def _received(self, http: web.Request) -> Received:
+    async def _receive(self, http: web.Request) -> Received:
         headers = {name.lower(): _text(value) for name, value in http.headers.items()}
         namespace, trigger = http.match_info["namespace"], http.match_info["trigger"]
         stranger = self._reception.is_strange(namespace, trigger, headers)
         if stranger:
             _take(self._strangers)
         data = await self._body(http)
-        # Strangers share the places of one namespace, whichever names they invent.
+        # Strangers share the places of one namespace, whatever names they invent.
         place = "" if stranger else namespace
         if self._busy.total() >= MAX_PARALLEL_EVENTS or self._busy[place] >= SHARE:
             raise SenderRejected(503, "busy", "too many requests at once: send it again a little later", 1.0)
@@ -105,7 +105,7 @@ class Endpoint:
             metrics.events_in_flight.set(self._busy.total())
 
     def _spend(self, namespace: str) -> None:
-        """A sender was admitted to a trigger of this namespace. Raises SenderRejected."""
+        """Counts an authenticated request to a trigger of this namespace. Raises SenderRejected."""
         _take(self._rates[namespace])
 
     async def _body(self, http: web.Request) -> bytes:
@@ -122,8 +122,8 @@ class Endpoint:
         words = f"the body has more than {self._limits.size} bytes: send a reference to the data instead of the data"
         return SenderRejected(413, "large", words)
 
-    async def _waited(self, namespace: str, received: Received, wait: float, answer: dict[str, Any]) -> web.Response:
-        """The answer; that of a run which has ended, if it does so in time."""
+    async def _respond(self, namespace: str, received: Received, wait: float, answer: dict[str, Any]) -> web.Response:
+        """Waits for the run, if requested, and returns the response."""
         if not wait:
             return _json(202, answer)
         if not received.results:
@@ -138,7 +138,7 @@ class Endpoint:
 
 @contextlib.asynccontextmanager
 async def serve(endpoint: Endpoint, port: int, context: SSLContext | None) -> AsyncIterator[None]:
-    """Serves while the context is open, without TLS where there is no `context`. Requests under way are answered before it closes."""
+    """Serves while the context is open; without a `context`, without TLS. Open requests are answered before it closes."""
     app = web.Application()
     app.add_routes([web.post(PATH, endpoint.post)])
     async with endpoint.door.serve(app, port, context):
@@ -161,7 +161,7 @@ def _wait(text: str) -> float:
 
 
 def _text(value: str) -> str:
-    """A header without what is no text."""
+    """A header with invalid characters replaced."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

@@ -19,15 +19,15 @@ async def may(client: Client, user: Mapping[str, Any], **attributes: str) -> boo
         "extra": user.get("extra") or {},
         "resourceAttributes": attributes,
     }
-    return await _allowed(client, ACCESS_REVIEWS, spec)
+    return await _is_allowed(client, ACCESS_REVIEWS, spec)
 
 
 async def i_may(client: Client, **attributes: str) -> bool:
     """Whether the operator itself may do something. Raises ApiError."""
-    return await _allowed(client, SELF_ACCESS_REVIEWS, {"resourceAttributes": attributes})
+    return await _is_allowed(client, SELF_ACCESS_REVIEWS, {"resourceAttributes": attributes})
 
 
-async def _allowed(client: Client, resource: Resource, spec: Object) -> bool:
+async def _is_allowed(client: Client, resource: Resource, spec: Object) -> bool:
     body = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
     status = orjson.loads(await client.create(resource, "", body)).get("status") or {}
     return status.get("allowed") is True and not status.get("denied")
