@@ -51,7 +51,9 @@ e2e-on-a-cluster:
 	$(BIN)/pytest -m "e2e and not disruptive" -n 3 --dist loadfile tests
 	$(BIN)/pytest -m "e2e and disruptive" tests
 
-test: unit e2e ## All tests; those on a real cluster are skipped, with the reason, where none can be had
+test: $(VENV)/.stamp ## All tests; those on a real cluster are skipped, with the reason, where none can be had
+	@$(MAKE) --no-print-directory -j 3 unit-pure unit-rest cluster-build
+	@$(MAKE) --no-print-directory e2e
 
 nightly: $(VENV)/.stamp ## All tests in their long form, the long campaigns of faults and of hostile tenants: some hours
 	TRADEWIND_NIGHTLY=1 $(MAKE) --no-print-directory test

@@ -1,4 +1,4 @@
-"""`python -m cluster up|down|with|status|kubeconfig|image|tools`."""
+"""`python -m cluster build|up|down|with|status|kubeconfig|image|tools`."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "with":  # It says what it does without.
             return subprocess.run(chosen.program).returncode
         print(provider.reason, file=sys.stderr)
-        return NO_PROVIDER
+        return 0 if chosen.command == "build" else NO_PROVIDER
     try:
         return _do(chosen, provider)
     except ClusterError as problem:
@@ -36,6 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _do(chosen: argparse.Namespace, provider: Provider) -> int:
     match chosen.command:
+        case "build":
+            provider.prepare()
+            binaries.helm()
+            binaries.versitygw()
+            if archives.can_build():
+                archives.build(["operator"])
         case "up":
             print(f"export KUBECONFIG={provider.up()}")
         case "down":
@@ -73,6 +79,7 @@ def _with(provider: Provider, program: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="build what a cluster and its tests need, and bring nothing up")
     commands.add_parser("up", help="bring a cluster up; prints the export line for a shell")
     commands.add_parser("down", help="end the cluster and remove every trace of it")
     around = commands.add_parser("with", help="run a command on a cluster, which ends with it unless it was up before")

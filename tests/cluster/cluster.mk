@@ -1,6 +1,9 @@
 CLUSTER = PYTHONPATH=tests .venv/bin/python -m cluster
 
-.PHONY: cluster-up cluster-down cluster-image test-cluster
+.PHONY: cluster-build cluster-up cluster-down cluster-image test-cluster
+
+cluster-build: .venv/.stamp # Of low priority, so that it takes what other work leaves; tests that need the cluster say why there is none.
+	-@$(CLUSTER) build
 
 cluster-up: .venv/.stamp ## Bring up a Kubernetes cluster for tests (first time: 6 minutes)
 	$(CLUSTER) up

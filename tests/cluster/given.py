@@ -13,6 +13,9 @@ class Given:
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
 
+    def prepare(self) -> None:
+        """Nothing: it is up."""
+
     def up(self) -> Path:
         self._ready()
         return self.kubeconfig

@@ -14,14 +14,16 @@ class Kind:
     def __init__(self) -> None:
         self.kubeconfig = cache_home() / "kind.kubeconfig"
 
+    def prepare(self) -> None:
+        self._images()
+
     def up(self) -> Path:
         if not self.is_up():
             self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
             with step("kind create cluster"):
                 run("kind", "create", "cluster", "--name", KIND_CLUSTER, "--kubeconfig", self.kubeconfig,
                     "--wait", "120s")  # fmt: skip
-            if built.can_build():  # else the node pulls the public images of the same names
-                self.load(built.build([name for name in BASE_IMAGES if name != "pause"]))
+            self.load(self._images())
         return self.kubeconfig
 
     def down(self) -> None:
@@ -40,3 +42,7 @@ class Kind:
     def load(self, archives: Sequence[Path]) -> None:
         for archive in archives:
             run("kind", "load", "image-archive", archive, "--name", KIND_CLUSTER)
+
+    def _images(self) -> list[Path]:
+        """Archives of the base images; where none can be built, the node pulls the public images of the same names."""
+        return built.build([name for name in BASE_IMAGES if name != "pause"]) if built.can_build() else []

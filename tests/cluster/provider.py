@@ -20,6 +20,9 @@ class Provider(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Build and fetch what it needs, without bringing it up."""
+
     def up(self) -> Path:
         """Bring it up unless it is; the path of a kubeconfig."""
 

@@ -23,6 +23,9 @@ class SelfMade:
         self.node = Node(state)
         self.kubeconfig = state / "kubeconfig"
 
+    def prepare(self) -> None:
+        self._base_images()
+
     def up(self) -> Path:
         with _locked():
             if self.node.pid() is not None and self.kubeconfig.exists():
@@ -69,13 +72,7 @@ class SelfMade:
         self._wait()
 
     def _create(self) -> None:
-        packages.install()
-        with ThreadPoolExecutor() as pool:  # the base system is fetched while the compiler works
-            programs = pool.submit(binaries.node_programs)
-            images = pool.submit(archives.build, BASE_IMAGES)
-            binaries.kubectl()
-            programs.result()
-            archive_paths = images.result()
+        archive_paths = self._base_images()
         self._clear()
         try:
             with step("starting the cluster"):
@@ -85,6 +82,16 @@ class SelfMade:
                 self._keep_logs()
             self._clear()
             raise
+
+    def _base_images(self) -> list[Path]:
+        """Builds the node's programs, and the images it begins with."""
+        packages.install()
+        with ThreadPoolExecutor() as pool:  # the base system is fetched while the compiler works
+            programs = pool.submit(binaries.node_programs)
+            images = pool.submit(archives.build, BASE_IMAGES)
+            binaries.kubectl()
+            programs.result()
+            return images.result()
 
     def _launch(self, archive_paths: Sequence[Path]) -> None:
         self.state.mkdir(mode=0o755)
