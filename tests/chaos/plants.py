@@ -120,7 +120,7 @@ def deleting_is_ended() -> Iterator[None]:
 
 @plant("what a list misses is thought to be there still")
 def missing_is_there() -> Iterator[None]:
-    with _instead(PodInformer, "listed", lambda self, namespace, version: None):
+    with _instead(PodInformer, "end_list", lambda self, namespace, version: None):
         yield
 
 
@@ -129,7 +129,7 @@ def said_is_gone() -> Iterator[None]:
     def missed(self: PodInformer, pod: Any) -> None:
         self.put(msgspec.structs.replace(pod, gone=True))
 
-    with _instead(PodInformer, "_missed", missed):
+    with _instead(PodInformer, "_mark_missing", missed):
         yield
 
 

@@ -120,8 +120,8 @@ def definitions(data: bytes) -> None:
                 odd = whole(resource, "odd", 7).replace(b'"spec":{}', b'"spec":' + data)
                 with contextlib.suppress(ApiError):  # What is no JSON makes none of a page, either.
                     page = b'{"metadata":{"resourceVersion":"9"},"items":[%s,%s]}'
-                    informer.page(None, page % (odd, whole(resource, "beside", 8)))
-                    informer.listed(None, 9)
+                    informer.take_page(None, page % (odd, whole(resource, "beside", 8)))
+                    informer.end_list(None, 9)
                     assert "beside" in {name for _, name in informer._versions}
                 with contextlib.suppress(ApiError):
                     informer.take(None, b'{"type":"MODIFIED","object":%s}' % odd.replace(b'"7"', b'"10"'))

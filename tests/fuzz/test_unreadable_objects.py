@@ -114,10 +114,10 @@ def test_one_object_hides_none_beside_it_from_the_engine(spec: bytes) -> None:
 def test_runs_that_can_not_be_read_are_left_alone(spec: Any, status: Any) -> None:
     async def see(engine: Engine) -> None:
         raw = orjson.dumps(body_of({"dag": "d", **spec}, status))
-        engine.runs.informer.event("ADDED", raw)
-        engine.runs.informer.event("DELETED", raw)
+        engine.runs.informer.take_event("ADDED", raw)
+        engine.runs.informer.take_event("DELETED", raw)
         good = orjson.dumps(body_of({"dag": "d"}, {}, uid="good", name="good"))
-        engine.runs.informer.event("ADDED", good)
+        engine.runs.informer.take_event("ADDED", good)
         assert "good" in engine.runs.states
 
     played(see)

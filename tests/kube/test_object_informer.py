@@ -75,12 +75,12 @@ def page(version: int, **objects: int) -> bytes:
 async def test_what_went_while_the_watch_was_behind_is_told_as_deleted_and_what_came_since_is_not() -> None:
     told = Told()
     informer = ObjectInformer(Client(Connection("http://nowhere")), [None], CONFIG_MAPS, told.seen)
-    informer.page(None, page(5, stays=1, goes=2))
-    informer.listed(None, 5)
+    informer.take_page(None, page(5, stays=1, goes=2))
+    informer.end_list(None, 5)
     made = {"metadata": {"namespace": "n", "name": "new", "resourceVersion": "9"}}
-    informer.event("ADDED", orjson.dumps(made))
-    informer.page(None, page(8, stays=1))
-    informer.listed(None, 8)
+    informer.take_event("ADDED", orjson.dumps(made))
+    informer.take_page(None, page(8, stays=1))
+    informer.end_list(None, 8)
     assert set(told.there) == {"stays", "new"} and told.calls == 4
     informer.take(None, orjson.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "12"}}}))
     assert informer._reached[None] == "12"
@@ -138,10 +138,10 @@ async def test_a_fault_of_whoever_hears_of_a_list_ends_nothing() -> None:
     client = Scripted([made("b", 9)])
 
     class Faulty(ObjectInformer):
-        def listed(self, namespace: str | None, version: int) -> None:
+        def end_list(self, namespace: str | None, version: int) -> None:
             if faults:
                 raise KeyError(faults.pop())
-            super().listed(namespace, version)
+            super().end_list(namespace, version)
 
     task = asyncio.create_task(Faulty(client, [None], CONFIG_MAPS, told.seen).run())
     await told.becomes({"a": {}, "b": {}})
@@ -157,5 +157,5 @@ async def test_an_object_with_too_many_values_is_told_with_a_field_that_says_so(
         "metadata": {**config("x")["metadata"], "namespace": "a", "resourceVersion": "5"},
         "spec": {"a": [[]] * 160_000},
     }
-    informer.event("ADDED", orjson.dumps(many))
+    informer.take_event("ADDED", orjson.dumps(many))
     assert told[0]["spec"] == {"(more than 150,000 values)": None}

@@ -1,1 +1,1 @@
-"""Talking to a Kubernetes API server."""
+"""Access to a Kubernetes API server."""

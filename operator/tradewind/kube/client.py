@@ -1,4 +1,4 @@
-"""The hot path to the API server: aiohttp, JSON as bytes, no models and no retries (the reconcile loop is the retry)."""
+"""The hot path to the API server: aiohttp, JSON as bytes, no models and no retries (reconcile loops retry)."""
 
 import contextlib
 import time
@@ -22,30 +22,29 @@ Object = dict[str, Any]
 MERGE_PATCH = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 MANAGER = "tradewind-cli"
-"""Owner of fields that were applied."""
+"""The field manager of server-side apply."""
 SILENCE = 100.0
-"""Seconds without an event or a bookmark (one a minute) after which a watch counts as dead."""
+"""Seconds without an event or a bookmark (one per minute) after which a watch counts as dead."""
 
 LINE = 16 * 2**20
-"""Bytes of an event. etcd takes objects of 1.5 MB, or as many as its operator allows; 8 MiB are the most."""
+"""Bytes of an event. etcd stores objects of 1.5 MB unless configured otherwise; 8 MiB is its maximum."""
 PIECE = 2**20
-"""Bytes of a line of a log that are handed on at once."""
+"""Bytes of a log line that are passed on at once."""
 ANSWER = 256 * 2**20
-"""Bytes of any other answer."""
+"""Bytes of any other response."""
 _requests, _duration = cache(metrics.api_requests.labels), cache(metrics.api_duration.labels)
-"""Finding a metric by its labels takes longer than counting."""
+"""Looking up a metric by its labels takes longer than counting."""
 AUTHORIZED = 1.0
-"""Seconds for which credentials are taken as they were. Asking for them reads a file, or a kubeconfig's plug-in."""
+"""Seconds for which credentials are reused. Reading them involves a file, or a kubeconfig's plug-in."""
 
 
 class Client:
-    """Requests to one API server, as many writes at once as it takes well. Every method raises errors of `kube.errors`."""
+    """Requests to one API server, with an adaptive limit of parallel writes. Every method raises errors of `kube.errors`."""
 
     def __init__(self, connection: Connection, timeout: float = 30.0) -> None:
         self.connection = connection
         self.may_write: Callable[[], bool] = lambda: True
-        """Whether it may change anything but Leases. Asked right before each request: a process that was stopped for a while may have
-        been succeeded by another."""
+        """Whether it may write anything but Leases. Called right before each request: a process that was paused may have a successor."""
         self._writes = Writes()
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
@@ -70,7 +69,7 @@ class Client:
         return aiohttp.TCPConnector(limit=0, ssl=self.connection.ssl(), keepalive_timeout=60)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """One object. Raises Garbled when the answer is another one."""
+        """An object. Raises Garbled if the response is another object."""
         found = await self._json("GET", "get", resource, resource.path(namespace, name))
         if not _is(found, resource, namespace, name):
             raise Garbled(f"GET {resource.path(namespace, name)}: the answer is another object")
@@ -91,15 +90,15 @@ class Client:
         return await self._request("GET", "list", resource, resource.path(namespace), query=query, most=most)
 
     async def create(self, resource: Resource, namespace: str, body: Object | bytes, **query: str) -> bytes:
-        """Creates an object; the answer is the stored one, unparsed."""
+        """Creates an object and returns the stored one, unparsed."""
         async with self._writes.place():
             return await self._request("POST", "create", resource, resource.path(namespace), body=body, query=query)
 
     async def replace(
         self, resource: Resource, namespace: str, name: str, body: Object, subresource: str = ""
     ) -> Object:
-        """Puts an object in the place of the one with the same resource version. A Lease waits for no other write: a leader must not
-        lose it because it is busy."""
+        """Replaces an object with the same resource version. Writes of Leases don't wait for a place: a leader must not lose its Lease
+        because it is busy."""
         path = resource.path(namespace, name, subresource)
         async with contextlib.nullcontext() if resource is LEASES else self._writes.place():
             return await self._json("PUT", "update", resource, path, body=body)
@@ -107,13 +106,13 @@ class Client:
     async def patch(
         self, resource: Resource, namespace: str | None, name: str, body: Object, subresource: str = "", **query: str
     ) -> Object:
-        """Merge-patches an object. With `metadata.resourceVersion` in the body, a changed object is a Conflict."""
+        """Merge-patches an object. With `metadata.resourceVersion` in the body, raises Conflict if the object has changed."""
         path = resource.path(namespace, name, subresource)
         async with self._writes.place():
             return await self._json("PATCH", "patch", resource, path, body=body, query=query)
 
     async def apply(self, resource: Resource, namespace: str, name: str, body: Object, **query: str) -> Object:
-        """Server-side apply: creates the object, or makes the fields that `body` names so."""
+        """Server-side apply: creates the object, or sets the fields in `body`."""
         query = {"fieldManager": MANAGER, "force": "true", "fieldValidation": "Strict", **query}
         async with self._writes.place():
             path = resource.path(namespace, name)
@@ -138,7 +137,7 @@ class Client:
             return await self._json("DELETE", "delete", resource, resource.path(namespace, name), body=body)
 
     async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
-        """Lines of a watch, one event each, until the server ends it. Silence raises Unavailable, a line without end Garbled."""
+        """Lines of a watch, one event each, until the server ends it. Raises Unavailable after silence, Garbled for an endless line."""
         query = {"watch": "true", "allowWatchBookmarks": "true", **query}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE)
         async for line, whole in self._lines(resource.path(namespace), query, timeout, "watch", resource.plural, LINE):
@@ -147,7 +146,7 @@ class Client:
             yield line
 
     async def logs(self, namespace: str, pod: str, **query: str) -> AsyncIterator[bytes]:
-        """Log lines of a pod's `main` container, with `follow="true"` until it ends; very long ones in pieces."""
+        """Log lines of a pod's `main` container, with `follow="true"` until it ends. Very long lines come in pieces."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         path = PODS.path(namespace, pod, "log")
         async for line, _ in self._lines(path, {"container": "main", **query}, timeout, "get", "pods/log", PIECE):
@@ -156,7 +155,7 @@ class Client:
     async def _lines(
         self, path: str, query: Mapping[str, str], limits: aiohttp.ClientTimeout, verb: str, resource: str, most: int
     ) -> AsyncIterator[tuple[bytes, bool]]:
-        """Lines, and whether each is whole: one of more than about `most` bytes comes in pieces."""
+        """Lines, and whether each is complete: one of more than about `most` bytes comes in pieces."""
         try:
             async with self._http().get(
                 self.connection.server + path, params=query, headers=self._headers(), timeout=limits
@@ -244,7 +243,7 @@ class Client:
 
 
 async def _whole(response: aiohttp.ClientResponse, most: int = ANSWER) -> bytes:
-    """The body. Raises TooLong for one without end."""
+    """The body of a response. Raises TooLong for more than `most` bytes."""
     pieces, size = [], 0
     async for chunk in response.content.iter_any():
         pieces.append(chunk)
@@ -255,7 +254,7 @@ async def _whole(response: aiohttp.ClientResponse, most: int = ANSWER) -> bytes:
 
 
 def _is(body: Object, resource: Resource, namespace: str, name: str) -> bool:
-    """Whether a body is the object that was asked for."""
+    """Whether a body is the requested object."""
     meta = body.get("metadata")
     if body.get("kind") != resource.kind or not isinstance(meta, dict) or meta.get("name") != name:
         return False

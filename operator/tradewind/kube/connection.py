@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where a pod finds the token of its service account. Source: the Kubernetes documentation, "Accessing the API from a Pod"."""
+"""Where a pod has the token of its service account. Source: the Kubernetes documentation, "Accessing the API from a Pod"."""
 
 
 class NoCluster(Exception):
-    """Neither a kubeconfig nor a service account says where a cluster is."""
+    """There is neither a kubeconfig nor a service account."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """An API server and how to be let in. `authorization` gives the header's value and is asked for every request, since
-    tokens rotate."""
+    """An API server and credentials. `authorization` returns the header's value, again and again since tokens rotate."""
 
     server: str
     authorization: Callable[[], str | None] = lambda: None
@@ -40,14 +39,14 @@ class Connection:
 
 
 def connect(kubeconfig: str | None = None, context: str | None = None) -> Connection:
-    """The connection that a pod's service account gives, else the user's kubeconfig. Raises NoCluster."""
+    """The connection of a pod's service account, or else of the user's kubeconfig. Raises NoCluster."""
     if kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ and SERVICE_ACCOUNT.exists():
         return in_cluster(SERVICE_ACCOUNT)
     return _of_kubeconfig(kubeconfig, context)
 
 
 def in_cluster(folder: Path) -> Connection:
-    """What a service account's folder says. The token is read for every request: the kubelet rotates it."""
+    """The connection of a service account's folder. The token is read for every request, since the kubelet rotates it."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     return Connection(
         server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
@@ -59,7 +58,7 @@ def in_cluster(folder: Path) -> Connection:
 
 def _of_kubeconfig(kubeconfig: str | None, context: str | None) -> Connection:
     from tradewind.kube.credentials import Unproven
-    from tradewind.kube.kubeconfig import Unusable, access  # what an operator in a cluster does not need
+    from tradewind.kube.kubeconfig import Unusable, access  # an operator in a cluster does not need it
 
     try:
         found = access(kubeconfig, context)

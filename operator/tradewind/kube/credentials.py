@@ -1,5 +1,4 @@
-"""Credential plug-ins of a kubeconfig (`exec`): programs that return credentials, as ExecCredentials of
-client.authentication.k8s.io."""
+"""Credential plug-ins of a kubeconfig (`exec`): programs that return credentials, as ExecCredentials of client.authentication.k8s.io."""
 
 import json
 import logging
@@ -16,17 +15,17 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 EARLY = 10.0
-"""Seconds before its end from which a credential is asked for anew."""
+"""Seconds before expiry at which a new credential is requested."""
 VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
 class Unproven(Exception):
-    """A plug-in gave no credential. The message says what to do."""
+    """A plug-in returned no credential. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a plug-in gave. `expires` is epoch seconds; None for as long as the process lives."""
+    """The result of a plug-in. `expires` is epoch seconds; None means the lifetime of the process."""
 
     token: str = ""
     certificate: str = ""
@@ -35,10 +34,11 @@ class Credential:
 
 
 class Plugin:
-    """A plug-in, asked once for as long as its answer holds."""
+    """A plug-in, called again only when its credential expires."""
 
     def __init__(self, spec: Mapping[str, Any], beside: Path, cluster: Mapping[str, Any]) -> None:
-        """`spec` is the kubeconfig's `exec`, `beside` its folder, `cluster` what plug-ins that ask for it are told. Raises Unproven."""
+        """`spec` is the kubeconfig's `exec`, `beside` its folder, `cluster` the information for plug-ins that ask for it. Raises
+        Unproven."""
         self._spec, self._cluster = spec, cluster
         self._version = str(spec.get("apiVersion") or "")
         command = str(spec.get("command") or "")
@@ -61,7 +61,7 @@ class Plugin:
             try:
                 known = self._known = self._ask()
             except Unproven as error:
-                log.warning("%s", error)  # The API server says whether the one before still holds.
+                log.warning("%s", error)  # The API server decides whether the previous one is still valid.
         return known
 
     def _ask(self) -> Credential:

@@ -1,10 +1,9 @@
-"""Errors that an API server can answer with."""
+"""Errors in responses of an API server."""
 
 from typing import Any
 
 TOO_LARGE = ("request is too large", "larger than max")
-"""What etcd says of an object that it has no room for, and its client of a larger one. The API server hands it on as a 500, as though it
-passed."""
+"""How etcd and its client report an object that is too large. The API server passes it on as a 500, although a retry can't help."""
 
 
 class ApiError(Exception):
@@ -20,7 +19,7 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: not allowed, or a quota is used up, or an admission rule refuses."""
+    """403: missing rights, an exhausted quota, or a refusal by admission."""
 
 
 class NotFound(ApiError):
@@ -28,12 +27,12 @@ class NotFound(ApiError):
 
     @property
     def unknown_kind(self) -> bool:
-        """Whether it is the kind that the server does not know, so that no object of it can be there."""
+        """Whether the server does not know the kind, so that no object of it can exist."""
         return any(words in self.message for words in ("could not find the requested resource", "404 page not found"))
 
 
 class BadName(NotFound):
-    """A name that can't be part of a URL, so that nothing was sent: there is no object of this name, and there can't be one."""
+    """A name that can't be part of a URL. Nothing was sent, and no object of this name can exist."""
 
     def __init__(self, what: str, text: str) -> None:
         super().__init__(404, "BadName", f"{text[:80]!r} is not a {what}: no object can have this name")
@@ -48,7 +47,7 @@ class AlreadyExists(ApiError):
 
 
 class Gone(ApiError):
-    """410: the resource version is too old to go on from."""
+    """410: the resource version is too old to continue from."""
 
 
 class Invalid(ApiError):
@@ -56,7 +55,7 @@ class Invalid(ApiError):
 
 
 class Unavailable(ApiError):
-    """429, 5xx or no answer. What a write did is unknown. `retry_after` is in seconds."""
+    """429, 5xx or no response. The effect of a write is unknown. `retry_after` is in seconds."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(status, reason, message)
@@ -64,18 +63,18 @@ class Unavailable(ApiError):
 
 
 class Garbled(Unavailable):
-    """An answer that can't be read, or that has no end."""
+    """A response that can't be read, or has no end."""
 
     def __init__(self, message: str) -> None:
         super().__init__(0, "Garbled", message)
 
 
 class TooLong(Garbled):
-    """An answer of more bytes than are read."""
+    """A response of more bytes than are read."""
 
 
 def from_status(code: int, body: dict[str, Any], retry_after: str | None = None) -> ApiError:
-    """The error that a Status object describes."""
+    """The error described by a Status object."""
     reason = str(body.get("reason") or "")
     message = str(body.get("message") or "")
     details = body.get("details") if isinstance(body.get("details"), dict) else None

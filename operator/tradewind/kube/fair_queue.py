@@ -1,4 +1,4 @@
-"""A fair queue: by lane, then in turns between namespaces, then in turns between the flows of one."""
+"""A fair queue: by lane, then in turns between namespaces, then in turns between the flows of a namespace."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -9,10 +9,11 @@ Item = TypeVar("Item")
 
 
 class Lane(IntEnum):
-    """How urgent something is. Of five places in a row four go to a lane when those after it have something as well, so none starves."""
+    """The urgency of an item. While items of later lanes wait, a lane gets four of five consecutive places, so none starves."""
 
     ON_TIME = 0
-    """Runs that triggers make: few, short, and due now. Behind what the runs themselves write, each tick would wait for those before it."""
+    """Runs made by triggers: few, short, and due now. Behind the writes of the runs themselves, each tick would wait for those before
+    it."""
     URGENT = 1
     NORMAL = 2
 
@@ -21,7 +22,7 @@ IN_A_ROW = 4
 
 
 class Turns(Generic[Item]):
-    """Items of several keys; keys take turns, items of one key go in order. Every operation is O(1)."""
+    """Items by key: keys take turns, items of one key stay in order. Every operation is O(1)."""
 
     def __init__(self) -> None:
         self._items: dict[Hashable, deque[Item]] = {}
@@ -31,14 +32,14 @@ class Turns(Generic[Item]):
         return len(self._order)
 
     def push(self, key: Hashable, item: Item) -> None:
-        """Puts an item behind those of the same key."""
+        """Adds an item behind those of the same key."""
         if key not in self._items:
             self._items[key] = deque()
             self._order.append(key)
         self._items[key].append(item)
 
     def pop(self) -> Item:
-        """The next item. Raises IndexError when there is none."""
+        """Removes and returns the next item. Raises IndexError if there is none."""
         key = self._order.popleft()
         items = self._items[key]
         item = items.popleft()
@@ -49,11 +50,12 @@ class Turns(Generic[Item]):
         return item
 
     def waiting(self, key: Hashable) -> int:
-        """How many items of a key there are."""
+        """The number of items of a key."""
         return len(self._items.get(key, ()))
 
     def shorten(self, beyond: int) -> bool:
-        """Takes out the newest item of the key that has the most, if that has more than `beyond` (at least 1) items. O(keys)."""
+        """Removes the newest item of the key with the most items, if it has more than `beyond` (at least 1). O(keys). Returns whether it
+        did."""
         key = max(self._items, key=self.waiting, default=None)
         if self.waiting(key) <= beyond:
             return False
@@ -62,20 +64,20 @@ class Turns(Generic[Item]):
 
 
 class FairQueue(Generic[Item]):
-    """Items of flows, of which each belongs to a namespace."""
+    """Items of flows, each of which belongs to a namespace."""
 
     def __init__(self) -> None:
         self._lanes: dict[Lane, dict[str, Turns[Item]]] = {lane: {} for lane in Lane}
         self._turns: dict[Lane, deque[str]] = {lane: deque() for lane in Lane}
         self._rows = dict.fromkeys(Lane, 0)
-        """How many places in a row a lane had since one after it had its turn."""
+        """Consecutive places that a lane got since a later one had its turn."""
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
     def push(self, lane: Lane, namespace: str, flow: Hashable, item: Item) -> None:
-        """Puts an item at the end of its flow."""
+        """Adds an item at the end of its flow."""
         flows = self._lanes[lane]
         if namespace not in flows:
             flows[namespace] = Turns()
@@ -84,7 +86,7 @@ class FairQueue(Generic[Item]):
         self._size += 1
 
     def pop(self) -> Item:
-        """The item whose turn it is. Raises IndexError when there is none."""
+        """Removes and returns the next item. Raises IndexError if there is none."""
         waiting = [lane for lane in Lane if self._turns[lane]]
         lane = next((lane for lane in waiting[:-1] if self._rows[lane] < IN_A_ROW), (waiting or [Lane.NORMAL])[-1])
         self._rows[lane] += 1

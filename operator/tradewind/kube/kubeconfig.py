@@ -1,4 +1,4 @@
-"""A user's kubeconfig, as kubectl reads it: the cluster, and the credentials."""
+"""A user's kubeconfig, read like kubectl reads it: the cluster and the credentials."""
 
 import base64
 import os
@@ -24,7 +24,7 @@ SHAPES: dict[str, tuple[type, str]] = {
     "insecure-skip-tls-verify": (bool, "true or false"),
     "disable-compression": (bool, "true or false"),
 }
-"""Fields that are no text."""
+"""Fields that are not text."""
 KNOWN = {
     *SHAPES,
     *TOLD,
@@ -40,12 +40,12 @@ KNOWN = {
 
 
 class Unusable(Exception):
-    """The message says what is wrong with a kubeconfig, or that there is none."""
+    """There is no valid kubeconfig. The message says why."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach a cluster. `plugin` gives credentials where none are written down; certificates are files (PEM)."""
+    """Access to a cluster. `plugin` returns credentials that are not in the file; certificates are files (PEM)."""
 
     server: str
     namespace: str = "default"
@@ -59,7 +59,7 @@ class Access:
     plugin: Plugin | None = None
 
     def authorization(self) -> str | None:
-        """The value of the header. Files and plug-ins are asked again when what they gave is out of date. Raises Unproven."""
+        """The value of the header. Files and plug-ins are read again when the value has expired. Raises Unproven."""
         if self.plugin:
             token = self.plugin.credential().token
             return f"Bearer {token}" if token else None
@@ -72,7 +72,7 @@ class Access:
 
 @dataclass
 class Files:
-    """Certificates that stand in a kubeconfig itself, as files that go with the process: TLS takes nothing else."""
+    """Temporary files for certificates that a kubeconfig contains, as TLS only reads files. They are deleted with the process."""
 
     folder: "tempfile.TemporaryDirectory[str] | None" = None
     _made: dict[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Files:
     def of(self, data: bytes) -> str:
         """The path of a file with these bytes."""
         if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="tradewind-")  # its folder can be read by the user alone
+            self.folder = tempfile.TemporaryDirectory(prefix="tradewind-")  # only the user can read its folder
         text = data.decode("latin-1")
         if text not in self._made:
             path = Path(self.folder.name) / f"{len(self._made)}.pem"
@@ -93,7 +93,8 @@ FILES = Files()
 
 
 def access(path: str | None, context: str | None, files: Files = FILES) -> Access:
-    """What a kubeconfig says: that at `path`, else those of $KUBECONFIG, else the usual one. Raises Unusable and Unproven."""
+    """The access described by the kubeconfig at `path`, else by those in $KUBECONFIG, else by the default one. Raises Unusable and
+    Unproven."""
     found = _read(path)
     name = context or found.current
     if not name:
@@ -104,7 +105,7 @@ def access(path: str | None, context: str | None, files: Files = FILES) -> Acces
         raise Unusable(f"cluster {chosen.get('cluster')!r} of the kubeconfig has no server")
     ca = _file(cluster, "certificate-authority", beside, files)
     user, home = found.entry("users", str(chosen["user"])) if chosen.get("user") else ({}, beside)
-    more = _proof(user, home, files, _told(cluster, ca))
+    more = _proof(user, home, files, _cluster_info(cluster, ca))
     return Access(
         server=server,
         namespace=str(chosen.get("namespace") or "default"),
@@ -114,8 +115,8 @@ def access(path: str | None, context: str | None, files: Files = FILES) -> Acces
     )
 
 
-def _told(cluster: Mapping[str, Any], ca: str | None) -> dict[str, Any]:
-    """What a plug-in that asks for it is told of the cluster."""
+def _cluster_info(cluster: Mapping[str, Any], ca: str | None) -> dict[str, Any]:
+    """The information about the cluster for plug-ins that ask for it."""
     found = {name: cluster[name] for name in TOLD if cluster.get(name)}
     if ca:
         found["certificate-authority-data"] = base64.b64encode(_bytes(ca)).decode()
@@ -133,7 +134,7 @@ def _bytes(path: str) -> bytes:
 
 
 def _proof(user: Mapping[str, Any], beside: Path, files: Files, cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """Who one is."""
+    """The user's credentials."""
     if user.get("auth-provider"):
         kind = user["auth-provider"].get("name")
         raise Unusable(f"auth-provider {kind!r} is not supported: use a credential plug-in (exec), such as kubelogin")
@@ -157,7 +158,7 @@ def _proof(user: Mapping[str, Any], beside: Path, files: Files, cluster: Mapping
 
 
 def _file(entry: Mapping[str, Any], name: str, beside: Path, files: Files) -> str | None:
-    """The file that an entry names, or has in it. Paths are relative to the kubeconfig."""
+    """The file that an entry names or contains. Paths are relative to the kubeconfig."""
     if data := entry.get(f"{name}-data"):
         try:
             return files.of(base64.b64decode("".join(str(data).split()), validate=True))
@@ -166,12 +167,12 @@ def _file(entry: Mapping[str, Any], name: str, beside: Path, files: Files) -> st
     if not entry.get(name):
         return None
     path = str(beside / entry[name])
-    _bytes(path)  # that it is missing is said here, with its name
+    _bytes(path)  # raises an error with the name of a missing file
     return path
 
 
 class _Kubeconfig:
-    """Several files as one: of each name the first entry holds."""
+    """Several files as one: the first entry of each name counts."""
 
     def __init__(self) -> None:
         self.current = ""
@@ -192,7 +193,7 @@ class _Kubeconfig:
 
     @staticmethod
     def _check(kind: str, name: str, entry: Mapping[str, Any]) -> None:
-        """Raises Unusable for values that are of another type than kubectl takes."""
+        """Raises Unusable for values of a type that kubectl does not accept."""
         for field_name, value in entry.items():
             kinds, words = SHAPES.get(field_name, (str, "text"))
             if field_name in KNOWN and value is not None and not isinstance(value, kinds):
@@ -223,7 +224,7 @@ def _read(path: str | None) -> _Kubeconfig:
         try:
             body = yaml.safe_load(file.read_text())
         except FileNotFoundError:
-            continue  # as kubectl does of those in $KUBECONFIG
+            continue  # as kubectl does with those in $KUBECONFIG
         except RecursionError:
             raise Unusable(f"{file} can't be read: it is nested too deep") from None
         except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""Leader election: one Lease, renewed by its holder. It saves load; correctness does not depend on it."""
+"""Leader election with one Lease, renewed by its holder. It reduces load; correctness does not depend on it."""
 
 import asyncio
 import logging
@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 class Lost(Exception):
-    """The lease could not be renewed in time: another process may be the leader by now."""
+    """The lease could not be renewed in time; another process may lead by now."""
 
 
 class Lease:
-    """A Lease to hold. Durations in seconds. A foreign holder counts as alive until its lease has not changed for a whole duration
-    on our own monotonic clock: clocks of two machines are never compared."""
+    """A Lease to hold. Durations are in seconds. Another holder counts as alive until its Lease has not changed for a whole duration on the
+    local monotonic clock: clocks of two machines are never compared."""
 
     def __init__(
         self,
@@ -38,11 +38,11 @@ class Lease:
         self._renewed = float("-inf")
 
     def holds(self) -> bool:
-        """Whether it is certain that nobody else has the lease: no other may take it before a whole duration without a renewal."""
+        """Whether it is certain that nobody else has the lease, which nobody may take before a whole duration without renewal."""
         return asyncio.get_running_loop().time() < self._renewed + self._duration
 
     async def acquire(self) -> None:
-        """Returns once the lease is ours."""
+        """Waits until this process has the lease."""
         said = ""
         loop = asyncio.get_running_loop()
         while True:
@@ -60,7 +60,7 @@ class Lease:
             await asyncio.sleep(self._retry)
 
     async def hold(self, lost: Callable[[], None]) -> None:
-        """Renews until that fails for too long, then calls `lost` and raises Lost."""
+        """Renews the lease until that fails for too long, then calls `lost` and raises Lost."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._retry)
@@ -81,7 +81,7 @@ class Lease:
             raise Lost(f"lease {self._namespace}/{self._name}: {reason}")
 
     async def release(self) -> None:
-        """Lets a successor begin at once."""
+        """Releases the lease, so that a successor can start at once."""
         _count(False)
         try:
             lease = await self._client.get(LEASES, self._namespace, self._name)
@@ -127,7 +127,7 @@ class Lease:
 
 
 def lease_spec(holder: str, duration: float, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The spec of a Lease that `holder` takes or renews now, or gives up where it is empty."""
+    """The spec of a Lease that `holder` takes or renews now; an empty holder releases it."""
     before = before or {}
     spec = {**before, "holderIdentity": holder, "renewTime": _now(), "leaseDurationSeconds": round(duration)}
     if holder and holder != before.get("holderIdentity"):
@@ -137,7 +137,7 @@ def lease_spec(holder: str, duration: float, before: Mapping[str, Any] | None = 
 
 
 def _count(leads: bool) -> None:
-    """One leader holds all there is."""
+    """Sets the metrics of a single leader, which has the only shard."""
     metrics.leader.set(leads)
     metrics.shards.set(1)
     metrics.shards_held.set(leads)

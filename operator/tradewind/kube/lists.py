@@ -1,4 +1,4 @@
-"""Lists and watch events, as far as they are parsed before their objects."""
+"""Lists and watch events, whose objects are parsed in a second step."""
 
 import msgspec
 
@@ -6,28 +6,28 @@ from tradewind.kube.struct import Struct
 
 
 class ListMetadata(Struct, frozen=True):
-    """Where a list ends and a watch goes on."""
+    """The position at which a list continues or a watch begins."""
 
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
 
 
 class HeadMetadata(Struct, frozen=True):
-    """What tells an object from others, and from itself at another time."""
+    """The metadata that identify an object and its version."""
 
     uid: str = ""
     resource_version: str = ""
 
 
 class Head(Struct, frozen=True):
-    """What an object is."""
+    """The kind and identity of an object."""
 
     kind: str = ""
     metadata: HeadMetadata = HeadMetadata()
 
 
 class Event(Struct, frozen=True):
-    """A watch event; the object is read in a second step, since its form depends on the type."""
+    """A watch event. The object is parsed later, since its form depends on the type."""
 
     type: str
     object: msgspec.Raw

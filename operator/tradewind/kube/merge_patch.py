@@ -7,12 +7,12 @@ Status = dict[str, Any]
 
 
 def merged(before: Mapping[str, Any], after: Status) -> Status:
-    """The whole status, once `after` holds; None in it drops a field, and what is empty is not there."""
+    """`before` with the fields of `after`. None in `after` removes a field; empty values are omitted."""
     return {key: value for key, value in {**before, **after}.items() if value not in (None, "", [], {})}
 
 
 def difference(before: Mapping[str, Any], after: Status) -> Status:
-    """The merge patch that makes `before` say what `after` says; maps inside are patched by key."""
+    """The merge patch that turns `before` into `after`; nested maps are patched by key."""
     patch: Status = {}
     for key, value in after.items():
         old = before.get(key)

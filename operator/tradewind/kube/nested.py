@@ -1,5 +1,5 @@
-"""Deeply nested JSON. The API server takes 10,000 levels, the parsers here break at a tenth of that, and the product at less: what lies
-deeper than anything that is valid is cut off before it is read, so that one object can't keep the others from being read."""
+"""Deeply nested JSON. The API server accepts 10,000 levels, the parsers here break at a tenth of that, and valid objects have fewer. Deeper
+levels are cut off before parsing, so that one object can't keep others from being read."""
 
 import re
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from tradewind.model.bounded import MAX_DEPTH, depth
 
 T = TypeVar("T")
 KEPT = 2 * MAX_DEPTH
-"""Levels that are kept: more than is valid anywhere, so that what was cut off is still refused for its depth."""
+"""Levels that are kept: more than any valid object has, so that a truncated one is still refused for its depth."""
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 
 
 def split(raw: bytes, levels: int) -> tuple[list[bytes], list[bytes]]:
-    """A document in pieces: what is at most so many levels deep, and the lists and objects between that are deeper. What is no JSON stays
-    none."""
+    """Splits a document into the pieces of at most `levels` levels, and the deeper lists and objects between them. Invalid JSON stays
+    invalid."""
     if raw.count(b"[") + raw.count(b"{") <= levels or depth(raw) <= levels:
         return [raw], []
     kept: list[bytes] = []
@@ -39,17 +39,17 @@ def split(raw: bytes, levels: int) -> tuple[list[bytes], list[bytes]]:
 
 
 def pruned(raw: bytes) -> bytes:
-    """The document with `null` for everything that is deeper than KEPT levels."""
+    """The document with everything deeper than KEPT levels replaced by `null`."""
     return b"null".join(split(raw, KEPT)[0])
 
 
 def load(raw: bytes) -> Any:
-    """Plain data of at most KEPT levels. Raises ValueError for what is no JSON."""
+    """Plain data of at most KEPT levels. Raises ValueError for invalid JSON."""
     return orjson.loads(pruned(raw))
 
 
 def decoded(decode: Callable[[bytes], T], raw: bytes) -> T:
-    """What a decoder of msgspec makes of a document. Raises what that raises, but RecursionError."""
+    """A document decoded by a decoder of msgspec. Raises what that raises, except RecursionError."""
     try:
         return decode(raw)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""An informer that keeps whole objects: for kinds with few objects."""
+"""An informer that keeps objects of kinds with few objects."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from tradewind.model.bounded import VALUES_LIMIT, holds_more, placeholder
 
 
 class ObservedObject(Struct, frozen=True):
-    """What is kept of an object."""
+    """The parts of an object that are kept."""
 
     metadata: Metadata
 
@@ -27,8 +27,8 @@ _parse_known = msgspec.json.Decoder(ObservedObject).decode
 
 
 class ObjectInformer(Reflector):
-    """`seen(body, deleted)` is called for everything that there is, and for every change of it. Of what vanished unseen the body is no
-    more than its namespace and name."""
+    """Calls `seen(body, deleted)` for every existing object and every change. For an object that was deleted unobserved, the body has only
+    namespace and name."""
 
     listing: Mapping[str, str] = {"limit": "500"}
     watching: Mapping[str, str] = {}
@@ -45,12 +45,12 @@ class ObjectInformer(Reflector):
         self._versions: dict[tuple[str, str], int] = {}
         self._there: defaultdict[str | None, set[tuple[str, str]]] = defaultdict(set)
 
-    def begin(self, namespace: str | None) -> None:
-        """Nothing is listed yet."""
+    def begin_list(self, namespace: str | None) -> None:
+        """Starts a list."""
         self._there.pop(namespace, None)
 
-    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
-        """Takes note of the objects of a page."""
+    def take_page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes the objects of a page."""
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
@@ -60,16 +60,16 @@ class ObjectInformer(Reflector):
                 self._put(raw, False)
         return page.metadata
 
-    def listed(self, namespace: str | None, version: int) -> None:
-        """What was on no page is gone."""
+    def end_list(self, namespace: str | None, version: int) -> None:
+        """Reports the objects that were on no page as deleted."""
         there = self._there.pop(namespace, set())
         for key, known in list(self._versions.items()):
             if namespace in (None, key[0]) and key not in there and known <= version:
                 del self._versions[key]
                 self._seen({"metadata": {"namespace": key[0], "name": key[1]}}, True)
 
-    def event(self, kind: str, raw: bytes) -> None:
-        """Takes note of a change."""
+    def take_event(self, kind: str, raw: bytes) -> None:
+        """Takes a change."""
         self._put(pruned(bytes(raw)), kind == "DELETED")
 
     def _put(self, raw: bytes, deleted: bool) -> None:

@@ -19,7 +19,7 @@ PAGE = 16 * 2**20
 
 
 class Page(Struct, frozen=True):
-    """A page of a list; its objects are not parsed."""
+    """A page of a list with unparsed objects."""
 
     metadata: ListMetadata
     items: list[msgspec.Raw] = []
@@ -37,14 +37,14 @@ def parse_page(raw: bytes) -> Page:
 
 
 class Pager:
-    """Asks for the pages of a list: of `limit` objects, or of fewer where these are too large together."""
+    """Reads the pages of a list: of `limit` objects, or of fewer if these are too large together."""
 
     def __init__(self, client: Client, resource: Resource, namespace: str | None, limit: int, **query: str) -> None:
         self._client, self._resource, self._namespace, self._query = client, resource, namespace, query
         self._limit = self._next = limit
 
     async def page(self, token: str = "") -> bytes:
-        """The first page, or the one that a `continue` leads to."""
+        """The first page, or the one for a `continue` token."""
         more = {"continue": token} if token else {}
         while True:
             limit = str(self._next)
@@ -69,7 +69,7 @@ async def walk(
     limit: int,
     **query: str,
 ) -> AsyncIterator[T]:
-    """What `decoder` reads of each object, `limit` objects at once."""
+    """The decoded part of each object; reads `limit` objects at once."""
     async for item in items(client, resource, namespace, limit, **query):
         yield decoder.decode(item)
 
@@ -77,7 +77,7 @@ async def walk(
 async def items(
     client: Client, resource: Resource, namespace: str | None, limit: int, **query: str
 ) -> AsyncIterator[bytes]:
-    """Each object as the API server sends it, but for what is nested too deep; `limit` objects at once."""
+    """Each object as sent by the API server, without levels that are nested too deeply; reads `limit` objects at once."""
     pager, token = Pager(client, resource, namespace, limit, **query), ""
     while True:
         page = parse_page(await pager.page(token))

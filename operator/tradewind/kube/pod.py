@@ -10,7 +10,7 @@ from tradewind.kube.struct import Struct
 
 MAIN = "main"
 FETCH, STORE = "tradewind-fetch", "tradewind-store"
-"""Containers beside it, of tasks with artifacts: one that ends before it starts, and a sidecar."""
+"""Other containers of tasks with artifacts: one that ends before the task starts, and a sidecar."""
 
 
 class Owner(Struct, frozen=True):
@@ -35,7 +35,7 @@ class Metadata(Struct, frozen=True):
 
     @property
     def run_uid(self) -> str:
-        """Uid of the run that controls it or, where nothing controls it, of the one that its label names; empty where none does."""
+        """Uid of the run that controls it or, without a controller, of the run in its label; empty if there is none."""
         for owner in self.owner_references:
             if owner.controller:
                 return owner.uid
@@ -60,13 +60,13 @@ class Waiting(Struct, frozen=True):
 
 
 class Running(Struct, frozen=True):
-    """A container that runs."""
+    """A running container."""
 
     started_at: datetime | None = None
 
 
 class ContainerState(Struct, frozen=True):
-    """One of three."""
+    """The state of a container: one of three."""
 
     waiting: Waiting | None = None
     running: Running | None = None
@@ -74,7 +74,7 @@ class ContainerState(Struct, frozen=True):
 
 
 class ContainerStatus(Struct, frozen=True):
-    """What the kubelet says of a container."""
+    """The status of a container from the kubelet."""
 
     name: str = ""
     state: ContainerState = ContainerState()
@@ -91,20 +91,20 @@ class Condition(Struct, frozen=True):
 
 
 class Gate(Struct, frozen=True):
-    """What keeps the scheduler from looking at a pod."""
+    """A scheduling gate, which keeps the scheduler from considering a pod."""
 
     name: str = ""
 
 
 class PodSpec(Struct, frozen=True):
-    """Where it runs, and whether it may."""
+    """Where the pod runs, and whether it may be scheduled."""
 
     node_name: str = ""
     scheduling_gates: list[Gate] = []
 
 
 class PodStatus(Struct, frozen=True):
-    """What the kubelet and the control plane say of it."""
+    """The status of a pod from the kubelet and the control plane."""
 
     phase: str = "Pending"
     reason: str = ""
@@ -115,7 +115,7 @@ class PodStatus(Struct, frozen=True):
 
 
 class Pod(Struct, frozen=True):
-    """A pod. `gone` is ours: the pod was deleted and this is the last that was known of it."""
+    """A pod. `gone` is set here: the pod was deleted and this is its last known state."""
 
     metadata: Metadata
     spec: PodSpec = PodSpec()
@@ -124,16 +124,16 @@ class Pod(Struct, frozen=True):
 
     @property
     def version(self) -> int:
-        """The resource version. Comparing them as integers is allowed since Kubernetes 1.35 (KEP-5504)."""
+        """The resource version. Comparing versions as integers is allowed since Kubernetes 1.35 (KEP-5504)."""
         return int(self.metadata.resource_version)
 
     def alive_as(self, uid: str) -> bool:
-        """Whether it is the pod with that uid, and not known to be gone. Others of its name came before it."""
+        """Whether it is the pod with that uid and not known to be gone. Other pods of its name existed before."""
         return self.metadata.uid == uid and not self.gone
 
     @property
     def over(self) -> bool:
-        """Whether it runs no more."""
+        """Whether it has ended."""
         return self.gone or self.status.phase in ("Succeeded", "Failed")
 
     def main(self) -> ContainerState | None:
@@ -148,7 +148,7 @@ class Pod(Struct, frozen=True):
         return next((item.state for item in self.status.init_container_statuses if item.name == name), None)
 
     def lingers(self) -> bool:
-        """Whether the task's own container has ended and another one goes on."""
+        """Whether the task's own container has ended and another one still runs."""
         main = self.main()
         others = (item for item in self.status.container_statuses if item.name != MAIN)
         return main is not None and main.terminated is not None and any(item.state.running for item in others)

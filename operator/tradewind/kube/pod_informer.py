@@ -1,7 +1,8 @@
-"""The pods of all runs, kept up to date by a list and a watch.
+"""The pods of all runs, kept current by a list and a watch.
 
-The watch selects pods by a label, and anybody who may edit a pod may take that label away: then the watch says DELETED of a pod that
-runs. So a pod that has not ended counts as deleted only once it has been asked for by name, and is not there with its uid."""
+The watch selects pods by a label, and anyone who may edit a pod can remove the label; the watch then reports DELETED for a running pod. So
+a pod that has not ended counts as deleted only after it was read by name and was not there with its uid.
+"""
 
 import asyncio
 import contextlib
@@ -24,15 +25,15 @@ from tradewind.kube.resources import PODS
 log = logging.getLogger(__name__)
 NO_PODS: Mapping[str, Pod] = {}
 MAX_PARALLEL_READS = 16
-"""Pods that are asked for at the same time."""
+"""Pods that are read at the same time."""
 CHECK_INTERVAL = 10.0
-"""Seconds after which a pod is asked for again: one that the watch no longer tells of, or one of which the server did not say."""
+"""Seconds until a pod is read again that the watch no longer reports, or whose read failed."""
 
 
 class PodInformer(Reflector):
-    """Pods by namespace, run uid and name: a uid on a pod of another namespace means nothing. `changed(pod)` is called after every change; a deleted pod stays as `gone` until `forget`,
-    since its end may not be in the run's status yet. What a pod says of the attempt that it is, by labels and owner, holds as it was
-    when the pod was first seen."""
+    """Pods by namespace, run uid and name: a uid on a pod of another namespace means nothing. Calls `changed(pod)` after every change. A
+    deleted pod stays as `gone` until `forget`, since its end may not be in the run's status yet. The labels and owners of a pod, which
+    identify its attempt, are those with which it was first seen."""
 
     resource = PODS
     listing: Mapping[str, str] = {"labelSelector": RUN_UID, "limit": "500"}
@@ -45,24 +46,24 @@ class PodInformer(Reflector):
         changed: Callable[[Pod], None],
         owns: Callable[[str], bool],
     ) -> None:
-        """Pods of namespaces that are not ours are told of, and not kept."""
+        """Pods in namespaces for which `owns` is false are reported and not kept."""
         super().__init__(client, namespaces)
         self._changed, self._owns = changed, owns
         self._runs: dict[tuple[str, str], dict[str, Pod]] = {}
         self._known: dict[str, Pod] = {}
-        """The same by the pods' own uids."""
+        """The same pods by their own uids."""
         self._seen: defaultdict[str | None, set[str]] = defaultdict(set)
-        """Uids on the pages of a list under way."""
+        """Uids on the pages of the current list."""
         self._doubtful: dict[str, Pod] = {}
-        """Pods by uid that are to be asked for: a watch or a list says that they are gone, or the watch tells of them no more."""
+        """By uid: pods to read, because a watch or list says that they are gone, or because the watch no longer reports them."""
         self._doubts = asyncio.Event()
 
     def of(self, namespace: str, run_uid: str) -> Mapping[str, Pod]:
-        """The pods of a run, by name."""
+        """The pods of a run by name."""
         return self._runs.get((namespace, run_uid), NO_PODS)
 
     def put(self, pod: Pod) -> None:
-        """Takes note of a pod, from a watch or from an answer. An older version never replaces a newer one."""
+        """Takes a pod from a watch or a response. An older version never replaces a newer one."""
         meta = pod.metadata
         earlier = self._known.get(meta.uid)
         if earlier is not None and not _same_identity(earlier.metadata, meta):
@@ -80,7 +81,7 @@ class PodInformer(Reflector):
         self._keep(pods, pod)
 
     def claim(self, pod: Pod) -> None:
-        """Takes note of a pod that a run found by its name: whatever it said of itself, from here on it is what this version says."""
+        """Takes a pod that a run found by its name, with the labels and owners of this version instead of earlier ones."""
         if known := self._known.get(pod.metadata.uid):
             self._drop(known.metadata.namespace, known.metadata.run_uid, [known.metadata.name])
         self.put(pod)
@@ -101,11 +102,11 @@ class PodInformer(Reflector):
             self._drop(namespace, run_uid, [name])
 
     def forget_gone(self, namespace: str, run_uid: str) -> None:
-        """Drops the pods of a run that nobody knows, or not yet, once they are deleted."""
+        """Drops the deleted pods of a run that is unknown, or not known yet."""
         self._drop(namespace, run_uid, [name for name, pod in self.of(namespace, run_uid).items() if pod.gone])
 
     def forget_over(self, namespace: str, run_uid: str) -> None:
-        """Drops the pods of a run that nobody reconciles any more. Those that are alive are followed to their end: they hold slots."""
+        """Drops the pods of a run that is no longer reconciled, except live ones: they hold slots and are followed to their end."""
         self._drop(namespace, run_uid, [name for name, pod in self.of(namespace, run_uid).items() if pod.over])
 
     def _drop(self, namespace: str, run_uid: str, names: Sequence[str]) -> None:
@@ -115,12 +116,12 @@ class PodInformer(Reflector):
         if not pods:
             self._runs.pop((namespace, run_uid), None)
 
-    def begin(self, namespace: str | None) -> None:
-        """Nothing is listed yet."""
+    def begin_list(self, namespace: str | None) -> None:
+        """Starts a list."""
         self._seen.pop(namespace, None)
 
-    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
-        """Takes note of the pods of a page."""
+    def take_page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+        """Takes the pods of a page."""
         try:
             page = parse_list(raw)
         except (msgspec.MsgspecError, RecursionError):
@@ -131,7 +132,7 @@ class PodInformer(Reflector):
         return page.metadata
 
     def _one_by_one(self, namespace: str | None, raw: bytes) -> ListMetadata:
-        """A page with a pod that can't be read: it is there all the same, and nobody's end."""
+        """Takes a page with a pod that can't be read. That pod counts as present, but is not parsed."""
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
@@ -139,28 +140,26 @@ class PodInformer(Reflector):
                 self.put(parse_pod(item))
         return page.metadata
 
-    def listed(self, namespace: str | None, version: int) -> None:
-        """What was on no page is gone."""
+    def end_list(self, namespace: str | None, version: int) -> None:
+        """Marks pods as missing that were on no page."""
         seen = self._seen.pop(namespace, set())
         for pods in list(self._runs.values()):
             for pod in list(pods.values()):
                 in_scope = namespace is None or pod.metadata.namespace == namespace
-                # A pod that was created after the list was made is not missing from it.
+                # A pod created after the list was made is not missing from it.
                 if in_scope and not pod.gone and pod.metadata.uid not in seen and pod.version <= version:
-                    self._missed(pod)
+                    self._mark_missing(pod)
 
-    def event(self, kind: str, raw: bytes) -> None:
-        """Takes note of a change."""
+    def take_event(self, kind: str, raw: bytes) -> None:
+        """Takes a change."""
         pod = parse_pod(raw)
         if kind == "DELETED":
-            self._missed(pod)
+            self._mark_missing(pod)
         else:
             self.put(pod)
 
-    # Whether a pod is really gone.
-
-    def _missed(self, pod: Pod) -> None:
-        """A list does not have it, or the watch says that it was deleted. Of one that has ended it makes no difference whether that is so."""
+    def _mark_missing(self, pod: Pod) -> None:
+        """Takes a pod that is missing in a list or was reported as deleted. If it had ended, that is accepted without another check."""
         known = self._known.get(pod.metadata.uid)
         if pod.over or known is None or known.over:
             self.put(replace(pod, gone=True))
@@ -173,7 +172,7 @@ class PodInformer(Reflector):
         self._doubts.set()
 
     async def run(self) -> None:
-        """Lists and watches, for ever."""
+        """Lists and watches. Never returns."""
         await asyncio.gather(super().run(), self._ask_for_doubtful())
 
     async def _ask_for_doubtful(self) -> None:
@@ -190,7 +189,7 @@ class PodInformer(Reflector):
                 self._doubts.set()
 
     async def _ask(self, doubted: Pod) -> None:
-        """Asks for a pod by its name. One that is there without the label is asked for again and again: the watch does not tell of it."""
+        """Reads a pod by its name. A pod that exists without the label is read repeatedly, since the watch does not report it."""
         meta = doubted.metadata
         known = self._known.get(meta.uid)
         if known is None or known.over:

@@ -1,4 +1,4 @@
-"""Lists, then watches, forever: keeps a local copy of what is in the API server, whatever fails on the way."""
+"""Lists, then watches: keeps a local copy of objects of the API server, whatever fails on the way."""
 
 import asyncio
 import logging
@@ -25,19 +25,19 @@ parse_event = partial(decoded, msgspec.json.Decoder(Event).decode)
 parse_head = partial(decoded, msgspec.json.Decoder(Head).decode)
 KINDS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 UNREADABLE = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What goes wrong where an object is not what it should be."""
+"""Errors caused by malformed objects."""
 ENOUGH = 3
-"""So often in a row a watch may say what can't be read before a list has to say where things are, or fall behind without a pause."""
+"""Consecutive unreadable watches before everything is listed again, and consecutive times that a watch may fall behind without a pause."""
 RESYNC = 600.0
-"""Seconds, about, after which everything is listed once more: it finds what a watch has missed, should one have."""
+"""Approximate seconds until everything is listed again, to find what a watch may have missed."""
 PAUSE = 0.25
-"""Seconds between two pages of such a list: it is to be in nobody's way."""
+"""Seconds between two pages of such a list, so that it delays no other requests."""
 SHORT = 1.0
-"""Seconds. A watch that ends sooner and has said nothing is not asked for again at once."""
+"""Seconds. A watch that ended sooner and without events is not restarted at once."""
 
 
 class Reflector(ABC):
-    """One kind of object in some namespaces (None: all of them). Subclasses say what becomes of pages and events."""
+    """Follows one kind of object in some namespaces (None: all of them). Subclasses take the pages and events."""
 
     resource: Resource
     listing: Mapping[str, str]
@@ -51,33 +51,33 @@ class Reflector(ABC):
         self._client, self._namespaces = client, namespaces
         self._unsynced = set(namespaces)
         self._reached: dict[str | None, str] = {}
-        """How far each watch has come; missing where a list has to come first."""
+        """The resource version that each watch has reached; missing if a list has to come first."""
         self._listing = {namespace: asyncio.Lock() for namespace in namespaces}
         self._errors: dict[str | None, int] = dict.fromkeys(namespaces, 0)
-        """How often in a row each went wrong."""
+        """Consecutive errors of each watch."""
         self.synced = asyncio.Event()
-        """Set once everything that there was at the start is known."""
+        """Set once all objects that existed at the start are known."""
         self.heard_at = time.monotonic()
-        """When the watch last said something, in monotonic seconds."""
+        """When the watch last reported anything, in monotonic seconds."""
 
     @abstractmethod
-    def begin(self, namespace: str | None) -> None:
-        """A list begins. One before it may not have come to its end."""
+    def begin_list(self, namespace: str | None) -> None:
+        """A list begins. The one before may not have been completed."""
 
     @abstractmethod
-    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+    def take_page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes a page of a list."""
 
     @abstractmethod
-    def listed(self, namespace: str | None, version: int) -> None:
-        """A list is complete: what is known, is older than `version` and was on none of its pages, is there no more."""
+    def end_list(self, namespace: str | None, version: int) -> None:
+        """A list is complete: known objects that are older than `version` and were on none of its pages are gone."""
 
     @abstractmethod
-    def event(self, kind: str, raw: bytes) -> None:
+    def take_event(self, kind: str, raw: bytes) -> None:
         """Takes a change: ADDED, MODIFIED or DELETED."""
 
     async def run(self) -> None:
-        """Lists and watches, for ever."""
+        """Lists and watches. Never returns."""
         await asyncio.gather(*(self._follow(namespace) for namespace in self._namespaces), self._resync())
 
     async def _follow(self, namespace: str | None) -> None:
@@ -98,7 +98,7 @@ class Reflector(ABC):
                 if self._errors[namespace] <= ENOUGH:
                     continue
             except ApiError as error:
-                # A watch that breaks goes on where it was; only a refusal to do so (410), or what can't be read, makes it list again.
+                # A broken watch continues where it was. It lists again only if that is refused (410), or if events can't be read.
                 self._errors[namespace] += 1
                 words = str(error)
                 if isinstance(error, NotFound):
@@ -106,7 +106,7 @@ class Reflector(ABC):
                 if isinstance(error, Garbled) and self._errors[namespace] % ENOUGH == 0:
                     self._reached.pop(namespace, None)
                 log.warning("watching %s: %s", plural, words)
-            except Exception as error:  # A fault of ours ends neither this watch nor, with it, everybody's work.
+            except Exception as error:  # An internal error must end neither this watch nor the whole process.
                 self._errors[namespace] += 1
                 self._reached.pop(namespace, None)
                 log.error("watching %s", plural, exc_info=error)
@@ -117,7 +117,7 @@ class Reflector(ABC):
         """Lists everything now and then, beside the watch."""
         await self.synced.wait()
         while self.lists_again:
-            await asyncio.sleep(RESYNC * random.uniform(0.75, 1.25))  # noqa: S311 - operators that started together are not to list together
+            await asyncio.sleep(RESYNC * random.uniform(0.75, 1.25))  # noqa: S311 - operators that started together should not list together
             for namespace in self._namespaces:
                 try:
                     await self._list(namespace, PAUSE)
@@ -126,14 +126,14 @@ class Reflector(ABC):
 
     async def _list(self, namespace: str | None, pause: float = 0.0) -> str:
         async with self._listing[namespace]:
-            self.begin(namespace)
+            self.begin_list(namespace)
             return await self._pages(namespace, pause)
 
     async def _pages(self, namespace: str | None, pause: float) -> str:
         query = dict(self.listing)
         pager, token = Pager(self._client, self.resource, namespace, int(query.pop("limit")), **query), ""
         while True:
-            meta = self.page(namespace, await pager.page(token))
+            meta = self.take_page(namespace, await pager.page(token))
             if not meta.continue_:
                 break
             if token == meta.continue_:
@@ -142,8 +142,8 @@ class Reflector(ABC):
             await asyncio.sleep(pause)
         if not is_version(meta.resource_version, least=0):
             raise Garbled(f"a list of the resource version {meta.resource_version[:80]!r}")
-        self.listed(namespace, int(meta.resource_version))
-        self._heard()
+        self.end_list(namespace, int(meta.resource_version))
+        self._note_contact()
         return meta.resource_version
 
     async def _watch(self, namespace: str | None) -> None:
@@ -159,14 +159,14 @@ class Reflector(ABC):
                 self._errors[namespace], silent = 0, False
         if silent and clock() < began + SHORT:
             raise Unavailable(0, "Ended", "the watch ended at once")
-        self._heard()
+        self._note_contact()
 
     def take(self, namespace: str | None, line: bytes) -> None:
-        """Takes a line of a watch. Raises what an ERROR says, and Garbled; an object that can't be read is left alone."""
+        """Takes a line of a watch. Raises the error of an ERROR event, and Garbled. An object that can't be read is skipped."""
         try:
             event = parse_event(line)
             if event.type == "ERROR":
-                raise _told(event.object)
+                raise _error_of(event.object)
             head = parse_head(event.object)
         except msgspec.MsgspecError as error:
             raise Garbled(f"an event that can't be read: {error}") from None
@@ -174,27 +174,27 @@ class Reflector(ABC):
         if event.type not in KINDS or head.kind not in ("", self.resource.kind) or not is_version(version):
             log.warning("watching %s: passed over %.20r of %.80r", self.resource.plural, event.type, head)
             return
-        self._heard()
+        self._note_contact()
         if event.type != "BOOKMARK":
             with self._alone(event.object):
-                self.event(event.type, event.object)
+                self.take_event(event.type, event.object)
         self._reached[namespace] = version
 
     def _alone(self, raw: bytes) -> "Alone":
-        """An object that can't be read stops no other."""
+        """Isolates errors of an object, so that it blocks no other."""
         return Alone(self.resource, raw)
 
     @cached_property
     def _last_event(self) -> Gauge:
         return metrics.watch_last_event.labels(self.resource.plural)
 
-    def _heard(self) -> None:
+    def _note_contact(self) -> None:
         self.heard_at = time.monotonic()
         self._last_event.set(time.time())
 
 
 class Alone:
-    """Logs what goes wrong inside with an object, unless the API server says it. No generator: there is one for every event."""
+    """Logs errors about an object, except those of the API server. It is not a generator, as there is one for every event."""
 
     __slots__ = ("_raw", "_resource")
 
@@ -202,7 +202,7 @@ class Alone:
         self._resource, self._raw = resource, raw
 
     def __enter__(self) -> None:
-        """Nothing yet."""
+        """Does nothing."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -215,12 +215,12 @@ class Alone:
 
 
 def is_version(text: str, least: int = 1) -> bool:
-    """Whether a text is a resource version that can be gone on from. That of an object is never 0."""
+    """Whether a text is a resource version to continue from. That of an object is never 0."""
     return text.isascii() and text.isdecimal() and len(text) < 20 and int(text) >= least
 
 
-def _told(raw: bytes) -> ApiError:
-    """The error in a stream."""
+def _error_of(raw: bytes) -> ApiError:
+    """The error in a watch event."""
     status = msgspec.json.decode(raw)
     status = status if isinstance(status, dict) else {}
     code = status.get("code")

@@ -12,7 +12,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 
 
 def segment(text: str, what: str) -> str:
-    """The text, which is one segment of a URL's path and needs no quoting. Raises BadName for any other."""
+    """The text, if it is one segment of a URL's path that needs no quoting. Raises BadName otherwise."""
     if text in (".", "..") or not _SEGMENT.fullmatch(text):
         raise BadName(what, text)
     return text
@@ -36,7 +36,7 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """As manifests say it: `v1`, `apps/v1`."""
+        """As in manifests: `v1`, `apps/v1`."""
         return self.prefix.removeprefix("/apis/").removeprefix("/api/")
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:

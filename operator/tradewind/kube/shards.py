@@ -1,6 +1,6 @@
-"""Sharding: a Lease per shard says who works on it, a Lease per replica that it lives. Leases are counted, nothing else is stored.
+"""Sharding: a Lease per shard records who works on it, a Lease per replica that it is alive. Leases are counted, nothing else is stored.
 
-As with one leader, two replicas that believe they hold the same shard are wasteful and never wrong.
+As with a single leader, two replicas that believe they hold the same shard waste work but do no harm.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from tradewind.plan.capacity.shard_share import Owned, share
 log = logging.getLogger(__name__)
 OPERATOR = "tradewind.dev/operator"
 SHARD = "tradewind.dev/shard"
-"""Labels: whose Lease it is, and of which shard; a Lease without the second is a replica's."""
+"""Labels of the operator to which a Lease belongs, and of its shard; a Lease without the second is a replica's."""
 
 
 class Shards:
-    """The shards that this replica holds, of `count`. Durations in seconds. As for a single lease, a holder counts as alive until its
-    Lease has not changed for a whole duration on our own monotonic clock."""
+    """The shards held by this replica, of `count`. Durations are in seconds. As for a single Lease, a holder counts as alive until its
+    Lease has not changed for a whole duration on the local monotonic clock."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Shards:
         self._renewed = float("-inf")
         self.held: frozenset[int] = frozenset()
         self.changed = asyncio.Event()
-        """Set when `held` is another than before; whoever follows it clears it."""
+        """Set when `held` has changed; the code that reacts to it clears it."""
 
     @property
     def owned(self) -> Owned:
@@ -51,11 +51,11 @@ class Shards:
         return Owned(self._count, self.held)
 
     def holds(self) -> bool:
-        """Whether it is certain that nobody else has taken what we hold, as for a single lease."""
+        """Whether it is certain that nobody else has taken this replica's shards, as for a single Lease."""
         return asyncio.get_running_loop().time() < self._renewed + self._duration
 
     async def run(self) -> None:
-        """Takes, keeps and gives away, for ever. Raises Lost when the Leases could not be renewed in time."""
+        """Takes, keeps and releases shards. Never returns. Raises Lost if the Leases could not be renewed in time."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -71,7 +71,7 @@ class Shards:
             await asyncio.sleep(self._retry)
 
     async def release(self) -> None:
-        """Lets others begin at once."""
+        """Releases everything, so that others can start at once."""
         with suppress(ApiError):
             for shard in self.held:
                 lease = await self._client.get(LEASES, self._namespace, self._of(shard))
@@ -84,7 +84,7 @@ class Shards:
         selector = f"{OPERATOR}={self._name}"
         items = (await self._client.list(LEASES, self._namespace, labelSelector=selector))["items"]
         leases: dict[str, Object] = {lease["metadata"]["name"]: lease for lease in items}
-        self._seen = {name: self._heard(name, lease, now) for name, lease in leases.items()}
+        self._seen = {name: self._last_change(name, lease, now) for name, lease in leases.items()}
         members, holders = {self._identity}, {}
         for name, lease in leases.items():
             holder, shard = lease["spec"].get("holderIdentity") or "", lease["metadata"]["labels"].get(SHARD)
@@ -99,12 +99,12 @@ class Shards:
         ours = share(self._count, sorted(members), holders, self._identity)
         gone = self.held - ours.keep
         kept = {shard for shard in ours.keep if await self._put(leases, shard)}
-        # Whoever has just come takes nothing yet: others that come with it would have to be given half of it at once.
+        # A new replica takes nothing in its first round: it might have to give half of it to others that start with it.
         taken = {shard for shard in ours.take if self._introduced and await self._put(leases, shard)}
         self._introduced = True
         self._hold(frozenset(kept | taken))
         for shard in ours.drop - gone:
-            # What was given up in the round before is nobody's work any more.
+            # Nothing works any more on what was dropped in the previous round.
             await self._write(leases[self._of(shard)], "")
 
     def _hold(self, held: frozenset[int]) -> None:
@@ -116,13 +116,13 @@ class Shards:
             self.held = held
             self.changed.set()
 
-    def _heard(self, name: str, lease: Object, now: float) -> tuple[str, float]:
+    def _last_change(self, name: str, lease: Object, now: float) -> tuple[str, float]:
         version = lease["metadata"]["resourceVersion"]
         known = self._seen.get(name)
         return known if known and known[0] == version else (version, now)
 
     async def _put(self, leases: dict[str, Object], shard: int | None) -> bool:
-        """Renews or takes a Lease; False when another one was faster."""
+        """Renews or takes a Lease; returns False if another replica was faster."""
         name = self._of(shard)
         if name in leases:
             return await self._write(leases[name], self._identity)
@@ -147,7 +147,7 @@ class Shards:
         return False
 
     async def _forget(self, lease: Object) -> None:
-        """The Lease of a replica that is no more."""
+        """Deletes the Lease of a dead replica."""
         meta = lease["metadata"]
         with suppress(Conflict, NotFound):
             await self._client.delete(LEASES, self._namespace, meta["name"], version=meta["resourceVersion"])

@@ -1,4 +1,4 @@
-"""Messages for an unreachable API server, and for answers that no API server gives."""
+"""Messages for an unreachable API server, and for responses that don't come from an API server."""
 
 import errno
 import os
@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import aiohttp
 
 LONGEST = 300
-"""Characters of an answer that are quoted."""
+"""Characters of a response that are quoted."""
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _TITLE = re.compile(r"<(title|h1)[^>]*>\s*([^<]+?)\s*</", re.IGNORECASE)
 
 
 def unreachable(error: BaseException, server: str, request: str) -> str:
-    """Why a request got no answer, and what to look at."""
+    """Why a request got no response, and what to check."""
     server, host, code = _address(server), urlsplit(server).hostname or server, _errno(error)
     match error:
         case aiohttp.ClientConnectorCertificateError():
@@ -43,7 +43,7 @@ def unreachable(error: BaseException, server: str, request: str) -> str:
 
 
 def _address(server: str) -> str:
-    """Without what may be secret in it: that of `tradewind dev` has a token as its path."""
+    """The address without secrets: that of `tradewind dev` has a token as its path."""
     parts = urlsplit(server)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -54,7 +54,7 @@ def _errno(error: BaseException) -> int:
 
 
 def strange(answer: bytes, status: int, server: str) -> str:
-    """Words for an answer that is no JSON object."""
+    """A message for a response that is not a JSON object."""
     server = _address(server)
     text = answer[:65_536].decode(errors="replace")
     try:

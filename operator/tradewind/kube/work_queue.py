@@ -15,14 +15,14 @@ Key = TypeVar("Key")
 
 
 def first_of(key: object) -> str:
-    """The namespace of a key that begins with it; of others all are one."""
+    """The namespace of a key that begins with it; empty for other keys."""
     return str(key[0]) if isinstance(key, tuple) else ""
 
 
 class WorkQueue(Generic[Key]):
-    """Keys to reconcile. Added while waiting, a key stays queued once; added while handled, it is queued again after. Namespaces take
-    turns, so that one with a thousand keys keeps no other waiting, and each has all workers but one at most, so that one whose keys take
-    long doesn't either; `namespace` tells that of a key."""
+    """Keys to reconcile. A key added while it waits stays queued once; a key added while it is handled is queued again afterwards.
+    Namespaces take turns, so that one with a thousand keys delays no other. One namespace has all workers but one at most, so that slow
+    keys don't delay others either; `namespace` returns that of a key."""
 
     def __init__(
         self,
@@ -34,13 +34,13 @@ class WorkQueue(Generic[Key]):
         self.name, self.namespace = name, namespace
         self._ready: Turns[Key] = Turns()
         self._there = asyncio.Semaphore(0)
-        """As many as there are keys in it."""
+        """Counts the keys in `_ready`."""
         self._size = 0
         self._workers = 0
         self._held: Counter[str] = Counter()
         """Workers by namespace."""
         self._parked: dict[str, deque[Key]] = {}
-        """Keys whose turn it was, of namespaces that have as many workers as they may."""
+        """Keys whose turn came while their namespace had its maximum of workers."""
         self._dirty: dict[Key, float] = {}
         self._busy: set[Key] = set()
         self._errors: dict[Key, int] = {}
@@ -62,7 +62,7 @@ class WorkQueue(Generic[Key]):
             self._put(key)
 
     def add_at(self, key: Key, at: float) -> None:
-        """Queues a key at a time of the loop's clock (monotonic seconds), or earlier if one was asked for already."""
+        """Queues a key at a time of the loop's clock (monotonic seconds), unless it is due earlier already."""
         loop = asyncio.get_running_loop()
         if key in self._timers:
             due, timer = self._timers[key]
@@ -76,7 +76,7 @@ class WorkQueue(Generic[Key]):
         self.add_at(key, asyncio.get_running_loop().time() + delay)
 
     def forget(self, key: Key) -> None:
-        """Drops what is remembered of a key that will not come back."""
+        """Drops the errors and timers of a key that will not come back."""
         self._errors.pop(key, None)
         if key in self._timers:
             self._timers.pop(key)[1].cancel()
@@ -84,11 +84,11 @@ class WorkQueue(Generic[Key]):
     async def work(
         self, handle: Callable[[Key], Awaitable[None]], failed: Callable[[Key, Exception], float | None]
     ) -> None:
-        """Handles keys for ever. An exception puts the key back with exponential back-off, or after the seconds that `failed`
-        says."""
+        """Handles keys. Never returns. After an exception, the key is queued again with exponential back-off, or after the seconds returned
+        by `failed` if that is longer."""
         self._workers += 1
         while True:
-            await asyncio.sleep(0)  # Passes that never wait must not keep the watches from being read.
+            await asyncio.sleep(0)  # Passes that never wait must not block the watches.
             await self._there.acquire()
             key = self._ready.pop()
             namespace = self.namespace(key)
@@ -110,7 +110,7 @@ class WorkQueue(Generic[Key]):
                 count = self._errors[key] = self._errors.get(key, 0) + 1
                 delay = min(self._first_delay * 2 ** min(count - 1, 16), self._longest_delay)
                 asked = failed(key, error)
-                # Jitter keeps the keys that failed together from coming back together.
+                # Jitter keeps keys that failed together from coming back together.
                 self.add_after(key, max(asked or 0.0, delay * random.uniform(0.75, 1.25)))  # noqa: S311
             finally:
                 self._busy.discard(key)
@@ -120,7 +120,7 @@ class WorkQueue(Generic[Key]):
                     self._put(key)
 
     def _leave(self, namespace: str) -> None:
-        """A worker of a namespace is free."""
+        """Frees a worker of a namespace."""
         self._held[namespace] -= 1
         if not self._held[namespace]:
             del self._held[namespace]

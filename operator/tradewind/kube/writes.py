@@ -1,8 +1,9 @@
 """Back-pressure: how many writes are in flight at once, and which one is next.
 
-The limit follows the API server as TCP follows a network: a little more after every window without complaint in which it was
-reached, by a third less after one with a 429, a 5xx, no answer, or slow answers. Writes beyond what it can work on at once only wait
-inside it, and everybody else's requests with them."""
+The limit follows the API server as TCP follows a network: it grows a little after every window without errors in which it was reached, and
+shrinks by a third after a window with a 429, a 5xx, no response, or slow responses. Writes beyond the server's capacity would only wait
+inside it, together with all other clients' requests.
+"""
 
 import asyncio
 import contextlib
@@ -19,19 +20,21 @@ from tradewind.kube.fair_queue import FairQueue, Lane
 START, LEAST, MOST = 32.0, 4.0, 256.0
 MORE, LESS = 4.0, 0.67
 WINDOW = 50
-"""Writes after which the limit is looked at, or as many as are in flight if that is more."""
+"""Writes after which the limit is adjusted, or the number in flight if that is larger."""
 SLOW, TOO_SLOW = 0.1, 1.0
-"""Seconds of the slowest twentieth of a window's writes that may count as overload, and that do. Of the slowest hundredth a window has
-none but its one outlier: a collection of garbage in the server."""
+"""Seconds of the slowest twentieth of a window's writes: from the first value they may indicate overload, from the second they do. The
+slowest hundredth would only be a single outlier, such as a garbage collection in the server."""
 TIMES = 20.0
-"""It does where it is also so many times as long as the quickest write seen of late: a server that is far away is not overloaded."""
+"""Between these values they indicate overload if they are also this many times slower than the quickest recent write: a distant server is
+not overloaded."""
 FORGET = 1.01
-"""How fast the memory of quick windows fades: by so much a window."""
+"""The factor per window by which the memory of quick windows fades."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Whose write it is. Flows of a namespace take turns, and so do namespaces: a run of thousands does not hold up a small one."""
+    """The origin of a write. Flows of a namespace take turns, as do namespaces, so that a run of thousands of tasks does not delay a small
+    one."""
 
     namespace: str = ""
     name: Hashable = ""
@@ -44,7 +47,7 @@ _flow: contextvars.ContextVar[Flow] = contextvars.ContextVar("flow", default=_NO
 
 @contextlib.contextmanager
 def flow(namespace: str, name: Hashable, lane: Lane = Lane.NORMAL) -> Iterator[None]:
-    """Writes inside are this flow's."""
+    """Assigns writes inside the context to this flow."""
     token = _flow.set(Flow(namespace, name, lane))
     try:
         yield
@@ -62,14 +65,14 @@ class Limit:
         self._refused = self._full = False
 
     def record(self, latency: float, refused: bool, waiting: bool) -> None:
-        """A write has ended; `waiting`: others wait for a place."""
+        """Records a finished write; `waiting` tells whether others wait for a place."""
         self._latencies.append(latency)
         self._refused = self._refused or refused
         self._full = self._full or waiting
         if len(self._latencies) >= max(WINDOW, self.value) or (refused and len(self._latencies) >= LEAST):
-            self._look()
+            self._adjust()
 
-    def _look(self) -> None:
+    def _adjust(self) -> None:
         ordered = sorted(self._latencies)
         slowest = ordered[int(len(ordered) * 0.95)]
         self._quick = min(self._quick * FORGET, ordered[0])
@@ -82,7 +85,7 @@ class Limit:
 
 
 class Writes:
-    """Places for writes. Leases do not ask for one: a leader must not lose its lease because it is busy."""
+    """Places for writes. Leases need none: a leader must not lose its Lease because it is busy."""
 
     def __init__(self, start: float = START) -> None:
         self.limit = Limit(start)
@@ -91,11 +94,11 @@ class Writes:
         metrics.write_limit.set(start)
 
     def place(self) -> "Place":
-        """Waits for a place, and learns from what becomes of the write inside."""
+        """A place for one write: waits for it, and records the outcome of the write inside."""
         return Place(self)
 
     def leave(self, took: float, refused: bool) -> None:
-        """A write has ended, after so many seconds."""
+        """Releases a place after a write of `took` seconds."""
         self._in_flight -= 1
         before = self.limit.value
         self.limit.record(took, refused, len(self._queue) > 0)
@@ -105,7 +108,7 @@ class Writes:
             self._admit()
 
     async def enter(self) -> None:
-        """Returns when there is a place."""
+        """Waits for a place."""
         if self._in_flight < self.limit.value and not self._queue:
             self._in_flight += 1
             return
@@ -117,7 +120,7 @@ class Writes:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self._in_flight -= 1  # It had been let in, and does not come.
+                self._in_flight -= 1  # It was admitted and does not come.
                 self._admit()
             raise
 
@@ -131,7 +134,7 @@ class Writes:
 
 
 class Place:
-    """Held while a write is under way. No generator: there is one for every write."""
+    """Held while a write is in flight. It is not a generator, as there is one for every write."""
 
     __slots__ = ("_began", "_writes")
 

@@ -37,7 +37,7 @@ def told(body: dict[str, Any]) -> Run:
     """What the informer tells of a run."""
     found = list[Run]()
     informer = RunInformer(Server(0.0), (None,), lambda uid: 0, lambda run, deleted: found.append(run), lambda *_: None)
-    informer.event("ADDED", orjson.dumps(body))
+    informer.take_event("ADDED", orjson.dumps(body))
     return found[0]
 
 
@@ -52,7 +52,7 @@ def test_a_run_with_too_many_values_takes_little_memory_and_is_told_without_them
     found = list[Run]()
     informer = RunInformer(Server(0.0), (None,), lambda uid: 0, lambda run, deleted: found.append(run), lambda *_: None)
     tracemalloc.start()
-    informer.event("ADDED", raw)
+    informer.take_event("ADDED", raw)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 6 * len(raw), "its text, and copies of that"

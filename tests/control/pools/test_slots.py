@@ -117,7 +117,7 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
     runs.pods.put(msgspec.structs.replace(alive, metadata=msgspec.structs.replace(alive.metadata, labels=labels)))
     runs.pods.forget_over("ns", "run-uid")
     assert runs.book.used(POOL) == 1
-    runs.pods.listed(None, 9)  # It was deleted while nobody watched.
+    runs.pods.end_list(None, 9)  # It was deleted while nobody watched.
     asking = asyncio.ensure_future(runs.pods._ask_for_doubtful())
 
     async def free() -> bool:

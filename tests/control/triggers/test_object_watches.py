@@ -38,11 +38,11 @@ def shown(found: Any) -> Any:
 def test_objects_that_no_trigger_follows_are_not_kept() -> None:
     kind = watch(follow(app="a"), follow(app="b"))
     for at, labels in enumerate(({"app": "a"}, {"app": "b"}, {"app": "c"}, {}, {"app": "a", RUN_UID: "u"})):
-        kind.event("ADDED", orjson.dumps(body(f"x{at}", labels)))
+        kind.take_event("ADDED", orjson.dumps(body(f"x{at}", labels)))
     assert [*kind.objects] == ["x0", "x1"]
-    kind.event("MODIFIED", orjson.dumps(body("x0", {"app": "c"})))
+    kind.take_event("MODIFIED", orjson.dumps(body("x0", {"app": "c"})))
     assert [*kind.objects] == ["x1"]
-    kind.event("DELETED", orjson.dumps(body("x1", {"app": "b"})))
+    kind.take_event("DELETED", orjson.dumps(body("x1", {"app": "b"})))
     assert not kind.objects
 
 
@@ -50,7 +50,7 @@ def test_what_is_kept_of_an_object_takes_little_more_than_its_text() -> None:
     raw = orjson.dumps(body("x", rows=[[] for _ in range(300_000)]))
     kind = watch(follow())
     tracemalloc.start()
-    kind.event("ADDED", raw)
+    kind.take_event("ADDED", raw)
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert kept < 2 * len(raw)
@@ -58,7 +58,7 @@ def test_what_is_kept_of_an_object_takes_little_more_than_its_text() -> None:
 
 def test_expressions_see_the_whole_object_as_ever() -> None:
     kind = watch(follow())
-    kind.event("ADDED", orjson.dumps(body("x", {"a": "b"}, data={"n": "1"}, status={"phase": "Ready"})))
+    kind.take_event("ADDED", orjson.dumps(body("x", {"a": "b"}, data={"n": "1"}, status={"phase": "Ready"})))
     meta = {"name": "x", "namespace": "ns", "uid": "x", "resourceVersion": "7", "labels": {"a": "b"}}
     wanted = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"n": "1"}}
     assert shown(kind.objects["x"]) == {**wanted, "status": {"phase": "Ready"}}
@@ -69,7 +69,7 @@ def test_of_a_secret_no_value_is_kept() -> None:
     annotations = {"kubectl.kubernetes.io/last-applied-configuration": "hunter2"}
     secret = body("x", type="Opaque", data={"password": "hunter2"})
     secret["metadata"]["annotations"] = annotations
-    kind.event("ADDED", orjson.dumps(secret))
+    kind.take_event("ADDED", orjson.dumps(secret))
     found = kind.objects["x"]
     assert isinstance(found, Observed) and b"hunter2" not in found.raw and shown(found)["type"] == "Opaque"
 
@@ -78,10 +78,10 @@ def test_of_a_secret_no_value_is_kept() -> None:
 def test_conditions_of_another_shape_are_none(status: Any) -> None:
     spec = follow(condition=ConditionWanted(type="Ready"))
     kind = watch(spec)
-    kind.event("ADDED", orjson.dumps(body("x", status=status)))
+    kind.take_event("ADDED", orjson.dumps(body("x", status=status)))
     assert not condition_holds(spec, kind.objects["x"])
     good = {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Other", "status": "True"}]}
-    kind.event("MODIFIED", orjson.dumps(body("x", status=good)))
+    kind.take_event("MODIFIED", orjson.dumps(body("x", status=good)))
     assert condition_holds(spec, kind.objects["x"]) and "Other" not in str(dict(kind.objects["x"]))
 
 

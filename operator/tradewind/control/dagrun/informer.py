@@ -50,25 +50,25 @@ class RunInformer(Reflector):
         self._look = asyncio.Event()
         """Set when the ended runs are due to be read: an event about one may have been missed."""
 
-    def begin(self, namespace: str | None) -> None:
+    def begin_list(self, namespace: str | None) -> None:
         """Starts a list: nothing is listed yet."""
         self._listed.pop(namespace, None)
 
-    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+    def take_page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes runs that have not ended, and skips those whose version is known."""
         page = parse_page(raw)
         for item in page.items:
             with self._alone(item):
                 self._listed[namespace].add(parse_head(item).metadata.uid)
-                self.event("ADDED", item)
+                self.take_event("ADDED", item)
         return page.metadata
 
-    def listed(self, namespace: str | None, version: int) -> None:
+    def end_list(self, namespace: str | None, version: int) -> None:
         """Reports the runs that were on no page: they have ended or been deleted."""
         self._missing(namespace, self._listed.pop(namespace, set()), version)
         self._look.set()
 
-    def event(self, kind: str, raw: bytes) -> None:
+    def take_event(self, kind: str, raw: bytes) -> None:
         """Takes a change. Most were made by the operator and are known already."""
         meta = parse_head(raw).metadata
         if kind == "DELETED" or int(meta.resource_version) > self._known(meta.uid):
@@ -102,5 +102,5 @@ class RunInformer(Reflector):
     async def _read(self, namespace: str | None) -> None:
         async for item in items(self._client, RUNS, namespace, INFORMER_PAGE):
             with self._alone(item):
-                self.event("ADDED", item)
+                self.take_event("ADDED", item)
             await asyncio.sleep(0)

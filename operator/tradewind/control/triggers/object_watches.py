@@ -46,11 +46,11 @@ class KindWatch(Reflector):
         self._listed: dict[str, Body] = {}
         self._changed = changed
 
-    def begin(self, namespace: str | None) -> None:
+    def begin_list(self, namespace: str | None) -> None:
         """Starts a list: nothing is listed yet."""
         self._listed = {}
 
-    def page(self, namespace: str | None, raw: bytes) -> ListMetadata:
+    def take_page(self, namespace: str | None, raw: bytes) -> ListMetadata:
         """Takes the objects of a page."""
         page = parse_page(raw)
         for item in page.items:
@@ -58,12 +58,12 @@ class KindWatch(Reflector):
                 self._put(self._listed, bytes(item))
         return page.metadata
 
-    def listed(self, namespace: str | None, version: int) -> None:
+    def end_list(self, namespace: str | None, version: int) -> None:
         """Replaces the known objects: those that were on no page are gone."""
         self.objects, self._listed = self._listed, {}
         self._changed()
 
-    def event(self, kind: str, raw: bytes) -> None:
+    def take_event(self, kind: str, raw: bytes) -> None:
         """Takes a change."""
         self._put(self.objects, bytes(raw), kind == "DELETED")
         self._changed()
@@ -78,7 +78,7 @@ class KindWatch(Reflector):
             if any(selectors.matches(selector, body) for selector in selected)
         }
 
-    def _heard(self) -> None:
+    def _note_contact(self) -> None:
         """Sets no metric: for pods it would replace that of the watch of the runs' own pods."""
         self.heard_at = time.monotonic()
 
