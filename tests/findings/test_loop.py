@@ -239,7 +239,7 @@ async def test_logs_are_in_the_order_in_which_tasks_started(tmp_path: Path) -> N
         while not (await here.client.get(RUNS, "default", "r")).get("status", {}).get("finishedAt"):
             await asyncio.sleep(0.1)
         printed: list[str] = []
-        await PodLogs(here.client, "default").once("r", lambda label, _: printed.append(label))
+        await PodLogs(here.client, "default").print_current("r", lambda label, _: printed.append(label))
         assert printed == ["z | ", "a | "]
 
 
@@ -254,7 +254,7 @@ async def test_logs_of_sub_dags_are_read_by_the_task_that_runs_them(tmp_path: Pa
 
         async def logs(task: str = "") -> list[str]:
             found: list[str] = []
-            await PodLogs(here.client, "default", task).once(
+            await PodLogs(here.client, "default", task).print_current(
                 "one", lambda label, lines: found.extend(label + line for line in lines)
             )
             return found

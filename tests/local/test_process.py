@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tradewind.local.folder import LOCK, session_folder
-from tradewind.local.mounts import folders
+from tradewind.local.mounts import make_folders
 from tradewind.local.process import NotStarted, Process
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -158,4 +158,4 @@ def test_a_volume_is_not_left(tmp_path: Path, field: str, name: str) -> None:
     volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": claim}}]
     pod = {"metadata": {"namespace": "default"}, "spec": {"volumes": volumes}}
     with pytest.raises(NotStarted, match=field):
-        folders(pod, {"volumeMounts": [mount]}, tmp_path / "own", claims)
+        make_folders(pod, {"volumeMounts": [mount]}, tmp_path / "own", claims)

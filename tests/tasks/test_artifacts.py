@@ -128,7 +128,7 @@ def test_archives_that_lead_out_of_their_folder_are_refused(tmp_path: Path, name
         archive.addfile(member)
     made.seek(0)
     with pytest.raises(pack.UnsafeArchive, match="neither a file nor a folder below it"):
-        pack.unpacked(made, tmp_path / "in")
+        pack.unpack(made, tmp_path / "in")
 
 
 def test_a_volume_that_can_not_be_written_leaves_nothing_half(tmp_path: Path) -> None:

@@ -79,4 +79,4 @@ async def show(client: Client, namespace: str | None, name: str | None, output: 
     for update in updates:
         cells = [update.name, update.partition, age(update.at), update.dag, update.run, update.task]
         table.add_row(*([update.namespace] if namespace is None else []), *cells)
-    Console().whole(table)
+    Console().print_whole(table)

@@ -8,7 +8,7 @@ import click
 
 from tradewind.cli.laptop.dev_runs import tell_runs
 from tradewind.cli.laptop.kubeconfig_file import NAME, KubeconfigFile
-from tradewind.cli.options import settled
+from tradewind.cli.options import run_to_end
 from tradewind.cli.output.terminal import say
 from tradewind.control.shared.task_groups import tasks
 
@@ -26,7 +26,7 @@ from tradewind.control.shared.task_groups import tasks
 )
 def command(port: int, write_kubeconfig: Path) -> None:
     """Run a local cluster: an API server for kubectl, the operator, and tasks as local processes. Ctrl-C stops it."""
-    settled(_dev(port, write_kubeconfig.absolute()))
+    run_to_end(_dev(port, write_kubeconfig.absolute()))
 
 
 async def _dev(port: int, path: Path) -> None:

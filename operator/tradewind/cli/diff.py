@@ -51,10 +51,10 @@ def command(ctx: click.Context, /, dag: str | None, numbers: tuple[int, ...], fi
     if (dag is None) == (file is None) or len(numbers) > 2:
         raise click.UsageError("name a DAG and at most two of its revisions, or give a manifest with -f")
     if file is None:
-        _between(dag=dag, numbers=numbers, **rest)
+        _diff_revisions(dag=dag, numbers=numbers, **rest)
         return
     try:
-        ctx.exit(1 if _applied(file=file, **rest) else 0)
+        ctx.exit(1 if _diff_manifests(file=file, **rest) else 0)
     except click.ClickException as error:
         raise _Failed(error.message) from None
 
@@ -63,7 +63,7 @@ command = connects()(command)
 
 
 @cluster
-async def _between(client: Client, namespace: str, dag: str, numbers: tuple[int, ...]) -> None:
+async def _diff_revisions(client: Client, namespace: str, dag: str, numbers: tuple[int, ...]) -> None:
     if len(numbers) == 2:
         found = await past(client, namespace, dag)
         one, other = (found.numbered(number) for number in numbers)
@@ -72,7 +72,7 @@ async def _between(client: Client, namespace: str, dag: str, numbers: tuple[int,
     found = await living(client, namespace, dag)
     chosen = found.numbered(numbers[0]) if numbers else found.before
     if chosen is None:
-        raise click.ClickException(f"dag/{dag} has no revision before the current one; {found.told()}")
+        raise click.ClickException(f"dag/{dag} has no revision before the current one; {found.summary()}")
     _print(chosen.spec, found.spec, label(found, chosen), label(found, found.current))
 
 
@@ -92,7 +92,7 @@ def label(found: RevisionEntry, item: Recorded | None) -> str:
 
 
 @cluster
-async def _applied(client: Client, namespace: str, file: str) -> bool:
+async def _diff_manifests(client: Client, namespace: str, file: str) -> bool:
     """Prints what an apply would change; returns whether anything differs. The server gives the result, so its defaults
     don't count as differences."""
     documents = reader.load(file)
@@ -101,7 +101,9 @@ async def _applied(client: Client, namespace: str, file: str) -> bool:
         shelf.check(document)
     differs = False
     for document in documents:
-        before, after = await _twice(client, document.body["metadata"].get("namespace") or namespace, document)
+        before, after = await _before_and_after(
+            client, document.body["metadata"].get("namespace") or namespace, document
+        )
         title = f"{document.kind.lower()}/{document.name}"
         difference = list(unified(before, after, f"{title} on the cluster", f"{title} in {document.source}"))
         show(difference)
@@ -109,7 +111,7 @@ async def _applied(client: Client, namespace: str, file: str) -> bool:
     return differs
 
 
-async def _twice(client: Client, namespace: str, document: Document) -> tuple[Object | None, Object]:
+async def _before_and_after(client: Client, namespace: str, document: Document) -> tuple[Object | None, Object]:
     """The object now, None if there is none, and after an apply."""
     resource = RESOURCES[document.kind]
     if "name" not in document.body["metadata"]:

@@ -130,7 +130,7 @@ async def _run(connection: Connection, options: Options) -> None:
             tasks(work) as running,
             health_endpoints.serve(options.metrics_port, lambda: "", ready, metrics.EVENTS),
         ):
-            await first(_synced(triggers), stop.wait())
+            await first(_wait_synced(triggers), stop.wait())
             async with serve(endpoint, options.port, certificate.context if certificate else None):
                 log.info("listening on port %d", options.port)
                 await first(stop.wait(), *map(asyncio.shield, running))
@@ -140,6 +140,6 @@ async def _run(connection: Connection, options: Options) -> None:
                     task.result()
 
 
-async def _synced(triggers: EventTriggers) -> None:
+async def _wait_synced(triggers: EventTriggers) -> None:
     for informer in triggers.informers:
         await informer.synced.wait()

@@ -138,7 +138,7 @@ async def command(
     else:
         table = _table(items, resource, all_namespaces and resource.namespaced, output == "wide")
         table.show_header = not no_headers
-        Console().whole(table)
+        Console().print_whole(table)
         if resource is RUNS and (words := all_unclaimed(items)):
             say(f"note: {words}", err=True)
 

@@ -61,9 +61,9 @@ def _read(paths: tuple[str, ...]) -> tuple[list[Refusal], list[Document], list[R
         for document in read:
             meant, problems = identified(document)
             if not ours(document):
-                others += map(document.told, problems)
+                others += map(document.refusal, problems)
                 continue
-            found += map(document.told, problems)
+            found += map(document.refusal, problems)
             if meant.kind in KINDS:
                 documents.append(meant)
     return found, documents, others

@@ -25,7 +25,7 @@ async def command(client: Client, namespace: str, run: str, task: str | None, fo
     """Print the logs of all tasks of RUN, or of one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): of every attempt whose
     pod still exists."""
     logs = PodLogs(client, namespace, task or "", tail)
-    await (logs.follow if follow else logs.once)(run, _show)
+    await (logs.follow if follow else logs.print_current)(run, _show)
     if not logs.printed:
         what = f"task {task} of run {run}" if task else f"run {run}"
         if logs.stopped:

@@ -10,7 +10,7 @@ import click
 
 from tradewind.cli.manifests.document import BadManifest
 from tradewind.cli.objects.unknown import unknown
-from tradewind.cli.output.pipes import CLOSED, reader_gone, until_gone
+from tradewind.cli.output.pipes import CLOSED, reader_gone, run_until_gone
 from tradewind.cli.reading import StatusUnreadable
 from tradewind.kube.client import Client
 from tradewind.kube.connection import NoCluster, connect
@@ -57,16 +57,16 @@ def cluster(function: Callable[..., Coroutine[Any, Any, T]]) -> Callable[..., T]
                         raise click.ClickException(words) from None
                     raise
 
-        return settled(work())
+        return run_to_end(work())
 
     return command
 
 
-def settled(work: Coroutine[Any, Any, T]) -> T:
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     """Runs `work` to its end. Expected errors become a message and exit code 1, an interruption 130, a closed standard
     output CLOSED."""
     try:
-        return asyncio.run(until_gone(work))
+        return asyncio.run(run_until_gone(work))
     except (BadManifest, CannotStart, NoCluster, StatusUnreadable) as error:
         raise click.ClickException(str(error)) from None
     except ApiError as error:

@@ -77,7 +77,7 @@ async def command(client: Client, namespace: str, ahead: str, dag: str | None, l
         local = zones[item.tick.trigger, item.tick.at]
         table.add_row(local, item.tick.dag, item.tick.trigger, takes, "; ".join(item.notes))
     if coming:
-        Console().whole(table)
+        Console().print_whole(table)
     for note in notes:
         say(f"note: {note}", err=True)
     more = f", the first {limit} shown (--limit)" if len(coming) > limit else ""
@@ -163,11 +163,11 @@ def _ticks(triggers: list[_Scheduled], until: datetime, notes: list[str]) -> lis
         ticks = list(islice(takewhile(lambda tick: tick <= until, trigger.calendar.after(now)), MOST + 1))
         if len(ticks) > MOST:
             notes.append(f"trigger {trigger.name}: only its first {MOST:,} ticks are considered")
-        found.append(_told(trigger, ticks[:MOST]))
+        found.append(_ticks_of(trigger, ticks[:MOST]))
     return list(heapq.merge(*found, key=lambda item: item[0].at))
 
 
-def _told(trigger: _Scheduled, ticks: list[datetime]) -> Iterator[tuple[Tick, str]]:
+def _ticks_of(trigger: _Scheduled, ticks: list[datetime]) -> Iterator[tuple[Tick, str]]:
     schedule, dag = trigger.schedule, trigger.spec.dag
     for tick in ticks:
         at = tick + shift(schedule, trigger.uid, tick)

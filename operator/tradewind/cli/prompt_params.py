@@ -20,7 +20,7 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
     asks = ask if ask is not None else sys.stdin.isatty()
     for name, param in declared.items():
         if asks and name not in found and (ask or param.default is None):
-            value = _asked(name, param)
+            value = _ask(name, param)
             if value != param.default:
                 found[name] = value
     if problems := resolve(declared, found)[1]:
@@ -41,7 +41,7 @@ def _typed(value: Any) -> str:
     return value if isinstance(value, str) else notation(value)
 
 
-def _asked(name: str, param: Param) -> Any:
+def _ask(name: str, param: Param) -> Any:
     """Asks until the answer fits."""
     choices = [_typed(value) for value in param.enum or ()]
     kind = click.Choice(choices) if choices else None

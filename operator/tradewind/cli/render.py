@@ -11,7 +11,7 @@ from tradewind.cli.manifests.documents import DocumentSet, problems
 from tradewind.cli.manifests.identity import identified
 from tradewind.cli.manifests.reader import files, parse
 from tradewind.cli.objects.targets import DAG
-from tradewind.cli.options import FILES, OUTPUT, cluster, connects, settled
+from tradewind.cli.options import FILES, OUTPUT, cluster, connects, run_to_end
 from tradewind.cli.output.terminal import say_data, say_document
 from tradewind.cli.output.yaml_text import Readable
 from tradewind.control.dags.template_index import rendered
@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, dag: str | None, sources: tuple[str, ...], ou
     tradewind render -f dags/ -f templates/    from these files
     """
     if sources:
-        found = settled(_here(dag, sources))
+        found = run_to_end(_here(dag, sources))
     elif dag:
         found = [_there(dag=dag, **rest)]
     else:

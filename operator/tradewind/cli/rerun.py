@@ -7,7 +7,7 @@ import orjson
 
 from tradewind.cli.edit import show
 from tradewind.cli.objects.targets import RUN
-from tradewind.cli.objects.watch import watched
+from tradewind.cli.objects.watch import follow_to_end
 from tradewind.cli.options import PARAM, REASON, cluster, pairs
 from tradewind.cli.output.terminal import say
 from tradewind.cli.shell.completion import names_of
@@ -102,5 +102,5 @@ async def command(
     created = read_run(orjson.loads(await client.create(RUNS, namespace, body, fieldValidation="Strict")))
     say(f"dagrun/{created.name} started")
     if watch:
-        succeeded = await watched(client, namespace, created.name, False, "text")
+        succeeded = await follow_to_end(client, namespace, created.name, False, "text")
         click.get_current_context().exit(0 if succeeded else 1)

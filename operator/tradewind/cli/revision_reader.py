@@ -66,9 +66,9 @@ class RevisionEntry:
         for item in self.revisions:
             if item.number == number:
                 return item
-        raise click.ClickException(f"dag/{self.name} has no revision {number}; {self.told()}")
+        raise click.ClickException(f"dag/{self.name} has no revision {number}; {self.summary()}")
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The existing revisions, in words."""
         if not self.revisions:
             return "it has none: the operator records every valid spec (is it running?)"
@@ -101,7 +101,7 @@ async def living(client: Client, namespace: str, name: str) -> RevisionEntry:
     """As `past`, for a DAG that still exists."""
     found = await past(client, namespace, name)
     if found.dag is None:
-        words = f"DAG {name!r} was deleted; revisions of it remain ({found.told()})"
+        words = f"DAG {name!r} was deleted; revisions of it remain ({found.summary()})"
         raise click.ClickException(f"{words}: `tradewind revisions {name} -o json` has their specs, to apply one again")
     return found
 

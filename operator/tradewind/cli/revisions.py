@@ -26,9 +26,9 @@ async def command(client: Client, namespace: str, dag: str, output: str) -> None
         say_data(_data(found, runs), output)
         return
     if not found.revisions:
-        say(f"dag/{dag} has no revisions; {found.told()}", err=True)
+        say(f"dag/{dag} has no revisions; {found.summary()}", err=True)
         return
-    Console().whole(_table(found, runs))
+    Console().print_whole(_table(found, runs))
     if found.dag is None:
         say(f"DAG {dag!r} was deleted: its revisions go with the last runs that use them", err=True)
     elif found.current is None:

@@ -8,8 +8,8 @@ import click
 import orjson
 
 from tradewind.cli.objects.targets import DAG, NewName
-from tradewind.cli.objects.watch import watched
-from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, settled
+from tradewind.cli.objects.watch import follow_to_end
+from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connects, pairs, run_to_end
 from tradewind.cli.output.terminal import say, say_data
 from tradewind.cli.prompt_params import complete
 from tradewind.cli.reading import status as status_of
@@ -124,7 +124,7 @@ def command(
     )
     wanted = Wanted(
         texts=pairs(params),
-        typed=settled(_params(param_file)),
+        typed=run_to_end(_params(param_file)),
         labels=own_labels(pairs(labels, "--label")),
         name=name,
         reason=reason,
@@ -136,7 +136,7 @@ def command(
         from tradewind.cli.laptop.local_run import Local, run_here
 
         decisions = Decisions(frozenset(approve), frozenset(reject), pairs(answers, "--answer"))
-        ctx.exit(settled(run_here(files, dag, wanted, Local(decisions, quiet, allowed), output)))
+        ctx.exit(run_to_end(run_here(files, dag, wanted, Local(decisions, quiet, allowed), output)))
     if not dag:
         raise click.UsageError("name a DAG of the cluster, or give a manifest with -f")
     ctx.exit(0 if _run_there(dag=dag, wanted=wanted, watch=watch or log, log=log, output=output, **rest) else 1)
@@ -176,7 +176,7 @@ async def _run_there(
         else:
             say_data({"run": created.name, "namespace": namespace}, output)
         return True
-    return await watched(client, namespace, created.name, log, output)
+    return await follow_to_end(client, namespace, created.name, log, output)
 
 
 def _moment(text: str) -> datetime:

@@ -39,7 +39,7 @@ class Helpers:
             for item in self._containers
         ]
 
-    def holds(self, container: Object, reason: str, message: str) -> None:
+    def hold(self, container: Object, reason: str, message: str) -> None:
         """Records why a container can't start yet."""
         self._states[container["name"]] = {"waiting": {"reason": reason, "message": message}}
 
@@ -56,7 +56,7 @@ class Helpers:
             running = (container, process, asyncio.ensure_future(process.wait()))
             self._running.append(running)
             if container.get("restartPolicy") == "Always":
-                await self._after_start(container, running[2])
+                await self._run_post_start(container, running[2])
             elif await self._end(running):
                 return False
         return True
@@ -73,7 +73,7 @@ class Helpers:
         for _, process, _ in self._running:
             process.kill()
 
-    async def _after_start(self, container: Object, ended: "asyncio.Task[int]") -> None:
+    async def _run_post_start(self, container: Object, ended: "asyncio.Task[int]") -> None:
         """Runs a container's postStart command, before the next container starts."""
         hook: Any = (container.get("lifecycle") or {}).get("postStart", {}).get("exec")
         if not hook:

@@ -17,7 +17,7 @@ from tradewind.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from tradewind.kube.resources import PODS
 from tradewind.local.environment import ConfigMissing, variables
 from tradewind.local.helpers import Helpers
-from tradewind.local.mounts import folders, translated
+from tradewind.local.mounts import make_folders, translated
 from tradewind.local.process import NotStarted, Process
 from tradewind.tasks.expansion import expand
 
@@ -66,27 +66,27 @@ class Kubelet:
     async def _follow(self) -> None:
         listed = await self._client.list(PODS)
         for found in listed["items"]:
-            self._seen(found)
+            self._take_up(found)
         version = listed["metadata"]["resourceVersion"]
         async for line in self._client.watch(PODS, None, resourceVersion=version):
             event: Object = orjson.loads(line) if line else {"type": "BOOKMARK"}
             if event["type"] in ("ADDED", "MODIFIED"):
-                self._seen(event["object"])
+                self._take_up(event["object"])
             elif event["type"] == "DELETED":
                 self._drop(event["object"]["metadata"]["uid"])
 
-    def _seen(self, pod: Object) -> None:
+    def _take_up(self, pod: Object) -> None:
         meta = pod["metadata"]
         uid = meta["uid"]
         if meta.get("deletionTimestamp"):
             if uid in self._processes or uid in self._pods:
-                self._background(self._end(pod))
+                self._run_in_background(self._end(pod))
             elif pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-                self._background(self._delete(pod))
+                self._run_in_background(self._delete(pod))
         elif uid not in self._pods and _ours(pod) and pod.get("status", {}).get("phase", "Pending") == "Pending":
-            self._pods[uid] = asyncio.create_task(self._live(pod))
+            self._pods[uid] = asyncio.create_task(self._run_pod(pod))
 
-    def _background(self, work: Any) -> None:
+    def _run_in_background(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
@@ -113,20 +113,20 @@ class Kubelet:
         with contextlib.suppress(ApiError):
             await self._client.delete(PODS, meta["namespace"], meta["name"], uid=meta["uid"], gracePeriodSeconds=0)
 
-    async def _live(self, pod: Object) -> None:
+    async def _run_pod(self, pod: Object) -> None:
         """Runs one pod from start to end."""
         meta = pod["metadata"]
         main = _main(pod)
         try:
             await _insist(lambda: self._client.bind(meta["namespace"], meta["name"], NODE))
-            await self._all(pod, main)
+            await self._run_containers(pod, main)
         except NotFound:
             return
         except ApiError as error:
             log.warning("pod %s: %s", meta["name"], error)
             self._pods.pop(meta["uid"], None)
 
-    async def _all(self, pod: Object, main: Object) -> None:
+    async def _run_containers(self, pod: Object, main: Object) -> None:
         """Runs the helper containers, then the main one; leaves no process behind."""
         uid, own = pod["metadata"]["uid"], self._folder / pod["metadata"]["uid"]
 
@@ -140,7 +140,7 @@ class Kubelet:
             if await helpers.begin():
                 await self._run(pod, main, await self._environment(pod, main))
             else:
-                await self._status(pod, "Failed", main, {"waiting": {"reason": "PodInitializing"}})
+                await self._write_status(pod, "Failed", main, {"waiting": {"reason": "PodInitializing"}})
         finally:
             helpers.kill()
             del self._helpers[uid]
@@ -152,7 +152,7 @@ class Kubelet:
         """A container's variables with the paths of this machine, and the path of its termination message."""
         uid = pod["metadata"]["uid"]
         message = self._folder / f"{uid}.{container['name']}"
-        found = folders(pod, container, self._folder / uid, self._folder / "claims")
+        found = make_folders(pod, container, self._folder / uid, self._folder / "claims")
         return translated(env, found, container, message), message
 
     async def _run(self, pod: Object, main: Object, env: dict[str, str]) -> None:
@@ -174,12 +174,12 @@ class Kubelet:
             self._on_log(pod, path, True)
             process = await Process.start(argv, env, cwd, path, message)
         except NotStarted as error:
-            await self._over(pod, main, began, 128, "StartError", str(error))
+            await self._write_end(pod, main, began, 128, "StartError", str(error))
             return
         self._processes[meta["uid"]] = process
         self._running.add((meta["namespace"], meta["name"]))
         try:
-            await self._status(pod, "Running", main, {"running": {"startedAt": began}})
+            await self._write_status(pod, "Running", main, {"running": {"startedAt": began}})
             deadline = pod["spec"].get("activeDeadlineSeconds")
             try:
                 async with asyncio.timeout(deadline):
@@ -187,25 +187,27 @@ class Kubelet:
             except TimeoutError:
                 await process.stop(float(pod["spec"].get("terminationGracePeriodSeconds") or GRACE))
                 code, reason = await process.wait(), "DeadlineExceeded"
-            await self._over(pod, main, began, code, "Completed" if code == 0 else "Error", process.message(), reason)
+            await self._write_end(
+                pod, main, began, code, "Completed" if code == 0 else "Error", process.message(), reason
+            )
         finally:
             process.kill()
             self._processes.pop(meta["uid"], None)
             self._running.discard((meta["namespace"], meta["name"]))
             self._on_log(pod, path, False)
 
-    async def _over(
+    async def _write_end(
         self, pod: Object, main: Object, began: str, code: int, why: str, message: str, pod_reason: str = ""
     ) -> None:
         terminated = {"exitCode": code, "reason": why, "message": message, "startedAt": began, "finishedAt": _now()}
         phase = "Succeeded" if code == 0 and not pod_reason else "Failed"
         if any("running" in status["state"] for status in self._helpers[pod["metadata"]["uid"]].statuses()):
-            await self._status(pod, "Running", main, {"terminated": terminated}, pod_reason)
+            await self._write_status(pod, "Running", main, {"terminated": terminated}, pod_reason)
             grace = float(pod["spec"].get("terminationGracePeriodSeconds") or GRACE)
             await self._helpers[pod["metadata"]["uid"]].finish(grace)
-        await self._status(pod, phase, main, {"terminated": terminated}, pod_reason)
+        await self._write_status(pod, phase, main, {"terminated": terminated}, pod_reason)
 
-    async def _status(self, pod: Object, phase: str, main: Object, state: Object, reason: str = "") -> None:
+    async def _write_status(self, pod: Object, phase: str, main: Object, state: Object, reason: str = "") -> None:
         meta = pod["metadata"]
         status: Object = {
             "phase": phase,
@@ -239,10 +241,10 @@ class Kubelet:
                     said = str(error)
                     waiting = {"reason": "CreateContainerConfigError", "message": said}
                     if container in pod["spec"]["containers"]:
-                        await self._status(pod, "Pending", container, {"waiting": waiting})
+                        await self._write_status(pod, "Pending", container, {"waiting": waiting})
                     else:
-                        self._helpers[pod["metadata"]["uid"]].holds(container, **waiting)
-                        await self._status(pod, "Pending", _main(pod), {"waiting": {"reason": "PodInitializing"}})
+                        self._helpers[pod["metadata"]["uid"]].hold(container, **waiting)
+                        await self._write_status(pod, "Pending", _main(pod), {"waiting": {"reason": "PodInitializing"}})
                 await asyncio.sleep(0.5)
 
     async def logs(

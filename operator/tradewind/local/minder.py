@@ -33,14 +33,14 @@ def main() -> None:
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    command, why = _started(json.loads(_line()))
+    command, why = _start(json.loads(_line()))
     os.write(1, why.encode(errors="replace") + b"\n")
     code = None
     while not why and code is None:
         ready, _, _ = select.select([0, ended], [], [])
         if ended in ready:
             os.read(ended, 4096)
-            code = _reaped(command)
+            code = _reap(command)
         if code is None and 0 in ready:
             asked = os.read(0, 4096)
             if asked:
@@ -61,7 +61,7 @@ def _line() -> bytes:
     return read
 
 
-def _started(order: Any) -> tuple[int, str]:
+def _start(order: Any) -> tuple[int, str]:
     """The command's pid, and why it could not be started (empty if it was)."""
     me = os.getpid()
     told, tell = os.pipe()  # the write end closes when the program starts
@@ -92,7 +92,7 @@ def _started(order: Any) -> tuple[int, str]:
     return pid, why
 
 
-def _reaped(command: int) -> int | None:
+def _reap(command: int) -> int | None:
     """Reaps all ended children; returns the command's exit code if it is one of them."""
     code = None
     with contextlib.suppress(ChildProcessError):
@@ -111,8 +111,8 @@ def _kill_all(command: int) -> None:
     _kill_group(command, signal.SIGKILL)
     until = time.monotonic() + PATIENCE
     while LINUX and time.monotonic() < until:
-        left = [pid for pid in _descendants() if _killed(pid)]
-        _reaped(command)
+        left = [pid for pid in _descendants() if _kill(pid)]
+        _reap(command)
         if not left:
             return
         time.sleep(0.002)
@@ -132,7 +132,7 @@ def _descendants() -> Iterator[int]:
     yield from found
 
 
-def _killed(pid: int) -> bool:
+def _kill(pid: int) -> bool:
     """Kills a process; False if it now has another user's rights."""
     try:
         os.kill(pid, signal.SIGKILL)

@@ -8,7 +8,7 @@ from tradewind.kube.client import Object
 from tradewind.local.process import NotStarted
 
 
-def folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str, Path]:
+def make_folders(pod: Object, container: Object, own: Path, claims: Path) -> dict[str, Path]:
     """Folders by mount path, created if missing: volumes of the pod (emptyDir) below `own`, claims below `claims`,
     which other pods see too. Other volumes are not mounted. Raises NotStarted for a folder that would be elsewhere."""
     found: dict[str, Path] = {}

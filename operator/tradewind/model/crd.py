@@ -89,7 +89,7 @@ def _structural(node: Any, defs: dict[str, Any]) -> Any:
     return result
 
 
-def _silent(schema: dict[str, Any]) -> None:
+def _describe_defaults(schema: dict[str, Any]) -> None:
     """Fields that a template can set have their defaults in the description: values that an API server fills in look
     like the author's own, and would override the template."""
     for node in schema["properties"].values():
@@ -103,8 +103,8 @@ def manifest(kind: Kind) -> dict[str, Any]:
     raw = kind.model_json_schema(by_alias=True, mode="validation", schema_generator=_Schema)
     schema = _structural(raw, raw.get("$defs", {}))
     if kind is DAG:
-        _silent(schema["properties"]["spec"])
-        _silent(schema["properties"]["spec"]["properties"]["tasks"]["additionalProperties"])
+        _describe_defaults(schema["properties"]["spec"])
+        _describe_defaults(schema["properties"]["spec"]["properties"]["tasks"]["additionalProperties"])
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},

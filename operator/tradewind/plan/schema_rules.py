@@ -63,11 +63,11 @@ def _judge(rule: dict[str, Any], value: Any, old: Any, path: str) -> Iterator[Br
     if result.type() == cel.Type.ERROR:
         yield Broken(field, value, f"rule evaluation error: {result.plain_value()}", failed=True)
         return
-    message = _told(rule, value, old) or rule.get("message") or f"failed rule: {rule['rule']}"
+    message = _message(rule, value, old) or rule.get("message") or f"failed rule: {rule['rule']}"
     yield Broken(field, value, message, rule.get("reason", "FieldValueInvalid"))
 
 
-def _told(rule: dict[str, Any], value: Any, old: Any) -> str:
+def _message(rule: dict[str, Any], value: Any, old: Any) -> str:
     """The result of a rule's messageExpression; empty if there is none, or if it gives no single line of text."""
     if "messageExpression" not in rule:
         return ""

@@ -41,7 +41,7 @@ def store_of(env: dict[str, Any]) -> Store:
     return Bucket(about["endpoint"], about["bucket"], about["prefix"], about["region"], *keys)
 
 
-def scratch(root: Path) -> BinaryIO:
+def scratch_file(root: Path) -> BinaryIO:
     """A file without a name, in the folder next to the one that the task sees."""
     return tempfile.TemporaryFile(dir=root.parent)
 
@@ -55,9 +55,9 @@ def keep(store: Store, root: Path, prefix: str, name: str, path: str) -> dict[st
             if not source.is_symlink():
                 raise Problem("ArtifactMissing", f"{what}: the task made no {path} below $TRADEWIND_ARTIFACTS")
             raise pack.UnsafeArchive(f"{path} is a symbolic link: copy the file instead")
-        with scratch(root) if source.is_dir() else pack.opened(source, root) as file:
+        with scratch_file(root) if source.is_dir() else pack.open_file(source, root) as file:
             if source.is_dir():
-                pack.packed(source, root, file)
+                pack.pack(source, root, file)
             size, sha256 = pack.digest(file)
             key = f"{prefix}/{name}"
             store.put(key, file, size, sha256)
@@ -75,7 +75,7 @@ def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
     reference, target = item["artifact"], root / item["path"]
     what = f"artifact {item['name']} ({reference['uri']})"
     try:
-        with scratch(root) as file:
+        with scratch_file(root) as file:
             store.get(stores.key(store, reference["uri"]), file)
             size, sha256 = pack.digest(file)
             if (size, sha256) != (reference["size"], reference["sha256"]):
@@ -84,7 +84,7 @@ def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
                 raise Problem("ArtifactMismatch", f"{what} was stored as {wanted}, and is now {found}")
             target.parent.mkdir(parents=True, exist_ok=True)
             if reference["type"] == "folder":
-                pack.unpacked(file, target)
+                pack.unpack(file, target)
             else:
                 with target.open("wb") as copy:
                     while chunk := file.read(pack.CHUNK):
@@ -98,7 +98,7 @@ def bring(store: Store, root: Path, item: dict[str, Any]) -> None:
 
 def fetch(env: dict[str, Any]) -> dict[str, Any]:
     """Fetches all inputs of the task. Raises Problem."""
-    store, root = store_of(env), folder(env)
+    store, root = store_of(env), make_folder(env)
     for item in json.loads(env["TRADEWIND_INPUTS"]):
         bring(store, root, item)
     return {}
@@ -106,7 +106,7 @@ def fetch(env: dict[str, Any]) -> dict[str, Any]:
 
 def keep_all(env: dict[str, Any]) -> dict[str, Any]:
     """Waits for the task's container to end, then stores its outputs. Returns references by name. Raises Problem."""
-    root, work = folder(env), json.loads(env["TRADEWIND_OUTPUTS_TO_STORE"])
+    root, work = make_folder(env), json.loads(env["TRADEWIND_OUTPUTS_TO_STORE"])
     # The kubelet ends this container once the task's container has ended. Blocking the signal keeps it pending, so it
     # can't come too early.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -128,7 +128,7 @@ def expire(store: Store, prefix: str, age: float) -> None:
         print(f"old artifacts were not removed: {error}", file=sys.stderr)
 
 
-def folder(env: dict[str, Any]) -> Path:
+def make_folder(env: dict[str, Any]) -> Path:
     """The folder that the task sees as $TRADEWIND_ARTIFACTS."""
     root = Path(env["TRADEWIND_ARTIFACTS"])
     root.mkdir(parents=True, exist_ok=True)

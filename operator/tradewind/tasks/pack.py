@@ -15,7 +15,7 @@ class UnsafeArchive(Exception):
     """A file that can't be an artifact, or an archive that can't be unpacked. The message says which, and why."""
 
 
-def opened(path: Path, root: Path) -> BinaryIO:
+def open_file(path: Path, root: Path) -> BinaryIO:
     """Opens a regular file below `root`. Refuses links: they could lead to files that this program may read and the
     task may not."""
     step = root
@@ -41,7 +41,7 @@ def digest(file: BinaryIO) -> tuple[int, str]:
     return size, checksum.hexdigest()
 
 
-def packed(folder: Path, root: Path, into: BinaryIO) -> None:
+def pack(folder: Path, root: Path, into: BinaryIO) -> None:
     """Writes a folder as a tar archive: names, contents and executable bits. Raises UnsafeArchive."""
     with tarfile.open(fileobj=into, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(folder.rglob("*")):
@@ -50,14 +50,14 @@ def packed(folder: Path, root: Path, into: BinaryIO) -> None:
                 member.type, member.mode = tarfile.DIRTYPE, 0o755
                 archive.addfile(member)
                 continue
-            with opened(path, root) as file:
+            with open_file(path, root) as file:
                 found = os.fstat(file.fileno())
                 member.size, member.mode = found.st_size, 0o755 if found.st_mode & 0o100 else 0o644
                 archive.addfile(member, file)
 
 
-def unpacked(archive: BinaryIO, folder: Path) -> None:
-    """Unpacks an archive that `packed` wrote into a folder. Raises UnsafeArchive for anything else."""
+def unpack(archive: BinaryIO, folder: Path) -> None:
+    """Unpacks an archive that `pack` wrote into a folder. Raises UnsafeArchive for anything else."""
     folder.mkdir(parents=True)
     try:
         with tarfile.open(fileobj=archive, mode="r:") as members:

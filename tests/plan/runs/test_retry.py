@@ -6,7 +6,7 @@ import pytest
 from tradewind.model.retries import Backoff, Retries
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.attempt import Attempt
-from tradewind.plan.runs.retry import standing
+from tradewind.plan.runs.retry import retry_state
 
 from plan.game import Game, defined
 
@@ -41,12 +41,12 @@ def attempts(*reasons: str) -> list[Attempt]:
     ],
 )
 def test_each_budget_is_spent_by_its_own_reasons(reasons: list[str], again: bool) -> None:
-    left = standing(Retries(limit=2, infrastructure_limit=3), attempts(*reasons))
+    left = retry_state(Retries(limit=2, infrastructure_limit=3), attempts(*reasons))
     assert (left.wait is not None) is again
 
 
 def test_both_budgets_are_told() -> None:
-    left = standing(Retries(limit=5), attempts("Error", "Evicted", "Error", "NodeLost", "OOMKilled"))
+    left = retry_state(Retries(limit=5), attempts("Error", "Evicted", "Error", "NodeLost", "OOMKilled"))
     assert (left.failures, left.losses) == (3, 2)
 
 
@@ -60,22 +60,22 @@ def test_both_budgets_are_told() -> None:
 )
 def test_waits_grow_by_the_factor_up_to_the_cap(rule: dict[str, Any], waits: list[float]) -> None:
     retries = Retries(limit=100, backoff=Backoff(**rule))
-    assert [standing(retries, attempts(*["Error"] * count)).wait for count in range(1, 5)] == waits
-    assert standing(retries, attempts(*["Error"] * 100)).wait is not None
+    assert [retry_state(retries, attempts(*["Error"] * count)).wait for count in range(1, 5)] == waits
+    assert retry_state(retries, attempts(*["Error"] * 100)).wait is not None
 
 
 @pytest.mark.parametrize("jitter", [0, 0.2, 1])
 def test_no_wait_is_longer_than_the_cap_and_jitter_still_spreads_those_at_it(jitter: float) -> None:
     retries = Retries(limit=9, backoff=Backoff(initial="10s", factor=10, max="60s", jitter=jitter))
-    waits = [standing(retries, attempts(*["Error"] * 3), seed=f"uid/{task}").wait or 0 for task in range(50)]
+    waits = [retry_state(retries, attempts(*["Error"] * 3), seed=f"uid/{task}").wait or 0 for task in range(50)]
     assert all(0 <= wait <= 60 for wait in waits) and (len(set(waits)) > 40 or not jitter)
 
 
 def test_jitter_is_bounded_differs_between_tasks_and_is_the_same_after_a_restart() -> None:
     retries = Retries(limit=5, backoff=Backoff(initial="100s", factor=1, jitter=0.2))
-    waits = [standing(retries, attempts("Error"), seed=f"uid/{task}").wait for task in range(50)]
+    waits = [retry_state(retries, attempts("Error"), seed=f"uid/{task}").wait for task in range(50)]
     assert all(wait is not None and 80 <= wait <= 120 for wait in waits) and len(set(waits)) > 40
-    assert waits == [standing(retries, attempts("Error"), seed=f"uid/{task}").wait for task in range(50)]
+    assert waits == [retry_state(retries, attempts("Error"), seed=f"uid/{task}").wait for task in range(50)]
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_jitter_is_bounded_differs_between_tasks_and_is_the_same_after_a_restart
     ],
 )
 def test_a_failure_can_be_the_last_by_its_exit_code(rule: dict[str, str], code: int, again: bool, why: str) -> None:
-    left = standing(Retries(limit=5, **rule), [Attempt("a", 1, 0, 5, "Error", code)])
+    left = retry_state(Retries(limit=5, **rule), [Attempt("a", 1, 0, 5, "Error", code)])
     assert (left.wait is not None) is again and why in left.why
 
 
 def test_a_loss_is_tried_again_whatever_retry_on_says() -> None:
-    assert standing(Retries(retry_on="false", limit=1), attempts("Evicted")).wait is not None
+    assert retry_state(Retries(retry_on="false", limit=1), attempts("Evicted")).wait is not None
 
 
 def test_a_retry_waits_and_says_so_and_every_attempt_counts() -> None:

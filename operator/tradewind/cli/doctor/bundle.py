@@ -77,11 +77,15 @@ async def fill(
             bundle.add(f"installation/{name}.json", redact.body(list(found)))
     for resource in KINDS:
         told(resource.plural)
-        await _noted(bundle, f"objects/{resource.plural}", _objects(bundle, client, resource, facts.namespace or None))
+        await _note_failure(
+            bundle, f"objects/{resource.plural}", _add_objects(bundle, client, resource, facts.namespace or None)
+        )
     for pod in () if isinstance(facts.pods, Unknown) else facts.pods:
         told(f"the log of {pod['metadata']['name']}")
         for container in pod["spec"]["containers"]:
-            await _noted(bundle, f"logs/{pod['metadata']['name']}", _log(bundle, client, pod, container["name"]))
+            await _note_failure(
+                bundle, f"logs/{pod['metadata']['name']}", _add_log(bundle, client, pod, container["name"])
+            )
 
 
 def _shared(finding: Finding) -> dict[str, Any]:
@@ -93,14 +97,14 @@ def _shared(finding: Finding) -> dict[str, Any]:
     return finding.data() | words
 
 
-async def _noted(bundle: Bundle, name: str, work: Any) -> None:
+async def _note_failure(bundle: Bundle, name: str, work: Any) -> None:
     try:
         await work
     except ApiError as error:
         bundle.notes.append(f"{name}: {redact.text(explained(error))}")
 
 
-async def _objects(bundle: Bundle, client: Client, resource: Resource, namespace: str | None) -> None:
+async def _add_objects(bundle: Bundle, client: Client, resource: Resource, namespace: str | None) -> None:
     query = {"labelSelector": "tradewind.dev/run-uid"} if resource is PODS else {}
     found = await client.list(resource, namespace, limit=str(OBJECTS), **query)
     if found["metadata"].get("continue"):
@@ -109,7 +113,7 @@ async def _objects(bundle: Bundle, client: Client, resource: Resource, namespace
     bundle.add(f"objects/{resource.plural}.json", [redact.body(item | kind) for item in found["items"]])
 
 
-async def _log(bundle: Bundle, client: Client, pod: Mapping[str, Any], container: str) -> None:
+async def _add_log(bundle: Bundle, client: Client, pod: Mapping[str, Any], container: str) -> None:
     meta, lines = pod["metadata"], list[str]()
     async for line in client.logs(
         meta["namespace"], meta["name"], container=container, tailLines=str(LINES), limitBytes=str(LOG_BYTES)

@@ -53,30 +53,30 @@ async def gather(
     told("the API server")
     version = await client.list(VERSION)
     facts = Facts("" if everywhere else namespace, time.time(), version)
-    facts.server_time = await _tried(_server_time(client))
+    facts.server_time = await _fact(_server_time(client))
     facts.now = time.time()
     told("what is installed")
     where = {"labelSelector": f"{NAME} in ({OPERATOR},{WEBHOOK},{EVENTS})"}
     facts.crds, facts.deployments, facts.pods, facts.webhooks = await asyncio.gather(
-        _tried(_crds(client)),
-        _tried(_items(client, DEPLOYMENTS, home, **where)),
-        _tried(_items(client, PODS, home, **where)),
-        _tried(_webhooks(client)),
+        _fact(_crds(client)),
+        _fact(_items(client, DEPLOYMENTS, home, **where)),
+        _fact(_items(client, PODS, home, **where)),
+        _fact(_webhooks(client)),
     )
     homes = {home} if home else {_namespace(body) for body in _known(facts.deployments)}
     homes = homes or {namespace, OUTSIDE}
     await _look_at_leases(client, facts, sorted(filter(None, homes)))
-    facts.answering = await _tried(_answering(client, _known(facts.webhooks)))
+    facts.answering = await _fact(_answering(client, _known(facts.webhooks)))
     told("rights")
-    facts.refused = await _tried(_refused(client, namespace))
-    facts.mine = await _tried(_mine(client, facts.namespace))
-    facts.operators = await _tried(_operators(client, facts))
+    facts.refused = await _fact(_webhook_answer(client, namespace))
+    facts.mine = await _fact(_mine(client, facts.namespace))
+    facts.operators = await _fact(_operators(client, facts))
     told("runs")
-    facts.runs = await _tried(_runs(client, None if everywhere else namespace))
+    facts.runs = await _fact(_runs(client, None if everywhere else namespace))
     return facts
 
 
-async def _tried(work: Awaitable[T]) -> T | Unknown:
+async def _fact(work: Awaitable[T]) -> T | Unknown:
     try:
         return await work
     except NotFound:
@@ -99,13 +99,13 @@ async def _items(client: Client, resource: Resource, namespace: str | None, **qu
 
 async def _look_at_leases(client: Client, facts: Facts, namespaces: Sequence[str]) -> None:
     """Reads the Leases, and old-looking ones twice: only that distinguishes a stopped operator from a wrong clock."""
-    facts.leases = await _tried(_each(client, LEASES, namespaces))
+    facts.leases = await _fact(_each(client, LEASES, namespaces))
     facts.leases_after = time.time() - facts.now
     before = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases) if _late(facts, body)}
     if not before:
         return
     await asyncio.sleep(WATCHED)
-    facts.leases = await _tried(_each(client, LEASES, namespaces))
+    facts.leases = await _fact(_each(client, LEASES, namespaces))
     facts.leases_after = time.time() - facts.now
     now = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases)}
     facts.renewing = frozenset(name for name in before.keys() & now.keys() if before[name] != now[name])
@@ -151,7 +151,7 @@ async def _answering(client: Client, webhooks: Sequence[Mapping[str, Any]]) -> M
     return found
 
 
-async def _refused(client: Client, namespace: str) -> str:
+async def _webhook_answer(client: Client, namespace: str) -> str:
     body = {"apiVersion": API_VERSION, "kind": DAGS.kind, "metadata": {"generateName": "doctor-"}, "spec": CIRCLE}
     try:
         await client.create(DAGS, namespace, body, dryRun="All")

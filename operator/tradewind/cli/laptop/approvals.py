@@ -35,7 +35,9 @@ def person() -> bool:
     return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
 
 
-async def approvals(client: Client, run: Run, decisions: Decisions, screen: Screen, cancel: Callable[[], None]) -> None:
+async def decide_approvals(
+    client: Client, run: Run, decisions: Decisions, screen: Screen, cancel: Callable[[], None]
+) -> None:
     """Decides the approvals of the run and its sub-DAGs until cancelled: by the given decisions, otherwise by asking.
     Calls `cancel` at the end of the input."""
     done: set[str] = set()
@@ -64,16 +66,16 @@ async def _ask(client: Client, item: Object, words: str, screen: Screen) -> bool
     """Asks for one decision; False if the input has ended."""
 
     async def line() -> str | None:
-        return await _typed(lambda: _open(client, item))
+        return await _read_line(lambda: _open(client, item))
 
     console = screen.console if screen.console.is_terminal else Console(stderr=True)
 
     def write(text: str) -> None:
         console.print(text, end="", soft_wrap=True)
 
-    with screen.paused():
+    with screen.pause():
         try:
-            answer = await questioned(item["spec"], words, write, line)
+            answer = await ask_decision(item["spec"], words, write, line)
         except Overtaken:
             write("\ntoo late: the approval is decided or has expired\n")
             return True
@@ -83,12 +85,12 @@ async def _ask(client: Client, item: Object, words: str, screen: Screen) -> bool
     return True
 
 
-async def questioned(
+async def ask_decision(
     spec: Mapping[str, Any], words: str, write: Callable[[str], None], line: ReadLine
 ) -> dict[str, Any] | None:
     """The typed decision with the answers to the approval's questions; None if the input ends."""
     while True:
-        typed = await _answer(f"{words} [y/n] ", write, line)
+        typed = await _ask_question(f"{words} [y/n] ", write, line)
         if typed is None:
             return None
         if typed.lower() in NO:
@@ -100,7 +102,7 @@ async def questioned(
     for name, body in (spec.get("questions") or {}).items():
         declared = Param.model_validate(body)
         while True:
-            typed = await _answer(f"  {hint(name, declared)}: ", write, line)
+            typed = await _ask_question(f"  {hint(name, declared)}: ", write, line)
             if typed is None:
                 return None
             value = from_text(declared, typed) if typed or declared.default is None else declared.default
@@ -112,7 +114,7 @@ async def questioned(
     return {"decision": "Approved", **({"answers": answers} if answers else {})}
 
 
-async def _answer(question: str, write: Callable[[str], None], line: ReadLine) -> str | None:
+async def _ask_question(question: str, write: Callable[[str], None], line: ReadLine) -> str | None:
     """The typed answer to a question. A first end of input is explained, since Ctrl-D is easily hit; None at the
     second."""
     write(question)
@@ -139,7 +141,7 @@ async def _open(client: Client, item: Object) -> bool:
     return bool(status_of(found).get("outcome", "Pending") == "Pending")
 
 
-async def _typed(is_open: Callable[[], Awaitable[bool]]) -> str | None:
+async def _read_line(is_open: Callable[[], Awaitable[bool]]) -> str | None:
     """A line from the terminal. No thread waits for it, so Ctrl-C works. Raises Overtaken."""
     loop, number = asyncio.get_running_loop(), sys.stdin.fileno()
     read: asyncio.Future[bytes] = loop.create_future()

@@ -51,7 +51,7 @@ def undecided(
         decision = decisions.on({"task": task})
         if decision is None and not person and not approval.get("timeout"):
             way = f"decide now, with --approve {task} or --reject {task}, or give it a timeout"
-            found.append(document.told(place.problem("nobody can be asked here: the input is not a terminal", way)))
+            found.append(document.refusal(place.problem("nobody can be asked here: the input is not a terminal", way)))
         elif decision and decision["decision"] == "Approved":
             found += _unanswered(document, place, approval, decisions.answers)
     for option, given, there in (
@@ -90,4 +90,4 @@ def _unanswered(
             if problem is None:
                 continue
             what = f"{problem.what}; {problem.instead}"
-        yield document.told(place.problem(f"question {name}: {what}", f"answer it with --answer {name}=VALUE"))
+        yield document.refusal(place.problem(f"question {name}: {what}", f"answer it with --answer {name}=VALUE"))

@@ -60,7 +60,7 @@ class LiveLogs:
     """A new folder below $TMPDIR; None until something is printed."""
     _files: dict[str, _File] = field(default_factory=dict)
 
-    def heard(self, pod: Object, path: Path, alive: bool) -> None:
+    def add_pod(self, pod: Object, path: Path, alive: bool) -> None:
         """Registers the output file of a pod that is about to start or has ended. See `kubelet.OnLog`."""
         file = self._files.setdefault(pod["metadata"]["uid"], _File(pod, path))
         file.alive = alive
@@ -100,14 +100,14 @@ class LiveLogs:
             return False
         task, number = attempt_of(labels)
         file.label = label(f"{above}{task}", number)
-        self.folder = self.folder or _new_folder()
+        self.folder = self.folder or _make_folder()
         kept = self.folder / f"{above}{task}#{number}.log"
         kept.parent.mkdir(parents=True, exist_ok=True)
         os.link(file.path, kept)  # the same file: it outlives the session's folder without a copy
         return True
 
 
-def _new_folder() -> Path:
+def _make_folder() -> Path:
     """A new folder for logs. The user's folders older than KEPT are removed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import orjson
 
-from tradewind.cli.laptop.approvals import approvals, person
+from tradewind.cli.laptop.approvals import decide_approvals, person
 from tradewind.cli.laptop.decisions import Decisions, undecided
 from tradewind.cli.laptop.live_logs import LiveLogs
 from tradewind.cli.laptop.preflight import missing
@@ -21,7 +21,7 @@ from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.cli.manifests.validation import require
-from tradewind.cli.output.pipes import when_gone
+from tradewind.cli.output.pipes import call_when_gone
 from tradewind.cli.output.terminal import Console, say
 from tradewind.cli.prompt_params import complete
 from tradewind.cli.starts.conclusion import conclude
@@ -78,7 +78,7 @@ async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: L
         notes = [*used, *ignored(rendering.spec), *_suspended(documents)]
         cancelled = asyncio.Event()
         console = Console(stderr=output != "text")
-        with when_gone(cancelled.set):
+        with call_when_gone(cancelled.set):
             return await _run(documents, body, wanted, how, console, output, notes, cancelled)
     except asyncio.CancelledError:
         say("ended at once: tasks that still ran were killed", err=True)
@@ -100,13 +100,13 @@ async def _run(
     me = asyncio.current_task()
     logs = LiveLogs()
 
-    def interrupted() -> None:
+    def interrupt() -> None:
         if cancelled.is_set() and me:
             me.cancel()
         cancelled.set()
 
     try:
-        async with session(interrupted, on_log=logs.heard, allowed=how.allowed) as here:
+        async with session(interrupt, on_log=logs.add_pod, allowed=how.allowed) as here:
             for document in documents:
                 if document.kind != "DAGRun":
                     await here.client.apply(RESOURCES[document.kind], NAMESPACE, document.name, _here_as(document))
@@ -119,7 +119,7 @@ async def _run(
                 show = (lambda *_: None) if how.quiet else screen.log
                 beside = [
                     _cancel_when(cancelled, here.client, created, screen),
-                    approvals(here.client, created, how.decisions, screen, cancelled.set),
+                    decide_approvals(here.client, created, how.decisions, screen, cancelled.set),
                     logs.follow(paths, show),
                 ]
                 async with tasks(beside):
@@ -147,7 +147,7 @@ async def _cancel_when(cancelled: asyncio.Event, client: Client, run: Run, scree
 def _require_runs(documents: Iterable[Document]) -> None:
     """Raises BadManifest for DAGRuns that can't be read. Params that they lack are asked for later."""
     if wrong := [
-        document.told(problem) for document in documents for problem in review("DAGRun", document.spec).problems
+        document.refusal(problem) for document in documents for problem in review("DAGRun", document.spec).problems
     ]:
         raise BadManifest(*wrong)
 

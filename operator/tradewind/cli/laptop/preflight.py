@@ -24,11 +24,11 @@ def missing(documents: Sequence[Document], shelf: DocumentSet, dag: str, params:
             target = there.get((kind, name))
             if target is None:
                 problem = place.problem(f"there is no {kind} {name!r} among these manifests", WAY)
-                found.append(document.told(problem))
+                found.append(document.refusal(problem))
             elif key and key not in _keys(target):
                 keys = ", ".join(sorted(_keys(target))) or "none"
                 problem = place.problem(f"{kind} {name!r} has no key {key!r}", f"it has: {keys}")
-                found.append(document.told(problem))
+                found.append(document.refusal(problem))
     return found
 
 
@@ -59,7 +59,9 @@ def _without_driver(document: Document, shelf: DocumentSet) -> Iterator[Refusal]
     for task, body in tasks_of(rendering.spec).items():
         if (body.get("sensor") or {}).get("sql"):
             place = rendering.place(f"spec.tasks.{task}.sensor.sql")
-            yield document.told(place.problem("no driver for PostgreSQL is installed", "install tradewind[postgres]"))
+            yield document.refusal(
+                place.problem("no driver for PostgreSQL is installed", "install tradewind[postgres]")
+            )
 
 
 def _named(document: Document, shelf: DocumentSet, params: Params) -> Iterator[tuple[Place, str, str, str]]:

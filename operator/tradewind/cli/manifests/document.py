@@ -82,7 +82,7 @@ class Document:
         """Its spec."""
         return self.body.get("spec") or {}
 
-    def told(self, problem: Problem) -> Refusal:
+    def refusal(self, problem: Problem) -> Refusal:
         """A problem as a refusal at the line of its field, or of the deepest parent that the document has."""
         mark, node = self._at(problem.path)
         if problem.unquoted and isinstance(node, yaml.ScalarNode) and not node.style and node.value:

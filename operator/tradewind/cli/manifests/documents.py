@@ -83,9 +83,9 @@ def unknown(document: Document, rendering: Rendering) -> Iterator[Refusal]:
     """A note for each missing template."""
     for ref, place in rendering.missing.items():
         problem = place.problem(f"{ref} is not among these manifests", "what it provides is not checked")
-        yield document.told(problem)
+        yield document.refusal(problem)
 
 
 def problems(document: Document, found: Iterable[Problem]) -> BadManifest:
     """An error that points at each problem's line."""
-    return BadManifest(*(document.told(problem) for problem in found))
+    return BadManifest(*(document.refusal(problem) for problem in found))

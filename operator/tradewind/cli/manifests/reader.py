@@ -48,7 +48,7 @@ def load(*paths: str) -> list[Document]:
             wrong.append(Refusal(path, 0, 0, nothing))
         for document in found:
             meant, problems = identified(document)
-            wrong += map(document.told, problems)
+            wrong += map(document.refusal, problems)
             documents.append(meant)
     if wrong:
         raise BadManifest(*wrong)

@@ -21,7 +21,7 @@ def problems(document: Document) -> Iterator[Problem]:
     _, unknown = schema.pruned(shape, body)
     causes = list(schema.problems(shape, schema.defaulted(shape, body)))
     yield from (Problem(path, "unknown field", "remove it") for path in unknown)
-    yield from map(_told, causes or celrules.violations(shape, body, None))
+    yield from map(_problem, causes or celrules.violations(shape, body, None))
 
 
 @cache
@@ -37,7 +37,7 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _told(cause: Cause) -> Problem:
+def _problem(cause: Cause) -> Problem:
     if cause.reason == "FieldValueDuplicate":
         value = cause.message.partition(": ")[2]
         return Problem(cause.field, f"{value or 'it'} is there twice", "remove one")

@@ -65,7 +65,7 @@ def refusals(document: Document, definition: Definition, rendering: Rendering) -
                 path = f"spec.tasks.{name}.script.{language}"
                 what = f"line {fault.line} of the script: {fault.what}"
                 told = rendering.told(Problem(path, what, fault.instead))
-                yield replace(document.told(told), line=_line(document, told, fault.line))
+                yield replace(document.refusal(told), line=_line(document, told, fault.line))
 
 
 def python_fault(text: str) -> Fault | None:

@@ -31,7 +31,7 @@ def review(documents: Sequence[Document]) -> Review:
     known: dict[Key, Definition] = {}
     users: list[tuple[Document, User]] = []
     for document in documents:
-        with _checked(document, found):
+        with _guard(document, found):
             problems: list[Problem] = []
             if document.kind == "DAG" or document.kind in TEMPLATES:
                 looked = shelf.look(document)
@@ -39,7 +39,7 @@ def review(documents: Sequence[Document]) -> Review:
                 problems += looked.problems
                 if looked.definition:
                     problems += more_problems(looked.definition, looked.rendering, problems)
-                    found.notes += map(document.told, map(looked.rendering.told, judgement.notes(looked.definition)))
+                    found.notes += map(document.refusal, map(looked.rendering.told, judgement.notes(looked.definition)))
                     found.refusals += script_check.refusals(document, looked.definition, looked.rendering)
                     if document.kind == "DAG" and not looked.rendering.missing and not looked.problems:
                         known[document.namespace, document.name] = looked.definition
@@ -48,40 +48,40 @@ def review(documents: Sequence[Document]) -> Review:
                 problems += result.problems
                 if isinstance(result.content, User) and not result.problems:
                     users.append((document, result.content))
-            found.refusals += [document.told(problem) for problem in problems or schema_check.problems(document)]
-            found.notes += map(document.told, yaml_misreadings.notes(document.node))
+            found.refusals += [document.refusal(problem) for problem in problems or schema_check.problems(document)]
+            found.notes += map(document.refusal, yaml_misreadings.notes(document.node))
     there = {(document.namespace, document.name) for document in documents if document.kind == "DAG"}
     for document, problem, harmless in [*twice(documents), *calls(documents, known, there)]:
-        (found.notes if harmless else found.refusals).append(document.told(problem))
+        (found.notes if harmless else found.refusals).append(document.refusal(problem))
     for document, problem in [*not_allowed(documents, known), *call_circles(documents, known)]:
-        found.refusals.append(document.told(problem))
+        found.refusals.append(document.refusal(problem))
     triggers = [(document, spec) for document, spec in users if isinstance(spec, TriggerSpec)]
     for document, problem in followed(triggers, known):
-        found.refusals.append(document.told(problem))
+        found.refusals.append(document.refusal(problem))
     for document, problem, ends in circles(triggers, known):
-        (found.notes if ends else found.refusals).append(document.told(problem))
+        (found.notes if ends else found.refusals).append(document.refusal(problem))
     for document, spec in users:
         dag = known.get((document.namespace, spec.dag))
-        with _checked(document, found):
+        with _guard(document, found):
             for problem in against(dag.spec.params, spec) if dag else ():
-                found.refusals.append(document.told(problem))
+                found.refusals.append(document.refusal(problem))
     return found
 
 
 def require(documents: Sequence[Document]) -> Review:
     """Checks documents that will be used together. Raises BadManifest with everything that is wrong."""
     found = review(documents)
-    found.refusals += [document.told(problem) for document, problem, elsewhere in twice(documents) if elsewhere]
+    found.refusals += [document.refusal(problem) for document, problem, elsewhere in twice(documents) if elsewhere]
     if found.refusals:
         raise BadManifest(*found.refusals)
     return found
 
 
 @contextmanager
-def _checked(document: Document, found: Review) -> Iterator[None]:
+def _guard(document: Document, found: Review) -> Iterator[None]:
     """Refuses a document whose check crashes; the ones after it are still checked."""
     try:
         yield
     except Exception as error:
         words = f"can't be checked, which is a fault of Tradewind's own ({type(error).__name__}: {error})"
-        found.refusals.append(document.told(Problem("", words[:1_024])))
+        found.refusals.append(document.refusal(Problem("", words[:1_024])))

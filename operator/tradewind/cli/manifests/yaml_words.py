@@ -50,17 +50,19 @@ def _unclosed(match: re.Match[str], error: Any) -> str:
     return f"{end} is missing: what begins on line {line} is not closed; write {end}, or quote the text"
 
 
-def _said(words: str) -> Words:
+def _template(words: str) -> Words:
     return lambda match, error: words.format(**match.groupdict())
 
 
-_COLON = _said("a `: ` in text without quotes, or a line that is indented too far; quote the text, or indent it less")
-_CONTROL = _said("a control character; remove it")
+_COLON = _template(
+    "a `: ` in text without quotes, or a line that is indented too far; quote the text, or indent it less"
+)
+_CONTROL = _template("a control character; remove it")
 _WORDS: Sequence[tuple[str, Words]] = (
-    (r"found character '\\t' that cannot start any token", _said("a tab; indent with spaces")),
+    (r"found character '\\t' that cannot start any token", _template("a tab; indent with spaces")),
     (
         r"found character (?P<char>.+) that cannot start any token",
-        _said("text can't begin with {char} here; quote the text"),
+        _template("text can't begin with {char} here; quote the text"),
     ),
     (r"mapping values are not allowed (here|in this context)", _COLON),
     (
@@ -68,36 +70,42 @@ _WORDS: Sequence[tuple[str, Words]] = (
         _indentation,
     ),
     (r"expected <block end>, but found '(?P<found>.+)'", _stray),
-    (r"did not find expected key", _said("neither `key: value` nor an entry `- value`; check the indentation")),
+    (r"did not find expected key", _template("neither `key: value` nor an entry `- value`; check the indentation")),
     (r"expected '?,'? or '(?P<end>[}\]])', but got '?<?(?P<found>[^>']+)>?'?", _unclosed),
     (
         r"found undefined alias '?(?P<name>[^']+)'?",
-        _said("there is no anchor &{name} above; define it, or quote the text"),
+        _template("there is no anchor &{name} above; define it, or quote the text"),
     ),
-    (r"found duplicate anchor.*", _said("this anchor is there twice; rename one")),
+    (r"found duplicate anchor.*", _template("this anchor is there twice; rename one")),
     (
         r"(could not find expected|while scanning a simple key).*",
-        _said("not `key: value`; write a colon and a space after the key"),
+        _template("not `key: value`; write a colon and a space after the key"),
     ),
-    (r"found unexpected end of stream", _said("the quoted text that begins here is not closed; write the other quote")),
+    (
+        r"found unexpected end of stream",
+        _template("the quoted text that begins here is not closed; write the other quote"),
+    ),
     (
         r"found unknown escape character '(?P<char>.+)'",
-        _said("\\{char} is not an escape in double quotes; write single quotes, or \\\\{char}"),
+        _template("\\{char} is not an escape in double quotes; write single quotes, or \\\\{char}"),
     ),
     (
         r"found invalid Unicode character escape code.*",
-        _said("an escape of a character that doesn't exist; use another"),
+        _template("an escape of a character that doesn't exist; use another"),
     ),
-    (r"expected escape sequence of .*", _said("an escape that is not complete; write single quotes for plain text")),
+    (
+        r"expected escape sequence of .*",
+        _template("an escape that is not complete; write single quotes for plain text"),
+    ),
     (r"(special characters are not allowed|control characters are not allowed|unacceptable character.*)", _CONTROL),
     (
         r"could not determine a constructor for the tag '(?P<tag>.+)'",
-        _said("a tag that no manifest has; remove it, or quote the text"),
+        _template("a tag that no manifest has; remove it, or quote the text"),
     ),
     (
         r"expected '<document start>', but found .*",
-        _said("text before or after the document; check the indentation, or write --- between documents"),
+        _template("text before or after the document; check the indentation, or write --- between documents"),
     ),
-    (r"expected a mapping .*for merging.*", _said("<< merges mappings only; name the anchor of one")),
-    (r"found unhashable key", _said("a key is a text here, not a list or a mapping")),
+    (r"expected a mapping .*for merging.*", _template("<< merges mappings only; name the anchor of one")),
+    (r"found unhashable key", _template("a key is a text here, not a list or a mapping")),
 )

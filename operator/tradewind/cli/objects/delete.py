@@ -42,7 +42,7 @@ async def command(client: Client, namespace: str, names: tuple[str, ...], wait: 
         await client.delete(resource, namespace, name, propagationPolicy="Background")
         say(f"{called(resource, name)} deleted{note}")
     if wait:
-        await asyncio.gather(*(_gone(client, resource, namespace, name) for resource, name in found))
+        await asyncio.gather(*(_wait_gone(client, resource, namespace, name) for resource, name in found))
 
 
 async def _under_way(client: Client, resource: Resource, namespace: str, name: str) -> bool:
@@ -56,7 +56,7 @@ async def _under_way(client: Client, resource: Resource, namespace: str, name: s
         return False
 
 
-async def _gone(client: Client, resource: Resource, namespace: str, name: str) -> None:
+async def _wait_gone(client: Client, resource: Resource, namespace: str, name: str) -> None:
     try:
         uid = (await client.get(resource, namespace, name))["metadata"]["uid"]
         while (await client.get(resource, namespace, name))["metadata"]["uid"] == uid:

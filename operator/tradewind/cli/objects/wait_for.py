@@ -51,7 +51,7 @@ async def command(client: Client, namespace: str, runs: tuple[str, ...], patienc
         raise Late(_late(runs, latest, patience or 0)) from None
     for name, run in zip(runs, ended, strict=True):
         message = f": {run.status.get('message')}" if run.status.get("message") else ""
-        say(f"{_told(name)} {run.phase}{message}")
+        say(f"{_label(name)} {run.phase}{message}")
     if any(run.phase != "Succeeded" for run in ended):
         raise click.exceptions.Exit(1)
 
@@ -69,7 +69,7 @@ class _Backfill:
         return self.phase in FINISHED
 
 
-def _told(name: str) -> str:
+def _label(name: str) -> str:
     """A target in messages: a name alone is a run's."""
     return name if "/" in name else f"dagrun/{name}"
 
@@ -90,7 +90,7 @@ def _idle(found: Run | _Backfill) -> str:
 async def _end(client: Client, namespace: str, name: str, latest: dict[str, Run | _Backfill]) -> Run | _Backfill:
     while not (run := await _look(client, namespace, name)).final:
         if (words := _idle(run)) and not (name in latest and _idle(latest[name])):
-            say(f"{_told(name)}: {words}", err=True)
+            say(f"{_label(name)}: {words}", err=True)
         latest[name] = run
         await asyncio.sleep(LOOK)
     latest[name] = run
@@ -110,7 +110,7 @@ def _late(runs: Sequence[str], latest: Mapping[str, Run | _Backfill], patience: 
         tasks = ", ".join(str(item.get("task")) for item in waiting[:NAMED] if isinstance(item, dict))
         waits = f", waits for {tasks}{' and others' if waiting[NAMED:] else ''}" if tasks else ""
         idle = f", and {words}" if run and (words := _idle(run)) else ""
-        words = f"{_told(name)} has not ended within {duration.text(patience)}: it is {stands}{suspended}{waits}{idle}"
+        words = f"{_label(name)} has not ended within {duration.text(patience)}: it is {stands}{suspended}{waits}{idle}"
         way = "get" if "/" in name else "describe"
         lines.append(f"{words}; see `tradewind {way} {name}`")
     return "\n".join(lines)

@@ -33,11 +33,11 @@ async def command(client: Client, namespace: str, run: str, log: bool, output: s
             say_data(found, output)
         if status_of(found).get("phase") != "Succeeded":
             raise click.exceptions.Exit(1)
-    elif not await watched(client, namespace, run, log, output):
+    elif not await follow_to_end(client, namespace, run, log, output):
         raise click.exceptions.Exit(1)
 
 
-async def watched(client: Client, namespace: str, name: str, log: bool, output: str) -> bool:
+async def follow_to_end(client: Client, namespace: str, name: str, log: bool, output: str) -> bool:
     """Shows a run until it has ended; returns whether it succeeded."""
     console = Console(stderr=output != "text")
     try:

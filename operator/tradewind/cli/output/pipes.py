@@ -24,7 +24,7 @@ class _Reader:
         self.gone = False
         self._told: list[Callable[[], object]] = []
 
-    def lost(self) -> None:
+    def report_loss(self) -> None:
         """A write has failed: notifies the innermost listener, once."""
         if not self.gone:
             self.gone = True
@@ -32,7 +32,7 @@ class _Reader:
                 self._told[-1]()
 
     @contextlib.contextmanager
-    def missed(self, tell: Callable[[], object]) -> Iterator[None]:
+    def call_when_gone(self, tell: Callable[[], object]) -> Iterator[None]:
         """Calls `tell` when the reader is gone; at once if it already is."""
         self._told.append(tell)
         try:
@@ -67,16 +67,16 @@ def reader_gone() -> bool:
     return _reader.gone
 
 
-def when_gone(tell: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+def call_when_gone(tell: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
     """In this context `tell`, instead of an outer context's callback, is called when the reader of standard output is
     gone."""
-    return _reader.missed(tell)
+    return _reader.call_when_gone(tell)
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[None]:
+def guard_streams() -> Iterator[None]:
     """Lets standard output and error of the process lose their readers. Exits with CLOSED if standard output has."""
-    sys.stdout, sys.stderr = _guard(sys.stdout, 1, _reader.lost), _guard(sys.stderr, 2, lambda: None)
+    sys.stdout, sys.stderr = _guard(sys.stdout, 1, _reader.report_loss), _guard(sys.stderr, 2, lambda: None)
     try:
         yield
     finally:
@@ -86,15 +86,15 @@ def guarded() -> Iterator[None]:
             sys.exit(CLOSED)
 
 
-async def until_gone(work: Coroutine[Any, Any, T]) -> T:
+async def run_until_gone(work: Coroutine[Any, Any, T]) -> T:
     """Runs `work`, and cancels it when the reader of standard output is gone, unless it handles that itself."""
     loop, me = asyncio.get_running_loop(), cast(asyncio.Task[Any], asyncio.current_task())
-    with when_gone(partial(loop.call_soon_threadsafe, me.cancel)):
+    with call_when_gone(partial(loop.call_soon_threadsafe, me.cancel)):
         return await work
 
 
 def _guard(stream: TextIO | None, number: int, lost: Callable[[], None]) -> TextIO:
-    """A guarded version of a stream of this process that is not a terminal; a stream that drops all if there is none."""
+    """A guard_streams version of a stream of this process that is not a terminal; a stream that drops all if there is none."""
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
     original = sys.__stdout__ if number == 1 else sys.__stderr__

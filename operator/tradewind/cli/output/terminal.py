@@ -54,7 +54,7 @@ class Console(rich.console.Console):
             width=None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE,
         )
 
-    def whole(self, table: RenderableType) -> None:
+    def print_whole(self, table: RenderableType) -> None:
         """Prints a table at its full width, without cutting or folding."""
         self.print(table, width=WIDE, crop=False, no_wrap=True, overflow="ignore")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tradewind.cli.output.pipes import guarded
+from tradewind.cli.output.pipes import guard_streams
 from tradewind.cli.shell.commands import COMMANDS, SECTIONS
 from tradewind.cli.shell.examples import epilog
 from tradewind.model.shown import shown
@@ -40,7 +40,7 @@ class Commands(click.Group):
 
     def main(self, *arguments: Any, **more: Any) -> Any:
         """Runs the command of the process's arguments, and exits."""
-        with guarded():
+        with guard_streams():
             return super().main(*arguments, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -84,7 +84,7 @@ class PodLogs:
     def __post_init__(self) -> None:
         self.revisions = Revisions(self.client)
 
-    async def once(self, name: str, show: Show) -> None:
+    async def print_current(self, name: str, show: Show) -> None:
         """Shows the current logs. Raises ClickException."""
         found = [log async for log in self._logs(read_run(await self.client.get(RUNS, self.namespace, name)))]
         several = len({log.task for log in found}) > 1 or not self.task

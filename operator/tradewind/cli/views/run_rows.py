@@ -83,10 +83,10 @@ def rows(view: RunState) -> list[Row]:
     run, planner = view.run, view.planner
     assert planner is not None  # noqa: S101 - picture has bound it
     graph, decided = planner.definition.graph, planner.decide(0.0)
-    past = {item["task"]: _said(item) for item in run.status.get("failures") or []}
+    past = {item["task"]: _message(item) for item in run.status.get("failures") or []}
     past |= {key: end.message for (key, _), end in view.attempts.news.items() if not end.attempt.succeeded}
     now = {hold.task: hold.message for hold in decided.holds}
-    now |= {item["task"]: _said(item) for item in run.status.get("waiting") or []}
+    now |= {item["task"]: _message(item) for item in run.status.get("waiting") or []}
     messages = _Messages(past, now)
     result = []
     depths: dict[str, int] = {}
@@ -114,7 +114,7 @@ class _Messages:
         return self.now.get(task) or (self.past.get(task, "") if state in FINAL else "")
 
 
-def _said(item: Mapping[str, Any]) -> str:
+def _message(item: Mapping[str, Any]) -> str:
     return str(item.get("message") or "")
 
 

@@ -71,7 +71,7 @@ class Screen:
         for row in rows:
             self._tell(row)
         message = str(run.status.get("message") or unclaimed(run))
-        self._line("", f"run {run.name}", run.phase or "Queued", message, "")
+        self._print_line("", f"run {run.name}", run.phase or "Queued", message, "")
         if not run.final and self._held is None and time.monotonic() - self._spoke >= QUIET:
             self.print(_still(rows) or f"still waiting: run {run.name} is {run.phase or 'Queued'}")
 
@@ -99,7 +99,7 @@ class Screen:
         self.console.print(text, soft_wrap=True)
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def pause(self) -> Iterator[None]:
         """Hides the picture so that the user can type. Output is printed afterwards, so that it does not interrupt the
         question or the answer."""
         self._erase()
@@ -148,11 +148,11 @@ class Screen:
     def _tell(self, row: Row) -> None:
         if row.state in FINAL or row.message or row.live:
             took = f" ({duration.text(row.seconds)})" if row.state in FINAL and row.seconds is not None else ""
-            self._line(row.task, row.task, str(row.state), row.message, took)
+            self._print_line(row.task, row.task, str(row.state), row.message, took)
         else:
             self._said.pop(row.task, None)
 
-    def _line(self, key: str, name: str, state: str, message: str, took: str) -> None:
+    def _print_line(self, key: str, name: str, state: str, message: str, took: str) -> None:
         """Prints a changed message. One in which only numbers differ counts as unchanged."""
         news = (state, re.sub(r"\d+", "0", message))
         if self._said.get(key) != news:

@@ -98,7 +98,7 @@ class Operations:
         if kind.schema is not None or "spec" in body:
             meta["generation"] = 1
         body = {**body, "metadata": meta}
-        _fits(body)
+        _check_size(body)
         if self.store.get(kind.key, meta.get("namespace", ""), meta["name"]):
             raise already_exists(kind.plural, kind.group, meta["name"])
         if kind.plural == "pods":
@@ -182,7 +182,7 @@ class Operations:
                 body = ownership.updated(kind, old, body, manager, self.now())
         elif applies and sent["metadata"].get("managedFields") != old["metadata"].get("managedFields"):
             body = {**body, "metadata": {**body["metadata"], "managedFields": sent["metadata"]["managedFields"]}}
-        _fits(body)
+        _check_size(body)
         if body == old:
             return old, warnings
         if body.get("spec") != old.get("spec") and "generation" in old["metadata"]:
@@ -319,6 +319,6 @@ class Operations:
         return len(found)
 
 
-def _fits(body: Object) -> None:
+def _check_size(body: Object) -> None:
     if escaped_size(write(body)) > OBJECT_LIMIT:
         raise StatusError(500, "", "etcdserver: request is too large")

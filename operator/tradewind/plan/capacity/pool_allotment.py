@@ -109,16 +109,16 @@ def allot(
             continue
         claim = queue.first
         if any(slots > capacity.get(pool, 0) for pool, slots in claim.slots.items()):
-            queue.passed()  # it can never be met
+            queue.skip()  # it can never be met
         elif kept.isdisjoint(claim.slots) and all(slots <= free(pool) for pool, slots in claim.slots.items()):
             taken.update(claim.slots)
             gained[claim.namespace].update(claim.slots)
             more[claim.run] += sum(claim.slots.values())
             granted.append(claim)
-            queue.granted(holding.get(claim.run, 0) + more[claim.run], now)
+            queue.grant(holding.get(claim.run, 0) + more[claim.run], now)
         else:
             kept.update(claim.slots)
-            queue.passed()
+            queue.skip()
         if queue.there:
             heappush(heap, (rank(queue), at, queue))
     return granted
@@ -155,11 +155,11 @@ class _Queue:
             self._claims = self._lines[self._at].claims[self._run]
             self.first = self._claims[self._place]
 
-    def granted(self, holding: int, now: float) -> None:
+    def grant(self, holding: int, now: float) -> None:
         """The claim got its slots: its run now holds `holding` and has its next turn later."""
         self._next(holding, now)
 
-    def passed(self) -> None:
+    def skip(self) -> None:
         """The claim got no slots: the next one of its run has the same turn."""
         self._next(self.turn[1], float("-inf"))
 

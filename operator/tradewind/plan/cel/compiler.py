@@ -12,7 +12,7 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_encoders, ext_math, ext_strings
 
-from tradewind.plan.cel.compiler_words import said
+from tradewind.plan.cel.compiler_words import compiler_message
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.cel.evaluation import run
 from tradewind.plan.cel.functions import json_text, lists, regexes, settled
@@ -103,7 +103,7 @@ def compiled(expression: str, variables: Variables, explain: Callable[[str], str
         match = _POSITION.search(str(error))
         column, problem = (int(match[1]), match[2]) if match else (None, str(error))
         problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
-        problem = unknown(undeclared(problem), expression) or explain(said(problem, expression))
+        problem = unknown(undeclared(problem), expression) or explain(compiler_message(problem, expression))
         raise ExpressionError(expression, problem, column) from None
     if ".get" in expression:
         program.zones  # noqa: B018 - raises for a time zone that there is not

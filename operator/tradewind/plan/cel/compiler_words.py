@@ -35,7 +35,7 @@ _HINTS: dict[tuple[str, ...], str] = {
 }
 
 
-def said(problem: str, expression: str) -> str:
+def compiler_message(problem: str, expression: str) -> str:
     """The compiler's message in our words. Messages about unknown names are left as they are."""
     for pattern, words in _PATTERNS:
         if match := re.fullmatch(pattern, problem, re.DOTALL):
@@ -43,7 +43,7 @@ def said(problem: str, expression: str) -> str:
     return "this is not an expression; see the page on expressions" if problem.startswith("Syntax error") else problem
 
 
-def evaluated(problem: str) -> str:
+def evaluator_message(problem: str) -> str:
     """An evaluation's message in our words, where needed."""
     if problem.startswith("String to Timestamp conversion failed"):
         return "not a point in time; write one such as 2026-01-31T06:00:00Z"

@@ -53,7 +53,7 @@ class _Calls(threading.local):
 _calls = _Calls()
 
 
-def immortal_none() -> None:
+def immortalize_none() -> None:
     """Makes `None` immortal where Python does not."""
     if sys.version_info < (3, 12) and sys.getrefcount(None) < _MANY // 2:
         ctypes.c_ssize_t.from_address(id(None)).value += _MANY
@@ -106,4 +106,4 @@ def _kept() -> tuple[int, int]:
     return found
 
 
-immortal_none()
+immortalize_none()

@@ -143,7 +143,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     fragment = fragment or "spec.params" in reading.left_out
     murky = knock_on.murky(reading.left_out)
     definition = Definition(spec, tasks, order, unknown | astray, fragment, vague | astray, astray, murky)
-    more += [*map(_told, cycles), *at_most(validate.expressions(definition), "spec.tasks")]
+    more += [*map(_cycle_problem, cycles), *at_most(validate.expressions(definition), "spec.tasks")]
     return definition, knock_on.without(problems, more, reading.left_out, tasks)
 
 
@@ -162,5 +162,5 @@ def _ordered(dependencies: Mapping[str, set[str]]) -> tuple[Graph, list[Cycle]]:
             kept = {name: above - members if name in members else above for name, above in kept.items()}
 
 
-def _told(cycle: Cycle) -> Problem:
+def _cycle_problem(cycle: Cycle) -> Problem:
     return Problem(f"spec.tasks.{cycle.tasks[0]}.dependsOn", str(cycle), "remove one of these dependencies")

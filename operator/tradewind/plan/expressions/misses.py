@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from tradewind.plan.cel.compiler_words import evaluated
+from tradewind.plan.cel.compiler_words import evaluator_message
 from tradewind.plan.documents.nearest import listed
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
@@ -28,7 +28,7 @@ def missing(problem: str, expression: str, values: Mapping[str, Any]) -> str:
     if "non-message type" in problem and (words := _null_items(expression, values)):
         return words
     if not problem.startswith("Key not found"):
-        problem = evaluated(problem)
+        problem = evaluator_message(problem)
         named = _named(expression)
         inputs = ", ".join(f"{name}: {_type(value)}" for name, value in values.items() if name in named)
         return f"{problem}; inputs: {inputs}" if inputs else problem

@@ -102,7 +102,7 @@ class Planner:
         if unit := self.ledger.units.get(key):
             unit.ended, unit.seen = ended, seen
             self._mark(key)
-            self._ran(unit)
+            self._mark_ran(unit)
 
     def tell_live(self, key: str, live: Live | None) -> None:
         """Sets the live pod of a task or item, if there is one."""
@@ -115,9 +115,9 @@ class Planner:
         if unit := self.ledger.units.get(key):
             unit.live = live
             self._mark(key)
-            self._ran(unit)
+            self._mark_ran(unit)
 
-    def _ran(self, unit: Unit) -> None:
+    def _mark_ran(self, unit: Unit) -> None:
         """A teardown runs if its setup ran, however that ended."""
         for name in self._links.teardowns.get(unit.task, ()):
             for member in self.ledger.members(name):
@@ -296,7 +296,7 @@ class Planner:
         task = self.definition.tasks[unit.task]
         self.ledger.move(unit, before, Way.RUN if task.dag else Way.FREE if unit.task in self.podless else Way.POD)
         if unit.index is None:
-            self._changed(unit.task, state)
+            self._record_move(unit.task, state)
             return
         self._mark(unit.task)
         if state in FINAL:
@@ -323,7 +323,7 @@ class Planner:
             return
         if not group.units:
             self.ledger.count(before, state)
-        self._changed(group.task, state)
+        self._record_move(group.task, state)
 
     def _expand(self, group: Group) -> Ruling:
         """Finds the items and makes units of them, if it is time. If nothing more may run, and nothing has, items that
@@ -381,7 +381,7 @@ class Planner:
             self._mark(child)
         return fixed if fixed and not values else group.stand()
 
-    def _changed(self, task: str, state: State) -> None:
+    def _record_move(self, task: str, state: State) -> None:
         """A task has moved to another state."""
         self.ledger.change(task, state)
         if state not in FINAL:

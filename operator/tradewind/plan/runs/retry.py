@@ -26,7 +26,7 @@ class RetryState:
     """Why there is no further attempt, if the budget does not explain it."""
 
 
-def standing(
+def retry_state(
     retries: Retries,
     attempts: Sequence[Attempt],
     rounds: int = 0,

@@ -8,7 +8,7 @@ from tradewind.plan.dags.definition import Terms
 from tradewind.plan.outcomes.attempt import LOST, SOFT, STOPPED, SUPERSEDED, Attempt, key
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import GATED, Hold, Live, Stop
-from tradewind.plan.runs.retry import RetryState, standing
+from tradewind.plan.runs.retry import RetryState, retry_state
 
 _IMAGE = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ErrImageNeverPull", "ImageInspectError"}
@@ -77,7 +77,7 @@ def advise(
         return _superseded(unit, unit.live, "the task was cleared")
     if unit.ended and unit.ended[-1].succeeded and (end := loop_ends(unit)):
         return Advice(*end)
-    unit.spent = standing(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}", terms.iterations, terms.delay)
+    unit.spent = retry_state(terms.retries, unit.ended, rounds, f"{seed}/{unit.key}", terms.iterations, terms.delay)
     if unit.live is not None:
         return _watch(unit, unit.live, terms, stop, now)
     if not unit.ended:

@@ -227,7 +227,7 @@ def asked(sensor: TriggerSensor, values: Values) -> Batch:
     answer = ASKING + OCCASIONS[sensor.kind]
     found = [values]
     if sensor.items:
-        things = _told("items", sensor.items, answer, values, "list")
+        things = _value("items", sensor.items, answer, values, "list")
         if not isinstance(things, list):
             raise ExpressionError(sensor.items, "spec.sensor.items: gives no list")
         if len(things) > MOST_ITEMS:
@@ -236,7 +236,7 @@ def asked(sensor: TriggerSensor, values: Values) -> Batch:
         found = [{**values, "item": thing} for thing in things]
     cursor = values["cursor"]
     if sensor.cursor:
-        cursor = _told("cursor", sensor.cursor, answer, values)
+        cursor = _value("cursor", sensor.cursor, answer, values)
         if not isinstance(cursor, str | int | float | bool) or len(str(cursor)) > LONGEST_CURSOR:
             words = f"spec.sensor.cursor: gives no text, number or true/false of at most {LONGEST_CURSOR} characters"
             raise ExpressionError(sensor.cursor, words)
@@ -247,7 +247,7 @@ def key(sensor: TriggerSensor, values: Values) -> str:
     """The key of a finding, as text: 1 and "1" differ. Raises ExpressionError that begins with the field's path."""
     if sensor.bucket:
         return bucket_listing.identity(values["object.key"], values["object.etag"], values["object.lastModified"])
-    found = _told("key", sensor.key, ASKING + OCCASIONS[sensor.kind] + item(sensor), values)
+    found = _value("key", sensor.key, ASKING + OCCASIONS[sensor.kind] + item(sensor), values)
     return orjson.dumps(found, option=orjson.OPT_SORT_KEYS, default=str).decode()
 
 
@@ -257,7 +257,7 @@ def remembered(before: Sequence[str], dealt: Sequence[str]) -> list[str]:
     return [*(known for known in before if known not in latest), *latest][-MOST_KEYS:]
 
 
-def _told(name: str, expression: str, variables: Variables, values: Values, *wanted: str) -> Any:
+def _value(name: str, expression: str, variables: Variables, values: Values, *wanted: str) -> Any:
     try:
         return evaluate(expression, variables, values, *wanted)
     except ExpressionError as error:

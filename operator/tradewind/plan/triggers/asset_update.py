@@ -37,7 +37,7 @@ def update(ledger: TaskLedger, unit: Unit, index: int, produces: Produces) -> di
     def value(text: str) -> Any:
         return ledger.evaluate_own(unit, text)
 
-    return _told(f"produces[{index}]", produces, value, unit.key, unit.ended[-1].end)
+    return _update(f"produces[{index}]", produces, value, unit.key, unit.ended[-1].end)
 
 
 def update_of_run(ledger: TaskLedger, index: int, produces: Produces, now: float) -> dict[str, Any]:
@@ -46,10 +46,10 @@ def update_of_run(ledger: TaskLedger, index: int, produces: Produces, now: float
     def value(text: str) -> Any:
         return evaluate(text, ledger.definition.final_scope, ledger.values_of_run, ledger.of_task)
 
-    return _told(f"spec.produces[{index}]", produces, value, "", now)
+    return _update(f"spec.produces[{index}]", produces, value, "", now)
 
 
-def _told(path: str, produces: Produces, value: interpolation.Evaluate, task: str, at: float) -> dict[str, Any]:
+def _update(path: str, produces: Produces, value: interpolation.Evaluate, task: str, at: float) -> dict[str, Any]:
     try:
         partition = interpolation.render(produces.partition, value, interpolation.written)
         metadata = interpolation.render_tree(dict(produces.metadata), value)

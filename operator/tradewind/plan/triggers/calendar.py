@@ -241,14 +241,14 @@ def cron_of(text: str) -> str:
     if cron.startswith("@") and cron not in MACROS:
         raise ValueError(f"there is no macro {cron!r}; write one of {', '.join(MACROS)}, or five or six fields")
     cron = MACROS.get(cron, cron)
-    said = _said(cron)
+    said = _fault(cron)
     if not said:
         return cron
     fields = cron.split()
     if len(fields) in (5, 6) and (wrong := _out_of_range(fields)):
         raise ValueError(f"{text!r}: {wrong}")
     anywhere = [*fields[:-2], "*", *fields[-1:]]
-    if len(fields) in (5, 6) and not _said(" ".join(anywhere)):
+    if len(fields) in (5, 6) and not _fault(" ".join(anywhere)):
         raise ValueError(f"{text!r} matches no existing day; fix the day, or the month")
     words = "write five fields (minute hour day month weekday), or six with seconds before them"
     raise ValueError(f"{text!r}: {said}; {words}")
@@ -260,7 +260,7 @@ def _out_of_range(fields: Sequence[str]) -> str:
         for term in field.split(","):
             alone = ["*"] * len(fields)
             alone[index] = term
-            if not _said(" ".join(alone)):
+            if not _fault(" ".join(alone)):
                 continue
             values = re.split("[/#]", term)[0].split("-")
             wrong = next((value for value in values if value.isdecimal() and not low <= int(value) <= high), None)
@@ -269,7 +269,7 @@ def _out_of_range(fields: Sequence[str]) -> str:
     return ""
 
 
-def _said(cron: str) -> str:
+def _fault(cron: str) -> str:
     """What is wrong with a cron expression, in the library's words."""
     try:
         next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))

@@ -47,7 +47,7 @@ def due(schedule: Schedule, calendar: Calendar, key: str, up_to: datetime, now: 
         ready.append((tick, now - at))
     if ready:
         decided.up_to = ready[-1][0]
-    _concurrently(schedule, _wanted(schedule, ready, decided), active, decided)
+    _apply_concurrency(schedule, _wanted(schedule, ready, decided), active, decided)
     if decided.again is None:
         following = next(calendar.after(max(now, up_to)), None)
         decided.again = following + shift(schedule, key, following) if following else None
@@ -83,7 +83,7 @@ def _wanted(schedule: Schedule, ready: list[tuple[datetime, timedelta]], decided
     return sorted(wanted)
 
 
-def _concurrently(schedule: Schedule, wanted: list[datetime], active: int, decided: Due) -> None:
+def _apply_concurrency(schedule: Schedule, wanted: list[datetime], active: int, decided: Due) -> None:
     """Divides the ticks into those that get their run and those that don't because of runs that have not ended."""
     policy = schedule.concurrency
     if policy in ("Allow", "Enqueue"):
