@@ -1,6 +1,8 @@
 """Habits of language that should not come back: what users and developers read is plain technical English."""
 
+import io
 import re
+import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +18,17 @@ READ = re.compile(
 reported; is part of; the event endpoint; those without one; for lack of; purpose."""
 READ_PLACES = ("crds/*.yaml", "charts/**/*.yaml", "charts/**/*.md", "docs/*.md", "docs/runbooks/*.md", "*.md")
 """What users read; descriptions of fields come from the models."""
+COMMENTS = re.compile(
+    r"\b(for ever|anew|under way|dealt with|whoever|somebody|his|himself|for want of|bears?|gone over|given up|passed over|worked out"
+    r"|taken over|those of none|none of ours|brings? on|brought on|goes? on|looks? (at|again)|looked at|tells? of|told of|(is|are) told"
+    r"|hears? of|takes? note|at hand|it is said|who is|is there|comes? (to nothing|of)|come to|in the place of|so many|ours?|we)\b",
+    re.IGNORECASE,
+)
+"""Instead: forever, never returns; again; active; processed; anyone who; someone; their; for lack of; has; visited; abandoned;
+skipped; computed; reused; those without one; ignored; reconciles; continues; reads, checks; reports; is called with; follows;
+records; in memory; exists; fails; becomes; instead of; the operator."""
+COMMENT_PLACES = ("operator/tradewind/control/**/*.py", "operator/tradewind/kube/*.py")
+"""Where docstrings and comments are free of them."""
 LEFT = {"docs/findings.md", "CHANGELOG.md"}
 """They tell of what was."""
 
@@ -38,3 +51,15 @@ def test_the_worst_habits_are_gone() -> None:
 def test_what_users_read_has_no_unusual_words() -> None:
     count, found = _found(READ_PLACES, READ)
     assert count > 80 and found == []
+
+
+def test_docstrings_and_comments_have_no_unusual_words() -> None:
+    paths = [path for place in COMMENT_PLACES for path in ROOT.glob(place)]
+    found = [
+        f"{path.relative_to(ROOT)}:{token.start[0]}: {match[0]}"
+        for path in sorted(paths)
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        if token.type == tokenize.COMMENT or token.string.startswith('"""')
+        for match in COMMENTS.finditer(" ".join(token.string.split()))
+    ]
+    assert len(paths) > 150 and found == []

@@ -45,7 +45,7 @@ def test_an_attempt_of_which_nobody_has_told_counts() -> None:
     assert [end.attempt for _, end in state.attempts.ends()] == [FIRST]
 
 
-async def given_up(attempts: str, number: int) -> bool:
+async def cancelled(attempts: str, number: int) -> bool:
     """Whether the run of this attempt is cancelled for the sake of its caller."""
     state, _ = caller(attempts)
     api = Server(0.0)
@@ -57,6 +57,6 @@ async def given_up(attempts: str, number: int) -> bool:
 
 def test_a_run_to_which_its_caller_has_not_come_yet_is_left_alone() -> None:
     async def play() -> list[bool]:
-        return [await given_up("", 1), await given_up("", 2), await given_up("a 0+1 SubDAGFailed", 1)]
+        return [await cancelled("", 1), await cancelled("", 2), await cancelled("a 0+1 SubDAGFailed", 1)]
 
     assert asyncio.run(play()) == [False, False, True]

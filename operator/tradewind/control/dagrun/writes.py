@@ -39,7 +39,7 @@ def _check_size(run: Run, status: Mapping[str, Any]) -> None:
 
 
 async def add_labels(client: Client, run: Run) -> Run | None:
-    """Adds the labels that whoever created the run by hand left out: what made it, and its DAG. Returns the stored run, or None
+    """Adds the labels that the creator of a manual run left out: what made it, and its DAG. Returns the stored run, or None
     where no label was missing. Raises NotFound."""
     labels = {} if run.how else {HOW: MANUAL}
     if not run.labelled and NAME.fullmatch(run.dag):  # Other names are neither a DAG's nor valid in a label.

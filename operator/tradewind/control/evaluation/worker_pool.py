@@ -91,7 +91,7 @@ async def _ask(process: Process, asked: bytes, seconds: float) -> tuple[bool, An
         process.stdin.writelines((_HEAD.pack(len(asked), seconds), asked))
         await process.stdin.drain()
         (size,) = _SIZE.unpack(await process.stdout.readexactly(_SIZE.size))
-        answered: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - our own process
+        answered: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - a child process
         return answered
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         if (code := await process.wait()) == -signal.SIGPROF:
@@ -126,7 +126,7 @@ def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
 def _portable(error: Exception) -> Exception:
     """The error, or its text if it can't be pickled faithfully."""
     try:
-        same = str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
+        same = str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - pickled here
     except Exception:
         same = False
     return error if same else RuntimeError(f"{type(error).__name__}: {error}"[:1_000])

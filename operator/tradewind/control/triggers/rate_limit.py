@@ -33,7 +33,7 @@ class Pace:
         self._made[key][run.uid] = at
         if len(self._made[key]) > TRIGGERS_REMEMBERED:
             self._recent(key, now)
-        if len(self._made) > self._many:  # Whoever creates runs can name a different trigger in each.
+        if len(self._made) > self._many:  # The creator of runs can name a different trigger in each.
             for other in list(self._made):
                 self._recent(other, now)
             self._many = max(TRIGGERS_REMEMBERED, 2 * len(self._made))

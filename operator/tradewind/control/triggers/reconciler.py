@@ -94,7 +94,7 @@ class TriggerReconciler:
             if difference(self._saved[key], dict(before.status)):
                 self.queue.add_after(
                     key, SAVE
-                )  # Our own write is on its way, or someone else, such as another leader, wrote the status.
+                )  # A write of this operator is on its way, or someone else, such as another leader, wrote the status.
             return
         status = before.status if before else self._saved[key]
         try:

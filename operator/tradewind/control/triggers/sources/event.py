@@ -26,7 +26,7 @@ class EventSource:
             self._wake(key)
         elif (
             deleted and self._last.get(key) == made
-        ):  # By now it is recorded; and whoever creates a run can name any trigger.
+        ):  # By now it is recorded. The creator of a run can name any trigger.
             del self._last[key]
 
     async def look(self, trigger: TriggerSnapshot) -> SourceResult:

@@ -143,7 +143,7 @@ def firing(trigger: TriggerSnapshot, calendar: Calendar, tick: datetime) -> Firi
 
 
 def _made(trigger: TriggerSnapshot, run: Run) -> bool:
-    """Whether a run is that of a tick. Labels don't prove it: whoever creates a run can set them."""
+    """Whether a run is that of a tick. Labels don't prove it: the creator of a run sets them."""
     tick = datetime.fromtimestamp(run.moment, UTC)
     return run.dag == trigger.spec.dag and run.name == run_name(trigger.name, suffix(tick))
 
