@@ -22,7 +22,7 @@ from tradewind.control.event_endpoint.server import RATE, SIZE, Endpoint, Limits
 from tradewind.control.server import health_endpoints
 from tradewind.control.server.tls_certificate import EVENTS, Certificate, Terms, Unusable
 from tradewind.control.shared.event_recorder import EventRecorder
-from tradewind.control.shared.task_groups import first, tasks
+from tradewind.control.shared.task_groups import tasks, wait_for_first
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection, NoCluster, connect
 
@@ -130,10 +130,10 @@ async def _run(connection: Connection, options: Options) -> None:
             tasks(work) as running,
             health_endpoints.serve(options.metrics_port, lambda: "", ready, metrics.EVENTS),
         ):
-            await first(_wait_synced(triggers), stop.wait())
+            await wait_for_first(_wait_synced(triggers), stop.wait())
             async with serve(endpoint, options.port, certificate.context if certificate else None):
                 log.info("listening on port %d", options.port)
-                await first(stop.wait(), *map(asyncio.shield, running))
+                await wait_for_first(stop.wait(), *map(asyncio.shield, running))
             await host.close()
             for task in running:
                 if task.done():

@@ -20,7 +20,7 @@ from tradewind.control.evaluation.worker_pool import Workers
 from tradewind.control.server import health_endpoints
 from tradewind.control.server.tls_certificate import Certificate, Terms, Unusable
 from tradewind.control.shared.event_recorder import EventRecorder
-from tradewind.control.shared.task_groups import first, tasks
+from tradewind.control.shared.task_groups import tasks, wait_for_first
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection, NoCluster, connect
 
@@ -131,7 +131,7 @@ async def _run(connection: Connection, options: Options) -> None:
             tasks([events.run(), certificate.watch()]) as running,
         ):
             log.info("listening on port %d", options.port)
-            await first(stop.wait(), *map(asyncio.shield, running))
+            await wait_for_first(stop.wait(), *map(asyncio.shield, running))
             for task in running:
                 if task.done():
                     task.result()

@@ -43,7 +43,7 @@ class Lease:
 
     async def acquire(self) -> None:
         """Waits until this process has the lease."""
-        said = ""
+        last = ""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -54,8 +54,8 @@ class Lease:
                     log.info("leader: %s", self._identity)
                     return
             except ApiError as error:
-                if str(error) != said:
-                    said = str(error)
+                if str(error) != last:
+                    last = str(error)
                     log.warning("lease %s/%s: %s", self._namespace, self._name, error)
             await asyncio.sleep(self._retry)
 

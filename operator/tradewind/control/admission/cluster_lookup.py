@@ -99,16 +99,16 @@ class ApiClusterLookup(ClusterLookup):
         names = list(claims)[:POOLS_ASKED]
         allowed = await asyncio.gather(*(self._allows(name, namespace) for name in names))
         refused = [name for name, allows in zip(names, allowed, strict=True) if not allows]
-        told = ((name, refusal(name, namespace).partition(": ")) for name in refused)
-        return [Problem(claims[name], what, instead) for name, (what, _, instead) in told]
+        refusals = ((name, refusal(name, namespace).partition(": ")) for name in refused)
+        return [Problem(claims[name], what, instead) for name, (what, _, instead) in refusals]
 
     async def _allows(self, pool: str, namespace: str) -> bool:
         labels: Mapping[str, str] = {}
         try:
-            said = (await self._client.get(CLUSTER_POOLS, "", pool))["spec"].get("allow")
-            if said is None:
+            raw = (await self._client.get(CLUSTER_POOLS, "", pool))["spec"].get("allow")
+            if raw is None:
                 return True
-            allow = read(PoolAllow, said, "spec.allow")
+            allow = read(PoolAllow, raw, "spec.allow")
             if allow.namespace_selector and namespace not in allow.namespaces:
                 labels = (await self._client.get(NAMESPACES, "", namespace))["metadata"].get("labels") or {}
         except (ApiError, Unfit):

@@ -108,10 +108,10 @@ async def _respond(raw: bytes, asks: ClusterLookup, path: str) -> web.Response:
     try:
         request = parse(read_json(raw, limit=REVIEW_BYTES_LIMIT, name="request"), len(raw))
     except OutOfBounds as error:
-        said = _unreadable(raw, error)
+        body = _unreadable(raw, error)
     else:
-        said = answer(request, await _review(request, asks, REVIEWS[path]))
-    return web.Response(body=orjson.dumps(said), content_type="application/json")
+        body = answer(request, await _review(request, asks, REVIEWS[path]))
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
 
 
 def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
@@ -150,10 +150,10 @@ def _namespace(raw: bytes) -> str:
 def _patience(timeout: str) -> float:
     """Seconds for a response: API servers state how long they wait."""
     try:
-        told = seconds(timeout)
+        limit = seconds(timeout)
     except ValueError:
-        told = USUAL_TIMEOUT
-    return max(MARGIN, min(told, 3 * USUAL_TIMEOUT) - MARGIN)
+        limit = USUAL_TIMEOUT
+    return max(MARGIN, min(limit, 3 * USUAL_TIMEOUT) - MARGIN)
 
 
 async def _review(request: Request, asks: ClusterLookup, reviewers: Mapping[str, Reviewer]) -> AdmissionReview:

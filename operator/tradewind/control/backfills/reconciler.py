@@ -45,7 +45,7 @@ LOOK_AGAIN = 10.0
 """Seconds until a waiting backfill is reconciled again."""
 FRESH = 60.0
 """Seconds for which the ticks of a trigger count as current: a calendar in a ConfigMap may change."""
-TOLD = FINISHED | {"Waiting", "Invalid"}
+REPORTED = FINISHED | {"Waiting", "Invalid"}
 """Phases that are reported in an Event."""
 
 
@@ -92,7 +92,7 @@ class BackfillReconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._events, self._dags, self._clock = client, events, dags, clock
-        self._over, self._told = over, made
+        self._over, self._made = over, made
         self.queue: WorkQueue[Key] = WorkQueue("backfill")
         self._ticks, self._runs = BackfillTicks(client), RunIndex(client)
         self._known: dict[Key, BackfillSnapshot] = {}
@@ -219,8 +219,8 @@ class BackfillReconciler:
             status = {"phase": "Waiting", "message": f"it can't continue: {type(error).__name__}: {error}"[:1_024]}
             self.queue.add_after(key, LOOK_AGAIN)
         status["message"] = brief(status["message"])
-        told = (status["phase"], reason, status["message"])
-        await self._write(known, {**valid.status(known.status, known.generation, self._clock(), *told), **status})
+        why = (status["phase"], reason, status["message"])
+        await self._write(known, {**valid.status(known.status, known.generation, self._clock(), *why), **status})
         if status["phase"] not in FINISHED:
             self.queue.add_after(
                 key, STALE + FIRST_RETRY_SECONDS
@@ -281,7 +281,7 @@ class BackfillReconciler:
                 raise NotReady(f"{words}: delete that run, or give the backfill another name") from None
         metrics.occasions.labels("backfill", result).inc()
         self._runs.seen(run)
-        self._told(run)
+        self._made(run)
 
     async def _retry(self, known: BackfillSnapshot, run: Entry) -> None:
         """Gives a run's failed tasks a fresh retry budget. If someone else has changed the run meanwhile, it is read again first."""
@@ -322,7 +322,7 @@ class BackfillReconciler:
         if (current := self._known.get(known.key)) and current.uid == known.uid:
             version = int(answer["metadata"]["resourceVersion"])
             self._take(known.key, replace(current, version=version, status=answer.get("status") or {}))
-        if "phase" in patch and status["phase"] in TOLD:
+        if "phase" in patch and status["phase"] in REPORTED:
             warning = status["phase"] != "Succeeded"
             reason = {"Waiting": "BackfillWaits"}.get(status["phase"], status["phase"])
             self._events.post(

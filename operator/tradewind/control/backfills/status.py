@@ -28,7 +28,7 @@ def held(spec: BackfillSpec, suspended: bool) -> bool:
 def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: Decided, now: float) -> dict[str, Any]:
     """The fields of the status. `now` is in epoch seconds."""
     done, wanted = decided.succeeded + len(decided.failed), len(about.ticks) - decided.kept
-    phase, message = said(spec, suspended, decided)
+    phase, message = phase_of(spec, suspended, decided)
     return {
         "phase": phase,
         "message": message,
@@ -50,7 +50,7 @@ def status_of(spec: BackfillSpec, suspended: bool, about: Occasions, decided: De
     }
 
 
-def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, str]:
+def phase_of(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, str]:
     """The phase and its message."""
     kept = f"; {left(decided.kept, 'tick')}" if decided.kept else ""
     ends = f"{counted(decided.succeeded, 'run')} succeeded, {len(decided.failed)} failed"
@@ -75,8 +75,8 @@ def said(spec: BackfillSpec, suspended: bool, decided: Decided) -> tuple[str, st
 
 def left(count: int, what: str = "") -> str:
     """A count of things that are left as they are, in words."""
-    said = counted(count, what) if what else str(count)
-    return f"{said} is left as it is" if count == 1 else f"{said} are left as they are"
+    number = counted(count, what) if what else str(count)
+    return f"{number} is left as it is" if count == 1 else f"{number} are left as they are"
 
 
 def in_words(steps: Sequence[Step]) -> str:

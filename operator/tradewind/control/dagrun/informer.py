@@ -45,7 +45,7 @@ class RunInformer(Reflector):
     ) -> None:
         """`known(uid)` returns the known resource version of a run, 0 for none."""
         super().__init__(client, namespaces)
-        self._known, self._told, self._missing, self._events = known, seen, missing, events
+        self._known, self._seen, self._missing, self._events = known, seen, missing, events
         self._listed: defaultdict[str | None, set[str]] = defaultdict(set)
         self._look = asyncio.Event()
         """Set when the ended runs are due to be read: an event about one may have been missed."""
@@ -77,7 +77,7 @@ class RunInformer(Reflector):
     def _tell(self, raw: bytes, deleted: bool) -> None:
         body = load(lean(pruned(bytes(raw))))
         with isolate_errors(self._events, "DAGRun", body):
-            self._told(read_run(body), deleted)
+            self._seen(read_run(body), deleted)
 
     async def read_ended(self, done: Callable[[], None]) -> None:
         """Reads the ended runs page by page, at the start and whenever an event may have been missed. Never returns. Calls `done` after

@@ -46,10 +46,10 @@ class RunState:
         self.stale = False
 
     @contextmanager
-    def at_work(self, told: list[Run]) -> Iterator[None]:
-        """While the planner works, and may pause, the run and its state stay as they are. Newer versions are added to `told`, the newest
+    def at_work(self, newer: list[Run]) -> Iterator[None]:
+        """While the planner works, and may pause, the run and its state stay as they are. Newer versions are added to `newer`, the newest
         last."""
-        self._incoming = told
+        self._incoming = newer
         try:
             yield
         finally:
@@ -201,8 +201,8 @@ def picture(run: Run, definition: Definition, pods: Mapping[str, Pod]) -> RunSta
 
 def _assume(planner: Planner, run: Run) -> None:
     """Assumes that ready tasks without a pod have started: only the operator knows what it does for them."""
-    told = {item["task"]: item for item in run.status.get("waiting") or []}
+    waiting = {item["task"]: item for item in run.status.get("waiting") or []}
     for unit in planner.ledger.units.values():
         if unit.state is State.READY and unit.task in planner.podless:
-            said = told.get(unit.key, {})
-            planner.tell_live(unit.key, Live(unit.next, reason=said.get("reason", ""), message=said.get("message", "")))
+            item = waiting.get(unit.key, {})
+            planner.tell_live(unit.key, Live(unit.next, reason=item.get("reason", ""), message=item.get("message", "")))

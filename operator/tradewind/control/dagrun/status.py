@@ -136,7 +136,7 @@ def current(
         ],
     }
     if asked:
-        _reworked(status, run, asked, now)
+        _apply_edits(status, run, asked, now)
     if run.reopened:
         status |= {"reopenedAt": duration.stamp(now), "finishedAt": None, "duration": ""}
     kept = ("Started", PRODUCED) if asked and asked.edits else ("Started", PRODUCED, "Edited")
@@ -182,8 +182,8 @@ def _produced(
                 raise NoUpdate(f"produces: a run records at most {UPDATES_LIMIT} updates of assets")
             found.append(what())
         except NoUpdate as error:
-            said = {"task": task, "attempt": attempt, "reason": ASSET_ERROR, "message": brief(str(error), 1_024)}
-            failures.append(said)
+            failure = {"task": task, "attempt": attempt, "reason": ASSET_ERROR, "message": brief(str(error), 1_024)}
+            failures.append(failure)
 
     for end in news:
         unit = planner.ledger.units.get(end.attempt.task)
@@ -196,7 +196,7 @@ def _produced(
     return found, failures
 
 
-def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
+def _apply_edits(status: Status, run: Run, asked: Asked, now: float) -> None:
     """Sets what changes besides the log: cleared tasks lose their outputs, tasks marked as succeeded get the given ones."""
     status["edited"] = len(run.edits)
     outputs: dict[str, Any] = status["outputs"]
@@ -212,8 +212,8 @@ def _reworked(status: Status, run: Run, asked: Asked, now: float) -> None:
 def _holds(run: Run, plan: Plan, planner: Planner) -> list[Hold]:
     """The holds in the order that the status already has, so that two operators don't keep reordering each other's status."""
     there = {hold.task: hold for hold in plan.holds}
-    told = [item.get("task", "") for item in run.status.get("waiting") or []]
-    kept = {task: hold for task in told if (hold := there.get(task) or planner.holds.get(task))}
+    listed = [item.get("task", "") for item in run.status.get("waiting") or []]
+    kept = {task: hold for task in listed if (hold := there.get(task) or planner.holds.get(task))}
     return list({**kept, **there}.values())[:STATUS_LIST_LIMIT]
 
 

@@ -47,8 +47,8 @@ class Unreadable:
         run, words = found = self._found[uid]
         now, before = self._clock(), {"conditions": _conditions(run.status)}
         kept = [item for item in before["conditions"] if item["type"] not in {TYPE, *READINESS}]
-        said = condition(TYPE, False, REASON, words, before, run.generation, now)
-        conditions = [*kept, said, *readiness("Failed", REASON, words, before, run.generation, now)]
+        unreadable = condition(TYPE, False, REASON, words, before, run.generation, now)
+        conditions = [*kept, unreadable, *readiness("Failed", REASON, words, before, run.generation, now)]
         status = self._end(run, words) if run.cancelled else {**run.status, "conditions": conditions}
         try:
             await replace_status(self._client, run, status)

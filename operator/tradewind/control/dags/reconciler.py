@@ -39,7 +39,7 @@ class LastRun:
     name: str
     phase: str = field(compare=False)
     final: bool = field(compare=False)
-    told: int = field(compare=False)
+    reading: int = field(compare=False)
     """The reading of all runs in which it was last seen."""
 
     @property
@@ -117,7 +117,7 @@ class DAGReconciler:
             last, status = self._last.get(key), body.get("status") or {}
             if last is None and status.get("lastRun"):
                 self.queue.add(key)
-            elif last and last.final and last.told < self._readings:
+            elif last and last.final and last.reading < self._readings:
                 self._doubt(key)
         self._readings += 1
 

@@ -70,8 +70,8 @@ class TemplateReconciler:
         status: dict[str, Any] = {**found.status(before, generation, self._clock()), "params": params}
         written = await self._writer.write(key, (TEMPLATES[kind], namespace, name), before, status)
         if written and "conditions" in written.patch and not found.holds:
-            uid, told = body["metadata"]["uid"], (found.reason, found.message)
-            self._events.post(kind, namespace, name, uid, *told, warning=True, key=str(generation))
+            uid, why = body["metadata"]["uid"], (found.reason, found.message)
+            self._events.post(kind, namespace, name, uid, *why, warning=True, key=str(generation))
 
     async def _sample(self, key: Key, spec: Any) -> Sample:
         def make(find: Find) -> Sample:

@@ -95,11 +95,11 @@ class Senders:
             raise self._unknown()
         if how.covers == "TimestampAndBody":
             # The sender knows the secret, so the error can be explicit.
-            told, window = headers.get(TIMESTAMP, ""), seconds(how.window)
-            if not told.isdecimal() or len(told) > 12:
+            timestamp, window = headers.get(TIMESTAMP, ""), seconds(how.window)
+            if not timestamp.isdecimal() or len(timestamp) > 12:
                 words = "the header Tradewind-Timestamp has to give the seconds since 1970, as in $(date +%s)"
                 raise SenderRejected(401, "unauthenticated", words)
-            if abs(away := self._clock() - int(told)) > window:
+            if abs(away := self._clock() - int(timestamp)) > window:
                 side = "old" if away > 0 else "in the future"
                 words = f"the signature is right, but its time is {abs(away):.0f} s {side}; at most {how.window} are allowed"
                 raise SenderRejected(

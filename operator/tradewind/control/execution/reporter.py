@@ -57,9 +57,9 @@ class RunReporter:
         """Updates of assets can't be recorded. Those in the status of `run` are not repeated."""
         before = {(item["task"], item.get("message")) for item in run.status.get("failures") or []}
         for item in failures:
-            if item["reason"] == status.ASSET_ERROR and (said := (item["task"], item["message"])) not in before:
+            if item["reason"] == status.ASSET_ERROR and (failure := (item["task"], item["message"])) not in before:
                 words = f"{item['task'] or 'the run'}: {item['message']}"
-                self._event(run, status.ASSET_ERROR, words, warning=True, key="/".join(said))
+                self._event(run, status.ASSET_ERROR, words, warning=True, key="/".join(failure))
 
     def report_waiting(self, run: Run, items: Iterable[Mapping[str, Any]]) -> None:
         """Tasks wait for something that a person may have to fix. Those in the status of `run` are not repeated."""

@@ -121,13 +121,13 @@ class RunFeed:
     @contextmanager
     def at_work(self, state: RunState) -> Iterator[None]:
         """While the context is open, the planner may pause. Versions of the run that arrive meanwhile are taken afterwards."""
-        told: list[Run] = []
+        newer: list[Run] = []
         try:
-            with state.at_work(told):
+            with state.at_work(newer):
                 yield
         finally:
-            if told and self._table.states.get(state.run.uid) is state:
-                self.take(told[-1])
+            if newer and self._table.states.get(state.run.uid) is state:
+                self.take(newer[-1])
 
     async def refresh(self, state: RunState) -> None:
         """Reads a run whose state in memory is old."""

@@ -107,7 +107,7 @@ class RunStarter:
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
-        if current and (held := self._hold(state, current.definition, params, peers, pinned is not None)):
+        if current and (held := self._held_by_dag(state, current.definition, params, peers, pinned is not None)):
             return held
         try:
             taken, outputs = await self._reused(run, definition, params)
@@ -144,7 +144,7 @@ class RunStarter:
         words = f"DAG {run.dag} is invalid: {error}"
         return Beginning(start_status.stillborn(run, "Failed", "InvalidDAG", words, now))
 
-    def _hold(
+    def _held_by_dag(
         self,
         state: RunState,
         definition: Definition,
@@ -169,7 +169,7 @@ class RunStarter:
                 )
             self._lines[state] = (definition, key)
             self._compute_keys(definition, peers)
-        return self._held(state, definition, peers())
+        return self._held_by_limits(state, definition, peers())
 
     async def _bind(self, run: Run, dag: Object, known: Defined) -> Revision:
         spec, source = (dag["spec"], None) if known.spec is None else (known.spec, dag["spec"])
@@ -225,7 +225,7 @@ class RunStarter:
             for state in pacing.each(unknown):
                 self._lines[state] = (definition, key_of_peer(definition, state.run))
 
-    def _held(self, state: RunState, definition: Definition, others: Iterable[RunState]) -> Beginning | None:
+    def _held_by_limits(self, state: RunState, definition: Definition, others: Iterable[RunState]) -> Beginning | None:
         """The status of a run that its concurrency limits hold back; None if they don't. It does not pause, so that of two runs one is
         admitted before the other asks."""
         run, now = state.run, self._clock()

@@ -54,7 +54,7 @@ async def run(
         ended, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()
-        interrupted()  # Only a signal before `watching` ends kopf otherwise.
+        interrupted()  # Without an error, only a signal that came before `watching` ends kopf.
     finally:
         for task in roots:
             task.cancel()

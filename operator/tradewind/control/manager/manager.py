@@ -18,7 +18,7 @@ from tradewind.control.evaluation.host import BUDGET, Host
 from tradewind.control.evaluation.workers import DEADLINE, Evaluator
 from tradewind.control.execution.dag_metrics import DAGMetrics, Limits
 from tradewind.control.manager.engine import Engine
-from tradewind.control.shared.task_groups import first, tasks
+from tradewind.control.shared.task_groups import tasks, wait_for_first
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
 from tradewind.kube.lease import Lease
@@ -72,7 +72,7 @@ class Operator:
         """Works while this replica is the leader."""
         options = self._options
         lease = Lease(self.client, options.lease_namespace, options.lease_name, options.identity)
-        await first(lease.acquire(), stop.wait())
+        await wait_for_first(lease.acquire(), stop.wait())
         if stop.is_set():
             return
         self.leading = True
@@ -94,7 +94,7 @@ class Operator:
                     shards.changed.clear()
                     self.leading = bool(shards.held)
                     if not shards.held:
-                        await first(shards.changed.wait(), stop.wait(), asyncio.shield(holding))
+                        await wait_for_first(shards.changed.wait(), stop.wait(), asyncio.shield(holding))
                         continue
                     self.engine = self._engine(shards.owned)
                     await self._work(stop, shards.changed.wait())

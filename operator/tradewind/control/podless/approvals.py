@@ -91,10 +91,10 @@ class Approvals:
         self,
         run: RunFacts,
         question: Question,
-        told: Callable[[str], None],
+        asked: Callable[[str], None],
         pausing: Callable[[float], None] = lambda pause: None,
     ) -> Decision:
-        """Asks, unless that was done before, and waits for the decision. `told` receives the object's name. A deleted question is asked
+        """Asks, unless that was done before, and waits for the decision. `asked` receives the object's name. A deleted question is asked
         again, first at once, then after growing pauses, whose seconds `pausing` receives. Raises errors of the API."""
         changed, deletions = asyncio.Event(), _Deletions()
         keys = [(run.namespace, name) for name in both_names(run, question.start)]
@@ -110,7 +110,7 @@ class Approvals:
                     continue
                 body = body or await self._ask(run, question)
                 deletions.seen(body["metadata"]["uid"])
-                told(body["metadata"]["name"])
+                asked(body["metadata"]["name"])
                 left = self._left(body, question.timeout)
                 if decision := await self._settle(body, question, late=left is not None and left <= 0):
                     return decision
@@ -207,9 +207,9 @@ class Approvals:
             outcome, message = "", summary(problems)[:1_024]
         if status.get("outcome") == "Expired" or (not outcome and late):
             outcome = "Expired"
-        said = (status.get("outcome"), status.get("message", ""), status.get("observedGeneration"))
+        stored = (status.get("outcome"), status.get("message", ""), status.get("observedGeneration"))
         wanted = (outcome or "Pending", message)
-        if said != (*wanted, body["metadata"].get("generation")) and not await self._write(body, *wanted):
+        if stored != (*wanted, body["metadata"].get("generation")) and not await self._write(body, *wanted):
             self.seen(body)  # It has changed meanwhile: check again.
             return None
         if not outcome:

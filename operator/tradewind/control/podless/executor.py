@@ -86,7 +86,7 @@ class Podless:
             attempt = doing.active.get(key)
             if attempt is None:
                 continue
-            if (told := state.attempts.ended.get(key)) and told[-1].number >= attempt.live.number:
+            if (recorded := state.attempts.ended.get(key)) and recorded[-1].number >= attempt.live.number:
                 # Another operator or a person recorded its end. The status counts, and nothing waits for this attempt.
                 self._drop(state.run.uid, key, doing.active.pop(key))
                 if planner.live(key):
@@ -204,15 +204,15 @@ class Podless:
                 log.exception("%s of run %s", start.key, uid, extra=extra(task=start.key))
                 words = f"the operator could not do this: {type(error).__name__}: {error}"
                 doing.ended.append(self._failure(start, attempt.since, "Error", words))
-        self._finish(uid, doing, start, attempt, told=True)
+        self._finish(uid, doing, start, attempt, reported=True)
 
-    def _finish(self, uid: str, doing: Doing, start: Start, attempt: ActiveAttempt, told: bool = False) -> None:
-        """Removes an attempt that is finished. If its end was not `told`, its task was cancelled before the first step or while it withdrew
+    def _finish(self, uid: str, doing: Doing, start: Start, attempt: ActiveAttempt, reported: bool = False) -> None:
+        """Removes an attempt that is finished. If its end was not `reported`, its task was cancelled before the first step or while it withdrew
         a question; its end is reported all the same."""
-        if doing.active.get(start.key) is not attempt or not (told or attempt.stopped):
+        if doing.active.get(start.key) is not attempt or not (reported or attempt.stopped):
             return  # Dropped with its run, or the process ends.
         del doing.active[start.key]
-        if attempt.stopped and not told:
+        if attempt.stopped and not reported:
             doing.ended.append(self._failure(start, attempt.since, *attempt.stopped))
         self._wake(uid)
 
@@ -223,13 +223,13 @@ class Podless:
         def now(live: Live) -> None:
             self.say(uid, doing, key, live)
 
-        def told(words: str, reason: str = "") -> None:
+        def report(words: str, reason: str = "") -> None:
             reason = reason or (work.queue if words else "") or usual.reason
             now(replace(usual, reason=reason, message=words or usual.message))
 
         while True:
             try:
-                return await work.begin(told)
+                return await work.begin(report)
             except ApiError as error:
                 reason = "NoPermission" if isinstance(error, Forbidden) else "APIUnavailable"
                 now(replace(usual, reason=reason, message=error.message))

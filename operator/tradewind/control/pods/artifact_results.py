@@ -14,18 +14,18 @@ MESSAGE_LIMIT = 12_288
 
 def references(ended: Terminated | None) -> tuple[str, str, dict[str, Any]]:
     """Reason and message if the artifacts make the attempt fail (else empty), and the references by name."""
-    said: Any = None
+    message: Any = None
     try:
-        said = read_json(ended.message, limit=MESSAGE_LIMIT) if ended else None
+        message = read_json(ended.message, limit=MESSAGE_LIMIT) if ended else None
     except OutOfBounds:
-        said = None
-    if not isinstance(said, dict):
+        message = None
+    if not isinstance(message, dict):
         return "ArtifactError", _silent(ended), {}
-    found = said.get(KEY)
+    found = message.get(KEY)
     if ended and ended.exit_code == 0 and isinstance(found, dict):
         return "", "", found
-    reason = str(said.get("reason"))
-    return reason if reason in REASONS else "ArtifactError", str(said.get("message") or _silent(ended)), {}
+    reason = str(message.get("reason"))
+    return reason if reason in REASONS else "ArtifactError", str(message.get("message") or _silent(ended)), {}
 
 
 def _silent(ended: Terminated | None) -> str:

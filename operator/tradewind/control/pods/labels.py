@@ -52,11 +52,11 @@ def owned(meta: Metadata, uid: str) -> bool:
 
 def consistent(meta: Metadata, run: str, uid: str) -> bool:
     """Whether a run's object has a name that follows from its labels."""
-    told = meta.labels
-    name, item, attempt = told.get(TASK), told.get(ITEM), told.get(ATTEMPT)
+    given = meta.labels
+    name, item, attempt = given.get(TASK), given.get(ITEM), given.get(ATTEMPT)
     if name and attempt and meta.name == f"{run}-{name}-{attempt if item is None else f'{item}-{attempt}'}":
         return True
-    unit, number = attempt_of(told)
+    unit, number = attempt_of(given)
     task, index = parse_key(unit)
     usual = pod_name(run, task, number, index)
     return number > 0 and meta.name in (usual, hashed(usual, f"{uid}/{unit}", number))

@@ -124,15 +124,15 @@ def _renamed(body: bytes, name: str) -> bytes:
 def _own(pod: Pod, run: RunFacts, start: Start) -> Launched | None:
     """The pod, if it belongs to the attempt that its name stands for. If its labels don't fit its name, someone changed them, and the
     result has the original ones. If they fit the name but name another attempt, it is that attempt's pod."""
-    meta, told = pod.metadata, labels(run, start)
+    meta, expected = pod.metadata, labels(run, start)
     if not owned(meta, run.uid) and meta.labels.get(RUN_UID) != run.uid:
         return None
     ours = unit_of(pod) == (start.key, start.number)
     if not ours and consistent(meta, run.name, run.uid):
         return None
-    if ours and owned(meta, run.uid) and told.items() <= meta.labels.items():
+    if ours and owned(meta, run.uid) and expected.items() <= meta.labels.items():
         return Launched(pod)
-    own = {**meta.labels, **pool_labels(start.pools), **told}
+    own = {**meta.labels, **pool_labels(start.pools), **expected}
     return Launched(
         replace(pod, metadata=replace(meta, labels=own, owner_references=[Owner(run.uid, True, run.name)])), True
     )

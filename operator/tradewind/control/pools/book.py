@@ -85,8 +85,8 @@ class PoolBook:
         else:
             slots, allow = int(body["spec"]["slots"]), None
             if body["kind"] == "ClusterPool":
-                slots, said = self._owned.portion(slots), body["spec"].get("allow")
-                allow = None if said is None else read(PoolAllow, said, "spec.allow")
+                slots, raw = self._owned.portion(slots), body["spec"].get("allow")
+                allow = None if raw is None else read(PoolAllow, raw, "spec.allow")
             if before == (slots, allow):
                 return
             self.capacity[pool] = slots

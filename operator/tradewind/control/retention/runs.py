@@ -65,8 +65,8 @@ class HistoryReconciler:
         key = (namespace, name)
         self._rules.pop(key, None)
         try:
-            said = spec.get("history")
-            self._rules[key] = History.model_validate(said) if said else USUAL
+            limits = spec.get("history")
+            self._rules[key] = History.model_validate(limits) if limits else USUAL
         except ValidationError:
             return  # The DAG's own condition reports this; until it is fixed, nothing is deleted.
         self.queue.add(key)

@@ -58,9 +58,9 @@ class BucketProbe:
         found: list[Object] = []
         token, now = "", 0.0
         for _ in range(PAGES):
-            page, token, told = await self.page(**({"continuation-token": token} if token else {}))
+            page, token, at = await self.page(**({"continuation-token": token} if token else {}))
             found += page
-            now = now or told
+            now = now or at
             if not token:
                 return found, now
         raise ProbeFailedError(

@@ -122,8 +122,8 @@ class ObjectProbe:
         """The object's identity and its status."""
         body = found["object"] or {}
         meta = body.get("metadata") or {}
-        told = {name: meta[name] for name in ("name", "uid", "generation", "resourceVersion") if name in meta}
-        return {"found": found["found"], "object": {"metadata": told, "status": body.get("status") or {}}}
+        identity = {name: meta[name] for name in ("name", "uid", "generation", "resourceVersion") if name in meta}
+        return {"found": found["found"], "object": {"metadata": identity, "status": body.get("status") or {}}}
 
 
 def refusal(error: ApiError, resource: Resource, verb: str) -> str:

@@ -78,8 +78,8 @@ class SqlProbe:
         except (TimeoutError, driver.errors.QueryCanceled):
             raise ProbeFailedError(f"{self.what}: no answer within {time:g} s (sql.timeout)") from None
         except driver.Error as error:
-            said = error.diag.message_primary or str(error) or type(error).__name__
-            raise ProbeFailedError(f"{self.what}: {' '.join(said.split())}"[:500] + _advice(said)) from None
+            message = error.diag.message_primary or str(error) or type(error).__name__
+            raise ProbeFailedError(f"{self.what}: {' '.join(message.split())}"[:500] + _advice(message)) from None
         return {"count": len(rows), "rows": rows}
 
     def outputs(self, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,11 +154,11 @@ class SqlProbe:
         return found
 
 
-def _advice(said: str) -> str:
+def _advice(message: str) -> str:
     """How to fix a refusal that results from the security of the connection."""
-    if "authentication method requirement" in said:
+    if "authentication method requirement" in message:
         return "; the server does not use SCRAM: let it, or set sql.auth to Any"
-    if "certificate" in said:
+    if "certificate" in message:
         return "; name the authority in the Secret's `ca`, and the server as its certificate does, or set sql.sslMode"
     return ""
 

@@ -87,7 +87,7 @@ class Certificate:
         self.context.sni_callback = self._hand_over
         self._newest = self.context
         self._read = b""
-        self._told: tuple[str, float] = ("", float("-inf"))
+        self._reported: tuple[str, float] = ("", float("-inf"))
         self.expires = 0.0
         """When it expires, in epoch seconds."""
         self._load()
@@ -150,9 +150,9 @@ class Certificate:
 
     def _say(self, reason: str, words: str) -> None:
         """Reports now, and repeatedly while the trouble lasts."""
-        told, at = self._told
-        if told == reason and self._clock() < at + SAY_EVERY:
+        last, at = self._reported
+        if last == reason and self._clock() < at + SAY_EVERY:
             return
-        self._told = (reason, self._clock())
+        self._reported = (reason, self._clock())
         log.warning("%s", words)
         self._tell(reason, words)

@@ -23,7 +23,7 @@ RATE, BURST = 2.0, 20
 the same information."""
 NAMESPACES = 1_000
 """Namespaces whose rate is kept: those of the latest Events."""
-TOLD_EVERY = 60.0
+LOG_INTERVAL_SECONDS = 60.0
 """Seconds between two log lines about dropped Events."""
 
 
@@ -34,7 +34,7 @@ class EventRecorder:
         self._client, self._now = client, now
         self._turns: Turns[dict[str, Any]] = Turns()
         self._waiting, self._posted = 0, asyncio.Event()
-        self._dropped, self._told = 0, float("-inf")
+        self._dropped, self._logged_at = 0, float("-inf")
         self._rooms: dict[str, tuple[float, float]] = {}
         """By namespace: how many Events may be sent at once, and when (the loop's time) that was computed."""
 
@@ -120,6 +120,6 @@ class EventRecorder:
     def _drop(self) -> None:
         self._dropped += 1
         now = time.monotonic()
-        if now >= self._told + TOLD_EVERY:
+        if now >= self._logged_at + LOG_INTERVAL_SECONDS:
             log.info("more Events at once than are sent: %d dropped so far", self._dropped)
-            self._told = now
+            self._logged_at = now

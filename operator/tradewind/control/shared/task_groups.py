@@ -18,7 +18,7 @@ async def tasks(coroutines: list[Coroutine[Any, Any, None]]) -> AsyncIterator[li
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def first(*coroutines: Any) -> None:
+async def wait_for_first(*coroutines: Any) -> None:
     """Waits until one of the coroutines ends, then cancels the others."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:

@@ -32,13 +32,13 @@ class Validity:
         """The fields of a status for this result. `phase`, `reason` and `message` are for objects whose readiness depends on more than the
         check."""
         phase = (phase if self.holds else "") or ("Valid" if self.holds else "Invalid")
-        told = (reason or phase, message) if self.holds else (self.reason, self.message)
+        why = (reason or phase, message) if self.holds else (self.reason, self.message)
         return {
             "observedGeneration": generation,
             "phase": phase,
             "conditions": [
                 self.condition("Valid", before, generation, now),
-                *readiness(phase, *told, before, generation, now),
+                *readiness(phase, *why, before, generation, now),
             ],
         }
 

@@ -117,11 +117,11 @@ def invalid(body: Object) -> str:
     status = body.get("status") or {}
     if status.get("phase") != "Invalid" or status.get("observedGeneration") != body["metadata"].get("generation"):
         return ""
-    said = (item.get("message") for item in status.get("conditions") or () if item.get("type") == "Valid")
-    return next(filter(None, said), "see its status")
+    messages = (item.get("message") for item in status.get("conditions") or () if item.get("type") == "Valid")
+    return next(filter(None, messages), "see its status")
 
 
 def allowed_from(spec: Any) -> tuple[str, ...]:
     """Namespaces whose triggers may follow a DAG, by its spec. Templates have no influence."""
-    said = spec.get("allowTriggersFrom")
-    return tuple(map(str, said)) if isinstance(said, list) else ()
+    namespaces = spec.get("allowTriggersFrom")
+    return tuple(map(str, namespaces)) if isinstance(namespaces, list) else ()

@@ -14,7 +14,7 @@ from tradewind.model.object_change import ObjectChange
 from tradewind.plan import selectors
 from tradewind.plan.triggers.object_change import NAMING, OF_SECRETS, Observed, condition_holds
 
-TOLD = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "labels")
+WATCHED_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "labels")
 """Metadata that are read all the time."""
 Parts = dict[str, msgspec.Raw]
 _parts = partial(decoded, msgspec.json.Decoder(Parts).decode)
@@ -26,17 +26,17 @@ def observed(raw: bytes, resource: Resource, follows: Iterable[ObjectChange]) ->
     parts = _parts(pruned(raw))
     meta: Parts = _parts(parts["metadata"])
     meta.pop("managedFields", None)
-    told: dict[str, Any] = {name: load(bytes(meta[name])) for name in TOLD if name in meta}
-    known = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": told}
+    metadata: dict[str, Any] = {name: load(bytes(meta[name])) for name in WATCHED_METADATA if name in meta}
+    known = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
     wanted = [spec for spec in follows if selectors.matches(spec.label_selector, known)]
-    if not wanted or RUN_UID in (told.get("labels") or {}):
-        return told["name"], None
+    if not wanted or RUN_UID in (metadata.get("labels") or {}):
+        return metadata["name"], None
     if resource.kind == "Secret":
         parts = {name: part for name, part in parts.items() if name in OF_SECRETS}
-        meta = {name: part for name, part in meta.items() if name in NAMING or name in TOLD}
+        meta = {name: part for name, part in meta.items() if name in NAMING or name in WATCHED_METADATA}
     whole = {**parts, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
     holds = _conditions(parts, wanted) if "status" in parts else []
-    return told["name"], Observed({**known, "status": {"conditions": holds}}, msgspec.json.encode(whole))
+    return metadata["name"], Observed({**known, "status": {"conditions": holds}}, msgspec.json.encode(whole))
 
 
 def _conditions(parts: Mapping[str, msgspec.Raw], wanted: Iterable[ObjectChange]) -> list[dict[str, str]]:

@@ -33,7 +33,7 @@ class AssetSource(RunBasedSource):
 
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
         """The occasion; its date is that of the last update."""
-        told = await few(found.facts, self._tell)
+        updates = await few(found.facts, self._tell)
         return Firing(
             suffix=found.suffix,
             how=self.how,
@@ -45,21 +45,21 @@ class AssetSource(RunBasedSource):
                 for fact in reversed(found.facts)
             ),
             values=asset_update.values(
-                told[-1], {fact.source: said for fact, said in zip(found.facts, told, strict=True)}
+                updates[-1], {fact.source: update for fact, update in zip(found.facts, updates, strict=True)}
             ),
         )
 
     async def _tell(self, fact: Fact) -> dict[str, Any]:
-        return _told(fact, await self.read(fact))
+        return _values(fact, await self.read(fact))
 
 
-def _told(fact: Fact, run: Run | None) -> dict[str, Any]:
+def _values(fact: Fact, run: Run | None) -> dict[str, Any]:
     """The values of an update for expressions; without DAG and metadata if the run is gone."""
     at = stamp(fact.at)
     same = {"name": fact.source, "partition": fact.partition, "task": fact.task, "at": at}
-    said = (run.status.get("produced") or ()) if run else ()
+    produced = (run.status.get("produced") or ()) if run else ()
     found: Mapping[str, Any] = next(
-        (item for item in said if same.items() <= {"partition": "", "task": "", **item}.items()), {}
+        (item for item in produced if same.items() <= {"partition": "", "task": "", **item}.items()), {}
     )
     more = {"namespace": fact.namespace, "run": fact.run, "dag": run.dag if run else ""}
     return {**same, **more, "metadata": found.get("metadata") or {}}

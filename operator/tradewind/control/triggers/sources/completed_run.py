@@ -67,8 +67,8 @@ class CompletedRunSource(RunBasedSource):
         when = spec.dags[index].when
         if not when:
             return True
-        said = self._told(fact, await self.read(fact))
-        values = completed_run.values(said, {_name(fact, trigger): said})
+        run_values = self._values(fact, await self.read(fact))
+        values = completed_run.values(run_values, {_name(fact, trigger): run_values})
         return bool(evaluator(f"spec.completed.dags[{index}].when", "completed", values)(when))
 
     def complete(self, trigger: TriggerSnapshot, had: Mapping[str, Fact]) -> bool:
@@ -82,20 +82,20 @@ class CompletedRunSource(RunBasedSource):
 
     async def firing(self, trigger: TriggerSnapshot, found: Occasion) -> Firing:
         """The occasion; its date is the end of the last run."""
-        told = await few(found.facts, self._tell)
+        runs = await few(found.facts, self._tell)
         return Firing(
             suffix=found.suffix,
             how=self.how,
             at=moment(found.facts[-1]),
             depth=found.depth,
             cause=", ".join(f"DAGRun {fact.namespace}/{fact.run} {fact.outcome}" for fact in reversed(found.facts)),
-            values=completed_run.values(told[-1][1], {_name(fact, trigger): said for fact, said in told}),
+            values=completed_run.values(runs[-1][1], {_name(fact, trigger): run_values for fact, run_values in runs}),
         )
 
     async def _tell(self, fact: Fact) -> tuple[Fact, dict[str, Any]]:
-        return fact, self._told(fact, await self.read(fact))
+        return fact, self._values(fact, await self.read(fact))
 
-    def _told(self, fact: Fact, run: Run | None) -> dict[str, Any]:
+    def _values(self, fact: Fact, run: Run | None) -> dict[str, Any]:
         """The values of a run for expressions; without params and outputs if the run is gone."""
         status: Mapping[str, Any] = run.status if run else {}
         at = stamp(fact.at)

@@ -34,8 +34,8 @@ class EventSource:
         made, before = self._last.get(trigger.key), trigger.status.get("lastRun") or {}
         if made is None or (before.get("at") and made[0] < instant(before["at"])):
             return SourceResult()
-        told: dict[str, Any] = {"name": made[1], "at": stamp(made[0])}
-        return SourceResult({"lastRun": told})
+        last: dict[str, Any] = {"name": made[1], "at": stamp(made[0])}
+        return SourceResult({"lastRun": last})
 
     def forget(self, key: Key) -> None:
         """Drops a trigger."""

@@ -57,16 +57,16 @@ class ObjectSource:
         self, trigger: TriggerSnapshot, spec: ObjectChange, there: Mapping[str, Body] | None, fired: Sequence[Fired]
     ) -> SourceResult:
         """Processes changes, and reports the outcomes of the runs that were due."""
-        said, status = trigger.status.get("object") or {}, dict[str, Any]()
+        stored, status = trigger.status.get("object") or {}, dict[str, Any]()
         if fired:
             status["lastRun"] = {"name": fired[-1].name, "at": stamp(self._clock())}
-        if waiting := list(said.get("due") or ())[len(fired) :]:
+        if waiting := list(stored.get("due") or ())[len(fired) :]:
             return SourceResult(
-                {**status, "object": {**said, "due": waiting}, "message": too_fast(trigger, len(waiting))}
+                {**status, "object": {**stored, "due": waiting}, "message": too_fast(trigger, len(waiting))}
             )
-        own: dict[str, Any] = {**said, "due": []}
+        own: dict[str, Any] = {**stored, "due": []}
         if there is None:
-            return SourceResult({**status, "object": own} if said else status)
+            return SourceResult({**status, "object": own} if stored else status)
         now = {name: body for name, body in there.items() if selectors.matches(spec.label_selector, body)}
         if len(now) > object_change.OBJECTS_LIMIT:
             words = f"spec.object.labelSelector: {len(now)} objects match, a trigger follows {object_change.OBJECTS_LIMIT}: narrow it"
@@ -86,13 +86,13 @@ class ObjectSource:
     def _known(self, trigger: TriggerSnapshot, spec: ObjectChange, now: dict[str, Body]) -> dict[str, Seen]:
         """The objects that were processed. When a trigger starts over, all existing objects count as processed, except those younger than
         the trigger."""
-        said = trigger.status.get("object") or {}
+        stored = trigger.status.get("object") or {}
         suspended = trigger.status.get("phase") == "Suspended"
-        if said.get("followed") == _followed(spec) and not suspended:
+        if stored.get("followed") == _followed(spec) and not suspended:
             with contextlib.suppress(ValueError):
-                return object_change.read(said.get("known") or "")
+                return object_change.read(stored.get("known") or "")
         self._before.pop(trigger.key, None)
-        first = not said and not suspended
+        first = not stored and not suspended
         return {
             name: object_change.seen(spec, body)
             for name, body in now.items()

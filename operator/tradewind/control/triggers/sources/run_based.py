@@ -102,8 +102,8 @@ class RunBasedSource(ABC):
 
     async def _look(self, trigger: TriggerSnapshot, fired: Sequence[Fired]) -> SourceResult:
         """Processes new facts, and reports the outcomes of the runs that were due."""
-        said = trigger.status.get(self.kind)
-        now, status, own = gathered(said), dict[str, Any](), {"skipped": (said or {}).get("skipped", "")}
+        stored = trigger.status.get(self.kind)
+        now, status, own = gathered(stored), dict[str, Any](), {"skipped": (stored or {}).get("skipped", "")}
         for item in fired:
             if item.result == "failed":
                 metrics.occasions.labels(self.how, "skipped").inc()
@@ -117,7 +117,7 @@ class RunBasedSource(ABC):
         elif due:  # New facts are processed once these have their runs: a status has a size limit.
             return SourceResult({**status, self.kind: {**now.written(), **own}, "message": too_fast(trigger, len(due))})
         followed = await self.followed(trigger)
-        since = int(trigger.created if said is None and trigger.status.get("phase") != "Suspended" else self._clock())
+        since = int(trigger.created if stored is None and trigger.status.get("phase") != "Suspended" else self._clock())
         now = now.following({name: None if name in followed.refused else since for name in followed.topics})
         facts = await self._facts.of([topic for name, topic in followed.topics.items() if name not in followed.refused])
         new = [fact for fact in facts if relevant(trigger.spec, trigger.namespace, fact) and not now.knows(fact)]

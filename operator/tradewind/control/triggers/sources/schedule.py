@@ -90,13 +90,13 @@ class ScheduleSource:
         ticks = [
             told(calendar.local(tick)) for tick in islice(calendar.after(max(now, decided.up_to)), NEXT_TICKS_SHOWN)
         ]
-        said = in_words(calendar, skipped)
+        words = in_words(calendar, skipped)
         own = {
             "calendar": digest,
             "upTo": told(decided.up_to),
             "lastTick": told(calendar.local(decided.run[-1])) if decided.run else before.get("lastTick"),
             "nextTicks": ticks,
-            "skipped": said or before.get("skipped", ""),
+            "skipped": words or before.get("skipped", ""),
         }
         status: dict[str, Any] = {"schedule": own, "next": ticks[0] if ticks else None}
         if last:
@@ -154,5 +154,5 @@ def suffix(tick: datetime) -> str:
 
 
 def _digest(schedule: Schedule) -> str:
-    said = orjson.dumps(what_ticks(schedule), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(said).hexdigest()[:16]
+    text = orjson.dumps(what_ticks(schedule), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[:16]
