@@ -172,7 +172,7 @@ class Reflector(ABC):
             raise Garbled(f"an event that can't be read: {error}") from None
         version = head.metadata.resource_version
         if event.type not in KINDS or head.kind not in ("", self.resource.kind) or not is_version(version):
-            log.warning("watching %s: passed over %.20r of %.80r", self.resource.plural, event.type, head)
+            log.warning("watching %s: skipped %.20r of %.80r", self.resource.plural, event.type, head)
             return
         self._note_contact()
         if event.type != "BOOKMARK":
@@ -210,7 +210,7 @@ class Alone:
         if not isinstance(error, Exception) or isinstance(error, ApiError):
             return False
         shown = bytes(memoryview(self._raw)[:200])
-        log.error("of %s one can't be read and is left alone: %r", self._resource.plural, shown, exc_info=error)
+        log.error("an object of %s can't be read and is skipped: %r", self._resource.plural, shown, exc_info=error)
         return True
 
 

@@ -85,5 +85,5 @@ async def test_a_task_says_that_its_question_is_deleted_again_and_again(pauses: 
     with pytest.raises(Unavailable):
         await work.begin(lambda words, reason="": said.append((reason, words)))
     assert [words for reason, words in said if reason == "ApprovalDeleted"] == [
-        f"somebody deletes approval r-a-1 again and again: it is created again after {after}" for after in ("1s", "2s")
+        f"someone keeps deleting approval r-a-1: it is created again after {after}" for after in ("1s", "2s")
     ]

@@ -129,9 +129,7 @@ class Worker:
 
         async def ask(say: Report) -> Outputs:
             def pausing(pause: float) -> None:
-                again = (
-                    f"somebody deletes approval {first} again and again: it is created again after {in_words(pause)}"
-                )
+                again = f"someone keeps deleting approval {first}: it is created again after {in_words(pause)}"
                 say(again, DELETED)
 
             run = planner.ledger.run

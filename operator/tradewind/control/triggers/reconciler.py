@@ -414,7 +414,7 @@ class TriggerReconciler:
             await asyncio.sleep(1)
             now = self._clock() - time.monotonic()
             if abs(now - before) > STEP:
-                log.info("the clock was set by %.1f s: all triggers look again", now - before)
+                log.info("the clock was set by %.1f s: all triggers are checked again", now - before)
                 for key in self._known:
                     self.queue.add(key)
             before = now
