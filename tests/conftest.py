@@ -1,4 +1,4 @@
-"""For every test: fixtures of a real cluster, and which tests run beside each other."""
+"""For all tests: fixtures of a real cluster, and which tests run concurrently."""
 
 import pytest
 from cluster.fixtures import cluster, namespace, pytest_runtestloop
@@ -7,7 +7,7 @@ from xdist.scheduler import LoadFileScheduling, Scheduling
 __all__ = ["cluster", "namespace", "pytest_runtestloop"]
 
 RELEASES = ("admission_webhook", "event_service", "secrets", "admission_policies")
-"""Files whose tests install the chart: releases take CRDs from each other, so that one worker has them all."""
+"""Files whose tests install the chart: releases take CRDs from each other, so one worker runs them all."""
 
 
 class Files(LoadFileScheduling):

@@ -1,4 +1,4 @@
-"""What `make test` plays in a short form, and `make nightly` in a long one."""
+"""The sizes of tests: short in `make test`, long in `make nightly`."""
 
 import os
 from typing import TypeVar
@@ -8,5 +8,5 @@ NIGHTLY = bool(os.environ.get("TRADEWIND_NIGHTLY"))
 
 
 def sized(usual: T, nightly: T) -> T:
-    """`usual`, or `nightly` where $TRADEWIND_NIGHTLY is set."""
+    """`usual`, or `nightly` if $TRADEWIND_NIGHTLY is set."""
     return nightly if NIGHTLY else usual

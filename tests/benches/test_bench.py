@@ -14,7 +14,7 @@ SHAPES = "S1,S3,S4,S5,S10,S10-random,S11,status"
 
 
 def measured(module: str, *flags: str, results: Path) -> dict[str, dict[str, Any]]:
-    """Its figures, by what they are."""
+    """Its figures, by name."""
     command = [sys.executable, "-m", module, "--side", "embedded", "--results", str(results), *flags]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(["tests", "."])}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)

@@ -1,5 +1,5 @@
-"""`make chaos`: plays the campaign, or one seed of it, and says what came of it. Exit code 1 for a promise that was broken, or a planted
-bug that was not found."""
+"""`make chaos`: plays the campaign, or one seed of it, and reports the results. Exit code 1 for a broken promise, or a
+planted bug that was not found."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ from .plants import PLANTS
 from .world import simulate
 
 SEARCHED = 1_000
-"""Seeds in which a planted bug has to be found."""
+"""Seeds within which a planted bug has to be found."""
 SHOWN = 10
 console = Console(width=None if sys.stdout.isatty() else 150)
 
@@ -65,7 +65,7 @@ def _summary(total: Result, took: float) -> None:
 
 
 def _plants(workers: int) -> int:
-    """Looks for every planted bug; how many were not found."""
+    """Looks for every planted bug; returns how many were not found."""
     bugs = [bug for bug in PLANTS if bug]
     missed = 0
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
@@ -121,6 +121,6 @@ def _timeline(history: History) -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":  # The order of sets is a part of what a seed decides.
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets depends on it, and a seed has to decide everything
         os.execve(sys.executable, [sys.executable, "-m", "chaos", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
     main()

@@ -1,4 +1,4 @@
-"""What a history must show of limits."""
+"""What a history must show about limits."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,17 +8,17 @@ from .scenario import Scenario
 
 
 def broken_bounds(scenario: Scenario, history: History) -> Iterator[str]:
-    """Limits that were passed."""
+    """Limits that were exceeded."""
     if "two leaders" in history.faults:
-        return  # Each counts what it has heard of.
+        return  # each operator counts what it has heard of
     yield from _runs_at_once(scenario, history)
-    if not history.misled:  # It can't count the pods that it has not heard of.
+    if not history.misled:  # it can't count pods that it has not heard of
         yield from _pool(scenario, history)
         yield from _parallelism(scenario, history)
 
 
 def _most(items: Iterable[tuple[Execution, int]]) -> int:
-    """The most that was held at once, by containers whose existence anybody could know of."""
+    """The maximum held at once, by containers whose existence anyone could know of."""
     changes: list[tuple[float, int]] = []
     for item, slots in items:
         if not item.forced:
@@ -40,7 +40,7 @@ def _pool(scenario: Scenario, history: History) -> Iterator[str]:
 def _parallelism(scenario: Scenario, history: History) -> Iterator[str]:
     of_run: defaultdict[str, list[tuple[Execution, int]]] = defaultdict(list)
     for item in history.executions:
-        # What a run forgot with its status, it does not count until it comes to it again.
+        # A run does not count what it forgot with its status, until it gets to it again.
         if not item.asked and item.run in scenario.names and "rolled back" not in history.touched[item.run]:
             of_run[item.run_uid].append((item, 1))
     for items in of_run.values() if scenario.parallelism else ():

@@ -1,4 +1,4 @@
-"""Many scenarios, each by its seed: which break a promise, and what is the least of them that still does."""
+"""Many scenarios, each from a seed: which ones break a promise, and the smallest version that still does."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ BATCH = 25
 
 @dataclass
 class Result:
-    """What came of some scenarios."""
+    """The results of some scenarios."""
 
     schedules: int = 0
     executions: int = 0
@@ -29,7 +29,7 @@ class Result:
     """Violations by seed."""
 
     def add(self, other: "Result") -> None:
-        """Takes the results of others too."""
+        """Adds the results of others."""
         self.schedules += other.schedules
         self.executions += other.executions
         self.faults += other.faults
@@ -37,18 +37,18 @@ class Result:
 
 
 def scenario_of(seed: int) -> Scenario:
-    """The scenario that a seed stands for."""
+    """The scenario of a seed."""
     return generate(seed, list(KINDS))
 
 
 def check(scenario: Scenario) -> tuple[list[str], Result]:
-    """Plays a scenario: what it violates, and what happened."""
+    """Plays a scenario; returns its violations and results."""
     history, left = simulate(scenario)
     return violations(scenario, history, left), Result(1, len(history.executions), Counter(history.faults))
 
 
 def some(seeds: Iterable[int], plant: str = "") -> Result:
-    """Plays scenarios one after the other; with a planted bug, if one is named."""
+    """Plays scenarios one after the other, with a planted bug if one is named."""
     logging.disable(logging.CRITICAL)
     total = Result()
     with PLANTS[plant]():
@@ -61,7 +61,7 @@ def some(seeds: Iterable[int], plant: str = "") -> Result:
 
 
 def campaign(first: int, count: int, workers: int = 0) -> Iterator[Result]:
-    """Plays `count` scenarios on all cores; what came of them, batch by batch."""
+    """Plays `count` scenarios on all cores; yields the results of each batch."""
     seeds = iter(range(first, first + count))
     batches = list(iter(lambda: list(islice(seeds, BATCH)), []))
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
@@ -69,7 +69,7 @@ def campaign(first: int, count: int, workers: int = 0) -> Iterator[Result]:
 
 
 def first_found(plant: str, seeds: range) -> tuple[int, list[str]] | None:
-    """A seed at which a planted bug is found, and what is said of it."""
+    """A seed at which a planted bug is found, and its violations."""
     near = seeds.index(NEAR[plant])
     for seed in filter(lambda seed: REACH[plant](scenario_of(seed)), [*seeds[near:], *seeds[:near]]):
         if broken := some([seed], plant).broken:
@@ -78,7 +78,7 @@ def first_found(plant: str, seeds: range) -> tuple[int, list[str]] | None:
 
 
 def shrunk(scenario: Scenario) -> Scenario:
-    """The same with as few troubles as still violate something."""
+    """The same scenario with as few troubles as still violate something."""
     smaller = True
     while smaller:
         smaller = False

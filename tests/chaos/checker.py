@@ -1,5 +1,5 @@
-"""What a history must show, whatever went wrong. The checker knows the scenario and what really happened, and nothing of the operator's
-own reasons."""
+"""What a history must show, whatever went wrong. The checker knows the scenario and what really happened, and nothing
+of the operator's own reasoning."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -18,20 +18,20 @@ from .makers import broken_makers, made_anew, replaced, without
 from .scenario import Scenario, item_of
 
 Executions = Mapping[str, list[Execution]]
-"""Of a run, by task or item."""
+"""A run's executions, by task or item."""
 LATE = 45.0
-"""Seconds after the end of a run after which no container of it may start: a pod that was on its way may still."""
+"""Seconds after the end of a run after which none of its containers may start: a pod that was being created may still."""
 
 
 def violations(scenario: Scenario, history: History, left: Mapping[str, Object]) -> list[str]:
-    """Everything that must not be, in words; empty for a history that keeps all promises."""
+    """All violations, in words; empty for a history that keeps all promises."""
     found = [*history.crashes, *broken_bounds(scenario, history), *broken_makers(scenario, history, left)]
     for run in scenario.names:
         found += [f"{run}: {words}" for words in _of_run(scenario, history, left, run)]
     for run in scenario.neighbours:
         found += [f"{run}, next door: {words}" for words in _next_door(scenario, history, left, run)]
     for caller in history.callers.values():
-        if caller.run not in history.deleted:  # Else it may have been made anew with its run.
+        if caller.run not in history.deleted:  # otherwise it may have been created again with its run
             found += [f"{caller.name}: {words}" for words in _of_any(scenario, history, left, caller.name)]
     return found
 
@@ -45,7 +45,7 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _of_any(scenario, history, left, run)
     body = left.get(f"{RUNS}/{run}")
     if body is None and "deleted" not in history.touched[run] and scenario.kept is not None:
-        body = history.last(run)  # It has gone because of its DAG's history: then it had ended.
+        body = history.last(run)  # the DAG's history has deleted it, so it had ended
     if body is not None:
         yield from _ended_right(scenario, history, executions, body)
     elif "deleted" not in history.touched[run] and not without(scenario, history, run):
@@ -53,7 +53,7 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
 
 
 def _next_door(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
-    """Whatever goes on in one namespace, the runs of another one succeed."""
+    """Whatever happens in one namespace, the runs of another one succeed."""
     yield from _never_doubled(history, history.of(run))
     yield from _of_any(scenario, history, left, run)
     body = history.last(run) or {}
@@ -62,17 +62,17 @@ def _next_door(scenario: Scenario, history: History, left: Mapping[str, Object],
 
 
 def _of_any(scenario: Scenario, history: History, left: Mapping[str, Object], run: str) -> Iterator[str]:
-    """What holds of runs that are a task of another one, too."""
+    """Checks that apply to sub-DAG runs too."""
     yield from _nothing_left(history, left, run)
     yield from _told_the_truth(scenario, history, run)
     yield from _ended_once(history, run)
 
 
 def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
-    """No two live attempts of a task: also not while a node can't be heard, for what runs there may be alive. A pod that somebody
-    removed by force may live on, and nobody can know. Beside that only one thing is allowed to overlap: a pod that one of two leaders made
-    in the place of one that somebody removed, under its name, while the other, that hears of both later, counts it as lost. A run that was
-    made anew after somebody deleted it is another one."""
+    """No two live attempts of a task, not even while a node is unreachable, since its containers may be alive. A pod
+    that was removed by force may live on unnoticed. The only other overlap allowed: one of two leaders recreates a
+    removed pod under its name, while the other one, which hears of both later, counts it as lost. A run that was
+    created again after its deletion is a different one."""
     both = "two leaders" in history.faults
     for key, items in executions.items():
         for one, other in combinations(items, 2):
@@ -91,7 +91,7 @@ def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[st
 
 
 def _each_its_item(scenario: Scenario, executions: Executions) -> Iterator[str]:
-    """An item is the same one whichever process makes its pod."""
+    """An item is the same whichever process creates its pod."""
     for name, task in scenario.tasks.items():
         for index in range(task.items if task.does == "pod" else 0):
             for item in executions.get(f"{name}[{index}]", ()):
@@ -100,7 +100,7 @@ def _each_its_item(scenario: Scenario, executions: Executions) -> Iterator[str]:
 
 
 def _in_order(scenario: Scenario, history: History, executions: Executions) -> Iterator[str]:
-    """Each container started when what it depends on had really come to its end, or was cancelled, as another operator may know."""
+    """Each container started after its dependencies had really ended, or were cancelled, as another operator may know."""
     if history.cut_off and any("cancelled" in how for how in history.touched.values()):
         return
     states, _ = expected(scenario)
@@ -112,14 +112,14 @@ def _in_order(scenario: Scenario, history: History, executions: Executions) -> I
 
 
 def _ready(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
-    """Whether what a task depends on had come to its end."""
+    """Whether all dependencies of a task had ended."""
     task = scenario.tasks[name]
     needed = any if task.rule == "OneFailed" else all
     return not task.above or needed(_ended(scenario, executions, states, other, by) for other in task.above)
 
 
 def _ended(scenario: Scenario, executions: Executions, states: Mapping[str, str], name: str, by: float) -> bool:
-    """Whether a task had its end behind it. What did not run has it whenever."""
+    """Whether a task had ended. One that did not run counts as ended at any time."""
     task, state = scenario.tasks[name], states[name]
     if state not in ("Succeeded", "Failed"):
         return True
@@ -138,7 +138,7 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
     name, status = body["metadata"]["name"], body.get("status") or {}
     states, phase = expected(scenario)
     if status.get("phase") == "Queued" and name in history.deleted and "DAG deleted" in history.faults:
-        return  # Made anew, and waits for its DAG.
+        return  # created again, and waits for its DAG
     if status.get("phase") not in FINAL_PHASES:
         yield f"never ended: {status.get('phase')} {status.get('message')}; waiting: {status.get('waiting')}"
         return
@@ -174,7 +174,7 @@ def _attempts(body: Object) -> list[Attempt]:
 
 
 def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[str]:
-    """Every status that was ever stored says of attempts only what had happened by then."""
+    """Every stored status reports only attempts that had happened by then."""
     executions = [item for item in history.executions if item.run == run]
     mine = scenario.tasks.items() if run in scenario.names else ()
     unseen = {name for name, task in mine if task.silent or task.does == "dag"}
@@ -196,7 +196,7 @@ def _told_the_truth(scenario: Scenario, history: History, run: str) -> Iterator[
 
 
 def _ended_once(history: History, run: str) -> Iterator[str]:
-    """A run that has ended stays as it is, unless somebody gave it an older status."""
+    """A run that has ended stays as it is, unless someone gave it an older status."""
     for uid in history.uids(run):
         phases = [status.get("phase") for _, status in history.statuses(run, uid)]
         final = [at for at, phase in enumerate(phases) if phase in FINAL_PHASES]

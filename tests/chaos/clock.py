@@ -1,5 +1,5 @@
-"""An event loop whose time passes only when there is nothing left to do, so that an hour of waiting costs nothing and the same seed
-always makes the same history."""
+"""An event loop whose time passes only when there is nothing left to do, so that an hour of waiting costs nothing and
+the same seed always gives the same history."""
 
 import asyncio
 import contextlib
@@ -12,21 +12,21 @@ from typing import Any
 from unittest import mock
 
 EPOCH = 1_750_000_000.0
-"""What the API server's clock shows at time 0 of the loop."""
+"""The API server's clock at time 0 of the loop."""
 LAST_TURNS = 50
-"""Turns in which what is left at the end is cancelled."""
+"""Turns in which remaining tasks are cancelled at the end."""
 TURN = 2e-9
-"""Seconds that a turn of the loop takes: a little, as in the world."""
+"""Seconds that a turn of the loop takes: a little, as in the real world."""
 SPINS = 200_000
-"""Turns of the loop without time passing after which somebody is said to turn in a circle."""
+"""Turns of the loop without time passing after which a task counts as spinning."""
 
 
 class Stuck(Exception):
-    """Nothing will ever happen, or always at the same moment."""
+    """Nothing will ever happen, or everything happens at the same moment."""
 
 
 class _Selector(selectors.SelectSelector):
-    """Nothing outside of this process is waited for: what a loop would wait is what its clock is put forward by."""
+    """Waits for nothing outside of this process: it advances the clock instead."""
 
     loop: "VirtualLoop"
 
@@ -38,7 +38,7 @@ class _Selector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`before_turn` is called before every turn of the loop: the place where a process can die between any two awaits."""
+    """`before_turn` is called before every turn of the loop: there a process can die between any two awaits."""
 
     def __init__(self) -> None:
         selector = _Selector()
@@ -72,7 +72,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def play(main: Callable[[VirtualLoop], Coroutine[Any, Any, Any]], seed: int) -> Any:
-    """Runs a coroutine on a loop of its own in a world in which time, chance and new uids come from the loop and the seed."""
+    """Runs a coroutine on a loop of its own, where time, randomness and new uids come from the loop and the seed."""
     loop = VirtualLoop()
     chance = random.getstate()
     random.seed(seed)

@@ -1,4 +1,4 @@
-"""What must come of a scenario, worked out from the documents alone."""
+"""The expected results of a scenario, computed from the documents alone."""
 
 from .scenario import Scenario
 

@@ -1,4 +1,4 @@
-"""What a seed stands for."""
+"""Generates scenarios from seeds."""
 
 from dataclasses import replace
 from random import Random
@@ -29,7 +29,7 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
             chance.choice([0, 0, min(1, limit), limit, limit, ALWAYS if chance.random() < 0.4 else 0]),
             chance.choice([0.2, 1.0, 4.0, 10.0, 30.0]),
         )
-    worst, spread = chance.uniform(0, SPAN), chance.choice([2.0, 10.0, SPAN])  # Troubles seldom come alone.
+    worst, spread = chance.uniform(0, SPAN), chance.choice([2.0, 10.0, SPAN])  # troubles seldom come alone
     troubles = tuple(
         Trouble(
             chance.choice(kinds),
@@ -44,7 +44,7 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
 
 
 def _varied(plain: Scenario, chance: Random) -> Scenario:
-    """The same with tasks that have no pod, limits, and runs that nobody made by hand: each of them in some scenarios."""
+    """The scenario varied, in some cases, with tasks without a pod, limits, and runs that no person creates."""
     changed = plain
     if chance.random() < 0.3:
         does = {
@@ -79,7 +79,7 @@ def _varied(plain: Scenario, chance: Random) -> Scenario:
 
 
 def _beside(plain: Scenario, chance: Random) -> Scenario:
-    """The same with another namespace that shares the pool, in some of the scenarios that have one."""
+    """The scenario with another namespace that shares the pool, in some of the cases that have one."""
     if not plain.pool or chance.random() < 0.5:
         return plain
     limit = chance.choice([0, 1])
@@ -94,6 +94,6 @@ def _beside(plain: Scenario, chance: Random) -> Scenario:
 
 
 def _called_again(task: Task, chance: Random) -> Task:
-    """A sub-DAG that has retries of its own, and now and then needs them."""
+    """A sub-DAG with retries of its own, which it sometimes needs."""
     more = replace(task, calls=chance.choice([0, 1, 2]))
     return replace(more, fails=chance.choice([task.fails, more.most]))

@@ -1,4 +1,4 @@
-"""What really happened: containers that ran, and everything that was stored, in the order of its happening."""
+"""What really happened: containers that ran, and every stored version, in order."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ RUNS = "tradewind.dev/dagruns"
 PODS = "/pods"
 APPROVALS = "tradewind.dev/approvals"
 SERVER = "outside"
-"""The node of what no node of the cluster did."""
+"""The node of executions outside of the cluster."""
 
 
 @dataclass
@@ -32,16 +32,16 @@ class Execution:
     started: float
     ended: float | None = None
     code: int | None = None
-    """Exit code of a container that came to its end; None of one that was killed, or still runs. 0 or 1 of a request."""
+    """Exit code of a container that ended by itself; None for one that was killed or still runs. 0 or 1 for a request."""
 
     item: str = ""
-    """What its pod was told that it is for, of an item of a fan-out."""
+    """The item that its pod was told, for an item of a fan-out."""
     forced: bool = False
     """Its pod was removed by force: nobody can know that it is alive."""
 
     @property
     def asked(self) -> bool:
-        """Whether it is what a server did that was asked, and no container."""
+        """Whether it is a request to a server and not a container."""
         return self.node == SERVER
 
     def over(self, other: "Execution") -> bool:
@@ -52,10 +52,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Caller:
-    """What a run is: a task or item of another one."""
+    """The task or item of another run that a run is an attempt of."""
 
     name: str
-    """The run's own."""
+    """The run's own name."""
     run: str
     uid: str
     key: str
@@ -63,7 +63,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Write:
-    """One change of what is stored; `body` is None where it was removed."""
+    """One change of a stored object; `body` is None for a deletion."""
 
     at: float
     kind: str
@@ -80,14 +80,14 @@ class History:
     crashes: list[str] = field(default_factory=list)
     """Operators that ended by themselves."""
     touched: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """By name of a pod, or of a run, what somebody else did to it."""
+    """By name of a pod or a run, what others did to it."""
     faults: list[str] = field(default_factory=list)
     """Kinds of faults that took effect."""
     callers: dict[str, Caller] = field(default_factory=dict)
-    """By uid of a run, what it is a task of."""
+    """By uid of a sub-DAG run, the task that it belongs to."""
 
     def record(self, store: ObjectStore, now: Callable[[], float]) -> None:
-        """Notes every change of runs and pods from here on."""
+        """Records every change of runs and pods from here on."""
         put, remove = store.put, store.remove
 
         def noted(kind: str, body: Object, gone: bool) -> None:
@@ -109,11 +109,11 @@ class History:
 
     @property
     def deleted(self) -> set[str]:
-        """Runs that somebody deleted."""
+        """Runs that someone deleted."""
         return {name for name, how in self.touched.items() if "deleted" in how}
 
     def of(self, run: str) -> Mapping[str, list[Execution]]:
-        """A run's executions, by task or item. Those of a run that is a task of it are that task's."""
+        """A run's executions, by task or item. Those of its sub-DAG runs count for the calling task."""
         found: defaultdict[str, list[Execution]] = defaultdict(list)
         for execution in map(self.whose, self.executions):
             if execution.run == run:
@@ -127,7 +127,7 @@ class History:
             self.callers[meta["uid"]] = Caller(meta["name"], labels[RUN], labels[RUN_UID], unit)
 
     def whose(self, execution: Execution) -> Execution:
-        """An execution of a run that is a task of another one, as that task's; others as they are."""
+        """An execution in a sub-DAG run, as one of the calling task; others unchanged."""
         if caller := self.callers.get(execution.run_uid):
             return replace(execution, run=caller.run, run_uid=caller.uid, key=caller.key)
         return execution
@@ -139,29 +139,30 @@ class History:
 
     @property
     def cut_off(self) -> bool:
-        """Whether one of two operators may have heard nothing while the other went on, and done late what it had decided before. A Lease
-        rules that out."""
+        """Whether one of two operators may have heard nothing while the other continued, and acted late on an earlier
+        decision. A Lease rules that out."""
         faults = set(self.faults)
         return "two leaders" in faults and not faults.isdisjoint({"API server out of reach", "silent watches"})
 
     @property
     def repeating(self) -> bool:
-        """Whether a request may be sent again under its number: what an operator had heard died with it, or another one did not hear."""
+        """Whether a request may be sent again under the same number: what an operator had heard died with it, or
+        another one did not hear it."""
         rolled_back = any("rolled back" in how for how in self.touched.values())
         return rolled_back or self.killed or "two leaders" in self.faults
 
     @property
     def misled(self) -> bool:
-        """Whether an operator may have begun with lists that were old. API servers give the newest to who begins."""
+        """Whether an operator may have started with old lists. API servers give clients that start the newest."""
         return "stale lists" in self.faults and self.killed
 
     def last(self, run: str) -> Object | None:
-        """A run as it was when it was seen last, also when it is gone."""
+        """A run as it was last seen, even if it is gone."""
         bodies = (write.body for write in reversed(self.writes) if write.kind == RUNS and write.name == run)
         return next((body for body in bodies if body is not None), None)
 
     def until(self, run: str) -> float | None:
-        """When a run ended, for the last time; infinite of one that never did, None where there was none."""
+        """When a run ended for the last time; infinity if it never did, None if there was none."""
         found: float | None = None
         for at, status in self.statuses(run):
             if status.get("phase") not in FINAL_PHASES:
@@ -171,7 +172,7 @@ class History:
         return found
 
     def uids(self, run: str) -> set[str]:
-        """Of all the runs that had this name."""
+        """The uids of all runs of this name."""
         return {
             write.body["metadata"]["uid"]
             for write in self.writes
@@ -179,7 +180,7 @@ class History:
         }
 
     def statuses(self, run: str, uid: str = "") -> list[tuple[float, Mapping[str, Any]]]:
-        """Every status that a run had, and when it was stored; with a uid, those of no other run that had its name."""
+        """Every status that a run had, and when it was stored; with a uid, only those of that run."""
         return [
             (write.at, write.body.get("status") or {})
             for write in self.writes
@@ -190,7 +191,7 @@ class History:
         ]
 
     def digest(self) -> str:
-        """The same for the same history."""
+        """A digest, equal for equal histories."""
         lines = [f"{item.key} {item.attempt} {item.started:.6f} {item.ended} {item.code}" for item in self.executions]
         lines += [f"{item.at:.6f} {item.kind} {item.name} {item.body is None}" for item in self.writes]
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What a history must show of who makes runs by itself, and of who deletes them."""
+"""What a history must show about whatever creates runs, and deletes them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,8 +14,8 @@ SETTING_BACK = "trigger or backfill set back"
 
 
 def made_anew(scenario: Scenario, history: History) -> bool:
-    """Whether runs may be made once more: their DAG's history had deleted them, and a trigger or backfill forgot them, or an operator that
-    was cut off comes back to what another one has done since."""
+    """Whether runs may be created once more: their DAG's history had deleted them, and a trigger or backfill forgot
+    them, or an operator that was cut off repeats what another one has done since."""
     return scenario.kept is not None and (SETTING_BACK in history.faults or history.cut_off)
 
 
@@ -26,8 +26,8 @@ def replaced(scenario: Scenario, history: History, run: str) -> bool:
 
 
 def without(scenario: Scenario, history: History, run: str) -> bool:
-    """Whether a tick may have no run: that of another one had not ended, or a later one replaced it at once. The tick before counts from
-    when it was due: where the API server keeps them waiting, both are dealt with together."""
+    """Whether a tick may have no run: an earlier tick's run had not ended, or a later one replaced it at once. The
+    earlier tick counts from when it was due: if the API server delays them, both are processed together."""
     if scenario.concurrency != "Forbid":
         return replaced(scenario, history, run)
     before = scenario.ticks[scenario.names.index(run)].timestamp() - EPOCH - EVERY
@@ -36,8 +36,8 @@ def without(scenario: Scenario, history: History, run: str) -> bool:
 
 
 def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:
-    """Runs that nobody asked for, or that were made twice; triggers and backfills that did not come to their end; ended runs that should
-    have been kept, or deleted."""
+    """Runs that nobody requested, or that were created twice; triggers and backfills that did not finish; ended runs
+    that should have been kept, or deleted."""
     called = {item.name for item in history.callers.values()}
     for name in {write.name for write in history.writes if write.kind == RUNS}.difference(
         scenario.names, scenario.neighbours, called
@@ -48,7 +48,7 @@ def broken_makers(scenario: Scenario, history: History, left: Mapping[str, Objec
             yield f"{name} was made twice"
     yield from _kept(scenario, history, left)
     if "DAG deleted" in history.faults:
-        return  # They wait for it.
+        return  # they wait for it
     if scenario.maker == "schedule":
         status = left["tradewind.dev/triggers/schedule"].get("status") or {}
         if status.get("phase") != "Done":
@@ -67,13 +67,13 @@ def _phase(history: History, run: str) -> str:
 
 def _kept(scenario: Scenario, history: History, left: Mapping[str, Object]) -> Iterator[str]:
     if scenario.kept is None or any({"deleted", "rolled back"} & how for how in history.touched.values()):
-        return  # How many ended, and how, can't be told by what is there.
+        return  # the remaining objects don't show how many ended, and how
     for succeeded in (True, False):
         phases = {name: _phase(history, name) for name in scenario.names}
         ours = [name for name, phase in phases.items() if phase in FINAL_PHASES and (phase == "Succeeded") is succeeded]
         there = sum(f"{RUNS}/{name}" in left for name in ours)
         least = min(scenario.kept, len(ours))
-        # It may not be time yet, and runs that had ended and were not on the list are looked for within the hour.
+        # It may not be time yet, and ended runs that were not in the list are searched for within the hour.
         late = history.misled or not {"DAG deleted", "clock set"}.isdisjoint(history.faults)
         if there < least or (there > least and not late):
             yield f"{there} of {len(ours)} runs that {'succeeded' if succeeded else 'failed'} are there, and {scenario.kept} are kept"

@@ -1,4 +1,5 @@
-"""Scheduler, nodes and kubelets that do as a scenario says: they see the store itself, and no fault of the API strikes them."""
+"""Scheduler, nodes and kubelets that follow a scenario: they see the store itself, and no fault of the API affects
+them."""
 
 import asyncio
 import json
@@ -18,12 +19,12 @@ from .history import PODS, Execution, History
 from .scenario import ITEM as ITEM_VARIABLE
 
 NOTICED = 0.4
-"""Seconds at most until a kubelet acts on what has changed."""
+"""Maximum seconds until a kubelet reacts to a change."""
 
 
 @dataclass
 class Node:
-    """A machine. While it is not `up`, what runs there runs on, and nobody hears of it."""
+    """A machine. While it is not `up`, its containers continue, and nobody hears of them."""
 
     name: str
     up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,8 +42,8 @@ class _Running:
 
 
 class Nodes:
-    """Brings every pod from a node to its end. `fails(key)` is how many of a task's executions end with exit code 1 before one
-    succeeds."""
+    """Runs every pod on a node until it ends. `fails(key)` is how many of a task's executions end with exit code 1
+    before one succeeds."""
 
     def __init__(
         self,
@@ -58,11 +59,11 @@ class Nodes:
         self._pods: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, _Running] = {}
         self._ends: Counter[tuple[str, str, str]] = Counter()
-        """Containers that came to their end, by run, its uid, and task or item."""
+        """Containers that ended by themselves, by run, its uid, and task or item."""
         self._tries: Counter[tuple[str, str, str]] = Counter()
 
     async def run(self) -> None:
-        """Follows the pods, for ever."""
+        """Follows the pods, without end."""
         shelf = self._do.store.shelf(PODS)
         wake = asyncio.Event()
         shelf.waiters[wake] = None
@@ -92,7 +93,7 @@ class Nodes:
         return next(node for node in self.nodes if node.name == name)
 
     def _kill(self, running: _Running) -> None:
-        """The kubelet hears of it, if it can, and ends the container."""
+        """The kubelet hears of it, if it can, and kills the container."""
 
         async def kill() -> None:
             await asyncio.sleep(NOTICED / 2)
@@ -179,7 +180,7 @@ class Nodes:
                 self._do.store.remove(PODS, body)
 
     def _say(self, place: tuple[str, str, str], phase: str, state: dict[str, Any]) -> None:
-        """What the kubelet tells of a pod that is still there; a pod that has ended does not go on."""
+        """The kubelet's status of a pod that still exists; a pod that has ended does not change."""
         body = self._stored(*place)
         if body is None or body["status"].get("phase") in ("Succeeded", "Failed"):
             return
@@ -193,10 +194,10 @@ class Nodes:
         }
         self._do.store.put(PODS, {**body, "status": {**body["status"], "phase": phase, "containerStatuses": [status]}})
 
-    # What befalls pods and nodes. A pod that is deleted while its node is not up stays as it is until the node is back.
+    # Events of pods and nodes. A pod that is deleted while its node is down stays until the node is back.
 
     def delete(self, body: Object, why: str = "", grace: int | None = None) -> None:
-        """As someone, or the control plane, deletes a pod; `why` is the reason of its DisruptionTarget condition."""
+        """Deletes a pod as a user, or the control plane, does; `why` is the reason of its DisruptionTarget condition."""
         if why and body["status"].get("phase") not in ("Succeeded", "Failed"):
             condition = {
                 "type": "DisruptionTarget",
@@ -211,7 +212,8 @@ class Nodes:
         self._do.delete(self._do.kind("", "v1", "pods"), meta["namespace"], meta["name"], options)
 
     def remove_pod(self, body: Object) -> None:
-        """As someone who does not wait for the node: the object goes, the container when its kubelet hears of it."""
+        """Deletes a pod as a user who does not wait for the node: the object is removed, the container killed when its
+        kubelet hears of it."""
         if running := self._running.get(body["metadata"]["uid"]):
             running.execution.forced = True
         self.delete(body, grace=0)
@@ -226,7 +228,7 @@ class Nodes:
             running.kill.set()
 
     def lose(self, node: Node) -> None:
-        """Nobody hears from the node; later its pods are deleted."""
+        """The node becomes unreachable; later its pods are deleted."""
         node.up.clear()
 
     def taint(self, node: Node) -> None:
@@ -236,7 +238,7 @@ class Nodes:
                 self.delete(body, "DeletionByTaintManager")
 
     def remove(self, node: Node) -> None:
-        """The machine is gone for good: what ran there has ended, its pods are collected."""
+        """The machine is gone for good: its containers have ended, its pods are collected."""
         node.gone = True
         for running in list(self._running.values()):
             if running.execution.node == node.name:
@@ -251,6 +253,6 @@ class Nodes:
 
 
 def _told(pod: Object) -> str:
-    """What a pod's variable says that it is for."""
+    """The item that a pod's variable names."""
     env = pod["spec"]["containers"][0].get("env") or ()
     return next((str(entry.get("value")) for entry in env if entry["name"] == ITEM_VARIABLE), "")

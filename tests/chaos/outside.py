@@ -1,5 +1,5 @@
-"""A server outside of the cluster, which tasks ask. It does as a scenario says, and goes on with what it has begun though nobody waits for
-the answer any more."""
+"""A server outside of the cluster that tasks send requests to. It follows the scenario, and completes what it has begun
+even if nobody waits for the answer any more."""
 
 import asyncio
 
@@ -11,12 +11,12 @@ from .scenario import EVERY, Scenario
 
 
 class Outside:
-    """Does as a scenario says. Answers that count for a task are written to the history as executions."""
+    """Follows a scenario. Answers that count for a task are recorded in the history as executions."""
 
     def __init__(self, history: History, scenario: Scenario) -> None:
         self._history, self._scenario = history, scenario
         self._asked: dict[tuple[str, str], float] = {}
-        """Since when a sensor asks, by the uid of its run and its key."""
+        """Since when a sensor polls, by the uid of its run and its key."""
 
     def open(self) -> "web.Server[web.BaseRequest]":
         """Makes the protocol of each new connection."""
@@ -41,7 +41,7 @@ class Outside:
         return web.json_response({"key": unit}, status=500 if ran.code else 200)
 
     def _things(self, after: str) -> web.Response:
-        """What there is by now, but for what the one who asks has seen."""
+        """The existing things that the client has not seen yet."""
         there = min(self._scenario.runs, int(asyncio.get_running_loop().time() / EVERY))
         things = [str(at) for at in range(int(after) + 1 if after else 0, there)]
         return web.json_response({"things": things, "last": things[-1] if things else after})

@@ -15,7 +15,7 @@ OFTEN, SELDOM = 0.01, 0.0005
 
 
 class Inline(Evaluator):
-    """Evaluates here, after a moment."""
+    """Evaluates in this process, after a moment."""
 
     async def evaluate(self, namespace: str, evaluation: Evaluation) -> tuple[Any, float]:
         await asyncio.sleep(0.01)
@@ -23,7 +23,7 @@ class Inline(Evaluator):
 
 
 class Jumps:
-    """A clock for computing time, which is what it says and not what it takes."""
+    """A clock of computing time that is scripted and not measured."""
 
     def __init__(self, seed: str) -> None:
         self._random, self._now = Random(seed), 0.0

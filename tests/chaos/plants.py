@@ -1,4 +1,4 @@
-"""Bugs, planted on purpose: a checker that finds none of these proves nothing. Each is a change that someone could make who means well."""
+"""Bugs planted on purpose: a checker that misses them proves nothing. Each is a plausible, well-meant change."""
 
 import contextlib
 import random
@@ -32,14 +32,14 @@ from .scenario import Scenario
 
 Plant = Callable[[], AbstractContextManager[object]]
 PLANTS: dict[str, Plant] = {"": contextlib.nullcontext}
-"""By what they do; the empty name is for none."""
+"""By description; the empty name is for none."""
 Reach = Callable[[Scenario], bool]
 REACH: dict[str, Reach] = {}
-"""In which scenarios a bug can show at all: others need not be played to find it."""
+"""The scenarios in which a bug can show at all; others need not be played to find it."""
 
 
 NEAR: dict[str, int] = {}
-"""From which seed on a bug that shows seldom is looked for first: it was found soon after."""
+"""The seed at which the search for a rare bug starts: it was found soon after."""
 
 
 def plant(
@@ -68,7 +68,7 @@ def _instead(of: Any, name: str, new: Any) -> Any:
 
 
 def _fires_once() -> Any:
-    """An occasion is taken for dealt with when its run could not be made."""
+    """An occasion counts as processed although its run could not be created."""
     fired = triggers.fire
 
     async def fire(*facts: Any) -> Any:

@@ -1,4 +1,5 @@
-"""An operator process inside of the simulation: an engine with memory and connections of its own, which can be killed at any moment."""
+"""An operator process inside of the simulation: an engine with its own memory and connections, which can be killed at
+any moment."""
 
 import asyncio
 import contextvars
@@ -16,14 +17,14 @@ OWNER: contextvars.ContextVar["Replica | None"] = contextvars.ContextVar("owner"
 
 
 def to_outside(**_: Any) -> aiohttp.BaseConnector:
-    """Connections of the process that asks to servers that are not the API server."""
+    """Connections of the requesting process to servers other than the API server."""
     owner = OWNER.get()
     assert owner is not None
     return WireConnector(owner.outside)
 
 
 def own_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "asyncio.Task[Any]":
-    """A task that dies with the process that made it."""
+    """A task that dies with the process that created it."""
     task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **more)
     if owner := OWNER.get():
         owner.own(task)
@@ -31,7 +32,7 @@ def own_tasks(loop: asyncio.AbstractEventLoop, coroutine: Any, **more: Any) -> "
 
 
 class OwnEngine(Engine):
-    """The operator's engine without kopf, which looks after signals and credentials of a real process, in real time."""
+    """The operator's engine without kopf, which handles signals and credentials of a real process, in real time."""
 
     async def _kopf(self, watching: Callable[[], None], interrupted: Callable[[], None]) -> None:
         watching()
@@ -45,11 +46,11 @@ class Replica:
     def __init__(
         self, name: str, network: Network, outside: Network, clock: Callable[[], float], history: History, host: Host
     ) -> None:
-        """`network` is its way to the API server, `outside` that to others; `host` is where its passes pause."""
+        """`network` leads to the API server, `outside` to others; `host` is where its passes pause."""
         self._host = host
         self.name, self.network, self.outside, self._history = name, network, outside, history
         self._tasks: dict[asyncio.Task[Any], None] = {}
-        """In the order of their making, in which they die: that of a set would be another one in each process."""
+        """In the order of their creation, in which they die: the order of a set differs between processes."""
         self.dead = False
         context = contextvars.copy_context()
         context.run(OWNER.set, self)
@@ -71,7 +72,7 @@ class Replica:
                 self._history.crashes.append(f"{self.name}: {_story(error)}")
 
     def own(self, task: "asyncio.Task[Any]") -> None:
-        """A task that this process has begun."""
+        """A task that this process has started."""
         self._tasks[task] = None
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 

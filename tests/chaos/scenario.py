@@ -1,4 +1,4 @@
-"""What is played: a DAG, what its tasks do, who makes its runs, and what goes wrong when."""
+"""A scenario: a DAG, what its tasks do, what creates its runs, and what goes wrong when."""
 
 import json
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ ITEM = "ITEM"
 NEXT_DOOR = "next-door"
 """Another namespace, and the only task there."""
 OUTSIDE = "http://outside.test/$[[ run.name ]]/$[[ run.uid ]]/{name}/{index}/$[[ run.attempt ]]"
-"""What tasks ask a server for."""
+"""The URL that tasks request."""
 THINGS = "http://outside.test/things?after=$[[ cursor ]]"
-"""What a trigger asks it for."""
+"""The URL that a trigger polls."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,22 @@ class Task:
     rule: str = "AllSucceeded"
     skipped: bool = False
     items: int = 0
-    """0 for a task that is no fan-out."""
+    """0 for a task without a fan-out."""
     limit: int = 0
     fails: int = 0
     """Executions of it, or of each item, that exit with 1 before one succeeds."""
     seconds: float = 1.0
     does: str = "pod"
-    """pod; or dag: its pods are those of another DAG's only task, whose name is the same; or what the operator does by itself: http (a
-    request, which takes `seconds`), sensor (which finds something after `seconds`, or nothing in time when `fails`), wait (for `seconds`),
-    compute (which fails when `fails`) and approval (which somebody gives after `seconds`, or, when `fails`, refuses)."""
+    """pod; or dag: its pods are those of another DAG's only task, which has the same name; or what the operator does
+    itself: http (a request, which takes `seconds`), sensor (which succeeds after `seconds`, or times out if `fails`),
+    wait (for `seconds`), compute (which fails if `fails`) and approval (which someone gives after `seconds`, or refuses
+    if `fails`)."""
     slots: int = 0
-    """Of the pool."""
+    """Slots of the pool."""
     calls: int = 0
-    """Retries of a sub-DAG, beside those of the task within."""
+    """Retries of a sub-DAG, in addition to those of the task in it."""
     keyed: bool = False
-    """Whether the items are the keys of a map, which the engine of expressions goes over in another order each time."""
+    """Whether the items are the keys of a map, whose order differs in the engine each time."""
 
     @property
     def silent(self) -> bool:
@@ -66,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that goes wrong. `pick` is what chance chooses by: a pod, a node, a status."""
+    """One thing that goes wrong. `pick` selects at random: a pod, a node, a status."""
 
     kind: str
     at: float
@@ -87,25 +88,25 @@ class Scenario:
     retention: str
     troubles: tuple[Trouble, ...]
     maker: str = "hand"
-    """Who makes the runs: hand, a schedule, a sensor (one for each thing that a server has, of which there is one more at each tick), or
-    a backfill."""
+    """What creates the runs: hand, a schedule, a sensor (one for each thing that a server has, one more at each tick),
+    or a backfill."""
     concurrency: str = "Allow"
-    """What becomes of the schedule's tick while a run of it has not ended."""
+    """What happens to a tick of the schedule while a run of it has not ended."""
     kept: int | None = None
     """Runs of each outcome that the DAG keeps after their end. None for all."""
     at_once: int = 0
-    """Runs at once: maxActiveRuns, or a backfill's parallelism. 0 for no limit."""
+    """Active runs: maxActiveRuns, or a backfill's parallelism. 0 for no limit."""
     parallelism: int = 0
-    """Pods of a run at once. 0 for no limit."""
+    """Active pods of a run. 0 for no limit."""
     pool: int = 0
-    """Slots of the pool. 0 where no task needs it."""
+    """Slots of the pool. 0 if no task needs it."""
     neighbour: Task | None = None
-    """The task of another namespace, which shares the pool. What goes wrong befalls its pods too, and nobody's hand its runs."""
+    """The task of another namespace, which shares the pool. Troubles affect its pods too, but nobody edits its runs."""
     neighbours: tuple[str, ...] = ()
     """The runs there."""
 
     def without(self, trouble: Trouble) -> "Scenario":
-        """The same with one trouble less."""
+        """The scenario with one trouble less."""
         return replace(self, troubles=tuple(item for item in self.troubles if item is not trouble))
 
     @property
@@ -114,13 +115,13 @@ class Scenario:
         return "ClusterPool" if self.neighbour else "Pool"
 
     def work(self, key: str) -> Task:
-        """The task of which something is an execution."""
+        """The task that a key is an execution of."""
         name = key.partition("[")[0]
         return self.neighbour if self.neighbour and name == NEXT_DOOR else self.tasks[name]
 
     @property
     def names(self) -> list[str]:
-        """The runs that there are to be."""
+        """The expected runs."""
         if self.maker == "hand":
             return [f"r{at}" for at in range(self.runs)]
         if self.maker == "sensor":
@@ -129,13 +130,13 @@ class Scenario:
 
     @property
     def ticks(self) -> list[datetime]:
-        """What a schedule's, or a backfill's runs are about."""
+        """The ticks of a schedule's, or a backfill's runs."""
         step = -DAY if self.maker == "backfill" else EVERY
         return [datetime.fromtimestamp(EPOCH + step * (at + 1), UTC) for at in range(self.runs)]
 
     @property
     def objects(self) -> list[tuple[str, dict[str, Any]]]:
-        """What somebody applies, by plural: the DAG, its pool, and what makes its runs."""
+        """The objects that someone applies, by plural: the DAG, its pool, and what creates its runs."""
         plural = "clusterpools" if self.neighbour else "pools"
         found = [(plural, _object(self.pool_kind, "p", {"slots": self.pool}))] if self.pool else []
         if self.neighbour:
@@ -218,7 +219,7 @@ class Scenario:
         return spec
 
     def keys(self, name: str) -> list[str]:
-        """What a task runs as: itself, or its items."""
+        """The keys of a task's executions: itself, or its items."""
         items = self.tasks[name].items
         return [f"{name}[{at}]" for at in range(items)] if items else [name]
 
@@ -232,7 +233,7 @@ def _next_door(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def item_of(task: Task, index: int) -> str:
-    """What an item's pod is told that it is for."""
+    """The item that a pod is told."""
     return f"k{index}" if task.keyed else str(index)
 
 

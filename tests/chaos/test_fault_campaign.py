@@ -1,4 +1,4 @@
-"""Schedules of faults violate nothing, and the checker that says so finds the bugs that were planted for it."""
+"""Schedules of faults violate nothing, and the checker that verifies this finds the bugs that were planted for it."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ def test_a_seed_always_makes_the_same_history() -> None:
 def test_what_a_process_did_before_changes_no_history() -> None:
     seeds = [11, *range(40, 60)]
     first = {seed: simulate(scenario_of(seed))[0].digest() for seed in seeds}
-    scattered = [bytearray(size % 600) for size in range(100_000)][::3]  # Objects come to lie elsewhere.
+    scattered = [bytearray(size % 600) for size in range(100_000)][::3]  # moves later objects to other addresses
     assert {seed: simulate(scenario_of(seed))[0].digest() for seed in reversed(seeds)} == first and scattered
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .world import Simulation
 
 Kind = Callable[["Simulation", Trouble], Awaitable[bool]]
-"""Whether there was anything that it could befall."""
+"""Returns whether there was anything to affect."""
 KINDS: dict[str, Kind] = {}
 WRITES, READS = "create|patch|update|delete", "get|list"
 OURS = "pods|dagruns|dags|controllerrevisions"
@@ -33,7 +33,7 @@ def kind(name: str) -> Callable[[Kind], Kind]:
 
 
 def _api(name: str, **fault: Any) -> None:
-    """The API server does so for a while; watches begin anew, so that it concerns them too."""
+    """The API server has this fault for a while; watches start again, so that it affects them too."""
 
     async def strike(here: "Simulation", trouble: Trouble) -> bool:
         chance = Random(trouble.pick)
@@ -42,7 +42,7 @@ def _api(name: str, **fault: Any) -> None:
         if made.verb == "list":
             here.server.faults.add(
                 Fault("gone", verb="watch", resource="pods|dagruns|dags", times=3)
-            )  # To be listed again.
+            )  # to be listed again
         if made.verb in ("watch", "list"):
             here.blip()
         await asyncio.sleep(trouble.seconds)
@@ -81,7 +81,7 @@ async def killed(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("operator killed between two awaits")
 async def killed_between(here: "Simulation", trouble: Trouble) -> bool:
-    """At a turn of the loop that chance says, and again, soon after its start."""
+    """Kills at a random turn of the loop, and again soon after the start."""
     chance = Random(trouble.pick)
     for _ in range(chance.randint(1, 4)):
         await here.killed_at(here.loop.turns + chance.randint(1, 400))
@@ -123,7 +123,7 @@ async def clock(here: "Simulation", trouble: Trouble) -> bool:
 
 
 def _pod(name: str, befall: Callable[["Simulation", Object], None]) -> None:
-    """Something befalls a pod."""
+    """Registers a trouble of a pod."""
 
     async def strike(here: "Simulation", trouble: Trouble) -> bool:
         pods = here.server.store.list(PODS)
@@ -146,7 +146,8 @@ _pod("pod evicted by its node", lambda here, body: here.nodes.refuse(body))
 
 @kind("labels taken off a pod")
 async def unlabelled(here: "Simulation", trouble: Trouble) -> bool:
-    """It costs nothing, and so counts as no touch. An operator that starts later can't know all that such a pod was, only whose."""
+    """It costs nothing, so it does not count as a touch. An operator that starts later can't know everything about such
+    a pod, only its owner."""
     pods = here.server.store.list(PODS)
     if not pods:
         return False
@@ -227,7 +228,7 @@ async def deleted(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("approval deleted")
 async def approval_deleted(here: "Simulation", trouble: Trouble) -> bool:
-    """It is asked again."""
+    """The question is asked again."""
     there = [body["metadata"]["name"] for body in here.server.store.list(APPROVALS)]
     return bool(there) and here.delete("approvals", there[trouble.pick % len(there)])
 
@@ -240,7 +241,7 @@ async def edited(here: "Simulation", trouble: Trouble) -> bool:
 @kind("DAG deleted")
 async def dag_deleted(here: "Simulation", trouble: Trouble) -> bool:
     if any(not (here.run(name).get("status") or {}).get("revision") for name in here.scenario.names):
-        return False  # A run that has not begun waits for its DAG, for ever.
+        return False  # a run that has not begun waits for its DAG forever
     return here.delete("dags", "d")
 
 
@@ -256,7 +257,7 @@ async def pool_closed(here: "Simulation", trouble: Trouble) -> bool:
 
 @kind("trigger or backfill set back")
 async def maker_set_back(here: "Simulation", trouble: Trouble) -> bool:
-    """As by a restored backup: it is as if it had done nothing."""
+    """As by a restored backup: as if it had done nothing."""
     for key in ("tradewind.dev/triggers", "tradewind.dev/backfills"):
         for body in here.server.store.list(key):
             here.server.store.put(key, {**body, "status": {}})

@@ -1,5 +1,6 @@
-"""`python -m chaos.walk`: which files one run event walks through, from the watch to the pod and the status writes. A visit is a function of
-a file that is entered after one of another file; returns don't count, nor does what other tasks of the loop do meanwhile."""
+"""`python -m chaos.walk`: the files that one run event walks through, from the watch to the pod and the status writes.
+A visit is a function of a file that is entered after one of another file; returns don't count, nor does what other
+tasks of the loop do meanwhile."""
 
 import asyncio
 import dis
@@ -20,13 +21,13 @@ from .world import simulate
 ROOT = Path(tradewind.__file__).parent
 ROOMS = ("control", "plan")
 TURNS = ("plan/pacing.py", "control/evaluation/host.py")
-"""Where long work asks for its turn, every few lines: they are left out."""
+"""Where long work asks for its turn, every few lines: these files are left out."""
 WHERE: dict[CodeType, str] = {}
-"""The file of each function, as far as it has been looked up; empty for others'."""
+"""The file of each function looked up so far; empty for other packages."""
 
 
 def file_of(code: CodeType) -> str:
-    """The file of a function, if it is in one of the rooms."""
+    """The file of a function, if it is in one of the packages of interest."""
     if code not in WHERE:
         path = Path(code.co_filename)
         inside = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ROOMS
@@ -36,18 +37,18 @@ def file_of(code: CodeType) -> str:
 
 
 class Walk:
-    """What is entered between `begins` and the end of it, in the same task of the loop."""
+    """Records what is entered between the start and the end of `begins`, in the same task of the loop."""
 
     def __init__(self, *begins: Any) -> None:
         self._begins = {function.__code__ for function in begins}
         self._within: dict[object, FrameType] = {}
         """By task, the frame that began what is followed."""
         self._known: dict[int, FrameType] = {}
-        """Frames that were entered: a coroutine that goes on is not entered anew."""
+        """Frames that were entered: a coroutine that resumes is not entered again."""
         self.files: list[str] = []
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        """Takes note of a call."""
+        """Records a call."""
         name = file_of(frame.f_code)
         if not name or event not in ("call", "return"):
             return
@@ -69,7 +70,7 @@ class Walk:
 
 
 def _suspended(frame: FrameType) -> bool:
-    """Whether a frame that is left goes on later."""
+    """Whether a frame that is left resumes later."""
     return bool(frame.f_code.co_flags & inspect.CO_COROUTINE) and frame.f_code.co_code[frame.f_lasti] != RETURN
 
 
@@ -77,7 +78,7 @@ RETURN = dis.opmap["RETURN_VALUE"]
 
 
 def walked() -> list[str]:
-    """The files that a run of one task walks through until its pod is there, each once per visit, in order."""
+    """The files that a run of one task walks through until its pod exists, each once per visit, in order."""
     walk, ends = Walk(RunFeed.seen, RunReconciler.reconcile), []
     write = "control/pods/launcher.py"
 
@@ -96,7 +97,7 @@ def walked() -> list[str]:
 
 
 def main() -> None:
-    """Says how many files, and visits of each."""
+    """Prints the number of files, and the visits of each."""
     files = walked()
     for name, visits in Counter(files).most_common():
         print(f"{visits:4}  {name}")

@@ -1,4 +1,4 @@
-"""Connections without sockets: what one end writes the other reads in the next turn of the loop. They can be cut."""
+"""Connections without sockets: what one end writes, the other reads in the next turn of the loop. They can be cut."""
 
 import asyncio
 import contextvars
@@ -19,7 +19,7 @@ class _End(asyncio.Transport):
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, context: contextvars.Context
     ) -> None:
-        """`context` is that of the process whose end it is."""
+        """`context` is that of the process at this end."""
         super().__init__({"peername": ("memory", 0), "sockname": ("memory", 0)})
         self._loop, self._protocol, self._context = loop, protocol, context
         self._closed = self._paused = False
@@ -86,7 +86,7 @@ class _End(asyncio.Transport):
 
 
 class Network:
-    """The way from one process to a server."""
+    """The route from one process to a server."""
 
     def __init__(self, accept: Callable[[], Any]) -> None:
         """`accept` makes the server's protocol of a new connection."""
@@ -95,7 +95,7 @@ class Network:
         self.up = True
 
     def connect(self, factory: Callable[[], ResponseHandler]) -> ResponseHandler:
-        """A new connection. Raises ConnectionRefusedError while there is no way."""
+        """A new connection. Raises ConnectionRefusedError while the route is cut."""
         if not self.up:
             raise ConnectionRefusedError("no way to the server")
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class Network:
 
 
 class WireConnector(aiohttp.BaseConnector):
-    """Connections of aiohttp over a network of the test's."""
+    """Connections of aiohttp over a network of the test."""
 
     def __init__(self, network: Network) -> None:
         super().__init__(limit=0, keepalive_timeout=None)
@@ -136,7 +136,7 @@ class WireConnector(aiohttp.BaseConnector):
 
 
 class WireClient(Client):
-    """The operator's own client, on a network of the test's."""
+    """The operator's own client, on a network of the test."""
 
     def __init__(self, network: Network) -> None:
         super().__init__(Connection("http://api"))

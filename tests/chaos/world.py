@@ -1,4 +1,4 @@
-"""One scenario, played from its beginning to its end."""
+"""One scenario, played from start to end."""
 
 import asyncio
 import copy
@@ -34,17 +34,17 @@ PATIENCE = 3 * 3600.0
 SETTLE = 60.0
 """Seconds after the end in which the operator tidies up."""
 TIDY = 300.0
-"""The same where it deletes runs: if the API server did not let it, it tries again with growing pauses."""
+"""The same if it deletes runs: after errors of the API server it retries with growing pauses."""
 
 
 @cache
 def _registry() -> Registry:
-    """The kinds that are served; made once, for that takes longer than a scenario."""
+    """The served kinds; created once, since that takes longer than a scenario."""
     return ApiServer(crds=manifests()).operations.registry
 
 
 class Simulation:
-    """A cluster in which everything that a scenario says goes wrong."""
+    """A cluster in which everything goes wrong that the scenario says."""
 
     def __init__(self, scenario: Scenario, loop: VirtualLoop) -> None:
         self.scenario, self.loop, self.history = scenario, loop, History()
@@ -99,7 +99,7 @@ class Simulation:
             self.history.faults.append(trouble.kind)
 
     async def _decide(self) -> None:
-        """Somebody decides what is asked, some time after it was."""
+        """Someone decides each approval, some time after it was created."""
         asked: dict[str, float] = {}
         while any(task.does == "approval" for task in self.scenario.tasks.values()):
             await asyncio.sleep(1)
@@ -112,7 +112,7 @@ class Simulation:
                     self._change("approvals", body["metadata"]["name"], **said)
 
     def _over(self) -> bool:
-        """All runs have ended, every container, and who made the runs."""
+        """Whether all runs and containers have ended, and what created the runs is done."""
         runs = all(self._ended(name) for name in self.scenario.names)
         beside = (self.server.store.get(RUNS, NEXT_DOOR, name) or {} for name in self.scenario.neighbours)
         runs = runs and all((run.get("status") or {}).get("phase") in FINAL_PHASES for run in beside)
@@ -120,7 +120,7 @@ class Simulation:
 
     def _maker_done(self) -> bool:
         if self.scenario.maker == "sensor":
-            return True  # It asks for ever; its runs have been looked at.
+            return True  # it polls without end; its runs have been checked
         bodies = [
             body for plural in ("triggers", "backfills") for body in self.server.store.list(f"tradewind.dev/{plural}")
         ]
@@ -131,7 +131,7 @@ class Simulation:
         )
 
     def _ended(self, name: str) -> bool:
-        """Whether a run has ended, was deleted by somebody or by its DAG's history, or there is none of a tick."""
+        """Whether a run has ended, was deleted by someone or by its DAG's history, or a tick has none."""
         if run := self.run(name):
             return (run.get("status") or {}).get("phase") in FINAL_PHASES
         if self.history.last(name) is None:
@@ -193,7 +193,7 @@ class Simulation:
         self._do.create(kind, body["metadata"].get("namespace", "default") if kind.namespaced else "", body)
 
     def delete(self, plural: str, name: str, group: str = "tradewind.dev") -> bool:
-        """Someone deletes an object, if it is there."""
+        """Someone deletes an object, if it exists."""
         kind = self._kind(group, plural)
         if self.server.store.get(kind.key, "default", name) is None:
             return False
@@ -201,11 +201,11 @@ class Simulation:
         return True
 
     def run(self, name: str) -> Object:
-        """A run as it is stored; empty when it is not there."""
+        """A run as it is stored; empty if it does not exist."""
         return self.server.store.get(RUNS, "default", name) or {}
 
     def some_run(self, trouble: Trouble) -> str:
-        """The name of the run that a trouble befalls."""
+        """The name of the run that a trouble affects."""
         names = self.scenario.names
         return names[trouble.pick % len(names)]
 
@@ -224,11 +224,11 @@ class Simulation:
         self._do.change(kind, namespace, name, lambda old: {**old, "spec": {**old["spec"], **changes}})
 
     def resize_pool(self, slots: int) -> None:
-        """Someone says how many slots the pool has."""
+        """Someone sets the pool's slots."""
         self._change("clusterpools" if self.scenario.neighbour else "pools", "p", slots=slots)
 
     def edit_dag(self, command: str) -> bool:
-        """Someone changes what the DAG's tasks call."""
+        """Someone changes the command of the DAG's tasks."""
         kind = self._kind("tradewind.dev", "dags")
         if self.server.store.get(kind.key, "default", "d") is None:
             return False
@@ -244,7 +244,7 @@ class Simulation:
 
 @contextmanager
 def _quick() -> Iterator[None]:
-    """What is periodical, less often: a simulated hour is to cost no more than what happens in it."""
+    """Slows periodic work down: a simulated hour should cost no more than what happens in it."""
     with (
         mock.patch.object(server, "GC_EVERY", 2.0),
         mock.patch.object(watch, "BOOKMARK_EVERY", 55.0),
@@ -255,7 +255,7 @@ def _quick() -> Iterator[None]:
 
 
 def simulate(scenario: Scenario) -> tuple[History, dict[str, Object]]:
-    """What happens in a scenario, and the objects that are left at the end, by kind and name."""
+    """The history of a scenario, and the objects that are left at the end, by kind and name."""
     left: dict[str, Object] = {}
     history = History()
 
@@ -269,7 +269,7 @@ def simulate(scenario: Scenario) -> tuple[History, dict[str, Object]]:
             OWNER.set(None)
             left.update({f"{kind}/{body['metadata']['name']}": body for kind, body in here.server.store.all()})
 
-    _registry()  # Its making is not to take what chance has for the scenario.
+    _registry()  # created beforehand, so that it does not use the scenario's randomness
     with _quick():
         try:
             play(main, scenario.seed)

@@ -1,4 +1,5 @@
-"""The chart's alerts and dashboard: Prometheus's own tool judges the rules, and nothing names a metric that there is not."""
+"""The chart's alerts and dashboard: Prometheus's own tool checks the rules, and nothing names a metric that does not
+exist."""
 
 import itertools
 import json
@@ -38,7 +39,7 @@ SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "
 FAMILIES = [*metrics.REGISTRY.collect(), *metrics.ADMISSION.collect(), *metrics.EVENTS.collect()]
 NAMES = {family.name + suffix for family in FAMILIES for suffix in SUFFIXES[family.type]}
 TARGET_LABELS = {"namespace", "job", "instance"}
-"""What Prometheus adds, and rules may use."""
+"""Labels that Prometheus adds, and rules may use."""
 VALUES = {
     "stage": set(re.findall(r'labels\("(\w+)"\)', Path(metrics.__file__).read_text())),
     "phase": set(get_args(Phase)),
@@ -69,7 +70,7 @@ def selectors(expression: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def labels_of(name: str) -> set[str]:
-    """The labels of a metric: prometheus_client tells them nowhere else while it has no samples."""
+    """The labels of a metric: prometheus_client exposes them nowhere else while it has no samples."""
     for metric in vars(metrics).values():
         own = getattr(metric, "_name", None)
         if own and name in {own + suffix for suffix in ("", "_total", "_bucket", "_sum", "_count")}:
@@ -127,7 +128,7 @@ def test_names_that_others_export_too_count_only_beside_the_operator() -> None:
         names = {name for name, _ in selectors(expression)}
         if any(name.startswith(("workqueue_", "process_")) for name in names):
             assert "tradewind_leader" in names
-    for query in QUERIES:  # There, jobs are those that have a tradewind_leader.
+    for query in QUERIES:  # there, jobs are those that have a tradewind_leader
         assert 'job=~"$job"' in query
 
 

@@ -1,4 +1,4 @@
-"""What docs/security.md promises, with the names of tests that hold it: these are there."""
+"""The tests that docs/security.md names as proof of its promises exist."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""The configuration for kube-state-metrics: its paths lead to fields that the CRDs have, and numbers are read from what is a number."""
+"""The configuration for kube-state-metrics: its paths lead to fields that the CRDs have, and numbers are read from
+numeric fields."""
 
 from typing import Any
 
@@ -21,7 +22,7 @@ METRICS = [
 
 
 def at(schema: dict[str, Any], path: list[str]) -> dict[str, Any]:
-    """The schema of a field; of a list that of its items."""
+    """The schema of a field; for a list that of its items."""
     for name in path:
         schema = schema["properties"][name]
     return dict(schema.get("items", schema))

@@ -1,4 +1,4 @@
-"""The Helm chart: rendered by real Helm, every object checked strictly, and held against snapshots."""
+"""The Helm chart: rendered by real Helm, every object checked strictly, and compared with snapshots."""
 
 import json
 import os
@@ -106,7 +106,7 @@ MODELS = {
 OTHERS = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule", "Issuer", "Certificate"}
 """Kinds without a model here."""
 FILES = {"ConfigMap": ("data", "dashboard.json"), "PrometheusRule": ("spec", "rules.yaml")}
-"""Which field of a kind is which file of the chart."""
+"""The field of a kind that contains a file of the chart."""
 
 pytestmark = needs_helm
 
@@ -122,7 +122,7 @@ def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
         _without_what_is_made_anew(body)
         if body["kind"] in FILES and not body["metadata"]["name"].endswith(
             "-clients"
-        ):  # Whole files of the chart: other tests look into them.
+        ):  # whole files of the chart: other tests check them
             field, file = FILES[body["kind"]]
             body[field] = f"files/{file}"
     text = yaml.safe_dump_all(
@@ -135,7 +135,7 @@ def test_objects_are_strictly_valid_and_as_they_were(name: str) -> None:
 
 
 def _without_what_is_made_anew(body: dict[str, Any]) -> None:
-    """Keys and certificates are others each time: another test looks into them."""
+    """Keys and certificates differ each time: another test checks them."""
     if body["kind"] == "Secret":
         body["data"] = sorted(body["data"])
         body["metadata"]["annotations"]["tradewind.dev/renew-after"] = "in two years"
@@ -388,7 +388,7 @@ def test_service_accounts_are_checked_only_on_demand_and_then_always() -> None:
 def test_replicas_decide_how_upgrades_go() -> None:
     one, two = (rendered({"replicas": count, "webhook": {"enabled": False}}) for count in (1, 2))
     assert of(one, "Deployment")[0]["spec"]["strategy"] == {"type": "Recreate"} and not of(one, "PodDisruptionBudget")
-    # Left to the server's defaults, `rollingUpdate` would stay behind and forbid the way back to one replica.
+    # With the server's defaults, `rollingUpdate` would stay behind and forbid the way back to one replica.
     assert of(two, "Deployment")[0]["spec"]["strategy"] == {
         "type": "RollingUpdate",
         "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
@@ -414,7 +414,7 @@ def test_every_value_is_described_and_every_object_is_closed_but_those_of_kubern
 
 
 def test_the_webhook_is_there_unless_its_rights_may_be_missing() -> None:
-    """Its configuration is cluster-wide, which who installs an operator of some namespaces may not write."""
+    """Its configuration is cluster-wide, which users who install an operator of some namespaces may not write."""
     for values, there in (
         ({}, True),
         ({"watchNamespaces": ["team"]}, False),

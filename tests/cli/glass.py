@@ -1,4 +1,4 @@
-"""A terminal: what is typed into it, and what it shows in the end."""
+"""A terminal: what is typed into it, and what it finally shows."""
 
 import os
 import pty
@@ -13,8 +13,8 @@ PIECE = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|\x1b\][^\x07]*\x07|\r|\n|[^\x1b\
 
 
 def in_terminal(folder: Path, arguments: Sequence[str], typed: Sequence[tuple[str, str]]) -> tuple[int, str]:
-    """Runs `tradewind`: its exit code, and all that it wrote. Each text is typed once the one before it has been shown after the last
-    text was typed."""
+    """Runs `tradewind`; returns its exit code and all output. Each text is typed once its prompt has been shown after
+    the previous text was typed."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -25,7 +25,7 @@ def in_terminal(folder: Path, arguments: Sequence[str], typed: Sequence[tuple[st
         if select.select([terminal], [], [], 0.5)[0]:
             try:
                 shown += os.read(terminal, 65_536).decode(errors="replace")
-            except OSError:  # The other side has ended.
+            except OSError:  # the other side has ended
                 break
         if left and (at := shown.find(left[0][0], seen)) >= 0:
             seen = at + len(left[0][0])
@@ -34,7 +34,7 @@ def in_terminal(folder: Path, arguments: Sequence[str], typed: Sequence[tuple[st
 
 
 def lines_of(written: str) -> list[str]:
-    """The lines that a terminal of any height shows in the end."""
+    """The lines that a terminal of any height finally shows."""
     lines, row, column = [""], 0, 0
     for piece in PIECE.finditer(written):
         match piece[2], piece[0]:

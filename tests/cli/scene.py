@@ -1,4 +1,4 @@
-"""A scene on an embedded API server: runs as an operator would have left them, without one."""
+"""A scene on an embedded API server: runs as an operator would have left them, without an operator."""
 
 import asyncio
 import contextlib
@@ -48,7 +48,7 @@ class Scene:
     client: CountingClient
     config: Path
     uids: dict[str, str] = field(default_factory=dict)
-    """Of the runs, by name."""
+    """The runs' uids, by name."""
 
     async def queued(self, name: str, dag: str, status: Body | None = None) -> None:
         """A run that has not begun."""
@@ -59,7 +59,7 @@ class Scene:
             await self.client.patch(RUNS, "default", name, {"status": {"phase": "Queued", **status}}, "status")
 
     async def run(self, name: str, tasks: Mapping[str, Body], status: Body | None = None, **spec: Any) -> None:
-        """A run under way, bound to a revision of DAG `<name up to a dash>`."""
+        """An active run, bound to a revision of DAG `<name up to a dash>`."""
         dag = name.partition("-")[0]
         made = {"defaults": {"image": "x"}, "tasks": {task: {"command": ["x"], **body} for task, body in tasks.items()}}
         made |= spec
@@ -103,7 +103,7 @@ class Scene:
         return await asyncio.create_subprocess_exec(*command, env=env, preexec_fn=_heed_interrupts, **pipes)
 
     async def tradewind(self, *arguments: str) -> str:
-        """What the command prints; it has to succeed."""
+        """The output of a command, which must succeed."""
         process = await self.start(*arguments)
         out, told = await process.communicate()
         assert process.returncode == 0, told.decode()
@@ -111,7 +111,8 @@ class Scene:
 
 
 def _heed_interrupts() -> None:
-    """As from a terminal. A test run that a shell has put into the background ignores Ctrl-C, and so would all that it starts."""
+    """Restores the handling of Ctrl-C as in a terminal. A test run that a shell has put into the background ignores it,
+    and so would every process that it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -132,7 +133,7 @@ def scheduled(holds: bool, message: str = "") -> Body:
 
 @contextlib.asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
-    """An empty one."""
+    """An empty scene."""
     async with ApiServer(crds=manifests(), token="test") as server:
         config = folder / "kubeconfig"
         config.write_text(yaml.safe_dump(kubeconfig(server.url, "test")))

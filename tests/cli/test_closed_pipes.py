@@ -1,4 +1,4 @@
-"""Whoever reads standard output may stop, as `head` does: the command ends quietly, in order, and with one exit code."""
+"""Readers of standard output may stop, as `head` does: the command ends quietly, in order, and with one exit code."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ spec:
 
 
 def shell(arguments: str, lines: int = 1) -> list[str]:
-    """A shell that prints the exit code of a command whose output is read for some lines."""
+    """A shell that prints the exit code of a command of whose output some lines are read."""
     return [
         "bash",
         "-c",

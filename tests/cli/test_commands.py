@@ -157,14 +157,14 @@ def test_ctrl_c_cancels_the_run_and_leaves_no_process_behind(tmp_path: Path) -> 
     out, told = process.communicate(timeout=30)
     assert process.returncode == 130 and "cancelling" in told and "Cancelled" in out
     group = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10  # The kernel ends killed processes in its own time.
+    deadline = time.monotonic() + 10  # the kernel ends killed processes in its own time
     while any(_alive_in(group, stat) for stat in Path("/proc").glob("[0-9]*/stat")):
         assert time.monotonic() < deadline, "a process of the task is still running"
         time.sleep(0.05)
 
 
 def _alive_in(group: int, stat: Path) -> bool:
-    """Whether the process of a /proc/PID/stat runs in the group; a zombie waits for its parent, and runs no more."""
+    """Whether the process of a /proc/PID/stat runs in the group; a zombie waits for its parent, and does not run."""
     try:
         state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""`tradewind dev` and `run -f` on a machine where not everything is as they would like it."""
+"""`tradewind dev` and `run -f` on a machine with unusual settings."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""`tradewind doctor`: from what is known of a cluster to what is wrong with it, and what to do."""
+"""`tradewind doctor`: from facts about a cluster to what is wrong with it, and what to do."""
 
 import asyncio
 import json
@@ -77,7 +77,7 @@ def waiting(cause: Cause, ago: float, reason: str = "", message: str = "") -> Su
 
 
 def facts(**different: Any) -> Facts:
-    """Those of a healthy installation, but for what is said."""
+    """The facts of a healthy installation, with differences."""
     healthy: Body = {
         "version": {"major": "1", "minor": "36", "gitVersion": "v1.36.3"},
         "server_time": NOW - 0.5,
@@ -96,7 +96,7 @@ def facts(**different: Any) -> Facts:
 
 
 def found(**different: Any) -> list[Finding]:
-    """What is not well."""
+    """The findings that are not OK."""
     return [item for item in findings(facts(**different), manifests()) if item.level is not Level.OK]
 
 
@@ -112,7 +112,7 @@ def test_a_leader_is_told_with_the_age_of_its_last_sign() -> None:
         return finding.what
 
     assert "renewed 2 s ago" in told() and told().startswith("tradewind-1 holds tw/tradewind")
-    # A clock that is behind makes leases old that are renewed while they are watched.
+    # A slow clock makes leases look old that are renewed while they are watched.
     assert "renewed 20 s ago" in told(leases=[lease(20.5)], renewing=frozenset({"tw/tradewind"}))
 
 

@@ -1,4 +1,4 @@
-"""`tradewind doctor --bundle`: what is needed to help, and no value of a user."""
+"""`tradewind doctor --bundle`: everything needed to help, and no user's values."""
 
 import json
 import re
@@ -110,11 +110,11 @@ def of(kind: str, status: Any = None, **spec: Any) -> Any:
 
 
 NAMES = {"name", "task", "revision", "latestRun", "image", "serviceAccountName"}
-"""Free texts in which there are names: they are shown."""
+"""Free texts that contain names: they are shown."""
 
 
 def planted(schema: Any, field: str) -> Any:
-    """A value in every place of a schema, with the canary wherever a text of one's own choice fits."""
+    """A value in every field of a schema, with the canary wherever the schema allows an author's own text."""
     if schema.get("x-kubernetes-preserve-unknown-fields") or not (
         schema.keys() & {"type", "x-kubernetes-int-or-string", "enum"}
     ):
@@ -216,6 +216,6 @@ async def test_a_finding_quotes_nothing_of_runs(tmp_path: Path) -> None:
 
 
 def test_a_long_line_takes_no_longer_than_a_line_of_its_length_has_to() -> None:
-    """With a search that goes back over the line these would take hours."""
+    """A backtracking search would take hours for these."""
     assert text("a-" * 200_000) == "a-" * 200_000
     assert text("x" * 300 + "-password_of_it = hunter2") == "x" * 300 + f"-password_of_it = {HIDDEN}"

@@ -1,4 +1,4 @@
-"""`tradewind lint`: all mistakes of all files, where they stand, without a cluster."""
+"""`tradewind lint`: all mistakes of all files, with their places, without a cluster."""
 
 import json
 from pathlib import Path

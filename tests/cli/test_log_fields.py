@@ -1,4 +1,4 @@
-"""Log lines of the processes in a cluster, as JSON: what they are about stands in fields of its own."""
+"""Log lines of the processes in a cluster, as JSON: their subjects are in fields of their own."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ RUN = Run("etl-1", "shop", "uid", 1, 1, 0, False, "etl", {}, "Running", {})
 
 
 def line(message: str = "x %s", *arguments: Any, **more: Any) -> dict[str, Any]:
-    """What becomes of a log call."""
+    """The output of a log call."""
     record = logging.getLogger("tradewind.test").makeRecord(
         "tradewind.test", logging.WARNING, "file", 1, message, arguments, more.get("exc_info"), extra=more.get("extra")
     )

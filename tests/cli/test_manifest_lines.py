@@ -1,4 +1,4 @@
-"""What a user reads about a file that can't be used."""
+"""The messages about a file that can't be used."""
 
 from pathlib import Path
 

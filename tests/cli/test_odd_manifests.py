@@ -1,4 +1,4 @@
-"""Whatever stands where in a manifest: commands say what is wrong with it, and none ends with a traceback."""
+"""Whatever a manifest contains: commands say what is wrong with it, and none ends with a traceback."""
 
 import asyncio
 import copy
@@ -39,7 +39,7 @@ SPECS: dict[str, Any] = {
 
 
 def whole(kind: str, name: str = "a") -> dict[str, Any]:
-    """An object of a kind with which nothing is wrong."""
+    """A valid object of a kind."""
     metadata = {"name": name, "namespace": "n", "labels": {"x": "y"}, "annotations": {"x": "y"}}
     spec = SPECS.get(kind) or SPECS.get(kind.removeprefix("Cluster"))
     content = {"spec": spec} if spec else {"data": {"k": "b"}, "stringData": {"k": "b"}}

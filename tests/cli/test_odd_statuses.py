@@ -1,4 +1,5 @@
-"""Statuses that no operator has written: a command says that it can't read them, shows the rest, and never ends with a traceback."""
+"""Statuses that no operator has written: a command says that it can't read them, shows the rest, and never ends with a
+traceback."""
 
 import contextlib
 import copy
@@ -92,7 +93,7 @@ def weird(draw: st.DrawFn) -> Any:
 
 
 class Canned(CountingClient):
-    """Reads what is there, with another status on all objects that have one."""
+    """Returns the existing objects, with another status."""
 
     status: Any = None
 
@@ -129,7 +130,7 @@ async def objects(here: Scene) -> None:
 
 
 async def views(client: Canned) -> None:
-    """Whatever looks at runs, by what a user would call."""
+    """All functions that read runs, by the command that users call."""
     for output in ("text", "json"):
         await describe_run.callback.__wrapped__(client, "default", "d-1", output)  # type: ignore[union-attr]
         for kind in ("runs", "assets"):
@@ -147,7 +148,7 @@ async def views(client: Canned) -> None:
         (suspend.resume, ("d-1",)),
         (logs.command, "d-1", None, False, None),
     ):
-        with contextlib.suppress(click.ClickException, StatusUnreadable):  # These may refuse: in a sentence.
+        with contextlib.suppress(click.ClickException, StatusUnreadable):  # they may refuse with a message
             await command.callback.__wrapped__(client, "default", *rest)  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-"""`tradewind plan` tells what the schedules of a namespace will start."""
+"""`tradewind plan` shows what the schedules of a namespace will start."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Params that are not given are asked for where there is someone to ask, until the answers fit."""
+"""Missing params are asked for if someone is there to answer, until the answers fit."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ def spec(*lines: str) -> Body:
 
 
 async def edited(here: Scene, *specs: Body, name: str = "etl", record: bool = True) -> None:
-    """A DAG that has had these specs, as an operator would have recorded them."""
+    """A DAG that has had these specs, recorded as by an operator."""
     for at, body in enumerate(specs):
         if at == 0:
             made = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": name}, "spec": body}

@@ -1,4 +1,4 @@
-"""Scripts that are checked by the compiler, whatever it would make of them."""
+"""Scripts are checked by the compiler, even those that would make it explode."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ print(python_fault(sys.stdin.read()))
 
 
 def nested(levels: int, last: str = "pass") -> str:
-    """Each level has another way out, so that a compiler writes what is inside of its `finally` twice."""
+    """Each level has another way out, so a compiler emits the body of its `finally` twice."""
     lines = ["def f():"]
     for level in range(levels):
         indent = " " * (level + 1)

@@ -1,4 +1,4 @@
-"""What comes from a cluster, a server or a file is shown on a terminal; it does not get to write there."""
+"""Text from a cluster, a server or a file is shown on a terminal; it can't control it."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ async def put(here: Scene, resource: Any, name: str, spec: Any, status: Any, **m
 
 
 async def hostile(here: Scene) -> None:
-    """A run, a DAG, a trigger and a backfill that say in all their texts what a terminal must not be told."""
+    """A run, a DAG, a trigger and a backfill whose texts all contain what a terminal must not be sent."""
     evil = {"message": EVIL, "reason": EVIL[:20]}
     status = {
         "phase": "Running",
@@ -117,7 +117,7 @@ def read(file: int) -> bytes:
     try:
         return os.read(file, 65_536)
     except OSError:
-        return b""  # The other end is closed.
+        return b""  # the other end is closed
 
 
 async def test_lint_shows_what_a_manifest_says(tmp_path: Path) -> None:

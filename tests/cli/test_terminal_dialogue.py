@@ -1,4 +1,4 @@
-"""`run -f` in a terminal: questions are whole, Ctrl-C is answered, and no line is lost."""
+"""`run -f` in a terminal: questions are complete, Ctrl-C works, and no line is lost."""
 
 from pathlib import Path
 

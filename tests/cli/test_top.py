@@ -1,4 +1,4 @@
-"""`tradewind top`: what the tasks of all runs under way wait for."""
+"""`tradewind top`: what the tasks of all active runs wait for."""
 
 import asyncio
 import json
@@ -181,7 +181,7 @@ async def test_watch_looks_again_and_leaves_the_terminal_as_it_was(here: Scene) 
     def read() -> None:
         try:
             shown.extend(os.read(ours, 65536))
-        except OSError:  # Linux' way to say that the other side is closed.
+        except OSError:  # Linux reports a closed other side this way
             loop.remove_reader(ours)
         grown.set()
 

@@ -60,7 +60,7 @@ spec:
 
 @dataclass
 class Api:
-    """A client that hides nothing, in a namespace of its own."""
+    """A client that hides nothing, in its own namespace."""
 
     session: aiohttp.ClientSession
     url: str
@@ -135,7 +135,7 @@ def config(name: str = "c", labels: dict[str, str] | None = None, **data: str) -
 
 
 def pod(name: str = "p", **spec: Any) -> dict[str, Any]:
-    # No node has this label: the pod stays without one on a real cluster too.
+    # No node has this label: the pod stays unscheduled on a real cluster too.
     base = {"containers": [{"name": "main", "image": "busybox:1.36"}], "nodeSelector": {"conformance": "nowhere"}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {**base, **spec}}
 

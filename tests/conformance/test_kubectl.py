@@ -23,7 +23,7 @@ class Kubectl(Protocol):
 
 @contextlib.asynccontextmanager
 async def dev(folder: Path) -> AsyncIterator[Kubectl]:
-    """kubectl with the kubeconfig of a session: what it prints, errors included."""
+    """kubectl with the kubeconfig of a session: its output, including errors."""
     async with session(lambda: None, cwd=str(folder)) as here:
         config = folder / "kubeconfig"
         config.write_text(yaml.safe_dump(kubeconfig(here.connection.server, here.token)))

@@ -1,4 +1,4 @@
-"""Pods, as far as an API server alone goes."""
+"""Pods, as far as an API server alone handles them."""
 
 import asyncio
 from typing import Any
@@ -124,7 +124,7 @@ async def test_a_quota_refuses_with_what_is_used_and_what_is_allowed(api: Api) -
     await api.made("resourcequotas", hard)
     code, answer = 0, {}
     async with asyncio.timeout(20):
-        # A real server's quota counts from when its controller has seen it.
+        # A real server's quota counts once its controller has seen it.
         while code != 403:
             code, answer = await api.create("pods", pod(), dryRun="All")
     assert answer["reason"] == "Forbidden"

@@ -1,4 +1,4 @@
-"""Certificates for tests, with an end of one's choosing."""
+"""Certificates for tests, with a chosen expiry."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

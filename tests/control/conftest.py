@@ -1,4 +1,4 @@
-"""Which event loops the tests run on."""
+"""The event loops that tests run on."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ import pytest
 import uvloop
 
 ON_BOTH = "test_who_dawdles_hinders_nobody.py"
-"""Loops differ in what they do about connections: these tests run on Python's own, and on that of the processes."""
+"""Loops handle connections differently: these tests run on Python's own loop and on the processes' one."""
 
 
 def pytest_asyncio_loop_factories(

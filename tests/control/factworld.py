@@ -26,7 +26,8 @@ START = 1_764_000_000
 
 @dataclass
 class Server(Client):
-    """Objects by resource, namespace and name. `faults` are taken one a write: `before` its effect, `after` it, or none."""
+    """Objects by resource, namespace and name. `faults` are used one per write: `before` its effect, `after` it, or
+    none."""
 
     now: float = START
     objects: dict[tuple[str, str, str], Body] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class Server(Client):
     version: int = 0
 
     def put(self, resource: Resource, body: Body, namespace: str = "ns") -> Body:
-        """An object, new or changed."""
+        """Stores an object, new or changed."""
         self.version += 1
         meta = body["metadata"]
         meta |= {"namespace": meta.get("namespace", namespace), "resourceVersion": str(self.version)}
@@ -45,18 +46,18 @@ class Server(Client):
         return body
 
     def trigger(self, name: str = "t", **spec: Any) -> Body:
-        """A trigger of DAG `d`."""
+        """Creates a trigger of DAG `d`."""
         return self.put(TRIGGERS, {"metadata": {"name": name}, "spec": {"dag": "d", **spec}})
 
     def ended(self, dag: str, name: str, phase: str = "Succeeded", namespace: str = "ns", **status: Any) -> Body:
-        """A run, new or known, that ends now."""
+        """Ends a run, new or known, now."""
         before = self.objects.get((RUNS.plural, namespace, name))
         meta = dict(before["metadata"]) if before else {"name": name}
         told = {"phase": phase, "finishedAt": stamp(self.now), "startedAt": stamp(self.now), **status}
         return self.put(RUNS, {"metadata": meta, "spec": {"dag": dag}, "status": told}, namespace)
 
     def produced(self, run: str, asset: str, partition: str = "", dag: str = "a", **metadata: Any) -> Body:
-        """A run, new or known, whose task `load` has made a new version of an asset."""
+        """A run, new or known, whose task `load` has produced a new version of an asset."""
         body = self.objects.get((RUNS.plural, "ns", run)) or {"metadata": {"name": run}, "spec": {"dag": dag}}
         status = body.setdefault("status", {"phase": "Running"})
         update = {"name": asset, "task": "load", "at": stamp(self.now)}
@@ -65,7 +66,7 @@ class Server(Client):
         return self.put(RUNS, body)
 
     def made(self, trigger: str = "t") -> dict[str, Body]:
-        """The runs that a trigger made, by name, in order."""
+        """The runs that a trigger created, by name, in order."""
         labels = {"tradewind.dev/trigger": trigger}
         return {
             name: body
@@ -74,11 +75,11 @@ class Server(Client):
         }
 
     def causes(self, trigger: str = "t") -> list[str]:
-        """What they were made for."""
+        """The causes of those runs."""
         return [body["metadata"]["annotations"][CAUSE] for body in self.made(trigger).values()]
 
     def status(self, trigger: str = "t") -> Body:
-        """What a trigger's status says."""
+        """The status of a trigger."""
         return dict(self.objects[TRIGGERS.plural, "ns", trigger].get("status") or {})
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Body:
@@ -131,7 +132,7 @@ class Server(Client):
 
 @dataclass
 class Operator:
-    """The triggers of an operator that has just started. It owns the namespaces that `owns` says."""
+    """The triggers of an operator that has just started. It owns the namespaces for which `owns` is true."""
 
     server: Server
     owns: Callable[[str], bool] = lambda _: True
@@ -150,7 +151,7 @@ class Operator:
         self.triggers.run_seen(run)
 
     def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
-        """Those that it has."""
+        """The sources that it has."""
         clock = lambda: self.server.now  # noqa: E731
         self.facts = ConsumedFacts(self.server, own.followers)
         return {
@@ -159,22 +160,22 @@ class Operator:
         }
 
     def trigger_seen(self, body: Body) -> None:
-        """What the watch of triggers tells."""
+        """An event of the watch of triggers."""
         seen = self.triggers.seen if self.owns(body["metadata"]["namespace"]) else self.triggers.others_seen
         seen(orjson.loads(orjson.dumps(body)), False)
 
     def hear(self, body: Mapping[str, Any]) -> None:
-        """What the watch of runs tells."""
+        """An event of the watch of runs."""
         self.facts.run_seen(read_run(body))
 
     def clean(self) -> None:
-        """What history would do with the runs that have ended, if none were to be kept."""
+        """Deletes ended runs as history does if none are kept."""
         for key, body in list(self.server.objects.items()):
             if key[0] == RUNS.plural and self.owns(key[1]) and body.get("status"):
                 self.triggers.when_settled(read_run(body), lambda _, key=key: self.server.objects.pop(key, None))
 
     async def look(self, name: str = "t") -> bool:
-        """One pass; whether the API server let it come to its end."""
+        """Runs one pass; returns whether the API server let it finish."""
         try:
             await self.triggers.reconcile(("ns", name))
         except (Unavailable, Conflict):
@@ -182,7 +183,7 @@ class Operator:
         return True
 
     async def save(self, name: str = "t") -> bool:
-        """Writes the status down."""
+        """Writes the status."""
         try:
             await self.triggers.save(("ns", name))
         except (Unavailable, Conflict):
@@ -190,14 +191,14 @@ class Operator:
         return True
 
     async def settle(self, name: str = "t") -> "Operator":
-        """Looks until there is nothing left to do."""
+        """Runs passes until there is nothing left to do."""
         for _ in range(4):
             assert await self.look(name) and await self.save(name)
         return self
 
 
 def server(**spec: Any) -> Server:
-    """One with the DAGs `a`, `b` and `d`, and a trigger of `d`."""
+    """A server with the DAGs `a`, `b` and `d`, and a trigger of `d`."""
     made = Server()
     for dag in ("a", "b", "d"):
         made.put(DAGS, {"metadata": {"name": dag}, "spec": {"tasks": {}}})

@@ -1,4 +1,5 @@
-"""An API server in memory and an operator's triggers on it, with a clock that is set: for properties that need thousands of histories."""
+"""An API server in memory and an operator's triggers on it, with a clock that tests set: for properties that need
+thousands of histories."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,13 +22,13 @@ Body = dict[str, Any]
 
 @dataclass
 class Server(Client):
-    """Objects by resource and name. `faults` are taken one a write: `before` its effect, `after` it, or none."""
+    """Objects by resource and name. `faults` are used one per write: `before` its effect, `after` it, or none."""
 
     now: float
     objects: dict[tuple[str, str], Body] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
-    """Names of the runs that were made, in order."""
+    """Names of the created runs, in order."""
     version: int = 0
 
     def put(self, resource: Resource, body: Body) -> Body:
@@ -101,11 +102,11 @@ class Operator:
         self.triggers.run_seen(run)
 
     def sources(self, own: TriggerReconciler) -> Mapping[str, Source]:
-        """Those that it has."""
+        """The sources that it has."""
         return {"schedule": ScheduleSource(self.server, own.unfinished, lambda: self.server.now)}
 
     async def look(self, name: str) -> bool:
-        """One pass; whether the API server let it come to its end."""
+        """Runs one pass; returns whether the API server let it finish."""
         try:
             await self.triggers.reconcile(("ns", name))
         except Unavailable:
@@ -113,7 +114,7 @@ class Operator:
         return True
 
     async def save(self, name: str) -> bool:
-        """Writes the status down."""
+        """Writes the status."""
         try:
             await self.triggers.save(("ns", name))
         except Unavailable:
@@ -122,7 +123,7 @@ class Operator:
 
 
 def server(now: float, name: str, **schedule: Any) -> Server:
-    """One with a DAG and a trigger of it."""
+    """A server with a DAG and a trigger of it."""
     made = Server(now)
     made.put(DAGS, {"metadata": {"name": "d"}, "spec": {"tasks": {}}})
     made.put(TRIGGERS, {"metadata": {"name": name}, "spec": {"dag": "d", "schedule": schedule}})

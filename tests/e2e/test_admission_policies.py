@@ -1,5 +1,5 @@
-"""The chart's ValidatingAdmissionPolicies on a real API server, with nothing else of Tradewind there: whose name a decision and an edit bear,
-and what Tradewind's own accounts may not do although their roles allow it."""
+"""The chart's ValidatingAdmissionPolicies on a real API server, without the rest of Tradewind: whose name decisions and
+edits have, and what Tradewind's own accounts may not do although their roles allow it."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ class Guarded:
     world: World
 
     def kubectl(self, *arguments: str, body: Any = None, user: str = "") -> tuple[bool, str]:
-        """Whether it succeeded, and what it said."""
+        """Whether it succeeded, and its output."""
         command = [
             binaries.kubectl(),
             f"--kubeconfig={self.cluster.kubeconfig}",
@@ -101,7 +101,7 @@ def test_a_decision_bears_the_name_of_who_sends_it(guarded: Guarded) -> None:
     assert guarded.made(approval("ok"))[0]
     done, words = guarded.patch("approval/ok", {"decision": "Approved", "by": "alice"}, "bob")
     assert not done and "spec.by: this is not who sends the request; write bob" in words
-    # In two writes: first one that is not accepted yet, then its name.
+    # Two writes: first one without a name, then the name.
     half = {"decision": "Approved", "by": "bob", "answers": {"count": "no integer"}}
     assert guarded.patch("approval/ok", half, "bob")[0]
     assert not guarded.patch("approval/ok", {"by": "alice", "answers": {"count": 1}}, "bob")[0]
@@ -134,7 +134,7 @@ def test_edits_bear_the_name_of_who_adds_them_entry_by_entry(guarded: Guarded) -
 
 
 def test_its_accounts_touch_nothing_of_others(guarded: Guarded) -> None:
-    """As somebody who has stolen their tokens."""
+    """As someone who has stolen their tokens."""
     operator, webhook, events = map(guarded.account, ("tradewind", "tradewind-webhook", "tradewind-events"))
     bystander = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bystander"}, "spec": POD}
     assert guarded.made(run("owner", []))[0]

@@ -26,7 +26,7 @@ from e2e.test_helm import CHART, helm
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 WEBHOOK = "tradewind-webhook"
 VALUES = "webhook.enabled=true,webhook.replicas=1,policies.enabled=false"
-"""Without policies the webhook answers for whose name it is, too."""
+"""Without policies the webhook verifies names too."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Installed:
         return str(self.cluster.kubectl("-n", self.world.namespace, *arguments, **more))
 
     def apply(self, body: Body, *flags: str) -> tuple[bool, str]:
-        """Whether kubectl succeeded, and what it told a person."""
+        """Whether kubectl succeeded, and its message."""
         command = [binaries.kubectl(), f"--kubeconfig={self.cluster.kubeconfig}", "-n", self.world.namespace, "apply"]
         done = subprocess.run([*command, *flags, "-f", "-"], input=json.dumps(body), capture_output=True, text=True)
         return done.returncode == 0, done.stdout + done.stderr
@@ -49,7 +49,7 @@ class Installed:
         return self.apply(body, "--dry-run=server")
 
     async def answering(self) -> None:
-        """Until API server, Service and webhook have found each other."""
+        """Waits until API server, Service and webhook have found each other."""
         await eventually(lambda: asyncio.to_thread(lambda: not self.tried(BROKEN)[0]), 60)
 
     async def scaled(self, replicas: int) -> None:
@@ -189,7 +189,7 @@ async def test_without_it_the_operator_says_what_is_wrong_and_old_mistakes_can_b
 ) -> None:
     await installed.scaled(0)
     try:
-        # The Service forgets the pod a moment after it has gone.
+        # The Service forgets the pod a moment after it is gone.
         await eventually(lambda: asyncio.to_thread(lambda: installed.apply(_named("old", BROKEN))[0]))
 
         async def judged() -> bool:
@@ -256,12 +256,13 @@ async def test_an_expired_certificate_is_said_and_helm_makes_a_new_one(installed
 
 
 def _hurry(installed: Installed, pod: str) -> None:
-    """A kubelet brings a changed Secret when it comes round to the pod, which it does at once when the pod has changed."""
+    """Triggers a pod's update: a kubelet refreshes a changed Secret at its next sync of the pod, at once if the pod has
+    changed."""
     installed.kubectl("annotate", "pod", pod, f"hurry={time.time()}", "--overwrite")
 
 
 def _end(address: str) -> float:
-    """When the certificate ends, as the metric says."""
+    """When the certificate expires, by the metric."""
     with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     name = "tradewind_webhook_certificate_expiry_timestamp_seconds "
@@ -270,7 +271,7 @@ def _end(address: str) -> float:
 
 
 async def test_nobody_raises_his_rights_by_a_dag(installed: Installed) -> None:
-    """The check of service accounts is off by default; where it is on it also holds while the webhook is away."""
+    """The check of service accounts is off by default; if it is on, it also holds while the webhook is away."""
     acting, plain = dag({"a": {"serviceAccountName": "admin"}}), dag({"a": {}})
     as_template = document("TaskTemplate", {"task": {"serviceAccountName": "admin", "image": "x"}})
     kinds = "--resource=dags.tradewind.dev,tasktemplates.tradewind.dev,dagruns.tradewind.dev"

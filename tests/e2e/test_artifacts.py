@@ -35,7 +35,7 @@ def prepared(operated: World, request: pytest.FixtureRequest) -> World:
 
 @pytest.fixture
 def reached(prepared: World, request: pytest.FixtureRequest) -> World:
-    """One whose pods reach this machine, where the server of the bucket is."""
+    """One whose pods reach this machine, where the bucket's server is."""
     if prepared.name == "real" and request.getfixturevalue("cluster").name != "self-made":
         pytest.skip("pods of this cluster do not reach this machine by a name that is known here")
     return prepared
@@ -124,7 +124,7 @@ async def test_an_input_of_a_task_that_failed_may_be_optional(prepared: World) -
 
 
 async def test_a_task_with_artifacts_keeps_its_timeout_and_is_stopped_at_once(prepared: World) -> None:
-    """Its pod may take minutes to store them; what ends before its time has nothing to store."""
+    """Its pod may take minutes to store them; an attempt that times out has nothing to store."""
     sleep = {**MAKE, "gracePeriod": "1s", "command": ["sleep", "600"]}
     async with prepared.client() as client:
         run = await prepared.start(client, dag(prepared, "stopped", {"make": sleep}))

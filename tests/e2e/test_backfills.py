@@ -1,4 +1,4 @@
-"""Backfills: runs for ticks of the past, each once, also over the operator's death; retried, previewed, suspended and cancelled."""
+"""Backfills: runs for past ticks, each once, even if the operator dies; retried, previewed, suspended and cancelled."""
 
 import asyncio
 import json
@@ -73,7 +73,9 @@ async def test_every_missing_tick_gets_one_run_over_the_operators_death_and_none
             status = await until(world, client, "gap", "Succeeded")
             assert (status["progress"], status["kept"], status["failed"]) == ("11/11", 1, 0)
 
-            async def history() -> bool:  # What the backfill still counted on was kept; now it goes as the DAG says.
+            async def history() -> (
+                bool
+            ):  # runs that the backfill still counted on were kept; now the DAG's history deletes them
                 return len(await runs(world, client, "gap")) <= 1
 
             last = (await runs(world, client, "gap"))[-1]
@@ -118,7 +120,7 @@ async def test_it_can_be_suspended_resumed_and_cancelled(operated: World) -> Non
 
         async def two() -> bool:
             phases = [(run.get("status") or {}).get("phase") for run in await runs(operated, client, "slow")]
-            return phases == ["Running", "Running"]  # maxActiveRuns does not hold them back.
+            return phases == ["Running", "Running"]  # maxActiveRuns does not delay them
 
         await eventually(two, 60)
         printed_ = await asyncio.to_thread(printed, operated, "suspend", "backfill/slow")

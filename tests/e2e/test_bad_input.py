@@ -1,4 +1,4 @@
-"""What goes wrong on a server, and the words that a user reads about it. In both worlds."""
+"""Mistakes on a server, and the messages that a user reads about them. In both worlds."""
 
 import contextlib
 
@@ -193,7 +193,7 @@ async def test_a_run_of_a_dag_that_is_not_there_waits_for_it_and_says_so(operate
 
 
 async def _refuses_pods(world: World, client) -> bool:
-    """Whether the quota counts already: a real server's does from when its controller has seen it."""
+    """Whether the quota counts already: a real server's does once its controller has seen it."""
     body = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "x:1"}]}}
     try:
         await client.create(PODS, world.namespace, body, dryRun="All")

@@ -1,4 +1,4 @@
-"""Sensors that look into a bucket of a real S3-compatible server."""
+"""Sensors that poll a bucket of a real S3-compatible server."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]  # the server is built 
 
 @pytest.fixture(scope="module")
 def server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    """Of each world: what one has dropped is none of the other's."""
+    """One per world: objects of one must not appear in the other."""
     with object_store(tmp_path_factory.mktemp("s3")) as started:
         yield started
 
@@ -85,7 +85,7 @@ async def test_a_file_dropped_into_a_bucket_makes_a_run(reading: World, server: 
     """The example, with this server's address in it."""
     async with reading.client() as client:
         drop(server, "inbox/before.csv", "was,there")
-        await asyncio.sleep(2)  # Times in a bucket are in seconds.
+        await asyncio.sleep(2)  # times in a bucket are in seconds
         await secret(reading, client, server, "inbox")
         for document in reader.load(str(EXAMPLE)):
             if document.kind == "DAG":

@@ -1,4 +1,4 @@
-"""What somebody does to the labels of a pod, or puts before it, costs no attempt and makes no second pod; in both worlds."""
+"""Changes of a pod's labels, and scheduling gates, cost no attempt and create no second pod; in both worlds."""
 
 import asyncio
 from typing import Any
@@ -70,7 +70,7 @@ async def test_a_pod_behind_a_scheduling_gate_waits_until_it_is_gone(operated: W
         waiting = await operated.until(client, run, lambda status: status.get("waiting"))
         assert waiting["status"]["waiting"][0]["reason"] == "SchedulingGated"
         assert "has the scheduling gates example.com/queue" in waiting["status"]["waiting"][0]["message"]
-        await asyncio.sleep(4)  # Longer than it may be pending.
+        await asyncio.sleep(4)  # longer than it may be pending
         [pod] = await operated.pods(client, run)
         assert pod["metadata"].get("deletionTimestamp") is None
         await client.patch(PODS, operated.namespace, pod["metadata"]["name"], {"spec": {"schedulingGates": []}})

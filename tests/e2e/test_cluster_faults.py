@@ -1,5 +1,5 @@
-"""On a real cluster: pods are evicted, a node is drained, the leader is killed. Every task runs as often as it should, by its own side
-effects, and no retry of a user is spent."""
+"""On a real cluster: pods are evicted, a node is drained, the leader is killed. Every task runs as often as it should,
+by its own side effects, and no user's retry is spent."""
 
 import asyncio
 import contextlib
@@ -69,7 +69,7 @@ async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World)
             async def other() -> Any:
                 return await holder() not in (None, "", leader)
 
-            # The lease, the two looks of the one that waits, and a slow machine.
+            # The lease, two polls of the standby, and a slow machine.
             await eventually(other, 15 + 2 + 2 + 5)
             status = await world.finished(client, run, 60)
             assert status["phase"] == "Succeeded" and status["outputs"]["count"] == {"marks": 2, "often": {}}

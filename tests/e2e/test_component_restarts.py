@@ -1,5 +1,5 @@
-"""On a real cluster: the operator is killed again and again, every component of the control plane and of the node is restarted, and the API
-server goes away. Every task runs exactly once, by its own side effects, and no retry is spent."""
+"""On a real cluster: the operator is killed again and again, every component of the control plane and of the node is
+restarted, and the API server goes away. Every task runs exactly once, by its own side effects, and no retry is spent."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ def world(cluster: Cluster) -> Iterator[World]:
 
 @contextlib.asynccontextmanager
 async def deployed(world: World) -> AsyncIterator[Callable[[], None]]:
-    """An operator that is started again whenever it ends, as by a Deployment; what is yielded kills it."""
+    """An operator that is restarted whenever it ends, as by a Deployment; yields a function that kills it."""
     process = world.start_operator()
 
     async def supervise() -> None:
@@ -57,7 +57,7 @@ async def ends_with_each_mark_once(world: World, client: Client, run: str, marks
     async def nothing_runs() -> bool:
         return {pod["status"]["phase"] for pod in await world.pods(client, run)} == {"Succeeded"}
 
-    await eventually(nothing_runs)  # A pod's phase comes a moment after its container's end, which is what counts.
+    await eventually(nothing_runs)  # a pod's phase comes a moment after its container's end, which is what counts
 
 
 async def test_an_operator_killed_every_five_seconds(
@@ -85,7 +85,7 @@ async def test_a_restart_of_each_component_of_the_cluster(world: World, cluster:
 
 
 async def test_an_api_server_that_is_away_for_longer_than_any_time_out(world: World, cluster: Cluster) -> None:
-    """Longer than a lease, a request's time-out and the tasks: they end while nobody can be told."""
+    """Longer than a lease, a request's timeout and the tasks: they end while nobody can be notified."""
     tasks = {"fan": fan(5, 20), "first": marking("first", 1), "second": marking("second", 1, "first")}
     async with deployed(world), world.client() as client:
         run = await world.start(client, marked(world, "away", tasks))

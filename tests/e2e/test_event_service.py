@@ -1,4 +1,5 @@
-"""The endpoint for events as the chart installs it: a task's service account posts through the Service, with the rights that the page tells."""
+"""The event endpoint as installed by the chart: a task's service account posts through the Service, with the rights
+from the documentation."""
 
 import asyncio
 import json
@@ -129,7 +130,7 @@ def _trigger(name: str, authentication: Body) -> Body:
 
 
 def _sender(world: World) -> Body:
-    """A DAG whose task posts an event, as the account that it is told."""
+    """A DAG whose task posts an event, as the given account."""
     projected = {"sources": [{"serviceAccountToken": {"audience": "tradewind-events", "path": "token"}}]}
     template = {
         "spec": {

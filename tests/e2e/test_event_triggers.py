@@ -1,4 +1,4 @@
-"""Events over HTTP: each makes one run, whoever sends it how often and to which replica, if its sender may."""
+"""Events over HTTP: each creates one run, however often it is sent and to which replica, if its sender may."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ async def runs(world: World, client: Client, name: str) -> list[Body]:
 
 
 async def known(world: World, to: Endpoint, session: aiohttp.ClientSession, name: str, **headers: str) -> None:
-    """Waits until an endpoint has seen a trigger: until then it says 401 to everybody."""
+    """Waits until an endpoint has seen a trigger: until then it answers 401 to everyone."""
 
     async def there() -> bool:
         return (await to.post(session, world.namespace, name, b"not JSON", **headers))[0] == 400
@@ -72,7 +72,7 @@ async def test_a_burst_makes_a_run_a_key_also_when_a_replica_is_killed_in_it(wor
                     await known(world, replica, session, "burst", **AUTHORIZED)
 
                 async def send(body: Body) -> None:
-                    """As a Service does, to whichever is there; again until it is taken."""
+                    """Sends as a Service does, to any replica that exists; again until it is accepted."""
                     for replica in random.sample([first, second], 2) * 100:
                         try:
                             code, answer = await replica.post(session, world.namespace, "burst", body, **AUTHORIZED)
@@ -90,7 +90,7 @@ async def test_a_burst_makes_a_run_a_key_also_when_a_replica_is_killed_in_it(wor
 
                 await asyncio.gather(*map(send, sent))
         made = {run["metadata"]["name"]: run for run in await runs(world, client, "burst")}
-        # The operator of the tests that follow need not bring them all to an end.
+        # The operator of later tests need not bring them all to an end.
         await asyncio.gather(*(client.delete(RUNS, world.namespace, name) for name in made))
     assert first.process.poll() is not None
     assert len(made) == len(answers) == 800 and len(results) == 1000

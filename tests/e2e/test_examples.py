@@ -32,15 +32,15 @@ RESOURCES = {
     "Secret": SECRETS,
     **TEMPLATES,
 }
-pytestmark = pytest.mark.timeout(400)  # The first test of each world runs them all.
+pytestmark = pytest.mark.timeout(400)  # the first test of each world runs them all
 AT_ONCE = 6
-"""Examples that run at the same time: enough to be quick, few enough for a small machine."""
+"""Concurrent examples: enough to be quick, few enough for a small machine."""
 Found = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def results(operated: World, request: pytest.FixtureRequest) -> dict[str, Found]:
-    """What became of every example."""
+    """The results of every example."""
     if operated.name == "real":
         request.getfixturevalue("cluster").load_image("operator")  # its containers bring and keep artifacts
     return asyncio.run(_run_all(operated))
@@ -61,7 +61,7 @@ async def _run_all(world: World) -> dict[str, Found]:
                     await world.create(client, RESOURCES[document.kind], body)
                 expected = json.loads((EXAMPLES / "expected" / f"{name}.json").read_text())
                 async with served(expected.get("serve")) as params:
-                    if "create" in expected:  # What makes the trigger fire; null where the clock does.
+                    if "create" in expected:  # the event that fires the trigger; null for a clock
                         run = ""
                         if made := expected["create"]:
                             await world.create(client, RESOURCES[made["kind"]], made)
@@ -94,7 +94,7 @@ async def _run_all(world: World) -> dict[str, Found]:
 
 @contextlib.asynccontextmanager
 async def served(answers: dict[str, Any] | None) -> AsyncIterator[dict[str, str]]:
-    """A web server with these answers, by method and path; the param that says where it is."""
+    """A web server with these answers, by method and path; yields the param with its address."""
     if answers is None:
         yield {}
         return
@@ -115,7 +115,7 @@ async def served(answers: dict[str, Any] | None) -> AsyncIterator[dict[str, str]
 
 
 async def posted(world: World, trigger: str, event: dict[str, Any]) -> None:
-    """An event, sent until an endpoint has taken it."""
+    """Sends an event until an endpoint has accepted it."""
     with endpoint(world) as here:
         async with aiohttp.ClientSession() as session:
 
@@ -128,7 +128,7 @@ async def posted(world: World, trigger: str, event: dict[str, Any]) -> None:
 
 
 async def triggered(world: World, client: Client, trigger: str, params: dict[str, Any]) -> str:
-    """The first run that a trigger makes; with these params, where it makes several within a second."""
+    """The first run that a trigger creates; with these params if it creates several within a second."""
 
     async def made() -> Any:
         runs = (await client.list(RUNS, world.namespace, labelSelector=f"{TRIGGER}={trigger}"))["items"]
@@ -139,7 +139,7 @@ async def triggered(world: World, client: Client, trigger: str, params: dict[str
 
 
 async def decided(world: World, client: Client, run: str, task: str, decision: dict[str, Any]) -> None:
-    """A person's decision, once it is asked for."""
+    """Makes a person's decision once it is asked for."""
 
     async def asked() -> Any:
         found = (await client.list(APPROVALS, world.namespace, fieldSelector=f"spec.run={run}"))["items"]
@@ -150,7 +150,7 @@ async def decided(world: World, client: Client, run: str, task: str, decision: d
 
 
 async def rerun(world: World, client: Client, dag: str, run: str, again: dict[str, Any]) -> str:
-    """A new run that takes over results of another."""
+    """A new run that reuses results of another."""
     spec = {"dag": dag, "params": again["params"], "reuse": {"run": run, **again["reuse"]}}
     body = {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"generateName": f"{dag}-"}, "spec": spec}
     return str((await world.create(client, RUNS, body))["metadata"]["name"])

@@ -20,7 +20,7 @@ from worlds.world import World, eventually
 
 from e2e.test_leave_forecast import EXPECTED, prepare
 
-pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]  # One of its operators works in all namespaces.
+pytestmark = [pytest.mark.e2e, pytest.mark.disruptive]  # one of its operators works in all namespaces
 CHART = Path(__file__).parents[2] / "charts" / "tradewind"
 SLEEPER = 'echo x >> "$WORK/$RUN"; sleep 20; echo "{\\"ran\\": $(wc -l < "$WORK/$RUN")}" > $TRADEWIND_OUTPUTS'
 
@@ -53,7 +53,7 @@ async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces
     cluster.load_image("operator")
     names = [f"helm-{secrets.token_hex(2)}" for _ in range(2)]
     with real(cluster, names[0]) as home, real(cluster, names[1]) as other:
-        # Without the webhook, which is asked about all namespaces of the cluster, those of other tests too.
+        # Without the webhook, which is called for all namespaces of the cluster, including those of other tests.
         everywhere = ("--set", "watchNamespaces=null", "--set", "webhook.enabled=false")
         await asyncio.to_thread(helm, cluster, home, "install", "--take-ownership", *everywhere)
         limit = {"apiVersion": API_VERSION, "kind": "ClusterPool", "metadata": {"name": names[0]}, "spec": {"slots": 1}}
@@ -69,7 +69,7 @@ async def test_an_operator_of_all_namespaces_lets_them_share_a_pool_and_replaces
 
 
 async def _duties_are_apart(cluster: Any, world: World) -> None:
-    """Who writes DAGs and runs does not approve them; who approves does not write."""
+    """Users who write DAGs and runs can't approve them; users who approve can't write."""
     approve = f"{world.namespace}-tradewind-approve"
     for user, role in (("writer", "edit"), ("approver", approve)):
         binding = ("rolebinding", user, f"--clusterrole={role}", f"--user={user}")
@@ -90,7 +90,7 @@ async def _duties_are_apart(cluster: Any, world: World) -> None:
 
 
 async def _granted(cluster: Any, world: World, client: Client) -> None:
-    """A trigger follows what the chart lets the operator read, and says which rule is missing."""
+    """A trigger follows what the chart lets the operator read, and reports a missing rule."""
     await world.create(client, DAGS, world.dag("changed", {"a": {"wait": {"duration": "0s"}}}))
     followed = {"apiVersion": "v1", "kind": "ConfigMap", "changes": ["Created"]}
     spec = {"dag": "changed", "object": followed}
@@ -210,7 +210,7 @@ async def _example(cluster: Any, world: World) -> None:
 
 
 async def _sharded(cluster: Any, world: World) -> None:
-    """Two replicas, as the chart's service account, divide four shards, and a run goes on in one of them."""
+    """Two replicas, as the chart's service account, divide four shards, and a run continues in one of them."""
     await asyncio.to_thread(helm, cluster, world, "upgrade", "--set", "replicas=2", "--set", "shards=4")
     async with world.client() as client:
 
@@ -224,7 +224,7 @@ async def _sharded(cluster: Any, world: World) -> None:
 
 
 async def _upgraded_under_load(cluster: Any, world: World) -> None:
-    """Two replicas that are replaced one by one, again and again, while tasks start and end."""
+    """Two replicas that are replaced one by one, repeatedly, while tasks start and end."""
     tasks = {**chain(15, 1), "fan": fan(20, 3, parallelism=4)}
     async with world.client() as client:
         run = await world.start(client, marked(world, "load", tasks))

@@ -1,5 +1,5 @@
-"""Hostile inputs in one namespace, small runs in another, one operator for both: what an API server of Kubernetes takes of such inputs, and
-what others notice of them. The long form, with its oracles, is in tests/hostile."""
+"""Hostile inputs in one namespace, small runs in another, one operator for both: what a Kubernetes API server accepts
+of such inputs, and what others notice of them. The long form, with its oracles, is in tests/hostile."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ INPUTS = 300
 
 
 def some() -> list[Input]:
-    """Of each generator, those of kinds that are looked at here."""
+    """The inputs of each generator whose kinds are checked here."""
     found = chosen(INPUTS, 1, GENERATORS)
     return [each for each in found if all(body["kind"] in KINDS for body in each.objects)]
 
@@ -96,7 +96,7 @@ async def test_another_namespace_notices_nothing(worlds: tuple[World, World], we
 
 
 async def hand_over(mallory: World, client: Client, each: Input, web: str) -> int:
-    """How many of its objects the API server took."""
+    """The number of its objects that the API server accepted."""
     count = 0
     with contextlib.suppress(ApiError):
         for head, data in each.written(web):
@@ -106,7 +106,7 @@ async def hand_over(mallory: World, client: Client, each: Input, web: str) -> in
 
 
 async def ended(mallory: World, client: Client) -> bool:
-    """Whether all runs have. Those that nothing else ends are terminated."""
+    """Whether all runs have ended. Those that would not end by themselves are terminated."""
     left = [
         run
         for run in (await client.list(RUNS, mallory.namespace))["items"]
@@ -130,7 +130,8 @@ async def took(bystander: World, client: Client, most: float) -> float:
 
 
 async def watched(bystander: World, client: Client, pid: int, port: int) -> tuple[float, float, int, int, float]:
-    """The longest of the bystander's runs and of the answers of /livez, the most memory, and how slow the machine was; until cancelled."""
+    """The longest of the bystander's runs and of the answers of /livez, the maximum memory, and how slow the machine
+    was; until cancelled."""
     longest = lag = burden = 0.0
     own = whole = 0
     machine = Machine()

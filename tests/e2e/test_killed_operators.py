@@ -83,8 +83,8 @@ async def test_sigkill_at_random_moments(world: World, seed: int) -> None:
             name = await world.start(client, workload(world, f"killed-{seed}"))
             finished = asyncio.create_task(world.finished(client, name, 240))
             while not finished.done():
-                # Long enough for an operator to start and do something, at a moment that no test can foresee; longer each time, as on a
-                # busy machine none may come to that.
+                # Long enough for an operator to start and do something, at an unpredictable moment; longer each time,
+                # since on a busy machine it might never get to that.
                 await asyncio.wait([finished], timeout=rng.uniform(1.0, 3.5) * (1 + kills / 15))
                 if not finished.done():
                     operator.kill()

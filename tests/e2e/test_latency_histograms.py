@@ -1,4 +1,4 @@
-"""The stages of scheduling latency, held against the pods' own timestamps and against a watch of the test's own."""
+"""The stages of scheduling latency, compared with the pods' own timestamps and with a watch of the test."""
 
 import asyncio
 import socket

@@ -15,7 +15,7 @@ EXPECTED = json.loads((EXAMPLE / "expected.json").read_text())
 
 
 def prepare(cluster: Any, namespace: str) -> None:
-    """What the example's README says to do."""
+    """The preparations in the example's README."""
     cluster.kubectl("create", "configmap", "leave-forecast-erp", "-n", namespace, f"--from-file={EXAMPLE / 'data'}")
     cluster.kubectl(
         "create", "configmap", "holidays", "-n", namespace, f"--from-file={EXAMPLE / 'holidays' / 'server.py'}"
@@ -54,7 +54,7 @@ async def _runs(world: World, cluster: Any) -> None:
 
 
 def _published(cluster: Any, namespace: str) -> str:
-    """The file on the volume, as the README says to read it."""
+    """The file on the volume, read as in the README."""
     cluster.kubectl("apply", "-n", namespace, "-f", str(EXAMPLE / "file.yaml"))
     done = "--for=jsonpath={.status.phase}=Succeeded"
     cluster.kubectl("wait", "pod/leave-forecast-file", "-n", namespace, done, "--timeout=40s")

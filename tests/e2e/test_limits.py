@@ -135,7 +135,7 @@ async def test_a_failed_task_asks_for_more_time_than_it_has_only_as_long_as_its_
 
 
 async def test_a_status_is_counted_as_the_api_server_stores_it(operated: World) -> None:
-    """It makes six bytes of each `<`: outputs of 450 KB would be 2.7 MB."""
+    """It stores each `<` as six bytes: outputs of 450 KB would be 2.7 MB."""
     params = {"text": {"default": "<" * 900}}
     tasks = {"x": {"forEach": {"range": {"stop": 500}}, "compute": {"t": "params.text"}}}
     async with operated.client() as client:

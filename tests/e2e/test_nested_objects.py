@@ -1,4 +1,5 @@
-"""Objects nested as deep as the API server stores them, through a whole operator process: each says so itself, and the others go on."""
+"""Objects nested as deep as the API server stores them, through a whole operator process: each reports that itself, and
+the others continue."""
 
 import orjson
 from tradewind.kube.client import Client

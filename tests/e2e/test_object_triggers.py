@@ -1,4 +1,5 @@
-"""Triggers that follow objects of the cluster: created, updated, deleted, a condition; also what happened while the operator was dead."""
+"""Triggers that follow objects of the cluster: created, updated, deleted, a condition; also changes while the operator
+was dead."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,7 +56,7 @@ async def test_changes_make_runs_also_those_for_which_the_operator_was_dead(worl
         before = await world.create(client, CONFIG_MAPS, config("before", "0"))
         created = datetime.fromisoformat(before["metadata"]["creationTimestamp"])
 
-        async def over() -> bool:  # What is created in the same second as the trigger counts as new.
+        async def over() -> bool:  # objects created in the same second as the trigger count as new
             return datetime.now(UTC) >= created + timedelta(seconds=1)
 
         await eventually(over)
@@ -64,7 +65,7 @@ async def test_changes_make_runs_also_those_for_which_the_operator_was_dead(worl
         values = {"name": "$[[ object.metadata.name ]]", "value": "$[[ old.data.value ]] to $[[ object.data.value ]]"}
         only = "object.data.value != old.data.value"
         await world.create(client, TRIGGERS, trigger("values", values, only, changes=["Updated"], **every))
-        with world.operator():  # Killed at the end, in the middle of whatever it does.
+        with world.operator():  # killed at the end, in the middle of whatever it does
             await followed(world, client, "all", 1)
             await followed(world, client, "values", 1)
             await world.create(client, CONFIG_MAPS, config("one", "1"))

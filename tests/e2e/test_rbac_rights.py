@@ -1,5 +1,5 @@
-"""The API server's audit log of this very session, against the chart: no request of Tradewind's accounts lacks a right, and no right is
-there that the end-to-end tests did not need. It runs after all others."""
+"""The API server's audit log of this session, compared with the chart: no request of Tradewind's accounts lacks a
+right, and there is no right that the end-to-end tests did not need. It runs after all others."""
 
 import os
 from collections import defaultdict
@@ -16,9 +16,9 @@ from worlds.accounts import CHART, FOLLOWED, OPERATOR, READING
 
 pytestmark = [pytest.mark.e2e, pytest.mark.disruptive, pytest.mark.timeout(300)]
 SINCE = "TRADEWIND_E2E_SINCE"
-"""Of `make e2e`, which runs all tests, in two parts."""
+"""Set by `make e2e`, which runs all tests, in two parts."""
 STARTED = datetime.fromisoformat(os.environ.get(SINCE) or datetime.now(UTC).isoformat())
-"""When the first test began: as `make e2e` says, else when pytest read this file."""
+"""When the first test began: set by `make e2e`, otherwise when pytest read this file."""
 ACCOUNTS = {
     "tradewind": "operator",
     OPERATOR: "operator",
@@ -37,9 +37,9 @@ VALUES = {
         "secrets": [{"namespace": "shop", "names": ["till"]}],
     },
 }
-"""All that needs a right of its own."""
+"""Everything that needs a right of its own."""
 Right = tuple[str, str, str, str]
-"""Of whom, the API group, the resource with its subresource, and the verb."""
+"""Component, API group, resource with subresource, and verb."""
 
 
 RARE: set[Right] = {
@@ -58,11 +58,11 @@ RARE: set[Right] = {
         )
     ),
 }
-"""Rights that the code uses where these tests, on a real server, don't come: each with its occasion."""
+"""Rights that the code needs in situations that these tests, on a real server, don't reach: each with its occasion."""
 
 
 def granted(objects: Iterable[dict[str, Any]]) -> set[Right]:
-    """What the chart's roles allow its accounts."""
+    """The rights that the chart's roles grant its accounts."""
     found = list(filter(None, objects))
     roles = {
         (body["kind"], body["metadata"]["name"]): body["rules"]
@@ -82,7 +82,7 @@ def granted(objects: Iterable[dict[str, Any]]) -> set[Right]:
 
 
 def requests(folder: Path) -> Iterator[tuple[Right, bool]]:
-    """What was asked for in this session, and whether it was allowed."""
+    """The requests in this session, and whether each was allowed."""
     for path in folder.glob("audit*.log"):
         with path.open("rb") as log:
             for line in log:

@@ -1,4 +1,5 @@
-"""What Flux and `kubectl wait` go by: Ready, Reconciling and Stalled of every kind, for the generation that there is."""
+"""The conditions that Flux and `kubectl wait` use: Ready, Reconciling and Stalled of every kind, for the current
+generation."""
 
 import contextlib
 
@@ -26,7 +27,7 @@ CIRCLE = {"a": {"command": ["true"], "dependsOn": ["b"]}, "b": {"command": ["tru
 
 
 def kstatus(body: Body) -> str:
-    """What an object is to kstatus (sigs.k8s.io/cli-utils), by the rules for kinds that it does not know."""
+    """The status of an object in kstatus (sigs.k8s.io/cli-utils), by its rules for unknown kinds."""
     status = body.get("status") or {}
     if status.get("observedGeneration", body["metadata"]["generation"]) != body["metadata"]["generation"]:
         return "InProgress"

@@ -1,4 +1,5 @@
-"""Every spec of a DAG is a numbered revision: recorded once, named by runs, compared, brought back, and deleted when nobody needs it."""
+"""Every spec of a DAG is a numbered revision: recorded once, named by runs, compared, restored, and deleted when nobody
+needs it."""
 
 import asyncio
 import contextlib
@@ -29,12 +30,12 @@ def echo(world: World, name: str, word: str, **spec: Any) -> Body:
 
 
 async def edit(world: World, client: Client, name: str, word: str) -> None:
-    """Another spec, as fast as the server takes it."""
+    """Writes another spec, as fast as the server accepts it."""
     await client.patch(DAGS, world.namespace, name, {"spec": {"tasks": {"say": {"script": {"shell": f"echo {word}"}}}}})
 
 
 async def revisions(world: World, client: Client, name: str) -> dict[int, str]:
-    """Words by number; no number may be there twice, and no spec either."""
+    """Words by number; no number may occur twice, and no spec either."""
     found = (await client.list(REVISIONS, world.namespace, labelSelector=f"{DAG}={name}"))["items"]
     words = {item["revision"]: item["data"]["spec"]["tasks"]["say"]["script"]["shell"].split()[-1] for item in found}
     assert len(words) == len(set(words.values())) == len(found), [
@@ -120,7 +121,7 @@ async def test_a_rollback_makes_an_earlier_revision_current_and_what_is_applied_
             again = await world.finished(client, await world.start(client, "back"))
             assert again["revision"] == first["revision"] and again["total"] == 2
             assert await revisions(world, client, "back") == {1: "one", 2: "two"}
-            # What the rollback has brought back goes again, and a later edit is not said to be a rollback.
+            # The apply removes what the rollback restored, and a later edit does not count as a rollback.
             command(world, "kubectl", "apply", "-f", "-", stdin=yaml.safe_dump(two))
             await current(world, client, "back", 2)
             await edit(world, client, "back", "three")
@@ -166,7 +167,7 @@ async def test_those_that_nobody_needs_go_and_of_a_deleted_dag_all_go_with_its_r
             await client.delete(DAGS, world.namespace, "gone")
             await left(world, client, "kept", {"one", "four", "five"})
             await left(world, client, "gone", {"used"})
-            # Each of them is needed by a run that has ended: with it, it goes.
+            # An ended run needs each of them: they are deleted with it.
             await client.delete(RUNS, world.namespace, runs[0])
             await client.delete(RUNS, world.namespace, gone)
             await left(world, client, "kept", {"four", "five"})
@@ -210,7 +211,7 @@ async def test_killed_operators_record_nothing_twice(world: World) -> None:
             await world.create(client, DAGS, echo(world, "killed", "w0"))
             for at in range(1, 25):
                 await edit(world, client, "killed", f"w{at % 9}")
-                await asyncio.sleep(rng.uniform(0.05, 0.4))  # a moment that no test can foresee
+                await asyncio.sleep(rng.uniform(0.05, 0.4))  # an unpredictable moment
                 if at % 6 == 0:
                     operator.kill()
                     operator.wait()

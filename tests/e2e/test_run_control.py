@@ -1,4 +1,5 @@
-"""Approvals, waits, computations and requests without pods; suspension, teardowns, exit tasks; edits and runs that take over."""
+"""Approvals, waits, computations and requests without pods; suspension, teardowns, exit tasks; edits and runs that
+reuse results."""
 
 import asyncio
 import contextlib
@@ -47,7 +48,7 @@ async def asked(world: World, client: Client, run: str) -> Body:
 
 @contextlib.asynccontextmanager
 async def server() -> AsyncIterator[tuple[str, list[tuple[str, str, str]]]]:
-    """A web server on this machine, and what it was asked: method, path, Authorization."""
+    """A web server on this machine, and its requests: method, path, Authorization."""
     seen: list[tuple[str, str, str]] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -337,7 +338,7 @@ FORGED = {"approved": True, "by": "alice"}
 
 @pytest.mark.parametrize("task", ["ok", "gate"])
 async def test_no_edit_passes_an_approval(operated: World, task: str) -> None:
-    """Neither by the command line, nor past it, nor in a run that is made with it."""
+    """Neither by the command line, nor by direct writes, nor in a run that is created with it."""
     edit = {"action": "Succeed", "tasks": [task], "by": "mallory", "outputs": {"ok": FORGED, "gate": FORGED}}
     async with operated.client() as client:
         run = await started(operated, client, f"guarded-{task}", GUARDED)

@@ -32,7 +32,7 @@ async def test_the_oldest_go_with_their_pods_and_those_of_other_outcomes_stay(op
             return await names(operated, client) == {failed, second} and first not in left
 
         await eventually(gone, 60)
-        # Edited, it holds for what is there.
+        # An edit applies to existing runs.
         await client.patch(DAGS, operated.namespace, "kept", {"spec": {"history": {"failed": {"ttl": "0s"}}}})
 
         async def only_one() -> bool:

@@ -1,4 +1,5 @@
-"""Triggers that follow what runs do: also over the operator's death, across namespaces and shards, and before history deletes a run."""
+"""Triggers that follow what runs do: even if the operator dies, across namespaces and shards, and before history
+deletes a run."""
 
 import asyncio
 from typing import Any
@@ -46,7 +47,7 @@ async def test_each_run_that_ends_makes_one_run_also_over_the_operators_death(wo
         await world.create(client, TRIGGERS, follow)
         names: list[str] = []
         for turn in range(3):
-            with world.operator():  # Killed at the end, in the middle of whatever it does.
+            with world.operator():  # killed at the end, in the middle of whatever it does
                 names += [await world.start(client, "load", n=10 * turn + at) for at in range(4)]
                 await count(world, client, "follow", len(names) - 3)
         with world.operator():

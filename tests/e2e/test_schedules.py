@@ -1,4 +1,4 @@
-"""Triggers by the clock: a run a tick, also over the operator's death; what unfinished runs and calendars do to ticks."""
+"""Triggers by the clock: a run per tick, even if the operator dies; what unfinished runs and calendars do to ticks."""
 
 import asyncio
 import itertools
@@ -33,7 +33,7 @@ async def test_every_tick_makes_one_run_also_those_in_which_the_operator_was_dea
         await world.create(client, DAGS, world.dag("ticking", QUICK))
         await world.create(client, TRIGGERS, trigger("ticking", "ticking", cron="*/2 * * * * *", timeZone="Asia/Tokyo"))
         for _ in range(3):
-            with world.operator():  # Killed at the end, in the middle of whatever it does.
+            with world.operator():  # killed at the end, in the middle of whatever it does
                 before = len(await runs(world, client, "ticking"))
 
                 async def more(before: int = before) -> bool:

@@ -1,4 +1,5 @@
-"""In a namespace that enforces the Pod Security level `restricted` everything works as it is, and the value of a Secret stays in it."""
+"""In a namespace that enforces the Pod Security level `restricted` everything works unchanged, and the value of a
+Secret stays in it."""
 
 import asyncio
 import base64
@@ -22,7 +23,7 @@ VALUES = "http.readSecrets=true,webhook.enabled=true,webhook.replicas=1,events.e
 CANARY = secrets.token_hex(12)
 TOKEN = {"TOKEN": {"secretKeyRef": {"name": "canary", "key": "token"}}}
 SENT = {"url": "https://kubernetes.default.svc/x", "headers": {"Authorization": "Bearer $(TOKEN)"}, "timeout": "5s"}
-"""The answer is none that the operator trusts: the request fails, with the header in hand."""
+"""The operator does not trust the server's certificate: the request fails, with the header in hand."""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ async def test_the_doctor_finds_all_well_and_its_bundle_has_no_secret(world: Wor
 
 
 def everything(cluster: Cluster, namespace: str) -> dict[str, str]:
-    """All that others may see: objects, Events, logs, metrics."""
+    """Everything that others may see: objects, Events, logs, metrics."""
     kinds = [
         "pods",
         "events",
@@ -117,7 +118,7 @@ def everything(cluster: Cluster, namespace: str) -> dict[str, str]:
 
 
 async def test_every_pod_is_restricted(world: World, cluster: Cluster) -> None:
-    """Those of the chart, and those of tasks: the level let them in, and warned of none."""
+    """The pods of the chart, and those of tasks: the level admitted them without a warning."""
     async with world.client() as client:
         await world.create(client, DAGS, world.dag("plain", {"a": {"command": ["true"]}}))
         run = await world.start(client, "plain")

@@ -14,7 +14,7 @@ def sensor(url: str, **more: object) -> Body:
 
 
 async def waits(world: World, client: Client, run: str, words: str) -> Body:
-    """What the run says that it waits for, once that has some words in it."""
+    """What the run reports to wait for, once it contains some words."""
     found = await world.until(
         client, run, lambda status: any(words in item["message"] for item in status.get("waiting") or [])
     )
@@ -85,7 +85,7 @@ async def test_a_sensor_polls_on_after_the_operators_death_and_its_time_goes_on(
                 return server.times("/there") > 1 and server.times("/gone") > 1
 
             await eventually(asked)
-        await asyncio.sleep(4)  # The time of one of them passes.
+        await asyncio.sleep(4)  # the timeout of one of them expires
         server.answers["/there"] = (200, "now")
         with world.operator():
             status = await world.finished(client, run)

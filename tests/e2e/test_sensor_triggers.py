@@ -1,4 +1,4 @@
-"""Sensors as triggers: a run for each thing that is found, once, whatever becomes of the operator."""
+"""Sensors as triggers: a run for each finding, once, whatever happens to the operator."""
 
 import asyncio
 from typing import Any
@@ -40,10 +40,10 @@ async def test_each_item_makes_one_run_also_when_the_operator_is_killed(world: W
             client, TRIGGERS, trigger("feed", feed, when="item.size > 0", params={"id": "$[[ item.id ]]"})
         )
         for turn in range(3):
-            # Each answer repeats what was told before, as feeds do.
+            # Each answer repeats earlier items, as feeds do.
             items = [{"id": number, "size": number % 4} for number in range(turn * 6 + 12)]
             server.answers["/feed"] = (200, {"items": items, "latest": f"t{turn}"})
-            with world.operator():  # Killed at the end, in the middle of whatever it does.
+            with world.operator():  # killed at the end, in the middle of whatever it does
 
                 async def more(turn: int = turn) -> bool:
                     return len(await runs(world, client, "feed")) >= (turn + 1) * 4
@@ -92,7 +92,7 @@ async def test_an_answer_with_the_same_key_makes_no_second_run(operated: World) 
             await polled(3)
         made = await runs(operated, client, "version")
         assert sorted(run["spec"]["params"]["id"] for run in made) == [1, 2]
-        for run in made:  # As a history would.
+        for run in made:  # as a history would
             await client.delete(RUNS, operated.namespace, run["metadata"]["name"])
         await polled(3)
         assert await runs(operated, client, "version") == [], "the status knows the key when the run is gone"

@@ -1,4 +1,4 @@
-"""Two replicas share two namespaces; one is killed, and the other goes on with its work."""
+"""Two replicas share two namespaces; one is killed, and the other continues its work."""
 
 from collections import Counter
 from dataclasses import replace

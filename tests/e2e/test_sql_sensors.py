@@ -1,4 +1,4 @@
-"""Sensors that ask a real PostgreSQL server."""
+"""Sensors that query a real PostgreSQL server."""
 
 import asyncio
 import dataclasses
@@ -22,7 +22,7 @@ ALL = {"succeeded": {"limit": 1_000}}
 
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[Postgres]:
-    """Of each world: tables of one are none of the other's."""
+    """One per world: tables of one must not appear in the other."""
     with postgres() as started:
         yield started
 
@@ -49,7 +49,7 @@ async def test_each_row_makes_one_run_also_when_the_operator_is_killed(world: Wo
         params = {"id": {"type": "integer"}, "placed": {"type": "string"}}
         tasks = {"a": {"compute": {"id": "params.id"}}}
         await world.create(client, DAGS, world.dag("order", tasks, params=params, history=ALL))
-        # Rows that come late are among those that are asked for again.
+        # Late rows are among those that are queried again.
         query = "SELECT * FROM orders WHERE id > $1 - 10 ORDER BY id LIMIT 30"
         sensor = {
             **sql(server, "orders", query, parameters=["$[[ cursor == '' ? 0 : cursor ]]"]),
@@ -79,7 +79,7 @@ async def test_each_row_makes_one_run_also_when_the_operator_is_killed(world: Wo
 
                 await eventually(more, 90)
                 if turn == 2:
-                    server.run("INSERT INTO orders VALUES (115, 2)")  # Late.
+                    server.run("INSERT INTO orders VALUES (115, 2)")  # late
 
                     async def late() -> bool:
                         status = (await client.get(TRIGGERS, world.namespace, "orders"))["status"]
@@ -198,7 +198,7 @@ async def test_a_trigger_says_why_its_query_makes_no_runs(reading: World, server
         await secret(reading, client, server, "later")
         await reading.create(client, DAGS, reading.dag("later", {"a": {"compute": {"n": "1"}}}))
         sensor = {**sql(server, "later", "SELECT n FROM later"), "items": "rows", "key": "item.n"}
-        sensor["cursor"] = "rows[count - 1].n"  # There is none while there are no rows.
+        sensor["cursor"] = "rows[count - 1].n"  # there is none while there are no rows
         spec = {"dag": "later", "sensor": sensor}
         body = {"apiVersion": API_VERSION, "kind": "Trigger", "metadata": {"name": "later"}, "spec": spec}
         await reading.create(client, TRIGGERS, body)

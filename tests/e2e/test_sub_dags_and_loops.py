@@ -23,7 +23,7 @@ async def parts(world: World, client: Client, run: str) -> list[Body]:
 
 
 async def part(world: World, client: Client, run: str, phase: str = "Running") -> str:
-    """The one run that a run waits for, once it is in a phase."""
+    """The run that a run waits for, once it is in a phase."""
 
     async def there() -> Any:
         found = await parts(world, client, run)

@@ -1,4 +1,5 @@
-"""Templates on an API server: a run begins with those that there are then, waits for one that is missing, and is not touched by later changes."""
+"""Templates on an API server: a run begins with the current ones, waits for a missing one, and is not affected by later
+changes."""
 
 import json
 from typing import Any
@@ -142,7 +143,7 @@ async def test_a_dag_is_an_instance_and_what_it_is_can_be_seen(operated: World) 
         await operated.finished(client, second)
 
         async def only_the_second() -> bool:
-            """The template's history holds for its instances."""
+            """The template's history applies to its instances."""
             runs = (await client.list(RUNS, operated.namespace, fieldSelector="spec.dag=instance"))["items"]
             return [item["metadata"]["name"] for item in runs] == [second]
 

@@ -1,4 +1,4 @@
-"""Ticks while leaders change and the wall clock is set under a running operator: each makes one run, none is lost."""
+"""Ticks while leaders change and the wall clock is set under a running operator: each creates one run, none is lost."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ def set_by_the_test():
         return told()
 time.time = set_by_the_test
 """
-"""Python runs a module of this name before everything else."""
+"""Python runs a module of this name first."""
 
 
 async def ticks(world: World, client: Client, trigger: str) -> list[datetime]:
@@ -78,7 +78,7 @@ async def test_a_leader_that_stands_still_in_mid_tick_and_wakes_up_beside_anothe
                 return await leader(world, client) != holder and len(await ticks(world, client, "led")) > before + 3
 
             await eventually(taken_over, 120)
-            os.kill(stopped.pid, signal.SIGCONT)  # It believes that it leads, and has a tick in its hands.
+            os.kill(stopped.pid, signal.SIGCONT)  # it believes that it leads, and is about to process a tick
             awake = len(await ticks(world, client, "led"))
 
             async def more() -> bool:
@@ -90,7 +90,7 @@ async def test_a_leader_that_stands_still_in_mid_tick_and_wakes_up_beside_anothe
 
 
 async def leader(world: World, client: Client) -> str:
-    """Who holds the lease."""
+    """The holder of the lease."""
     items = (await client.list(LEASES, world.namespace))["items"]
     holders = [item["spec"].get("holderIdentity") or "" for item in items]
     return next((holder for holder in holders if holder in ("first", "second")), "")
@@ -115,7 +115,8 @@ async def test_a_clock_that_is_set_under_a_running_operator_makes_the_runs_of_th
             began = time.time()
 
             async def set_to(seconds: int, highest: int) -> list[datetime]:
-                """The clock is set, and the operator has noticed; what there is once all up to the `highest` has been dealt with."""
+                """Sets the clock and waits until the operator has noticed; returns the ticks once all up to the
+                `highest` have been processed."""
                 before = noticed(world)
                 offset.write_text(str(seconds))
                 wanted = len(passed(began, began + highest))
@@ -136,7 +137,7 @@ async def test_a_clock_that_is_set_under_a_running_operator_makes_the_runs_of_th
 
 
 def noticed(world: World) -> int:
-    """How often the operator has said that its clock was set."""
+    """How often the operator has logged that its clock was set."""
     return world.log.read_text().count("the clock was set by")
 
 

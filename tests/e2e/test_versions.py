@@ -1,4 +1,4 @@
-"""CRDs and operator need not be of one version: an upgrade goes from one to the other while runs are under way."""
+"""CRDs and operator need not have the same version: an upgrade goes from one to the other while runs are active."""
 
 import asyncio
 import contextlib
@@ -68,7 +68,7 @@ async def test_an_operator_works_with_crds_that_lack_fields_and_does_not_spin(wo
             await world.until(client, held, lambda status: status.get("phase") == "Running")
 
             async def quiet() -> bool:
-                """Whether nothing was written to the run that is held while another one ran."""
+                """Whether nothing was written to the held run while another one ran."""
                 before = (await client.get(RUNS, world.namespace, held))["metadata"]["resourceVersion"]
                 other = await world.start(client, "flow")
                 assert (await world.finished(client, other))["phase"] == "Succeeded"
@@ -123,7 +123,7 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
                 return found if field in found["spec"] else None
             return None
 
-        return dict(await eventually(served))  # An API server serves a changed CRD a moment after it has taken it.
+        return dict(await eventually(served))  # an API server serves a changed CRD a moment after it has accepted it
 
     async def create(body: Body) -> None:
         async def created() -> bool:
@@ -145,13 +145,14 @@ async def test_stored_objects_move_to_a_new_api_version_without_being_made_anew(
         }
         await create(dag)
         before = await read("v1alpha1")
-        # Both are served: old clients go on, new ones see what is there. Defaults of the new version come when an object is stored again.
+        # Both are served: old clients continue, new ones see the existing objects. Defaults of the new version are
+        # filled in when an object is stored again.
         await serve({**first, "storage": False}, {**second, "storage": True})
         crd = json.loads(await kubectl("get", "crd", f"rehearsals.{group}", "-o", "json"))
         assert crd["status"]["storedVersions"] == ["v1alpha1", "v1alpha2"]
         seen = await read("v1alpha2")
         assert "invented" not in seen["spec"] and seen["metadata"]["uid"] == before["metadata"]["uid"]
-        # Storing each object once is the migration; then the old version may go.
+        # Storing each object once is the migration; then the old version may be removed.
         await kubectl("replace", "-f", "-", input=json.dumps(seen))
         merge = ("--subresource=status", "--type=merge", "-p", '{"status":{"storedVersions":["v1alpha2"]}}')
         await kubectl("patch", "crd", f"rehearsals.{group}", *merge)

@@ -1,4 +1,4 @@
-"""Each check of the leave forecast's quality task, by the one fault that it is there for."""
+"""Each check of the leave forecast's quality task, with the one fault that it exists for."""
 
 import json
 import os
@@ -16,7 +16,7 @@ GOOD = [f"2026-{at // 28 % 12 + 1:02d}-{at % 28 + 1:02d},team{at // 336},1.0,1" 
 
 
 def quality(folder: Path, lines: list[str], **env: str) -> tuple[int, str]:
-    """Exit code and what the task says about a joined file."""
+    """Exit code and the task's output for a joined file."""
     (folder / "run").mkdir()
     (folder / "run" / "forecast.csv").write_text("\n".join([HEADER, *lines]) + "\n")
     numbers = {"ROWS": str(len(lines)), "REJECTED": "0", "RECEIVED": "6000", **env}

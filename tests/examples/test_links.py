@@ -1,4 +1,5 @@
-"""Links of pages that are read in the repository, and the lists of pages. `make docs-site` checks the links among the pages of docs/."""
+"""Links of pages that are read in the repository, and the lists of pages. `make docs-site` checks the links among the
+pages of docs/."""
 
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ READ_HERE = [*sorted(ROOT.glob("*.md")), ROOT / "charts/tradewind/README.md", *s
 
 
 def anchors(page: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Anchors as GitHub makes them from headings."""
     prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     titles = re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

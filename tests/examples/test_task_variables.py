@@ -1,4 +1,4 @@
-"""docs/environment-variables.md names all that a task's container is given, and nothing else."""
+"""docs/environment-variables.md names all variables that a task's container gets, and nothing else."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ LITERAL = re.compile(r"""["'](TRADEWIND_[A-Z_]+)["']""")
 
 
 def given() -> set[str]:
-    """By the code that makes pods, and the programs in them."""
+    """The variables in the code that builds pods, and in the programs in them."""
     texts = [path.read_text() for folder in ("control", "tasks") for path in (SOURCE / folder).rglob("*.py")]
     return {name for text in texts for name in LITERAL.findall(text)} - OF_THE_OPERATOR
 

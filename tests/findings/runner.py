@@ -1,8 +1,8 @@
-"""Runs a small manifest, and holds what came of it against what is right.
+"""Runs a small manifest and compares the result with the expected one.
 
-A case is a manifest `NAME.yaml` and, beside it, `NAME.json`: `args` (more arguments of `tradewind run`), and what is right: `phase`,
-`message` (a text in it), `refused` (a text in the error), `tasks` (states), `attempts` (numbers), `outputs`, `says` (a text in the message
-of a task)."""
+A case is a manifest `NAME.yaml` and, next to it, `NAME.json`: `args` (more arguments of `tradewind run`), and the
+expectation: `phase`, `message` (a text in it), `refused` (a text in the error), `tasks` (states), `attempts` (numbers),
+`outputs`, `says` (a text in the message of a task)."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ CASES = Path(__file__).parent / "cases"
 
 
 def played(name: str) -> None:
-    """Plays a case. Raises AssertionError where something is not right."""
+    """Plays a case. Raises AssertionError for an unexpected result."""
     wanted = json.loads((CASES / f"{name}.json").read_text())
     command = [
         str(Path(sys.executable).parent / "tradewind"),
@@ -37,7 +37,7 @@ def played(name: str) -> None:
 
 
 def _seen(found: dict[str, Any], key: str, wanted: Any) -> Any:
-    """What the run says of what is wanted."""
+    """The actual value for an expectation."""
     match key:
         case "phase":
             return found["phase"]

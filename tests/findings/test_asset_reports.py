@@ -1,4 +1,5 @@
-"""An update of an asset that can't be told is no secret: the run has a condition, an Event and a failure that say so."""
+"""An update of an asset that can't be computed is reported: the run has a condition, an Event and a failure that say
+so."""
 
 import asyncio
 from pathlib import Path

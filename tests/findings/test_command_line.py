@@ -1,4 +1,4 @@
-"""The command line answers what people try, the same in a terminal and in a pipe."""
+"""The command line answers what people try, equally in a terminal and in a pipe."""
 
 import asyncio
 import contextlib
@@ -303,7 +303,7 @@ def test_files_and_names_are_completed(tmp_path: Path) -> None:
     by_name = {option.name: option for option in run_command.params}
     assert isinstance(by_name["files"].type, click.Path)
     completed = by_name["dag"].shell_complete(click.Context(run_command), "")
-    assert completed == []  # No cluster: nothing is offered, and nothing fails.
+    assert completed == []  # without a cluster nothing is offered, and nothing fails
 
 
 async def test_tables_are_whole_in_a_pipe_and_have_all_forms(tmp_path: Path) -> None:
@@ -420,13 +420,13 @@ async def test_a_rerun_that_would_run_nothing_is_refused(tmp_path: Path) -> None
         process = await there.start("rerun", "d-1")
         said = (await process.communicate())[1].decode()
         assert process.returncode == 1 and "nothing would run: all tasks succeeded in d-1; --from TASK" in said
-        # As `run` it follows nothing unless it is asked to.
+        # Like `run`, it follows only on request.
         assert (await there.tradewind("rerun", "d-1", "--all")).endswith(" started\n")
         assert len((await there.client.list(RUNS, "default"))["items"]) == 2
 
 
 async def told_by(there: Scene, *arguments: str) -> str:
-    """What a command that may fail says of it."""
+    """The message of a command that may fail."""
     process = await there.start(*arguments)
     return (await process.communicate())[1].decode()
 

@@ -1,4 +1,5 @@
-"""What is written is what is meant, or it is refused before it runs: by lint, the webhook, and the API server's own rules."""
+"""What is written is what is meant, or it is refused before it runs: by lint, the webhook, and the API server's own
+rules."""
 
 import asyncio
 import json
@@ -48,7 +49,7 @@ def one(**task: Any) -> list[str]:
     return wrong(tasks={"a": task})
 
 
-# Documents beside each other.
+# Several documents.
 
 
 def test_a_call_is_held_against_the_dag_beside_it() -> None:
@@ -216,7 +217,7 @@ def test_values_that_mean_something_else_are_noted() -> None:
     assert code == 1 and notes == ['spec.params.b.default: 010 without quotes is 8; write 8, or "010" for text']
 
 
-# Expressions where nothing evaluates them.
+# Expressions in fields that are not evaluated.
 
 
 def test_scripts_are_given_values_by_env() -> None:
@@ -286,7 +287,7 @@ def test_a_shell_program_is_refused_only_if_no_shell_can_read_it() -> None:
         assert script_check.shell_fault("a=(1 2); echo ${a[0]}") is None
 
 
-# What would fail in every run.
+# Failures in every run.
 
 MOUNT: dict[str, Any] = {"name": "v", "mountPath": "/v", "subPath": "a/../../b"}
 ITEMS: dict[str, Any] = {"secretName": "s", "items": [{"key": "k", "path": "/etc"}]}
@@ -372,7 +373,7 @@ def test_hints_name_what_to_write() -> None:
     ]
 
 
-# Words of the other commands.
+# Messages of other commands.
 
 
 def test_a_pool_of_the_other_kind_is_pointed_at() -> None:

@@ -1,4 +1,4 @@
-"""A run on this machine shows what its tasks do, here and in a pipe, and asks for nothing that can't come."""
+"""A run on this machine shows what its tasks do, in a terminal and in a pipe, and waits for nothing that can't come."""
 
 import asyncio
 import json

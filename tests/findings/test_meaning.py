@@ -1,4 +1,4 @@
-"""What is written is what is meant, or refused: what people who tried it ran into."""
+"""What is written is what is meant, or refused: mistakes that users made."""
 
 import pytest
 

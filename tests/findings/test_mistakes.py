@@ -1,4 +1,4 @@
-"""What people do wrong in manifests, and the exact answer: the place, what is wrong, and what to write instead."""
+"""Mistakes in manifests, and the exact message: the place, what is wrong, and what to write instead."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def _lint(path: Path | str) -> tuple[int, list[str]]:
 
 
 def _known(line: str) -> str:
-    """What is ours of a line: shells and versions of Python have words of their own about scripts."""
+    """Our part of a line: shells and versions of Python word errors in scripts differently."""
     return re.split(r"(?<=not a shell program: )|(?<=not Python: )", line)[0]
 
 

@@ -1,5 +1,5 @@
-"""`python -m fuzz [--seconds N] [TARGET...]`: bytes that reach new code, each target in a process of its own. What breaks one is kept in
-tests/fuzz/crashes/TARGET, where a test replays it."""
+"""`python -m fuzz [--seconds N] [TARGET...]`: bytes that reach new code, each target in a process of its own. Inputs
+that break one are kept in tests/fuzz/crashes/TARGET, where a test replays them."""
 
 import argparse
 import subprocess
@@ -11,11 +11,11 @@ import atheris
 HERE = Path(__file__).parent
 CRASHES = HERE / "crashes"
 LONGEST, MEMORY, HANGS = 4_096, 2_048, 10
-"""Bytes of an input, MiB that a target may take, seconds that it may take for one input."""
+"""Bytes of an input, MiB that a target may use, seconds that it may take per input."""
 
 
 def run(name: str, seconds: int) -> bool:
-    """Whether a target withstood it."""
+    """Whether a target survived."""
     (CRASHES / name).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "fuzz", "--only", name, "--seconds", str(seconds)]
     done = subprocess.run(command, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Values of any shape, made of the words that Tradewind's own objects have: garbage that gets far."""
+"""Values of any shape, made of words from Tradewind's own objects: garbage that gets far."""
 
 import os
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from tradewind.model.crd import manifests
 
 TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
-"""How many times as much is tried as usual."""
+"""How many times the usual number of examples."""
 
 
 def tries(number: int) -> settings:
-    """So many examples, however long each takes."""
+    """This number of examples, however long each takes."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     return settings(max_examples=number * TIMES, deadline=None, suppress_health_check=checks)
 
@@ -43,7 +43,7 @@ LEAVES = (
 TELLING = st.sampled_from(
     ["a", "b", "1h", "0s", "-1", "2026-01-31T06:00:00Z", "* * * * *", "Europe/Paris", "Failed", "x:1", "1Gi", "$[[ 1 +", "$[[ params.a ]]", "\0", "a[0]", "a[", "tasks.a.outputs.b > 0", "9" * 30, "é" * 70]
 )  # fmt: skip
-"""Texts that mean something somewhere."""
+"""Texts that have a meaning somewhere."""
 JSON = st.recursive(
     LEAVES | TELLING,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5),
@@ -52,11 +52,11 @@ JSON = st.recursive(
 DATES = st.sampled_from(["2026-01-31T06:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999+14:00"])
 MAPS = st.dictionaries(WORDS, JSON, max_size=6)
 NEST = st.integers(1, 3_000).map(lambda deep: b"[" * deep + b"]" * deep)
-"""JSON that is nested, more or less deeply."""
+"""JSON with various nesting levels."""
 
 
 def shapes(schema: Any, depth: int = 0, right_only: bool = False) -> st.SearchStrategy[Any]:
-    """Values that a schema describes, nearly: each part may be something else."""
+    """Values that nearly fit a schema: each part may be something else."""
     if not isinstance(schema, dict) or depth > 9:
         return JSON
     match schema.get("type"):
@@ -90,6 +90,6 @@ def valid(kind: str, part: str) -> st.SearchStrategy[Any]:
 
 @lru_cache
 def nearly(kind: str, part: str, right_only: bool = False) -> st.SearchStrategy[Any]:
-    """Values for `spec` or `status` of a kind that are nearly what its schema says."""
+    """Values for `spec` or `status` of a kind that nearly fit its schema."""
     crd = next(crd for crd in CRDS if crd["spec"]["names"]["kind"] == kind)
     return shapes(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part], right_only=right_only)

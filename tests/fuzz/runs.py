@@ -1,4 +1,4 @@
-"""A run with a status of any content, and what the planner and the status's writer make of it."""
+"""A run with a status of any content, through the planner and the status writer."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ OF_RUN = {
 
 
 def recorded(raw: bytes) -> None:
-    """What the operator would write of a pod: it can be written, whatever the pod says."""
+    """What the operator would record of a pod: it can be written, whatever the pod contains."""
     state = RunState(
         read_run({"metadata": META, "spec": {"dag": "d"}, "status": {"startedAt": "2026-01-01T00:00:00Z"}})
     )
@@ -58,7 +58,7 @@ def recorded(raw: bytes) -> None:
 
 
 def planned(status: Any, **spec: Any) -> merge_patch.Status:
-    """What the operator would write over this status. Raises ValueError where it can't be read."""
+    """What the operator would write over this status. Raises ValueError if it can't be read."""
     run = read_run({"metadata": META, "spec": {"dag": "d", **spec}, "status": status})
     state = RunState(run)
     planner = state.bind(DEFINITION, {}, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""A server that answers lists and watches with the bytes that a test gives it."""
+"""A server that answers lists and watches with the bytes of a test."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def page(version: object, *items: object, more: object = "") -> bytes:
 
 
 async def send(writer: Writer, data: bytes, how: bytes = PLAIN) -> None:
-    """An answer of one piece, without its end."""
+    """One chunk of an answer, without its end."""
     writer.write(HEAD % how + b"%x\r\n%s\r\n" % (len(data), data))
     await writer.drain()
 
@@ -46,21 +46,21 @@ async def end(writer: Writer) -> None:
 
 @dataclass
 class Stream:
-    """`lists` are answered one after the other, then `rest`; what a watch says, `watches` say in the same way."""
+    """`lists` are answered in order, then `rest`; `watches` likewise."""
 
     rest: bytes
     watches: list[Callable[[Writer], AsyncIterator[None] | object]]
     lists: list[bytes] = field(default_factory=list)
     listed: int = 0
     asked: list[str] = field(default_factory=list)
-    """The resource versions from which was watched."""
+    """The resource versions from which watches started."""
     port: int = 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: Writer) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 asked = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
-                if "/pods/" in asked and "/log" not in asked:  # Of none that is asked for by name is there anything.
+                if "/pods/" in asked and "/log" not in asked:  # no object exists that is requested by name
                     writer.write(
                         b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
                     )

@@ -1,4 +1,5 @@
-"""AdmissionReviews of any shape: the answer is well-formed, or 400; never an error of our own, by which an unchecked object would pass."""
+"""AdmissionReviews of any shape: the answer is well-formed, or 400; never an error of our own, which would let an
+unchecked object pass."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Requests to the endpoint for events, through its real server: the answer is one of 2xx or 4xx, in JSON, and says why."""
+"""Requests to the event endpoint, through its real server: the answer is one of 2xx or 4xx, in JSON, with a reason."""
 
 import asyncio
 import hashlib

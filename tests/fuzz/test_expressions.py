@@ -1,4 +1,4 @@
-"""Any text as an expression: a value or an error, after bounded work and within bounded memory."""
+"""Any text as an expression: a value or an error, with bounded work and memory."""
 
 import resource
 from typing import Any

@@ -1,4 +1,5 @@
-"""Any bytes in a file are manifests or errors that name their place; never a traceback, and nothing that takes long or much memory."""
+"""Any bytes in a file are manifests or errors that name their place; never a traceback, and nothing that takes long or
+much memory."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""What tasks hand back is any bytes: the attempt ends all the same, with outputs that a status can hold or with a reason."""
+"""Tasks may output any bytes: the attempt ends anyway, with outputs that a status can hold or with a reason."""
 
 from typing import Any
 

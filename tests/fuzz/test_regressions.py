@@ -1,4 +1,4 @@
-"""Inputs that `make fuzz` has found and somebody has kept, and one of each kind to see that the targets are alive."""
+"""Inputs that `make fuzz` has found, and one of each kind to check that the targets work."""
 
 from pathlib import Path
 

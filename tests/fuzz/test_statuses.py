@@ -1,5 +1,5 @@
-"""A run's status with anything in it that its schema lets in, as a hand-edit may leave it: it is made right, or the run says in a
-condition that it can't be read; never anything else, and never at the cost of other runs."""
+"""A run's status with any content that its schema accepts, as after a hand-edit: it is repaired, or the run says in a
+condition that it can't be read; never anything else, and never at the expense of other runs."""
 
 import base64
 import gzip

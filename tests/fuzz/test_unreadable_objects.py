@@ -1,5 +1,5 @@
-"""Objects with anything in them, as a hand-edit, another version's CRDs or a bug may leave them: nothing that reads them may fall over, for
-what falls over in a watch takes everybody's runs with it."""
+"""Objects with any content, as after a hand-edit, or from another version's CRDs or a bug: no reader may crash, since a
+crash in a watch affects everyone's runs."""
 
 import asyncio
 import contextlib
@@ -131,5 +131,5 @@ def test_pods_with_any_status_labels_and_termination_message_are_understood(
     ended = {"name": "main", "state": {"terminated": {"exitCode": 0, "message": message}}}
     base = body_of({}, {"phase": "Succeeded", "containerStatuses": [ended]}, labels={RUN_UID: "u", **labels})
     assert observe(parse_pod(orjson.dumps(base))) is not None
-    with contextlib.suppress(ValueError):  # what is no pod at all is refused by the parser, which the reflector expects
+    with contextlib.suppress(ValueError):  # the parser refuses what is not a pod, which the reflector expects
         observe(parse_pod(orjson.dumps({**base, "status": status})))

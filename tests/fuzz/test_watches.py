@@ -1,4 +1,4 @@
-"""What a server sends instead of a list and a watch: it is said in the log, and what is right afterwards is known."""
+"""Invalid answers to a list and a watch: they are logged, and valid ones after them are processed."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ def says(data: bytes, how: bytes = PLAIN, ends: bool = True) -> Callable[[Writer
 
 
 async def stays(writer: Writer) -> None:
-    """What is right again: a new pod, and then nothing."""
+    """Valid again: a new pod, and then nothing."""
     await send(writer, event("ADDED", pod("good", 99)))
     await asyncio.Event().wait()
 
@@ -71,7 +71,7 @@ GARBAGE = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses are counted, not waited for, and nothing is listed beside the watch."""
+    """Pauses are counted, not waited for, and nothing is listed besides the watch."""
     monkeypatch.setattr(reflector.Reflector, "lists_again", False)
     sleep = asyncio.sleep
 

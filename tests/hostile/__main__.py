@@ -1,5 +1,5 @@
-"""`make hostile`: hands thousands of hostile inputs to an operator, and says what others saw of it. Exit code 1 for a violation, or a
-put-back fault that was not found."""
+"""`make hostile`: gives thousands of hostile inputs to an operator, and reports what others noticed. Exit code 1 for a
+violation, or a planted fault that was not found."""
 
 import asyncio
 import sys
@@ -41,7 +41,7 @@ def main(count: int, seed: int, only: tuple[str, ...], plants: bool, plant: tupl
     broken = 0
     if not plant:
         broken = asyncio.run(_inputs(folder, count, seed, only))
-    if plant or (plants and not only):  # Of one generator, most of them can't be seen.
+    if plant or (plants and not only):  # most of them can't be seen with one generator
         broken += asyncio.run(_plants(folder, seed, plant))
     sys.exit(1 if broken else 0)
 
@@ -101,7 +101,7 @@ def _summary(result: Result, took: float) -> None:
 
 
 async def _plants(folder: Path, seed: int, only: tuple[str, ...]) -> int:
-    """Looks for each put-back fault; how many were not found."""
+    """Looks for each planted fault; returns how many were not found."""
     names, missed = [name for name in PLANTS if not only or name in only], 0
     for name in names:
         found = await first_found(folder / name, name, seed)
@@ -114,7 +114,7 @@ async def _plants(folder: Path, seed: int, only: tuple[str, ...]) -> int:
 
 
 async def first_found(folder: Path, name: str, seed: int = 0, most: int = 6) -> str | None:
-    """What is first seen of a put-back fault, in a few batches of those inputs that can show it."""
+    """The first sign of a planted fault, in a few batches of the inputs that can show it."""
     plant = PLANTS[name]
     found = [each for each in chosen(1_200, seed, plant.generators) if plant.only in each.what]
     async with arena(folder, name) as here:

@@ -1,4 +1,5 @@
-"""The operator, the API server and the attacker's web server, each a process of its own; what the inputs do to others; the oracles."""
+"""The operator, the API server and the attacker's web server, each in its own process; the effects of inputs on others;
+the oracles."""
 
 import asyncio
 import contextlib
@@ -23,9 +24,9 @@ from .place import BYSTANDER, HOME, JEWEL, MALLORY, TOKEN
 from .plants import VARIABLE
 
 SETTLE = 10.0
-"""Seconds that the inputs have before whatever still runs is terminated."""
+"""Seconds until active runs of the inputs are terminated."""
 LEAST = 3.0
-"""Seconds that they have in any case: triggers make runs later."""
+"""Minimum seconds for the inputs: triggers create runs later."""
 BEARER = "secret-of-the-bystander"
 FINAL = {"Succeeded", "Failed", "Cancelled"}
 PLURALS = {"DAG": "dags", "DAGRun": "dagruns", "Trigger": "triggers", "Backfill": "backfills", "Approval": "approvals", "Pool": "pools", "TaskTemplate": "tasktemplates", "DAGTemplate": "dagtemplates", "Pod": "pods"}  # fmt: skip
@@ -33,7 +34,7 @@ TESTS = Path(__file__).parent.parent
 
 
 class Arena:
-    """What inputs are handed to."""
+    """The environment of the inputs."""
 
     def __init__(self, folder: Path, plant: str = "") -> None:
         self._folder, self._plant = folder, plant
@@ -75,7 +76,7 @@ class Arena:
         return process
 
     async def restart(self) -> None:
-        """Another operator."""
+        """Starts another operator."""
         if self.operator:
             self.operator.kill()
             self.operator.wait()
@@ -120,7 +121,8 @@ class Arena:
         return False
 
     async def _furnish(self) -> None:
-        """The DAGs of the bystander: one that counts, one that asks with a secret, one that waits for an answer."""
+        """The DAGs of the bystander: one that counts, one that sends a request with a secret, one that waits for an
+        answer."""
         headers = {"Authorization": f"Bearer {BEARER}"}
         poll = {"http": {"url": f"http://{self.web}/fast?b"}, "interval": "1s", "until": "status == 200"}
         for name, task in {
@@ -155,7 +157,7 @@ class Arena:
                 return [], text
 
     async def play(self, inputs: Sequence[Input], settle: float = SETTLE) -> Outcome:
-        """Hands the inputs over, and tells what came of it. What they were is gone afterwards."""
+        """Plays the inputs and returns the outcome. Their objects are deleted afterwards."""
         outcome, by_name = Outcome(), {each.name: each for each in inputs}
         self._read = self._log.stat().st_size
         if self.operator is None or self.operator.poll() is not None:
@@ -185,12 +187,12 @@ class Arena:
                     outcome.stored += code == 201
                     outcome.refused += code != 201
                     if code != 201 and not each.forbidden:
-                        break  # The rest is about this one.
+                        break  # the rest is about this one
 
         await asyncio.gather(*map(one, inputs))
 
     async def _judged(self, by_name: dict[str, Input], outcome: Outcome, settle: float) -> None:
-        """Waits until the runs have ended, at most for so long; terminates the rest, which have to end then."""
+        """Waits until the runs have ended, at most `settle` seconds; terminates the rest, which must end then."""
         began = time.monotonic()
         until, late = began + settle, set[str]()
         while True:
@@ -282,7 +284,7 @@ class Arena:
             raise _Ended
 
     async def _alive(self, outcome: Outcome, over: asyncio.Event) -> None:
-        """Watches the process: that it is there, what it takes, and how long its event loop stands still."""
+        """Watches the process: that it is alive, its memory, and how long its event loop blocks."""
         said = set[str]()
 
         def once(oracle: str, words: str) -> None:
@@ -300,7 +302,7 @@ class Arena:
             if own > MEMORY or taken > WHOLE:
                 once("memory", f"the operator takes {own} MiB, with its children {taken} MiB")
                 if taken > 2 * WHOLE:
-                    self.operator.kill()  # Before it takes the machine with it.
+                    self.operator.kill()  # before it takes the machine down
             took = await self._livez()
             outcome.lag = max(outcome.lag, took / self.machine.burden)
             if took > LIMITS["lag"] * self.machine.burden:
@@ -308,7 +310,7 @@ class Arena:
             await asyncio.sleep(0.1)
 
     async def _livez(self) -> float:
-        """Seconds in which it was answered, at most 15."""
+        """Seconds until it was answered, at most 15."""
         began = time.perf_counter()
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             async with self._http.get(f"{self._probes}/livez", timeout=aiohttp.ClientTimeout(total=15)) as answer:
@@ -316,7 +318,7 @@ class Arena:
         return time.perf_counter() - began
 
     async def _bystander(self, outcome: Outcome, over: asyncio.Event) -> None:
-        """Makes run after run in another namespace."""
+        """Creates run after run in another namespace."""
         number = 0
         while not over.is_set():
             dag = ("b-compute", "b-http", "b-sensor")[number % 3]
@@ -333,7 +335,7 @@ class Arena:
             await asyncio.sleep(0.3)
 
     async def _one_run(self, dag: str, over: asyncio.Event) -> float | None:
-        """Seconds until a run has succeeded; 20 where it has not. None where the batch was over before."""
+        """Seconds until a run has succeeded; 20 if it has not. None if the batch was over before."""
         body = {
             "apiVersion": "tradewind.dev/v1alpha1",
             "kind": "DAGRun",
@@ -379,7 +381,7 @@ class Arena:
 
 
 class _Ended(Exception):
-    """The operator has."""
+    """The operator has ended."""
 
 
 _AUTH = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -390,7 +392,7 @@ def _phase(run: Body) -> str:
 
 
 def _input(run: Body, by_name: dict[str, Input]) -> Input | None:
-    """Which one a run has come of, by the name of its DAG."""
+    """The input that a run belongs to, by the name of its DAG."""
     name = str(run["spec"].get("dag") or "")
     return (
         by_name.get(name) or by_name.get(name.rstrip("abc")) or by_name.get(run["metadata"]["name"].partition("-")[0])
@@ -399,7 +401,7 @@ def _input(run: Body, by_name: dict[str, Input]) -> Input | None:
 
 @contextlib.asynccontextmanager
 async def arena(folder: Path, plant: str = "") -> AsyncIterator[Arena]:
-    """One, in a folder for its logs."""
+    """An arena, with a folder for its logs."""
     folder.mkdir(parents=True, exist_ok=True)
     async with Arena(folder, plant) as here:
         yield here

@@ -1,4 +1,4 @@
-"""Batches of inputs, and the search for the one that did it."""
+"""Batches of inputs, and the search for the one to blame."""
 
 import random
 from collections import Counter
@@ -12,12 +12,12 @@ from .oracles import Outcome, Violation
 
 BATCH = 300
 WORTH = {"runaways": 20, "crowds": 8, "listings": 4, "sums": 8, "size": 2}
-"""How many usual inputs one of a generator is worth, where it is more work: as many fewer are in a batch."""
+"""How many usual inputs one of a generator counts for, if it is more work: a batch has fewer of them."""
 
 
 @dataclass
 class Found:
-    """A violation, and the inputs that it takes."""
+    """A violation, and the inputs that cause it."""
 
     violation: Violation
     inputs: list[Input]
@@ -27,7 +27,7 @@ class Found:
 
 @dataclass
 class Result:
-    """Of a campaign."""
+    """The result of a campaign."""
 
     inputs: Counter[str] = field(default_factory=Counter)
     found: list[Found] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Result:
     whole: int = 0
 
     def add(self, batch: Sequence[Input], outcome: Outcome) -> None:
-        """A batch."""
+        """Adds a batch."""
         self.inputs.update(each.generator for each in batch)
         self.stored, self.refused = self.stored + outcome.stored, self.refused + outcome.refused
         self.runs += outcome.runs
@@ -50,11 +50,11 @@ class Result:
 
 
 def chosen(count: int, seed: int = 0, only: Sequence[str] = ()) -> list[Input]:
-    """So many inputs of all generators, or of some, each with its share."""
+    """This number of inputs of all generators, or of some, each with its share."""
     names = [name for name in GENERATORS if not only or name in only]
     whole = sum(GENERATORS[name][1] for name in names)
     found = [each for name in names for each in inputs(name, max(1, round(count * GENERATORS[name][1] / whole)), seed)]
-    if len(found) < count:  # Some have not as many: the first has more.
+    if len(found) < count:  # some have fewer: the first has more
         had = sum(each.generator == names[0] for each in found)
         found += inputs(names[0], had + count - len(found), seed)[had:]
     random.Random(seed).shuffle(found)
@@ -62,7 +62,7 @@ def chosen(count: int, seed: int = 0, only: Sequence[str] = ()) -> list[Input]:
 
 
 def batches(found: Sequence[Input], size: int = BATCH) -> list[list[Input]]:
-    """Of about the same work, in order."""
+    """Batches of about equal work, in order."""
     result: list[list[Input]] = [[]]
     load = 0
     for each in found:
@@ -78,7 +78,7 @@ def batches(found: Sequence[Input], size: int = BATCH) -> list[list[Input]]:
 async def campaign(
     here: Arena, found: Sequence[Input], told: Callable[[Result, Outcome, int, int], None], size: int = BATCH
 ) -> Result:
-    """Plays all batches. For each violation the input is looked for that makes it."""
+    """Plays all batches. For each violation, searches the input that causes it."""
     result, parts = Result(), batches(found, size)
     for number, batch in enumerate(parts):
         outcome = await here.play(batch)
@@ -90,7 +90,7 @@ async def campaign(
 
 
 async def explained(here: Arena, batch: Sequence[Input], violations: Sequence[Violation]) -> list[Found]:
-    """One violation of each sort and generator, with as few inputs as make it again."""
+    """One violation of each kind and generator, with as few inputs as reproduce it."""
     result, known = [], set[object]()
     for violation in violations:
         key = (violation.oracle, violation.input and violation.input.generator)
@@ -118,7 +118,7 @@ async def _fewest(here: Arena, suspects: list[Input], oracle: str) -> list[Input
                 suspects = part
                 break
         else:
-            break  # It takes some of both.
+            break  # it takes some of both
     return suspects
 
 

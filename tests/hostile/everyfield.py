@@ -1,4 +1,4 @@
-"""Inputs for every field: values that somebody else's program may trip over."""
+"""Inputs for every field: values that other programs may trip over."""
 
 import itertools
 import random
@@ -20,7 +20,7 @@ ENGAGED = {"text": {"default": ""}, "n": {"type": "integer", "default": 3}, "xs"
 
 
 def _at(sort: str, field: Field, value: Any) -> Input:
-    """An input with a value in a field; a run or a trigger makes somebody look at it."""
+    """An input with a value in a field; a run or a trigger makes the operator read it."""
     body = field.holding(value)
     others = about(field)
     more = (run({"k": "a"}),) if field.kind in ("DAG", "TaskTemplate") else ()
@@ -39,7 +39,7 @@ def _at(sort: str, field: Field, value: Any) -> Input:
 
 
 def _spread(sort: str, rng: random.Random, of: Callable[[Field], Iterator[Any]]) -> Iterator[Input]:
-    """Values for all fields, a first one for each before any has a second."""
+    """Values for all fields, one for each before any has a second."""
     chosen = rng.sample(list(fields()), len(fields()))
     sources = [(field, of(field)) for field in chosen]
     while sources:
@@ -83,7 +83,7 @@ def names(rng: random.Random) -> Iterator[Input]:
 
 @generator(1_500)
 def texts(rng: random.Random) -> Iterator[Input]:
-    """Characters that somebody takes for something else."""
+    """Characters that may be taken for something else."""
     yield from _spread(
         "texts", rng, lambda field: iter(rng.sample(values.TEXTS, len(values.TEXTS)) if _texts(field) else [])
     )
@@ -91,13 +91,13 @@ def texts(rng: random.Random) -> Iterator[Input]:
 
 @generator(1_500)
 def numbers(rng: random.Random) -> Iterator[Input]:
-    """The largest, the smallest, and what is none."""
+    """The largest, the smallest, and invalid ones."""
     yield from _spread("numbers", rng, lambda field: values.numbers(field.name, field.schema, rng))
 
 
 @generator(500)
 def depth(rng: random.Random) -> Iterator[Input]:
-    """Lists in lists in lists."""
+    """Nested lists."""
     free = ("object", "array", None)
     yield from _spread("depth", rng, lambda field: values.depths(rng) if field.schema.get("type") in free else iter(()))
 
@@ -110,7 +110,7 @@ def size(rng: random.Random) -> Iterator[Input]:
 
 @generator(2_400)
 def expressions(rng: random.Random) -> Iterator[Input]:
-    """Of CEL's grammar, in all places of a DAG that evaluate."""
+    """Expressions of CEL's grammar, in all fields of a DAG that are evaluated."""
     long = {"text": "a" * 100_000, "xs": list(range(100))}
     for bomb in BOMBS:
         yield Input(
@@ -144,7 +144,7 @@ _PLACES: dict[str, Callable[[str], Body]] = {
 
 @generator(300)
 def regexes(rng: random.Random) -> Iterator[Input]:
-    """Patterns of params, and in expressions, with texts that they can't be done with."""
+    """Patterns of params, and in expressions, with texts on which they are expensive."""
     bait = ["a" * 30 + "!", "a" * 5_000, "x" * 50_000, "aaaa " * 2_000]
     for pattern, text in itertools.product(REGEXES, bait):
         plain = pattern.replace("\\\\", "\\")

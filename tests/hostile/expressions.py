@@ -1,4 +1,4 @@
-"""Expressions of CEL's grammar, and such as want to take long, take much, or fool who reads them as text."""
+"""Expressions of CEL's grammar, and ones that take long, use much memory, or fool text-based checks."""
 
 import random
 
@@ -57,22 +57,22 @@ REGEXES = [
     "\\\\",
     "(?i)(?:" + "|".join(f"a{n}" for n in range(300)) + ")*$",
 ]
-"""Regular expressions that some engine can't bear."""
+"""Regular expressions that some engine can't handle."""
 
 
 def permuted(rng: random.Random) -> str:
-    """A name that has the same letters as all others of its sort, in another order."""
+    """A name with the same letters as all others of its kind, in another order."""
     return "a" + "".join(rng.sample("abcdefghijklmnopqrstuvwxyz0123456789" * 2, 62))
 
 
 class Grammar:
-    """Makes expressions by chance: of all types, with comments where space may be."""
+    """Generates random expressions: of all types, with comments where whitespace may be."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng, self._names = rng, 0
 
     def boolean(self, depth: int) -> str:
-        """One that is true or false, if it is anything."""
+        """An expression that is true or false, if valid."""
         rng, gap = self._rng, self._gap
         if depth <= 0:
             return rng.choice(
@@ -96,7 +96,7 @@ class Grammar:
         return f"has(params.{rng.choice(['xs', 'none', 'text'])}) || {self.boolean(depth - 1)}"
 
     def list(self, depth: int) -> str:
-        """One that is a list."""
+        """An expression that is a list."""
         if depth <= 0:
             return self._rng.choice(LISTS)
         match self._rng.randrange(4):
@@ -109,7 +109,7 @@ class Grammar:
         return self._rng.choice(LISTS)
 
     def text(self, depth: int) -> str:
-        """One that is a text."""
+        """An expression that is a text."""
         if depth <= 0:
             return self._rng.choice(TEXTS)
         match self._rng.randrange(4):
@@ -122,7 +122,7 @@ class Grammar:
         return self._rng.choice(TEXTS)
 
     def number(self, depth: int) -> str:
-        """One that is a number."""
+        """An expression that is a number."""
         if depth <= 0:
             return self._rng.choice(NUMBERS)
         match self._rng.randrange(4):
@@ -135,7 +135,7 @@ class Grammar:
         return self._rng.choice(NUMBERS)
 
     def any(self, depth: int) -> str:
-        """One of whatever type."""
+        """An expression of any type."""
         kinds = [self.boolean, self.list, self.text, self.number]
         made = self._rng.choice(kinds)(depth)
         return f"{{'a': {made}}}" if self._rng.random() < 0.1 else made
@@ -153,7 +153,7 @@ class Grammar:
 
 
 BOMBS = [
-    # growth that is hidden
+    # Hidden growth.
     "// '\nparams.xs.map(x, params.xs.map(y, params.text + params.text)).size() > 0 // '",
     "params.xs.//\nmap(x, params.xs.//\nmap(y, params.text + params.text)).size() > 0",
     "params.xs.map(x, params.text + params.text + params.text + params.text + params.text + params.text).size() > 0",
@@ -196,4 +196,4 @@ BOMBS = [
     "// nothing",
     "",
 ]  # fmt: skip
-"""Each was one that hurt, or is near to such a one."""
+"""Each of them did harm, or is similar to one that did."""

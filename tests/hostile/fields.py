@@ -1,4 +1,4 @@
-"""Every field of every kind, and an object in which it stands."""
+"""Every field of every kind, and an object that contains it."""
 
 import copy
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ TASKS: dict[str, Body] = {
     "after": {"compute": {"n": "1"}, "dependsOn": ["t"], "triggerRule": "AllSucceeded", "when": "true"},
     "template": {"template": {"name": "none", "params": {}}},
 }  # fmt: skip
-"""A task of each sort."""
+"""A task of each kind."""
 SOURCES: dict[str, Body] = {
     "schedule": {"schedule": {"cron": "0 0 * * *", "timeZone": "UTC", "jitter": "1s", "startingDeadline": "1m"}},
     "every": {"schedule": {"every": "1h", "start": "2026-01-01T00:00:00Z"}},
@@ -56,17 +56,17 @@ PARAM = {"type": "string", "default": "a", "enum": ["a"], "description": "d"}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A place in an object: what its schema says, and an object in which it stands."""
+    """A field of an object: its schema, and an object that contains it."""
 
     kind: str
     path: Path
     schemas: tuple[Any, ...]
-    """Of each step of the path."""
+    """The schemas of each step of the path."""
     base: Body
 
     @property
     def schema(self) -> Any:
-        """What stands there."""
+        """The schema of the field."""
         return self.schemas[-1]
 
     @property
@@ -102,7 +102,7 @@ def _put(where: Any, step: str | int, value: Any) -> None:
 
 
 def bases(kind: str) -> Iterator[Body]:
-    """Objects of a kind that are right, each another one."""
+    """Valid objects of a kind, each different."""
     usual = {"timeout": f"{TIMEOUT:.0f}s"}
     match kind:
         case "DAG":
@@ -139,7 +139,7 @@ def bases(kind: str) -> Iterator[Body]:
 
 @cache
 def fields() -> tuple[Field, ...]:
-    """All of them: texts, numbers, lists, maps and whatever may be anything."""
+    """All of them: texts, numbers, lists, maps and fields of any type."""
     found: dict[tuple[str, Path], Field] = {}
     for crd in CRDS:
         kind = crd["spec"]["names"]["kind"]
@@ -164,7 +164,7 @@ def _walk(schema: Any, path: Path, above: tuple[Any, ...]) -> Iterator[tuple[Pat
 
 
 def sample(schema: Any) -> Any:
-    """The least that fits a schema."""
+    """The smallest value that fits a schema."""
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
@@ -205,7 +205,7 @@ def _near(path: Path, known: list[Body]) -> Body:
 
 
 def about(field: Field) -> tuple[Body, ...]:
-    """What has to be there for a field's object to be looked at: a DAG, and mostly a run of it."""
+    """The objects that make the operator read a field's object: a DAG, and mostly a run of it."""
     plain = made(
         "DAG",
         {"timeout": f"{TIMEOUT:.0f}s", "params": {"k": {**PARAM, "enum": []}}, "tasks": {"t": {"compute": {"n": "1"}}}},

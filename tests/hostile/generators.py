@@ -1,4 +1,4 @@
-"""All generators, in the order in which they are told of."""
+"""All generators, in the order of the report."""
 
 from . import everyfield, objects, servers
 from .registry import GENERATORS, inputs

@@ -1,4 +1,4 @@
-"""Inputs: objects that a tenant writes, as text, so that they may be what no library would write."""
+"""Inputs: objects that a tenant writes, as text, so that they can be what no library would write."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tradewind import API_VERSION
 
 Body = dict[str, Any]
 NAME, WEB, PORT = "@NAME@", "@WEB@", "@PORT@"
-"""In an input's objects: a name of its own, and the address of the hostile web server, with its port."""
+"""Placeholders in an input's objects: its own name, the address of the hostile web server, and its port."""
 TIMEOUT = 5.0
 """Seconds that runs of inputs may take, unless the input is about that."""
 _DEEP = "@DEEP:"
@@ -20,14 +20,14 @@ class Input:
 
     generator: str
     what: str
-    """For people: the field, and what stands there."""
+    """For people: the field and its content."""
     objects: tuple[Body, ...]
     timeout: float | None = TIMEOUT
-    """Seconds after which its runs have to be over; None where the input says otherwise."""
+    """Seconds after which its runs must have ended; None if the input sets another limit."""
     forbidden: str = ""
     """A task that must not succeed."""
     most: int = 40
-    """Runs that may come of it."""
+    """Runs that it may cause."""
     number: int = 0
 
     @property
@@ -50,7 +50,7 @@ class Input:
 
 
 def deep(levels: int, shape: str = "list") -> str:
-    """Stands for so many levels of lists, or of maps."""
+    """A placeholder for this many levels of lists, or of maps."""
     return f"{_DEEP}{levels}:{shape}"
 
 
@@ -76,5 +76,5 @@ def run(params: Any = None, **spec: Any) -> Body:
 
 
 def runs(tasks: Any, given: Any = None, /, **spec: Any) -> tuple[Body, ...]:
-    """A DAG, and a run of it that is given params."""
+    """A DAG, and a run of it with params."""
     return dag(tasks, **spec), run(given)

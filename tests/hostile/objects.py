@@ -1,4 +1,4 @@
-"""What tasks leave behind, objects that say what they are not, and such as make more and more."""
+"""Outputs of tasks, forged objects, and objects that multiply."""
 
 import itertools
 import random
@@ -14,7 +14,7 @@ from .web import JSONS
 
 @generator(400)
 def outputs(rng: random.Random) -> Iterator[Input]:
-    """What tasks leave as their outputs."""
+    """What tasks write as their outputs."""
     small = {name: made() for name, made in JSONS.items()}
     found = {name: data[:4_096].decode("utf-8", "replace") for name, data in small.items()}
     found |= {f"levels {n}": '{"a":' + "[" * n + "]" * n + "}" for n in (63, 64, 65, 250, 254, 300, 1_000, 2_000)}
@@ -80,7 +80,7 @@ def outputs(rng: random.Random) -> Iterator[Input]:
 
 @generator(20)
 def misspelt(rng: random.Random) -> Iterator[Input]:
-    """Names that are not there, among many that nothing but a comparison of all letters tells apart."""
+    """Unknown names, among many that only a comparison of all letters distinguishes."""
     while True:
         tasks: dict[str, Any] = {expressions.permuted(rng): {"compute": {"a": "1"}} for _ in range(1_000)}
         names = [*tasks]
@@ -102,7 +102,7 @@ def misspelt(rng: random.Random) -> Iterator[Input]:
 
 @generator(250)
 def forged(rng: random.Random) -> Iterator[Input]:
-    """Objects with names, labels and owners that are the operator's to give."""
+    """Objects with names, labels and owners that only the operator may set."""
     gate = {
         "ok": {"approval": {"message": "?", "timeout": "4s", "onTimeout": "Fail"}},
         "deploy": {"dependsOn": ["ok"], "when": "tasks.ok.outputs.approved", "compute": {"n": "1"}},
@@ -186,12 +186,12 @@ def forged(rng: random.Random) -> Iterator[Input]:
 
 
 DEEP, FAST = 25, 400
-"""Runs that may come of what makes one run after the other, and of a trigger that may make 300 in a minute."""
+"""Runs of an object that creates one run after the other, and of a trigger that may create 300 in a minute."""
 
 
 @generator(50)
 def runaways(rng: random.Random) -> Iterator[Input]:
-    """Runs that make runs that make runs."""
+    """Runs that create runs that create runs."""
     compute = {"compute": {"n": "1"}}
     for stop, partition in itertools.product((1, 5, 20), ("$[[ params.p ]].$[[ index ]]", "$[[ index ]]", "x")):
         fork = dag(

@@ -1,4 +1,4 @@
-"""`python -m hostile.operator …`: `tradewind operator`, with a put-back fault where $HOSTILE_PLANT names one."""
+"""`python -m hostile.operator …`: `tradewind operator`, with the planted fault that $HOSTILE_PLANT names."""
 
 import ctypes
 import logging
@@ -10,6 +10,6 @@ from tradewind.cli.main import main
 from hostile import plants
 
 if __name__ == "__main__":
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # It ends with who has started it.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # it ends with its parent
     logging.getLogger("hostile").warning("put back: %s", plants.put_back() or "nothing")
     main(sys.argv[1:])

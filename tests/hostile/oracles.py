@@ -1,4 +1,4 @@
-"""What is looked at while inputs are played, and what was seen."""
+"""What is checked while inputs are played, and what was found."""
 
 import contextlib
 import re
@@ -12,16 +12,17 @@ from pathlib import Path
 from .inputs import Input
 
 LIMITS = {"bystander": 5.0, "lag": 1.0, "late": 5.0}
-"""Seconds: in which a run of another namespace ends, that the event loop may stand still, that a run may end after its timeout."""
+"""Seconds: in which a run of another namespace ends, that the event loop may block, that a run may end after its
+timeout."""
 MOST = 8.0
-"""How much slower than at its best a machine may be taken to be."""
+"""The maximum factor by which a machine counts as slower than at its best."""
 MEMORY, WHOLE = 256, 512
-"""MiB of the operator, and with the processes in which it has expressions evaluated; what they share is counted once."""
+"""MiB of the operator, and together with its worker processes; shared memory counts once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What others saw of the inputs; `input` where it is known of which."""
+    """What others noticed of the inputs; `input` if it is known which one."""
 
     oracle: str
     words: str
@@ -33,14 +34,14 @@ class Violation:
 
 @dataclass
 class Outcome:
-    """Of a batch."""
+    """The outcome of a batch."""
 
     violations: list[Violation] = field(default_factory=list)
     stored: int = 0
-    """Objects that the API server took."""
+    """Objects that the API server accepted."""
     refused: int = 0
     runs: Counter[str] = field(default_factory=Counter)
-    """Mallory's, by phase."""
+    """Mallory's runs, by phase."""
     others: list[float] = field(default_factory=list)
     """Seconds that runs of the bystander took."""
     lag: float = 0.0
@@ -49,7 +50,8 @@ class Outcome:
 
 
 class Machine:
-    """How much slower than at its best this machine is now: others may work on it. Limits are stretched by it, but not for ever."""
+    """How much slower than at its best this machine is now, since others may use it. Limits are stretched by it, up to
+    a bound."""
 
     def __init__(self) -> None:
         self._best, self._recent = float("inf"), [0.0] * 5
@@ -90,7 +92,7 @@ _NAMED = re.compile(r"\b(i[0-9]+)\b")
 
 
 def exceptions(log: str, by_name: Mapping[str, Input]) -> list[Violation]:
-    """Exceptions that the operator has logged, each once: nobody has thought of what brought them about."""
+    """Exceptions that the operator has logged, each once: nobody anticipated their causes."""
     found: dict[str, Violation] = {}
     for trace in _TRACE.finditer(log):
         before = " ".join(log[: trace.start()].rsplit("\n", 2)[-2:])

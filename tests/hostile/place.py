@@ -1,5 +1,6 @@
-"""`python -m hostile.place`: the embedded API server as a process of its own, with a kubelet that only pretends, and a record of what the
-operator has asked for that is none of its business. It tells its addresses on a line of stdout; with stdin it ends."""
+"""`python -m hostile.place`: the embedded API server in its own process, with a kubelet that only pretends, and a
+record of the operator's requests for objects that are none of its business. It prints its addresses on a line of
+stdout; it ends when stdin does."""
 
 import asyncio
 import json
@@ -21,9 +22,9 @@ JEWEL = "jewel-of-the-crown"
 """What nobody may see."""
 TOKEN = "operator"
 MESSAGE = "HOSTILE_MESSAGE"
-"""The variable of a pod with what its task leaves as its termination message."""
+"""The variable of a pod with its task's termination message."""
 KEPT = 200
-"""Strange requests that are remembered."""
+"""Unusual requests that are recorded."""
 ROUTINE = {
     "dags",
     "dagruns",
@@ -37,12 +38,12 @@ ROUTINE = {
     "events",
 }
 ROUTINE |= {"controllerrevisions", "resourcequotas", "serviceaccounts"}
-"""What an operator has to do with in a namespace in which DAGs are."""
+"""The resources that an operator uses in a namespace with DAGs."""
 GUARDED = {"secrets", "configmaps"}
 
 
 class Json:
-    """orjson that goes as deep as an API server of Kubernetes does."""
+    """orjson with the nesting limit of a Kubernetes API server."""
 
     JSONDecodeError = orjson.JSONDecodeError
 
@@ -64,7 +65,7 @@ class Json:
 
 
 class Recorded(ApiServer):
-    """Remembers what the operator, who comes with the token in the path, asks for in namespaces of others."""
+    """Records what the operator, whose token is in the path, requests in other namespaces."""
 
     def __init__(self) -> None:
         super().__init__(crds=plants.crds(manifests()), token=TOKEN)
@@ -100,7 +101,7 @@ def _strange(request: web.Request) -> str:
                 "" if target.plural in ("leases", "events", "pods") else f"{verb} {target.plural} of the installation"
             )
     if verb == "get" and target.plural == "dags" and target.namespace not in (CROWN, BYSTANDER, HOME):
-        return ""  # Whether a DAG of a namespace that is named there may be followed: it says so itself.
+        return ""  # the operator reports itself whether a DAG of a named namespace may be followed
     return (
         ""
         if target.namespace == CROWN and target.plural in ROUTINE and not target.name
@@ -109,7 +110,7 @@ def _strange(request: web.Request) -> str:
 
 
 class Pretender:
-    """Ends pods as soon as they are there, with what their variables say."""
+    """Ends pods as soon as they exist, with the results in their variables."""
 
     def __init__(self, do: operations.Operations) -> None:
         self._do, self._pods = do, do.kind("", "v1", "pods")
@@ -176,7 +177,7 @@ def _furnish(do: operations.Operations) -> None:
 
 
 def _wipe(do: operations.Operations, namespace: str) -> int:
-    """Deletes all that a tenant has made."""
+    """Deletes all that a tenant has created."""
     found = [(key, body) for key, body in do.store.all() if body["metadata"].get("namespace") == namespace]
     for key, body in found:
         if body["metadata"]["name"] != "own":
@@ -210,7 +211,7 @@ async def _serve() -> None:
 
 
 def main() -> None:
-    """In a thread with a stack for objects that are nested deeply."""
+    """Runs in a thread with a stack for deeply nested objects."""
     for module in (server, store, watch):
         module.orjson = Json  # type: ignore[attr-defined]
     sys.setrecursionlimit(60_000)

@@ -1,5 +1,5 @@
-"""Faults that were there, put back: a suite that finds none of these proves nothing. They are put into the process of the operator, and
-of the API server where its schemas would stop the input."""
+"""Former faults, planted again: a suite that misses them proves nothing. They are planted in the process of the
+operator, and in that of the API server if its schemas would stop the input."""
 
 import os
 from collections.abc import Callable
@@ -11,17 +11,17 @@ VARIABLE = "HOSTILE_PLANT"
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A fault, and which inputs can find it."""
+    """A fault, and the inputs that can find it."""
 
     what: str
     generators: tuple[str, ...]
     put: Callable[[], None]
     oracles: tuple[str, ...]
-    """Which of the oracles may see it."""
+    """The oracles that may see it."""
     only: str = ""
-    """What the inputs have in their words, where only some of a generator's can find it."""
+    """A text in the description of the inputs that can find it, if not all of a generator's can."""
     lax: bool = False
-    """Schemas of the API server have no patterns."""
+    """Whether schemas of the API server have no patterns."""
 
 
 PLANTS: dict[str, Plant] = {}
@@ -30,7 +30,7 @@ PLANTS: dict[str, Plant] = {}
 def plant(
     name: str, what: str, *generators: str, oracles: tuple[str, ...], only: str = "", lax: bool = False
 ) -> Callable[[Callable[[], None]], None]:
-    """Registers one."""
+    """Registers a fault."""
 
     def registered(put: Callable[[], None]) -> None:
         PLANTS[name] = Plant(what, generators, put, oracles, only, lax)
@@ -39,7 +39,7 @@ def plant(
 
 
 def put_back() -> str:
-    """Puts the fault back that the environment names."""
+    """Plants the fault that the environment names."""
     name = os.environ.get(VARIABLE, "")
     if name:
         PLANTS[name].put()
@@ -66,7 +66,7 @@ def _without_patterns(node: Any) -> Any:
 
 
 def _nothing(*_: Any, **__: Any) -> None:
-    """Looks at nothing."""
+    """Checks nothing."""
 
 
 @plant("F1", "names lead out of their namespace", "names", oracles=("request", "secret"), lax=True)
@@ -91,7 +91,7 @@ def _deep() -> None:
         try:
             json.loads(raw)
         except RecursionError:
-            os._exit(1)  # As kopf's watcher did with the process.
+            os._exit(1)  # as kopf's watcher did to the process
         return raw
 
     nested.pruned = read

@@ -1,4 +1,4 @@
-"""Generators by name: what makes inputs of one sort, and how many of ten thousand they are."""
+"""Generators by name: the function that makes inputs of one kind, and their share of ten thousand."""
 
 import itertools
 import random
@@ -8,11 +8,11 @@ from .inputs import Input
 
 Generator = Callable[[random.Random], Iterator[Input]]
 GENERATORS: dict[str, tuple[Generator, int]] = {}
-"""By name: what makes the inputs, and how many of ten thousand they are."""
+"""By name: the function, and its share of ten thousand."""
 
 
 def generator(share: int) -> Callable[[Generator], Generator]:
-    """Registers one, by its name."""
+    """Registers a generator, by its name."""
 
     def registered(make: Generator) -> Generator:
         GENERATORS[make.__name__.replace("_", " ")] = (make, share)
@@ -22,5 +22,5 @@ def generator(share: int) -> Callable[[Generator], Generator]:
 
 
 def inputs(name: str, count: int, seed: int = 0) -> list[Input]:
-    """So many of a generator, if it has as many; the same for the same seed."""
+    """This number of inputs of a generator, if it has as many; the same for the same seed."""
     return list(itertools.islice(GENERATORS[name][0](random.Random(f"{name} {seed}")), count))

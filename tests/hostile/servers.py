@@ -1,4 +1,4 @@
-"""What servers say to an operator that asks them, and requests that are more than one."""
+"""Answers of servers to the operator, and requests that contain others."""
 
 import itertools
 import random
@@ -30,7 +30,7 @@ PATHS = [
 
 @generator(400)
 def answers(rng: random.Random) -> Iterator[Input]:
-    """What servers say to requests, to sensors and to triggers."""
+    """Answers to requests, to sensors and to triggers."""
     for path in PATHS:
         url = f"http://{WEB}/{path}"
         yield Input(
@@ -94,7 +94,7 @@ def answers(rng: random.Random) -> Iterator[Input]:
 
 @generator(100)
 def listings(rng: random.Random) -> Iterator[Input]:
-    """What a bucket lists."""
+    """Listings of a bucket."""
     kinds = [
         "good",
         "many",

@@ -13,7 +13,7 @@ from .inputs import Input
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures the operator by /proc")
 INPUTS = 150
 HEAVY = ("crowds", "sums", "runaways", "misspelt")
-"""Few of these are of use where there is little time."""
+"""Few of these are useful if there is little time."""
 
 
 def some() -> list[Input]:
@@ -34,7 +34,7 @@ async def test_others_notice_nothing_of_hostile_inputs(tmp_path: Path) -> None:
     async with arena(tmp_path) as here:
         outcome = await here.play(found)
         broken = {each.oracle: str(each) for each in outcome.violations}
-        if broken:  # Others may work on this machine: what is real is there again.
+        if broken:  # others may use this machine: a real violation is reproducible
             again = {each.oracle for each in (await here.play(found)).violations}
             broken = {oracle: words for oracle, words in broken.items() if oracle in again}
     assert not broken

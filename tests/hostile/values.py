@@ -1,4 +1,4 @@
-"""Values that somebody else's program may trip over, by the type of a field."""
+"""Values that other programs may trip over, by the type of a field."""
 
 import random
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ QUANTITIES = ["1e9999", "9" * 300, "-1", "1Zi", "0.0000000001n", "1e-9999", "", 
 
 
 def numbers(field: str, schema: Any, rng: random.Random) -> Iterator[Any]:
-    """Numbers, durations, moments, quantities, crons: whatever is counted with."""
+    """Numbers, durations, moments, quantities, crons: everything numeric."""
     kinds: list[Any] = {"cron": CRONS, "timeZone": ZONES}.get(field, [])
     if schema.get("type") in ("integer", "number") or schema.get("x-kubernetes-int-or-string"):
         kinds = [*NUMBERS, *QUANTITIES]
@@ -97,7 +97,7 @@ def numbers(field: str, schema: Any, rng: random.Random) -> Iterator[Any]:
 
 
 def sizes(schema: Any, rng: random.Random) -> Iterator[Any]:
-    """More of everything than fits."""
+    """Too much of everything."""
     match schema.get("type"):
         case "array":
             inner: Any = {"object": {}, "integer": 1}.get((schema.get("items") or {}).get("type"), "a")

@@ -1,5 +1,6 @@
-"""`python -m hostile.web`: a web server of an attacker, as a process of its own. What it answers is in the path: `/json/deep`, `/hang`. It
-reads requests as RFC 9112 says and Go does (`Transfer-Encoding` outdoes `Content-Length`), and remembers who has sent what where."""
+"""`python -m hostile.web`: an attacker's web server, in its own process. The path selects the answer: `/json/deep`,
+`/hang`. It reads requests as in RFC 9112 and Go (`Transfer-Encoding` overrides `Content-Length`), and records who has
+sent what where."""
 
 import asyncio
 import contextlib
@@ -14,14 +15,14 @@ from functools import cache
 from urllib.parse import unquote
 
 KEPT = 50_000
-"""Requests that are remembered."""
+"""Requests that are recorded."""
 HOSTS = [f"127.0.0.{number}" for number in range(1, 9)]
 BIG = 2**20
 
 
 @dataclass
 class Request:
-    """One, as it was understood."""
+    """A request as it was understood."""
 
     line: str
     head: str
@@ -68,7 +69,7 @@ JSONS: dict[str, Callable[[], bytes]] = {
 
 @cache
 def body(name: str) -> bytes:
-    """An answer, made once: the bystander asks this server too."""
+    """An answer, built once: the bystander uses this server too."""
     return JSONS.get(name, JSONS["small"])()
 
 
@@ -80,7 +81,7 @@ def zipped() -> bytes:
 
 @cache
 def listing(kind: str) -> bytes:
-    """What a bucket may say."""
+    """A bucket's listing."""
     begin = b'<?xml version="1.0"?><ListBucketResult>'
     one = b"<Contents><Key>k%d</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>e</ETag><Size>1</Size></Contents>"
     truncated = b"<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
@@ -102,7 +103,7 @@ def listing(kind: str) -> bytes:
 
 
 async def _answer(request: Request, writer: asyncio.StreamWriter) -> bool:
-    """Answers; whether the connection goes on."""
+    """Answers; returns whether the connection stays open."""
     path = request.path.partition("?")[0].split("://")[-1]
     parts = [unquote(part) for part in path.split("/") if part and ":" not in part]
     what, more = (parts or [""])[0], [*parts, "", ""][1]
@@ -204,7 +205,7 @@ async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def _control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Tells what has been seen since the last time: line, head and the beginning of each body."""
+    """Returns what has been seen since the last time: line, head and the beginning of each body."""
     await reader.readuntil(b"\r\n\r\n")
     data = json.dumps(
         [[each.line[:300], each.head[:4_000], each.body[:4_000].decode("latin-1")] for each in SEEN]

@@ -1,4 +1,4 @@
-"""The operator's image takes files by their hashes: those of constraints.txt, and none that nothing asks for."""
+"""The operator's image selects files by hash: those of constraints.txt, and no unneeded ones."""
 
 import json
 import re

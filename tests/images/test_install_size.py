@@ -1,4 +1,4 @@
-"""What `pip install tradewind` brings: all that is imported, and without extras not more than a budget."""
+"""What `pip install tradewind` installs: everything that is imported, and without extras no more than a budget."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ BUDGET = 150_000_000
 
 
 def needed(name: str, found: set[str]) -> set[str]:
-    """A package and all that it asks for here, without extras."""
+    """A package and its requirements on this platform, without extras."""
     name = re.sub(r"[-_.]+", "-", name).lower()
     if name not in found:
         found.add(name)
@@ -40,7 +40,7 @@ def test_an_installation_stays_within_its_budget() -> None:
 
 
 def test_nothing_is_imported_that_is_not_installed() -> None:
-    """Development brings more, so that other tests would not notice."""
+    """The development environment has more, so other tests would not notice."""
     there = needed("tradewind", set()) | needed("psycopg", set())  # of the extra `postgres`
     source = Path(__file__).parents[2] / "operator" / "tradewind"
     imported = set()

@@ -1,4 +1,5 @@
-"""What is given away carries its terms: the wheel and the chart have LICENSE and NOTICE, and a page lists the dependencies' licences."""
+"""Distributed files include their licence: the wheel and the chart have LICENSE and NOTICE, and a page lists the
+dependencies' licences."""
 
 import io
 import json
@@ -28,7 +29,7 @@ def images(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this repository, as the image and a release have it."""
+    """The wheel of this repository, as in the image and a release."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(REPO)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -61,7 +62,7 @@ def test_the_chart_has_its_licence(tmp_path: Path) -> None:
 
 
 def test_both_ways_to_make_the_image_take_the_licence(images: Any) -> None:
-    """They install the wheel, which has it; so its files must be there when the wheel is built."""
+    """They install the wheel, which contains it; so its files must exist when the wheel is built."""
     copied = (IMAGES / "Dockerfile").read_text()
     assert all(term in copied for term in TERMS)
     assert {path.name for path in images("operator_layers")["TERMS"]} == set(TERMS)

@@ -1,4 +1,4 @@
-"""A user's kubeconfig: several files, certificates beside it or in it, tokens, and programs that give credentials."""
+"""A user's kubeconfig: several files, certificates next to it or in it, tokens, and programs that return credentials."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def config(folder: Path, user: dict[str, Any], cluster: dict[str, Any] | None = 
 
 
 def program(folder: Path, *answers: dict[str, Any] | str, name: str = "plugin") -> Path:
-    """A plug-in that gives these answers, one a call, the last one for ever; it notes what it was told."""
+    """A plug-in that returns these answers, one per call, the last one forever; it records its input."""
     texts = [answer if isinstance(answer, str) else json.dumps({"status": answer}) for answer in answers]
     path = folder / name
     path.write_text(

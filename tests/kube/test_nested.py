@@ -1,4 +1,4 @@
-"""JSON nested deeper than anything that is valid is cut off, and everything else of it is as it was."""
+"""JSON that is nested deeper than any valid object is truncated there, and the rest is unchanged."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ def test_what_is_not_deep_stays_as_it_is(value: Any) -> None:
 @settings(deadline=None)
 @given(st.integers(KEPT, 5_000), TEXTS, TEXTS, st.lists(TEXTS, min_size=KEPT))
 def test_only_what_is_too_deep_is_cut_off(levels: int, before: str, inside: str, after: list[str]) -> None:
-    """Brackets in texts are no levels."""
+    """Brackets in texts are not levels."""
     deep = nested(levels, json.dumps(inside))
     raw = f'{{"before": {json.dumps(before)}, "deep": {deep}, "after": {json.dumps(after)}}}'.encode()
     found = load(raw)

@@ -1,4 +1,5 @@
-"""The informer of whole objects against the embedded server and its faults: what is there is told, and what went unseen too."""
+"""The informer of whole objects against the embedded server and its faults: existing objects are reported, and so are
+missed changes."""
 
 import asyncio
 import contextlib
@@ -15,7 +16,7 @@ from worlds.world import eventually
 
 
 class Told:
-    """What the informer said, taken together."""
+    """What the informer reported, in total."""
 
     def __init__(self) -> None:
         self.there: dict[str, Object] = {}
@@ -25,7 +26,7 @@ class Told:
         self.calls += 1
         name = body["metadata"]["name"]
         if deleted:
-            del self.there[name]  # Never twice, and never one that was not there.
+            del self.there[name]  # never twice, and never one that did not exist
         else:
             self.there[name] = body.get("data") or {}
 
@@ -97,7 +98,7 @@ async def test_an_event_that_comes_twice_is_told_once() -> None:
 
 
 class Scripted(Client):
-    """A list, and watches of so many lines each."""
+    """A list, and watches of this many lines each."""
 
     def __init__(self, *watches: list[bytes]) -> None:
         super().__init__(Connection("http://nowhere"))

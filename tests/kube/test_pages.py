@@ -1,4 +1,4 @@
-"""Pages of a list: as many objects as fit, however large somebody makes them."""
+"""Pages of a list: as many objects as fit, however large they are."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,5 @@
-"""The pod informer against the embedded server and its faults: it ends up with what is there, whatever happens on the way."""
+"""The pod informer against the embedded server and its faults: it ends up with the existing pods, whatever happens on
+the way."""
 
 import asyncio
 import contextlib
@@ -69,7 +70,7 @@ async def test_a_pod_that_vanished_while_the_watch_was_away_is_gone() -> None:
     async with ApiServer() as server, following(server) as (client, informer, _):
         await client.create(PODS, "default", pod("a"))
         await becomes(informer, {"a": False})
-        # The next event is lost, and the history with it: only a new list can tell.
+        # The next event is lost, and the history with it: only a new list can show it.
         server.faults.add(Fault("gone", verb="watch", resource="pods", times=1))
         server.faults.add(Fault("drop", verb="watch", resource="pods", times=0))
         server.store.compact()
@@ -112,7 +113,7 @@ async def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
                 return told.count(name) == 2
 
             await eventually(over, 10)
-            informer.forget_over("default", "u1")  # Its run has ended: an old event would bring it back.
+            informer.forget_over("default", "u1")  # its run has ended: an old event would bring it back
         following.cancel()
         assert told == ["a", "a", "b", "b"]
 
@@ -153,7 +154,7 @@ async def test_pods_are_forgotten_when_they_are_over_and_settled() -> None:
 
 
 async def test_the_end_of_an_older_pod_of_the_same_name_is_none_of_the_new_one() -> None:
-    """An answer to a create comes before events that are late."""
+    """An answer to a create comes before late events."""
 
     def version(number: int, uid: str, gone: bool = False) -> Pod:
         meta = Metadata(name="a", namespace="default", uid=uid, resource_version=str(number), labels={RUN_UID: "u1"})
@@ -172,7 +173,7 @@ async def test_the_end_of_an_older_pod_of_the_same_name_is_none_of_the_new_one()
 async def test_a_pod_that_lost_its_labels_lives_on_until_it_is_gone(
     taken: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The watch says DELETED of a pod that its selector no longer covers, and nothing after that."""
+    """The watch reports DELETED for a pod that its selector no longer matches, and nothing after that."""
     monkeypatch.setattr(informer_module, "CHECK_INTERVAL", 0.05)
     async with ApiServer() as server, following(server) as (client, informer, _):
         body = pod("a")
@@ -193,7 +194,7 @@ async def test_a_pod_that_lost_its_labels_lives_on_until_it_is_gone(
 
 
 class Deaf(Client):
-    """A client whose watches say nothing."""
+    """A client whose watches report nothing."""
 
     async def watch(self, resource: Resource, namespace: str | None, **query: str) -> AsyncIterator[bytes]:
         await asyncio.Event().wait()

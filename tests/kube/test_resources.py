@@ -1,4 +1,4 @@
-"""URL paths of the API: a name is one segment, whatever it says."""
+"""URL paths of the API: a name is one segment, whatever it contains."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""How large an object is where it is stored, and what the API server says of one that is too large."""
+"""The stored size of an object, and the API server's answer to one that is too large."""
 
 import pytest
 from tradewind.kube.client import Client
@@ -11,12 +11,12 @@ from tradewind.local.apiserver import ApiServer
 
 @pytest.mark.parametrize(("text", "size"), [("ab", 2), ("<>&", 18), ("\u2028", 6), ("ü", 2), ("\b\f", 4)])
 def test_the_size_of_a_status_is_that_in_the_store_of_the_api_server(text: str, size: int) -> None:
-    """Go's writer escapes what HTML would take for its own."""
+    """Go's encoder escapes characters that HTML would interpret."""
     assert stored_size({"m": text}) == len('{"m":""}') + size
 
 
 async def test_an_object_that_is_too_large_is_none_that_will_be_taken_later() -> None:
-    """The API server answers 500, as it does when it can't do for now what it is asked."""
+    """The API server answers 500, as it does for temporary failures."""
     async with ApiServer() as server, Client(Connection(server.url)) as client:
         with pytest.raises(Invalid, match="request is too large"):
             await client.create(CONFIG_MAPS, "default", {"metadata": {"name": "a"}, "data": {"k": "x" * OBJECT_LIMIT}})

@@ -1,4 +1,4 @@
-"""What is said of an API server that can't be reached, or is none: its address, plain words, and what to look at."""
+"""Messages about an API server that can't be reached, or is none: its address, plain words, and what to check."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Back-pressure: who writes next, and how many at once."""
+"""Back-pressure: which write is next, and how many at once."""
 
 import asyncio
 from collections import Counter

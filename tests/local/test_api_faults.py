@@ -52,7 +52,7 @@ async def test_every_task_runs_exactly_once_when(name: str, tmp_path: Path) -> N
         await here.client.create(DAGS, "default", world.dag("d", tasks))
         for fault in FAULTS[name]:
             here.server.faults.add(Fault(**{key: value for key, value in vars(fault).items() if key != "hits"}))
-        # The test's own requests are not what is tested: the run is created before, or again until it is there.
+        # The test's own requests are not under test: the run is created before, or retried until it exists.
         while True:
             try:
                 await here.client.create(RUNS, "default", run_body("d", {}, "r"))

@@ -1,4 +1,5 @@
-"""Durations of thousands of years, dates before Christ and schedules that never tick: refused, or said in the status; nothing hangs."""
+"""Durations of thousands of years, dates before Christ and schedules that never tick: refused, or reported in the
+status; nothing hangs."""
 
 import json
 from collections.abc import AsyncIterator
@@ -78,7 +79,7 @@ async def test_a_trigger_whose_look_breaks_says_so(here: Session, monkeypatch: p
 
 
 def earlier() -> list[Body]:
-    """The CRDs, as they were before dates had bounds."""
+    """The CRDs from before dates had bounds."""
     text = json.dumps(manifests())
     return list(json.loads(text.replace(json.dumps(YEARS), '"."')))
 

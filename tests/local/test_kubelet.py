@@ -1,4 +1,4 @@
-"""The local node takes pods as a real one does."""
+"""The local node handles pods like a real one."""
 
 import asyncio
 from pathlib import Path

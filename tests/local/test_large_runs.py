@@ -1,4 +1,4 @@
-"""Large runs in a local cluster: they end, and what waits costs nothing."""
+"""Large runs in a local cluster: they end, and waiting tasks cost nothing."""
 
 import asyncio
 from pathlib import Path
@@ -52,12 +52,12 @@ async def test_thousands_that_wait_for_a_pool_are_not_looked_at_again_and_again(
         here.operator.engine.runs._reconcile = counted  # type: ignore[method-assign]
         name = await world.start(here.client, world.dag("many", tasks))
         await world.until(here.client, name, lambda status: len(status.get("waiting") or []) == 2)
-        # Another run takes its time meanwhile.
+        # Another run is active meanwhile.
         chain = {f"t{at}": {"dependsOn": [f"t{at - 1}"] if at else [], "command": ["true"]} for at in range(10)}
         other = await world.start(here.client, world.dag("chain", chain))
         assert (await world.finished(here.client, other))["phase"] == "Succeeded"
         assert passes.count(name) < 15, passes
-        # What has ended and waits to be written is not looked at again and again either.
+        # Ended attempts that wait to be written are not visited again and again either.
         assert passes.count(other) < 80, passes.count(other)
 
 

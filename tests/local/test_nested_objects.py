@@ -1,4 +1,5 @@
-"""The API server stores objects nested thousands of levels deep. One that is says so itself; every other object is worked on."""
+"""The API server stores objects nested thousands of levels deep. Such an object reports that itself; every other object
+is processed."""
 
 import asyncio
 from pathlib import Path
@@ -59,7 +60,7 @@ async def words(client: Client, resource: Resource, levels: int) -> str:
 
 
 async def good(here: Session, name: str) -> str:
-    """The phase in which a run of another DAG ends."""
+    """The final phase of a run of another DAG."""
     await here.client.create(RUNS, "default", run_body("good", {}, name))
 
     async def ended() -> str:
@@ -82,7 +83,7 @@ async def test_objects_of_every_kind_say_that_they_are_nested_too_deep(levels: i
 
 
 async def test_an_operator_that_starts_reads_what_is_beside_them(tmp_path: Path) -> None:
-    """Lists have them too: those of a start, and those after a watch that fell behind."""
+    """Lists contain them too: those of a start, and those after a watch that fell behind."""
     async with session(lambda: None, cwd=str(tmp_path)) as here:
         for levels in DEPTHS:
             await apply(here.client, levels)

@@ -1,4 +1,5 @@
-"""Whatever tasks hand on, however large a run becomes, and even when it can't be planned: it ends, by its timeout or by a person, with a word."""
+"""Whatever tasks output, however large a run becomes, and even if it can't be planned: it ends, by its timeout or by a
+person, with a message."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -102,7 +103,7 @@ async def test_params_that_are_too_large_fail_the_run_and_hold_no_other_back(her
 
 @pytest.fixture
 def unplannable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the run says breaks the planner, once it has started a pod."""
+    """The run's data break the planner, once it has started a pod."""
     decide = Planner.decide
 
     def broken(self: Planner, now: float) -> Any:

@@ -1,4 +1,5 @@
-"""A run under way is not changed by an apply, at any depth: it runs the revisions of sub-DAGs that were there when it began."""
+"""An active run is not changed by an apply, at any depth: it runs the revisions of sub-DAGs that were current when it
+began."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,7 +33,7 @@ async def apply(here: Session, name: str, tasks: Body, **spec: Any) -> None:
 
 
 async def chain(here: Session, word: str) -> None:
-    """Two DAGs, of which one calls the other."""
+    """Two DAGs, one of which calls the other."""
     await apply(here, "inner", {"x": {"compute": {"v": f"'{word}'"}}}, outputs={"v": "tasks.x.outputs.v"})
     call = {"dag": {"name": "inner"}, "outputs": {"v": {}}}
     await apply(here, "mid", {"call": call}, outputs={"v": f"tasks.call.outputs.v + ' by {word}'"})

@@ -1,4 +1,4 @@
-"""Bodies in Kubernetes' protobuf are read as the objects that they are, and garbage is refused in words."""
+"""Bodies in Kubernetes' protobuf are decoded to the right objects, and garbage is refused with a message."""
 
 import pytest
 from hypothesis import given

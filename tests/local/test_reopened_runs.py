@@ -1,4 +1,4 @@
-"""A run that had ended and goes on keeps its start; its time limits count from when it was taken up again."""
+"""A reopened run keeps its start; its time limits count from when it was reopened."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What comes from outside is plain data within bounds, or OutOfBounds says where it is not."""
+"""Foreign data is plain data within bounds, or OutOfBounds says where it is not."""
 
 import json
 import math

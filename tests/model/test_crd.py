@@ -1,4 +1,4 @@
-"""The committed CRDs are the ones that the models make, and say what an API server can enforce."""
+"""The committed CRDs are the ones that the models generate, and contain only what an API server can enforce."""
 
 import re
 from pathlib import Path
@@ -58,7 +58,7 @@ FORBIDDEN = {
     "const",
     "uniqueItems",
 }
-"""Words of JSON Schema that an API server refuses in a CRD."""
+"""Keywords of JSON Schema that an API server refuses in a CRD."""
 
 
 @pytest.mark.parametrize("made", manifests(), ids=lambda made: made["spec"]["names"]["kind"])
@@ -85,7 +85,7 @@ def test_crds_are_written_a_file_each_without_aliases(tmp_path: Path) -> None:
 
 
 def test_what_a_template_can_say_is_not_said_by_the_api_server() -> None:
-    """A default that it writes into a DAG would win over the DAG's template."""
+    """A default that it writes into a DAG would override the DAG's template."""
     (dag,) = (made for made in manifests() if made["spec"]["names"]["kind"] == "DAG")
     spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     fields = {**spec["properties"], **spec["properties"]["tasks"]["additionalProperties"]["properties"]}
@@ -113,9 +113,9 @@ NAMING = {
     "kind",
     "bucket",
 }
-"""Fields that name something which the API server, or a bucket's server, is asked for."""
+"""Fields that name something that is requested from the API server, or from a bucket's server."""
 TEXTS = {"spec.tasks.*.forEach.name", "spec.defaults.forEach.name"}
-"""Those that are called so, and are words for people."""
+"""Fields of those names that are texts for people."""
 
 
 @pytest.mark.parametrize("made", manifests(), ids=lambda made: made["metadata"]["name"])

@@ -13,7 +13,7 @@ from tradewind.plan.runs.decision import Live, Plan, RunFacts, Start
 from tradewind.plan.runs.planner import Planner
 
 Fate = Callable[[str, int], str]
-"""What an attempt of a task or item ends as: a reason, empty for success."""
+"""The result of an attempt of a task or item: a reason, empty for success."""
 
 
 def defined(tasks: Mapping[str, Any], **spec: Any) -> Definition:
@@ -24,7 +24,7 @@ def defined(tasks: Mapping[str, Any], **spec: Any) -> Definition:
 
 @dataclass
 class Game:
-    """What an API server would hold of a run, and the planner that looks at it."""
+    """What an API server would store of a run, and the planner for it."""
 
     definition: Definition
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class Game:
         self.planner = self.anew()
 
     def anew(self, shuffle: Random | None = None) -> Planner:
-        """A planner made from nothing but the facts: what an operator has after a crash. With `shuffle`, ends and pods are told in
-        any order, and it is asked in between."""
+        """A new planner with the facts only, as after a crash of the operator. With `shuffle`, ends and pods are
+        reported in any order, with plans in between."""
         run = RunFacts("r", "ns", "uid", "d", self.params)
         podless = self.definition.podless()
         planner = Planner(self.definition, run, rounds=self.rounds, timeout=self.timeout, podless=podless)
@@ -73,7 +73,7 @@ class Game:
         return [attempt for attempt in self.ended.get(key, []) if attempt.number > self.cleared.get(key, 0)]
 
     def change(self, changes: Iterable[Cleared | Fixed]) -> None:
-        """What a rework says; the planner is made anew, as an operator does."""
+        """Applies the changes of a rework; the planner is created again, as by an operator."""
         for item in changes:
             if isinstance(item, Cleared):
                 self.cleared[item.key] = max(item.number, self.cleared.get(item.key, 0))
@@ -84,11 +84,11 @@ class Game:
         self.planner = self.anew()
 
     def plan(self) -> Plan:
-        """What the planner says now."""
+        """The current plan."""
         return self.planner.decide(self.now)
 
     def start(self, start: Start, pending: bool = False, **more: Any) -> None:
-        """The pod of a start comes to live."""
+        """The pod of a start comes to life."""
         assert start.key not in self.live, f"two attempts of {start.key} at once"
         assert start.number == len(self.ended.get(start.key, [])) + 1, "numbers go up by one"
         since = self.now if pending else None
@@ -117,7 +117,7 @@ class Game:
         self.planner.tell_live(key, None)
 
     def play(self, fate: Fate = lambda key, number: "", outputs: Callable[[str], Any] = lambda key: None) -> Plan:
-        """Plays the run to its end; every pod ends as soon as it lives. Time passes only when nothing else does."""
+        """Plays the run to its end; every pod ends as soon as it lives. Time passes only when nothing else happens."""
         for _ in range(2_000):
             plan = self.plan()
             if plan.phase != "Running":
@@ -136,7 +136,7 @@ class Game:
         raise AssertionError("does not end")
 
     def states(self) -> dict[str, str]:
-        """Where each task stands; items of fan-outs too."""
+        """The state of each task and item."""
         found = {key: str(unit.state) for key, unit in self.planner.ledger.units.items()}
         return {**found, **{task: str(state) for task, state in self.planner.ledger.states.items()}}
 

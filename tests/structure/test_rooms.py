@@ -1,4 +1,4 @@
-"""The house: how many files a folder has, and that docs/architecture.md names what there is."""
+"""The structure: how many files a folder has, and that docs/architecture.md names what exists."""
 
 import re
 from pathlib import Path

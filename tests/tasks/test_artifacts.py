@@ -1,4 +1,4 @@
-"""The program beside a task: what it keeps, it brings; what it can't, it says."""
+"""The program beside a task: it fetches what it has stored; what it can't do, it reports."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The program of http tasks in pods keeps the rules of the operator's own requests."""
+"""The program of http tasks in pods follows the rules of the operator's own requests."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a server says it has: read once from the beginning to the end, and no further than is sensible."""
+"""Listings of servers: parsed once from start to end, and no further than sensible."""
 
 import pytest
 from tradewind.tasks import listing
@@ -51,7 +51,7 @@ def test_what_is_no_listing_is_refused(document: bytes, words: str) -> None:
 
 
 def test_twice_as_much_is_at_most_twice_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work is counted in elements that are looked at."""
+    """Work is counted in visited elements."""
     steps = 0
 
     class Counting(listing._Reader):

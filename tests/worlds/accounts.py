@@ -8,14 +8,14 @@ import yaml
 
 CHART = Path(__file__).parents[2] / "charts" / "tradewind"
 OPERATOR, READING = "tests-tradewind", "tests-tradewind-reading"
-"""An operator as it is by default, and one that may read Secrets (http.readSecrets)."""
+"""An operator with defaults, and one that may read Secrets (http.readSecrets)."""
 FOLLOWED = [{"apiGroups": [""], "resources": ["configmaps", "persistentvolumeclaims"], "verbs": ["list", "watch"]}]
 """What the tests' triggers follow (objectTriggers.rules)."""
 LASTS = "3h"
 
 
 def values(namespace: str, reads_secrets: bool) -> Mapping[str, Any]:
-    """The chart's values. With more than one shard the names of its Leases are free, as tests choose some."""
+    """The chart's values. With more than one shard the names of its Leases are free, since tests choose some."""
     return {
         "watchNamespaces": [namespace],
         "shards": 2,
@@ -37,11 +37,12 @@ def _rendered(cluster: Any, name: str, namespace: str, reads: bool, file: str) -
 
 
 def install(cluster: Any, namespace: str, folder: Path) -> dict[bool, Path]:
-    """Makes both accounts in a namespace, with the policy for each; the kubeconfig of each, by whether it reads Secrets."""
+    """Creates both accounts in a namespace, with the policy for each; returns the kubeconfig of each, by whether it
+    reads Secrets."""
     found = {}
     for name, reads in ((OPERATOR, False), (READING, True)):
         cluster.kubectl("apply", "-n", namespace, "-f", "-", input=_rendered(cluster, name, namespace, reads, "rbac"))
-        # Of the policies the one about the account alone: tests write edits and decisions in all sorts of names.
+        # Only the policy about the account: tests write edits and decisions in all sorts of names.
         policies = yaml.safe_load_all(_rendered(cluster, name, namespace, reads, "policies"))
         own = [body for body in policies if body["metadata"]["name"] == policy(namespace, name)]
         cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(own))
@@ -55,7 +56,7 @@ def install(cluster: Any, namespace: str, folder: Path) -> dict[bool, Path]:
 
 
 def remove(cluster: Any, namespace: str) -> None:
-    """What `install` made beside what goes with the namespace."""
+    """Removes what `install` created outside of the namespace."""
     names = [policy(namespace, name) for name in (OPERATOR, READING)]
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
         cluster.kubectl("delete", kind, *names, "--ignore-not-found")

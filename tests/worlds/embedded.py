@@ -19,7 +19,7 @@ from worlds.world import Body, World
 
 @contextmanager
 def embedded(folder: Path, crds: list[Body] | None = None) -> Iterator[Callable[[str], World]]:
-    """Makes worlds: one a namespace, all on one server, with the CRDs of this version unless others are given."""
+    """Makes worlds: one per namespace, all on one server, with the CRDs of this version unless others are given."""
     started = threading.Event()
     runner = asyncio.Runner()
     stop = asyncio.Event()

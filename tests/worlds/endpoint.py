@@ -1,4 +1,4 @@
-"""The endpoint for events, as a process, and what is sent to it."""
+"""The event endpoint, as a process, and requests to it."""
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ from worlds.world import World
 
 @dataclass
 class Endpoint:
-    """A process that takes events."""
+    """A process that accepts events."""
 
     process: "subprocess.Popen[bytes]"
     url: str

@@ -1,4 +1,5 @@
-"""Tasks that leave a mark when they have done their work, and one that counts the marks: what has really run, and how often."""
+"""Tasks that leave a mark when they have done their work, and one that counts the marks: what has really run, and how
+often."""
 
 import contextlib
 from typing import Any
@@ -35,7 +36,7 @@ def fan(count: int, seconds: float, parallelism: int | None = None, **more: Any)
 
 
 def marked(world: World, name: str, tasks: Body) -> Body:
-    """A DAG whose last task, `count`, hands out how many marks there are, and which were left more than once."""
+    """A DAG whose last task, `count`, outputs how many marks there are, and which were left more than once."""
     leaves = [task for task in tasks if not any(task in other["dependsOn"] for other in tasks.values())]
     counting = {"count": {"dependsOn": leaves, "script": {"python": COUNT}}}
     env = {"WORK": world.work, "RUN": "$[[ run.name ]]"}
@@ -43,7 +44,7 @@ def marked(world: World, name: str, tasks: Body) -> Body:
 
 
 async def running(world: World, client: Client, run: str, count: int) -> list[str]:
-    """Names of the run's pods, once so many run."""
+    """Names of the run's pods, once this many run."""
 
     async def enough() -> Any:
         with contextlib.suppress(ApiError):

@@ -1,4 +1,4 @@
-"""A web server in a test, that answers as it is told and remembers what it was asked."""
+"""A web server in a test that gives prepared answers and records requests."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ class WebServer:
     """Path with query, and headers, in order."""
 
     def times(self, path: str) -> int:
-        """How often a path was asked for."""
+        """How often a path was requested."""
         return sum(asked.partition("?")[0] == path for asked, _ in self.asked)
 
 
@@ -28,7 +28,7 @@ class WebServer:
 async def web_server(
     answers: dict[str, tuple[int, Any]] | None = None, host: str = "127.0.0.1", context: SSLContext | None = None
 ) -> AsyncIterator[WebServer]:
-    """One on a port of its own; over TLS with a context."""
+    """A server on its own port; over TLS with a context."""
     server = WebServer(answers=answers or {})
 
     async def answer(request: web.Request) -> web.StreamResponse:

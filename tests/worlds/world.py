@@ -1,4 +1,4 @@
-"""What a test may do in a world."""
+"""What a test can do in a world."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ class World:
     work: str
     settings: Body = field(default_factory=dict)
     operators: Mapping[bool, Path] = field(default_factory=dict)
-    """By whether it reads Secrets: under which kubeconfig an operator works; that of the tests if there is none."""
+    """The kubeconfig that an operator uses, by whether it reads Secrets; that of the tests if there is none."""
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -59,7 +59,7 @@ class World:
 
     @property
     def log(self) -> Path:
-        """What its operators write."""
+        """The log of its operators."""
         return Path(os.environ.get("TRADEWIND_TEST_LOGS", "/tmp")) / f"tradewind-operator-{self.namespace}.log"
 
     def start_operator(self, *flags: str, **env: str) -> "subprocess.Popen[bytes]":
@@ -106,12 +106,12 @@ class World:
         }
 
     async def create(self, client: Client, resource: Resource, body: Body) -> Body:
-        """Creates an object; the stored one."""
+        """Creates an object; returns the stored one."""
         stored: Body = orjson.loads(await client.create(resource, self.namespace, body))
         return stored
 
     async def start(self, client: Client, dag: Body | str, name: str = "", **params: Any) -> str:
-        """Creates the DAG (unless it is only named) and a run of it; the run's name."""
+        """Creates the DAG (unless it is only named) and a run of it; returns the run's name."""
         if isinstance(dag, dict):
             await self.create(client, DAGS, dag)
         target = dag if isinstance(dag, str) else dag["metadata"]["name"]
@@ -143,7 +143,7 @@ class World:
         return dict(found["status"])
 
     async def result(self, client: Client, dag: Body | str, seconds: float = 90, **params: Any) -> Body:
-        """Starts a run; its status once it has ended."""
+        """Starts a run; returns its status once it has ended."""
         return await self.finished(client, await self.start(client, dag, **params), seconds)
 
     async def pods(self, client: Client, run: str) -> list[Body]:
@@ -164,7 +164,7 @@ def secret_of(name: str, values: Mapping[str, str]) -> Body:
 
 
 def tradewind(world: World, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    """A command in the world's namespace, run to its end."""
+    """Runs a command in the world's namespace to its end."""
     command = [sys.executable, "-m", "tradewind.cli", *arguments]
     command += ["-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
     env = {**os.environ, "COLUMNS": "200"}
@@ -172,14 +172,14 @@ def tradewind(world: World, *arguments: str, stdin: str = "") -> "subprocess.Com
 
 
 def printed(world: World, *arguments: str, stdin: str = "") -> str:
-    """What a command prints, which has to succeed."""
+    """The output of a command, which must succeed."""
     done = tradewind(world, *arguments, stdin=stdin)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
-    """The first true answer of an async check."""
+    """The first true result of an async check."""
     async with asyncio.timeout(seconds):
         while True:
             if answer := await check():

@@ -1,4 +1,4 @@
-"""The rows of a run, those of runs below it included."""
+"""The rows of a run, including those of runs below it."""
 
 from typing import Any, cast
 

@@ -1,4 +1,4 @@
-"""A run that is followed in a pipe: a line for each change, and what it waits for when there is none."""
+"""A run that is followed in a pipe: a line for each change, and what it waits for when nothing changes."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Admission: what is refused, in which words, and what passes whatever it says."""
+"""Admission: what is refused, with which message, and what passes in any case."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ GOOD = {"params": {"n": {"type": "integer"}}, "tasks": {"a": {"image": "x"}}}
 
 
 class Cluster(ClusterLookup):
-    """One that has some DAGs, by name; an error stands for a DAG that can't be read."""
+    """A cluster with some DAGs, by name; an error stands for a DAG that can't be read."""
 
     def __init__(self, pods: AdmissionReview | None = None, **dags: Body | ApiError) -> None:
         self._dags, self._pods = dags, pods or AdmissionReview()
@@ -237,7 +237,7 @@ async def test_nobody_writes_in_anothers_name_by_a_detour(name: str) -> None:
 
 
 async def test_whose_name_it_is_needs_nothing_of_the_cluster() -> None:
-    """And nothing else is judged: a webhook that must answer has no other reason to refuse."""
+    """Nothing else is checked: a webhook that must answer has no other reason to refuse."""
     nowhere: Any = None
     for kind, spec in (("DAGRun", {"dag": 7, "edits": [EDIT]}), ("DAGRun", {}), ("Approval", {"by": "eve"})):
         assert await admit(request(kind, spec), nowhere, NAMES) == AdmissionReview([])
@@ -294,7 +294,7 @@ async def test_a_dag_that_allows_it_is_followed_without_a_word(allowed: str) -> 
 
 
 class Pools(Client):
-    """A server with a ClusterPool, and a namespace that has a label."""
+    """A server with a ClusterPool, and a namespace with a label."""
 
     def __init__(self, allow: Body | None) -> None:
         self._spec = {"slots": 1} if allow is None else {"slots": 1, "allow": allow}

@@ -1,4 +1,4 @@
-"""The webhook asks the API server about the pods that podTemplates make: a dry run, which makes none."""
+"""The webhook asks the API server about the pods of podTemplates: by a dry run, which creates none."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What is too much to check is refused with words, and keeps nobody else's from being checked."""
+"""What is too much to check is refused with a message, and delays nobody else's check."""
 
 import asyncio
 import operator
@@ -30,7 +30,7 @@ class Server(Client):
 
 
 class Loud(ApiClusterLookup):
-    """Every review of namespace `loud` takes for ever."""
+    """Every review of namespace `loud` takes forever."""
 
     async def judge(self, namespace: str, spec: Any, of: Any) -> Any:
         return await super().judge(namespace, spec, partial(operator.countOf, ENDLESS) if namespace == "loud" else of)

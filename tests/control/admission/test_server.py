@@ -212,7 +212,7 @@ async def test_an_error_of_our_own_is_left_to_the_failure_policy(tmp_path: Path,
 
 
 class Slow(ClusterLookup):
-    """A cluster in which DAGs are judged when a test says so."""
+    """A cluster in which reviews of DAGs end when a test says so."""
 
     def __init__(self) -> None:
         self.begun, self.goes_on = list[str](), asyncio.Event()
@@ -242,7 +242,7 @@ DECIDED = review({"run": "r", "task": "a", "decision": "Approved", "by": "eve"},
 
 
 async def test_small_reviews_are_answered_while_large_ones_wait(tmp_path: Path) -> None:
-    """Forty large DAGs of one namespace; whose decision it is, and a large DAG of another namespace."""
+    """Forty large DAGs of one namespace; small reviews, and a large DAG of another namespace."""
     asks = Slow()
     async with serving(tmp_path, asks=asks) as (port, context):
         loud = [asyncio.create_task(posted(port, context, "/validate", LARGE, "loud")) for _ in range(40)]
@@ -282,7 +282,7 @@ async def test_what_one_namespace_may_have_waiting_is_limited(tmp_path: Path, mo
 
 @pytest.mark.parametrize("levels", [100, 1_200, 9_000])
 async def test_an_object_that_is_nested_too_deep_is_refused(tmp_path: Path, levels: int) -> None:
-    """Not answered with an error, by which the failure policy would let it pass."""
+    """An error would let it pass, by the failure policy."""
     deep = orjson.dumps(review({"tasks": {}, "params": {"p": {"default": "HERE"}}}))
     deep = deep.replace(b'"HERE"', b"[" * levels + b"]" * levels)
     async with serving(tmp_path) as (port, context):

@@ -1,4 +1,4 @@
-"""Who may act as a service account may write DAGs and templates whose pods do; nobody else may."""
+"""Only users who may act as a service account may write DAGs and templates whose pods use it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Body = dict[str, Any]
 
 
 class Rights(Cluster):
-    """A cluster in which a user may act as some accounts; an error stands for an API server that does not say."""
+    """A cluster in which a user may act as some accounts; an error stands for an API server that does not answer."""
 
     def __init__(self, *accounts: str, error: ApiError | None = None) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ async def test_a_dag_is_refused_to_whoever_may_not_act_as_its_account() -> None:
 
 
 async def test_each_change_of_a_dag_is_one_of_what_its_account_does() -> None:
-    """Who may not act as an account does not change the script that runs as it."""
+    """A user who may not act as an account can't change the script that runs as it."""
     old, new = (dag(serviceAccountName="admin", args=[word]) for word in ("old", "new"))
     assert (await said(Rights(), "DAG", new, old)).problems
     assert not (await said(Rights(), "DAG", old, old)).problems, "its metadata may be changed"

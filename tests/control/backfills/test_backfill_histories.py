@@ -1,4 +1,5 @@
-"""Histories of restarts and faults: each tick of a backfill gets what it is to get, once, and never more at a time than its parallelism."""
+"""Histories of restarts and faults: each tick of a backfill gets its run, once, and never more at a time than its
+parallelism."""
 
 import asyncio
 import contextlib
@@ -26,7 +27,7 @@ DAY = datetime(2026, 5, 1, tzinfo=UTC)
 TICKS = [DAY + timedelta(days=step) for step in range(6)]
 NOW = (DAY + timedelta(days=30)).timestamp()
 STATES = ["Missing", "Succeeded", "Failed", "Unborn", "Running"]
-"""What there is of a tick. Unborn: a run that failed before it began."""
+"""The run of a tick. Unborn: one that failed before it began."""
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["look", "look", "look", "end", "fail", "hear", "crash", "crash while looking"]),
@@ -37,7 +38,7 @@ STEPS = st.lists(
 
 
 class Backfilled:
-    """A server with a backfill, and an operator of it that comes and goes."""
+    """A server with a backfill, and an operator of it that starts and stops."""
 
     def __init__(self, states: list[str], **fields: Any) -> None:
         self.server: Server = server(NOW, "t", cron="0 0 * * *")
@@ -76,12 +77,12 @@ class Backfilled:
         self.most = max(self.most, len(self.active()))
 
     def hear(self) -> None:
-        """The watch tells what has become of the runs."""
+        """The watch reports the runs."""
         for run in self.runs():
             self.operator.run_seen(read_run(orjson.loads(orjson.dumps(run))))
 
     def end(self, phase: str) -> None:
-        """The oldest run that is under way ends."""
+        """The oldest active run ends."""
         if active := self.active():
             run = active[0]
             run["status"] = {"phase": phase, "revision": "r", "retried": run["spec"].get("retryFailed", 0)}
@@ -165,7 +166,7 @@ def test_a_run_that_is_in_the_way_is_named_and_nothing_is_made() -> None:
 def test_runs_that_a_backfill_counts_on_are_held_until_it_is_over() -> None:
     async def play() -> list[bool]:
         history = Backfilled(["Succeeded", *["Missing"] * 5], end="2026-05-02")
-        held = [history.operator.holds("ns", "d", "t-20260501-0000")]  # Nothing is known yet.
+        held = [history.operator.holds("ns", "d", "t-20260501-0000")]  # nothing is known yet
         await history.look()
         held.append(history.operator.holds("ns", "d", "t-20260501-0000"))
         held.append(history.operator.holds("ns", "d", "t-20260502-0000"))
@@ -198,7 +199,7 @@ def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_second_run
 
 
 class Asked(WorkQueue[tuple[str, str]]):
-    """A queue that only remembers after which pauses it was to hand out its key."""
+    """A queue that only records the delays of its key."""
 
     def __init__(self) -> None:
         super().__init__("asked")
@@ -256,7 +257,7 @@ def test_a_run_that_was_deleted_and_nobody_told_is_made_again_once_the_runs_are_
     ],
 )
 def test_a_run_is_a_backfills_when_it_has_the_name_of_its_tick(name: str, made: bool) -> None:
-    """A backfill's runs pass maxActiveRuns, and whoever creates a run writes its labels."""
+    """A backfill's runs are exempt from maxActiveRuns, and users who create a run write its labels."""
     history = Backfilled(["Missing"] * 6)
     asyncio.run(history.look())
     meta = {"name": name, "labels": {HOW: "backfill", f"{BACKFILL}b": "true"}}

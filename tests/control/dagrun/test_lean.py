@@ -1,4 +1,4 @@
-"""Runs that hold more values than any needs: they take little memory, are refused, and say why."""
+"""Runs with more values than any needs: they take little memory, are refused, and say why."""
 
 import tracemalloc
 from typing import Any
@@ -34,7 +34,7 @@ def run(**spec: Any) -> dict[str, Any]:
 
 
 def told(body: dict[str, Any]) -> Run:
-    """What the informer tells of a run."""
+    """What the informer reports of a run."""
     found = list[Run]()
     informer = RunInformer(Server(0.0), (None,), lambda uid: 0, lambda run, deleted: found.append(run), lambda *_: None)
     informer.take_event("ADDED", orjson.dumps(body))

@@ -1,5 +1,5 @@
-"""Approvals and runs of sub-DAGs are found by name, and names can be alike: of a run that was deleted and made anew, or of runs and tasks
-whose names come to the same together. A run takes only what is its own."""
+"""Approvals and runs of sub-DAGs are found by name, and names can collide: those of a deleted run and its successor, or
+of runs and tasks whose joined names are equal. A run accepts only its own."""
 
 import asyncio
 from dataclasses import replace
@@ -27,7 +27,7 @@ OTHER = both_names(RUN, START)[1]
 
 
 class Api(Server):
-    """One that creates whatever is asked for."""
+    """A server that creates whatever is requested."""
 
     async def create(self, resource: Resource, namespace: str, body: Any, **query: str) -> bytes:
         if (resource.plural, body["metadata"]["name"]) in self.objects:
@@ -35,7 +35,7 @@ class Api(Server):
         return orjson.dumps(self.put(resource, body))
 
     def of(self, owner: str, resource: Resource, name: str, start: Start = START, **parts: Any) -> Body:
-        """There is an object of a run."""
+        """An object of a run exists."""
         by = replace(RUN, uid=owner)
         meta = {"name": name, "labels": {**labels(by, start), DEPTH: "1"}, "ownerReferences": [owned_by(by)]}
         return self.put(resource, {"metadata": meta, **parts})
@@ -45,7 +45,7 @@ class Api(Server):
 
 
 def change(body: Body, **spec: str) -> None:
-    """Somebody changes an object, which an API server counts."""
+    """Someone changes an object; an API server counts that."""
     body["spec"] |= spec
     body["metadata"]["generation"] += 1
 
@@ -58,7 +58,7 @@ ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
     ("made", "meta", "words"),
     [
         ({**ASKED, "decision": "Approved", "by": "alice"}, {}, "it had a decision before"),
-        # A deletion that a finalizer holds up is counted like a change.
+        # A deletion that a finalizer delays counts as a change.
         ({**ASKED, "decision": "Approved", "by": "alice"}, {"generation": 2}, "it had a decision before"),
         (ASKED, {"generation": 2, "deletionTimestamp": DAY}, "it is being deleted"),
         ({**ASKED, "message": "Tidy up?"}, {}, "its question differs"),
@@ -67,8 +67,8 @@ ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
     ],
 )
 async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: Body, meta: Body, words: str) -> None:
-    """Whoever may create approvals knows the name that the operator will ask for. What he made is sealed, so that no later change turns it
-    into a decision, and another object asks."""
+    """Users who may create approvals know the name that the operator will use. Their object is sealed, so that no later
+    change turns it into a decision, and another object asks."""
     api = Api(0.0)
     forged = api.of("ours", APPROVALS, "r-ask-1", spec=dict(made))
     forged["metadata"] |= meta
@@ -87,7 +87,7 @@ async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: B
 
 
 async def test_a_decision_that_comes_before_the_status_of_a_new_question_counts() -> None:
-    """The operator knows what it has just made."""
+    """The operator knows what it has just created."""
     api = Api(0.0)
     create = api.create
 
@@ -109,7 +109,7 @@ async def test_a_decision_that_comes_before_the_status_of_a_new_question_counts(
 
 
 async def test_the_time_of_a_question_begins_when_the_operator_asks() -> None:
-    """Whoever makes the Approval before that takes no time away from those who decide."""
+    """An Approval created before that takes no time away from those who decide."""
     now = [0.0]
     api, question = Api(0.0), replace(QUESTION, timeout=20.0)
     early = api.of("ours", APPROVALS, "r-ask-1", spec={**ASKED, "deadline": "1970-01-01T00:00:20Z"})
@@ -223,7 +223,7 @@ BEFORE = both_names(RUN, replace(START, number=1))[0]
     ],
 )
 async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str) -> None:
-    """Whoever may create runs can give one the labels and the owner of a sub-DAG's run before that is made."""
+    """Users who may create runs can give one the labels and the owner of a sub-DAG's run in advance."""
     api, told = Api(0.0), list[tuple[str, str]]()
     start = replace(START, number=2)
     usual, other = both_names(RUN, start)
@@ -234,7 +234,7 @@ async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str)
 
 
 async def test_a_run_that_was_created_with_edits_and_deleted_is_not_believed() -> None:
-    """The beginning of its deletion is counted like a change, and a finalizer holds it up."""
+    """The start of its deletion counts as a change, and a finalizer delays it."""
     api = Api(0.0)
     forged = api.of("ours", RUNS, "r-ask-1", spec={**CALLED, "edits": [{"action": "Succeed", "tasks": ["x"]}]})
     forged["metadata"] |= {"generation": 2, "deletionTimestamp": DAY}
@@ -249,7 +249,7 @@ async def test_a_run_that_people_have_worked_on_is_still_that_of_its_sub_dag() -
 
 
 async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
-    """Its events come while the real run is being made, and later."""
+    """Its events come while the real run is being created, and later."""
     api = Api(0.0)
     sub_dags = SubDAGs(api, {}, lambda uid: None)
     succeeded = {"phase": "Succeeded", "results": {"verdict": "forged"}}
@@ -268,7 +268,7 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
 
 
 async def test_a_run_of_a_sub_dag_is_as_deep_as_its_caller() -> None:
-    """Else triggers that lead to each other through sub-DAGs would begin at zero again and again."""
+    """Otherwise triggers that lead to each other through sub-DAGs would start at zero again and again."""
     api = Api(0.0)
     made = await SubDAGs(api, {}, lambda uid: None)._make(replace(RUN, trigger_depth=5), Call(START, "child", {}, 0))
     assert made.trigger_depth == 5 and made.facts.trigger_depth == 5

@@ -1,5 +1,5 @@
-"""What the operator was told of a run, or has decided about it, may be older than the run: nothing is written over what has become of
-it, and whoever counted on it hears that it is gone."""
+"""What the operator was told of a run, or has decided about it, may be older than the run: it never overwrites newer
+changes, and dependents hear that the run is gone."""
 
 import contextlib
 import copy
@@ -27,7 +27,7 @@ from control.triggerworld import Body, Server
 
 
 class Api(Server):
-    """Calls `while_reading` when a DAG is read, and replaces only what has the version that is named."""
+    """Calls `while_reading` when a DAG is read, and replaces only the version that is named."""
 
     while_reading: Callable[[], None] = staticmethod(lambda: None)
 
@@ -50,7 +50,7 @@ class Api(Server):
 
 
 class Operated:
-    """An operator, and a run as it was when somebody had created it."""
+    """An operator, and a run as it was when someone had created it."""
 
     def __init__(self) -> None:
         self.api, self.gone = Api(0.0), list[Run]()
@@ -73,7 +73,7 @@ class Operated:
         self.gone += [run] if deleted else []
 
     def becomes(self, **status: Any) -> Run:
-        """The run gets a status, of which nobody has told yet."""
+        """The run gets a status that nobody has reported yet."""
         body = {**copy.deepcopy(self.new), "status": {"revision": "d-1", **status}}
         return read_run(copy.deepcopy(self.api.put(RUNS, body)))
 
@@ -83,7 +83,7 @@ class Operated:
 
     @property
     def phase(self) -> str:
-        """What is stored of the run."""
+        """The stored phase of the run."""
         return str(self.api.objects[RUNS.plural, "r"]["status"]["phase"])
 
 
@@ -131,7 +131,7 @@ async def test_so_is_one_in_whose_place_there_is_another(operated: Operated) -> 
 
 @pytest.mark.parametrize("unreadable", [False, True])
 async def test_what_pods_say_is_kept_while_their_run_is_not_known(operated: Operated, unreadable: bool) -> None:
-    """At the start pods are listed first; and a status that can't be read may be fixed."""
+    """At the start pods are listed first; and an unreadable status may be fixed."""
     if unreadable:
         operated.runs.feed.seen(operated.becomes(phase="Running"), False)
     over = pod({"phase": "Succeeded"}, terminated=terminated(0))

@@ -1,4 +1,4 @@
-"""An edit that can't be read does nothing and says so, and is not in the way of those after it: nobody can take it back."""
+"""An edit that can't be read has no effect and is reported, and does not block later ones: nobody can take it back."""
 
 from typing import Any, cast
 

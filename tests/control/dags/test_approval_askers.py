@@ -1,4 +1,4 @@
-"""Which sub-DAGs ask for approvals: themselves, in runs of theirs, or perhaps, where nobody can tell."""
+"""The sub-DAGs that ask for approvals: themselves, in their runs, or perhaps, if nobody can tell."""
 
 from typing import Any
 

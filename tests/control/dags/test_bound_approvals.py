@@ -1,4 +1,5 @@
-"""A run of a sub-DAG asks for the approvals of the revision that it is bound to: who edits the DAG meanwhile passes none."""
+"""A run of a sub-DAG asks for the approvals of the revision that it is bound to: users who edit the DAG meanwhile
+bypass none."""
 
 from typing import Any
 
@@ -114,7 +115,7 @@ async def test_of_more_parts_than_are_read_the_rest_may_ask(monkeypatch: pytest.
 
 
 async def test_a_part_that_has_not_begun_asks_by_the_revision_that_is_pinned() -> None:
-    """Whoever edits the DAG before its run begins passes no approval either."""
+    """Users who edit the DAG before its run begins bypass no approval either."""
     for pins, asks in (({"child": "c"}, {"child"}), ({"child": "i", "inner": "c"}, {"child"}), ({"child": "p"}, set())):
         api = Api(0.0)
         run, planner = parent(api)

@@ -20,7 +20,7 @@ FIRST = Revision("d-1", 1)
 
 
 class Fresh:
-    """What is stored now; counts what is asked for."""
+    """The stored objects; counts requests."""
 
     def __init__(self, api: Server) -> None:
         self.api, self.asked = api, list[str]()
@@ -81,6 +81,6 @@ async def test_definitions_in_memory_are_bounded_by_their_size(monkeypatch: pyte
         return {"data": {"spec": {"tasks": {"a": {"compute": {"n": f"'{'x' * 300}'"}}}}}}
 
     monkeypatch.setattr(api, "get", get)
-    for name in ("r1", "r2", "r1", "r3", "r1", "r2"):  # Two of them fit.
+    for name in ("r1", "r2", "r1", "r3", "r1", "r2"):  # two of them fit
         await found.load("ns", name)
     assert asked == ["r1", "r2", "r3", "r2"]

@@ -1,4 +1,4 @@
-"""The last run that a DAG's status tells of: the latest that is there. Of DAGs that there are not nothing is kept."""
+"""The last run in a DAG's status: the latest that exists. Nothing is kept of DAGs that don't exist."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -30,7 +30,7 @@ def dag(name: str) -> dict[str, Any]:
 
 
 class Operator:
-    """One that has just started, and hears of DAG `d`."""
+    """An operator that has just started, and hears of DAG `d`."""
 
     def __init__(self, server: Server) -> None:
         nothing = cast("Any", None)
@@ -54,7 +54,7 @@ class Operator:
         return self
 
     async def says(self) -> Any:
-        self.dags._writer.forget(("ns", "d"))  # However long it is since the last write.
+        self.dags._writer.forget(("ns", "d"))  # however long ago the last write was
         await self.dags.reconcile(("ns", "d"))
         return self.server.objects[DAGS.plural, "ns", "d"]["status"].get("lastRun")
 

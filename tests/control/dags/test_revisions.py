@@ -197,7 +197,7 @@ async def test_a_dag_that_was_checked_before_there_were_numbers_gets_one(client:
 
 @pytest.fixture
 async def kept(client: Counting, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
-    """Six revisions of a DAG that keeps one, and somebody who deletes without waiting long."""
+    """Six revisions of a DAG that keeps one, and a deleter that does not wait long."""
     monkeypatch.setattr(revisionhistory, "GRACE", 0.05)
     monkeypatch.setattr(revisionhistory, "REVISION_SWEEP_DELAY", 0.0)
     revisions = Revisions(client)
@@ -281,7 +281,7 @@ async def test_nothing_goes_while_the_dag_changes_or_its_status_is_behind(kept: 
     await kept.history._reconcile(key, loop.time() + 60)  # its status still says 6
     assert await numbers(client) == [1, 2, 3, 4, 5, 6]
     assert (await seen(kept.reconciler, client))["status"]["revision"] == 1
-    await kept.history._reconcile(key, loop.time() + 60)  # another generation: the wait begins anew
+    await kept.history._reconcile(key, loop.time() + 60)  # another generation: the wait starts over
     assert await numbers(client) == [1, 2, 3, 4, 5, 6]
     await kept.history._reconcile(key, loop.time() + 120)
     assert await numbers(client) == [1, 5, 6], "the current one, the newest, and one more"
@@ -315,7 +315,7 @@ async def test_what_happened_while_nobody_looked_is_found(kept: Any) -> None:
 
 
 async def test_a_dag_from_a_template_keeps_as_many_as_the_template_says(client: Counting) -> None:
-    """And all, while that is not known."""
+    """It keeps all while the template's setting is unknown."""
     history = RevisionHistory(client, Revisions(client))
     key = ("default", "d")
     body = {"metadata": {"namespace": "default", "name": "d"}, "spec": {"template": {"name": "t"}}}

@@ -1,4 +1,4 @@
-"""Who uses which template: a change is told to its users, and to them alone. On the embedded API server."""
+"""Users of templates: a change is reported to its users, and to nobody else. On the embedded API server."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -100,7 +100,7 @@ async def test_a_change_while_templates_are_read_is_not_missed(client: Client) -
 
     async def get(*arguments: Any) -> Any:
         body = await read(*arguments)
-        told.extend(templates.seen(load, deleted=False))  # The event comes before the answer is looked at.
+        told.extend(templates.seen(load, deleted=False))  # the event arrives before the answer is processed
         return body
 
     client.get = get  # type: ignore[method-assign]

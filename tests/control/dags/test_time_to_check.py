@@ -1,4 +1,4 @@
-"""What is checked has so much time: however long a document takes, it is given up, and says so."""
+"""Checks have a time limit: a document that takes longer is abandoned, with a message."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -26,7 +26,7 @@ class Api(Server):
 
 
 class Hurried:
-    """An operator in which no check comes to its end."""
+    """An operator in which no check ends."""
 
     def __init__(self) -> None:
         self.api, self.host = Api(0.0), Host(Evaluator(), budget=-1.0)

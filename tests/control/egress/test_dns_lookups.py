@@ -1,4 +1,5 @@
-"""Look-ups of names that users wrote: bounded for each namespace, given up in time, and never made twice for one connection."""
+"""DNS lookups of names that users wrote: bounded per namespace, abandoned in time, and never repeated for one
+connection."""
 
 import asyncio
 import socket
@@ -24,7 +25,7 @@ EGRESS = EgressPolicy(services=False, allowed=(ip_network("127.0.0.0/8"),))
 
 
 class Servers:
-    """Servers of names: those that begin with `slow` don't answer until they are let."""
+    """Name servers: names that begin with `slow` get no answer until the test releases it."""
 
     def __init__(self) -> None:
         self.let, self._lock = Event(), Lock()
@@ -90,7 +91,7 @@ async def test_what_is_given_up_holds_its_share_until_it_ends(
     servers.let.set()
     assert await late
     assert len(servers.asked) == SHARE + 1, "nobody is asked for those who have gone"
-    while found._seats.held:  # Threads that were given up end by themselves.
+    while found._seats.held:  # abandoned threads end by themselves
         await asyncio.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""What one tenant's request leaves behind meets no other request, and what is secret in one goes to its server alone."""
+"""Nothing of one tenant's request affects another request, and its secrets go to its own server only."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ class Wire:
 
     url: str = ""
     location: str = ""
-    """Where it sends everybody else."""
+    """The address to which it redirects all others."""
     status: str = "302 Found"
-    """How it does."""
+    """The status of the redirect."""
     once: bool = False
-    """Whether it answers from then on."""
+    """Whether it answers after that."""
     connections: list[bytes] = field(default_factory=list)
 
 

@@ -69,8 +69,8 @@ async def test_the_operators_own_host_the_link_and_metadata_services_are_refused
     ],
 )
 def test_what_is_allowed_is_asked_and_what_is_denied_never(address: str, refused: str) -> None:
-    """Both hold for an address that is translated, as for the one that it is translated to. The Teredo address is of a client at
-    169.254.169.254 behind an allowed server."""
+    """Both apply to a translated address and to its target. The Teredo address belongs to a client at 169.254.169.254
+    behind an allowed server."""
     egress = EgressPolicy(
         allowed=(ip_network("127.0.0.2/32"), ip_network("127.0.0.9/32")),
         denied=(ip_network("192.168.0.0/16"), ip_network("127.0.0.9/32")),

@@ -86,7 +86,7 @@ async def test_an_address_where_nothing_is_sent_is_refused_all_the_same(host: st
     ],
 )
 async def test_the_password_of_the_proxy_is_told_nobody(answer: bytes | None, said: str) -> None:
-    """Whatever it answers, or where nobody listens."""
+    """Whatever it answers, or if nothing listens."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

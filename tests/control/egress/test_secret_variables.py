@@ -1,4 +1,5 @@
-"""In which namespaces the operator itself reads the Secrets of requests; in others requests with secrets are sent from pods."""
+"""In some namespaces the operator itself reads the Secrets of requests; in others requests with secrets are sent from
+pods."""
 
 import pytest
 from tradewind.control.dagrun.run import read_run

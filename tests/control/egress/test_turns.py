@@ -1,4 +1,4 @@
-"""Requests of tasks: as many at once as there are seats, shared by namespaces; what waits says so."""
+"""Requests of tasks: as many at once as there are seats, shared by namespaces; waiting ones say so."""
 
 import asyncio
 from collections import Counter
@@ -27,7 +27,7 @@ EGRESS = EgressPolicy(allowed=(ip_network("127.0.0.0/8"),))
 
 
 class Tarpit(HttpClient):
-    """Gets no answer until it is let."""
+    """Answers nothing until the test releases it."""
 
     def __init__(self) -> None:
         super().__init__(EGRESS)

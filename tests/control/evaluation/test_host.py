@@ -1,4 +1,5 @@
-"""Pure work runs in slices: others go on meanwhile, namespaces take turns, and what may take long is evaluated elsewhere."""
+"""Pure work runs in slices: other work continues meanwhile, namespaces take turns, and expensive expressions are
+evaluated elsewhere."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,7 @@ from tradewind.plan.cel.compiler import ExpressionError
 
 
 class Clock:
-    """Goes on as work is done."""
+    """Advances as work is done."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -197,7 +198,7 @@ async def test_waiting_is_not_counted_as_computing() -> None:
     async def time_passes() -> None:
         for _ in range(30):
             await asyncio.sleep(0)
-            clock.now += 1.0  # Others compute.
+            clock.now += 1.0  # others compute
 
     spent, _ = await asyncio.gather(host.run("a", waits()), time_passes())
     assert not spent

@@ -1,4 +1,4 @@
-"""Processes that do what tenants size, and the turns in which they are given."""
+"""Worker processes for work whose size tenants decide, and the turns in which they are assigned."""
 
 import asyncio
 import os
@@ -73,7 +73,7 @@ async def test_what_is_larger_may_compute_for_longer() -> None:
 
 
 async def test_one_namespace_leaves_a_process_to_others() -> None:
-    """Each call of the first takes for ever."""
+    """Each call of the first takes forever."""
     async with Workers(2, seconds=3_600).running() as workers:
         loud = [asyncio.create_task(workers.call("loud", sum, ENDLESS)) for _ in range(4)]
         for _ in loud:
@@ -122,7 +122,7 @@ async def test_who_gives_up_waiting_loses_nobody_the_place() -> None:
         waiting = [asyncio.create_task(_once(places, key, 1)) for key in "bcd"]
         await asyncio.sleep(0)
         waiting[0].cancel()
-    waiting[1].cancel()  # in the very moment in which it is given the place
+    waiting[1].cancel()  # at the moment in which it is assigned the place
     await asyncio.gather(*waiting, return_exceptions=True)
     assert [task.cancelled() for task in waiting] == [True, True, False]
     async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""The process that evaluates: what one namespace has left in it is nobody else's fault."""
+"""The worker process: state that one namespace leaves in it harms no other."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ while (raw := read(sys.stdin.buffer)) is not None:
     sys.stdout.buffer.write(LENGTH.pack(len(out)) + out)
     sys.stdout.buffer.flush()
 """
-"""Has memory for one evaluation only, and for none that is huge."""
+"""Has memory for one evaluation only, and for no huge one."""
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""What the endpoint for events answers: to what is no event, to too much of it, to what makes no run, and when the API server is away."""
+"""Answers of the event endpoint: to invalid events, to too many of them, to events that create no run, and when the API
+server is away."""
 
 import asyncio
 import gzip
@@ -43,7 +44,7 @@ REF = {"name": "sender", "key": "token"}
 
 @dataclass
 class Scene:
-    """An endpoint, and the API server that it asks, in this process."""
+    """An endpoint, and the API server that it uses, in this process."""
 
     server: ApiServer
     client: Client

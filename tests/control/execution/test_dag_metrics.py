@@ -22,7 +22,7 @@ OWN = (
 
 @pytest.fixture(autouse=True)
 def clean() -> None:
-    """Nothing of other tests of this process."""
+    """Removes what other tests of this process left."""
     for metric in OWN:
         metric.clear()
 

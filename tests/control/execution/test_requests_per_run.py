@@ -1,4 +1,5 @@
-"""What a run costs the API server: each request that the operator makes for it is counted, so that none is added unnoticed."""
+"""A run's cost for the API server: each request that the operator sends for it is counted, so that none is added
+unnoticed."""
 
 from collections import Counter
 from typing import Any
@@ -15,7 +16,7 @@ FAN_OUT = {"a": Task(items=10, seconds=10)}
 
 
 class Labelled(Scenario):
-    """Its runs are created as `tradewind run` and triggers do."""
+    """Its runs are created as by `tradewind run` and triggers."""
 
     @property
     def objects(self) -> list[tuple[str, dict[str, Any]]]:
@@ -29,7 +30,7 @@ class Labelled(Scenario):
 def requests(
     monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Task], runs: int, made: type[Scenario] = Labelled
 ) -> Counter[str]:
-    """Those of an operator that brings so many runs, created at once, to their ends."""
+    """The requests of an operator that runs this many runs, created at once, to their ends."""
     found: Counter[str] = Counter()
     send = Client._request
 
@@ -54,7 +55,7 @@ def requests(
 def test_a_run_costs_its_pods_its_statuses_and_an_event(
     monkeypatch: pytest.MonkeyPatch, tasks: dict[str, Task], pods: int, statuses: int
 ) -> None:
-    """Beside what the DAG itself costs, which two runs of it need as much as one."""
+    """In addition to the cost of the DAG itself, which is the same for one run and two."""
     first, both = (requests(monkeypatch, tasks, runs) for runs in (1, 2))
     assert first["update dagruns"] == statuses and first["create pods"] == pods and first["create events"] == 1
     assert first["patch dagruns"] == first["get dagruns"] == first["get pods"] == 0

@@ -1,4 +1,4 @@
-"""Which runs look again when their DAG, or a template that it uses, has changed."""
+"""The runs that are reconciled when their DAG, or a template that it uses, has changed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ RUNS = 50
 
 
 class Told:
-    """An operator that hears of DAG d, of which there are runs that have not begun."""
+    """An operator that hears of DAG d, which has runs that have not begun."""
 
     def __init__(self) -> None:
         self.engine, self.woken = Engine(Server(0.0), (), "x", "me"), list[str]()
@@ -34,7 +34,7 @@ class Told:
         self.engine.heard[DAGS]({"metadata": meta, "spec": {"tasks": {"a": {"image": "x"}}}, "status": status}, deleted)
 
     async def looked(self) -> int:
-        """How many runs look again by now."""
+        """The number of runs reconciled so far."""
         self.woken.clear()
 
         async def take(uid: str) -> None:

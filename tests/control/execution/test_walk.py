@@ -1,4 +1,4 @@
-"""How often the walk of one run event comes back to the same file: a flow that returns all the time can't be read."""
+"""How often the walk of one run event returns to the same file: a flow that returns all the time can't be read."""
 
 from collections import Counter
 

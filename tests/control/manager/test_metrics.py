@@ -1,4 +1,4 @@
-"""/metrics, as Prometheus's own tool judges it."""
+"""/metrics, as checked by Prometheus's own tool."""
 
 import subprocess
 
@@ -43,7 +43,7 @@ def test_no_label_is_unbounded() -> None:
         "le",
         "version",
         "python",
-        "dag_namespace",  # of so many DAGs as the limit allows
+        "dag_namespace",  # for as many DAGs as the limit allows
         "dag",
         "stage",
         "outcome",

@@ -1,4 +1,4 @@
-"""Whatever stands in any text of any object: the operator asks for nothing outside the object's namespace."""
+"""Whatever texts an object contains: the operator requests nothing outside of the object's namespace."""
 
 import asyncio
 import contextlib
@@ -63,12 +63,13 @@ SOURCES: dict[str, Body] = {
     "http": {"http": HTTP, "key": "body", "envFrom": FROM},
 }  # fmt: skip
 SOMETIMES = {("create", "events", "", "default"), ("list", "controllerrevisions", "", "")}
-"""What the operator asks for now and then, whatever tenants write: Events on objects of the cluster stand in `default`."""
+"""Requests that the operator sends occasionally, whatever tenants write: Events on cluster-scoped objects are in
+`default`."""
 FIELD = {"token": "event", "bucket": "sensor", "sql": "sensor", "http": "sensor"}
 
 
 def documents() -> Iterator[tuple[Resource, Body]]:
-    """One object of each kind, or use of it, that lets the operator ask for something."""
+    """One object of each kind, or use of it, that makes the operator send requests."""
     yield DAGS, DAG
     yield TEMPLATES["TaskTemplate"], TEMPLATE
     yield TEMPLATES["ClusterTaskTemplate"], TEMPLATE
@@ -84,7 +85,7 @@ def documents() -> Iterator[tuple[Resource, Body]]:
 
 
 def changed(spec: Body, text: str) -> Iterator[Body]:
-    """The document with the text in the place of each of its own, one at a time."""
+    """The document with the text in place of each of its own, one at a time."""
 
     def leaves(node: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         if isinstance(node, str):
@@ -111,7 +112,7 @@ def unguarded(node: Any) -> Any:
 
 @contextlib.asynccontextmanager
 async def tenants() -> AsyncIterator[tuple[ApiServer, Client]]:
-    """A cluster of two tenants, whose CRDs let every name pass, and an operator that may read everything."""
+    """A cluster of two tenants, whose CRDs accept every name, and an operator that may read everything."""
     async with ApiServer(crds=[unguarded(crd) for crd in manifests()]) as server:
         connection = Connection(server.url)
         async with Client(connection) as client:
@@ -136,7 +137,7 @@ async def tenants() -> AsyncIterator[tuple[ApiServer, Client]]:
 
 
 async def settled(server: ApiServer, client: Client) -> None:
-    """Until each object has a status, and nobody asks for anything."""
+    """Waits until each object has a status, and no requests are sent."""
     async with asyncio.timeout(100):
         for resource in (DAGS, RUNS, TRIGGERS, BACKFILLS):
             while any("status" not in item for item in (await client.list(resource, OWN))["items"]):
@@ -147,8 +148,8 @@ async def settled(server: ApiServer, client: Client) -> None:
 
 
 async def asked(*texts: str) -> tuple[set[tuple[str, ...]], int, str]:
-    """What the operator asks for that is not in the tenant's namespace, when each text stands in every place; in how many objects one did;
-    and all that is written in the namespace."""
+    """The operator's requests outside of the tenant's namespace, with each text in every place; the number of objects
+    that caused one; and everything written in the namespace."""
     async with tenants() as (server, client):
         made, begun = 0, len(server.audit)
         for number, (resource, spec) in enumerate(documents()):

@@ -1,4 +1,4 @@
-"""Approvals: what becomes of questions that somebody deletes again and again."""
+"""Approvals that someone deletes again and again."""
 
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ QUESTION = Question(Start("a", None, 1, ""), "really?", {}, None)
 
 
 class Deleting(Client):
-    """Deletes each object at once. Breaks down after `most`."""
+    """Deletes each object at once. Fails after `most`."""
 
     def __init__(self, most: int) -> None:
         self.made, self.most = 0, most
@@ -50,7 +50,7 @@ async def test_questions_that_somebody_deletes_at_once_are_not_remembered_for_ev
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Those that are made, which take no time."""
+    """The pauses, which take no time."""
     found = list[float]()
 
     async def sleep(seconds: float) -> None:

@@ -1,4 +1,5 @@
-"""A fan-out of calls multiplies at each of eight levels, and a DAG may call itself: how many runs may come of one."""
+"""A fan-out of calls multiplies at each of eight levels, and a DAG may call itself: the runs that result from one are
+limited."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +24,7 @@ def top(api: Api, name: str, dag: str) -> Run:
 async def called(
     api: Api, parent: Run, dag: str, calls: int, states: dict[str, RunState], subdags: SubDAGs
 ) -> Counter[str]:
-    """What becomes of calls that a run makes at once: reasons, and `made`; runs that were made go on."""
+    """The results of calls that a run makes at once: reasons, and `made`; runs that were created continue."""
 
     async def call(index: int) -> str:
         start = Start("t", index, 1, "")
@@ -42,7 +43,7 @@ async def called(
 @pytest.mark.parametrize(
     ("dag", "expected"),
     [
-        ("d", {"made": 5, "SubDAGTooMany": 15}),  # It runs itself.
+        ("d", {"made": 5, "SubDAGTooMany": 15}),  # it calls itself
         ("other", {"made": 12, "SubDAGTooMany": 8}),
     ],
 )
@@ -58,7 +59,7 @@ async def test_calls_made_at_once_are_counted(
 
 
 async def test_runs_of_all_levels_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`a` runs `b`, which runs `a` twice, and so on: what comes of them all is bounded, not what each makes."""
+    """`a` calls `b`, which calls `a` twice, and so on: the limit is on all of them, not on each."""
     monkeypatch.setattr(descendants, "MOST_RECURSIVE", 5)
     api = Api(0.0)
     first = top(api, "r", "a")
@@ -72,7 +73,7 @@ async def test_runs_of_all_levels_are_counted_together(monkeypatch: pytest.Monke
         level = [read_run(api.objects[RUNS.plural, name]) for name in api.names(RUNS) - known]
         states |= {run.uid: RunState(run) for run in level}
         assert all(run.root == first.uid for run in level)
-    assert found["made"] <= 6 and found["SubDAGTooMany"] > 0  # The first `b` does not run itself.
+    assert found["made"] <= 6 and found["SubDAGTooMany"] > 0  # the first `b` does not call itself
 
 
 def test_what_is_deleted_counts_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:

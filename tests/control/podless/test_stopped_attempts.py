@@ -1,4 +1,4 @@
-"""What the status says has ended is not under way: the operator stops doing it, and the run goes on to its end."""
+"""An attempt that has ended by the status is not active: the operator stops it, and the run continues to its end."""
 
 import asyncio
 from dataclasses import replace
@@ -18,7 +18,7 @@ STATUS = {"phase": "Running", "revision": "d-1", "startedAt": "2026-01-01T00:00:
 
 
 class Endless:
-    """Work that ends when it is stopped. Also what is asked of the poller of sensors."""
+    """Work that ends when it is stopped. Also stands for the poller of sensors."""
 
     def __init__(self) -> None:
         self.stopped: list[str] = []

@@ -1,5 +1,5 @@
-"""A retry of a sub-DAG takes over what the attempt before had done. Where somebody has deleted that, it is done again: nothing of it is the
-user's failure. A rerun that a person asked for is refused: it names what is not there."""
+"""A retry of a sub-DAG reuses the results of the previous attempt. If someone has deleted that one, it runs again: this
+is not the user's failure. A rerun that a person requested is refused: it names a run that does not exist."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ SPEC = {"tasks": {"t": {"image": "x", "command": ["x"]}}}
 
 
 class Api(Server):
-    """One that keeps revisions too."""
+    """A server that keeps revisions too."""
 
     async def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
         return orjson.dumps(await self.get(resource, namespace, name))
@@ -28,7 +28,7 @@ class Api(Server):
 
 
 async def begun(caller: Caller | None) -> dict[str, Any]:
-    """The status with which a run begins that is to take over one that is gone."""
+    """The status of a run at its start that should reuse a deleted one."""
     api = Api(0.0)
     api.put(DAGS, {"metadata": {"name": "d"}, "spec": SPEC})
     body = api.put(RUNS, {"metadata": {"name": "r"}, "spec": {"dag": "d", "reuse": {"run": "gone"}}})

@@ -1,4 +1,5 @@
-"""Another operator may be further than this one, and a status may be set back: what then is not known (any more) costs a sub-DAG no attempt."""
+"""Another operator may be ahead of this one, and a status may be set back: what is then not known (any more) costs a
+sub-DAG no attempt."""
 
 import asyncio
 from typing import Any
@@ -46,7 +47,7 @@ def test_an_attempt_of_which_nobody_has_told_counts() -> None:
 
 
 async def cancelled(attempts: str, number: int) -> bool:
-    """Whether the run of this attempt is cancelled for the sake of its caller."""
+    """Whether the run of this attempt is cancelled because of its caller."""
     state, _ = caller(attempts)
     api = Server(0.0)
     labels = {RUN: "r", TASK: "a", ATTEMPT: str(number), DEPTH: "1"}

@@ -1,4 +1,4 @@
-"""What a pod has for artifacts, and what its end says of them."""
+"""The containers that a pod has for artifacts, and the meaning of their ends."""
 
 import json
 from typing import Any
@@ -112,7 +112,7 @@ def test_an_artifact_that_was_not_made_is_missing_unless_it_is_optional() -> Non
     assert json.loads(variables(made(optional, upstream={})["initContainers"][0])["TRADEWIND_INPUTS"]) == []
 
 
-# How it ends.
+# Ends.
 
 
 def seen(

@@ -101,7 +101,7 @@ def test_scripts_are_never_interpolated() -> None:
     body = made(
         {"image": "x", "script": {"shell": "echo $HOME $(date) $$ '$[[ params.region ]]' $(TRADEWIND_OUTPUTS)"}}
     )
-    # Kubernetes halves every `$$`, so the shell sees the script as it was written.
+    # Kubernetes halves every `$$`, so the shell sees the script as written.
     assert body["spec"]["containers"][0]["command"] == [
         "/bin/sh", "-ec", "echo $$HOME $$(date) $$$$ '$$[[ params.region ]]' $$(TRADEWIND_OUTPUTS)",
     ]  # fmt: skip
@@ -237,7 +237,7 @@ def test_uids_are_left_to_a_cluster_that_gives_them_out(monkeypatch: pytest.Monk
 
 
 def test_variables_come_after_those_that_they_refer_to() -> None:
-    """In a manifest that was stored the keys of a map have the order of their names."""
+    """In a stored manifest the keys of a map are sorted."""
     variables = {
         "ADDR": "http://$(HOST):$(PORT)/",
         "HOST": "$(NAME).$(ZONE)",

@@ -1,4 +1,4 @@
-"""What an exit code says by itself is told with it."""
+"""The meaning of an exit code is reported with it."""
 
 import pytest
 from tradewind.control.pods.exit_code import meaning

@@ -1,4 +1,4 @@
-"""A pod's name can't be changed; its labels and owners can, by whoever may edit pods. Neither makes a second pod beside it."""
+"""A pod's name can't be changed; its labels and owners can, by anyone who may edit pods. Neither creates a second pod."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ BOARD.decide(0.0)
 
 
 class Api(Server):
-    """One that creates whatever is asked for, and lists by name."""
+    """A server that creates whatever is requested, and lists by name."""
 
     async def create(self, resource: Any, namespace: str, body: Any, **query: str) -> bytes:
         body = orjson.loads(body)
@@ -104,7 +104,7 @@ async def test_a_pod_of_a_run_that_had_the_same_name_is_left_to_it() -> None:
 
 @pytest.mark.parametrize("changed", CHANGES[2:])
 def test_a_run_takes_no_pod_for_an_attempt_whose_name_it_does_not_have(changed: dict[str, str | None]) -> None:
-    """As an operator sees it that starts after the labels were changed: it asks for the pod by its name then."""
+    """An operator that starts after the labels were changed gets the pod by its name."""
     meta = {"name": "r", "namespace": "ns", "uid": "ours", "resourceVersion": "1"}
     meta["creationTimestamp"] = "2026-01-01T00:00:00Z"
     state = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running"}}))

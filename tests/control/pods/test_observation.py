@@ -1,4 +1,4 @@
-"""How an attempt ended, from its pod; and the words that a user reads."""
+"""How an attempt ended, from its pod; and the message that a user reads."""
 
 import json
 from typing import Any
@@ -233,7 +233,7 @@ def test_a_gate_is_called_by_its_name() -> None:
 
 
 def initialized(code: int, name: str = "fetch", reason: str = "") -> Pod:
-    """A pod whose init container has ended so, as a kubelet tells it."""
+    """A pod whose init container has ended this way, as a kubelet reports it."""
     ended_ = [{"name": name, "state": {"terminated": terminated(code, reason=reason)}}]
     return pod({"phase": "Failed", "initContainerStatuses": ended_}, waiting={"reason": "PodInitializing"})
 
@@ -247,6 +247,6 @@ def test_an_init_container_of_the_task_that_fails_is_a_failure_of_the_task() -> 
 
 
 def test_outputs_that_are_no_utf_8_fail_the_attempt() -> None:
-    """A kubelet puts U+FFFD in the place of such bytes."""
+    """A kubelet replaces such bytes by U+FFFD."""
     seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0, '{"name": "caf\ufffd"}')))
     assert seen.attempt.reason == "OutputInvalid" and "bytes that were no UTF-8" in seen.message

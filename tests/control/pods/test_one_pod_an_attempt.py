@@ -1,4 +1,5 @@
-"""A pod that runs is never doubled, also when the status says that its attempt, or a later one, has ended: somebody set it back."""
+"""A running pod is never doubled, even if the status says that its attempt, or a later one, has ended: someone set it
+back."""
 
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ def attempt(number: int, **state: Any) -> Pod:
 
 
 class Made(PodLauncher):
-    """Notes what is launched."""
+    """Records launches."""
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
@@ -44,7 +45,7 @@ class Made(PodLauncher):
 
 
 class World:
-    """A run, its pods, and what starts."""
+    """A run, its pods, and its starts."""
 
     def __init__(self, attempts: str = "") -> None:
         meta = {
@@ -61,7 +62,7 @@ class World:
         self.starter = PodStarter(self.launcher, PoolBook(lambda _: None, lambda _: None), self.pods)
 
     async def sees(self, *pods: Pod) -> tuple[list[int], list[str]]:
-        """Which attempts start now, and the reasons of what holds others up."""
+        """The attempts that start now, and the reasons of holds."""
         known = {pod.metadata.name: pod for pod in pods}
         planner = self.state.bind(DAG, known, 0.0, 0.0)
         self.state.pods.note(*known)
@@ -86,7 +87,7 @@ async def test_a_pod_that_runs_although_its_attempt_is_recorded_is_waited_for() 
 
 @pytest.mark.parametrize("later_first", [True, False])
 async def test_one_that_runs_beside_it_is_still_known(later_first: bool) -> None:
-    """It is an operator that comes late who sees both."""
+    """An operator that starts late sees both."""
     world = World("a 0+1 =1 PodDeleted")
     pods = [attempt(2, **RUNS), attempt(1, **RUNS)]
     assert await world.sees(*(pods if later_first else reversed(pods))) == ([], []), "nothing is to start"

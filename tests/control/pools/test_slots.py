@@ -1,4 +1,4 @@
-"""Slots of a pool are held by live pods, and by what may have become one: never by nothing, nor by nobody."""
+"""Live pods hold slots of a pool, and so does what may have become one; nothing else does."""
 
 import asyncio
 from collections import Counter
@@ -54,7 +54,7 @@ class Empty:
 
 
 class Runs:
-    """Two runs of a task that needs the only slot there is."""
+    """Two runs of a task that needs the only slot."""
 
     def __init__(self) -> None:
         self.book = PoolBook(lambda _: None, lambda _: None)
@@ -64,7 +64,7 @@ class Runs:
         self.states = {uid: RunState(_run(uid)) for uid in ("run-uid", "other")}
 
     async def start(self, uid: str) -> list[str]:
-        """A pass of a run: the reasons of what waits."""
+        """One pass of a run; returns the reasons of holds."""
         state = self.states[uid]
         planner = state.bind(DAG, [], 0.0, 0.0)
         starter = PodStarter(self.launcher, self.book, self.pods)
@@ -88,12 +88,12 @@ async def test_a_pod_that_may_have_been_made_holds_its_slots_until_that_is_known
         await runs.start("run-uid")
     assert runs.book.used(POOL) == 1 and await runs.start("other") == ["PoolFull"]
     runs.launcher.answer = pod({"phase": "Succeeded"}, terminated=terminated(0))
-    assert await runs.start("run-uid") == []  # It asks again, and has its slot.
+    assert await runs.start("run-uid") == []  # it asks again, and has its slot
     assert runs.book.used(POOL) == 0 and await runs.start("other") == []
 
 
 async def test_a_pod_that_was_there_and_is_over_holds_no_slot(runs: Runs) -> None:
-    """As after a status was set back: the informer knows the pod that the start finds."""
+    """After a status was set back, the informer knows the pod that the start finds."""
     over = pod({"phase": "Succeeded"}, terminated=terminated(0))
     runs.pods.put(over)
     runs.launcher.answer = over
@@ -117,7 +117,7 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
     runs.pods.put(msgspec.structs.replace(alive, metadata=msgspec.structs.replace(alive.metadata, labels=labels)))
     runs.pods.forget_over("ns", "run-uid")
     assert runs.book.used(POOL) == 1
-    runs.pods.end_list(None, 9)  # It was deleted while nobody watched.
+    runs.pods.end_list(None, 9)  # it was deleted while nobody watched
     asking = asyncio.ensure_future(runs.pods._ask_for_doubtful())
 
     async def free() -> bool:
@@ -150,7 +150,7 @@ def _holding(uid: str, name: str) -> Pod:
     ("uid", "name", "used"), [("run-uid", "r", 1), ("run-uid", "another", 0), ("made-up", "r", 0), ("", "", 0)]
 )
 async def test_a_pod_of_a_run_that_there_is_not_holds_nothing(runs: Runs, uid: str, name: str, used: int) -> None:
-    """Whoever may create pods can give one the labels of a pool, and any owner."""
+    """Users who may create pods can give one the labels of a pool, and any owner."""
     holders = Holders(cast(Any, OneRun()), runs.book, lambda uid: "")
     holders.seen(_holding(uid, name))
     for run in list(holders.queue._dirty):
@@ -174,7 +174,7 @@ SHARED = PoolClaim(name="lic", kind="ClusterPool")
 
 
 class Shared:
-    """A ClusterPool of two slots, and who asks for them."""
+    """A ClusterPool of two slots, and the tasks that claim them."""
 
     def __init__(self, **spec: Any) -> None:
         self.woken: list[str] = []

@@ -1,5 +1,5 @@
-"""A DAG that keeps nothing keeps the runs of events until their senders have given up, and the runs that are parts of others until those
-have ended."""
+"""A DAG that keeps nothing keeps the runs of events until their senders have stopped retrying, and sub-DAG runs until
+their callers have ended."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ NOW = 1_000_000
 
 
 class Deleting(Client):
-    """Remembers what was deleted."""
+    """Records deletions."""
 
     def __init__(self) -> None:
         super().__init__(Connection("http://nowhere"))

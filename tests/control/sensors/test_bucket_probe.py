@@ -1,4 +1,4 @@
-"""What a listing of a bucket is asked for and taken for, and what a trigger makes of it. (A real server has tests of its own.)"""
+"""The requests and answers of a bucket's listing, and what a trigger makes of them. (A real server has its own tests.)"""
 
 import contextlib
 import threading
@@ -29,7 +29,7 @@ def page(*items: str, token: str = "") -> str:
 
 
 class Answers:
-    """A server that gives these answers, one after the other, and the last one again."""
+    """A server that gives these answers in order, and the last one repeatedly."""
 
     def __init__(self, *bodies: str, status: int = 200) -> None:
         self.bodies, self.status = list(bodies), status

@@ -1,4 +1,4 @@
-"""What a sensor says when the operator may not look."""
+"""What a sensor reports if the operator may not read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The poller: when it asks, how much at once, and what it forgets."""
+"""The poller: when it polls, how much at once, and what it forgets."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from tradewind.control.sensors.poller import Poll, Poller
 
 
 class Server:
-    """Counts who asks it at the same time; answers when it is let."""
+    """Counts concurrent requests; answers when the test releases it."""
 
     def __init__(self) -> None:
         self.now: Counter[str] = Counter()

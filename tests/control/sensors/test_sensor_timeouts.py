@@ -19,7 +19,7 @@ from control.egress.test_isolation_of_requests import request
 
 @dataclass
 class Heard:
-    """What a listener is told."""
+    """Records what a listener is told."""
 
     said: list[tuple[str, str]] = field(default_factory=list)
     ended: list[tuple[str, str]] = field(default_factory=list)

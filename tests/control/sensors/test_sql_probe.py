@@ -1,4 +1,4 @@
-"""Sensors that ask a database: a real PostgreSQL server, where connections may go, and what is told when it refuses."""
+"""Sensors that query a database: a real PostgreSQL server, where connections may go, and the message when it refuses."""
 
 import asyncio
 import socket
@@ -155,7 +155,7 @@ async def test_a_name_is_resolved_once_so_that_it_cannot_mean_another_address_la
         resolved.append(host)
         if len(resolved) > 1:
             raise OSError("asked again")
-        # One that may be asked, and one that may not.
+        # One address that is allowed, and one that is not.
         return [(2, 1, 6, "", (address, port)) for address in ("169.254.169.254", "127.0.0.1")]
 
     with patch("socket.getaddrinfo", getaddrinfo):
@@ -185,12 +185,12 @@ async def test_certificates_are_verified_by_the_name_of_the_host(server: Postgre
         for mode, host, ca in (
             ("verify-full", "127.0.0.1", certificate),
             ("verify-ca", "localhost", other),
-            ("require", "localhost", other),  # An authority that is given is asked.
+            ("require", "localhost", other),  # a given authority is used
         ):
             with pytest.raises(ProbeFailedError, match=r"certificate.*; name the authority in the Secret's `ca`"):
                 await over_tls(mode, host, ca)
         assert (await ask(server, "SELECT 1", host="127.0.0.1", port=port, ssl_mode="require"))["count"] == 1
-        with pytest.raises(ProbeFailedError, match="certificate"):  # None is given: those of the system are trusted.
+        with pytest.raises(ProbeFailedError, match="certificate"):  # none is given: the system's are trusted
             await ask(server, "SELECT 1", host="localhost", port=port, ssl_mode="verify-full")
 
 
@@ -199,7 +199,7 @@ def test_who_answers_is_verified_unless_said_otherwise() -> None:
 
 
 async def test_a_server_that_asks_for_the_password_itself_does_not_get_it() -> None:
-    """It says that it wants the password in clear text."""
+    """It requests the password in clear text."""
     got = b""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -234,7 +234,7 @@ PARTS = [
 
 @pytest.mark.parametrize("parts", PARTS, ids=str)
 async def test_no_part_of_a_login_names_another_server(parts: dict[str, str]) -> None:
-    """What a database, a user or a host is called means nothing but that; the server is not there."""
+    """A database, user or host name means nothing but that; the server does not exist."""
     there = Postgres(1, "tester", "pass' host='127.0.0.1' port='1")
     with pytest.raises(ProbeFailedError) as refused:
         await ask(
@@ -259,7 +259,7 @@ async def test_only_one_statement_that_gives_rows_is_sent(server: Postgres, quer
 
 @asynccontextmanager
 async def behind_tls(server: Postgres, context: ssl.SSLContext) -> AsyncIterator[int]:
-    """A port that speaks TLS as PostgreSQL does, for the server's programs may have been built without."""
+    """A port that speaks TLS like PostgreSQL, since the server's programs may have been built without."""
     copying: set[asyncio.Task[None]] = set()
 
     async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
@@ -273,7 +273,7 @@ async def behind_tls(server: Postgres, context: ssl.SSLContext) -> AsyncIterator
             target.close()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(8)  # The request for TLS.
+        await reader.readexactly(8)  # the request for TLS
         writer.write(b"S")
         try:
             await writer.start_tls(context)

@@ -1,4 +1,5 @@
-"""Connections that are silent, slow or too many, through real sockets: each ends within a limit, and others are answered meanwhile."""
+"""Connections that are silent, slow or too many, through real sockets: each ends within a limit, and others are
+answered meanwhile."""
 
 import asyncio
 import contextlib
@@ -25,7 +26,7 @@ ASK = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
 
 
 class Served:
-    """A server that hands back the body, or keeps its request until it is told to go on."""
+    """A server that echoes the body, or holds its request until it is released."""
 
     def __init__(self, bounds: Bounds, seconds: float) -> None:
         self.door, self.port, self.seconds = BoundedListener(bounds), free_port(), seconds
@@ -50,7 +51,7 @@ class Served:
         return await asyncio.open_connection("localhost", self.port)
 
     async def answered(self) -> bool:
-        """Whether somebody new gets an answer."""
+        """Whether a new client gets an answer."""
         reader, writer = await self.connect()
         with contextlib.closing(writer):
             writer.write(ASK)
@@ -72,7 +73,7 @@ async def serving(bounds: Bounds, folder: Path | None = None, seconds: float = 6
 
 
 async def closed(stream: Stream) -> bytes:
-    """What comes until the server ends the connection."""
+    """What is received until the server closes the connection."""
     try:
         return await stream[0].read()
     except ConnectionError:

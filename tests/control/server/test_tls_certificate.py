@@ -1,4 +1,4 @@
-"""The webhook's certificate: a new one is served at once, and one that ends is said where an operator looks."""
+"""The webhook's certificate: a new one is served at once, and an expiring one is reported where operators look."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""The Lua script of docs/gitops.md, in the Lua that Argo CD has, over objects as the operator leaves them."""
+"""The Lua script of docs/gitops.md, in Argo CD's Lua, over objects as the operator leaves them."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "gitops.md").read_text()
 
 
 def script() -> str:
-    """The one script, out of the ConfigMap."""
+    """The script in the ConfigMap."""
     (body,) = (
         found
         for block in re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)

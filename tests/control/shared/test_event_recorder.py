@@ -1,4 +1,4 @@
-"""Events about what went well: limited in rate for each namespace, so that bursts of runs cost the API server little."""
+"""Events about successes: limited in rate per namespace, so that bursts of runs cost the API server little."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from tradewind.control.shared.event_recorder import BURST, EVENTS_WAITING_LIMIT,
 
 
 class Server:
-    """Takes Events."""
+    """Accepts Events."""
 
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()

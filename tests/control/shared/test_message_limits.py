@@ -1,4 +1,5 @@
-"""What a status says of foreign values can be of any length; the API server refuses a message that is too long, and then nothing is said."""
+"""Messages of a status quote foreign values of any length; the API server refuses a message that is too long, and then
+nothing is reported."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ LONG = "x" * (MESSAGE + 1)
 
 @dataclass
 class Source:
-    """A source of which all that is known is how it ends."""
+    """A source of which only the end is known."""
 
     waits: bool
     kind: str = "schedule"

@@ -17,7 +17,7 @@ STATUSES: list[type[Model]] = [DAGStatus, DAGRunStatus, TriggerStatus, BackfillS
 
 
 def words(annotation: Any) -> set[str]:
-    """The values of a Literal, whatever it is within."""
+    """The values of a Literal, at any depth."""
     return {annotation} if isinstance(annotation, str) else set(chain(*map(words, get_args(annotation))))
 
 

@@ -1,4 +1,4 @@
-"""Statuses are written when they say something new, and not all the time."""
+"""Statuses are written when they change, and not all the time."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class Api:
 
 
 class Queue(WorkQueue[tuple[str, str]]):
-    """Tells when something is to be looked at again."""
+    """Records when something is to be reconciled again."""
 
     def __init__(self) -> None:
         super().__init__("test")

@@ -1,4 +1,5 @@
-"""Triggers that wait for assets: histories of restarts, faults, late news and deleted runs make exactly the runs that are wanted."""
+"""Triggers that wait for assets: histories of restarts, faults, late events and deleted runs create exactly the wanted
+runs."""
 
 import asyncio
 from typing import Any
@@ -22,12 +23,12 @@ OTHERS = st.tuples(
 STEPS = st.lists(st.tuples(st.one_of(MADE, OTHERS), FAULTS, st.integers(0, 5)), max_size=40)
 Steps = list[tuple[tuple[str, str, str], list[str], int]]
 Update = tuple[str, str, str]
-"""Asset, partition and the run that made it."""
+"""Asset, partition and the run that produced it."""
 
 
 async def play(there: Server, history: Steps, in_order: bool) -> list[Update]:
-    """What happens; the updates, in order. A run makes updates until it ends. Where news is not `in_order`, it comes late and mixed
-    up."""
+    """Plays a history; returns the updates, in order. A run produces updates until it ends. If events are not
+    `in_order`, they are late and shuffled."""
     operator, updates, unheard, run = Operator(there), list[Update](), list[Body](), 0
     for (what, asset, partition), faults, seed in history:
         there.faults = list(faults)

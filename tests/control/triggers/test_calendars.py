@@ -1,4 +1,4 @@
-"""Calendars of ConfigMaps: read within bounds, and little of them is kept."""
+"""Calendars in ConfigMaps: read within bounds, and with little memory."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""Triggers that follow other DAGs: histories of restarts, faults, late news and deleted runs make exactly the runs that are wanted."""
+"""Triggers that follow other DAGs: histories of restarts, faults, late events and deleted runs create exactly the
+wanted runs."""
 
 import asyncio
 from typing import Any
@@ -22,7 +23,7 @@ Steps = list[tuple[tuple[str, str, str], list[str], int]]
 
 
 def steps(text: str) -> Steps:
-    """A history in short: `a` and `b` are runs that end, `0` to `9` which of those unheard of is heard of."""
+    """A history in short: `a` and `b` are runs that end, `0` to `9` which of the pending events arrives."""
     words = {"l": "look", "s": "save", "c": "crash", "o": "other leader"}
     return [
         (("end", letter, "Succeeded"), [], 1)
@@ -35,7 +36,7 @@ def steps(text: str) -> Steps:
 
 
 async def play(there: Server, history: Steps, in_order: bool) -> list[Body]:
-    """What happens; the runs that ended, in order. Where news is not `in_order`, it comes late and mixed up."""
+    """Plays a history; returns the ended runs, in order. If events are not `in_order`, they are late and shuffled."""
     operator, ends, unheard = Operator(there), list[Body](), list[Body]()
     old = operator
     for (what, dag, phase), faults, seed in history:
@@ -55,7 +56,7 @@ async def play(there: Server, history: Steps, in_order: bool) -> list[Body]:
                 await operator.save()
             case "clean":
                 operator.clean()
-            case "other leader":  # One that does not know yet that it leads no more.
+            case "other leader":  # one that does not know yet that it no longer leads
                 await old.look()
                 await old.save()
             case "crash" | "crash while looking":
@@ -84,7 +85,7 @@ def test_each_end_that_counts_makes_one_run_in_whatever_order_it_is_heard_of(his
 
 
 def pairs(ends: list[Body], within: int | None) -> list[str]:
-    """What `all` comes to, said in another way: the latest of each, together."""
+    """The expected result of `all`, computed differently: the latest of each, together."""
     found: list[str] = []
     last: dict[str, Body] = {}
     for run in ends:
@@ -116,8 +117,8 @@ def test_all_makes_a_run_whenever_each_dag_had_one_since_the_last(history: Steps
 
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
-@example(steps("laba11llc"))  # Fired for the second and the third, and crashed: the first is news then.
-@example(steps("laba11cllooo"))  # The same by one that leads no more, while its successor knows all three.
+@example(steps("laba11llc"))  # fired for the second and the third, and crashed: the first is new then
+@example(steps("laba11cllooo"))  # the same by a former leader, while its successor knows all three
 def test_no_end_counts_for_two_runs_of_all_in_whatever_order_they_are_heard_of(history: Steps) -> None:
     there = server(completed={"dags": [{"name": "a"}, {"name": "b"}]})
     ends = asyncio.run(play(there, history, in_order=False))
@@ -198,7 +199,7 @@ async def test_a_dag_of_another_namespace_is_followed_only_when_it_allows_that()
     assert there.status()["phase"] == "Waiting" and "has no DAG 'a' that allows triggers from namespace ns" in words
     dag = there.put(DAGS, {"metadata": {"name": "a"}, "spec": {"tasks": {}}}, "other")
     await Operator(there).settle()
-    assert there.status()["message"] == words  # Whether there is one is nobody's business.
+    assert there.status()["message"] == words  # whether it exists must not be revealed
     there.now += 5
     there.ended("a", "refused", namespace="other")
     there.now += 5

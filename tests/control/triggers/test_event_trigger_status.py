@@ -1,4 +1,4 @@
-"""What the status of a trigger says of the runs that the endpoint made, whenever the operator came to see them."""
+"""The status of a trigger counts the runs that the endpoint created, whenever the operator sees them."""
 
 from collections.abc import Mapping
 from dataclasses import replace

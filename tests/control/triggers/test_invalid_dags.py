@@ -1,4 +1,4 @@
-"""A trigger or a backfill whose DAG is not valid is not ready, says why, and becomes ready when the DAG is fixed."""
+"""A trigger or a backfill whose DAG is invalid is not ready, says why, and becomes ready when the DAG is fixed."""
 
 from typing import Any
 
@@ -40,11 +40,11 @@ async def test_a_trigger() -> None:
     wrong = ("False", "DAGInvalid", f"its runs can't begin: DAG d is not valid: {WORDS}")
     assert await told(dag("Invalid")) == wrong
     assert await told(dag("Valid")) == ("True", "Active", "")
-    assert await told(dag("Invalid", seen=0)) == ("True", "Active", "")  # What is said is said of an older spec.
+    assert await told(dag("Invalid", seen=0)) == ("True", "Active", "")  # it is about an older spec
 
 
 async def test_a_trigger_that_asks_for_its_dag() -> None:
-    """The operator has just started, and the watch has not come to the DAG."""
+    """The operator has just started, and the watch has not reached the DAG."""
     here = server(1e9, "t", cron="0 0 * * *")
     here.put(DAGS, dag("Invalid"))
     operator = Operator(here)

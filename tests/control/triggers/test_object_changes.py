@@ -1,4 +1,4 @@
-"""Triggers that follow objects: histories of restarts, faults and changes make exactly the runs that are wanted."""
+"""Triggers that follow objects: histories of restarts, faults and changes create exactly the wanted runs."""
 
 import asyncio
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ Steps = list[tuple[str, str, list[str]]]
 
 
 class Watches(ObjectWatches):
-    """Informers that always know what the server has."""
+    """Informers that always know the server's state."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -86,7 +86,7 @@ def remove(there: Server, name: str) -> None:
 
 
 async def play(there: Server, history: Steps, each: bool) -> list[str]:
-    """What happens; each change that there was. Looked at after `each` of them, or whenever it comes."""
+    """Plays a history; returns each change. Passes run after `each` change, or at random."""
     ours, changes = operator(there), list[str]()
     old = ours
     for what, name, faults in history:
@@ -114,11 +114,11 @@ async def play(there: Server, history: Steps, each: bool) -> list[str]:
                 if what == "crash while looking":
                     await ours.look()
                 old, ours = ours, operator(there)
-            case "other leader":  # One that does not know yet that it leads no more.
+            case "other leader":  # one that does not know yet that it no longer leads
                 await old.look()
                 await old.save()
         if each or what == "look":
-            for _ in range(6 if each else 1):  # As long as it takes with these faults.
+            for _ in range(6 if each else 1):  # as long as it takes with these faults
                 await ours.look()
     there.faults = []
     for _ in range(6):
@@ -160,7 +160,7 @@ def test_changes_that_follow_each_other_unseen_count_as_one_and_none_twice(histo
         happened = [change for change in changes if change.startswith(f"ConfigMap {name} ")]
         there_is = bool(happened) and "Deleted" not in happened[-1]
         assert ours.count("Created") - ours.count("Deleted") == there_is
-        if there_is:  # Its latest version has a run.
+        if there_is:  # its latest version has a run
             version = happened[-1].rpartition(" ")[2]
             assert any(cause.endswith(f"version {version}") for cause in causes)
 

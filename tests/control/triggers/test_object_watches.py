@@ -1,4 +1,4 @@
-"""What is kept of the objects that triggers follow: those alone, of which only text is large, and no values of Secrets."""
+"""What is kept of the objects that triggers follow: only those, in little memory, and no values of Secrets."""
 
 import asyncio
 import tracemalloc
@@ -86,7 +86,7 @@ def test_conditions_of_another_shape_are_none(status: Any) -> None:
 
 
 class Api(Client):
-    """Has ConfigMaps, of which nothing changes."""
+    """Has ConfigMaps that never change."""
 
     def __init__(self) -> None:
         self.lists = 0

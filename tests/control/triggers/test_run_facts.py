@@ -1,4 +1,5 @@
-"""What runs have done, as triggers are told of it: what one namespace reads holds no other back, and nothing is kept that nobody follows."""
+"""Facts about runs, as triggers get them: what one namespace reads delays no other, and nothing is kept that nobody
+follows."""
 
 import asyncio
 from typing import Any
@@ -11,7 +12,7 @@ from control.factworld import Operator, server
 
 
 class Slow(Client):
-    """Has no runs, and does not say so of the namespace `slow` before it is told to."""
+    """Has no runs, and answers for the namespace `slow` only when it is released."""
 
     def __init__(self) -> None:
         self.asked, self.answer = asyncio.Event(), asyncio.Event()
@@ -24,7 +25,7 @@ class Slow(Client):
 
 
 class Audience:
-    """Follows what is in `topics`."""
+    """Follows the runs in `topics`."""
 
     def __init__(self, *topics: Topic) -> None:
         self.topics = set(topics)

@@ -1,4 +1,4 @@
-"""Triggers that lead to each other stop by themselves, and none makes runs faster than it may."""
+"""Triggers that lead to each other stop by themselves, and none creates runs faster than it may."""
 
 import pytest
 from tradewind.control.dagrun.run import read_run
@@ -12,7 +12,7 @@ ORDERS = {"anyOf": [{"name": "orders"}]}
 
 
 def deep(there: Server, run: str, depth: int, **status: object) -> Body:
-    """A run that others led to, which has ended."""
+    """An ended run to which others led."""
     labels = {TRIGGER_DEPTH: str(depth)} if depth else {}
     there.put(RUNS, {"metadata": {"name": run, "labels": labels}, "spec": {"dag": "a"}})
     return there.ended("a", run, **status)
@@ -53,7 +53,7 @@ async def test_a_chain_of_runs_ends_at_a_depth_and_the_status_says_why(source: B
 
 
 async def test_a_dag_that_updates_its_own_asset_stops() -> None:
-    """DAG `d` makes what its trigger waits for, and nobody looks."""
+    """DAG `d` produces what its trigger waits for, and nobody notices."""
     there = server(assets=ORDERS)
     there.now += 1
     deep(there, "by-hand", 0, produced=PRODUCED)
@@ -121,7 +121,7 @@ async def test_a_clock_that_is_set_stops_no_trigger_for_longer_than_a_minute() -
 
 
 def circular(there: Server, trigger: str) -> str:
-    """What the condition of a trigger says."""
+    """The condition of a trigger."""
     conditions = there.status(trigger)["conditions"]
     return next((item["message"] for item in conditions if item["type"] == "Circular"), "")
 

@@ -1,4 +1,4 @@
-"""Histories of restarts, faults and clocks: at most one run a tick, none lost that the policy wants."""
+"""Histories of restarts, faults and clocks: at most one run per tick, and none lost that the policy wants."""
 
 import asyncio
 import copy
@@ -21,7 +21,7 @@ from tradewind.plan.triggers.calendar import Calendar
 from control.triggerworld import Operator, Server, server
 
 START = datetime(2026, 10, 24, 22, 0, 30, tzinfo=UTC).timestamp()
-"""The evening before Paris goes back to winter time."""
+"""The evening before Paris returns to winter time."""
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["look", "look", "look", "save", "crash", "crash while looking"]),
@@ -36,7 +36,7 @@ CRONS = st.sampled_from(["*/10 * * * *", "30 2 * * *", "0 * * * *", "*/30 1-3 * 
 
 @dataclass
 class History:
-    """What happened: passes that came to their end, as times of the clock."""
+    """The history: finished passes, as times of the clock."""
 
     server: Server
     looks: list[float] = field(default_factory=list)
@@ -272,7 +272,7 @@ async def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_seco
 
 @pytest.mark.parametrize("name", ["mine", "t-20261024-2300"])
 async def test_a_run_with_a_triggers_labels_does_not_hold_up_its_ticks(name: str) -> None:
-    """Whoever creates a run writes its labels. Only the run of a tick, which has its name, forbids the next one."""
+    """Users who create a run write its labels. Only the run of a tick, which has its name, forbids the next one."""
     world = server(START, "t", cron="*/10 * * * *", concurrency="Forbid")
     operator = Operator(world)
     meta = {"name": name, "labels": {HOW: "schedule", TRIGGER: "t"}}

@@ -1,5 +1,5 @@
-"""A trigger's sensor on the real reconciler, with an API server in memory: restarts, faults before and after writes, feeds that repeat
-what they said."""
+"""A trigger's sensor on the real reconciler, with an API server in memory: restarts, faults before and after writes,
+feeds that repeat themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ PAGE = 3
 
 @dataclass
 class Feed:
-    """Things in order, of which it tells a page after those that are known."""
+    """Things in order; returns a page of those after the known ones."""
 
     things: int = 0
     host: str = "feed"
@@ -38,14 +38,14 @@ class Feed:
         return self.host
 
     async def ask(self) -> dict[str, Any]:
-        first = max(0, int(self.after or 0) - 1)  # The last one is told again.
+        first = max(0, int(self.after or 0) - 1)  # the last one is repeated
         page = list(range(first, min(self.things, first + PAGE)))
         return {"status": 200, "body": {"page": page, "next": str(page[-1] + 1) if page else self.after}}
 
 
 @dataclass
 class HandPoller:
-    """Polls when it is told to."""
+    """Polls when a test tells it to."""
 
     polls: dict[Any, Poll] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ async def test_the_runs_are_named_after_the_keys() -> None:
 
 
 class Refuses(Server):
-    """One that refuses a run, the second that it is asked for, as often as it is to."""
+    """A server that refuses the second run a given number of times."""
 
     error: Exception
     times = 1

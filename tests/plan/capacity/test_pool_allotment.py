@@ -1,4 +1,4 @@
-"""Who gets slots: within the pool, in turn, and nobody waits for ever."""
+"""Allotment of slots: within the pool, in turn, and nobody waits forever."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -174,7 +174,7 @@ def test_of_namespaces_that_hold_the_same_the_one_served_longest_ago_comes_first
 
 
 def test_claims_on_other_pools_do_not_hold_a_namespace_back() -> None:
-    """It holds most of one ClusterPool and waits for more of it: in another one it comes first all the same."""
+    """It holds most of one ClusterPool and waits for more of it: in another one it still comes first."""
     other: PoolId = ("ClusterPool", "", "gpu")
     waiting = of("a", 1) | {"g": claims("g", 1, pool=other, namespace="a")} | of("b", 1)
     waiting |= {"h": claims("h", 1, pool=other, namespace="b")}
@@ -215,7 +215,7 @@ def test_namespaces_that_want_enough_get_the_same(capacity: int, wanted: list[tu
     wants = Counter(claim.namespace for own in waiting.values() for claim in own)
     got = Counter(claim.namespace for claim in allot({LIC: capacity}, {}, {}, waiting, {}, 300.0))
     for namespace in wants:
-        if got[namespace] < wants[namespace]:  # It could have had more: nobody has more than one turn more than it.
+        if got[namespace] < wants[namespace]:  # it could have had more: nobody has more than one turn more than it
             assert max(got.values(), default=0) <= got[namespace] + 1
 
 
@@ -224,7 +224,7 @@ def test_namespaces_that_want_enough_get_the_same(capacity: int, wanted: list[tu
 def test_no_namespace_starves_whatever_others_do(
     capacity: int, weight: int, others: int, length: int, data: st.DataObject
 ) -> None:
-    """One claim of lowest priority in a namespace of its own, against namespaces that want everything, at once and for ever."""
+    """One claim of lowest priority in its own namespace, against namespaces that want everything, at once and forever."""
     weight = min(weight, capacity)
     patient = Claim("patient", "p", "t", {LIC: weight}, -1_000_000, 0.0)
     waiting: dict[str, list[Claim]] = {"p": [patient]}

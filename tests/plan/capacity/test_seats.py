@@ -55,7 +55,7 @@ def test_a_host_is_shared_too() -> None:
 
 @given(st.lists(st.one_of(WHO, st.integers(0, 30))))
 def test_bounds_hold_and_nobody_waits_for_a_free_seat(steps: list[tuple[str, str] | int]) -> None:
-    """A pair is somebody who comes; a number is one of those seated, who leaves."""
+    """A pair is an arrival; a number is a departure of one of those seated."""
     seats, seated, waiting = Seats[int](6, 4, 4, 3), list[tuple[str, str]](), Counter[tuple[str, str]]()
     for number, step in enumerate(steps):
         if isinstance(step, tuple):

@@ -1,4 +1,4 @@
-"""Every shard has one replica, every replica its share, whoever comes and goes."""
+"""Every shard has one replica, every replica its share, whichever ones come and go."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ MEMBERS = st.lists(st.sampled_from("abcdef"), min_size=1, unique=True)
 
 
 def settled(count: int, holders: dict[int, str], members: list[str]) -> dict[int, str]:
-    """What comes of it when every replica acts in turn, twice."""
+    """The result when every replica acts in turn, twice."""
     holders = {shard: holder for shard, holder in holders.items() if holder in members and shard < count}
     for _ in range(2):
         for me in members:

@@ -1,4 +1,4 @@
-"""What evaluating may take is bounded from the engine's checked tree, however an expression is written."""
+"""The cost of an evaluation is bounded by the engine's checked tree, however an expression is written."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ def test_what_joins_something_long_in_every_turn_does_not(expression: str) -> No
 
 
 class Elsewhere:
-    """Takes note of what is handed on."""
+    """Records what is handed on."""
 
     spent = False
 

@@ -1,4 +1,4 @@
-"""Whatever an expression gives is a function of its inputs: in every process, and after every restart."""
+"""The value of an expression is a function of its inputs: in every process, and after every restart."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def test_loops_go_over_maps_in_the_order_of_their_keys(expression: str) -> None:
 
 
 def test_a_large_map_is_gone_over_in_order_too() -> None:
-    """In pieces, as a large list is."""
+    """In pieces, like a large list."""
     large = {f"k{at * 7919 % 3000:04}": at for at in range(3_000)}
     for expression in ("o.map(k, k + '!')", "d.map(k, k).map(k, k + '!')"):
         assert value(expression, o=large, d=large) == [f"{name}!" for name in sorted(large)]

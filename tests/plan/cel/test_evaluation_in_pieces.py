@@ -1,5 +1,5 @@
-"""`map` and `filter` over a long list are done piece by piece, since the engine keeps what they have made at every turn: with the same
-result, and in little memory. What would take too much all the same is refused."""
+"""`map` and `filter` over a long list are evaluated in pieces, since the engine keeps the result of every turn: with
+the same result, and in little memory. What would still take too much is refused."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Functions of expressions: each that is documented does what its page says, within bounds that are known before."""
+"""Functions of expressions: each documented one does what its page says, within bounds that are known in advance."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""How large regular expressions are once their repetitions are written out."""
+"""The size of regular expressions with their repetitions expanded."""
 
 import pytest
 from hypothesis import given

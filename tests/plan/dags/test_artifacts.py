@@ -1,4 +1,4 @@
-"""What is wrong with artifacts is said when the DAG is applied."""
+"""Mistakes in artifacts are reported when the DAG is applied."""
 
 from typing import Any
 

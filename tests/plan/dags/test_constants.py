@@ -1,4 +1,5 @@
-"""Regular expressions and other constants are tried when a document is checked, within a budget that is known before."""
+"""Regular expressions and other constants are tried when a document is checked, within a budget that is known in
+advance."""
 
 from typing import Any
 
@@ -32,7 +33,7 @@ def priced(tried: list[str]) -> float:
 
 
 def dear(tasks: int, each: int) -> dict[str, Any]:
-    """Tasks with regular expressions that take long to compile, each another one."""
+    """Tasks with regular expressions that take long to compile, each different."""
     texts = iter(CLASSES.replace("\\", "\\\\") + f"{{100}}x{{{number}}}" for number in range(tasks * each))
     return {
         "tasks": {

@@ -1,4 +1,4 @@
-"""Which service accounts the pods of a DAG, or of a template, act as; an account is one whose token they may get."""
+"""The service accounts of a DAG's, or a template's, pods: those whose token they may get."""
 
 from typing import Any
 

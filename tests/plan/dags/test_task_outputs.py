@@ -1,4 +1,4 @@
-"""An expression that names an output that its task does not declare is refused, wherever it stands."""
+"""An expression that names an output that its task does not declare is refused, in any field."""
 
 import re
 from typing import Any

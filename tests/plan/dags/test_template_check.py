@@ -1,4 +1,4 @@
-"""A template is checked before anyone uses it: with its defaults, and with samples for what is required."""
+"""A template is checked before it is used: with its defaults, and with samples for required params."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a user reads of a DAG that could not run."""
+"""The messages about a DAG that could not run."""
 
 from typing import Any
 

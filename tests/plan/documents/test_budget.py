@@ -1,4 +1,5 @@
-"""However many mistakes somebody makes: what it takes to find them and to say what was meant stays bounded, and lets others go on."""
+"""However many mistakes a document has: the cost of finding them and of suggestions stays bounded, with pauses for
+other work."""
 
 import random
 from collections.abc import Callable
@@ -57,7 +58,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 
 def word() -> str:
-    """A name that has the same letters as all others, in another order: nothing but a comparison tells them apart."""
+    """A name with the same letters as all others, in another order: only a comparison distinguishes them."""
     return "a" + "".join(RNG.sample(LETTERS, 62))
 
 
@@ -71,7 +72,7 @@ def done(work: Callable[[], Any], counting: Counting) -> list[Problem]:
 
 
 def far(names: int, tasks: int, expressions: int) -> dict[str, Any]:
-    """Tasks far upstream of others, whose expressions name tasks that are not there."""
+    """Tasks far upstream of others, whose expressions name unknown tasks."""
     above = [word() for _ in range(names)]
     hubs = {f"h{at}": {"compute": {"a": "1"}, "dependsOn": above[at : at + 100]} for at in range(0, names, 100)}
     wrong = {

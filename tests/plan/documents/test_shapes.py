@@ -1,4 +1,4 @@
-"""A value of another shape than a field has is answered with what to write, whatever the field."""
+"""A value of the wrong shape is answered with what to write, for every field."""
 
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin

@@ -1,4 +1,4 @@
-"""`$[[ CEL ]]`: what is rendered, and what a user reads when it can't be."""
+"""`$[[ CEL ]]`: what is rendered, and the message when it can't be."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every name that is taken can be written in every expression, and `has` asks whether there is such a value."""
+"""Every valid name can be written in every expression, and `has` tests whether there is such a value."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ NAMES = ["1st-load", "import", "in", "2", "a-b", "null"]
 
 
 def values(tasks: dict[str, Any], expression: str, given: dict[str, Any] | None = None, **params: Any) -> Any:
-    """What an expression of a task gives that comes after others."""
+    """The value of an expression of a task that comes after others."""
     last = {"dependsOn": list(tasks), "triggerRule": "AllDone", "compute": {"x": expression}}
     game = Game(defined({**tasks, "last": last}, params=params), given or {})
     game.play(outputs=lambda key: {"n": 2, "text": "", "no": False})

@@ -1,4 +1,4 @@
-"""Typed values: params of a run, outputs of a task, and what a user reads of a wrong one."""
+"""Typed values: params of a run, outputs of a task, and the messages about wrong ones."""
 
 from typing import Any
 
@@ -175,6 +175,6 @@ def test_a_secret_is_named_by_what_can_be_one(part: str, text: object) -> None:
 
 
 def test_a_text_that_can_not_be_held_against_its_pattern_is_told() -> None:
-    """An expression can't read a text with U+0000; a task may hand one on all the same."""
+    """An expression can't read a text with U+0000; a task may output one anyway."""
     problem = outputs_problem({"a": Output(type="string", pattern="^a")}, {"a": "a\0"})
     assert "can't be held against '^a': it is given a text that contains the character U+0000" in problem

@@ -1,4 +1,4 @@
-"""What becomes of a task, for every rule and everything that can become of its dependencies."""
+"""The state of a task, for every rule and all states of its dependencies."""
 
 from itertools import combinations_with_replacement, permutations, product
 
@@ -17,8 +17,8 @@ ENDS = (S, F, L, K, U)
 SAYS = {"R": Verdict.RUN, "X": Verdict.SKIP, "P": Verdict.UPSTREAM_FAILED, ".": None}
 LETTERS = {"S": S, "F": F, "K": K, "U": U}  # Succeeded, Failed, sKipped, Upstream failed
 
-# Rule -> what it says (R run, X skip, P upstream failed, . wait) for one, two and three dependencies that have ended, and for
-# two or more of which one has.
+# Rule -> its decision (R run, X skip, P upstream failed, . wait) for one, two and three ended dependencies, and for two
+# or more of which one has ended.
 HEADER = (
     "S F K U",
     "SS SF SK SU FF FK FU KK KU UU",
@@ -92,7 +92,7 @@ def test_what_is_decided_early_stays_decided(rule: str, states: list[State], end
 
 @given(st.sampled_from(sorted(RULES)), st.lists(st.sampled_from(ENDS), min_size=1, max_size=4))
 def test_nothing_waits_that_could_be_decided(rule: str, known: list[State]) -> None:
-    """A rule waits only if what comes can make a difference, between running and not running or in how it does not run."""
+    """A rule waits only if later ends can make a difference, between running and not running or in how it does not run."""
     if says(rule, *known, total=len(known) + 1) is None:
         ways = {says(rule, *known, last) for last in ENDS}
         assert len(ways) > 1 or rule in ("AllDone", "NoneSkipped", "NoneFailed", "AllFailed")

@@ -1,4 +1,4 @@
-"""The fields that a pod may have are those of the Kubernetes API, as its client for Python has them."""
+"""The fields that a pod may have are those of the Kubernetes API, as in its Python client."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tradewind.plan.pods.fields import unknown_fields
 
 
 def model(kind: Any) -> Any:
-    """The model that a field, or its items, have; None where anything may be in it."""
+    """The model of a field, or of its items; None if it may be anything."""
     while get_args(kind) and get_origin(kind) is not dict:
         kind = next(option for option in get_args(kind) if option is not type(None))
     return kind if hasattr(kind, "model_fields") else None
@@ -23,7 +23,7 @@ def name(kind: Any) -> str:
 
 
 def table() -> str:
-    """All types within a pod, one a line, with their fields and the types of these."""
+    """All types within a pod, one per line, with their fields and the types of these."""
     found: dict[str, str] = {}
     todo = [V1Pod]
     while todo:

@@ -1,5 +1,5 @@
-"""Who may edit runs, or make some that take over results, passes no approval: only its own decision ends one, and it is about what came
-before it."""
+"""Users who may edit runs, or create runs that reuse results, can't bypass an approval: only its own decision ends one,
+and it is about the results before it."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ def edit(action: str, *tasks: str, **more: Any) -> Edit:
 
 
 def until(*stopping: str, decision: Any = YES, tasks: Any = TASKS, failing: str = "", **params: Any) -> Game:
-    """A run that stands before some tasks, which have not begun."""
+    """A run that has stopped before some tasks, which have not begun."""
     game = Game(defined(tasks, params={name: {} for name in params}), params=params)
     outputs = {"ok": decision, "check": {"risky": False}}
     while starts := [start for start in waiting(game) if start.task not in stopping]:
@@ -92,7 +92,7 @@ def test_items_of_an_approval_are_decided_one_by_one() -> None:
 
 
 def test_edits_made_together_pass_nothing_either() -> None:
-    """The first takes the decision back, the second counts on it."""
+    """The first undoes the decision, the second relies on it."""
     game = until("deploy")
     assert problems(game, edit("Clear", "check"), edit("Succeed", "deploy"))
     tasks = {
@@ -201,7 +201,7 @@ def test_a_decision_about_another_date_is_none(date: str) -> None:
 
 @pytest.mark.parametrize("value", [False, 0.5, "0"])
 def test_a_decision_about_a_like_value_is_none(value: Any) -> None:
-    """To Python, false and 0 are equal; to who reads the question, they are not."""
+    """To Python, false and 0 are equal; to a person who reads the question, they are not."""
     other = until("after", mode={"force": 0})
     assert taken(other, facts={"params": {"mode": {"force": value}}}) == {"check", "beside"}
     changed = defined(TASKS, params={"mode": {"type": "object", "default": {"force": value}}})
@@ -211,7 +211,7 @@ def test_a_decision_about_a_like_value_is_none(value: Any) -> None:
 
 @pytest.mark.parametrize("decision", [YES, NO])
 def test_a_forged_decision_is_never_taken_over(decision: Any) -> None:
-    """As a mark of an operator that knew no better."""
+    """Such as a mark by an older operator."""
     other = until("ok")
     other.outputs["ok"] = YES
     other.change(

@@ -1,5 +1,5 @@
-"""What edits and reused runs come to for approvals is found in walks over the whole DAG: with the same result as approval by approval, and
-with pauses, so that others have their turn meanwhile."""
+"""The effect of edits and reused runs on approvals is found in walks over the whole DAG: with the same result as
+approval by approval, and with pauses for other work."""
 
 from dataclasses import replace
 from typing import Any
@@ -37,7 +37,7 @@ class Counting:
 
 @st.composite
 def played(draw: st.DrawFn) -> Game:
-    """A run that somebody has looked after for a while."""
+    """A run that someone has edited for a while."""
     game = draw(dags())
     for _ in range(draw(st.integers(0, 8))):
         plan = game.plan()
@@ -89,7 +89,7 @@ def test_what_is_cleared_is_asked_for_again(game: Game, data: st.DataObject) -> 
 
 
 def _left(planner: Planner, rerun: list[str], unchanged: bool) -> set[str]:
-    """What stays done, found approval by approval."""
+    """The reused tasks, found approval by approval."""
     definition, approvals = planner.definition, Approvals(planner.definition)
     skipped = {name for name, state in planner.ledger.states.items() if state is State.SKIPPED}
     skipped -= {*rerun, *approvals.after(*rerun)}
@@ -133,7 +133,7 @@ def _large(approval: bool) -> Game:
 
 @pytest.mark.parametrize("approval", [True, False])
 def test_marks_in_large_dags_pause(approval: bool) -> None:
-    """At each task and each edit, and no walk is made once more for each task or approval."""
+    """At each task and each edit, and no walk is repeated for each task or approval."""
     game, last = _large(approval), [f"t{at:03}" for at in range(SIZE - 50, SIZE)]
     few, many = Counting(), Counting()
     with pacing.at(few):

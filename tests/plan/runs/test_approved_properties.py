@@ -1,5 +1,5 @@
-"""Whatever edits and retries somebody thinks of, in whatever order: what comes after an approval starts only once it was given, and it was
-given after all that comes before it had ended."""
+"""Whatever edits and retries are made, in whatever order: tasks after an approval start only once it was given, and it
+was given after everything before it had ended."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def dags(draw: st.DrawFn) -> Game:
             task["approval"] = {}
         else:
             task["allowFailure"] = draw(st.booleans())
-        if guarded.isdisjoint(above):  # Others would go on whatever was decided, because their DAG says so.
+        if guarded.isdisjoint(above):  # others would continue whatever was decided, as their DAG says
             task["triggerRule"] = draw(st.sampled_from(["AllSucceeded", "AllDone"]))
         if "approval" in task or not guarded.isdisjoint(above):
             guarded.add(name)
@@ -42,7 +42,7 @@ def dags(draw: st.DrawFn) -> Game:
 
 
 class Witness:
-    """When what ended and was decided, in steps."""
+    """When tasks ended and approvals were decided, in steps."""
 
     def __init__(self, game: Game) -> None:
         self.game, self.approvals, self.step = game, Approvals(game.definition), 0
@@ -50,10 +50,10 @@ class Witness:
         self.given: dict[str, int] = {}
 
     def starts(self, start: Start) -> None:
-        """The approvals before it were given, after all that comes before them had ended."""
+        """The approvals before it were given, after everything before them had ended."""
         planner = self.game.planner
         if start.task in planner.definition.protected:
-            return  # A teardown waits for what its setup served, however that ended.
+            return  # a teardown waits for its setup's users, however they ended
         for name in self.approvals.asking:
             if name not in self.approvals.before(start.task):
                 continue

@@ -17,7 +17,7 @@ MADE = {"Succeeded": {}, "Failed": {}, "Skipped": {"when": "false"}}
 
 
 def argo_runs(depends: str, states: dict[str, str]) -> bool:
-    """What Argo makes of it: a bare name is true of a task that succeeded or was skipped."""
+    """Argo's result: a bare name is true for a task that succeeded or was skipped."""
 
     def asked(match: re.Match[str]) -> str:
         wanted = {match[2]} if match[2] else {"Succeeded", "Skipped"}

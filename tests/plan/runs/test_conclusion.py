@@ -11,7 +11,7 @@ HANDLED = {"a": {}, "b": {"dependsOn": ["a"], "triggerRule": "OneFailed"}}
 
 
 def end(tasks: dict[str, Any], **fates: str) -> tuple[str, str]:
-    """Phase and message of a run in which tasks end as told; items as `task_index`."""
+    """Phase and message of a run in which tasks end as given; items as `task_index`."""
     game = Game(defined(tasks))
     plan = game.play(lambda key, _: fates.get(key.replace("[", "_").rstrip("]").replace("-", "_"), ""))
     assert plan.starts == [] and plan.stops == [] and plan.wake_at is None

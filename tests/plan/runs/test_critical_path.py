@@ -1,4 +1,4 @@
-"""Which chain of tasks determined when a run ended, and what each of its steps was spent on."""
+"""The chain of tasks that determined when a run ended, and how each of its steps spent its time."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -162,7 +162,7 @@ def test_a_long_chain_is_walked_to_its_beginning(depth: int) -> None:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Definition, dict[str, list[Attempt]], int, dict[str, State]]:
-    """Any graph, with any attempts: also such as no run could have."""
+    """Any graph, with any attempts, including ones that no run could have."""
     tasks: dict[str, Any] = {}
     for place in range(draw(st.integers(1, 7))):
         above = [name for name in tasks if draw(st.booleans())]
@@ -205,7 +205,7 @@ def test_the_seconds_of_a_path_add_up_and_its_steps_follow_the_graph(
 
 
 def _reached(definition: Definition, attempts: Mapping[str, list[Attempt]], name: str) -> set[str]:
-    """The tasks above, up to the first that has run on each way. Of a chain of fan-outs an item may have none."""
+    """The tasks above, up to the first with an attempt on each path. For a chain of fan-outs an item may have none."""
     found: set[str] = set()
     todo = list(definition.graph.upstream[name])
     while todo:

@@ -17,7 +17,7 @@ WORK = {
 
 
 def played(tasks: dict[str, Any], **fates: str) -> Game:
-    """A run played to its end, in which tasks end as told."""
+    """A run played to its end, in which tasks end as given."""
     game = Game(defined(tasks))
     game.play(lambda key, _: fates.get(key.replace("-", "_"), ""))
     return game

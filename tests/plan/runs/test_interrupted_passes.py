@@ -1,4 +1,4 @@
-"""A pass that has used up its time stops between two tasks, and the next one goes on where it was."""
+"""A pass that has used up its time stops between two tasks, and the next one continues there."""
 
 from random import Random
 from typing import Any
@@ -59,7 +59,7 @@ def test_a_pass_that_is_cut_short_goes_on_where_it_was(game: Game, data: st.Data
 
 @pytest.mark.parametrize("fan_out", [False, True])
 def test_what_is_cancelled_looks_at_no_long_expression(fan_out: bool) -> None:
-    """It would take long to terminate ten thousand of them."""
+    """Otherwise it would take long to terminate ten thousand of them."""
     task = {"forEach": {"items": f"$[[ [{HEAVY}] ]]"}} if fan_out else {"when": HEAVY}
     params = {"l": {"type": "list"}, "text": {"type": "string"}}
     values = {"l": list(range(100)), "text": "x" * 400_000}

@@ -1,4 +1,4 @@
-"""Loops: again after each success, until a condition holds or there were enough of them."""
+"""Loops: again after each success, until a condition holds or the limit is reached."""
 
 from collections.abc import Iterable
 from typing import Any

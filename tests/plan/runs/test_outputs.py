@@ -1,4 +1,4 @@
-"""What a run hands on, `spec.outputs`, and what a DAG may say of it."""
+"""The outputs of a run, `spec.outputs`, and what a DAG may write there."""
 
 from typing import Any
 

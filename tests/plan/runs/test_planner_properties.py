@@ -70,7 +70,7 @@ def games(draw: st.DrawFn) -> Game:
 
 
 def said(plan: Plan, planner: Planner) -> dict[str, Any]:
-    """What a plan says, in a form that can be compared."""
+    """A plan in a comparable form."""
     states = {key: str(unit.state) for key, unit in planner.ledger.units.items()}
     return {
         "starts": [(start.key, start.number, start.ooms) for start in plan.starts],
@@ -83,7 +83,8 @@ def said(plan: Plan, planner: Planner) -> dict[str, Any]:
 
 
 def check_afresh(game: Game, plan: Plan, order: Random) -> None:
-    """A planner made anew, told the facts in any order, says the same; now and at any time before the plan is to be made again."""
+    """A new planner that gets the facts in any order gives the same plan, now and at any time before the plan is due
+    again."""
     later = game.now + 1e6 if plan.wake_at is None else (game.now + plan.wake_at) / 2
     for now, planner in ((game.now, game.anew(order)), (later, game.anew())):
         anew = planner.decide(now)
@@ -93,7 +94,7 @@ def check_afresh(game: Game, plan: Plan, order: Random) -> None:
 
 
 def check_rule(game: Game, key: str) -> None:
-    """A task that starts may do so, by the states of its dependencies as they are."""
+    """A task that starts may do so, by the current states of its dependencies."""
     task, index = parse_key(key)
     body = game.definition.tasks[task]
     parent = body.for_each.items_of if body.for_each else None
@@ -108,7 +109,7 @@ def check_rule(game: Game, key: str) -> None:
 
 
 def check_tallies(game: Game) -> None:
-    """What is counted is what is there."""
+    """The counters equal the actual counts."""
     planner = game.planner
     counted = Counter(unit.state for unit in planner.ledger.units.values())
     counted.update(group.state for group in planner.ledger.groups.values() if not group.units)

@@ -1,4 +1,4 @@
-"""Failures of the task and losses by the infrastructure: counted apart, waited for, given up."""
+"""Failures of the task and losses by the infrastructure: counted separately, delayed, limited."""
 
 from typing import Any
 

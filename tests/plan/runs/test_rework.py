@@ -1,4 +1,4 @@
-"""Clearing, marking and retrying tasks, and runs that take over results of others."""
+"""Clearing, marking and retrying tasks, and runs that reuse results of others."""
 
 from random import Random
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who goes first, and how many at once, within a run."""
+"""Which tasks start first, and how many at once, within a run."""
 
 from typing import Any
 

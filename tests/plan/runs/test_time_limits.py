@@ -1,4 +1,4 @@
-"""What takes too long: an attempt that does not start, all attempts together, a whole run."""
+"""Time limits: an attempt that does not start, all attempts together, a whole run."""
 
 import pytest
 from tradewind.plan.outcomes.attempt import Attempt

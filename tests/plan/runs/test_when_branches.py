@@ -1,4 +1,4 @@
-"""`when`: branches, short circuits, joins, and what a user reads of a task that did not run."""
+"""`when`: branches, short circuits, joins, and the message about a task that did not run."""
 
 import pytest
 

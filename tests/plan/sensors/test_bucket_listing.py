@@ -17,7 +17,7 @@ def made(key: str, at: int, etag: str = "e") -> Object:
 
 
 class Watcher:
-    """What a trigger does with a bucket."""
+    """Does what a trigger does with a bucket."""
 
     def __init__(self) -> None:
         self.mark: Mark = (BEGUN, "")
@@ -33,7 +33,7 @@ class Watcher:
         return new.more
 
 
-# Steps: how many objects come, how much time passes, how many of the oldest are taken away.
+# Steps: how many objects appear, how much time passes, how many of the oldest are removed.
 steps = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5), st.integers(0, 6)), max_size=30)
 
 
@@ -62,7 +62,7 @@ def test_each_object_is_new_once_however_many_there_are(history: list[tuple[int,
 @given(st.lists(st.integers(0, 3_000), max_size=KEYS, unique=True))
 def test_one_that_turns_up_late_is_new_as_long_as_the_others_are_remembered(times: list[int]) -> None:
     watcher, there = Watcher(), []
-    for number, time in enumerate(times):  # In any order: an upload's time is when it began.
+    for number, time in enumerate(times):  # in any order: an upload's time is when it began
         there.append(made(f"{number}", BEGUN + 1 + time))
         while watcher.poll(there, BEGUN + 5_000):
             pass

@@ -1,4 +1,4 @@
-"""Sensors: what is refused, when they ask again, what an answer comes to."""
+"""Sensors: what is refused, when they poll again, the result of an answer."""
 
 from typing import Any
 from unittest.mock import patch

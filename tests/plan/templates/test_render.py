@@ -1,4 +1,5 @@
-"""A DAG that uses templates becomes one that uses none, and every problem is told where it was written and where it is used."""
+"""A DAG that uses templates becomes one that uses none, and every problem is reported where it was written and where it
+is used."""
 
 import contextlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of `inputs.NAME` in a template."""
+"""The replacement of `inputs.NAME` in a template."""
 
 from typing import Any
 
@@ -238,7 +238,7 @@ def test_a_value_written_as_cel_evaluates_to_itself(value: Any) -> None:
 @settings(max_examples=300)
 @given(json_values(3).map(lambda value: checked(value) if isinstance(value, list | dict) else value), BESIDE, BESIDE)
 def test_a_value_in_a_text_is_there_as_it_is_written(value: Any, before: str, after: str) -> None:
-    """Whatever stands beside it: what is left to be rendered for the pod gives the same text."""
+    """Whatever is next to it: the rest that is rendered for the pod gives the same text."""
     made = Substitution(Inputs({"v": value}), Place("spec.task"))
     text = made.body(Task, {"env": {"X": f"{before}$[[ inputs.v ]]{after}!"}})["env"]["X"]
     shown = interpolation.render(

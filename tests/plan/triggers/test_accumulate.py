@@ -1,4 +1,4 @@
-"""What runs have done, gathered until it makes an occasion: in any order, each once."""
+"""Facts about runs, collected until they complete an occasion: in any order, each once."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a task that has succeeded says of the assets that it has made."""
+"""The updates of assets by a successful task."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from plan.game import defined
 
 
 def planner(produces: Mapping[str, Any], outputs: Mapping[str, Any], **task: Any) -> Planner:
-    """One of a run whose task `a` has succeeded, once."""
+    """The planner of a run whose task `a` has succeeded once."""
     definition = defined(
         {"a": {"produces": [{"name": "orders", **produces}], **task}}, params={"n": {"type": "integer"}}
     )

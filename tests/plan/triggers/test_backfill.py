@@ -1,4 +1,4 @@
-"""What a backfill does about each tick: decided from the runs that there are."""
+"""What a backfill does about each tick: decided from the existing runs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

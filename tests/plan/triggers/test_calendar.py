@@ -1,4 +1,4 @@
-"""Which moments a schedule names: a table of known ticks, daylight saving in three zones, bounds and exclusions."""
+"""The moments of a schedule: a table of known ticks, daylight saving in three zones, bounds and exclusions."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -23,7 +23,7 @@ def at(text: str) -> datetime:
 
 
 def ticks(found: Calendar, after: str, number: int) -> list[str]:
-    """Ticks in local time, as far as minutes unless there are seconds."""
+    """Ticks in local time, to the minute unless there are seconds."""
     return [
         found.local(tick).isoformat().replace(":00+", "+").replace(":00-", "-")
         for tick in islice(found.after(at(after)), number)
@@ -99,7 +99,7 @@ def test_a_time_that_is_skipped_fires_right_after_the_gap(
 def test_a_time_that_comes_twice_fires_once(zone: str, cron: str, after: str, expected: list[str]) -> None:
     found = calendar(zone, cron=cron)
     assert ticks(found, after, 2) == expected
-    # Also for one who asks in the hour's second coming, or looks back from there.
+    # Also from within the hour's second occurrence, or backwards from there.
     second = at(expected[0]) + timedelta(minutes=45)
     assert next(found.after(second)) == at(expected[1])
     assert next(found.before(second)) == at(expected[0])

@@ -1,4 +1,4 @@
-"""Which ticks get a run: those that are on time, and of the others what the schedule's policies want."""
+"""The ticks that get a run: those on time, and of the others what the schedule's policies want."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

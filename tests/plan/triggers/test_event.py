@@ -1,4 +1,4 @@
-"""Events: what they say, which are the same, what a signature covers, and how many are taken."""
+"""Events: their content, which are the same, what a signature covers, and how many are accepted."""
 
 import hashlib
 import hmac
@@ -142,7 +142,7 @@ def test_a_clock_that_goes_back_gives_nothing_and_takes_nothing() -> None:
 
 
 def test_headers_that_are_no_utf_8_are_shown_with_what_is_readable() -> None:
-    """A server hands on bytes that are none as halves of surrogate pairs, which nobody can write."""
+    """A server passes bytes that are not UTF-8 on as halves of surrogate pairs, which can't be encoded."""
     event = read({"x-name": "J\udcfcrgen", "idempotency-key": "a\udcff"}, b"")
     shown = event.values(event.usual_key)
     assert shown["event.headers"]["x-name"] == "J\ufffdrgen" and shown["event.key"] == "a\ufffd"

@@ -1,4 +1,4 @@
-"""What comes by schedule: where runs will be in each other's way, by how long they usually take."""
+"""Upcoming scheduled runs: where they will delay each other, by their usual duration."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

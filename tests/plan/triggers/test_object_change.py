@@ -1,4 +1,4 @@
-"""What expressions of triggers and sensors see of objects of the cluster."""
+"""Objects of the cluster, as expressions of triggers and sensors see them."""
 
 import json
 from typing import Any

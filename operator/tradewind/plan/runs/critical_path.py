@@ -68,7 +68,7 @@ class Trail:
 
     def before(self, key: str) -> str | None:
         """The task or item whose end started this one: by its trigger rule, and by what its expressions name. None for
-        the run's begin."""
+        the run's start."""
         name, index = parse_key(key)
         task = self._definition.tasks[name]
         parent = task.for_each.items_of if task.for_each and index is not None else None
@@ -126,7 +126,7 @@ def critical_path(
     began: int,
     states: Mapping[str, State] | None = None,
 ) -> list[Step]:
-    """The path, from the run's begin (epoch seconds) to the last end; empty before anything has run. The steps' seconds
+    """The path, from the run's start (epoch seconds) to the last end; empty before anything has run. The steps' seconds
     add up to the time between the two, even if clocks of nodes differ."""
     trail = Trail(definition, attempts, states or {})
     keys: list[str] = []

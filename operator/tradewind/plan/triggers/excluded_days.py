@@ -27,7 +27,7 @@ class Days:
     """A set of days with fast lookup, however many there are."""
 
     edges: "array[int]" = field(default_factory=lambda: array("i"))
-    """Begins and ends of date ranges, alternating and in order, as ordinals: the ranges don't touch."""
+    """Starts and ends of date ranges, alternating and in order, as ordinals: the ranges don't touch."""
     yearly: frozenset[MonthDay] = frozenset()
     """Days of every year."""
     weekdays: frozenset[int] = frozenset()
