@@ -1,4 +1,4 @@
-"""Another orchestrator next to ours on the same cluster: a command that users write, since they know their own
+"""Another orchestrator next to Tradewind on the same cluster: a command that users write, since they know their own
 installation.
 
 The command is run once per shape. It reads a JSON object from its standard input: `{"shape": "chain"
@@ -20,7 +20,7 @@ TASKS = 10
 
 
 def measured(world: World, command: str) -> list[Figure]:
-    """The peer's seconds as the floor of ours, by shape."""
+    """The peer's seconds as the floor of Tradewind's, by shape."""
     found = []
     for shape in ("chain", "fanout"):
         asked = {

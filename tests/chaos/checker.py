@@ -71,7 +71,7 @@ def _of_any(scenario: Scenario, history: History, left: Mapping[str, Object], ru
 def _never_doubled(history: History, executions: Executions) -> Iterator[str]:
     """No two live attempts of a task, not even while a node is unreachable, since its containers may be alive. A pod
     that was removed by force may live on unnoticed. The only other overlap allowed: one of two leaders recreates a
-    removed pod under its name, while the other one, which hears of both later, counts it as lost. A run that was
+    removed pod under its name, while the other one, which sees both later, counts it as lost. A run that was
     created again after its deletion is a different one."""
     both = "two leaders" in history.faults
     for key, items in executions.items():

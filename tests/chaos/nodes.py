@@ -24,7 +24,7 @@ NOTICED = 0.4
 
 @dataclass
 class Node:
-    """A machine. While it is not `up`, its containers continue, and nobody hears of them."""
+    """A machine. While it is not `up`, its containers continue, and nothing is reported of them."""
 
     name: str
     up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,7 +93,7 @@ class Nodes:
         return next(node for node in self.nodes if node.name == name)
 
     def _kill(self, running: _Running) -> None:
-        """The kubelet hears of it, if it can, and kills the container."""
+        """The kubelet, if it is reachable, kills the container."""
 
         async def kill() -> None:
             await asyncio.sleep(NOTICED / 2)
@@ -212,8 +212,7 @@ class Nodes:
         self._do.delete(self._do.kind("", "v1", "pods"), meta["namespace"], meta["name"], options)
 
     def remove_pod(self, body: Object) -> None:
-        """Deletes a pod as a user who does not wait for the node: the object is removed, the container killed when its
-        kubelet hears of it."""
+        """Deletes a pod as a user who does not wait for the node: the object is removed, the container killed once its kubelet sees that."""
         if running := self._running.get(body["metadata"]["uid"]):
             running.execution.forced = True
         self.delete(body, grace=0)

@@ -11,7 +11,7 @@ from tradewind.plan.cel.evaluation import in_place
 from tradewind.plan.pacing import Evaluation
 
 OFTEN, SELDOM = 0.01, 0.0005
-"""How often a look at the clock finds that a slice is over, and that a pass has used up its time."""
+"""How often a check of the clock finds that a slice is over, and that a pass has used up its time."""
 
 
 class Inline(Evaluator):

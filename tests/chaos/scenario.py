@@ -233,7 +233,7 @@ def _next_door(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def item_of(task: Task, index: int) -> str:
-    """The item that a pod is told."""
+    """The item in a pod's variable."""
     return f"k{index}" if task.keyed else str(index)
 
 

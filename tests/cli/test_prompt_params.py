@@ -1,4 +1,4 @@
-"""Missing params are asked for if someone is there to answer, until the answers fit."""
+"""Missing params are asked for if the input is a terminal, until the answers fit."""
 
 from typing import Any
 

@@ -119,7 +119,7 @@ class Node:
         return dict(reply)
 
     def _search(self) -> int | None:
-        """Find a supervisor whose socket is gone, as when somebody removed the state folder."""
+        """Find a supervisor whose socket is gone, as when a user removed the state folder."""
         wanted = [str(HERE / "supervisor.py").encode(), str(self.state).encode()]
         for entry in Path("/proc").glob("[0-9]*"):
             try:

@@ -1,4 +1,4 @@
-"""The cluster of `$KUBECONFIG`: somebody else's, so it is used and never changed."""
+"""The cluster of `$KUBECONFIG`: it belongs to others, so it is used and never changed."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -27,7 +27,7 @@ class ObjectStore:
     bucket: str = "results"
 
     def endpoint(self, host: str = "127.0.0.1") -> str:
-        """Its address for somebody who reaches this machine as `host`."""
+        """Its address for a client that reaches this machine as `host`."""
         return f"http://{host}:{self.port}"
 
 

@@ -47,7 +47,7 @@ class Unavailable:
 
 
 def choose() -> Provider | Unavailable:
-    """`$KUBECONFIG` first, then kind, then a cluster of our own making."""
+    """`$KUBECONFIG` first, then kind, then a cluster made here."""
     mine, kind = SelfMade(), Kind()
     given = os.environ.get("KUBECONFIG")
     # What `up` printed leads back to the provider that printed it.

@@ -40,7 +40,7 @@ def processes() -> list[str]:
 def process_ids(first: int) -> list[int]:
     """The processes of the node whose first process this is, and the one that made it; containers end with them.
 
-    By namespace and never by name: a program that only mentions the cluster is somebody else's.
+    By namespace and never by name: a program that only mentions the cluster is not part of it.
     """
     mounts = Path(f"/proc/{first}/ns/mnt").readlink()
     parent = int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1])

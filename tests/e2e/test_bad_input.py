@@ -18,7 +18,7 @@ def failure(status: Body) -> tuple[str, str]:
 
 
 async def valid(world: World, client, name: str) -> Body:
-    """The DAG's Valid condition, once it is there."""
+    """The DAG's Valid condition, once it exists."""
 
     async def condition() -> Body | None:
         found = await client.get(DAGS, world.namespace, name)

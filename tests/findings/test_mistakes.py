@@ -41,7 +41,7 @@ def _lint(path: Path | str) -> tuple[int, list[str]]:
 
 
 def _known(line: str) -> str:
-    """Our part of a line: shells and versions of Python word errors in scripts differently."""
+    """Tradewind's part of a line: shells and versions of Python word errors in scripts differently."""
     return re.split(r"(?<=not a shell program: )|(?<=not Python: )", line)[0]
 
 

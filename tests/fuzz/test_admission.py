@@ -1,4 +1,4 @@
-"""AdmissionReviews of any shape: the answer is well-formed, or 400; never an error of our own, which would let an
+"""AdmissionReviews of any shape: the answer is well-formed, or 400; never an internal error, which would let an
 unchecked object pass."""
 
 from typing import Any

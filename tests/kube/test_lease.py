@@ -66,7 +66,7 @@ async def test_who_was_stopped_for_longer_than_the_lease_lasts_changes_nothing_w
         client.may_write = held.holds
         body = {"metadata": {"name": "c"}}
         await client.create(CONFIG_MAPS, "default", body)
-        time.sleep(0.7)  # noqa: ASYNC251 - SIGSTOP: nothing of this process runs, and its clock goes on
+        time.sleep(0.7)  # noqa: ASYNC251 - SIGSTOP: nothing of this process runs, and its clock continues
         for write in (
             client.create(CONFIG_MAPS, "default", {"metadata": {"name": "d"}}),
             client.patch(CONFIG_MAPS, "default", "c", {"data": {"a": "b"}}),

@@ -1,4 +1,4 @@
-"""`tradewind operator`: what runs in the cluster."""
+"""`tradewind operator`: the operator's process in the cluster."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ def _duration(text: str | float) -> float:
 
 
 def _proxy(_: click.Context, option: click.Parameter, text: str) -> str:
-    """The URL of a proxy. Raises BadParameter, which does not repeat it: there may be a password in it."""
+    """The URL of a proxy. Raises BadParameter, without repeating the URL: it may contain a password."""
     text = text.strip()
     try:
         url = URL(text)
@@ -51,7 +51,7 @@ def _proxy(_: click.Context, option: click.Parameter, text: str) -> str:
 
 
 GRACE, REST = 20.0, 5.0
-"""Seconds in which the process ends after a signal, and after its work has ended. Kubernetes kills after 30."""
+"""Seconds until the process ends after a signal, and after its work has ended. Kubernetes kills after 30."""
 
 
 @click.command()
@@ -241,6 +241,6 @@ def command(
 
 
 def _addresses(environment: Mapping[str, str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Those of this pod and its node, as the chart has the kubelet tell them."""
+    """Addresses of this pod and its node, which the kubelet passes as the chart tells it to."""
     told = ",".join(environment.get(name, "") for name in ("TRADEWIND_POD_IPS", "TRADEWIND_HOST_IPS"))
     return tuple(ip_network(address) for address in told.split(",") if address)

@@ -1,4 +1,4 @@
-"""Asks for params that are not given on the command line, if someone is there to answer."""
+"""Asks for params that are not given on the command line, if the input is a terminal."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the commands have in common that run in a cluster: the operator, the webhook and the endpoint for events."""
+"""What the commands that run in a cluster have in common: the operator, the webhook and the event endpoint."""
 
 import gc
 import json
@@ -40,7 +40,7 @@ OPTIONS = (
 
 
 def process(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds their options: `metrics_port`, `kubeconfig`, `context`, `log_format` and `log_level`."""
+    """Adds the options `metrics_port`, `kubeconfig`, `context`, `log_format` and `log_level`."""
     for option in reversed(OPTIONS):
         function = option(function)
     return function
@@ -60,7 +60,8 @@ def tls(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def about_own_pod(events: EventRecorder, namespace: str) -> Callable[[str, str], None]:
-    """Posts Events about the pod that this process is in, where there is one, given a reason in one word and a sentence."""
+    """A function that posts Events about this process's pod, if there is one, given a reason in one word and a
+    sentence."""
 
     def tell(reason: str, words: str) -> None:
         name, uid = os.environ.get("POD_NAME"), os.environ.get("POD_UID")
@@ -72,23 +73,24 @@ def about_own_pod(events: EventRecorder, namespace: str) -> Callable[[str, str],
 
 
 def collect_rarely() -> None:
-    """Lets the garbage collector look at young objects less often, and never again at those of the start. The defaults of Python are for
-    programs that make many cycles; here they took an eighth of the time of a short run, and found next to nothing."""
+    """Makes garbage collection of young objects rarer, and excludes objects from the start for good. Python's defaults
+    are for programs that make many cycles; here they took an eighth of the time of a short run, and found next to
+    nothing."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 10)
 
 
 def end_within(seconds: float, code: int) -> None:
-    """Ends the process after so many seconds, should it still be there then: closing a loop waits for every task of it, and one that does
-    not let itself be cancelled would keep a process that does nothing any more."""
+    """Ends the process after some seconds if it still runs then: closing a loop waits for all its tasks, and one that
+    resists cancellation would keep an idle process alive."""
     timer = threading.Timer(seconds, os._exit, [code])
     timer.daemon = True
     timer.start()
 
 
 class JSONFormatter(logging.Formatter):
-    """A line of JSON for each record: time, level, logger and message, and the fields of what it is about."""
+    """Formats each record as a line of JSON: time, level, logger, message, and fields that identify its subject."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

@@ -1,4 +1,4 @@
-"""What the operator was told of a run, or has decided about it, may be older than the run: it never overwrites newer
+"""The operator's events of a run, and its decisions, may be older than the run: it never overwrites newer
 changes, and dependents hear that the run is gone."""
 
 import contextlib

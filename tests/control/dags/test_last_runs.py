@@ -30,7 +30,7 @@ def dag(name: str) -> dict[str, Any]:
 
 
 class Operator:
-    """An operator that has just started, and hears of DAG `d`."""
+    """An operator that has just started, and gets events of DAG `d`."""
 
     def __init__(self, server: Server) -> None:
         nothing = cast("Any", None)

@@ -42,7 +42,7 @@ async def test_what_takes_too_long_is_killed_and_the_next_call_is_done(workers: 
     assert after != before
     with pytest.raises(ProcessLookupError):
         while True:
-            os.kill(before, 0)  # it is there until it has been waited for
+            os.kill(before, 0)  # it exists until it has been waited for
             await asyncio.sleep(0.01)
 
 

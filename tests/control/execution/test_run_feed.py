@@ -16,7 +16,7 @@ RUNS = 50
 
 
 class Told:
-    """An operator that hears of DAG d, which has runs that have not begun."""
+    """An operator that gets events of DAG d, which has runs that have not begun."""
 
     def __init__(self) -> None:
         self.engine, self.woken = Engine(Server(0.0), (), "x", "me"), list[str]()

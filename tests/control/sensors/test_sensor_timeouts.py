@@ -19,7 +19,7 @@ from control.egress.test_isolation_of_requests import request
 
 @dataclass
 class Heard:
-    """Records what a listener is told."""
+    """Records the calls of a listener."""
 
     said: list[tuple[str, str]] = field(default_factory=list)
     ended: list[tuple[str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""How a run ends: its last tasks decide, and the message says who is to blame."""
+"""How a run ends: its last tasks decide, and the message names the tasks to blame."""
 
 from typing import Any
 

@@ -40,7 +40,7 @@ class Right:
 
 @dataclass(slots=True)
 class Facts:
-    """Everything that the checks look at. Times are epoch seconds."""
+    """The input of all checks. Times are epoch seconds."""
 
     namespace: str
     """The namespace whose runs and rights are checked; empty for all namespaces."""

@@ -12,7 +12,7 @@ import click
 import yaml
 
 NAME = "tradewind-dev"
-"""The name of the cluster, the user and the context in it, by which the file is recognised as ours."""
+"""The name of the cluster, the user and the context in it, by which the file is recognised."""
 PATIENCE = 2.0
 """Seconds to wait for an answer from the session that a file belongs to."""
 
@@ -24,7 +24,7 @@ class KubeconfigFile:
         self._path, self._written = path, b""
 
     def check(self) -> None:
-        """Raises ClickException if the file is not ours, or an active session uses it."""
+        """Raises ClickException if another program wrote the file, or an active session uses it."""
         try:
             regular = stat.S_ISREG(self._path.lstat().st_mode)
             server = _server(self._path.read_bytes()) if regular else None
@@ -72,7 +72,7 @@ class KubeconfigFile:
 
 
 def _server(data: bytes) -> str | None:
-    """The address, including the token, in a kubeconfig of ours; None for any other file."""
+    """The address, including the token, in a kubeconfig of `tradewind dev`; None for any other file."""
     try:
         body: Any = yaml.safe_load(data)
         server = body["clusters"][0]["cluster"]["server"]

@@ -93,7 +93,7 @@ class LiveLogs:
         await self.drain(paths, show)
 
     async def _begin(self, file: _File, paths: Paths) -> bool:
-        """Names a log; False if its pod belongs to no run of ours."""
+        """Names a log; False if its pod belongs to another run."""
         labels = file.pod["metadata"]["labels"]
         above = await paths.above(labels.get(RUN, ""), labels.get(RUN_UID, ""))
         if above is None:

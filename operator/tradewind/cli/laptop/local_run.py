@@ -208,7 +208,7 @@ def _suspended(documents: Sequence[Document]) -> list[str]:
 
 
 def _here_as(document: Document) -> Object:
-    """The object to apply for a document: in our namespace, and with DAGs not suspended."""
+    """The object to apply for a document: in the local namespace, and with DAGs not suspended."""
     body = document.body
     metadata = {key: value for key, value in body["metadata"].items() if key != "namespace"}
     if document.kind != "DAG":

@@ -34,7 +34,7 @@ async def must_be_there(client: Client, namespace: str) -> None:
 
 
 async def unknown(client: Client, namespace: str, error: NotFound) -> str:
-    """The message for a missing object of ours; empty for any other."""
+    """The message for a missing object of Tradewind's kinds; empty for any other."""
     told = _TOLD.search(error.message)
     resource = next((item for item in KINDS.values() if told and item.plural == told[1]), None)
     if told is None or resource is None:

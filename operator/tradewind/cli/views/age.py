@@ -6,7 +6,7 @@ from tradewind.model import duration
 
 
 def age(created: str) -> str:
-    """Time since an API timestamp; `?` if it is invalid. The API server's clock may be ahead of ours."""
+    """Time since an API timestamp; `?` if it is invalid. The API server's clock may be ahead of this machine's."""
     try:
         return duration.text(max(0.0, round(time.time() - duration.instant(created))))
     except (TypeError, ValueError, OverflowError):

@@ -84,11 +84,11 @@ class Screen:
             self._print(partial(self._log, [f"{label}{line}"]))
 
     def print(self, text: str, style: str | None = None) -> None:
-        """Prints a line of our own."""
+        """Prints a line that no task wrote."""
         self._print(lambda: self.console.print(text, style=style, soft_wrap=True))
 
     def interrupt(self, text: str) -> None:
-        """Prints a line of our own that can't wait for an answer."""
+        """Prints such a line, even while a question is open."""
         if not self.console.is_terminal:
             say(text, err=True)  # the reader of the pipe may have ended with the same Ctrl-C
             return

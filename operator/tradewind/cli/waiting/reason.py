@@ -47,7 +47,7 @@ class Wait:
     until: float | None = None
 
     def seconds(self, now: float) -> float | None:
-        """Seconds so far. The API server's clock may be ahead of ours."""
+        """Seconds so far. The API server's clock may be ahead of this machine's."""
         return None if self.since is None else max(0.0, now - self.since)
 
     def words(self, now: float) -> str:

@@ -68,7 +68,7 @@ class _Look:
         return Wait(unit.key, cause, live.reason or "Running", live.message, self._free_since(unit))
 
     def _again(self, unit: Unit) -> Wait:
-        """The wait for a retry. The operator decides by its own clock; ours says until when."""
+        """The wait for a retry. The operator decides by its own clock; the time shown is by this machine's."""
         last = unit.ended[-1]
         due = last.end + (unit.spent.wait or 0.0)
         hold = self.planner.holds.get(unit.key)
@@ -101,7 +101,7 @@ class _Look:
 
     def _free_since(self, unit: Unit) -> float:
         """When a unit without attempts became ready: at the end of the dependency that it waited for, or at the run's
-        begin."""
+        start."""
         before = self.trail.before(unit.key)
         began = began_at(self.view.run)
         return began if before is None else max(began, self.trail.end(before))

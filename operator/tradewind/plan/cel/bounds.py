@@ -144,7 +144,7 @@ def _sum(_: Call, args: list[Size]) -> Counted:
 
 
 def _joined(node: Call, args: list[Size]) -> Counted:
-    """`+` by our own function."""
+    """`+` by a Python function."""
     time, memory, result = _sum(node, args)
     return time + taken(args), memory + TAKEN * result.bytes, result
 

@@ -36,7 +36,7 @@ _HINTS: dict[tuple[str, ...], str] = {
 
 
 def compiler_message(problem: str, expression: str) -> str:
-    """The compiler's message in our words. Messages about unknown names are left as they are."""
+    """The compiler's message in the words of the documentation. Messages about unknown names are left as they are."""
     for pattern, words in _PATTERNS:
         if match := re.fullmatch(pattern, problem, re.DOTALL):
             return words(match, expression)
@@ -44,7 +44,7 @@ def compiler_message(problem: str, expression: str) -> str:
 
 
 def evaluator_message(problem: str) -> str:
-    """An evaluation's message in our words, where needed."""
+    """An evaluation's message, reworded where needed."""
     if problem.startswith("String to Timestamp conversion failed"):
         return "not a point in time; write one such as 2026-01-31T06:00:00Z"
     return problem

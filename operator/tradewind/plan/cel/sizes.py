@@ -16,7 +16,7 @@ SCALAR = 16
 CONVERTED, COPIED = 0.15, 0.003
 """Microseconds: per element or key passed to or from the engine; per byte copied."""
 CALLED, TAKEN = 3.0, 4.0
-"""Microseconds per call of our own functions; the factor by which their arguments are larger than in the engine."""
+"""Microseconds per call of a Python function; the factor by which their arguments are larger than in the engine."""
 KEPT, LARGE, FEW = 4 * 2**20, 4_096, 16
 """Bytes of values whose sizes are cached; the size from which values are cached, since many expressions use params; the
 number of elements that are measured one by one."""
@@ -155,6 +155,6 @@ def larger(one: Size, other: Size) -> Size:
 
 
 def taken(args: Iterable[Size]) -> float:
-    """Microseconds to call one of our own functions, which converts everything in its arguments."""
+    """Microseconds to call a Python function, which converts everything in its arguments."""
     size = sum(arg.bytes for arg in args)
     return CALLED + size * COPIED + size / ELEMENT * 2 * CONVERTED

@@ -22,7 +22,7 @@ ARITHMETIC = {
 SETTLED = ("map", "filter", "exists", "all", "duration")
 """Every expression that `settled` changes contains one of these."""
 _DURATION = ("duration", "tradewind_duration")
-"""The engine's function, which has no days, and ours."""
+"""The engine's function, which has no days, and its replacement."""
 _ID, _CONST, _IDENT, _CALL, _LIST, _LOOP = 2, 3, 4, 6, 7, 9
 _TYPES, _EXPRESSION = 3, 4
 _DYN, _PRIMITIVE, _WELL_KNOWN, _MAP = 1, 3, 5, 7
@@ -77,7 +77,7 @@ class _Rewriting:
         return self._node(_CALL, packed(2, function.encode()) + b"".join(packed(3, arg) for arg in args))
 
     def settled(self, raw: bytes) -> bytes:
-        """A loop over what is or may be a map becomes one over its sorted keys; a duration of a text becomes ours."""
+        """A loop over what is or may be a map becomes one over its sorted keys; `duration` of a text becomes its replacement."""
         kind, content = next(((number, value) for number, value in unpacked(raw) if number != _ID), (0, b""))
         if kind == _CALL:
             return self._lasting(raw, unpacked(content))

@@ -22,7 +22,7 @@ _FOREIGN = re.compile(
 _ALMOST = re.compile(
     r"(?<!\$)\[\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]\]|\$\[\s*(?:params|tasks|run)\.[^\[\]\n]{1,200}\]"
 )
-"""Our syntax with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
+"""Tradewind's syntax with a character missing: `[[ params.x ]]`, `$[ params.x ]`."""
 _ANY = re.compile(r"\{\{[^{}\n]{1,200}\}\}")
 
 

@@ -16,7 +16,7 @@ from tradewind.plan.documents.wording import UNKNOWN
 
 M = TypeVar("M", bound=Model)
 ROUNDS = 4
-"""How often unreadable parts are left out before the rest is given up."""
+"""How often unreadable parts are left out before the rest is discarded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Approvals: only an approval's own decision ends it, and the decision applies to the results upstream of it.
 
-So tasks before an approval can't be marked as ended, nor rerun alone, and tasks after it can neither be marked nor
-taken over from another run while the decision is missing. Otherwise users who may edit or create runs could bypass
+So tasks before an approval can't be marked as ended, nor rerun alone, and tasks after it can neither be marked nor reused from another run while the decision is missing. Otherwise users who may edit or create runs could bypass
 approvals."""
 
 from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +21,7 @@ from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
 
 DECIDED = "decided in run "
-"""The beginning of the explanation of a decision taken over from another run. Explanations of edits begin differently,
+"""The beginning of the explanation of a decision reused from another run. Explanations of edits begin differently,
 whatever people write."""
 
 

@@ -23,7 +23,7 @@ _EARLY: Mapping[str, frozenset[State]] = {
 @dataclass(frozen=True, slots=True)
 class Step:
     """A task, or an item, on the critical path. Seconds: `waited` from the end of the previous step (or the run's
-    begin) to the first attempt's start, `retried` from there to the final attempt's start, `ran` from there to its end."""
+    start) to the first attempt's start, `retried` from there to the final attempt's start, `ran` from there to its end."""
 
     task: str
     waited: int
@@ -137,7 +137,7 @@ def critical_path(
     if not keys:
         return []
     keys.reverse()
-    # A retried run has a new begin, after its first attempts.
+    # A retried run has a new start, after its first attempts.
     at = min(began, attempts[keys[0]][0].start, trail.end(keys[0]))
     steps = []
     for key in keys:
