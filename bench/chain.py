@@ -32,11 +32,11 @@ async def bare(world: World, client: Client, length: int, round_: int, creates: 
         asked = time.perf_counter()
         created = orjson.loads(await client.create(PODS, world.namespace, pod))
         creates.append(time.perf_counter() - asked)
-        await _ended(client, world.namespace, created)
+        await _wait_ended(client, world.namespace, created)
     return time.perf_counter() - began
 
 
-async def _ended(client: Client, namespace: str, pod: dict[str, Any]) -> None:
+async def _wait_ended(client: Client, namespace: str, pod: dict[str, Any]) -> None:
     name, version = pod["metadata"]["name"], pod["metadata"]["resourceVersion"]
     async for line in client.watch(PODS, namespace, fieldSelector=f"metadata.name={name}", resourceVersion=version):
         found = orjson.loads(line)["object"] if line else {}

@@ -94,16 +94,16 @@ async def play(client: Client, namespace: str) -> None:
                         seen(event["object"], tasks)
                     elif event["type"] == "DELETED":
                         known.discard(event["object"]["metadata"]["uid"])
-                        await _gone(client, event["object"])
+                        await _remove(client, event["object"])
                     elif event["type"] == "MODIFIED" and event["object"]["metadata"].get("deletionTimestamp"):
-                        await _gone(client, event["object"])
+                        await _remove(client, event["object"])
             await asyncio.sleep(0.1)
     finally:
         for task in [*writers, *tasks]:
             task.cancel()
 
 
-async def _gone(client: Client, pod: dict[str, Any]) -> None:
+async def _remove(client: Client, pod: dict[str, Any]) -> None:
     """Removes a pod as a kubelet does at the end of a deletion; pods without a node need no kubelet for that."""
     if pod["spec"].get("nodeName"):
         with contextlib.suppress(ApiError):

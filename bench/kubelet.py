@@ -56,7 +56,7 @@ async def _latency(world: World, client: Client, measured: Measured) -> list[Fig
     before = {stage: measured.histogram(stage) for stage in STAGES}
     async with observed(world) as seen:
         await start(world, client, "wide", 1, "wide")
-        await seen.ended(1, 600)
+        await seen.wait_ended(1, 600)
     after = {stage: measured.histogram(stage).since(before[stage]) for stage in STAGES}
     scheduled = [at - seen.pod_created[pod] for pod, at in seen.pod_scheduled.items()]
     started = [at - seen.pod_scheduled[pod] for pod, at in seen.pod_started.items() if pod in seen.pod_scheduled]

@@ -76,7 +76,7 @@ class Seen:
         if body["status"].get("phase") in ("Succeeded", "Failed"):
             self.pod_ended.setdefault(name, now)
 
-    async def ended(self, count: int, seconds: float) -> None:
+    async def wait_ended(self, count: int, seconds: float) -> None:
         """Waits until `count` runs have ended."""
         async with asyncio.timeout(seconds):
             while len(self.run_ended) < count:

@@ -27,15 +27,15 @@ async def sensors(world: World, beside: World, count: int) -> list[Figure]:
     count = runs * ITEMS
     async with world.client() as client:
         with operator(beside.kubeconfig, beside.namespace) as measured:
-            await _waiting(beside, client, "waits", {"wait": {"duration": "10h"}}, runs)
+            await _start_waiting_runs(beside, client, "waits", {"wait": {"duration": "10h"}}, runs)
             await asyncio.sleep(5)
             floor = measured.rss()
         with answering() as url:
             bare = await _bare(url, max(200, count // 5))
             sensor = {"sensor": {"http": {"url": url}, "until": "body.ready", "interval": f"{INTERVAL}s"}}
             with operator(world.kubeconfig, world.namespace) as measured:
-                await _waiting(world, client, "sensors", sensor, runs)
-                await _asked(measured, count)
+                await _start_waiting_runs(world, client, "sensors", sensor, runs)
+                await _wait_polled(measured, count)
                 cpu, polls = measured.cpu(), measured.polls()
                 await asyncio.sleep(WINDOW)
                 cpu, polls = measured.cpu() - cpu, measured.polls() - polls
@@ -52,7 +52,7 @@ async def sensors(world: World, beside: World, count: int) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def _waiting(world: World, client: Client, name: str, task: dict[str, Any], runs: int) -> None:
+async def _start_waiting_runs(world: World, client: Client, name: str, task: dict[str, Any], runs: int) -> None:
     """Starts runs whose tasks all wait."""
     await define(world, client, name, {"a": {**task, "forEach": {"range": {"stop": ITEMS}}}})
     await start(world, client, name, runs, name)
@@ -65,7 +65,7 @@ async def _waiting(world: World, client: Client, name: str, task: dict[str, Any]
     raise TimeoutError
 
 
-async def _asked(measured: Measured, count: int) -> None:
+async def _wait_polled(measured: Measured, count: int) -> None:
     """Waits until each sensor has polled once."""
     async with asyncio.timeout(300):
         while measured.polls() < count:

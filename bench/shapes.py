@@ -61,7 +61,7 @@ async def chain(lab: Lab) -> list[Figure]:
         before = lab.reading()
         began = time.perf_counter()
         (run,) = await start(lab.world, lab.client, "chain", 1, "chain")
-        await seen.ended(1, 600)
+        await seen.wait_ended(1, 600)
         took = time.perf_counter() - began
         inside = lab.operator.histogram("ready_to_created").since(before.stages["ready_to_created"])
     gaps = [
@@ -95,7 +95,7 @@ async def pool(lab: Lab) -> list[Figure]:
     await define(lab.world, lab.client, "pool", {"first": {}, "fan": fan, "last": {"dependsOn": ["fan"]}})
     async with observed(lab.world) as seen:
         await start(lab.world, lab.client, "pool", 1, "pool")
-        await seen.ended(1, 600)
+        await seen.wait_ended(1, 600)
     pods = [name for name in seen.pod_created if "-fan-" in name]
     held = sum(seen.pod_ended[name] - seen.pod_created[name] for name in pods)
     whole = max(seen.pod_ended[name] for name in pods) - min(seen.pod_created[name] for name in pods)
@@ -130,7 +130,7 @@ async def burst(lab: Lab) -> list[Figure]:
     async with observed(lab.world, pods=False) as seen:
         before, began = lab.reading(), time.perf_counter()
         await start(lab.world, lab.client, "one", runs, "one")
-        await seen.ended(runs, 900)
+        await seen.wait_ended(runs, 900)
         took = time.perf_counter() - began
     waits = [seen.run_began[name] - at for name, at in seen.run_created.items() if name in seen.run_began]
     what = f"S5 {runs:,} runs of one task"
@@ -158,7 +158,7 @@ async def ramp(lab: Lab) -> list[Figure]:
                 await asyncio.sleep(max(0.0, began + at / rate - time.perf_counter()))
                 pending.append(asyncio.create_task(start(lab.world, lab.client, "ramp", 1, f"ramp-{step}-{at}-")))
             await asyncio.gather(*pending)
-            await seen.ended(count, 300)
+            await seen.wait_ended(count, 300)
         waits = [at - seen.run_created[run] for run, at in seen.first_pod.items() if run in seen.run_created]
         p50 = quantile(waits, 0.5)
         base = base or p50
@@ -231,7 +231,7 @@ async def _runs(lab: Lab, dag: str, count: int, prefix: str) -> tuple[float, flo
     async with observed(lab.world, pods=False) as seen:
         cpu, began = lab.operator.cpu(), time.perf_counter()
         await start(lab.world, lab.client, dag, count, prefix)
-        await seen.ended(count, 900)
+        await seen.wait_ended(count, 900)
         return lab.operator.cpu() - cpu, time.perf_counter() - began
 
 

@@ -84,5 +84,5 @@ async def _load(worlds: list[World], runs: int, prefix: str) -> float:
         seen = [await stack.enter_async_context(observed(each)) for each in worlds]
         began = time.perf_counter()
         await asyncio.gather(*(start(each, client, "many", runs, prefix) for each in worlds))
-        await asyncio.gather(*(each.ended(runs, 300) for each in seen))
+        await asyncio.gather(*(each.wait_ended(runs, 300) for each in seen))
         return time.perf_counter() - began

@@ -51,7 +51,7 @@ async def _soak(world: World, measured: Measured, seconds: float) -> list[Figure
             while time.perf_counter() - began < seconds:
                 async with observed(world) as seen:
                     await start(world, client, "soak", RUNS, f"soak-{ended}-")
-                    await seen.ended(RUNS, 300)
+                    await seen.wait_ended(RUNS, 300)
                 ended += RUNS
         finally:
             looking.cancel()

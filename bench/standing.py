@@ -19,7 +19,7 @@ from bench.load import define
 from bench.operator import operator
 
 
-async def ended_runs(world: World, count: int) -> None:
+async def create_ended_runs(world: World, count: int) -> None:
     """Creates runs whose status says that they ended long ago."""
     status = {
         "phase": "Succeeded", "message": "1 of 1 tasks succeeded", "revision": "past-0123456789", "progress": "1/1",
@@ -45,7 +45,7 @@ async def ended_runs(world: World, count: int) -> None:
 
 async def started(world: World, count: int) -> list[Figure]:
     """S11: an operator starts with `count` ended runs."""
-    await ended_runs(world, count)
+    await create_ended_runs(world, count)
     began = time.perf_counter()
     with operator(world.kubeconfig, world.namespace) as measured:
         ready = time.perf_counter() - began
@@ -67,7 +67,7 @@ async def idle(world: World, count: int) -> list[Figure]:
     async with world.client() as client:
         await asyncio.gather(*(world.create(client, DAGS, _plain(f"idle-{at}")) for at in range(count)))
         with operator(world.kubeconfig, world.namespace) as measured:
-            await _quiet(client, world, count)
+            await _wait_quiet(client, world, count)
             before = measured.cpu()
             await asyncio.sleep(20)
             cpu = (measured.cpu() - before) / 20 * 100
@@ -83,7 +83,7 @@ def _plain(name: str) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": name}, "spec": spec}
 
 
-async def _quiet(client: Client, world: World, count: int) -> None:
+async def _wait_quiet(client: Client, world: World, count: int) -> None:
     """Waits until every DAG has its status."""
     while True:
         dags = (await client.list(DAGS, world.namespace))["items"]

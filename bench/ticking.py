@@ -58,10 +58,10 @@ async def _fired(world: World, client: Client, prefix: str, after: list[int]) ->
     first = int(time.time()) + AHEAD
     due = {f"{prefix}{number}": first + seconds for number, seconds in enumerate(after)}
     await asyncio.gather(*(world.create(client, TRIGGERS, _trigger(name, at)) for name, at in due.items()))
-    await _active(world, client, prefix, len(after))
+    await _wait_active(world, client, prefix, len(after))
     async with observed(world, pods=False) as seen:
         offset = time.time() - time.perf_counter()
-        await seen.ended(len(after), 300)
+        await seen.wait_ended(len(after), 300)
     late = [max(0.0, at + offset - due[name.partition("-")[0]]) for name, at in seen.run_created.items()]
     return Lateness(late, max(seen.run_ended.values()) + offset - first)
 
@@ -71,7 +71,7 @@ def _trigger(name: str, tick: float) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "Trigger", "metadata": {"name": name}, "spec": spec}
 
 
-async def _active(world: World, client: Client, prefix: str, count: int) -> None:
+async def _wait_active(world: World, client: Client, prefix: str, count: int) -> None:
     """Waits until all of them know their tick."""
     async with asyncio.timeout(AHEAD):
         while True:

@@ -51,7 +51,7 @@ async def session(
     token = secrets.token_urlsafe(24)
     with session_folder() as folder:
         server = ApiServer(crds=manifests(), token=token)
-        await _listening(server, port)
+        await _start_server(server, port)
         connection = Connection(server.url, authorization=lambda: f"Bearer {token}")
         stop = asyncio.Event()
         try:
@@ -64,7 +64,7 @@ async def session(
                     asyncio.create_task(kubelet.run()),
                 ]
                 try:
-                    await _ready(operator, running)
+                    await _wait_ready(operator, running)
                     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal was closed; nohup ignores that
                         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
                     yield Session(client, connection, token, server, operator, folder)
@@ -82,7 +82,7 @@ def _heed_hangup(on_signal: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
 
 
-async def _listening(server: ApiServer, port: int) -> None:
+async def _start_server(server: ApiServer, port: int) -> None:
     try:
         await server.start(port=port)
     except OSError as error:
@@ -91,7 +91,7 @@ async def _listening(server: ApiServer, port: int) -> None:
         raise CannotStart(f"port {port} {why}: name another one with --port, or none for a free one") from None
 
 
-async def _ready(operator: Operator, running: list[asyncio.Task[None]]) -> None:
+async def _wait_ready(operator: Operator, running: list[asyncio.Task[None]]) -> None:
     waiting = asyncio.create_task(operator.engine.ready.wait())
     done, _ = await asyncio.wait([waiting, *running], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
