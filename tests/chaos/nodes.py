@@ -212,7 +212,8 @@ class Nodes:
         self._do.delete(self._do.kind("", "v1", "pods"), meta["namespace"], meta["name"], options)
 
     def remove_pod(self, body: Object) -> None:
-        """Deletes a pod as a user who does not wait for the node: the object is removed, the container killed once its kubelet sees that."""
+        """Deletes a pod as a user who does not wait for the node: the object is removed, the container killed once its
+        kubelet sees that."""
         if running := self._running.get(body["metadata"]["uid"]):
             running.execution.forced = True
         self.delete(body, grace=0)

@@ -102,8 +102,8 @@ def _build(program: Path, module: Path, package: str, what: str) -> None:
 
 
 def _made(program: Path, what: str, make: Callable[[Path], None]) -> None:
-    """Makes a program that is not there yet: once, however many processes want it at the same time. `make` works in a folder of its own
-    and renames what is done, so that a build that was stopped leaves nothing that looks finished."""
+    """Makes a program that is not there yet: once, however many processes want it at the same time. `make` works in a
+    folder of its own and renames what is done, so that a build that was stopped leaves nothing that looks finished."""
     if program.exists():
         return
     program.parent.mkdir(parents=True, exist_ok=True)

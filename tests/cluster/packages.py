@@ -29,7 +29,8 @@ def install() -> None:
 
 
 def file_of(package: str, file: str) -> Path:
-    """A file of a package that is not installed, as some would start a server: kept in the cache folder by the package's version."""
+    """A file of a package that is not installed, as some would start a server: kept in the cache folder by the
+    package's version."""
     try:
         return _fetched(package, file)
     except ClusterError:  # No lists of packages yet, or such as name a version that is gone.

@@ -23,7 +23,8 @@ POD = {"containers": [{"name": "c", "image": "none"}], "nodeSelector": {"there-i
 
 @dataclass
 class Guarded:
-    """A namespace with the policies and the chart's accounts; users `mallory` (who may edit runs) and `alice` and `bob` (who may decide)."""
+    """A namespace with the policies and the chart's accounts; users `mallory` (who may edit runs) and `alice` and `bob`
+    (who may decide)."""
 
     cluster: Any
     world: World

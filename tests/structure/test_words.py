@@ -24,9 +24,9 @@ COMMENTS = re.compile(
     r"|hears? of|takes? note|at hand|it is said|who is|is there|comes? (to nothing|of)|come to|in the place of|so many|ours?|we)\b",
     re.IGNORECASE,
 )
-"""Instead: forever, never returns; again; active; processed; anyone who; someone; their; for lack of; has; visited; abandoned;
-skipped; computed; reused; those without one; ignored; reconciles; continues; reads, checks; reports; is called with; follows;
-records; in memory; exists; fails; becomes; instead of; the operator."""
+"""Instead: forever, never returns; again; active; processed; anyone who; someone; their; for lack of; has; visited;
+abandoned; skipped; computed; reused; those without one; ignored; reconciles; continues; reads, checks; reports; is
+called with; follows; records; in memory; exists; fails; becomes; instead of; the operator."""
 COMMENT_PLACES = ("operator/**/*.py", "bench/*.py", "tests/**/*.py")
 """Where docstrings and comments are free of them."""
 LEFT = {"docs/findings.md", "CHANGELOG.md"}

@@ -31,7 +31,8 @@ LEASE = "tests-tradewind-reading"
 
 @dataclass
 class World:
-    """A namespace of a server. `work` is a folder that all tasks share, as tasks see it; `settings` goes into every DAG's defaults."""
+    """A namespace of a server. `work` is a folder that all tasks share, as tasks see it; `settings` goes into every
+    DAG's defaults."""
 
     name: str
     kubeconfig: Path

@@ -19,8 +19,8 @@ from tradewind.model.backfill import FINISHED
 @REASON
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool, reason: str) -> None:
-    """Cancel runs: their pods are deleted, and only teardowns and exit tasks still start. For a backfill/NAME all its runs are
-    cancelled, and it creates no more."""
+    """Cancel runs: their pods are deleted, and only teardowns and exit tasks still start. For a backfill/NAME all its
+    runs are cancelled, and it creates no more."""
     meta = {"metadata": {"annotations": await signed(client, reason, CANCELLED)}}
     for name in names:
         resource, rest = target(name)

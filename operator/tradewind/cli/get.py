@@ -106,8 +106,8 @@ async def command(
     no_headers: bool,
     output: str,
 ) -> None:
-    """List objects of a KIND: dags, runs (newest first), triggers, backfills, approvals, pools, clusterpools, tasktemplates,
-    dagtemplates, clustertasktemplates, clusterdagtemplates, or assets (with their latest updates)."""
+    """List objects of a KIND: dags, runs (newest first), triggers, backfills, approvals, pools, clusterpools,
+    tasktemplates, dagtemplates, clustertasktemplates, clusterdagtemplates, or assets (with their latest updates)."""
     kind, _, first = kind.partition("/")
     names = (*((first,) if first else ()), *names)
     if kind == ASSETS:

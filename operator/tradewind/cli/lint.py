@@ -18,8 +18,8 @@ from tradewind.model.shown import counted
 @click.argument("paths", nargs=-1, required=True, type=FILES, metavar="FILE|FOLDER...")
 @OUTPUT
 def command(paths: tuple[str, ...], output: str) -> None:
-    """Check DAGs, templates, triggers and the other kinds of Tradewind in files (`-`: standard input) and folders. Objects of other kinds
-    are ignored. The exit code is 1 if there are errors, or nothing to check."""
+    """Check DAGs, templates, triggers and the other kinds of Tradewind in files (`-`: standard input) and folders.
+    Objects of other kinds are ignored. The exit code is 1 if there are errors, or nothing to check."""
     found, documents, others = _read(paths)
     reviewed = review(documents)
     found = sorted(found + reviewed.refusals, key=_place)

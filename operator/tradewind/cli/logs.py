@@ -22,8 +22,8 @@ NAMED = 5
 @click.option("--tail", type=click.IntRange(min=0), help="Only the last lines of each attempt.")
 @cluster
 async def command(client: Client, namespace: str, run: str, task: str | None, follow: bool, tail: int | None) -> None:
-    """Print the logs of all tasks of RUN, or of one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): of every attempt whose
-    pod still exists."""
+    """Print the logs of all tasks of RUN, or of one TASK, item (`TASK[3]`) or task of a sub-DAG (`TASK/INNER`): of
+    every attempt whose pod still exists."""
     logs = PodLogs(client, namespace, task or "", tail)
     await (logs.follow if follow else logs.print_current)(run, _show)
     if not logs.printed:

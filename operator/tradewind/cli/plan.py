@@ -53,8 +53,8 @@ AT_ONCE = 8
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, ahead: str, dag: str | None, limit: int, output: str) -> None:
-    """List upcoming runs of schedules, their expected ends by the usual duration of their DAGs' runs, and what may delay them: other
-    runs, pools, a quota for pods. Runs that start for other reasons can't be predicted."""
+    """List upcoming runs of schedules, their expected ends by the usual duration of their DAGs' runs, and what may
+    delay them: other runs, pools, a quota for pods. Runs that start for other reasons can't be predicted."""
     try:
         until = datetime.now(UTC) + timedelta(seconds=duration.seconds(ahead))
     except (ValueError, OverflowError) as error:

@@ -62,8 +62,8 @@ async def command(
     dry_run: bool,
     watch: bool,
 ) -> None:
-    """Start a new run of the current revision of RUN's DAG, with RUN's params unless given. Tasks that succeeded in RUN are reused with their
-    outputs, except as given by --from, --only or --all."""
+    """Start a new run of the current revision of RUN's DAG, with RUN's params unless given. Tasks that succeeded in RUN
+    are reused with their outputs, except as given by --from, --only or --all."""
     other, view = await look(client, namespace, run, Revisions(client))
     if view is None or view.planner is None:
         raise click.ClickException(f"dagrun/{run} has not begun: there is nothing to take over")

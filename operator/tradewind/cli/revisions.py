@@ -19,7 +19,8 @@ from tradewind.kube.client import Client
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, dag: str, output: str) -> None:
-    """List the revisions of DAG, oldest first: every valid spec so far, and how many runs use it. A `*` marks the current one."""
+    """List the revisions of DAG, oldest first: every valid spec so far, and how many runs use it. A `*` marks the
+    current one."""
     found = await past(client, namespace, dag)
     runs = await uses(client, namespace, dag)
     if output != "text":

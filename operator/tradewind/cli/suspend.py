@@ -20,8 +20,8 @@ WORDS = "RUN|dag/DAG|trigger/TRIGGER|backfill/BACKFILL..."
 @click.argument("names", nargs=-1, required=True, metavar=WORDS)
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...]) -> None:
-    """Suspend runs: no further task starts, and running tasks continue. New runs of a suspended dag/NAME wait; a suspended trigger/NAME or
-    backfill/NAME creates no runs."""
+    """Suspend runs: no further task starts, and running tasks continue. New runs of a suspended dag/NAME wait; a
+    suspended trigger/NAME or backfill/NAME creates no runs."""
     for name in names:
         await _set(client, namespace, name, True)
 

@@ -27,7 +27,8 @@ WRITTEN: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(("name", "task", "revision", "latestRun"), _NAME),
     **_ANY_OF,
 }
-"""Free texts in the status of Tradewind's kinds: the operator's words and names, each with the pattern that it must match."""
+"""Free texts in the status of Tradewind's kinds: the operator's words and names, each with the pattern that it must
+match."""
 GIVEN: Mapping[str, re.Pattern[str]] = {"image": _ANY_OF["image"], "serviceAccountName": _NAME}
 """Free texts in a spec."""
 OPEN = frozenset({"prefix", "path", "host", "endpoint", "header", "condition"})

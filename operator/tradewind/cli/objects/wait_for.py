@@ -42,7 +42,8 @@ class Late(click.ClickException):
 )
 @cluster
 async def command(client: Client, namespace: str, runs: tuple[str, ...], patience: float | None) -> None:
-    """Wait until all RUNs, and each backfill/NAME, have ended. The exit code is 0 if all succeeded, 124 if --timeout expired first, and otherwise 1."""
+    """Wait until all RUNs, and each backfill/NAME, have ended. The exit code is 0 if all succeeded, 124 if --timeout
+    expired first, and otherwise 1."""
     latest: dict[str, Run | _Backfill] = {}
     try:
         async with asyncio.timeout(patience):

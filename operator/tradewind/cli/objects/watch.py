@@ -26,7 +26,8 @@ BACKFILL = "backfill/"
 @OUTPUT
 @cluster
 async def command(client: Client, namespace: str, run: str, log: bool, output: str) -> None:
-    """Follow RUN, or a backfill/NAME, until it has ended. The exit code is 0 if it succeeded, and otherwise 1; 130 after Ctrl-C, which doesn't stop the run."""
+    """Follow RUN, or a backfill/NAME, until it has ended. The exit code is 0 if it succeeded, and otherwise 1; 130
+    after Ctrl-C, which doesn't stop the run."""
     if run.startswith(BACKFILL):
         found = await backfill_end(client, namespace, run.removeprefix(BACKFILL), output != "text")
         if output != "text":

@@ -94,7 +94,8 @@ async def run_until_gone(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _guard(stream: TextIO | None, number: int, lost: Callable[[], None]) -> TextIO:
-    """A guard_streams version of a stream of this process that is not a terminal; a stream that drops all if there is none."""
+    """A guard_streams version of a stream of this process that is not a terminal; a stream that drops all if there is
+    none."""
     if stream is None:
         return Path(os.devnull).open("w", encoding="utf-8")
     original = sys.__stdout__ if number == 1 else sys.__stderr__

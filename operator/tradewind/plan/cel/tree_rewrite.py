@@ -77,7 +77,8 @@ class _Rewriting:
         return self._node(_CALL, packed(2, function.encode()) + b"".join(packed(3, arg) for arg in args))
 
     def settled(self, raw: bytes) -> bytes:
-        """A loop over what is or may be a map becomes one over its sorted keys; `duration` of a text becomes its replacement."""
+        """A loop over what is or may be a map becomes one over its sorted keys; `duration` of a text becomes its
+        replacement."""
         kind, content = next(((number, value) for number, value in unpacked(raw) if number != _ID), (0, b""))
         if kind == _CALL:
             return self._lasting(raw, unpacked(content))

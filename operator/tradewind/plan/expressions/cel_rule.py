@@ -16,8 +16,8 @@ from tradewind.plan.outcomes.state import BAD, State
 from tradewind.plan.outcomes.trigger_rule import Decision, Verdict
 
 FEW, SOME = 4, 16
-"""Failed dependencies up to which all choices are evaluated, and up to which each one alone is; above that, the first
-ones. Each choice costs an evaluation of the rule."""
+"""Up to FEW failed dependencies, all subsets are evaluated; above that, all of them together and each of the first SOME
+alone. Each choice costs an evaluation of the rule."""
 
 
 def trigger(rule: str, dependencies: Sequence[str]) -> Program:

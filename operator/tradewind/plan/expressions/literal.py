@@ -11,7 +11,7 @@ from tradewind.plan.pacing import pause
 
 OPEN, CLOSE = "$[[", "]]"
 LOOKS = 8
-"""Unclosed expressions per text whose end is searched for: each search reads thousands of characters."""
+"""Failed searches for the end of an expression, per text: each reads thousands of characters."""
 _NESTED = re.compile(r"""[\["']|//""")
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

@@ -1,6 +1,7 @@
 """Approvals: only an approval's own decision ends it, and the decision applies to the results upstream of it.
 
-So tasks before an approval can't be marked as ended, nor rerun alone, and tasks after it can neither be marked nor reused from another run while the decision is missing. Otherwise users who may edit or create runs could bypass
+So tasks before an approval can't be marked as ended, nor rerun alone, and tasks after it can neither be marked nor
+reused from another run while the decision is missing. Otherwise users who may edit or create runs could bypass
 approvals."""
 
 from collections.abc import Collection, Iterable, Mapping
