@@ -270,7 +270,7 @@ def _end(address: str) -> float:
     return float(value)
 
 
-async def test_nobody_raises_his_rights_by_a_dag(installed: Installed) -> None:
+async def test_writing_a_dag_grants_no_more_rights(installed: Installed) -> None:
     """The check of service accounts is off by default; if it is on, it also holds while the webhook is away."""
     acting, plain = dag({"a": {"serviceAccountName": "admin"}}), dag({"a": {}})
     as_template = document("TaskTemplate", {"task": {"serviceAccountName": "admin", "image": "x"}})

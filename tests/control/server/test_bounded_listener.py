@@ -17,6 +17,7 @@ from worlds.endpoint import free_port
 
 from control.certificates import write
 
+pytestmark = pytest.mark.both_loops
 SHORT = Bounds(connections=20, held=2**20, idle=0.2)
 PATIENT = replace(SHORT, idle=600.0)
 
