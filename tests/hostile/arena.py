@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,10 @@ SETTLE = 10.0
 LEAST = 3.0
 """Minimum seconds for the inputs: triggers create runs later."""
 BEARER = "secret-of-the-bystander"
+FRAMED = re.compile(
+    r"^(host: elsewhere|te: trailers|trailer: x|upgrade: h2c|keep-alive: x|proxy-connection: x)", re.I | re.M
+)
+"""Headers of the inputs that only the sender of a request may set."""
 FINAL = {"Succeeded", "Failed", "Cancelled"}
 PLURALS = {"DAG": "dags", "DAGRun": "dagruns", "Trigger": "triggers", "Backfill": "backfills", "Approval": "approvals", "Pool": "pools", "TaskTemplate": "tasktemplates", "DAGTemplate": "dagtemplates", "Pod": "pods"}  # fmt: skip
 TESTS = Path(__file__).parent.parent
@@ -367,6 +372,8 @@ class Arena:
         for line, head, body in seen:
             if JEWEL in head + body:
                 outcome.violations.append(Violation("secret", f"{line} carries what is another namespace's"))
+            if framing := FRAMED.search(head):
+                outcome.violations.append(Violation("framed", f"{line[:100]} has its author's {framing[0]!r}"))
             if BEARER in head + body and not line.startswith("GET /fast "):
                 outcome.violations.append(Violation("smuggled", f"{line[:100]} carries the bystander's credentials"))
 

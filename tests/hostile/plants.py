@@ -65,6 +65,12 @@ def _without_patterns(node: Any) -> Any:
     }
 
 
+def _put(owner: Any, name: str, value: Any) -> None:
+    """Replaces what `owner` has by this name. Raises AttributeError: a fault that is put nowhere would never be found."""
+    getattr(owner, name)
+    setattr(owner, name, value)
+
+
 def _nothing(*_: Any, **__: Any) -> None:
     """Checks nothing."""
 
@@ -74,11 +80,11 @@ def _paths() -> None:
     import pydantic
 
     field = pydantic.Field
-    pydantic.Field = lambda *rest, pattern=None, **more: field(*rest, **more)  # type: ignore[assignment]
+    _put(pydantic, "Field", lambda *rest, pattern=None, **more: field(*rest, **more))
     from tradewind.kube import client, resources
 
-    resources.segment = lambda text, what: text
-    client._is = lambda *_: True
+    _put(resources, "segment", lambda text, what: text)
+    _put(client, "_is", lambda *_: True)
 
 
 @plant("F2", "an object nested deeply ends the process", "depth", oracles=("restart",))
@@ -94,7 +100,7 @@ def _deep() -> None:
             os._exit(1)  # as kopf's watcher did to the process
         return raw
 
-    nested.pruned = read
+    _put(nested, "pruned", read)
 
 
 @plant(
@@ -105,25 +111,28 @@ def _deep() -> None:
     oracles=("lag", "bystander", "restart"),
 )
 def _on_the_loop() -> None:
-    from tradewind.plan import pacing as pace
+    from tradewind.control.evaluation import host
+    from tradewind.plan.cel import evaluation
+    from tradewind.plan.cel.compiler import recompiled
 
-    pace.current = lambda: None
+    _put(host._Section, "pause", _nothing)
+    _put(host._Section, "spent", False)
+    _put(host._Section, "evaluate", lambda self, asked: evaluation.in_place(recompiled(asked), asked.values))
 
 
-@plant("F4", "nothing bounds what an expression takes", "expressions", oracles=("memory", "restart"))
+@plant("F4", "nothing bounds what an expression takes", "expressions", oracles=("memory", "restart", "lag"))
 def _unbounded() -> None:
-    from tradewind.plan import pacing as pace
     from tradewind.plan.cel import evaluation
 
-    pace.current = lambda: None
-    evaluation._check = _nothing
+    PLANTS["F3"].put()
+    _put(evaluation, "_in_place", lambda program, given, *_: evaluation._evaluated(program, program.engine, given))
 
 
 @plant(
     "F5",
     "requests share connections, and their authors frame them",
     "headers",
-    oracles=("smuggled",),
+    oracles=("smuggled", "framed"),
     only="POST",
     lax=True,
 )
@@ -131,10 +140,10 @@ def _framing() -> None:
     import aiohttp
     from tradewind.tasks import headers
 
-    headers.unfit = lambda name: ""
-    headers.first_unfit = lambda names: ""
+    _put(headers, "unfit", lambda name: "")
+    _put(headers, "first_unfit", lambda names: "")
     connector = aiohttp.TCPConnector
-    aiohttp.TCPConnector = lambda *rest, force_close=False, **more: connector(*rest, **more)  # type: ignore[assignment,misc]
+    _put(aiohttp, "TCPConnector", lambda *rest, force_close=False, **more: connector(*rest, **more))
 
 
 @plant("F6", "listings are searched with regular expressions", "listings", oracles=("lag", "bystander", "restart"))
@@ -149,16 +158,16 @@ def _listings() -> None:
             re.findall("<Key>(.*?)</Key>", each) for each in re.findall("<Contents>(.*?)</Contents>", text, re.DOTALL)
         ][:0], ""
 
-    listing.listed = listed
+    _put(listing, "listed", listed)
 
 
 @plant("F7", "an edit, or reuse, passes an approval", "forged", oracles=("approval",), only="approved by")
 def _approvals() -> None:
     from tradewind.plan.runs import approved
 
-    approved.Approvals.asking = property(lambda self: ())  # type: ignore[assignment]
-    approved.decided = lambda *_: True
-    approved.given = lambda *_: True
+    _put(approved.Approvals, "asking", property(lambda self: ()))
+    _put(approved, "decided", lambda *_: True)
+    _put(approved, "given", lambda *_: True)
 
 
 @plant("F8", "requests and polls of all namespaces stand in one line", "crowds", oracles=("bystander",))
@@ -166,9 +175,9 @@ def _one_line() -> None:
     from tradewind.plan.capacity.seats import Seats
 
     made, wait, leave = Seats.__init__, Seats.wait, Seats.leave
-    Seats.__init__ = lambda self, total, *_: made(self, total, total)  # type: ignore[method-assign,assignment]
-    Seats.wait = lambda self, namespace, host, item: wait(self, "", host, item)  # type: ignore[method-assign,assignment]
-    Seats.leave = lambda self, namespace, host: leave(self, "", host)  # type: ignore[method-assign,assignment]
+    _put(Seats, "__init__", lambda self, total, *_, **__: made(self, total, total))
+    _put(Seats, "wait", lambda self, namespace, host, item: wait(self, "", host, item))
+    _put(Seats, "leave", lambda self, namespace, host: leave(self, "", host))
 
 
 @plant(
@@ -180,7 +189,9 @@ def _one_line() -> None:
 def _results() -> None:
     import json
 
-    from tradewind.control.execution import forced_end as ending
+    from tradewind.control.dagrun import attempts, state
+    from tradewind.control.execution import forced_end
+    from tradewind.control.pods import observation
     from tradewind.model import bounded
 
     def read(raw: Any, *, limit: int, name: str = "") -> Any:
@@ -189,12 +200,10 @@ def _results() -> None:
         except (ValueError, RecursionError) as error:
             raise bounded.OutOfBounds(name, str(error)) from None
 
-    bounded.read_json = read
-    from tradewind.control.dagrun import attempts, state
-
-    state.RunState._look_safely = state.RunState._look  # type: ignore[method-assign,assignment]
-    attempts.checked = lambda value, **_: value
-    _no_net(ending)
+    _put(observation, "read_json", read)
+    _put(attempts, "checked", lambda value, **_: value)
+    _put(state.RunState, "_look_safely", state.RunState._look)
+    _no_net(forced_end)
 
 
 @plant("F10", "runs that triggers make know no end", "runaways", oracles=("runaway", "memory"), only="asset")
@@ -203,18 +212,22 @@ def _runaways() -> None:
     from tradewind.control.triggers.reconciler import TriggerReconciler
     from tradewind.control.triggers.sources import run_based
 
-    run_based.MOST_DEEP = 10**9
-    pace.Pace.wait = lambda self, trigger: 0.0  # type: ignore[method-assign]
-    TriggerReconciler._circle = lambda self, known: ""  # type: ignore[method-assign]
+    _put(run_based, "MOST_DEEP", 10**9)
+    _put(pace.Pace, "wait", lambda self, trigger: 0.0)
+    _put(TriggerReconciler, "_circle", lambda self, known: "")
 
 
 @plant("F11", "a status is written whatever its size", "sums", oracles=("timeout", "terminate"))
 def _statuses() -> None:
-    from tradewind.control.dagrun import writes
-    from tradewind.control.execution import forced_end as ending
+    from tradewind.control.dagrun import attempts, writes
+    from tradewind.control.execution import forced_end
+    from tradewind.plan.runs import outputs
 
-    writes._check_size = _nothing
-    _no_net(ending)
+    _put(attempts, "OUTPUTS_LIMIT", 10**9)
+    _put(outputs, "OUTPUTS_LIMIT", 10**9)
+    _put(writes, "_check_size", _nothing)
+    _put(writes, "REQUEST_TOO_LARGE", 0)
+    _no_net(forced_end)
 
 
 def _no_net(ending: Any) -> None:
@@ -223,4 +236,5 @@ def _no_net(ending: Any) -> None:
     async def ended(*_: Any) -> bool:
         return False
 
-    ending.Ender.end_if_due = ending.Ender.end = ended
+    _put(ending.Ender, "end_if_due", ended)
+    _put(ending.Ender, "end", ended)
