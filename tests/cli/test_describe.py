@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tradewind import API_VERSION
+from tradewind.kube.resources import BACKFILLS
 
 from cli.scene import Scene, main, scene, scheduled
 
@@ -125,3 +127,19 @@ async def test_what_did_not_run_here_says_so_though_it_counts_as_succeeded(here:
     }
     text = await here.tradewind("describe", "run", "hand-1")
     assert "marked by hand by ada: known to be fine" in text and "exit code 1" not in text
+
+
+async def test_a_backfill_shows_its_progress_and_what_comes_next(here: Scene) -> None:
+    spec = {"dag": "etl", "start": "2026-01-01", "end": "2026-01-31", "cron": "0 0 * * *"}
+    body = {"apiVersion": API_VERSION, "kind": "Backfill", "metadata": {"name": "january"}, "spec": spec}
+    await here.client.create(BACKFILLS, "default", body)
+    assert "not seen by an operator yet" in await here.tradewind("describe", "backfill", "january")
+    preview = [{"tick": "2026-01-13T00:00:00Z", "action": "Create"}]
+    status = {"phase": "Running", "message": "2 runs are active", "progress": "12/31", "active": 2, "succeeded": 11}
+    status |= {"failed": 1, "failures": ["etl-x1"], "preview": preview}
+    await here.client.patch(BACKFILLS, "default", "january", {"status": status}, "status")
+    said = await here.tradewind("describe", "backfill/january")
+    assert "Running: 2 runs are active" in said and "12/31 (2 active, 11 succeeded, 1 failed)" in said
+    assert "2026-01-13T00:00:00Z  Create" in said and "Runs that failed: etl-x1" in said
+    data = json.loads(await here.tradewind("describe", "backfill", "january", "-o", "json"))
+    assert data["backfill"]["status"]["progress"] == "12/31"

@@ -1,4 +1,4 @@
-"""`tradewind describe`: one run, DAG or trigger, in full."""
+"""`tradewind describe`: one run, DAG, trigger or backfill, in full."""
 
 import json
 import time
@@ -10,6 +10,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from tradewind.cli.objects.describe_backfill import describe_backfill
 from tradewind.cli.objects.describe_dag import describe_dag
 from tradewind.cli.objects.describe_trigger import describe_trigger
 from tradewind.cli.objects.targets import RUN, kind_of, target
@@ -31,12 +32,12 @@ from tradewind.control.dags.revisions import Revisions
 from tradewind.control.shared.conditions import READINESS
 from tradewind.control.triggers.run_maker import CAUSE
 from tradewind.kube.client import Client
-from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
+from tradewind.kube.resources import BACKFILLS, DAGS, RUNS, TRIGGERS
 from tradewind.model import duration
 from tradewind.model.duration import stamp
 from tradewind.plan.runs.critical_path import Step
 
-COMMANDS = {RUNS: "run", DAGS: "dag", TRIGGERS: "trigger"}
+COMMANDS = {RUNS: "run", DAGS: "dag", TRIGGERS: "trigger", BACKFILLS: "backfill"}
 """The subcommand of each kind."""
 
 
@@ -51,7 +52,7 @@ class _Kinds(click.Group):
             args = [resource.kind, name, *args[1:]]
         elif kind_of(args[0]) is None and args[1:] and not args[1].startswith("-") and args[1] not in self.commands:
             what, name = args[:2]
-            words = f"write RUN, `run NAME`, `dag NAME` or `trigger NAME`; for kinds of Kubernetes there is `kubectl describe {what} {name}`"
+            words = f"write RUN, or `run`, `dag`, `trigger` or `backfill` and a NAME; for kinds of Kubernetes there is `kubectl describe {what} {name}`"
             raise click.UsageError(f"there is no kind {what!r} here: {words}", ctx)
         elif kind_of(args[0]) is None:
             args = ["run", *args]
@@ -59,15 +60,20 @@ class _Kinds(click.Group):
         if resource not in COMMANDS:
             kind, name = resource.kind.lower(), " ".join(args[1:2])
             words = f"see `tradewind get {kind} {name} -o yaml`, or `kubectl describe {kind} {name}`"
-            raise click.UsageError(f"a run, a DAG or a trigger can be described, not a {resource.kind}: {words}", ctx)
+            raise click.UsageError(
+                f"a run, a DAG, a trigger or a backfill can be described, not a {resource.kind}: {words}", ctx
+            )
         return super().resolve_command(ctx, [COMMANDS[resource], *args[1:]])
 
 
-@click.group(cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME | trigger NAME", options_metavar="")
+@click.group(
+    cls=_Kinds, subcommand_metavar="RUN | run NAME | dag NAME | trigger NAME | backfill NAME", options_metavar=""
+)
 def command() -> None:
-    """Show all details of a run, a DAG or a trigger."""
+    """Show all details of a run, a DAG, a trigger or a backfill."""
 
 
+command.add_command(describe_backfill)
 command.add_command(describe_dag)
 command.add_command(describe_trigger)
 
