@@ -25,7 +25,7 @@ def helm() -> str:
 
 def template(values: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     command = [helm(), "template", "release", str(CHART), "--namespace", "tradewind-system", "--values", "-"]
-    return subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, timeout=200)
 
 
 def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:

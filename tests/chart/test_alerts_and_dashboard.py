@@ -53,7 +53,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def check(*arguments: str | Path) -> None:
-    done = subprocess.run([promtool(), *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([promtool(), *arguments], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -40,7 +40,7 @@ def shell(arguments: str, lines: int = 1) -> list[str]:
 @pytest.mark.parametrize("how", ["", " 2>&1"])
 def test_a_run_here_is_cancelled_in_order(tmp_path: Path, how: str) -> None:
     (tmp_path / "slow.yaml").write_text(SLOW)
-    done = subprocess.run(shell(f"run -f slow.yaml{how}", 3), cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(shell(f"run -f slow.yaml{how}", 3), cwd=tmp_path, capture_output=True, text=True, timeout=200)
     assert (tmp_path / "torn").exists(), done.stderr
     assert done.stdout == CLOSED and "Traceback" not in done.stderr and "exception" not in done.stderr, done.stderr
 

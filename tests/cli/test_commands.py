@@ -15,7 +15,7 @@ HEAD = "apiVersion: tradewind.dev/v1alpha1\nkind: DAG\nmetadata: {name: d}\nspec
 
 def tradewind(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tradewind.cli", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=200, env={**os.environ, **env})
 
 
 @pytest.fixture
@@ -149,15 +149,15 @@ def test_ctrl_c_cancels_the_run_and_leaves_no_process_behind(tmp_path: Path) -> 
     (tmp_path / "f.yaml").write_text(HEAD + f'  tasks:\n    a: {{script: {{shell: "{script}"}}}}\n')
     command = [sys.executable, "-m", "tradewind.cli", "run", "-f", "f.yaml"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=30)
+    out, told = process.communicate(timeout=200)
     assert process.returncode == 130 and "cancelling" in told and "Cancelled" in out
     group = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10  # the kernel ends killed processes in its own time
+    deadline = time.monotonic() + 100  # the kernel ends killed processes in its own time
     while any(_alive_in(group, stat) for stat in Path("/proc").glob("[0-9]*/stat")):
         assert time.monotonic() < deadline, "a process of the task is still running"
         time.sleep(0.05)

@@ -119,5 +119,5 @@ def test_a_file_with_cluster_wide_templates_runs_here(folder: Path) -> None:
     )
     (folder / "all.yaml").write_text(text)
     command = [sys.executable, "-m", "tradewind.cli", "run", "-f", str(folder / "all.yaml"), "-p", "day=2026-01-31"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0 and 'a: {"t": 1}' in done.stdout, done.stdout + done.stderr

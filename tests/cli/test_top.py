@@ -186,7 +186,7 @@ async def test_watch_looks_again_and_leaves_the_terminal_as_it_was(here: Scene) 
         grown.set()
 
     async def until(words: bytes) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(100):
             while words not in shown:
                 grown.clear()
                 await grown.wait()

@@ -54,7 +54,7 @@ def logs_when_done(cluster: Cluster, namespace: str, name: str) -> str:
 
 
 def test_node_is_ready(cluster: Cluster) -> None:
-    assert cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=30s")
+    assert cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s")
 
 
 def test_restricted_pod_reaches_a_service_by_its_name(cluster: Cluster, namespace: str) -> None:
@@ -128,7 +128,7 @@ def test_claim_without_a_class_binds_and_keeps_data_between_pods(cluster: Cluste
 
 def test_exec_runs_in_a_busybox_pod(cluster: Cluster, namespace: str) -> None:
     apply(cluster, namespace, pod("box", ["sleep", "60"], container={"image": "busybox:stable"}))
-    cluster.kubectl("wait", "pod", "box", "-n", namespace, "--for=condition=Ready", "--timeout=30s")
+    cluster.kubectl("wait", "pod", "box", "-n", namespace, "--for=condition=Ready", "--timeout=120s")
     assert cluster.kubectl("exec", "box", "-n", namespace, "--", "id", "-u") == "65532\n"
 
 

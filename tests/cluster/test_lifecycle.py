@@ -46,7 +46,7 @@ def test_down_leaves_nothing(mine: SelfMade) -> None:
     assert before["cgroups"] == []
     mine.up()
     mine.kubectl("run", "short", "--image=busybox:stable", "--restart=Never", "--", "sleep", "600")
-    mine.kubectl("wait", "pod", "short", "--for=condition=Ready", "--timeout=30s")
+    mine.kubectl("wait", "pod", "short", "--for=condition=Ready", "--timeout=120s")
     assert traces() != before
     mine.down()
     assert traces() == before
@@ -57,7 +57,7 @@ def test_down_leaves_nothing(mine: SelfMade) -> None:
 def test_killed_cluster_is_replaced(mine: SelfMade) -> None:
     mine.up()
     mine.kubectl("run", "short", "--image=busybox:stable", "--restart=Never", "--", "sleep", "600")
-    mine.kubectl("wait", "pod", "short", "--for=condition=Ready", "--timeout=30s")
+    mine.kubectl("wait", "pod", "short", "--for=condition=Ready", "--timeout=120s")
     old = mine.kubectl("get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}")
     first = mine.node.pid()
     assert first is not None
@@ -112,7 +112,7 @@ def test_interrupted_up_leaves_nothing(mine: SelfMade, number: signal.Signals, a
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(after)
     os.killpg(process.pid, number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=200)
     assert process.returncode in (130, -number)  # the latter while Python itself is still starting
     assert traces() == before
 

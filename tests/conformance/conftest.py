@@ -110,7 +110,7 @@ class Api:
     async def watch(self, plural: str, count: int, **query: str) -> list[Any]:
         """The first `count` events."""
         events: list[Any] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             async with self.session.get(
                 self.url + self.path(plural), headers=self.headers, params={"watch": "true", **query}
             ) as response:
@@ -151,7 +151,7 @@ async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
         return
     cluster = request.getfixturevalue("cluster")
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump(CRD))
-    cluster.kubectl("wait", "--for=condition=Established", "crd/gadgets.conformance.tradewind.dev", "--timeout=20s")
+    cluster.kubectl("wait", "--for=condition=Established", "crd/gadgets.conformance.tradewind.dev", "--timeout=120s")
     connection = connect(str(cluster.kubeconfig))
     value = connection.authorization()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=connection.ssl())) as session:
@@ -159,7 +159,7 @@ async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
         await made.call(
             "POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while (await made.call("GET", made.path("serviceaccounts", "default")))[0] != 200 or (
                 await made.call("GET", made.path("gadgets"))
             )[0] != 200:

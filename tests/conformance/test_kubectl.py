@@ -52,7 +52,7 @@ async def test_apply_get_wait_describe_logs_explain_and_delete(tmp_path: Path) -
         assert "unchanged" in await kubectl("apply", "-f", str(HELLO))
         run = "apiVersion: tradewind.dev/v1alpha1\nkind: DAGRun\nmetadata: {name: r1}\nspec: {dag: hello}\n"
         await kubectl("create", "-f", "-", stdin=run)
-        await kubectl("wait", "--for=condition=Succeeded", "dagrun/r1", "--timeout=30s")
+        await kubectl("wait", "--for=condition=Succeeded", "dagrun/r1", "--timeout=120s")
         shown = await kubectl("get", "dags,dr")
         assert "2/2" in shown and "Succeeded" in shown and "LAST RUN" in shown
         assert "Completed" in await kubectl("get", "pods")
@@ -63,7 +63,7 @@ async def test_apply_get_wait_describe_logs_explain_and_delete(tmp_path: Path) -
         bad = run.replace("r1", "r2").replace("dag: hello", "dag: hello, colour: red")
         assert 'unknown field "spec.colour"' in await kubectl("create", "-f", "-", stdin=bad, code=1)
         await kubectl("delete", "dagrun", "r1")
-        await kubectl("wait", "--for=delete", "pod/r1-greet-1", "--timeout=20s")
+        await kubectl("wait", "--for=delete", "pod/r1-greet-1", "--timeout=120s")
         await kubectl("delete", "dag", "hello")
         assert "No resources found" in await kubectl("get", "dags")
 

@@ -252,7 +252,7 @@ async def test_a_collection_is_deleted_by_labels(api: Api) -> None:
 
 
 async def gone(api: Api, plural: str, name: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         while (await api.call("GET", api.path(plural, name)))[0] != 404:
             await asyncio.sleep(0.05)
 

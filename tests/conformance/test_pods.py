@@ -123,7 +123,7 @@ async def test_a_quota_refuses_with_what_is_used_and_what_is_allowed(api: Api) -
     }
     await api.made("resourcequotas", hard)
     code, answer = 0, {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(100):
         # A real server's quota counts once its controller has seen it.
         while code != 403:
             code, answer = await api.create("pods", pod(), dryRun="All")

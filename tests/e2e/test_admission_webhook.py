@@ -50,7 +50,7 @@ class Installed:
 
     async def answering(self) -> None:
         """Waits until API server, Service and webhook have found each other."""
-        await eventually(lambda: asyncio.to_thread(lambda: not self.tried(BROKEN)[0]), 60)
+        await eventually(lambda: asyncio.to_thread(lambda: not self.tried(BROKEN)[0]))
 
     async def scaled(self, replicas: int) -> None:
         self.kubectl("scale", "deployment", WEBHOOK, f"--replicas={replicas}")
@@ -58,7 +58,7 @@ class Installed:
         async def done() -> bool:
             return len(self.pods()) == replicas
 
-        await eventually(done, 90)
+        await eventually(done)
         self.kubectl("rollout", "status", "deployment", WEBHOOK, "--timeout=60s")
 
     def pods(self) -> list[str]:
@@ -290,7 +290,7 @@ async def test_writing_a_dag_grants_no_more_rights(installed: Installed) -> None
         done, words = installed.apply(body, "--dry-run=server", f"--as={user}")
         return "" if done else words
 
-    await eventually(lambda: asyncio.to_thread(refused, acting, "ada"), 60)
+    await eventually(lambda: asyncio.to_thread(refused, acting, "ada"))
     words = refused(acting, "ada")
     assert "spec.tasks.a.serviceAccountName: user 'ada' may not act as service account 'admin'" in words, words
     assert "ask for one of the rights: `impersonate` service account 'admin', or `create` pods of namespace" in words

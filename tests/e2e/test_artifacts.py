@@ -130,7 +130,7 @@ async def test_a_task_with_artifacts_keeps_its_timeout_and_is_stopped_at_once(pr
         run = await prepared.start(client, dag(prepared, "stopped", {"make": sleep}))
         await prepared.until(client, run, lambda status: status.get("phase") == "Running")
         await client.patch(RUNS, prepared.namespace, run, {"spec": {"desiredState": "Cancelled"}})
-        assert (await prepared.finished(client, run, 60))["phase"] == "Cancelled"
+        assert (await prepared.finished(client, run))["phase"] == "Cancelled"
         late = {
             **sleep,
             "command": ["python3", "-c", "import signal, time; signal.signal(15, lambda *_: exit(0)); time.sleep(600)"],

@@ -35,7 +35,7 @@ async def runs(world: World, client: Client, name: str) -> list[Body]:
     return sorted(found["items"], key=lambda run: str(run["spec"].get("logicalDate")))
 
 
-async def until(world: World, client: Client, name: str, phase: str, seconds: float = 120) -> Body:
+async def until(world: World, client: Client, name: str, phase: str, seconds: float = 200) -> Body:
     status: Body = {}
 
     async def there() -> bool:
@@ -68,7 +68,7 @@ async def test_every_missing_tick_gets_one_run_over_the_operators_death_and_none
                 async def more(target: int = target) -> bool:
                     return len(await runs(world, client, "gap")) >= target
 
-                await eventually(more, 60)
+                await eventually(more)
         with world.operator():
             status = await until(world, client, "gap", "Succeeded")
             assert (status["progress"], status["kept"], status["failed"]) == ("11/11", 1, 0)
@@ -79,7 +79,7 @@ async def test_every_missing_tick_gets_one_run_over_the_operators_death_and_none
                 return len(await runs(world, client, "gap")) <= 1
 
             last = (await runs(world, client, "gap"))[-1]
-            await eventually(history, 60)
+            await eventually(history)
         assert last["metadata"]["labels"][HOW] == "backfill"
         assert last["spec"]["priority"] == -1000
         assert last["status"]["outputs"] == {"a": {"date": last["spec"]["logicalDate"][:10]}}
@@ -122,7 +122,7 @@ async def test_it_can_be_suspended_resumed_and_cancelled(operated: World) -> Non
             phases = [(run.get("status") or {}).get("phase") for run in await runs(operated, client, "slow")]
             return phases == ["Running", "Running"]  # maxActiveRuns does not delay them
 
-        await eventually(two, 60)
+        await eventually(two)
         printed_ = await asyncio.to_thread(printed, operated, "suspend", "backfill/slow")
         assert "backfill/slow is suspended" in printed_
         assert (await until(operated, client, "slow", "Suspended"))["active"] == 2
@@ -189,7 +189,7 @@ async def test_what_is_wrong_or_missing_is_said_by_the_status(operated: World) -
             status = (await client.get(BACKFILLS, operated.namespace, "early"))["status"]
             return "there is no trigger 'later-t'" in status["message"]
 
-        await eventually(trigger, 30)
+        await eventually(trigger)
         await operated.create(client, TRIGGERS, nightly("later"))
         await until(operated, client, "early", "Succeeded")
         wrong = backfill("wrong", "later", cron="0 0 31 2 *", start=day(1), params={"nope": 1})

@@ -281,7 +281,7 @@ async def test_an_image_that_can_not_be_pulled_is_named_and_given_up_after_the_p
         waiting = await operated.until(client, name, lambda status: status.get("waiting"))
         assert waiting["status"]["waiting"][0]["reason"] in ("ErrImagePull", "ImagePullBackOff")
         assert "the image can't be pulled" in waiting["status"]["waiting"][0]["message"]
-        reason, message = failure(await operated.finished(client, name, 120))
+        reason, message = failure(await operated.finished(client, name))
         assert reason == "ImagePullFailed" and "the image can't be pulled" in message
 
 

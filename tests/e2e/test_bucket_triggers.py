@@ -72,7 +72,7 @@ async def test_many_files_get_a_run_each_also_when_the_operator_is_killed(world:
                     counts = [len(await runs(world, client, name)) for name in ("any-order", "in-order")]
                     return min(counts) >= (turn * 40 + 10 if turn < 2 else 120)
 
-                await eventually(more, 90)
+                await eventually(more)
             finally:
                 process.kill()
                 process.wait()
@@ -104,9 +104,9 @@ async def test_a_file_dropped_into_a_bucket_makes_a_run(reading: World, server: 
         drop(server, "inbox/ü & more.csv", "a,b")
         drop(server, "inbox/empty.csv", "")
         drop(server, "inbox/b.csv", "c,d")
-        found = await eventually(lambda: made(2), 60)
+        found = await eventually(lambda: made(2))
         drop(server, "inbox/a.csv", "its name sorts before the others")
-        found = await eventually(lambda: made(3), 60)
+        found = await eventually(lambda: made(3))
         for run in found:
             assert (await reading.finished(client, run["metadata"]["name"]))["phase"] == "Succeeded"
         keys = sorted(run["spec"]["params"]["key"] for run in found)

@@ -15,7 +15,7 @@ async def live(world: World, client: Client, run: str) -> dict[str, Any]:
         pods = await world.pods(client, run)
         return pods[0] if pods and pods[0]["status"].get("phase") == "Running" else None
 
-    found: dict[str, Any] = await eventually(running, 60)
+    found: dict[str, Any] = await eventually(running)
     return found
 
 

@@ -61,7 +61,7 @@ async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World)
                 with contextlib.suppress(ApiError):
                     return (await client.get(LEASES, world.namespace, f"{LEASE}-handed"))["spec"].get("holderIdentity")
 
-            leader = await eventually(holder, 60)
+            leader = await eventually(holder)
             run = await world.start(client, marked(world, "handed", {"a": marking("a", 3), "b": marking("b", 1, "a")}))
             await running(world, client, run, 1)
             {"one": first, "two": second}[leader].kill()
@@ -71,7 +71,7 @@ async def test_when_the_leader_is_killed_the_other_replica_goes_on(world: World)
 
             # The lease, two polls of the standby, and a slow machine.
             await eventually(other, 15 + 2 + 2 + 5)
-            status = await world.finished(client, run, 60)
+            status = await world.finished(client, run)
             assert status["phase"] == "Succeeded" and status["outputs"]["count"] == {"marks": 2, "often": {}}
     finally:
         for process in (first, second):

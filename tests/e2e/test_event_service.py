@@ -69,7 +69,7 @@ async def _posted(cluster: Any, world: World) -> None:
         async def sent(account: str, trigger: str, key: str, token: str = "") -> Body:
             address = f"http://tradewind-events.{world.namespace}.svc/v1/events/{world.namespace}/{trigger}?wait=60s"
             name = await world.start(client, "send", account=account, address=address, key=key, token=token)
-            status = await world.finished(client, name, 120)
+            status = await world.finished(client, name)
             assert status["phase"] == "Succeeded", status
             return dict(status["outputs"]["post"])
 

@@ -200,7 +200,7 @@ async def test_a_process_that_is_to_end_answers_over_tls_what_it_has_begun(world
 
             await eventually(begun)
             here.process.terminate()
-            code, told = await asyncio.wait_for(answer, 30)
+            code, told = await asyncio.wait_for(answer, 100)
             assert (code, told["result"]) == (202, "created")
             assert await asyncio.to_thread(here.process.wait, 30) == 0
 

@@ -124,7 +124,7 @@ async def posted(world: World, trigger: str, event: dict[str, Any]) -> None:
                 status, _ = await here.post(session, world.namespace, trigger, event["body"], Authorization=who)
                 return status == 202
 
-            await eventually(taken, 60)
+            await eventually(taken)
 
 
 async def triggered(world: World, client: Client, trigger: str, params: dict[str, Any]) -> str:

@@ -113,14 +113,14 @@ async def _granted(cluster: Any, world: World, client: Client) -> None:
         f"objectTriggers.rules={rules}",
     )
     await asyncio.to_thread(helm, cluster, world, "upgrade", *more)
-    assert (await eventually(lambda: phase("Active"), 60))["message"] == ""
+    assert (await eventually(lambda: phase("Active")))["message"] == ""
     new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new"}}
     await world.create(client, CONFIG_MAPS, new)
 
     async def made() -> Any:
         return (await client.list(RUNS, world.namespace, labelSelector=f"{TRIGGER}=changed"))["items"]
 
-    await world.finished(client, (await eventually(made, 60))[0]["metadata"]["name"])
+    await world.finished(client, (await eventually(made))[0]["metadata"]["name"])
 
 
 async def _shared(home: World, other: World, client: Client) -> None:
@@ -218,7 +218,7 @@ async def _sharded(cluster: Any, world: World) -> None:
             leases = (await client.list(LEASES, world.namespace, labelSelector=SHARD))["items"]
             return sorted(Counter(lease["spec"].get("holderIdentity") for lease in leases).values()) == [2, 2]
 
-        await eventually(shared, 60)
+        await eventually(shared)
         name = await world.start(client, world.dag("sharded", {"a": {"command": ["true"]}}))
         assert (await world.finished(client, name))["phase"] == "Succeeded"
 

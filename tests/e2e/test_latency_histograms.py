@@ -69,7 +69,7 @@ async def test_under_load_the_stages_add_up_to_what_the_timestamps_of_all_pods_s
             run = await world.start(client, "load")
             status = await world.finished(client, run)
             assert status["phase"] == "Succeeded", status
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(100):
                 while len(seen) < WIDTH + 1 or any(pod["status"].get("phase") != "Succeeded" for pod in seen.values()):
                     await asyncio.sleep(0.05)
             watching.cancel()

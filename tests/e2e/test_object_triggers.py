@@ -36,7 +36,7 @@ async def caused(world: World, client: Client, name: str, *wanted: str) -> None:
     async def there() -> bool:
         return len(await causes(world, client, name)) >= len(wanted)
 
-    await eventually(there, 60)
+    await eventually(there)
     assert await causes(world, client, name) == sorted(wanted)
 
 
@@ -45,7 +45,7 @@ async def followed(world: World, client: Client, name: str, objects: int) -> Non
         status = (await client.get(TRIGGERS, world.namespace, name)).get("status") or {}
         return (status.get("object") or {}).get("objects", 0) == objects
 
-    await eventually(there, 60)
+    await eventually(there)
 
 
 async def test_changes_make_runs_also_those_for_which_the_operator_was_dead(world: World) -> None:
@@ -132,4 +132,4 @@ async def test_a_condition_makes_a_run_when_it_has_become_so(operated: World) ->
             status = (await client.get(TRIGGERS, operated.namespace, "missing")).get("status") or {}
             return status.get("phase") == "Waiting" and status["message"]
 
-        assert "spec.object.kind: v1 has no kind 'Pot'; it has: " in await eventually(waiting, 60)
+        assert "spec.object.kind: v1 has no kind 'Pot'; it has: " in await eventually(waiting)

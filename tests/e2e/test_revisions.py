@@ -53,7 +53,7 @@ async def current(world: World, client: Client, name: str, number: int, generati
         seen = status.get("observedGeneration") == body["metadata"]["generation"]
         return bool(seen and status.get("revision") == number)
 
-    await eventually(is_there, 60)
+    await eventually(is_there)
 
 
 async def left(world: World, client: Client, name: str, words: set[str]) -> None:
@@ -62,14 +62,14 @@ async def left(world: World, client: Client, name: str, words: set[str]) -> None
     async def is_so() -> bool:
         return set((await revisions(world, client, name)).values()) == words
 
-    await eventually(is_so, 90)
+    await eventually(is_so)
 
 
 def command(world: World, *arguments: str, stdin: str = "") -> str:
     program = [arguments[0]] if arguments[0] == "kubectl" else [sys.executable, "-m", "tradewind.cli", arguments[0]]
     rest = [*arguments[1:], "-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
     env = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run([*program, *rest], input=stdin, capture_output=True, text=True, timeout=90, env=env)
+    done = subprocess.run([*program, *rest], input=stdin, capture_output=True, text=True, timeout=200, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -260,7 +260,7 @@ async def settled(world: World, client: Client, name: str, word: str) -> dict[in
                 return found if found.get(status.get("revision") or 0) == word else None
         return None
 
-    return dict(await eventually(so, 60))
+    return dict(await eventually(so))
 
 
 async def test_the_walk_of_the_documentation(world: World, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def _shell(world: World, folder: Path) -> Callable[[str], str]:
     env = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "PATH": path, "COLUMNS": "200"}
 
     def run(step: str) -> str:
-        done = subprocess.run(["bash", "-ec", step], cwd=folder, env=env, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(["bash", "-ec", step], cwd=folder, env=env, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, f"{step}\n{done.stdout}{done.stderr}"
         return done.stdout
 

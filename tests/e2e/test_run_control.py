@@ -42,7 +42,7 @@ async def asked(world: World, client: Client, run: str) -> Body:
         found = (await client.list(APPROVALS, world.namespace, fieldSelector=f"spec.run={run}"))["items"]
         return [item for item in found if (item.get("status") or {}).get("outcome") == "Pending"]
 
-    found: Body = (await eventually(there, 30))[0]
+    found: Body = (await eventually(there))[0]
     return found
 
 

@@ -31,14 +31,14 @@ async def test_the_oldest_go_with_their_pods_and_those_of_other_outcomes_stay(op
             left = {pod["metadata"]["labels"].get("tradewind.dev/run") for pod in pods}
             return await names(operated, client) == {failed, second} and first not in left
 
-        await eventually(gone, 60)
+        await eventually(gone)
         # An edit applies to existing runs.
         await client.patch(DAGS, operated.namespace, "kept", {"spec": {"history": {"failed": {"ttl": "0s"}}}})
 
         async def only_one() -> bool:
             return await names(operated, client) == {second}
 
-        await eventually(only_one, 60)
+        await eventually(only_one)
 
 
 async def test_runs_that_ended_while_no_operator_was_there_go_too(world: World) -> None:
@@ -55,7 +55,7 @@ async def test_runs_that_ended_while_no_operator_was_there_go_too(world: World) 
             async def gone() -> bool:
                 return name not in await names(world, client)
 
-            await eventually(gone, 60)
+            await eventually(gone)
 
 
 def test_a_limit_that_is_none_is_refused_with_its_field(world: World) -> None:

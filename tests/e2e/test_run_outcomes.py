@@ -210,7 +210,7 @@ async def test_deleting_a_run_deletes_its_pods(operated: World) -> None:
                 return False
             return True
 
-        await eventually(gone, 60)
+        await eventually(gone)
 
 
 async def test_pods_that_the_dag_does_not_keep_are_removed_after_the_run(operated: World) -> None:

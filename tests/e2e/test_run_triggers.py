@@ -35,7 +35,7 @@ async def count(world: World, client: Client, name: str, wanted: int) -> list[Bo
         found = await runs(world, client, name)
         return found if len(found) >= wanted else None
 
-    return list(await eventually(there, 60))
+    return list(await eventually(there))
 
 
 async def test_each_run_that_ends_makes_one_run_also_over_the_operators_death(world: World) -> None:
@@ -59,7 +59,7 @@ async def test_each_run_that_ends_makes_one_run_also_over_the_operators_death(wo
                 left = await client.list(RUNS, world.namespace, fieldSelector="spec.dag=load")
                 return not left["items"]
 
-            await eventually(deleted, 60)
+            await eventually(deleted)
             made = await runs(world, client, "follow")
             shown = await asyncio.to_thread(printed, world, "get", "triggers")
     assert sorted(run["metadata"]["annotations"][CAUSE] for run in made) == sorted(
@@ -153,7 +153,7 @@ async def test_a_dag_of_another_shards_namespace_is_followed_once_it_allows_that
             async def waiting() -> bool:
                 return (await told(first, client, "across")).get("phase") == "Waiting"
 
-            await eventually(waiting, 60)
+            await eventually(waiting)
             words = (await told(first, client, "across"))["message"]
             assert words.startswith(
                 f"spec.completed.dags[0]: namespace {second.namespace} has no DAG 'load' that allows"
@@ -163,7 +163,7 @@ async def test_a_dag_of_another_shards_namespace_is_followed_once_it_allows_that
             async def active() -> bool:
                 return (await told(first, client, "across")).get("phase") == "Active"
 
-            await eventually(active, 60)
+            await eventually(active)
             names = [await second.start(client, "load", n=n) for n in range(5)]
             made = await count(first, client, "across", 5)
             causes = [run["metadata"]["annotations"][CAUSE] for run in made]

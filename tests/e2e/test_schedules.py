@@ -39,14 +39,14 @@ async def test_every_tick_makes_one_run_also_those_in_which_the_operator_was_dea
                 async def more(before: int = before) -> bool:
                     return len(await runs(world, client, "ticking")) >= before + 3
 
-                await eventually(more, 60)
+                await eventually(more)
         await client.patch(TRIGGERS, world.namespace, "ticking", {"spec": {"suspend": True}})
         with world.operator():
 
             async def quiet() -> bool:
                 return (await told(world, client, "ticking")).get("phase") == "Suspended"
 
-            await eventually(quiet, 60)
+            await eventually(quiet)
             found = await runs(world, client, "ticking")
             names = [run["metadata"]["name"] for run in found]
             first, last = (
@@ -79,7 +79,7 @@ async def test_enqueued_runs_go_one_after_the_other_in_the_order_of_their_ticks(
             found = await runs(operated, client, "slow")
             return len([run for run in found if (run.get("status") or {}).get("phase") == "Succeeded"]) >= 3
 
-        await eventually(three, 90)
+        await eventually(three)
         await client.patch(TRIGGERS, operated.namespace, "slow", {"spec": {"suspend": True}})
         found = [run for run in await runs(operated, client, "slow") if (run.get("status") or {}).get("finishedAt")]
         spans = [(run["status"]["startedAt"], run["status"]["finishedAt"]) for run in found]
@@ -97,13 +97,13 @@ async def test_a_tick_replaces_the_unfinished_run_or_gives_way_to_it(operated: W
             phases = [(run.get("status") or {}).get("phase") for run in await runs(operated, client, "new")]
             return phases[:1] == ["Cancelled"] and "Running" in phases
 
-        await eventually(replaced, 60)
+        await eventually(replaced)
 
         async def given_way() -> bool:
             said = ((await told(operated, client, "old")).get("schedule") or {}).get("skipped", "")
             return "the run before it had not ended (concurrency: Forbid)" in said
 
-        await eventually(given_way, 60)
+        await eventually(given_way)
         assert len(await runs(operated, client, "old")) == 1
         for name in ("new", "old"):
             await client.delete(TRIGGERS, operated.namespace, name)
@@ -120,7 +120,7 @@ async def test_a_calendar_that_is_missing_holds_ticks_back_and_is_named(operated
         async def waiting() -> bool:
             return (await told(operated, client, "holidays")).get("phase") == "Waiting"
 
-        await eventually(waiting, 60)
+        await eventually(waiting)
         words = (await told(operated, client, "holidays"))["message"]
         assert words == "spec.schedule.exclude[0].configMap.name: there is no ConfigMap 'holidays'; ticks wait for it"
         calendar = {
@@ -134,7 +134,7 @@ async def test_a_calendar_that_is_missing_holds_ticks_back_and_is_named(operated
         async def active() -> bool:
             return (await told(operated, client, "holidays")).get("phase") == "Active"
 
-        await eventually(active, 60)
+        await eventually(active)
         await asyncio.to_thread(printed, operated, "suspend", "trigger/holidays")
         assert await runs(operated, client, "holidays") == []
         shown = await asyncio.to_thread(printed, operated, "get", "triggers")

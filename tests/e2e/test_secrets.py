@@ -52,7 +52,7 @@ async def test_no_value_of_a_secret_leaves_it(world: World, cluster: Cluster) ->
         data = {"token": base64.b64encode(CANARY.encode()).decode()}
         await client.create(SECRETS, world.namespace, {"metadata": {"name": "canary"}, "data": data})
         run = await world.start(client, world.dag("canary", tasks))
-        status = await world.finished(client, run, 120)
+        status = await world.finished(client, run)
         assert status["phase"] == "Succeeded", status
         assert status["outputs"]["uses"] == {"n": 24}
         failed = {item["task"] for item in status["failures"]}

@@ -48,20 +48,20 @@ async def test_each_item_makes_one_run_also_when_the_operator_is_killed(world: W
                 async def more(turn: int = turn) -> bool:
                     return len(await runs(world, client, "feed")) >= (turn + 1) * 4
 
-                await eventually(more, 60)
+                await eventually(more)
         with world.operator():
 
             async def all_made() -> bool:
                 made = len(await runs(world, client, "feed"))
                 return made == 18 and (await told(world, client, "feed")).get("sensor", {}).get("cursor") == "t2"
 
-            await eventually(all_made, 60)
+            await eventually(all_made)
             asked = server.times("/feed")
 
             async def quiet() -> bool:
                 return server.times("/feed") >= asked + 3
 
-            await eventually(quiet, 60)
+            await eventually(quiet)
         found = await runs(world, client, "feed")
         assert sorted(run["spec"]["params"]["id"] for run in found) == [n for n in range(24) if n % 4]
         assert {run["metadata"]["labels"][HOW] for run in found} == {"sensor"}
@@ -83,7 +83,7 @@ async def test_an_answer_with_the_same_key_makes_no_second_run(operated: World) 
             async def again() -> bool:
                 return server.times("/version") >= asked + more
 
-            await eventually(again, 60)
+            await eventually(again)
 
         await polled(2)
         assert await runs(operated, client, "version") == [], "404: there is nothing yet"
@@ -116,11 +116,11 @@ async def test_why_a_trigger_does_not_move_is_said_in_its_status(operated: World
             status = await told(operated, client, "sick")
             return status.get("phase") == phase and words in status.get("message", "")
 
-        await eventually(lambda: says("Waiting", f"GET {server.url}/sick: answered 401"), 60)
+        await eventually(lambda: says("Waiting", f"GET {server.url}/sick: answered 401"))
         server.answers["/sick"] = (200, {})
-        await eventually(lambda: says("Waiting", "spec.sensor.key: "), 60)
+        await eventually(lambda: says("Waiting", "spec.sensor.key: "))
         server.answers["/sick"] = (404, {})
-        await eventually(lambda: says("Active", ""), 60)
+        await eventually(lambda: says("Active", ""))
         assert "s3cret" not in str(await told(operated, client, "sick"))
         events = await operated.events(client, "sick")
         assert any(reason == "TriggerWaits" and "answered 401" in message for reason, message in events)

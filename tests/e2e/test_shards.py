@@ -23,7 +23,7 @@ async def test_a_killed_replicas_shard_is_taken_over_and_nothing_runs_twice(worl
                 ]
                 return sorted(holders) == ["replica-0", "replica-1"]
 
-            await eventually(shared, 60)
+            await eventually(shared)
             for world in worlds:
                 dag = replace(world, settings={}).dag("chain", tasks)
                 await world.create(client, DAGS, dag)
@@ -32,7 +32,7 @@ async def test_a_killed_replicas_shard_is_taken_over_and_nothing_runs_twice(worl
                 await world.until(client, "run", lambda status: status.get("done", 0) >= 1)
             replicas[0].kill()
             for world in worlds:
-                status = await world.finished(client, "run", 120)
+                status = await world.finished(client, "run")
                 assert status["phase"] == "Succeeded", status
                 pods = (await client.list(PODS, world.namespace))["items"]
                 ran = Counter(pod["metadata"]["labels"]["tradewind.dev/task"] for pod in pods)
@@ -60,8 +60,8 @@ async def test_each_shard_follows_the_templates_of_its_namespaces(worlds: list[W
             for world, code in ((second, 0), (first, 3)):
                 task = {"command": ["sh", "-c", f"exit {code}"]}
                 await world.create(client, TASK_TEMPLATES, {**body, "spec": {"task": task}})
-            assert (await second.finished(client, "run", 120))["phase"] == "Succeeded"
-            assert (await first.finished(client, "run", 120))["phase"] == "Failed"
+            assert (await second.finished(client, "run"))["phase"] == "Succeeded"
+            assert (await first.finished(client, "run"))["phase"] == "Failed"
     finally:
         for replica in replicas:
             replica.kill()

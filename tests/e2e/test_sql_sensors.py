@@ -77,7 +77,7 @@ async def test_each_row_makes_one_run_also_when_the_operator_is_killed(world: Wo
                 async def more(turn: int = turn) -> bool:
                     return len(await runs(world, client, "orders")) >= (turn * 20 + 5 if turn < 2 else 57)
 
-                await eventually(more, 90)
+                await eventually(more)
                 if turn == 2:
                     server.run("INSERT INTO orders VALUES (115, 2)")  # late
 
@@ -86,7 +86,7 @@ async def test_each_row_makes_one_run_also_when_the_operator_is_killed(world: Wo
                         made = len(await runs(world, client, "orders"))
                         return made == 58 and status["sensor"]["cursor"] == 120
 
-                    await eventually(late, 60)
+                    await eventually(late)
             finally:
                 process.kill()
                 process.wait()
@@ -120,9 +120,9 @@ async def test_a_row_added_to_a_table_makes_a_run(reading: World, server: Postgr
             return found if len(found) >= count else None
 
         await asyncio.to_thread(shop.run, "INSERT INTO orders (total) VALUES (10), (0), (2.5)")
-        await eventually(lambda: made(2), 60)
+        await eventually(lambda: made(2))
         await asyncio.to_thread(shop.run, "INSERT INTO orders (total) VALUES (30)")
-        found = await eventually(lambda: made(3), 60)
+        found = await eventually(lambda: made(3))
         ended = {
             run["spec"]["params"]["order"]: await reading.finished(client, run["metadata"]["name"]) for run in found
         }
@@ -207,13 +207,13 @@ async def test_a_trigger_says_why_its_query_makes_no_runs(reading: World, server
             status = (await client.get(TRIGGERS, reading.namespace, "later")).get("status") or {}
             return status.get("phase") == phase and words in status.get("message", "")
 
-        await eventually(lambda: says("Waiting", 'relation "later" does not exist'), 60)
+        await eventually(lambda: says("Waiting", 'relation "later" does not exist'))
         await asyncio.to_thread(server.run, "CREATE TABLE later (n int)")
-        await eventually(lambda: says("Active", ""), 60)
+        await eventually(lambda: says("Active", ""))
         assert await runs(reading, client, "later") == []
         await asyncio.to_thread(server.run, "INSERT INTO later VALUES (7)")
 
         async def made() -> bool:
             return len(await runs(reading, client, "later")) == 1
 
-        await eventually(made, 60)
+        await eventually(made)

@@ -43,7 +43,7 @@ async def valid(client: Client, world: World, resource: Resource, name: str, rea
         status = (await client.get(resource, world.namespace, name)).get("status") or {}
         return next((item for item in status.get("conditions") or [] if item["reason"] == reason), None)
 
-    found: dict[str, Any] = await eventually(told, 30)
+    found: dict[str, Any] = await eventually(told)
     return found
 
 
@@ -147,7 +147,7 @@ async def test_a_dag_is_an_instance_and_what_it_is_can_be_seen(operated: World) 
             runs = (await client.list(RUNS, operated.namespace, fieldSelector="spec.dag=instance"))["items"]
             return [item["metadata"]["name"] for item in runs] == [second]
 
-        await eventually(only_the_second, 60)
+        await eventually(only_the_second)
 
 
 async def test_wrong_params_are_told_in_the_instance_and_in_the_template(operated: World) -> None:

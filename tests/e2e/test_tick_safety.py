@@ -68,7 +68,7 @@ async def test_a_leader_that_stands_still_in_mid_tick_and_wakes_up_beside_anothe
             async def some() -> bool:
                 return len(await ticks(world, client, "led")) >= 3
 
-            await eventually(some, 90)
+            await eventually(some)
             holder = await leader(world, client)
             stopped = {"first": first, "second": second}[holder]
             os.kill(stopped.pid, signal.SIGSTOP)
@@ -84,7 +84,7 @@ async def test_a_leader_that_stands_still_in_mid_tick_and_wakes_up_beside_anothe
             async def more() -> bool:
                 return len(await ticks(world, client, "led")) > awake + 5
 
-            await eventually(more, 60)
+            await eventually(more)
         found = await ticks(world, client, "led")
     assert {after - before for before, after in itertools.pairwise(found)} == {timedelta(seconds=1)}
 
@@ -111,7 +111,7 @@ async def test_a_clock_that_is_set_under_a_running_operator_makes_the_runs_of_th
                 body = await client.get(TRIGGERS, world.namespace, "set")
                 return bool((body.get("status") or {}).get("next"))
 
-            await eventually(active, 60)
+            await eventually(active)
             began = time.time()
 
             async def set_to(seconds: int, highest: int) -> list[datetime]:
@@ -125,7 +125,7 @@ async def test_a_clock_that_is_set_under_a_running_operator_makes_the_runs_of_th
                     found = await ticks(world, client, "set")
                     return found if len(found) >= wanted and noticed(world) > before else []
 
-                return list(await eventually(there, 60))
+                return list(await eventually(there))
 
             forwards = await set_to(3_600, 3_600)
             assert len(forwards) in (6, 7)

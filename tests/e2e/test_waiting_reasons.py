@@ -47,7 +47,7 @@ async def test_top_names_what_tasks_wait_for_and_describe_what_determined_the_en
             found = {item["cause"]: item for item in data["causes"]}
             return found if found.keys() == {"dependencies", "pool", "running"} else None
 
-        causes = await eventually(seen, 90)
+        causes = await eventually(seen)
         assert {name: item["example"]["task"] for name, item in causes.items()} == {
             "dependencies": "follows",
             "pool": "queues",

@@ -22,7 +22,7 @@ def quality(folder: Path, lines: list[str], **env: str) -> tuple[int, str]:
     numbers = {"ROWS": str(len(lines)), "REJECTED": "0", "RECEIVED": "6000", **env}
     places = {"WORK": str(folder), "RUN": "run", "TRADEWIND_OUTPUTS": str(folder / "outputs")}
     command = [sys.executable, "-c", SCRIPT]
-    done = subprocess.run(command, env={**os.environ, **numbers, **places}, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env={**os.environ, **numbers, **places}, capture_output=True, text=True, timeout=200)
     return done.returncode, done.stdout + done.stderr
 
 

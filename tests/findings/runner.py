@@ -23,7 +23,7 @@ def played(name: str) -> None:
         str(CASES / f"{name}.yaml"),
         *wanted.pop("args", []),
     ]
-    done = subprocess.run([*command, "-o", "json"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, "-o", "json"], capture_output=True, text=True, timeout=200)
     said = done.stdout[-3_000:] + done.stderr[-3_000:]
     if refused := wanted.pop("refused", ""):
         assert done.returncode not in (0, 130) and refused in done.stderr, said

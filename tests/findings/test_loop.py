@@ -34,7 +34,7 @@ def run(folder: Path, manifest: str, *arguments: str, **env: str) -> subprocess.
     command = [sys.executable, "-m", "tradewind.cli", "run", "-f", "dag.yaml", *arguments]
     given = {**os.environ, "TMPDIR": str(folder), **env}
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=110, env=given, stdin=subprocess.DEVNULL
+        command, cwd=folder, capture_output=True, text=True, timeout=200, env=given, stdin=subprocess.DEVNULL
     )
 
 

@@ -106,7 +106,7 @@ async def test_a_watch_that_says_garbage_is_asked_again(what: str, caplog: pytes
     caplog.set_level(logging.INFO)
     stream = Stream(page("10", pod("a", 9)), [GARBAGE[what]] * 5 + [stays])
     async with informed(stream) as informer:
-        await eventually(known(informer, "a", "good"), 20)
+        await eventually(known(informer, "a", "good"))
     assert len(stream.asked) >= 6 or stream.listed > 1
     assert caplog.text or "cut off" in what, "what was wrong is said; lines that came before an end were right"
 
@@ -114,7 +114,7 @@ async def test_a_watch_that_says_garbage_is_asked_again(what: str, caplog: pytes
 async def test_what_stays_garbled_is_listed_anew() -> None:
     stream = Stream(page("20", pod("a", 9)), [GARBAGE["no JSON"]] * 4 + [stays], lists=[page("10")])
     async with informed(stream) as informer:
-        await eventually(known(informer, "a", "good"), 20)
+        await eventually(known(informer, "a", "good"))
     assert stream.listed == 2 and stream.asked == ["10"] * 3 + ["20"] * 2
 
 
@@ -123,7 +123,7 @@ async def test_a_line_without_end_is_ended_at_a_limit(monkeypatch: pytest.Monkey
     tracemalloc.start()
     try:
         async with informed(Stream(page("10"), [endless, stays])) as informer:
-            await eventually(known(informer, "good"), 20)
+            await eventually(known(informer, "good"))
         assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
     finally:
         tracemalloc.stop()
@@ -151,13 +151,13 @@ async def test_a_line_of_a_log_without_end_comes_in_pieces(monkeypatch: pytest.M
 )
 async def test_a_list_that_is_none_is_asked_for_again(answer: bytes) -> None:
     async with informed(Stream(page("10", pod("a", 9)), [stays], lists=[answer] * 3)) as informer:
-        await eventually(known(informer, "a", "good"), 20)
+        await eventually(known(informer, "a", "good"))
 
 
 async def test_a_list_that_never_ends_is_asked_for_again() -> None:
     again = page("10", more="next")
     async with informed(Stream(page("10", pod("a", 9)), [stays], lists=[again] * 3)) as informer:
-        await eventually(known(informer, "a"), 20)
+        await eventually(known(informer, "a"))
 
 
 async def test_a_pod_that_can_not_be_read_stops_no_other_and_is_not_taken_for_gone() -> None:
@@ -166,12 +166,12 @@ async def test_a_pod_that_can_not_be_read_stops_no_other_and_is_not_taken_for_go
     anew = says(words + event("ERROR", {"code": 410}))
     stream = Stream(page("20", bad, pod("c", 15)), [anew, stays], lists=[page("10", pod("a", 9))])
     async with informed(stream) as informer:
-        await eventually(known(informer, "a", "c", "good"), 20)
+        await eventually(known(informer, "a", "c", "good"))
 
         async def gone() -> bool:
             return informer.of("default", "u")["b"].gone
 
-        await eventually(gone, 20)
+        await eventually(gone)
 
 
 async def test_what_is_no_pod_and_what_has_no_version_moves_nothing() -> None:
@@ -186,7 +186,7 @@ async def test_what_is_no_pod_and_what_has_no_version_moves_nothing() -> None:
     )
     stream = Stream(page("10"), [says(words), stays])
     async with informed(stream) as informer:
-        await eventually(known(informer, "good"), 20)
+        await eventually(known(informer, "good"))
         assert "x" not in informer.of("default", "u")
     assert stream.asked == ["10", "11"]
 

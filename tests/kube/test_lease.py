@@ -31,14 +31,14 @@ async def test_the_second_waits_until_the_first_lets_go() -> None:
         assert not done and await holder(client) == "one"
         holding.cancel()
         await first.release()
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 100)
         assert await holder(client) == "two"
 
 
 async def test_a_dead_holders_lease_runs_out() -> None:
     async with ApiServer() as server, Client(Connection(server.url)) as client:
         await lease(client, "dead").acquire()
-        await asyncio.wait_for(lease(client, "next").acquire(), 10)
+        await asyncio.wait_for(lease(client, "next").acquire(), 100)
         assert await holder(client) == "next"
 
 
@@ -55,7 +55,7 @@ async def test_a_holder_that_can_not_renew_stops_being_one() -> None:
         server.faults.add(Fault("error", resource="leases", code=500, times=None))
         lost = asyncio.Event()
         with pytest.raises(Lost, match="lease default/leader"):
-            await asyncio.wait_for(held.hold(lost.set), 10)
+            await asyncio.wait_for(held.hold(lost.set), 100)
         assert lost.is_set()
 
 
@@ -100,5 +100,5 @@ async def test_errors_while_acquiring_are_waited_out() -> None:
     async with ApiServer() as server, Client(Connection(server.url)) as client:
         server.faults.add(Fault("error", resource="leases", code=503, times=3))
         server.faults.add(Fault("error", verb="update|create", resource="leases", code=409, times=1))
-        await asyncio.wait_for(lease(client, "one").acquire(), 10)
+        await asyncio.wait_for(lease(client, "one").acquire(), 100)
         assert await holder(client) == "one"

@@ -34,7 +34,7 @@ class Told:
         async def check() -> bool:
             return self.there == wanted
 
-        await eventually(check, 10)
+        await eventually(check)
 
 
 @contextlib.asynccontextmanager
@@ -44,7 +44,7 @@ async def following(server: ApiServer) -> AsyncIterator[tuple[Client, Told]]:
         informer = ObjectInformer(client, ["default"], CONFIG_MAPS, told.seen)
         task = asyncio.create_task(informer.run())
         try:
-            await asyncio.wait_for(informer.synced.wait(), 10)
+            await asyncio.wait_for(informer.synced.wait(), 100)
             yield client, told
         finally:
             task.cancel()

@@ -37,7 +37,7 @@ async def test_large_objects_are_read_in_small_pages_and_small_ones_in_large(mon
         )
         task = asyncio.create_task(informer.run())
         try:
-            await asyncio.wait_for(informer.synced.wait(), 30)
+            await asyncio.wait_for(informer.synced.wait(), 100)
             assert seen >= set(names)
         finally:
             task.cancel()

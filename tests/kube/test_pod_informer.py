@@ -35,7 +35,7 @@ async def following(server: ApiServer) -> AsyncIterator[tuple[Client, PodInforme
         informer = PodInformer(client, [None], changed.append, lambda _: True)
         task = asyncio.create_task(informer.run())
         try:
-            await asyncio.wait_for(informer.synced.wait(), 10)
+            await asyncio.wait_for(informer.synced.wait(), 100)
             yield client, informer, changed
         finally:
             task.cancel()
@@ -50,7 +50,7 @@ async def becomes(informer: PodInformer, wanted: dict[str, bool]) -> None:
     async def check() -> bool:
         return names(informer) == wanted
 
-    await eventually(check, 10)
+    await eventually(check)
 
 
 async def test_what_is_there_is_known_when_it_is_synced_and_changes_follow() -> None:
@@ -112,7 +112,7 @@ async def test_a_watch_that_breaks_goes_on_where_it_was() -> None:
             async def over(name: str = name) -> bool:
                 return told.count(name) == 2
 
-            await eventually(over, 10)
+            await eventually(over)
             informer.forget_over("default", "u1")  # its run has ended: an old event would bring it back
         following.cancel()
         assert told == ["a", "a", "b", "b"]
@@ -187,7 +187,7 @@ async def test_a_pod_that_lost_its_labels_lives_on_until_it_is_gone(
         async def running() -> bool:
             return informer.of("default", "u1")["a"].status.phase == "Running"
 
-        await eventually(running, 10)
+        await eventually(running)
         assert names(informer) == {"a": False} and informer.of("default", "u1")["a"].metadata.labels == labels
         await client.delete(PODS, "default", "a")
         await becomes(informer, {"a": True})
@@ -223,5 +223,5 @@ async def test_a_pod_of_another_namespace_is_none_of_a_run_whatever_it_says() ->
         async def both() -> bool:
             return bool(informer.of("default", "u1") and informer.of("elsewhere", "u1"))
 
-        await eventually(both, 20)
+        await eventually(both)
         assert [found.metadata.namespace for found in informer.of("default", "u1").values()] == ["default"]

@@ -59,7 +59,7 @@ async def test_every_task_runs_exactly_once_when(name: str, tmp_path: Path) -> N
                 break
             except Exception:
                 continue
-        status = await world.finished(here.client, "r", 60)
+        status = await world.finished(here.client, "r")
         assert status["phase"] == "Succeeded", status
         assert Counter(marks.read_text().split()) == expected
         assert len(status["attempts"].splitlines()) == len(expected) and not status.get("failures")

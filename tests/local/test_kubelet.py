@@ -28,12 +28,12 @@ async def test_a_pod_of_another_scheduler_or_node_waits_until_that_one_acts(
     async with session(lambda: None, cwd=str(tmp_path)) as here:
         await here.client.create(PODS, "default", pod("theirs", **spec))
         ours = orjson.loads(await here.client.create(PODS, "default", pod("ours")))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while await phase(here.client, ours["metadata"]["name"]) != "Succeeded":
                 await asyncio.sleep(0.02)
         assert await phase(here.client, "theirs") == "Pending"
         if "schedulerName" in spec:
             await here.client.bind("default", "theirs", NODE)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(100):
                 while await phase(here.client, "theirs") != "Succeeded":
                     await asyncio.sleep(0.02)

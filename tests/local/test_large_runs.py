@@ -27,7 +27,7 @@ async def test_a_thousand_items_run_and_are_collected(tmp_path: Path) -> None:
     async with session(lambda: None, cwd=str(tmp_path)) as here:
         world = World("embedded", tmp_path, "default", str(tmp_path))
         name = await world.start(here.client, world.dag("wide", tasks))
-        status = await world.finished(here.client, name, 120)
+        status = await world.finished(here.client, name)
         assert (status["phase"], status["progress"], status["skipped"]) == ("Succeeded", "1001/1001", 0), status[
             "message"
         ]
@@ -78,6 +78,6 @@ async def test_of_a_long_line_of_runs_only_the_next_look_again_and_all_have_thei
         await world.create(here.client, DAGS, world.dag("line", {"a": {"command": ["true"]}}, **limits))
         names = await asyncio.gather(*(world.start(here.client, "line") for _ in range(count)))
         for name in names:
-            assert (await world.finished(here.client, name, 60))["phase"] == "Succeeded"
+            assert (await world.finished(here.client, name))["phase"] == "Succeeded"
         assert len(looks) < 20 * count, "each run looks when it is new and when it is near its turn"
         assert len((await here.client.list(RUNS, "default"))["items"]) == count

@@ -78,7 +78,7 @@ async def test_objects_of_every_kind_say_that_they_are_nested_too_deep(levels: i
         await apply(here.client, levels)
         assert await good(here, "after") == "Succeeded"
         for resource in SPECS.keys() - {APPROVALS}:
-            await eventually(lambda resource=resource: words(here.client, resource, levels), 10)
+            await eventually(lambda resource=resource: words(here.client, resource, levels))
         assert here.operator.engine.ready.is_set()
 
 
@@ -95,7 +95,7 @@ async def test_an_operator_that_starts_reads_what_is_beside_them(tmp_path: Path)
         other = Operator(here.connection, Options(lease_name="other"))
         running = asyncio.create_task(other.run(stop))
         try:
-            await asyncio.wait_for(other.engine.ready.wait(), 20)
+            await asyncio.wait_for(other.engine.ready.wait(), 100)
             assert all(informer.synced.is_set() for informer in other.engine.definitions.values())
             assert await good(here, "beside") == "Succeeded"
             here.server.store.compact()

@@ -40,7 +40,7 @@ async def apply(here: Session, tasks: Body, **spec: Any) -> None:
     await here.client.create(DAGS, "default", dag)
 
 
-async def ended(here: Session, name: str = "r", seconds: float = 30) -> Body:
+async def ended(here: Session, name: str = "r", seconds: float = 100) -> Body:
     async def final() -> Body | None:
         status: Body = (await here.client.get(RUNS, "default", name)).get("status") or {}
         return status if status.get("phase") in ("Succeeded", "Failed", "Cancelled") else None

@@ -52,7 +52,7 @@ async def reached(here: Session, name: str, phase: str) -> Body:
             return None
         return status if status.get("phase") == phase else None
 
-    found: Body = await eventually(there, 30)
+    found: Body = await eventually(there)
     return found
 
 

@@ -26,7 +26,7 @@ async def ended(here: Session, phase: str) -> Body:
         status: Body = (await here.client.get(RUNS, "default", "one")).get("status") or {}
         return status if status.get("phase") == phase and status.get("finishedAt") else None
 
-    found: Body = await eventually(there, 30)
+    found: Body = await eventually(there)
     return found
 
 

@@ -56,7 +56,7 @@ def endpoint(world: World, *flags: str) -> Iterator[Endpoint]:
 
 
 def _ready(process: "subprocess.Popen[bytes]", port: int, probes: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 100
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError):
             urlopen(f"http://127.0.0.1:{probes}/readyz", timeout=5).close()

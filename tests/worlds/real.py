@@ -32,7 +32,7 @@ def real(cluster: Any, namespace: str) -> Iterator[World]:
     """A fresh namespace, deleted afterwards without waiting. Its operators work under the chart's accounts."""
     for path in sorted((Path(__file__).parents[2] / "crds").glob("*.yaml")):
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s")
     cluster.recycle_volumes()
     cluster.kubectl("create", "namespace", namespace)
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=yaml.safe_dump(CLAIM))

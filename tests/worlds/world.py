@@ -124,7 +124,7 @@ class World:
         }
         return str((await self.create(client, RUNS, body))["metadata"]["name"])
 
-    async def until(self, client: Client, name: str, holds: Callable[[Body], Any], seconds: float = 60) -> Body:
+    async def until(self, client: Client, name: str, holds: Callable[[Body], Any], seconds: float = 200) -> Body:
         """The run, once `holds(its status)` is true."""
         last: Body = {}
         try:
@@ -138,12 +138,12 @@ class World:
         except TimeoutError:
             raise AssertionError(f"still not after {seconds} s: {last.get('status')}") from None
 
-    async def finished(self, client: Client, name: str, seconds: float = 90) -> Body:
+    async def finished(self, client: Client, name: str, seconds: float = 200) -> Body:
         """The status of the run, once it has ended."""
         found = await self.until(client, name, lambda status: status.get("phase") in FINAL_PHASES, seconds)
         return dict(found["status"])
 
-    async def result(self, client: Client, dag: Body | str, seconds: float = 90, **params: Any) -> Body:
+    async def result(self, client: Client, dag: Body | str, seconds: float = 200, **params: Any) -> Body:
         """Starts a run; returns its status once it has ended."""
         return await self.finished(client, await self.start(client, dag, **params), seconds)
 
@@ -169,7 +169,7 @@ def tradewind(world: World, *arguments: str, stdin: str = "") -> "subprocess.Com
     command = [sys.executable, "-m", "tradewind.cli", *arguments]
     command += ["-n", world.namespace, "--kubeconfig", str(world.kubeconfig)]
     env = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, env=env)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=200, env=env)
 
 
 def printed(world: World, *arguments: str, stdin: str = "") -> str:
@@ -179,7 +179,7 @@ def printed(world: World, *arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
-async def eventually(check: Callable[[], Any], seconds: float = 30) -> Any:
+async def eventually(check: Callable[[], Any], seconds: float = 100) -> Any:
     """The first true result of an async check."""
     async with asyncio.timeout(seconds):
         while True:

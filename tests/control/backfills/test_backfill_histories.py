@@ -189,7 +189,7 @@ def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_second_run
         working = asyncio.ensure_future(
             history.operator.queue.work(history.operator.reconcile, history.operator.failed)
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(100):
             while history.status.get("phase") != before:
                 await asyncio.sleep(0)
         working.cancel()
@@ -235,7 +235,7 @@ def test_a_run_that_was_deleted_and_nobody_told_is_made_again_once_the_runs_are_
         history = Backfilled(["Missing", *["Succeeded"] * 5])
         operator = history.operator
         working = asyncio.ensure_future(operator.queue.work(operator.reconcile, operator.failed))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(100):
             while not history.server.log:
                 await asyncio.sleep(0)
             del history.server.objects[RUNS.plural, history.server.log[0]]

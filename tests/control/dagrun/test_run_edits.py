@@ -75,7 +75,7 @@ async def test_an_approval_that_somebody_made_beforehand_decides_nothing(made: B
     approvals = Approvals(api, lambda: 0.0)
     names: list[str] = []
     asked = asyncio.ensure_future(approvals.decide(RUN, QUESTION, names.append))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while not names:
             await asyncio.sleep(0)
     assert names == [OTHER] and forged["status"]["outcome"] == "Invalid" and words in forged["status"]["message"]
@@ -116,7 +116,7 @@ async def test_the_time_of_a_question_begins_when_the_operator_asks() -> None:
     now[0] = 25.0
     approvals, told = Approvals(api, lambda: now[0]), list[str]()
     asked = asyncio.ensure_future(approvals.decide(RUN, question, told.append))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while (early.get("status") or {}).get("outcome") != "Pending":
             await asyncio.sleep(0)
         now[0] = 44.0
@@ -131,7 +131,7 @@ async def test_a_decision_about_another_run_is_none_about_this_one() -> None:
     approvals, question = Approvals(api, lambda: 0.0), Question(START, "?", {}, None)
     names: list[str] = []
     asked = asyncio.ensure_future(approvals.decide(RUN, question, names.append))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while len(api.names(APPROVALS)) < 2:
             await asyncio.sleep(0)
     ours = api.objects[APPROVALS.plural, OTHER]
@@ -180,7 +180,7 @@ async def test_a_decision_for_a_task_is_none_for_an_item_of_the_same_name() -> N
     approvals = Approvals(api, lambda: 0.0)
     api.of("ours", APPROVALS, "r-a-1-1", TASK, spec={"task": "a-1", "decision": "Approved", "by": "somebody"})
     asked = asyncio.ensure_future(approvals.decide(RUN, Question(ITEM, "?", {}, None), lambda name: None))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while len(api.names(APPROVALS)) < 2:
             await asyncio.sleep(0)
     about = api.objects[APPROVALS.plural, both_names(RUN, ITEM)[1]]
@@ -196,7 +196,7 @@ async def test_questions_whose_names_come_to_the_same_are_both_heard() -> None:
         asyncio.ensure_future(approvals.decide(RUN, Question(start, "?", {}, None), lambda name: None))
         for start in (TASK, ITEM)
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while len(api.names(APPROVALS)) < 2:
             await asyncio.sleep(0)
         for name in api.names(APPROVALS):
@@ -255,7 +255,7 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
     succeeded = {"phase": "Succeeded", "results": {"verdict": "forged"}}
     forged = read_run(api.of("ours", RUNS, "somewhere", spec={"dag": "forger"}, status=succeeded))
     asked = asyncio.ensure_future(sub_dags.execute(RUN, Call(START, "child", {}, 0), lambda words: None))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while "r-ask-1" not in api.names(RUNS):
             sub_dags.run_seen(forged)
             await asyncio.sleep(0)

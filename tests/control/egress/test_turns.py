@@ -42,7 +42,7 @@ class Tarpit(HttpClient):
 
 
 async def until(check: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not check():
             await asyncio.sleep(0.001)
 

@@ -78,7 +78,7 @@ async def test_one_namespace_leaves_a_process_to_others() -> None:
         loud = [asyncio.create_task(workers.call("loud", sum, ENDLESS)) for _ in range(4)]
         for _ in loud:
             await asyncio.sleep(0)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(100):
             assert [await workers.call("quiet", max, [at, 7]) for at in range(3)] == [7] * 3
         assert not any(task.done() for task in loud)
         for task in loud:
@@ -100,7 +100,7 @@ async def test_keys_take_turns_however_much_one_asks_for() -> None:
 
 async def test_more_of_one_key_than_may_wait_is_refused() -> None:
     places = Places(1, 10)
-    async with places.one("a", 8), asyncio.timeout(5):
+    async with places.one("a", 8), asyncio.timeout(100):
         with pytest.raises(Busy):
             async with places.one("a", 3):
                 pass
@@ -125,5 +125,5 @@ async def test_who_gives_up_waiting_loses_nobody_the_place() -> None:
     waiting[1].cancel()  # at the moment in which it is assigned the place
     await asyncio.gather(*waiting, return_exceptions=True)
     assert [task.cancelled() for task in waiting] == [True, True, False]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         await _once(places, "e", 1)

@@ -123,7 +123,7 @@ async def test_a_pod_whose_run_is_gone_holds_its_slots_until_it_is_over_whoever_
     async def free() -> bool:
         return runs.book.used(POOL) == 0
 
-    await eventually(free, 10)
+    await eventually(free)
     asking.cancel()
     runs.pods.forget_over("ns", "run-uid")
     assert runs.pods.of("ns", "run-uid") == {}

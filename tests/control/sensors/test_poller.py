@@ -30,7 +30,7 @@ class Server:
 
 
 async def until(check: object) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while not check():  # type: ignore[operator]
             await asyncio.sleep(0)
 

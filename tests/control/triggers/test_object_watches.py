@@ -105,7 +105,7 @@ class Api(Client):
 
 
 async def until(met: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         while not met():
             await asyncio.sleep(0)
 

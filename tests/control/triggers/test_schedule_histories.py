@@ -262,7 +262,7 @@ async def test_a_status_that_is_set_back_is_written_anew_and_no_tick_gets_a_seco
         asyncio.ensure_future(triggers.queue.work(triggers.reconcile, triggers.failed)),
         asyncio.ensure_future(triggers.saving.work(triggers.save, triggers.failed)),
     ]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         while there.objects[TRIGGERS.plural, "t"]["status"] != before:
             await asyncio.sleep(0.01)
     for task in working:
