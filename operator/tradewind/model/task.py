@@ -134,6 +134,10 @@ class PodSettings(Model):
     """Time between SIGTERM and SIGKILL when a pod is stopped. Defaults to 30s."""
     retries: Retries | None = None
     """When and how often to retry. Defaults to no retries of failures and five of losses."""
+    skip_on: Expression = ""
+    """CEL over exitCode (0 after a success, -1 if there is none), reason (empty after a success), attempt, seconds,
+    outputs, params and run, e.g. `exitCode == 99`. If it is true for an attempt, the task is skipped: no attempt
+    follows, and no budget is used. It doesn't apply to losses by the infrastructure."""
 
 
 class Teardown(Model):

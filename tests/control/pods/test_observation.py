@@ -8,6 +8,7 @@ from tradewind.control.dagrun.run import read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.pods.observation import Alive, Ended, observe
 from tradewind.kube.pod import Pod, parse_pod
+from tradewind.model.value import Output
 from tradewind.plan.dags.compile import define
 
 from control.pod_bodies import pod, terminated
@@ -250,3 +251,24 @@ def test_outputs_that_are_no_utf_8_fail_the_attempt() -> None:
     """A kubelet replaces such bytes by U+FFFD."""
     seen = ended(pod({"phase": "Succeeded"}, terminated=terminated(0, '{"name": "caf\ufffd"}')))
     assert seen.attempt.reason == "OutputInvalid" and "bytes that were no UTF-8" in seen.message
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ('{"rows": 5, "extra": 1}', {"rows": 5}),
+        ('{"rows": "five", "name": "x"}', {"name": "x"}),
+        ("not JSON", {}),
+        ("[1]", {}),
+        ('{"rows": ' + "1" * 4_100 + "}", {}),
+        ("", {}),
+    ],
+)
+def test_a_failed_attempt_leaves_the_declared_outputs_that_can_be_read(text: str, left: dict[str, Any]) -> None:
+    declared = {"rows": Output(type="integer"), "name": Output(type="string")}
+    found = pod({"phase": "Failed"}, terminated=terminated(3, text, "Error"))
+    seen = observe(found, declared=declared)
+    assert isinstance(seen, Ended) and (seen.attempt.reason, seen.outputs) == ("Error", left)
+    assert ended(found).outputs == {}, "undeclared outputs of a failed attempt are not read"
+    stopped = observe(found, "Cancelled", declared=declared)
+    assert isinstance(stopped, Ended) and stopped.outputs == {}

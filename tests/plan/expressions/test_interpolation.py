@@ -87,7 +87,7 @@ def test_values_are_written_into_the_text(text: str, expected: str) -> None:
         ("$[[ foo ]]", "there is no 'foo'"),
         ("$[[ tasks.erp.outputs.rows + 'a' ]]", "+ can't be used between an integer and text; convert one"),
         ("$[[ tasks.erp.state == 3 ]]", "can't be used between text and an integer"),
-        ("$[[ tasks.fan.nope ]]", "tasks.fan has only `outputs`, `state` and `states`"),
+        ("$[[ tasks.fan.nope ]]", "tasks.fan has only `outputs`, `state`, `states` and `failures`"),
         ("$[[ params.key ]]", "params.key is a secret: it can only be the whole value of an environment variable"),
         ("$[[ item ]]", "there is no item here: only expressions of a task with forEach can use it"),
         ("$[[ params.region", "close the expression"),

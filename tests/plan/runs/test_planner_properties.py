@@ -15,7 +15,7 @@ from tradewind.plan.runs.planner import Planner
 
 from plan.game import Game, defined
 
-FATES = ["", "", "", "Error", "OutputInvalid", "Evicted", "PodDeleted"]
+FATES = ["", "", "", "Error", "OutputInvalid", "Evicted", "PodDeleted", "SkippedItself"]
 CEL = ["Failed({0}) || Succeeded({1})", "Done({0}) && !Skipped({1})", "Lost({0})"]
 SOURCES = [
     {"items": []},
@@ -64,6 +64,7 @@ def games(draw: st.DrawFn) -> Game:
             task["loop"] |= {"delay": "2s"} if draw(st.booleans()) else {}
         tasks[name] = task
     spec: dict[str, Any] = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
+    spec |= {"failFast": True} if draw(st.integers(0, 2)) == 0 else {}
     timeout = draw(st.sampled_from([None, None, None, 9.0]))
     spec |= {"timeout": f"{timeout:g}s"} if timeout else {}
     return Game(defined(tasks, params={"l": {"type": "list"}}, **spec), {"l": [1, 2]}, timeout=timeout)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -122,6 +123,8 @@ class Attempts:
             self._outputs_size += size
             return end
         attempt = end.attempt
+        if not attempt.succeeded:
+            return replace(end, outputs={})
         words = (
             f"with these outputs the run would hold more than {OUTPUTS_LIMIT // 1024} KiB of them: write big results to a volume or an "
             "object store and put only their path, size and checksum into $TRADEWIND_OUTPUTS"

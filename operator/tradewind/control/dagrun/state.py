@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tradewind.control.dagrun.attempts import Attempts
 from tradewind.control.dagrun.run import Run
@@ -13,8 +14,9 @@ from tradewind.control.pods.tracker import PodTracker
 from tradewind.kube.log_fields import extra
 from tradewind.kube.pod import Metadata, Pod
 from tradewind.model.duration import seconds
+from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.outcomes.attempt import Attempt, parse_key
+from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, Attempt, parse_key
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import Live
 from tradewind.plan.runs.planner import Planner
@@ -168,11 +170,11 @@ class RunState:
             self.planner.tell_live(attempt.task, None)
 
     def _end(self, planner: Planner, end: Ended, now: float) -> None:
+        end = self._judge(planner, end)
+        end = self.attempts.end(end, planner.ledger.outputs.get(end.attempt.task))
         attempt = end.attempt
-        end = self.attempts.end(end, planner.ledger.outputs.get(attempt.task))
-        attempt = end.attempt
-        succeeded = attempt.succeeded and not self.attempts.superseded(attempt)
-        if succeeded and (end.outputs or attempt.task in planner.ledger.outputs):
+        counts = not self.attempts.superseded(attempt)
+        if counts and (end.outputs or (attempt.succeeded and attempt.task in planner.ledger.outputs)):
             planner.tell_outputs(attempt.task, end.outputs)
         planner.tell_ended(attempt.task, self.attempts.counting(attempt.task), now)
         live = planner.live(attempt.task)
@@ -180,6 +182,20 @@ class RunState:
             if live and live.number < attempt.number:
                 self.pods.outlive((attempt.task, live.number))
             planner.tell_live(attempt.task, None)
+
+    def _judge(self, planner: Planner, end: Ended) -> Ended:
+        """An end after its task's skipOn. A failed attempt of a loop leaves no outputs: `previous` is the last successful iteration."""
+        attempt = end.attempt
+        task = planner.definition.tasks[parse_key(attempt.task)[0]]
+        if task.skip_on and (attempt.succeeded or attempt.reason in FAILURES):
+            done = sum(ended.succeeded for ended in self.attempts.counting(attempt.task))
+            try:
+                if planner.ledger.skips(attempt, end.outputs, done):
+                    return Ended(replace(attempt, reason=SKIPPED_ITSELF))
+            except ExpressionError as error:
+                if attempt.succeeded:  # What has failed stays what it is, and may be retried.
+                    return Ended(replace(attempt, reason="ExpressionError"), f"skipOn: {error}")
+        return end if attempt.succeeded or not task.loop else replace(end, outputs={})
 
 
 def belongs(meta: Metadata, run: Run) -> bool:

@@ -16,7 +16,7 @@ from tradewind.model.duration import between
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.model.shown import brief, counted
 from tradewind.plan.documents.problem import Problem, summary
-from tradewind.plan.outcomes.attempt import SOFT, Fixed
+from tradewind.plan.outcomes.attempt import SKIPS, Fixed
 from tradewind.plan.outcomes.state import FINAL, State
 from tradewind.plan.runs.decision import Hold, Plan
 from tradewind.plan.runs.planner import Planner
@@ -262,7 +262,7 @@ def _skips(run: Run, planner: Planner) -> list[Status]:
 
 
 def _is_failure(end: Ended) -> bool:
-    return not end.attempt.succeeded and end.attempt.reason != SOFT
+    return not end.attempt.succeeded and end.attempt.reason not in SKIPS
 
 
 def _failure(end: Ended) -> Status:

@@ -12,7 +12,7 @@ from tradewind.kube.pod import Pod
 from tradewind.model import duration
 from tradewind.model.run import FINAL_PHASES, Edit
 from tradewind.plan.documents.problem import Problem, summary
-from tradewind.plan.outcomes.attempt import SOFT, STOPPED
+from tradewind.plan.outcomes.attempt import SKIPS, STOPPED
 from tradewind.plan.runs.decision import GATED, RunFacts
 
 
@@ -43,7 +43,7 @@ class RunReporter:
         attempt = end.attempt
         _observe_latency(end, pod, ready)
         metrics.task_duration.labels(attempt.reason or "Succeeded").observe(attempt.end - attempt.start)
-        if attempt.reason and attempt.reason != SOFT and attempt.reason not in STOPPED:
+        if attempt.reason and attempt.reason not in SKIPS and attempt.reason not in STOPPED:
             words = f"{attempt.task}, attempt {attempt.number}: {attempt.reason}: {end.message}"
             self._event(run, "TaskFailed", words, warning=True, key=f"{attempt.task}/{attempt.number}")
 

@@ -68,7 +68,8 @@ def observe(pod: Pod, stopped: str = "", why: str = "", declared: Mapping[str, O
     if terminated or pod.status.phase == "Failed" or pod.gone:
         reason, message = (stopped, why) if stopped else _failure(pod, terminated)
         init = _failed_init(pod) if terminated is None and reason in ("Error", "OOMKilled") else None
-        return Ended(_attempt(pod, init[1] if init else terminated, reason), message)
+        left = {} if stopped else _left(terminated, declared or {})
+        return Ended(_attempt(pod, init[1] if init else terminated, reason), message, left)
     reason, message = _hold(pod, main)
     started = bool(main and main.running)
     return Alive(unit_of(pod)[1], started, pod.metadata.deletion_timestamp is not None, reason, message)
@@ -114,6 +115,19 @@ def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output
     if problem := outputs_problem(declared, outputs):
         return Ended(_attempt(pod, terminated, "OutputInvalid"), problem)
     return Ended(_attempt(pod, terminated), outputs=outputs)
+
+
+def _left(terminated: Terminated | None, declared: Mapping[str, Output]) -> dict[str, Any]:
+    """The declared outputs that a failed attempt has left. What can't be read is left out: the attempt has failed anyway."""
+    text = terminated.message if terminated and declared else ""
+    if not text.strip() or len(text.encode()) >= OUTPUTS_LIMIT or _REPLACED in text:
+        return {}
+    try:
+        found = read_json(text, limit=OUTPUTS_LIMIT)
+    except OutOfBounds:
+        return {}
+    known = {name: found[name] for name in declared if name in found} if isinstance(found, dict) else {}
+    return {name: value for name, value in known.items() if not outputs_problem({name: declared[name]}, {name: value})}
 
 
 def _stored(end: Ended, store: Terminated | None) -> Ended:

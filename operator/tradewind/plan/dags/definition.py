@@ -13,7 +13,7 @@ from tradewind.plan.dags import expression_sites, task_outputs
 from tradewind.plan.dags.graph import Graph
 from tradewind.plan.dags.links import Links, links
 from tradewind.plan.expressions.interpolation import expressions, secret
-from tradewind.plan.expressions.scope import Names, Scope, TaskNames
+from tradewind.plan.expressions.scope import ATTEMPT, Names, Scope, TaskNames
 from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.sensors.sensor import ANSWERS
 
@@ -184,6 +184,11 @@ class Definition:
             vague=task in self.astray,
             of=task,
         )
+
+    def skip_scope(self, task: str) -> Scope:
+        """The scope of `skipOn`: an attempt that has ended, and its outputs. Not its item: attempts are read before the
+        items are known."""
+        return replace(self.own_scope(task), item=False, answer=ATTEMPT)
 
     @cached_property
     def final_scope(self) -> Scope:

@@ -244,6 +244,10 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
         if task.loop:
             own = definition.own_scope(name)
             yield from _compiles(f"spec.tasks.{name}.loop.until", task.loop.until, own, ("boolean",), also)
+        if task.skip_on:
+            skips = definition.skip_scope(name)
+            reasons = {"reason": comparisons.REASON}
+            yield from _compiles(f"spec.tasks.{name}.skipOn", task.skip_on, skips, ("boolean",), also, reasons)
         yield from _produced(f"spec.tasks.{name}", task.produces, definition.own_scope(name), also)
         for path, text in expression_sites.templated(name, task):
             if "$[[" in text:
@@ -278,7 +282,14 @@ def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool
                 yield Problem(f"{path}.retries.{field}", str(error))
 
 
-def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also: Also) -> Iterator[Problem]:
+def _compiles(
+    path: str,
+    text: str,
+    scope: Scope,
+    wanted: tuple[str, ...],
+    also: Also,
+    closed: Mapping[str, comparisons.Closed] | None = None,
+) -> Iterator[Problem]:
     if not text:
         return
     if "$[[" in text:
@@ -286,15 +297,15 @@ def _compiles(path: str, text: str, scope: Scope, wanted: tuple[str, ...], also:
         return
     pacing.pause()
     try:
-        _checked_too(scope, also)(compile_in(text, scope, *wanted))
+        _checked_too(scope, also, closed)(compile_in(text, scope, *wanted))
     except ExpressionError as error:
         yield Problem(path, str(error))
 
 
-def _checked_too(scope: Scope, also: Also) -> Also:
+def _checked_too(scope: Scope, also: Also, closed: Mapping[str, comparisons.Closed] | None = None) -> Also:
     def check(program: Program) -> None:
         task_outputs.check(program, scope)
-        comparisons.check(program)
+        comparisons.check(program, closed)
         also(program)
 
     return check

@@ -12,7 +12,7 @@ from tradewind.plan.cel.program import Program
 from tradewind.plan.cel.tree import Call, Const, Ident, Literal, Loop, Node, children
 from tradewind.plan.documents.nearest import choose, listed
 from tradewind.plan.expressions.typed_values import parsed
-from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PREEMPTIONS, SOFT, STOPPED
+from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PREEMPTIONS, SKIPS, STOPPED
 from tradewind.plan.outcomes.state import FINAL
 
 _EQUAL = {"_==_": "==", "_!=_": "!="}
@@ -34,7 +34,7 @@ class Closed:
 STATE = Closed("state", frozenset(map(str, FINAL)))
 """The state of an ended task."""
 OUTCOME = Closed("outcome of a run", frozenset({"Succeeded", "Failed", "Cancelled"}))
-REASON = Closed("reason", frozenset({*FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED, SOFT}))
+REASON = Closed("reason", frozenset({*FAILURES, *LOSSES, *PREEMPTIONS, *STOPPED, *SKIPS}))
 """Why an attempt has ended."""
 
 

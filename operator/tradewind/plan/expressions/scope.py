@@ -36,8 +36,14 @@ _RUN = (
     ("run.startedAt", "string"),
     *DATED,
 )
-_ENDS = (("run.outcome", "string"), ("run.message", "string"))
-_RETRY = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
+_ENDS = (
+    ("run.outcome", "string"),
+    ("run.message", "string"),
+    ("run.duration", "string"),
+    ("run.failures", "objects"),
+)
+_FAILURE = (("reason", "string"), ("exitCode", "integer"), ("message", "string"), ("attempts", "integer"))
+ATTEMPT = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
 ROOTS = ("params", "tasks", "run", "item", "index", "outputs")
 """The first parts of names in expressions."""
 LONG_PATTERN = 1_000
@@ -64,9 +70,17 @@ class TaskNames:
         if self.unknown:
             return ((root, "any"),)
         if self.fan_out and not counterpart:
-            return ((f"{root}.state", "string"), (f"{root}.states", "strings"), (f"{root}.outputs", "objects"))
+            states = (f"{root}.state", "string"), (f"{root}.states", "strings")
+            return (*states, (f"{root}.outputs", "objects"), (f"{root}.failures", "objects"))
         typed = tuple((f"{root}.outputs.{key}", kind) for key, kind in self.outputs)
-        return ((f"{root}.state", "string"), (f"{root}.outputs", "object"), *typed)
+        failure = tuple((f"{root}.failure.{key}", kind) for key, kind in _FAILURE)
+        return (
+            (f"{root}.state", "string"),
+            (f"{root}.outputs", "object"),
+            *typed,
+            (f"{root}.failure", "object"),
+            *failure,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +191,16 @@ def _explained(problem: str, scope: Scope) -> str:
     if root == "tasks" and scope.own is None:
         return _explained_task(first, scope, rest.partition(".")[2])
     if root == "run":
-        if (name, "string") in _ENDS:
+        if name in dict(_ENDS):
             return f"{name} is known to exit tasks only: give the task an onExit"
         return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
     if root in ("item", "index"):
         return f"there is no {root} here: only expressions of a task with forEach can use it"
     if root in ("iteration", "previous"):
         return f"there is no {root} here: only values of a task with loop can use it"
+    if scope.own is not None and scope.answer:
+        there = ", ".join(name for name, _ in scope.answer)
+        return f"there is no {name!r}; skipOn can use {there}, outputs.NAME, params.NAME and run.name"
     if scope.own is not None:
         return (
             f"there is no {name!r}; loop.until and produces can use outputs.NAME, iteration, params.NAME and run.name"
@@ -212,10 +229,10 @@ def _explained_param(name: str, scope: Scope) -> str:
 def _explained_task(name: str, scope: Scope, field: str = "") -> str:
     known = scope.names.tasks.get(name)
     if known and scope.upstream(known.name):
-        fields = ("state", "states", "outputs") if known.fan_out else ("state", "outputs")
+        fields = ("state", "states", "outputs", "failures") if known.fan_out else ("state", "outputs", "failure")
         if like := nearest(field, fields) if field else "":
             return f"there is no tasks.{name}.{field}; did you mean tasks.{name}.{like}?"
-        more = ", `state` and `states`" if known.fan_out else " and `state`"
+        more = ", `state`, `states` and `failures`" if known.fan_out else ", `state` and `failure`"
         return f"tasks.{name} has only `outputs`{more}: write tasks.{name}.outputs.NAME"
     upstream = [task.name for task in pacing.each(scope.names.tasks.values()) if scope.upstream(task.name)]
     there = f"upstream are: {listed(path('tasks', task) for task in upstream)}"
@@ -236,20 +253,29 @@ def retry_rule(rule: str) -> Any:
 
     def explained(problem: str) -> str:
         name = compiler.undeclared(problem)
-        return f"there is no {name!r}; there are {', '.join(name for name, _ in _RETRY)}" if name else problem
+        return f"there is no {name!r}; there are {', '.join(name for name, _ in ATTEMPT)}" if name else problem
 
-    return compiler.compiled(rule, _RETRY, explained, "boolean")
+    return compiler.compiled(rule, ATTEMPT, explained, "boolean")
 
 
 def retry_matches(rule: str, attempt: Attempt) -> bool:
     """Whether `retryOn` or `failOn` matches an attempt. Raises ExpressionError."""
-    values = {
-        "exitCode": -1 if attempt.exit_code is None else attempt.exit_code,
+    return bool(compiler.run(retry_rule(rule), of_attempt(attempt)))
+
+
+def of_attempt(attempt: Attempt) -> Values:
+    """The variables of an ended attempt."""
+    return {
+        "exitCode": exit_code(attempt),
         "reason": attempt.reason,
         "attempt": attempt.number,
         "seconds": attempt.end - attempt.start,
     }
-    return bool(compiler.run(retry_rule(rule), values))
+
+
+def exit_code(attempt: Attempt) -> int:
+    """The exit code as expressions see it: 0 after a success, -1 if there is none."""
+    return attempt.exit_code if attempt.exit_code is not None else 0 if attempt.succeeded else -1
 
 
 def search(pattern: str, text: str) -> bool:

@@ -52,8 +52,12 @@ RUN_TIMEOUT = "RunTimeout"
 FAIL_FAST = "FailFast"
 SUPERSEDED = "Superseded"
 """The attempt was stopped because it does not count any more: the task was cleared, or marked by hand."""
-SOFT = "SoftFailed"
-"""A sensor timed out and is to be skipped. It uses no budget, and no attempt follows."""
+SOFT, SKIPPED_ITSELF = "SoftFailed", "SkippedItself"
+SKIPS = {
+    SOFT: "its sensor timed out, and softFail skips it",
+    SKIPPED_ITSELF: "its attempt ended as skipOn says",
+}
+"""Reasons of attempts after which the task is skipped. They use no budget, and no attempt follows."""
 STOPPED = frozenset({CANCELLED, RUN_TIMEOUT, FAIL_FAST, SUPERSEDED})
 """Reasons of attempts that were stopped for something outside the task. They use no budget, and no attempt follows."""
 PERMANENT = frozenset(

@@ -12,14 +12,15 @@ from tradewind.plan.runs.task_ledger import TaskLedger
 BLAMED_TASKS_LIMIT = 5
 
 
-def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False) -> tuple[Phase, str]:
+def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False, doomed: bool = False) -> tuple[Phase, str]:
     """Phase and message. Exit tasks don't decide, but are counted in the message once they have `exited`. A run fails
-    if a task without dependents failed, or could not run because of a failure."""
+    if a task without dependents failed, or could not run because of a failure; if it was `doomed`, the others were
+    stopped for that."""
     definition = ledger.definition
     states = {task: state for task, state in ledger.states.items() if not definition.tasks[task].on_exit}
     failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
     tally, total = (ledger.tally, ledger.total) if exited else _counted(ledger)
-    if State.CANCELLED in states.values():
+    if State.CANCELLED in states.values() and not doomed:
         done = f"{tally[State.SUCCEEDED]} of {counted(total, 'task')} had succeeded"
         ended = (unit.ended[-1].reason for unit in ledger.units.values() if unit.ended)
         if timed_out or RUN_TIMEOUT in ended:
@@ -28,7 +29,8 @@ def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False) -> tup
         return "Cancelled", f"cancelled after {done}"
     if any(ledger.counted(task, states[task]) in BAD for task in definition.deciding):
         blamed = [task for task in failed if not (_allowed(ledger, task) or _tidies(ledger, task))]
-        return "Failed", _blame(ledger, blamed, states)
+        stopped = tally[State.CANCELLED] if doomed else 0
+        return "Failed", _blame(ledger, blamed, states) + (f"; {stopped} stopped (failFast)" if stopped else "")
     succeeded, skipped = tally[State.SUCCEEDED], tally[State.SKIPPED]
     words = f"{succeeded} of {counted(total, 'task')} succeeded"
     if skipped:

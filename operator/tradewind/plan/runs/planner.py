@@ -16,7 +16,7 @@ from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
 from tradewind.plan.expressions.scope import evaluate, names_item
 from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
-from tradewind.plan.outcomes.state import FINAL, LIVE, State
+from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
 from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
 from tradewind.plan.runs.gate import Ruling, condition, ruling
@@ -57,6 +57,7 @@ class Planner:
         self._tried: set[str] = set()
         """Tasks that have an attempt, or an item with one."""
         self._links = definition.links
+        self._fails_fast = definition.spec.fail_fast
         self.definition = definition
         self.ledger = TaskLedger(definition, run, self.fixed, self.outcome)
         self.clear()
@@ -67,6 +68,8 @@ class Planner:
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
         self._timed_out = False
+        self._doomed = False
+        """Whether the DAG fails fast and the run can't succeed any more."""
         self._results: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
         """Tasks and items that failed although no attempt did, and why."""
@@ -198,12 +201,15 @@ class Planner:
             plan.message = "being terminated" if self._terminated else "being cancelled"
         elif self._timed_out:
             plan.message = "being stopped: the run took longer than its timeout"
+        elif self._doomed:
+            plan.message = "being stopped: it can't succeed any more, and the DAG fails fast"
         return plan
 
     def outcome(self) -> tuple[Phase, str]:
         """How the run ends, exit tasks aside, and why."""
         if self._outcome is None:
-            phase, message = conclusion(self.ledger, self._timed_out and not self._cancelled)
+            going = not self._cancelled
+            phase, message = conclusion(self.ledger, self._timed_out and going, doomed=self._doomed and going)
             self._results = {}
             if phase == "Succeeded":
                 try:
@@ -249,6 +255,8 @@ class Planner:
             return CANCELLED, f"the run is {'terminated' if self._terminated else 'cancelled'}"
         if self._timed_out and not protected:
             return RUN_TIMEOUT, "the run took longer than its timeout"
+        if self._doomed and not protected:
+            return FAIL_FAST, "the run can't succeed any more, and the DAG fails fast"
         if group and group.aborted:
             return FAIL_FAST, f"{group.task} can't succeed any more and fails fast"
         return None
@@ -387,6 +395,10 @@ class Planner:
         if state not in FINAL:
             return
         self._open -= 1
+        decides = self._fails_fast and task in self.definition.deciding
+        if decides and not self._doomed and self.ledger.counted(task, state) in BAD:
+            self._doomed = True
+            self._mark_all()
         for name in (*self.definition.graph.downstream[task], *self._links.watchers.get(task, ())):
             group = self.ledger.groups.get(name)
             if group and group.units is not None:

@@ -9,7 +9,7 @@ from tradewind.model.retries import Backoff, Retries
 from tradewind.model.shown import counted
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.expressions.scope import retry_matches
-from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PERMANENT, PREEMPTIONS, SOFT, STOPPED, Attempt
+from tradewind.plan.outcomes.attempt import FAILURES, LOSSES, PERMANENT, PREEMPTIONS, SKIPS, STOPPED, Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def retry_state(
             count = preempted or (failures if attempt.reason in FAILURES else losses)
             wait = _wait(retries.backoff, count, f"{seed}/{attempt.number}") if position == len(attempts) - 1 else 0.0
             result = RetryState(wait, failures, losses, first)
-        elif left and not attempt.succeeded and attempt.reason != SOFT:
+        elif left and not attempt.succeeded and attempt.reason not in SKIPS:
             left -= 1
             failures = losses = done = 0
             first = position + 1
@@ -70,7 +70,7 @@ def retry_state(
 
 
 def _over(retries: Retries, last: Attempt, failures: int, losses: int) -> tuple[bool, str]:
-    if last.succeeded or last.reason == SOFT or last.reason in STOPPED or last.reason in PERMANENT:
+    if last.succeeded or last.reason in SKIPS or last.reason in STOPPED or last.reason in PERMANENT:
         return True, ""
     if last.reason in PREEMPTIONS:
         return False, ""

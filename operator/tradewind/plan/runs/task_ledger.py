@@ -9,10 +9,12 @@ from tradewind.model.run import Phase
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.expressions.interpolation import render, written
-from tradewind.plan.expressions.scope import Scope, Values, evaluate
+from tradewind.plan.expressions.scope import Scope, Values, evaluate, of_attempt
 from tradewind.plan.expressions.spelling import cel_name
+from tradewind.plan.outcomes.attempt import Attempt, parse_key
 from tradewind.plan.outcomes.state import FINAL, LIVE, State
 from tradewind.plan.runs.decision import RunFacts
+from tradewind.plan.runs.failure import failure, lasted, of_units
 from tradewind.plan.runs.gate import Gate
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue, Way
@@ -166,7 +168,10 @@ class TaskLedger:
         found = self.values_of_run if index is None else {**self.values_of_run, "item": item, "index": index}
         if self.definition.tasks[task].on_exit:
             phase, message = self.outcome()
-            found = {**found, "run.outcome": phase, "run.message": message}
+            names = (name for name in self.definition.graph.order if not self.definition.tasks[name].on_exit)
+            others = [unit for name in names for unit in self.members(name)]
+            ends = {"run.duration": lasted(self.run.started_at, others), "run.failures": of_units(others)}
+            found = {**found, "run.outcome": phase, "run.message": message, **ends}
         return found
 
     def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
@@ -221,6 +226,22 @@ class TaskLedger:
         }
         return evaluate(expression, scope, values, lambda _: {})
 
+    def skips(self, attempt: Attempt, outputs: Mapping[str, Any], done: int) -> bool:
+        """Whether skipOn is true for an attempt with these outputs, after `done` iterations. Raises ExpressionError."""
+        task = parse_key(attempt.task)[0]
+        rule, scope = self.definition.tasks[task].skip_on, self.definition.skip_scope(task)
+        if not rule:
+            return False
+        values = {
+            **self.values_of_run,
+            **{f"outputs.{name}": outputs[name] for name, _ in scope.own or () if name in outputs},
+            "outputs": outputs,
+            "run.attempt": attempt.number,
+            "iteration": done + 1,
+            **of_attempt(attempt),
+        }
+        return evaluate(rule, scope, values, lambda _: {}) is True
+
     def seen_by(self, task: str, index: int | None) -> Callable[[str], Values]:
         """The variables of other tasks for expressions of a unit; for a counterpart, those of its one item."""
         source = self.definition.tasks[task].for_each
@@ -239,9 +260,13 @@ class TaskLedger:
         if group is None:
             return self._of_unit(name, name)
         root, units = f"tasks.{cel_name(name)}", group.units or []
-        done = [self.outputs.get(unit.key, {}) if unit.state is State.SUCCEEDED else None for unit in units]
-        states = [str(unit.state) for unit in units]
-        return {f"{root}.state": str(self.states[name]), f"{root}.states": states, f"{root}.outputs": done}
+        done = [self.outputs.get(unit.key, {} if unit.state is State.SUCCEEDED else None) for unit in units]
+        return {
+            f"{root}.state": str(self.states[name]),
+            f"{root}.states": [str(unit.state) for unit in units],
+            f"{root}.outputs": done,
+            f"{root}.failures": of_units(units),
+        }
 
     def _of_unit(self, name: str, key: str) -> Values:
         outputs, root = self.outputs.get(key, {}), f"tasks.{cel_name(name)}"
@@ -250,7 +275,10 @@ class TaskLedger:
             for key, output in self.definition.tasks[name].outputs.items()
             if key in outputs
         }
-        return {f"{root}.state": str(self.units[key].state), f"{root}.outputs": outputs, **declared}
+        unit = self.units[key]
+        found = failure(unit)
+        failed = {f"{root}.failure": found, **{f"{root}.failure.{field}": value for field, value in found.items()}}
+        return {f"{root}.state": str(unit.state), f"{root}.outputs": outputs, **declared, **failed}
 
 
 def _fractions(definition: Definition, run: RunFacts) -> Values:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.plan.dags.definition import Terms
-from tradewind.plan.outcomes.attempt import LOST, SOFT, STOPPED, SUPERSEDED, Attempt, key
+from tradewind.plan.outcomes.attempt import LOST, SKIPS, STOPPED, SUPERSEDED, Attempt, key
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import GATED, Hold, Live, Stop
 from tradewind.plan.runs.retry import RetryState, retry_state
@@ -84,8 +84,8 @@ def advise(
         return None
     last = unit.ended[-1]
     if unit.spent.wait is None:
-        if last.reason == SOFT:
-            return Advice(State.SKIPPED, "its sensor timed out, and softFail skips it")
+        if last.reason in SKIPS:
+            return Advice(State.SKIPPED, SKIPS[last.reason])
         if last.reason in STOPPED:
             return Advice(State.CANCELLED, f"attempt {last.number} was stopped ({last.reason})")
         return Advice(State.LOST if last.reason in LOST else State.FAILED, unit.spent.why)
