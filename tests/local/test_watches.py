@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from tradewind.local.apiserver import watch
@@ -15,8 +16,8 @@ async def test_what_happens_in_the_moment_in_which_a_bookmark_is_due_is_told(mon
     kind = next(kind for kind in BUILT_IN if kind.plural == "pods")
     shelf = store.shelf(kind.key)
 
-    async def too_late(waiting: Any, seconds: float) -> None:
-        waiting.close()
+    @asynccontextmanager
+    async def too_late(seconds: float) -> AsyncIterator[None]:
         monkeypatch.undo()
         store.version += 1
         body = {"metadata": {"name": "a", "resourceVersion": str(store.version)}}
@@ -24,8 +25,9 @@ async def test_what_happens_in_the_moment_in_which_a_bookmark_is_due_is_told(mon
         for waiter in shelf.waiters:
             waiter.set()
         raise TimeoutError
+        yield
 
-    monkeypatch.setattr(asyncio, "wait_for", too_late)
+    monkeypatch.setattr(asyncio, "timeout", too_late)
     lines = watch.follow(store, kind, None, lambda _: True, store.version, True, None)
     first = json.loads(await anext(lines))
     assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "a")
