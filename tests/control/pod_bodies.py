@@ -21,6 +21,7 @@ def pod(
     }
     if deleted:
         metadata["deletionTimestamp"] = "2026-01-01T00:05:00Z"
+        metadata["deletionGracePeriodSeconds"] = 30
     body = {"phase": "Pending", **(status or {})}
     if state:
         body["containerStatuses"] = [{"name": "main", "state": state}]

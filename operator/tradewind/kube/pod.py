@@ -32,6 +32,7 @@ class Metadata(Struct, frozen=True):
     owner_references: list[Owner] = []
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
 
     @property
     def run_uid(self) -> str:

@@ -53,6 +53,8 @@ def series() -> set[tuple[str, str]]:
 def test_runs_are_counted_from_zero_when_they_end_and_once() -> None:
     told = DAGMetrics()
     told.dag_seen(dag("d"), False)
+    assert value("runs_total", phase="Failed") is None
+    told.run_seen(run("d", ""))
     assert value("runs_total", phase="Failed") == 0
     for phase, ended in (("", 0), ("Running", 0), ("Failed", 2_000), ("Failed", 2_000)):
         told.run_seen(run("d", phase, ended))
@@ -91,10 +93,12 @@ def test_a_success_is_due_after_the_last_one_or_the_dags_creation() -> None:
 
 def test_dags_beyond_the_limits_are_counted_together() -> None:
     told = DAGMetrics(Limits(total=3, of_namespace=2))
-    for name in ("a", "b", "c"):
+    for name in ("never-runs", "a", "b", "c"):
         told.dag_seen(dag(name, "crowd"), False)
-    for name in ("d", "e"):
+    for name in ("never-runs", "d", "e"):
         told.dag_seen(dag(name, "other"), False)
+    for name, namespace in (("a", "crowd"), ("b", "crowd"), ("c", "crowd"), ("d", "other"), ("e", "other")):
+        told.run_seen(run(name, "", uid=name, namespace=namespace))
     assert series() == {("crowd", "a"), ("crowd", "b"), ("other", "d")}
     assert metrics.REGISTRY.get_sample_value("tradewind_dags_unlabelled") == 2
     for name, namespace in (("c", "crowd"), ("e", "other"), ("no-such-dag", "crowd")):
@@ -106,7 +110,7 @@ def test_dags_beyond_the_limits_are_counted_together() -> None:
 
 def test_a_dag_that_goes_makes_room_for_one_whose_run_ends() -> None:
     told = DAGMetrics(Limits(total=1, of_namespace=1))
-    told.dag_seen(dag("a"), False)
+    told.dag_seen(dag("a", expectSuccessWithin="1h"), False)
     told.dag_seen(dag("b"), False)
     told.run_seen(run("a", "Succeeded", 2_000))
     told.dag_seen(dag("a"), True)

@@ -272,3 +272,16 @@ def test_a_failed_attempt_leaves_the_declared_outputs_that_can_be_read(text: str
     assert ended(found).outputs == {}, "undeclared outputs of a failed attempt are not read"
     stopped = observe(found, "Cancelled", declared=declared)
     assert isinstance(stopped, Ended) and stopped.outputs == {}
+
+
+def test_a_pod_that_never_ran_ends_when_its_deletion_was_requested() -> None:
+    """The deletion timestamp lies ahead by the grace period, and the kubelet invents an exit code."""
+    unknown = {
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": "",
+        "startedAt": None,
+        "finishedAt": None,
+    }
+    attempt = ended(pod({"phase": "Failed"}, deleted=True, terminated=unknown), "Cancelled").attempt
+    assert (attempt.end - attempt.start, attempt.exit_code) == (270, None)

@@ -37,6 +37,8 @@ class DAGMetrics:
         self._ended: dict[Key, dict[str, float]] = {}
         """When the last run ended, by phase."""
         self._named: set[Key] = set()
+        self._refused: set[Key] = set()
+        """DAGs for which there was no place."""
         self._in_namespace: Counter[str] = Counter()
         self._live: set[str] = set()
         """Uids of runs that were seen active: their ends are counted."""
@@ -49,7 +51,8 @@ class DAGMetrics:
             self._drop(key)
             return
         self._dags[key] = duration.instant(meta["creationTimestamp"])
-        self._name(key)
+        if key in self._ended:  # Its runs were seen first.
+            self._name(key)
         if not spec.get("template"):  # For a DAG with a template, `spec_seen` follows when it is rendered.
             self.spec_seen(*key, spec)
 
@@ -60,6 +63,7 @@ class DAGMetrics:
         with contextlib.suppress(ValueError, TypeError):  # The DAG's own condition reports the problem.
             if not spec.get("suspend") and (within := spec.get("expectSuccessWithin")):
                 self._within[key] = duration.seconds(within)
+                self._name(key)
         self._tell(key)
 
     def run_seen(self, run: Run, deleted: bool = False) -> None:
@@ -71,6 +75,7 @@ class DAGMetrics:
                 self._ended.pop(key, None)
         elif not run.final:
             self._live.add(run.uid)
+            self._name(key)
         else:
             self._name(key)
             self._end(key, run)
@@ -108,15 +113,19 @@ class DAGMetrics:
                 metrics.dag_success_due.remove(*key)
 
     def _name(self, key: Key) -> None:
-        """Gives a DAG series of its own, if there is a place: when it is first seen, or one of its runs ends."""
-        full = len(self._named) >= self._limits.total or self._in_namespace[key[0]] >= self._limits.of_namespace
-        if key in self._dags and key not in self._named and not full:
+        """Gives a DAG series of its own, if there is a place. DAGs get one that have a run, or for which a success is expected."""
+        if key not in self._dags or key in self._named:
+            return
+        if len(self._named) >= self._limits.total or self._in_namespace[key[0]] >= self._limits.of_namespace:
+            self._refused.add(key)
+        else:
+            self._refused.discard(key)
             self._named.add(key)
             self._in_namespace[key[0]] += 1
             for phase in FINAL_PHASES:
                 metrics.dag_runs.labels(*key, phase)  # From zero, so that a rate includes the first one.
             self._tell(key)
-        metrics.dags_unlabelled.set(len(self._dags) - len(self._named))
+        metrics.dags_unlabelled.set(len(self._refused))
 
     def _drop(self, key: Key) -> None:
         for known in (self._dags, self._within, self._ended):
@@ -125,7 +134,8 @@ class DAGMetrics:
             self._named.discard(key)
             self._in_namespace[key[0]] -= 1
             _remove(key)
-        metrics.dags_unlabelled.set(len(self._dags) - len(self._named))
+        self._refused.discard(key)
+        metrics.dags_unlabelled.set(len(self._refused))
 
 
 def _remove(key: Key) -> None:

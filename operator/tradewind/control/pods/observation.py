@@ -27,6 +27,10 @@ TOO_LARGE = (
 )
 
 
+STATUS_UNKNOWN = "ContainerStatusUnknown"
+"""The kubelet's reason, with exit code 137, for a container of which it knows nothing, such as one that was never created."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """An ended attempt, with what the run's status records of it."""
@@ -80,7 +84,7 @@ def _attempt(pod: Pod, terminated: Terminated | None, reason: str = "") -> Attem
     scheduled = pod.condition("PodScheduled")
     fallback = _epoch(scheduled.last_transition_time) if scheduled and scheduled.status == "True" else None
     start = (_epoch(terminated.started_at) if terminated else None) or fallback or created
-    end = (_epoch(terminated.finished_at) if terminated else None) or _epoch(pod.metadata.deletion_timestamp) or start
+    end = (_epoch(terminated.finished_at) if terminated else None) or _deleted(pod) or start
     unit, number = unit_of(pod)
     return Attempt(
         task=unit,
@@ -88,9 +92,15 @@ def _attempt(pod: Pod, terminated: Terminated | None, reason: str = "") -> Attem
         start=start,
         end=max(start, end),
         reason=reason,
-        exit_code=terminated.exit_code if terminated and reason else None,
+        exit_code=terminated.exit_code if terminated and reason and terminated.reason != STATUS_UNKNOWN else None,
         node=pod.spec.node_name,
     )
+
+
+def _deleted(pod: Pod) -> int | None:
+    """When the deletion of a pod was requested: its timestamp lies ahead by the time that containers have to stop."""
+    at = _epoch(pod.metadata.deletion_timestamp)
+    return None if at is None else at - (pod.metadata.deletion_grace_period_seconds or 0)
 
 
 def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output]) -> Ended:
