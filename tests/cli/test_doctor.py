@@ -14,6 +14,7 @@ from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
 from tradewind.cli.doctor.finding import Finding, Level
 from tradewind.cli.doctor.gather import gather
 from tradewind.cli.waiting.reason import Cause, Wait
+from tradewind.cli.waiting.reason import queued as unseen
 from tradewind.cli.waiting.survey import Surveyed
 from tradewind.control.dagrun.run import read_run
 from tradewind.kube.resources import LEASES
@@ -29,12 +30,14 @@ ESTABLISHED = [{"type": "Established", "status": "True"}]
 CRDS = [{**body, "status": {"conditions": ESTABLISHED}} for body in manifests()]
 
 
-def deployment(name: str = "tradewind", ready: int = 1, version: str = __version__) -> Body:
-    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/version": version}
+def deployment(home: str = "tw", *options: str, ready: int = 1, version: str = __version__, replicas: int = 1) -> Body:
+    """A Deployment of an operator as the chart writes it."""
+    labels = {"app.kubernetes.io/name": "tradewind", "app.kubernetes.io/version": version}
+    args = ["operator", f"--lease-namespace={home}", "--lease-name=tradewind", *options]
     return {
-        "metadata": {"name": name, "namespace": "tw", "labels": labels},
-        "spec": {"replicas": 1},
-        "status": {"readyReplicas": ready},
+        "metadata": {"name": "tradewind", "namespace": home, "labels": labels},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "operator", "args": args}]}}},
+        "status": {"readyReplicas": ready} if ready else {},
     }
 
 
@@ -46,9 +49,9 @@ def pod(**container: Any) -> Body:
     }
 
 
-def lease(ago: float, holder: str = "tradewind-1") -> Body:
+def lease(ago: float, holder: str = "tradewind-1", home: str = "tw", name: str = "tradewind") -> Body:
     spec = {"holderIdentity": holder, "renewTime": stamp(NOW - ago), "leaseDurationSeconds": 15}
-    return {"metadata": {"name": "tradewind", "namespace": "tw"}, "spec": spec}
+    return {"metadata": {"name": name, "namespace": home}, "spec": spec}
 
 
 def webhook(policy: str = "Ignore", bundle: str = "x", **selector: Any) -> Body:
@@ -76,6 +79,13 @@ def waiting(cause: Cause, ago: float, reason: str = "", message: str = "") -> Su
     return Surveyed(run, [Wait("load", cause, reason, message, NOW - ago)])
 
 
+def queued(ago: float) -> Surveyed:
+    """A run that no operator has taken up."""
+    meta = {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "1", "creationTimestamp": stamp(NOW - ago)}
+    run = read_run({"metadata": meta, "spec": {"dag": "d"}})
+    return Surveyed(run, [unseen(run)])
+
+
 def facts(**different: Any) -> Facts:
     """The facts of a healthy installation, with differences."""
     healthy: Body = {
@@ -89,7 +99,7 @@ def facts(**different: Any) -> Facts:
         "answering": {},
         "refused": "",
         "mine": dict.fromkeys(MINE, True),
-        "operators": dict.fromkeys(OPERATORS, True),
+        "operators": {"tw/tradewind": dict.fromkeys(OPERATORS, True)},
         "runs": [],
     }
     return Facts("ns", NOW, **{**healthy, **different})
@@ -132,6 +142,54 @@ async def test_a_lease_that_looks_old_is_watched(tmp_path: Path, monkeypatch: py
         assert found.renewing == {"default/alive"} and found.leases_after > 0
 
 
+BESIDE = deployment("br", "--namespace=a")
+"""An operator beside that of the namespace, which serves another one."""
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"deployments": [BESIDE, deployment(ready=0, replicas=0)], "leases": [lease(3, home="br"), lease(3, "")]},
+        {"deployments": [BESIDE, deployment(ready=0)], "leases": [lease(3, home="br"), lease(40)]},
+        {"deployments": [BESIDE], "leases": [lease(3, home="br")]},
+        {"deployments": [deployment("tw", "--shards=2")], "leases": [lease(3, name="tradewind-shard-0")]},
+    ],
+    ids=["scaled to 0", "gone", "uninstalled", "without the shard of the namespace"],
+)
+def test_active_runs_without_an_operator_are_a_problem_whatever_another_operator_does(different: Body) -> None:
+    run = waiting(Cause.RUNNING, 5)
+    [finding] = [item for item in found(runs=[run], **different) if item.check == "runs"]
+    assert finding.level is Level.PROBLEM and "1 active run stands still, since no operator" in finding.what, finding
+    assert finding.what.endswith(": ns/r") and "holds br/tradewind" not in str(found(runs=[run], **different))
+    assert [item.check for item in found(runs=[queued(5)], **different) if item.check == "runs"] == []
+
+
+def test_of_several_operators_each_line_names_which_one() -> None:
+    rights = dict.fromkeys(OPERATORS, True)
+    several = facts(
+        deployments=[deployment(), deployment("br", "--namespace=ns")],
+        leases=[lease(3), lease(3, home="br"), lease(3, home="br", name="cert-manager-leader")],
+        operators={"tw/tradewind": rights, "br/tradewind": rights},
+    )
+    said = [f"{item.check}: {item.what}" for item in findings(several, manifests())]
+    for check in ("operator", "leader", "operator's rights"):
+        lines = [line for line in said if line.startswith(f"{check}: ")]
+        assert [sum(name in line for line in lines) for name in ("tw/tradewind", "br/tradewind")] == [1, 1], lines
+    assert any("it serves all namespaces" in line for line in said)
+
+
+async def test_the_runs_are_those_of_the_namespace_asked_for(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        await here.queued("here", "d")
+        for arguments, words in (
+            ((), "1 active run in namespace default"),
+            (("-n", "kube-system"), "no active runs in namespace kube-system"),
+        ):
+            process = await here.start("doctor", "--operator-namespace", "kube-public", *arguments)
+            out, _ = await process.communicate()
+            assert words in out.decode(), out.decode()
+
+
 def _without(name: str) -> list[Body]:
     return [body for body in CRDS if body["metadata"]["name"] != name]
 
@@ -150,7 +208,7 @@ def _refused_name(name: str) -> list[Body]:
     return crds
 
 
-LACKING = {**dict.fromkeys(OPERATORS, True), OPERATORS[0]: False}
+LACKING = {"tw/tradewind": {**dict.fromkeys(OPERATORS, True), OPERATORS[0]: False}}
 WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
     "an old cluster": (
         {"version": {"major": "1", "minor": "27+", "gitVersion": "v1.27.1"}}, "kubernetes", Level.PROBLEM, "v1.27.1", "1.30 or newer"),
@@ -165,6 +223,24 @@ WRONG: dict[str, tuple[Body, str, Level, str, str]] = {
         "operator", Level.PROBLEM, "0 of 1 pod ready: ImagePullBackOff", "kubectl -n tw describe pods"),
     "an operator of another version": (
         {"deployments": [deployment(version="9.9.9")]}, "operator", Level.WARNING, "version 9.9.9", "same version"),
+    "an operator without replicas": (
+        {"deployments": [deployment(ready=0, replicas=0)]}, "operator", Level.PROBLEM, "tw/tradewind is scaled to 0 replicas", "--replicas=1"),
+    "an operator of other namespaces only": (
+        {"deployments": [deployment("br", "--namespace=a", "--namespace", "b")], "leases": [lease(3, home="br")], "operators": {}},
+        "operator", Level.PROBLEM, "no operator serves namespace ns (they serve: br/tradewind: a, b)", "watchNamespaces"),
+    "an operator of other namespaces than asked for": (
+        {"deployments": [deployment("br", "--namespace=a")], "leases": [lease(3, home="br")], "operators": {}, "home": "br"},
+        "operator", Level.PROBLEM, "no operator of namespace br serves namespace ns (they", "watchNamespaces"),
+    "an operator of other namespaces that is gone": (
+        {"deployments": [deployment(), deployment("br", "--namespace=a", ready=0)]}, "operator", Level.WARNING, "it serves a", "describe"),
+    "a leader of another operator only": (
+        {"deployments": [deployment(), deployment("br", "--namespace=a")], "leases": [lease(3, home="br")]},
+        "leader", Level.PROBLEM, "no operator holds the Lease tw/tradewind of tw/tradewind", "log"),
+    "a shard that nobody holds": (
+        {"deployments": [deployment("tw", "--shards=2")], "leases": [lease(3, name="tradewind-shard-0")]},
+        "leader", Level.PROBLEM, "no operator holds the Lease tw/tradewind-shard-1", "log"),
+    "a run that nobody has taken up": (
+        {"runs": [queued(67)]}, "runs", Level.WARNING, f"no operator has taken up ns/r for 1m7s, since {stamp(NOW - 67)}", "log"),
     "an operator without memory": (
         {"pods": [pod(restartCount=7, lastState={"terminated": {"reason": "OOMKilled"}})]},
         "operator", Level.WARNING, "restarted 7 times, the last time because of OOMKilled", "resources.limits.memory"),
@@ -232,7 +308,7 @@ async def test_a_cluster_without_an_installation_is_told_so(tmp_path: Path) -> N
         process = await here.start("doctor", "-o", "json")
         out, _ = await process.communicate()
         told = {item["check"]: item for item in json.loads(out)}
-        assert told["runs"]["what"] == "no active runs"
+        assert told["runs"]["what"] == "no active runs in namespace default"
         assert told["operator"]["level"] in ("problem", "unknown") and process.returncode == (
             told["operator"]["level"] == "problem"
         )

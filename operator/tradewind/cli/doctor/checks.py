@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tradewind.cli.doctor import installed
+from tradewind.cli.doctor import installed, leases
 from tradewind.cli.doctor.facts import SKEW, Body, Facts, Right, Unknown
 from tradewind.cli.doctor.finding import Finding, Found, Level, unknown
 from tradewind.cli.doctor.held import held_up
@@ -22,7 +22,7 @@ def findings(facts: Facts, crds: Sequence[Body]) -> list[Finding]:
         "clock": lambda: _clock(facts),
         "crds": lambda: installed.crds(facts, crds),
         "operator": lambda: installed.operator(facts),
-        "leader": lambda: installed.leader(facts),
+        "leader": lambda: leases.leader(facts),
         "operator's rights": lambda: _operators_rights(facts),
         "webhook": lambda: webhook(facts),
         "your rights": lambda: _my_rights(facts),
@@ -76,20 +76,20 @@ def _lacking(rights: Mapping[Right, bool]) -> str:
 
 
 def _operators_rights(facts: Facts) -> Found:
-    where = f"in namespace {facts.namespace}" if facts.namespace else "in all namespaces"
+    where = f"in namespace {facts.namespace}" if facts.namespace else "in the namespaces that it serves"
     if isinstance(facts.operators, Unknown):
         yield unknown(facts.operators, f"what its account may do {where}")
-    elif not facts.operators:
         return
-    elif lacking := _lacking(facts.operators):
-        words = f"the operator may not, {where}: {lacking}"
-        yield (
-            Level.PROBLEM,
-            words,
-            "is the namespace among the chart's watchNamespaces? Otherwise `helm upgrade` makes its roles anew",
-        )
-    else:
-        yield Level.OK, f"its account has those that every run needs {where}", ""
+    for name, rights in facts.operators.items():
+        if lacking := _lacking(rights):
+            words = f"{name} may not, {where}: {lacking}"
+            yield (
+                Level.PROBLEM,
+                words,
+                "`helm upgrade` with the chart's values, watchNamespaces too, restores its roles",
+            )
+        else:
+            yield Level.OK, f"{name} has those that every run needs {where}", ""
 
 
 def _my_rights(facts: Facts) -> Found:

@@ -51,6 +51,9 @@ class Facts:
     version: Body | Unknown
     """The server's `/version`."""
 
+    home: str = ""
+    """The only namespace in which operators were looked for; empty for all."""
+
     server_time: float | Unknown = Unknown("not asked")
     crds: Sequence[Body] | Unknown = Unknown("not asked")
     """CustomResourceDefinitions of Tradewind's group."""
@@ -78,8 +81,8 @@ class Facts:
     mine: Mapping[Right, bool] | Unknown = Unknown("not asked")
     """The user's rights in the namespace."""
 
-    operators: Mapping[Right, bool] | Unknown = Unknown("not asked")
-    """The rights of the operator's account there."""
+    operators: Mapping[str, Mapping[Right, bool]] | Unknown = Unknown("not asked")
+    """The rights there of the accounts of the operators that serve it, by Deployment (`namespace/name`)."""
 
     runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
     """Runs that have not ended."""

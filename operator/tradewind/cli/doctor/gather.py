@@ -10,7 +10,8 @@ import orjson
 
 from tradewind import API_VERSION, GROUP
 from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, WEBHOOK, Facts, Right, Unknown
-from tradewind.cli.doctor.installed import LATE
+from tradewind.cli.doctor.leases import LATE
+from tradewind.cli.doctor.operators import operator_of, operators, serving
 from tradewind.cli.options import explained
 from tradewind.cli.waiting.survey import Surveyed, survey
 from tradewind.control.dags.revisions import Revisions
@@ -52,7 +53,7 @@ async def gather(
     name of each step. Raises ApiError if the server does not answer at all."""
     told("the API server")
     version = await client.list(VERSION)
-    facts = Facts("" if everywhere else namespace, time.time(), version)
+    facts = Facts("" if everywhere else namespace, time.time(), version, home or "")
     facts.server_time = await _fact(_server_time(client))
     facts.now = time.time()
     told("what is installed")
@@ -63,8 +64,9 @@ async def gather(
         _fact(_items(client, PODS, home, **where)),
         _fact(_webhooks(client)),
     )
-    homes = {home} if home else {_namespace(body) for body in _known(facts.deployments)}
-    homes = homes or {namespace, OUTSIDE}
+    homes = {operator.lease_namespace for operator in operators(facts.deployments)} | ({home} if home else set())
+    if not serving(facts) and not home:
+        homes |= {namespace, OUTSIDE}
     await _look_at_leases(client, facts, sorted(filter(None, homes)))
     facts.answering = await _fact(_answering(client, _known(facts.webhooks)))
     told("rights")
@@ -165,27 +167,22 @@ async def _mine(client: Client, namespace: str) -> Mapping[Right, bool]:
     return dict(zip(MINE, await asyncio.gather(*asked), strict=True))
 
 
-async def _operators(client: Client, facts: Facts) -> Mapping[Right, bool]:
-    """The rights of the operator that serves the namespace; there may be several operators, each for some namespaces."""
-    accounts = [body for body in _known(facts.deployments) if body["metadata"]["labels"].get(NAME) == OPERATOR]
-    answers: list[dict[Right, bool]] = []
-    for body in accounts:
+async def _operators(client: Client, facts: Facts) -> Mapping[str, Mapping[Right, bool]]:
+    """The rights of the operators that serve the namespace."""
+    found: dict[str, dict[Right, bool]] = {}
+    for body in _known(facts.deployments):
+        if body["metadata"]["labels"].get(NAME) != OPERATOR or not operator_of(body).serves(facts.namespace):
+            continue
+        operator = operator_of(body)
         account, home = body["spec"]["template"]["spec"].get("serviceAccountName") or "default", _namespace(body)
         groups = ["system:serviceaccounts", f"system:serviceaccounts:{home}", "system:authenticated"]
         user = {"username": f"system:serviceaccount:{home}:{account}", "groups": groups}
-        allowed = dict.fromkeys(OPERATORS, True)
-        for namespace in [facts.namespace] if facts.namespace else _watched(body) or [""]:
+        allowed = found[operator.name] = dict.fromkeys(OPERATORS, True)
+        for namespace in [facts.namespace] if facts.namespace else operator.watched or [""]:
             asked = [may(client, user, **_attributes(right, namespace)) for right in OPERATORS]
             for right, answer in zip(OPERATORS, await asyncio.gather(*asked), strict=True):
                 allowed[right] = allowed[right] and answer
-        answers.append(allowed)
-    return max(answers, key=lambda answer: sum(answer.values()), default={})
-
-
-def _watched(deployment: Mapping[str, Any]) -> list[str]:
-    """The namespaces of an operator; empty for all."""
-    args = deployment["spec"]["template"]["spec"]["containers"][0].get("args") or []
-    return [arg.partition("=")[2] for arg in args if arg.startswith("--namespace=")]
+    return found
 
 
 def _attributes(right: Right, namespace: str) -> dict[str, str]:

@@ -1,16 +1,20 @@
 """Runs that don't progress: what delays them, the most common cause first, and what to do about each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradewind.cli.doctor.facts import Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level
-from tradewind.cli.waiting.reason import WORK, Cause, Wait
+from tradewind.cli.doctor.leases import idle
+from tradewind.cli.views.unclaimed import PATIENCE
+from tradewind.cli.waiting.reason import NOT_SEEN, WORK, Cause, Wait
 from tradewind.control.dagrun.run import Run
 from tradewind.model import duration
 from tradewind.model.shown import counted
 
 LONG = 300.0
-"""Seconds after which a wait is reported."""
+"""Seconds after which a wait is reported; that of a run that no operator has taken up is reported after PATIENCE, as
+the other commands do."""
 SHOWN = 10
 DO = {
     Cause.QUEUED: "`tradewind get runs` shows those before it",
@@ -37,29 +41,57 @@ class _Group:
 
 
 def held_up(facts: Facts) -> Found:
-    """A finding for each cause and reason of long waits."""
+    """A finding for each cause and reason of long waits, and for the runs that no operator continues."""
     if isinstance(facts.runs, Unknown):
         yield Level.UNKNOWN, f"what they wait for: {facts.runs.why}", ""
         return
+    where = f"in namespace {facts.namespace}" if facts.namespace else "in any namespace"
+    abandoned = _abandoned(facts, [item.run for item in facts.runs if item.run.phase])
+    for why, runs in abandoned.items():
+        named = ", ".join(f"{run.namespace}/{run.name}" for run in runs[:SHOWN])
+        more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
+        words = (
+            f"{counted(len(runs), 'active run')} stand{'s' if len(runs) == 1 else ''} still, since {why}: {named}{more}"
+        )
+        yield (
+            Level.PROBLEM,
+            words,
+            "see the lines `operator` and `leader`: a new operator continues where the last one stopped",
+        )
     groups: dict[tuple[Cause, str], _Group] = {}
     for item in facts.runs:
         for wait in item.waits:
             seconds = wait.seconds(facts.now) or 0.0
-            if wait.cause in WORK or seconds < LONG:
+            if wait.cause in WORK or seconds < (PATIENCE if wait.reason == NOT_SEEN else LONG):
                 continue
             group = groups.setdefault((wait.cause, wait.reason), _Group(item.run, wait))
             group.tasks += 1
             if seconds > group.seconds:
                 group.run, group.wait, group.seconds = item.run, wait, seconds
-    for (cause, reason), group in sorted(groups.items(), key=lambda found: -found[1].seconds)[:SHOWN]:
-        where = f"{group.run.namespace}/{group.run.name}{' ' + group.wait.task if group.wait.task else ''}"
-        more = f", and {group.tasks - 1} more" if group.tasks > 1 else ""
-        words = (
-            f"{where}{more} waits for {duration.text(round(group.seconds))}: {reason or cause}: {group.wait.message}"
-        )
+    for (cause, _), group in sorted(groups.items(), key=lambda found: -found[1].seconds)[:SHOWN]:
         level = Level.OK if cause in EXPECTED else Level.WARNING
         look = f"`tradewind describe {group.run.name} -n {group.run.namespace}`"
-        yield level, words.rstrip(": "), f"{DO.get(cause, '')}; {look}".lstrip("; ")
-    if not groups:
+        yield level, _words(group), f"{DO.get(cause, '')}; {look}".lstrip("; ")
+    if not groups and not abandoned:
         count = len(facts.runs)
-        yield Level.OK, f"{counted(count, 'active run')}, and none waits for long" if count else "no active runs", ""
+        words = f"{counted(count, 'active run')} {where}, and none waits for long"
+        yield Level.OK, words if count else f"no active runs {where}", ""
+
+
+def _words(group: _Group) -> str:
+    run, wait, lasts = group.run, group.wait, duration.text(round(group.seconds))
+    where = f"{run.namespace}/{run.name}{f' {wait.task}' if wait.task else ''}"
+    more = f", and {group.tasks - 1} more" if group.tasks > 1 else ""
+    if wait.reason == NOT_SEEN:
+        return f"no operator has taken up {where}{more} for {lasts}, since {duration.stamp(run.created)}"
+    return f"{where}{more} waits for {lasts}: {wait.reason or wait.cause}: {wait.message}".rstrip(": ")
+
+
+def _abandoned(facts: Facts, runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs that an operator has taken up and none continues, by the reason."""
+    reasons = {namespace: idle(facts, namespace) for namespace in {run.namespace for run in runs}}
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        if reason := reasons[run.namespace]:
+            found.setdefault(reason, []).append(run)
+    return found

@@ -1,18 +1,15 @@
-"""Checks of the installation: CRDs, Deployments with their pods, Leases."""
+"""Checks of the installation: CRDs, and Deployments with their pods."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from tradewind import GROUP, __version__
-from tradewind.cli.doctor.facts import NAME, OPERATOR, SKEW, Body, Facts, Unknown
+from tradewind.cli.doctor.facts import NAME, OPERATOR, Body, Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level, unknown
+from tradewind.cli.doctor.leases import judged, outside
+from tradewind.cli.doctor.operators import operator_of, operators, serving
 from tradewind.cli.reading import status as status_of
 from tradewind.model.shown import counted
-
-LATE = 5.0
-"""Seconds since the last renewal after which a Lease is watched: its holder renews it every 2 s."""
-REMNANT = 3_600.0
-"""Seconds after which a Lease without a Deployment counts as a remnant of a former operator."""
 
 
 def crds(facts: Facts, wanted: Sequence[Body]) -> Found:
@@ -48,71 +45,67 @@ def _schema(crd: Body) -> Any:
     ]
 
 
-def _of(found: Sequence[Body], name: str) -> list[Body]:
-    return [body for body in found if (body["metadata"].get("labels") or {}).get(NAME) == name]
-
-
 def operator(facts: Facts) -> Found:
     """The Deployments of the chart and their pods."""
     if isinstance(facts.deployments, Unknown):
         yield unknown(facts.deployments, "its Deployment")
         return
-    outside = (
-        [] if isinstance(facts.leases, Unknown) else [lease for lease in _held(facts.leases) if _recent(facts, lease)]
-    )
-    if not _of(facts.deployments, OPERATOR) and outside:
-        for level, what, do in (_judged(facts, lease) for lease in outside):
+    if not serving(facts):
+        yield from _none_serves(facts)
+    several = len(operators(facts.deployments)) > 1
+    for body in facts.deployments:
+        yield _deployment(facts, body, several)
+    yield from _restarts(facts)
+
+
+def _none_serves(facts: Facts) -> Found:
+    """Without an operator that has a Deployment, one outside may serve the namespace: its arguments are unknown."""
+    others = operators(facts.deployments)
+    found = [judged(facts, lease) for lease in outside(facts)]
+    if any(level is not Level.PROBLEM for level, _, _ in found) or (found and not others):
+        for level, what, do in found:
             yield level, f"{what}: an operator outside of a Deployment", do
-    elif not _of(facts.deployments, OPERATOR):
+    elif others:
+        place = f" of namespace {facts.home}" if facts.home else ""
+        they = "; ".join(f"{each.name}: {each.scope}" for each in others)
+        yield (
+            Level.PROBLEM,
+            f"no operator{place} serves namespace {facts.namespace} (they serve: {they})",
+            "add the namespace to the chart's watchNamespaces of one of them (`helm upgrade`), or install another release",
+        )
+    else:
         install = "helm upgrade --install tradewind charts/tradewind --namespace tradewind --create-namespace"
         yield (
             Level.PROBLEM,
             "no Deployment of the chart is found: no run will begin",
             f"`{install}`; or --operator-namespace",
         )
-    for body in facts.deployments:
-        meta, status = body["metadata"], status_of(body)
-        name, wanted, ready = (
-            f"{meta['namespace']}/{meta['name']}",
-            body["spec"].get("replicas", 1),
-            status.get("readyReplicas", 0),
-        )
-        version = (meta.get("labels") or {}).get("app.kubernetes.io/version", "")
-        look = f"`kubectl -n {meta['namespace']} describe pods -l {NAME}={meta['labels'][NAME]}`"
-        if ready < wanted:
-            level = Level.WARNING if ready else Level.PROBLEM
-            yield level, f"{name}: {ready} of {counted(wanted, 'pod')} ready{_why(facts, body)}", look
-        elif version and version != __version__:
-            words = f"{name} is of version {version}, this command of {__version__}"
-            yield Level.WARNING, words, "use the same version of both: what one writes the other may not know"
-        else:
-            yield Level.OK, f"{name}: {ready} of {counted(wanted, 'pod')} ready, version {version or 'not told'}", ""
-    yield from _restarts(facts)
 
 
-def _held(leases: Sequence[Body]) -> list[Body]:
-    return [lease for lease in leases if (lease.get("spec") or {}).get("holderIdentity")]
-
-
-def _recent(facts: Facts, lease: Body) -> bool:
-    """Whether a holder without a known Deployment renewed its Lease a short time ago; otherwise the Lease is a remnant."""
-    return bool(lease["spec"].get("renewTime")) and facts.age_of(lease) <= REMNANT
-
-
-def _judged(facts: Facts, lease: Body) -> tuple[Level, str, str]:
-    """Whether the holder of a Lease is alive."""
-    spec, name = lease["spec"], f"{lease['metadata']['namespace']}/{lease['metadata']['name']}"
-    holder, age = spec["holderIdentity"], facts.age_of(lease)
-    if age < -SKEW:
-        words = f"Lease {name} was renewed {-age:.0f} s in the future"
-        return Level.WARNING, words, f"set the clock of the node of {holder} by NTP"
-    if name in facts.renewing or age <= LATE:
-        return Level.OK, f"{holder} holds {name}, renewed {max(0.0, age):.0f} s ago", ""
-    dead = age > spec.get("leaseDurationSeconds", 15)
-    words = f"Lease {name} is {holder}'s, who has not renewed it for {age:.0f} s"
-    words += "" if dead else ", though it does so every 2 s: it hangs, or is gone"
-    fix = 'is it alive, does its node\'s clock go right? See its log for "lease"'
-    return Level.PROBLEM if dead else Level.WARNING, words, fix
+def _deployment(facts: Facts, body: Body, several: bool) -> tuple[Level, str, str]:
+    """Whether the pods of a Deployment are ready. With several operators also which namespaces it serves; one that does
+    not serve this namespace has no problems here, only warnings."""
+    meta, label = body["metadata"], body["metadata"]["labels"][NAME]
+    name, wanted = f"{meta['namespace']}/{meta['name']}", body["spec"].get("replicas", 1)
+    ready = status_of(body).get("readyReplicas", 0)
+    version = (meta.get("labels") or {}).get("app.kubernetes.io/version", "")
+    worst, scope = Level.PROBLEM, ""
+    if label == OPERATOR:
+        found = operator_of(body)
+        scope = f"; it serves {found.scope}" if several else ""
+        worst = Level.PROBLEM if found.serves(facts.namespace) else Level.WARNING
+    if not wanted:
+        look = f"`kubectl -n {meta['namespace']} scale deployment/{meta['name']} --replicas=1`"
+        return worst, f"{name} is scaled to 0 replicas, so it does nothing{scope}", look
+    if ready < wanted:
+        level = Level.WARNING if ready else worst
+        look = f"`kubectl -n {meta['namespace']} describe pods -l {NAME}={label}`"
+        return level, f"{name}: {ready} of {counted(wanted, 'pod')} ready{_why(facts, body)}{scope}", look
+    if version and version != __version__:
+        words = f"{name} is of version {version}, this command of {__version__}{scope}"
+        return Level.WARNING, words, "use the same version of both: what one writes the other may not know"
+    words = f"{name}: {ready} of {counted(wanted, 'pod')} ready, version {version or 'not told'}{scope}"
+    return Level.OK, words, ""
 
 
 def _pods(facts: Facts) -> Sequence[Body]:
@@ -120,10 +113,12 @@ def _pods(facts: Facts) -> Sequence[Body]:
 
 
 def _why(facts: Facts, deployment: Body) -> str:
-    """Why the first pod that is not ready is not."""
-    label = deployment["metadata"]["labels"][NAME]
-    for pod in _of(_pods(facts), label):
-        if pod["metadata"]["namespace"] != deployment["metadata"]["namespace"]:
+    """Why the first of its pods that is not ready is not."""
+    meta = deployment["metadata"]
+    wanted = (deployment["spec"].get("selector") or {}).get("matchLabels") or {NAME: meta["labels"][NAME]}
+    for pod in _pods(facts):
+        labels = pod["metadata"].get("labels") or {}
+        if pod["metadata"]["namespace"] != meta["namespace"] or not wanted.items() <= labels.items():
             continue
         for container in status_of(pod).get("containerStatuses") or ():
             if waiting := (container.get("state") or {}).get("waiting"):
@@ -145,20 +140,3 @@ def _restarts(facts: Facts) -> Found:
                 fix = "raise resources.limits.memory" if last == "OOMKilled" else "read why"
                 log = f"`kubectl -n {pod['metadata']['namespace']} logs {name} --previous`"
                 yield Level.WARNING, words, f"{fix}: {log}"
-
-
-def leader(facts: Facts) -> Found:
-    """Who leads, and whether the leader is alive."""
-    if isinstance(facts.leases, Unknown):
-        yield unknown(facts.leases, "its Leases")
-        return
-    if isinstance(facts.deployments, Unknown) or not _of(facts.deployments, OPERATOR):
-        return
-    held = _held(facts.leases)
-    if not held:
-        yield (
-            Level.PROBLEM,
-            "no operator holds the Lease, so nothing runs",
-            'look at the operator\'s log for "lease"',
-        )
-    yield from (_judged(facts, lease) for lease in held)

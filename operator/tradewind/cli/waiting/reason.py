@@ -31,6 +31,8 @@ class Cause(StrEnum):
     RUNNING = "running"
 
 
+NOT_SEEN = "NotSeen"
+"""The reason of a run that no operator has taken up."""
 WORK = frozenset({Cause.DEPENDENCIES, Cause.RUNNING})
 """Causes that are not lost time: running tasks, and tasks that wait for them."""
 
@@ -70,7 +72,7 @@ class Wait:
 def queued(run: Run) -> Wait:
     """The wait of a run that has not begun."""
     if not run.phase:
-        return Wait("", Cause.OPERATOR, "NotSeen", "the operator has not taken it up yet", run.created)
+        return Wait("", Cause.OPERATOR, NOT_SEEN, "the operator has not taken it up yet", run.created)
     conditions = run.status.get("conditions") or []
     reason = next((str(item["reason"]) for item in conditions if item["type"] == "Started"), "")
     return Wait("", Cause.QUEUED, reason, str(run.status.get("message") or ""), run.created)
