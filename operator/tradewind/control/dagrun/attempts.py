@@ -142,7 +142,8 @@ class Attempts:
             self._saving = None
 
     def confirm_saved(self, run: Run) -> Sequence[AttemptKey] | None:
-        """If `run` has the status that was being written, marks its news as recorded and returns them."""
+        """If `run` has the attempts that were being written, marks the news among them as recorded and returns them. The rest of `run` may
+        have been changed by others."""
         if self._saving is None or run.packed != self._saving[0]:
             return None
         news, self._saving = self._saving[1], None

@@ -71,12 +71,13 @@ class RunState:
         if run.uid == self.run.uid and run.version < self.run.version:
             return False
         before, self.run = self.run, run
-        if (saved := self.attempts.confirm_saved(run)) is not None:
-            self.pods.drop_recorded(saved)
-            return True
+        saved = self.attempts.confirm_saved(run)
+        self.pods.drop_recorded(saved or ())
+        # A version with the attempts that this operator is writing may be another's: users change the spec meanwhile.
+        logged = saved is None and before.packed != run.packed
         unsaid = before.cancelled and before.desired != run.desired
         asked = before.budgets != run.budgets or unsaid
-        if before.packed != run.packed or asked or before.status.get("revision") != run.status.get("revision"):
+        if logged or asked or before.status.get("revision") != run.status.get("revision"):
             self.planner = None
             self.attempts.read(run)
             self.pods.start_over(pods)
