@@ -138,7 +138,7 @@ async def views(client: Canned) -> None:
     found = await survey(client, "default", None, Revisions(client), 0.0)
     Console().print(summary(found, "", "", 0.0, False))
     summed(found, 0.0)
-    async for run, rows in looks(client, "default", "d-1"):
+    async for run, rows, _ in looks(client, "default", "d-1"):
         Console().print(drawn(run, rows))
         as_data(run, rows)
         break

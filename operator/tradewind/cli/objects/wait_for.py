@@ -1,6 +1,7 @@
 """`tradewind wait`: waits until runs have ended."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,16 @@ import click
 from tradewind.cli.objects.targets import FOLLOWED, target
 from tradewind.cli.options import DURATION, cluster
 from tradewind.cli.output.terminal import say
-from tradewind.cli.reading import of_kind
+from tradewind.cli.reading import StatusUnreadable, of_kind, reading
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
+from tradewind.cli.views.follow_run import look
+from tradewind.cli.views.unanswered import Reaction
 from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dags.revisions import Revisions
 from tradewind.kube.client import Client
+from tradewind.kube.errors import Forbidden
 from tradewind.kube.resources import RUNS
 from tradewind.model import duration
 from tradewind.model.backfill import FINISHED
@@ -24,6 +29,8 @@ NAMED = 3
 """Tasks that are named."""
 LOOK = 1.0
 """Seconds between two polls."""
+LOOK_AT_PODS = 5.0
+"""Seconds between two lists of a run's pods."""
 
 
 class Late(click.ClickException):
@@ -89,13 +96,38 @@ def _idle(found: Run | _Backfill) -> str:
 
 
 async def _end(client: Client, namespace: str, name: str, latest: dict[str, Run | _Backfill]) -> Run | _Backfill:
+    attention = _Attention(client, namespace)
     while not (run := await _look(client, namespace, name)).final:
         if (words := _idle(run)) and not (name in latest and _idle(latest[name])):
+            say(f"{_label(name)}: {words}", err=True)
+        if isinstance(run, Run) and (words := await attention.missing(run)):
             say(f"{_label(name)}: {words}", err=True)
         latest[name] = run
         await asyncio.sleep(LOOK)
     latest[name] = run
     return run
+
+
+class _Attention:
+    """Whether an operator reacts to a run. It reads the run's pods, if the user has the right to, but less often than
+    the run."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client, self._namespace = client, namespace
+        self._revisions, self._reaction = Revisions(client), Reaction()
+        self._due = time.monotonic() + LOOK_AT_PODS
+
+    async def missing(self, run: Run) -> str:
+        """A message, once, that no operator reacts; otherwise empty."""
+        if not run.status.get("revision") or time.monotonic() < self._due:
+            return ""
+        self._due = time.monotonic() + LOOK_AT_PODS
+        try:
+            _, view = await look(self._client, self._namespace, run.name, self._revisions)
+            with reading(f"dagrun/{run.name}"):
+                return self._reaction.missing([view] if view else [])
+        except (Forbidden, StatusUnreadable):
+            return ""
 
 
 def _late(runs: Sequence[str], latest: Mapping[str, Run | _Backfill], patience: float) -> str:

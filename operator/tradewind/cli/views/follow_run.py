@@ -10,6 +10,7 @@ from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.views.run_rows import Row
 from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.views.screen import Screen
+from tradewind.cli.views.unanswered import Reaction
 from tradewind.control.dagrun.run import Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.state import picture as pictured
@@ -53,16 +54,18 @@ async def _picture(name: str, tree: RunTree) -> tuple[Run, list[Row]]:
         return run, await tree.rows(run, found) if found else []
 
 
-async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row]]]:
-    """Yields the run again and again until it has ended."""
-    tree = RunTree(client, namespace, Revisions(client))
+async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tuple[Run, list[Row], str]]:
+    """Yields the run again and again until it has ended; with a message, once, if no operator reacts to it."""
+    tree, reaction = RunTree(client, namespace, Revisions(client)), Reaction()
     while True:
-        began = time.monotonic()
+        began, missing = time.monotonic(), ""
         try:
             run, found = await _picture(name, tree)
+            with reading(f"dagrun/{name}"):
+                missing = reaction.missing(tree.views)
         except StatusUnreadable:  # it is followed by its phase, and may be fixed
             run, found = read_run(await client.get(RUNS, namespace, name)), []
-        yield run, found
+        yield run, found, missing
         if run.final:
             return
         # A run of thousands of tasks is polled less often: polling must not cost more than running.
@@ -72,8 +75,11 @@ async def looks(client: Client, namespace: str, name: str) -> AsyncIterator[tupl
 async def follow(client: Client, namespace: str, name: str, screen: Screen) -> tuple[Run, list[Row]]:
     """Shows the run until it has ended; returns its last state."""
     last: tuple[Run, list[Row]] | None = None
-    async for last in looks(client, namespace, name):
-        screen.show(*last)
+    async for run, found, missing in looks(client, namespace, name):
+        last = (run, found)
+        screen.show(run, found)
+        if missing:
+            screen.print(f"run {name}: {missing}", "yellow")
     if last is None:
         raise RuntimeError("a run has at least one look")
     return last

@@ -53,6 +53,8 @@ class RunTree:
     client: Client
     namespace: str
     revisions: Revisions
+    views: list[RunState] = field(default_factory=list)
+    """The states of the run and of all runs below it, as last read."""
     _ended: dict[str, RunState | None] = field(default_factory=dict)
 
     async def rows(self, top: Run, view: RunState) -> list[Row]:
@@ -69,6 +71,7 @@ class RunTree:
                 found = views[run.uid] = await self._view(run, pods.get(run.uid, {}))
                 if _calls(found):
                     level.append(run.uid)
+        self.views = [found for found in views.values() if found]
         return _nested(top, views, parts)
 
     async def _view(self, run: Run, pods: Mapping[str, Pod]) -> RunState | None:
