@@ -16,7 +16,7 @@ from tradewind.kube.pod import Metadata, Pod
 from tradewind.model.duration import seconds
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, Attempt, parse_key
+from tradewind.plan.outcomes.attempt import FAILURES, SKIPPED_ITSELF, SUPERSEDED, Attempt, parse_key
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.decision import Live
 from tradewind.plan.runs.planner import Planner
@@ -129,7 +129,30 @@ class RunState:
         while name := self.pods.take_changed():
             pod = pods.get(name)
             if pod is not None and (self.pods.seen_before(pod) or belongs(pod.metadata, self.run)):
-                self._look_safely(planner, pod, now)
+                if self._counts(planner, pod):
+                    self._look_safely(planner, pod, now)
+                else:
+                    self.pods.early.add(name)
+        # What comes before these attempts may be observed only now, or never: anyone can forge a pod.
+        while self.pods.early:
+            planner.settle(now)
+            early = {name: pod for name in self.pods.early if (pod := pods.get(name))}
+            due = [name for name, pod in early.items() if self._counts(planner, pod)]
+            self.pods.early = set(early) - set(due)
+            if not due:
+                return
+            for name in due:
+                self._look_safely(planner, early[name], now)
+
+    def _counts(self, planner: Planner, pod: Pod) -> bool:
+        """Whether a pod can be an attempt that the operator started. A pod of a task without pods is noted as a stranger."""
+        name, number = key = unit_of(pod)
+        task = planner.definition.tasks.get(parse_key(name)[0])
+        if task is None or not number or key in self.attempts.recorded or key in self.attempts.news:
+            return True
+        if task.podless and not task.http:
+            self.pods.note_stranger(pod)
+        return planner.may_have_started(name, number)
 
     def _look_safely(self, planner: Planner, pod: Pod, now: float) -> None:
         """Observes a pod. An unexpected error ends the attempt instead of the pass."""
@@ -188,6 +211,8 @@ class RunState:
         """An end after its task's skipOn. A failed attempt of a loop leaves no outputs: `previous` is the last successful iteration."""
         attempt = end.attempt
         task = planner.definition.tasks[parse_key(attempt.task)[0]]
+        if attempt.succeeded and attempt.number <= self.attempts.cleared.get(attempt.task, 0):
+            return Ended(replace(attempt, reason=SUPERSEDED))  # The task was cleared while it ran.
         if task.skip_on and (attempt.succeeded or attempt.reason in FAILURES):
             done = sum(ended.succeeded for ended in self.attempts.counting(attempt.task))
             try:

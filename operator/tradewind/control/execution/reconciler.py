@@ -142,6 +142,8 @@ class RunReconciler:
         if await self.subdags.cancel_unwanted(state.run) or not await self._binder.bind(state):
             return
         seen = await self._observer.observe(state)
+        for pod in state.pods.take_strangers():
+            self._teller.report_stranger(state.run, pod)
         plan = self._observer.plan(state, seen) if seen else None
         if seen is None or plan is None or await self._record_first(state, seen, plan):
             return

@@ -6,7 +6,7 @@ from typing import Any
 from tradewind import metrics
 from tradewind.control.dagrun import status
 from tradewind.control.dagrun.run import Run
-from tradewind.control.pods.observation import Ended
+from tradewind.control.pods.observation import Ended, unit_of
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.kube.pod import Pod
 from tradewind.model import duration
@@ -95,6 +95,12 @@ class RunReporter:
         self._events.post(
             "DAGRun", caller.namespace, caller.name, caller.uid, "RunNotOwn", words, warning=True, key=name
         )
+
+    def report_stranger(self, run: Run, pod: Pod) -> None:
+        """A pod claims to be an attempt of a task that has no pods."""
+        task = unit_of(pod)[0]
+        words = f"pod {pod.metadata.name} claims to be an attempt of task {task}, which needs no pod: it is ignored; find out who created it"
+        self._event(run, "PodNotOwn", words, warning=True, key=pod.metadata.uid)
 
     def report_unreadable(self, run: Run, error: ValueError) -> None:
         """The status of a run can't be read."""

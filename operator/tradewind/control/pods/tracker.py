@@ -9,6 +9,9 @@ from tradewind.model.value import Output
 from tradewind.plan.outcomes.attempt import CANCELLED, AttemptKey
 from tradewind.plan.runs.decision import GATED, Live, Stop
 
+STRANGERS_LIMIT = 5
+"""Pods that are reported as not a run's own."""
+
 
 class PodTracker:
     """The pods of one run."""
@@ -23,6 +26,10 @@ class PodTracker:
         self.outlived: set[AttemptKey] = set()
         """Attempts that still run although they, or later ones, are known to have ended, as after a status was reset. No other attempt
         starts beside them."""
+        self.early: set[str] = set()
+        """Names of pods that look like attempts which have not been started: they don't count unless what comes before has ended."""
+        self._strangers: dict[str, tuple[Pod, bool]] = {}
+        """By uid: pods of tasks that have none, and whether they were reported."""
         self._settled: set[str] = set()
         """Names of pods that are gone and recorded."""
         self._stopped: dict[str, Stop] = {}
@@ -40,6 +47,17 @@ class PodTracker:
         """Starts over: all pods have to be observed again."""
         self.outlived = set()
         self.changed.update(names)
+
+    def note_stranger(self, pod: Pod) -> None:
+        """Notes a pod that claims to be of a task without pods."""
+        if len(self._strangers) < STRANGERS_LIMIT:
+            self._strangers.setdefault(pod.metadata.uid, (pod, False))
+
+    def take_strangers(self) -> list[Pod]:
+        """Takes the strangers that were not reported yet."""
+        found = {uid: pod for uid, (pod, reported) in self._strangers.items() if not reported}
+        self._strangers |= {uid: (pod, True) for uid, pod in found.items()}
+        return list(found.values())
 
     def take_changed(self) -> str | None:
         """Takes the name of a pod that has to be observed."""

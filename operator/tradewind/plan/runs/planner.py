@@ -27,6 +27,8 @@ from tradewind.plan.runs.start_selection import select_starts
 from tradewind.plan.runs.task_ledger import TaskLedger
 from tradewind.plan.runs.unit import Advice, Unit, advise, fix
 
+STARTED = LIVE | {State.READY, State.WAITING}
+"""States in which an attempt can be active."""
 HOLDS_LIMIT = 100
 """Holds that a plan lists."""
 
@@ -170,6 +172,30 @@ class Planner:
             self._mark_all()
 
     # Asking.
+
+    def may_have_started(self, key: str, number: int) -> bool:
+        """Whether an attempt with a pod can be one of this run's, given the facts so far: its task has pods, and what comes
+        before it has ended. `settle` first. Anyone who may create pods can forge one, so that labels prove nothing."""
+        task = parse_key(key)[0]
+        body, unit = self.definition.tasks[task], self.ledger.units.get(key)
+        if (
+            body.podless and not body.http
+        ):  # A request may have been sent by a pod before the operator's options changed.
+            return False
+        if unit is None:  # An item of a fan-out that has not been expanded: it is now, even if nothing more may run.
+            if task in self.ledger.groups and task not in self._tried:
+                self._tried.add(task)
+                self._mark(task)
+            return False
+        if number <= unit.before or unit.ended or unit.live or unit.state in STARTED:
+            return True
+        if unit.state in (State.BLOCKED, State.SKIPPED, State.UPSTREAM_FAILED):
+            return False
+        return self._admit(unit, None)[0] is State.READY
+
+    def settle(self, now: float) -> None:
+        """Works out what follows from the facts."""
+        self._settle(now)
 
     def decide(self, now: float) -> Plan:
         """What to do, given the facts, at `now` (monotonic seconds)."""
