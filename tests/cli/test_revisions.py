@@ -281,3 +281,22 @@ async def test_a_rollback_never_writes_over_somebody_elses_edit(here: Scene) -> 
     with pytest.raises(click.ClickException, match="was just changed by someone else"):
         await replace(here.client, "default", found.dag, found.before)
     assert await shown(here) == {"shell": "three"}
+
+
+async def test_retry_and_clear_say_that_the_run_keeps_its_revision(here: Scene) -> None:
+    await edited(here, spec("one"), spec("two"))
+    await here.run("etl-1", {"say": {}}, {"revisionNumber": 1, "attempts": "say 0+1 =1 Error"})
+    await here.client.patch(DAGS, "default", "etl", {"status": {"revision": 1}}, "status")
+    said = "it keeps revision 1; the DAG is now at revision 2: `tradewind rerun etl-1` uses it"
+    commands = (
+        ("retry", "etl-1", "--dry-run"),
+        ("retry", "etl-1"),
+        ("clear", "etl-1", "say", "--dry-run"),
+        ("clear", "etl-1", "say"),
+    )
+    assert said not in await here.tradewind(*commands[0])
+    await here.client.patch(DAGS, "default", "etl", {"status": {"revision": 2}}, "status")
+    for arguments in commands:
+        assert said in (await here.tradewind(*arguments)).splitlines(), arguments
+    await here.client.delete(DAGS, "default", "etl")
+    assert said not in await here.tradewind(*commands[0])

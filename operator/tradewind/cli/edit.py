@@ -8,6 +8,7 @@ import click
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.output.terminal import say
+from tradewind.cli.revision_reader import keeps
 from tradewind.cli.views.follow_run import look
 from tradewind.cli.whoami import whoami
 from tradewind.control.dags.bound_approvals import asking_now
@@ -116,6 +117,8 @@ async def _edit(client: Client, namespace: str, name: str, edit: dict[str, Any],
     if problems:
         raise click.ClickException("\n".join(str(problem).partition(": ")[2] for problem in problems))
     show(affected(view.planner, changes))
+    if edit["action"] == "Clear" and (kept := await keeps(client, namespace, run)):
+        say(kept)
     if dry_run:
         return
     known = {"by": await whoami(client), "reason": reason}

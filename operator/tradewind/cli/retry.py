@@ -5,6 +5,7 @@ import click
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster
 from tradewind.cli.output.terminal import say
+from tradewind.cli.revision_reader import keeps
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.follow_run import picture
 from tradewind.cli.whoami import RETRIED, signed
@@ -35,6 +36,8 @@ async def command(client: Client, namespace: str, run: str, reason: str, dry_run
         say(f"{row.task}: {row.state}, tries again")
     if not again:
         raise click.ClickException(f"nothing to retry: no task of dagrun/{run} has failed")
+    if kept := await keeps(client, namespace, found):
+        say(kept)
     if dry_run:
         return
     annotations = await signed(client, reason, RETRIED)

@@ -8,9 +8,10 @@ import click
 import msgspec
 
 from tradewind.cli.reading import status as status_of
+from tradewind.control.dagrun.run import Run
 from tradewind.control.dags.revisions import CAUSE, REVISION_PAGE, lasting, written
 from tradewind.kube.client import Client, Object
-from tradewind.kube.errors import NotFound
+from tradewind.kube.errors import Forbidden, NotFound
 from tradewind.kube.labels import DAG
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import DAGS, REVISIONS
@@ -104,6 +105,19 @@ async def living(client: Client, namespace: str, name: str) -> RevisionEntry:
         words = f"DAG {name!r} was deleted; revisions of it remain ({found.summary()})"
         raise click.ClickException(f"{words}: `tradewind revisions {name} -o json` has their specs, to apply one again")
     return found
+
+
+async def keeps(client: Client, namespace: str, run: Run) -> str:
+    """A note that a run keeps its revision although its DAG has another by now; empty if it has not, or if the user may
+    not read it."""
+    try:
+        dag = await client.get(DAGS, namespace, run.dag)
+    except (NotFound, Forbidden):
+        return ""
+    kept, now = run.status.get("revisionNumber"), status_of(dag).get("revision")
+    if not kept or not now or kept == now:
+        return ""
+    return f"it keeps revision {kept}; the DAG is now at revision {now}: `tradewind rerun {run.name}` uses it"
 
 
 async def _others(client: Client, namespace: str) -> str:
