@@ -1,13 +1,16 @@
 """`tradewind apply`: checks manifests and applies them to the cluster."""
 
+import contextlib
+
 import click
 
-from tradewind.cli.manifests import reader
+from tradewind.cli.manifests.document import Document
 from tradewind.cli.manifests.validation import require
-from tradewind.cli.options import FILES, cluster
+from tradewind.cli.options import FILES, cluster, explained
 from tradewind.cli.output.terminal import say
 from tradewind.cli.starts.resources import RESOURCES
 from tradewind.kube.client import Client
+from tradewind.kube.errors import Conflict, Forbidden, Invalid, NotFound
 
 LATE = ("DAGRun", "Backfill")
 """Kinds that need other objects to be applied first."""
@@ -27,15 +30,35 @@ LATE = ("DAGRun", "Backfill")
 @cluster
 async def command(client: Client, namespace: str, files: tuple[str, ...]) -> None:
     """Apply DAGs (and templates, pools, ConfigMaps, Secrets, DAGRuns) from manifests to the cluster. In folders,
-    objects of other kinds are ignored."""
-    documents = sorted(reader.load(*files), key=lambda document: document.kind in LATE)
-    for note in require(documents).notes:
+    objects of other kinds are ignored. If a manifest has a mistake, nothing is applied."""
+    documents, notes = require(*files)
+    for note in notes:
         say(f"note: {note}", err=True)
-    for document in documents:
-        target = document.body["metadata"].get("namespace") or namespace
-        resource = RESOURCES[document.kind]
-        if "name" in document.body["metadata"]:
-            await client.apply(resource, target, document.name, document.body)
-        else:
-            await client.create(resource, target, document.body, fieldValidation="Strict")
-        say(f"{document.kind.lower()}/{document.name} applied")
+    refused: list[str] = []
+    for document in sorted(documents, key=lambda document: document.kind in LATE):
+        if refused and document.kind in LATE:
+            refused.append(f"{_called(document)}: not applied, because of the others")
+            continue
+        try:
+            say(f"{_called(document)} {await _apply(client, namespace, document)}")
+        except (Invalid, Forbidden, Conflict) as error:
+            refused.append(f"{_called(document)}: {explained(error)}")
+    if refused:
+        raise click.ClickException("\n".join(refused))
+
+
+def _called(document: Document) -> str:
+    return f"{document.kind.lower()}/{document.name}"
+
+
+async def _apply(client: Client, namespace: str, document: Document) -> str:
+    """Applies a document; returns what that did."""
+    target, resource = document.body["metadata"].get("namespace") or namespace, RESOURCES[document.kind]
+    if "name" not in document.body["metadata"]:
+        await client.create(resource, target, document.body, fieldValidation="Strict")
+        return "applied"
+    before = ""
+    with contextlib.suppress(NotFound, Forbidden):
+        before = (await client.get(resource, target, document.name))["metadata"]["resourceVersion"]
+    after = await client.apply(resource, target, document.name, document.body)
+    return "unchanged" if after["metadata"]["resourceVersion"] == before else "applied"

@@ -17,7 +17,6 @@ from tradewind.cli.laptop.approvals import decide_approvals, person
 from tradewind.cli.laptop.decisions import Decisions, undecided
 from tradewind.cli.laptop.live_logs import LiveLogs
 from tradewind.cli.laptop.preflight import missing
-from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet
 from tradewind.cli.manifests.validation import require
@@ -57,9 +56,8 @@ class Local:
 async def run_here(files: Sequence[str], dag: str | None, wanted: Wanted, how: Local, output: str) -> int:
     """Runs a DAG from manifests in this process; returns the exit code. The first Ctrl-C cancels the run, the second
     ends at once; a closed standard output cancels it too."""
-    documents = reader.load(*files)
+    documents, _ = require(*files, unchecked=("DAGRun",))
     shelf = DocumentSet(documents)
-    require([document for document in documents if document.kind != "DAGRun"])
     _require_runs(document for document in documents if document.kind == "DAGRun")
     name, run = _choose(files, documents, shelf, dag)
     given = dict(run.spec.get("params") or {}) if run else {}

@@ -35,24 +35,37 @@ Loader.yaml_implicit_resolvers = _FastLoader.yaml_implicit_resolvers = resolvers
 
 def load(*paths: str) -> list[Document]:
     """The documents of files (`-` for standard input), all of which must be of Tradewind's kinds, and the documents of
-    those kinds in folders. Raises BadManifest."""
+    those kinds in folders. Raises BadManifest with all errors, and with the documents that can be read."""
     documents = list[Document]()
     wrong = list[Refusal]()
     for path in paths:
-        found = [document for file in files([path]) for document in parse(file)]
+        found, unread = _all_of(path)
+        wrong += unread
         if path != "-" and Path(path).is_dir():
             found, nothing = [document for document in found if _meant_for_us(document)], NO_MANIFESTS
         else:
             nothing = EMPTY
-        if not found:
+        if not found and not unread:
             wrong.append(Refusal(path, 0, 0, nothing))
         for document in found:
             meant, problems = identified(document)
             wrong += map(document.refusal, problems)
             documents.append(meant)
     if wrong:
-        raise BadManifest(*wrong)
+        raise BadManifest(*wrong, documents=documents)
     return documents
+
+
+def _all_of(path: str) -> tuple[list[Document], list[Refusal]]:
+    """The documents of a file, or of a folder's files, and why some can't be read."""
+    documents, wrong = list[Document](), list[Refusal]()
+    for file in files([path]):
+        try:
+            documents += parse(file)
+        except BadManifest as error:
+            documents += error.documents
+            wrong += error.refusals
+    return documents, wrong
 
 
 def files(paths: Iterable[str]) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Checks documents together: a DAG against its templates and a run against its DAG's params, if those are among them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tradewind.cli.manifests import schema_check, script_check, yaml_misreadings
 from tradewind.cli.manifests.cross_checks import Key, call_circles, calls, circles, followed, not_allowed, twice
-from tradewind.cli.manifests.document import BadManifest, Document, Refusal
+from tradewind.cli.manifests.document import KINDS, BadManifest, Document, Refusal
 from tradewind.cli.manifests.documents import DocumentSet, unknown
+from tradewind.cli.manifests.reader import load
 from tradewind.control.dags import judgement
 from tradewind.control.dags.validation import REVIEWS, User, against, more_problems
 from tradewind.control.dags.validation import review as reviewed
@@ -68,13 +69,19 @@ def review(documents: Sequence[Document]) -> Review:
     return found
 
 
-def require(documents: Sequence[Document]) -> Review:
-    """Checks documents that will be used together. Raises BadManifest with everything that is wrong."""
-    found = review(documents)
-    found.refusals += [document.refusal(problem) for document, problem, elsewhere in twice(documents) if elsewhere]
-    if found.refusals:
-        raise BadManifest(*found.refusals)
-    return found
+def require(*paths: str, unchecked: Container[str] = ()) -> tuple[list[Document], list[Refusal]]:
+    """The documents of files and folders that will be used together, except for the check of some kinds, and notes.
+    Raises BadManifest with everything that is wrong, in all files."""
+    try:
+        documents, refusals = load(*paths), list[Refusal]()
+    except BadManifest as error:
+        documents, refusals = list(error.documents), list(error.refusals)
+    checked = [document for document in documents if document.kind in KINDS and document.kind not in unchecked]
+    found = review(checked)
+    found.refusals += [document.refusal(problem) for document, problem, elsewhere in twice(checked) if elsewhere]
+    if refusals or found.refusals:
+        raise BadManifest(*sorted(refusals + found.refusals, key=lambda item: (item.source, item.line, item.column)))
+    return documents, found.notes
 
 
 @contextmanager
