@@ -2,7 +2,7 @@
 of the operator's own reasoning."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from tradewind.control.dagrun.attempt_log import Packed, decode
 from tradewind.control.dagrun.run import read_run
@@ -17,6 +17,10 @@ from .history import PODS, RUNS, Execution, History
 from .makers import broken_makers, made_anew, replaced, without
 from .scenario import Scenario, item_of
 
+HEEDED = 60.0
+"""Seconds in which a cancelled run ends if nothing goes wrong: a container gets time to stop."""
+SUSPENDED = 5.0
+"""Seconds after which a suspended run starts nothing."""
 Executions = Mapping[str, list[Execution]]
 """A run's executions, by task or item."""
 LATE = 45.0
@@ -43,6 +47,7 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _each_its_item(scenario, executions)
     yield from _in_order(scenario, history, executions)
     yield from _of_any(scenario, history, left, run)
+    yield from _heeded(scenario, history, run)
     body = left.get(f"{RUNS}/{run}")
     if body is None and "deleted" not in history.touched[run] and scenario.kept is not None:
         body = history.last(run)  # the DAG's history has deleted it, so it had ended
@@ -162,6 +167,22 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
                 yield f"{key} is said to be {state}, but {done} of its executions succeeded and {failed} failed"
             elif (done > good or failed > bad) and not mine:
                 yield f"{key} ran once too often: {done} successes for {good}, {failed} failures for {bad}"
+
+
+def _heeded(scenario: Scenario, history: History, run: str) -> Iterator[str]:
+    """What users want of a run takes effect, also if they say so while its status is written. A sensor that waits goes on
+    asking in a suspended run."""
+    for uid in sorted(history.uids(run)) if scenario.calm else ():
+        changes = history.desired.get(uid, [])
+        for (at, desired), (until, _) in pairwise([*changes, (float("inf"), "")]):
+            if desired in ("Cancelled", "Terminated"):
+                late = [then for then, _ in history.statuses(run, uid) if then > at + HEEDED]
+                if late:
+                    yield f"it was {desired.lower()} at {at:.1f}, and its status changed at {late[-1]:.1f}"
+            elif desired == "Suspended":
+                for item in history.executions:
+                    if item.run_uid == uid and not item.asked and at + SUSPENDED < item.started < until:
+                        yield f"{item.pod} started at {item.started:.1f}, and the run was suspended at {at:.1f}"
 
 
 def _times(items: Sequence[Execution]) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from random import Random
 
-from .scenario import Scenario, Task, Trouble
+from .scenario import DURING_WRITES, Scenario, Task, Trouble
 
 ALWAYS = 1_000_000
 """Failures of a task that never succeeds."""
@@ -40,7 +40,7 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
         for _ in range(chance.randint(1, 6))
     )
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
-    return _varied(Scenario(seed, tasks, runs, retention, troubles), chance)
+    return _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
 
 
 def _varied(plain: Scenario, chance: Random) -> Scenario:
@@ -97,3 +97,20 @@ def _called_again(task: Task, chance: Random) -> Task:
     """A sub-DAG with retries of its own, which it sometimes needs."""
     more = replace(task, calls=chance.choice([0, 1, 2]))
     return replace(more, fails=chance.choice([task.fails, more.most]))
+
+
+def _changed(plain: Scenario, chance: Random) -> Scenario:
+    """The scenario with users who change runs while their statuses are written, in some cases; nothing else may go wrong
+    then, so that their changes have to take effect soon."""
+    if chance.random() < 0.85:
+        return plain
+    changes = tuple(
+        Trouble(
+            chance.choice(DURING_WRITES),
+            chance.uniform(0, SPAN),
+            chance.choice([3.0, 15.0, 60.0]),
+            chance.getrandbits(32),
+        )
+        for _ in range(chance.randint(1, 3))
+    )
+    return replace(plain, troubles=changes if chance.random() < 0.5 else (*plain.troubles, *changes))

@@ -81,6 +81,8 @@ class History:
     """Operators that ended by themselves."""
     touched: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By name of a pod or a run, what others did to it."""
+    desired: defaultdict[str, list[tuple[float, str]]] = field(default_factory=lambda: defaultdict(list))
+    """By uid of a run, the desired states that someone gave it, and when."""
     faults: list[str] = field(default_factory=list)
     """Kinds of faults that took effect."""
     callers: dict[str, Caller] = field(default_factory=dict)

@@ -28,7 +28,7 @@ from tradewind.plan.cel import compiler, programs
 from tradewind.plan.retention import runs as history
 from tradewind.plan.runs import gate
 
-from .scenario import Scenario
+from .scenario import DURING_WRITES, Scenario
 
 Plant = Callable[[], AbstractContextManager[object]]
 PLANTS: dict[str, Plant] = {"": contextlib.nullcontext}
@@ -210,6 +210,28 @@ def old_events_of_runs() -> Iterator[None]:
             known.confirm()
 
     with _instead(RunFeed, "take", take):
+        yield
+
+
+@plant(
+    "what has the attempts of the write under way is that write",
+    _with(*DURING_WRITES),
+    near=250,
+)
+def own_write() -> Iterator[None]:
+    """A user's version of a run was taken for the operator's own write."""
+    update = state.RunState.update
+
+    def updated(self: Any, run: Any, pods: Any = ()) -> bool:
+        known = self.attempts._saving
+        if known is not None and run.packed == known[0]:
+            self._desire = lambda planner: None
+        try:
+            return update(self, run, pods)
+        finally:
+            self.__dict__.pop("_desire", None)
+
+    with _instead(state.RunState, "update", updated):
         yield
 
 

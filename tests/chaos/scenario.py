@@ -65,6 +65,10 @@ class Task:
         return "Succeeded" if self.does == "wait" or self.fails <= self.most else "Failed"
 
 
+DURING_WRITES = ("run cancelled during a write", "run terminated during a write", "run suspended during a write")
+"""What users do in the moment in which the operator writes a run's status."""
+
+
 @dataclass(frozen=True)
 class Trouble:
     """One thing that goes wrong. `pick` selects at random: a pod, a node, a status."""
@@ -108,6 +112,11 @@ class Scenario:
     def without(self, trouble: Trouble) -> "Scenario":
         """The scenario with one trouble less."""
         return replace(self, troubles=tuple(item for item in self.troubles if item is not trouble))
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing goes wrong but that users change runs, so that these changes take effect soon."""
+        return all(trouble.kind in DURING_WRITES for trouble in self.troubles)
 
     @property
     def pool_kind(self) -> str:

@@ -1,6 +1,7 @@
 """Everything that goes wrong, by kind: each is a coroutine that begins it, waits, and ends it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ Kind = Callable[["Simulation", Trouble], Awaitable[bool]]
 KINDS: dict[str, Kind] = {}
 WRITES, READS = "create|patch|update|delete", "get|list"
 OURS = "pods|dagruns|dags|controllerrevisions"
+WRITING = 0.1
+"""Seconds for which a write is on its way while someone changes its object."""
+NEXT_WRITE = 30.0
+"""Seconds after which someone no longer waits for a write."""
 
 
 def kind(name: str) -> Callable[[Kind], Kind]:
@@ -215,6 +220,40 @@ async def rolled_back(here: "Simulation", trouble: Trouble) -> bool:
 @kind("run cancelled")
 async def cancelled(here: "Simulation", trouble: Trouble) -> bool:
     return here.spec(trouble, "cancelled", desiredState="Cancelled")
+
+
+async def _change_during_write(here: "Simulation", trouble: Trouble, desired: str) -> bool:
+    """Someone changes a run's desired state while its status is on its way to the API server."""
+    name, late = here.some_run(trouble), here.loop.time() + NEXT_WRITE
+    write = Fault(
+        "delay", verb="update", resource="dagruns", name=re.escape(name), seconds=WRITING, skip=trouble.pick % 3
+    )
+    here.server.faults.add(write)
+    while not write.hits and here.loop.time() < late:
+        await asyncio.sleep(WRITING / 10)
+    write.times = 0
+    return here.desire(name, desired)
+
+
+def _during_write(desired: str) -> None:
+    async def strike(here: "Simulation", trouble: Trouble) -> bool:
+        return await _change_during_write(here, trouble, desired)
+
+    KINDS[f"run {desired.lower()} during a write"] = strike
+
+
+_during_write("Cancelled")
+_during_write("Terminated")
+
+
+@kind("run suspended during a write")
+async def suspended(here: "Simulation", trouble: Trouble) -> bool:
+    """And resumed during another one."""
+    if not await _change_during_write(here, trouble, "Suspended"):
+        return False
+    await asyncio.sleep(trouble.seconds)
+    await _change_during_write(here, trouble, "Running")
+    return True
 
 
 @kind("run deleted")

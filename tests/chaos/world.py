@@ -35,6 +35,8 @@ SETTLE = 60.0
 """Seconds after the end in which the operator tidies up."""
 TIDY = 300.0
 """The same if it deletes runs: after errors of the API server it retries with growing pauses."""
+ENDING = ("Cancelled", "Terminated")
+"""Desired states of a run that is to end."""
 
 
 @cache
@@ -208,6 +210,21 @@ class Simulation:
         """The name of the run that a trouble affects."""
         names = self.scenario.names
         return names[trouble.pick % len(names)]
+
+    def desire(self, name: str, state: str) -> bool:
+        """Someone sets a run's desired state, unless it has ended or is cancelled."""
+        run = self.run(name)
+        if (
+            not run
+            or (run.get("status") or {}).get("phase") in FINAL_PHASES
+            or run["spec"].get("desiredState") in ENDING
+        ):
+            return False
+        if state in ENDING:
+            self.history.touched[name].add("cancelled")
+        self._change("dagruns", name, desiredState=state)
+        self.history.desired[run["metadata"]["uid"]].append((self.loop.time(), state))
+        return True
 
     def spec(self, trouble: Trouble, how: str, **changes: Any) -> bool:
         """Someone changes a run's spec, unless it has ended."""
