@@ -1,7 +1,9 @@
 """The API paths of the resources that Tradewind uses."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tradewind import GROUP, VERSION
 from tradewind.kube.errors import BadName
@@ -16,6 +18,11 @@ def segment(text: str, what: str) -> str:
     if text in (".", "..") or not _SEGMENT.fullmatch(text):
         raise BadName(what, text)
     return text
+
+
+def deleting(body: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted. A finalizer may keep it for long; nothing new starts because of it."""
+    return "deletionTimestamp" in body["metadata"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -456,8 +456,10 @@ async def _other(scene: Scene, names: set[str], trigger: str) -> list[str]:
     return [name for name in made if name.startswith(f"{trigger}-") and name not in names][-1:]
 
 
-async def test_what_is_deleted_or_changed_is_known_a_moment_later(scene: Scene) -> None:
+@pytest.mark.parametrize("finalizers", [[], ["example.com/keeps"]])
+async def test_what_is_deleted_or_changed_is_known_a_moment_later(scene: Scene, finalizers: list[str]) -> None:
     name = await scene.trigger()
+    await scene.client.patch(TRIGGERS, "default", name, {"metadata": {"finalizers": finalizers}})
     await scene.client.patch(TRIGGERS, "default", name, {"spec": {"suspend": True}})
 
     async def suspended() -> bool:

@@ -24,7 +24,7 @@ from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from tradewind.kube.labels import BACKFILL
-from tradewind.kube.resources import BACKFILLS, RUNS, Key
+from tradewind.kube.resources import BACKFILLS, RUNS, Key, deleting
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.backfill import FINISHED, BackfillSpec
@@ -61,6 +61,7 @@ class BackfillSnapshot:
     created: float
     spec: BackfillSpec | Invalid
     status: Mapping[str, Any]
+    deleting: bool = False
 
     @property
     def key(self) -> Key:
@@ -74,8 +75,9 @@ class BackfillSnapshot:
 
     @property
     def dag(self) -> Key | None:
-        """Namespace and name of the DAG whose runs it needs to know; None if it has finished or can't be read."""
-        return None if self.finished or isinstance(self.spec, Invalid) else (self.namespace, self.spec.dag)
+        """Namespace and name of the DAG whose runs it needs to know; None if it has finished, is being deleted or can't be read."""
+        over = self.finished or self.deleting
+        return None if over or isinstance(self.spec, Invalid) else (self.namespace, self.spec.dag)
 
 
 class BackfillReconciler:
@@ -118,7 +120,8 @@ class BackfillReconciler:
         version = int(meta["resourceVersion"])
         if before and before.uid == meta["uid"] and version <= before.version:
             return  # This operator's own write, which is known.
-        known = BackfillSnapshot(*key, meta["uid"], generation, version, created, spec, body.get("status") or {})
+        status = body.get("status") or {}
+        known = BackfillSnapshot(*key, meta["uid"], generation, version, created, spec, status, deleting(body))
         self._take(key, known)
         if before and (before.uid, before.generation) == (known.uid, generation):
             # A status that someone reset is rewritten, but not at once: it may be another operator with another view.
@@ -221,13 +224,18 @@ class BackfillReconciler:
         status["message"] = brief(status["message"])
         why = (status["phase"], reason, status["message"])
         await self._write(known, {**valid.status(known.status, known.generation, self._clock(), *why), **status})
-        if status["phase"] not in FINISHED:
+        if status["phase"] not in FINISHED and not known.deleting:
             self.queue.add_after(
                 key, STALE + FIRST_RETRY_SECONDS
             )  # Runs that the watch missed are found when the runs are read again.
 
     async def _advance(self, known: BackfillSnapshot) -> dict[str, Any]:
         """Advances the backfill and returns its status. Raises Invalid and NotReady."""
+        if known.deleting:
+            return {
+                "phase": "Suspended",
+                "message": "it is being deleted, and makes no more runs; those that it made go on",
+            }
         spec = known.spec
         if isinstance(spec, Invalid):
             raise spec
@@ -245,6 +253,8 @@ class BackfillReconciler:
             await asyncio.gather(*(self._cancel(known, runs[run.name]) for run in decided.active))
         elif not wrong and not held(spec, facts.suspended) and (room := max(0, spec.parallelism - len(decided.active))):
             for step in decided.steps[:room]:
+                if not self._goes_on(known):
+                    break
                 await self._do(known, about, step, runs)
             decided = decide(spec, about.ticks, pasts(runs, known.name))
             if decided.steps and len(decided.active) < spec.parallelism:
@@ -255,6 +265,11 @@ class BackfillReconciler:
         ):  # Runs that were made before are counted to their end.
             raise NotReady(f"it continues when its DAG is fixed: {wrong}", "DAGInvalid", status)
         return status
+
+    def _goes_on(self, known: BackfillSnapshot) -> bool:
+        """Whether a backfill still exists and nobody has changed it; a deletion that a finalizer delays counts as a change."""
+        current = self._known.get(known.key)
+        return current is not None and (current.uid, current.generation) == (known.uid, known.generation)
 
     async def _occasions(self, known: BackfillSnapshot, spec: BackfillSpec) -> Occasions:
         generation, since, about = self._about.get(known.key) or (0, 0.0, None)
@@ -320,8 +335,13 @@ class BackfillReconciler:
             return
         answer, patch = written.stored, written.patch
         if (current := self._known.get(known.key)) and current.uid == known.uid:
-            version = int(answer["metadata"]["resourceVersion"])
-            self._take(known.key, replace(current, version=version, status=answer.get("status") or {}))
+            if int(answer["metadata"].get("generation") or 0) == current.generation:
+                version = int(answer["metadata"]["resourceVersion"])
+                self._take(known.key, replace(current, version=version, status=answer.get("status") or {}))
+            else:
+                self.seen(
+                    answer, False
+                )  # Someone has changed it meanwhile: the watch would report a version that is known.
         if "phase" in patch and status["phase"] in REPORTED:
             warning = status["phase"] != "Succeeded"
             reason = {"Waiting": "BackfillWaits"}.get(status["phase"], status["phase"])

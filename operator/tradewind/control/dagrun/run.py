@@ -9,6 +9,7 @@ from tradewind.control.dagrun import lean
 from tradewind.control.dagrun.attempt_log import Packed
 from tradewind.control.dagrun.sanitize import sanitized
 from tradewind.kube.labels import ATTEMPT, BACKFILL, DAG, DEPTH, HOW, ITEM, ROOT, RUN, TASK, TRIGGER, TRIGGER_DEPTH
+from tradewind.kube.resources import deleting
 from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import key
@@ -47,7 +48,7 @@ class Run:
     dag: str
     params: Mapping[str, Any]
     desired: str
-    """spec.desiredState."""
+    """spec.desiredState; Terminated for a run that is being deleted."""
     status: Mapping[str, Any]
     priority: int | None = None
     rounds: int = 0
@@ -142,7 +143,7 @@ def read_run(body: Mapping[str, Any]) -> Run:
     """A run from a watch event or a response. The API server has validated it against the CRD."""
     meta, spec = body["metadata"], body.get("spec") or {}
     created = int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp())
-    dated = "logicalDate" in spec
+    dated, gone = "logicalDate" in spec, deleting(body)
     caller = _caller(meta)
     return Run(
         name=meta["name"],
@@ -151,10 +152,10 @@ def read_run(body: Mapping[str, Any]) -> Run:
         version=int(meta["resourceVersion"]),
         generation=int(meta.get("generation") or 0),
         created=created,
-        deleting="deletionTimestamp" in meta,
+        deleting=gone,
         dag=spec.get("dag", ""),
         params=lean.params(spec.get("params") or {}),
-        desired=spec.get("desiredState") or "Running",
+        desired="Terminated" if gone else spec.get("desiredState") or "Running",
         status=sanitized(body.get("status") or {}),
         priority=spec.get("priority"),
         rounds=int(spec.get("retryFailed") or 0),

@@ -27,6 +27,8 @@ STATUS_LIST_LIMIT = 20
 """Number of failures and waiting tasks that a status lists."""
 NAMED = 10
 """Number of tasks that the description of an edit names."""
+DELETING = "the run is being deleted: "
+"""The beginning of the message of such a run, which is stopped like a terminated one."""
 PRODUCED, ASSET_ERROR = "AssetsProduced", "AssetError"
 """The condition that is present and False where an asset update could not be recorded; and the reason."""
 
@@ -116,7 +118,7 @@ def current(
     status: Status = {
         "observedGeneration": run.generation,
         "phase": plan.phase,
-        "message": brief(plan.message),
+        "message": brief(f"{DELETING}{plan.message}" if run.deleting else plan.message),
         "progress": f"{done}/{planner.ledger.total}",
         "total": planner.ledger.total,
         "done": done,

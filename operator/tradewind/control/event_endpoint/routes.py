@@ -9,7 +9,7 @@ from tradewind.control.triggers.dag_index import DAGFacts, DAGIndex
 from tradewind.control.triggers.run_maker import TriggerSnapshot
 from tradewind.kube.client import Client, Object
 from tradewind.kube.object_informer import ObjectInformer
-from tradewind.kube.resources import DAGS, TRIGGERS
+from tradewind.kube.resources import DAGS, TRIGGERS, deleting
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.capacity.token_bucket import Bucket
 from tradewind.plan.documents.problem import Invalid, Problem
@@ -64,7 +64,7 @@ class EventTriggers:
         key = (meta["namespace"], meta["name"])
         before = self._takers.get(key)
         generation = int(meta.get("generation") or 0)
-        if deleted or not (body.get("spec") or {}).get("event"):
+        if deleted or deleting(body) or not (body.get("spec") or {}).get("event"):
             self._takers.pop(key, None)
             return
         if before and (before.known.uid, before.known.generation) == (meta["uid"], generation):

@@ -114,7 +114,7 @@ class RunReconciler:
     async def reconcile(self, uid: str) -> None:
         """Makes one pass over a run."""
         state = self.states.get(uid)
-        if state is None or state.run.deleting:
+        if state is None:
             return
         woken_at, run = self.table.take_woken_at(uid), state.run
         FIELDS.set(run.fields)

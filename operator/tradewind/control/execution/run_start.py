@@ -19,7 +19,7 @@ from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.kube import merge_patch
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import DAGS, RUNS
+from tradewind.kube.resources import DAGS, RUNS, deleting
 from tradewind.model.bounded import MANY_VALUES
 from tradewind.model.duration import instant
 from tradewind.model.run import Reuse
@@ -88,7 +88,8 @@ class RunStarter:
         """Decides about a run. `peers` returns the runs of the same DAG. A run that may begin counts as active at once."""
         run, now = state.run, self._clock()
         if run.cancelled:
-            return Beginning(start_status.stillborn(run, "Cancelled", CANCELLED, "cancelled before it began", now))
+            words = f"{'deleted' if run.deleting else 'cancelled'} before it began"
+            return Beginning(start_status.stillborn(run, "Cancelled", CANCELLED, words, now))
         if problem := _wrong_date(run):
             return Beginning(start_status.stillborn(run, "Failed", "InvalidRun", problem, now))
         if run.params == MANY_PARAMS:
@@ -97,6 +98,8 @@ class RunStarter:
         pinned = await self._pinned(run, pins)
         try:
             dag = await self._fresh.get(DAGS, run.namespace, run.dag)
+            if deleting(dag):
+                raise NotFound(404, "NotFound", f"DAG {run.dag} is being deleted")
             with budget.timed():
                 current = await self._define(run, dag)
         except (NotFound, TemplateNotFound, Invalid) as error:

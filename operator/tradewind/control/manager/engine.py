@@ -44,6 +44,7 @@ from tradewind.kube.resources import (
     TEMPLATES,
     TRIGGERS,
     Resource,
+    deleting,
 )
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan import pacing
@@ -270,6 +271,13 @@ class Engine:
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         if not self._owned.owns(namespace):
             self.triggers.dags.foreign_seen(body, deleted)
+            return
+        if not deleted and deleting(
+            body
+        ):  # Its status stays as it is; triggers, backfills and runs wait as without it.
+            self.triggers.dags.seen(body, deleted)
+            self.backfills.dag_seen(namespace, name)
+            self.runs.feed.dag_seen(body, deleted)
             return
         self.dags.seen(body, deleted)
         self.history.dag_seen(body, deleted)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
-from tradewind.kube.resources import DAGS, Key
+from tradewind.kube.resources import DAGS, Key, deleting
 from tradewind.model.value import Param
 from tradewind.plan.triggers.cycles import assets_of, called_by
 
@@ -40,7 +40,8 @@ class DAGIndex:
         """The problem of each DAG whose status says that it is invalid."""
 
     def seen(self, body: Object, deleted: bool) -> None:
-        """A DAG was created, changed or deleted."""
+        """A DAG was created, changed or deleted. One that is being deleted counts as deleted: none of its runs would begin."""
+        deleted = deleted or deleting(body)
         key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
         before = self._allowed.pop(key, None)
         if not deleted and (allowed := allowed_from(spec)):
@@ -74,6 +75,8 @@ class DAGIndex:
             try:  # The watch of DAGs may have only just begun.
                 body = await self._client.get(DAGS, namespace, name)
             except NotFound:
+                return None
+            if deleting(body):
                 return None
             spec = body.get("spec") or {}
             if words := invalid(body):

@@ -25,7 +25,7 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Conflict, Forbidden, NotFound
 from tradewind.kube.errors import Invalid as Unacceptable
 from tradewind.kube.merge_patch import difference
-from tradewind.kube.resources import TRIGGERS, Key
+from tradewind.kube.resources import TRIGGERS, Key, deleting
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.model.shown import brief
 from tradewind.model.trigger import TriggerSpec
@@ -90,7 +90,7 @@ class TriggerReconciler:
             self._drop(key)
             before = None
         self._take_status(key, body)
-        if before and before.generation == meta.get("generation"):
+        if before and (before.generation, before.deleting) == (meta.get("generation"), deleting(body)):
             if difference(self._saved[key], dict(before.status)):
                 self.queue.add_after(
                     key, SAVE
@@ -111,9 +111,13 @@ class TriggerReconciler:
                 self._leave(key, before.spec.dag)
             created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
             generation = int(meta.get("generation") or 0)
-            self._known[key] = TriggerSnapshot(*key, meta["uid"], generation, created, spec, status)
+            self._known[key] = TriggerSnapshot(*key, meta["uid"], generation, created, spec, status, deleting(body))
             self._of_dag[key[0], spec.dag].add(key)
-            self.followers.seen(key, spec, created, self._saved[key])
+            if deleting(body):
+                self.followers.gone(key)
+                self._check_unsettled(key)
+            else:
+                self.followers.seen(key, spec, created, self._saved[key])
         self.queue.add(key)
 
     def others_seen(self, body: Object, deleted: bool) -> None:
@@ -122,7 +126,7 @@ class TriggerReconciler:
         key = (meta["namespace"], meta["name"])
         self.followers.gone(key)
         self._links += 1
-        if not deleted:
+        if not deleted and not deleting(body):
             with contextlib.suppress(Invalid):
                 created = datetime.fromisoformat(meta["creationTimestamp"]).timestamp()
                 self.followers.seen(key, read(TriggerSpec, body.get("spec") or {}), created, body.get("status") or {})
@@ -229,6 +233,12 @@ class TriggerReconciler:
             if key in self._wrong:
                 self.saving.add(key)
             return
+        if known.deleting:
+            words = "it is being deleted, and makes no more runs"
+            status = {"phase": "Suspended", "message": words, "next": None}
+            self._note(known, Validity(True, "Valid", "it can be read"), status, "Deleting")
+            self._stop(key, known)
+            return
         facts = await self.dags.of(known.namespace, known.spec.dag)
         if problems := self._check(known, facts):
             self._note(known, Validity.of(Invalid(problems)), {"phase": "Invalid", "message": summary(problems)})
@@ -263,6 +273,8 @@ class TriggerReconciler:
             if current is None or current.spec is not known.spec:
                 return None
         fired = await self._fire(known, found)
+        if not self._goes_on(known):
+            return None
         result = await found.then(fired)
         if len(fired) < len(found.runs) and result.at is None:
             return replace(result, at=self._clock() + self.pace.wait(known))
@@ -274,10 +286,15 @@ class TriggerReconciler:
         for run in due.replaced:
             await cancel(self._client, run)
         for item in due.runs:
-            if due.paced and self.pace.wait(known):
+            if not self._goes_on(known) or (due.paced and self.pace.wait(known)):
                 break
             fired.append(await self._make(known, item, due.each))
         return fired
+
+    def _goes_on(self, known: TriggerSnapshot) -> bool:
+        """Whether a trigger still exists and is not being deleted."""
+        current = self._known.get(known.key)
+        return current is not None and current.uid == known.uid and not current.deleting
 
     async def _make(self, known: TriggerSnapshot, item: DueRun, each: bool) -> Fired:
         try:

@@ -36,6 +36,7 @@ class TriggerSnapshot:
     created: float
     spec: TriggerSpec
     status: Mapping[str, Any]
+    deleting: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
