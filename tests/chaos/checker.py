@@ -170,8 +170,8 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
 
 
 def _heeded(scenario: Scenario, history: History, run: str) -> Iterator[str]:
-    """What users want of a run takes effect, also if they say so while its status is written. A sensor that waits goes on
-    asking in a suspended run."""
+    """What users want of a run takes effect, also if they say so while its status is written. Sensors that wait still ask
+    in a suspended run."""
     for uid in sorted(history.uids(run)) if scenario.calm else ():
         changes = history.desired.get(uid, [])
         for (at, desired), (until, _) in pairwise([*changes, (float("inf"), "")]):

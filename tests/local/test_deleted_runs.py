@@ -1,4 +1,4 @@
-"""A run that a finalizer keeps after its deletion is stopped like a terminated one: nothing of it goes on."""
+"""A run that a finalizer keeps after its deletion is stopped like a terminated one, with everything that it started."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
