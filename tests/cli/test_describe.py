@@ -1,13 +1,18 @@
 """`tradewind describe run`: why each task waits, and which tasks determined how long the run took."""
 
 import json
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tradewind import API_VERSION
-from tradewind.kube.resources import BACKFILLS
+from tradewind.cli.waiting.stopping import stopping
+from tradewind.control.pods.names import pod_name
+from tradewind.kube.pod import Metadata, Pod
+from tradewind.kube.resources import BACKFILLS, PODS
 
 from cli.scene import Scene, main, scene, scheduled
 
@@ -143,3 +148,29 @@ async def test_a_backfill_shows_its_progress_and_what_comes_next(here: Scene) ->
     assert "2026-01-13T00:00:00Z  Create" in said and "Runs that failed: etl-x1" in said
     data = json.loads(await here.tradewind("describe", "backfill", "january", "-o", "json"))
     assert data["backfill"]["status"]["progress"] == "12/31"
+
+
+async def test_a_task_that_is_being_stopped_says_since_when_and_for_how_long_at_most(here: Scene) -> None:
+    await here.run("stopped-1", {"slow": {}, "young": {}, "on": {}})
+    for task, status in (("slow", RUNNING), ("young", {"phase": "Pending", **scheduled(True)}), ("on", RUNNING)):
+        await here.pod("stopped-1", task, "n1", **status)
+    for task in ("slow", "young"):
+        await here.client.delete(PODS, "default", pod_name("stopped-1", task, 1))
+    said = re.compile(r"being stopped for \d+s: its container has up to 30s to end \(gracePeriod\)")
+    tasks = (await described(here, "stopped-1"))["tasks"]
+    for task, expected in (("slow", True), ("young", True), ("on", False)):
+        for words in (tasks[task]["message"], tasks[task]["wait"]["message"]):
+            assert bool(said.fullmatch(words)) == expected, (task, words)
+        assert tasks[task]["wait"]["cause"] == "running"
+    assert len(said.findall(await here.tradewind("describe", "stopped-1"))) == 2
+
+
+def test_a_pod_that_is_stopped_for_longer_than_it_may_hints_at_its_node() -> None:
+    meta = Metadata(deletion_timestamp=datetime.fromtimestamp(1_000, UTC), deletion_grace_period_seconds=30)
+    pod = Pod(metadata=meta)
+    assert stopping(pod, 982.0) == "being stopped for 12s: its container has up to 30s to end (gracePeriod)"
+    assert (
+        stopping(pod, 1_015.0)
+        == "being stopped for 45s, longer than its container's gracePeriod of 30s: is its node gone?"
+    )
+    assert stopping(Pod(metadata=Metadata()), 0.0) == ""

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tradewind.model.duration import instant
 
 from conformance.conftest import Api, pod
 
@@ -110,6 +111,8 @@ async def test_a_pod_on_a_node_gets_its_grace_period_and_none_when_forced(api: A
         and ending["metadata"]["deletionTimestamp"]
         and ending["metadata"]["deletionGracePeriodSeconds"] == 30
     )
+    begun, due = (instant(ending["metadata"][name]) for name in ("creationTimestamp", "deletionTimestamp"))
+    assert due - begun >= 30, "the moment by which it has to have ended"
     await api.call("DELETE", api.path("pods", "p"), gracePeriodSeconds="0")
     assert (await api.call("GET", api.path("pods", "p")))[0] == 404
 

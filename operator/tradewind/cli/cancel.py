@@ -15,12 +15,16 @@ from tradewind.model.backfill import FINISHED
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="RUN|backfill/BACKFILL...")
-@click.option("--terminate", is_flag=True, help="Don't run teardowns and exit tasks either.")
+@click.option(
+    "--terminate",
+    is_flag=True,
+    help="Don't run teardowns and exit tasks either. Containers still have their gracePeriod (30s by default) to end.",
+)
 @REASON
 @cluster
 async def command(client: Client, namespace: str, names: tuple[str, ...], terminate: bool, reason: str) -> None:
-    """Cancel runs: their pods are deleted, and only teardowns and exit tasks still start. For a backfill/NAME all its
-    runs are cancelled, and it creates no more."""
+    """Cancel runs: their pods are deleted, which gives containers their gracePeriod to end, and only teardowns and exit
+    tasks still start. For a backfill/NAME all its runs are cancelled, and it creates no more."""
     meta = {"metadata": {"annotations": await signed(client, reason, CANCELLED)}}
     for name in names:
         resource, rest = target(name)

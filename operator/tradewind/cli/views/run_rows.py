@@ -11,6 +11,7 @@ from rich.table import Table
 from tradewind.cli.output.terminal import Text
 from tradewind.cli.reading import of_kind
 from tradewind.cli.views.unclaimed import unclaimed
+from tradewind.cli.waiting.stopping import stopping
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.kube.pod import Pod
@@ -126,7 +127,11 @@ def _row(unit: Unit, planner: Planner, view: RunState, messages: _Messages, dept
     elif state is State.SUCCEEDED:
         shown = ""
     else:
-        shown = messages.of(unit.key, state) or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
+        shown = (
+            (stopping(pod, time.time()) if pod else "")
+            or messages.of(unit.key, state)
+            or (unit.why if state in (*_TOLD, State.SKIPPED) else "")
+        )
     item = planner.ledger.item_name(unit) if unit.index is not None else ""
     return Row(unit.key, state, depth, unit.ended, pod, _seconds(unit.ended, pod), shown, item, view.run.name)
 

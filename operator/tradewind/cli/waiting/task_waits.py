@@ -7,6 +7,7 @@ from typing import Any
 
 from tradewind.cli.waiting.blocked_on import blocked
 from tradewind.cli.waiting.reason import Cause, Wait
+from tradewind.cli.waiting.stopping import stopping
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless.work import DELETED
@@ -60,7 +61,7 @@ class _Look:
             return Wait(unit.key, Cause.DEPENDENCIES, "Blocked", blocked(self.planner, unit.task, unit.index))
         if unit.live is not None:
             pod = self.view.pods.unsaved.get((unit.key, unit.live.number))
-            return self._podless(unit, unit.live) if pod is None else _of_pod(unit, pod)
+            return self._podless(unit, unit.live) if pod is None else _of_pod(unit, pod, self.now)
         return self._again(unit) if unit.ended else self._ready(unit, self._free_since(unit))
 
     def _podless(self, unit: Unit, live: Live) -> Wait:
@@ -128,16 +129,15 @@ def began_at(run: Run) -> int:
     return int(datetime.fromisoformat(began).timestamp()) if began else run.created
 
 
-def _of_pod(unit: Unit, pod: Pod) -> Wait:
+def _of_pod(unit: Unit, pod: Pod, now: float) -> Wait:
     live = unit.live
     assert live is not None  # noqa: S101 - the caller has looked
     created = pod.metadata.creation_timestamp
     since = created.timestamp() if created else None
     main = pod.main()
-    if main and main.running:
-        began = main.running.started_at
-        message = "being stopped" if live.stopping else ""
-        return Wait(unit.key, Cause.RUNNING, "Running", message, began.timestamp() if began else since)
+    began = main.running.started_at if main and main.running else None
+    if (main and main.running) or live.stopping:
+        return Wait(unit.key, Cause.RUNNING, "Running", stopping(pod, now), began.timestamp() if began else since)
     scheduled = pod.condition("PodScheduled")
     if not pod.spec.node_name or (scheduled and scheduled.status == "False"):
         words = live.message or "no node was chosen for its pod yet"

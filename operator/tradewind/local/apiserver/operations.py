@@ -53,9 +53,9 @@ class Operations:
             raise StatusError(404, "NotFound", "the server could not find the requested resource", {})
         return found
 
-    def now(self) -> str:
-        """An API timestamp."""
-        return datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def now(self, ahead: float = 0.0) -> str:
+        """An API timestamp, that of now or some seconds ahead."""
+        return datetime.fromtimestamp(self._clock() + ahead, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """An object. Raises 404."""
@@ -248,7 +248,7 @@ class Operations:
             self._release(body)
         if grace > 0 or body["metadata"].get("finalizers"):
             if not body["metadata"].get("deletionTimestamp"):
-                meta = {**body["metadata"], "deletionTimestamp": self.now(), "deletionGracePeriodSeconds": grace}
+                meta = {**body["metadata"], "deletionTimestamp": self.now(grace), "deletionGracePeriodSeconds": grace}
                 if "generation" in meta:
                     meta["generation"] += 1
                 body = self.store.put(kind.key, {**body, "metadata": meta})
