@@ -261,6 +261,37 @@ async def _is(value: bool) -> bool:
     return value
 
 
+SMALL = review({"tasks": {"a": {"image": "x"}}})
+
+
+def refused(answer: Any) -> None:
+    """The answer to a request whose namespace has sent too many."""
+    status, response = answer
+    assert (status, response["allowed"], response["status"]["code"]) == (200, False, 429)
+    assert response["status"]["details"] == {"retryAfterSeconds": 1}
+    words = "too many changes of namespace loud are being checked: send it again in 1 s, and fewer at once"
+    assert response["status"]["message"] == words
+
+
+@pytest.mark.parametrize("path", ["/validate", "/accounts"])
+async def test_a_flood_of_one_namespace_is_refused_early_and_others_are_reviewed(tmp_path: Path, path: str) -> None:
+    asks = Slow()
+    async with serving(tmp_path, asks=asks) as (port, context):
+        loud = [
+            asyncio.create_task(posted(port, context, path, SMALL, "loud")) for _ in range(2 * webhook.SMALL_WAITING)
+        ]
+        await eventually(lambda: _is(sum(task.done() for task in loud) == webhook.SMALL_WAITING))
+        for task in loud:
+            if task.done():
+                refused(task.result())
+        assert len(asks.begun) == webhook.SMALL_AT_ONCE - 1
+        quiet = asyncio.create_task(posted(port, context, path, SMALL, "quiet"))
+        await eventually(lambda: _is("quiet" in asks.begun))
+        asks.goes_on.set()
+        answers = [await quiet, *await asyncio.gather(*loud)]
+        assert sum(response["allowed"] for _, response in answers) == 1 + webhook.SMALL_WAITING
+
+
 async def test_a_review_ends_before_the_api_server_gives_up(tmp_path: Path) -> None:
     asks = Slow()
     async with serving(tmp_path, asks=asks) as (port, context):
@@ -275,7 +306,7 @@ async def test_what_one_namespace_may_have_waiting_is_limited(tmp_path: Path, mo
     async with serving(tmp_path, asks=asks) as (port, context):
         first = asyncio.create_task(posted(port, context, "/validate", LARGE, "loud"))
         await eventually(lambda: _is(bool(asks.begun)))
-        assert (await posted(port, context, "/validate", LARGE, "loud"))[0] == 503
+        refused(await posted(port, context, "/validate", LARGE, "loud"))
         asks.goes_on.set()
         assert (await posted(port, context, "/validate", LARGE, "quiet"))[0] == 200 == (await first)[0]
 

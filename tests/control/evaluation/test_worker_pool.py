@@ -46,6 +46,21 @@ async def test_what_takes_too_long_is_killed_and_the_next_call_is_done(workers: 
             await asyncio.sleep(0.01)
 
 
+async def test_a_call_that_nobody_waits_for_any_more_costs_no_process_if_it_ends(workers: Workers) -> None:
+    """A client that hangs up again and again would have a process started each time."""
+    before = await workers.call("a", os.getpid)
+    for _ in range(3):
+        call = asyncio.create_task(workers.call("a", time.sleep, 0.01))
+        waiting = asyncio.create_task(workers.call("a", os._exit, 1))
+        while not workers._places._seats.held:
+            await asyncio.sleep(0)
+        call.cancel()
+        waiting.cancel()
+        await asyncio.gather(call, waiting, return_exceptions=True)
+        assert call.cancelled() and waiting.cancelled()
+    assert await workers.call("b", os.getpid) == before
+
+
 async def test_a_process_that_dies_is_told_and_replaced(workers: Workers) -> None:
     with pytest.raises(WorkerDied):
         await workers.call("a", os._exit, 1)

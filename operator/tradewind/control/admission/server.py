@@ -29,6 +29,7 @@ from tradewind.control.admission.handler import (
 )
 from tradewind.control.evaluation.places import Busy, Places
 from tradewind.control.server.bounded_listener import BoundedListener, Bounds
+from tradewind.kube.writes import flow
 from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.duration import seconds
 from tradewind.plan.documents.problem import Problem
@@ -47,7 +48,14 @@ REVIEW_BYTES_LIMIT = 8 * 2**20
 LARGE_AT_ONCE = 3
 """Large requests that are parsed and reviewed at the same time, in turns between namespaces. Small ones wait for none of them."""
 LARGE_WAITING = 24 * 2**20
-"""Bytes of one namespace's large requests that wait or are reviewed. Further ones are not answered, so that the failure policy decides."""
+"""Bytes of one namespace's large requests that wait or are reviewed. Further ones are refused at once."""
+SMALL_AT_ONCE = 16
+"""Small requests that are reviewed at the same time, in turns between namespaces."""
+SMALL_WAITING = 24
+"""Small requests of one namespace that wait or are reviewed, which takes a second or two. Further ones are refused at once: all would be
+answered too late if they waited, and the reviews of other namespaces would take longer."""
+TRY_AGAIN = 1
+"""Seconds after which clients send a request again that was refused like this. Those of Kubernetes do so by themselves."""
 READING = 5.0
 """Seconds for a body to arrive."""
 USUAL_TIMEOUT = 10.0
@@ -73,7 +81,8 @@ async def serve(
 ) -> AsyncIterator[None]:
     """Serves while the context is open. Open requests are answered before it closes. With `clients`, only clients whose certificate has one
     of these common names are answered; with `token`, a file, only requests whose path ends with its content."""
-    large, door = Places(LARGE_AT_ONCE, LARGE_WAITING), BoundedListener(bounds)
+    large, small = Places(LARGE_AT_ONCE, LARGE_WAITING), Places(SMALL_AT_ONCE, SMALL_WAITING)
+    door = BoundedListener(bounds)
 
     async def validate(http: web.Request) -> web.Response:
         if clients and _common_name(http) not in clients:
@@ -88,13 +97,17 @@ async def serve(
         with door.working(http):
             try:
                 async with asyncio.timeout(_patience(http.query.get("timeout", ""))):
-                    if len(raw) <= SMALL_REQUEST_BYTES or path == NAMES:
+                    if path == NAMES:
                         return await _respond(raw, asks, path)
-                    async with large.one(_namespace(raw), len(raw)):
-                        return await _respond(raw, asks, path)
+                    is_small, namespace = len(raw) <= SMALL_REQUEST_BYTES, _namespace(raw)
+                    async with small.one(namespace) if is_small else large.one(namespace, len(raw)):
+                        with flow(namespace, "review"):
+                            return await _respond(raw, asks, path)
             except Malformed as error:
                 return web.Response(status=400, text=f"not an AdmissionReview: {error}")
-            except (TimeoutError, Busy):
+            except Busy:
+                return _too_many(raw)
+            except TimeoutError:
                 return web.Response(status=503, text="too much to review: no answer in time")
 
     app = web.Application()
@@ -122,6 +135,25 @@ def _unreadable(raw: bytes, error: OutOfBounds) -> dict[str, Any]:
     return answer(
         request, AdmissionReview([Problem(error.path.replace("request.object.", "", 1) or "spec", error.problem)])
     )
+
+
+def _too_many(raw: bytes) -> web.Response:
+    """The refusal of a request whose namespace has too many others waiting. The body is not parsed. The failure policy does not decide: what
+    is sent in large numbers would pass unchecked."""
+    if not (uid := _UID.search(raw, 0, _HEAD)):
+        return web.Response(status=503, text="too much to review")
+    whose = f"of namespace {namespace}" if (namespace := _namespace(raw)) else "of objects without a namespace"
+    metrics.admission_requests.labels("other", "false").inc()
+    status = {
+        "status": "Failure",
+        "code": 429,
+        "reason": "TooManyRequests",
+        "message": f"too many changes {whose} are being checked: send it again in {TRY_AGAIN} s, and fewer at once",
+        "details": {"retryAfterSeconds": TRY_AGAIN},
+    }
+    response = {"uid": uid[1].decode(errors="replace"), "allowed": False, "status": status}
+    body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
 
 
 def _knows(token: Path | None, rest: str) -> bool:

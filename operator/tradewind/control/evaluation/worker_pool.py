@@ -24,6 +24,8 @@ CALLS_WAITING_LIMIT = 64
 SECONDS = 2.0
 """Seconds of CPU time that a call may take, and as many again for each MiB of its arguments: large documents may take long, small ones may
 not."""
+GRACE = 1.0
+"""Seconds in which a call may end for which nobody waits any more: most do, and a new process takes longer to start."""
 _SIZE = struct.Struct(">Q")
 _HEAD = struct.Struct(">Qd")
 """The size of a call, and the seconds of CPU time that it may take."""
@@ -38,8 +40,8 @@ class TooMuch(Exception):
 
 
 class Workers:
-    """Runs calls in `count` processes, in turns between keys; one key has all processes but one at most. If a call is cancelled or exceeds
-    its CPU time, its process is killed and replaced. `seconds` replaces SECONDS. Each process imports the module `preload` when it starts,
+    """Runs calls in `count` processes, in turns between keys; one key has all processes but one at most. If a call exceeds its CPU time, or
+    doesn't end soon after it was cancelled, its process is killed and replaced. `seconds` replaces SECONDS. Each process imports the module `preload` when it starts,
     so that its first call need not wait for it."""
 
     def __init__(self, count: int, seconds: float = SECONDS, preload: str = "") -> None:
@@ -50,13 +52,27 @@ class Workers:
             preload,
         )
         self._idle: deque[Process] = deque()
+        self._calls: set[asyncio.Task[Any]] = set()
 
     async def call(self, key: str, function: Callable[..., T], *arguments: Any) -> T:
         """Calls a function of a module with picklable arguments and returns its result. Raises the function's errors, Busy, TooMuch and
         WorkerDied."""
-        asked = pickle.dumps((function, arguments))
+        begun = asyncio.Event()
+        call = asyncio.create_task(self._perform(key, pickle.dumps((function, arguments)), begun))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        try:
+            answer: T = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(GRACE if begun.is_set() else 0.0, call.cancel)
+            raise
+        return answer
+
+    async def _perform(self, key: str, asked: bytes, begun: asyncio.Event) -> Any:
+        """Waits for a process and has it answer. Sets `begun` when it has one."""
         seconds = self._seconds * (1 + len(asked) / 2**20)
         async with self._places.one(key):
+            begun.set()
             process = self._idle.popleft() if self._idle else await self._start()
             try:
                 done, result = await _ask(process, asked, seconds)
@@ -67,8 +83,7 @@ class Workers:
                 raise
             self._idle.append(process)
         if done:
-            answer: T = result
-            return answer
+            return result
         raise result
 
     @contextlib.asynccontextmanager
@@ -78,6 +93,9 @@ class Workers:
         try:
             yield self
         finally:
+            for call in self._calls:
+                call.cancel()
+            await asyncio.gather(*self._calls, return_exceptions=True)
             await asyncio.gather(*map(_kill, self._idle))
 
     async def _start(self) -> Process:
