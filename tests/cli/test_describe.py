@@ -11,8 +11,10 @@ import pytest
 from tradewind import API_VERSION
 from tradewind.cli.waiting.stopping import stopping
 from tradewind.control.pods.names import pod_name
+from tradewind.control.triggers.run_maker import CAUSE
+from tradewind.kube.labels import BACKFILL, HOW, TRIGGER
 from tradewind.kube.pod import Metadata, Pod
-from tradewind.kube.resources import BACKFILLS, PODS
+from tradewind.kube.resources import BACKFILLS, DAGS, PODS, RUNS, TEMPLATES
 
 from cli.scene import Scene, main, scene, scheduled
 
@@ -174,3 +176,62 @@ def test_a_pod_that_is_stopped_for_longer_than_it_may_hints_at_its_node() -> Non
         == "being stopped for 45s, longer than its container's gracePeriod of 30s: is its node gone?"
     )
     assert stopping(Pod(metadata=Metadata()), 0.0) == ""
+
+
+async def test_a_backfill_that_fails_names_its_failed_runs(here: Scene) -> None:
+    spec = {"dag": "etl", "start": "2026-01-01", "end": "2026-01-31", "cron": "0 0 * * *"}
+    body = {"apiVersion": API_VERSION, "kind": "Backfill", "metadata": {"name": "january"}, "spec": spec}
+    await here.client.create(BACKFILLS, "default", body)
+    status = {"phase": "Failed", "message": "4 of 31 runs failed", "progress": "31/31", "failed": 4}
+    status |= {"failures": [f"january-{number}" for number in range(4)]}
+    await here.client.patch(BACKFILLS, "default", "january", {"status": status}, "status")
+    words = "4 of 31 runs failed; failed: january-0, january-1, january-2 and 1 more\n"
+    for command, begin in (("watch", "Failed 31/31: "), ("wait", "backfill/january Failed: ")):
+        process = await here.start(command, "backfill/january")
+        assert (await process.communicate())[0].decode() == begin + words
+
+
+RUN_OF = {HOW: "backfill", TRIGGER: "nightly"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "cause", "get", "describe"),
+    [
+        ({**RUN_OF, f"{BACKFILL}may": "true"}, "", "backfill/may", "backfill (may)"),
+        (
+            {**RUN_OF, f"{BACKFILL}may": "true", f"{BACKFILL}june": "true"},
+            "Backfill may, tick 1",
+            "backfill/may",
+            "backfill (may)",
+        ),
+        ({**RUN_OF, HOW: "schedule", f"{BACKFILL}may": "true"}, "", "schedule/nightly", "schedule (nightly)"),
+        ({HOW: "manual"}, "", "manual", "manual"),
+    ],
+)
+async def test_what_made_a_run(here: Scene, labels: dict[str, str], cause: str, get: str, describe: str) -> None:
+    await here.queued("etl-1", "etl")
+    await here.client.patch(RUNS, "default", "etl-1", {"metadata": {"labels": labels, "annotations": {CAUSE: cause}}})
+    assert get in (await here.tradewind("get", "runs")).split()
+    assert re.search(rf"Made by: +{re.escape(describe)}\n", await here.tradewind("describe", "etl-1"))
+
+
+async def test_the_wide_list_says_why_a_dag_or_a_template_is_invalid(here: Scene) -> None:
+    why = {
+        "type": "Valid",
+        "status": "False",
+        "reason": "Invalid",
+        "message": "spec.tasks.a: no\nmore",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    other = {**why, "type": "Ready", "message": "another"}
+    for resource, spec in (
+        (DAGS, {"tasks": {"a": {"image": "x"}}}),
+        (TEMPLATES["TaskTemplate"], {"task": {"image": "x"}}),
+    ):
+        body = {"apiVersion": API_VERSION, "kind": resource.kind, "metadata": {"name": "etl"}, "spec": spec}
+        await here.client.create(resource, "default", body)
+        status = {"phase": "Invalid", "conditions": [other, why]}
+        await here.client.patch(resource, "default", "etl", {"status": status}, "status")
+        head, row = (await here.tradewind("get", resource.plural, "-o", "wide")).splitlines()
+        assert head.split()[-1] == "MESSAGE" and row.endswith("  spec.tasks.a: no"), row
+        assert "spec.tasks.a" not in await here.tradewind("get", resource.plural)

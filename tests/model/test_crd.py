@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.kube.labels import TRIGGER
+from tradewind.local.apiserver.kinds import look_up
 from tradewind.model.crd import manifests
 from tradewind.model.reference import rows, text
 from tradewind.model.write import main as write
@@ -132,3 +133,18 @@ def test_kubectl_names_the_trigger_of_a_run_with_wide() -> None:
     [crd] = [body for body in manifests() if body["spec"]["names"]["kind"] == "DAGRun"]
     columns = {item["name"]: item for item in crd["spec"]["versions"][0]["additionalPrinterColumns"]}
     assert columns["Trigger"]["jsonPath"].endswith(TRIGGER.replace(".", "\\.")) and columns["Trigger"]["priority"] == 1
+
+
+@pytest.mark.parametrize("kind", ["DAG", "TaskTemplate", "ClusterDAGTemplate"])
+def test_kubectl_says_why_an_object_is_invalid_with_wide(kind: str) -> None:
+    [crd] = [body for body in manifests() if body["spec"]["names"]["kind"] == kind]
+    columns = {item["name"]: item for item in crd["spec"]["versions"][0]["additionalPrinterColumns"]}
+    conditions = [{"type": "Ready", "message": "no"}, {"type": "Valid", "message": "why"}]
+    assert look_up({"status": {"conditions": conditions}}, columns["Message"]["jsonPath"]) == "why"
+    assert columns["Message"]["priority"] == 1 and look_up({"status": {}}, columns["Message"]["jsonPath"]) is None
+
+
+def test_the_embedded_server_finds_labels_with_dots() -> None:
+    [crd] = [body for body in manifests() if body["spec"]["names"]["kind"] == "DAGRun"]
+    columns = {item["name"]: item for item in crd["spec"]["versions"][0]["additionalPrinterColumns"]}
+    assert look_up({"metadata": {"labels": {TRIGGER: "nightly"}}}, columns["Trigger"]["jsonPath"]) == "nightly"

@@ -21,6 +21,7 @@ from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.critical_path import drawn_path, path_data, path_of
 from tradewind.cli.views.follow_run import look
 from tradewind.cli.views.labelled import labelled
+from tradewind.cli.views.made_by import made_by
 from tradewind.cli.views.run_rows import Row, as_data, drawn, flat
 from tradewind.cli.views.run_tree import RunTree
 from tradewind.cli.waiting.reason import Wait
@@ -139,7 +140,7 @@ def _text(seen: _Seen, meta: Mapping[str, Any], now: float) -> RenderableType:
         for row in flat(seen.rows)
         for part in row.parts
     ]
-    facts = [*_facts(seen.run), *_origin(seen.run, of_kind(dict, meta.get("annotations"))), *made_of]
+    facts = [*_facts(seen.run), *_origin(meta), *made_of]
     lines: list[RenderableType] = [*labelled(facts)]
     found = [drawn(seen.run, told, limit=1_000), Text(seen.problem, style="red"), *lines]
     every = list(flat(seen.rows))
@@ -179,11 +180,12 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _origin(run: Run, notes: Mapping[str, str]) -> list[tuple[str, str]]:
+def _origin(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What created the run, and who."""
-    how = f"{run.how} ({run.maker})" if run.maker else run.how
+    notes: Mapping[str, str] = of_kind(dict, meta.get("annotations"))
+    how, maker = made_by(meta)
     found = [
-        ("Made by", how),
+        ("Made by", f"{how} ({maker})" if maker else how),
         ("Cause", notes.get(CAUSE, "")),
         ("By", notes.get(BY, "")),
         ("Reason", notes.get(REASON, "")),

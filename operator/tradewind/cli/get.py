@@ -18,10 +18,10 @@ from tradewind.cli.reading import StatusUnreadable, reading
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
+from tradewind.cli.views.made_by import made_by
 from tradewind.cli.views.run_rows import PHASES
 from tradewind.cli.views.unclaimed import all_unclaimed
 from tradewind.kube.client import Client, Object
-from tradewind.kube.labels import HOW, TRIGGER
 from tradewind.kube.resources import (
     APPROVALS,
     BACKFILLS,
@@ -33,6 +33,7 @@ from tradewind.kube.resources import (
     TRIGGERS,
     Resource,
 )
+from tradewind.local.apiserver.kinds import look_up
 from tradewind.model.crd import KINDS as MODELS
 from tradewind.plan.documents.nearest import did_you_mean
 
@@ -180,10 +181,8 @@ def _more(resource: Resource) -> dict[str, str]:
 
 
 def _at(item: Object, path: str) -> str:
-    """The value at a path such as `.status.message`, on one line; empty if there is none."""
-    found: Any = item
-    for step in path.strip(".").split("."):
-        found = found.get(step) if isinstance(found, dict) else None
+    """The value at a path of a column, on one line; empty if there is none."""
+    found = look_up(item, path)
     return "" if found is None else str(found).partition("\n")[0]
 
 
@@ -197,11 +196,11 @@ def _row(item: Object, cells: Callable[[Object], list[Any]], width: int) -> list
 
 
 def _run(item: Object) -> list[str | Text]:
-    status, labels = status_of(item), item["metadata"].get("labels") or {}
+    status = status_of(item)
     return [
         item["metadata"]["name"],
         item["spec"]["dag"],
-        "/".join(labels[label] for label in (HOW, TRIGGER) if label in labels),
+        "/".join(filter(None, made_by(item["metadata"]))),
         str(status.get("revisionNumber") or ""),
         _phase(status.get("phase") or "Queued"),
         status.get("progress") or "",

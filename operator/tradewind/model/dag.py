@@ -166,6 +166,12 @@ class DAG(Model):
         {"name": "Last Phase", "type": "string", "jsonPath": ".status.lastRun.phase"},
         {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {
+            "name": "Message",
+            "type": "string",
+            "jsonPath": '.status.conditions[?(@.type=="Valid")].message',
+            "priority": 1,
+        },
     ]
     selectable: ClassVar[list[str]] = []
 

@@ -80,6 +80,12 @@ class Template(Model):
         {"name": "Params", "type": "string", "jsonPath": ".status.params"},
         {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        {
+            "name": "Message",
+            "type": "string",
+            "jsonPath": '.status.conditions[?(@.type=="Valid")].message',
+            "priority": 1,
+        },
     ]
     selectable: ClassVar[list[str]] = []
 

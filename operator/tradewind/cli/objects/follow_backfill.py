@@ -1,15 +1,32 @@
 """Follows a backfill until it has ended."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from tradewind.cli.output.terminal import say
+from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import BACKFILLS
 from tradewind.model.backfill import FINISHED
 
+NAMED = 3
+"""Failed runs that are named."""
 LOOK = 0.5
 """Seconds between two polls."""
+
+
+def story(status: Mapping[str, Any]) -> str:
+    """A backfill's message, with the names of runs that failed if the message does not name them."""
+    message = str(status.get("message") or "")
+    failures = [str(name) for name in of_kind(list, status.get("failures"))]
+    if not failures or failures[0] in message:
+        return message
+    count = status.get("failed")
+    left = max(len(failures), count if isinstance(count, int) else 0) - len(failures[:NAMED])
+    more = f" and {left} more" if left else ""
+    return f"{message}{'; ' if message else ''}failed: {', '.join(failures[:NAMED])}{more}"
 
 
 async def follow(client: Client, namespace: str, name: str, err: bool) -> Object:
@@ -18,7 +35,7 @@ async def follow(client: Client, namespace: str, name: str, err: bool) -> Object
     while True:
         found = await client.get(BACKFILLS, namespace, name)
         status = status_of(found)
-        words = (status.get("phase") or "", status.get("progress") or "", status.get("message") or "")
+        words = (status.get("phase") or "", status.get("progress") or "", story(status))
         if words != said and words[0]:
             say(f"{words[0]} {words[1]}: {words[2]}", err=err)
             said = words

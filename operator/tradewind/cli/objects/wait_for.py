@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.objects.follow_backfill import story
 from tradewind.cli.objects.targets import FOLLOWED, target
 from tradewind.cli.options import DURATION, cluster
 from tradewind.cli.output.terminal import say
@@ -58,8 +59,8 @@ async def command(client: Client, namespace: str, runs: tuple[str, ...], patienc
     except TimeoutError:
         raise Late(_late(runs, latest, patience or 0)) from None
     for name, run in zip(runs, ended, strict=True):
-        message = f": {run.status.get('message')}" if run.status.get("message") else ""
-        say(f"{_label(name)} {run.phase}{message}")
+        message = str(run.status.get("message") or "") if isinstance(run, Run) else story(run.status)
+        say(f"{_label(name)} {run.phase}{f': {message}' if message else ''}")
     if any(run.phase != "Succeeded" for run in ended):
         raise click.exceptions.Exit(1)
 

@@ -118,10 +118,17 @@ class Registry:
         )
 
 
+_STEP = re.compile(r"""\['([^']*)'\]|\[\?\(@\.type=="(\w+)"\)\]|((?:\\.|[^.\[\]\\])+)""")
+
+
 def look_up(body: Any, path: str) -> Any:
-    """The value at a path such as `.status.phase` or `.metadata.labels['a.b']`; None where there is none."""
-    for quoted, plain in re.findall(r"\['([^']*)'\]|([^.\[\]]+)", path):
-        if not isinstance(body, dict):
+    """The value at a path such as `.status.phase`, `.metadata.labels['a.b']`, `.metadata.labels.a\\.b` or
+    `.status.conditions[?(@.type=="Valid")].message`; None where there is none."""
+    for quoted, kind, plain in _STEP.findall(path):
+        if kind and isinstance(body, list):
+            body = next((each for each in body if isinstance(each, dict) and each.get("type") == kind), None)
+        elif not kind and isinstance(body, dict):
+            body = body.get(quoted or plain.replace("\\", ""))
+        else:
             return None
-        body = body.get(quoted or plain)
     return body
