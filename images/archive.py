@@ -1,12 +1,14 @@
 """From a folder to an image archive that any container runtime imports; the same bytes every time."""
 
+import fcntl
 import hashlib
 import io
 import json
 import os
 import platform
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,9 +75,17 @@ def _counts(file: Path) -> bool:
     return file.is_file() and "__pycache__" not in file.parts
 
 
+@contextmanager
+def locked(cache: Path) -> Iterator[None]:
+    """One build at a time works in a cache: the next one finds what this one has made, and removes nothing that it needs."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def layer(cache: Path, name: str, key: str, make: Callable[[Path], Path]) -> Layer:
     """The cached layer of this key; else `make` fills a folder, and says which folder becomes the layer's root."""
-    cache.mkdir(parents=True, exist_ok=True)
     file = cache / f"{name}-{key}.layer"
     known = file.with_suffix(".sha256")
     if not (file.exists() and known.exists()):

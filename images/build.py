@@ -44,6 +44,10 @@ class Builder:
 
     def build(self, name: str) -> Path:
         """The archive of one image."""
+        with archive.locked(self.cache):
+            return self._build(name)
+
+    def _build(self, name: str) -> Path:
         match name:
             case "pause":
                 return self._write(name, PAUSE, self._pause())

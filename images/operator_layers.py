@@ -1,5 +1,6 @@
 """The two layers above Python that make the operator's image: dependencies, and the package itself."""
 
+import errno
 import os
 import platform
 import shutil
@@ -86,7 +87,11 @@ def wheel(work: Path, tools: Path) -> Path:
         partial = work / "backend"
         _pip("install", "--target", str(partial), *required)
         tools.mkdir(parents=True, exist_ok=True)
-        partial.rename(backend)
+        try:
+            partial.rename(backend)
+        except OSError as error:  # Another build, with a cache of its own beside this one, was faster.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
     code = f"from {project()['build-system']['build-backend']} import build_wheel; print(build_wheel({str(work)!r}))"
     built = _run(sys.executable, "-B", "-c", code, cwd=REPO, PYTHONPATH=str(backend), SOURCE_DATE_EPOCH="1700000000")
     return work / built.split()[-1]
