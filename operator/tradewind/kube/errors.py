@@ -21,6 +21,11 @@ class Unauthorized(ApiError):
 class Forbidden(ApiError):
     """403: missing rights, an exhausted quota, or a refusal by admission."""
 
+    @property
+    def terminating(self) -> bool:
+        """Whether the namespace is being deleted, so that nothing can be created in it."""
+        return "being terminated" in self.message
+
 
 class NotFound(ApiError):
     """404."""

@@ -1,12 +1,14 @@
 """Events about successes: limited in rate per namespace, so that bursts of runs cost the API server little."""
 
 import asyncio
+import logging
 from collections import Counter
 from typing import Any
 
 import pytest
 from tradewind.control.shared import event_recorder
 from tradewind.control.shared.event_recorder import BURST, EVENTS_WAITING_LIMIT, EventRecorder
+from tradewind.kube.errors import ApiError, Forbidden
 
 
 class Server:
@@ -87,3 +89,31 @@ async def test_namespaces_are_forgotten_when_there_are_many(monkeypatch: pytest.
     for at in range(100):
         post(sink, 1, f"n{at}")
     assert len(sink._rooms) == 10
+
+
+async def test_a_namespace_that_is_being_deleted_is_logged_once_and_not_as_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It takes no Event of any of its objects."""
+    gone = "unable to create new content in namespace gone because it is being terminated"
+    errors: dict[str, ApiError] = {
+        "gone": Forbidden(403, "Forbidden", gone),
+        "shut": Forbidden(403, "Forbidden", "cannot create resource"),
+    }
+
+    class Refusing(Server):
+        async def create(self, resource: Any, namespace: str, body: Any) -> None:
+            await super().create(resource, namespace, body)
+            raise errors[namespace]
+
+    server = Refusing()
+    sink = EventRecorder(server, lambda: 0.0)  # type: ignore[arg-type]
+    post(sink, 5, "gone", warning=True)
+    post(sink, 1, "shut", warning=True)
+    with caplog.at_level(logging.DEBUG, event_recorder.__name__):
+        await sent(sink, server, 6)
+    told = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert sorted(told) == [
+        ("DEBUG", "namespace gone is being deleted: its Events are not sent"),
+        ("WARNING", "Event RunSucceeded of r0: 403 Forbidden: cannot create resource"),
+    ]

@@ -154,6 +154,6 @@ def forbidden(start: Start, error: Forbidden) -> Held | StartRefused:
         return Held(Hold(start.key, "NoPermission", f"the operator may not create pods here: {words}"))
     if "serviceaccount" in words and "not found" in words:
         return Held(Hold(start.key, "ServiceAccountNotFound", f"{words}; create it, or fix serviceAccountName"))
-    if "being terminated" in words:
+    if error.terminating:
         return Held(Hold(start.key, "NamespaceTerminating", words))
     return _refused(start, "PodRefused", f"the API server refused the pod: {words}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tradewind import API_VERSION
 from tradewind.kube.client import Client
-from tradewind.kube.errors import AlreadyExists, ApiError, NotFound
+from tradewind.kube.errors import AlreadyExists, ApiError, Forbidden, NotFound
 from tradewind.kube.fair_queue import Turns
 from tradewind.kube.resources import EVENTS
 from tradewind.model.duration import stamp
@@ -35,6 +35,8 @@ class EventRecorder:
         self._turns: Turns[dict[str, Any]] = Turns()
         self._waiting, self._posted = 0, asyncio.Event()
         self._dropped, self._logged_at = 0, float("-inf")
+        self._terminating = ""
+        """The namespace in which the last Event was refused because it is being deleted."""
         self._rooms: dict[str, tuple[float, float]] = {}
         """By namespace: how many Events may be sent at once, and when (the loop's time) that was computed."""
 
@@ -95,7 +97,16 @@ class EventRecorder:
             except (AlreadyExists, NotFound):
                 pass
             except ApiError as error:
+                if isinstance(error, Forbidden) and error.terminating:
+                    self._report_terminating(body["metadata"]["namespace"])
+                    continue
                 log.warning("Event %s of %s: %s", body["reason"], body["involvedObject"]["name"], error)
+
+    def _report_terminating(self, namespace: str) -> None:
+        """Logs a namespace that takes no Events any more, once: there is one for each of its objects."""
+        if namespace != self._terminating:
+            self._terminating = namespace
+            log.debug("namespace %s is being deleted: its Events are not sent", namespace)
 
     def _room(self, namespace: str) -> bool:
         """Whether another Event of a namespace may wait. If too many wait already, one of the namespace with the most is dropped."""
