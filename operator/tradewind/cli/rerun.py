@@ -16,6 +16,7 @@ from tradewind.cli.views.follow_run import look
 from tradewind.cli.whoami import signed
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dags.approval_askers import asking
+from tradewind.control.dags.call_pins import current_pins, pins_of
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.dags.template_index import rendered
 from tradewind.kube.client import Client
@@ -83,9 +84,12 @@ async def command(
     reuse = Reuse(run=run, rerun=list(rerun), only=list(only))
     if wrong := [*reuse_problems(reuse, definition)]:
         raise click.ClickException("\n".join(f"{problem.what}; {problem.instead}" for problem in wrong))
-    within = await asking(client, namespace, definition)
+    within, called = await asking(client, namespace, definition), await current_pins(client, namespace, definition)
+    same_calls = called is not None and called.items() <= pins_of(other).items()
     try:
-        taken: list[Fixed] = [] if everything else taken_over(view.planner, definition, reuse, facts, within)
+        taken: list[Fixed] = (
+            [] if everything else taken_over(view.planner, definition, reuse, facts, within, same_calls)
+        )
     except Invalid as error:
         raise click.ClickException(str(error)) from None
     keys = {item.key for item in taken}

@@ -101,6 +101,12 @@ def _not_too_large(params: dict[str, Any]) -> dict[str, Any]:
 
 Params = Annotated[dict[str, Anything], Field(max_length=100), AfterValidator(_not_too_large)]
 """Values for params."""
+ComparedParams = Annotated[
+    dict[str, Any],
+    Field(max_length=100, json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+    AfterValidator(_not_too_large),
+]
+"""The same in a schema that lets rules compare all values at once: rules don't know fields whose values have no type."""
 Opaque = Annotated[
     dict[str, Any], Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True})
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from tradewind.model.asset import AssetUpdate
-from tradewind.model.base import Anything, Model, Name, Opaque, Params, ShortText, Timestamp, crd, rule
+from tradewind.model.base import Anything, ComparedParams, Model, Name, Opaque, ShortText, Timestamp, crd, rule
 from tradewind.model.condition import Conditions
 from tradewind.model.duration import YEARS, check_year
 
@@ -71,7 +71,7 @@ class DAGRunSpec(Model):
                         f"{name} can't be changed: create another run",
                         fieldPath=f".{name}",
                     )
-                    for name in ("logicalDate", "intervalStart", "intervalEnd", "queue")
+                    for name in ("logicalDate", "intervalStart", "intervalEnd", "queue", "params", "reuse")
                 ),
             ]
         )
@@ -79,8 +79,8 @@ class DAGRunSpec(Model):
 
     dag: Name
     """Name of the DAG, in the same namespace."""
-    params: Params = {}
-    """Values for the DAG's params. They are read once, when the run starts: later changes have no effect."""
+    params: ComparedParams = {}
+    """Values for the DAG's params."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
     """Overrides the DAG's priority."""
     logical_date: DateTime | None = None
@@ -140,6 +140,23 @@ class Skip(Model):
     """Reason for the skip."""
 
 
+class CalledBy(Model):
+    """The attempt of another run that made this run."""
+
+    run: str
+    """Name of the other run."""
+    uid: str
+    """Uid of the other run."""
+    task: str
+    """The task, or task[item], that calls the DAG."""
+    attempt: int
+    """Number of the attempt, from 1."""
+    depth: int
+    """Number of runs that enclose this run."""
+    root: str = ""
+    """Uid of the outermost enclosing run."""
+
+
 class DAGRunStatus(Model):
     """State of the run. Active attempts are pods; `tradewind describe run` shows both together."""
 
@@ -157,6 +174,9 @@ class DAGRunStatus(Model):
     calls: Annotated[dict[str, str], Field(max_length=256)] = {}
     """Names of the ControllerRevisions of all sub-DAGs, at any depth, by DAG. Later changes to them don't affect the
     run."""
+    called_by: CalledBy | None = None
+    """The attempt that made this run, for a run of a sub-DAG. It is recorded when the run starts, or ends before that:
+    a run without it is not part of another, whatever its labels and owners become later."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """Effective params, including defaults."""
     started_at: Timestamp | None = None

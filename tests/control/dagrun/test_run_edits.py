@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 from tradewind.control.dagrun.run import read_run
+from tradewind.control.dagrun.state import RunState
 from tradewind.control.podless.approvals import Approvals, Question
 from tradewind.control.podless.sub_dags import Call, SubDAGs
 from tradewind.control.pods.labels import labels
@@ -15,7 +16,8 @@ from tradewind.control.pods.labels import owner as owned_by
 from tradewind.control.pods.names import both_names
 from tradewind.kube.errors import AlreadyExists, Conflict
 from tradewind.kube.labels import DEPTH
-from tradewind.kube.resources import APPROVALS, RUNS, Resource
+from tradewind.kube.resources import APPROVALS, REVISIONS, RUNS, Resource
+from tradewind.model.value import Param
 from tradewind.plan.runs.decision import RunFacts, Start
 
 from control.triggerworld import Body, Server
@@ -38,10 +40,22 @@ class Api(Server):
         """An object of a run exists."""
         by = replace(RUN, uid=owner)
         meta = {"name": name, "labels": {**labels(by, start), DEPTH: "1"}, "ownerReferences": [owned_by(by)]}
+        if "status" in parts:
+            parts["status"] = {**called_by(by, start), **parts["status"]}
         return self.put(resource, {"metadata": meta, **parts})
+
+    def revision(self, name: str, spec: Body) -> None:
+        """A revision exists."""
+        self.put(REVISIONS, {"metadata": {"name": name}, "data": {"spec": spec}, "revision": 1})
 
     def names(self, resource: Resource) -> set[str]:
         return {name for plural, name in self.objects if plural == resource.plural}
+
+
+def called_by(run: RunFacts, start: Start) -> Body:
+    """What is recorded in the status of a run when it begins."""
+    place = {"run": run.name, "uid": run.uid, "task": start.key, "attempt": start.number}
+    return {"calledBy": {**place, "depth": 1, "root": run.uid}}
 
 
 def change(body: Body, **spec: str) -> None:
@@ -61,6 +75,8 @@ ASKED = {"run": "r", "task": "ask", "message": "Release 2?"}
         # A deletion that a finalizer delays counts as a change.
         ({**ASKED, "decision": "Approved", "by": "alice"}, {"generation": 2}, "it had a decision before"),
         (ASKED, {"generation": 2, "deletionTimestamp": DAY}, "it is being deleted"),
+        ({**ASKED, "by": "bob"}, {}, "it had a decision before"),
+        ({**ASKED, "comment": "bob: I agree"}, {}, "it had a decision before"),
         ({**ASKED, "message": "Tidy up?"}, {}, "its question differs"),
         ({**ASKED, "questions": {"n": {"type": "integer"}}}, {}, "its question differs"),
         ({**ASKED, "deadline": "2099-01-01T00:00:00Z"}, {}, "its question differs"),
@@ -123,6 +139,27 @@ async def test_the_time_of_a_question_begins_when_the_operator_asks() -> None:
         change(early, decision="Rejected", by="bob")
         approvals.seen(early)
         assert (await asked).outcome == "Rejected"
+
+
+async def test_an_approval_that_expires_has_no_author() -> None:
+    """Someone wrote another's name, a comment and an answer, but no decision; the task continues after the timeout."""
+    now = [0.0]
+    api = Api(0.0)
+    asks = {"n": Param(type="integer", default=3)}
+    question = replace(QUESTION, questions=asks, timeout=20.0)
+    approvals = Approvals(api, lambda: now[0])
+    asked = asyncio.ensure_future(approvals.decide(RUN, question, lambda name: None))
+    async with asyncio.timeout(100):
+        while not api.names(APPROVALS) or not api.objects[APPROVALS.plural, "r-ask-1"].get("status"):
+            await asyncio.sleep(0)
+        body = api.objects[APPROVALS.plural, "r-ask-1"]
+        body["spec"] |= {"answers": {"n": 7}}
+        change(body, by="bob", comment="I, bob")
+        now[0] = 21.0
+        approvals.seen(body)
+        decision = await asked
+    assert decision.outcome == "Expired"
+    assert decision.outputs == {"approved": False, "by": "", "comment": "", "answers": {"n": 3}}
 
 
 async def test_a_decision_about_another_run_is_none_about_this_one() -> None:
@@ -233,6 +270,109 @@ async def test_a_forged_run_of_a_sub_dag_is_not_believed(forged: Body, why: str)
     assert told and told[0][0] == usual and why in told[0][1]
 
 
+PARAM: Body = {"v": {"type": "integer"}, "w": {"default": "usual"}}
+ALONE: Body = {"params": PARAM, "tasks": {"x": {"compute": {"n": "1"}}}}
+CALLS: Body = {"params": PARAM, "tasks": {"x": {"dag": {"name": "leaf"}}}}
+BOUND = {"phase": "Running", "params": {"v": 1, "w": "usual"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ({"revision": "alone"}, ""),
+        ({"revision": "alone", "params": {"v": 2, "w": "usual"}}, "it began with other params"),
+        ({"revision": "alone", "params": {"v": True, "w": "usual"}}, "it began with other params"),
+        ({"revision": "calls"}, "it is bound to revision calls, and its caller to alone"),
+        ({"revision": "alone", "calls": {"child": "alone"}}, "the DAGs that it calls are bound to revisions other"),
+    ],
+)
+async def test_a_run_counts_by_what_it_was_bound_to(status: Body, why: str) -> None:
+    """Whatever its spec is, or has become."""
+    found = await _refusal({"child": "alone"}, {**BOUND, **status})
+    assert why in found and bool(why) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("calls", "why"),
+    [
+        ({"child": "calls", "leaf": "leaf-1"}, ""),
+        ({"child": "calls", "leaf": "leaf-2"}, "the DAGs that it calls are bound to revisions other"),
+        ({}, "the DAGs that it calls are bound to revisions other"),
+    ],
+)
+async def test_a_run_counts_by_what_it_calls_too(calls: Body, why: str) -> None:
+    found = await _refusal({"child": "calls", "leaf": "leaf-1"}, {**BOUND, "revision": "calls", "calls": calls})
+    assert why in found and bool(why) == bool(found)
+
+
+async def test_a_run_whose_revision_is_gone_does_not_count() -> None:
+    assert "its revision gone is gone" in await _refusal({}, {**BOUND, "revision": "gone"})
+
+
+async def test_a_run_that_began_without_its_labels_does_not_count() -> None:
+    """They were added afterwards."""
+    api = _with_revisions()
+    api.of("ours", RUNS, "r-ask-1", spec=CALLED)["status"] = {**BOUND, "revision": "alone"}
+    assert (await SubDAGs(api, {}, lambda uid: None)._make(RUN, Call(START, "child", {"v": 1}, 0))).name == OTHER
+
+
+async def test_a_run_that_has_lost_its_labels_since_it_began_counts() -> None:
+    api = _with_revisions()
+    made = api.of("ours", RUNS, "r-ask-1", spec=CALLED, status={**BOUND, "revision": "alone"})
+    made["metadata"] |= {"labels": {}, "ownerReferences": []}
+    assert (await SubDAGs(api, {}, lambda uid: None)._make(RUN, Call(START, "child", {"v": 1}, 0))).name == "r-ask-1"
+
+
+async def test_a_run_that_begins_otherwise_than_it_was_made_has_no_outcome() -> None:
+    """While it was queued, its labels were removed, so that it was bound to a revision of the forger's choosing."""
+    api = _with_revisions()
+    sub_dags = SubDAGs(api, {}, lambda uid: None)
+    asked = asyncio.ensure_future(sub_dags.execute(RUN, Call(START, "child", {"v": 1}, 0), lambda words: None))
+    async with asyncio.timeout(100):
+        while "r-ask-1" not in api.names(RUNS):
+            await asyncio.sleep(0)
+        made = api.objects[RUNS.plural, "r-ask-1"]
+        sub_dags.run_seen(
+            read_run(
+                api.put(
+                    RUNS,
+                    {
+                        **made,
+                        "status": {
+                            **called_by(RUN, START),
+                            "phase": "Succeeded",
+                            "revision": "alone",
+                            "params": {"v": 7, "w": "usual"},
+                        },
+                    },
+                )
+            )
+        )
+        outcome = await asked
+    assert (
+        outcome.reason == "SubDAGFailed" and "is not what the task calls: it began with other params" in outcome.message
+    )
+
+
+def _with_revisions() -> Api:
+    api = Api(0.0)
+    for name, spec in (("alone", ALONE), ("calls", CALLS)):
+        api.revision(name, spec)
+    return api
+
+
+async def _refusal(pins: Body, status: Body) -> str:
+    """Why a run with this status is not the one that a caller with these pins made; empty if it is."""
+    api, told = _with_revisions(), list[str]()
+    meta = {"name": "r", "namespace": "ns", "uid": "ours", "resourceVersion": "1", "creationTimestamp": DAY}
+    state = RunState(read_run({"metadata": meta, "spec": {"dag": "d"}, "status": {"phase": "Running", "calls": pins}}))
+    api.of("ours", RUNS, "r-ask-1", spec=CALLED, status=status)
+    sub_dags = SubDAGs(api, {"ours": state}, lambda uid: None, lambda caller, name, why: told.append(why))
+    made = await sub_dags._make(RUN, Call(START, "child", {"v": 1}, 0))
+    assert (made.name == "r-ask-1") == (not told)
+    return told[0] if told else ""
+
+
 async def test_a_run_that_was_created_with_edits_and_deleted_is_not_believed() -> None:
     """The start of its deletion counts as a change, and a finalizer delays it."""
     api = Api(0.0)
@@ -262,7 +402,19 @@ async def test_what_is_heard_of_a_forged_run_is_no_outcome() -> None:
         sub_dags.run_seen(forged)
         real = api.objects[RUNS.plural, "r-ask-1"]
         sub_dags.run_seen(
-            read_run(api.put(RUNS, {**real, "status": {"phase": "Succeeded", "results": {"verdict": "real"}}}))
+            read_run(
+                api.put(
+                    RUNS,
+                    {
+                        **real,
+                        "status": {
+                            **called_by(RUN, START),
+                            "phase": "Succeeded",
+                            "results": {"verdict": "real"},
+                        },
+                    },
+                )
+            )
         )
         assert (await asked).outputs == {"verdict": "real"}
 

@@ -163,11 +163,17 @@ def test_a_task_whose_own_run_asks_is_an_approval_too() -> None:
 
 
 def taken(
-    other: Game, definition: Any = None, within: tuple[str, ...] = (), facts: Any = None, **reuse: Any
+    other: Game,
+    definition: Any = None,
+    within: tuple[str, ...] = (),
+    facts: Any = None,
+    same_calls: bool = True,
+    **reuse: Any,
 ) -> set[str]:
     made = Reuse.model_validate({"run": "r", **reuse})
     definition = definition or other.definition
-    found = taken_over(other.planner, definition, made, replace(other.planner.ledger.run, **facts or {}), within)
+    run = replace(other.planner.ledger.run, **facts or {})
+    found = taken_over(other.planner, definition, made, run, within, same_calls)
     return {item.key for item in found if item.state is State.SUCCEEDED}
 
 
@@ -186,7 +192,7 @@ def test_a_decision_about_something_else_is_none() -> None:
     changed = defined({**TASKS, "deploy": {"dependsOn": ["gate"], "image": "another"}}, params={"version": {}})
     assert taken(other, changed) == {"check", "beside"}
     with pytest.raises(
-        Invalid, match="approval ok is needed, and was not given to run r for the same DAG, params and dates"
+        Invalid, match="approval ok is needed, and was not given to run r for the same DAG, sub-DAGs, params and dates"
     ):
         taken(other, changed, only=["deploy"])
 
@@ -279,3 +285,14 @@ def test_a_run_that_asks_is_taken_over_like_a_decision() -> None:
     forged.change(_marks("release"))
     forged.play()
     assert taken(forged, within=("release",)) == set() and taken(forged) == {"release", "then"}
+
+
+def test_a_run_that_asked_by_another_revision_is_no_decision() -> None:
+    """It may have succeeded because its DAG had no approval then."""
+    tasks = {"ok": {"approval": {}}, "release": {"dag": {"name": "release"}}, "then": {"dependsOn": ["release"]}}
+    other = Game(defined(tasks), outputs={"ok": YES})
+    other.play()
+    assert taken(other, within=("release",)) == {"ok", "release", "then"}
+    assert taken(other, within=("release",), same_calls=False) == set()
+    with pytest.raises(Invalid, match="approval release is needed"):
+        taken(other, within=("release",), same_calls=False, only=["then"])

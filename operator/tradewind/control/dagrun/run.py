@@ -56,7 +56,7 @@ class Run:
     edits: Sequence[Mapping[str, Any]] = ()
     reuse: Mapping[str, Any] | None = None
     caller: Caller | None = None
-    """The attempt that made it, for a run of a sub-DAG."""
+    """The attempt that made it, for a run of a sub-DAG. Once it has begun, its status tells, and its labels no longer do."""
     root: str = ""
     """Uid of the outermost enclosing run, for a run of a sub-DAG."""
     dates: Mapping[str, str] = field(default_factory=dict)
@@ -144,7 +144,8 @@ def read_run(body: Mapping[str, Any]) -> Run:
     meta, spec = body["metadata"], body.get("spec") or {}
     created = int(datetime.fromisoformat(meta["creationTimestamp"]).timestamp())
     dated, gone = "logicalDate" in spec, deleting(body)
-    caller = _caller(meta)
+    status = sanitized(body.get("status") or {})
+    caller, root = _called_by(status) if _decided(status) else _claimed(meta)
     return Run(
         name=meta["name"],
         namespace=meta["namespace"],
@@ -156,13 +157,13 @@ def read_run(body: Mapping[str, Any]) -> Run:
         dag=spec.get("dag", ""),
         params=lean.params(spec.get("params") or {}),
         desired="Terminated" if gone else spec.get("desiredState") or "Running",
-        status=sanitized(body.get("status") or {}),
+        status=status,
         priority=spec.get("priority"),
         rounds=int(spec.get("retryFailed") or 0),
         edits=lean.edits(spec.get("edits") or ()),
         reuse=spec.get("reuse"),
         caller=caller,
-        root=(meta.get("labels") or {}).get(ROOT, "") if caller else "",
+        root=root,
         dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,
         moment=_moment(spec["logicalDate"], created) if dated else created,
         queue=spec.get("queue") or "",
@@ -193,12 +194,26 @@ def _backfills(labels: Mapping[str, str]) -> frozenset[str]:
     return frozenset(found) if found else NO_BACKFILLS
 
 
-def _caller(meta: Mapping[str, Any]) -> Caller | None:
-    """The caller, as the labels of a run with an owning run say."""
+def _decided(status: Mapping[str, Any]) -> bool:
+    """Whether the run has begun, or ended before that. What made it is recorded then."""
+    return bool(status.get("revision")) or status.get("phase") in FINAL_PHASES
+
+
+def _called_by(status: Mapping[str, Any]) -> tuple[Caller | None, str]:
+    """The caller that was recorded when a run began, and the uid of its outermost enclosing run."""
+    match status.get("calledBy"):
+        case {"uid": str(uid), "run": str(run), "task": str(task), "attempt": int(number), "depth": int(depth), **more}:
+            return Caller(uid, run, task, number, depth), str(more.get("root") or "")
+        case _:
+            return None, ""
+
+
+def _claimed(meta: Mapping[str, Any]) -> tuple[Caller | None, str]:
+    """The caller, as the labels of a run with an owning run say, and the uid of its outermost enclosing run."""
     labels = meta.get("labels") or {}
     owners = [owner["uid"] for owner in meta.get("ownerReferences") or () if owner.get("controller")]
     attempt, item, depth = (str(labels.get(label, "")) for label in (ATTEMPT, ITEM, DEPTH))
     if not owners or not all(text.isdecimal() and len(text) < 10 for text in (attempt, item or "0", depth)):
-        return None
+        return None, ""
     task = key(labels.get(TASK, ""), int(item) if item else None)
-    return Caller(owners[0], labels.get(RUN, ""), task, int(attempt), int(depth))
+    return Caller(owners[0], labels.get(RUN, ""), task, int(attempt), int(depth)), labels.get(ROOT, "")

@@ -62,12 +62,21 @@ def readiness(phase: str, reason: str, message: str, run: Run, now: float) -> li
     return conditions.readiness(phase, reason, message, run.status, run.generation, now)
 
 
+def called_by(run: Run) -> Status:
+    """The attempt that made a run which begins or ends, for its status. Its labels can be changed afterwards, and decide nothing then."""
+    if (caller := run.caller) is None:
+        return {}
+    whose = {"run": caller.run, "uid": caller.uid, "task": caller.task, "attempt": caller.number}
+    return {"calledBy": {**whose, "depth": caller.depth, "root": run.root}}
+
+
 def broken_off(run: Run, phase: str, reason: str, message: str, now: float) -> Status:
     """The status of a run that ends without its planner. The fields about its tasks stay unchanged."""
     started = started_at(run, now)
     lasted = between(started, duration.stamp(now))
     kept = [item for item in run.status.get("conditions") or [] if item.get("type") in ("Started", "Edited")]
     return {
+        **called_by(run),
         "observedGeneration": run.generation,
         "phase": phase,
         "message": brief(message),

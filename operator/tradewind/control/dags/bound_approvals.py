@@ -7,7 +7,7 @@ import msgspec
 from tradewind.control.dagrun.run import Run
 from tradewind.control.dagrun.status import Asked
 from tradewind.control.dags.approval_askers import ASKERS_LIMIT, asking
-from tradewind.control.dags.call_pins import Pins, pins_of
+from tradewind.control.dags.call_pins import Pins, called_dags, pins_of
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.pods.names import both_names
 from tradewind.kube.client import Client
@@ -16,6 +16,7 @@ from tradewind.kube.labels import RUN_UID
 from tradewind.kube.pages import walk
 from tradewind.kube.resources import RUNS
 from tradewind.model.run import Edit
+from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.read import read
 from tradewind.plan.runs.decision import Start
@@ -65,18 +66,21 @@ class _Part(msgspec.Struct, frozen=True):
 _PART = msgspec.json.Decoder(_Part)
 
 
+async def asking_bound(client: Client, namespace: str, definition: Definition, pins: Pins) -> Collection[str]:
+    """Names of the DAGs run by tasks of a definition that ask for approvals: pinned ones by their revisions, others as they are now.
+    Raises errors of the API."""
+    return await _Bound(client, namespace).asking(definition, pins)
+
+
 async def asking_now(client: Client, run: Run, planner: Planner) -> Collection[str]:
     """Names of the DAGs run by tasks of a run that ask for approvals: those found by `asking`, and those whose existing runs ask by the
     revisions that they are bound to. Raises errors of the API."""
     pins = pins_of(run)
-    found = {dag for dag in await asking(client, run.namespace, planner.definition) if dag not in pins}
-    others = {task.dag.name for task in planner.definition.tasks.values() if task.dag} - found
+    bound = _Bound(client, run.namespace)
+    found = await bound.asking(planner.definition, pins)
+    others = {*called_dags(planner.definition)} - found
     if not others:
         return found
-    bound = _Bound(client, run.namespace)
-    for dag in others & pins.keys():
-        if await bound.pinned_asks(dag, pins, set()):
-            found.add(dag)
     parts = await bound.parts(run.uid)
     names = {part.metadata.name for part in parts}
     for dag, usual, other in _begun(run, planner, others):
@@ -109,6 +113,14 @@ class _Bound:
         self._known: dict[str, bool | None] = {}
         """By revision: whether it asks; None where that depends on its own runs."""
         self.left = ASKERS_LIMIT
+
+    async def asking(self, definition: Definition, pins: Pins) -> set[str]:
+        """The called DAGs that ask: pinned ones by their revisions, others as they are now."""
+        found = {dag for dag in await asking(self._client, self._namespace, definition) if dag not in pins}
+        for dag in called_dags(definition):
+            if dag in pins and await self.pinned_asks(dag, pins, set()):
+                found.add(dag)
+        return found
 
     async def parts(self, uid: str) -> list[_Part]:
         """The runs whose labels name the run with this uid as their caller."""

@@ -9,12 +9,12 @@ import orjson
 from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags.call_params import call_params
-from tradewind.control.dags.revisions import Revision, Revisions, change_cause
-from tradewind.control.dags.template_index import Templates
+from tradewind.control.dags.revisions import Revision, Revisions, change_cause, content, revision_name
+from tradewind.control.dags.template_index import Templates, rendered
 from tradewind.control.pods.names import both_names
 from tradewind.control.pods.rendering import Renderer, Unrenderable
 from tradewind.control.shared.coalesced_reads import CoalescingReader
-from tradewind.kube.client import Object
+from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import NotFound
 from tradewind.kube.resources import DAGS, RUNS
 from tradewind.plan import pacing
@@ -47,6 +47,41 @@ def pins_of(run: Run) -> Pins:
     """The revisions to which a run that has begun is pinned."""
     found = run.status.get("calls")
     return {str(dag): str(name) for dag, name in found.items()} if isinstance(found, dict) else {}
+
+
+async def reached(revisions: Revisions, namespace: str, definition: Definition, pins: Pins) -> Pins | None:
+    """The pins of all DAGs that a definition calls, at any depth; None if one is not pinned or its revision is gone."""
+    found, todo = dict[str, str](), called_dags(definition)
+    while todo:
+        if (name := todo.pop()) in found:
+            continue
+        if name not in pins:
+            return None
+        found[name] = pins[name]
+        try:
+            todo += called_dags(await revisions.load(namespace, pins[name]))
+        except (NotFound, Invalid):
+            return None
+    return found
+
+
+async def current_pins(client: Client, namespace: str, definition: Definition) -> Pins | None:
+    """The revisions to which the DAGs that a definition calls, at any depth, would be pinned now; None if one would not. Raises errors of
+    the API other than NotFound."""
+    found, todo = dict[str, str](), called_dags(definition)
+    while todo:
+        if (name := todo.pop()) in found:
+            continue
+        if len(found) == PINNED_DAGS_LIMIT:
+            return None
+        try:
+            spec = (await client.get(DAGS, namespace, name))["spec"]
+            rendering = await rendered(client, namespace, name)
+            todo += called_dags(defined(rendering))
+        except (NotFound, TemplateNotFound, Invalid):
+            return None
+        found[name] = revision_name(name, *content(rendering.spec, spec if uses_templates(spec) else None))
+    return found
 
 
 class Calls:
@@ -88,7 +123,7 @@ class Calls:
         """Pins a run that begins with a revision; `pins` are those of its caller. A missing or invalid DAG is not pinned: its run waits for
         it, or fails, at that time. Returns None if pinning is not finished because the budget is spent or `wanted()` is false; the next
         pass continues it."""
-        first = _called(definition)
+        first = called_dags(definition)
         if not first or pins:
             return pins if first else {}
         pinning = self._pinnings.get(run.uid)
@@ -109,7 +144,7 @@ class Calls:
             except (NotFound, TemplateNotFound, Invalid):
                 continue
             found[name] = pin.name
-            todo += _called(called)
+            todo += called_dags(called)
         self.forget(run.uid)
         return found if pinning.itself else {name: bound for name, bound in found.items() if name != run.dag}
 
@@ -120,8 +155,8 @@ class Calls:
     async def _bind(self, namespace: str, name: str, dag: Object) -> tuple[Definition, Revision]:
         spec, source = dag["spec"], None
         if uses_templates(spec):
-            rendered = await self._templates.resolve(("DAG", namespace, name), lambda find: render(spec, find))
-            definition, spec, source = defined(rendered.result), rendered.result.spec, spec
+            found = await self._templates.resolve(("DAG", namespace, name), lambda find: render(spec, find))
+            definition, spec, source = defined(found.result), found.result.spec, spec
         else:
             definition = self._revisions.at_hand(namespace, name, spec) or define(spec)
         cause = change_cause(dag)
@@ -146,5 +181,6 @@ def _made_by(planner: Planner, run: Run, caller: Caller) -> bool:
     return bool(orjson.loads(orjson.dumps(params)) == run.params)
 
 
-def _called(definition: Definition) -> list[str]:
+def called_dags(definition: Definition) -> list[str]:
+    """The DAGs that tasks of a definition call, each once."""
     return [*dict.fromkeys(task.dag.name for task in definition.tasks.values() if task.dag)]

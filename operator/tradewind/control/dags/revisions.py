@@ -68,14 +68,20 @@ _head = partial(decoded, HEAD.decode)
 
 def revision_name(dag: str, spec: Any, source: Any = None) -> str:
     """`<dag>-<hash>`: equal specs have the same revision. If `spec` was rendered from another `source`, the hash covers both."""
-    content = spec if source is None else {"spec": spec, "source": source}
-    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
+    hashed = spec if source is None else {"spec": spec, "source": source}
+    digest = hashlib.sha256(orjson.dumps(hashed, option=orjson.OPT_SORT_KEYS)).hexdigest()[:10]
     return f"{dag}-{digest}"
 
 
 def lasting(spec: Any) -> Any:
     """A spec without `suspend`: suspending and resuming a DAG makes no revision."""
     return {key: value for key, value in spec.items() if key != "suspend"} if isinstance(spec, dict) else spec
+
+
+def content(spec: Any, source: Any = None) -> tuple[Any, Any]:
+    """What a revision of `spec` holds: the spec, and the spec as written (None if that is the same)."""
+    spec, source = lasting(spec), lasting(source)
+    return spec, None if source == spec else source
 
 
 def written(revision: Object) -> Any:
@@ -113,8 +119,7 @@ class Revisions:
     async def record(self, namespace: str, dag: str, spec: Any, *, source: Any = None, cause: str = "") -> Revision:
         """The revision of `spec`, which must be valid; created if it does not exist. `source` is the spec as written if `spec` was rendered
         from it."""
-        spec, source = lasting(spec), lasting(source)
-        source = None if source == spec else source
+        spec, source = content(spec, source)
         name = revision_name(dag, spec, source)
         number = self._known(namespace, dag, name)
         if number is None:

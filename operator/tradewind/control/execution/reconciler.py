@@ -82,7 +82,7 @@ class RunReconciler:
         self.book = PoolBook(table.wake, pool_changed, owned)
         self.holders = Holders(client, self.book, table.namespace, owned)
         self.approvals = Approvals(client, clock)
-        self.subdags = SubDAGs(client, table.states, table.wake, self._teller.report_not_own)
+        self.subdags = SubDAGs(client, table.states, table.wake, self._teller.report_not_own, revisions)
         sender = HttpClient(egress)
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
         self.sensors = SensorTasks(client, sender, egress, host, clock)

@@ -7,10 +7,10 @@ from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from tradewind.control.dagrun.lean import MANY_PARAMS
-from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState, picture
-from tradewind.control.dags.approval_askers import asking
-from tradewind.control.dags.call_pins import Calls, Pins
+from tradewind.control.dags.bound_approvals import asking_bound
+from tradewind.control.dags.call_pins import Calls, Pins, pins_of, reached
 from tradewind.control.dags.revisions import Revision, Revisions, change_cause
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.execution import start_status
@@ -96,6 +96,9 @@ class RunStarter:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", f"spec.params: {MANY_VALUES}", now))
         pins = await self._calls.of_caller(run)
         pinned = await self._pinned(run, pins)
+        if run.dag in pins and pinned is None:
+            words = f"revision {pins[run.dag]} of DAG {run.dag}, to which its caller is bound, is gone or can't be read"
+            return Beginning(start_status.stillborn(run, "Failed", "RevisionGone", words, now))
         try:
             dag = await self._fresh.get(DAGS, run.namespace, run.dag)
             if deleting(dag):
@@ -112,16 +115,16 @@ class RunStarter:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
         if current and (held := self._held_by_dag(state, current.definition, params, peers, pinned is not None)):
             return held
-        try:
-            taken, outputs = await self._reused(run, definition, params)
-        except Invalid as error:
-            self.settle(state)
-            return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
         calls = await self._calls.pin(run, definition, revision, pins, lambda: state.run is run)
         if calls is None:
             words = "the DAGs that it calls are being bound to their revisions"
             return Beginning(start_status.queued(run, "Binding", words, self._clock()), again=True)
+        try:
+            taken, outputs = await self._reused(run, definition, params, calls)
+        except Invalid as error:
+            self.settle(state)
+            return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         total, began = len(definition.tasks), self._clock()
         return Beginning(start_status.begun(run, revision, params, total, began, taken, outputs, calls))
 
@@ -180,9 +183,9 @@ class RunStarter:
         return await self._revisions.bind(run.namespace, run.dag, spec, known.definition, source=source, cause=cause)
 
     async def _reused(
-        self, run: Run, definition: Definition, params: Mapping[str, Any]
+        self, run: Run, definition: Definition, params: Mapping[str, Any], calls: Pins
     ) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
-        """What the run reuses of another one, and the outputs of that. Raises Invalid."""
+        """What the run, whose sub-DAGs are bound to `calls`, reuses of another one, and the outputs of that. Raises Invalid."""
         if run.reuse is None:
             return (), {}
         reuse = read(Reuse, run.reuse, "spec.reuse")
@@ -193,6 +196,8 @@ class RunStarter:
             if other.dag != run.dag:
                 words = f"run {reuse.run} is of DAG {other.dag}"
                 raise Invalid([Problem("spec.reuse.run", words, f"name a run of {run.dag}")])
+            if run.caller and not _earlier_attempt(other, run.caller):
+                return (), {}  # Somebody deleted the previous attempt's run and made another one of this name.
             revision = await self._revisions.load(run.namespace, other.status.get("revision") or "")
         except NotFound:
             if run.caller:
@@ -201,9 +206,11 @@ class RunStarter:
             raise Invalid([Problem("spec.reuse.run", words, "name another run of the same DAG")]) from None
         planner = picture(other, revision, {}).planner
         assert planner is not None  # noqa: S101 - the picture has bound it
-        within = await asking(self._client, run.namespace, definition)
+        within = await asking_bound(self._client, run.namespace, definition, calls)
+        called = await reached(self._revisions, run.namespace, definition, calls)
+        same_calls = called is not None and called.items() <= pins_of(other).items()
         facts = replace(run.facts, params=params)
-        return taken_over(planner, definition, reuse, facts, within), other.status.get("outputs") or {}
+        return taken_over(planner, definition, reuse, facts, within, same_calls), other.status.get("outputs") or {}
 
     def settle(self, state: RunState) -> None:
         """A run that was about to begin has begun, or has not; its status counts from now on."""
@@ -290,6 +297,14 @@ class RunStarter:
             known = Defined(version, define(spec))
         self._defined[key] = known
         return known
+
+
+def _earlier_attempt(other: Run, caller: Caller) -> bool:
+    """Whether a run was made by an earlier attempt of the same task of the same run."""
+    before = other.caller
+    return (
+        before is not None and (before.uid, before.task) == (caller.uid, caller.task) and before.number < caller.number
+    )
 
 
 def _wrong_date(run: Run) -> str:

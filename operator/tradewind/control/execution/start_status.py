@@ -5,7 +5,7 @@ from typing import Any
 
 from tradewind.control.dagrun.attempt_log import Packed, append
 from tradewind.control.dagrun.run import Run
-from tradewind.control.dagrun.status import condition, readiness
+from tradewind.control.dagrun.status import called_by, condition, readiness
 from tradewind.control.dags.revisions import Revision
 from tradewind.kube.merge_patch import Status
 from tradewind.model import duration
@@ -30,6 +30,7 @@ def queued(run: Run, reason: str, message: str, now: float) -> Status:
 def stillborn(run: Run, phase: str, reason: str, message: str, now: float) -> Status:
     """The status of a run that ends before any task began."""
     return {
+        **called_by(run),
         "observedGeneration": run.generation,
         "phase": phase,
         "message": brief(message),
@@ -69,6 +70,7 @@ def begun(
         "revision": revision.name,
         "revisionNumber": revision.number,
         **({"calls": dict(calls)} if calls else {}),
+        **called_by(run),
         "params": checked(dict(params)),
         "startedAt": duration.stamp(now),
         "progress": f"0/{total}",

@@ -12,6 +12,8 @@ from tradewind import API_VERSION
 from tradewind.control.dagrun.run import Caller, Run, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dagrun.writes import cancel
+from tradewind.control.dags.call_pins import called_dags, pins_of
+from tradewind.control.dags.revisions import Revisions
 from tradewind.control.podless.descendants import TOO_DEEP, TOO_MANY, Descendants
 from tradewind.control.pods.labels import labels, owner
 from tradewind.control.pods.names import both_names
@@ -19,6 +21,8 @@ from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import AlreadyExists, Invalid, NotFound
 from tradewind.kube.labels import DAG, DEPTH, HOW, ROOT, TRIGGER_DEPTH
 from tradewind.kube.resources import RUNS
+from tradewind.plan.documents.problem import Invalid as InvalidSpec
+from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import parse_key
 from tradewind.plan.outcomes.state import FINAL
 from tradewind.plan.runs.decision import RunFacts, Start
@@ -86,8 +90,10 @@ class SubDAGs:
         states: Mapping[str, RunState],
         wake: Callable[[str], None],
         refused: Callable[[RunFacts, str, str], None] = lambda caller, name, why: None,
+        revisions: Revisions | None = None,
     ) -> None:
         self._client, self._states, self._wake, self._refused = client, states, wake, refused
+        self._revisions = revisions or Revisions(client)
         self._waiting: dict[_Place, _Waiting] = {}
         self._descendants = Descendants(states)
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
@@ -123,15 +129,21 @@ class SubDAGs:
                     waiting.identify(await self._make(run, call))
             except Invalid as error:
                 return Outcome("SubDAGFailed", f"the run of DAG {call.dag} was refused: {error.message}")
-            return await self._wait_for_end(waiting, say)
+            return await self._wait_for_end(waiting, run, call, say)
         finally:
             del self._waiting[place]
 
-    async def _wait_for_end(self, waiting: _Waiting, say: Say) -> Outcome:
+    async def _wait_for_end(self, waiting: _Waiting, caller: RunFacts, call: Call, say: Say) -> Outcome:
         while True:
             run = waiting.run
             assert run is not None  # noqa: S101 - it was identified
             if run.final:
+                # It may have begun after it was identified, with other labels or a changed DAG.
+                why = (
+                    "" if _is_of(run, caller, call.start) else "it began without the labels and the owner of its caller"
+                )
+                if why := why or await self._differs(run, caller, call):
+                    return Outcome("SubDAGFailed", f"run {run.name} of DAG {run.dag} is not what the task calls: {why}")
                 return _outcome(run)
             if waiting.deleted:
                 return Outcome("SubDAGDeleted", f"run {run.name} of DAG {run.dag} was deleted before it ended")
@@ -166,15 +178,35 @@ class SubDAGs:
         raise AlreadyExists(409, "AlreadyExists", f"{words}: delete them")
 
     async def _find_own(self, run: RunFacts, call: Call, name: str) -> Run | None:
-        """The run of this name, if its labels name the call and its spec is what the call makes. Anyone who may create runs can set the
-        labels and the owner of one."""
+        """The run of this name, if it was made by the call, as its status tells once it has begun and its labels before, and is what the
+        call makes. Anyone who may create runs can set the labels and the owner of one."""
         found = await self._find(run.namespace, name)
         if found is None or not _is_of(found, run, call.start):
             return None
-        if why := _differs(found, run, call):
+        if why := await self._differs(found, run, call):
             self._refused(run, name, why)
             return None
         return found
+
+    async def _differs(self, found: Run, run: RunFacts, call: Call) -> str:
+        """How a run differs from what the call makes; empty if it doesn't."""
+        return _differs(found, run, call) or (await self._bound_otherwise(found, run, call) if _begun(found) else "")
+
+    async def _bound_otherwise(self, found: Run, run: RunFacts, call: Call) -> str:
+        """How the revisions and params to which a run was bound when it began differ from those of the call; empty if they don't."""
+        state, revision = self._states.get(run.uid), str(found.status["revision"])
+        pins = pins_of(state.run) if state else {}
+        if pins.get(call.dag, revision) != revision:
+            return f"it is bound to revision {revision}, and its caller to {pins[call.dag]}"
+        try:
+            definition = await self._revisions.load(run.namespace, revision)
+        except (NotFound, InvalidSpec):
+            return f"its revision {revision} is gone or can't be read"
+        if not _alike(_plain(resolve(definition.spec.params, call.params)[0]), found.status.get("params") or {}):
+            return "it began with other params"
+        if pins and pins_of(found) != (pins if called_dags(definition) else {}):
+            return "the DAGs that it calls are bound to revisions other than those of its caller"
+        return ""
 
     async def _find(self, namespace: str, name: str) -> Run | None:
         try:
@@ -239,7 +271,7 @@ def _before(call: Call) -> Start:
 
 
 def _is_of(found: Run, run: RunFacts, start: Start) -> bool:
-    """Whether the labels of a run name this attempt."""
+    """Whether a run was made by this attempt."""
     caller = found.caller
     return caller is not None and (caller.uid, caller.task, caller.number) == (run.uid, start.key, start.number)
 
@@ -249,7 +281,7 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
     nor do edits unless the run was created with them."""
     if found.dag != call.dag:
         return f"it is of DAG {found.dag}"
-    if found.params != orjson.loads(orjson.dumps(dict(call.params))):
+    if not _alike(_plain(call.params), found.params):
         return "its params are others"
     if dict(found.dates) != run.dates or found.queue:
         return "its dates or its queue are others"
@@ -258,6 +290,24 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
         return "it reuses results that are not those of the previous attempt"
     # The API server counts changes of the spec from 1, and the start of a deletion as one more.
     return "it was created with edits" if found.edits and found.generation - found.deleting <= 1 else ""
+
+
+def _begun(run: Run) -> bool:
+    return bool(run.status.get("revision"))
+
+
+def _plain(params: Mapping[str, Any]) -> Any:
+    """Params as they are read back."""
+    return orjson.loads(orjson.dumps(dict(params)))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are equal as JSON: 3 is 3.0, and not, as in Python, 1 is true."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _words(run: Run) -> str:

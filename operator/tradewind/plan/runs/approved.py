@@ -125,11 +125,12 @@ def given(planner: Planner, task: str) -> bool:
     )
 
 
-def same(planner: Planner, definition: Definition, run: RunFacts) -> bool:
-    """Whether a run was of this exact DAG, with the params and dates of `run`: otherwise its decisions were about
-    something else."""
+def same(planner: Planner, definition: Definition, run: RunFacts, same_calls: bool = False) -> bool:
+    """Whether a run was of this exact DAG, with the params and dates of `run`, and bound to the same revisions of all
+    DAGs that it calls (`same_calls`): otherwise its decisions were about something else."""
     return (
-        planner.ledger.run.dates == run.dates
+        (same_calls or not any(task.dag for task in definition.tasks.values()))
+        and planner.ledger.run.dates == run.dates
         and _canonical(dict(planner.ledger.run.params)) == _canonical(dict(run.params))
         and _same_spec(planner.definition.spec, definition.spec)
     )

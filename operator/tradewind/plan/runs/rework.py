@@ -238,14 +238,19 @@ def reuse_problems(reuse: Reuse, definition: Definition) -> Iterator[Problem]:
 
 
 def taken_over(
-    planner: Planner, definition: Definition, reuse: Reuse, run: RunFacts, within: Collection[str] = ()
+    planner: Planner,
+    definition: Definition,
+    reuse: Reuse,
+    run: RunFacts,
+    within: Collection[str] = (),
+    same_calls: bool = False,
 ) -> list[Fixed]:
     """The results that a new run of `definition`, with the facts `run`, reuses, given the other run's planner. Runs of
     the DAGs in `within` ask for approvals. A decision is reused by a run of the same DAG with the same params and
-    dates; otherwise it is asked for again, and what depends on it runs again. Raises Invalid if `reuse.only` omits a
-    needed one."""
+    dates, whose sub-DAGs at any depth are bound to the same revisions (`same_calls`); otherwise it is asked for again,
+    and what depends on it runs again. Raises Invalid if `reuse.only` omits a needed one."""
     approvals = Approvals(definition, within)
-    unchanged = same(planner, definition, run)
+    unchanged = same(planner, definition, run, same_calls)
     done = _done(planner, definition, reuse)
     if reuse.only:
         _require(planner, approvals, reuse, done if unchanged else done - set(approvals.asking))
@@ -310,7 +315,7 @@ def _require(planner: Planner, approvals: Approvals, reuse: Reuse, done: Collect
         if name not in needed or (name in done and given(planner, name) and not approvals.waits(name, undone)):
             continue
         if name not in only:
-            what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG, params and dates"
+            what = f"approval {name} is needed, and was not given to run {reuse.run} for the same DAG, sub-DAGs, params and dates"
             problems.append(Problem("spec.reuse.only", what, f"name {name} too, or use rerun"))
         elif missing := sorted(((approvals.before(name) - set(done)) | (approvals.after(name) & needed)) - only):
             what = f"{missing[0]} is upstream or downstream of approval {name}, which must be given again"
