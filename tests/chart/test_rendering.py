@@ -208,18 +208,22 @@ def test_watched_namespaces_need_no_cluster_role() -> None:
     assert [arg for arg in args if arg.startswith("--namespace")] == ["--namespace=team-a", "--namespace=team-b"]
 
 
+PEOPLE = ["approvals", "edits", "parts", "pods"]
+"""Policies about everyone, where the operator works."""
+
+
 @pytest.mark.parametrize(
     ("values", "names"),
     [
-        ({}, ["approvals", "edits", "operator", "webhook"]),
-        ({"webhook": {"enabled": False}}, ["approvals", "edits", "operator"]),
+        ({}, [*PEOPLE, "operator", "webhook"]),
+        ({"webhook": {"enabled": False}}, [*PEOPLE, "operator"]),
         (
             {"webhook": {"enabled": True}, "events": {"enabled": True}},
-            ["approvals", "edits", "operator", "webhook", "events"],
+            [*PEOPLE, "operator", "webhook", "events"],
         ),
         ({"watchNamespaces": ["team"]}, []),
-        ({"watchNamespaces": ["team"], "webhook": {"enabled": True}}, ["approvals", "edits", "operator", "webhook"]),
-        ({"watchNamespaces": ["team"], "policies": {"enabled": True}}, ["approvals", "edits", "operator"]),
+        ({"watchNamespaces": ["team"], "webhook": {"enabled": True}}, [*PEOPLE, "operator", "webhook"]),
+        ({"watchNamespaces": ["team"], "policies": {"enabled": True}}, [*PEOPLE, "operator"]),
         ({"policies": {"enabled": False}}, []),
     ],
 )
@@ -232,7 +236,17 @@ def test_policies_are_there_where_who_installs_may_make_some(values: dict[str, A
     assert all(body["spec"]["failurePolicy"] == "Fail" for body in policies)
     assert all(body["spec"]["validationActions"] == ["Deny"] for body in bindings)
     confined = ["matchResources" in body["spec"] for body in bindings]
-    assert confined == [name in ("approvals", "edits") and "watchNamespaces" in values for name in names]
+    assert confined == [name in PEOPLE and "watchNamespaces" in values for name in names]
+
+
+@pytest.mark.parametrize("webhook", [True, False])
+def test_parts_of_runs_are_made_by_its_own_accounts_alone(webhook: bool) -> None:
+    values = {"webhook": {"enabled": webhook}, "serviceAccount": {"name": "own"}}
+    policies = {body["metadata"]["name"]: body["spec"] for body in of(rendered(values), "ValidatingAdmissionPolicy")}
+    for name, accounts in (("parts", ["own"]), ("pods", ["own", *(["release-tradewind-webhook"] if webhook else [])])):
+        found = policies[f"tradewind-system-release-tradewind-{name}"]["matchConditions"]
+        allowed = [item["expression"].partition("!= ")[2] for item in found if "username" in item["expression"]]
+        assert allowed == [f"'system:serviceaccount:tradewind-system:{account}'" for account in accounts]
 
 
 def test_no_rule_is_wider_than_it_must_be() -> None:

@@ -1,5 +1,6 @@
 """The chart's ValidatingAdmissionPolicies on a real API server, without the rest of Tradewind: whose name decisions and
-edits have, and what Tradewind's own accounts may not do although their roles allow it."""
+edits have, which runs and pods may claim to be part of a run, and what Tradewind's own accounts may not do although
+their roles allow it."""
 
 import asyncio
 import json
@@ -70,7 +71,7 @@ def guarded(cluster: Any) -> Iterator[Guarded]:
         made = Guarded(cluster, world)
         try:
             for user, verbs, resource in (
-                ("mallory", "get,create,update,patch", "dagruns.tradewind.dev"),
+                ("mallory", "get,create,update,patch", "dagruns.tradewind.dev,pods"),
                 ("maker", "create", "approvals.tradewind.dev"),
                 ("alice", "get,update,patch", "approvals.tradewind.dev"),
                 ("bob", "get,update,patch", "approvals.tradewind.dev"),
@@ -113,8 +114,22 @@ def test_a_decision_bears_the_name_of_who_sends_it(guarded: Guarded) -> None:
 
 def test_an_approval_is_not_created_with_a_decision(guarded: Guarded) -> None:
     done, words = guarded.made(approval("forged", decision="Approved", by="maker"), user="maker")
-    assert not done and "spec.decision: an approval is not created with a decision" in words
+    words_of_it = "spec: an approval is not created with decision, answers, comment or by"
+    assert not done and words_of_it in words
+    for part in ({"by": "alice"}, {"comment": "alice: fine"}, {"answers": {"count": 1}}):
+        done, words = guarded.made(approval("forged", **part), user="maker")
+        assert not done and words_of_it in words, part
     assert guarded.made(approval("asked"), user="maker")[0]
+
+
+def test_a_name_is_ones_own_before_there_is_a_decision_too(guarded: Guarded) -> None:
+    assert guarded.made(approval("open"))[0]
+    for spec in ({"by": "bob", "comment": "I, bob"}, {"comment": "I, bob"}, {"answers": {"count": 1}}, {"by": "bob"}):
+        done, words = guarded.patch("approval/open", spec, "alice")
+        assert not done and "spec.by: this is not who sends the request; write alice" in words, spec
+    assert guarded.patch("approval/open", {"by": "alice", "comment": "I will look at it"}, "alice")[0]
+    assert not guarded.patch("approval/open", {"comment": "alice agrees"}, "bob")[0]
+    assert guarded.kubectl("label", "approval", "open", "urgent=yes", user="bob")[0], "its spec stays"
 
 
 def test_edits_bear_the_name_of_who_adds_them_entry_by_entry(guarded: Guarded) -> None:
@@ -132,6 +147,76 @@ def test_edits_bear_the_name_of_who_adds_them_entry_by_entry(guarded: Guarded) -
     many = ["mallory"] * 199
     assert edited("mallory", *many) and not edited("mallory", *many, "alice"), "the last place counts too"
     assert guarded.patch("dagrun/edited", {"desiredState": "Cancelled"}, "mallory")[0]
+
+
+def parts(name: str, uid: str, **labels: str) -> Body:
+    """The metadata of what belongs to this run."""
+    owner = {"apiVersion": API_VERSION, "kind": "DAGRun", "name": name, "uid": uid, "controller": True}
+    of_run = {"tradewind.dev/run-uid": uid, "tradewind.dev/task": "sub", "tradewind.dev/attempt": "1", **labels}
+    return {"labels": of_run, "ownerReferences": [owner]}
+
+
+def test_only_the_operator_makes_a_run_part_of_another(guarded: Guarded) -> None:
+    operator, events = guarded.account("tradewind"), guarded.account("tradewind-events")
+    assert guarded.made(run("caller", []))[0]
+    uid = guarded.kubectl("get", "dagrun", "caller", "-o", "jsonpath={.metadata.uid}")[1]
+    part = parts("caller", uid, **{"tradewind.dev/trigger-type": "parent"})
+    assert guarded.made(_named(run("", []), "part", part), user=operator)[0]
+    assert guarded.made(run("alone", []), user="mallory")[0]
+    labels = part["labels"]
+    claims = [
+        *({"labels": {label: value}} for label, value in labels.items()),
+        {"ownerReferences": part["ownerReferences"]},
+    ]
+    for claim in (*claims, {"labels": {"tradewind.dev/depth": "0"}}):
+        for done, words in (
+            guarded.made(_named(run("", []), "forged", claim), user="mallory"),
+            guarded.kubectl(
+                "patch", "dagrun", "alone", "--type=merge", "-p", json.dumps({"metadata": claim}), user="mallory"
+            ),
+        ):
+            assert not done and "only Tradewind" in words, (claim, words)
+    trigger = {"labels": {**labels, "tradewind.dev/trigger": "t"}}
+    assert not guarded.made(_named(run("", []), "forged", trigger), user=events)[0]
+    for label in ("tradewind.dev/run-uid", "tradewind.dev/attempt", "tradewind.dev/trigger-type"):
+        for change in (f"{label}-", f"{label}=2"):
+            done, words = guarded.kubectl("label", "--overwrite", "dagrun", "part", change, user="mallory")
+            assert not done and "only Tradewind" in words, (change, words)
+    assert guarded.kubectl("label", "dagrun", "part", "team=data", user="mallory")[0]
+    assert guarded.patch("dagrun/part", {"desiredState": "Cancelled"}, "mallory")[0]
+    assert guarded.made(
+        _named(run("", []), "manual", {"labels": {"tradewind.dev/trigger-type": "manual"}}), user="mallory"
+    )[0]
+    # As the garbage collector does when someone deletes the owner and orphans what it owns.
+    orphan = ("patch", "dagrun", "part", "--type=merge", "-p", '{"metadata": {"ownerReferences": null}}')
+    assert guarded.kubectl(*orphan, user="mallory")[0]
+
+
+def test_only_the_operator_makes_pods_of_a_run(guarded: Guarded) -> None:
+    operator, webhook = guarded.account("tradewind"), guarded.account("tradewind-webhook")
+    assert guarded.made(run("of-pods", []))[0]
+    uid = guarded.kubectl("get", "dagrun", "of-pods", "-o", "jsonpath={.metadata.uid}")[1]
+    pod, part = {"apiVersion": "v1", "kind": "Pod", "spec": POD}, parts("of-pods", uid)
+    assert guarded.made(_named(pod, "attempt", part), user=operator)[0]
+    assert guarded.made(_named(pod, "tried", part), "--dry-run=server", user=webhook)[0]
+    assert guarded.made(_named(pod, "stranger", {"labels": {"tradewind.dev/task": "sub"}}), user="mallory")[0]
+    for claim in ({"labels": part["labels"]}, {"ownerReferences": part["ownerReferences"]}, part):
+        for done, words in (
+            guarded.made(_named(pod, "forged", claim), user="mallory"),
+            guarded.kubectl(
+                "patch", "pod", "stranger", "--type=merge", "-p", json.dumps({"metadata": claim}), user="mallory"
+            ),
+        ):
+            assert not done and "only Tradewind makes pods of a run" in words, (claim, words)
+    done, words = guarded.kubectl(
+        "label", "--overwrite", "pod", "attempt", "tradewind.dev/run-uid=other", user="mallory"
+    )
+    assert not done and "only Tradewind makes pods of a run" in words
+    assert guarded.kubectl("label", "pod", "attempt", "team=data", user="mallory")[0]
+
+
+def _named(body: Body, name: str, metadata: Body) -> Body:
+    return {**body, "metadata": {**metadata, "name": name}}
 
 
 def test_its_accounts_touch_nothing_of_others(guarded: Guarded) -> None:

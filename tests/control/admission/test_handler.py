@@ -216,6 +216,7 @@ async def test_who_edits_a_run_or_decides_an_approval_can_not_be_someone_else(by
 EDIT = {"action": "Skip", "tasks": ["a"], "by": "ada"}
 EVES = {**EDIT, "by": "eve"}
 OTHERS = {"run": "r", "task": "a", "decision": "Approved", "by": "eve", "answers": {"n": "none"}}
+ASKED = {"run": "r", "task": "a"}
 FORGED: dict[str, tuple[str, Body, Body | None, str]] = {
     "an edit in the place of another": ("DAGRun", {"edits": [EDIT]}, {"edits": [EVES]}, "spec.edits[0]"),
     "an edit of another, repeated": ("DAGRun", {"edits": [EVES, EVES]}, {"edits": [EVES]}, "spec.edits[1].by"),
@@ -224,6 +225,11 @@ FORGED: dict[str, tuple[str, Body, Body | None, str]] = {
     "answers that fit another's decision": ("Approval", {**OTHERS, "answers": {"n": 1}}, OTHERS, "spec.by"),
     "a decision handed to another": ("Approval", OTHERS, {**OTHERS, "by": "ada"}, "spec.by"),
     "an approval that comes with a decision": ("Approval", {**OTHERS, "by": "ada"}, None, "spec.decision"),
+    "an approval that comes with a name": ("Approval", {**ASKED, "by": "ada"}, None, "spec.by"),
+    "another's name before a decision": ("Approval", {**ASKED, "by": "eve"}, ASKED, "spec.by"),
+    "a comment in another's name": ("Approval", {**ASKED, "by": "eve", "comment": "I"}, {**ASKED, "by": "eve"}, "spec.by"),
+    "a comment in nobody's name": ("Approval", {**ASKED, "comment": "eve: I agree"}, ASKED, "spec.by"),
+    "answers in nobody's name": ("Approval", {**ASKED, "answers": {"n": 1}}, ASKED, "spec.by"),
 }  # fmt: skip
 
 
@@ -239,7 +245,7 @@ async def test_nobody_writes_in_anothers_name_by_a_detour(name: str) -> None:
 async def test_whose_name_it_is_needs_nothing_of_the_cluster() -> None:
     """Nothing else is checked: a webhook that must answer has no other reason to refuse."""
     nowhere: Any = None
-    for kind, spec in (("DAGRun", {"dag": 7, "edits": [EDIT]}), ("DAGRun", {}), ("Approval", {"by": "eve"})):
+    for kind, spec in (("DAGRun", {"dag": 7, "edits": [EDIT]}), ("DAGRun", {}), ("Approval", {"run": 7})):
         assert await admit(request(kind, spec), nowhere, NAMES) == AdmissionReview([])
     assert await admit(request("DAG", BAD["cycle"][1]), nowhere, NAMES) == AdmissionReview()
 

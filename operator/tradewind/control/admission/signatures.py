@@ -8,6 +8,8 @@ from tradewind.plan.documents.problem import Problem
 if TYPE_CHECKING:
     from tradewind.control.admission.handler import Body, Request
 
+_PARTS = {"decision": "a decision", "answers": "answers", "comment": "a comment", "by": "a name"}
+
 
 def of_run(request: "Request") -> list[Problem]:
     """The problems of user names in a run's edits."""
@@ -16,13 +18,14 @@ def of_run(request: "Request") -> list[Problem]:
 
 
 def of_approval(request: "Request") -> list[Problem]:
-    """The problems of an approval's user name: `by` must be the user who makes or changes a decision. A new object must have none."""
+    """The problems of an approval's user name: `by` must be the user who makes any change, even before there is a decision. A new object
+    must have neither a decision nor a part of one."""
     spec = request.spec if isinstance(request.spec, Mapping) else {}
-    by, decided = spec.get("by"), bool(spec.get("decision"))
-    if decided and request.old is None:
-        words, instead = "an approval is not made with a decision", "create it without, and change it"
-        return [Problem("spec.decision", words, instead)]
-    if decided and by != request.user:
+    if request.old is None:
+        written = [name for name in ("decision", "answers", "comment", "by") if spec.get(name)]
+        words, instead = "an approval is not made with", "create it without, and change it"
+        return [Problem(f"spec.{name}", f"{words} {_PARTS[name]}", instead) for name in written[:1]]
+    if spec != request.before and (by := spec.get("by")) != request.user:
         return [Problem("spec.by", f"{str(by)[:80]!r} is not who sends this", f"write {request.user!r}")]
     return []
 

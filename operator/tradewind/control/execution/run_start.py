@@ -197,7 +197,7 @@ class RunStarter:
                 words = f"run {reuse.run} is of DAG {other.dag}"
                 raise Invalid([Problem("spec.reuse.run", words, f"name a run of {run.dag}")])
             if run.caller and not _earlier_attempt(other, run.caller):
-                return (), {}  # Somebody deleted the previous attempt's run and made another one of this name.
+                return (), {}  # Someone deleted the previous attempt's run and made another one of this name.
             revision = await self._revisions.load(run.namespace, other.status.get("revision") or "")
         except NotFound:
             if run.caller:

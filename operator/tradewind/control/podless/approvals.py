@@ -214,6 +214,8 @@ class Approvals:
             return None
         if not outcome:
             return None
+        if outcome == "Expired":  # Nobody has decided: whatever is written beside the missing decision has no author.
+            spec, answers = {}, resolve(question.questions, {})[0]
         who = {"by": spec.get("by", ""), "comment": spec.get("comment", ""), "answers": answers}
         return Decision(outcome, {"approved": outcome == "Approved", **who})
 
@@ -265,7 +267,7 @@ def _forged(body: Object, run: RunFacts, question: Question) -> str:
 def _not_ours(spec: Mapping[str, Any], question: Question, now: float) -> str:
     """What is wrong with an Approval that the operator sees for the first time; empty if the operator may have created it just before a
     restart."""
-    if spec.get("decision") or spec.get("answers"):
+    if any(spec.get(name) for name in ("decision", "answers", "comment", "by")):
         return "it had a decision before the operator saw it: only a change of a pending Approval counts"
     try:
         same = {name: Param.model_validate(body) for name, body in (spec.get("questions") or {}).items()}
