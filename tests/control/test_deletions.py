@@ -130,6 +130,7 @@ async def test_a_backfill_makes_no_more_runs(monkeypatch: pytest.MonkeyPatch) ->
         "Suspended",
         "it is being deleted, and makes no more runs; those that it made go on",
     )
+    assert ready(here.objects[BACKFILLS.plural, "b"])[1] == "Deleting"
 
 
 async def test_a_change_of_a_backfill_during_a_write_of_its_status_is_processed(

@@ -205,7 +205,7 @@ class BackfillReconciler:
         known = self._known.get(key)
         if known is None or known.finished:
             return
-        valid, reason = Validity(True, "Valid", "it can be done"), ""
+        valid, reason = Validity(True, "Valid", "it can be done"), "Deleting" if known.deleting else ""
         try:
             with flow(known.namespace, ("backfill", known.name)):
                 status = await self._advance(known)
