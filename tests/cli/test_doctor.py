@@ -2,22 +2,28 @@
 
 import asyncio
 import json
+import tarfile
 import time
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tradewind import __version__
+from tradewind import API_VERSION, __version__
 from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
 from tradewind.cli.doctor.finding import Finding, Level
 from tradewind.cli.doctor.gather import gather
+from tradewind.cli.options import explained
 from tradewind.cli.waiting.reason import Cause, Wait
 from tradewind.cli.waiting.reason import queued as unseen
 from tradewind.cli.waiting.survey import Surveyed
 from tradewind.control.dagrun.run import read_run
-from tradewind.kube.resources import LEASES
+from tradewind.kube.client import Client
+from tradewind.kube.connection import Connection
+from tradewind.kube.errors import Unavailable
+from tradewind.kube.resources import DAGS, LEASES, TRIGGERS
+from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
 from tradewind.model.duration import stamp
 
@@ -100,6 +106,7 @@ def facts(**different: Any) -> Facts:
         "refused": "",
         "mine": dict.fromkeys(MINE, True),
         "operators": {"tw/tradewind": dict.fromkeys(OPERATORS, True)},
+        "invalid": [],
         "runs": [],
     }
     return Facts("ns", NOW, **{**healthy, **different})
@@ -112,7 +119,7 @@ def found(**different: Any) -> list[Finding]:
 
 def test_a_healthy_installation_has_no_findings_but_good_ones() -> None:
     assert found() == []
-    assert len(findings(facts(), manifests())) == 9
+    assert len(findings(facts(), manifests())) == 10
 
 
 def test_a_leader_is_told_with_the_age_of_its_last_sign() -> None:
@@ -140,6 +147,53 @@ async def test_a_lease_that_looks_old_is_watched(tmp_path: Path, monkeypatch: py
         await here.client.patch(LEASES, "default", "alive", {"spec": {"renewTime": renewed}})
         found = await gathering
         assert found.renewing == {"default/alive"} and found.leases_after > 0
+
+
+async def test_invalid_objects_are_a_warning_and_the_bundle_does_not_quote_them(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        task = {"tasks": {"a": {"image": "x"}}}
+        why = {
+            "type": "Valid",
+            "status": "False",
+            "reason": "Invalid",
+            "message": "spec: no",
+            "lastTransitionTime": stamp(NOW),
+        }
+        status = {"phase": "Invalid", "conditions": [why]}
+        for resource, name, spec, judged in (
+            *((DAGS, f"d{number}", task, status) for number in range(3)),
+            (DAGS, "fine", task, {"phase": "Valid"}),
+            (TRIGGERS, "t", {"dag": "d", "schedule": {"cron": "0 0 * * *"}}, {"phase": "Invalid", "message": "no DAG"}),
+        ):
+            body = {"apiVersion": API_VERSION, "kind": resource.kind, "metadata": {"name": name}, "spec": spec}
+            await here.client.create(resource, "default", body)
+            await here.client.patch(resource, "default", name, {"status": judged}, "status")
+        gathered = await gather(here.client, "default", False, None, lambda _: None)
+        [finding] = [item for item in findings(gathered, manifests()) if item.check == "objects"]
+        assert finding.level is Level.WARNING
+        names = "; ".join(f"dag/d{number} in default: spec: no" for number in range(3))
+        assert finding.what == f"3 DAGs, 1 Trigger invalid: {names}; and 1 more"
+        process = await here.start("doctor", "--bundle", str(tmp_path / "b.tar.gz"))
+        await process.communicate()
+        with tarfile.open(tmp_path / "b.tar.gz") as archive:
+            [entry] = [each for each in archive if each.name.endswith("/doctor.json")]
+            file = archive.extractfile(entry)
+            assert file and "spec: no" not in file.read().decode()
+
+
+async def test_without_crds_runs_and_objects_are_unknown(tmp_path: Path) -> None:
+    async with (
+        ApiServer(token="test") as server,
+        Client(Connection(server.url, authorization=lambda: "Bearer test")) as client,
+    ):
+        found = await gather(client, "default", False, None, lambda _: None)
+    levels = {item.check: item.level for item in findings(found, manifests())}
+    assert levels["runs"] is levels["objects"] is Level.UNKNOWN and levels["crds"] is Level.PROBLEM
+
+
+def test_crds_that_are_not_served_yet_are_explained() -> None:
+    error = Unavailable(429, "TooManyRequests", "storage is (re)initializing")
+    assert explained(error) == "the CRDs were just installed: try again in some seconds"
 
 
 BESIDE = deployment("br", "--namespace=a")
@@ -281,7 +335,8 @@ def test_what_is_wrong_is_said_with_what_to_do(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["server_time", "crds", "deployments", "leases", "webhooks", "mine", "operators", "runs", "version"]
+    "name",
+    ["server_time", "crds", "deployments", "leases", "webhooks", "mine", "operators", "invalid", "runs", "version"],
 )
 def test_what_can_t_be_had_is_unknown_with_the_reason(name: str) -> None:
     [finding] = found(**{name: Unknown("not allowed: you may not")})

@@ -90,6 +90,8 @@ def explained(error: ApiError) -> str:
             return f"not allowed: {error.message}"
         case NotFound(unknown_kind=True):
             return "the cluster does not know DAGs: install Tradewind (helm install), or apply its CRDs"
+        case _ if "storage is (re)initializing" in error.message:
+            return "the CRDs were just installed: try again in some seconds"
         case _:
             return error.message or str(error)
 

@@ -89,9 +89,9 @@ async def fill(
 
 
 def _shared(finding: Finding) -> dict[str, Any]:
-    """A finding without its quotations from runs."""
+    """A finding without its quotations from runs and other objects."""
     words = {
-        "what": redact.HIDDEN if finding.check == "runs" else redact.text(finding.what),
+        "what": redact.HIDDEN if finding.check in ("runs", "objects") else redact.text(finding.what),
         "do": redact.text(finding.do),
     }
     return finding.data() | words

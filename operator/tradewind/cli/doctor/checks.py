@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tradewind.cli.doctor import installed, leases
+from tradewind.cli.doctor import installed, leases, objects
 from tradewind.cli.doctor.facts import SKEW, Body, Facts, Right, Unknown
 from tradewind.cli.doctor.finding import Finding, Found, Level, unknown
 from tradewind.cli.doctor.held import held_up
@@ -26,6 +26,7 @@ def findings(facts: Facts, crds: Sequence[Body]) -> list[Finding]:
         "operator's rights": lambda: _operators_rights(facts),
         "webhook": lambda: webhook(facts),
         "your rights": lambda: _my_rights(facts),
+        "objects": lambda: objects.invalid(facts),
         "runs": lambda: held_up(facts),
     }
     return [Finding(name, level, what, do) for name, check in checks.items() for level, what, do in _whole(check)]

@@ -84,6 +84,9 @@ class Facts:
     operators: Mapping[str, Mapping[Right, bool]] | Unknown = Unknown("not asked")
     """The rights there of the accounts of the operators that serve it, by Deployment (`namespace/name`)."""
 
+    invalid: Sequence[Body] | Unknown = Unknown("not asked")
+    """DAGs, triggers, backfills and templates that are invalid."""
+
     runs: Sequence[Surveyed] | Unknown = Unknown("not asked")
     """Runs that have not ended."""
 

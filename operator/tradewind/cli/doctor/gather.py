@@ -13,13 +13,15 @@ from tradewind.cli.doctor.facts import EVENTS, MINE, NAME, OPERATOR, OPERATORS, 
 from tradewind.cli.doctor.leases import LATE
 from tradewind.cli.doctor.operators import operator_of, operators, serving
 from tradewind.cli.options import explained
-from tradewind.cli.waiting.survey import Surveyed, survey
+from tradewind.cli.reading import status as status_of
+from tradewind.cli.waiting.survey import survey
 from tradewind.control.dags.revisions import Revisions
 from tradewind.control.manager.manager import Options
 from tradewind.control.shared.access_review import i_may, may
 from tradewind.kube.client import Client, Object
 from tradewind.kube.errors import ApiError, Invalid, NotFound
-from tradewind.kube.resources import DAGS, LEASES, PODS, SELF, Resource
+from tradewind.kube.pages import items
+from tradewind.kube.resources import BACKFILLS, DAGS, LEASES, PODS, SELF, TEMPLATES, TRIGGERS, Resource
 
 T = TypeVar("T")
 VERSION = Resource("", "version", "", namespaced=False)
@@ -40,6 +42,9 @@ CIRCLE = {
 }
 """A spec that the CRD accepts and the webhook refuses."""
 
+JUDGED = (DAGS, TRIGGERS, BACKFILLS, *TEMPLATES.values())
+"""Kinds whose objects the operator finds valid or invalid."""
+PAGE = 500
 WATCHED = 5.0
 """Seconds for which old-looking Leases are watched."""
 OUTSIDE = Options().lease_namespace
@@ -73,8 +78,11 @@ async def gather(
     facts.refused = await _fact(_webhook_answer(client, namespace))
     facts.mine = await _fact(_mine(client, facts.namespace))
     facts.operators = await _fact(_operators(client, facts))
+    where_asked = None if everywhere else namespace
+    told("objects")
+    facts.invalid = await _fact(_invalid(client, where_asked))
     told("runs")
-    facts.runs = await _fact(_runs(client, None if everywhere else namespace))
+    facts.runs = await _fact(survey(client, where_asked, None, Revisions(client), time.time()))
     return facts
 
 
@@ -196,11 +204,14 @@ def _attributes(right: Right, namespace: str) -> dict[str, str]:
     }
 
 
-async def _runs(client: Client, where: str | None) -> Sequence[Surveyed]:
-    try:
-        return await survey(client, where, None, Revisions(client), time.time())
-    except NotFound:
-        return []  # there are no CRDs, which another check reports
+async def _invalid(client: Client, where: str | None) -> Sequence[Object]:
+    found = []
+    for resource in JUDGED:
+        async for item in items(client, resource, where if resource.namespaced else None, PAGE):
+            body = orjson.loads(item)
+            if status_of(body).get("phase") == "Invalid":
+                found.append({"kind": resource.kind, **body})
+    return found
 
 
 def _namespace(body: Mapping[str, Any]) -> str:
