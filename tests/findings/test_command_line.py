@@ -80,9 +80,10 @@ async def test_a_name_that_is_none_is_answered_with_what_may_be_meant(tmp_path: 
         for arguments in (["run", "elt"], ["describe", "dag/elt"], ["backfill", "elt", "--tick", "2026-01-01"]):
             assert "there is no DAG elt in namespace default; there is etl" in await told(*arguments)
         assert "dag/etl is a DAG, and a run is wanted here" in await told("watch", "dag/etl")
-        words = "there is no kind 'pod' here: write RUN, `run NAME`, `dag NAME` or `trigger NAME`; for kinds of Kubernetes there is `kubectl"
+        words = "there is no kind 'pod' here: write RUN, or `run`, `dag`, `trigger` or `backfill` and a NAME; for kinds of Kubernetes there is `kubectl"
         assert words in await told("describe", "pod", "x")
-        assert "not a Backfill: see `tradewind get backfill x -o yaml`" in await told("describe", "backfill", "x")
+        assert "there is no Backfill x in namespace default" in await told("describe", "backfill", "x")
+        assert "not a Pool: see `tradewind get pool x -o yaml`" in await told("describe", "pool", "x")
         assert "there is no Trigger x in namespace default" in await told("describe", "trigger", "x")
         assert "there is no Trigger x in namespace default; there is none yet" in await told("get", "trigger", "x")
 

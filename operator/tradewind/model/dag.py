@@ -83,9 +83,6 @@ class DAGSpec(Model):
     timeout: Limit | None = None
     """Time limit for a run, from its start. When it expires, the run fails and its pods are stopped. No limit when
     absent."""
-    fail_fast: bool = False
-    """If true, a run that can't succeed any more stops its active tasks and starts no others. Teardowns and exit tasks
-    still run. Otherwise tasks that don't depend on the failure go on."""
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Maximum number of pods and sub-DAG runs of one run that are active at once. No limit when absent. Sub-DAG runs
     have limits of their own."""
@@ -98,6 +95,9 @@ class DAGSpec(Model):
     active run is cancelled."""
     concurrency_key: Expression = ""
     """CEL over params, e.g. `params.region`. maxActiveRuns counts runs with different keys separately."""
+    fail_fast: bool = False
+    """If true, a run that can't succeed any more stops its active tasks and starts no others. Teardowns and exit tasks
+    still run. Otherwise tasks that don't depend on the failure go on."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     """Default priority of runs. If runs wait for the same limit, higher priorities start first. A run can override
     it."""
