@@ -93,7 +93,7 @@ def _names(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
     type=click.Choice(["text", "wide", "name", "json", "yaml"]),
     default="text",
     show_default=True,
-    help="Output format.",
+    help="Output format: json and yaml print one named object, or a List as kubectl does.",
 )
 @cluster
 async def command(
@@ -128,7 +128,9 @@ async def command(
     if not items and where is not None:
         await must_be_there(client, where)
     if output in ("json", "yaml"):
-        say_data(items[0] if len(names) == 1 else items, output)
+        typed = {"apiVersion": resource.api_version, "kind": resource.kind}  # the items of the server's list have none
+        found = [{**typed, **item} for item in items]
+        say_data(found[0] if len(names) == 1 else {"apiVersion": "v1", "kind": "List", "items": found}, output)
     elif output == "name":
         for item in items:
             say(f"{resource.kind.lower()}.{GROUP}/{item['metadata']['name']}")
