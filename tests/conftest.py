@@ -2,8 +2,11 @@
 
 import pytest
 from cluster.fixtures import cluster, namespace, pytest_runtestloop
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")  # A busy machine is no failure; a test that never ends has pytest's timeout.
 __all__ = ["cluster", "namespace", "pytest_runtestloop"]
 
 RELEASES = ("admission_webhook", "event_service", "secrets", "admission_policies")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(900)
 SHAPES = "S1,S3,S4,S5,S10,S10-random,S11,status"
 
 
@@ -17,7 +18,7 @@ def measured(module: str, *flags: str, results: Path) -> dict[str, dict[str, Any
     """Its figures, by name."""
     command = [sys.executable, "-m", module, "--side", "embedded", "--results", str(results), *flags]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(["tests", "."])}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr[-2_000:]
     (path,) = results.glob("*.json")
     return {figure["what"]: figure for figure in json.loads(path.read_text())["figures"]}

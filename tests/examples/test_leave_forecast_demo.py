@@ -20,7 +20,7 @@ def demo(folder: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
     start = done.stdout.find("{")
     end = done.stdout.rfind("\n}")
@@ -62,7 +62,7 @@ def test_a_value_that_the_param_does_not_allow_is_refused_before_anything_runs(t
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
     )
     assert (
         done.returncode == 1 and "--param region: 'west' is not allowed; write one of north, south, east" in done.stderr

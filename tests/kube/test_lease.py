@@ -13,8 +13,8 @@ from tradewind.kube.resources import CONFIG_MAPS, LEASES
 from tradewind.local.apiserver import ApiServer, Fault
 
 
-def lease(client: Client, identity: str) -> Lease:
-    return Lease(client, "default", "leader", identity, duration=0.6, renew_within=0.4, retry=0.05)
+def lease(client: Client, identity: str, duration: float = 0.6) -> Lease:
+    return Lease(client, "default", "leader", identity, duration=duration, renew_within=duration * 2 / 3, retry=0.05)
 
 
 async def holder(client: Client) -> str:
@@ -61,12 +61,12 @@ async def test_a_holder_that_can_not_renew_stops_being_one() -> None:
 
 async def test_who_was_stopped_for_longer_than_the_lease_lasts_changes_nothing_when_it_wakes_up() -> None:
     async with ApiServer() as server, Client(Connection(server.url)) as client:
-        held = lease(client, "one")
+        held = lease(client, "one", 3.0)
         await held.acquire()
         client.may_write = held.holds
         body = {"metadata": {"name": "c"}}
         await client.create(CONFIG_MAPS, "default", body)
-        time.sleep(0.7)  # noqa: ASYNC251 - SIGSTOP: nothing of this process runs, and its clock continues
+        time.sleep(3.1)  # noqa: ASYNC251 - SIGSTOP: nothing of this process runs, and its clock continues
         for write in (
             client.create(CONFIG_MAPS, "default", {"metadata": {"name": "d"}}),
             client.patch(CONFIG_MAPS, "default", "c", {"data": {"a": "b"}}),
@@ -81,7 +81,7 @@ async def test_who_was_stopped_for_longer_than_the_lease_lasts_changes_nothing_w
 
 async def test_a_holder_that_is_cancelled_as_its_renewal_ends_ends() -> None:
     async with ApiServer() as server, Client(Connection(server.url)) as client:
-        held = lease(client, "one")
+        held = lease(client, "one", 60.0)
         await held.acquire()
         replace = client.replace
 
@@ -92,7 +92,7 @@ async def test_a_holder_that_is_cancelled_as_its_renewal_ends_ends() -> None:
 
         client.replace = replaced_and_cancelled  # type: ignore[method-assign]
         holding = asyncio.create_task(held.hold(lambda: None))
-        done, _ = await asyncio.wait([holding], timeout=5)
+        done, _ = await asyncio.wait([holding], timeout=100)
         assert done and holding.cancelled()
 
 
