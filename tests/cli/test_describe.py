@@ -235,3 +235,40 @@ async def test_the_wide_list_says_why_a_dag_or_a_template_is_invalid(here: Scene
         head, row = (await here.tradewind("get", resource.plural, "-o", "wide")).splitlines()
         assert head.split()[-1] == "MESSAGE" and row.endswith("  spec.tasks.a: no"), row
         assert "spec.tasks.a" not in await here.tradewind("get", resource.plural)
+
+
+async def test_a_long_message_does_not_lengthen_other_rows(here: Scene) -> None:
+    long = {"task": "a", "reason": "PodLost", "message": "m" * 300, "attempt": 1}
+    await here.run(
+        "long-1", {"a": {}, "b": {}}, {"phase": "Failed", "attempts": "a 0+1 =1 Error\nb 0+1", "failures": [long]}
+    )
+    await here.queued("long-2", "long", {"message": "m" * 300})
+    await here.queued("long-3", "long", {"message": "short"})
+    for arguments in (("describe", "long-1"), ("get", "runs", "-o", "wide")):
+        rows = (await here.tradewind(*arguments)).splitlines()
+        assert any(len(row) > 300 for row in rows) and all(len(row) < 200 for row in rows if "mmm" not in row), rows
+
+
+async def test_a_message_about_a_start_is_dropped_once_there_is_a_pod(here: Scene) -> None:
+    held = {"reason": "Parallelism", "message": "waits its turn"}
+    await here.run("late-1", {"a": {}, "b": {}}, {"waiting": [{"task": name, **held} for name in ("a", "b")]})
+    await here.pod("late-1", "a", "n1", phase="Pending", **scheduled(True))
+    tasks = (await described(here, "late-1"))["tasks"]
+    assert (tasks["a"]["message"], tasks["b"]["message"]) == ("", "waits its turn")
+
+
+async def test_deleting_a_dag_says_what_becomes_of_its_runs(here: Scene) -> None:
+    body = {
+        "apiVersion": API_VERSION,
+        "kind": "DAG",
+        "metadata": {"name": "etl"},
+        "spec": {"tasks": {"a": {"image": "x"}}},
+    }
+    await here.client.create(DAGS, "default", body)
+    for name, phase in (("etl-1", "Running"), ("etl-2", "Failed"), ("etl-3", "Succeeded"), ("other-1", "Running")):
+        await here.queued(name, name.partition("-")[0], {"phase": phase})
+    assert (
+        await here.tradewind("delete", "dag/etl") == "dag/etl deleted; 1 active run continues, 2 ended runs are kept\n"
+    )
+    await here.client.create(DAGS, "default", {**body, "metadata": {"name": "unused"}})
+    assert await here.tradewind("delete", "dag/unused") == "dag/unused deleted\n"

@@ -105,7 +105,7 @@ async def test_what_parallelism_or_a_quota_holds_back_is_told_apart(here: Scene)
         "poor-1": {"quota": 2},
         "refused-1": {"quota": 1},
     }
-    assert runs["fan-1"]["longest"]["message"] == "3 wait their turn: the parallelism of each is 2"
+    assert runs["fan-1"]["longest"]["message"] == "3 wait their turn: forEach.parallelism of task each is 2"
     assert runs["poor-1"]["longest"]["message"] == "exceeded quota: pods=1"
 
 

@@ -203,7 +203,7 @@ def test_parallelism_bounds_how_many_items_live_and_says_how_many_wait() -> None
     plan = game.plan()
     assert [start.key for start in plan.starts] == ["x[0]", "x[1]"]
     assert [(hold.task, hold.reason, hold.message) for hold in plan.holds] == [
-        ("x[2]", "Parallelism", "3 wait their turn: the parallelism of x is 2")
+        ("x[2]", "Parallelism", "3 wait their turn: forEach.parallelism of task x is 2")
     ]
     for start in plan.starts:
         game.start(start)

@@ -14,7 +14,9 @@ def test_the_runs_parallelism_counts_live_pods_and_says_who_waits() -> None:
     game = Game(defined({name: {} for name in "abcd"}, parallelism=2))
     plan = game.plan()
     assert (plan.room, [start.key for start in plan.starts]) == (2, ["a", "b"])
-    assert [(hold.task, hold.message) for hold in plan.holds] == [("c", "2 wait their turn: the run's is 2")]
+    assert [(hold.task, hold.message) for hold in plan.holds] == [
+        ("c", "2 wait their turn: the run's parallelism is 2")
+    ]
     game.start(plan.starts[0])
     assert game.plan().room == 1
     game.start(game.plan().starts[0])
@@ -118,7 +120,7 @@ def test_runs_of_other_dags_count_for_the_parallelism_as_pods_do() -> None:
     game = Game(defined({"a": call, "b": {}, "c": call, "d": {"compute": {"x": "1"}}}, parallelism=1))
     plan = game.plan()
     assert ([start.key for start in plan.podless], plan.room) == (["a", "d"], 0)
-    assert {hold.task: hold.message for hold in plan.holds} == {"c": "1 waits its turn: the run's is 1"}
+    assert {hold.task: hold.message for hold in plan.holds} == {"c": "waits its turn: the run's parallelism is 1"}
     game.start(plan.podless[0])
     assert [start.key for start in game.plan().podless] == ["d"] and game.plan().room == 0
     game.end("a")

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
-from tradewind.cli.output.terminal import Console, Text, say_data
+from tradewind.cli.output.terminal import Console, Text, Unpadded, say_data
 from tradewind.cli.output.yaml_text import notation
 from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
@@ -56,7 +56,7 @@ async def describe_dag(client: Client, namespace: str, name: str, output: str) -
     if triggers["items"]:
         parts += [Text(), _triggers(triggers["items"])]
     if recent:
-        parts += [Text(), _runs(recent)]
+        parts += [Text(), Unpadded(_runs(recent))]
     Console().print(Group(*parts))
 
 

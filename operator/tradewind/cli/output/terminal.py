@@ -38,6 +38,22 @@ class Text(rich.text.Text):
         return self
 
 
+class Unpadded:
+    """A table without blanks at the ends of its rows: one long cell does not lengthen the other rows."""
+
+    def __init__(self, table: RenderableType) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: rich.console.Console, options: ConsoleOptions) -> Iterable[Segment]:
+        for line in console.render_lines(self._table, options, pad=False):
+            while line and not line[-1].text.rstrip(" "):
+                line.pop()
+            if line:
+                line[-1] = Segment(line[-1].text.rstrip(" "), line[-1].style)
+            yield from line
+            yield Segment.line()
+
+
 class Console(rich.console.Console):
     """Rich's Console, with control characters made visible and without markup: `[/x]` is text. Output that is not a
     terminal gets no colours, and lines of any length."""
@@ -56,7 +72,7 @@ class Console(rich.console.Console):
 
     def print_whole(self, table: RenderableType) -> None:
         """Prints a table at its full width, without cutting or folding."""
-        self.print(table, width=WIDE, crop=False, no_wrap=True, overflow="ignore")
+        self.print(Unpadded(table), width=WIDE, crop=False, no_wrap=True, overflow="ignore")
 
     def render_str(self, text: str, **how: Any) -> rich.text.Text:
         """A text as it is printed."""

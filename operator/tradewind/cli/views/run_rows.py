@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from tradewind.cli.output.terminal import Text
+from tradewind.cli.output.terminal import Text, Unpadded
 from tradewind.cli.reading import of_kind
 from tradewind.cli.views.unclaimed import unclaimed
 from tradewind.cli.waiting.stopping import stopping
@@ -35,6 +35,8 @@ LOOKS = {
     State.WAITING: ("…", "yellow"),
     State.BLOCKED: ("·", "dim"),
 }
+BEFORE_START = frozenset({"Parallelism", "BackOff", "QuotaExceeded", "Suspended"})
+"""Reasons for which an attempt has no pod yet, besides those of pools."""
 PHASES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Running": "cyan"}
 
 
@@ -87,7 +89,7 @@ def rows(view: RunState) -> list[Row]:
     past = {item["task"]: _message(item) for item in run.status.get("failures") or []}
     past |= {key: end.message for (key, _), end in view.attempts.news.items() if not end.attempt.succeeded}
     now = {hold.task: hold.message for hold in decided.holds}
-    now |= {item["task"]: _message(item) for item in run.status.get("waiting") or []}
+    now |= {item["task"]: _message(item) for item in run.status.get("waiting") or [] if not _stale(view, item)}
     messages = _Messages(past, now)
     result = []
     depths: dict[str, int] = {}
@@ -113,6 +115,15 @@ class _Messages:
     def of(self, task: str, state: State) -> str:
         """The message for a task in this state: that of an ended attempt does not apply to the next one."""
         return self.now.get(task) or (self.past.get(task, "") if state in FINAL else "")
+
+
+def _stale(view: RunState, item: Mapping[str, Any]) -> bool:
+    """Whether a message is about a start that has happened since: the unit has a pod by now."""
+    unit = view.planner.ledger.units.get(item["task"]) if view.planner else None
+    if unit is None or unit.live is None or (unit.key, unit.live.number) not in view.pods.unsaved:
+        return False
+    reason = str(item.get("reason") or "")
+    return reason in BEFORE_START or reason.startswith("Pool")
 
 
 def _message(item: Mapping[str, Any]) -> str:
@@ -169,7 +180,7 @@ def drawn(run: Run, found: Sequence[Row], limit: int = 60) -> RenderableType:
             Text(row.message.splitlines()[0] if row.message else "", style="dim", overflow="fold"),
         )
     hidden = len(found) - len(shown)
-    parts: list[RenderableType] = [headline(run), table]
+    parts: list[RenderableType] = [headline(run), Unpadded(table)]
     if hidden:
         parts.append(Text(f"and {counted(hidden, 'more task')}", style="dim"))
     return Group(*parts)

@@ -29,7 +29,11 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
         hidden = len(lane.entries) - len(found)
         if not hidden or len(found) == WINDOW:
             continue  # each pod that is created brings another pass, and the next ones
-        what = f"the parallelism of {task} is {own}" if len(found) == limit else f"the run's is {parallelism}"
+        what = (
+            f"forEach.parallelism of task {task} is {own}"
+            if len(found) == limit
+            else f"the run's parallelism is {parallelism}"
+        )
         first = lane.units[lane.entries[len(found)]]
         plan.holds.append(Hold(first.key, "Parallelism", f"{turns(hidden)}: {what}"))
         plan.held += hidden
@@ -43,7 +47,7 @@ def select_starts(ledger: TaskLedger, plan: Plan) -> None:
 
 def turns(count: int) -> str:
     """A message that `count` tasks wait."""
-    return "1 waits its turn" if count == 1 else f"{count} wait their turn"
+    return "waits its turn" if count == 1 else f"{count} wait their turn"
 
 
 def _order(pair: tuple[Entry, Unit]) -> Entry:
@@ -62,7 +66,7 @@ def _with_room(
     started = [pair for pair in runs if pair[0] in first]
     plan.room -= len(started)
     if len(started) < len(runs):
-        words = f"{turns(len(runs) - len(started))}: the run's is {ledger.definition.spec.parallelism}"
+        words = f"{turns(len(runs) - len(started))}: the run's parallelism is {ledger.definition.spec.parallelism}"
         plan.holds.append(Hold(runs[len(started)][1].key, "Parallelism", words))
         plan.held += len(runs) - len(started)
     return started
