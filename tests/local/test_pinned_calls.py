@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from tradewind.cli.starts.wanted import run_body
+from tradewind.control.dags.revisions import Revisions
 from tradewind.control.retention.revisions import uses
 from tradewind.kube.errors import AlreadyExists, NotFound
 from tradewind.kube.labels import ATTEMPT, DEPTH, RUN, RUN_UID, TASK
 from tradewind.kube.resources import DAGS, REVISIONS, RUNS
 from tradewind.local.session import Session, session
+from tradewind.plan.dags.definition import Definition
 from worlds.world import World, eventually
 
 Body = dict[str, Any]
@@ -100,13 +102,32 @@ async def test_a_dag_that_calls_itself_is_pinned_too(here: Session) -> None:
     assert part["revision"] == began["revision"] and part["calls"] == began["calls"]
 
 
-async def test_a_revision_that_somebody_deleted_is_not_waited_for(here: Session) -> None:
+async def test_a_revision_that_somebody_deleted_is_used_as_long_as_it_is_in_memory(here: Session) -> None:
     await chain(here, "old")
     await apply(here, "outer", {**OUTER, "hold": {"wait": {"duration": "3s"}}})
     began = await start(here, "one")
     await chain(here, "new")
     await here.client.delete(REVISIONS, "default", began["calls"]["inner"])
-    assert (await reached(here, "one", "Succeeded"))["outputs"]["sub"]["v"] in ("old by old", "new by old")
+    assert (await reached(here, "one", "Succeeded"))["outputs"]["sub"]["v"] == "old by old"
+
+
+async def test_a_run_whose_pinned_revision_is_gone_fails(here: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not begin with another one."""
+    load = Revisions.load
+
+    async def gone(self: Revisions, namespace: str, name: str) -> Definition:
+        if name.startswith("mid-"):
+            raise NotFound(404, "NotFound", name)
+        return await load(self, namespace, name)
+
+    monkeypatch.setattr(Revisions, "load", gone)
+    await chain(here, "old")
+    await apply(here, "outer", {"sub": {"dag": {"name": "mid"}}})
+    await here.client.create(RUNS, "default", run_body("outer", {}, "one"))
+    ended = await reached(here, "one", "Failed")
+    assert ended["failures"][0]["reason"] == "SubDAGFailed"
+    words = f"revision {ended['calls']['mid']} of DAG mid, to which its caller is bound, is gone"
+    assert words in (await reached(here, "one-sub-1", "Failed"))["message"]
 
 
 async def test_a_dag_that_is_not_there_yet_is_as_it_is_when_it_is_called(here: Session) -> None:
