@@ -41,7 +41,7 @@ def _facts(trigger: Object) -> Iterator[tuple[str, str]]:
     yield "Phase", f"{phase}{f': {message}' if message else ''}"
     for field in SOURCES:
         if field in spec:
-            yield field.capitalize(), notation(spec[field])
+            yield field.capitalize(), _in_words(spec[field])
     if when := spec.get("when"):
         yield "When", str(when)
     schedule = of_kind(dict, status.get("schedule"))
@@ -56,3 +56,10 @@ def _facts(trigger: Object) -> Iterator[tuple[str, str]]:
     for field in SOURCES:
         if skipped := of_kind(dict, status.get(field)).get("skipped"):
             yield "Skipped", str(skipped)
+
+
+def _in_words(value: Any) -> str:
+    """A source's fields as `cron: 0 2 * * *, timeZone: Europe/Paris`."""
+    if not isinstance(value, dict):
+        return notation(value)
+    return ", ".join(f"{name}: {part if isinstance(part, str) else notation(part)}" for name, part in value.items())
