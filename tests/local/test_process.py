@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,13 @@ async def test_nothing_of_a_session_survives_it(tmp_path: Path, how: signal.Sign
     where.mkdir()
     env = {**os.environ, "TMPDIR": str(where)}
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=pipe)
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=env,
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=partial(signal.signal, how, signal.SIG_DFL) if how != signal.SIGKILL else None,
+    )  # under nohup a signal is ignored, and stays so
     pids = [await pid_in(tmp_path / "pid.main"), await pid_in(tmp_path / "pid")]
     process.send_signal(how)
     await process.communicate()
