@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ NAME = "k.kubeconfig"
 async def dev(folder: Path, *more: str, **env: str) -> AsyncIterator[asyncio.subprocess.Process]:
     command = [sys.executable, "-m", "tradewind.cli", "dev", "--write-kubeconfig", NAME, *more]
     pipe = asyncio.subprocess.PIPE
+    hears = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # Under nohup it would be ignored.
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env={**os.environ, **env}, stdout=pipe, stderr=pipe
+        *command, cwd=folder, env={**os.environ, **env}, stdout=pipe, stderr=pipe, preexec_fn=hears
     )
     try:
         yield process
