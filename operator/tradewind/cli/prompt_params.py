@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tradewind.cli.output.terminal import say
-from tradewind.cli.output.yaml_text import notation
+from tradewind.cli.output.yaml_text import typed
 from tradewind.model.shown import shown
 from tradewind.model.value import Param
 from tradewind.plan.expressions.typed_values import from_text, needed, problem_with, resolve
@@ -31,19 +31,14 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
 def hint(name: str, param: Param) -> str:
     """The prompt for a value: its name, the possible values and the default."""
     words = f"{name} ({param.description})" if param.description else name
-    choices = ", ".join(_typed(value) for value in param.enum or ())
-    usual = "" if param.default is None else f" [{_typed(param.default)}]"
+    choices = ", ".join(typed(value) for value in param.enum or ())
+    usual = "" if param.default is None else f" [{typed(param.default)}]"
     return f"{words} ({choices}){usual}" if choices else f"{words} [{needed(param)}]{usual}"
-
-
-def _typed(value: Any) -> str:
-    """A value in the form in which it can be typed: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else notation(value)
 
 
 def _ask(name: str, param: Param) -> Any:
     """Asks until the answer fits."""
-    choices = [_typed(value) for value in param.enum or ()]
+    choices = [typed(value) for value in param.enum or ()]
     kind = click.Choice(choices) if choices else None
 
     def read(text: Any) -> Any:

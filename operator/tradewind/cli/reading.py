@@ -25,6 +25,12 @@ def of_kind(kind: type[Any], value: Any) -> Any:
     return value if isinstance(value, kind) else kind()
 
 
+def validity(body: Mapping[str, Any]) -> str:
+    """The message of an object's condition Valid; empty without one."""
+    found = of_kind(list, status(body).get("conditions"))
+    return next((str(item.get("message") or "") for item in found if item.get("type") == "Valid"), "")
+
+
 @contextlib.contextmanager
 def reading(what: str) -> Iterator[None]:
     """Wraps code that only reads an object. Raises StatusUnreadable for any exception: nothing has validated the

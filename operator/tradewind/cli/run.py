@@ -13,6 +13,7 @@ from tradewind.cli.options import FILES, OUTPUT, PARAM, REASON, cluster, connect
 from tradewind.cli.output.terminal import say, say_data
 from tradewind.cli.prompt_params import complete
 from tradewind.cli.reading import status as status_of
+from tradewind.cli.reading import validity
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
 from tradewind.control.dagrun.run import read_run
@@ -191,8 +192,7 @@ async def _declared(client: Client, namespace: str, dag: str) -> dict[str, Param
     body = await client.get(DAGS, namespace, dag)
     spec, status = body["spec"], status_of(body)
     if status.get("phase") == "Invalid" and status.get("observedGeneration") == body["metadata"].get("generation"):
-        why = next((item.get("message") for item in status.get("conditions") or () if item.get("type") == "Valid"), "")
-        raise click.ClickException(f"dag/{dag} is invalid, so a run of it would fail: {why}")
+        raise click.ClickException(f"dag/{dag} is invalid, so a run of it would fail: {validity(body)}")
     if spec.get("suspend"):
         say(f"dag/{dag} is suspended: the run waits until `tradewind resume dag/{dag}`", err=True)
     if spec.get("template"):

@@ -4,8 +4,8 @@ from collections import Counter
 
 from tradewind.cli.doctor.facts import Body, Facts, Unknown
 from tradewind.cli.doctor.finding import Found, Level, unknown
-from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
+from tradewind.cli.reading import validity
 from tradewind.model.shown import brief, counted
 
 SHOWN = 3
@@ -39,6 +39,4 @@ def _name(body: Body) -> str:
 
 
 def _why(body: Body) -> str:
-    conditions = of_kind(list, status_of(body).get("conditions"))
-    found = next((item.get("message") for item in conditions if item.get("type") == "Valid"), "")
-    return str(found or status_of(body).get("message") or "no reason is given").partition("\n")[0]
+    return str(validity(body) or status_of(body).get("message") or "no reason is given").partition("\n")[0]

@@ -10,11 +10,11 @@ from rich.table import Table
 from tradewind.cli.objects.targets import Named
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, say_data
-from tradewind.cli.output.yaml_text import notation
+from tradewind.cli.output.yaml_text import typed
 from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
-from tradewind.cli.views.labelled import labelled
+from tradewind.cli.views.labelled import labelled, phase_fact
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import BACKFILLS
 
@@ -42,26 +42,21 @@ async def describe_backfill(client: Client, namespace: str, name: str, output: s
 
 def _facts(backfill: Object) -> Iterator[tuple[str, str]]:
     spec, status = of_kind(dict, backfill.get("spec")), status_of(backfill)
-    phase, message = str(status.get("phase") or "not seen by an operator yet"), str(status.get("message") or "")
     yield "Backfill", backfill["metadata"]["name"]
     yield "DAG", str(spec.get("dag") or "")
-    yield "Phase", f"{phase}{f': {message}' if message else ''}"
+    yield phase_fact(status, status.get("message"))
     if progress := status.get("progress"):
         counts = ", ".join(f"{status[name]} {name}" for name in COUNTS if status.get(name))
         yield "Done", f"{progress}{f' ({counts})' if counts else ''}"
     for field, value in spec.items():
         if field != "dag":
-            yield (
-                re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", field).capitalize(),
-                value if isinstance(value, str) else notation(value),
-            )
+            yield re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", field).capitalize(), typed(value)
     if finished := status.get("finishedAt"):
         yield "Finished at", str(finished)
 
 
 def _preview(items: list[Object]) -> Table:
-    heads = dict.fromkeys(str(key) for item in items for key in item)
-    table = Table(*(head.upper() for head in heads), box=None, pad_edge=False, header_style="bold")
+    table = Table("TICK", "ACTION", box=None, pad_edge=False, header_style="bold")
     for item in items:
-        table.add_row(*(Text(str(item.get(head, ""))) for head in heads))
+        table.add_row(Text(str(item.get("tick", ""))), Text(str(item.get("action", ""))))
     return table

@@ -10,12 +10,12 @@ from rich.table import Table
 from tradewind.cli.objects.targets import DAG
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, Text, Unpadded, say_data
-from tradewind.cli.output.yaml_text import notation
-from tradewind.cli.reading import of_kind
+from tradewind.cli.output.yaml_text import notation, typed
+from tradewind.cli.reading import of_kind, validity
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
-from tradewind.cli.views.labelled import labelled
+from tradewind.cli.views.labelled import labelled, phase_fact
 from tradewind.cli.views.run_rows import PHASES
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import DAGS, RUNS, TRIGGERS
@@ -62,12 +62,7 @@ async def describe_dag(client: Client, namespace: str, name: str, output: str) -
 
 def _facts(dag: Object) -> list[tuple[str, str]]:
     spec, status = of_kind(dict, dag.get("spec")), status_of(dag)
-    phase = str(status.get("phase") or "not seen by an operator yet")
-    message = next(
-        (str(item.get("message")) for item in of_kind(list, status.get("conditions")) if item.get("type") == "Valid"),
-        "",
-    )
-    facts = [("DAG", dag["metadata"]["name"]), ("Phase", f"{phase}{f': {message}' if message else ''}")]
+    facts = [("DAG", dag["metadata"]["name"]), phase_fact(status, validity(dag))]
     facts.append(("Revision", str(status.get("revision") or "none yet")))
     if spec.get("suspend"):
         facts.append(("Suspended", "yes: no new run begins"))
@@ -75,7 +70,7 @@ def _facts(dag: Object) -> list[tuple[str, str]]:
         kind, default = param.get("type", "string"), param.get("default")
         facts.append(("Param", f"{name} ({kind}{'' if default is None else f', default {notation(default)}'})"))
     bounds = {label: spec[name] for name, label in BOUNDS.items() if name in spec}
-    facts += [(label, value if isinstance(value, str) else notation(value)) for label, value in bounds.items()]
+    facts += [(label, typed(value)) for label, value in bounds.items()]
     for name, expression in of_kind(dict, spec.get("outputs")).items():
         facts.append(("Output", f"{name} = {expression}"))
     return facts

@@ -8,12 +8,12 @@ import click
 from tradewind.cli.objects.targets import Named
 from tradewind.cli.options import OUTPUT, cluster
 from tradewind.cli.output.terminal import Console, say_data
-from tradewind.cli.output.yaml_text import notation
+from tradewind.cli.output.yaml_text import notation, typed
 from tradewind.cli.reading import of_kind
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.shell.completion import names_of
 from tradewind.cli.views.age import age
-from tradewind.cli.views.labelled import labelled
+from tradewind.cli.views.labelled import labelled, phase_fact
 from tradewind.kube.client import Client, Object
 from tradewind.kube.resources import TRIGGERS
 from tradewind.model.trigger import SOURCES
@@ -35,10 +35,10 @@ async def describe_trigger(client: Client, namespace: str, name: str, output: st
 
 def _facts(trigger: Object) -> Iterator[tuple[str, str]]:
     spec, status = of_kind(dict, trigger.get("spec")), status_of(trigger)
-    phase, message = str(status.get("phase") or "not seen by an operator yet"), str(status.get("message") or "")
+    phase = status.get("phase")
     yield "Trigger", trigger["metadata"]["name"]
     yield "DAG", str(spec.get("dag") or "")
-    yield "Phase", f"{phase}{f': {message}' if message else ''}"
+    yield phase_fact(status, status.get("message"))
     for field in SOURCES:
         if field in spec:
             yield field.capitalize(), _in_words(spec[field])
@@ -62,4 +62,4 @@ def _in_words(value: Any) -> str:
     """A source's fields as `cron: 0 2 * * *, timeZone: Europe/Paris`."""
     if not isinstance(value, dict):
         return notation(value)
-    return ", ".join(f"{name}: {part if isinstance(part, str) else notation(part)}" for name, part in value.items())
+    return ", ".join(f"{name}: {typed(part)}" for name, part in value.items())

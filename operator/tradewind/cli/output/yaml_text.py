@@ -24,4 +24,9 @@ def notation(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def typed(value: Any) -> str:
+    """A value in the form in which it can be typed: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else notation(value)
+
+
 Readable.add_representer(str, _text)

@@ -150,8 +150,11 @@ class RunState:
         task = planner.definition.tasks.get(parse_key(name)[0])
         if task is None or not number or key in self.attempts.recorded or key in self.attempts.news:
             return True
-        if task.podless and not task.http:
+        if (
+            task.podless and not task.http
+        ):  # A request may have been sent by a pod before the operator's options changed.
             self.pods.note_stranger(pod)
+            return False
         return planner.may_have_started(name, number)
 
     def _look_safely(self, planner: Planner, pod: Pod, now: float) -> None:

@@ -14,11 +14,12 @@ from tradewind.model.run import Phase
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
-from tradewind.plan.expressions.scope import evaluate, names_item
+from tradewind.plan.expressions.scope import Values, evaluate, names_item
 from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
 from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
+from tradewind.plan.runs.failure import lasted, of_units
 from tradewind.plan.runs.gate import Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.outputs import NoResult, results
@@ -61,7 +62,7 @@ class Planner:
         self._links = definition.links
         self._fails_fast = definition.spec.fail_fast
         self.definition = definition
-        self.ledger = TaskLedger(definition, run, self.fixed, self.outcome)
+        self.ledger = TaskLedger(definition, run, self.fixed, self.ends)
         self.clear()
 
     def clear(self) -> None:
@@ -69,6 +70,8 @@ class Planner:
         self.ledger.clear()
         tasks = self.definition.tasks
         self._outcome: tuple[Phase, str] | None = None
+        self._ends: Values | None = None
+        """Valid as long as the outcome is."""
         self._timed_out = False
         self._doomed = False
         """Whether the DAG fails fast and the run can't succeed any more."""
@@ -174,14 +177,9 @@ class Planner:
     # Asking.
 
     def may_have_started(self, key: str, number: int) -> bool:
-        """Whether an attempt with a pod can be one of this run's, given the facts so far: its task has pods, and what comes
-        before it has ended. `settle` first. Anyone who may create pods can forge one, so that labels prove nothing."""
-        task = parse_key(key)[0]
-        body, unit = self.definition.tasks[task], self.ledger.units.get(key)
-        if (
-            body.podless and not body.http
-        ):  # A request may have been sent by a pod before the operator's options changed.
-            return False
+        """Whether an attempt can have been started, given the facts so far: what comes before it has ended. `settle`
+        first. Anyone who may create pods can forge one, so that labels prove nothing."""
+        task, unit = parse_key(key)[0], self.ledger.units.get(key)
         if unit is None:  # An item of a fan-out that has not been expanded: it is now, even if nothing more may run.
             if task in self.ledger.groups and task not in self._tried:
                 self._tried.add(task)
@@ -193,20 +191,16 @@ class Planner:
             return False
         return self._admit(unit, None)[0] is State.READY
 
-    def settle(self, now: float) -> None:
-        """Works out what follows from the facts."""
-        self._settle(now)
-
     def decide(self, now: float) -> Plan:
         """What to do, given the facts, at `now` (monotonic seconds)."""
         while self._timers and self._timers[0][0] <= now:
             self._mark(heappop(self._timers)[1])
-        self._settle(now)
+        self.settle(now)
         late = self._deadline is not None and now >= self._deadline
         if late and not self._timed_out and (self._open or self._live):
             self._timed_out = True
             self._mark_all()
-            self._settle(now)
+            self.settle(now)
         plan = Plan(stops=list(self.stops.values()), held=len(self.holds), unsettled=bool(self._heap))
         plan.holds = list(islice(self.holds.values(), HOLDS_LIMIT))
         plan.moving = sum(self.ledger.tally[state] for state in LIVE) > len(self._stuck)
@@ -236,7 +230,7 @@ class Planner:
         if self._outcome is None:
             going = not self._cancelled
             phase, message = conclusion(self.ledger, self._timed_out and going, doomed=self._doomed and going)
-            self._results = {}
+            self._results, self._ends = {}, None
             if phase == "Succeeded":
                 try:
                     self._results = results(self.ledger)
@@ -244,6 +238,20 @@ class Planner:
                     phase, message = "Failed", str(error)
             self._outcome = phase, message
         return self._outcome
+
+    def ends(self) -> Values:
+        """The variables that only exit tasks know: how the run ends, what failed, and how long it took."""
+        phase, message = self.outcome()
+        if self._ends is None:
+            names = (name for name in self.definition.graph.order if not self.definition.tasks[name].on_exit)
+            units = [unit for name in names for unit in self.ledger.members(name)]
+            self._ends = {
+                "run.outcome": phase,
+                "run.message": message,
+                "run.duration": lasted(self.ledger.run.started_at, units),
+                "run.failures": of_units(units),
+            }
+        return self._ends
 
     # Settling: from what changed to what follows.
 
@@ -258,7 +266,8 @@ class Planner:
         for key in (*self.ledger.groups, *self.ledger.units):
             self._mark(key)
 
-    def _settle(self, now: float) -> None:
+    def settle(self, now: float) -> None:
+        """Works out what follows from the facts, as far as the time of this pass allows."""
         anew = False
         while self._heap:
             pacing.pause()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tradewind.model.run import Phase
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.expressions.interpolation import render, written
@@ -14,7 +13,7 @@ from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.outcomes.attempt import Attempt, parse_key
 from tradewind.plan.outcomes.state import FINAL, LIVE, State
 from tradewind.plan.runs.decision import RunFacts
-from tradewind.plan.runs.failure import failure, lasted, of_units
+from tradewind.plan.runs.failure import failure, of_units
 from tradewind.plan.runs.gate import Gate
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.ready_queue import LaneKey, ReadyQueue, Way
@@ -29,11 +28,11 @@ class TaskLedger:
         definition: Definition,
         run: RunFacts,
         fixed: Callable[[str], bool],
-        outcome: Callable[[], tuple[Phase, str]],
+        ends: Callable[[], Values],
     ) -> None:
         """`fixed` says whether a person, or another run, has set the final state of a task or item; `outcome` says how
         the run ends, and why: it is called once all but the exit tasks have ended."""
-        self.definition, self.run, self.fixed, self.outcome = definition, run, fixed, outcome
+        self.definition, self.run, self.fixed, self.ends = definition, run, fixed, ends
         self.values_of_run = {**run.values(), **_fractions(definition, run)}
         self.outputs: dict[str, Mapping[str, Any]] = {}
         """Outputs, by task or item."""
@@ -158,7 +157,7 @@ class TaskLedger:
             return self.definition.tasks[other].allow_failure
 
         def outcome() -> str:
-            return self.outcome()[0]
+            return str(self.ends()["run.outcome"])
 
         needs = self.definition.needs.get(name, ())
         return Gate(task, dependencies, ended, counts, needs, state, ran, allowed, outcome)
@@ -167,11 +166,7 @@ class TaskLedger:
         """The variables of the run and of the item, for expressions of a unit."""
         found = self.values_of_run if index is None else {**self.values_of_run, "item": item, "index": index}
         if self.definition.tasks[task].on_exit:
-            phase, message = self.outcome()
-            names = (name for name in self.definition.graph.order if not self.definition.tasks[name].on_exit)
-            others = [unit for name in names for unit in self.members(name)]
-            ends = {"run.duration": lasted(self.run.started_at, others), "run.failures": of_units(others)}
-            found = {**found, "run.outcome": phase, "run.message": message, **ends}
+            found = {**found, **self.ends()}
         return found
 
     def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
