@@ -15,9 +15,10 @@ from tradewind.cli.output.terminal import Console, say, say_data
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.starts.wanted import values
 from tradewind.cli.whoami import signed
-from tradewind.control.backfills.run_index import RunIndex, pasts
 from tradewind.control.backfills.status import in_words, left
+from tradewind.control.backfills.tick_runs import tick_runs
 from tradewind.control.backfills.ticks import BackfillTicks, Occasions
+from tradewind.control.dagrun.run_index import RunIndex
 from tradewind.control.dags.template_index import rendered
 from tradewind.control.triggers.source import NotReady
 from tradewind.kube.client import Client
@@ -204,7 +205,7 @@ async def _preview(
     if problems := check(about.maker.spec, declared):
         raise Invalid(problems)
     runs = await RunIndex(client).of((namespace, spec.dag))
-    return about, decide(spec, about.ticks, pasts(runs, ""))
+    return about, decide(spec, about.ticks, tick_runs(runs, ""))
 
 
 def _show(about: Occasions, decided: Decided, named: bool) -> None:

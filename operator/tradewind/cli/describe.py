@@ -159,6 +159,12 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     facts = [("DAG", run.dag), ("Revision", revision)]
     if params := of_kind(dict, status.get("params") or run.params):
         facts.append(("Params", ", ".join(f"{name}={_plain(value)}" for name, value in params.items())))
+    for root, label in (("previous", "Run before"), ("lastSuccess", "Last success")):
+        if earlier := of_kind(dict, of_kind(dict, status.get("bound")).get(root)):
+            facts.append((label, f"{earlier.get('name')} ({earlier.get('phase')})" if earlier.get("name") else "none"))
+    for label, given in (("Kept before", of_kind(dict, status.get("bound")).get("kept")), ("Kept", status.get("kept"))):
+        if values := of_kind(dict, given):
+            facts.append((label, ", ".join(f"{name}={_plain(value)}" for name, value in values.items())))
     if results := status.get("results"):
         facts.append(("Results", json.dumps(results, ensure_ascii=False)))
     if run.caller:

@@ -11,6 +11,7 @@ from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, M
 from tradewind.model.condition import Conditions
 from tradewind.model.duration import Duration, Limit
 from tradewind.model.history import History
+from tradewind.model.start_values import MOST_CONFIGS, MOST_KEPT, Config, KeptValue
 from tradewind.model.task import PodSettings, Task
 from tradewind.model.template import TemplateUse
 from tradewind.model.value import Param
@@ -88,6 +89,14 @@ class DAGSpec(Model):
     have limits of their own."""
     max_active_runs: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Maximum number of active runs of this DAG; with concurrencyKey, per key. No limit when absent."""
+    keep: Annotated[dict[str, KeptValue], Field(max_length=MOST_KEPT)] = {}
+    """Values that a run which succeeds leaves to later runs, by name, such as a cursor. `kept.NAME` is the value that the
+    latest successful run with an earlier logical date left. It stays the same for the whole run."""
+    config: Annotated[dict[str, Config], Field(max_length=MOST_CONFIGS)] = {}
+    """ConfigMaps whose data expressions can use as `config.NAME.KEY`. A run reads them when it starts."""
+    wait_for_previous: bool = False
+    """If true, a run starts only when the run with the next earlier logical date has succeeded. Cancelled and deleted runs
+    are not waited for."""
     suspend: bool = False
     """If true, no run starts: new runs wait until it is false again. Active runs continue."""
     concurrency_policy: Literal["Queue", "Skip", "Replace"] = "Queue"

@@ -179,6 +179,8 @@ class DAGRunStatus(Model):
     a run without it is not part of another, whatever its labels and owners become later."""
     params: Annotated[dict[str, Anything], Field(max_length=100)] = {}
     """Effective params, including defaults."""
+    bound: Opaque = {}
+    """What the run read when it started: previous and lastSuccess (earlier runs), kept and config. It doesn't change later."""
     started_at: Timestamp | None = None
     """Time when the run first started."""
     reopened_at: Timestamp | None = None
@@ -214,6 +216,8 @@ class DAGRunStatus(Model):
     """Outputs of successful tasks, by task or task[item]."""
     results: Opaque = {}
     """Values of the DAG's spec.outputs, set when the run has succeeded."""
+    kept: Opaque = {}
+    """Values of the DAG's spec.keep for later runs, set when the run has succeeded."""
     produced: Annotated[list[AssetUpdate], Field(max_length=500)] = []
     """New versions of assets that the run made."""
     failures: Annotated[list[Failure], Field(max_length=20)] = []

@@ -10,8 +10,9 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tradewind.control.backfills import reconciler, run_index
+from tradewind.control.backfills import reconciler
 from tradewind.control.backfills.reconciler import COALESCE, BackfillReconciler
+from tradewind.control.dagrun import run_index
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.triggers.dag_index import DAGIndex

@@ -48,7 +48,7 @@ def test_without_a_limit_every_run_begins() -> None:
 @pytest.mark.parametrize(("spec", "looks"), [({}, False), ({"maxActiveRuns": 2}, True)])
 def test_an_end_makes_nobody_look_where_nobody_waits_for_it(spec: dict[str, Any], looks: bool) -> None:
     """Otherwise a burst of runs would cost quadratic time."""
-    beginner = RunStarter(None, None, None, lambda run: False, lambda: 0.0)  # type: ignore[arg-type]
+    beginner = RunStarter(None, None, None, None, lambda run: False, lambda: 0.0, None)  # type: ignore[arg-type]
     beginner._defined["ns", "d"] = Defined("1", dag(**spec))
     peers = iter([RunState(run("b", 2))])
     beginner.next_in_line(run("a", 1), None, peers)

@@ -8,8 +8,10 @@ import orjson
 from tradewind.control.dagrun.run import Caller, read_run
 from tradewind.control.dagrun.state import RunState
 from tradewind.control.dags.revisions import Revisions
+from tradewind.control.dags.start_values import StartValues
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.execution.run_start import RunStarter
+from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.kube.resources import DAGS, RUNS, Resource
 
 from control.triggerworld import Server
@@ -33,7 +35,9 @@ async def begun(caller: Caller | None) -> dict[str, Any]:
     api.put(DAGS, {"metadata": {"name": "d"}, "spec": SPEC})
     body = api.put(RUNS, {"metadata": {"name": "r"}, "spec": {"dag": "d", "reuse": {"run": "gone"}}})
     run = replace(read_run(body), caller=caller)
-    begin = RunStarter(api, Revisions(api), Templates(api, whole=True), lambda run: False, lambda: 0.0)
+    reader = CoalescingReader(api)
+    values = StartValues(api, reader)
+    begin = RunStarter(api, reader, Revisions(api), Templates(api, whole=True), lambda run: False, lambda: 0.0, values)
     found = await begin.begin(RunState(run), lambda: [])
     return dict(found.status)
 

@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 
 from tradewind import metrics
-from tradewind.control.backfills.run_index import STALE, Entry, RunIndex, pasts
 from tradewind.control.backfills.status import held, status_of
+from tradewind.control.backfills.tick_runs import tick_runs
 from tradewind.control.backfills.ticks import BackfillTicks, Occasions
 from tradewind.control.dagrun.run import Run, read_run
+from tradewind.control.dagrun.run_index import STALE, Entry, RunIndex
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.control.shared.status_writer import StatusWriter
 from tradewind.control.shared.valid_condition import Validity
@@ -248,7 +249,7 @@ class BackfillReconciler:
             raise Invalid(problems)
         wrong = self._dags.invalid(known.namespace, spec.dag)
         runs = await self._runs.of((known.namespace, spec.dag))
-        decided = decide(spec, about.ticks, pasts(runs, known.name))
+        decided = decide(spec, about.ticks, tick_runs(runs, known.name))
         if spec.desired_state == "Cancelled":
             await asyncio.gather(*(self._cancel(known, runs[run.name]) for run in decided.active))
         elif not wrong and not held(spec, facts.suspended) and (room := max(0, spec.parallelism - len(decided.active))):
@@ -256,7 +257,7 @@ class BackfillReconciler:
                 if not self._goes_on(known):
                     break
                 await self._do(known, about, step, runs)
-            decided = decide(spec, about.ticks, pasts(runs, known.name))
+            decided = decide(spec, about.ticks, tick_runs(runs, known.name))
             if decided.steps and len(decided.active) < spec.parallelism:
                 self.queue.add_after(known.key, FIRST_RETRY_SECONDS)  # Existing runs left room for more.
         status = status_of(spec, facts.suspended, about, decided, self._clock())

@@ -14,6 +14,7 @@ from tradewind.model.duration import instant, stamp
 from tradewind.model.run import FINAL_PHASES
 from tradewind.plan.outcomes.attempt import key
 from tradewind.plan.runs.decision import RunFacts
+from tradewind.plan.starts.start_values import variables
 
 DATES = ("logicalDate", "intervalStart", "intervalEnd")
 NO_DATES: Mapping[str, str] = {}
@@ -136,7 +137,8 @@ class Run:
         params = self.status.get("params") or {}
         began = str(self.status.get("startedAt") or "")
         whose = (self.name, self.namespace, self.uid, self.dag)
-        return RunFacts(*whose, params, depth, at, start, end, self.trigger_depth, self.root, began)
+        bound = dict(variables(self.status.get("bound") or {}))
+        return RunFacts(*whose, params, depth, at, start, end, self.trigger_depth, self.root, began, bound)
 
 
 def read_run(body: Mapping[str, Any]) -> Run:

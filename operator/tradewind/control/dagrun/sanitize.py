@@ -11,6 +11,7 @@ LISTS: Mapping[str, frozenset[str]] = {
     "produced": frozenset({"name"}),
 }
 """The fields that an item must have."""
+MAPS = ("bound", "kept")
 NUMBERS = ("retried", "edited", "total", "done", "failed", "skipped")
 TEXTS = ("phase", "message", "revision", "startedAt", "reopenedAt", "finishedAt")
 
@@ -21,6 +22,7 @@ def sanitized(status: Any) -> Mapping[str, Any]:
         return {}
     bad = {name for name in LISTS.keys() & status.keys() if not _right(status[name], LISTS[name])}
     bad |= {name for name in NUMBERS if type(status.get(name, 0)) is not int}
+    bad |= {name for name in MAPS if not isinstance(status.get(name, {}), Mapping)}
     bad |= {name for name in TEXTS if not isinstance(status.get(name, ""), str)}
     if not bad:
         return status

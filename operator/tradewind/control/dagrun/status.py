@@ -139,6 +139,7 @@ def current(
         "nodes": list(packed.nodes),
         "outputs": _outputs(before.get("outputs") or {}, news),
         "results": dict(plan.results),
+        **({"kept": dict(plan.kept)} if planner.definition.spec.keep else {}),
         "produced": produced,
         "failures": failures[-STATUS_LIST_LIMIT:],
         "skips": _skips(run, planner),

@@ -9,7 +9,7 @@ from tradewind.model.shown import counted
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.expressions.interpolation import written
-from tradewind.plan.expressions.scope import Scope, evaluate
+from tradewind.plan.expressions.scope import evaluate
 from tradewind.plan.expressions.typed_values import resolve
 
 NEXT = 5
@@ -41,9 +41,8 @@ def key_of(definition: Definition, run: Run, params: Mapping[str, Any]) -> str:
     expression = definition.spec.concurrency_key
     if not expression:
         return ""
-    scope = Scope(definition.names, lambda _: False)
     facts = {**run.facts.values(), **{f"params.{name}": value for name, value in params.items()}}
-    return written(evaluate(expression, scope, facts, lambda _: {}))
+    return written(evaluate(expression, definition.waiting_scope, facts, lambda _: {}))
 
 
 def key_of_peer(definition: Definition, run: Run) -> str | None:

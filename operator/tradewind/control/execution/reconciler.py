@@ -14,6 +14,7 @@ from tradewind.control.dagrun.unreadable import Unreadable
 from tradewind.control.dagrun.writes import StatusTooLarge
 from tradewind.control.dags.bound_approvals import read_edits
 from tradewind.control.dags.revisions import Revisions
+from tradewind.control.dags.start_values import StartValues
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.egress.client import HttpClient
 from tradewind.control.egress.policy import USUAL, EgressPolicy
@@ -36,6 +37,7 @@ from tradewind.control.pods.launcher import PodLauncher
 from tradewind.control.pools.book import PoolBook
 from tradewind.control.pools.holders import Holders
 from tradewind.control.sensors.sensor_tasks import SensorTasks
+from tradewind.control.shared.coalesced_reads import CoalescingReader
 from tradewind.control.shared.event_recorder import EventRecorder
 from tradewind.kube.client import Client
 from tradewind.kube.errors import ApiError, Conflict, Unavailable
@@ -87,7 +89,9 @@ class RunReconciler:
         worker = Worker(client, sender, self.approvals, self.subdags, clock)
         self.sensors = SensorTasks(client, sender, egress, host, clock)
         self.podless = Podless(worker, self.sensors, table.wake, host, clock)
-        beginner = RunStarter(client, revisions, templates, backfilled, clock, table.begun)
+        reader = CoalescingReader(client)
+        self.start_values = StartValues(client, reader)
+        beginner = RunStarter(client, reader, revisions, templates, backfilled, clock, self.start_values, table.begun)
         self.feed = RunFeed(
             client,
             table,

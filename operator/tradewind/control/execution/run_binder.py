@@ -38,6 +38,8 @@ class RunBinder:
                 await self._writer.save(state, run, step.status)
             if step.again:
                 self._table.wake(run.uid)
+            if step.retry_after is not None:
+                self._table.queue.add_at(run.uid, asyncio.get_running_loop().time() + step.retry_after)
         finally:
             self._beginner.settle(state)
             self._writer.not_before(state, asyncio.get_running_loop().time())

@@ -194,12 +194,10 @@ class RunFeed:
         self._podless.forget(uid)
         self._book.forget(uid)
         self._beginner.run_gone(uid)
-        if state is None:
-            return
-        if not self._table.knows(run.namespace, state.run.dag):
+        if state and not self._table.knows(run.namespace, state.run.dag):
             self._beginner.forget(run.namespace, state.run.dag)
-        elif not state.run.final:
-            self._make_room(state.run, state)
+        elif (state and not state.run.final) or self._beginner.chained(run.namespace, run.dag):
+            self._make_room(state.run if state else run, state)
 
     def _make_room(self, run: Run, own: RunState | None) -> None:
         """A run, whose state is `own`, has begun, ended or been deleted: wakes those that are next."""

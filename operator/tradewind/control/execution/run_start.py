@@ -12,6 +12,7 @@ from tradewind.control.dagrun.state import RunState, picture
 from tradewind.control.dags.bound_approvals import asking_bound
 from tradewind.control.dags.call_pins import Calls, Pins, pins_of, reached
 from tradewind.control.dags.revisions import Revision, Revisions, change_cause
+from tradewind.control.dags.start_values import NotThere, StartValues
 from tradewind.control.dags.template_index import Templates
 from tradewind.control.execution import start_status
 from tradewind.control.execution.concurrency import NEXT, Peer, age, in_queue, key_of, key_of_peer, turn, verdict
@@ -35,6 +36,8 @@ from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
 from tradewind.plan.runs.rework import reuse_problems, taken_over
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
+LOOK_AGAIN = 10.0
+"""Seconds until a run that waits for a ConfigMap is reconciled again."""
 Line = tuple[Definition, str | None]
 """The definition and the concurrency key that it gives a run."""
 
@@ -47,6 +50,8 @@ class Beginning:
     cancel: Sequence[Run] = ()
     again: bool = False
     """Whether the next pass should follow at once."""
+    retry_after: float | None = None
+    """Seconds after which the next pass follows, if nothing happens before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +72,19 @@ class RunStarter:
     def __init__(
         self,
         client: Client,
+        reader: CoalescingReader,
         revisions: Revisions,
         templates: Templates,
         backfilled: Callable[[Run], bool],
         clock: Callable[[], float],
+        values: StartValues,
         known: Callable[[str], RunState | None] = lambda uid: None,
     ) -> None:
         """`backfilled` returns whether a backfill made a run; labels don't prove it, as the creator of a run sets them. `known` returns the
         state of a run by its uid, if it is in memory."""
-        self._client, self._fresh, self._backfilled, self._clock = client, CoalescingReader(client), backfilled, clock
+        self._client, self._fresh, self._backfilled, self._clock = client, reader, backfilled, clock
         self._revisions, self._templates = revisions, templates
+        self._values = values
         self._calls = Calls(self._fresh, revisions, templates, known)
         self._defined: dict[tuple[str, str], Defined] = {}
         self._admitted: WeakSet[RunState] = WeakSet()
@@ -113,8 +121,20 @@ class RunStarter:
         params, problems = resolve(definition.spec.params, run.params)
         if problems:
             return Beginning(start_status.stillborn(run, "Failed", "InvalidParams", summary(problems), now))
-        if current and (held := self._held_by_dag(state, current.definition, params, peers, pinned is not None)):
+        before = await self._values.wait_reason(run, definition)
+        if current and (
+            held := self._held_by_dag(state, current.definition, params, peers, pinned is not None, before)
+        ):
             return held
+        try:
+            bound = await self._values.read(run, definition)
+        except NotThere as error:
+            words = f"{error}: the run begins when it is applied"
+            return Beginning(
+                start_status.queued(run, "ConfigMapNotFound", words, self._clock()), retry_after=LOOK_AGAIN
+            )
+        except Invalid as error:
+            return Beginning(start_status.stillborn(run, "Failed", "InvalidStartValues", str(error), self._clock()))
         revision = pinned[1] if pinned else await self._bind(run, dag, _of(current))
         calls = await self._calls.pin(run, definition, revision, pins, lambda: state.run is run)
         if calls is None:
@@ -126,7 +146,7 @@ class RunStarter:
             self.settle(state)
             return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
         total, began = len(definition.tasks), self._clock()
-        return Beginning(start_status.begun(run, revision, params, total, began, taken, outputs, calls))
+        return Beginning(start_status.begun(run, revision, params, total, began, taken, outputs, calls, bound))
 
     async def _pinned(self, run: Run, pins: Pins) -> tuple[Definition, Revision] | None:
         """The revision to which its caller has pinned a run, unless it was deleted."""
@@ -157,8 +177,10 @@ class RunStarter:
         params: Mapping[str, Any],
         peers: Callable[[], Iterable[RunState]],
         pinned: bool,
+        before: str,
     ) -> Beginning | None:
-        """The status of a run that its DAG's current spec holds back: it is suspended, or waits for its turn. None if nothing does."""
+        """The status of a run that its DAG's current spec holds back: it is suspended, or waits for the run `before` it, or for its turn.
+        None if nothing does."""
         run, now = state.run, self._clock()
         if definition.spec.suspend or run.desired == "Suspended":
             what, which = (
@@ -166,6 +188,8 @@ class RunStarter:
             )
             words = f"{what} suspended: `tradewind resume {which}`"
             return Beginning(start_status.queued(run, "Suspended", words, now))
+        if before:
+            return Beginning(start_status.queued(run, "PreviousRun", before, now))
         if definition.spec.max_active_runs is not None:
             try:
                 key = key_of_peer(definition, run) if pinned else key_of(definition, run, params)
@@ -220,9 +244,15 @@ class RunStarter:
         """Drops a run that was deleted."""
         self._calls.forget(uid)
 
+    def chained(self, namespace: str, dag: str) -> bool:
+        """Whether runs of a DAG may wait for runs that have ended, until they are retried or deleted."""
+        known = self._defined.get((namespace, dag))
+        return known is not None and known.definition.spec.wait_for_previous
+
     def forget(self, namespace: str, dag: str) -> None:
         """Drops the definition of a DAG without active runs."""
         self._defined.pop((namespace, dag), None)
+        self._values.forget((namespace, dag))
 
     def _compute_keys(self, definition: Definition, peers: Callable[[], Iterable[RunState]]) -> None:
         """Computes the concurrency keys of all peers. That may take a while, and new peers may appear meanwhile."""
@@ -267,11 +297,11 @@ class RunStarter:
         known = self._defined.get((run.namespace, run.dag))
         if known is None:
             return []  # No run is known to wait; those that have not asked yet will by themselves.
-        definition = known.definition
-        if not run.queue and definition.spec.max_active_runs is None:
+        definition, chained = known.definition, known.definition.spec.wait_for_previous
+        if not run.queue and definition.spec.max_active_runs is None and not chained:
             return []  # No run waits for its end. Searching anyway would make a burst of runs quadratic.
         waiting = [state for state in peers if state.run.phase in ("", "Queued")]
-        found = []
+        found = nsmallest(NEXT, waiting, key=lambda state: (state.run.moment, *age(state.run))) if chained else []
         if run.queue and (queued := [state for state in waiting if state.run.queue == run.queue]):
             found.append(min(queued, key=lambda state: age(state.run)))
         if definition.spec.max_active_runs is not None:

@@ -55,9 +55,10 @@ def begun(
     taken: Sequence[Fixed] = (),
     outputs: Mapping[str, Any] | None = None,
     calls: Mapping[str, str] | None = None,
+    bound: Mapping[str, Any] | None = None,
 ) -> Status:
-    """The status of a run that begins. It is bound to `revision`, and its sub-DAGs to `calls`, revisions by DAG. `taken` and `outputs` are
-    reused from another run."""
+    """The status of a run that begins. It is bound to `revision`, its sub-DAGs to `calls`, revisions by DAG, and its expressions to the values
+    `bound`. `taken` and `outputs` are reused from another run."""
     packed = append(Packed(), taken, run.created)
     return {
         "attempts": packed.text,
@@ -70,6 +71,7 @@ def begun(
         "revision": revision.name,
         "revisionNumber": revision.number,
         **({"calls": dict(calls)} if calls else {}),
+        **({"bound": dict(bound)} if bound else {}),
         **called_by(run),
         "params": checked(dict(params)),
         "startedAt": duration.stamp(now),

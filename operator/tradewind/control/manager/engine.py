@@ -125,10 +125,16 @@ class Engine:
             clock,
         )
         self.history = HistoryReconciler(
-            client, self.backfills.holds, self.runs.states.__contains__, self.triggers.when_settled, clock
+            client,
+            self.backfills.holds,
+            self.runs.states.__contains__,
+            self.triggers.when_settled,
+            self.runs.start_values.newest_success,
+            clock,
         )
         self._listeners: Sequence[RunListener] = (
             self.runs.subdags,  # First: callers of the run are woken, whatever happens to the others here.
+            self.runs.start_values,
             self.dags,
             self._dag_metrics,
             self.triggers,  # It counts the runs of a trigger before any of its sources is polled.

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -40,23 +40,28 @@ class HistoryReconciler:
         held: Callable[[str, str, str], bool],
         unfinished: Callable[[str], bool],
         when_settled: Callable[[Run, Callable[[Run], None]], None],
+        newest_success: Callable[[Key], Awaitable[str]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`held` returns whether a run (namespace, DAG, name) must be kept whatever its DAG says, as others still count on it. `unfinished`
         returns whether a run, by uid, has not ended: it reads how its sub-runs ended, and retries reuse their results, so these are kept.
         `when_settled(run, tell)` calls `tell` once the status of the run's trigger records it and triggers that follow it
-        have processed it."""
+        have processed it. `newest_success(key)` returns the name of the run whose kept values the next run of a DAG reads."""
         self._client, self._clock = client, clock
         self._held, self._unfinished, self._when_settled = held, unfinished, when_settled
+        self._newest_success = newest_success
         self.queue: WorkQueue[Key] = WorkQueue("history")
         self._past: defaultdict[Key, dict[str, EndedRun]] = defaultdict(dict)
         self._rules: dict[Key, History] = {}
+        self._keeping: set[Key] = set()
+        """DAGs whose runs leave values to later runs."""
 
     def dag_seen(self, body: Object, deleted: bool) -> None:
         """A DAG was created, changed or deleted."""
         key, spec = (body["metadata"]["namespace"], body["metadata"]["name"]), body.get("spec") or {}
         if deleted:
             self._rules.pop(key, None)
+            self._keeping.discard(key)
         elif not spec.get("template"):  # For a DAG with a template, `spec_seen` follows when it is rendered.
             self.spec_seen(*key, spec)
 
@@ -64,6 +69,7 @@ class HistoryReconciler:
         """The DAG's limits, including its templates."""
         key = (namespace, name)
         self._rules.pop(key, None)
+        (self._keeping.add if spec.get("keep") else self._keeping.discard)(key)
         try:
             limits = spec.get("history")
             self._rules[key] = History.model_validate(limits) if limits else USUAL
@@ -104,7 +110,9 @@ class HistoryReconciler:
             return
         now = int(self._clock())
         parts = {name for name, ended in past.items() if ended.caller and self._unfinished(ended.caller)}
-        free = {name: ended for name, ended in past.items() if name not in parts and not self._held(*key, name)}
+        needed = {await self._newest_success(key)} if key in self._keeping else set[str]()
+        kept = parts | needed
+        free = {name: ended for name, ended in past.items() if name not in kept and not self._held(*key, name)}
         found, again = surplus(free, rule, now)
         with flow(key[0], "history"):
             answers = await asyncio.gather(

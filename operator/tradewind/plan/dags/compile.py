@@ -140,7 +140,7 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
     more = [problem for kind in kinds for problem in at_most(kind, "spec")]
     order, cycles = _ordered(lifecycle.dependencies(tasks))
     astray = knock_on.astray(reading.left_out).union(*(cycle.tasks for cycle in cycles))
-    fragment = fragment or "spec.params" in reading.left_out
+    fragment = fragment or not {"spec.params", "spec.keep", "spec.config"}.isdisjoint(reading.left_out)
     murky = knock_on.murky(reading.left_out)
     definition = Definition(spec, tasks, order, unknown | astray, fragment, vague | astray, astray, murky)
     more += [*map(_cycle_problem, cycles), *at_most(validate.expressions(definition), "spec.tasks")]

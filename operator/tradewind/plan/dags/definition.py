@@ -16,6 +16,7 @@ from tradewind.plan.expressions.interpolation import expressions, secret
 from tradewind.plan.expressions.scope import ATTEMPT, Names, Scope, TaskNames
 from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.sensors.sensor import ANSWERS
+from tradewind.plan.starts import start_values
 
 DEFAULT_PENDING_TIMEOUT = 600.0
 
@@ -79,6 +80,8 @@ class Definition:
                 *((name, param.type) for name, param in self.spec.params.items() if name not in self.murky),
                 *((name, "any") for name in self.murky),
             ),
+            kept=tuple((name, kept.type) for name, kept in self.spec.keep.items()),
+            config=tuple(self.spec.config),
             tasks={
                 cel_name(name): TaskNames(
                     name,
@@ -93,6 +96,11 @@ class Definition:
 
     def _keys(self, name: str, task: Task) -> tuple[str, ...] | None:
         return (*task.outputs, *self.called[name]) if name in self.called else task_outputs.keys(task)
+
+    @cached_property
+    def start_values(self) -> start_values.Wanted:
+        """What a run must read when it starts."""
+        return start_values.wanted(self.spec)
 
     @cached_property
     def links(self) -> Links:
@@ -194,6 +202,11 @@ class Definition:
     def final_scope(self) -> Scope:
         """The scope of `spec.outputs`: all tasks but exit tasks, which run later."""
         return Scope(self.names, lambda task: task not in self.exits, fragment=self.fragment)
+
+    @cached_property
+    def waiting_scope(self) -> Scope:
+        """The scope of `concurrencyKey`: a run that has not started."""
+        return Scope(self.names, lambda _: False, started=False)
 
     @cached_property
     def needs(self) -> dict[str, tuple[str, ...]]:

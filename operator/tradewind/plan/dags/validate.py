@@ -49,11 +49,17 @@ def names(spec: DAGSpec) -> Iterator[Problem]:
     for name in spec.outputs:
         if not re.fullmatch(IDENTIFIER, name):
             yield Problem(f"spec.outputs.{name[:80]}", "not an output name", "use at most 63 letters, digits and '_'")
+    for field, names in (("keep", spec.keep), ("config", spec.config)):
+        for name in names:
+            if not re.fullmatch(IDENTIFIER, name):
+                yield Problem(f"spec.{field}.{name[:80]}", "not a name", "use at most 63 letters, digits and '_'")
 
 
 def of_booleans(spec: DAGSpec) -> Iterator[Problem]:
     """Keys that YAML has turned into booleans: kubectl makes `"false"` of the key `n`."""
-    yield from booleans("spec", tasks=spec.tasks, params=spec.params, outputs=spec.outputs)
+    yield from booleans(
+        "spec", tasks=spec.tasks, params=spec.params, outputs=spec.outputs, keep=spec.keep, config=spec.config
+    )
     for name, task in pacing.each(spec.tasks.items()):
         path = f"spec.tasks.{name}"
         yield from booleans(path, env=task.env, envFrom=task.env_from, outputs=task.outputs, compute=task.compute)
@@ -85,6 +91,10 @@ def params(spec: DAGSpec) -> Iterator[Problem]:
     yield from declared(spec.params, lambda param: problem_with(param, param.default, ""))
     if words := params_problem({name: param.default for name, param in spec.params.items()}):
         yield Problem("spec.params", f"their defaults {words}")
+    for name, kept in spec.keep.items():
+        path = f"spec.keep.{name}"
+        if problem := problem_with_bounds(kept, path) or problem_with(kept, kept.initial, f"{path}.initial"):
+            yield problem
     for name, task in pacing.each(spec.tasks.items()):
         for key, output in task.outputs.items():
             path = f"spec.tasks.{name}.outputs.{key}"
@@ -253,10 +263,12 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
             if "$[[" in text:
                 yield from _renders(path, text, attempt, also)
     yield from _produced("spec", definition.spec.produces, definition.final_scope, also)
+    for name, kept in definition.spec.keep.items():
+        yield from _compiles(f"spec.keep.{name}.value", kept.value, definition.final_scope, (), also)
     for name, text in pacing.each(definition.spec.outputs.items()):
         yield from _compiles(f"spec.outputs.{name}", text, definition.final_scope, (), also)
     if key := definition.spec.concurrency_key:
-        yield from _compiles("spec.concurrencyKey", key, Scope(definition.names, lambda _: False), (), also)
+        yield from _compiles("spec.concurrencyKey", key, definition.waiting_scope, (), also)
 
 
 def _rules(name: str, task: Task, dependencies: tuple[str, ...], elsewhere: bool) -> Iterator[Problem]:

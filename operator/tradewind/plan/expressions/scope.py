@@ -19,6 +19,7 @@ from tradewind.plan.outcomes.attempt import Attempt
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
 _ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
+_AT_START = re.compile(r"(?<![\w.])(?:kept|config)\b|\b(?:previous|lastSuccess)\b")
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 DATED: compiler.Variables = (
     ("run.logicalDate", "string"),
@@ -42,9 +43,14 @@ _ENDS = (
     ("run.duration", "string"),
     ("run.failures", "objects"),
 )
+_PAST = (("name", "string"), ("phase", "string"), ("logicalDate", "string"), ("outputs", "object"))
+BOUND = ("run.previous", "run.lastSuccess")
+"""Earlier runs that a run looks up when it starts."""
+_PAST_NAMES = ", ".join(name for name, _ in _PAST)
+_EARLIER = tuple((f"{root}.{key}", kind) for root in BOUND for key, kind in _PAST)
 _FAILURE = (("reason", "string"), ("exitCode", "integer"), ("message", "string"), ("attempts", "integer"))
 ATTEMPT = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
-ROOTS = ("params", "tasks", "run", "item", "index", "outputs")
+ROOTS = ("params", "tasks", "run", "kept", "config", "item", "index", "outputs")
 """The first parts of names in expressions."""
 LONG_PATTERN = 1_000
 Values = Mapping[str, Any]
@@ -85,10 +91,12 @@ class TaskNames:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that a DAG declares: params (name, type), and tasks by their names in CEL."""
+    """The names that a DAG declares: params and kept values (name, type), ConfigMaps, and tasks by their names in CEL."""
 
     params: tuple[tuple[str, str], ...] = ()
     tasks: Mapping[str, TaskNames] = field(default_factory=dict)
+    kept: tuple[tuple[str, str], ...] = ()
+    config: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,8 @@ class Scope:
     """The fan-out of which expressions see the counterpart item only."""
     ends: bool = False
     """Whether the run's outcome is known."""
+    started: bool = True
+    """Whether the run has started, and so has read what earlier runs left, and ConfigMaps."""
     loops: bool = False
     """Whether there is an `iteration` and a `previous`."""
     own: tuple[tuple[str, str], ...] | None = None
@@ -120,6 +130,7 @@ class Scope:
         """The variables that an expression may use, without those of tasks that it does not name."""
         found: list[tuple[str, str]] = [*_RUN]
         found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
+        found += self._read_at_start(expression)
         for task in self.tasks(expression):
             found += task.variables(task.name == self.counterpart)
         if self.item or ((self.fragment or self.vague) and names_item(expression)):
@@ -137,6 +148,12 @@ class Scope:
             named = [name for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
             found += [(name, "any") for name in named if self.fragment or name.startswith("tasks.")]
         return tuple(found)
+
+    def _read_at_start(self, expression: str) -> list[tuple[str, str]]:
+        if not self.started or not _AT_START.search(expression):
+            return []
+        kept = [(f"kept.{name}", kind) for name, kind in self.names.kept]
+        return [*_EARLIER, *kept, *((f"config.{name}", "object") for name in self.names.config)]
 
     def tasks(self, expression: str) -> list[TaskNames]:
         """The upstream tasks that an expression names."""
@@ -193,7 +210,12 @@ def _explained(problem: str, scope: Scope) -> str:
     if root == "run":
         if name in dict(_ENDS):
             return f"{name} is known to exit tasks only: give the task an onExit"
-        return f"there is no {name}; there are {', '.join(name for name, _ in _RUN)}"
+        if name in dict(_EARLIER):
+            return f"{name} is known to runs that have started only"
+        there = ", ".join(name for name, _ in _RUN)
+        return f"there is no {name}; there are {there}, and for run.previous and run.lastSuccess {_PAST_NAMES}"
+    if root in ("kept", "config"):
+        return _explained_start_value(root, first, scope)
     if root in ("item", "index"):
         return f"there is no {root} here: only expressions of a task with forEach can use it"
     if root in ("iteration", "previous"):
@@ -224,6 +246,16 @@ def _explained_param(name: str, scope: Scope) -> str:
     guess = f"did you mean {path('params', meant)}? " if meant else ""
     instead = f"{guess}declared are: {there}{declare}"
     return f"there is no params.{name}; {instead}" if name else f"name a param: {there}"
+
+
+def _explained_start_value(root: str, name: str, scope: Scope) -> str:
+    if not scope.started:
+        return f"{root} is known to runs that have started only"
+    declared = [kept for kept, _ in scope.names.kept] if root == "kept" else scope.names.config
+    field = {"kept": "spec.keep", "config": "spec.config"}[root]
+    if not declared:
+        return f"there is no {root}.{name}; declare it under {field}"
+    return f"there is no {root}.{name}; {choose(name, declared, f'declared under {field} are: {listed(declared)}')}"
 
 
 def _explained_task(name: str, scope: Scope, field: str = "") -> str:

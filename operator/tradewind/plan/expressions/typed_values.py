@@ -11,6 +11,7 @@ from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
 from tradewind.model.bounded import PARAMS_LIMIT, OutOfBounds, checked, params_problem, read_json
 from tradewind.model.duration import seconds
 from tradewind.model.shown import counted
+from tradewind.model.start_values import KeptValue
 from tradewind.model.value import Bounds, Output, Param
 from tradewind.plan import pacing
 from tradewind.plan.cel.error import ExpressionError
@@ -81,7 +82,7 @@ def parsed(kind: str, value: str) -> float | date | None:
         return None
 
 
-def problem_with(declared: Param | Output, value: Any, path: str) -> Problem | None:
+def problem_with(declared: Param | Output | KeptValue, value: Any, path: str) -> Problem | None:
     """What is wrong with a value; None if it is valid."""
     kind = declared.type
     # A secret given here by mistake must not appear in a status or an Event.
@@ -146,7 +147,7 @@ def _compare(kind: str, value: Any, limit: Any) -> int:
     return int(value > limit) - int(value < limit)
 
 
-def problem_with_bounds(declared: Param | Output, path: str) -> Problem | None:
+def problem_with_bounds(declared: Param | Output | KeptValue, path: str) -> Problem | None:
     """What is wrong with the bounds themselves; None if they are valid."""
     kind = declared.type
     for bound in ("min", "max"):

@@ -93,6 +93,8 @@ class Plan:
     message: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)
     """The DAG's outputs, once the run has succeeded."""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """The values for later runs, once the run has succeeded."""
     wake_at: float | None = None
 
 
@@ -116,6 +118,8 @@ class RunFacts:
     """Uid of the outermost run that contains it; empty for an outermost run. Not visible to expressions."""
     started_at: str = ""
     """When it began, as an API timestamp; empty before."""
+    bound: Mapping[str, object] = field(default_factory=dict)
+    """What it read when it began, by the names that expressions use."""
 
     @property
     def dates(self) -> dict[str, str]:
@@ -136,6 +140,7 @@ class RunFacts:
             "run.attempt": 0,
             "run.startedAt": self.started_at,
             **dated(self.logical_date, self.interval_start, self.interval_end),
+            **self.bound,
             **{f"params.{name}": value for name, value in self.params.items()},
         }
 

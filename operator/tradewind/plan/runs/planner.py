@@ -22,7 +22,7 @@ from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, S
 from tradewind.plan.runs.failure import lasted, of_units
 from tradewind.plan.runs.gate import Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
-from tradewind.plan.runs.outputs import NoResult, results
+from tradewind.plan.runs.outputs import NoResult, kept, results
 from tradewind.plan.runs.ready_queue import Way
 from tradewind.plan.runs.start_selection import select_starts
 from tradewind.plan.runs.task_ledger import TaskLedger
@@ -76,6 +76,7 @@ class Planner:
         self._doomed = False
         """Whether the DAG fails fast and the run can't succeed any more."""
         self._results: Mapping[str, Any] = {}
+        self._kept: Mapping[str, Any] = {}
         self.refused: dict[str, str] = {}
         """Tasks and items that failed although no attempt did, and why."""
         self._open = len(tasks)
@@ -215,7 +216,7 @@ class Planner:
             ):  # exit tasks saw the result of the others only; now all are counted, as in `progress`
                 _, plan.message = conclusion(self.ledger, timed_out=False, exited=True)
             plan.message += exit_story(self.ledger)
-            plan.results = self._results
+            plan.results, plan.kept = self._results, self._kept
             plan.wake_at = None
         elif self._cancelled:
             plan.message = "being terminated" if self._terminated else "being cancelled"
@@ -230,10 +231,10 @@ class Planner:
         if self._outcome is None:
             going = not self._cancelled
             phase, message = conclusion(self.ledger, self._timed_out and going, doomed=self._doomed and going)
-            self._results, self._ends = {}, None
+            self._results, self._kept, self._ends = {}, {}, None
             if phase == "Succeeded":
                 try:
-                    self._results = results(self.ledger)
+                    self._results, self._kept = results(self.ledger), kept(self.ledger)
                 except NoResult as error:
                     phase, message = "Failed", str(error)
             self._outcome = phase, message

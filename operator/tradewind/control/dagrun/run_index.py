@@ -1,7 +1,6 @@
-"""The runs of DAGs with backfills, including ended ones, which no other part keeps in memory."""
+"""The runs of some DAGs, including ended ones, which no other part keeps in memory."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -10,7 +9,7 @@ from tradewind.control.dagrun.run import NO_BACKFILLS, Run, read_run
 from tradewind.kube.client import Client
 from tradewind.kube.pages import items
 from tradewind.kube.resources import RUNS, Key
-from tradewind.plan.triggers.backfill import TickRun
+from tradewind.plan.starts.past_runs import PastRun
 
 RUN_PAGE = 100
 STALE = 300.0
@@ -26,6 +25,7 @@ class Entry:
     version: int
     moment: float
     created: int
+    dated: bool
     phase: str
     final: bool
     again: bool
@@ -33,10 +33,10 @@ class Entry:
     rounds: int
     backfills: frozenset[str] = NO_BACKFILLS
 
-    def past(self, backfill: str) -> TickRun:
-        """The run from the view of a backfill."""
-        mine = backfill in self.backfills
-        return TickRun(self.name, self.moment, self.created, self.phase, self.final, mine, self.again)
+    @property
+    def past(self) -> PastRun:
+        """The run from the view of a later one."""
+        return PastRun(self.name, self.phase, self.moment, self.created, self.dated)
 
 
 def entry(run: Run) -> Entry:
@@ -48,6 +48,7 @@ def entry(run: Run) -> Entry:
         run.version,
         run.moment,
         run.created,
+        "logicalDate" in run.dates,
         run.phase,
         run.final,
         again,
@@ -86,7 +87,7 @@ class RunIndex:
         return shelf.runs if shelf and shelf.read_at is not None else None
 
     def seen(self, run: Run, deleted: bool = False) -> bool:
-        """A run was created, changed or deleted. Returns whether that changes anything for backfills."""
+        """A run was created, changed or deleted. Returns whether that changes its phase or its backfills."""
         shelf = self._shelves.get((run.namespace, run.dag))
         if shelf is None:
             return False
@@ -99,8 +100,13 @@ class RunIndex:
         made = shelf.runs[run.name] = entry(run)
         return known is None or (known.phase, known.final, known.backfills) != (made.phase, made.final, made.backfills)
 
+    def lost(self, key: Key, name: str) -> None:
+        """Drops a run that does not exist any more: its deletion was missed."""
+        if shelf := self._shelves.get(key):
+            shelf.runs.pop(name, None)
+
     def forget(self, key: Key) -> None:
-        """Drops a DAG that has no backfills any more."""
+        """Drops a DAG whose runs nobody needs to know any more."""
         self._shelves.pop(key, None)
 
     async def _read(self, key: Key) -> _Shelf:
@@ -116,8 +122,3 @@ class RunIndex:
         shelf.read_at = time.monotonic()
         shelf.gone.clear()
         return shelf
-
-
-def pasts(runs: dict[str, Entry], backfill: str) -> Iterator[TickRun]:
-    """Runs from the view of a backfill."""
-    return (found.past(backfill) for found in runs.values())

@@ -1,0 +1,58 @@
+"""The values that a run reads once, when it starts. Its status records them, so that they stay the same."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.model.dag import DAGSpec
+from tradewind.model.start_values import KeptValue
+from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.expressions.typed_values import problem_with
+
+_PAST = re.compile(r"\brun\s*\.\s*(previous|lastSuccess)\b(\s*\.\s*outputs\b)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The earlier runs that a DAG needs to know: `previous`, `lastSuccess`, or none; and whether it reads their outputs."""
+
+    past: frozenset[str] = frozenset()
+    outputs: bool = False
+
+
+def wanted(spec: DAGSpec) -> Wanted:
+    """What the expressions of a DAG name, and its kept values need."""
+    named = _PAST.findall(spec.model_dump_json(exclude_defaults=True))
+    past = {root for root, _ in named} | ({"lastSuccess"} if spec.keep else set())
+    return Wanted(frozenset(past), any(outputs for _, outputs in named))
+
+
+def described(name: str, phase: str, logical_date: str, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An earlier run, as expressions see it. All values are empty if there is none."""
+    return {"name": name, "phase": phase, "logicalDate": logical_date, "outputs": dict(outputs)}
+
+
+def kept_values(declared: Mapping[str, KeptValue], left: Mapping[str, Any], run: str) -> Mapping[str, Any]:
+    """The values of `kept`: those that `run` left, and the initial ones. Raises Invalid for one that does not fit its declaration."""
+    found = {name: left.get(name, kept.initial) for name, kept in declared.items()}
+    problems = []
+    for name, kept in declared.items():
+        if problem := problem_with(kept, found[name], ""):
+            what = f"{problem.what}, and run {run} has left that"
+            problems.append(
+                Problem(f"spec.keep.{name}", what, "declare the value under another name, or change its type back")
+            )
+    if problems:
+        raise Invalid(problems)
+    return found
+
+
+def variables(bound: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values in a run's status, by the names that expressions use."""
+    for root in ("previous", "lastSuccess"):
+        if isinstance(run := bound.get(root), Mapping):
+            yield from ((f"run.{root}.{field}", value) for field, value in run.items())
+    for root in ("kept", "config"):
+        if isinstance(values := bound.get(root), Mapping):
+            yield from ((f"{root}.{name}", value) for name, value in values.items())

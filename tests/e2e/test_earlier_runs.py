@@ -1,0 +1,98 @@
+"""What a run knows of earlier runs: values that they kept, `run.previous`, and waitForPrevious; and ConfigMaps."""
+
+from typing import Any
+
+from tradewind import API_VERSION
+from tradewind.kube.client import Client
+from tradewind.kube.resources import CONFIG_MAPS, DAGS, RUNS
+from worlds.world import Body, World, eventually
+
+CURSOR = {
+    "load": {
+        "compute": {"last": "kept.cursor + params.rows", "before": "run.previous.name", "ok": "run.lastSuccess.name"}
+    },
+    "check": {"dependsOn": ["load"], "command": ["sh", "-c", "exit $CODE"], "env": {"CODE": "$[[ params.code ]]"}},
+}
+KEEP = {"cursor": {"type": "integer", "value": "tasks.load.outputs.last", "initial": 100}}
+PARAMS = {"rows": {"type": "integer", "default": 1}, "code": {"type": "integer", "default": 0}}
+
+
+async def made(world: World, client: Client, dag: str, name: str, day: int, **params: Any) -> Body:
+    """A run with a logical date, made now."""
+    spec = {"dag": dag, "logicalDate": f"2026-05-{day:02}T00:00:00Z", "params": params}
+    body = {"apiVersion": API_VERSION, "kind": "DAGRun", "metadata": {"name": name}, "spec": spec}
+    return await world.create(client, RUNS, body)
+
+
+async def test_a_value_goes_from_run_to_run_and_a_failed_one_changes_nothing(operated: World) -> None:
+    dag = operated.dag("cursor", CURSOR, params=PARAMS, keep=KEEP, history={"succeeded": {"limit": 0}})
+    async with operated.client() as client:
+        await operated.create(client, DAGS, dag)
+        seen = []
+        for day, (rows, code) in enumerate([(5, 0), (7, 1), (2, 0), (1, 0)], 1):
+            await made(operated, client, "cursor", f"day-{day}", day, rows=rows, code=code)
+            status = await operated.finished(client, f"day-{day}")
+            seen.append((status["phase"], status["outputs"]["load"], status.get("kept")))
+        assert seen == [
+            ("Succeeded", {"last": 105, "before": "", "ok": ""}, {"cursor": 105}),
+            ("Failed", {"last": 112, "before": "day-1", "ok": "day-1"}, None),
+            ("Succeeded", {"last": 107, "before": "day-2", "ok": "day-1"}, {"cursor": 107}),
+            ("Succeeded", {"last": 108, "before": "day-3", "ok": "day-3"}, {"cursor": 108}),
+        ]
+
+        async def others_are_gone() -> bool:
+            items = (await client.list(RUNS, operated.namespace, fieldSelector="spec.dag=cursor"))["items"]
+            return {item["metadata"]["name"] for item in items} == {"day-2", "day-4"}
+
+        await eventually(others_are_gone)  # Of those that succeeded, the one that the next run needs stays.
+
+
+async def test_a_run_waits_for_the_one_before_until_that_is_retried_or_deleted(operated: World) -> None:
+    tasks = {"a": {"command": ["sh", "-c", "exit $CODE"], "env": {"CODE": "$[[ params.code ]]"}}}
+    dag = operated.dag("chained", tasks, params=PARAMS, waitForPrevious=True)
+    async with operated.client() as client:
+        await operated.create(client, DAGS, dag)
+        await made(operated, client, "chained", "first", 1, code=1)
+        assert (await operated.finished(client, "first"))["phase"] == "Failed"
+        await made(operated, client, "chained", "second", 2)
+        await made(operated, client, "chained", "third", 3)
+
+        def waits(status: Body) -> bool:
+            return status.get("phase") == "Queued" and "waitForPrevious" in status["message"]
+
+        second = await operated.until(client, "second", waits)
+        assert second["status"]["message"] == (
+            "waits for run first of 2026-05-01T00:00:00Z, which failed (waitForPrevious): retry it, or delete it to go on "
+            "without it"
+        )
+        await operated.until(client, "third", waits)
+        await client.delete(RUNS, operated.namespace, "first")
+        assert (await operated.finished(client, "second"))["phase"] == "Succeeded"
+        assert (await operated.finished(client, "third"))["phase"] == "Succeeded"
+
+
+async def test_data_of_a_config_map_are_those_of_the_runs_start(operated: World) -> None:
+    tasks = {
+        "wait": {"wait": {"duration": "2s"}},
+        "read": {
+            "dependsOn": ["wait"],
+            "forEach": {"items": "$[[ config.shops.names.split(',') ]]"},
+            "compute": {"rate": "config.rates.EUR", "shop": "item"},
+        },
+    }
+    config = {"rates": {"configMap": "rates"}, "shops": {"configMap": "shops"}}
+    async with operated.client() as client:
+        await operated.create(client, CONFIG_MAPS, {"metadata": {"name": "rates"}, "data": {"EUR": "1.08"}})
+        name = await operated.start(client, operated.dag("configured", tasks, config=config))
+
+        def misses(status: Body) -> bool:
+            return "there is no ConfigMap 'shops'" in status.get("message", "")
+
+        await operated.until(client, name, misses)
+        await operated.create(client, CONFIG_MAPS, {"metadata": {"name": "shops"}, "data": {"names": "north,south"}})
+        await operated.until(client, name, lambda status: status.get("phase") == "Running")
+        await client.patch(CONFIG_MAPS, operated.namespace, "rates", {"data": {"EUR": "2"}})
+        status = await operated.finished(client, name)
+        assert status["phase"] == "Succeeded", status
+        assert status["outputs"]["read[0]"] == {"rate": "1.08", "shop": "north"}
+        assert status["outputs"]["read[1]"] == {"rate": "1.08", "shop": "south"}
