@@ -31,7 +31,7 @@ class Cluster:
     def name(self) -> str:
         return self.provider.name
 
-    def kubectl(self, *arguments: str, input: str | None = None, timeout: float = 60) -> str:
+    def kubectl(self, *arguments: str, input: str | None = None, timeout: float = 150) -> str:
         """Its stdout; a ClusterError with its stderr when it fails."""
         return run(binaries.kubectl(), f"--kubeconfig={self.kubeconfig}", *arguments, input=input, timeout=timeout)
 
