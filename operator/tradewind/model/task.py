@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from tradewind.model.artifact import TaskArtifacts
 from tradewind.model.asset import Produces
 from tradewind.model.base import (
+    DNS_LABEL,
     DNS_SUBDOMAIN,
     IDENTIFIER,
     MAX_DEPENDENCIES,
@@ -150,6 +151,21 @@ class Teardown(Model):
     """Whether a failure of the teardown fails the run."""
 
 
+class Handles(Model):
+    """The ends that a handler runs for."""
+
+    of: Annotated[
+        list[Annotated[str, Field(max_length=63, pattern=rf"^\*$|{DNS_LABEL}")]],
+        Field(min_length=1, max_length=MAX_DEPENDENCIES, json_schema_extra=crd(x_kubernetes_list_type="set")),
+    ]
+    """Names of tasks, or `"*"` for all that are neither handlers nor exit tasks."""
+    on: Annotated[
+        list[Literal["Failed", "Retry", "Succeeded", "Skipped"]],
+        Field(min_length=1, max_length=4, json_schema_extra=crd(x_kubernetes_list_type="set")),
+    ] = ["Failed"]
+    """Which ends: Failed (for good), Succeeded and Skipped, and Retry for a failed attempt once another one has started."""
+
+
 class Task(PodSettings):
     """One node of a DAG: a container or a script, which runs as a pod per attempt, or something without a container: an
     HTTP request, a wait, an approval, a computation, a run of another DAG, or a sensor."""
@@ -212,6 +228,10 @@ class Task(PodSettings):
     ] = []
     """Makes this an exit task: it runs after all other tasks have ended, if the run's outcome is one of these. Its
     expressions can use `run.outcome` and `run.message`. It doesn't change the outcome."""
+    handles: Handles | None = None
+    """Makes this task a handler: it runs once for each end of the named tasks, as soon as they end. Its expressions can use
+    `item`, with the fields task, state, reason, exitCode, message and attempts, but no other tasks. It doesn't change how the
+    run ends."""
     for_each: ForEach | None = None
     """Runs the task once for each item of a list."""
     loop: Loop | None = None
@@ -253,6 +273,10 @@ class Task(PodSettings):
         return any(getattr(self, way) for way in PODLESS)
 
 
+HANDLED = ForEach(items=[], name="$[[ item.task ]]")
+"""The fan-out that a handler is. Its items appear as tasks end."""
+
+
 def merged(defaults: PodSettings, task: Task) -> Task:
     """The task, with `defaults` for the fields that it does not set. Maps of variables are merged by name."""
     update: dict[str, Any] = {
@@ -262,6 +286,8 @@ def merged(defaults: PodSettings, task: Task) -> Task:
     }
     if task.podless:
         update.pop("image", None)
+    if task.handles and task.for_each is None:
+        update["for_each"] = HANDLED
     for name in ("env", "env_from", "node_selector"):
         update[name] = {**getattr(defaults, name), **getattr(task, name)}
     # A variable that the task sets in one way replaces a default that sets it in the other.

@@ -27,8 +27,8 @@ SOURCES = [
 
 
 @st.composite
-def games(draw: st.DrawFn) -> Game:
-    """A run of a DAG that is acyclic by construction: a task depends on earlier ones only."""
+def games(draw: st.DrawFn, handled: bool = True) -> Game:
+    """A run of a DAG that is acyclic by construction: a task depends on earlier ones only. `handled` DAGs may have a handler."""
     names = [f"t{at}" for at in range(draw(st.integers(1, 7)))]
     tasks: dict[str, dict[str, Any]] = {}
     for at, name in enumerate(names):
@@ -63,6 +63,11 @@ def games(draw: st.DrawFn) -> Game:
             task["loop"] = {"until": until, "maxIterations": draw(st.integers(1, 3))}
             task["loop"] |= {"delay": "2s"} if draw(st.booleans()) else {}
         tasks[name] = task
+    if handled and draw(st.booleans()):
+        of = draw(st.sampled_from([["*"], names[:1], names[-2:]]))
+        on = sorted(draw(st.sets(st.sampled_from(["Failed", "Retry", "Succeeded", "Skipped"]), min_size=1)))
+        tasks["tell"] = {"handles": {"of": of, "on": on}, "retries": {"limit": 1}}
+        tasks["tell"] |= {"when": "item.task != 't0'"} if draw(st.booleans()) else {}
     spec: dict[str, Any] = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
     spec |= {"failFast": True} if draw(st.integers(0, 2)) == 0 else {}
     timeout = draw(st.sampled_from([None, None, None, 9.0]))
@@ -98,6 +103,8 @@ def check_rule(game: Game, key: str) -> None:
     """A task that starts may do so, by the current states of its dependencies."""
     task, index = parse_key(key)
     body = game.definition.tasks[task]
+    if body.handles:
+        return
     parent = body.for_each.items_of if body.for_each else None
     above = game.definition.graph.upstream[task]
     units, tasks = game.planner.ledger.units, game.planner.ledger.states
@@ -186,7 +193,7 @@ def test_runs_end_in_order_with_budgets_kept_and_a_new_planner_always_agrees(
 
 
 @settings(max_examples=100, deadline=None)
-@given(games(), st.data())
+@given(games(handled=False), st.data())
 def test_a_cancelled_run_stops_every_pod_and_starts_nothing(game: Game, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(0, 3))):
         for start in game.plan().starts:

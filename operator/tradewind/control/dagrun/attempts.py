@@ -90,7 +90,7 @@ class Attempts:
         name = parse_key(attempt.task)[0]
         task = planner.definition.tasks[name]
         dependencies = planner.definition.graph.upstream[name]
-        if attempt.number != 1 or not dependencies or (task.for_each and task.for_each.items_of):
+        if attempt.number != 1 or not dependencies or task.handles or (task.for_each and task.for_each.items_of):
             return None
         if name not in self._ready:
             ends = [self._ended_at(planner, other) for other in dependencies]

@@ -38,6 +38,10 @@ def _everything(task: str) -> bool:
     return True
 
 
+def _nothing(task: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Definition:
     """A valid DAG: its spec, its tasks with the defaults merged in, and its graph."""
@@ -109,8 +113,13 @@ class Definition:
 
     @cached_property
     def protected(self) -> frozenset[str]:
-        """Tasks that run even if the run is cancelled or timed out: teardowns and exit tasks."""
-        return frozenset(name for name, task in self.tasks.items() if task.teardown or task.on_exit)
+        """Tasks that run even if the run is cancelled or timed out: teardowns, exit tasks and handlers."""
+        return frozenset(name for name, task in self.tasks.items() if task.teardown or task.on_exit) | self.handlers
+
+    @cached_property
+    def handlers(self) -> frozenset[str]:
+        """Tasks that run for the ends of others."""
+        return frozenset(name for name, task in self.tasks.items() if task.handles)
 
     @cached_property
     def exits(self) -> tuple[str, ...]:
@@ -119,12 +128,12 @@ class Definition:
 
     @cached_property
     def deciding(self) -> frozenset[str]:
-        """Tasks that decide how a run ends: those without dependents, not counting exit tasks and teardowns that don't
-        fail the run."""
+        """Tasks that decide how a run ends: those without dependents, not counting exit tasks, handlers, and teardowns that
+        don't fail the run."""
 
         def silent(name: str) -> bool:
             task = self.tasks[name]
-            return bool(task.on_exit) or (task.teardown is not None and not task.teardown.fails_run)
+            return bool(task.on_exit or task.handles) or (task.teardown is not None and not task.teardown.fails_run)
 
         return frozenset(
             name
@@ -154,6 +163,8 @@ class Definition:
     def scope(self, task: str, item: bool = True, upstream: Callable[[str], bool] = _everything) -> Scope:
         """The scope of the task's expressions; `item` is False for those evaluated before the items are known."""
         for_each = self.tasks[task].for_each
+        if self.tasks[task].handles:
+            upstream = _nothing  # Other tasks may not have ended.
         vague = task in self.astray
         if for_each is None or not item:
             ends = bool(self.tasks[task].on_exit)
@@ -162,6 +173,7 @@ class Definition:
             self.names,
             upstream,
             item=True,
+            handles=bool(self.tasks[task].handles),
             counterpart=for_each.items_of or "",
             ends=bool(self.tasks[task].on_exit),
             fragment=self.fragment,
@@ -187,6 +199,7 @@ class Definition:
             self.names,
             lambda _: False,
             item=body.for_each is not None,
+            handles=bool(body.handles),
             own=declared,
             fragment=self.fragment,
             vague=task in self.astray,

@@ -18,6 +18,8 @@ class Links:
     """Tasks whose expressions name it and that do not depend on it directly."""
     teardowns: Mapping[str, Sequence[str]]
     """Teardowns of this setup."""
+    handlers: Mapping[str, Sequence[str]]
+    """Handlers of its ends."""
 
 
 def links(tasks: Mapping[str, Task], graph: Graph, needs: Mapping[str, Sequence[str]]) -> Links:
@@ -25,12 +27,15 @@ def links(tasks: Mapping[str, Task], graph: Graph, needs: Mapping[str, Sequence[
     chained: dict[str, list[str]] = {}
     watchers: dict[str, list[str]] = {}
     teardowns: dict[str, list[str]] = {}
+    handlers: dict[str, list[str]] = {}
     for name, task in tasks.items():
         for setup in task.teardown.of if task.teardown else ():
             teardowns.setdefault(setup, []).append(name)
+        for other in graph.upstream[name] if task.handles else ():
+            handlers.setdefault(other, []).append(name)
         if task.for_each and task.for_each.items_of:
             chained.setdefault(task.for_each.items_of, []).append(name)
         for need in needs.get(name, ()):
             if need not in graph.upstream[name]:
                 watchers.setdefault(need, []).append(name)
-    return Links({task: place for place, task in enumerate(graph.order)}, chained, watchers, teardowns)
+    return Links({task: place for place, task in enumerate(graph.order)}, chained, watchers, teardowns, handlers)

@@ -247,7 +247,7 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
         attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in expression_sites.conditions(task):
-            scope = during if field == "when" and (names_item(text) or during.counterpart) else before
+            scope = during if field == "when" and (names_item(text) or during.counterpart or during.handles) else before
             scope = attempt if field.startswith("compute.") else scope
             scope = definition.sensed_scope(name, upstream) if field == "sensor.until" else scope
             yield from _compiles(f"spec.tasks.{name}.{field}", text, scope, wanted, also)

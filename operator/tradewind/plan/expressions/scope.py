@@ -49,6 +49,8 @@ BOUND = ("run.previous", "run.lastSuccess")
 _PAST_NAMES = ", ".join(name for name, _ in _PAST)
 _EARLIER = tuple((f"{root}.{key}", kind) for root in BOUND for key, kind in _PAST)
 _FAILURE = (("reason", "string"), ("exitCode", "integer"), ("message", "string"), ("attempts", "integer"))
+ENDED = (("task", "string"), ("state", "string"), *_FAILURE)
+"""What a handler's `item` has."""
 ATTEMPT = (("exitCode", "integer"), ("reason", "string"), ("attempt", "integer"), ("seconds", "integer"))
 ROOTS = ("params", "tasks", "run", "kept", "config", "item", "index", "outputs")
 """The first parts of names in expressions."""
@@ -107,6 +109,8 @@ class Scope:
     upstream: Callable[[str], bool]
     item: bool = False
     """Whether there is an `item` and an `index`."""
+    handles: bool = False
+    """Whether the item is the end of another task."""
     counterpart: str = ""
     """The fan-out of which expressions see the counterpart item only."""
     ends: bool = False
@@ -133,7 +137,9 @@ class Scope:
         found += self._read_at_start(expression)
         for task in self.tasks(expression):
             found += task.variables(task.name == self.counterpart)
-        if self.item or ((self.fragment or self.vague) and names_item(expression)):
+        if self.item and self.handles:
+            found += [*((f"item.{name}", kind) for name, kind in ENDED), ("index", "integer")]
+        elif self.item or ((self.fragment or self.vague) and names_item(expression)):
             found += [("item", "any"), ("index", "integer")]
         if self.ends:
             found += _ENDS
@@ -205,6 +211,10 @@ def _explained(problem: str, scope: Scope) -> str:
     first = rest.partition(".")[0]
     if root == "params":
         return _explained_param(first, scope)
+    if scope.handles and root == "item":
+        return f"there is no {name}; a handler's item has {', '.join(name for name, _ in ENDED)}"
+    if scope.handles and root == "tasks":
+        return f"there is no {name} here: while a handler runs, other tasks may not have ended; it can use item"
     if root == "tasks" and scope.own is None:
         return _explained_task(first, scope, rest.partition(".")[2])
     if root == "run":

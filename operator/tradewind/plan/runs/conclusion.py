@@ -13,11 +13,12 @@ BLAMED_TASKS_LIMIT = 5
 
 
 def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False, doomed: bool = False) -> tuple[Phase, str]:
-    """Phase and message. Exit tasks don't decide, but are counted in the message once they have `exited`. A run fails
+    """Phase and message. Exit tasks and handlers don't decide, but are counted in the message once they have `exited`. A run fails
     if a task without dependents failed, or could not run because of a failure; if it was `doomed`, the others were
     stopped for that."""
     definition = ledger.definition
-    states = {task: state for task, state in ledger.states.items() if not definition.tasks[task].on_exit}
+    aside = {*definition.exits, *definition.handlers}
+    states = {task: state for task, state in ledger.states.items() if task not in aside}
     failed = [task for task in definition.graph.order if task in states and _at_fault(ledger, task)]
     tally, total = (ledger.tally, ledger.total) if exited else _counted(ledger)
     if State.CANCELLED in states.values() and not doomed:
@@ -45,19 +46,18 @@ def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False, doomed
 
 
 def exit_story(ledger: TaskLedger) -> str:
-    """The failures of exit tasks, to be added to the message; empty if there are none."""
-    failed = [task for task in ledger.definition.exits if ledger.states[task] in BAD]
-    return (
-        f"; exit tasks failed: {', '.join(_story(ledger, task) for task in failed[:BLAMED_TASKS_LIMIT])}"
-        if failed
-        else ""
-    )
+    """The failures of exit tasks and handlers, to be added to the message; empty if there are none."""
+    definition, words = ledger.definition, ""
+    for kind, names in (("exit tasks", definition.exits), ("handlers", sorted(definition.handlers))):
+        if failed := [task for task in names if ledger.states[task] in BAD]:
+            words += f"; {kind} failed: {', '.join(_story(ledger, task) for task in failed[:BLAMED_TASKS_LIMIT])}"
+    return words
 
 
 def _counted(ledger: TaskLedger) -> tuple[Counter[State], int]:
-    """The number of tasks and items by state, and in total, without exit tasks."""
+    """The number of tasks and items by state, and in total, without exit tasks and handlers."""
     tally, total = Counter(ledger.tally), ledger.total
-    for task in ledger.definition.exits:
+    for task in (*ledger.definition.exits, *ledger.definition.handlers):
         states = [unit.state for unit in ledger.members(task)] or [ledger.states[task]]
         tally.subtract(states)
         total -= len(states)

@@ -22,6 +22,10 @@ class Group:
     why: str = ""
     aborted: bool = False
     """Whether nothing more runs, since it can't succeed any more and fails fast."""
+    news: list[str] | None = None
+    """For a handler, the tasks that may have ended since it was settled last; None for others."""
+    awaited: int = 0
+    """For a handler, the number of tasks that have not ended."""
 
     @property
     def live(self) -> int:
@@ -30,6 +34,10 @@ class Group:
 
     def stand(self) -> tuple[State, str]:
         """The fan-out's state, once it has units."""
+        if self.news is not None and (self.awaited or self.units is None):
+            if self.awaited:
+                return (State.RUNNING if self.live else State.BLOCKED), ""
+            return State.SKIPPED, "there is nothing to handle"
         assert self.units is not None  # noqa: S101 - the caller knows
         total = len(self.units)
         ratio = self.source.min_success_ratio

@@ -19,7 +19,7 @@ from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, A
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
 from tradewind.plan.runs.conclusion import conclusion, exit_story
 from tradewind.plan.runs.decision import IN_ORDER, Hold, Live, Plan, RunFacts, Stop
-from tradewind.plan.runs.failure import lasted, of_units
+from tradewind.plan.runs.failure import handled_ends, lasted, of_units
 from tradewind.plan.runs.gate import Ruling, condition, ruling
 from tradewind.plan.runs.item_group import Group
 from tradewind.plan.runs.outputs import NoResult, kept, results
@@ -30,6 +30,8 @@ from tradewind.plan.runs.unit import Advice, Unit, advise, fix
 
 STARTED = LIVE | {State.READY, State.WAITING}
 """States in which an attempt can be active."""
+ENDS_PER_TASK = 1_000
+"""The items of a handler that belong to one task: by the number of the attempt, 0 for an end without one."""
 HOLDS_LIMIT = 100
 """Holds that a plan lists."""
 
@@ -89,7 +91,10 @@ class Planner:
         self._broken = False
         for name, task in tasks.items():
             if task.for_each:
-                self.ledger.groups[name] = Group(name, task.for_each)
+                self.ledger.groups[name] = group = Group(name, task.for_each)
+                if task.handles:
+                    handled = self.definition.graph.upstream[name]
+                    group.news, group.awaited = [*handled] if "Retry" in task.handles.on else [], len(handled)
             else:
                 self.ledger.units[name] = self._unit(name, None, None)
             self._mark(name)
@@ -127,10 +132,20 @@ class Planner:
             self._mark_ran(unit)
 
     def _mark_ran(self, unit: Unit) -> None:
-        """A teardown runs if its setup ran, however that ended."""
+        """A teardown runs if its setup ran, however that ended; handlers may run for retries."""
+        for name in self._links.handlers.get(unit.task, ()):
+            self._mark_handler(name, unit.task)
         for name in self._links.teardowns.get(unit.task, ()):
             for member in self.ledger.members(name):
                 self._mark(member.key)
+
+    def _mark_handler(self, name: str, task: str) -> None:
+        """A task that a handler handles may have an end that it has not handled."""
+        news = self.ledger.groups[name].news
+        assert news is not None  # noqa: S101 - it is a handler
+        if not news or news[-1] != task:
+            news.append(task)
+        self._mark(name)
 
     def live(self, key: str) -> Live | None:
         """The live pod of a task or item, as last reported."""
@@ -244,7 +259,8 @@ class Planner:
         """The variables that only exit tasks know: how the run ends, what failed, and how long it took."""
         phase, message = self.outcome()
         if self._ends is None:
-            names = (name for name in self.definition.graph.order if not self.definition.tasks[name].on_exit)
+            aside = {*self.definition.exits, *self.definition.handlers}
+            names = (name for name in self.definition.graph.order if name not in aside)
             units = [unit for name in names for unit in self.ledger.members(name)]
             self._ends = {
                 "run.outcome": phase,
@@ -349,15 +365,17 @@ class Planner:
                     self._mark(f"{child}[{unit.index}]")
 
     def _settle_group(self, group: Group) -> None:
-        if group.units is None:
+        if group.news is not None:
+            self._grow(group, group.news)
+        if group.units is None and group.news is None:
             state, why = self._expand(group)
         else:
-            aborted = group.aborted
+            aborted, units = group.aborted, group.units or []
             state, why = self._fixed.get(group.task, group.stand())
-            if state in FINAL and not all(unit.state in FINAL for unit in group.units):
+            if state in FINAL and not all(unit.state in FINAL for unit in units):
                 state, why = group.stand()
             if group.aborted and not aborted:
-                for unit in group.units:
+                for unit in units:
                     self._mark(unit.key)
         before, group.state, group.why = group.state, state, why
         if before is state:
@@ -368,6 +386,28 @@ class Planner:
         if not group.units:
             self.ledger.count(before, state)
         self._record_move(group.task, state)
+
+    def _grow(self, group: Group, news: list[str]) -> None:
+        """Adds an item to a handler for each end that it handles and has not handled. The number of an item follows from the
+        end, so that a restart finds the same one."""
+        handles = self.definition.tasks[group.task].handles
+        assert handles is not None  # noqa: S101 - it is a handler
+        for task in dict.fromkeys(news):
+            units, fan_out = self.ledger.members(task), self.ledger.groups.get(task)
+            if self.fixed(task) or any(self.fixed(unit.key) for unit in units):
+                continue  # A person, or another run, has decided: nothing has ended here.
+            why = fan_out.why if fan_out else ""
+            for kind, number, end in handled_ends(task, self.ledger.states[task], units, fan_out is not None, why):
+                index = ENDS_PER_TASK * self._links.place[task] + min(number, ENDS_PER_TASK - 1)
+                unit = self._unit(group.task, index, end)
+                if kind not in handles.on or unit.key in self.ledger.units:
+                    continue
+                if self.ledger.total > MAX_ITEMS:
+                    self.refused[group.task] = f"handles: the run has {MAX_ITEMS} tasks and items, the limit"
+                    continue
+                self.ledger.grow(group, unit)
+                self._mark(unit.key)
+        news.clear()
 
     def _expand(self, group: Group) -> Ruling:
         """Finds the items and makes units of them, if it is time. If nothing more may run, and nothing has, items that
@@ -435,8 +475,13 @@ class Planner:
         if decides and not self._doomed and self.ledger.counted(task, state) in BAD:
             self._doomed = True
             self._mark_all()
+        for name in self._links.handlers.get(task, ()):
+            self.ledger.groups[name].awaited -= 1
+            self._mark_handler(name, task)
         for name in (*self.definition.graph.downstream[task], *self._links.watchers.get(task, ())):
             group = self.ledger.groups.get(name)
+            if name in self.definition.handlers:
+                continue
             if group and group.units is not None:
                 for unit in group.units:
                     self._mark(unit.key)
@@ -445,6 +490,8 @@ class Planner:
 
     def _shut(self, unit: Unit) -> Ruling | None:
         """The ruling that keeps a unit from running again, if any: tasks before it were cleared since it ran."""
+        if unit.task in self.definition.handlers:
+            return None
         parent = self.definition.tasks[unit.task].for_each
         ruled = ruling(self.ledger.gate(unit.task, unit.index if parent and parent.items_of else None))
         return None if ruled[0] is State.READY else ruled
@@ -459,7 +506,7 @@ class Planner:
                 return ruled
         else:
             ruled = State.READY, "its dependencies are done"
-            if not names_item(task.when):
+            if not names_item(task.when) and not task.handles:
                 return ruled if stop is None else (State.CANCELLED, stop[1])  # the fan-out's own gate has asked
         values = self.ledger.values(unit.task, unit.index, unit.item)
         scope, others = self.definition.scope(unit.task), self.ledger.seen_by(unit.task, unit.index)

@@ -132,6 +132,7 @@ def _asks(planner: Planner, task: str) -> str:
 def _clear(planner: Planner, keys: Sequence[str], downstream: bool = True) -> dict[str, Change]:
     tasks = {parse_key(key)[0] for key in keys}
     below = reach(tasks, planner.definition.graph.downstream) if downstream else set()
+    below -= planner.definition.handlers  # What ends again is handled again, as another end.
     return _cleared(planner, dict.fromkeys((*keys, *(below - tasks)))) | _again(planner, tasks | below)
 
 
@@ -157,7 +158,7 @@ def _again(planner: Planner, tasks: set[str]) -> dict[str, Change]:
     """What runs again together with these tasks: teardowns that have run, with their setups, and exit tasks."""
     found: dict[str, None] = {}
     definition = planner.definition
-    for name in pacing.each(definition.protected):
+    for name in pacing.each(definition.protected - definition.handlers):
         task = definition.tasks[name]
         concerned = task.on_exit or not tasks.isdisjoint((name, *definition.graph.upstream[name]))
         if concerned and _ran(planner, name):
@@ -272,7 +273,7 @@ def taken_over(
 def _done(planner: Planner, definition: Definition, reuse: Reuse) -> set[str]:
     """Tasks that succeeded and need not run again."""
     rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
-    names = definition.tasks.keys() - rerun - set(definition.exits)
+    names = definition.tasks.keys() - rerun - set(definition.exits) - definition.handlers
     return {name for name in names if planner.ledger.states.get(name) is State.SUCCEEDED}
 
 

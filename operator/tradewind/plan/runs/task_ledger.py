@@ -75,6 +75,17 @@ class TaskLedger:
         for unit in units:
             self.units[unit.key] = unit
 
+    def grow(self, group: Group, unit: Unit) -> None:
+        """Adds an item to a handler."""
+        if group.units is None:
+            self.expand(group, [unit])
+            return
+        group.units.append(unit)
+        self.units[unit.key] = unit
+        self.total += 1
+        self.tally[State.BLOCKED] += 1
+        group.tally[State.BLOCKED] += 1
+
     def move(self, unit: Unit, before: State, way: Way) -> None:
         """Records a unit's new state: counts it, and queues it while it is ready."""
         state, task = unit.state, self.definition.tasks[unit.task]
@@ -164,10 +175,17 @@ class TaskLedger:
 
     def values(self, task: str, index: int | None, item: Any) -> Values:
         """The variables of the run and of the item, for expressions of a unit."""
-        found = self.values_of_run if index is None else {**self.values_of_run, "item": item, "index": index}
+        found = {**self.values_of_run, **self._item(task, index, item)} if index is not None else self.values_of_run
         if self.definition.tasks[task].on_exit:
             found = {**found, **self.ends()}
         return found
+
+    def _item(self, task: str, index: int | None, item: Any) -> Values:
+        if index is None:
+            return {}
+        if self.definition.tasks[task].handles:
+            return {**{f"item.{name}": value for name, value in item.items()}, "index": index}
+        return {"item": item, "index": index}
 
     def evaluator(self, key: str, number: int) -> Callable[[str], Any]:
         """Evaluates expressions of an attempt of a task or item. It raises ExpressionError."""
@@ -213,7 +231,7 @@ class TaskLedger:
         scope, outputs = self.definition.own_scope(unit.task), self.outputs.get(unit.key, {})
         values = {
             **self.values_of_run,
-            **({} if unit.index is None else {"item": unit.item, "index": unit.index}),
+            **self._item(unit.task, unit.index, unit.item),
             **{f"outputs.{name}": outputs[name] for name, _ in scope.own or () if name in outputs},
             "outputs": outputs,
             "run.attempt": unit.ended[-1].number,
