@@ -87,8 +87,8 @@ changelog: $(VENV)/.stamp ## Show what the next release will say of itself; the 
 audit: $(VENV)/.stamp ## Known vulnerabilities in the operator's image: OSV=all.zip where its database is out of reach
 	@$(BIN)/python images/audit.py $(if $(OSV),--osv $(OSV))
 
-crds: $(VENV)/.stamp ## Generate crds/ and the chart's copy from the models
-	$(BIN)/python -m tradewind.model.write crds
+crds: $(VENV)/.stamp ## Generate crds/, the chart's copy and the rules of its policy about DAGs from the models
+	$(BIN)/python -m tradewind.model.write crds charts/tradewind/files/dag-rules.yaml
 	mkdir -p charts/tradewind/files/crds && cp crds/*.yaml charts/tradewind/files/crds/
 
 chart-readme: $(VENV)/.stamp ## Generate the chart's README from its values

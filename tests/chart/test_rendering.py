@@ -208,7 +208,7 @@ def test_watched_namespaces_need_no_cluster_role() -> None:
     assert [arg for arg in args if arg.startswith("--namespace")] == ["--namespace=team-a", "--namespace=team-b"]
 
 
-PEOPLE = ["approvals", "edits", "parts", "pods"]
+PEOPLE = ["approvals", "edits", "parts", "pods", "dags"]
 """Policies about everyone, where the operator works."""
 
 

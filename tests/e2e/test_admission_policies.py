@@ -1,6 +1,6 @@
 """The chart's ValidatingAdmissionPolicies on a real API server, without the rest of Tradewind: whose name decisions and
-edits have, which runs and pods may claim to be part of a run, and what Tradewind's own accounts may not do although
-their roles allow it."""
+edits have, which runs and pods may claim to be part of a run, which DAGs contradict themselves, and what Tradewind's
+own accounts may not do although their roles allow it."""
 
 import asyncio
 import json
@@ -249,6 +249,26 @@ def test_its_accounts_touch_nothing_of_others(guarded: Guarded) -> None:
     assert guarded.made(_lease("tradewind-shard-1"), user=operator)[0]
     assert guarded.made({**bystander, "metadata": {"name": "tried"}}, "--dry-run=server", user=webhook)[0]
     assert guarded.kubectl("delete", "pod", "task", "--wait=false", user=operator)[0]
+
+
+def test_tasks_that_contradict_themselves_are_refused(guarded: Guarded) -> None:
+    fan_out = {"forEach": {"items": [1]}}
+    for tasks, words in (
+        ({"a": {"dependsOn": ["b"]}}, "task a: dependsOn names a task that is not in spec.tasks"),
+        ({"a": {"dependsOn": ["a"]}}, "task a: a task depends on itself"),
+        ({"a": {"teardown": {"of": ["b"]}}}, "task a: teardown.of names a task that is not in spec.tasks"),
+        ({"a": {}, "b": {"teardown": {"of": ["a"]}, "triggerRule": "AllDone"}}, "task b: a teardown runs whenever"),
+        ({"a": {"script": {"shell": "x"}, "command": ["y"]}}, "task a: write one of command/args, script, http, wait"),
+        ({"a": {"http": {"url": "http://x"}, "image": "y"}}, "approval, compute, dag and sensor tasks need no image"),
+        ({"a": {"forEach": {"itemsOf": "b"}}, "b": fan_out}, "task a: itemsOf must name a fan-out listed in dependsOn"),
+        ({"a": {"forEach": {"itemsOf": "b"}, "dependsOn": ["b"]}, "b": fan_out}, ""),
+        ({"a": {}, "b": {"teardown": {"of": ["a"]}, "triggerRule": "AllSucceeded"}}, ""),
+    ):
+        body = {"apiVersion": API_VERSION, "kind": "DAG", "metadata": {"name": "d"}, "spec": {"tasks": tasks}}
+        done, said = guarded.made(body, "--dry-run=server")
+        assert done == (not words) and words in said, (tasks, said)
+    body["spec"] = {"template": {"name": "t"}}
+    assert guarded.made(body, "--dry-run=server")[0]
 
 
 def _lease(name: str) -> Body:

@@ -20,6 +20,7 @@ from tradewind.control.pools.book import PoolBook
 from tradewind.local.apiserver.celrules import violations
 from tradewind.model.crd import manifests
 from tradewind.model.pool import PoolClaim
+from tradewind.model.task_rules import SCHEMA
 from tradewind.model.value import Param
 from tradewind.plan.triggers import event
 
@@ -181,7 +182,7 @@ def test_rules_of_the_api_server_name_what_breaks_them() -> None:
         "e": {"teardown": {"of": ["z"]}},
     }
     body = {"metadata": {"name": "d"}, "spec": {"tasks": tasks, "params": {"1x": {}}, "outputs": {"o-o": "1"}}}
-    said = [cause.message for cause in violations(schema, body, None)]
+    said = [cause.message for rules in (schema, SCHEMA) for cause in violations(rules, body, None)]
     for words in (
         "task b: dependsOn names a task that is not in spec.tasks",
         "task c: a task depends on itself",

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.kube.labels import TRIGGER
+from tradewind.local.apiserver.celrules import violations
 from tradewind.local.apiserver.kinds import look_up
+from tradewind.model import task_rules
 from tradewind.model.crd import manifests
 from tradewind.model.reference import rows, text
 from tradewind.model.write import main as write
@@ -85,20 +87,44 @@ def test_crds_are_written_a_file_each_without_aliases(tmp_path: Path) -> None:
     assert all("&id" not in path.read_text() for path in tmp_path.iterdir())
 
 
+def dag_spec() -> dict[str, Any]:
+    (dag,) = (made for made in manifests() if made["spec"]["names"]["kind"] == "DAG")
+    spec: dict[str, Any] = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return spec
+
+
 def test_what_a_template_can_say_is_not_said_by_the_api_server() -> None:
     """A default that it writes into a DAG would override the DAG's template."""
-    (dag,) = (made for made in manifests() if made["spec"]["names"]["kind"] == "DAG")
-    spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec = dag_spec()
     fields = {**spec["properties"], **spec["properties"]["tasks"]["additionalProperties"]["properties"]}
     assert [name for name, node in fields.items() if "default" in node] == []
     assert fields["triggerRule"]["description"].endswith("Defaults to AllSucceeded.")
 
 
 def test_rules_about_tasks_hold_for_a_dag_that_has_them_from_a_template() -> None:
-    (dag,) = (made for made in manifests() if made["spec"]["names"]["kind"] == "DAG")
-    spec = dag["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    rules = [rule["rule"] for rule in spec["x-kubernetes-validations"] if "self.tasks" in rule["rule"]]
-    assert rules and [rule for rule in rules if "has(self.tasks)" not in rule] == []
+    assert list(violations(task_rules.SCHEMA, {"spec": {"template": {"name": "t"}}}, None)) == []
+
+
+def test_no_rule_of_the_crd_looks_into_each_task() -> None:
+    """An API server copies a task's schema for each field that a rule reads: the rules about tasks are a policy."""
+    spec = dag_spec()
+    task = spec["properties"]["tasks"]["additionalProperties"]
+    assert "x-kubernetes-validations" not in task
+    above = [*spec["x-kubernetes-validations"], *spec["properties"]["tasks"]["x-kubernetes-validations"]]
+    assert [rule["rule"] for rule in above if re.search(r"tasks[\[.]|self\[", rule["rule"])] == []
+
+
+def test_the_committed_rules_of_the_policy_are_the_generated_ones() -> None:
+    committed = yaml.safe_load((CRDS.parent / "charts" / "tradewind" / "files" / "dag-rules.yaml").read_text())
+    assert committed == task_rules.policy(), "run `make crds`"
+
+
+def test_the_policy_looks_at_each_task_of_a_sound_dag_once() -> None:
+    looks = [rule["expression"].count("variables.tasks.all(t,") for rule in task_rules.policy()["variables"]]
+    assert looks == [0, 1]
+    for rule in task_rules.policy()["validations"]:
+        assert rule["expression"].startswith("variables.sound || ")
+        assert rule["messageExpression"].startswith("variables.sound ? ")
 
 
 NAMING = {

@@ -26,9 +26,11 @@ def values(namespace: str, reads_secrets: bool) -> Mapping[str, Any]:
     }
 
 
-def policy(namespace: str, name: str) -> str:
-    """The policy for an operator's account."""
-    return f"{namespace}-{name if 'tradewind' in name else f'{name}-tradewind'}-operator"
+def policies(namespace: str, name: str) -> list[str]:
+    """The policies for an operator's account, and about DAGs."""
+    return [
+        f"{namespace}-{name if 'tradewind' in name else f'{name}-tradewind'}-{what}" for what in ("operator", "dags")
+    ]
 
 
 def _rendered(cluster: Any, name: str, namespace: str, reads: bool, file: str) -> str:
@@ -37,14 +39,14 @@ def _rendered(cluster: Any, name: str, namespace: str, reads: bool, file: str) -
 
 
 def install(cluster: Any, namespace: str, folder: Path) -> dict[bool, Path]:
-    """Creates both accounts in a namespace, with the policy for each; returns the kubeconfig of each, by whether it
+    """Creates both accounts in a namespace, with the policies for each; returns the kubeconfig of each, by whether it
     reads Secrets."""
     found = {}
     for name, reads in ((OPERATOR, False), (READING, True)):
         cluster.kubectl("apply", "-n", namespace, "-f", "-", input=_rendered(cluster, name, namespace, reads, "rbac"))
-        # Only the policy about the account: tests write edits and decisions in all sorts of names.
-        policies = yaml.safe_load_all(_rendered(cluster, name, namespace, reads, "policies"))
-        own = [body for body in policies if body["metadata"]["name"] == policy(namespace, name)]
+        # Not those about people: tests write edits and decisions in all sorts of names.
+        rendered = yaml.safe_load_all(_rendered(cluster, name, namespace, reads, "policies"))
+        own = [body for body in rendered if body["metadata"]["name"] in policies(namespace, name)]
         cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(own))
         config = yaml.safe_load(Path(cluster.kubeconfig).read_text())
         token = cluster.kubectl("create", "token", name, "-n", namespace, f"--duration={LASTS}").strip()
@@ -57,7 +59,7 @@ def install(cluster: Any, namespace: str, folder: Path) -> dict[bool, Path]:
 
 def remove(cluster: Any, namespace: str) -> None:
     """Removes what `install` created outside of the namespace."""
-    names = [policy(namespace, name) for name in (OPERATOR, READING)]
+    names = [found for name in (OPERATOR, READING) for found in policies(namespace, name)]
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
         cluster.kubectl("delete", kind, *names, "--ignore-not-found")
 

@@ -1,5 +1,6 @@
 """The base of all documents: camelCase names, unknown fields refused, docstrings as descriptions."""
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -35,10 +36,10 @@ NAMED = {
 """Patterns of names, with what to write."""
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 """Names that CEL can write without quotes."""
+OF_IDENTIFIERS = "letters, digits and '_', not beginning with a digit"
 MAX_TASKS = 10_000
 MAX_DEPENDENCIES = 128
-"""With this many dependencies and the maximum number of tasks, the API server's estimate of the rules below stays
-within its budget."""
+"""Of one task."""
 
 
 class Role(StrEnum):
@@ -70,6 +71,14 @@ def crd(**extra: Any) -> dict[str, Any]:
 def rule(cel: str, message: str, **more: str) -> dict[str, str]:
     """One `x-kubernetes-validations` entry."""
     return {"rule": cel, "message": message, **more}
+
+
+def keys(pattern: str, one: str, of_what: str) -> dict[str, Any]:
+    """A rule about the keys of a map, whose message names one that breaks it."""
+    fits = f"key.matches('{pattern}')"
+    message = f"names of {one}s have at most 63 characters: {of_what}"
+    told = f"'{one} ' + self.filter(key, !{fits})[0] + {json.dumps(f': {message}')}"
+    return crd(x_kubernetes_validations=[rule(f"self.all(key, {fits})", message, messageExpression=told)])
 
 
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]

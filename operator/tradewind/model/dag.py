@@ -1,13 +1,23 @@
 """DAG: the definition of a workflow."""
 
-import json
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from tradewind.model.artifact import Artifacts
 from tradewind.model.asset import Produces
-from tradewind.model.base import DNS_LABEL, IDENTIFIER, MAX_TASKS, Expression, Model, ShortText, crd, rule
+from tradewind.model.base import (
+    DNS_LABEL,
+    IDENTIFIER,
+    MAX_TASKS,
+    OF_IDENTIFIERS,
+    Expression,
+    Model,
+    ShortText,
+    crd,
+    keys,
+    rule,
+)
 from tradewind.model.condition import Conditions
 from tradewind.model.duration import Duration, Limit
 from tradewind.model.history import History
@@ -17,52 +27,12 @@ from tradewind.model.template import TemplateUse
 from tradewind.model.value import Param
 
 
-def _each(field: str, holds: str, message: str) -> dict[str, str]:
-    """A rule about every entry `t` of a map of the spec. Its message names an entry that breaks it."""
-    told = f"'{field[:-1]} ' + self.{field}.filter(t, !({holds}))[0] + {json.dumps(f': {message}')}"
-    rules = f"!has(self.{field}) || self.{field}.all(t, {holds})"
-    return rule(rules, message, messageExpression=told, fieldPath=f".{field}")
-
-
 class DAGSpec(Model):
     """The tasks of the DAG and how to run them."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
-            x_kubernetes_validations=[
-                rule("has(self.tasks) != has(self.template)", "write either tasks or template"),
-                _each(
-                    "tasks",
-                    f"t.matches('{DNS_LABEL}')",
-                    "names of tasks have at most 63 characters: lower-case letters, digits and '-', with a letter or "
-                    "digit at both ends",
-                ),
-                _each(
-                    "tasks",
-                    "!has(self.tasks[t].dependsOn) || self.tasks[t].dependsOn.all(d, d in self.tasks)",
-                    "dependsOn names a task that is not in spec.tasks",
-                ),
-                _each(
-                    "tasks",
-                    "!has(self.tasks[t].dependsOn) || !(t in self.tasks[t].dependsOn)",
-                    "a task depends on itself",
-                ),
-                _each(
-                    "tasks",
-                    "!has(self.tasks[t].teardown) || self.tasks[t].teardown.of.all(d, d in self.tasks)",
-                    "teardown.of names a task that is not in spec.tasks",
-                ),
-                _each(
-                    "params",
-                    f"t.matches('{IDENTIFIER}')",
-                    "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                ),
-                _each(
-                    "outputs",
-                    f"t.matches('{IDENTIFIER}')",
-                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                ),
-            ]
+            x_kubernetes_validations=[rule("has(self.tasks) != has(self.template)", "write either tasks or template")]
         )
     )
 
@@ -71,9 +41,13 @@ class DAGSpec(Model):
     template: TemplateUse | None = None
     """The DAGTemplate that provides the tasks and all fields that the DAG doesn't set. Params are merged by name,
     defaults by field."""
-    params: Annotated[dict[str, Param], Field(max_length=100)] = {}
+    params: Annotated[
+        dict[str, Param], Field(max_length=100, json_schema_extra=keys(IDENTIFIER, "param", OF_IDENTIFIERS))
+    ] = {}
     """Params of a run, by name."""
-    outputs: Annotated[dict[str, Expression], Field(max_length=64)] = {}
+    outputs: Annotated[
+        dict[str, Expression], Field(max_length=64, json_schema_extra=keys(IDENTIFIER, "output", OF_IDENTIFIERS))
+    ] = {}
     """Results of a run: CEL by name, over params, tasks and run, e.g. {rows: tasks.load.outputs.rows}. They are
     computed if the run succeeds, after all tasks except exit tasks have ended. If the run is a sub-DAG, they are the
     outputs of the calling task."""
@@ -129,7 +103,16 @@ class DAGSpec(Model):
     ] = []
     """Namespaces whose triggers may follow this DAG, and so see when its runs end and their params and outputs. `"*"`
     means all. Triggers of its own namespace always may."""
-    tasks: Annotated[dict[str, Task], Field(min_length=1, max_length=MAX_TASKS)] = {}
+    tasks: Annotated[
+        dict[str, Task],
+        Field(
+            min_length=1,
+            max_length=MAX_TASKS,
+            json_schema_extra=keys(
+                DNS_LABEL, "task", "lower-case letters, digits and '-', with a letter or digit at both ends"
+            ),
+        ),
+    ] = {}
     """The tasks, by name. Required unless they come from a template."""
 
 

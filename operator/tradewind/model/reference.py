@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.model.crd import manifests
+from tradewind.model.task_rules import SCHEMA
 
 
 def _type(node: dict[str, Any]) -> str:
@@ -52,6 +53,16 @@ def rows(node: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any],
         yield from rows(inner, here + suffix)
 
 
+def _refused(kind: str, part: str, schema: dict[str, Any]) -> Iterator[str]:
+    """What rules of the part, of its maps and of the chart's policy refuse."""
+    node = schema["properties"][part]
+    holders = [node, *(child for child in node.get("properties", {}).values() if "additionalProperties" in child)]
+    if (kind, part) == ("DAG", "spec"):
+        holders.append(SCHEMA["properties"]["spec"])
+    for holder in holders:
+        yield from (found["message"] for found in holder.get("x-kubernetes-validations", []))
+
+
 def text() -> str:
     """The reference as Markdown."""
     parts = [
@@ -66,8 +77,7 @@ def text() -> str:
                 notes = ", ".join(filter(None, ["**required**" if required else "", _notes(node)]))
                 description = f"{node.get('description', '')}{' (' + notes + ')' if notes else ''}".replace("|", "\\|")
                 parts.append(f"| `{path}` | {_type(node)} | {description} |\n")
-            rules = schema["properties"][part].get("x-kubernetes-validations", [])
-            parts += [f"\nRefused: {found['message']}.\n" for found in rules]
+            parts += [f"\nRefused: {message}.\n" for message in _refused(made["spec"]["names"]["kind"], part, schema)]
     return "".join(parts)
 
 

@@ -12,6 +12,7 @@ from tradewind.model.base import (
     DNS_SUBDOMAIN,
     IDENTIFIER,
     MAX_DEPENDENCIES,
+    OF_IDENTIFIERS,
     DataKey,
     EnvName,
     Expression,
@@ -23,6 +24,7 @@ from tradewind.model.base import (
     Script,
     Text,
     crd,
+    keys,
     rule,
 )
 from tradewind.model.duration import Limit
@@ -170,39 +172,6 @@ class Task(PodSettings):
     """One node of a DAG: a container or a script, which runs as a pod per attempt, or something without a container: an
     HTTP request, a wait, an approval, a computation, a run of another DAG, or a sensor."""
 
-    model_config = ConfigDict(
-        json_schema_extra=crd(
-            x_kubernetes_validations=[
-                rule(
-                    f"[{', '.join(f'has(self.{way})' for way in WAYS)}, has(self.command) || has(self.args)]"
-                    ".filter(way, way).size() <= 1",
-                    f"write one of command/args, {in_words(WAYS)}",
-                ),
-                rule(
-                    "!has(self.teardown) || !(has(self.triggerRule) && self.triggerRule != 'AllSucceeded')",
-                    "a teardown runs whenever its setup ran: remove triggerRule",
-                    fieldPath=".triggerRule",
-                ),
-                rule(
-                    f"!has(self.image) || !({' || '.join(f'has(self.{way})' for way in PODLESS)})",
-                    f"{in_words(PODLESS)} tasks need no image",
-                    fieldPath=".image",
-                ),
-                rule(
-                    "has(self.template) || !has(self.forEach) || !has(self.forEach.itemsOf)"
-                    " || (has(self.dependsOn) && self.forEach.itemsOf in self.dependsOn)",
-                    "itemsOf must name a fan-out listed in dependsOn",
-                    fieldPath=".forEach.itemsOf",
-                ),
-                rule(
-                    f"!has(self.outputs) || self.outputs.all(o, o.matches('{IDENTIFIER}'))",
-                    "names of outputs have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                    fieldPath=".outputs",
-                ),
-            ]
-        )
-    )
-
     template: TemplateUse | None = None
     """The TaskTemplate that provides all fields that the task doesn't set. Environment variables, outputs and node
     labels are merged by name."""
@@ -237,7 +206,9 @@ class Task(PodSettings):
     loop: Loop | None = None
     """Repeats the task (with forEach: each item) until a condition is true. Its expressions can use `iteration`, from
     1, and `previous`, the outputs of the previous iteration."""
-    outputs: Annotated[dict[str, Output], Field(max_length=64)] = {}
+    outputs: Annotated[
+        dict[str, Output], Field(max_length=64, json_schema_extra=keys(IDENTIFIER, "output", OF_IDENTIFIERS))
+    ] = {}
     """Outputs that the task must write, with their types. It may write others."""
     artifacts: TaskArtifacts | None = None
     """Large files and folders that the task creates or receives through the DAG's store, `spec.artifacts`."""

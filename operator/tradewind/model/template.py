@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from tradewind.model.base import IDENTIFIER, Model, Name, Opaque, Params, ShortText, crd, rule
+from tradewind.model.base import IDENTIFIER, OF_IDENTIFIERS, Model, Name, Opaque, Params, ShortText, keys
 from tradewind.model.condition import Conditions
 from tradewind.model.value import Param
 
@@ -23,21 +23,11 @@ class TemplateUse(Model):
 class TemplateSpec(Model):
     """Fields of every template."""
 
-    model_config = ConfigDict(
-        json_schema_extra=crd(
-            x_kubernetes_validations=[
-                rule(
-                    f"!has(self.params) || self.params.all(p, p.matches('{IDENTIFIER}'))",
-                    "names of params have at most 63 characters: letters, digits and '_', not beginning with a digit",
-                    fieldPath=".params",
-                )
-            ]
-        )
-    )
-
     description: ShortText = ""
     """Purpose of the template."""
-    params: Annotated[dict[str, Param], Field(max_length=100)] = {}
+    params: Annotated[
+        dict[str, Param], Field(max_length=100, json_schema_extra=keys(IDENTIFIER, "param", OF_IDENTIFIERS))
+    ] = {}
     """Params of the template, by name. `$[[ inputs.NAME ]]` inserts one."""
 
 

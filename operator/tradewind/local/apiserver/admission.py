@@ -4,10 +4,13 @@ import base64
 import re
 from typing import Any
 
+from tradewind import GROUP
 from tradewind.kube.client import Object
 from tradewind.local.apiserver import celrules, pods, schema
 from tradewind.local.apiserver.errors import Cause, StatusError, bad_request, invalid
 from tradewind.local.apiserver.kinds import Kind
+from tradewind.model import task_rules
+from tradewind.model.dag import DAG
 from tradewind.plan.pods.fields import unknown_fields
 
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -88,6 +91,8 @@ def validate(kind: Kind, body: Object, old: Object | None) -> None:
         causes += schema.problems(kind.schema, body)
         if not causes:
             causes += celrules.violations(kind.schema, _for_rules(body), _for_rules(old))
+            if (kind.kind, kind.group) == (DAG.kind, GROUP):  # as the chart's policy
+                causes += celrules.violations(task_rules.SCHEMA, body, old)
     elif kind.plural == "pods":
         causes += pods.problems(body)
         if old is not None and not causes:
