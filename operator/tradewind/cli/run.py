@@ -15,6 +15,7 @@ from tradewind.cli.prompt_params import complete
 from tradewind.cli.reading import status as status_of
 from tradewind.cli.reading import validity
 from tradewind.cli.shell.completion import names_of
+from tradewind.cli.starts.selected import selected
 from tradewind.cli.starts.wanted import Wanted, own_labels, params_of
 from tradewind.control.dagrun.run import read_run
 from tradewind.control.dags.template_index import rendered
@@ -77,6 +78,16 @@ from tradewind.plan.triggers.trigger import told
     metavar="TIME",
     help="Logical date of the run, in UTC or with an offset, which `run.date` keeps.  [default: its creation time]",
 )
+@click.option("--until", multiple=True, metavar="TASK", help="Run TASK and all that it needs; repeat for more.")
+@click.option(
+    "--only", multiple=True, metavar="TASK", help="Run TASK only, as if all before it were done; repeat for more."
+)
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="TASK.OUTPUT=VALUE",
+    help="With --only: output of a task that does not run, as JSON or text; repeat for more.",
+)
 @click.option("-l", "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the run; repeat for more.")
 @click.option(
     "--ask/--no-ask", default=None, help="Ask for params.  [default: for those without a default, in a terminal]"
@@ -100,6 +111,9 @@ def command(
     log: bool,
     name: str,
     logical_date: str | None,
+    until: tuple[str, ...],
+    only: tuple[str, ...],
+    given: tuple[str, ...],
     labels: tuple[str, ...],
     ask: bool | None,
     params: tuple[str, ...],
@@ -130,7 +144,10 @@ def command(
         name=name,
         reason=reason,
         ask=ask,
-        spec={"logicalDate": told(_moment(logical_date))} if logical_date else {},
+        spec={
+            **({"logicalDate": told(_moment(logical_date))} if logical_date else {}),
+            **selected(until, only, pairs(given, "--given")),
+        },
     )
     if files:
         from tradewind.cli.laptop.decisions import Decisions

@@ -71,7 +71,16 @@ class DAGRunSpec(Model):
                         f"{name} can't be changed: create another run",
                         fieldPath=f".{name}",
                     )
-                    for name in ("logicalDate", "intervalStart", "intervalEnd", "queue", "params", "reuse")
+                    for name in (
+                        "logicalDate",
+                        "intervalStart",
+                        "intervalEnd",
+                        "queue",
+                        "params",
+                        "reuse",
+                        "only",
+                        "until",
+                    )
                 ),
             ]
         )
@@ -96,6 +105,11 @@ class DAGRunSpec(Model):
     retry_failed: Annotated[int, Field(ge=0, le=1_000)] = 0
     """Increase it by one to give every task and item that has failed for good a new retry budget. Successful tasks are
     kept. A finished run continues."""
+    only: Annotated[list[Name], Field(max_length=100)] = []
+    """The only tasks to run. All others count as done if these depend on them, and as skipped otherwise. Outputs that these
+    tasks need can be given by an edit that marks the others as succeeded."""
+    until: Annotated[list[Name], Field(max_length=100)] = []
+    """Tasks with which the run ends: these run, all that they depend on, and the teardowns, handlers and exit tasks."""
     edits: Annotated[list[Edit], Field(max_length=MOST_EDITS)] = []
     """Manual changes to this run, in order. Append new ones; each is applied once. A finished run continues."""
     reuse: Reuse | None = None

@@ -56,6 +56,10 @@ class Run:
     """spec.retryFailed."""
     edits: Sequence[Mapping[str, Any]] = ()
     reuse: Mapping[str, Any] | None = None
+    only: tuple[str, ...] = ()
+    """spec.only."""
+    until: tuple[str, ...] = ()
+    """spec.until."""
     caller: Caller | None = None
     """The attempt that made it, for a run of a sub-DAG. Once it has begun, its status tells, and its labels no longer do."""
     root: str = ""
@@ -137,8 +141,11 @@ class Run:
         params = self.status.get("params") or {}
         began = str(self.status.get("startedAt") or "")
         whose = (self.name, self.namespace, self.uid, self.dag)
+        only = tuple((self.reuse or {}).get("only") or self.only)
         bound = dict(variables(self.status.get("bound") or {}))
-        return RunFacts(*whose, params, depth, at, start, end, self.trigger_depth, self.root, began, bound)
+        return RunFacts(
+            *whose, params, depth, at, start, end, self.trigger_depth, self.root, began, only, self.until, bound
+        )
 
 
 def read_run(body: Mapping[str, Any]) -> Run:
@@ -164,6 +171,8 @@ def read_run(body: Mapping[str, Any]) -> Run:
         rounds=int(spec.get("retryFailed") or 0),
         edits=lean.edits(spec.get("edits") or ()),
         reuse=spec.get("reuse"),
+        only=tuple(spec.get("only") or ()),
+        until=tuple(spec.get("until") or ()),
         caller=caller,
         root=root,
         dates={name: spec[name] for name in DATES if name in spec} if dated else NO_DATES,

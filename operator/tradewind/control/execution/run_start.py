@@ -28,11 +28,13 @@ from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import ExpressionError
 from tradewind.plan.dags.compile import TemplateNotFound, define, defined
 from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.selection import bypassed, selection_problems
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid, Problem, summary
 from tradewind.plan.documents.read import read
 from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
+from tradewind.plan.runs.approved import Approvals
 from tradewind.plan.runs.rework import reuse_problems, taken_over
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
@@ -141,10 +143,12 @@ class RunStarter:
             words = "the DAGs that it calls are being bound to their revisions"
             return Beginning(start_status.queued(run, "Binding", words, self._clock()), again=True)
         try:
+            await self._check_selection(run, definition, calls)
             taken, outputs = await self._reused(run, definition, params, calls)
         except Invalid as error:
             self.settle(state)
-            return Beginning(start_status.stillborn(run, "Failed", "InvalidReuse", str(error), now))
+            reason = "InvalidReuse" if run.reuse else "InvalidRun"
+            return Beginning(start_status.stillborn(run, "Failed", reason, str(error), now))
         total, began = len(definition.tasks), self._clock()
         return Beginning(start_status.begun(run, revision, params, total, began, taken, outputs, calls, bound))
 
@@ -235,6 +239,19 @@ class RunStarter:
         same_calls = called is not None and called.items() <= pins_of(other).items()
         facts = replace(run.facts, params=params)
         return taken_over(planner, definition, reuse, facts, within, same_calls), other.status.get("outputs") or {}
+
+    async def _check_selection(self, run: Run, definition: Definition, calls: Pins) -> None:
+        """Raises Invalid for a run that leaves out what it must not."""
+        if not run.only and not run.until:
+            return
+        problems = [*selection_problems(definition, run.only, run.until)]
+        if run.reuse:
+            problems.append(Problem("spec.reuse", "only and until exclude it", "write spec.reuse.only"))
+        if run.only and not problems:
+            within = await asking_bound(self._client, run.namespace, definition, calls)
+            problems += bypassed(definition, run.only, Approvals(definition, within).asking)
+        if problems:
+            raise Invalid(problems)
 
     def settle(self, state: RunState) -> None:
         """A run that was about to begin has begun, or has not; its status counts from now on."""

@@ -1,6 +1,6 @@
 """A DAG that is ready to run: its spec, its tasks merged with the defaults, its graph, and derived facts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -131,15 +131,18 @@ class Definition:
         """Tasks that decide how a run ends: those without dependents, not counting exit tasks, handlers, and teardowns that
         don't fail the run."""
 
+        return frozenset(self.last_of(self.tasks.keys()))
+
+    def last_of(self, tasks: Collection[str]) -> Iterator[str]:
+        """Those of the given tasks that decide how a run of only these ends."""
+
         def silent(name: str) -> bool:
             task = self.tasks[name]
             return bool(task.on_exit or task.handles) or (task.teardown is not None and not task.teardown.fails_run)
 
-        return frozenset(
-            name
-            for name in self.tasks
-            if not silent(name) and all(silent(other) for other in self.graph.downstream[name])
-        )
+        for name in tasks:
+            if not silent(name) and all(silent(other) or other not in tasks for other in self.graph.downstream[name]):
+                yield name
 
     def podless(self, secrets: bool = False, requests: bool = True) -> frozenset[str]:
         """Tasks that run without a pod. `requests`: whether http tasks may; `secrets`: whether those that refer to

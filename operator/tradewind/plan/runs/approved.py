@@ -33,6 +33,8 @@ class Approvals:
 
     definition: Definition
     within: Collection[str] = ()
+    unneeded: Collection[str] = ()
+    """Tasks that the run leaves out, as well as all that depends on them: they ask for nothing."""
 
     @cached_property
     def asking(self) -> tuple[str, ...]:
@@ -41,7 +43,8 @@ class Approvals:
 
         def asks(name: str) -> bool:
             dag = tasks[name].dag
-            return tasks[name].approval is not None or (dag is not None and dag.name in self.within)
+            asks = tasks[name].approval is not None or (dag is not None and dag.name in self.within)
+            return asks and name not in self.unneeded
 
         return tuple(name for name in pacing.each(self.definition.graph.order) if asks(name))
 

@@ -1,7 +1,7 @@
 """How a run ends, once every task has ended: its last tasks decide."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tradewind.model.run import Phase
 from tradewind.model.shown import counted
@@ -12,8 +12,10 @@ from tradewind.plan.runs.task_ledger import TaskLedger
 BLAMED_TASKS_LIMIT = 5
 
 
-def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False, doomed: bool = False) -> tuple[Phase, str]:
-    """Phase and message. Exit tasks and handlers don't decide, but are counted in the message once they have `exited`. A run fails
+def conclusion(
+    ledger: TaskLedger, deciding: Collection[str], timed_out: bool, exited: bool = False, doomed: bool = False
+) -> tuple[Phase, str]:
+    """Phase and message, as the `deciding` tasks have ended. Exit tasks and handlers don't decide, but are counted in the message once they have `exited`. A run fails
     if a task without dependents failed, or could not run because of a failure; if it was `doomed`, the others were
     stopped for that."""
     definition = ledger.definition
@@ -28,7 +30,7 @@ def conclusion(ledger: TaskLedger, timed_out: bool, exited: bool = False, doomed
             timeout = ledger.definition.spec.timeout
             return "Failed", f"took longer than its timeout ({timeout}); {done}"
         return "Cancelled", f"cancelled after {done}"
-    if any(ledger.counted(task, states[task]) in BAD for task in definition.deciding):
+    if any(ledger.counted(task, states[task]) in BAD for task in deciding):
         blamed = [task for task in failed if not (_allowed(ledger, task) or _tidies(ledger, task))]
         stopped = tally[State.CANCELLED] if doomed else 0
         return "Failed", _blame(ledger, blamed, states) + (f"; {stopped} stopped (failFast)" if stopped else "")

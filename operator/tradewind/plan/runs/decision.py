@@ -118,6 +118,10 @@ class RunFacts:
     """Uid of the outermost run that contains it; empty for an outermost run. Not visible to expressions."""
     started_at: str = ""
     """When it began, as an API timestamp; empty before."""
+    only: tuple[str, ...] = ()
+    """The only tasks that it runs; empty for all. Not visible to expressions."""
+    until: tuple[str, ...] = ()
+    """Tasks with which it ends: it runs these and what they need. Not visible to expressions."""
     bound: Mapping[str, object] = field(default_factory=dict)
     """What it read when it began, by the names that expressions use."""
 

@@ -4,7 +4,7 @@ A planner is fed facts (ended attempts, live pods, outputs) and asked what to do
 changed, so that an event in a run of ten thousand tasks costs as much as in a run of ten. Its answer depends on the
 facts alone, not on the order in which they came: a new planner with the same facts gives the same answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Any
@@ -14,6 +14,7 @@ from tradewind.model.run import Phase
 from tradewind.plan import pacing
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.fan_out import FanOutError, items
+from tradewind.plan.dags.selection import LEFT_OUT, select
 from tradewind.plan.expressions.scope import Values, evaluate, names_item
 from tradewind.plan.outcomes.attempt import CANCELLED, FAIL_FAST, RUN_TIMEOUT, Attempt, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, LIVE, State
@@ -63,6 +64,7 @@ class Planner:
         """Tasks that have an attempt, or an item with one."""
         self._links = definition.links
         self._fails_fast = definition.spec.fail_fast
+        self._selection = select(definition, run.only, run.until)
         self.definition = definition
         self.ledger = TaskLedger(definition, run, self.fixed, self.ends)
         self.clear()
@@ -174,6 +176,24 @@ class Planner:
         """Whether a person, or another run, has set the final state of a task or item."""
         return key in self._fixed
 
+    @property
+    def left_out(self) -> Collection[str]:
+        """The tasks that the run leaves out."""
+        return self._selection.left_out
+
+    @property
+    def unneeded(self) -> Collection[str]:
+        """Those of them on which nothing depends that runs."""
+        return self._selection.unneeded
+
+    def _set(self, task: str) -> tuple[State, str] | None:
+        """The final state of a task that does not follow from its attempts: a person, or another run, has set it, or this run
+        leaves it out."""
+        if found := self._fixed.get(task):
+            return found
+        state = self._selection.left_out.get(task)
+        return (state, LEFT_OUT) if state else None
+
     def tell_outputs(self, key: str, outputs: Mapping[str, Any]) -> None:
         """Sets the outputs of a successful task or item. To be called before its end is reported."""
         self._outcome = None
@@ -229,7 +249,7 @@ class Planner:
             if (
                 plan.phase == "Succeeded"
             ):  # exit tasks saw the result of the others only; now all are counted, as in `progress`
-                _, plan.message = conclusion(self.ledger, timed_out=False, exited=True)
+                _, plan.message = conclusion(self.ledger, self._selection.deciding, timed_out=False, exited=True)
             plan.message += exit_story(self.ledger)
             plan.results, plan.kept = self._results, self._kept
             plan.wake_at = None
@@ -245,7 +265,9 @@ class Planner:
         """How the run ends, exit tasks aside, and why."""
         if self._outcome is None:
             going = not self._cancelled
-            phase, message = conclusion(self.ledger, self._timed_out and going, doomed=self._doomed and going)
+            phase, message = conclusion(
+                self.ledger, self._selection.deciding, self._timed_out and going, doomed=self._doomed and going
+            )
             self._results, self._kept, self._ends = {}, {}, None
             if phase == "Succeeded":
                 try:
@@ -318,7 +340,7 @@ class Planner:
         self.stops.pop(key, None)
         self.holds.pop(key, None)
         stop = self._stopping(unit.task, self.ledger.groups.get(unit.task))
-        fixed = self._fixed.get(key) or self._fixed.get(unit.task)
+        fixed = self._fixed.get(key) or self._set(unit.task)
         if fixed:
             advice: Advice | None = fix(unit, *fixed)
         else:
@@ -371,7 +393,7 @@ class Planner:
             state, why = self._expand(group)
         else:
             aborted, units = group.aborted, group.units or []
-            state, why = self._fixed.get(group.task, group.stand())
+            state, why = self._set(group.task) or group.stand()
             if state in FINAL and not all(unit.state in FINAL for unit in units):
                 state, why = group.stand()
             if group.aborted and not aborted:
@@ -394,8 +416,8 @@ class Planner:
         assert handles is not None  # noqa: S101 - it is a handler
         for task in dict.fromkeys(news):
             units, fan_out = self.ledger.members(task), self.ledger.groups.get(task)
-            if self.fixed(task) or any(self.fixed(unit.key) for unit in units):
-                continue  # A person, or another run, has decided: nothing has ended here.
+            if self._set(task) or any(self.fixed(unit.key) for unit in units):
+                continue  # Nothing has ended here.
             why = fan_out.why if fan_out else ""
             for kind, number, end in handled_ends(task, self.ledger.states[task], units, fan_out is not None, why):
                 index = ENDS_PER_TASK * self._links.place[task] + min(number, ENDS_PER_TASK - 1)
@@ -432,7 +454,7 @@ class Planner:
             return State.BLOCKED, ""
         above = self.ledger.groups[parent].units if parent else None
         scope = self.definition.scope(name, item=False)
-        fixed = self._fixed.get(name)
+        fixed = self._set(name)
         if fixed and any(self.ledger.states[other] not in FINAL for other in self.definition.graph.upstream[name]):
             return State.BLOCKED, ""
         if not above and not fixed:
@@ -471,7 +493,7 @@ class Planner:
         if state not in FINAL:
             return
         self._open -= 1
-        decides = self._fails_fast and task in self.definition.deciding
+        decides = self._fails_fast and task in self._selection.deciding
         if decides and not self._doomed and self.ledger.counted(task, state) in BAD:
             self._doomed = True
             self._mark_all()

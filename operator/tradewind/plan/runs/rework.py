@@ -29,7 +29,7 @@ def rework(
     of the DAGs in `within` ask for approvals."""
     changes: dict[str, Change] = {}
     problems: list[Problem] = []
-    approvals = Approvals(planner.definition, within)
+    approvals = Approvals(planner.definition, within, planner.unneeded)
     pending = approvals.open(planner) if any(edit.action != "Clear" for edit in edits) else 0
     if retried:
         failed = {task for task, state in planner.ledger.states.items() if state in (*BAD, State.CANCELLED)}
@@ -259,7 +259,7 @@ def taken_over(
     skipped = {
         name
         for name in definition.tasks
-        if planner.ledger.states.get(name) is State.SKIPPED and not planner.fixed(name)
+        if planner.ledger.states.get(name) is State.SKIPPED and not planner.fixed(name) and name not in planner.left_out
     }
     skipped -= {*reuse.rerun, *approvals.after(*reuse.rerun)}
     while True:
@@ -274,7 +274,8 @@ def _done(planner: Planner, definition: Definition, reuse: Reuse) -> set[str]:
     """Tasks that succeeded and need not run again."""
     rerun = set(reuse.only) or {*reuse.rerun, *reach(reuse.rerun, definition.graph.downstream)}
     names = definition.tasks.keys() - rerun - set(definition.exits) - definition.handlers
-    return {name for name in names if planner.ledger.states.get(name) is State.SUCCEEDED}
+    left_out = {name for name in planner.left_out if not planner.fixed(name)}
+    return {name for name in names - left_out if planner.ledger.states.get(name) is State.SUCCEEDED}
 
 
 def _undo_torn_down(definition: Definition, done: set[str]) -> None:

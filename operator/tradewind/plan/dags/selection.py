@@ -1,0 +1,69 @@
+"""A run of some of a DAG's tasks only."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tradewind.plan.dags.definition import Definition
+from tradewind.plan.dags.graph import reach
+from tradewind.plan.documents.nearest import choose, listed
+from tradewind.plan.documents.problem import Problem
+from tradewind.plan.outcomes.state import State
+
+LEFT_OUT = "not run: this run leaves it out"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The tasks that a run leaves out, with the state that they count as; and those that decide how it ends."""
+
+    left_out: Mapping[str, State]
+    deciding: frozenset[str]
+    unneeded: frozenset[str] = frozenset()
+    """Those left out on which nothing depends that runs, aside from teardowns, handlers and exit tasks."""
+
+
+def select(definition: Definition, only: Sequence[str] = (), until: Sequence[str] = ()) -> Selection:
+    """The tasks of a run that runs `only` these tasks, or these and all that they need; without either, all tasks."""
+    if not only and not until:
+        return Selection({}, definition.deciding)
+    chosen = set(only) if only else _needed(definition, until)
+    above = reach(only, definition.graph.upstream)
+    left_out = {
+        name: State.SUCCEEDED if name in above else State.SKIPPED for name in definition.tasks if name not in chosen
+    }
+    needed = reach(chosen - definition.protected, definition.graph.upstream)
+    return Selection(left_out, frozenset(definition.last_of(chosen)), frozenset(left_out.keys() - needed))
+
+
+def _needed(definition: Definition, until: Sequence[str]) -> set[str]:
+    """These tasks and all before them, teardowns of what runs, handlers and exit tasks."""
+    found = {*until, *reach(until, definition.graph.upstream)}
+    for name, task in definition.tasks.items():
+        if task.on_exit or task.handles or (task.teardown and not found.isdisjoint(task.teardown.of)):
+            found.add(name)
+    return found
+
+
+def selection_problems(definition: Definition, only: Sequence[str], until: Sequence[str]) -> Iterator[Problem]:
+    """Tasks that don't exist."""
+    if only and until:
+        yield Problem("spec.until", "only and until exclude each other", "write one of them")
+    for field, names in (("only", only), ("until", until)):
+        for index, name in enumerate(names):
+            if name not in definition.tasks:
+                there = f"there are: {listed(definition.tasks)}"
+                yield Problem(
+                    f"spec.{field}[{index}]", f"there is no task {name!r}", choose(name, definition.tasks, there)
+                )
+
+
+def bypassed(definition: Definition, only: Collection[str], asking: Collection[str]) -> Iterator[Problem]:
+    """Approvals that a run of `only` these tasks would bypass; `asking` are the tasks that ask for one."""
+    above = reach(only, definition.graph.upstream)
+    for name in asking:
+        if name in above and name not in only:
+            what = f"approval {name} is needed before what this run does"
+            yield Problem("spec.only", what, "write spec.until instead: it runs what comes before, too")
+        elif name in only and (missing := sorted(reach([name], definition.graph.upstream) - set(only))):
+            what = f"approval {name} is about {missing[0]}, which this run leaves out"
+            yield Problem("spec.only", what, "write spec.until instead: it runs what comes before, too")

@@ -1,0 +1,35 @@
+"""`run --until`, `--only` and `--given`."""
+
+import click
+import pytest
+from tradewind.cli.starts.selected import selected
+
+
+def test_what_is_given_is_json_or_text_by_task() -> None:
+    given = {"extract.rows": "5", "extract.day": "2026-05-01", "list.names": '["a", "b"]'}
+    assert selected([], ["load"], given) == {
+        "only": ["load"],
+        "edits": [
+            {
+                "action": "Succeed",
+                "tasks": ["extract", "list"],
+                "outputs": {"extract": {"rows": 5, "day": "2026-05-01"}, "list": {"names": ["a", "b"]}},
+                "reason": "given at the start",
+            }
+        ],
+    }
+    assert selected(["test"], [], {}) == {"until": ["test"]} and selected([], [], {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("until", "only", "given", "words"),
+    [
+        (["a"], ["b"], {}, "--until and --only exclude each other"),
+        (["a"], [], {"b.x": "1"}, "add --only TASK"),
+        ([], ["a"], {"b": "1"}, "--given b: write --given TASK.OUTPUT=VALUE"),
+        ([], ["a"], {"a.x": "1"}, "a runs and writes its own outputs"),
+    ],
+)
+def test_mistakes_are_told(until: list[str], only: list[str], given: dict[str, str], words: str) -> None:
+    with pytest.raises(click.UsageError, match=words):
+        selected(until, only, given)

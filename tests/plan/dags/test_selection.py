@@ -1,0 +1,138 @@
+"""Runs of some tasks only: which run, which decide, and which approvals that must not bypass."""
+
+from typing import Any
+
+import pytest
+from tradewind.model.run import Edit, Reuse
+from tradewind.plan.dags.selection import bypassed, select, selection_problems
+from tradewind.plan.outcomes.state import State
+from tradewind.plan.runs.decision import RunFacts
+from tradewind.plan.runs.planner import Planner
+from tradewind.plan.runs.rework import rework, taken_over
+
+from plan.game import Game, defined
+
+CHAIN: dict[str, Any] = {
+    "up": {},
+    "load": {"dependsOn": ["up"]},
+    "test": {"dependsOn": ["load"]},
+    "ship": {"dependsOn": ["test"]},
+    "other": {},
+    "down": {"teardown": {"of": ["up"]}},
+    "bye": {"onExit": ["Always"]},
+    "tell": {"handles": {"of": ["*"], "on": ["Failed", "Skipped"]}},
+}
+
+
+def played(only: tuple[str, ...] = (), until: tuple[str, ...] = (), failing: str = "") -> Game:
+    class Selecting(Game):
+        def anew(self, shuffle: Any = None) -> Planner:
+            run = RunFacts("r", "ns", "uid", "d", only=only, until=until)
+            planner = Planner(self.definition, run)
+            for key in self.ended:
+                planner.tell_ended(key, self.counting(key), self.seen[key])
+            return planner
+
+    game = Selecting(defined(CHAIN))
+    game.play(lambda key, number: "Error" if key == failing else "")
+    return game
+
+
+def ran(game: Game) -> list[str]:
+    return [key for key, _ in game.started]
+
+
+def test_until_runs_what_is_needed_with_teardowns_and_exit_tasks() -> None:
+    game = played(until=("load",))
+    assert sorted(ran(game)) == ["bye", "down", "load", "up"]
+    states = game.states()
+    assert states["test"] == states["ship"] == states["other"] == "Skipped" and states["tell"] == "Skipped"
+    assert game.plan().phase == "Succeeded"
+
+
+def test_only_runs_nothing_else() -> None:
+    game = played(only=("load",))
+    assert ran(game) == ["load"]
+    assert game.states()["up"] == "Succeeded" and game.states()["ship"] == "Skipped"
+
+
+@pytest.mark.parametrize("selection", [{"until": ("load",)}, {"only": ("load",)}])
+def test_a_failure_of_the_last_task_that_runs_fails_the_run(selection: dict[str, tuple[str, ...]]) -> None:
+    game = played(**selection, failing="load")
+    assert game.plan().phase == "Failed"
+    assert game.plan().message.startswith("failed: load (Error, exit code 1)")
+    assert "test" not in ran(game)
+
+
+def test_a_restart_changes_nothing() -> None:
+    game = played(until=("load",))
+    plan, states = game.plan(), game.states()
+    game.planner = game.anew()
+    assert (game.plan().phase, game.plan().message, game.states()) == (plan.phase, plan.message, states)
+
+
+def test_without_a_selection_all_tasks_run_and_the_last_decide() -> None:
+    definition = defined(CHAIN)
+    found = select(definition)
+    assert not found.left_out and found.deciding == definition.deciding == {"ship", "other"}
+
+
+def test_what_is_left_out_counts_as_done_before_and_as_skipped_after() -> None:
+    assert select(defined(CHAIN), only=["test"]).left_out["load"] is State.SUCCEEDED
+    assert select(defined(CHAIN), only=["test"]).left_out["ship"] is State.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("only", "until", "words"),
+    [
+        (["lod"], [], "spec.only[0]: there is no task 'lod'; did you mean load?"),
+        ([], ["load", "x"], "spec.until[1]: there is no task 'x'"),
+        (["load"], ["load"], "spec.until: only and until exclude each other; write one of them"),
+    ],
+)
+def test_mistakes_are_told(only: list[str], until: list[str], words: str) -> None:
+    assert any(words in str(problem) for problem in selection_problems(defined(CHAIN), only, until))
+
+
+@pytest.mark.parametrize(
+    ("only", "words"),
+    [
+        (["ship"], ["approval ask is needed before what this run does"]),
+        (["ask", "ship"], ["approval ask is about load, which this run leaves out"]),
+        (["load"], []),
+        (["load", "ask", "ship"], []),
+    ],
+)
+def test_no_approval_is_bypassed(only: list[str], words: list[str]) -> None:
+    tasks: dict[str, Any] = {
+        "load": {},
+        "ask": {"dependsOn": ["load"], "approval": {"message": "ship it?"}},
+        "ship": {"dependsOn": ["ask"]},
+    }
+    assert [problem.what for problem in bypassed(defined(tasks), only, ["ask"])] == words
+
+
+def test_what_was_left_out_is_not_reused_as_done() -> None:
+    planner = played(only=("load",)).planner
+    taken = taken_over(planner, planner.definition, Reuse(run="r"), RunFacts())
+    assert [item.key for item in taken] == ["load"]
+
+
+def test_outputs_may_be_given_before_an_approval_that_the_run_leaves_out() -> None:
+    tasks: dict[str, Any] = {"load": {}, "ask": {"dependsOn": ["load"], "approval": {"message": "ship it?"}}}
+    edit = Edit(action="Succeed", tasks=["load"])
+    refused = rework(Planner(defined(tasks), RunFacts()), [edit])
+    assert [problem.what for problem in refused[1]] == ["approval ask is about what load really does"]
+    tasks["sum"] = {"dependsOn": ["load"]}
+    assert rework(Planner(defined(tasks), RunFacts(only=("sum",))), [edit])[1] == []
+
+
+def test_outputs_before_an_approval_whose_decision_is_reused_may_not_be_given() -> None:
+    tasks: dict[str, Any] = {
+        "load": {},
+        "ask": {"dependsOn": ["load"], "approval": {"message": "ship it?"}},
+        "ship": {"dependsOn": ["ask"]},
+    }
+    planner = Planner(defined(tasks), RunFacts(only=("ship",)))
+    problems = rework(planner, [Edit(action="Succeed", tasks=["load"])])[1]
+    assert [problem.what for problem in problems] == ["approval ask is about what load really does"]
