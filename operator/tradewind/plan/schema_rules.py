@@ -1,5 +1,6 @@
 """`x-kubernetes-validations`: evaluates the CEL rules of a structural schema, as an API server does."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from tradewind.plan.cel.references import evaluate
 
 MESSAGE_LIMIT = 5_120
 """Bytes of a messageExpression's result. Source: the Kubernetes documentation, "CRD validation rules"."""
+_READ = re.compile(r"\bself\.(\w+)")
 _ENVIRONMENT = cel.NewEnv(variables={"self": cel.Type.DYN, "oldSelf": cel.Type.DYN})
 
 
@@ -23,6 +25,8 @@ class Broken:
     message: str
     reason: str = "FieldValueInvalid"
     failed: bool = False
+    rests: tuple[str, ...] = ()
+    """The fields that the rule reads."""
 
 
 @lru_cache(maxsize=1024)
@@ -64,7 +68,8 @@ def _judge(rule: dict[str, Any], value: Any, old: Any, path: str) -> Iterator[Br
         yield Broken(field, value, f"rule evaluation error: {result.plain_value()}", failed=True)
         return
     message = _message(rule, value, old) or rule.get("message") or f"failed rule: {rule['rule']}"
-    yield Broken(field, value, message, rule.get("reason", "FieldValueInvalid"))
+    rests = tuple(f"{path}.{name}" for name in dict.fromkeys(_READ.findall(rule["rule"])))
+    yield Broken(field, value, message, rule.get("reason", "FieldValueInvalid"), rests=rests)
 
 
 def _message(rule: dict[str, Any], value: Any, old: Any) -> str:

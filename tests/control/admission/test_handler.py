@@ -331,3 +331,17 @@ async def test_a_dag_is_refused_whose_claim_a_cluster_pool_does_not_allow(allow:
     verdict = await admit(request("DAG", spec), ApiClusterLookup(Pools(allow), dry_run=False))
     told = [problem.path for problem in verdict.problems]
     assert told == (["spec.tasks.a.pools[1].name"] if refused else [])
+
+
+async def test_what_a_dag_declares_is_judged_beside_other_mistakes() -> None:
+    trigger = {"dag": "d", "bogus": 1, "schedule": {"cron": "61 2 * * *"}, "params": {"n": "x"}}
+    found = await admit(request("Trigger", trigger), Cluster(d=GOOD))
+    assert {problem.path for problem in found.problems} == {"spec.bogus", "spec.schedule.cron", "spec.params.n"}
+    found = await admit(request("DAGRun", {"dag": 5, "priority": "x", "params": {"n": "x"}}), Cluster(d=GOOD))
+    assert {problem.path for problem in found.problems} == {"spec.dag", "spec.priority"}
+
+
+async def test_a_forged_name_is_told_beside_other_mistakes() -> None:
+    edits = [{"action": "Skip", "tasks": ["a"], "by": "eve"}, "x"]
+    found = await admit(request("DAGRun", {"dag": "d", "edits": edits}, old={"dag": "d"}), Cluster(d=GOOD))
+    assert {problem.path for problem in found.problems} == {"spec.edits[0].by", "spec.edits[1]"}

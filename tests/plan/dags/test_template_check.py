@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 from tradewind.plan.dags.compile import TemplateNotFound
-from tradewind.plan.dags.template_check import sample, signature
+from tradewind.plan.dags.template_check import sample, sampled, signature
 from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.templates.render import Ref
 
@@ -130,7 +130,7 @@ def test_a_chain_with_a_link_missing_is_not_complete() -> None:
     spec = {"task": {"template": {"name": "nowhere"}}}
     with pytest.raises(TemplateNotFound):
         sample(TASK, spec)
-    assert sample(TASK, spec, complete=False).rendering.missing
+    assert sampled(TASK, spec).rendering.missing
 
 
 def test_params_are_shown_in_a_word() -> None:

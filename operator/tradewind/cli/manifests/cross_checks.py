@@ -5,16 +5,20 @@ from dataclasses import replace
 
 from tradewind.cli.manifests.document import Document
 from tradewind.control.triggers.consumers import topics_of
+from tradewind.kube.resources import TEMPLATES
+from tradewind.model.completed_run import Completed
 from tradewind.model.pool import PoolAllow
 from tradewind.model.task import Task
 from tradewind.model.trigger import TriggerSpec
 from tradewind.plan.capacity.pool_access import admits, refusal
+from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.task_outputs import unknown
 from tradewind.plan.dags.validate import expressions
 from tradewind.plan.documents.nearest import choose, did_you_mean, listed
 from tradewind.plan.documents.problem import Invalid, Problem
 from tradewind.plan.documents.read import read
+from tradewind.plan.documents.unread import Unread
 from tradewind.plan.expressions import interpolation
 from tradewind.plan.expressions.typed_values import NO_SUCH_PARAM, resolve
 from tradewind.plan.triggers.cycles import Graph, Topic, circle
@@ -50,14 +54,28 @@ def _allowed(documents: Sequence[Document]) -> Iterator[tuple[str, PoolAllow]]:
                 continue  # already reported for the ClusterPool
 
 
+def without_repetitions(wrong: Sequence[tuple[Document, Problem]]) -> Iterator[tuple[Document, Problem]]:
+    """The problems of documents, without those in templates that are reported for the template itself."""
+    own: dict[str, set[str]] = {}
+    for document, problem in wrong:
+        if document.kind in TEMPLATES:
+            own.setdefault(f"{document.kind} {document.name}", set()).add(problem.path)
+    told = {template: Unread(paths) for template, paths in own.items()}
+    for document, problem in wrong:
+        links = (link.partition(", ") for link in problem.source.split(", used by "))
+        if not any(template in told and told[template].touches(path) for template, _, path in links):
+            yield document, problem
+
+
 def calls(
     documents: Sequence[Document], dags: Mapping[Key, Definition], there: Collection[Key]
 ) -> Iterator[tuple[Document, Problem, bool]]:
     """Problems in how DAGs call each other, and whether each is only a note, since a DAG may also exist elsewhere.
-    `there` are all DAGs of the documents, `dags` the valid ones."""
+    `there` are all DAGs of the documents, `dags` those that can be read."""
     for document in documents:
         caller = dags.get((document.namespace, document.name)) if document.kind == "DAG" else None
         outputs: dict[str, tuple[str, ...]] = {}
+        found: list[Problem] = []
         for name, task in caller.tasks.items() if caller else ():
             if task.dag is None:
                 continue
@@ -65,15 +83,20 @@ def calls(
             key = next(
                 (key for key in ((document.namespace, task.dag.name), ("", task.dag.name)) if key in there), None
             )
-            if key is None:
+            if key is None and caller:
                 guess = did_you_mean(task.dag.name, [other for _, other in there if other != document.name])
                 what = f"there is no DAG {task.dag.name!r} among these manifests"
-                yield document, Problem(f"{path}.dag.name", what, guess or "its params are not checked"), True
-            elif called := dags.get(key):
-                yield from ((document, problem, False) for problem in _call(path, task, called))
-                outputs[name] = (*called.spec.outputs,)
+                missing = Problem(f"{path}.dag.name", what, guess or "its params are not checked")
+                yield from ((document, problem, True) for problem in caller.unread.without_followers([missing]))
+            elif key and (called := dags.get(key)):
+                found += _call(path, task, called)
+                if not called.unread.holds("spec.outputs"):
+                    outputs[name] = (*called.spec.outputs,)
         if caller and outputs:
-            yield from ((document, problem, False) for problem in expressions(replace(caller, called=outputs)))
+            known = {*expressions(caller)}
+            found += [item for item in expressions(replace(caller, called=outputs)) if item not in known]
+        if caller:
+            yield from ((document, problem, False) for problem in caller.unread.without_followers(found))
 
 
 def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
@@ -82,14 +105,22 @@ def _call(path: str, task: Task, called: Definition) -> Iterator[Problem]:
     given = task.dag.params
     rendered = {name for name, value in given.items() if interpolation.leaves(value, "")}
     there_are = f"DAG {task.dag.name} declares"
-    for problem in resolve(called.spec.params, given, f"{path}.dag.params", there_are)[1]:
+    for problem in fitting(called, resolve(called.spec.params, given, f"{path}.dag.params", there_are)[1]):
         if problem.what == NO_SUCH_PARAM or problem.path.rpartition(".")[2] not in rendered:
             yield problem
-    for name in task.outputs:
+    for name in task.outputs if not called.unread.holds("spec.outputs") else ():
         if name not in called.spec.outputs:
             has = listed(called.spec.outputs)
             what = f"DAG {task.dag.name} has no output {name!r}"
             yield Problem(f"{path}.outputs.{name}", what, choose(name, called.spec.outputs, f"it has: {has}"))
+
+
+def fitting(dag: Definition, misfits: Sequence[Problem]) -> list[Problem]:
+    """Problems with values for a DAG's params, without those of params that could not be read."""
+    murky = {name for task, name in dag.unread.murky if not task}
+    found = [problem for problem in misfits if problem.path.rpartition(".")[2] not in murky]
+    unsure = dag.unread.holds("spec.params")
+    return [problem for problem in found if problem.what != NO_SUCH_PARAM] if unsure else found
 
 
 def call_circles(documents: Sequence[Document], dags: Mapping[Key, Definition]) -> Iterator[tuple[Document, Problem]]:
@@ -126,6 +157,8 @@ def _sure_calls(namespace: str, caller: Definition, dags: Mapping[Key, Definitio
         task = caller.tasks[name]
         if task.when or task.for_each or task.on_exit or task.approval or task.trigger_rule != "AllSucceeded":
             continue
+        if caller.unread.touches(f"spec.tasks.{name}"):
+            continue
         if not sure.issuperset(caller.graph.upstream[name]):
             continue
         sure.add(name)
@@ -135,36 +168,46 @@ def _sure_calls(namespace: str, caller: Definition, dags: Mapping[Key, Definitio
 
 
 def followed(
-    triggers: Sequence[tuple[Document, TriggerSpec]], dags: Mapping[Key, Definition]
+    triggers: Sequence[tuple[Document, TriggerSpec, Unread]], dags: Mapping[Key, Definition]
 ) -> Iterator[tuple[Document, Problem]]:
     """Results that a trigger expects from DAGs among the documents and that these don't have."""
-    for document, spec in triggers:
-        if not spec.completed:
-            continue
-        there = [
-            dags.get((document.namespace, dag.name)) if dag.namespace in ("", document.namespace) else None
-            for dag in spec.completed.dags
-        ]
-        for dag, definition, at in zip(spec.completed.dags, there, range(len(there)), strict=True):
-            yield from _strange(document, f"spec.completed.dags[{at}].when", dag.when, [definition])
-        yield from _strange(document, "spec.when", spec.when, there)
-        for path, text in interpolation.leaves(spec.params, "spec.params"):
-            for expression in interpolation.expressions(text):
-                yield from _strange(document, path, expression, there)
+    for document, spec, unread in triggers:
+        if spec.completed and spec.source == "completed":
+            found = _followed(spec, spec.completed, document.namespace, dags)
+            yield from ((document, problem) for problem in unread.without_followers(found))
 
 
-def _strange(
-    document: Document, path: str, expression: str, sources: Sequence[Definition | None]
-) -> Iterator[tuple[Document, Problem]]:
+def _followed(
+    spec: TriggerSpec, completed: Completed, namespace: str, dags: Mapping[Key, Definition]
+) -> Iterator[Problem]:
+    there = [dags.get((namespace, dag.name)) if dag.namespace in ("", namespace) else None for dag in completed.dags]
+    for dag, definition, at in zip(completed.dags, there, range(len(there)), strict=True):
+        yield from _strange(f"spec.completed.dags[{at}].when", dag.when, [definition])
+    yield from _strange("spec.when", spec.when, there)
+    for path, text in interpolation.leaves(spec.params, "spec.params"):
+        try:
+            found = interpolation.expressions(text)
+        except ExpressionError:
+            continue  # already reported
+        for expression in found:
+            yield from _strange(path, expression, there)
+
+
+def _strange(path: str, expression: str, sources: Sequence[Definition | None]) -> Iterator[Problem]:
     """The same check for an expression about runs of one of these DAGs. An unknown DAG may have any result."""
-    known = [source for source in sources if source is not None]
+    known = [source for source in sources if source is not None and not source.unread.touches("spec.outputs")]
+    known = [source for source in known if not source.unread.holds("spec.params")]
     if not expression or len(known) < len(sources):
         return
     results = dict.fromkeys(name for source in known for name in source.spec.outputs)
     params = dict.fromkeys(name for source in known for name in source.spec.params)
     there = {"source.results": (*results,), "source.params": (*params,)}
-    for name, instead in unknown(compiled(expression, "completed"), there):
-        yield document, Problem(path, f"`{expression}`: there is no {name}", instead)
+    try:
+        program = compiled(expression, "completed")
+    except ExpressionError:
+        return  # already reported
+    for name, instead in unknown(program, there):
+        yield Problem(path, f"`{expression}`: there is no {name}", instead).resting("spec.completed.dags[*]")
 
 
 def twice(documents: Sequence[Document]) -> Iterator[tuple[Document, Problem, bool]]:

@@ -8,8 +8,9 @@ from tradewind.cli.manifests.document import BadManifest, Document, Refusal
 from tradewind.kube.resources import TEMPLATES
 from tradewind.plan.dags.compile import examined
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.dags.template_check import sample
+from tradewind.plan.dags.template_check import sampled
 from tradewind.plan.documents.problem import Invalid, Problem
+from tradewind.plan.documents.unread import Unread
 from tradewind.plan.templates.render import Find, Ref, Rendering, render
 
 
@@ -20,9 +21,9 @@ class Looked:
     rendering: Rendering
     definition: Definition | None = None
     """The definition, from the parts that could be read."""
-    sound: bool = True
-    """Whether all parts could be read."""
     problems: list[Problem] = field(default_factory=list)
+    unread: Unread = field(default_factory=Unread)
+    """What could not be read, by the document's field paths."""
 
 
 class DocumentSet:
@@ -55,15 +56,20 @@ class DocumentSet:
         try:
             if document.kind in TEMPLATES:
                 ref, find = Ref(document.kind, document.name), self.find(document.namespace)
-                made = sample(ref, document.spec, find, complete=False)
+                made = sampled(ref, document.spec, find)
                 found.rendering, found.definition = made.rendering, made.definition
+                found.problems += made.problems
+                found.unread = made.unread
             else:
                 found.rendering = self.rendering(document)
-                found.problems += found.rendering.problems
-                if not found.problems:
-                    seen = examined(found.rendering)
-                    found.definition, found.sound = seen.definition, seen.sound
-                    found.problems += seen.problems
+                seen = examined(found.rendering)
+                found.definition = seen.definition
+                if seen.definition:
+                    place, there = found.rendering.place, seen.definition.unread
+                    found.unread = Unread(
+                        (place(path).path for path in there.paths), (place(path).path for path in there.all)
+                    )
+                found.problems += seen.problems
         except Invalid as error:
             found.problems += error.problems
         return found

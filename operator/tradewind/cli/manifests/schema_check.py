@@ -10,9 +10,12 @@ from tradewind.local.apiserver.errors import Cause
 from tradewind.model.crd import KINDS, manifest
 from tradewind.plan.documents.problem import Problem
 
+TWICE = "FieldValueDuplicate"
 
-def problems(document: Document) -> Iterator[Problem]:
-    """Problems of a document that has passed all other checks, whose messages are better."""
+
+def problems(document: Document, others: bool) -> Iterator[Problem]:
+    """Problems of a document that has passed all other checks, whose messages are better. If those have found `others`: only entries
+    that are there twice, which no other check finds."""
     shape = _schema(document.kind)
     if shape is None:
         return
@@ -20,6 +23,9 @@ def problems(document: Document) -> Iterator[Problem]:
     body = {"metadata": {"name": "name"}, "spec": _without_nulls(document.body.get("spec") or {})}
     _, unknown = schema.pruned(shape, body)
     causes = list(schema.problems(shape, schema.defaulted(shape, body)))
+    if others:
+        yield from (_problem(cause) for cause in causes if cause.reason == TWICE)
+        return
     yield from (Problem(path, "unknown field", "remove it") for path in unknown)
     yield from map(_problem, causes or celrules.violations(shape, body, None))
 
@@ -38,7 +44,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _problem(cause: Cause) -> Problem:
-    if cause.reason == "FieldValueDuplicate":
+    if cause.reason == TWICE:
         value = cause.message.partition(": ")[2]
         return Problem(cause.field, f"{value or 'it'} is there twice", "remove one")
     message = cause.message.partition("in body ")[2] or cause.message.partition('": ')[2] or cause.message

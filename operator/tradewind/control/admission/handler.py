@@ -12,7 +12,6 @@ from tradewind.control.dags import judgement
 from tradewind.control.dags.judgement import Judged
 from tradewind.control.dags.validation import Reviewed, User, against, review
 from tradewind.kube.errors import ApiError, Forbidden, NotFound
-from tradewind.model.run import DAGRunSpec
 from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan.dags.definition import Definition
@@ -135,20 +134,25 @@ async def _dag(request: Request, asks: ClusterLookup) -> AdmissionReview:
 
 async def _run(request: Request, asks: ClusterLookup) -> AdmissionReview:
     result = await _review(request, asks)
-    spec = result.content
-    if not isinstance(spec, DAGRunSpec):
-        return AdmissionReview(result.problems)
     if wrong := signatures.of_run(request):
-        return AdmissionReview(wrong)
-    if request.old is not None and request.spec.get("params") == request.before.get("params"):
-        return (
-            AdmissionReview()
-        )  # They were checked when the run began; it can be cancelled whatever has become of its DAG.
-    return await _against(request, asks, spec, "the run", "the run")
+        return _forged(result, wrong)
+    if request.old is not None and _fields(request.spec).get("params") == request.before.get("params"):
+        # They were checked when the run began; it can be cancelled whatever has become of its DAG.
+        return AdmissionReview(result.problems)
+    return await _against(request, asks, result, "the run", "the run")
 
 
 async def _approval(request: Request, asks: ClusterLookup) -> AdmissionReview:
-    return AdmissionReview(wrong) if (wrong := signatures.of_approval(request)) else await _alone(request, asks)
+    result = await _review(request, asks)
+    wrong = signatures.of_approval(request)
+    return _forged(result, wrong) if wrong else AdmissionReview(result.problems)
+
+
+def _forged(result: Reviewed, wrong: Sequence[Problem]) -> AdmissionReview:
+    """A refusal for user names, as far as they can be read, and for what else is wrong."""
+    names = result.unread.without_followers(wrong) if result.content is not None else []
+    places = {problem.path for problem in names}
+    return AdmissionReview([*(problem for problem in result.problems if problem.path not in places), *names])
 
 
 async def _names_of_run(request: Request, _: ClusterLookup) -> AdmissionReview:
@@ -161,10 +165,10 @@ async def _names_of_approval(request: Request, _: ClusterLookup) -> AdmissionRev
 
 async def _maker(request: Request, asks: ClusterLookup) -> AdmissionReview:
     result = await _review(request, asks)
-    if result.problems:
-        return AdmissionReview(result.problems)
-    verdict = await _against(request, asks, result.content, f"the {request.kind.lower()}", "runs")
-    return AdmissionReview(verdict.problems, [*verdict.warnings, *await _not_followed(request, asks, result.content)])
+    verdict = await _against(request, asks, result, f"the {request.kind.lower()}", "runs")
+    if verdict.problems:
+        return verdict
+    return AdmissionReview((), [*verdict.warnings, *await _not_followed(request, asks, result.content)])
 
 
 async def _not_followed(request: Request, asks: ClusterLookup, spec: User) -> list[str]:
@@ -184,19 +188,24 @@ async def _not_followed(request: Request, asks: ClusterLookup, spec: User) -> li
     return warnings
 
 
-async def _against(request: Request, asks: ClusterLookup, user: User, waits: str, fails: str) -> AdmissionReview:
-    """The problems of a user of a DAG, by the params that the DAG declares."""
+async def _against(request: Request, asks: ClusterLookup, result: Reviewed, waits: str, fails: str) -> AdmissionReview:
+    """The problems of a user of a DAG, with those by the params that the DAG declares."""
+    user, known = result.content, result.problems
+    if not isinstance(user, User) or result.unread.holds("spec.dag"):
+        return AdmissionReview(known)
     try:
         dag = await asks.dag(request.namespace, user.dag)
     except NotFound:
         return AdmissionReview(
-            (), [f"there is no DAG {user.dag!r} in namespace {request.namespace}: {waits} waits for it"]
+            known, [f"there is no DAG {user.dag!r} in namespace {request.namespace}: {waits} waits for it"]
         )
     except ApiError as error:
-        return AdmissionReview((), [f"spec.params are not checked, for DAG {user.dag} can't be read: {error.message}"])
+        return AdmissionReview(
+            known, [f"spec.params are not checked, for DAG {user.dag} can't be read: {error.message}"]
+        )
     if dag.wrong:
-        return AdmissionReview((), [f"DAG {user.dag} is invalid, so {fails} will fail: {dag.wrong}"])
-    return AdmissionReview(against(dag.params, user))
+        return AdmissionReview(known, [f"DAG {user.dag} is invalid, so {fails} will fail: {dag.wrong}"])
+    return AdmissionReview([*known, *result.unread.without_followers(against(dag.params, user))])
 
 
 async def _alone(request: Request, asks: ClusterLookup) -> AdmissionReview:

@@ -1,7 +1,7 @@
 """Validation of documents: one function for the operator, the admission webhook and `tradewind lint`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -20,12 +20,13 @@ from tradewind.model.trigger import TriggerSpec
 from tradewind.model.value import Param
 from tradewind.plan import pacing
 from tradewind.plan.dags import constants, uninterpolated
-from tradewind.plan.dags.compile import examined, ready
+from tradewind.plan.dags.compile import TemplateNotFound, examined, ready
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.dags.validate import expressions as check_expressions
 from tradewind.plan.documents import budget
 from tradewind.plan.documents.problem import Invalid, Problem, at_most
-from tradewind.plan.documents.read import read
+from tradewind.plan.documents.read import read_partly
+from tradewind.plan.documents.unread import Unread
 from tradewind.plan.expressions.interpolation import Evaluate, leaves
 from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.pods import container_values, fields
@@ -34,15 +35,17 @@ from tradewind.plan.schema_rules import broken
 from tradewind.plan.templates.render import Rendering, nowhere, render
 from tradewind.plan.triggers.backfill import review as review_backfill
 from tradewind.plan.triggers.backfill import source
-from tradewind.plan.triggers.trigger import REQUIRED, check
+from tradewind.plan.triggers.trigger import REQUIRED, check, misfits
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """The problems of a `spec`, and its content: a Definition, a DAGRunSpec or a PoolSpec; None if it can't be read."""
+    """The problems of a `spec`, and its content, as far as it can be read: a Definition, a DAGRunSpec or a PoolSpec; None if nothing can."""
 
     problems: Sequence[Problem] = ()
     content: Any = None
+    unread: Unread = field(default_factory=Unread)
+    """What of the content could not be read."""
 
 
 def review(kind: str, spec: Any) -> Reviewed:
@@ -55,26 +58,29 @@ User = DAGRunSpec | TriggerSpec | BackfillSpec
 
 
 def against(declared: Mapping[str, Param], user: User) -> list[Problem]:
-    """Problems of a run, a trigger or a backfill of a DAG that declares these params. The params of a backfill's trigger are not known
-    here."""
+    """Problems that a run, a trigger or a backfill has only with a DAG that declares these params. The params of a backfill's trigger are
+    not known here."""
     match user:
         case TriggerSpec():
-            return check(user, declared)
-        case BackfillSpec() if user.trigger:
-            return [problem for problem in check(source(user, None), declared) if problem.what != REQUIRED]
+            return misfits(user, declared)
         case BackfillSpec():
-            return check(source(user, None), declared)
+            found = misfits(source(user, None), declared)
+            return [problem for problem in found if problem.what != REQUIRED] if user.trigger else found
         case _:
             return resolve(declared, user.params)[1]
 
 
 def sound(rendering: Rendering) -> Definition:
     """The definition of a rendered DAG. Raises Invalid with all problems that can be found without an API server."""
-    ready(rendering)
+    if not rendering.problems and not rendering.missing:
+        ready(rendering)
     with budget.document():
         seen = examined(rendering)
         more = more_problems(seen.definition, rendering, seen.problems) if seen.definition else ()
     problems = [*seen.problems, *more]
+    if rendering.missing:
+        missing = TemplateNotFound(rendering.missing)
+        raise Invalid([*missing.problems, *problems]) if problems else missing
     if problems or seen.definition is None:
         raise Invalid(problems)
     return seen.definition
@@ -83,7 +89,7 @@ def sound(rendering: Rendering) -> Definition:
 def more_problems(definition: Definition, rendering: Rendering, known: Sequence[Problem]) -> list[Problem]:
     """Problems that would only show in a run, except at the places of `known` ones."""
     places = {problem.path for problem in known}
-    found = map(rendering.told, doomed(definition))
+    found = map(rendering.told, definition.unread.without_followers(doomed(definition)))
     return [problem for problem in found if problem.path not in places]
 
 
@@ -117,17 +123,23 @@ def review_dag(rendering: Rendering) -> Reviewed:
 
 
 def _reads(model: type[Model], more: Callable[[Any], Sequence[Problem]] = lambda _: ()) -> Callable[[Any], Reviewed]:
-    """A review by the model, by the CRD's rules beside it and, if those hold, by `more`."""
+    """A review by the model, by the CRD's rules beside it and, where those hold, by `more`."""
 
+    @budget.document()
     def reads(spec: Any) -> Reviewed:
-        try:
-            content = read(model, spec)
-        except Invalid as error:
-            return Reviewed(error.problems)
+        reading = read_partly(model, spec)
+        unread = Unread(reading.unread, reading.meant)
+        if reading.value is None:
+            return Reviewed(reading.problems)
         rules = [
-            Problem(item.path, item.message) for item in broken(_schema(model), spec, None, "spec") if not item.failed
+            Problem(item.path, item.message, rests=item.rests)
+            for item in broken(_schema(model), reading.data, None, "spec")
+            if not item.failed
         ]
-        return Reviewed(rules) if rules else Reviewed(more(content), content)
+        places = {problem.path for problem in rules}
+        rest = [problem for problem in more(reading.value) if problem.path not in places]
+        problems = (*reading.problems, *unread.without_followers([*rules, *rest]))
+        return Reviewed(problems, reading.value, unread)
 
     return reads
 
@@ -195,7 +207,7 @@ def _pod_problems(definition: Definition) -> Iterator[Problem]:
             continue
         if pod not in known:
             known[pod] = [f".{path}" for path in fields.unknown_fields(orjson.loads(pod))]
-        for field in known[pod]:
-            guess = fields.meant(field)
+        for unknown in known[pod]:
+            guess = fields.meant(unknown)
             instead = f"did you mean {guess}?" if guess else "see `kubectl explain pod.spec`"
-            yield Problem(f"{path}{field}", "a pod has no such field", instead)
+            yield Problem(f"{path}{unknown}", "a pod has no such field", instead)

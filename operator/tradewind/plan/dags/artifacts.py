@@ -25,7 +25,8 @@ def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
     if spec.artifacts:
         store = spec.artifacts.store
         if bool(store.volume) == bool(store.s3):
-            yield Problem("spec.artifacts.store", "needs one place", "write either volume or s3")
+            found = Problem("spec.artifacts.store", "needs one place", "write either volume or s3")
+            yield found if store.volume else found.resting("spec.artifacts.store.volume", "spec.artifacts.store.s3")
         if store.s3 and not re.fullmatch("https?://[^/?#]+/?", store.s3.endpoint):
             yield Problem("spec.artifacts.store.s3.endpoint", "not an address", "write e.g. https://s3.example.com")
         for field, path in (
@@ -38,11 +39,8 @@ def problems(spec: DAGSpec, tasks: Mapping[str, Task]) -> Iterator[Problem]:
         if artifacts := task.artifacts:
             yield from _of_task(f"spec.tasks.{name}", task, artifacts, tasks)
             if not spec.artifacts and (artifacts.outputs or artifacts.inputs):
-                yield Problem(
-                    f"spec.tasks.{name}.artifacts",
-                    "there is no store for artifacts",
-                    "write spec.artifacts.store with volume or s3",
-                )
+                path, instead = f"spec.tasks.{name}.artifacts", "write spec.artifacts.store with volume or s3"
+                yield Problem(path, "there is no store for artifacts", instead).resting("spec.artifacts")
 
 
 def _of_task(path: str, task: Task, artifacts: TaskArtifacts, tasks: Mapping[str, Task]) -> Iterator[Problem]:
@@ -70,7 +68,8 @@ def _of_task(path: str, task: Task, artifacts: TaskArtifacts, tasks: Mapping[str
             made = tasks[maker].artifacts
             if made is None or artifact not in made.outputs:
                 there = ", ".join(f"{maker}.{key}" for key in made.outputs) if made and made.outputs else "none"
-                yield Problem(f"{where}.from", f"{maker} makes no artifact {artifact!r}", f"it makes: {there}")
+                found = Problem(f"{where}.from", f"{maker} makes no artifact {artifact!r}", f"it makes: {there}")
+                yield found.resting(f"spec.tasks.{maker}.artifacts.outputs")
 
 
 def _name(path: str, name: str) -> Iterator[Problem]:

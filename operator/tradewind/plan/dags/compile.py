@@ -10,11 +10,12 @@ from tradewind.model.task import Task, merged
 from tradewind.plan import pacing
 from tradewind.plan.dags import artifacts, lifecycle, validate
 from tradewind.plan.dags.definition import Definition
-from tradewind.plan.dags.graph import Cycle, Graph, graph
+from tradewind.plan.dags.graph import Cycle, Graph, graph, reach
 from tradewind.plan.documents import budget, knock_on
+from tradewind.plan.documents.knock_on import UnreadOfDAG
 from tradewind.plan.documents.place import Place
 from tradewind.plan.documents.problem import ENOUGH, Invalid, Problem, at_most
-from tradewind.plan.documents.read import read_partly
+from tradewind.plan.documents.read import MOST_UNREAD, ROUNDS, read_partly
 from tradewind.plan.templates.render import SIZE_LIMIT, Find, Ref, Rendering, nowhere, render, too_large
 from tradewind.plan.templates.text_walk import size_of
 
@@ -71,15 +72,18 @@ class Examined:
     """The definition from the parts that could be read; None if they are too few."""
     problems: Sequence[Problem] = ()
     sound: bool = True
-    """Whether the definition can be relied on: all was read, and samples were good enough."""
+    """Whether samples were good enough."""
 
 
 def examined(rendering: Rendering, fragment: bool = False) -> Examined:
     """Everything that is wrong with a DAG, and as much of its definition as possible."""
+    if not rendering.whole:
+        return Examined(None, rendering.problems)
     with budget.document():
         definition, problems = _defined(rendering.spec, rendering.unknown, fragment)
     real = [p for p in problems if not rendering.sampled or rendering.place(p.path) not in rendering.sampled]
-    return Examined(definition, [rendering.told(problem) for problem in real], not problems)
+    found = [*rendering.problems, *map(rendering.told, real)]
+    return Examined(definition, found, len(real) == len(problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class _Spec:
 
     spec: DAGSpec | None
     problems: list[Problem]
-    left_out: list[str]
+    unread: UnreadOfDAG
 
 
 def read_spec(data: Any) -> DAGSpec:
@@ -103,28 +107,31 @@ def _read_spec(data: Any) -> _Spec:
     tasks = data.get("tasks") if isinstance(data, dict) else None
     if not isinstance(tasks, dict) or not 0 < len(tasks) <= MAX_TASKS:
         whole = read_partly(DAGSpec, data)
-        return _Spec(whole.value, [*whole.problems], [*whole.left_out])
+        return _Spec(whole.value, [*whole.problems], UnreadOfDAG(whole.unread, whole.meant))
     rest = read_partly(DAGSpec, {key: value for key, value in data.items() if key != "tasks"})
-    problems, left_out = [*rest.problems], [*rest.left_out]
+    problems, unread, meant = [*rest.problems], [*rest.unread], [*rest.meant]
     found: dict[str, Task] = {}
     for name, body in pacing.each(tasks.items()):
-        reading = read_partly(Task, body, f"spec.tasks.{name}")
+        rounds = ROUNDS if len(unread) <= MOST_UNREAD else 1
+        reading = read_partly(Task, body, f"spec.tasks.{name}", rounds)
         if len(problems) <= ENOUGH:
             problems += reading.problems
-        left_out += reading.left_out if reading.value else [f"spec.tasks.{name}"]
+        unread += reading.unread if reading.value else [f"spec.tasks.{name}"]
+        meant += reading.meant
         found[name] = reading.value or Task()
-    return _Spec(rest.value and rest.value.model_copy(update={"tasks": found}), problems, left_out)
+    spec = rest.value and rest.value.model_copy(update={"tasks": found})
+    return _Spec(spec, problems, UnreadOfDAG(unread, meant))
 
 
 def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Definition | None, list[Problem]]:
     reading = _read_spec(data)
-    spec, problems = reading.spec, reading.problems
+    spec, problems, unread = reading.spec, reading.problems, reading.unread
     if spec is None:
         return None, problems
     if not spec.tasks:
         missing = Problem("spec.tasks", "required", "write either spec.tasks or spec.template")
-        return None, problems if knock_on.hides(reading.left_out, "spec.tasks") else [*problems, missing]
-    vague = knock_on.vague(reading.left_out)
+        return None, problems if unread.touches("spec.tasks") or unread.holds("spec.template") else [*problems, missing]
+    unknown |= unread.shapeless
     tasks = {name: merged(spec.defaults, task) for name, task in pacing.each(spec.tasks.items())}
     if found := lifecycle.too_many(tasks):
         return None, [*problems, found]
@@ -133,18 +140,17 @@ def _defined(data: Any, unknown: frozenset[str], fragment: bool) -> tuple[Defini
         validate.of_booleans(spec),
         validate.dangling(tasks),
         validate.params(spec),
-        validate.contents(tasks, unknown | vague),
+        validate.contents(tasks, unknown),
         lifecycle.problems(tasks),
         artifacts.problems(spec, tasks),
     )
     more = [problem for kind in kinds for problem in at_most(kind, "spec")]
     order, cycles = _ordered(lifecycle.dependencies(tasks))
-    astray = knock_on.astray(reading.left_out).union(*(cycle.tasks for cycle in cycles))
-    fragment = fragment or not {"spec.params", "spec.keep", "spec.config"}.isdisjoint(reading.left_out)
-    murky = knock_on.murky(reading.left_out)
-    definition = Definition(spec, tasks, order, unknown | astray, fragment, vague | astray, astray, murky)
+    unordered = unread.unordered.union(*(cycle.tasks for cycle in cycles))
+    unordered |= reach(unordered, order.downstream)
+    definition = Definition(spec, tasks, order, unknown, fragment, unread, unordered)
     more += [*map(_cycle_problem, cycles), *at_most(validate.expressions(definition), "spec.tasks")]
-    return definition, knock_on.without(problems, more, reading.left_out, tasks)
+    return definition, [*knock_on.without_refused_names(problems, tasks), *unread.without_followers(more)]
 
 
 def _ordered(dependencies: Mapping[str, set[str]]) -> tuple[Graph, list[Cycle]]:
@@ -163,4 +169,6 @@ def _ordered(dependencies: Mapping[str, set[str]]) -> tuple[Graph, list[Cycle]]:
 
 
 def _cycle_problem(cycle: Cycle) -> Problem:
-    return Problem(f"spec.tasks.{cycle.tasks[0]}.dependsOn", str(cycle), "remove one of these dependencies")
+    path = f"spec.tasks.{cycle.tasks[0]}.dependsOn"
+    rests = tuple(f"spec.tasks.{task}.{field}" for task in cycle.tasks for field in ("handles", "onExit", "teardown"))
+    return Problem(path, str(cycle), "remove one of these dependencies", rests=rests)

@@ -12,12 +12,15 @@ from tradewind.plan import pacing
 from tradewind.plan.dags import expression_sites, task_outputs
 from tradewind.plan.dags.graph import Graph
 from tradewind.plan.dags.links import Links, links
+from tradewind.plan.documents.knock_on import KEPT, UnreadOfDAG
 from tradewind.plan.expressions.interpolation import expressions, secret
 from tradewind.plan.expressions.scope import ATTEMPT, Names, Scope, TaskNames
 from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.sensors.sensor import ANSWERS
 from tradewind.plan.starts import start_values
 
+DECLARED = {"params": "spec.params", "kept": "spec.keep", "config": "spec.config"}
+"""The roots of names that a DAG declares -> where."""
 DEFAULT_PENDING_TIMEOUT = 600.0
 
 
@@ -53,12 +56,10 @@ class Definition:
     """Tasks of which little is known: their template is missing."""
     fragment: bool = False
     """Whether it is part of an unknown DAG: expressions may use unknown names."""
-    vague: frozenset[str] = frozenset()
-    """Tasks that were read in part: they may have more outputs than are declared."""
-    astray: frozenset[str] = frozenset()
-    """Tasks whose dependencies or items could not be read: their expressions may use unknown names."""
-    murky: frozenset[str] = frozenset()
-    """Params that were read in part: they may have any type."""
+    unread: UnreadOfDAG = field(default_factory=UnreadOfDAG)
+    """What could not be read."""
+    unordered: frozenset[str] = frozenset()
+    """Tasks whose dependencies could not be read, and those after them: any task may be upstream."""
     called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Outputs of the DAGs that tasks call, as far as these DAGs are known."""
 
@@ -80,23 +81,24 @@ class Definition:
     def names(self) -> Names:
         """The names for expressions."""
         return Names(
-            params=(
-                *((name, param.type) for name, param in self.spec.params.items() if name not in self.murky),
-                *((name, "any") for name in self.murky),
-            ),
-            kept=tuple((name, kept.type) for name, kept in self.spec.keep.items()),
+            params=tuple((name, self._type("", name, param.type)) for name, param in self.spec.params.items()),
+            kept=tuple((name, self._type(KEPT, name, kept.type)) for name, kept in self.spec.keep.items()),
             config=tuple(self.spec.config),
+            open=frozenset(root for root, field in DECLARED.items() if self.unread.holds(field)),
             tasks={
                 cel_name(name): TaskNames(
                     name,
                     task.for_each is not None,
-                    tuple((key, output.type) for key, output in task.outputs.items()),
+                    tuple((key, self._type(name, key, output.type)) for key, output in task.outputs.items()),
                     name in self.unknown,
-                    None if name in self.unknown or name in self.vague else self._keys(name, task),
+                    None if name in self.unknown or name in self.unread.vague else self._keys(name, task),
                 )
                 for name, task in pacing.each(self.tasks.items())
             },
         )
+
+    def _type(self, task: str, name: str, kind: str) -> str:
+        return "any" if (task, name) in self.unread.murky else kind
 
     def _keys(self, name: str, task: Task) -> tuple[str, ...] | None:
         return (*task.outputs, *self.called[name]) if name in self.called else task_outputs.keys(task)
@@ -168,7 +170,7 @@ class Definition:
         for_each = self.tasks[task].for_each
         if self.tasks[task].handles:
             upstream = _nothing  # Other tasks may not have ended.
-        vague = task in self.astray
+        vague = task in self.unread.astray
         if for_each is None or not item:
             ends = bool(self.tasks[task].on_exit)
             return Scope(self.names, upstream, ends=ends, fragment=self.fragment, vague=vague, of=task)
@@ -197,7 +199,7 @@ class Definition:
         """The scope of expressions about a task's outputs (whether its loop continues, which assets it produced):
         nothing that could change later, since an ended task stays ended."""
         body = self.tasks[task]
-        declared = tuple((name, output.type) for name, output in body.outputs.items())
+        declared = tuple((name, self._type(task, name, output.type)) for name, output in body.outputs.items())
         return Scope(
             self.names,
             lambda _: False,
@@ -205,7 +207,7 @@ class Definition:
             handles=bool(body.handles),
             own=declared,
             fragment=self.fragment,
-            vague=task in self.astray,
+            vague=task in self.unread.astray,
             of=task,
         )
 

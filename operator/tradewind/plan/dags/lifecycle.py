@@ -109,8 +109,11 @@ def problems(tasks: Mapping[str, Task]) -> Iterator[Problem]:
         for index, other in enumerate(task.depends_on):
             where = f"{path}.dependsOn[{index}]"
             if other in handlers and not task.handles:
-                yield Problem(where, f"{other} is a handler", "depend on what it handles, or use onExit")
+                found = Problem(where, f"{other} is a handler", "depend on what it handles, or use onExit")
+                yield found.resting(f"{path}.handles")
             elif other in exits and name not in exits:
-                yield Problem(where, f"{other} is an exit task", "only exit tasks can depend on exit tasks")
+                found = Problem(where, f"{other} is an exit task", "only exit tasks can depend on exit tasks")
+                yield found.resting(f"{path}.onExit")
             elif name in exits and other in tasks and other not in exits:
-                yield Problem(where, f"an exit task runs after {other} anyway", "name only exit tasks, or remove it")
+                found = Problem(where, f"an exit task runs after {other} anyway", "name only exit tasks, or remove it")
+                yield found.resting(f"spec.tasks.{other}.onExit")

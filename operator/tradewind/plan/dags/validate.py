@@ -10,7 +10,7 @@ from tradewind.model.bounded import params_problem
 from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import instant, seconds
 from tradewind.model.fan_out import ForEach
-from tradewind.model.task import WAYS, Task, in_words
+from tradewind.model.task import PODLESS, WAYS, Task, in_words
 from tradewind.model.value import Param
 from tradewind.plan import pacing
 from tradewind.plan.cel.compiler import FUNCTIONS, ExpressionError
@@ -125,10 +125,17 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
             there = f"write one of command/args, {in_words(WAYS)}"
             yield Problem(path, f"{' and '.join(ways)} exclude each other", there)
         if task.script and bool(task.script.python) == bool(task.script.shell):
-            yield Problem(f"{path}.script", "needs one program", "write either python or shell")
+            found = Problem(f"{path}.script", "needs one program", "write either python or shell")
+            yield found if task.script.python else found.resting(f"{path}.script.python", f"{path}.script.shell")
         for variable, source in task.env_from.items():
             if bool(source.secret_key_ref) == bool(source.config_map_key_ref):
-                yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
+                where = f"{path}.envFrom.{variable}"
+                found = Problem(where, "needs one source", "write secretKeyRef or configMapKeyRef")
+                yield (
+                    found
+                    if source.secret_key_ref
+                    else found.resting(f"{where}.secretKeyRef", f"{where}.configMapKeyRef")
+                )
         for variable in sorted(task.env.keys() & task.env_from.keys()):
             yield Problem(f"{path}.envFrom.{variable}", "set in env too", "set each variable in one place")
         if task.image and task.podless and len(ways) == 1:
@@ -137,7 +144,8 @@ def contents(tasks: Mapping[str, Task], unknown: Container[str] = ()) -> Iterato
         if "compute" in task.model_fields_set and not task.compute:
             yield Problem(f"{path}.compute", "empty", 'write at least one output, such as {done: "true"}')
         elif not task.image and not task.podless and not _template_image(task):
-            yield Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
+            found = Problem(f"{path}.image", "required", "name an image here or in spec.defaults.image")
+            yield found.resting(*(f"{path}.{field}" for field in ("podTemplate", "template", *PODLESS)))
         if task.for_each:
             known = {other: body for other, body in tasks.items() if other not in unknown} if unknown else tasks
             problems = list(_for_each(f"{path}.forEach", task.for_each, task, known))
@@ -151,7 +159,8 @@ def _podless(path: str, task: Task) -> Iterator[Problem]:
         yield Problem(f"{path}.pools", "pools count pods, and this task has none", "remove it")
     if wait := task.wait:
         if bool(wait.duration) == bool(wait.until):
-            yield Problem(f"{path}.wait", "needs one end", "write either duration or until")
+            found = Problem(f"{path}.wait", "needs one end", "write either duration or until")
+            yield found if wait.duration else found.resting(f"{path}.wait.duration", f"{path}.wait.until")
         for field, text, parse_time in (("duration", wait.duration, seconds), ("until", wait.until, instant)):
             if text and "$[[" not in text:
                 try:
@@ -161,7 +170,10 @@ def _podless(path: str, task: Task) -> Iterator[Problem]:
     if task.http:
         yield from sensor.check_headers(f"{path}.http.headers", task.http.headers)
         if not task.http.pod and not task.pools:
-            yield from sensor.check_timeout(f"{path}.http.timeout", task.http.timeout, "set http.pod for longer ones")
+            for found in sensor.check_timeout(
+                f"{path}.http.timeout", task.http.timeout, "set http.pod for longer ones"
+            ):
+                yield found.resting(f"{path}.http.pod", f"{path}.pools")
     if task.sensor:
         yield from sensor.check(f"{path}.sensor", task.sensor)
     for name in task.compute:
@@ -186,7 +198,8 @@ def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task])
     written = [name for name, value in given.items() if value is not None]
     if len(written) != 1:
         what = f"{' and '.join(written)} exclude each other" if written else "has nothing to iterate over"
-        yield Problem(path, what, "write one of items, range, matrix and itemsOf")
+        found = Problem(path, what, "write one of items, range, matrix and itemsOf")
+        yield found if written else found.resting(*(f"{path}.{name}" for name in given))
     lists: list[tuple[str, Any]] = [(f"{path}.items", source.items)] if source.items is not None else []
     if source.matrix:
         lists += [(f"{path}.matrix.axes.{axis}", values) for axis, values in source.matrix.axes.items()]
@@ -200,7 +213,10 @@ def _for_each(path: str, source: ForEach, task: Task, tasks: Mapping[str, Task])
                 yield Problem(f"{path}.range.{bound}", f"{value[:80]!r} is not a whole number", "or write `$[[ CEL ]]`")
     if of := source.items_of:
         if of not in task.depends_on:
-            yield Problem(f"{path}.itemsOf", f"{of!r} is not in dependsOn", "name a fan-out that this task depends on")
+            found = Problem(
+                f"{path}.itemsOf", f"{of!r} is not in dependsOn", "name a fan-out that this task depends on"
+            )
+            yield found.resting(f"{path.removesuffix('.forEach')}.dependsOn[*]")
         elif of in tasks and tasks[of].for_each is None:
             yield Problem(f"{path}.itemsOf", f"{of!r} has no forEach", "name a fan-out that this task depends on")
 
@@ -213,7 +229,7 @@ def _literal_items(path: str, source: ForEach) -> Iterator[Problem]:
         items(source, lambda text: text)
     except FanOutError as error:
         field, _, words = str(error).partition(": ")
-        yield Problem(f"{path}.{field}", words)
+        yield Problem(f"{path}.{field}", words).resting(f"{path}.forEach[*]")
 
 
 def _on_oom(path: str, task: Task) -> Iterator[Problem]:
@@ -222,9 +238,11 @@ def _on_oom(path: str, task: Task) -> Iterator[Problem]:
     where = f"{path}.retries.onOOM"
     limit = task.resources.limits.get("memory") if task.resources else None
     if limit is None:
-        yield Problem(where, "there is no memory limit to raise", "set resources.limits.memory")
+        found = Problem(where, "there is no memory limit to raise", "set resources.limits.memory")
+        yield found.resting(f"{path}.resources.limits.memory")
     if task.retries.limit == 0:
-        yield Problem(where, "no attempt follows a failed one", "set retries.limit to 1 or more")
+        found = Problem(where, "no attempt follows a failed one", "set retries.limit to 1 or more")
+        yield found.resting(f"{path}.retries.limit")
     yield from container_values.quantity_problems(f"{where}.max", task.retries.on_oom.max)
 
 
@@ -237,13 +255,14 @@ def expressions(definition: Definition, also: Also = lambda _: None) -> Iterator
         direct = graph.upstream[name]
 
         def upstream(other: str, name: str = name, direct: tuple[str, ...] = direct) -> bool:
-            if other in direct:
+            if other in direct or (name in definition.unordered and other != name):
                 return True
             if not ancestry:
                 ancestry.update(graph.ancestry())
             return bool(ancestry[name] >> order[other] & 1)
 
-        yield from _rules(name, task, direct, (definition.fragment or name in definition.astray) and not direct)
+        elsewhere = (definition.fragment and not direct) or name in definition.unordered
+        yield from _rules(name, task, direct, elsewhere)
         before, during = definition.scope(name, False, upstream), definition.scope(name, True, upstream)
         attempt = definition.attempt_scope(name, upstream)
         for text, field, wanted in expression_sites.conditions(task):

@@ -1,7 +1,7 @@
 """Problems of a document, for its author."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 ENOUGH = 100
@@ -19,6 +19,13 @@ class Problem:
     """The place in a template, if `path` is only the place of the template's use."""
     unquoted: bool = False
     """Whether quotes would fix it; code that knows the source text can say so."""
+    rests: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Other fields that it follows from, and with `[*]` also all that is in one: if one of them could not be read, it may be
+    no problem."""
+
+    def resting(self, *fields: str) -> "Problem":
+        """The same, which follows from other fields too."""
+        return replace(self, rests=fields)
 
     def __str__(self) -> str:
         more = f" ({self.source})" if self.source else ""

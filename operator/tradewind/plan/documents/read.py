@@ -1,6 +1,6 @@
 """Reads documents from plain data: as strictly as an API server, and as far as possible."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -11,12 +11,15 @@ from tradewind.model.bounded import OutOfBounds, checked
 from tradewind.plan import pacing
 from tradewind.plan.documents import budget, wording
 from tradewind.plan.documents.problem import ENOUGH, Invalid, Problem, more
-from tradewind.plan.documents.reshape import plain
+from tradewind.plan.documents.reshape import member, plain
+from tradewind.plan.documents.stand_in import NOTHING, stand_in
 from tradewind.plan.documents.wording import UNKNOWN
 
 M = TypeVar("M", bound=Model)
 ROUNDS = 4
 """How often unreadable parts are left out before the rest is discarded."""
+MOST_UNREAD = 1_000
+"""Unreadable fields beyond which the rest is discarded: each takes time, and nobody reads on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,12 @@ class Reading(Generic[M]):
     value: M | None
     """The document without what is wrong; None if nothing is left."""
     problems: Sequence[Problem] = ()
-    left_out: Sequence[str] = ()
-    """Paths that were left out."""
+    unread: Sequence[str] = ()
+    """Paths of fields that were left out, or hold a stand-in."""
+    meant: Sequence[str] = ()
+    """Paths of fields that unknown ones may be meant for."""
+    data: Any = None
+    """What the value was read from."""
 
 
 def read(kind: type[M], data: Any, root: str = "spec") -> M:
@@ -40,27 +47,33 @@ def read(kind: type[M], data: Any, root: str = "spec") -> M:
 
 @budget.document()
 def read_partly(kind: type[M], data: Any, root: str = "spec", rounds: int = ROUNDS) -> Reading[M]:
-    """A document without the fields that can't be read, and the problems of those."""
+    """A document without the fields that can't be read, and the problems of those. Where something must be, a stand-in is:
+    for required fields, and for entries of lists and maps, whose places and names others refer to."""
     try:
         data = checked(data, name=root)
     except OutOfBounds as error:
         return Reading(None, [Problem(error.path, error.problem)])
     problems: list[Problem] = []
-    left_out: list[str] = []
+    unread: list[str] = []
+    meant: list[str] = []
     for _ in range(rounds):
         try:
             value = kind.model_validate(data, strict=True, by_alias=True, by_name=False)
-            return Reading(value, problems, left_out)
+            return Reading(value, problems, unread, meant, data)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        known = {*left_out}
+        known = {*unread}
         problems += [found for found in _problems(kind, details, root) if found.path not in known]
-        bad = sorted({_bad(detail) for detail in pacing.each(details)}, key=len, reverse=True)
-        left_out += [_path(root, steps) for steps in pacing.each(bad) if steps]
-        if () in bad:
-            return Reading(None, problems, left_out)
-        data = _without(data, bad)
-    return Reading(None, problems, left_out)
+        unknown = [_steps(detail) for detail in details if detail["type"] == "extra_forbidden"]
+        for steps in unknown[:ENOUGH]:
+            meant += [_path(root, (*steps[:-1], field)) for field in _fields_meant(kind, data, steps)]
+        bad = {_steps(detail): detail["loc"][-1:] == ("[key]",) for detail in pacing.each(details)}
+        bad |= dict.fromkeys(unknown, True)
+        unread += [_path(root, steps) for steps in pacing.each(bad)]
+        if () in bad or rounds == 1 or len(unread) > MOST_UNREAD:
+            break
+        data = _mended(kind, data, bad)
+    return Reading(None, problems, unread, meant)
 
 
 def _problems(kind: Any, details: Sequence[Any], root: str) -> list[Problem]:
@@ -75,7 +88,8 @@ def _problems(kind: Any, details: Sequence[Any], root: str) -> list[Problem]:
                 instead="write text or a number",
             )
         found[problem.path] = problem
-    meant = {problem.path.rpartition(".")[0] + "." + name for problem in found.values() if (name := _meant(problem))}
+    named = ((problem.path.rpartition(".")[0], _meant(problem)) for problem in found.values())
+    meant = {f"{parent}.{name}".removeprefix(".") for parent, name in named if name}
     told = [problem for problem in found.values() if problem.what != "required" or problem.path not in meant]
     return told if len(details) <= ENOUGH else [*told, more(root)]
 
@@ -104,28 +118,31 @@ def _steps(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
     return tuple(part for part in detail["loc"] if part not in ("int", "str", "[key]"))
 
 
-def _bad(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """The path to leave out: the field; for a list all of it, so that other entries keep their indexes; for a missing
-    field its parent."""
-    steps = _steps(detail)
-    steps = steps[:-1] if detail["type"] == "missing" else steps
-    return next((steps[:at] for at, step in enumerate(steps) if isinstance(step, int)), steps)
-
-
 def _path(root: str, steps: Sequence[str | int]) -> str:
     path = root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return path.removeprefix(".")
 
 
-def _without(data: Any, bad: Iterable[Sequence[str | int]]) -> Any:
-    """A copy of the data without some fields."""
-    if not isinstance(data, dict):
-        return data
-    below: dict[str | int, list[Sequence[str | int]]] = {}
-    for first, *rest in bad:
-        below.setdefault(first, []).append(rest)
-    return {
-        key: _without(value, below[key]) if key in below else value
-        for key, value in data.items()
-        if [] not in below.get(key, ())
-    }
+def _fields_meant(kind: Any, data: Any, steps: Sequence[str | int]) -> list[str]:
+    """The fields that an unknown one may be meant for: those that are not there."""
+    *_, parent, _ = wording.annotations(kind, steps)
+    for step in steps[:-1]:
+        data = data[step]
+    return [field for field in wording.fields_meant(plain(parent), str(steps[-1])) if field not in data]
+
+
+def _mended(kind: Any, data: Any, bad: Mapping[tuple[str | int, ...], bool]) -> Any:
+    """A copy of the data without the bad fields, or with stand-ins for those that are not to be dropped."""
+    found = data.copy()
+    below: dict[str | int, dict[tuple[str | int, ...], bool]] = {}
+    for (first, *rest), drop in bad.items():
+        below.setdefault(first, {})[tuple(rest)] = drop
+    for step, inner in below.items():
+        there = stand_in(kind, step) if inner.get(()) is False else NOTHING
+        if () not in inner:
+            found[step] = _mended(member(plain(kind), step), found[step], inner)
+        elif there is not NOTHING:
+            found[step] = there
+        elif isinstance(found, dict):
+            found.pop(step, None)
+    return found

@@ -65,7 +65,7 @@ def _small(value: Any, depth: int = 3) -> bool:
 
 
 def _shaped(kind: Any, value: Any, depth: int) -> Any:
-    if _fits(kind, value):
+    if fits(kind, value):
         return value
     bare = plain(kind)
     if depth == 0 or value is None:
@@ -79,7 +79,7 @@ def _shaped(kind: Any, value: Any, depth: int) -> Any:
     if isinstance(value, list | dict):
         inner = [*(value.values() if isinstance(value, dict) else value)]
         return _shaped(kind, inner[0], depth - 1) if len(inner) == 1 else _NOTHING
-    return next((other for other in _alike(value) if _fits(kind, other)), _NOTHING)
+    return next((other for other in _alike(value) if fits(kind, other)), _NOTHING)
 
 
 def _alike(value: Any) -> Iterator[Any]:
@@ -117,7 +117,8 @@ def _named(kind: Any, entries: list[Any], depth: int) -> Any:
     return _NOTHING if any(item is _NOTHING for item in found.values()) else found
 
 
-def _fits(kind: Any, value: Any) -> bool:
+def fits(kind: Any, value: Any) -> bool:
+    """Whether a type accepts a value."""
     try:
         TypeAdapter(kind).validate_python(value, strict=True, by_alias=True, by_name=False)
     except ValidationError:

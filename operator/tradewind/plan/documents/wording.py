@@ -252,6 +252,17 @@ def foreign(model: type[Model], name: str) -> str:
     return next((words for words in found if words), "")
 
 
+def fields_meant(model: Any, name: str) -> Sequence[str]:
+    """The fields of a model that an unknown one may be meant for: any, if there is no guess."""
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        return ()
+    fields = [str(field.alias) for field in model.model_fields.values()]
+    if found := foreign(model, name):
+        return [field for field in fields if re.search(rf"\b{field}: ", found)]
+    guess = nearest(name, fields)
+    return (guess,) if guess else fields
+
+
 def unknown_word(path: str, value: Any, words: Sequence[Any]) -> Problem:
     """A value that is not among the allowed ones."""
     there = ", ".join(map(str, words))

@@ -6,7 +6,7 @@ unknown names and types that don't fit. In CEL a task's `-` is written `_`: `tas
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tradewind.plan import pacing
@@ -18,7 +18,7 @@ from tradewind.plan.expressions.spelling import Asking, asking, cel_name, path, 
 from tradewind.plan.outcomes.attempt import Attempt
 
 _TASK = re.compile(r"\btasks\.`?([A-Za-z0-9_]+)")
-_ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks)\.[A-Za-z_][A-Za-z0-9_]*")
+_ELSEWHERE = re.compile(r"(?<![\w.])(?:params|tasks|kept|config)\.[A-Za-z_][A-Za-z0-9_]*")
 _AT_START = re.compile(r"(?<![\w.])(?:kept|config)\b|\b(?:previous|lastSuccess)\b")
 _ITEM = re.compile(r"(?<![\w.])(item|index)\b")
 DATED: compiler.Variables = (
@@ -99,6 +99,8 @@ class Names:
     tasks: Mapping[str, TaskNames] = field(default_factory=dict)
     kept: tuple[tuple[str, str], ...] = ()
     config: tuple[str, ...] = ()
+    open: frozenset[str] = frozenset()
+    """The roots of names, such as `params`, under which there may be others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Scope:
     fragment: bool = False
     """Whether expressions may use params, tasks and items of an unknown DAG."""
     vague: bool = False
-    """Whether expressions may use unknown tasks and items, since the task could not be read completely."""
+    """Whether expressions may use items, iterations and the run's outcome, since the task could not be read completely."""
     of: str = ""
     """The task of the expressions; empty for those of the DAG."""
 
@@ -136,23 +138,28 @@ class Scope:
         found += [(f"params.{name}", kind) for name, kind in self.names.params if kind != "secret"]
         found += self._read_at_start(expression)
         for task in self.tasks(expression):
-            found += task.variables(task.name == self.counterpart)
+            counterparts = self.vague and task.fan_out and not self.counterpart
+            found += (
+                replace(task, unknown=True).variables()
+                if counterparts
+                else task.variables(task.name == self.counterpart)
+            )
         if self.item and self.handles:
             found += [*((f"item.{name}", kind) for name, kind in ENDED), ("index", "integer")]
         elif self.item or ((self.fragment or self.vague) and names_item(expression)):
             found += [("item", "any"), ("index", "integer")]
-        if self.ends:
+        if self.ends or self.vague:
             found += _ENDS
-        if self.loops:
+        if self.loops or (self.vague and self.own is None):
             found += [("iteration", "integer"), ("previous", "object")]
         if self.own is not None:
             found += [("iteration", "integer"), ("outputs", "object")]
             found += [(f"outputs.{name}", kind) for name, kind in self.own]
         found += self.answer
-        if self.fragment or self.vague:
+        if self.fragment or self.names.open:
             known = {name for name, _ in found}
             named = [name for name in dict.fromkeys(_ELSEWHERE.findall(expression)) if name not in known]
-            found += [(name, "any") for name in named if self.fragment or name.startswith("tasks.")]
+            found += [(name, "any") for name in named if self.fragment or name.partition(".")[0] in self.names.open]
         return tuple(found)
 
     def _read_at_start(self, expression: str) -> list[tuple[str, str]]:

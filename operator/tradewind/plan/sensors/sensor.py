@@ -92,7 +92,8 @@ def check(path: str, sensor: Sensor) -> Iterator[Problem]:
     given = [kind for kind in kinds if getattr(sensor, kind) is not None]
     if len(given) != 1:
         what = " and ".join(given) + " exclude each other" if given else "asks nothing"
-        yield Problem(path, what, f"write one of {', '.join(kinds)}")
+        found = Problem(path, what, f"write one of {', '.join(kinds)}")
+        yield found if given else found.resting(*(f"{path}.{kind}" for kind in kinds))
     if seconds(sensor.interval) < SHORTEST:
         yield Problem(f"{path}.interval", f"{sensor.interval} is too short", "1s is the shortest")
     if sensor.bucket and sensor.bucket.key and sensor.bucket.prefix:
@@ -155,7 +156,9 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
         return
     for variable, source in sensor.env_from.items():
         if bool(source.secret_key_ref) == bool(source.config_map_key_ref):
-            yield Problem(f"{path}.envFrom.{variable}", "needs one source", "write secretKeyRef or configMapKeyRef")
+            where = f"{path}.envFrom.{variable}"
+            one = Problem(where, "needs one source", "write secretKeyRef or configMapKeyRef")
+            yield one if source.secret_key_ref else one.resting(f"{where}.secretKeyRef", f"{where}.configMapKeyRef")
     if not sensor.key and not sensor.bucket:
         such = "`body.version`" if sensor.http else "`item.id`, with `items: rows`"
         yield Problem(f"{path}.key", "required", f"write an expression that identifies each result, such as {such}")
@@ -177,7 +180,8 @@ def check_trigger(path: str, sensor: TriggerSensor) -> Iterator[Problem]:
         if text := getattr(sensor, name):
             yield from _compiles(f"{path}.{name}", text, answer, *([wanted] if wanted else []))
     if sensor.key:
-        yield from _compiles(f"{path}.key", sensor.key, answer + item(sensor))
+        for problem in _compiles(f"{path}.key", sensor.key, answer + item(sensor)):
+            yield problem.resting(f"{path}.items")
 
 
 def item(sensor: TriggerSensor) -> Variables:

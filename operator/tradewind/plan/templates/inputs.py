@@ -58,6 +58,10 @@ def given(
         value = use.params.get(name)
         if value is None:
             value = param.default
+            if value is not None and (found := unfit(param, value)):
+                declared_at = Place(there.path, place.document, user)
+                problems.append(declared_at.problem(found.what, found.instead))
+                continue
         elif name not in sampled and (found := unfit(param, value)):
             problems.append(there.problem(found.what, found.instead))
             continue

@@ -90,6 +90,8 @@ class Rendering:
     origins: Mapping[str, Place] = field(default_factory=dict)
     sampled: frozenset[Place] = frozenset()
     """Places whose values are samples."""
+    whole: bool = True
+    """Whether it was rendered to its end."""
 
     def place(self, path: str) -> Place:
         """Where a field of the rendered spec was written."""
@@ -132,7 +134,7 @@ def render(spec: Any, find: Find = nowhere) -> Rendering:
         with budget.document():
             return Renderer(find).dag(checked(spec, name="spec"), Place("spec"))
     except OutOfBounds as error:
-        return Rendering(spec, [Problem(error.path, error.problem)])
+        return Rendering(spec, [Problem(error.path, error.problem)], whole=False)
 
 
 class Renderer:
@@ -149,6 +151,7 @@ class Renderer:
         self._told: dict[str, Place] = {}
         """Origins of the task that is being rendered."""
         self._sampled: set[Place] = set()
+        self._whole = True
 
     def dag(self, spec: dict[str, Any], place: Place) -> Rendering:
         """A DAG's spec whose source is `place`."""
@@ -192,7 +195,13 @@ class Renderer:
 
     def _rendering(self, spec: Any) -> Rendering:
         return Rendering(
-            spec, self._problems, self._missing, frozenset(self._unknown), self._origins, frozenset(self._sampled)
+            spec,
+            self._problems,
+            self._missing,
+            frozenset(self._unknown),
+            self._origins,
+            frozenset(self._sampled),
+            self._whole,
         )
 
     def _rendered_tasks(self, spec: Any, chain: tuple[Ref, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -204,6 +213,7 @@ class Renderer:
                 left -= size_of(found, left)
                 if left < 0:  # ten thousand tasks can use a template of a megabyte
                     self._problems.append(too_large())
+                    self._whole = False
                     return
                 yield name, found
 

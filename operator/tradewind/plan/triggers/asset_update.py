@@ -89,13 +89,14 @@ def complete(spec: Assets, had: Collection[str]) -> bool:
 def check(spec: Assets) -> Iterator[Problem]:
     """What is wrong with a trigger's assets."""
     if bool(spec.any_of) == bool(spec.all_of):
-        yield Problem("spec.assets", "needs one list of assets", "write anyOf or allOf")
+        found = Problem("spec.assets", "needs one list of assets", "write anyOf or allOf")
+        yield found if spec.any_of else found.resting("spec.assets.anyOf", "spec.assets.allOf")
     for field, clauses in (("anyOf", spec.any_of), ("allOf", spec.all_of)):
         for index, clause in enumerate(clauses):
             if sum(map(bool, (clause.name, clause.any_of, clause.all_of))) != 1:
-                yield Problem(
-                    f"spec.assets.{field}[{index}]", "names no one thing", "write one of name, anyOf and allOf"
-                )
+                path = f"spec.assets.{field}[{index}]"
+                found = Problem(path, "names no one thing", "write one of name, anyOf and allOf")
+                yield found.resting(f"{path}.name", f"{path}.anyOf", f"{path}.allOf")
     if len(names(spec)) > 64:
         yield Problem("spec.assets", f"{len(names(spec))} assets, the limit is 64", "")
 

@@ -58,14 +58,15 @@ def check(own: str, spec: Completed) -> Iterator[Problem]:
     for index, dag in enumerate(spec.dags):
         path = f"spec.completed.dags[{index}]"
         if (dag.namespace, dag.name) in seen:
-            yield Problem(path, f"{dag.name!r} is there twice", "list each DAG once, with all its outcomes")
+            found = Problem(path, f"{dag.name!r} is there twice", "list each DAG once, with all its outcomes")
+            yield found.resting(f"{path}.name", f"{path}.namespace")
         seen.add((dag.namespace, dag.name))
         if not dag.namespace and dag.name == own:
-            yield Problem(
-                f"{path}.name", "a DAG whose runs start others of it would never stop", "use a loop, or a schedule"
-            )
+            what = "a DAG whose runs start others of it would never stop"
+            yield Problem(f"{path}.name", what, "use a loop, or a schedule").resting("spec.dag", f"{path}.namespace")
     if spec.at_least and spec.at_least > len(spec.dags):
-        yield Problem("spec.completed.atLeast", f"is larger than the number of dags, {len(spec.dags)}", "")
+        found = Problem("spec.completed.atLeast", f"is larger than the number of dags, {len(spec.dags)}", "")
+        yield found.resting("spec.completed.dags")
 
 
 def values(source: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -190,11 +190,9 @@ def check(spec: TriggerSpec) -> list[Problem]:
     how = spec.event.authentication
     ways = [name for name in ("kubernetes", "hmac", "token") if getattr(how, name) is not None]
     if len(ways) != 1:
-        problems.append(
-            Problem(
-                "spec.event.authentication", f"{len(ways)} ways are given", "write one of kubernetes, hmac and token"
-            )
-        )
+        path = "spec.event.authentication"
+        found = Problem(path, f"{len(ways)} ways are given", "write one of kubernetes, hmac and token")
+        problems.append(found if ways else found.resting(f"{path}.kubernetes", f"{path}.hmac", f"{path}.token"))
     if how.hmac and not 1 <= seconds(how.hmac.window) <= 300:
         problems.append(
             Problem("spec.event.authentication.hmac.window", f"{how.hmac.window} is out of bounds", "write 1s to 5m")

@@ -139,11 +139,15 @@ def check(spec: ObjectChange) -> Iterator[Problem]:
         instead = "follow runs with `completed`, and what they produce with `assets`"
         yield Problem("spec.object.apiVersion", "Tradewind's own objects change by the runs that it makes", instead)
     if (spec.condition is None) == ("Condition" in spec.changes):
-        yield Problem("spec.object.condition", "needs both or none", "write condition, and Condition among the changes")
+        found = Problem(
+            "spec.object.condition", "needs both or none", "write condition, and Condition among the changes"
+        )
+        yield found.resting("spec.object.changes[*]")
     for index, requirement in enumerate(spec.label_selector.match_expressions):
         if bool(requirement.values) != (requirement.operator in ("In", "NotIn")):
             path = f"spec.object.labelSelector.matchExpressions[{index}].values"
-            yield Problem(path, f"{requirement.operator} takes {'none' if requirement.values else 'some'}", "")
+            found = Problem(path, f"{requirement.operator} takes {'none' if requirement.values else 'some'}", "")
+            yield found.resting(path.replace(".values", ".operator"))
 
 
 def values(change: Change) -> dict[str, Any]:

@@ -127,20 +127,22 @@ def told(moment: datetime) -> str:
 def check(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
     """What is wrong with a trigger. `declared` are the params of its DAG, None if they are unknown."""
     there = [source for source in SOURCES if getattr(spec, source) is not None]
+    found: list[Problem] = []
     if len(there) != 1:
         what = f"{' and '.join(there)} are given" if there else "nothing fires it"
-        return [Problem("spec", what, f"write one of {', '.join(SOURCES)}")]
-    return [*_source(spec), *_expressions(spec), *_params(spec, declared)]
+        none = Problem("spec", what, f"write one of {', '.join(SOURCES)}")
+        found.append(none if there else none.resting(*(f"spec.{source}" for source in SOURCES)))
+    return [*found, *_source(spec), *_expressions(spec, known=len(there) == 1), *misfits(spec, declared)]
 
 
 def _source(spec: TriggerSpec) -> Iterator[Problem]:
     try:
         if spec.schedule:
             Calendar(spec.schedule)
-        if spec.sensor:
-            yield from sensor.check_trigger("spec.sensor", spec.sensor)
     except Invalid as error:
         yield from error.problems
+    if spec.sensor:
+        yield from sensor.check_trigger("spec.sensor", spec.sensor)
     yield from event.check(spec)
     if spec.completed:
         yield from completed_run.check(spec.dag, spec.completed)
@@ -153,9 +155,18 @@ def _source(spec: TriggerSpec) -> Iterator[Problem]:
         yield from object_change.check(spec.object)
 
 
-def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
+def _expressions(spec: TriggerSpec, known: bool) -> Iterator[Problem]:
+    """Expressions that don't compile; without a `known` source, those that would have its variables are left out."""
     if spec.event and spec.event.key:
-        yield from compiles("spec.event.key", spec.event.key, spec.source, "string", "integer")
+        yield from compiles("spec.event.key", spec.event.key, "event", "string", "integer")
+    if not known:
+        return
+    parts = ("items", *sensor.OCCASIONS) if spec.sensor else ()
+    for problem in _in_vocabulary(spec):
+        yield problem.resting(*(f"spec.sensor.{part}" for part in parts))
+
+
+def _in_vocabulary(spec: TriggerSpec) -> Iterator[Problem]:
     if spec.when:
         yield from compiles("spec.when", spec.when, spec.vocabulary, "boolean")
     for path, text in interpolation.leaves(spec.params, "spec.params"):
@@ -168,9 +179,12 @@ def _expressions(spec: TriggerSpec) -> Iterator[Problem]:
             yield from compiles(path, expression, spec.vocabulary)
 
 
-def _params(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> Iterator[Problem]:
-    if declared is None:
-        return
+def misfits(spec: TriggerSpec, declared: Mapping[str, Param] | None) -> list[Problem]:
+    """Params that don't fit those that the trigger's DAG declares; None if these are unknown."""
+    return [] if declared is None else [*_misfits(spec, declared)]
+
+
+def _misfits(spec: TriggerSpec, declared: Mapping[str, Param]) -> Iterator[Problem]:
     there = ""
     for name, value in pacing.each(spec.params.items()):
         if name not in declared:
