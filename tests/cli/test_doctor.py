@@ -13,7 +13,7 @@ from tradewind import API_VERSION, __version__
 from tradewind.cli.doctor.checks import findings
 from tradewind.cli.doctor.facts import MINE, OPERATORS, Facts, Unknown
 from tradewind.cli.doctor.finding import Finding, Level
-from tradewind.cli.doctor.gather import gather
+from tradewind.cli.doctor.gather import fact, gather
 from tradewind.cli.options import explained
 from tradewind.cli.waiting.reason import Cause, Wait
 from tradewind.cli.waiting.reason import queued as unseen
@@ -21,7 +21,7 @@ from tradewind.cli.waiting.survey import Surveyed
 from tradewind.control.dagrun.run import read_run
 from tradewind.kube.client import Client
 from tradewind.kube.connection import Connection
-from tradewind.kube.errors import Unavailable
+from tradewind.kube.errors import ApiError, Forbidden, NotFound, Unavailable
 from tradewind.kube.resources import DAGS, LEASES, TRIGGERS
 from tradewind.local.apiserver import ApiServer
 from tradewind.model.crd import manifests
@@ -341,6 +341,25 @@ def test_what_is_wrong_is_said_with_what_to_do(case: str) -> None:
 def test_what_can_t_be_had_is_unknown_with_the_reason(name: str) -> None:
     [finding] = found(**{name: Unknown("not allowed: you may not")})
     assert finding.level is Level.UNKNOWN and "not allowed: you may not" in finding.what
+    [finding] = found(**{name: Unknown("not allowed: you may not", "ask for it")})
+    assert finding.do == "ask for it"
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "do"),
+    [
+        (Forbidden(403, "Forbidden", "you may not list leases"), "not allowed: you may not list leases", "ask for this right"),
+        (NotFound(404, "NotFound", 'namespaces "typo" not found'), 'namespaces "typo" not found', ""),
+        (NotFound(404, "NotFound", "404 page not found"), "this API server has no such kind", ""),
+    ],
+)  # fmt: skip
+async def test_why_something_is_not_known_is_told_with_what_to_do(error: ApiError, why: str, do: str) -> None:
+    async def refused() -> None:
+        raise error
+
+    answer = await fact(refused())
+    assert isinstance(answer, Unknown) and answer.why == why
+    assert answer.do.startswith(do) and bool(answer.do) == bool(do)
 
 
 def test_waits_that_somebody_wanted_and_short_ones_are_no_finding() -> None:

@@ -22,6 +22,8 @@ class Unknown:
     not have."""
 
     why: str
+    do: str = ""
+    """What to do about it; empty if that depends."""
 
 
 @dataclass(frozen=True, slots=True)

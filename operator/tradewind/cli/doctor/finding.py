@@ -37,4 +37,4 @@ Found = Iterator[tuple[Level, str, str]]
 
 def unknown(fact: Unknown, what: str) -> tuple[Level, str, str]:
     """The finding for a fact that is unknown."""
-    return Level.UNKNOWN, f"{what}: {fact.why}", ""
+    return Level.UNKNOWN, f"{what}: {fact.why}", fact.do

@@ -19,7 +19,7 @@ from tradewind.control.dags.revisions import Revisions
 from tradewind.control.manager.manager import Options
 from tradewind.control.shared.access_review import i_may, may
 from tradewind.kube.client import Client, Object
-from tradewind.kube.errors import ApiError, Invalid, NotFound
+from tradewind.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from tradewind.kube.pages import items
 from tradewind.kube.resources import BACKFILLS, DAGS, LEASES, PODS, SELF, TEMPLATES, TRIGGERS, Resource
 
@@ -59,38 +59,41 @@ async def gather(
     told("the API server")
     version = await client.list(VERSION)
     facts = Facts("" if everywhere else namespace, time.time(), version, home or "")
-    facts.server_time = await _fact(_server_time(client))
+    facts.server_time = await fact(_server_time(client))
     facts.now = time.time()
     told("what is installed")
     where = {"labelSelector": f"{NAME} in ({OPERATOR},{WEBHOOK},{EVENTS})"}
     facts.crds, facts.deployments, facts.pods, facts.webhooks = await asyncio.gather(
-        _fact(_crds(client)),
-        _fact(_items(client, DEPLOYMENTS, home, **where)),
-        _fact(_items(client, PODS, home, **where)),
-        _fact(_webhooks(client)),
+        fact(_crds(client)),
+        fact(_items(client, DEPLOYMENTS, home, **where)),
+        fact(_items(client, PODS, home, **where)),
+        fact(_webhooks(client)),
     )
     homes = {operator.lease_namespace for operator in operators(facts.deployments)} | ({home} if home else set())
     if not serving(facts) and not home:
         homes |= {namespace, OUTSIDE}
     await _look_at_leases(client, facts, sorted(filter(None, homes)))
-    facts.answering = await _fact(_answering(client, _known(facts.webhooks)))
+    facts.answering = await fact(_answering(client, _known(facts.webhooks)))
     told("rights")
-    facts.refused = await _fact(_webhook_answer(client, namespace))
-    facts.mine = await _fact(_mine(client, facts.namespace))
-    facts.operators = await _fact(_operators(client, facts))
+    facts.refused = await fact(_webhook_answer(client, namespace))
+    facts.mine = await fact(_mine(client, facts.namespace))
+    facts.operators = await fact(_operators(client, facts))
     where_asked = None if everywhere else namespace
     told("objects")
-    facts.invalid = await _fact(_invalid(client, where_asked))
+    facts.invalid = await fact(_invalid(client, where_asked))
     told("runs")
-    facts.runs = await _fact(survey(client, where_asked, None, Revisions(client), time.time()))
+    facts.runs = await fact(survey(client, where_asked, None, Revisions(client), time.time()))
     return facts
 
 
-async def _fact(work: Awaitable[T]) -> T | Unknown:
+async def fact(work: Awaitable[T]) -> T | Unknown:
+    """What was asked for, or why it is unknown."""
     try:
         return await work
-    except NotFound:
-        return Unknown("this API server has no such kind")
+    except NotFound as error:
+        return Unknown("this API server has no such kind" if error.unknown_kind else error.message or str(error))
+    except Forbidden as error:
+        return Unknown(explained(error), "ask for this right, or let someone who has it run `tradewind doctor`")
     except ApiError as error:
         return Unknown(explained(error))
     except (KeyError, TypeError, ValueError) as error:
@@ -109,13 +112,13 @@ async def _items(client: Client, resource: Resource, namespace: str | None, **qu
 
 async def _look_at_leases(client: Client, facts: Facts, namespaces: Sequence[str]) -> None:
     """Reads the Leases, and old-looking ones twice: only that distinguishes a stopped operator from a wrong clock."""
-    facts.leases = await _fact(_each(client, LEASES, namespaces))
+    facts.leases = await fact(_each(client, LEASES, namespaces))
     facts.leases_after = time.time() - facts.now
     before = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases) if _late(facts, body)}
     if not before:
         return
     await asyncio.sleep(WATCHED)
-    facts.leases = await _fact(_each(client, LEASES, namespaces))
+    facts.leases = await fact(_each(client, LEASES, namespaces))
     facts.leases_after = time.time() - facts.now
     now = {_full_name(body): body["spec"].get("renewTime") for body in _known(facts.leases)}
     facts.renewing = frozenset(name for name in before.keys() & now.keys() if before[name] != now[name])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradewind.cli.doctor.facts import Facts, Unknown
-from tradewind.cli.doctor.finding import Found, Level
+from tradewind.cli.doctor.finding import Found, Level, unknown
 from tradewind.cli.doctor.leases import idle
 from tradewind.cli.views.unclaimed import PATIENCE
 from tradewind.cli.waiting.reason import NOT_SEEN, WORK, Cause, Wait
@@ -43,7 +43,7 @@ class _Group:
 def held_up(facts: Facts) -> Found:
     """A finding for each cause and reason of long waits, and for the runs that no operator continues."""
     if isinstance(facts.runs, Unknown):
-        yield Level.UNKNOWN, f"what they wait for: {facts.runs.why}", ""
+        yield unknown(facts.runs, "what they wait for")
         return
     where = f"in namespace {facts.namespace}" if facts.namespace else "in any namespace"
     abandoned = _abandoned(facts, [item.run for item in facts.runs if item.run.phase])
