@@ -19,7 +19,7 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
     found = dict(given)
     asks = ask if ask is not None else sys.stdin.isatty()
     for name, param in declared.items():
-        if asks and name not in found and (ask or param.default is None):
+        if asks and name not in found and (ask or param.required):
             value = _ask(name, param)
             if value != param.default:
                 found[name] = value
@@ -30,9 +30,13 @@ def complete(declared: Mapping[str, Param], given: Mapping[str, Any], ask: bool 
 
 def hint(name: str, param: Param) -> str:
     """The prompt for a value: its name, the possible values and the default."""
-    words = f"{name} ({param.description})" if param.description else name
+    about = param.title or param.description
+    words = f"{name} ({about})" if about else name
     choices = ", ".join(typed(value) for value in param.enum or ())
     usual = "" if param.default is None else f" [{typed(param.default)}]"
+    examples = ", ".join(typed(value) for value in param.examples)
+    if not choices and examples:
+        return f"{words} [{needed(param)}, e.g. {examples}]{usual}"
     return f"{words} ({choices}){usual}" if choices else f"{words} [{needed(param)}]{usual}"
 
 

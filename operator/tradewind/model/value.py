@@ -6,8 +6,11 @@ from pydantic import Field
 
 from tradewind.model.base import Anything, Model, ShortText
 
-ValueType = Literal["string", "integer", "number", "boolean", "duration", "date", "list", "object"]
-ParamType = Literal["string", "integer", "number", "boolean", "duration", "date", "list", "object", "secret"]
+ValueType = Literal["string", "integer", "number", "boolean", "duration", "date", "datetime", "list", "object", "any"]
+ParamType = Literal[
+    "string", "integer", "number", "boolean", "duration", "date", "datetime", "list", "object", "any", "secret"
+]
+ElementType = Literal["string", "integer", "number", "boolean", "duration", "date", "datetime", "object"]
 
 
 class Bounds(Model):
@@ -18,11 +21,18 @@ class Bounds(Model):
     enum: Annotated[list[Anything], Field(max_length=100)] = []
     """Allowed values. Empty allows all."""
     min: Anything = None
-    """Minimum: a number, a duration or a date; for strings, lists and objects the minimum length."""
+    """Minimum: a number, a duration, a date or a point in time; for strings, lists and objects the minimum length."""
     max: Anything = None
-    """Maximum: a number, a duration or a date; for strings, lists and objects the maximum length."""
+    """Maximum: a number, a duration, a date or a point in time; for strings, lists and objects the maximum length."""
     pattern: Annotated[str, Field(max_length=512)] = ""
     """Regular expression (RE2) that must match somewhere in a string; use `^` and `$` to anchor it."""
+
+
+class Element(Bounds):
+    """What each element of a list must be."""
+
+    type: ElementType = "string"
+    """Type of the elements."""
 
 
 class Output(Bounds):
@@ -30,13 +40,32 @@ class Output(Bounds):
 
     type: ValueType = "string"
     """Type of the value. Expressions of downstream tasks are checked against it."""
+    items: Element | None = None
+    """For a list: what each of its elements must be."""
 
 
 class Param(Bounds):
-    """A typed param. Required if it has no default."""
+    """A typed param. Required if it has no default and is not optional."""
 
     type: ParamType = "string"
-    """Type of the value. Write durations as 90s or 1h30m, and dates as 2026-01-31. The value of a secret is {name, key}
-    of a Secret in the run's namespace; it can only be the whole value of an environment variable."""
+    """Type of the value. Write durations as 90s or 1h30m, dates as 2026-01-31, and points in time (datetime) as
+    2026-01-31T08:00:00Z. The value of a secret is {name, key} of a Secret in the run's namespace; it can only be the whole
+    value of an environment variable."""
+    items: Element | None = None
+    """For a list: what each of its elements must be."""
+    optional: bool = False
+    """If true, the param may be left out or null; without a default it is null then."""
+    title: ShortText = ""
+    """Name of the param for people, in prompts and forms."""
+    section: ShortText = ""
+    """Heading under which prompts and forms show the param."""
+    examples: Annotated[list[Anything], Field(max_length=16)] = []
+    """Values that prompts and forms suggest. Others are allowed."""
+
+    @property
+    def required(self) -> bool:
+        """Whether a run must give a value."""
+        return self.default is None and not self.optional
+
     default: Anything = None
     """Value for runs that don't set one."""

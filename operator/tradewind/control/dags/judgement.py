@@ -98,7 +98,7 @@ def notes(definition: Definition) -> Iterator[Problem]:
         yield from uninterpolated.values(expression_sites.templated(name, task))
     yield from uninterpolated.literal(definition.spec)
     for name, param in definition.spec.params.items():
-        if param.default is None and "default" in param.model_fields_set:
+        if param.required and "default" in param.model_fields_set:
             what = "null is not a default: every run must give the param"
             yield Problem(f"spec.params.{name}.default", what, "write a value, or remove it")
 

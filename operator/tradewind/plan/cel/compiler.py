@@ -35,6 +35,7 @@ TYPES = {
     "number": DOUBLE,
     "boolean": BOOL,
     "duration": STRING,
+    "datetime": STRING,
     "date": STRING,
     "list": cel.Type.List(DYN),
     "object": cel.Type.Map(STRING, DYN),

@@ -8,6 +8,7 @@ from tradewind.model.dag import DAGSpec
 from tradewind.model.duration import seconds
 from tradewind.model.retries import Retries
 from tradewind.model.task import Task
+from tradewind.model.value import Param
 from tradewind.plan import pacing
 from tradewind.plan.dags import expression_sites, task_outputs
 from tradewind.plan.dags.graph import Graph
@@ -39,6 +40,11 @@ class Terms:
 
 def _everything(task: str) -> bool:
     return True
+
+
+def _kind(param: Param) -> str:
+    """The type of a param in expressions: an optional one may be null."""
+    return "any" if param.optional and param.type != "secret" else param.type
 
 
 def _nothing(task: str) -> bool:
@@ -81,7 +87,7 @@ class Definition:
     def names(self) -> Names:
         """The names for expressions."""
         return Names(
-            params=tuple((name, self._type("", name, param.type)) for name, param in self.spec.params.items()),
+            params=tuple((name, self._type("", name, _kind(param))) for name, param in self.spec.params.items()),
             kept=tuple((name, self._type(KEPT, name, kept.type)) for name, kept in self.spec.keep.items()),
             config=tuple(self.spec.config),
             open=frozenset(root for root, field in DECLARED.items() if self.unread.holds(field)),

@@ -83,5 +83,5 @@ def _params(spec: TemplateSpec) -> Iterator[Problem]:
 
 def signature(spec: TemplateSpec) -> str:
     """A template's params for a table: required ones first, then optional ones with a `?`."""
-    required = sorted(name for name, param in spec.params.items() if param.default is None)
+    required = sorted(name for name, param in spec.params.items() if param.required)
     return ", ".join([*required, *(f"{name}?" for name in sorted(spec.params.keys() - set(required)))])

@@ -110,6 +110,8 @@ def declared(params: Mapping[str, Param], unfit: Callable[[Param], Problem | Non
         path = f"spec.params.{name}"
         if problem := problem_with_bounds(param, path):
             yield problem
+        elif param.optional and param.type == "secret":
+            yield Problem(f"{path}.optional", "a secret can't be left out", "give it a default, or remove optional")
         elif param.default is not None and (problem := unfit(param)):
             yield Problem(f"{path}.default", problem.what, problem.instead)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from tradewind.model.base import DATA_KEY, DNS_SUBDOMAIN
 from tradewind.model.bounded import PARAMS_LIMIT, OutOfBounds, checked, params_problem, read_json
-from tradewind.model.duration import seconds
+from tradewind.model.duration import instant, seconds
 from tradewind.model.shown import counted
 from tradewind.model.start_values import KeptValue
-from tradewind.model.value import Bounds, Output, Param
+from tradewind.model.value import Bounds, Element, Output, Param
 from tradewind.plan import pacing
 from tradewind.plan.cel.error import ExpressionError
 from tradewind.plan.documents import budget
@@ -29,6 +29,8 @@ _ARTICLE = {
     "boolean": "true or false",
     "duration": "a duration such as 90s or 1h30m",
     "date": "a date such as 2026-01-31",
+    "datetime": "a point in time such as 2026-01-31T08:00:00Z",
+    "any": "any value",
     "list": "a list",
     "object": "an object",
     "secret": "{name: SECRET, key: KEY}",
@@ -36,7 +38,8 @@ _ARTICLE = {
 NO_SUCH_PARAM = "no such param"
 """The problem of an undeclared param."""
 _LIKE = {"list": """ such as ["a", "b"]""", "object": """ such as {"a": 1}"""}
-_QUOTED = frozenset({"string", "duration", "date"})
+_QUOTED = frozenset({"string", "duration", "date", "datetime"})
+_TIMES = ("duration", "date", "datetime")
 _SIZED = frozenset({"string", "list", "object"})
 
 
@@ -57,6 +60,8 @@ def fits(kind: str, value: Any) -> bool:
             return isinstance(value, dict)
         case "secret":
             return _is_reference(value)
+        case "any":
+            return True
         case _:
             return isinstance(value, str) and parsed(kind, value) is not None
 
@@ -73,18 +78,22 @@ def _is_short(value: Any) -> bool:
 
 
 def parsed(kind: str, value: str) -> float | date | None:
-    """The seconds of a duration, or a date; None for an invalid text."""
+    """The seconds of a duration or of a point in time, or a date; None for an invalid text."""
     try:
         if kind == "duration":
             return seconds(value)
+        if kind == "datetime":
+            return instant(value)
         return date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
     except ValueError:
         return None
 
 
-def problem_with(declared: Param | Output | KeptValue, value: Any, path: str) -> Problem | None:
+def problem_with(declared: Param | Output | KeptValue | Element, value: Any, path: str) -> Problem | None:
     """What is wrong with a value; None if it is valid."""
     kind = declared.type
+    if value is None and isinstance(declared, Param) and declared.optional:
+        return None
     # A secret given here by mistake must not appear in a status or an Event.
     shown = "what is given" if kind == "secret" else _shown(value)
     if kind == "duration" and isinstance(value, str) and (words := _no_duration(value)):
@@ -103,6 +112,10 @@ def problem_with(declared: Param | Output | KeptValue, value: Any, path: str) ->
             return Problem(
                 path, f"{shown} {what}", f"{words} {counted(limit, _part(kind)) if kind in _SIZED else limit}"
             )
+    if isinstance(declared, Param | Output) and declared.items:
+        for index, element in enumerate(pacing.each(value)):
+            if problem := problem_with(declared.items, element, f"{path}[{index}]"):
+                return problem
     return _mismatch(declared.pattern, value, path, shown) if declared.pattern else None
 
 
@@ -142,20 +155,21 @@ def _compare(kind: str, value: Any, limit: Any) -> int:
     """-1, 0 or 1 for a value below, at or above the limit."""
     if kind in _SIZED:
         value = len(value)
-    elif kind in ("duration", "date"):
+    elif kind in _TIMES:
         value, limit = parsed(kind, value), parsed(kind, limit)
     return int(value > limit) - int(value < limit)
 
 
-def problem_with_bounds(declared: Param | Output | KeptValue, path: str) -> Problem | None:
+def problem_with_bounds(declared: Param | Output | KeptValue | Element, path: str) -> Problem | None:
     """What is wrong with the bounds themselves; None if they are valid."""
     kind = declared.type
     for bound in ("min", "max"):
         limit = getattr(declared, bound)
         if limit is None:
             continue
-        if kind in ("boolean", "secret"):
-            return Problem(f"{path}.{bound}", f"a {kind} has no bounds", "remove it")
+        if kind in ("boolean", "secret", "any"):
+            what = "a value of any type" if kind == "any" else f"a {kind}"
+            return Problem(f"{path}.{bound}", f"{what} has no bounds", "remove it")
         wanted = "integer" if kind in _SIZED else kind
         if not fits(wanted, limit):
             return Problem(f"{path}.{bound}", f"{_shown(limit)} is not {_ARTICLE[wanted]}", f"write {_ARTICLE[wanted]}")
@@ -166,6 +180,11 @@ def problem_with_bounds(declared: Param | Output | KeptValue, path: str) -> Prob
         return Problem(f"{path}.pattern", f"a pattern is for strings, this is {_ARTICLE[kind]}", "remove it")
     if declared.pattern and (words := regex_fault(declared.pattern)):
         return Problem(f"{path}.pattern", words, "" if words == TOO_DEAR else "write a regular expression (RE2)")
+    if isinstance(declared, Param | Output) and declared.items:
+        if kind != "list":
+            return Problem(f"{path}.items", f"items are for lists, this is {_ARTICLE[kind]}", "remove it")
+        if problem := problem_with_bounds(declared.items, f"{path}.items"):
+            return problem
     bare = declared.model_copy(update={"enum": [], "min": None, "max": None, "pattern": ""})
     for index, value in enumerate(declared.enum):
         if problem := problem_with(bare, value, f"{path}.enum[{index}]"):
@@ -174,7 +193,7 @@ def problem_with_bounds(declared: Param | Output | KeptValue, path: str) -> Prob
 
 
 def _above(kind: str, low: Any, high: Any) -> bool:
-    if kind in ("duration", "date"):
+    if kind in _TIMES:
         low, high = parsed(kind, low), parsed(kind, high)
     return bool(low > high)
 
@@ -200,7 +219,7 @@ def resolve(
             value = given[name]
             if problem := problem_with(param, value, f"{root}.{name}"):
                 problems.append(problem)
-        elif param.default is not None:
+        elif param.default is not None or param.optional:
             value = param.default
         else:
             problems.append(Problem(f"{root}.{name}", "required", f"give {_ARTICLE[param.type]}"))
@@ -256,7 +275,13 @@ def from_text(param: Bounds, text: str) -> Any:
             except ValueError:
                 return text
         case "list" if not text.lstrip().startswith(("[", "{", '"')):
-            return [item.strip() for item in text.split(",")] if text.strip() else []
+            of = getattr(param, "items", None) or Element()
+            return [from_text(of, item.strip()) for item in text.split(",")] if text.strip() else []
+        case "any":
+            try:
+                return read_json(text, limit=PARAMS_LIMIT)
+            except OutOfBounds:
+                return text
         case "list" | "object":
             try:
                 return read_json(text, limit=PARAMS_LIMIT)

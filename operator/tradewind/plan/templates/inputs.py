@@ -21,6 +21,8 @@ _SAMPLES: Mapping[str, Any] = {
     "boolean": True,
     "duration": "1m",
     "date": "2026-01-31",
+    "datetime": "2026-01-31T00:00:00Z",
+    "any": "sample",
     "list": [],
     "object": {},
     "secret": {"name": "sample", "key": "sample"},
@@ -65,7 +67,7 @@ def given(
         elif name not in sampled and (found := unfit(param, value)):
             problems.append(there.problem(found.what, found.instead))
             continue
-        if value is None:
+        if value is None and param.required:
             problems.append(there.problem("required", f"give {needed(param)}"))
             continue
         values[name] = _typed(param, value)
@@ -74,7 +76,7 @@ def given(
 
 def samples(declared: TemplateSpec) -> Inputs:
     """Values to check a template with: its defaults, and samples for required params."""
-    sampled = frozenset(name for name, param in declared.params.items() if param.default is None)
+    sampled = frozenset(name for name, param in declared.params.items() if param.required)
     return Inputs(
         {name: _typed(param, _sample(param)) for name, param in declared.params.items()},
         sampled,
@@ -93,7 +95,7 @@ def unfit(param: Param, value: Any) -> Problem | None:
 
 
 def _sample(param: Param) -> Any:
-    if param.default is not None:
+    if not param.required:
         return param.default
     return param.enum[0] if param.enum else _SAMPLES[param.type]
 

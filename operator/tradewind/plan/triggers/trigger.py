@@ -193,7 +193,7 @@ def _misfits(spec: TriggerSpec, declared: Mapping[str, Param]) -> Iterator[Probl
         elif wrong := unfit(declared[name], value):
             yield Problem(f"spec.params.{name}", wrong.what, wrong.instead)
     for name, param in declared.items():
-        if param.default is None and name not in spec.params:
+        if param.required and name not in spec.params:
             yield Problem(
                 f"spec.params.{name}", REQUIRED, f"give {needed(param)}: DAG {spec.dag} has no default for it"
             )
