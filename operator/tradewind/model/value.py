@@ -40,6 +40,10 @@ class Output(Bounds):
 
     type: ValueType = "string"
     """Type of the value. Expressions of downstream tasks are checked against it."""
+    from_: Annotated[Literal["json", "text", "lines"], Field(alias="from")] = "json"
+    """Where the value comes from. json: its key in the JSON object that the task writes to $TRADEWIND_OUTPUTS. text: the whole
+    file, without a final newline, converted to the type. lines: the lines of the file, as a list. For text and lines the task
+    declares no other output."""
     items: Element | None = None
     """For a list: what each of its elements must be."""
 

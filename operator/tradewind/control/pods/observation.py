@@ -13,7 +13,8 @@ from tradewind.kube.pod import FETCH, STORE, ContainerState, Pod, Terminated
 from tradewind.model.bounded import OutOfBounds, read_json
 from tradewind.model.value import Output
 from tradewind.plan.dags.artifacts import KEY
-from tradewind.plan.expressions.typed_values import outputs_problem
+from tradewind.plan.expressions.output_text import read_text
+from tradewind.plan.expressions.typed_values import accepted, outputs_problem
 from tradewind.plan.outcomes.attempt import Attempt, AttemptKey
 from tradewind.plan.runs.decision import GATED
 
@@ -108,6 +109,9 @@ def _done(pod: Pod, terminated: Terminated | None, declared: Mapping[str, Output
     size = len(text.encode())
     if size >= OUTPUTS_LIMIT:
         return Ended(_attempt(pod, terminated, "OutputTooLarge"), TOO_LARGE)
+    if (found := read_text(declared, text)) is not None and _REPLACED not in text:
+        found, problem = accepted(declared, found)
+        return Ended(_attempt(pod, terminated, "OutputInvalid" if problem else ""), problem, found)
     if not text.strip():
         if problem := outputs_problem(declared, {}):
             return Ended(_attempt(pod, terminated, "OutputInvalid"), f"{problem}; write it to $TRADEWIND_OUTPUTS")
@@ -133,7 +137,7 @@ def _left(terminated: Terminated | None, declared: Mapping[str, Output]) -> dict
     if not text.strip() or len(text.encode()) >= OUTPUTS_LIMIT or _REPLACED in text:
         return {}
     try:
-        found = read_json(text, limit=OUTPUTS_LIMIT)
+        found = read_text(declared, text) or read_json(text, limit=OUTPUTS_LIMIT)
     except OutOfBounds:
         return {}
     known = {name: found[name] for name in declared if name in found} if isinstance(found, dict) else {}

@@ -23,6 +23,7 @@ from tradewind.plan.documents.problem import Problem
 from tradewind.plan.documents.wording import QUOTE, WRITTEN
 from tradewind.plan.expressions import comparisons, interpolation
 from tradewind.plan.expressions.cel_rule import trigger
+from tradewind.plan.expressions.output_text import source_problem
 from tradewind.plan.expressions.scope import Scope, compile_in, names_item, retry_rule
 from tradewind.plan.expressions.typed_values import problem_with, problem_with_bounds
 from tradewind.plan.outcomes.trigger_rule import RULES
@@ -100,7 +101,7 @@ def params(spec: DAGSpec) -> Iterator[Problem]:
             path = f"spec.tasks.{name}.outputs.{key}"
             if not re.fullmatch(IDENTIFIER, key):
                 yield Problem(path, "not an output name", "use at most 63 letters, digits and '_'")
-            if problem := problem_with_bounds(output, path):
+            if problem := problem_with_bounds(output, path) or source_problem(task.outputs, key, path):
                 yield problem
 
 
