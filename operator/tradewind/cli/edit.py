@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tradewind.cli.objects.dated_runs import SINCE, UNTIL, WHICH, each_run
 from tradewind.cli.objects.targets import RUN
 from tradewind.cli.options import REASON, cluster, pairs
 from tradewind.cli.output.terminal import say
@@ -29,18 +30,37 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Only show which tasks wo
 
 
 @click.command()
-@click.argument("run", type=RUN)
+@WHICH
 @click.argument("tasks", nargs=-1, required=True, metavar="TASK|TASK[ITEM]...")
 @click.option("--only", is_flag=True, help="Don't clear tasks that depend on them.")
+@SINCE
+@UNTIL
 @REASON
 @DRY_RUN
 @cluster
 async def command(
-    client: Client, namespace: str, run: str, tasks: tuple[str, ...], only: bool, reason: str, dry_run: bool
+    client: Client,
+    namespace: str,
+    run: str,
+    tasks: tuple[str, ...],
+    only: bool,
+    since: str | None,
+    until: str | None,
+    reason: str,
+    dry_run: bool,
 ) -> None:
-    """Run TASKS of RUN again from scratch, with all tasks that depend on them. All other tasks are kept."""
-    edit = {"action": "Clear", "tasks": list(tasks), "downstream": not only}
-    await _edit(client, namespace, run, edit, reason, dry_run)
+    """Run TASKS of RUN again from scratch, with all tasks that depend on them. All other tasks are kept.
+
+    \b
+    tradewind clear sales-20260501 load
+    tradewind clear dag/sales load --since 2026-05-01 --until 2026-05-08
+    """
+
+    async def clear(name: str) -> None:
+        edit = {"action": "Clear", "tasks": list(tasks), "downstream": not only}
+        await _edit(client, namespace, name, edit, reason, dry_run)
+
+    await each_run(client, namespace, run, since, until, clear)
 
 
 class _State(click.Choice[str]):

@@ -2,7 +2,8 @@
 
 import click
 
-from tradewind.cli.objects.targets import RUN
+from tradewind.cli.objects.dated_runs import SINCE, UNTIL, each_run
+from tradewind.cli.objects.targets import RUN_OR_DAG
 from tradewind.cli.options import REASON, cluster
 from tradewind.cli.output.terminal import say
 from tradewind.cli.revision_reader import keeps
@@ -18,12 +19,29 @@ AGAIN = (State.FAILED, State.LOST, State.UPSTREAM_FAILED, State.CANCELLED)
 
 
 @click.command()
-@click.argument("run", type=RUN, shell_complete=names_of("runs"))
+@click.argument("run", type=RUN_OR_DAG, metavar="RUN|dag/NAME", shell_complete=names_of("runs"))
+@SINCE
+@UNTIL
 @REASON
 @click.option("--dry-run", is_flag=True, help="Only show what would run.")
 @cluster
-async def command(client: Client, namespace: str, run: str, reason: str, dry_run: bool) -> None:
-    """Retry the failed tasks and items of RUN, with a new retry budget. Successful tasks are kept."""
+async def command(
+    client: Client, namespace: str, run: str, since: str | None, until: str | None, reason: str, dry_run: bool
+) -> None:
+    """Retry the failed tasks and items of RUN, with a new retry budget. Successful tasks are kept.
+
+    \b
+    tradewind retry sales-20260501
+    tradewind retry dag/sales --since 2026-05-01 --until 2026-05-08
+    """
+
+    async def retry(name: str) -> None:
+        await _retry(client, namespace, name, reason, dry_run)
+
+    await each_run(client, namespace, run, since, until, retry)
+
+
+async def _retry(client: Client, namespace: str, run: str, reason: str, dry_run: bool) -> None:
     found, rows = await picture(client, namespace, run, Revisions(client))
     if found.phase == "Succeeded" or not rows:
         raise click.ClickException(f"nothing to retry: dagrun/{run} is {found.phase or 'Queued'}")

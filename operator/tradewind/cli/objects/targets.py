@@ -110,5 +110,7 @@ class NewName(click.ParamType[str]):
 
 
 RUN, DAG = Named(RUNS, "run"), Named(DAGS, "DAG")
+RUN_OR_DAG = Named(RUNS, "run", also=(DAGS,))
+"""A run, or `dag/NAME` for runs of it."""
 FOLLOWED = Named(RUNS, "run", also=(BACKFILLS,))
 """A run, or `backfill/NAME`."""
