@@ -7,7 +7,7 @@ TASKS = {
     "bad": {"command": ["false"], "retries": {"limit": 1}},
     "slow": {"wait": {"duration": "1h"}},
     "tell": {
-        "handles": {"of": ["*"], "on": ["Failed", "Retry"]},
+        "handles": {"of": ["*"], "ends": ["Failed", "Retry"]},
         "script": {"shell": 'echo "{\\"told\\": \\"$SAID\\"}" > $TRADEWIND_OUTPUTS'},
         "env": {"SAID": "$[[ item.task + ' ' + item.state ]]"},
     },

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from tradewind.cli.manifests.reader import Loader
+from tradewind.cli.manifests.yaml_scalars import misread
 from tradewind.kube.labels import TRIGGER
 from tradewind.local.apiserver.celrules import violations
 from tradewind.local.apiserver.kinds import look_up
@@ -49,6 +51,14 @@ def test_every_field_is_described_and_every_spec_field_bounded(made: dict[str, A
                 case "object" if "additionalProperties" in node:
                     assert "maxProperties" in node, f"{path} is not bounded"
         assert "$ref" not in node and "anyOf" not in node, f"{path} is not structural"
+
+
+@pytest.mark.parametrize("made", manifests(), ids=lambda made: made["metadata"]["name"])
+def test_the_name_of_a_field_is_text_in_yaml(made: dict[str, Any]) -> None:
+    """kubectl reads `on:`, `y:` and `no:` as the keys true and false."""
+    found = nodes(made["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    names = {path.rpartition(".")[2].removesuffix("[]") for path, _ in found} - {""}
+    assert [name for name in sorted(names) if misread(yaml.compose(name, Loader))] == []
 
 
 FORBIDDEN = {

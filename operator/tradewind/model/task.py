@@ -161,7 +161,7 @@ class Handles(Model):
         Field(min_length=1, max_length=MAX_DEPENDENCIES, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ]
     """Names of tasks, or `"*"` for all that are neither handlers nor exit tasks."""
-    on: Annotated[
+    ends: Annotated[
         list[Literal["Failed", "Retry", "Succeeded", "Skipped"]],
         Field(min_length=1, max_length=4, json_schema_extra=crd(x_kubernetes_list_type="set")),
     ] = ["Failed"]

@@ -20,7 +20,7 @@ CHAIN: dict[str, Any] = {
     "other": {},
     "down": {"teardown": {"of": ["up"]}},
     "bye": {"onExit": ["Always"]},
-    "tell": {"handles": {"of": ["*"], "on": ["Failed", "Skipped"]}},
+    "tell": {"handles": {"of": ["*"], "ends": ["Failed", "Skipped"]}},
 }
 
 

@@ -1,5 +1,6 @@
 """Handlers: a task that runs for each end of others, with the end as data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ FAILED = {"task": "a", "state": "Failed", "reason": "Error", "exitCode": 3}
 ERROR = "the task ended with an exit code other than 0"
 
 
-def tell(*of: str, on: list[str] = ["Failed"], **more: Any) -> dict[str, Any]:  # noqa: B006
-    return {"handles": {"of": list(of), "on": on}, **more}
+def tell(*of: str, ends: Sequence[str] = ("Failed",), **more: Any) -> dict[str, Any]:
+    return {"handles": {"of": list(of), "ends": list(ends)}, **more}
 
 
 def play(tasks: dict[str, Any], *failing: str, times: int = 9, **spec: Any) -> Game:
@@ -48,14 +49,14 @@ def test_a_handler_starts_while_the_run_goes_on() -> None:
 
 def test_a_handler_changes_nothing_about_how_the_run_ends() -> None:
     assert play({"a": {}, "tell": tell("a")}, "a").plan().phase == "Failed"
-    game = play({"a": {}, "tell": tell("a", on=["Succeeded"])}, "tell[1]")
+    game = play({"a": {}, "tell": tell("a", ends=["Succeeded"])}, "tell[1]")
     plan = game.plan()
     assert plan.phase == "Succeeded"
     assert plan.message.endswith("; handlers failed: tell (of 1 item 1 failed)")
 
 
 def test_a_retry_is_handled_when_the_next_attempt_starts() -> None:
-    game = play({"a": RETRIED, "tell": tell("a", on=["Retry", "Succeeded"])}, "a", times=1)
+    game = play({"a": RETRIED, "tell": tell("a", ends=["Retry", "Succeeded"])}, "a", times=1)
     assert [(item["state"], item["reason"], item["attempts"]) for item in items(game)] == [
         ("Retry", "Error", 1),
         ("Succeeded", "", 2),
@@ -64,7 +65,9 @@ def test_a_retry_is_handled_when_the_next_attempt_starts() -> None:
 
 def test_losses_by_the_infrastructure_are_failures_and_retries_too() -> None:
     game = Game(
-        defined({"a": {"retries": {"infrastructureLimit": 1, "backoff": {"initial": "1s"}}}, "tell": tell("a", on=ALL)})
+        defined(
+            {"a": {"retries": {"infrastructureLimit": 1, "backoff": {"initial": "1s"}}}, "tell": tell("a", ends=ALL)}
+        )
     )
     game.play(lambda key, number: "Evicted" if key == "a" else "")
     assert [(item["state"], item["reason"]) for item in items(game)] == [("Retry", "Evicted"), ("Failed", "Evicted")]
@@ -85,7 +88,7 @@ def test_a_fan_out_is_handled_as_a_whole() -> None:
 
 
 def test_what_was_skipped_is_handled_and_what_could_not_run_is_not() -> None:
-    tasks = {"a": {"when": "false"}, "b": {}, "c": {"dependsOn": ["b"]}, "tell": tell("*", on=["Skipped", "Failed"])}
+    tasks = {"a": {"when": "false"}, "b": {}, "c": {"dependsOn": ["b"]}, "tell": tell("*", ends=["Skipped", "Failed"])}
     assert [(item["task"], item["state"]) for item in items(play(tasks, "b"))] == [("a", "Skipped"), ("b", "Failed")]
 
 
@@ -119,7 +122,7 @@ def test_a_handler_runs_in_a_run_that_is_stopped(how: str) -> None:
 
 
 def test_what_a_person_has_decided_is_not_handled() -> None:
-    game = Game(defined({"a": {}, "tell": tell("a", on=ALL)}))
+    game = Game(defined({"a": {}, "tell": tell("a", ends=ALL)}))
     game.change(rework(game.planner, [Edit(action="Fail", tasks=["a"])])[0])
     assert game.play().phase == "Failed" and items(game) == []
 

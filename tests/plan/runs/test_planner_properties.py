@@ -65,8 +65,8 @@ def games(draw: st.DrawFn, handled: bool = True) -> Game:
         tasks[name] = task
     if handled and draw(st.booleans()):
         of = draw(st.sampled_from([["*"], names[:1], names[-2:]]))
-        on = sorted(draw(st.sets(st.sampled_from(["Failed", "Retry", "Succeeded", "Skipped"]), min_size=1)))
-        tasks["tell"] = {"handles": {"of": of, "on": on}, "retries": {"limit": 1}}
+        ends = sorted(draw(st.sets(st.sampled_from(["Failed", "Retry", "Succeeded", "Skipped"]), min_size=1)))
+        tasks["tell"] = {"handles": {"of": of, "ends": ends}, "retries": {"limit": 1}}
         tasks["tell"] |= {"when": "item.task != 't0'"} if draw(st.booleans()) else {}
     spec: dict[str, Any] = {"parallelism": draw(st.integers(1, 4))} if draw(st.booleans()) else {}
     spec |= {"failFast": True} if draw(st.integers(0, 2)) == 0 else {}

@@ -96,7 +96,7 @@ class Planner:
                 self.ledger.groups[name] = group = Group(name, task.for_each)
                 if task.handles:
                     handled = self.definition.graph.upstream[name]
-                    group.news, group.awaited = [*handled] if "Retry" in task.handles.on else [], len(handled)
+                    group.news, group.awaited = [*handled] if "Retry" in task.handles.ends else [], len(handled)
             else:
                 self.ledger.units[name] = self._unit(name, None, None)
             self._mark(name)
@@ -422,7 +422,7 @@ class Planner:
             for kind, number, end in handled_ends(task, self.ledger.states[task], units, fan_out is not None, why):
                 index = ENDS_PER_TASK * self._links.place[task] + min(number, ENDS_PER_TASK - 1)
                 unit = self._unit(group.task, index, end)
-                if kind not in handles.on or unit.key in self.ledger.units:
+                if kind not in handles.ends or unit.key in self.ledger.units:
                     continue
                 if self.ledger.total > MAX_ITEMS:
                     self.refused[group.task] = f"handles: the run has {MAX_ITEMS} tasks and items, the limit"
