@@ -14,9 +14,9 @@ import yaml
 from cluster.fixtures import Cluster
 from worlds.accounts import CHART, FOLLOWED, OPERATOR, READING
 
-pytestmark = [pytest.mark.e2e, pytest.mark.disruptive, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.judges, pytest.mark.timeout(300)]
 SINCE = "TRADEWIND_E2E_SINCE"
-"""Set by `make e2e`, which runs all tests, in two parts."""
+"""Set by `make e2e` and `make test`, which run all tests, in parts."""
 STARTED = datetime.fromisoformat(os.environ.get(SINCE) or datetime.now(UTC).isoformat())
 """When the first test began: set by `make e2e`, otherwise when pytest read this file."""
 ACCOUNTS = {
