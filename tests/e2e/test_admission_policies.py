@@ -233,6 +233,7 @@ def test_its_accounts_touch_nothing_of_others(guarded: Guarded) -> None:
         (("create",), {**bystander, "metadata": {"name": "miner"}}, operator, "pods of DAGRuns alone"),
         (("create",), {**bystander, "metadata": {"name": "miner"}}, webhook, "tries pods by a dry run"),
         (("create",), run("forged", []), events, "runs of Triggers"),
+        *((("create",), _some(field), events, "runs of Triggers") for field in ("only", "until")),
         (("create",), _lease("kube-scheduler"), operator, "its own Leases alone"),
         (("create",), _revision("other", {}), operator, "ControllerRevisions of DAGs alone"),
     ]  # fmt: skip
@@ -273,6 +274,13 @@ def test_tasks_that_contradict_themselves_are_refused(guarded: Guarded) -> None:
 
 def _lease(name: str) -> Body:
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": name}, "spec": {}}
+
+
+def _some(field: str) -> Body:
+    """A run of a trigger, of some tasks only."""
+    body = run("forged", [])
+    labels = {"tradewind.dev/trigger": "t"}
+    return {**body, "metadata": {**body["metadata"], "labels": labels}, "spec": {**body["spec"], field: ["a"]}}
 
 
 def _revision(name: str, labels: Body) -> Body:

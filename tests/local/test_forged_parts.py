@@ -165,6 +165,24 @@ async def test_a_run_of_another_revision_passes_no_approval(here: Session, label
     await reached(here, "o", "Succeeded")
 
 
+@pytest.mark.parametrize("some", ["only", "until"])
+async def test_a_run_of_some_tasks_only_passes_no_approval(here: Session, some: str) -> None:
+    await apply(here, "inner", {"first": {"compute": {"x": "1"}}, **GATED}, **WORD)
+    await apply(here, "outer", OUTER)
+    caller = await started(here, "o", "outer")
+    name, at = "o-sub-1", caller["metadata"]["creationTimestamp"]
+    body = run_body("inner", {"word": "fine"}, name)
+    body["spec"] |= {**dict.fromkeys(("logicalDate", "intervalStart", "intervalEnd"), at), some: ["first"]}
+    body["metadata"] |= claim(caller, "inner")
+    await here.client.create(RUNS, "default", body)
+    await reached(here, name, "Succeeded")
+    await approve(here, "o-hold-1")
+    gate = await gate_of(here, "o")
+    assert gate not in FINAL_PHASES
+    await approve(here, gate)
+    await reached(here, "o", "Succeeded")
+
+
 async def test_a_run_is_part_of_another_by_what_it_was_when_it_began(here: Session) -> None:
     await apply(here, "inner", GATED, **WORD)
     await apply(here, "outer", OUTER)

@@ -109,7 +109,46 @@ def test_no_approval_is_bypassed(only: list[str], words: list[str]) -> None:
         "ask": {"dependsOn": ["load"], "approval": {"message": "ship it?"}},
         "ship": {"dependsOn": ["ask"]},
     }
-    assert [problem.what for problem in bypassed(defined(tasks), only, ["ask"])] == words
+    assert [problem.what for problem in bypassed(defined(tasks), only, [], ["ask"])] == words
+
+
+@pytest.mark.parametrize(
+    ("on_exit", "until", "words"),
+    [
+        (
+            "Succeeded",
+            ["load"],
+            ["exit task bye runs after a success, which needs approval ask, and this run leaves that out"],
+        ),
+        ("Succeeded", ["ask"], []),
+        ("Always", ["load"], []),
+        ("Failed", ["load"], []),
+    ],
+)
+def test_no_exit_task_after_a_success_runs_without_an_approval(
+    on_exit: str, until: list[str], words: list[str]
+) -> None:
+    tasks: dict[str, Any] = {
+        "load": {},
+        "ask": {"dependsOn": ["load"], "approval": {"message": "ship it?"}},
+        "bye": {"onExit": [on_exit]},
+    }
+    assert [problem.what for problem in bypassed(defined(tasks), [], until, ["ask"])] == words
+
+
+@pytest.mark.parametrize(
+    "later", [{"onExit": ["Always"], "when": "tasks.ask.outputs.approved"}, {"teardown": {"of": ["load"]}}]
+)
+def test_what_an_exit_task_or_a_teardown_may_read_is_not_marked_without_an_approval(later: dict[str, Any]) -> None:
+    tasks: dict[str, Any] = {
+        "load": {},
+        "ask": {"dependsOn": ["load"], "approval": {"message": "ship it?"}},
+        "ship": {"dependsOn": ["ask"]},
+        "last": later,
+    }
+    planner = Planner(defined(tasks), RunFacts(until=("load",)))
+    for task in ("load", "ask", "ship"):
+        assert rework(planner, [Edit(action="Succeed", tasks=[task])])[1], task
 
 
 def test_what_was_left_out_is_not_reused_as_done() -> None:

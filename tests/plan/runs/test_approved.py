@@ -10,7 +10,7 @@ from tradewind.plan.documents.problem import Invalid
 from tradewind.plan.outcomes.attempt import Fixed
 from tradewind.plan.outcomes.state import State
 from tradewind.plan.runs.approved import same
-from tradewind.plan.runs.decision import Start
+from tradewind.plan.runs.decision import RunFacts, Start
 from tradewind.plan.runs.rework import rework, taken_over
 
 from plan.game import Game, defined
@@ -205,6 +205,15 @@ def test_a_decision_about_another_date_is_none(date: str) -> None:
         taken(other, facts={date: "2026-12-24T00:00:00Z"}, only=["deploy"])
 
 
+@pytest.mark.parametrize("root", ["config.target", "kept.cursor", "run.previous.outputs"])
+def test_a_decision_about_other_values_of_earlier_runs_or_config_maps_is_none(root: str) -> None:
+    """Users who may create runs may often change ConfigMaps, too."""
+    other = until("after")
+    assert taken(other, facts={"bound": {root: {"env": "prod"}}}) == {"check", "beside"}
+    with pytest.raises(Invalid, match="approval ok is needed"):
+        taken(other, facts={"bound": {root: {"env": "prod"}}}, only=["deploy"])
+
+
 @pytest.mark.parametrize("value", [False, 0.5, "0"])
 def test_a_decision_about_a_like_value_is_none(value: Any) -> None:
     """To Python, false and 0 are equal; to a person who reads the question, they are not."""
@@ -231,6 +240,21 @@ def test_a_forged_decision_is_never_taken_over(decision: Any) -> None:
 
 def _marks(*tasks: str) -> list[Fixed]:
     return [Fixed(task, State.SUCCEEDED, "marked by hand by mallory") for task in tasks]
+
+
+def test_a_mark_that_an_approval_would_be_about_is_not_taken_over() -> None:
+    """It was made in a run that asked for no approval: of another revision, or of some tasks only."""
+    tasks = {"before": {}, "check": {"dependsOn": ["before"]}, "beside": {}}
+    other = Game(defined(tasks))
+    other.change(_marks("check", "beside"))
+    other.play()
+    assert taken(other) == {"before", "check", "beside"}
+    asking = defined({**tasks, "ok": {"dependsOn": ["check"], "approval": {}}})
+    assert taken(other, asking) == {"before", "beside"}
+    later = Game(other.definition)
+    later.change(taken_over(other.planner, other.definition, Reuse(run="r"), RunFacts()))
+    later.play()
+    assert taken(later) == {"before", "check", "beside"} and taken(later, asking) == {"before", "beside"}
 
 
 def test_a_real_decision_goes_on_from_run_to_run() -> None:

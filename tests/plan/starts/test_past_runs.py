@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tradewind.plan.starts.past_runs import PastRun, awaited, before, last_success, newest_success, previous
+from tradewind.plan.retention.runs import EndedRun, newest_success
+from tradewind.plan.starts.past_runs import PastRun, awaited, before, last_success, previous
 
 DAY = 86_400.0
 
@@ -67,4 +68,8 @@ def test_nobody_waits_in_a_circle_and_order_does_not_matter(others: list[PastRun
 @given(others, past)
 def test_the_newest_success_is_the_last_success_of_what_comes_after_all(others: list[PastRun], new: PastRun) -> None:
     later = PastRun("later", "", 3.0, 3, True)
-    assert newest_success(others) == last_success(later, others)
+    ended = {
+        run.name: EndedRun(0, 0, run.phase == "Succeeded", moment=run.moment, created=run.created) for run in others
+    }
+    found = last_success(later, others)
+    assert newest_success(ended) == ({found.name} if found else set())

@@ -1,7 +1,9 @@
 """The runs of some DAGs, including ended ones, which no other part keeps in memory."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -73,13 +75,21 @@ class RunIndex:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._shelves: dict[Key, _Shelf] = {}
+        self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By namespace: many runs of a DAG ask at once, and each page takes memory."""
 
     async def of(self, key: Key) -> dict[str, Entry]:
         """The runs of a DAG by name. Raises errors of the API."""
+        if shelf := self._current(key):
+            return shelf.runs
+        async with self._reading.setdefault(key[0], asyncio.Lock()):
+            return (self._current(key) or await self._read(key)).runs
+
+    def _current(self, key: Key) -> _Shelf | None:
         shelf = self._shelves.get(key)
         if shelf is None or shelf.read_at is None or time.monotonic() - shelf.read_at > STALE:
-            shelf = await self._read(key)
-        return shelf.runs
+            return None
+        return shelf
 
     def known(self, key: Key) -> dict[str, Entry] | None:
         """The runs of a DAG by name; None if they have not been read."""

@@ -13,7 +13,7 @@ from tradewind.kube.resources import CONFIG_MAPS, RUNS, Key
 from tradewind.model.duration import stamp
 from tradewind.plan.dags.definition import Definition
 from tradewind.plan.documents.problem import Invalid, Problem
-from tradewind.plan.starts.past_runs import PastRun, awaited, last_success, newest_success, previous
+from tradewind.plan.starts.past_runs import PastRun, awaited, last_success, previous
 from tradewind.plan.starts.start_values import described, kept_values
 
 BOUND_LIMIT = 64 * 1024
@@ -72,11 +72,6 @@ class StartValues:
                 what = f"more than {BOUND_LIMIT // 1024} KiB, and a run records what it reads when it starts"
                 raise Invalid([Problem(path, what, "hand on a reference, such as a path")])
         return found
-
-    async def newest_success(self, key: Key) -> str:
-        """The name of the run whose kept values the next one reads; empty if there is none. Raises errors of the API."""
-        found = newest_success(run.past for run in (await self._runs.of(key)).values())
-        return found.name if found else ""
 
     async def _others(self, run: Run) -> Iterable[PastRun]:
         runs = await self._runs.of((run.namespace, run.dag))

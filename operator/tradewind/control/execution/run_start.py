@@ -36,6 +36,7 @@ from tradewind.plan.expressions.typed_values import resolve
 from tradewind.plan.outcomes.attempt import CANCELLED, Fixed
 from tradewind.plan.runs.approved import Approvals
 from tradewind.plan.runs.rework import reuse_problems, taken_over
+from tradewind.plan.starts.start_values import variables
 from tradewind.plan.templates.render import Ref, render, uses_templates
 
 LOOK_AGAIN = 10.0
@@ -144,7 +145,7 @@ class RunStarter:
             return Beginning(start_status.queued(run, "Binding", words, self._clock()), again=True)
         try:
             await self._check_selection(run, definition, calls)
-            taken, outputs = await self._reused(run, definition, params, calls)
+            taken, outputs = await self._reused(run, definition, params, calls, bound)
         except Invalid as error:
             self.settle(state)
             reason = "InvalidReuse" if run.reuse else "InvalidRun"
@@ -211,9 +212,10 @@ class RunStarter:
         return await self._revisions.bind(run.namespace, run.dag, spec, known.definition, source=source, cause=cause)
 
     async def _reused(
-        self, run: Run, definition: Definition, params: Mapping[str, Any], calls: Pins
+        self, run: Run, definition: Definition, params: Mapping[str, Any], calls: Pins, bound: Mapping[str, Any]
     ) -> tuple[Sequence[Fixed], Mapping[str, Any]]:
-        """What the run, whose sub-DAGs are bound to `calls`, reuses of another one, and the outputs of that. Raises Invalid."""
+        """What the run, whose sub-DAGs are bound to `calls` and which has read `bound`, reuses of another one, and the outputs of that.
+        Raises Invalid."""
         if run.reuse is None:
             return (), {}
         reuse = read(Reuse, run.reuse, "spec.reuse")
@@ -237,7 +239,7 @@ class RunStarter:
         within = await asking_bound(self._client, run.namespace, definition, calls)
         called = await reached(self._revisions, run.namespace, definition, calls)
         same_calls = called is not None and called.items() <= pins_of(other).items()
-        facts = replace(run.facts, params=params)
+        facts = replace(run.facts, params=params, bound=dict(variables(bound)))
         return taken_over(planner, definition, reuse, facts, within, same_calls), other.status.get("outputs") or {}
 
     async def _check_selection(self, run: Run, definition: Definition, calls: Pins) -> None:
@@ -247,9 +249,9 @@ class RunStarter:
         problems = [*selection_problems(definition, run.only, run.until)]
         if run.reuse:
             problems.append(Problem("spec.reuse", "only and until exclude it", "write spec.reuse.only"))
-        if run.only and not problems:
+        if not problems:
             within = await asking_bound(self._client, run.namespace, definition, calls)
-            problems += bypassed(definition, run.only, Approvals(definition, within).asking)
+            problems += bypassed(definition, run.only, run.until, Approvals(definition, within).asking)
         if problems:
             raise Invalid(problems)
 

@@ -129,7 +129,6 @@ class Engine:
             self.backfills.holds,
             self.runs.states.__contains__,
             self.triggers.when_settled,
-            self.runs.start_values.newest_success,
             clock,
         )
         self._listeners: Sequence[RunListener] = (

@@ -285,6 +285,8 @@ def _differs(found: Run, run: RunFacts, call: Call) -> str:
         return "its params are others"
     if dict(found.dates) != run.dates or found.queue:
         return "its dates or its queue are others"
+    if found.only or found.until:
+        return "it runs some of its tasks only"
     taken = found.reuse or {}
     if taken.get("rerun") or taken.get("only") or (taken and taken.get("run") not in both_names(run, _before(call))):
         return "it reuses results that are not those of the previous attempt"

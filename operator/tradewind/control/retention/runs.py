@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from tradewind.kube.resources import RUNS, Key
 from tradewind.kube.work_queue import WorkQueue
 from tradewind.kube.writes import flow
 from tradewind.model.history import History
-from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, surplus
+from tradewind.plan.retention.runs import GRACE, REPEATS, EndedRun, Surplus, newest_success, surplus
 
 log = logging.getLogger(__name__)
 USUAL = History()
@@ -40,16 +40,14 @@ class HistoryReconciler:
         held: Callable[[str, str, str], bool],
         unfinished: Callable[[str], bool],
         when_settled: Callable[[Run, Callable[[Run], None]], None],
-        newest_success: Callable[[Key], Awaitable[str]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`held` returns whether a run (namespace, DAG, name) must be kept whatever its DAG says, as others still count on it. `unfinished`
         returns whether a run, by uid, has not ended: it reads how its sub-runs ended, and retries reuse their results, so these are kept.
         `when_settled(run, tell)` calls `tell` once the status of the run's trigger records it and triggers that follow it
-        have processed it. `newest_success(key)` returns the name of the run whose kept values the next run of a DAG reads."""
+        have processed it."""
         self._client, self._clock = client, clock
         self._held, self._unfinished, self._when_settled = held, unfinished, when_settled
-        self._newest_success = newest_success
         self.queue: WorkQueue[Key] = WorkQueue("history")
         self._past: defaultdict[Key, dict[str, EndedRun]] = defaultdict(dict)
         self._rules: dict[Key, History] = {}
@@ -88,7 +86,9 @@ class HistoryReconciler:
         key = (run.namespace, run.dag)
         if run.final and not deleted and not run.deleting:
             grace, caller = REPEATS if run.how == "event" else GRACE, run.caller.uid if run.caller else ""
-            self._past[key][run.name] = EndedRun(_ended(run), run.version, run.phase == "Succeeded", grace, caller)
+            done = run.phase == "Succeeded"
+            ended = EndedRun(_ended(run), run.version, done, grace, caller, run.moment, run.created)
+            self._past[key][run.name] = ended
             if key in self._rules:
                 self.queue.add_after(key, SWEEP_DELAY)
         elif key in self._past and self._past[key].pop(run.name, None) is not None and not self._past[key]:
@@ -110,8 +110,7 @@ class HistoryReconciler:
             return
         now = int(self._clock())
         parts = {name for name, ended in past.items() if ended.caller and self._unfinished(ended.caller)}
-        needed = {await self._newest_success(key)} if key in self._keeping else set[str]()
-        kept = parts | needed
+        kept = parts | (newest_success(past) if key in self._keeping else set[str]())
         free = {name: ended for name, ended in past.items() if name not in kept and not self._held(*key, name)}
         found, again = surplus(free, rule, now)
         with flow(key[0], "history"):

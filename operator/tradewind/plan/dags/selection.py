@@ -19,7 +19,7 @@ class Selection:
     left_out: Mapping[str, State]
     deciding: frozenset[str]
     unneeded: frozenset[str] = frozenset()
-    """Those left out on which nothing depends that runs, aside from teardowns, handlers and exit tasks."""
+    """Those left out on which nothing depends that runs."""
 
 
 def select(definition: Definition, only: Sequence[str] = (), until: Sequence[str] = ()) -> Selection:
@@ -31,7 +31,7 @@ def select(definition: Definition, only: Sequence[str] = (), until: Sequence[str
     left_out = {
         name: State.SUCCEEDED if name in above else State.SKIPPED for name in definition.tasks if name not in chosen
     }
-    needed = reach(chosen - definition.protected, definition.graph.upstream)
+    needed = reach(chosen, definition.graph.upstream)
     return Selection(left_out, frozenset(definition.last_of(chosen)), frozenset(left_out.keys() - needed))
 
 
@@ -57,8 +57,18 @@ def selection_problems(definition: Definition, only: Sequence[str], until: Seque
                 )
 
 
-def bypassed(definition: Definition, only: Collection[str], asking: Collection[str]) -> Iterator[Problem]:
-    """Approvals that a run of `only` these tasks would bypass; `asking` are the tasks that ask for one."""
+def bypassed(
+    definition: Definition, only: Sequence[str], until: Sequence[str], asking: Collection[str]
+) -> Iterator[Problem]:
+    """Approvals that a run of `only` these tasks, or `until` these, would bypass; `asking` are the tasks that ask for one."""
+    if until and (left := [name for name in asking if name in select(definition, until=until).left_out]):
+        for name in definition.exits:
+            # A rejection ends the run as Failed, and a person can cancel it: other exit tasks wait for no approval.
+            if set(definition.tasks[name].on_exit) <= {"Succeeded"}:
+                what = f"exit task {name} runs after a success, which needs approval {left[0]}, and this run leaves that out"
+                yield Problem(
+                    "spec.until", what, f"name {left[0]} too, or write spec.only, with which no exit task runs"
+                )
     above = reach(only, definition.graph.upstream)
     for name in asking:
         if name in above and name not in only:

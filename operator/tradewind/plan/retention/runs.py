@@ -26,6 +26,10 @@ class EndedRun(NamedTuple):
     """Seconds for which it is kept in any case."""
     caller: str = ""
     """The uid of the run that called it, if one did."""
+    moment: float = 0.0
+    """Epoch seconds of its logical date."""
+    created: int = 0
+    """Epoch seconds of its creation."""
 
 
 class Surplus(NamedTuple):
@@ -34,6 +38,13 @@ class Surplus(NamedTuple):
     name: str
     past: EndedRun
     reason: str
+
+
+def newest_success(runs: Mapping[str, EndedRun]) -> set[str]:
+    """The run whose kept values the next run reads; none if no run has succeeded."""
+    places = ((past.moment, past.created, name) for name, past in runs.items() if past.succeeded)
+    newest = max(places, default=None)
+    return {newest[2]} if newest else set()
 
 
 def surplus(runs: Mapping[str, EndedRun], keep: History, now: int) -> tuple[list[Surplus], int | None]:

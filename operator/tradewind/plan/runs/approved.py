@@ -24,6 +24,8 @@ from tradewind.plan.runs.planner import Planner
 DECIDED = "decided in run "
 """The beginning of the explanation of a decision reused from another run. Explanations of edits begin differently,
 whatever people write."""
+MARKED = "marked by hand"
+"""The beginning of the explanation of an edit, which stays when the result is reused."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,12 @@ class Approvals:
         return reach(tasks, self.definition.graph.downstream)
 
     def open(self, planner: Planner) -> int:
-        """Approvals that were neither given nor skipped."""
+        """Approvals that were neither given nor skipped. One that the run leaves out is open."""
+        states, left_out = planner.ledger.states, planner.left_out
         return self.bits(
-            name for name in self.asking if not (planner.ledger.states[name] is State.SKIPPED or given(planner, name))
+            name
+            for name in self.asking
+            if not ((states[name] is State.SKIPPED and name not in left_out) or given(planner, name))
         )
 
     def anew(self, undone: Iterable[str]) -> int:
@@ -103,6 +108,13 @@ class Approvals:
         again = {parse_key(key)[0] for key in pacing.each(undone)} if self.asking else set()
         bits = self.bits(again)
         return self.bits(name for name in self.asking if name in again or self.waits(name, bits))
+
+
+def marked(planner: Planner, task: str) -> bool:
+    """Whether a person has set the state of a task, or of an item, here or in the run whose result this one reuses."""
+    group = planner.ledger.groups.get(task)
+    whys = [unit.why for unit in planner.ledger.members(task)] + ([group.why] if group else [])
+    return any(why.startswith(MARKED) for why in whys)
 
 
 def decided(planner: Planner, task: str) -> bool:
@@ -129,12 +141,14 @@ def given(planner: Planner, task: str) -> bool:
 
 
 def same(planner: Planner, definition: Definition, run: RunFacts, same_calls: bool = False) -> bool:
-    """Whether a run was of this exact DAG, with the params and dates of `run`, and bound to the same revisions of all
-    DAGs that it calls (`same_calls`): otherwise its decisions were about something else."""
+    """Whether a run was of this exact DAG, with the params and dates of `run` and what that has read of earlier runs and
+    ConfigMaps, and bound to the same revisions of all DAGs that it calls (`same_calls`): otherwise its decisions were
+    about something else."""
     return (
         (same_calls or not any(task.dag for task in definition.tasks.values()))
         and planner.ledger.run.dates == run.dates
         and _canonical(dict(planner.ledger.run.params)) == _canonical(dict(run.params))
+        and _canonical(dict(planner.ledger.run.bound)) == _canonical(dict(run.bound))
         and _same_spec(planner.definition.spec, definition.spec)
     )
 

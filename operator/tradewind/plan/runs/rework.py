@@ -13,7 +13,7 @@ from tradewind.plan.expressions.spelling import cel_name
 from tradewind.plan.expressions.typed_values import problem_with
 from tradewind.plan.outcomes.attempt import Cleared, Fixed, parse_key
 from tradewind.plan.outcomes.state import BAD, FINAL, State
-from tradewind.plan.runs.approved import DECIDED, Approvals, decided, given, same
+from tradewind.plan.runs.approved import DECIDED, MARKED, Approvals, decided, given, marked, same
 from tradewind.plan.runs.decision import RunFacts
 from tradewind.plan.runs.planner import Planner
 
@@ -46,7 +46,7 @@ def rework(
         if edit.action == "Clear":
             changes |= _asked_again(planner, approvals, set(), _clear(planner, edit.tasks, edit.downstream))
         else:
-            why = f"marked by hand{f' by {edit.by}' if edit.by else ''}{f': {edit.reason}' if edit.reason else ''}"
+            why = f"{MARKED}{f' by {edit.by}' if edit.by else ''}{f': {edit.reason}' if edit.reason else ''}"
             changes |= {key: Fixed(key, MARKS[edit.action], why) for key in edit.tasks}
     return list(changes.values()), problems
 
@@ -252,7 +252,11 @@ def taken_over(
     and what depends on it runs again. Raises Invalid if `reuse.only` omits a needed one."""
     approvals = Approvals(definition, within)
     unchanged = same(planner, definition, run, same_calls)
-    done = _done(planner, definition, reuse)
+    done = {
+        name
+        for name in _done(planner, definition, reuse)
+        if not (name in approvals.sealed and name not in approvals.asking and marked(planner, name))
+    }
     if reuse.only:
         _require(planner, approvals, reuse, done if unchanged else done - set(approvals.asking))
         return [*_taken(planner, definition, reuse, done, approvals), *_left_out(definition, reuse, done)]
@@ -333,10 +337,15 @@ def _taken(
     for name in (name for name in definition.graph.order if name in done):
         usual = f"{DECIDED if name in approvals.asking else 'reused from run '}{reuse.run}"
         units = [unit for unit in planner.ledger.members(name) if unit.state in FINAL]
-        found += [Fixed(unit.key, unit.state, unit.why if unit.why.startswith(DECIDED) else usual) for unit in units]
+        found += [Fixed(unit.key, unit.state, _reused(unit.why, usual)) for unit in units]
         if name in planner.ledger.groups:
-            found.append(Fixed(name, State.SUCCEEDED, usual))
+            found.append(Fixed(name, State.SUCCEEDED, _reused(planner.ledger.groups[name].why, usual)))
     return found
+
+
+def _reused(why: str, usual: str) -> str:
+    """The explanation of a reused result. What approvals depend on stays."""
+    return why if why.startswith((DECIDED, MARKED)) else usual
 
 
 def _left_out(definition: Definition, reuse: Reuse, done: Collection[str]) -> list[Fixed]:

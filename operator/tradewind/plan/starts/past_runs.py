@@ -42,11 +42,6 @@ def awaited(run: PastRun, others: Iterable[PastRun]) -> PastRun | None:
     return None if found is None or found.phase == "Succeeded" else found
 
 
-def newest_success(runs: Iterable[PastRun]) -> PastRun | None:
-    """The run whose kept values the next run reads."""
-    return max((run for run in runs if run.phase == "Succeeded"), key=_place, default=None)
-
-
 def _latest(run: PastRun, others: Iterable[PastRun], counts: Callable[[PastRun], bool]) -> PastRun | None:
     return max((other for other in others if before(other, run) and counts(other)), key=_place, default=None)
 
