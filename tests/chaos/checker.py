@@ -15,7 +15,7 @@ from .bounds import broken_bounds
 from .expectation import expected
 from .history import PODS, RUNS, Execution, History
 from .makers import broken_makers, made_anew, replaced, without
-from .scenario import Scenario, item_of
+from .scenario import TELL, Scenario, item_of
 
 HEEDED = 60.0
 """Seconds in which a cancelled run ends if nothing goes wrong: a container gets time to stop."""
@@ -45,6 +45,7 @@ def _of_run(scenario: Scenario, history: History, left: Mapping[str, Object], ru
     yield from _never_doubled(history, executions)
     yield from _only_what_should(scenario, executions)
     yield from _each_its_item(scenario, executions)
+    yield from _told_once(executions)
     yield from _in_order(scenario, history, executions)
     yield from _of_any(scenario, history, left, run)
     yield from _heeded(scenario, history, run)
@@ -92,7 +93,32 @@ def _only_what_should(scenario: Scenario, executions: Executions) -> Iterator[st
     ran = [name for name, state in states.items() if state in ("Succeeded", "Failed")]
     wanted = {key for name in ran if not scenario.tasks[name].silent for key in scenario.keys(name)}
     for key in executions.keys() - wanted:
-        yield f"{key} ran, which was not to run"
+        if not (scenario.told and key.startswith(f"{TELL}[")):
+            yield f"{key} ran, which was not to run"
+
+
+def _told_once(executions: Executions) -> Iterator[str]:
+    """A handler's item is about one end, whichever process creates its pod, and no two items are about the same end."""
+    about: dict[tuple[str, str], str] = {}
+    for key, items in executions.items():
+        for item in items if key.startswith(f"{TELL}[") else ():
+            if (other := about.setdefault((item.run_uid, item.item), key)) != key:
+                yield f"{key} and {other} are both about {item.item!r}"
+        if key.startswith(f"{TELL}[") and len({(item.run_uid, item.item) for item in items}) > len(
+            {item.run_uid for item in items}
+        ):
+            yield f"{key} is about several ends: {sorted({item.item for item in items})}"
+
+
+def _all_told(scenario: Scenario, executions: Executions, states: Mapping[str, str]) -> Iterator[str]:
+    """Each failure was handled, and nothing else was called one."""
+    told = {
+        item.item for key, items in executions.items() if key.startswith(f"{TELL}[") for item in items if item.code == 0
+    }
+    failed = {text.split()[0] for text in told if text.split()[1] == "Failed"}
+    real = {name for name, state in states.items() if state == "Failed"}
+    if failed != real:
+        yield f"handlers ran for the failures of {sorted(failed)}, and failed had {sorted(real)}"
 
 
 def _each_its_item(scenario: Scenario, executions: Executions) -> Iterator[str]:
@@ -153,6 +179,8 @@ def _ended_right(scenario: Scenario, history: History, executions: Executions, b
             yield f"ended {status['phase']} ({status.get('message')}), and should be {phase}"
         return
     exempt = bool(history.touched[name]) or made_anew(scenario, history)
+    if scenario.told and not exempt:
+        yield from _all_told(scenario, executions, states)
     for task, state in states.items():
         plan = scenario.tasks[task]
         if plan.silent or state not in ("Succeeded", "Failed"):

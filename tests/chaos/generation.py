@@ -40,7 +40,8 @@ def generate(seed: int, kinds: list[str]) -> Scenario:
         for _ in range(chance.randint(1, 6))
     )
     runs, retention = chance.choice([1, 1, 2]), chance.choice(["Always", "OnFailure", "Never"])
-    return _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
+    found = _changed(_varied(Scenario(seed, tasks, runs, retention, troubles), chance), chance)
+    return replace(found, told=chance.random() < 0.25)
 
 
 def _varied(plain: Scenario, chance: Random) -> Scenario:

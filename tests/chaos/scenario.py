@@ -16,6 +16,8 @@ EVERY = 20
 DAY = 86_400
 ITEM = "ITEM"
 """The variable that tells a pod its item."""
+TELL = "tell"
+"""The handler, if there is one."""
 NEXT_DOOR = "next-door"
 """Another namespace, and the only task there."""
 OUTSIDE = "http://outside.test/$[[ run.name ]]/$[[ run.uid ]]/{name}/{index}/$[[ run.attempt ]]"
@@ -65,6 +67,8 @@ class Task:
         return "Succeeded" if self.does == "wait" or self.fails <= self.most else "Failed"
 
 
+TELLER = Task(seconds=0.5)
+"""What the handler does."""
 DURING_WRITES = ("run cancelled during a write", "run terminated during a write", "run suspended during a write")
 """What users do in the moment in which the operator writes a run's status."""
 
@@ -108,6 +112,8 @@ class Scenario:
     """The task of another namespace, which shares the pool. Troubles affect its pods too, but nobody edits its runs."""
     neighbours: tuple[str, ...] = ()
     """The runs there."""
+    told: bool = False
+    """Whether a handler runs for all failures and retries."""
 
     def without(self, trouble: Trouble) -> "Scenario":
         """The scenario with one trouble less."""
@@ -126,6 +132,8 @@ class Scenario:
     def work(self, key: str) -> Task:
         """The task that a key is an execution of."""
         name = key.partition("[")[0]
+        if name == TELL:
+            return TELLER
         return self.neighbour if self.neighbour and name == NEXT_DOOR else self.tasks[name]
 
     @property
@@ -203,6 +211,9 @@ class Scenario:
             if task.items:
                 body["forEach"] = _items(task)
             tasks[name] = body
+        if self.told:
+            said = "$[[ item.task + ' ' + item.state + ' ' + string(item.attempts) ]]"
+            tasks[TELL] = {"handles": {"of": ["*"], "on": ["Failed", "Retry"]}, "env": {ITEM: said}, **_retried(0)}
         spec = self._spec(tasks)
         if self.parallelism:
             spec["parallelism"] = self.parallelism

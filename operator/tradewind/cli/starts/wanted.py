@@ -9,7 +9,7 @@ import click
 from tradewind import API_VERSION
 from tradewind.cli.manifests import reader
 from tradewind.cli.manifests.document import BadManifest, Refusal
-from tradewind.cli.whoami import signed
+from tradewind.cli.whoami import BY, signed
 from tradewind.kube.client import Client, Object
 from tradewind.kube.labels import DAG, HOW, MANUAL
 from tradewind.model.value import Param
@@ -48,7 +48,9 @@ class Wanted:
 
     async def sign(self, client: Client, body: Object) -> None:
         """Records in a DAGRun who starts it, and why."""
-        body["metadata"]["annotations"] = await signed(client, self.reason)
+        body["metadata"]["annotations"] = notes = await signed(client, self.reason)
+        for edit in body["spec"].get("edits") or ():
+            edit["by"] = notes[BY]
 
 
 def values(declared: Mapping[str, Param], given: Mapping[str, str]) -> dict[str, Any]:
