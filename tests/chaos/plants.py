@@ -27,7 +27,6 @@ from tradewind.kube.work_queue import WorkQueue
 from tradewind.plan.cel import compiler, programs
 from tradewind.plan.retention import runs as history
 from tradewind.plan.runs import gate
-from tradewind.plan.runs.planner import Planner
 
 from .scenario import DURING_WRITES, Scenario
 
@@ -305,23 +304,4 @@ def only_ours_hold() -> Iterator[None]:
             counted(self, user, pool, number)
 
     with _instead(PoolBook, "_count", count):
-        yield
-
-
-@plant("an end is handled when it is seen, not whenever it is so", lambda scenario: scenario.told)
-def handled_as_seen() -> Iterator[None]:
-    grow, decide = Planner._grow, Planner.decide
-
-    def only_news(self: Any, group: Any, news: Any) -> None:
-        if "decided" in self.__dict__:
-            grow(self, group, news)
-        else:
-            news.clear()
-
-    def noted(self: Any, now: float) -> Any:
-        plan = decide(self, now)
-        self.decided = True
-        return plan
-
-    with _instead(Planner, "_grow", only_news), _instead(Planner, "decide", noted):
         yield

@@ -213,7 +213,7 @@ class Scenario:
             tasks[name] = body
         if self.told:
             said = "$[[ item.task + ' ' + item.state + ' ' + string(item.attempts) ]]"
-            tasks[TELL] = {"handles": {"of": ["*"], "on": ["Failed", "Retry"]}, "env": {ITEM: said}, **_retried(0)}
+            tasks[TELL] = {"handles": {"of": ["*"], "ends": ["Failed", "Retry"]}, "env": {ITEM: said}, **_retried(0)}
         spec = self._spec(tasks)
         if self.parallelism:
             spec["parallelism"] = self.parallelism

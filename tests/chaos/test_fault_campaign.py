@@ -64,3 +64,16 @@ def test_the_checker_sees_what_a_history_of_lies_says() -> None:
     found = violations(scenario, history, left)
     assert any("alive at once" in words for words in found) and any("once too often" in words for words in found)
     assert violations(scenario, History(), left) != []
+
+
+def test_the_checker_sees_handlers_that_did_not_run_or_ran_for_nothing() -> None:
+    scenario = Scenario(3, {"t0": Task(fails=1), "t1": Task()}, runs=1, retention="Always", troubles=(), told=True)
+    history, left = simulate(scenario)
+    assert violations(scenario, history, left) == []
+    told = next(item for item in history.executions if item.item == "t0 Failed 1")
+    history.executions.remove(told)
+    assert "r0: handlers ran for the failures of [], and failed had ['t0']" in violations(scenario, history, left)
+    history.executions += [told, replace(told, key="tell[7]"), replace(told, item="t1 Failed 1")]
+    found = violations(scenario, history, left)
+    assert any("are both about 't0 Failed 1'" in words for words in found)
+    assert any("is about several ends: ['t0 Failed 1', 't1 Failed 1']" in words for words in found)
